@@ -1,0 +1,1 @@
+//! The library of `poolctl`: everything that is true without a terminal.

@@ -1,0 +1,1 @@
+//! Real nodes, real contracts and faulty wires for the tests of `poolctl`.
