@@ -1,0 +1,236 @@
+//! The one error type: a stable code, what happened to what and why, and what to do about it.
+
+use super::exit::Exit;
+use serde_json::{Map, Value};
+use std::fmt;
+
+/// The result of everything in this library that can fail.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+macro_rules! codes {
+    ($($(#[$doc:meta])* $name:ident = $word:literal => $exit:ident,)+) => {
+        /// A stable word for a kind of failure; scripts match on it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code { $($(#[$doc])* $name,)+ }
+
+        impl Code {
+            /// Every code there is, for documentation and tests.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The word as it stands in `error.code`.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+
+            /// The exit code that a command ends with when this ends it.
+            pub const fn exit(self) -> Exit {
+                match self { $(Self::$name => Exit::$exit,)+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// A fault of poolctl itself.
+    Bug = "bug" => Failed,
+    /// Flags or arguments that do not fit the command.
+    Usage = "usage" => Usage,
+    /// An amount that is no plain decimal, too precise or too large.
+    InvalidAmount = "invalid_amount" => Usage,
+    /// A malformed address or a wrong checksum.
+    InvalidAddress = "invalid_address" => Usage,
+    /// A weight outside 0..=1 or with more than six decimals.
+    InvalidWeight = "invalid_weight" => Usage,
+    /// Any other malformed value.
+    InvalidValue = "invalid_value" => Usage,
+    /// The config file cannot be read or has an unknown or ill-typed key.
+    InvalidConfig = "invalid_config" => Usage,
+    /// A config key that does not exist.
+    UnknownKey = "unknown_key" => Usage,
+    /// A profile that is neither built in nor in the config file.
+    UnknownProfile = "unknown_profile" => Usage,
+    /// A setting that this command needs is not set.
+    MissingSetting = "missing_setting" => Usage,
+    /// No such pool.
+    UnknownPool = "unknown_pool" => Usage,
+    /// No such member.
+    UnknownMember = "unknown_member" => Usage,
+    /// No such oracle feed.
+    UnknownFeed = "unknown_feed" => Usage,
+    /// No such asset.
+    UnknownAsset = "unknown_asset" => Usage,
+    /// No such reward epoch.
+    UnknownEpoch = "unknown_epoch" => Usage,
+    /// Something of that name or address exists already, with other values.
+    Conflict = "conflict" => Usage,
+    /// Some of several items failed.
+    Partial = "partial" => Partial,
+    /// The command moves value and was not confirmed.
+    NeedsConfirmation = "needs_confirmation" => Refused,
+    /// An endpoint or a state file belongs to another network.
+    WrongNetwork = "wrong_network" => Refused,
+    /// The pool's circuit breaker is open.
+    BreakerActive = "breaker_active" => Refused,
+    /// The pool is paused.
+    PoolPaused = "pool_paused" => Refused,
+    /// The block is not final yet.
+    NotFinal = "not_final" => Refused,
+    /// A reorg reaches below a block that rewards were paid on.
+    ReorgPastFinal = "reorg_past_final" => Refused,
+    /// A check found something wrong.
+    CheckFailed = "check_failed" => Found,
+    /// The chain and the state, or two figures of the chain, disagree.
+    Drift = "drift" => Found,
+    /// An address without code, or one that does not answer as it should.
+    NotAContract = "not_a_contract" => Failed,
+    /// A contract call that reverted.
+    Reverted = "reverted" => Failed,
+    /// A reply that cannot be what the server meant to say.
+    BadReply = "bad_reply" => Transient,
+    /// No endpoint could be reached in time.
+    Unreachable = "unreachable" => Transient,
+    /// The endpoint refused for load.
+    RateLimited = "rate_limited" => Transient,
+    /// The chain changed under the view and kept changing.
+    Reorged = "reorged" => Transient,
+    /// The node answered with an error of its own.
+    Rpc = "rpc_error" => Failed,
+    /// No price that may be used.
+    NoPrice = "no_price" => Found,
+    /// Another run holds the state.
+    StateLocked = "state_locked" => Locked,
+    /// There is no state file yet.
+    StateMissing = "state_missing" => Usage,
+    /// The state file was written by a newer poolctl.
+    StateTooNew = "state_too_new" => Failed,
+    /// The file is not a poolctl state.
+    StateForeign = "state_foreign" => Failed,
+    /// The state file is damaged.
+    StateCorrupt = "state_corrupt" => Failed,
+    /// The state must be migrated first.
+    StateOutdated = "state_outdated" => Failed,
+    /// SQLite or the disk said no.
+    State = "state_error" => Failed,
+    /// A file or folder cannot be read or written.
+    Io = "io_error" => Failed,
+    /// The run was interrupted before it was done.
+    Interrupted = "interrupted" => Transient,
+}
+
+/// What failed, to what, why, and what to do.
+#[derive(Debug, Clone)]
+pub struct Error {
+    inner: Box<Inner>,
+}
+
+#[derive(Debug, Clone)]
+struct Inner {
+    code: Code,
+    message: String,
+    hint: Option<String>,
+    details: Map<String, Value>,
+}
+
+impl Error {
+    /// An error with its code and a sentence that names what, which and why.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { inner: Box::new(Inner { code, message: message.into(), hint: None, details: Map::new() }) }
+    }
+
+    /// Adds what the operator can do about it.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint = Some(hint.into());
+        self
+    }
+
+    /// Adds a fact for programs.
+    #[must_use]
+    pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.inner.details.insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Puts the larger operation before the message: `cannot sync pool "main": …`.
+    #[must_use]
+    pub fn context(mut self, what: impl fmt::Display) -> Self {
+        self.inner.message = format!("{what}: {}", self.inner.message);
+        self
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.inner.code
+    }
+
+    /// The sentence for a person, without the hint.
+    pub fn message(&self) -> &str {
+        &self.inner.message
+    }
+
+    /// What to do, where something can be done.
+    pub fn hint_text(&self) -> Option<&str> {
+        self.inner.hint.as_deref()
+    }
+
+    /// Facts for programs.
+    pub fn details(&self) -> &Map<String, Value> {
+        &self.inner.details
+    }
+
+    /// The exit code that this error ends a command with.
+    pub fn exit(&self) -> Exit {
+        self.inner.code.exit()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.inner.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<rusqlite::Error> for Error {
+    fn from(e: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode as C;
+        let (code, hint) = match e.sqlite_error_code() {
+            Some(C::DatabaseCorrupt) => {
+                (Code::StateCorrupt, "restore the newest backup: poolctl state restore FILE")
+            }
+            Some(C::NotADatabase) => (Code::StateForeign, "check --state: this file is not an SQLite database"),
+            Some(C::DiskFull) => (Code::State, "free disk space and run the command again; nothing was lost"),
+            Some(C::ReadOnly | C::CannotOpen | C::PermissionDenied) => {
+                (Code::State, "check that the folder of the state file exists and is writable")
+            }
+            Some(C::DatabaseBusy | C::DatabaseLocked) => {
+                (Code::StateLocked, "another program holds the state file; try again or use --wait 30s")
+            }
+            _ => return Self::new(Code::State, format!("state: {e}")),
+        };
+        Self::new(code, format!("state: {e}")).hint(hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_snake_case_and_unique() {
+        let mut seen = std::collections::HashSet::new();
+        for code in Code::ALL {
+            let word = code.word();
+            assert!(word.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{word}");
+            assert!(seen.insert(word), "{word} twice");
+            assert_ne!(code.exit(), Exit::Done, "{word}");
+        }
+    }
+
+    #[test]
+    fn context_goes_before_the_message() {
+        let e = Error::new(Code::UnknownPool, "no pool \"x\"").context("cannot sync");
+        assert_eq!(e.to_string(), "cannot sync: no pool \"x\"");
+    }
+}

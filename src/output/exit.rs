@@ -1,0 +1,34 @@
+//! The exit codes of the command-line contract.
+
+/// How a run of `poolctl` ended, as its caller sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Exit {
+    /// Done; also "nothing to do" and "already done".
+    Done = 0,
+    /// Failed.
+    Failed = 1,
+    /// Wrong usage or bad input.
+    Usage = 2,
+    /// Some items failed; each is named in the output.
+    Partial = 3,
+    /// A guard said no, or `--yes` is missing.
+    Refused = 4,
+    /// A check found something.
+    Found = 5,
+    /// The state is locked by another run.
+    Locked = 11,
+    /// The key store could not be unlocked.
+    KeyStore = 12,
+    /// Endpoints unreachable or rate limited; try again.
+    Transient = 75,
+    /// A transaction was sent and not yet seen.
+    Unknown = 76,
+}
+
+impl Exit {
+    /// The process exit status.
+    pub const fn code(self) -> u8 {
+        self as u8
+    }
+}
