@@ -199,7 +199,9 @@ impl From<rusqlite::Error> for Error {
             Some(C::DatabaseCorrupt) => {
                 (Code::StateCorrupt, "restore the newest backup: poolctl state restore FILE")
             }
-            Some(C::NotADatabase) => (Code::StateForeign, "check --state: this file is not an SQLite database"),
+            Some(C::NotADatabase) => {
+                (Code::StateForeign, "check --state: this file is not an SQLite database")
+            }
             Some(C::DiskFull) => (Code::State, "free disk space and run the command again; nothing was lost"),
             Some(C::ReadOnly | C::CannotOpen | C::PermissionDenied) => {
                 (Code::State, "check that the folder of the state file exists and is writable")

@@ -1,0 +1,81 @@
+//! How an exchange with an endpoint failed below the level of any method's answer.
+
+use super::retry::Verdict;
+use std::fmt;
+use std::time::Duration;
+
+/// The kinds of failure that call for different answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultKind {
+    /// No connection: refused, unknown host, TLS.
+    Connect,
+    /// Connected, but no whole answer in time.
+    Timeout,
+    /// The connection ended before the whole answer was there.
+    Closed,
+    /// HTTP 429, or an answer that means it.
+    RateLimited,
+    /// HTTP 5xx, or an answer that means it.
+    Server,
+    /// HTTP 401, 402 or 403: a key is missing, wrong or spent.
+    Denied,
+    /// Any other HTTP status that is no success.
+    Status,
+    /// An answer that is no JSON, such as an HTML page.
+    NotJson,
+    /// JSON, but not an answer to what was asked.
+    BadReply,
+    /// The answer is larger than the limit.
+    TooLarge,
+}
+
+/// One failed exchange: its kind and words that hold no secret.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// What kind it is.
+    pub kind: FaultKind,
+    /// What happened, cleaned, without the endpoint's name.
+    pub words: String,
+    /// How long the server asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl Fault {
+    /// A fault without a wish to wait.
+    pub fn new(kind: FaultKind, words: impl Into<String>) -> Self {
+        Self { kind, words: words.into(), retry_after: None }
+    }
+
+    /// Whether the same request may succeed at the same endpoint a little later.
+    pub fn is_transient(&self) -> bool {
+        match self.kind {
+            FaultKind::Connect
+            | FaultKind::Timeout
+            | FaultKind::Closed
+            | FaultKind::RateLimited
+            | FaultKind::Server
+            | FaultKind::NotJson
+            | FaultKind::BadReply => true,
+            FaultKind::Denied | FaultKind::Status | FaultKind::TooLarge => false,
+        }
+    }
+
+    /// What the retry policy is told.
+    pub fn verdict(&self) -> Verdict {
+        match (self.is_transient(), self.retry_after) {
+            (false, _) => Verdict::Stop,
+            (true, Some(wait)) => Verdict::After(wait),
+            (true, None) => Verdict::Again,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words)?;
+        match self.retry_after {
+            Some(wait) => write!(f, " (it asks to wait {} s)", wait.as_secs()),
+            None => Ok(()),
+        }
+    }
+}

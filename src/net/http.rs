@@ -1,0 +1,188 @@
+//! The HTTP client of the product: rustls with ring, bundled root certificates, time and size limits, no redirects.
+
+use super::endpoint::Endpoint;
+use super::fault::{Fault, FaultKind};
+use super::redact::Redactor;
+use crate::{Code, Error, Result, killpoint};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+/// Limits on one HTTP exchange.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HttpLimits {
+    /// Time to get a connection, TLS included.
+    pub connect_timeout: Duration,
+    /// Time for the whole exchange, from sending to the last byte.
+    pub timeout: Duration,
+    /// Largest answer in bytes.
+    pub max_body: usize,
+}
+
+impl Default for HttpLimits {
+    fn default() -> Self {
+        Self { connect_timeout: Duration::from_secs(10), timeout: Duration::from_secs(30), max_body: 64 << 20 }
+    }
+}
+
+/// A whole answer, whatever its status.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub status: u16,
+    pub retry_after: Option<Duration>,
+    pub html: bool,
+    pub body: Vec<u8>,
+}
+
+/// A client with its own connection pool; it counts what it sends.
+#[derive(Debug)]
+pub struct Http {
+    proxied: reqwest::Client,
+    direct: reqwest::Client,
+    limits: HttpLimits,
+    sent: AtomicU64,
+}
+
+impl Http {
+    /// Builds the client. The bundled roots stand beside the machine's own, so a machine without any works.
+    ///
+    /// A proxy named by the usual environment variables is used, except towards this machine.
+    /// Errors: `bug` when TLS cannot be set up.
+    pub fn new(limits: HttpLimits) -> Result<Self> {
+        // An error only says that a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let build = |proxied: bool| {
+            let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+                .iter()
+                .map(|der| reqwest::Certificate::from_der(der))
+                .collect::<Result<Vec<_>, _>>()?;
+            let builder = reqwest::Client::builder()
+                .tls_certs_merge(roots)
+                .connect_timeout(limits.connect_timeout)
+                .timeout(limits.timeout)
+                .redirect(reqwest::redirect::Policy::none())
+                .user_agent(concat!("poolctl/", env!("CARGO_PKG_VERSION")));
+            if proxied { builder.build() } else { builder.no_proxy().build() }
+        };
+        let failed = |e: reqwest::Error| Error::new(Code::Bug, format!("the HTTP client cannot be built: {e}"));
+        let sent = AtomicU64::new(0);
+        Ok(Self { proxied: build(true).map_err(failed)?, direct: build(false).map_err(failed)?, limits, sent })
+    }
+
+    /// HTTP requests sent so far, tries that failed included.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    /// Posts JSON and reads the whole answer, within the limits.
+    pub(crate) async fn post(
+        &self,
+        endpoint: &Endpoint,
+        redactor: &Redactor,
+        body: Vec<u8>,
+    ) -> Result<Reply, Fault> {
+        killpoint::reach();
+        self.sent.fetch_add(1, Ordering::Relaxed);
+        let client = if endpoint.is_loopback() { &self.direct } else { &self.proxied };
+        let request = client.post(endpoint.url().clone()).header(CONTENT_TYPE, "application/json").body(body);
+        let reply = match request.send().await {
+            Ok(response) => self.read(response, redactor).await,
+            Err(error) => Err(self.fault(error, redactor)),
+        };
+        killpoint::reach();
+        reply
+    }
+
+    async fn read(&self, mut response: reqwest::Response, redactor: &Redactor) -> Result<Reply, Fault> {
+        let too_large = || {
+            let limit = self.limits.max_body;
+            Fault::new(FaultKind::TooLarge, format!("the answer is larger than the limit of {limit} bytes"))
+        };
+        let status = response.status().as_u16();
+        let retry_after = retry_after(response.headers());
+        let html = response
+            .headers()
+            .get(CONTENT_TYPE)
+            .and_then(|v| v.to_str().ok())
+            .is_some_and(|v| v.to_ascii_lowercase().contains("html"));
+        let announced = response.content_length().unwrap_or_default();
+        if usize::try_from(announced).map_or(true, |n| n > self.limits.max_body) {
+            return Err(too_large());
+        }
+        let mut body = Vec::with_capacity(usize::try_from(announced).unwrap_or_default());
+        while let Some(chunk) = response.chunk().await.map_err(|e| self.fault(e, redactor))? {
+            if body.len() + chunk.len() > self.limits.max_body {
+                return Err(too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Reply { status, retry_after, html, body })
+    }
+
+    fn fault(&self, error: reqwest::Error, redactor: &Redactor) -> Fault {
+        let error = error.without_url();
+        let cause = redactor.clean(&root_cause(&error));
+        if error.is_connect() {
+            let words = if error.is_timeout() {
+                format!("no connection within {} s", self.limits.connect_timeout.as_secs_f32())
+            } else {
+                format!("cannot connect: {cause}")
+            };
+            Fault::new(FaultKind::Connect, words)
+        } else if error.is_timeout() {
+            let limit = self.limits.timeout.as_secs_f32();
+            Fault::new(FaultKind::Timeout, format!("no answer within {limit} s"))
+        } else {
+            Fault::new(FaultKind::Closed, format!("the connection broke before the whole answer was there: {cause}"))
+        }
+    }
+}
+
+/// The innermost reason, which alone says something: `Connection refused (os error 111)`.
+fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}
+
+/// Whole seconds or an HTTP date, as RFC 9110 section 10.2.3 has them.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let date = |headers: &HeaderMap| {
+        let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
+        jiff::fmt::rfc2822::parse(text).ok()
+    };
+    let until = jiff::fmt::rfc2822::parse(value).ok()?;
+    // Measured by the server's own clock, so that ours needs no trust.
+    let span = until.timestamp().duration_since(date(headers)?.timestamp());
+    Some(Duration::try_from(span).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_retry_after() {
+        let date = "Wed, 21 Oct 2015 07:28:00 GMT";
+        for (value, want) in [
+            ("120", Some(120)),
+            ("0", Some(0)),
+            ("Wed, 21 Oct 2015 07:28:30 GMT", Some(30)),
+            ("Wed, 21 Oct 2015 07:27:00 GMT", Some(0)),
+            ("soon", None),
+            ("-1", None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(RETRY_AFTER, value.parse().unwrap());
+            headers.insert(reqwest::header::DATE, date.parse().unwrap());
+            assert_eq!(retry_after(&headers), want.map(Duration::from_secs), "{value}");
+        }
+        assert_eq!(retry_after(&HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,224 @@
+//! The audit log: append-only, hash-chained.
+//!
+//! `hash = sha256(prev_hash ‖ JSON array of id, at, run_id, actor, kind, subject, payload)`, in lower-case hex;
+//! the first row's `prev_hash` is 64 zeros. `meta.audit_head` keeps the last id and hash, so that a cut tail
+//! is seen too.
+
+use super::{Run, meta};
+use crate::output::{Code, Error, Result};
+use alloy::hex;
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
+use serde::Serialize;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+
+/// One fact.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Event {
+    /// Position in the log, from 1.
+    pub id: i64,
+    /// RFC 3339 UTC.
+    pub at: String,
+    /// The run that wrote it.
+    pub run_id: String,
+    /// Who ran it.
+    pub actor: String,
+    /// What happened, dotted: `pool.added`.
+    pub kind: String,
+    /// To what: a pool, a member, a key.
+    pub subject: String,
+    /// The particulars.
+    pub payload: Value,
+    /// Hash of the row before.
+    pub prev_hash: String,
+    /// Hash of this row.
+    pub hash: String,
+}
+
+/// Which events to list; `None` matches all.
+#[derive(Debug, Clone, Default)]
+pub struct EventFilter {
+    /// Exact kind, or a prefix ending in `.`: `reward.`.
+    pub kind: Option<String>,
+    /// Exact subject.
+    pub subject: Option<String>,
+    /// Exact run id.
+    pub run_id: Option<String>,
+    /// Not older than this RFC 3339 time.
+    pub since: Option<String>,
+    /// Only ids above this one.
+    pub after: Option<i64>,
+    /// The newest so many.
+    pub limit: Option<u32>,
+}
+
+/// What the walk over the chain found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ChainReport {
+    /// Rows walked.
+    pub events: i64,
+    /// Hash of the last good row.
+    pub head: String,
+    /// The first broken row and why, if any.
+    pub broken: Option<Broken>,
+}
+
+/// The first row at which the chain does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Broken {
+    /// Its id.
+    pub id: i64,
+    /// What does not fit.
+    pub why: String,
+}
+
+pub(super) fn append(
+    conn: &Connection,
+    run: &Run,
+    kind: &str,
+    subject: &str,
+    payload: &Value,
+) -> Result<i64> {
+    let last: Option<(i64, String)> = conn
+        .prepare_cached("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    let (last_id, prev_hash) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
+    let id = last_id + 1;
+    let (at, payload) = (run.clock.rfc3339(), payload.to_string());
+    let hash = row_hash(&prev_hash, id, &at, &run.id, &run.actor, kind, subject, &payload);
+    conn.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
+        .execute(params![id, at, run.id, run.actor, kind, subject, payload, prev_hash, hash])?;
+    meta::meta_set(conn, "audit_head", &format!("{id}:{hash}"))?;
+    Ok(id)
+}
+
+#[expect(clippy::too_many_arguments, reason = "the row's fields, in the order of the row")]
+fn row_hash(
+    prev: &str,
+    id: i64,
+    at: &str,
+    run: &str,
+    actor: &str,
+    kind: &str,
+    subject: &str,
+    payload: &str,
+) -> String {
+    let row = json!([id, at, run, actor, kind, subject, payload]).to_string();
+    hex::encode(Sha256::new().chain_update(prev).chain_update(row).finalize())
+}
+
+/// Walks the whole chain and names the first row that does not hold.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
+    let mut statement = conn.prepare(
+        "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut report = ChainReport { events: 0, head: GENESIS.to_owned(), broken: None };
+    while let Some(row) = rows.next()? {
+        let text = |i: usize| row.get::<_, String>(i);
+        let id: i64 = row.get(0)?;
+        let broken = |why: &str| Some(Broken { id, why: why.to_owned() });
+        let want =
+            row_hash(&report.head, id, &text(1)?, &text(2)?, &text(3)?, &text(4)?, &text(5)?, &text(6)?);
+        report.broken = if id != report.events + 1 {
+            broken("ids have a gap: a row before this one is missing")
+        } else if text(7)? != report.head {
+            broken("prev_hash is not the hash of the row before")
+        } else if text(8)? != want {
+            broken("the row was altered: its hash does not fit its contents")
+        } else {
+            None
+        };
+        if report.broken.is_some() {
+            return Ok(report);
+        }
+        report.events = id;
+        report.head = want;
+    }
+    let head = meta::meta_get(conn, "audit_head")?;
+    let want = (report.events > 0).then(|| format!("{}:{}", report.events, report.head));
+    if head != want {
+        let why = "the newest rows are missing: meta.audit_head names another last row".to_owned();
+        report.broken = Some(Broken { id: report.events + 1, why });
+    }
+    Ok(report)
+}
+
+/// Lists events, oldest first.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>> {
+    let mut clauses = Vec::new();
+    let mut values: Vec<Sql> = Vec::new();
+    let mut push = |clause: &str, value: Sql| {
+        clauses.push(clause.to_owned());
+        values.push(value);
+    };
+    if let Some(kind) = &filter.kind {
+        if kind.ends_with('.') {
+            push("kind >= ?", Sql::Text(kind.clone()));
+            // '/' is the character after '.', so this is the end of the prefix.
+            push("kind < ?", Sql::Text(format!("{}/", &kind[..kind.len() - 1])));
+        } else {
+            push("kind = ?", Sql::Text(kind.clone()));
+        }
+    }
+    for (clause, value) in
+        [("subject = ?", &filter.subject), ("run_id = ?", &filter.run_id), ("at >= ?", &filter.since)]
+    {
+        if let Some(value) = value {
+            push(clause, Sql::Text(value.clone()));
+        }
+    }
+    if let Some(after) = filter.after {
+        push("id > ?", Sql::Integer(after));
+    }
+    let whole = if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
+    let limit = filter.limit.map_or(-1, i64::from);
+    let sql = format!(
+        "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events {whole}
+         ORDER BY id DESC LIMIT {limit}"
+    );
+    let mut statement = conn.prepare_cached(&sql)?;
+    let rows = statement.query_map(params_from_iter(values), read_event)?;
+    let mut events = rows.collect::<Result<Vec<_>, _>>()?;
+    events.reverse();
+    Ok(events)
+}
+
+fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
+    let payload: String = row.get(6)?;
+    Ok(Event {
+        id: row.get(0)?,
+        at: row.get(1)?,
+        run_id: row.get(2)?,
+        actor: row.get(3)?,
+        kind: row.get(4)?,
+        subject: row.get(5)?,
+        payload: serde_json::from_str(&payload).unwrap_or(Value::String(payload)),
+        prev_hash: row.get(7)?,
+        hash: row.get(8)?,
+    })
+}
+
+impl ChainReport {
+    /// As an error for commands that must not go on, or `Ok`.
+    ///
+    /// # Errors
+    /// `check_failed` naming the first broken row.
+    pub fn into_result(self) -> Result<Self> {
+        match &self.broken {
+            None => Ok(self),
+            Some(b) => Err(Error::new(Code::CheckFailed, format!("audit log: event {}: {}", b.id, b.why))
+                .hint("compare with a backup; somebody wrote to the file without poolctl")
+                .detail("event", b.id)),
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Double entry: every movement sums to zero per asset, and each account's cached balance moves with it.
+
+use crate::amount::Delta;
+use crate::output::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::BTreeMap;
+
+/// Who owns an account.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum OwnerKind {
+    /// A member of an EVM pool, by address.
+    Member,
+    /// An EVM pool, by address.
+    Pool,
+    /// A KALE farmer, by id.
+    Farmer,
+    /// A KALE pooler, by id.
+    Pooler,
+    /// The operator.
+    Operator,
+    /// The other side of a movement on chain.
+    Chain,
+}
+
+impl OwnerKind {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Pool => "pool",
+            Self::Farmer => "farmer",
+            Self::Pooler => "pooler",
+            Self::Operator => "operator",
+            Self::Chain => "chain",
+        }
+    }
+}
+
+/// An account, by what makes it unique. It is opened on first use.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Account {
+    /// Kind of owner.
+    pub owner_kind: OwnerKind,
+    /// Address or id of the owner.
+    pub owner: String,
+    /// What the money is for: `available`, `reward_payable`, `emission`.
+    pub purpose: &'static str,
+    /// Asset address or code.
+    pub asset: String,
+    /// A source of money may go below zero; a holding may not.
+    pub overdraft: bool,
+}
+
+/// One line of a ledger transaction.
+#[derive(Debug, Clone)]
+pub struct Line {
+    /// The account.
+    pub account: Account,
+    /// Base units; below zero takes away.
+    pub amount: Delta,
+}
+
+pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<()> {
+    let bug = |why: &str| Error::new(Code::Bug, format!("ledger transaction of event {event_id} {why}"));
+    let mut merged: BTreeMap<&Account, Delta> = BTreeMap::new();
+    let mut sums: BTreeMap<&str, Delta> = BTreeMap::new();
+    for line in lines {
+        for slot in [merged.entry(&line.account).or_default(), sums.entry(&line.account.asset).or_default()] {
+            *slot = slot.checked_add(line.amount).ok_or_else(|| bug("passes 256 bits"))?;
+        }
+    }
+    if let Some((asset, sum)) = sums.iter().find(|(_, sum)| !sum.is_zero()) {
+        return Err(bug(&format!("does not balance: {sum} of {asset} left over")));
+    }
+    let moves = merged.into_iter().filter(|(_, amount)| !amount.is_zero());
+    for (line, (account, amount)) in (0i64..).zip(moves) {
+        let (id, balance) = find_or_open(conn, account)?;
+        let balance = balance.checked_add(amount).ok_or_else(|| bug("passes 256 bits"))?;
+        if balance.is_negative() && !account.overdraft {
+            return Err(Error::new(
+                Code::State,
+                format!(
+                    "account {} {} \"{}\" would hold {balance} base units of {}",
+                    account.owner_kind.word(),
+                    account.owner,
+                    account.purpose,
+                    account.asset
+                ),
+            )
+            .hint("nothing was written; run: poolctl state check"));
+        }
+        conn.prepare_cached("UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1")?
+            .execute(params![id, balance.to_string()])?;
+        conn.prepare_cached("INSERT INTO ledger_entries VALUES (?1, ?2, ?3, ?4)")?.execute(params![
+            event_id,
+            line,
+            id,
+            amount.to_string()
+        ])?;
+    }
+    Ok(())
+}
+
+const FIND: &str = "SELECT id, balance FROM ledger_accounts
+     WHERE owner_kind = ?1 AND owner = ?2 AND purpose = ?3 AND asset = ?4";
+
+fn find_or_open(conn: &Connection, account: &Account) -> Result<(i64, Delta)> {
+    let kind = account.owner_kind.word();
+    let found: Option<(i64, String)> = conn
+        .prepare_cached(FIND)?
+        .query_row(params![kind, account.owner, account.purpose, account.asset], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })
+        .optional()?;
+    if let Some((id, balance)) = found {
+        return Ok((id, stored(&balance)?));
+    }
+    conn.prepare_cached(
+        "INSERT INTO ledger_accounts (owner_kind, owner, purpose, asset, overdraft) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?
+    .execute(params![kind, account.owner, account.purpose, account.asset, account.overdraft])?;
+    Ok((conn.last_insert_rowid(), Delta::default()))
+}
+
+/// The balance of one account; zero if it was never used.
+///
+/// # Errors
+/// `state_error` where the file cannot be read, `state_corrupt` for a malformed amount.
+pub fn balance(conn: &Connection, account: &Account) -> Result<Delta> {
+    let found: Option<(i64, String)> = conn
+        .prepare_cached(FIND)?
+        .query_row(params![account.owner_kind.word(), account.owner, account.purpose, account.asset], |r| {
+            Ok((r.get(0)?, r.get(1)?))
+        })
+        .optional()?;
+    found.map_or(Ok(Delta::default()), |(_, text)| stored(&text))
+}
+
+/// (purpose, asset, balance) of every account of a member.
+///
+/// # Errors
+/// `state_error` where the file cannot be read, `state_corrupt` for a malformed amount.
+pub fn member_balances(conn: &Connection, address: &str) -> Result<Vec<(String, String, Delta)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT purpose, asset, balance FROM ledger_accounts
+         WHERE owner_kind = 'member' AND owner = ?1 ORDER BY purpose, asset",
+    )?;
+    let mut rows = statement.query([address])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, row.get(1)?, stored(&row.get::<_, String>(2)?)?));
+    }
+    Ok(found)
+}
+
+pub(super) fn stored(text: &str) -> Result<Delta> {
+    Delta::parse(text).ok_or_else(|| {
+        Error::new(Code::StateCorrupt, format!("\"{text}\" stands where an amount belongs"))
+            .hint("run: poolctl state check")
+    })
+}

@@ -1,0 +1,54 @@
+//! Facts about the file itself: network pins, data version, audit head.
+
+use super::{State, Tx};
+use crate::guard::Permit;
+use crate::output::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
+
+/// A fact about the file, by key.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn meta_get(conn: &Connection, key: &str) -> Result<Option<String>> {
+    Ok(conn
+        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
+        .query_row([key], |row| row.get(0))
+        .optional()?)
+}
+
+pub(super) fn meta_set(conn: &Connection, key: &str, value: &str) -> Result<()> {
+    conn.prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
+        .execute(params![key, value])?;
+    Ok(())
+}
+
+pub(super) fn bump_data_version(conn: &Connection) -> Result<()> {
+    conn.prepare_cached(
+        "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE key = 'data_version'",
+    )?
+    .execute([])?;
+    Ok(())
+}
+
+/// Remembers a network pin (`evm_chain_id`, `stellar_passphrase`) on first use and refuses another later.
+///
+/// # Errors
+/// `wrong_network` where the file belongs to another network.
+pub fn pin_network(state: &mut State, permit: Permit<'_>, key: &str, value: &str) -> Result<()> {
+    match meta_get(state.conn(), key)? {
+        Some(found) if found == value => Ok(()),
+        Some(found) => Err(Error::new(
+            Code::WrongNetwork,
+            format!("state {} belongs to {key} {found}, the profile pins {value}", state.path().display()),
+        )
+        .hint("one state file serves one network: pick the matching --profile, or another --state")
+        .detail("state", found)
+        .detail("profile", value)),
+        None => state.write(permit, |tx: &Tx<'_>| {
+            tx.meta_set(key, value)?;
+            tx.event("state.pinned", key, &json!({ "value": value }))?;
+            Ok(())
+        }),
+    }
+}

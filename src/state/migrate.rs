@@ -1,0 +1,93 @@
+//! Ordered steps from any older schema to the present one. Each step can run twice.
+
+use super::backup;
+use crate::clock::Clock;
+use crate::output::{Code, Error, Result};
+use rusqlite::Connection;
+use std::path::Path;
+
+/// Step `n` (from 1) leads from schema `n - 1` to schema `n`.
+const STEPS: &[&str] = &[include_str!("migrations/0001_initial.sql")];
+
+/// The schema that this program reads and writes: the number of steps there are.
+#[expect(clippy::cast_possible_truncation, reason = "there are few steps")]
+pub const SCHEMA_VERSION: u32 = STEPS.len() as u32;
+
+/// How many steps a file at schema `found` still needs.
+pub const fn pending_steps(found: u32) -> u32 {
+    SCHEMA_VERSION.saturating_sub(found)
+}
+
+/// Backs the file up beside itself, then takes it step by step to [`SCHEMA_VERSION`].
+///
+/// Every step is one transaction with its version, so a kill leaves the file at a whole step.
+pub(super) fn migrate(conn: &Connection, path: &Path, found: u32, clock: Clock) -> Result<()> {
+    let copy = backup::migration_copy(path, found, clock);
+    backup::backup_to(conn, &copy)?;
+    run_steps(conn, found)
+        .map_err(|e| e.context(format!("cannot migrate state {}", path.display())))
+        .map_err(|e| e.hint(format!("the state before the migration is kept at {}", copy.display())))
+}
+
+fn run_steps(conn: &Connection, found: u32) -> Result<()> {
+    for (version, step) in (1u32..).zip(STEPS).filter(|(version, _)| *version > found) {
+        let sql = format!("BEGIN IMMEDIATE; {step}; PRAGMA user_version = {version}; COMMIT;");
+        conn.execute_batch(&sql).map_err(|e| {
+            // The failed batch leaves its transaction open.
+            let _ = conn.execute_batch("ROLLBACK");
+            Error::new(Code::State, format!("step {version}: {e}"))
+        })?;
+    }
+    conn.execute_batch("INSERT OR IGNORE INTO meta VALUES ('data_version', '0')")?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn structure(conn: &Connection) -> Vec<(String, String, String)> {
+        let mut statement = conn
+            .prepare("SELECT type, name, coalesce(sql, '') FROM sqlite_master ORDER BY type, name")
+            .unwrap();
+        let rows = statement
+            .query_map([], |row| {
+                let sql: String = row.get(2)?;
+                let plain: Vec<String> = sql
+                    .lines()
+                    .map(|line| line.split("--").next().unwrap_or_default())
+                    .flat_map(str::split_whitespace)
+                    .map(str::to_owned)
+                    .collect();
+                Ok((row.get(0)?, row.get(1)?, plain.join(" ")))
+            })
+            .unwrap();
+        rows.map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn steps_lead_to_the_schema_and_can_run_twice() {
+        let fresh = Connection::open_in_memory().unwrap();
+        fresh.execute_batch(include_str!("../../schema.sql")).unwrap();
+        let want = structure(&fresh);
+        assert!(want.len() > 60, "the schema has its tables, indexes and triggers");
+
+        let migrated = Connection::open_in_memory().unwrap();
+        run_steps(&migrated, 0).unwrap();
+        assert_eq!(structure(&migrated), want);
+
+        run_steps(&migrated, 0).unwrap();
+        assert_eq!(structure(&migrated), want, "each step a second time");
+    }
+
+    #[test]
+    fn a_failed_step_leaves_the_version_before_it() {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch("CREATE TABLE events (wrong TEXT)").unwrap();
+        assert_eq!(run_steps(&conn, 0).unwrap_err().code(), Code::State);
+        let version: u32 = conn.pragma_query_value(None, "user_version", |r| r.get(0)).unwrap();
+        assert_eq!(version, 0);
+        let tables: u32 = conn.query_row("SELECT count(*) FROM sqlite_master", [], |r| r.get(0)).unwrap();
+        assert_eq!(tables, 1, "rolled back");
+    }
+}

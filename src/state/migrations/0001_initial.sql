@@ -1,0 +1,499 @@
+-- Step 1: the first schema. Frozen: later changes are later steps.
+--
+-- Conventions
+--   amounts     canonical decimal TEXT of base units (no sign, no leading zero, at most 2^256-1),
+--               so that an auditor can read the file with any SQLite tool; NULL limit = unlimited
+--   *_ppm       millionths; *_e18 = fixed point with 18 decimals
+--   *_at        seconds since 1970-01-01 UTC; events.at is RFC 3339
+--   addresses   EVM: EIP-55 TEXT; Stellar: strkey TEXT. Hashes: lower-case hex TEXT with 0x (EVM) or without
+--               (Stellar); in share_transfers a BLOB, because there are millions of them
+
+-- Facts about the file itself: network pins, data_version, audit_head, reward origin.
+CREATE TABLE IF NOT EXISTS meta (
+    key   TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Settings made at run time with `config set`, below the profile and above the default.
+CREATE TABLE IF NOT EXISTS system_config (
+    key    TEXT NOT NULL PRIMARY KEY,
+    value  TEXT NOT NULL,
+    set_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The audit log. hash = sha256(prev_hash || the row's other fields); see src/state/events.rs.
+CREATE TABLE IF NOT EXISTS events (
+    id        INTEGER NOT NULL PRIMARY KEY,
+    at        TEXT NOT NULL,
+    run_id    TEXT NOT NULL,
+    actor     TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    subject   TEXT NOT NULL,
+    payload   TEXT NOT NULL CHECK (json_valid(payload)),
+    prev_hash TEXT NOT NULL,
+    hash      TEXT NOT NULL
+) STRICT;
+CREATE INDEX IF NOT EXISTS events_by_kind ON events (kind, id);
+CREATE INDEX IF NOT EXISTS events_by_subject ON events (subject, id);
+CREATE INDEX IF NOT EXISTS events_by_run ON events (run_id, id);
+CREATE INDEX IF NOT EXISTS events_by_time ON events (at, id);
+CREATE TRIGGER IF NOT EXISTS events_no_update BEFORE UPDATE ON events
+BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS events_no_delete BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
+
+-- Double entry. A ledger transaction is named by the audit event that explains it.
+CREATE TABLE IF NOT EXISTS ledger_accounts (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    owner_kind TEXT NOT NULL CHECK (owner_kind IN ('member', 'pool', 'farmer', 'pooler', 'operator', 'chain')),
+    owner      TEXT NOT NULL,
+    purpose    TEXT NOT NULL,
+    asset      TEXT NOT NULL,
+    -- sources of money (an emission, a chain) go below zero; holdings never do
+    overdraft  INTEGER NOT NULL CHECK (overdraft IN (0, 1)),
+    balance    TEXT NOT NULL DEFAULT '0'
+        CHECK (balance = '0' OR (ltrim(balance, '-') GLOB '[1-9]*' AND ltrim(balance, '-') NOT GLOB '*[^0-9]*')),
+    UNIQUE (owner_kind, owner, purpose, asset),
+    CHECK (overdraft = 1 OR balance NOT GLOB '-*')
+) STRICT;
+CREATE TABLE IF NOT EXISTS ledger_entries (
+    event_id   INTEGER NOT NULL REFERENCES events (id),
+    line       INTEGER NOT NULL CHECK (line >= 0),
+    account_id INTEGER NOT NULL REFERENCES ledger_accounts (id),
+    amount     TEXT NOT NULL
+        CHECK (ltrim(amount, '-') GLOB '[1-9]*' AND ltrim(amount, '-') NOT GLOB '*[^0-9]*'),
+    PRIMARY KEY (event_id, line)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS ledger_entries_by_account ON ledger_entries (account_id, event_id);
+CREATE TRIGGER IF NOT EXISTS ledger_entries_no_update BEFORE UPDATE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'ledger_entries is append-only'); END;
+CREATE TRIGGER IF NOT EXISTS ledger_entries_no_delete BEFORE DELETE ON ledger_entries
+BEGIN SELECT RAISE(ABORT, 'ledger_entries is append-only'); END;
+
+-- The outbox: one row per intended on-chain action, keyed so that it can be intended only once.
+CREATE TABLE IF NOT EXISTS operations (
+    id          INTEGER NOT NULL PRIMARY KEY,
+    key         TEXT NOT NULL UNIQUE,
+    kind        TEXT NOT NULL,
+    subject     TEXT NOT NULL,
+    state       TEXT NOT NULL
+        CHECK (state IN ('planned', 'signed', 'sent', 'confirmed', 'failed', 'expired', 'recorded')),
+    plan        TEXT NOT NULL CHECK (json_valid(plan)),
+    planned_at  INTEGER NOT NULL,
+    settled_at  INTEGER,
+    recorded_at INTEGER,
+    error       TEXT
+) STRICT;
+CREATE INDEX IF NOT EXISTS operations_open ON operations (id) WHERE state IN ('planned', 'signed', 'sent', 'confirmed');
+-- Each signed envelope of an operation, stored before its first send. A newer attempt is signed only
+-- after the older one can no longer land.
+CREATE TABLE IF NOT EXISTS operation_attempts (
+    operation_id INTEGER NOT NULL REFERENCES operations (id),
+    attempt      INTEGER NOT NULL CHECK (attempt >= 1),
+    hash         TEXT NOT NULL UNIQUE,
+    envelope     TEXT NOT NULL,
+    valid_until  INTEGER NOT NULL,
+    max_fee      TEXT NOT NULL CHECK (max_fee NOT GLOB '*[^0-9]*'),
+    endpoint     TEXT,
+    signed_at    INTEGER NOT NULL,
+    sent_at      INTEGER,
+    sends        INTEGER NOT NULL DEFAULT 0,
+    outcome      TEXT CHECK (outcome IN ('confirmed', 'failed', 'expired')),
+    error        TEXT,
+    PRIMARY KEY (operation_id, attempt)
+) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- EVM pools
+
+-- ERC-20 tokens seen, with the decimals that the chain gave.
+CREATE TABLE IF NOT EXISTS assets (
+    address  TEXT NOT NULL PRIMARY KEY,
+    symbol   TEXT NOT NULL,
+    decimals INTEGER NOT NULL CHECK (decimals BETWEEN 0 AND 77)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS pools (
+    id                   INTEGER NOT NULL PRIMARY KEY,
+    name                 TEXT NOT NULL UNIQUE,
+    address              TEXT NOT NULL UNIQUE,
+    abi                  TEXT NOT NULL CHECK (abi IN ('erc4626', 'legacy', 'viddhana')),
+    asset                TEXT NOT NULL REFERENCES assets (address),
+    share_symbol         TEXT NOT NULL,
+    share_decimals       INTEGER NOT NULL CHECK (share_decimals BETWEEN 0 AND 77),
+    deploy_block         INTEGER NOT NULL CHECK (deploy_block >= 0),
+    max_rate_drop_ppm    INTEGER NOT NULL CHECK (max_rate_drop_ppm BETWEEN 0 AND 1000000),
+    added_at             INTEGER NOT NULL,
+    -- rewards: first epoch start, next epoch start, amount carried to the next epoch
+    reward_genesis_block INTEGER CHECK (reward_genesis_block >= 0),
+    reward_cursor_block  INTEGER CHECK (reward_cursor_block >= reward_genesis_block),
+    reward_carry         TEXT NOT NULL DEFAULT '0'
+        CHECK (reward_carry = '0' OR (reward_carry GLOB '[1-9]*' AND reward_carry NOT GLOB '*[^0-9]*')),
+    -- share_transfers are replayed through this block
+    cursor_block         INTEGER,
+    cursor_hash          TEXT,
+    -- the last accepted sync; its figures are the pool_snapshots row of that block
+    synced_block         INTEGER,
+    CHECK ((cursor_block IS NULL) = (cursor_hash IS NULL))
+) STRICT;
+CREATE INDEX IF NOT EXISTS pools_by_asset ON pools (asset);
+
+-- One row per accepted sync: the history, and the checkpoints that a reorg rolls back to.
+CREATE TABLE IF NOT EXISTS pool_snapshots (
+    pool_id         INTEGER NOT NULL REFERENCES pools (id),
+    block_number    INTEGER NOT NULL,
+    block_hash      TEXT NOT NULL,
+    block_timestamp INTEGER NOT NULL,
+    endpoint        TEXT NOT NULL,
+    synced_at       INTEGER NOT NULL,
+    total_assets    TEXT NOT NULL CHECK (total_assets NOT GLOB '*[^0-9]*'),
+    total_shares    TEXT NOT NULL CHECK (total_shares NOT GLOB '*[^0-9]*'),
+    rate_e18        TEXT NOT NULL CHECK (rate_e18 NOT GLOB '*[^0-9]*'),
+    paused          INTEGER CHECK (paused IN (0, 1)),
+    min_deposit     TEXT CHECK (min_deposit NOT GLOB '*[^0-9]*'),
+    max_deposit     TEXT CHECK (max_deposit NOT GLOB '*[^0-9]*'),
+    cooldown_sec    INTEGER,
+    PRIMARY KEY (pool_id, block_number)
+) STRICT, WITHOUT ROWID;
+
+-- An address that holds shares, or that the operator named; its balances are ledger accounts.
+CREATE TABLE IF NOT EXISTS members (
+    id       INTEGER NOT NULL PRIMARY KEY,
+    address  TEXT NOT NULL UNIQUE,
+    name     TEXT UNIQUE,
+    added_at INTEGER NOT NULL
+) STRICT;
+
+-- Shares per member at the pool's cursor_block: the running sum of share_transfers.
+CREATE TABLE IF NOT EXISTS user_pool_shares (
+    pool_id            INTEGER NOT NULL REFERENCES pools (id),
+    member_id          INTEGER NOT NULL REFERENCES members (id),
+    shares             TEXT NOT NULL
+        CHECK (shares = '0' OR (shares GLOB '[1-9]*' AND shares NOT GLOB '*[^0-9]*')),
+    last_deposit_block INTEGER,
+    last_deposit_at    INTEGER,
+    PRIMARY KEY (pool_id, member_id)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS user_pool_shares_by_member ON user_pool_shares (member_id, pool_id);
+
+-- Replayed ERC-20 Transfer logs of the share tokens. Mint: from_member NULL; burn: to_member NULL.
+CREATE TABLE IF NOT EXISTS share_transfers (
+    pool_id      INTEGER NOT NULL REFERENCES pools (id),
+    block_number INTEGER NOT NULL,
+    log_index    INTEGER NOT NULL,
+    tx_hash      BLOB NOT NULL CHECK (length(tx_hash) = 32),
+    block_at     INTEGER NOT NULL,
+    from_member  INTEGER REFERENCES members (id),
+    to_member    INTEGER REFERENCES members (id),
+    shares       TEXT NOT NULL CHECK (shares = '0' OR (shares GLOB '[1-9]*' AND shares NOT GLOB '*[^0-9]*')),
+    PRIMARY KEY (pool_id, block_number, log_index)
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX IF NOT EXISTS share_transfers_by_log ON share_transfers (tx_hash, log_index);
+
+CREATE TABLE IF NOT EXISTS pool_withdrawals (
+    id              INTEGER NOT NULL PRIMARY KEY,
+    pool_id         INTEGER NOT NULL REFERENCES pools (id),
+    member_id       INTEGER NOT NULL REFERENCES members (id),
+    shares          TEXT NOT NULL CHECK (shares GLOB '[1-9]*' AND shares NOT GLOB '*[^0-9]*'),
+    assets          TEXT NOT NULL CHECK (assets NOT GLOB '*[^0-9]*'),
+    status          TEXT NOT NULL CHECK (status IN ('pending', 'processing', 'completed', 'failed')),
+    idempotency_key TEXT UNIQUE,
+    requested_at    INTEGER NOT NULL,
+    processing_at   INTEGER,
+    ended_at        INTEGER,
+    tx_hash         TEXT UNIQUE,
+    verified        INTEGER CHECK (verified IN (0, 1)),
+    error           TEXT,
+    CHECK ((status IN ('completed', 'failed')) = (ended_at IS NOT NULL))
+) STRICT;
+CREATE INDEX IF NOT EXISTS pool_withdrawals_by_pool ON pool_withdrawals (pool_id, requested_at);
+CREATE INDEX IF NOT EXISTS pool_withdrawals_by_member ON pool_withdrawals (member_id, requested_at);
+
+-- ---------------------------------------------------------------- rewards
+
+-- Weight of a pool from an epoch start on.
+CREATE TABLE IF NOT EXISTS pool_reward_weights (
+    pool_id         INTEGER NOT NULL REFERENCES pools (id),
+    effective_block INTEGER NOT NULL CHECK (effective_block >= 0),
+    weight_ppm      INTEGER NOT NULL CHECK (weight_ppm BETWEEN 0 AND 1000000),
+    set_at          INTEGER NOT NULL,
+    PRIMARY KEY (pool_id, effective_block)
+) STRICT, WITHOUT ROWID;
+
+-- Terms of emission from an epoch start on, frozen so that a pool that lags is paid by the terms of its day.
+CREATE TABLE IF NOT EXISTS reward_schedule (
+    from_block   INTEGER NOT NULL PRIMARY KEY CHECK (from_block >= 0),
+    epoch_blocks INTEGER NOT NULL CHECK (epoch_blocks >= 1),
+    block_reward TEXT NOT NULL CHECK (block_reward NOT GLOB '*[^0-9]*'),
+    asset        TEXT NOT NULL REFERENCES assets (address),
+    basis        TEXT NOT NULL CHECK (basis IN ('time-weighted', 'snapshot')),
+    set_at       INTEGER NOT NULL
+) STRICT;
+
+-- Emission of one epoch over all pools: emission + carry_in = Σ pool parts + carry_out.
+CREATE TABLE IF NOT EXISTS reward_emissions (
+    start_block INTEGER NOT NULL PRIMARY KEY,
+    end_block   INTEGER NOT NULL CHECK (end_block > start_block),
+    emission    TEXT NOT NULL CHECK (emission NOT GLOB '*[^0-9]*'),
+    carry_in    TEXT NOT NULL CHECK (carry_in NOT GLOB '*[^0-9]*'),
+    carry_out   TEXT NOT NULL CHECK (carry_out NOT GLOB '*[^0-9]*'),
+    created_at  INTEGER NOT NULL
+) STRICT;
+
+-- One pool's epoch [start_block, end_block): part + carry_in = distributed + carry_out.
+CREATE TABLE IF NOT EXISTS pool_reward_epochs (
+    id             INTEGER NOT NULL PRIMARY KEY,
+    pool_id        INTEGER NOT NULL REFERENCES pools (id),
+    start_block    INTEGER NOT NULL CHECK (start_block >= 0),
+    end_block      INTEGER NOT NULL CHECK (end_block > start_block),
+    final_hash     TEXT,
+    origin         TEXT NOT NULL CHECK (origin IN ('cycle', 'manual')),
+    basis          TEXT NOT NULL CHECK (basis IN ('time-weighted', 'snapshot')),
+    asset          TEXT NOT NULL REFERENCES assets (address),
+    weight_ppm     INTEGER,
+    weight_sum_ppm INTEGER,
+    part           TEXT NOT NULL CHECK (part NOT GLOB '*[^0-9]*'),
+    carry_in       TEXT NOT NULL DEFAULT '0' CHECK (carry_in NOT GLOB '*[^0-9]*'),
+    distributed    TEXT NOT NULL DEFAULT '0' CHECK (distributed NOT GLOB '*[^0-9]*'),
+    carry_out      TEXT NOT NULL DEFAULT '0' CHECK (carry_out NOT GLOB '*[^0-9]*'),
+    carry_reason   TEXT CHECK (carry_reason IN ('no_holders', 'pool_paused', 'zero_weight')),
+    holders        INTEGER NOT NULL DEFAULT 0,
+    status         TEXT NOT NULL CHECK (status IN ('created', 'distributed')),
+    created_at     INTEGER NOT NULL,
+    distributed_at INTEGER,
+    UNIQUE (pool_id, start_block),
+    CHECK ((status = 'distributed') = (distributed_at IS NOT NULL)),
+    CHECK ((carry_out = '0') OR (carry_reason IS NOT NULL))
+) STRICT;
+CREATE INDEX IF NOT EXISTS pool_reward_epochs_by_start ON pool_reward_epochs (start_block, pool_id);
+CREATE TRIGGER IF NOT EXISTS pool_reward_epochs_immutable BEFORE UPDATE ON pool_reward_epochs WHEN old.status = 'distributed'
+BEGIN SELECT RAISE(ABORT, 'a distributed epoch is immutable'); END;
+CREATE TRIGGER IF NOT EXISTS pool_reward_epochs_no_delete BEFORE DELETE ON pool_reward_epochs WHEN old.status = 'distributed'
+BEGIN SELECT RAISE(ABORT, 'a distributed epoch is immutable'); END;
+
+CREATE TABLE IF NOT EXISTS pool_rewards (
+    epoch_id   INTEGER NOT NULL REFERENCES pool_reward_epochs (id),
+    member_id  INTEGER NOT NULL REFERENCES members (id),
+    amount     TEXT NOT NULL CHECK (amount GLOB '[1-9]*' AND amount NOT GLOB '*[^0-9]*'),
+    claimed_at INTEGER,
+    claim_id   INTEGER REFERENCES events (id),
+    PRIMARY KEY (epoch_id, member_id),
+    CHECK ((claimed_at IS NULL) = (claim_id IS NULL))
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS pool_rewards_by_member ON pool_rewards (member_id, epoch_id);
+CREATE INDEX IF NOT EXISTS pool_rewards_by_claim ON pool_rewards (claim_id) WHERE claim_id IS NOT NULL;
+CREATE TRIGGER IF NOT EXISTS pool_rewards_immutable BEFORE UPDATE ON pool_rewards
+WHEN old.claimed_at IS NOT NULL OR new.amount IS NOT old.amount
+    OR new.epoch_id IS NOT old.epoch_id OR new.member_id IS NOT old.member_id
+BEGIN SELECT RAISE(ABORT, 'a reward can only be claimed, and only once'); END;
+CREATE TRIGGER IF NOT EXISTS pool_rewards_no_delete BEFORE DELETE ON pool_rewards
+BEGIN SELECT RAISE(ABORT, 'a reward can only be claimed, and only once'); END;
+
+-- ---------------------------------------------------------------- oracles and risk
+
+CREATE TABLE IF NOT EXISTS oracle_feeds (
+    id                INTEGER NOT NULL PRIMARY KEY,
+    name              TEXT NOT NULL UNIQUE,
+    asset             TEXT NOT NULL,
+    kind              TEXT NOT NULL CHECK (kind IN ('chainlink', 'adapter', 'fixed')),
+    address           TEXT,
+    fixed_price_e18   TEXT CHECK (fixed_price_e18 GLOB '[1-9]*' AND fixed_price_e18 NOT GLOB '*[^0-9]*'),
+    max_staleness_sec INTEGER NOT NULL CHECK (max_staleness_sec >= 1),
+    min_e18           TEXT CHECK (min_e18 NOT GLOB '*[^0-9]*'),
+    max_e18           TEXT CHECK (max_e18 NOT GLOB '*[^0-9]*'),
+    max_deviation_ppm INTEGER CHECK (max_deviation_ppm >= 0),
+    description       TEXT,
+    failure_streak    INTEGER NOT NULL DEFAULT 0 CHECK (failure_streak >= 0),
+    checked_at        INTEGER,
+    added_at          INTEGER NOT NULL,
+    CHECK ((kind = 'fixed') = (fixed_price_e18 IS NOT NULL)),
+    CHECK ((kind = 'fixed') = (address IS NULL))
+) STRICT;
+CREATE INDEX IF NOT EXISTS oracle_feeds_by_asset ON oracle_feeds (asset);
+
+-- The last accepted quote of each source. A refused quote never gets here.
+CREATE TABLE IF NOT EXISTS oracle_price_cache (
+    asset        TEXT NOT NULL,
+    feed_id      INTEGER NOT NULL REFERENCES oracle_feeds (id),
+    price_e18    TEXT NOT NULL CHECK (price_e18 GLOB '[1-9]*' AND price_e18 NOT GLOB '*[^0-9]*'),
+    round_id     TEXT,
+    updated_at   INTEGER NOT NULL,
+    block_number INTEGER NOT NULL,
+    block_hash   TEXT NOT NULL,
+    endpoint     TEXT NOT NULL,
+    fetched_at   INTEGER NOT NULL,
+    PRIMARY KEY (asset, feed_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS oracle_alerts (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    feed_id    INTEGER NOT NULL REFERENCES oracle_feeds (id),
+    kind       TEXT NOT NULL,
+    message    TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    count      INTEGER NOT NULL CHECK (count >= 1),
+    closed_at  INTEGER
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS oracle_alerts_open ON oracle_alerts (feed_id, kind) WHERE closed_at IS NULL;
+CREATE INDEX IF NOT EXISTS oracle_alerts_by_feed ON oracle_alerts (feed_id, id);
+
+CREATE TABLE IF NOT EXISTS pool_risk_parameters (
+    pool_id                  INTEGER NOT NULL PRIMARY KEY REFERENCES pools (id),
+    engine                   TEXT NOT NULL CHECK (engine IN ('local', 'viddhana', 'legacy')),
+    engine_address           TEXT,
+    -- limits in base units of the pool's asset; NULL = unlimited
+    max_tvl                  TEXT CHECK (max_tvl NOT GLOB '*[^0-9]*'),
+    max_user_deposit         TEXT CHECK (max_user_deposit NOT GLOB '*[^0-9]*'),
+    daily_withdrawal_cap     TEXT CHECK (daily_withdrawal_cap NOT GLOB '*[^0-9]*'),
+    user_daily_cap           TEXT CHECK (user_daily_cap NOT GLOB '*[^0-9]*'),
+    window                   TEXT NOT NULL CHECK (window IN ('utc-day', 'rolling-24h')),
+    breaker_threshold_ppm    INTEGER CHECK (breaker_threshold_ppm BETWEEN 0 AND 1000000),
+    deposits_enabled         INTEGER NOT NULL CHECK (deposits_enabled IN (0, 1)),
+    withdrawals_enabled      INTEGER NOT NULL CHECK (withdrawals_enabled IN (0, 1)),
+    engine_breaker           INTEGER NOT NULL CHECK (engine_breaker IN (0, 1)),
+    engine_breaker_reason    TEXT,
+    engine_emergency         INTEGER NOT NULL CHECK (engine_emergency IN (0, 1)),
+    local_pause_reason       TEXT,
+    local_paused_at          INTEGER,
+    -- when the values were last confirmed; NULL = never (an engine that was never read)
+    block_number             INTEGER,
+    block_hash               TEXT,
+    endpoint                 TEXT,
+    refreshed_at             INTEGER,
+    CHECK ((engine = 'local') = (engine_address IS NULL)),
+    CHECK ((local_paused_at IS NULL) = (local_pause_reason IS NULL))
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS circuit_breaker_status (
+    pool_id      INTEGER NOT NULL PRIMARY KEY REFERENCES pools (id),
+    active       INTEGER NOT NULL CHECK (active IN (0, 1)),
+    rule         TEXT NOT NULL,
+    reason       TEXT NOT NULL,
+    triggered_at INTEGER NOT NULL,
+    reset_at     INTEGER,
+    reset_reason TEXT
+) STRICT;
+
+CREATE TABLE IF NOT EXISTS risk_violations (
+    id         INTEGER NOT NULL PRIMARY KEY,
+    pool_id    INTEGER NOT NULL REFERENCES pools (id),
+    rule       TEXT NOT NULL,
+    message    TEXT NOT NULL,
+    first_seen INTEGER NOT NULL,
+    last_seen  INTEGER NOT NULL,
+    count      INTEGER NOT NULL CHECK (count >= 1),
+    closed_at  INTEGER
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS risk_violations_open ON risk_violations (pool_id, rule) WHERE closed_at IS NULL;
+CREATE INDEX IF NOT EXISTS risk_violations_by_pool ON risk_violations (pool_id, id);
+
+-- ---------------------------------------------------------------- KALE on Stellar
+
+CREATE TABLE IF NOT EXISTS poolers (
+    id               TEXT NOT NULL PRIMARY KEY,
+    name             TEXT NOT NULL UNIQUE,
+    capacity         INTEGER NOT NULL CHECK (capacity >= 0),
+    reward_split_ppm INTEGER NOT NULL CHECK (reward_split_ppm BETWEEN 0 AND 1000000),
+    platform_fee_ppm INTEGER NOT NULL CHECK (platform_fee_ppm BETWEEN 0 AND 1000000),
+    added_at         INTEGER NOT NULL,
+    last_seen_at     INTEGER,
+    CHECK (reward_split_ppm + platform_fee_ppm <= 1000000)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS farmers (
+    id                   TEXT NOT NULL PRIMARY KEY,
+    address              TEXT NOT NULL UNIQUE,
+    pooler_id            TEXT NOT NULL REFERENCES poolers (id),
+    status               TEXT NOT NULL
+        CHECK (status IN ('wallet_created', 'funded', 'active', 'leaving', 'departed')),
+    stake_percentage_ppm INTEGER NOT NULL CHECK (stake_percentage_ppm BETWEEN 0 AND 1000000),
+    payout_address       TEXT,
+    added_at             INTEGER NOT NULL,
+    status_at            INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS farmers_by_pooler ON farmers (pooler_id, status);
+
+-- One row per attempt; an action succeeds at most once per farmer and block. Amounts in stroops.
+CREATE TABLE IF NOT EXISTS plantings (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    farmer_id    TEXT NOT NULL REFERENCES farmers (id),
+    block_index  INTEGER NOT NULL CHECK (block_index >= 0),
+    outcome      TEXT NOT NULL CHECK (outcome IN ('planted', 'failed')),
+    stake        TEXT NOT NULL CHECK (stake NOT GLOB '*[^0-9]*'),
+    operation_id INTEGER REFERENCES operations (id),
+    ledger       INTEGER,
+    reason       TEXT,
+    at           INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS plantings_once ON plantings (farmer_id, block_index) WHERE outcome = 'planted';
+CREATE INDEX IF NOT EXISTS plantings_by_block ON plantings (block_index, farmer_id);
+CREATE TABLE IF NOT EXISTS works (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    farmer_id    TEXT NOT NULL REFERENCES farmers (id),
+    block_index  INTEGER NOT NULL CHECK (block_index >= 0),
+    outcome      TEXT NOT NULL CHECK (outcome IN ('worked', 'improved', 'failed')),
+    nonce        TEXT NOT NULL CHECK (nonce NOT GLOB '*[^0-9]*'),
+    hash         TEXT NOT NULL,
+    zeros        INTEGER NOT NULL CHECK (zeros BETWEEN 0 AND 64),
+    gap          INTEGER,
+    operation_id INTEGER REFERENCES operations (id),
+    ledger       INTEGER,
+    reason       TEXT,
+    at           INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS works_once ON works (farmer_id, block_index, zeros) WHERE outcome <> 'failed';
+CREATE INDEX IF NOT EXISTS works_by_block ON works (block_index, farmer_id);
+CREATE TABLE IF NOT EXISTS harvests (
+    id           INTEGER NOT NULL PRIMARY KEY,
+    farmer_id    TEXT NOT NULL REFERENCES farmers (id),
+    block_index  INTEGER NOT NULL CHECK (block_index >= 0),
+    outcome      TEXT NOT NULL CHECK (outcome IN ('harvested', 'harvested_elsewhere', 'lost', 'failed')),
+    stake        TEXT NOT NULL CHECK (stake NOT GLOB '*[^0-9]*'),
+    reward       TEXT NOT NULL CHECK (reward NOT GLOB '*[^0-9]*'),
+    forecast     TEXT CHECK (forecast NOT GLOB '*[^0-9]*'),
+    operation_id INTEGER REFERENCES operations (id),
+    ledger       INTEGER,
+    reason       TEXT,
+    at           INTEGER NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX IF NOT EXISTS harvests_once ON harvests (farmer_id, block_index) WHERE outcome <> 'failed';
+CREATE INDEX IF NOT EXISTS harvests_by_block ON harvests (block_index, farmer_id);
+
+-- What a pooler's farmers did in one block, in counts and stroops.
+CREATE TABLE IF NOT EXISTS block_operations (
+    pooler_id   TEXT NOT NULL REFERENCES poolers (id),
+    block_index INTEGER NOT NULL,
+    planted     INTEGER NOT NULL DEFAULT 0,
+    worked      INTEGER NOT NULL DEFAULT 0,
+    harvested   INTEGER NOT NULL DEFAULT 0,
+    staked      TEXT NOT NULL DEFAULT '0' CHECK (staked NOT GLOB '*[^0-9]*'),
+    rewarded    TEXT NOT NULL DEFAULT '0' CHECK (rewarded NOT GLOB '*[^0-9]*'),
+    updated_at  INTEGER NOT NULL,
+    PRIMARY KEY (pooler_id, block_index)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE IF NOT EXISTS pooler_compensations (
+    id          INTEGER NOT NULL PRIMARY KEY,
+    pooler_id   TEXT NOT NULL REFERENCES poolers (id),
+    farmer_id   TEXT NOT NULL REFERENCES farmers (id),
+    block_index INTEGER NOT NULL,
+    fault       TEXT NOT NULL CHECK (fault IN ('pooler', 'operator')),
+    amount      TEXT NOT NULL CHECK (amount NOT GLOB '*[^0-9]*'),
+    reason      TEXT NOT NULL,
+    at          INTEGER NOT NULL,
+    UNIQUE (farmer_id, block_index)
+) STRICT;
+CREATE INDEX IF NOT EXISTS pooler_compensations_by_pooler ON pooler_compensations (pooler_id, block_index);
+
+-- The best nonce found so far, so that a killed search resumes where it was.
+CREATE TABLE IF NOT EXISTS nonces (
+    farmer_id   TEXT NOT NULL REFERENCES farmers (id),
+    block_index INTEGER NOT NULL,
+    entropy     TEXT NOT NULL,
+    next_nonce  TEXT NOT NULL CHECK (next_nonce NOT GLOB '*[^0-9]*'),
+    best_nonce  TEXT CHECK (best_nonce NOT GLOB '*[^0-9]*'),
+    best_hash   TEXT,
+    best_zeros  INTEGER,
+    updated_at  INTEGER NOT NULL,
+    PRIMARY KEY (farmer_id, block_index, entropy)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,36 @@
+//! The state file: one SQLite database, one way to write, one writer at a time.
+
+mod backup;
+mod check;
+mod events;
+mod ledger;
+mod lock;
+mod meta;
+mod migrate;
+mod open;
+mod settings;
+mod tx;
+
+pub use backup::{BackupReport, backup, restore};
+pub use check::{CheckReport, Finding, check};
+pub use events::{ChainReport, Event, EventFilter, list_events, verify_chain};
+pub use ledger::{Account, Line, OwnerKind, balance, member_balances};
+pub use lock::{Holder, Lock};
+pub use meta::{meta_get, pin_network};
+pub use migrate::{SCHEMA_VERSION, pending_steps};
+pub use open::{APPLICATION_ID, State, create};
+pub use settings::{Setting, setting_set, setting_unset, settings};
+pub use tx::Tx;
+
+use crate::clock::Clock;
+
+/// Who writes: stands in each audit event.
+#[derive(Debug, Clone)]
+pub struct Run {
+    /// UUID of this run of the program.
+    pub id: String,
+    /// `user@host`, as far as the machine tells.
+    pub actor: String,
+    /// Dates the records.
+    pub clock: Clock,
+}

@@ -1,0 +1,220 @@
+//! Opening and creating the state file, and refusing what is not one.
+
+use super::{Lock, Run, Tx, migrate};
+use crate::guard::Permit;
+use crate::killpoint;
+use crate::output::{Code, Error, Result};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// `PRAGMA application_id` of a poolctl state: "Pool".
+pub const APPLICATION_ID: i32 = 0x506f_6f6c;
+
+const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// An open state file.
+#[derive(Debug)]
+pub struct State {
+    conn: Connection,
+    path: PathBuf,
+    run: Run,
+}
+
+impl State {
+    /// Opens for reading only; never waits for a writer.
+    ///
+    /// # Errors
+    /// `state_missing`, `state_foreign`, `state_too_new`, `state_outdated`, `state_corrupt`.
+    pub fn read(path: &Path, run: Run) -> Result<Self> {
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        configure(&conn)?;
+        match identify(&conn, path)? {
+            migrate::SCHEMA_VERSION => Ok(Self { conn, path: path.to_owned(), run }),
+            found => Err(Error::new(
+                Code::StateOutdated,
+                format!(
+                    "state {} has schema {found}, this poolctl reads schema {}",
+                    path.display(),
+                    migrate::SCHEMA_VERSION
+                ),
+            )
+            .hint("run: poolctl state migrate (it makes a backup first)")),
+        }
+    }
+
+    /// Opens for writing, migrating an older schema after an automatic backup.
+    ///
+    /// # Errors
+    /// As [`State::read`], and `state_error` where the file or its folder cannot be written.
+    pub fn write_access(path: &Path, run: Run, _lock: &Lock) -> Result<Self> {
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        configure(&conn)?;
+        let found = identify(&conn, path)?;
+        conn.pragma_update(None, "journal_mode", "WAL")?;
+        conn.pragma_update(None, "synchronous", "FULL")?;
+        if found < migrate::SCHEMA_VERSION {
+            migrate::migrate(&conn, path, found, run.clock)?;
+        }
+        conn.pragma_update(None, "query_only", true)?;
+        Ok(Self { conn, path: path.to_owned(), run })
+    }
+
+    /// A private copy that vanishes when closed: what `--dry-run` writes to.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub fn scratch(path: &Path, run: Run) -> Result<Self> {
+        let source = Self::read(path, run.clone())?;
+        // An empty name is a temporary database that spills to disk only under memory pressure.
+        let mut conn = Connection::open("")?;
+        {
+            let copy = rusqlite::backup::Backup::new(&source.conn, &mut conn)?;
+            copy.run_to_completion(4096, Duration::ZERO, None)?;
+        }
+        configure(&conn)?;
+        conn.pragma_update(None, "query_only", true)?;
+        Ok(Self { conn, path: path.to_owned(), run })
+    }
+
+    /// For queries. Writing through it fails: the connection is `query_only` outside [`State::write`].
+    pub const fn conn(&self) -> &Connection {
+        &self.conn
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Who writes.
+    pub const fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// The one way to write: everything that `body` does becomes true at once, or not at all.
+    ///
+    /// # Errors
+    /// What `body` returns, after rolling back; `state_error` where the disk or a constraint refuses.
+    pub fn write<T>(&mut self, _permit: Permit<'_>, body: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        self.conn.pragma_update(None, "query_only", false)?;
+        let result = Self::commit(&mut self.conn, &self.run, body);
+        self.conn.pragma_update(None, "query_only", true)?;
+        result
+    }
+
+    fn commit<T>(conn: &mut Connection, run: &Run, body: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
+        let before = conn.total_changes();
+        let tx = Tx::new(conn.transaction_with_behavior(TransactionBehavior::Immediate)?, run);
+        let value = body(&tx)?;
+        if tx.conn().total_changes() == before {
+            return Ok(value);
+        }
+        tx.bump_data_version()?;
+        killpoint::reach();
+        tx.commit()?;
+        killpoint::reach();
+        Ok(value)
+    }
+
+    /// Shrinks the write-ahead log after a bulk commit; a reader in the way is no error.
+    ///
+    /// # Errors
+    /// `state_error` where the disk refuses.
+    pub fn truncate_wal(&self) -> Result<()> {
+        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        Ok(())
+    }
+}
+
+/// Creates a new state file with the whole schema; the file appears complete or not at all.
+///
+/// # Errors
+/// `conflict` where the file exists, `io_error`/`state_error` where it cannot be written.
+pub fn create(path: &Path) -> Result<()> {
+    if path.exists() {
+        return Err(Error::new(Code::Conflict, format!("state {} exists already", path.display()))
+            .hint("it is left as it is; choose another place with --state"));
+    }
+    let io = |e: &std::io::Error| {
+        Error::new(Code::Io, format!("cannot create state {}: {e}", path.display()))
+            .hint("choose a writable folder with --state")
+    };
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|e| io(&e))?;
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let draft = folder.join(format!(".{name}.{}.new", std::process::id()));
+    let built = build(&draft).and_then(|()| {
+        // A hard link fails if the name has been taken meanwhile; rename would overwrite.
+        std::fs::hard_link(&draft, path).map_err(|e| io(&e))
+    });
+    let _ = std::fs::remove_file(&draft);
+    built
+}
+
+fn build(draft: &Path) -> Result<()> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+    let conn = connect(draft, flags)?;
+    conn.execute_batch(&format!(
+        "PRAGMA application_id = {APPLICATION_ID}; BEGIN IMMEDIATE; {SCHEMA}
+         INSERT INTO meta VALUES ('data_version', '0');
+         PRAGMA user_version = {}; COMMIT;",
+        migrate::SCHEMA_VERSION
+    ))?;
+    conn.close().map_err(|(_, e)| Error::from(e))
+}
+
+fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.exists() {
+        return Err(Error::new(Code::StateMissing, format!("there is no state at {}", path.display()))
+            .hint("create it with: poolctl init (or name another one with --state)"));
+    }
+    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags)
+        .map_err(|e| Error::from(e).context(format!("cannot open state {}", path.display())))
+}
+
+/// Settings of every connection, before anything is read.
+fn configure(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// The schema version of a poolctl state; anything else is refused.
+pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
+    let shown = path.display();
+    let pragma = |name: &str| -> Result<i32> {
+        conn.pragma_query_value(None, name, |row| row.get(0)).map_err(|e| match Error::from(e) {
+            e if e.code() == Code::StateForeign || e.code() == Code::StateCorrupt => {
+                Error::new(e.code(), format!("{shown} is not a readable SQLite database")).hint(
+                    "it is left as it is; check --state, or restore a backup: poolctl state restore FILE",
+                )
+            }
+            e => e.context(format!("cannot read state {shown}")),
+        })
+    };
+    let application = pragma("application_id")?;
+    let version = pragma("user_version")?;
+    if application != APPLICATION_ID {
+        return Err(Error::new(Code::StateForeign, format!("{shown} is a database of another program"))
+            .hint("it is left as it is; check --state"));
+    }
+    let version = u32::try_from(version)
+        .map_err(|_| Error::new(Code::StateCorrupt, format!("state {shown} has schema {version}")))?;
+    if version > migrate::SCHEMA_VERSION {
+        return Err(Error::new(
+            Code::StateTooNew,
+            format!(
+                "state {shown} has schema {version}, this poolctl knows up to {}",
+                migrate::SCHEMA_VERSION
+            ),
+        )
+        .hint("use the newer poolctl that wrote it; it is never taken back to an older schema")
+        .detail("found", version)
+        .detail("known", migrate::SCHEMA_VERSION));
+    }
+    Ok(version)
+}

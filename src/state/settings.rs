@@ -1,0 +1,55 @@
+//! `system_config`: settings made at run time, below the profile and above the default.
+
+use super::Tx;
+use crate::output::Result;
+use rusqlite::{Connection, params};
+use serde_json::json;
+
+/// One stored setting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Dotted key as in the config file.
+    pub key: String,
+    /// The value as text; the config layer gives it its type.
+    pub value: String,
+}
+
+/// All stored settings by key.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn settings(conn: &Connection) -> Result<Vec<Setting>> {
+    let mut statement = conn.prepare_cached("SELECT key, value FROM system_config ORDER BY key")?;
+    let rows = statement.query_map([], |row| Ok(Setting { key: row.get(0)?, value: row.get(1)? }))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// Stores a setting; the audit event keeps the old value. Secrets are not settings.
+///
+/// # Errors
+/// `state_error` where the disk refuses.
+pub fn setting_set(tx: &Tx<'_>, key: &str, value: &str) -> Result<Option<String>> {
+    let old = settings(tx.conn())?.into_iter().find(|s| s.key == key).map(|s| s.value);
+    if old.as_deref() != Some(value) {
+        tx.conn().execute(
+            "INSERT INTO system_config VALUES (?1, ?2, ?3)
+             ON CONFLICT (key) DO UPDATE SET value = ?2, set_at = ?3",
+            params![key, value, tx.now()],
+        )?;
+        tx.event("config.set", key, &json!({ "old": old, "new": value }))?;
+    }
+    Ok(old)
+}
+
+/// Removes a setting; returns what it was.
+///
+/// # Errors
+/// `state_error` where the disk refuses.
+pub fn setting_unset(tx: &Tx<'_>, key: &str) -> Result<Option<String>> {
+    let old = settings(tx.conn())?.into_iter().find(|s| s.key == key).map(|s| s.value);
+    if let Some(old) = &old {
+        tx.conn().execute("DELETE FROM system_config WHERE key = ?1", [key])?;
+        tx.event("config.unset", key, &json!({ "old": old }))?;
+    }
+    Ok(old)
+}
