@@ -2,8 +2,11 @@
 
 pub mod amount;
 pub mod clock;
+pub mod config;
+pub mod context;
 pub mod guard;
 pub mod killpoint;
+pub mod net;
 pub mod output;
 pub mod state;
 

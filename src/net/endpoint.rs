@@ -25,7 +25,9 @@ impl Endpoint {
         };
         let text = text.trim();
         let (name, url) = match text.split_once('=') {
-            Some((name, url)) if !name.contains("://") && !name.contains('?') => (Some(name.trim()), url.trim()),
+            Some((name, url)) if !name.contains("://") && !name.contains('?') => {
+                (Some(name.trim()), url.trim())
+            }
             _ => (None, text),
         };
         if url.is_empty() {
@@ -36,10 +38,13 @@ impl Endpoint {
             return Err(bad(&format!("scheme {:?} is not supported, only http and https are", url.scheme())));
         }
         url.set_fragment(None);
-        let host = url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("the URL has no host"))?;
+        let host =
+            url.host_str().filter(|host| !host.is_empty()).ok_or_else(|| bad("the URL has no host"))?;
         let name = match name {
             Some("") => return Err(bad("the name before `=` is empty")),
-            Some(name) if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':')) => {
+            Some(name)
+                if !name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-' | ':')) =>
+            {
                 return Err(bad("a name has only letters, digits, `.`, `_`, `:` and `-`"));
             }
             Some(name) => name.to_owned(),

@@ -21,7 +21,11 @@ pub struct HttpLimits {
 
 impl Default for HttpLimits {
     fn default() -> Self {
-        Self { connect_timeout: Duration::from_secs(10), timeout: Duration::from_secs(30), max_body: 64 << 20 }
+        Self {
+            connect_timeout: Duration::from_secs(10),
+            timeout: Duration::from_secs(30),
+            max_body: 64 << 20,
+        }
     }
 }
 
@@ -64,9 +68,15 @@ impl Http {
                 .user_agent(concat!("poolctl/", env!("CARGO_PKG_VERSION")));
             if proxied { builder.build() } else { builder.no_proxy().build() }
         };
-        let failed = |e: reqwest::Error| Error::new(Code::Bug, format!("the HTTP client cannot be built: {e}"));
+        let failed =
+            |e: reqwest::Error| Error::new(Code::Bug, format!("the HTTP client cannot be built: {e}"));
         let sent = AtomicU64::new(0);
-        Ok(Self { proxied: build(true).map_err(failed)?, direct: build(false).map_err(failed)?, limits, sent })
+        Ok(Self {
+            proxied: build(true).map_err(failed)?,
+            direct: build(false).map_err(failed)?,
+            limits,
+            sent,
+        })
     }
 
     /// HTTP requests sent so far, tries that failed included.
@@ -133,7 +143,10 @@ impl Http {
             let limit = self.limits.timeout.as_secs_f32();
             Fault::new(FaultKind::Timeout, format!("no answer within {limit} s"))
         } else {
-            Fault::new(FaultKind::Closed, format!("the connection broke before the whole answer was there: {cause}"))
+            Fault::new(
+                FaultKind::Closed,
+                format!("the connection broke before the whole answer was there: {cause}"),
+            )
         }
     }
 }

@@ -108,8 +108,11 @@ impl Client {
     pub async fn batch(&self, calls: &[Call]) -> Result<Batch, Fault> {
         let count = calls.len() as u64;
         let first = self.next_id.fetch_add(count, Ordering::Relaxed);
-        let requests: Vec<_> =
-            calls.iter().zip(first..).map(|(c, id)| Request::new(c.method, Id::Number(id), &c.params)).collect();
+        let requests: Vec<_> = calls
+            .iter()
+            .zip(first..)
+            .map(|(c, id)| Request::new(c.method, Id::Number(id), &c.params))
+            .collect();
         let reply = self.post(&requests).await?;
         // An object instead of an array: the batch as a whole was refused.
         if let Ok(Response { payload: ResponsePayload::Failure(error), .. }) =
@@ -135,19 +138,26 @@ impl Client {
         answers.resize_with(calls.len(), || None);
         for response in responses {
             let slot = match &response.id {
-                Id::Number(id) => id.checked_sub(first).and_then(|i| answers.get_mut(usize::try_from(i).ok()?)),
+                Id::Number(id) => {
+                    id.checked_sub(first).and_then(|i| answers.get_mut(usize::try_from(i).ok()?))
+                }
                 _ => None,
             };
             match slot {
                 Some(slot @ None) => *slot = Some(self.answer(response.payload)),
                 Some(Some(_)) => {
-                    return Err(Fault::new(FaultKind::BadReply, "the answer to a batch has the same id twice"));
+                    return Err(Fault::new(
+                        FaultKind::BadReply,
+                        "the answer to a batch has the same id twice",
+                    ));
                 }
                 None => {
                     let words = match response.payload {
                         // What a limit on one batch's items looks like at some servers.
                         ResponsePayload::Failure(error) => return Ok(Batch::Refused(self.error(error))),
-                        ResponsePayload::Success(_) => "the answer to a batch has an id that was not asked for",
+                        ResponsePayload::Success(_) => {
+                            "the answer to a batch has an id that was not asked for"
+                        }
                     };
                     return Err(Fault::new(FaultKind::BadReply, words));
                 }

@@ -1,0 +1,126 @@
+//! Reading one setting's text into its form, strictly.
+
+use super::keys::{Key, Kind};
+use crate::amount;
+use crate::output::{Code, Error, Result};
+use alloy::primitives::Address;
+
+/// Checks `text` against the key's form and returns it in canonical spelling.
+///
+/// # Errors
+/// `invalid_value` naming the key, where it came from, and what is allowed. A secret value is never quoted.
+pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
+    let refuse = |why: String| {
+        let shown = if key.secret() { "the value".to_owned() } else { format!("\"{text}\"") };
+        Error::new(Code::InvalidValue, format!("{} ({origin}): {shown} {why}", key.name))
+            .hint(format!("{}: {}", key.name, key.help))
+            .detail("key", key.name)
+    };
+    match key.kind {
+        Kind::Number(min, max) => {
+            let number = text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
+            let number = number.ok_or_else(|| refuse("is not a whole number".into()))?;
+            if (min..=max).contains(&number) {
+                Ok(number.to_string())
+            } else {
+                Err(refuse(format!("is outside {min} to {max}")))
+            }
+        }
+        Kind::Bool if matches!(text, "true" | "false") => Ok(text.to_owned()),
+        Kind::Bool => Err(refuse("is neither true nor false".into())),
+        // 77 decimals is the most that any asset can have; the asset's own limit is applied when it is known.
+        Kind::Decimal => match amount::parse_units(text, 36) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(why) => Err(refuse(why.to_string())),
+        },
+        Kind::Ratio => match amount::parse_weight(key.name, text) {
+            Ok(_) => Ok(text.to_owned()),
+            Err(_) => Err(refuse("is not a decimal from 0 to 1 with at most 6 decimals".into())),
+        },
+        Kind::Address => Ok(address(key.name, text)?.to_string()),
+        Kind::Choice(words) if words.contains(&text) => Ok(text.to_owned()),
+        Kind::Choice(words) => Err(refuse(format!("is none of: {}", words.join(", ")))),
+        Kind::Text if text.is_empty() => Err(refuse("is empty".into())),
+        Kind::Text => Ok(text.to_owned()),
+        Kind::Endpoints => {
+            crate::net::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
+                .map_err(|e| refuse(e.to_string()))?;
+            Ok(text.to_owned())
+        }
+    }
+}
+
+/// An EVM address; where letters are in mixed case, the EIP-55 checksum must hold.
+///
+/// # Errors
+/// `invalid_address` naming the flag and what is wrong.
+pub fn address(flag: &str, text: &str) -> Result<Address> {
+    let refuse = |why: &str| {
+        Error::new(Code::InvalidAddress, format!("{flag}: \"{text}\" {why}"))
+            .detail("flag", flag)
+            .detail("value", text)
+    };
+    let digits = text.strip_prefix("0x").ok_or_else(|| {
+        refuse("is not an EVM address: it does not start with 0x").hint("an address is 0x and 40 hex digits")
+    })?;
+    if digits.len() != 40 || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(refuse("is not an EVM address").hint("an address is 0x and 40 hex digits"));
+    }
+    let parsed: Address = text.parse().map_err(|_| refuse("is not an EVM address"))?;
+    let mixed =
+        digits.bytes().any(|b| b.is_ascii_uppercase()) && digits.bytes().any(|b| b.is_ascii_lowercase());
+    if mixed && parsed.to_checksum(None) != text {
+        return Err(refuse("has a wrong EIP-55 checksum").hint(format!(
+            "one character may be mistyped; the same digits would be spelt {}",
+            parsed.to_checksum(None)
+        )));
+    }
+    Ok(parsed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::keys;
+
+    #[test]
+    fn addresses() {
+        let good = "0xcA11bde05977b3631167028862bE2a173976CA11";
+        assert!(address("POOL", good).is_ok());
+        assert!(address("POOL", &good.to_lowercase()).is_ok());
+        for bad in [
+            "",
+            "0x",
+            "cA11bde05977b3631167028862bE2a173976CA11",
+            "0xcA11bde05977b3631167028862bE2a173976Ca11",
+            "0xzz",
+        ] {
+            assert_eq!(address("POOL", bad).unwrap_err().code(), Code::InvalidAddress, "{bad}");
+        }
+    }
+
+    #[test]
+    fn values_are_checked_against_their_form() {
+        for (key, text, ok) in [
+            ("evm.chain_id", "1", true),
+            ("evm.chain_id", "+1", false),
+            ("evm.chain_id", "0", false),
+            ("evm.chain_id", "1.0", false),
+            ("reward.block_reward", "2.5", true),
+            ("reward.block_reward", "-2", false),
+            ("risk.max_rate_drop", "0.01", true),
+            ("risk.max_rate_drop", "1.1", false),
+            ("log.level", "info", true),
+            ("log.level", "loud", false),
+            ("guard.confirm", "yes", false),
+            ("evm.rpc_urls", "main=https://node.example/key,http://127.0.0.1:8545", true),
+            ("evm.rpc_urls", "ftp://node.example/SECRET", false),
+        ] {
+            let got = canonical(keys::find(key).unwrap(), text, "test");
+            assert_eq!(got.is_ok(), ok, "{key} = {text}");
+            if let Err(e) = got {
+                assert!(!e.to_string().contains("SECRET"), "{e}");
+            }
+        }
+    }
+}

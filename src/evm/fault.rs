@@ -1,0 +1,376 @@
+//! What a node's error means: try again, ask for less, a revert of the contract, or a question for another endpoint.
+
+use crate::net::jsonrpc::RpcError;
+use crate::net::{self, FaultKind};
+use crate::{Code, Error};
+use alloy::primitives::Bytes;
+use alloy::sol_types::decode_revert_reason;
+use serde_json::Value;
+
+/// What a JSON-RPC error means for the one who asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sort {
+    /// The server limits requests: wait and ask again.
+    RateLimited,
+    /// The server is in trouble: ask again.
+    Transient,
+    /// The contract reverted: final, wherever it is asked.
+    Reverted,
+    /// The call ran out of gas, time or answer size: ask for less at once.
+    TooMuch,
+    /// The node does not keep the state of that block any more.
+    Pruned,
+    /// Anything else; the block may be gone, or the node may lack something.
+    Other,
+}
+
+/// Sorts an error by what servers are known to say, for the method that was asked.
+pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
+    let text = error.message.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
+    // A revert first: its reason is the contract's text and may say anything.
+    if method == "eth_call" && (error.code == 3 || has(REVERT) || revert_data(error).is_some()) {
+        return Sort::Reverted;
+    }
+    if has(LIMITED) || error.code == 429 {
+        return Sort::RateLimited;
+    }
+    if method == "eth_getLogs" && has(RANGE) || has(TOO_MUCH) {
+        return Sort::TooMuch;
+    }
+    if has(PRUNED) {
+        return Sort::Pruned;
+    }
+    // EIP-1474: -32005 is "limit exceeded"; -32097 and -32055 are load balancers' own.
+    if error.code == -32005 {
+        return Sort::RateLimited;
+    }
+    if matches!(error.code, -32055 | -32097) || has(TRANSIENT) {
+        return Sort::Transient;
+    }
+    Sort::Other
+}
+
+/// "Execution reverted" as geth, erigon, reth, anvil, Nethermind, Besu and Parity put it.
+const REVERT: &[&str] = &[
+    "execution reverted",
+    "execution revert",
+    "transaction reverted",
+    "vm exception while processing transaction: revert",
+    "vm execution error",
+    "always failing transaction",
+    "invalid opcode",
+    "invalidfeopcode",
+    "opcodenotfound",
+    "bad instruction",
+    "bad jump",
+    "invalid jump",
+    "invalidjump",
+    "stack underflow",
+    "stackunderflow",
+    "write protection",
+    "statechangeduringstaticcall",
+];
+
+const LIMITED: &[&str] = &[
+    "rate limit",
+    "rate-limit",
+    "ratelimit",
+    "rate exceeded",
+    "too many requests",
+    "request limit",
+    "requests per second",
+    "request count exceeded",
+    "credits limited",
+    "compute units",
+    "quota",
+    "throttl",
+    "capacity exceeded",
+    "concurrent requests",
+];
+
+/// Limits on `eth_getLogs`, each seen at a public endpoint.
+const RANGE: &[&str] = &[
+    "too many results",
+    "too many logs",
+    "too many blocks",
+    "query returned more than",
+    "returned more than",
+    "more than 10000 results",
+    "block range",
+    "blocks range",
+    "range is too",
+    "range too",
+    "too wide",
+    "ranges over",
+    "limited to a ",
+    "limited to 0",
+    "exceeds range",
+    "exceeds the range",
+    "exceeds limit",
+    "exceeds max",
+    "exceed max",
+    "exceed maximum",
+    "exceeded max",
+    "max results",
+    "maximum is set to",
+    "blocks distance",
+    "must be smaller than size",
+    "between fromblock and toblock",
+    "reduce your",
+    "narrow your",
+    "smaller range",
+];
+
+const TOO_MUCH: &[&str] = &[
+    "out of gas",
+    "outofgas",
+    "gas required exceeds",
+    "exceeds allowance",
+    "gas limit",
+    "gas cap",
+    "exceeds block gas",
+    "execution timeout",
+    "execution aborted",
+    "query timeout",
+    "timeout exceeded",
+    "timed out",
+    "request timeout",
+    "deadline exceeded",
+    "took too long",
+    "response size",
+    "response is too",
+    "response too large",
+    "too big",
+    "entity too large",
+    "payload too large",
+    "body too large",
+    "content too large",
+    "memory limit",
+    "memoryoog",
+    "max code size",
+];
+
+const PRUNED: &[&str] = &[
+    "missing trie node",
+    "historical state",
+    "state is not available",
+    "state not available",
+    "no state available",
+    "pruned",
+    "archive",
+    "required historical",
+    "distance to target block exceeds maximum proof window",
+];
+
+const TRANSIENT: &[&str] = &[
+    "temporarily",
+    "try again",
+    "retry",
+    "service unavailable",
+    "server busy",
+    "overloaded",
+    "no backends available",
+    "no healthy",
+    "bad gateway",
+    "connection refused",
+    "connection reset",
+];
+
+/// The bytes that a revert carries: as hex, within an object, or after the word `Reverted`.
+pub(super) fn revert_data(error: &RpcError) -> Option<Bytes> {
+    fn find(value: &Value) -> Option<Bytes> {
+        match value {
+            Value::String(text) => {
+                let text = text.strip_prefix("Reverted ").unwrap_or(text).trim();
+                text.strip_prefix("0x").and_then(|_| text.parse().ok())
+            }
+            Value::Object(map) => map.values().find_map(find),
+            _ => None,
+        }
+    }
+    find(&serde_json::from_str(error.data.as_ref()?.get()).ok()?)
+}
+
+/// What a revert's bytes say: `Error(string)` and `Panic(uint256)` in words, others as hex.
+pub(super) fn revert_words(data: &[u8]) -> Option<String> {
+    if data.is_empty() {
+        return None;
+    }
+    let words = decode_revert_reason(data).unwrap_or_else(|| alloy::primitives::hex::encode_prefixed(data));
+    let words = words.strip_prefix("revert: ").unwrap_or(&words);
+    Some(net::redact::bounded(&net::redact::without_urls(words)))
+}
+
+/// Why a view cannot go on at its endpoint.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    /// The exchange itself failed, after its retries.
+    Net(net::Fault),
+    /// The node answered with an error that is no verdict of the contract.
+    Rpc { method: &'static str, error: RpcError, sort: Sort },
+    /// The node's answer cannot be right.
+    Bad { method: &'static str, why: String },
+    /// The endpoint does not know the block that the view was begun at.
+    UnknownBlock { number: u64 },
+    /// The endpoint has no such block yet.
+    NoBlock { number: u64, latest: u64 },
+    /// One block alone has more logs than the server answers with.
+    FullBlock { number: u64, words: String },
+    /// The block that the view stands on is not canonical any more.
+    LostPin,
+}
+
+impl From<net::Fault> for Fault {
+    fn from(fault: net::Fault) -> Self {
+        Self::Net(fault)
+    }
+}
+
+impl Fault {
+    /// What went wrong, without the endpoint's name.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Net(fault) => fault.to_string(),
+            Self::Rpc { method, error, .. } => format!("{method}: {error}"),
+            Self::Bad { method, why } => format!("bad answer to {method}: {}", net::redact::bounded(why)),
+            Self::UnknownBlock { number } => format!("does not know the view's block {number}"),
+            Self::NoBlock { number, latest } => format!("has no block {number} yet, its latest is {latest}"),
+            Self::FullBlock { number, words } => {
+                format!("cannot answer with the logs of block {number} alone: {words}")
+            }
+            Self::LostPin => "the view's block is not canonical any more".to_owned(),
+        }
+    }
+
+    /// The code of a command that this ends.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Net(fault) => match fault.kind {
+                FaultKind::Connect
+                | FaultKind::Timeout
+                | FaultKind::Closed
+                | FaultKind::Server
+                | FaultKind::NotJson => Code::Unreachable,
+                FaultKind::RateLimited => Code::RateLimited,
+                FaultKind::BadReply => Code::BadReply,
+                FaultKind::Denied | FaultKind::Status | FaultKind::TooLarge => Code::Rpc,
+            },
+            Self::Rpc { sort: Sort::RateLimited, .. } => Code::RateLimited,
+            Self::Rpc { sort: Sort::Transient, .. } | Self::UnknownBlock { .. } => Code::Unreachable,
+            Self::Rpc { .. } | Self::FullBlock { .. } => Code::Rpc,
+            Self::Bad { .. } => Code::BadReply,
+            Self::NoBlock { .. } => Code::InvalidValue,
+            Self::LostPin => Code::Reorged,
+        }
+    }
+
+    /// What an operator can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Net(fault) if fault.kind == FaultKind::Denied => {
+                Some("check the key in the endpoint's URL and its plan")
+            }
+            Self::Rpc { sort: Sort::Pruned, .. } => {
+                Some("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls")
+            }
+            Self::FullBlock { .. } => Some("add an endpoint with a higher limit on logs to evm.rpc_urls"),
+            Self::NoBlock { .. } => Some("choose a block that exists, or --at safe"),
+            _ => None,
+        }
+    }
+
+    /// Whether an endpoint with this fault should be asked last for a while.
+    pub fn tires(&self) -> bool {
+        match self {
+            Self::Net(_) => true,
+            Self::Rpc { sort, .. } => matches!(sort, Sort::RateLimited | Sort::Transient),
+            _ => false,
+        }
+    }
+
+    /// The error of one read; the loop over endpoints has the last word.
+    pub fn into_error(self, endpoint: &str) -> Error {
+        let error = Error::new(self.code(), format!("endpoint {endpoint:?}: {}", self.words()));
+        match self.hint() {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::value::RawValue;
+
+    fn error(code: i64, message: &str, data: Option<&str>) -> RpcError {
+        let data = data.map(|d| RawValue::from_string(d.to_owned()).unwrap());
+        RpcError { code, message: message.to_owned(), data }
+    }
+
+    #[test]
+    fn sorts_what_nodes_say() {
+        use Sort::{Other, Pruned, RateLimited, Reverted, TooMuch, Transient};
+        for (method, code, message, data, want) in [
+            ("eth_call", 3, "execution reverted: rate limit exceeded", Some("\"0x08c379a0\""), Reverted),
+            ("eth_call", -32000, "execution reverted", None, Reverted),
+            ("eth_call", -32015, "VM execution error.", Some("\"Reverted 0x\""), Reverted),
+            ("eth_call", -32603, "boom", Some("{\"data\":\"0x12345678\"}"), Reverted),
+            ("eth_call", -32003, "EVM error InvalidFEOpcode", None, Reverted),
+            ("eth_call", -32003, "Out of gas: gas required exceeds allowance: 30000000", None, TooMuch),
+            ("eth_call", -32000, "out of gas", None, TooMuch),
+            ("eth_call", -32000, "execution aborted (timeout = 5s)", None, TooMuch),
+            ("eth_call", -32000, "header not found", None, Other),
+            ("eth_call", -32000, "hash is not currently canonical", None, Other),
+            ("eth_call", -32001, "Resource not found", None, Other),
+            ("eth_call", -32000, "missing trie node 0xabc (path )", None, Pruned),
+            ("eth_call", -32602, "invalid argument 1: hex string", None, Other),
+            ("eth_call", -32005, "daily request count exceeded, request rate limited", None, RateLimited),
+            ("eth_call", -32005, "limit exceeded", None, RateLimited),
+            ("eth_call", 429, "Your app has exceeded its compute units per second", None, RateLimited),
+            ("eth_call", -32007, "100/second request limit reached", None, RateLimited),
+            ("eth_call", -32011, "no backends available for method", None, Transient),
+            ("eth_getBlockByNumber", -32000, "safe block not found", None, Other),
+            ("eth_getLogs", -32005, "query returned more than 10000 results", None, TooMuch),
+            ("eth_getLogs", -32602, "Log response size exceeded. this block range should work: [0x0, 0x1]", None, TooMuch),
+            ("eth_getLogs", -32600, "You can make eth_getLogs requests with up to a 10 block range", None, TooMuch),
+            ("eth_getLogs", -32000, "requested too many blocks from 0 to 4095, maximum is set to 2048", None, TooMuch),
+            ("eth_getLogs", -32614, "eth_getLogs is limited to a 10,000 range", None, TooMuch),
+            ("eth_getLogs", -32000, "exceed maximum block range: 5000", None, TooMuch),
+            ("eth_getLogs", -32000, "maximum [from, to] blocks distance: 2000", None, TooMuch),
+            ("eth_getLogs", -32000, "too wide blocks range, the limit is 100", None, TooMuch),
+            ("eth_getLogs", -32000, "GetLogs query must be smaller than size 1024", None, TooMuch),
+            ("eth_getLogs", -32603, "eth_getLogs range is too large, max is 1k blocks", None, TooMuch),
+            ("eth_getLogs", -32000, "logs matched by query exceeds limit of 10000", None, TooMuch),
+            ("eth_getLogs", -32001, "ranges over 10000 blocks are not supported on freetier", None, TooMuch),
+            ("eth_getLogs", -32020, "backend response too large", None, TooMuch),
+            ("eth_getLogs", -32002, "request timed out", None, TooMuch),
+            ("eth_getLogs", -32005, "project ID request rate exceeded", None, RateLimited),
+            ("eth_getLogs", -32000, "unknown block", None, Other),
+        ] {
+            assert_eq!(sort(method, &error(code, message, data)), want, "{method} {code} {message}");
+        }
+    }
+
+    #[test]
+    fn finds_and_reads_revert_data() {
+        let reason = concat!(
+            "0x08c379a00000000000000000000000000000000000000000000000000000000000000020",
+            "0000000000000000000000000000000000000000000000000000000000000006",
+            "7061757365640000000000000000000000000000000000000000000000000000"
+        );
+        for data in [
+            format!("\"{reason}\""),
+            format!("\"Reverted {reason}\""),
+            format!("{{\"message\":\"x\",\"data\":\"{reason}\"}}"),
+        ] {
+            let bytes = revert_data(&error(3, "", Some(&data))).unwrap();
+            assert_eq!(revert_words(&bytes).unwrap(), "paused");
+        }
+        assert_eq!(revert_data(&error(3, "", Some("\"no hex\""))), None);
+        assert_eq!(revert_data(&error(3, "", None)), None);
+        assert_eq!(revert_words(&[0x12, 0x34, 0x56, 0x78]).unwrap(), "0x12345678");
+        assert_eq!(revert_words(&[]), None);
+    }
+}

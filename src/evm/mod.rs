@@ -1,0 +1,20 @@
+//! EVM transport: endpoints with a pinned chain, one consistent view per command, multicall, log replay, reorgs.
+//!
+//! Nothing here knows of pools or members. [`Chain::view`] is the only way to read: it picks a block once and
+//! hands out a [`PinnedView`] whose every read is by that block's hash, on one endpoint.
+
+mod batch;
+mod chain;
+mod fault;
+mod logs;
+mod peer;
+mod range;
+mod view;
+mod wire;
+
+pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
+pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
+pub use chain::{At, Chain, ChainConfig, ChosenBy, LogLimits, MULTICALL3};
+pub use logs::{LogRange, common_ancestor, replay};
+pub use view::{Mined, PinnedView};
+pub use wire::{BlockRef, EventLog, Receipt};

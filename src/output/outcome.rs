@@ -1,0 +1,110 @@
+//! What a command returns: its data, how a person sees it, warnings, gauges, and how the run ends.
+
+use super::page::Page;
+use super::{Code, Error, Exit, Result};
+use serde::Serialize;
+use serde_json::Value;
+
+/// Output of a command: the serialisation is the JSON contract, the page is for a person.
+pub trait Present: Serialize {
+    /// Writes what a person wants to see.
+    fn present(&self, page: &mut Page);
+}
+
+/// A figure for `--metrics-file`, a Prometheus gauge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gauge {
+    /// Full metric name with unit: `poolctl_pool_exchange_rate_ratio`.
+    pub name: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+    /// Labels in order.
+    pub labels: Vec<(&'static str, String)>,
+    /// An exact decimal.
+    pub value: String,
+}
+
+/// How a command ended.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The command's data.
+    pub data: Value,
+    /// The same for a person.
+    pub page: Page,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+    /// The command's own metrics.
+    pub gauges: Vec<Gauge>,
+    /// Why the exit code is not 0 although there is data: partly done, or a check found something.
+    pub failure: Option<Error>,
+}
+
+impl Outcome {
+    /// A finished command with its output.
+    ///
+    /// # Errors
+    /// `bug` where the output cannot be serialised.
+    pub fn of<T: Present + ?Sized>(output: &T) -> Result<Self> {
+        let data = serde_json::to_value(output)
+            .map_err(|e| Error::new(Code::Bug, format!("the output cannot be written as JSON: {e}")))?;
+        let mut page = Page::default();
+        output.present(&mut page);
+        Ok(Self { data, page, warnings: Vec::new(), gauges: Vec::new(), failure: None })
+    }
+
+    /// Adds warnings.
+    #[must_use]
+    pub fn warn(mut self, warnings: impl IntoIterator<Item = String>) -> Self {
+        self.warnings.extend(warnings);
+        self
+    }
+
+    /// Adds metrics.
+    #[must_use]
+    pub fn gauges(mut self, gauges: impl IntoIterator<Item = Gauge>) -> Self {
+        self.gauges.extend(gauges);
+        self
+    }
+
+    /// Ends the command with this error although there is data.
+    #[must_use]
+    pub fn but(mut self, failure: Option<Error>) -> Self {
+        self.failure = failure;
+        self
+    }
+
+    /// The exit code.
+    pub fn exit(&self) -> Exit {
+        self.failure.as_ref().map_or(Exit::Done, Error::exit)
+    }
+}
+
+/// The error of a command over several items of which some failed: `partial` if any succeeded, else the first
+/// item's own error. `None` if none failed.
+pub fn partly(done: usize, failures: &[(String, Error)], what: &str) -> Option<Error> {
+    let (name, first) = failures.first()?;
+    if done == 0 && failures.len() == 1 {
+        return Some(first.clone());
+    }
+    let names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).collect();
+    // When everything failed for passing reasons, a retry is what helps.
+    let code = if done == 0 && failures.iter().all(|(_, e)| e.code() == first.code()) {
+        first.code()
+    } else {
+        Code::Partial
+    };
+    let mut e = Error::new(
+        code,
+        format!(
+            "{} of {} {what} failed: {}; first: {name}: {first}",
+            failures.len(),
+            done + failures.len(),
+            names.join(", ")
+        ),
+    )
+    .detail("failed", names);
+    if let Some(hint) = first.hint_text() {
+        e = e.hint(hint);
+    }
+    Some(e)
+}

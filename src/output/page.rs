@@ -1,0 +1,87 @@
+//! What a command shows a person: lines and aligned tables, independent of terminal and colour.
+
+use std::fmt::Display;
+
+/// A table: short upper-case heads, one row a thing.
+#[derive(Debug, Clone, Default)]
+pub struct Table {
+    pub(super) heads: Vec<Head>,
+    pub(super) rows: Vec<Vec<String>>,
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Head {
+    pub(super) title: String,
+    pub(super) right: bool,
+}
+
+impl Table {
+    /// Heads in order; one that starts with `>` is right-aligned (amounts, counts).
+    pub fn new(heads: &[&str]) -> Self {
+        let heads = heads
+            .iter()
+            .map(|head| Head { title: head.trim_start_matches('>').to_owned(), right: head.starts_with('>') })
+            .collect();
+        Self { heads, rows: Vec::new() }
+    }
+
+    /// Adds a row; missing cells are shown as `–`.
+    pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
+        let mut cells: Vec<String> =
+            cells.into_iter().map(|c| if c.is_empty() { "–".to_owned() } else { c }).collect();
+        cells.resize(self.heads.len(), "–".to_owned());
+        self.rows.push(cells);
+    }
+
+    /// Number of rows.
+    pub const fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// No rows.
+    pub const fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+}
+
+/// One piece of a page.
+#[derive(Debug, Clone)]
+pub(super) enum Piece {
+    Line(String),
+    Table(Table),
+    Pairs(Vec<(String, String)>),
+}
+
+/// What a person gets to see on stdout.
+#[derive(Debug, Clone, Default)]
+pub struct Page {
+    pub(super) pieces: Vec<Piece>,
+}
+
+impl Page {
+    /// A line of text.
+    pub fn line(&mut self, text: impl Display) -> &mut Self {
+        self.pieces.push(Piece::Line(text.to_string()));
+        self
+    }
+
+    /// An empty line.
+    pub fn gap(&mut self) -> &mut Self {
+        self.line("")
+    }
+
+    /// A table.
+    pub fn table(&mut self, table: Table) -> &mut Self {
+        self.pieces.push(Piece::Table(table));
+        self
+    }
+
+    /// Name and value, the values aligned.
+    pub fn pairs<N: Into<String>, V: Into<String>>(
+        &mut self,
+        pairs: impl IntoIterator<Item = (N, V)>,
+    ) -> &mut Self {
+        self.pieces.push(Piece::Pairs(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).collect()));
+        self
+    }
+}

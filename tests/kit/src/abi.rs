@@ -1,0 +1,143 @@
+//! What the contracts of `tests/contracts` understand, as typed calls.
+#![allow(missing_docs, reason = "the Solidity sources are the documentation")]
+
+alloy::sol! {
+    #[derive(Debug, PartialEq)]
+    contract Asset {
+        constructor(string name, string symbol, uint8 decimals);
+        function mint(address to, uint256 amount) external;
+        function approve(address spender, uint256 amount) external returns (bool);
+        function transfer(address to, uint256 amount) external returns (bool);
+        function allowance(address owner, address spender) external view returns (uint256);
+        function balanceOf(address account) external view returns (uint256);
+        function decimals() external view returns (uint8);
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract Vault {
+        event Transfer(address indexed from, address indexed to, uint256 value);
+        constructor(address asset, string name, string symbol, uint8 offset, address owner);
+        function asset() external view returns (address);
+        function decimals() external view returns (uint8);
+        function paused() external view returns (bool);
+        function totalAssets() external view returns (uint256);
+        function totalSupply() external view returns (uint256);
+        function balanceOf(address account) external view returns (uint256);
+        function convertToAssets(uint256 shares) external view returns (uint256);
+        function convertToShares(uint256 assets) external view returns (uint256);
+        function maxDeposit(address receiver) external view returns (uint256);
+        function deposit(uint256 assets, address receiver) external returns (uint256);
+        function withdraw(uint256 assets, address receiver, address owner) external returns (uint256);
+        function redeem(uint256 shares, address receiver, address owner) external returns (uint256);
+        function transfer(address to, uint256 shares) external returns (bool);
+        function pause() external;
+        function unpause() external;
+        function setDepositCap(uint256 cap) external;
+        function loss(uint256 assets) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract Factory {
+        constructor(uint8 decimals);
+        function asset() external view returns (address);
+        function make(uint256 count, uint256 unit) external;
+        function vaults() external view returns (address[] memory);
+        function holderOf(uint256 i) external pure returns (address);
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract RiskEngine {
+        #[derive(Default)]
+        struct PoolConfig {
+            uint256 maxTvl;
+            uint256 maxUserDeposit;
+            uint256 dailyWithdrawalCap;
+            bool depositsEnabled;
+            bool withdrawalsEnabled;
+            bool circuitBreaker;
+        }
+        constructor();
+        function poolConfigs(address pool) external view returns (PoolConfig memory);
+        function emergencyMode() external view returns (bool);
+        function paused() external view returns (bool);
+        function set(address pool, PoolConfig calldata config) external;
+        function setEmergencyMode(bool on) external;
+        function setPaused(bool on) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract LegacyRiskEngine {
+        constructor();
+        function getMaxTvl(address pool) external view returns (uint256);
+        function getMaxDailyWithdrawals(address pool) external view returns (uint256);
+        function isCircuitBreakerActive(address pool) external view returns (bool);
+        function circuitBreakerReason(address pool) external view returns (string memory);
+        function emergencyPaused(address pool) external view returns (bool);
+        function setCaps(address pool, uint256 maxTvl, uint256 maxDailyWithdrawals) external;
+        function setBreaker(address pool, bool active, string calldata reason) external;
+        function setEmergencyPaused(address pool, bool on) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract LegacyPool {
+        constructor(address underlying);
+        function totalValueLocked() external view returns (uint256);
+        function totalShares() external view returns (uint256);
+        function exchangeRate() external view returns (uint256);
+        function deposit(uint256 assets) external;
+        function withdraw(uint256 shares) external;
+        function setPaused(bool on) external;
+        function setLimits(uint256 minDeposit, uint256 maxDeposit, uint256 cooldownSeconds) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract ViddhanaPool {
+        constructor(address asset, address riskEngine);
+        function totalAssets() external view returns (uint256);
+        function totalSupply() external view returns (uint256);
+        function exchangeRate() external view returns (uint256);
+        function riskEngine() external view returns (address);
+        function deposit(uint256 assets) external;
+        function withdraw(uint256 shares) external;
+        function setPaused(bool on) external;
+        function setLimits(uint256 minDeposit, uint256 cooldownSeconds) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract MockV3Aggregator {
+        constructor(uint8 decimals, int256 initialAnswer);
+        function decimals() external view returns (uint8);
+        function latestRound() external view returns (uint256);
+        function latestRoundData() external view
+            returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
+        function updateAnswer(int256 answer) external;
+        function updateRoundData(uint80 roundId, int256 answer, uint256 timestamp, uint256 startedAt) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract RoundFeed {
+        #[derive(Default)]
+        struct Round {
+            uint80 roundId;
+            int256 answer;
+            uint256 startedAt;
+            uint256 updatedAt;
+            uint80 answeredInRound;
+        }
+        constructor(uint8 decimals, string description);
+        function latestRoundData() external view returns (Round memory);
+        function set(Round calldata round) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract AdapterFeed {
+        constructor();
+        function getLatestPrice(address asset) external view returns (uint256);
+        function setPrice(address asset, uint256 priceE18) external;
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract NotAVault {
+        constructor();
+    }
+}
