@@ -4,10 +4,14 @@ pub mod amount;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod evm;
 pub mod guard;
 pub mod killpoint;
 pub mod net;
+pub mod oracle;
 pub mod output;
+pub mod reward;
+pub mod risk;
 pub mod state;
 
 pub use output::{Code, Error, Result};

@@ -4,7 +4,7 @@ use crate::net::jsonrpc::RpcError;
 use crate::net::{self, FaultKind};
 use crate::{Code, Error};
 use alloy::primitives::Bytes;
-use alloy::sol_types::decode_revert_reason;
+use alloy::sol_types::{Panic, Revert, SolError};
 use serde_json::Value;
 
 /// What a JSON-RPC error means for the one who asked.
@@ -197,9 +197,14 @@ pub(super) fn revert_words(data: &[u8]) -> Option<String> {
     if data.is_empty() {
         return None;
     }
-    let words = decode_revert_reason(data).unwrap_or_else(|| alloy::primitives::hex::encode_prefixed(data));
-    let words = words.strip_prefix("revert: ").unwrap_or(&words);
-    Some(net::redact::bounded(&net::redact::without_urls(words)))
+    let words = if let Ok(revert) = Revert::abi_decode(data) {
+        revert.reason
+    } else if let Ok(panic) = Panic::abi_decode(data) {
+        panic.to_string()
+    } else {
+        alloy::primitives::hex::encode_prefixed(data)
+    };
+    Some(net::redact::bounded(&net::redact::without_urls(&words)))
 }
 
 /// Why a view cannot go on at its endpoint.
@@ -333,9 +338,27 @@ mod tests {
             ("eth_call", -32011, "no backends available for method", None, Transient),
             ("eth_getBlockByNumber", -32000, "safe block not found", None, Other),
             ("eth_getLogs", -32005, "query returned more than 10000 results", None, TooMuch),
-            ("eth_getLogs", -32602, "Log response size exceeded. this block range should work: [0x0, 0x1]", None, TooMuch),
-            ("eth_getLogs", -32600, "You can make eth_getLogs requests with up to a 10 block range", None, TooMuch),
-            ("eth_getLogs", -32000, "requested too many blocks from 0 to 4095, maximum is set to 2048", None, TooMuch),
+            (
+                "eth_getLogs",
+                -32602,
+                "Log response size exceeded. this block range should work: [0x0, 0x1]",
+                None,
+                TooMuch,
+            ),
+            (
+                "eth_getLogs",
+                -32600,
+                "You can make eth_getLogs requests with up to a 10 block range",
+                None,
+                TooMuch,
+            ),
+            (
+                "eth_getLogs",
+                -32000,
+                "requested too many blocks from 0 to 4095, maximum is set to 2048",
+                None,
+                TooMuch,
+            ),
             ("eth_getLogs", -32614, "eth_getLogs is limited to a 10,000 range", None, TooMuch),
             ("eth_getLogs", -32000, "exceed maximum block range: 5000", None, TooMuch),
             ("eth_getLogs", -32000, "maximum [from, to] blocks distance: 2000", None, TooMuch),
@@ -372,5 +395,8 @@ mod tests {
         assert_eq!(revert_data(&error(3, "", None)), None);
         assert_eq!(revert_words(&[0x12, 0x34, 0x56, 0x78]).unwrap(), "0x12345678");
         assert_eq!(revert_words(&[]), None);
+        let panic = format!("0x4e487b71{:064x}", 0x11);
+        let panic = revert_data(&error(3, "", Some(&format!("\"{panic}\"")))).unwrap();
+        assert!(revert_words(&panic).unwrap().contains("overflow"), "{:?}", revert_words(&panic));
     }
 }

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 /// Calls under way at once at a server that takes no batches.
 const CONCURRENT: usize = 8;
 /// How long an endpoint that failed is asked last.
-const REST: Duration = Duration::from_secs(60);
+const REST: Duration = Duration::from_mins(1);
 
 /// Whether a slow or cut-off answer is worth asking for again as it was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,7 +93,8 @@ impl Peer {
     /// One try for everything that has no lasting answer yet.
     async fn round(&self, calls: &[Call], answers: &mut [Option<Answer>]) -> Result<(), Fault> {
         let mut passing = None;
-        let mut open: Vec<usize> = (0..calls.len()).filter(|&i| answers.get(i).is_some_and(Option::is_none)).collect();
+        let mut open: Vec<usize> =
+            (0..calls.len()).filter(|&i| answers.get(i).is_some_and(Option::is_none)).collect();
         while !open.is_empty() {
             let size = self.batch.load(Ordering::Relaxed).min(open.len());
             let (now, later) = open.split_at(if size > 1 { size } else { CONCURRENT.min(open.len()) });
@@ -147,19 +148,18 @@ fn is_passing(method: &str, error: &RpcError) -> bool {
 
 /// Runs a few futures at once on this thread; the answers keep their order.
 async fn together<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> = futures.map(|f| (Box::pin(f), None)).collect();
+    let mut running: Vec<Pin<Box<F>>> = futures.map(Box::pin).collect();
+    let mut outputs: Vec<Option<F::Output>> = running.iter().map(|_| None).collect();
     poll_fn(|cx| {
         let mut waiting = false;
-        for (future, output) in &mut running {
-            if output.is_none() {
-                match future.as_mut().poll(cx) {
-                    Poll::Ready(value) => *output = Some(value),
-                    Poll::Pending => waiting = true,
-                }
+        for (future, output) in running.iter_mut().zip(&mut outputs).filter(|(_, output)| output.is_none()) {
+            match future.as_mut().poll(cx) {
+                Poll::Ready(value) => *output = Some(value),
+                Poll::Pending => waiting = true,
             }
         }
         if waiting { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    running.into_iter().filter_map(|(_, output)| output).collect()
+    outputs.into_iter().flatten().collect()
 }

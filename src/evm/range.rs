@@ -20,7 +20,15 @@ impl RangePlan {
     /// A plan for `from..=to`, starting `width` blocks wide and never wider than `most`.
     pub fn new(from: u64, to: u64, width: u64, most: u64) -> Self {
         let most = most.max(1);
-        Self { next: from, end: to, width: width.clamp(1, most), most, refused: None, good: 0, done: from > to }
+        Self {
+            next: from,
+            end: to,
+            width: width.clamp(1, most),
+            most,
+            refused: None,
+            good: 0,
+            done: from > to,
+        }
     }
 
     /// The range to ask for now, both ends included; none when all is done.

@@ -42,8 +42,8 @@ impl Redactor {
         add(url.username(), 3);
         add(url.password().unwrap_or_default(), 3);
         add(url.query().unwrap_or_default(), 3);
-        for (_, value) in url.query_pairs() {
-            add(&value, 3);
+        for pair in url.query().unwrap_or_default().split('&') {
+            add(pair.split_once('=').map_or(pair, |(_, value)| value), 3);
         }
         add(url.path().trim_matches('/'), 16);
         for segment in url.path().split('/') {

@@ -23,7 +23,7 @@ impl Default for RetryPolicy {
             attempts: 4,
             base: Duration::from_millis(250),
             max_delay: Duration::from_secs(10),
-            total: Duration::from_secs(60),
+            total: Duration::from_mins(1),
         }
     }
 }

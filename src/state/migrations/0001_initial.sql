@@ -174,6 +174,8 @@ CREATE TABLE IF NOT EXISTS user_pool_shares (
     PRIMARY KEY (pool_id, member_id)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS user_pool_shares_by_member ON user_pool_shares (member_id, pool_id);
+CREATE INDEX IF NOT EXISTS user_pool_shares_undated ON user_pool_shares (pool_id, last_deposit_block)
+    WHERE last_deposit_block IS NOT NULL AND last_deposit_at IS NULL;
 
 -- Replayed ERC-20 Transfer logs of the share tokens. Mint: from_member NULL; burn: to_member NULL.
 CREATE TABLE IF NOT EXISTS share_transfers (
@@ -181,7 +183,6 @@ CREATE TABLE IF NOT EXISTS share_transfers (
     block_number INTEGER NOT NULL,
     log_index    INTEGER NOT NULL,
     tx_hash      BLOB NOT NULL CHECK (length(tx_hash) = 32),
-    block_at     INTEGER NOT NULL,
     from_member  INTEGER REFERENCES members (id),
     to_member    INTEGER REFERENCES members (id),
     shares       TEXT NOT NULL CHECK (shares = '0' OR (shares GLOB '[1-9]*' AND shares NOT GLOB '*[^0-9]*')),

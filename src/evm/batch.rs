@@ -1,0 +1,510 @@
+//! Many calls of a view in few round trips: Multicall3 where it has code, else JSON-RPC batches, else single calls.
+//!
+//! A call that fails has its own error; it never fails its neighbours. Within a multicall, a failure without data
+//! may be a lack of gas that a neighbour caused, so those are asked once more on their own before they are believed.
+
+use super::fault::{self, Fault, Sort, sort};
+use super::peer::Patience;
+use super::view::PinnedView;
+use super::wire::{self, BlockRef};
+use crate::net::FaultKind;
+use crate::net::jsonrpc::{Answer, Call};
+use crate::{Code, Error, Result};
+use alloy::primitives::{Address, Bytes};
+use alloy::sol;
+use alloy::sol_types::{SolCall, SolType};
+use serde_json::json;
+use std::collections::VecDeque;
+use std::fmt;
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+sol! {
+    struct Call3 { address target; bool allowFailure; bytes callData; }
+    struct Outcome3 { bool success; bytes returnData; }
+    /// Multicall3, <https://github.com/mds1/multicall3/blob/main/src/Multicall3.sol>.
+    function aggregate3(Call3[] calldata calls) external payable returns (Outcome3[] memory returnData);
+}
+
+/// Timeouts and broken answers to multicalls that are answered with smaller ones, per batch.
+const SLOW_MOST: u32 = 2;
+
+static SERIAL: AtomicU64 = AtomicU64::new(1);
+
+/// Calls that are waiting to travel together. Made by `PinnedView::batch`.
+#[derive(Debug)]
+pub struct Batch<'v> {
+    view: &'v PinnedView,
+    serial: u64,
+    calls: Vec<Item>,
+}
+
+#[derive(Debug)]
+struct Item {
+    to: Address,
+    input: Bytes,
+}
+
+/// A call's place in the reply of its batch.
+pub struct Handle<C> {
+    serial: u64,
+    index: usize,
+    call: PhantomData<fn() -> C>,
+}
+
+impl<C> Clone for Handle<C> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<C> Copy for Handle<C> {}
+
+impl<C: SolCall> fmt::Debug for Handle<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Handle({}, {})", self.index, C::SIGNATURE)
+    }
+}
+
+/// How one call failed at its contract.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallFault {
+    /// The contract reverted, or ran into an invalid instruction.
+    Reverted {
+        /// Its reason in words, or its custom error as hex; none when it gave none.
+        reason: Option<String>,
+        /// The bytes of the revert.
+        data: Bytes,
+    },
+    /// The answer was `0x`: no code there, or a fallback that took the call.
+    Empty,
+    /// The answer has another length than the function's values have.
+    WrongLength {
+        /// Bytes that the values take.
+        expected: usize,
+        /// Bytes that came.
+        got: usize,
+    },
+    /// The answer has the right length and cannot be read.
+    Malformed(String),
+    /// The node gave up on the call: out of gas or of time, even alone.
+    Exhausted(String),
+    /// The handle belongs to another batch.
+    Stray,
+}
+
+/// A call that failed, with what it asked where.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallError {
+    /// The contract.
+    pub contract: Address,
+    /// The function's signature, as `totalAssets()`.
+    pub function: &'static str,
+    /// The view's block.
+    pub block: BlockRef,
+    /// The endpoint that answered.
+    pub endpoint: String,
+    /// How it failed.
+    pub fault: Box<CallFault>,
+}
+
+impl CallError {
+    /// The error with the contract called what it should be: `vault 0x… function totalAssets() …`.
+    pub fn into_error(self, noun: &str) -> Error {
+        let code = match &*self.fault {
+            CallFault::Reverted { .. } => Code::Reverted,
+            CallFault::Empty | CallFault::WrongLength { .. } | CallFault::Malformed(_) => Code::NotAContract,
+            CallFault::Exhausted(_) => Code::Rpc,
+            CallFault::Stray => Code::Bug,
+        };
+        Error::new(code, self.sentence(noun))
+            .detail("contract", self.contract.to_string())
+            .detail("function", self.function)
+            .detail("block", self.block.number)
+            .detail("block_hash", self.block.hash.to_string())
+            .detail("endpoint", self.endpoint)
+    }
+
+    /// What happened, with the contract called `noun`.
+    pub fn sentence(&self, noun: &str) -> String {
+        let what = match &*self.fault {
+            CallFault::Reverted { reason: Some(reason), .. } => {
+                return self.at(noun, "reverted", &format!(": {reason}"));
+            }
+            CallFault::Reverted { reason: None, .. } => {
+                return self.at(noun, "reverted", " without a reason");
+            }
+            CallFault::Empty => {
+                return self.at(noun, "answered nothing", &format!(": no code there, or not a {noun}"));
+            }
+            CallFault::WrongLength { expected, got } => {
+                format!(": {got} bytes instead of {expected}, so it is not a {noun} of this kind")
+            }
+            CallFault::Malformed(why) => format!(": {why}"),
+            CallFault::Exhausted(words) => return self.at(noun, "was given up", &format!(": {words}")),
+            CallFault::Stray => " in another batch than it is looked for in".to_owned(),
+        };
+        self.at(noun, "answered wrongly", &what)
+    }
+
+    fn at(&self, noun: &str, verb: &str, rest: &str) -> String {
+        format!(
+            "{noun} {} function {} {verb} at block {}{rest}",
+            self.contract, self.function, self.block.number
+        )
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.sentence("contract"))
+    }
+}
+
+impl std::error::Error for CallError {}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        error.into_error("contract")
+    }
+}
+
+/// The answers to a batch.
+#[derive(Debug)]
+pub struct BatchReply {
+    serial: u64,
+    outcomes: Vec<(Address, Result<Bytes, CallFault>)>,
+    block: BlockRef,
+    endpoint: String,
+}
+
+impl BatchReply {
+    /// The values that a call returned.
+    pub fn get<C: SolCall>(&self, handle: Handle<C>) -> Result<C::Return, CallError> {
+        let outcome = self.outcomes.get(handle.index).filter(|_| handle.serial == self.serial);
+        let (contract, result) = match outcome {
+            None => (Address::ZERO, Err(CallFault::Stray)),
+            Some((contract, Err(fault))) => (*contract, Err(fault.clone())),
+            Some((contract, Ok(data))) => (*contract, decode::<C>(data)),
+        };
+        result.map_err(|fault| {
+            let endpoint = self.endpoint.clone();
+            CallError {
+                contract,
+                function: C::SIGNATURE,
+                block: self.block,
+                endpoint,
+                fault: Box::new(fault),
+            }
+        })
+    }
+
+    /// The values of a function that the contract may lack: none when it reverted or answered nothing. An
+    /// answer of another shape is an error still.
+    pub fn get_optional<C: SolCall>(&self, handle: Handle<C>) -> Result<Option<C::Return>, CallError> {
+        match self.get(handle) {
+            Err(error) if matches!(*error.fault, CallFault::Reverted { .. } | CallFault::Empty) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+}
+
+/// Values from bytes: the exact length where it is known, and no stray bits (a `bool` of 2, a `uint8` of 300).
+fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
+    let size = <C::ReturnTuple<'_> as SolType>::ENCODED_SIZE;
+    if data.is_empty() && size != Some(0) {
+        return Err(CallFault::Empty);
+    }
+    match size {
+        Some(expected) if data.len() != expected => {
+            return Err(CallFault::WrongLength { expected, got: data.len() });
+        }
+        _ => {}
+    }
+    C::abi_decode_returns_validate(data).map_err(|e| CallFault::Malformed(e.to_string()))
+}
+
+impl<'v> Batch<'v> {
+    pub(super) fn new(view: &'v PinnedView) -> Self {
+        Self { view, serial: SERIAL.fetch_add(1, Ordering::Relaxed), calls: Vec::new() }
+    }
+
+    /// Adds a call; the handle finds its answer in the reply.
+    pub fn add<C: SolCall>(&mut self, to: Address, call: &C) -> Handle<C> {
+        let index = self.calls.len();
+        self.calls.push(Item { to, input: call.abi_encode().into() });
+        Handle { serial: self.serial, index, call: PhantomData }
+    }
+
+    /// Calls so far.
+    pub fn len(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Whether there is nothing to send.
+    pub fn is_empty(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    /// Sends everything. Errors are the endpoint's alone; a contract's are in the reply, call by call.
+    pub async fn send(self) -> Result<BatchReply> {
+        let mut outcomes: Vec<Option<Result<Bytes, CallFault>>> = vec![None; self.calls.len()];
+        if self.calls.len() > 1 {
+            self.through_multicall(&mut outcomes).await?;
+        }
+        let rest: Vec<usize> =
+            (0..outcomes.len()).filter(|&i| outcomes.get(i).is_some_and(Option::is_none)).collect();
+        self.one_by_one(&rest, &mut outcomes).await?;
+        let outcomes = self
+            .calls
+            .iter()
+            .zip(outcomes)
+            .map(|(item, outcome)| (item.to, outcome.unwrap_or(Err(CallFault::Empty))))
+            .collect();
+        let endpoint = self.view.endpoint().to_owned();
+        Ok(BatchReply { serial: self.serial, outcomes, block: self.view.block(), endpoint })
+    }
+
+    /// Fills in what Multicall3 answers surely; what it cannot is left open.
+    async fn through_multicall(&self, outcomes: &mut [Option<Result<Bytes, CallFault>>]) -> Result<()> {
+        let (view, peer) = (self.view, self.view.peer());
+        let address = view.chain().config.multicall;
+        let known = peer.multicall_from.load(Ordering::Relaxed) <= view.block().number;
+        let mut check =
+            (!known).then(|| Call::new("eth_getCode", json!([address, wire::pinned(view.block().hash)])));
+        let mut slow = 0;
+        let mut queue: VecDeque<Range<usize>> = VecDeque::new();
+        queue.push_back(0..self.calls.len());
+        while let Some(range) = queue.pop_front() {
+            let size = peer.chunk.load(Ordering::Relaxed).max(1);
+            if range.len() > size {
+                queue.push_front(range.start + size..range.end);
+                queue.push_front(range.start..range.start + size);
+                continue;
+            }
+            if range.len() < 2 {
+                continue;
+            }
+            let mut calls: Vec<Call> = check.clone().into_iter().collect();
+            calls.push(self.multicall(address, range.clone()));
+            let answers = match view.try_ask(&calls, Patience::AskForLess).await? {
+                Ok(answers) => answers,
+                Err(Fault::Net(fault)) if asks_for_less(fault.kind, &mut slow) => {
+                    split(&mut queue, range, &peer.chunk);
+                    continue;
+                }
+                Err(fault) => return Err(view.fail(fault)),
+            };
+            let mut answers = answers.into_iter();
+            if check.take().is_some() {
+                if view.value("eth_getCode", answers.next(), wire::data).await?.is_empty() {
+                    return Ok(());
+                }
+                peer.multicall_from.fetch_min(view.block().number, Ordering::Relaxed);
+            }
+            match self.unpack(answers.next(), range.clone()).await? {
+                Unpacked::Each(each) => {
+                    for (slot, outcome) in outcomes.iter_mut().skip(range.start).zip(each) {
+                        *slot = outcome;
+                    }
+                }
+                Unpacked::TooMuch => split(&mut queue, range, &peer.chunk),
+                Unpacked::NoMulticall => return Ok(()),
+            }
+        }
+        Ok(())
+    }
+
+    fn multicall(&self, address: Address, range: Range<usize>) -> Call {
+        let calls = self.calls.get(range).unwrap_or_default();
+        let calls = calls
+            .iter()
+            .map(|item| Call3 { target: item.to, allowFailure: true, callData: item.input.clone() })
+            .collect();
+        self.eth_call(address, &aggregate3Call { calls }.abi_encode().into())
+    }
+
+    fn eth_call(&self, to: Address, input: &Bytes) -> Call {
+        Call::new("eth_call", json!([{ "to": to, "data": input }, wire::pinned(self.view.block().hash)]))
+    }
+
+    async fn unpack(&self, answer: Option<Answer>, range: Range<usize>) -> Result<Unpacked> {
+        let data = match answer {
+            Some(Err(error)) => match sort("eth_call", &error) {
+                // With failures allowed, only a lack of gas can revert the whole.
+                Sort::Reverted | Sort::TooMuch => return Ok(Unpacked::TooMuch),
+                _ => return Err(self.view.fail_rpc("eth_call", error).await),
+            },
+            answer => self.view.value("eth_call", answer, wire::data).await?,
+        };
+        let Ok(results) = aggregate3Call::abi_decode_returns(&data) else { return Ok(Unpacked::NoMulticall) };
+        if results.len() != range.len() {
+            return Ok(Unpacked::NoMulticall);
+        }
+        let each = results.into_iter().map(|result| match (result.success, result.returnData) {
+            (true, data) => Some(Ok(data)),
+            (false, data) if data.is_empty() => None,
+            (false, data) => Some(Err(CallFault::Reverted { reason: fault::revert_words(&data), data })),
+        });
+        Ok(Unpacked::Each(each.collect()))
+    }
+
+    /// Asks each call on its own, in JSON-RPC batches where the server takes them.
+    async fn one_by_one(
+        &self,
+        indices: &[usize],
+        outcomes: &mut [Option<Result<Bytes, CallFault>>],
+    ) -> Result<()> {
+        if indices.is_empty() {
+            return Ok(());
+        }
+        let items = indices.iter().filter_map(|&i| self.calls.get(i));
+        let calls: Vec<Call> = items.map(|item| self.eth_call(item.to, &item.input)).collect();
+        let answers = self.view.ask(&calls, Patience::Retry).await?;
+        for (&index, answer) in indices.iter().zip(answers) {
+            let outcome = match answer {
+                Err(error) => match sort("eth_call", &error) {
+                    Sort::Reverted => {
+                        let data = fault::revert_data(&error).unwrap_or_default();
+                        let reason = fault::revert_words(&data).or_else(|| own_words(&error.message));
+                        Err(CallFault::Reverted { reason, data })
+                    }
+                    Sort::TooMuch => Err(CallFault::Exhausted(error.message)),
+                    _ => return Err(self.view.fail_rpc("eth_call", error).await),
+                },
+                answer => Ok(self.view.value("eth_call", Some(answer), wire::data).await?),
+            };
+            if let Some(slot) = outcomes.get_mut(index) {
+                *slot = Some(outcome);
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Unpacked {
+    /// One outcome per call; none where the call must be asked on its own.
+    Each(Vec<Option<Result<Bytes, CallFault>>>),
+    TooMuch,
+    NoMulticall,
+}
+
+fn asks_for_less(kind: FaultKind, slow: &mut u32) -> bool {
+    match kind {
+        FaultKind::TooLarge | FaultKind::Status => true,
+        FaultKind::Timeout | FaultKind::Closed => {
+            *slow += 1;
+            *slow <= SLOW_MOST
+        }
+        _ => false,
+    }
+}
+
+fn split(queue: &mut VecDeque<Range<usize>>, range: Range<usize>, chunk: &std::sync::atomic::AtomicUsize) {
+    let half = range.len() / 2;
+    chunk.fetch_min(half.max(1), Ordering::Relaxed);
+    queue.push_front(range.start + half..range.end);
+    queue.push_front(range.start..range.start + half);
+}
+
+/// What the node says of a revert beyond the bare fact.
+fn own_words(message: &str) -> Option<String> {
+    let rest = message.strip_prefix("execution reverted").unwrap_or(message).trim_start_matches([':', ' ']);
+    (!rest.is_empty() && !rest.starts_with("VM execution error")).then(|| rest.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloy::primitives::{B256, U256};
+
+    sol! {
+        function totalAssets() external view returns (uint256);
+        function decimals() external view returns (uint8);
+        function paused() external view returns (bool);
+        function symbol() external view returns (string);
+    }
+
+    fn word(n: u64) -> Vec<u8> {
+        U256::from(n).to_be_bytes::<32>().to_vec()
+    }
+
+    #[test]
+    fn decodes_exactly() {
+        assert_eq!(decode::<totalAssetsCall>(&word(7)), Ok(U256::from(7)));
+        assert_eq!(decode::<totalAssetsCall>(&[]), Err(CallFault::Empty));
+        assert_eq!(
+            decode::<totalAssetsCall>(&[1; 31]),
+            Err(CallFault::WrongLength { expected: 32, got: 31 })
+        );
+        assert_eq!(
+            decode::<totalAssetsCall>(&[0; 64]),
+            Err(CallFault::WrongLength { expected: 32, got: 64 })
+        );
+        assert_eq!(decode::<decimalsCall>(&word(18)), Ok(18));
+        assert!(matches!(decode::<decimalsCall>(&word(300)), Err(CallFault::Malformed(_))));
+        assert!(matches!(decode::<pausedCall>(&word(2)), Err(CallFault::Malformed(_))));
+        assert!(matches!(decode::<symbolCall>(&word(1)), Err(CallFault::Malformed(_))));
+        assert_eq!(
+            decode::<symbolCall>(&symbolCall::abi_encode_returns(&"USD".to_owned())),
+            Ok("USD".to_owned())
+        );
+    }
+
+    fn reply(outcome: Result<Bytes, CallFault>) -> BatchReply {
+        let block = BlockRef { number: 123, hash: B256::ZERO, timestamp: 0 };
+        BatchReply { serial: 1, outcomes: vec![(Address::ZERO, outcome)], block, endpoint: "main".to_owned() }
+    }
+
+    #[test]
+    fn failures_name_contract_function_and_block() {
+        let handle = Handle::<totalAssetsCall> { serial: 1, index: 0, call: PhantomData };
+        let zero = Address::ZERO;
+        for (outcome, code, sentence) in [
+            (
+                Ok(Bytes::new()),
+                Code::NotAContract,
+                "answered nothing at block 123: no code there, or not a vault",
+            ),
+            (
+                Ok(vec![0; 5].into()),
+                Code::NotAContract,
+                "answered wrongly at block 123: 5 bytes instead of 32, so it is not a vault of this kind",
+            ),
+            (
+                Err(CallFault::Reverted { reason: Some("paused".to_owned()), data: Bytes::new() }),
+                Code::Reverted,
+                "reverted at block 123: paused",
+            ),
+            (
+                Err(CallFault::Reverted { reason: None, data: Bytes::new() }),
+                Code::Reverted,
+                "reverted at block 123 without a reason",
+            ),
+            (
+                Err(CallFault::Exhausted("out of gas".to_owned())),
+                Code::Rpc,
+                "was given up at block 123: out of gas",
+            ),
+        ] {
+            let error = reply(outcome).get(handle).unwrap_err().into_error("vault");
+            assert_eq!(error.code(), code);
+            assert_eq!(error.message(), format!("vault {zero} function totalAssets() {sentence}"));
+            assert_eq!(error.details()["block"], 123);
+        }
+    }
+
+    #[test]
+    fn optional_functions_may_be_absent_but_not_wrong() {
+        let handle = Handle::<pausedCall> { serial: 1, index: 0, call: PhantomData };
+        let absent = CallFault::Reverted { reason: None, data: Bytes::new() };
+        assert_eq!(reply(Err(absent)).get_optional(handle), Ok(None));
+        assert_eq!(reply(Ok(Bytes::new())).get_optional(handle), Ok(None));
+        assert_eq!(reply(Ok(word(1).into())).get_optional(handle), Ok(Some(true)));
+        assert!(reply(Ok(word(2).into())).get_optional(handle).is_err());
+        assert!(reply(Err(CallFault::Exhausted("out of gas".to_owned()))).get_optional(handle).is_err());
+        let stray = Handle::<pausedCall> { serial: 2, index: 0, call: PhantomData };
+        assert_eq!(reply(Ok(word(1).into())).get(stray).unwrap_err().fault, Box::new(CallFault::Stray));
+    }
+}

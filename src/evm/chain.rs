@@ -1,0 +1,472 @@
+//! A chain as a profile pins it: its endpoints in order, the choice of a view's block, and the failover of views.
+
+use super::fault::{Fault, Sort, sort};
+use super::peer::{Patience, Peer};
+use super::view::PinnedView;
+use super::wire::{self, BlockRef};
+use crate::net::jsonrpc::{Answer, Call, Client};
+use crate::net::{Endpoint, Http, HttpLimits, RetryPolicy};
+use crate::{Code, Error, Result};
+use alloy::primitives::{Address, address};
+use serde_json::{Value, json};
+use std::fmt;
+use std::str::FromStr;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Multicall3 where nearly every chain has it, <https://github.com/mds1/multicall3>.
+pub const MULTICALL3: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
+
+/// How often a view is begun anew on a fresh block after a reorg took its own.
+const FRESH_STARTS: u32 = 2;
+
+/// Which block a view is to stand on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum At {
+    /// The chain's last final block.
+    Finalized,
+    /// The chain's last safe block.
+    #[default]
+    Safe,
+    /// The newest block, which a reorg may take away.
+    Latest,
+    /// A block by its height.
+    Number(u64),
+}
+
+impl FromStr for At {
+    type Err = Error;
+
+    /// Reads `finalized`, `safe`, `latest` or a height in decimal digits. Errors: `invalid_value`.
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "finalized" => Some(Self::Finalized),
+            "safe" => Some(Self::Safe),
+            "latest" => Some(Self::Latest),
+            _ if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
+                text.parse().map(Self::Number).ok()
+            }
+            _ => None,
+        }
+        .ok_or_else(|| {
+            Error::new(Code::InvalidValue, format!("{text:?} is no block"))
+                .hint("write finalized, safe, latest or a block number")
+        })
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Finalized => f.write_str("finalized"),
+            Self::Safe => f.write_str("safe"),
+            Self::Latest => f.write_str("latest"),
+            Self::Number(n) => write!(f, "{n}"),
+        }
+    }
+}
+
+/// By what a block was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChosenBy {
+    /// The chain's own tag, or the height that was asked for.
+    Chain,
+    /// The chain has no such tag: so many blocks below the newest one.
+    Confirmations(u64),
+}
+
+/// How wide log queries are, in blocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LogLimits {
+    /// Width of the first query.
+    pub start: u64,
+    /// Width that queries grow to.
+    pub most: u64,
+}
+
+/// What a profile says about its chain.
+#[derive(Debug, Clone)]
+pub struct ChainConfig {
+    /// The profile's name, for errors.
+    pub profile: String,
+    /// The pinned chain id (EIP-155).
+    pub chain_id: u64,
+    /// Endpoints, the preferred one first.
+    pub endpoints: Vec<Endpoint>,
+    /// Limits on each HTTP exchange.
+    pub http: HttpLimits,
+    /// How one endpoint is asked again.
+    pub retry: RetryPolicy,
+    /// Blocks below the newest one that stand in for a missing `safe` or `finalized` tag.
+    pub confirmations: u64,
+    /// Where Multicall3 is looked for.
+    pub multicall: Address,
+    /// Calls per multicall.
+    pub multicall_chunk: usize,
+    /// Calls per JSON-RPC batch; 1 = no batches.
+    pub batch: usize,
+    /// Width of log queries.
+    pub logs: LogLimits,
+}
+
+impl ChainConfig {
+    /// The defaults for a profile's chain.
+    pub fn new(profile: impl Into<String>, chain_id: u64, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            profile: profile.into(),
+            chain_id,
+            endpoints,
+            http: HttpLimits::default(),
+            retry: RetryPolicy::default(),
+            confirmations: 64,
+            multicall: MULTICALL3,
+            multicall_chunk: 1_000,
+            batch: 500,
+            logs: LogLimits { start: 2_000, most: 50_000 },
+        }
+    }
+}
+
+/// The pinned chain, read through [`Chain::view`] only.
+#[derive(Debug, Clone)]
+pub struct Chain {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    pub config: ChainConfig,
+    http: Arc<Http>,
+    peers: Vec<Arc<Peer>>,
+    warnings: Mutex<Vec<String>>,
+}
+
+/// What a view stands on, kept when it fails over.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pin {
+    pub block: BlockRef,
+    pub chosen: ChosenBy,
+    pub finality: BlockRef,
+    pub finality_by: ChosenBy,
+}
+
+/// Why a view could not begin at an endpoint.
+enum Unopened {
+    Fault(Fault),
+    Fatal(Error),
+}
+
+impl From<Fault> for Unopened {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Chain {
+    /// Prepares the endpoints; nothing is sent yet. Errors: `missing_setting` without endpoints.
+    pub fn new(config: ChainConfig) -> Result<Self> {
+        if config.endpoints.is_empty() {
+            let why = format!("profile {:?} has no EVM endpoint", config.profile);
+            return Err(
+                Error::new(Code::MissingSetting, why).hint("set evm.rpc_urls in the config, or RPC_URLS")
+            );
+        }
+        let http = Arc::new(Http::new(config.http)?);
+        let peers = config
+            .endpoints
+            .iter()
+            .map(|endpoint| {
+                let client = Client::new(Arc::clone(&http), endpoint.clone());
+                Arc::new(Peer::new(client, config.retry, config.batch, config.multicall_chunk))
+            })
+            .collect();
+        Ok(Self { inner: Arc::new(Inner { config, http, peers, warnings: Mutex::default() }) })
+    }
+
+    /// The pinned chain id.
+    pub fn chain_id(&self) -> u64 {
+        self.inner.config.chain_id
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &ChainConfig {
+        &self.inner.config
+    }
+
+    /// HTTP requests sent so far, to all endpoints, tries that failed included.
+    pub fn requests(&self) -> u64 {
+        self.inner.http.sent()
+    }
+
+    /// What went wrong at endpoints and was made good by others, since the last call; for the envelope's warnings.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn warn(&self, text: String) {
+        tracing::debug!("{text}");
+        self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    /// Runs `body` on one consistent view: one block, by its hash, on one endpoint.
+    ///
+    /// When the endpoint fails, the next one takes over at the same block hash and `body` starts from the
+    /// beginning, so `body` must be fit to run again: what it stored must be found and continued, or be
+    /// written after the view. When a reorg takes the block away, a new one is chosen and `body` starts anew,
+    /// at most twice. An error that is no fault of the endpoint (a revert, a refusal of `body`) returns at once.
+    ///
+    /// Errors of its own: `wrong_network` when an endpoint is on another chain than the profile pins;
+    /// `unreachable`, `rate_limited`, `bad_reply` or `rpc_error` when no endpoint could serve the view, naming
+    /// each and why; `invalid_value` for a block that does not exist yet; `reorged` when the chain kept changing.
+    pub async fn view<T, F>(&self, at: At, mut body: F) -> Result<T>
+    where
+        F: AsyncFnMut(&PinnedView) -> Result<T>,
+    {
+        let mut order: Vec<&Arc<Peer>> = self.inner.peers.iter().collect();
+        order.sort_by_key(|peer| peer.is_resting());
+        let mut order = order.into_iter().peekable();
+        let mut failed: Vec<(&str, Fault)> = Vec::new();
+        let mut pin: Option<Pin> = None;
+        let mut fresh_starts = 0;
+        while let Some(peer) = order.peek().map(|peer| Arc::clone(peer)) {
+            let fault = match self.open(&peer, at, pin).await {
+                Err(Unopened::Fatal(error)) => return Err(error),
+                Err(Unopened::Fault(fault)) => fault,
+                Ok(opened) => {
+                    pin = Some(opened);
+                    let view = PinnedView::new(Arc::clone(&self.inner), Arc::clone(&peer), opened);
+                    let result = body(&view).await;
+                    match view.into_fault() {
+                        None => return result,
+                        Some(fault) => fault,
+                    }
+                }
+            };
+            if matches!(fault, Fault::LostPin) {
+                fresh_starts += 1;
+                let lost = pin.take().map_or(0, |pin| pin.block.number);
+                if fresh_starts > FRESH_STARTS {
+                    let why =
+                        format!("endpoint {:?}: the chain keeps changing below block {lost}", peer.name());
+                    return Err(Error::new(Code::Reorged, why).hint("try again, or read at --at finalized"));
+                }
+                self.warn(format!("block {lost} was reorganised away during the view; reading anew"));
+                continue;
+            }
+            if fault.tires() {
+                peer.rest();
+            }
+            let name = order.next().map_or("", |peer| peer.name());
+            if let Some(next) = order.peek() {
+                self.warn(format!("endpoint {name:?}: {}; {:?} took over", fault.words(), next.name()));
+            }
+            failed.push((name, fault));
+        }
+        Err(self.none_left(&failed))
+    }
+
+    /// Checks the endpoint against the pin and finds the block, in one HTTP request where the server takes batches.
+    async fn open(&self, peer: &Peer, at: At, pin: Option<Pin>) -> Result<Pin, Unopened> {
+        let check = !peer.checked.load(Ordering::Relaxed);
+        let mut calls = Vec::with_capacity(4);
+        if check {
+            calls.push(Call::new("eth_chainId", json!([])));
+        }
+        if let Some(pin) = pin {
+            let hash = json!([pin.block.hash, false]);
+            calls.extend([Call::new("eth_getBlockByHash", hash), by_number(wire::hex(pin.block.number))]);
+        } else {
+            let own = match at {
+                At::Safe => Some("safe".into()),
+                At::Number(n) => Some(wire::hex(n)),
+                At::Finalized | At::Latest => None,
+            };
+            calls.extend(own.into_iter().chain(["finalized".into(), "latest".into()]).map(by_number));
+        }
+        let mut answers = peer.ask(&calls, Patience::Retry).await?.into_iter();
+        if check {
+            self.check_chain(peer, answers.next())?;
+        }
+        match pin {
+            Some(pin) => {
+                let by_hash = header("eth_getBlockByHash", answers.next())?;
+                let canonical = header(BY_NUMBER, answers.next())?;
+                match (by_hash, canonical) {
+                    (Some(a), Some(b)) if a.hash == pin.block.hash && b.hash == pin.block.hash => Ok(pin),
+                    _ => Err(Fault::UnknownBlock { number: pin.block.number }.into()),
+                }
+            }
+            None => Ok(self.choose(peer, at, answers).await?),
+        }
+    }
+
+    fn check_chain(&self, peer: &Peer, answer: Option<Answer>) -> Result<(), Unopened> {
+        let method = "eth_chainId";
+        let raw = lasting(method, answer)?;
+        let id = wire::quantity(&raw).map_err(|why| Fault::Bad { method, why })?;
+        let Inner { config: ChainConfig { chain_id, profile, .. }, .. } = &*self.inner;
+        if id != *chain_id {
+            let why =
+                format!("endpoint {:?} is on chain {id}, profile {profile:?} pins {chain_id}", peer.name());
+            return Err(Unopened::Fatal(
+                Error::new(Code::WrongNetwork, why)
+                    .hint("correct evm.rpc_urls of the profile, or choose another --profile")
+                    .detail("endpoint", peer.name())
+                    .detail("endpoint_chain_id", id.to_string())
+                    .detail("pinned_chain_id", chain_id.to_string()),
+            ));
+        }
+        peer.checked.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    async fn choose(
+        &self,
+        peer: &Peer,
+        at: At,
+        mut answers: impl Iterator<Item = Answer>,
+    ) -> Result<Pin, Fault> {
+        let asked = match at {
+            At::Safe => tagged(answers.next())?,
+            At::Number(_) => header(BY_NUMBER, answers.next())?,
+            At::Finalized | At::Latest => None,
+        };
+        let finalized = tagged(answers.next())?;
+        let latest = header(BY_NUMBER, answers.next())?
+            .ok_or_else(|| Fault::Bad { method: BY_NUMBER, why: "no latest block".to_owned() })?;
+        let confirmations = self.inner.config.confirmations;
+        let below = latest.number.saturating_sub(confirmations);
+        let (block, chosen) = match (at, asked, finalized) {
+            (At::Latest, _, _) => (Some(latest), ChosenBy::Chain),
+            (At::Number(number), Some(block), _) if block.number == number => (Some(block), ChosenBy::Chain),
+            (At::Number(number), None, _) if number > latest.number => {
+                return Err(Fault::NoBlock { number, latest: latest.number });
+            }
+            (At::Number(number), _, _) => return Err(Fault::UnknownBlock { number }),
+            (At::Safe, Some(block), _) | (At::Finalized, _, Some(block)) => (Some(block), ChosenBy::Chain),
+            (At::Safe | At::Finalized, _, _) => (None, ChosenBy::Confirmations(confirmations)),
+        };
+        // Only a chain without the tags costs this second request.
+        let counted = if block.is_none() || finalized.is_none() {
+            let got = peer.ask(&[by_number(wire::hex(below))], Patience::Retry).await?.into_iter().next();
+            Some(
+                header(BY_NUMBER, got)?
+                    .filter(|b| b.number == below)
+                    .ok_or(Fault::UnknownBlock { number: below })?,
+            )
+        } else {
+            None
+        };
+        let block = block.or(counted).unwrap_or(latest);
+        let (last, finality_by) = match finalized {
+            Some(finalized) => (finalized, ChosenBy::Chain),
+            None => (counted.unwrap_or(latest), ChosenBy::Confirmations(confirmations)),
+        };
+        let finality = if last.number < block.number { last } else { block };
+        Ok(Pin { block, chosen, finality, finality_by })
+    }
+
+    fn none_left(&self, failed: &[(&str, Fault)]) -> Error {
+        let codes: Vec<Code> = failed.iter().map(|(_, fault)| fault.code()).collect();
+        let all = |code: Code| codes.iter().all(|&c| c == code);
+        let any = |code: Code| codes.contains(&code);
+        let code = if all(Code::RateLimited) {
+            Code::RateLimited
+        } else if all(Code::InvalidValue) {
+            Code::InvalidValue
+        } else if any(Code::Unreachable) || any(Code::RateLimited) || any(Code::InvalidValue) {
+            Code::Unreachable
+        } else if any(Code::BadReply) {
+            Code::BadReply
+        } else {
+            Code::Rpc
+        };
+        let each: Vec<String> =
+            failed.iter().map(|(name, fault)| format!("{name:?}: {}", fault.words())).collect();
+        let message = match each.as_slice() {
+            [one] => format!("endpoint {one}"),
+            _ => format!("no endpoint could serve the view: {}", each.join("; ")),
+        };
+        let hint = failed.iter().find_map(|(_, fault)| fault.hint()).unwrap_or(match code {
+            Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls",
+            _ => "check the endpoints with `poolctl doctor`, or add one to evm.rpc_urls",
+        });
+        let list: Vec<Value> = failed
+            .iter()
+            .map(|(name, fault)| json!({ "endpoint": name, "code": fault.code().word(), "reason": fault.words() }))
+            .collect();
+        Error::new(code, message)
+            .hint(hint)
+            .detail("endpoints", list)
+            .detail("profile", &*self.inner.config.profile)
+    }
+}
+
+pub(super) const BY_NUMBER: &str = "eth_getBlockByNumber";
+
+pub(super) fn by_number(block: impl Into<Value>) -> Call {
+    Call::new(BY_NUMBER, Value::Array(vec![block.into(), false.into()]))
+}
+
+/// The value of an answer; an error of the server is a fault.
+pub(super) fn lasting(
+    method: &'static str,
+    answer: Option<Answer>,
+) -> Result<Box<serde_json::value::RawValue>, Fault> {
+    match answer {
+        Some(Ok(raw)) => Ok(raw),
+        Some(Err(error)) => {
+            let sort = sort(method, &error);
+            Err(Fault::Rpc { method, error, sort })
+        }
+        None => Err(Fault::Bad { method, why: "no answer".to_owned() }),
+    }
+}
+
+pub(super) fn header(method: &'static str, answer: Option<Answer>) -> Result<Option<BlockRef>, Fault> {
+    let raw = lasting(method, answer)?;
+    wire::header(&raw).map_err(|why| Fault::Bad { method, why })
+}
+
+/// The header of a tag; a chain that does not know the tag says so with null or with an error.
+fn tagged(answer: Option<Answer>) -> Result<Option<BlockRef>, Fault> {
+    match answer {
+        Some(Err(error)) if sort(BY_NUMBER, &error) == Sort::Other => Ok(None),
+        answer => header(BY_NUMBER, answer),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_what_at_takes() {
+        for (text, want) in [
+            ("finalized", Some(At::Finalized)),
+            ("safe", Some(At::Safe)),
+            ("latest", Some(At::Latest)),
+            ("0", Some(At::Number(0))),
+            ("18446744073709551615", Some(At::Number(u64::MAX))),
+            ("18446744073709551616", None),
+            ("", None),
+            ("+1", None),
+            ("-1", None),
+            ("0x10", None),
+            ("Latest", None),
+            ("pending", None),
+            ("1 ", None),
+        ] {
+            assert_eq!(text.parse::<At>().ok(), want, "{text:?}");
+            if let Some(at) = want {
+                assert_eq!(at.to_string(), text);
+            }
+        }
+    }
+
+    #[test]
+    fn a_profile_needs_an_endpoint() {
+        let error = Chain::new(ChainConfig::new("testnet", 1, Vec::new())).unwrap_err();
+        assert_eq!(error.code(), Code::MissingSetting);
+    }
+}

@@ -1,0 +1,317 @@
+//! The pinned view: every read by one block's hash, on one endpoint, with one way to notice that the block is gone.
+
+use super::batch::Batch;
+use super::chain::{BY_NUMBER, ChosenBy, Inner, Pin, by_number, header};
+use super::fault::{Fault, Sort, sort};
+use super::peer::{Patience, Peer};
+use super::wire::{self, BlockRef, Receipt};
+use crate::net::jsonrpc::{Answer, Call, RpcError};
+use crate::{Code, Error, Result};
+use alloy::primitives::{Address, B256, Bytes, U256};
+use alloy::sol_types::SolCall;
+use serde_json::json;
+use serde_json::value::RawValue;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// What a node knows of a transaction, as far as the view reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mined {
+    /// No block up to the view's has it.
+    Unknown,
+    /// It is in a block above the view's.
+    Later {
+        /// Height of that block.
+        number: u64,
+    },
+    /// It is in the view.
+    Included(Receipt),
+}
+
+/// One consistent view of the chain. Made by `Chain::view` only.
+///
+/// After a read failed for the endpoint's sake, all later reads of the same view fail alike, and the view moves
+/// to the next endpoint whatever its body makes of the error.
+#[derive(Debug)]
+pub struct PinnedView {
+    chain: Arc<Inner>,
+    peer: Arc<Peer>,
+    pin: Pin,
+    broken: Mutex<Option<Fault>>,
+}
+
+impl PinnedView {
+    pub(super) fn new(chain: Arc<Inner>, peer: Arc<Peer>, pin: Pin) -> Self {
+        Self { chain, peer, pin, broken: Mutex::new(None) }
+    }
+
+    pub(super) fn into_fault(self) -> Option<Fault> {
+        self.broken.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn chain(&self) -> &Inner {
+        &self.chain
+    }
+
+    pub(super) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The block that every read is made at.
+    pub fn block(&self) -> BlockRef {
+        self.pin.block
+    }
+
+    /// By what the block was found.
+    pub fn chosen_by(&self) -> ChosenBy {
+        self.pin.chosen
+    }
+
+    /// The name of the endpoint that answers.
+    pub fn endpoint(&self) -> &str {
+        self.peer.name()
+    }
+
+    /// The chain id, checked against the pin.
+    pub fn chain_id(&self) -> u64 {
+        self.chain.config.chain_id
+    }
+
+    /// The last final block when the view's block was chosen, never above the view's block.
+    pub fn final_block(&self) -> BlockRef {
+        self.pin.finality
+    }
+
+    /// By what the final block was found: where the chain has no `finalized` tag, by counting confirmations.
+    pub fn final_by(&self) -> ChosenBy {
+        self.pin.finality_by
+    }
+
+    /// Calls one function. For more than one call use [`PinnedView::batch`].
+    ///
+    /// Errors: `reverted`, `not_a_contract` or `bad_reply`, naming contract, function and block.
+    pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return> {
+        let mut batch = self.batch();
+        let handle = batch.add(to, call);
+        Ok(batch.send().await?.get(handle)?)
+    }
+
+    /// Calls one function that the contract may not have; none when it has not (see `BatchReply::get_optional`).
+    pub async fn call_optional<C: SolCall>(&self, to: Address, call: &C) -> Result<Option<C::Return>> {
+        let mut batch = self.batch();
+        let handle = batch.add(to, call);
+        Ok(batch.send().await?.get_optional(handle)?)
+    }
+
+    /// Collects calls that then travel together.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(self)
+    }
+
+    /// The code of an address; empty where there is none.
+    pub async fn code(&self, address: Address) -> Result<Bytes> {
+        Ok(self.codes(&[address]).await?.into_iter().next().unwrap_or_default())
+    }
+
+    /// The code of each address, in their order.
+    pub async fn codes(&self, addresses: &[Address]) -> Result<Vec<Bytes>> {
+        let pin = wire::pinned(self.pin.block.hash);
+        let calls: Vec<_> = addresses.iter().map(|a| Call::new("eth_getCode", json!([a, pin]))).collect();
+        self.read(&calls, wire::data).await
+    }
+
+    /// The balance of an address in wei.
+    pub async fn balance(&self, address: Address) -> Result<U256> {
+        let call = Call::new("eth_getBalance", json!([address, wire::pinned(self.pin.block.hash)]));
+        self.read_one(call, wire::quantity).await
+    }
+
+    /// The code of an address at an earlier block of the view's chain; `number` is at most the view's.
+    ///
+    /// Needs an endpoint that keeps old state, else fails with a hint that says so.
+    pub async fn code_at(&self, address: Address, number: u64) -> Result<Bytes> {
+        self.not_above(number)?;
+        let calls = [Call::new("eth_getCode", json!([address, wire::hex(number)])), self.pin_check()];
+        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let code = self.value("eth_getCode", answers.next(), wire::data).await?;
+        self.still_pinned(answers.next())?;
+        Ok(code)
+    }
+
+    /// A block of the view's chain by its height, which is at most the view's.
+    pub async fn block_by_number(&self, number: u64) -> Result<BlockRef> {
+        self.blocks_by_number(&[number])
+            .await?
+            .into_iter()
+            .next()
+            .ok_or_else(|| self.fail(Fault::Bad { method: BY_NUMBER, why: "no answer".to_owned() }))
+    }
+
+    /// Blocks of the view's chain by height, each at most the view's, in the given order.
+    pub async fn blocks_by_number(&self, numbers: &[u64]) -> Result<Vec<BlockRef>> {
+        for &number in numbers {
+            self.not_above(number)?;
+        }
+        let found = self.canonical(numbers).await?;
+        numbers
+            .iter()
+            .zip(found)
+            .map(|(&number, block)| block.ok_or_else(|| self.fail(Fault::UnknownBlock { number })))
+            .collect()
+    }
+
+    /// Whether the endpoint's chain has that block now. Unlike the other reads it may be asked of heights above
+    /// the view's block, where a block that does not exist is not canonical.
+    pub async fn is_canonical(&self, number: u64, hash: B256) -> Result<bool> {
+        let found = self.canonical(&[number]).await?;
+        Ok(found.first().copied().flatten().is_some_and(|block| block.hash == hash))
+    }
+
+    /// What became of a transaction.
+    pub async fn receipt(&self, tx: B256) -> Result<Mined> {
+        let method = "eth_getTransactionReceipt";
+        let calls = [Call::new(method, json!([tx])), self.pin_check()];
+        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let receipt = self.value(method, answers.next(), wire::receipt).await?;
+        self.still_pinned(answers.next())?;
+        match receipt {
+            None => Ok(Mined::Unknown),
+            Some(found) if found.tx_hash != tx => {
+                Err(self.fail(Fault::Bad { method, why: "the receipt of another transaction".to_owned() }))
+            }
+            Some(found) if found.block_number > self.pin.block.number => {
+                Ok(Mined::Later { number: found.block_number })
+            }
+            Some(found) => Ok(Mined::Included(found)),
+        }
+    }
+
+    /// The endpoint's canonical blocks of some heights, in one round trip with a check that the view's block is
+    /// among them still.
+    pub(super) async fn canonical(&self, numbers: &[u64]) -> Result<Vec<Option<BlockRef>>> {
+        let mut calls: Vec<_> = numbers.iter().map(|&n| by_number(wire::hex(n))).collect();
+        calls.push(self.pin_check());
+        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut found = Vec::with_capacity(numbers.len());
+        for &number in numbers {
+            let block = self.value(BY_NUMBER, answers.next(), wire::header).await?;
+            if block.is_some_and(|block| block.number != number) {
+                return Err(
+                    self.fail(Fault::Bad { method: BY_NUMBER, why: "another block than asked".to_owned() })
+                );
+            }
+            found.push(block);
+        }
+        self.still_pinned(answers.next())?;
+        Ok(found)
+    }
+
+    /// The call whose answer tells whether the view's block is canonical; it goes with every read by height.
+    pub(super) fn pin_check(&self) -> Call {
+        by_number(wire::hex(self.pin.block.number))
+    }
+
+    /// Reads the answer to [`PinnedView::pin_check`].
+    pub(super) fn still_pinned(&self, answer: Option<Answer>) -> Result<()> {
+        match header(BY_NUMBER, answer) {
+            Ok(Some(block)) if block.hash == self.pin.block.hash => Ok(()),
+            Ok(_) => Err(self.fail(Fault::LostPin)),
+            Err(fault) => Err(self.fail(fault)),
+        }
+    }
+
+    /// Asks the view's endpoint; a fault breaks the view.
+    pub(super) async fn ask(&self, calls: &[Call], patience: Patience) -> Result<Vec<Answer>> {
+        self.try_ask(calls, patience).await?.map_err(|fault| self.fail(fault))
+    }
+
+    /// Asks the view's endpoint; the caller decides about the fault. Fails at once on a broken view.
+    pub(super) async fn try_ask(
+        &self,
+        calls: &[Call],
+        patience: Patience,
+    ) -> Result<std::result::Result<Vec<Answer>, Fault>> {
+        if let Some(fault) = &*self.broken.lock().unwrap_or_else(PoisonError::into_inner) {
+            return Err(fault.clone().into_error(self.peer.name()));
+        }
+        Ok(self.peer.ask(calls, patience).await)
+    }
+
+    /// Breaks the view: its first fault is the one that counts.
+    pub(super) fn fail(&self, fault: Fault) -> Error {
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.get_or_insert(fault).clone().into_error(self.peer.name())
+    }
+
+    /// Breaks the view on an error of the node; asks first whether the block is gone, which no error code tells.
+    pub(super) async fn fail_rpc(&self, method: &'static str, error: RpcError) -> Error {
+        let sort = sort(method, &error);
+        let fault = match sort {
+            Sort::Other | Sort::Pruned => match self.is_pinned().await {
+                Ok(true) => Fault::Rpc { method, error, sort },
+                Ok(false) => Fault::LostPin,
+                Err(fault) => fault,
+            },
+            _ => Fault::Rpc { method, error, sort },
+        };
+        self.fail(fault)
+    }
+
+    async fn is_pinned(&self) -> std::result::Result<bool, Fault> {
+        let by_hash = Call::new("eth_getBlockByHash", json!([self.pin.block.hash, false]));
+        let mut answers = self.peer.ask(&[by_hash, self.pin_check()], Patience::Retry).await?.into_iter();
+        let known = header("eth_getBlockByHash", answers.next())?;
+        let canonical = header(BY_NUMBER, answers.next())?;
+        Ok(known.is_some() && canonical.is_some_and(|block| block.hash == self.pin.block.hash))
+    }
+
+    /// Reads one answer; anything but a readable value breaks the view.
+    pub(super) async fn value<T>(
+        &self,
+        method: &'static str,
+        answer: Option<Answer>,
+        read: fn(&RawValue) -> std::result::Result<T, String>,
+    ) -> Result<T> {
+        match answer {
+            Some(Ok(raw)) => read(&raw).map_err(|why| self.fail(Fault::Bad { method, why })),
+            Some(Err(error)) => Err(self.fail_rpc(method, error).await),
+            None => Err(self.fail(Fault::Bad { method, why: "no answer".to_owned() })),
+        }
+    }
+
+    async fn read<T>(
+        &self,
+        calls: &[Call],
+        read: fn(&RawValue) -> std::result::Result<T, String>,
+    ) -> Result<Vec<T>> {
+        if calls.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = self.ask(calls, Patience::Retry).await?;
+        let mut values = Vec::with_capacity(calls.len());
+        for (call, answer) in calls.iter().zip(answers) {
+            values.push(self.value(call.method, Some(answer), read).await?);
+        }
+        Ok(values)
+    }
+
+    async fn read_one<T>(
+        &self,
+        call: Call,
+        read: fn(&RawValue) -> std::result::Result<T, String>,
+    ) -> Result<T> {
+        let method = call.method;
+        let answer = self.ask(&[call], Patience::Retry).await?.into_iter().next();
+        self.value(method, answer, read).await
+    }
+
+    pub(super) fn not_above(&self, number: u64) -> Result<()> {
+        let top = self.pin.block.number;
+        if number > top {
+            let why = format!("block {number} is above the view's block {top}");
+            return Err(
+                Error::new(Code::InvalidValue, why).hint("read at a later block, as with --at latest")
+            );
+        }
+        Ok(())
+    }
+}

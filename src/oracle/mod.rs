@@ -1,0 +1,3 @@
+//! Oracles: feeds, the rules for accepting a quote, the price cache and its alerts.
+
+pub mod quote;

@@ -1,0 +1,245 @@
+//! When a quote may be used: the rules, in their order. Pure.
+
+use crate::amount::{Base, mul_div, pow10};
+use alloy::primitives::I256;
+
+/// What a feed answered, at one block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RawQuote {
+    /// The answer, signed, in the feed's own decimals (Chainlink `latestRoundData`).
+    pub answer: I256,
+    /// The feed's `decimals()`.
+    pub decimals: u8,
+    /// Round that was asked for.
+    pub round_id: u128,
+    /// Round in which the answer was computed; 0 where the feed no longer sets it.
+    pub answered_in_round: u128,
+    /// When it was computed, seconds since 1970.
+    pub updated_at: u64,
+}
+
+/// What a feed's quotes must satisfy.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limits {
+    /// Oldest accepted, in seconds against the block's time; equal is fresh.
+    pub max_staleness_sec: u64,
+    /// Lowest accepted price, 18 decimals.
+    pub min_e18: Option<Base>,
+    /// Highest accepted price, 18 decimals.
+    pub max_e18: Option<Base>,
+    /// Largest accepted change against the last good price, in millionths of it.
+    pub max_deviation_ppm: Option<u32>,
+}
+
+/// Seconds that a quote may lie in the block's future: clocks of oracle nodes and block producers differ.
+pub const FUTURE_SKEW_SEC: u64 = 30;
+
+/// Why a quote was refused. The word is stable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Refusal {
+    /// Not a price at all.
+    #[error("{0}")]
+    Invalid(String),
+    /// The round was not complete.
+    #[error("round {round_id} was answered in round {answered_in_round}")]
+    IncompleteRound {
+        /// Round asked for.
+        round_id: u128,
+        /// Round answered in.
+        answered_in_round: u128,
+    },
+    /// Dated after the block.
+    #[error("dated {ahead_sec} s after its block, more than {FUTURE_SKEW_SEC} s")]
+    Future {
+        /// By how much.
+        ahead_sec: u64,
+    },
+    /// Too old.
+    #[error("{age_sec} s old, the limit is {limit_sec} s")]
+    Stale {
+        /// Its age against the block.
+        age_sec: u64,
+        /// The feed's limit.
+        limit_sec: u64,
+    },
+    /// Below `min` or above `max`.
+    #[error("price {price} is outside {bounds}")]
+    OutOfBounds {
+        /// The price in whole units.
+        price: String,
+        /// The bounds in whole units.
+        bounds: String,
+    },
+    /// Too far from the last good price.
+    #[error("price {price} is too far from the last good one, {last} (limit {limit_ppm} ppm)")]
+    Deviation {
+        /// The price in whole units.
+        price: String,
+        /// The last good price in whole units.
+        last: String,
+        /// The limit.
+        limit_ppm: u32,
+    },
+    /// The feed could not be read.
+    #[error("{0}")]
+    Unreachable(String),
+}
+
+impl Refusal {
+    /// The stable word: the kind of the alert.
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "invalid",
+            Self::IncompleteRound { .. } => "incomplete_round",
+            Self::Future { .. } => "future",
+            Self::Stale { .. } => "stale",
+            Self::OutOfBounds { .. } => "out_of_bounds",
+            Self::Deviation { .. } => "deviation",
+            Self::Unreachable(_) => "unreachable",
+        }
+    }
+}
+
+/// Accepts a quote and returns its price with 18 decimals, or says why not.
+///
+/// `block_time` is the time of the block it was read at; `last_good` the last accepted price of this feed.
+///
+/// # Errors
+/// The first rule that it breaks.
+pub fn accept(
+    quote: &RawQuote,
+    limits: &Limits,
+    block_time: u64,
+    last_good: Option<Base>,
+) -> Result<Base, Refusal> {
+    if quote.answer <= I256::ZERO {
+        return Err(Refusal::Invalid(format!("answer {} is not above zero", quote.answer)));
+    }
+    if quote.updated_at == 0 {
+        return Err(Refusal::Invalid("the feed has never been updated".into()));
+    }
+    if quote.answered_in_round != 0 && quote.answered_in_round < quote.round_id {
+        return Err(Refusal::IncompleteRound {
+            round_id: quote.round_id,
+            answered_in_round: quote.answered_in_round,
+        });
+    }
+    let ahead_sec = quote.updated_at.saturating_sub(block_time);
+    if ahead_sec > FUTURE_SKEW_SEC {
+        return Err(Refusal::Future { ahead_sec });
+    }
+    let age_sec = block_time.saturating_sub(quote.updated_at);
+    if age_sec > limits.max_staleness_sec {
+        return Err(Refusal::Stale { age_sec, limit_sec: limits.max_staleness_sec });
+    }
+    let price = normalise(quote.answer.unsigned_abs(), quote.decimals)?;
+    if limits.min_e18.is_some_and(|min| price < min) || limits.max_e18.is_some_and(|max| price > max) {
+        let bound = |b: Option<Base>| b.map_or_else(|| "unlimited".into(), shown);
+        let bounds = format!("{} to {}", bound(limits.min_e18), bound(limits.max_e18));
+        return Err(Refusal::OutOfBounds { price: shown(price), bounds });
+    }
+    if let (Some(limit_ppm), Some(last)) = (limits.max_deviation_ppm, last_good) {
+        let allowed = mul_div(last, Base::from(limit_ppm), Base::from(1_000_000u32)).unwrap_or(Base::MAX);
+        if price.abs_diff(last) > allowed {
+            return Err(Refusal::Deviation { price: shown(price), last: shown(last), limit_ppm });
+        }
+    }
+    Ok(price)
+}
+
+fn shown(price: Base) -> String {
+    crate::amount::to_people(price, 18)
+}
+
+/// A price in `decimals` taken to 18; more decimals than 18 are cut off downwards.
+fn normalise(answer: Base, decimals: u8) -> Result<Base, Refusal> {
+    let scaled = if decimals <= 18 {
+        pow10(18 - decimals).and_then(|scale| answer.checked_mul(scale))
+    } else {
+        pow10(decimals - 18).map(|scale| answer / scale)
+    };
+    match scaled {
+        Some(price) if !price.is_zero() => Ok(price),
+        Some(_) => Err(Refusal::Invalid(format!("answer {answer} of {decimals} decimals is below 10^-18"))),
+        None => Err(Refusal::Invalid(format!("answer {answer} of {decimals} decimals passes 256 bits"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn quote(answer: i64) -> RawQuote {
+        RawQuote {
+            answer: I256::try_from(answer).unwrap(),
+            decimals: 8,
+            round_id: 5,
+            answered_in_round: 5,
+            updated_at: 10_000,
+        }
+    }
+
+    fn limits() -> Limits {
+        Limits { max_staleness_sec: 3600, min_e18: None, max_e18: None, max_deviation_ppm: None }
+    }
+
+    fn e18(whole: u64) -> Base {
+        Base::from(whole) * crate::amount::SCALE_E18
+    }
+
+    fn word(result: Result<Base, Refusal>) -> &'static str {
+        result.map_or_else(|refusal| refusal.word(), |_| "ok")
+    }
+
+    #[test]
+    fn each_rule_has_its_edge() {
+        let at = |quote: RawQuote, time: u64| word(accept(&quote, &limits(), time, None));
+        assert_eq!(at(quote(0), 10_000), "invalid");
+        assert_eq!(at(quote(-1), 10_000), "invalid");
+        assert_eq!(at(RawQuote { updated_at: 0, ..quote(1) }, 10_000), "invalid");
+        assert_eq!(at(RawQuote { answered_in_round: 4, ..quote(1) }, 10_000), "incomplete_round");
+        assert_eq!(at(RawQuote { answered_in_round: 0, ..quote(1) }, 10_000), "ok");
+        assert_eq!(at(RawQuote { answered_in_round: 6, ..quote(1) }, 10_000), "ok");
+        assert_eq!(at(quote(1), 9_970), "ok", "30 s ahead");
+        assert_eq!(at(quote(1), 9_969), "future", "31 s ahead");
+        assert_eq!(at(quote(1), 13_600), "ok", "exactly at the limit");
+        assert_eq!(at(quote(1), 13_601), "stale", "one second too old");
+    }
+
+    #[test]
+    fn bounds_and_deviation_include_their_limits() {
+        let price =
+            |p: i64, limits: &Limits, last: Option<Base>| word(accept(&quote(p), limits, 10_000, last));
+        let bounds = Limits { min_e18: Some(e18(1)), max_e18: Some(e18(3)), ..limits() };
+        for (p, want) in [
+            (99_999_999, "out_of_bounds"),
+            (100_000_000, "ok"),
+            (300_000_000, "ok"),
+            (300_000_001, "out_of_bounds"),
+        ] {
+            assert_eq!(price(p, &bounds, None), want, "{p}");
+        }
+        let deviation = Limits { max_deviation_ppm: Some(100_000), ..limits() };
+        for (p, want) in
+            [(110_000_000, "ok"), (110_000_001, "deviation"), (90_000_000, "ok"), (89_999_999, "deviation")]
+        {
+            assert_eq!(price(p, &deviation, Some(e18(1))), want, "{p}");
+        }
+        assert_eq!(price(900_000_000, &deviation, None), "ok", "nothing to compare with yet");
+    }
+
+    #[test]
+    fn prices_are_taken_to_18_decimals() {
+        for (answer, decimals, want) in
+            [(7i64, 0u8, "7000000000000000000"), (7, 8, "70000000000"), (7, 18, "7"), (7_999_999, 24, "7")]
+        {
+            let quote = RawQuote { decimals, ..quote(answer) };
+            assert_eq!(accept(&quote, &limits(), 10_000, None).unwrap().to_string(), want);
+        }
+        assert_eq!(word(accept(&RawQuote { decimals: 24, ..quote(7) }, &limits(), 10_000, None)), "invalid");
+        let huge = RawQuote { answer: I256::MAX, decimals: 0, ..quote(1) };
+        assert_eq!(word(accept(&huge, &limits(), 10_000, None)), "invalid");
+        let odd = RawQuote { decimals: 255, ..quote(1) };
+        assert_eq!(word(accept(&odd, &limits(), 10_000, None)), "invalid");
+    }
+}

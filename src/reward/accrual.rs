@@ -1,0 +1,280 @@
+//! What each holder's part is measured by, from openings and movements alone. Pure.
+
+use crate::amount::{Base, Weight};
+use crate::output::{Code, Error, Result};
+use std::collections::BTreeMap;
+
+/// Id of a member; ties are decided by the lower one.
+pub type MemberId = i64;
+
+/// Shares of each holder at one moment. Members without shares do not stand in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Holdings(BTreeMap<MemberId, Base>);
+
+/// Shares that went from one member to another in a block; `None` on one side is a mint or a burn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Movement {
+    /// The block it happened in.
+    pub block: u64,
+    /// Who gave; `None` for a mint.
+    pub from: Option<MemberId>,
+    /// Who got; `None` for a burn.
+    pub to: Option<MemberId>,
+    /// Share base units.
+    pub shares: Base,
+}
+
+/// How a holder's part is measured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Basis {
+    /// Σ over the epoch's blocks of the shares held after that block.
+    TimeWeighted,
+    /// Shares held after the epoch's last block.
+    Snapshot,
+}
+
+impl Basis {
+    /// The word used in settings and in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TimeWeighted => "time-weighted",
+            Self::Snapshot => "snapshot",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::TimeWeighted, Self::Snapshot].into_iter().find(|basis| basis.word() == word)
+    }
+}
+
+impl Holdings {
+    /// From (member, shares) pairs; zeros are left out.
+    pub fn new(pairs: impl IntoIterator<Item = (MemberId, Base)>) -> Self {
+        Self(pairs.into_iter().filter(|(_, shares)| !shares.is_zero()).collect())
+    }
+
+    /// Shares of one member.
+    pub fn of(&self, member: MemberId) -> Base {
+        self.0.get(&member).copied().unwrap_or_default()
+    }
+
+    /// Holders in the order of their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (MemberId, Base)> + '_ {
+        self.0.iter().map(|(member, shares)| (*member, *shares))
+    }
+
+    /// Takes a movement forward in time.
+    ///
+    /// # Errors
+    /// `drift` where the giver does not have the shares.
+    pub fn apply(&mut self, movement: &Movement) -> Result<()> {
+        self.shift(movement.from, movement.to, movement)
+    }
+
+    /// Takes a movement back.
+    ///
+    /// # Errors
+    /// `drift` where the getter does not have the shares any more.
+    pub fn undo(&mut self, movement: &Movement) -> Result<()> {
+        self.shift(movement.to, movement.from, movement)
+    }
+
+    fn shift(&mut self, from: Option<MemberId>, to: Option<MemberId>, m: &Movement) -> Result<()> {
+        if m.shares.is_zero() {
+            return Ok(());
+        }
+        if let Some(member) = from {
+            let left = self.of(member).checked_sub(m.shares).ok_or_else(|| impossible(m, member))?;
+            if left.is_zero() {
+                self.0.remove(&member);
+            } else {
+                self.0.insert(member, left);
+            }
+        }
+        if let Some(member) = to {
+            let sum = self.of(member).checked_add(m.shares).ok_or_else(|| impossible(m, member))?;
+            self.0.insert(member, sum);
+        }
+        Ok(())
+    }
+}
+
+fn impossible(m: &Movement, member: MemberId) -> Error {
+    Error::new(
+        Code::Drift,
+        format!(
+            "transfer of {} shares in block {} does not fit what member {member} held",
+            m.shares, m.block
+        ),
+    )
+    .hint("the replayed transfers are incomplete; run: poolctl pool reconcile POOL")
+}
+
+/// Weights of one epoch `[start, end)`, and the holdings at its end.
+///
+/// `opening` is what was held after block `start - 1`; `movements` are those of the epoch in order. Shares got
+/// in block `b` count from `b` on, so a deposit in the last block earns one block's worth.
+///
+/// # Errors
+/// `drift` for movements that do not fit the holdings or lie outside the epoch.
+pub fn accrue(
+    opening: Holdings,
+    movements: &[Movement],
+    start: u64,
+    end: u64,
+    basis: Basis,
+) -> Result<(BTreeMap<MemberId, Weight>, Holdings)> {
+    let mut weights: BTreeMap<MemberId, Weight> = BTreeMap::new();
+    if basis == Basis::TimeWeighted {
+        let blocks = Weight::from(end.saturating_sub(start));
+        weights = opening.iter().map(|(member, shares)| (member, Weight::from(shares) * blocks)).collect();
+    }
+    let mut holdings = opening;
+    for m in movements {
+        if m.block < start || m.block >= end {
+            return Err(Error::new(
+                Code::Drift,
+                format!("a transfer in block {} stands in the epoch {start}..{end}", m.block),
+            ));
+        }
+        holdings.apply(m)?;
+        if basis == Basis::TimeWeighted {
+            let moved = Weight::from(m.shares) * Weight::from(end - m.block);
+            if let Some(member) = m.to {
+                *weights.entry(member).or_default() += moved;
+            }
+            if let Some(member) = m.from {
+                // What the giver held until the end of the epoch is part of its weight already.
+                let weight = weights.entry(member).or_default();
+                *weight = weight.checked_sub(moved).ok_or_else(|| impossible(m, member))?;
+            }
+        }
+    }
+    if basis == Basis::Snapshot {
+        weights = holdings.iter().map(|(member, shares)| (member, Weight::from(shares))).collect();
+    }
+    weights.retain(|_, weight| !weight.is_zero());
+    Ok((weights, holdings))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn n(v: u64) -> Base {
+        Base::from(v)
+    }
+
+    fn m(block: u64, from: Option<i64>, to: Option<i64>, shares: u64) -> Movement {
+        Movement { block, from, to, shares: n(shares) }
+    }
+
+    fn weights(w: &BTreeMap<MemberId, Weight>) -> Vec<(i64, u64)> {
+        w.iter().map(|(member, weight)| (*member, weight.to())).collect()
+    }
+
+    #[test]
+    fn a_deposit_in_the_last_block_earns_one_block() {
+        let opening = Holdings::new([(1, n(10))]);
+        let (w, closing) =
+            accrue(opening, &[m(109, None, Some(2), 10)], 100, 110, Basis::TimeWeighted).unwrap();
+        assert_eq!(weights(&w), [(1, 100), (2, 10)]);
+        assert_eq!(closing, Holdings::new([(1, n(10)), (2, n(10))]));
+    }
+
+    #[test]
+    fn the_first_block_counts_whole() {
+        let (w, _) =
+            accrue(Holdings::default(), &[m(100, None, Some(1), 3)], 100, 110, Basis::TimeWeighted).unwrap();
+        assert_eq!(weights(&w), [(1, 30)]);
+    }
+
+    #[test]
+    fn in_and_out_within_a_block_earns_nothing() {
+        let moves = [m(105, None, Some(1), 7), m(105, Some(1), None, 7)];
+        let (w, closing) = accrue(Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+        assert!(w.is_empty());
+        assert_eq!(closing, Holdings::default());
+    }
+
+    #[test]
+    fn snapshot_looks_at_the_end_only() {
+        let moves = [m(100, None, Some(1), 7), m(109, Some(1), Some(2), 7)];
+        let (w, _) = accrue(Holdings::default(), &moves, 100, 110, Basis::Snapshot).unwrap();
+        assert_eq!(weights(&w), [(2, 7)]);
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        for bad in [m(105, Some(1), None, 1), m(99, None, Some(1), 1), m(110, None, Some(1), 1)] {
+            let e = accrue(Holdings::default(), &[bad], 100, 110, Basis::TimeWeighted).unwrap_err();
+            assert_eq!(e.code(), Code::Drift, "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn the_largest_supply_does_not_overflow() {
+        let opening = Holdings::new([(1, Base::MAX)]);
+        let (w, _) = accrue(opening, &[], 0, u64::MAX, Basis::TimeWeighted).unwrap();
+        assert_eq!(w[&1], Weight::from(Base::MAX) * Weight::from(u64::MAX));
+    }
+
+    /// Random but possible histories: each step mints, burns or moves at most what is there.
+    fn history() -> impl Strategy<Value = Vec<Movement>> {
+        proptest::collection::vec((0u64..10, 0i64..4, 0i64..5, 0u64..100), 0..40).prop_map(|steps| {
+            let mut held = Holdings::default();
+            let mut blocks: Vec<u64> = steps.iter().map(|s| 100 + s.0).collect();
+            blocks.sort_unstable();
+            let mut moves = Vec::new();
+            for (block, (_, a, b, shares)) in blocks.into_iter().zip(steps) {
+                let from = (a > 0).then_some(a);
+                let to = (b > 0 && Some(b) != from).then_some(b);
+                let shares = from.map_or(n(shares), |member| held.of(member).min(n(shares)));
+                let movement = Movement { block, from, to, shares };
+                if from.is_none() && to.is_none() || held.apply(&movement).is_err() {
+                    continue;
+                }
+                moves.push(movement);
+            }
+            moves
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn weights_are_the_sum_over_blocks(moves in history()) {
+            let (w, closing) = accrue(Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+            // The definition itself, block by block.
+            let mut held = Holdings::default();
+            let mut want: BTreeMap<MemberId, Weight> = BTreeMap::new();
+            for block in 100..110 {
+                for movement in moves.iter().filter(|m| m.block == block) {
+                    held.apply(movement).unwrap();
+                }
+                for (member, shares) in held.iter() {
+                    *want.entry(member).or_default() += Weight::from(shares);
+                }
+            }
+            prop_assert_eq!(w, want);
+            prop_assert_eq!(&closing, &held);
+            for movement in moves.iter().rev() {
+                held.undo(movement).unwrap();
+            }
+            prop_assert_eq!(held, Holdings::default());
+        }
+
+        #[test]
+        fn two_epochs_add_up_to_one(moves in history(), cut in 101u64..110) {
+            let (first, second): (Vec<_>, Vec<_>) = moves.iter().partition(|m| m.block < cut);
+            let (mut a, middle) = accrue(Holdings::default(), &first, 100, cut, Basis::TimeWeighted).unwrap();
+            let (b, _) = accrue(middle, &second, cut, 110, Basis::TimeWeighted).unwrap();
+            for (member, weight) in b {
+                *a.entry(member).or_default() += weight;
+            }
+            let (whole, _) = accrue(Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+            prop_assert_eq!(a, whole);
+        }
+    }
+}

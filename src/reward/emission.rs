@@ -1,0 +1,141 @@
+//! What an epoch emits and how it is shared out: over pools by weight, over members by what they accrued. Pure.
+
+use super::accrual::MemberId;
+use crate::amount::{Base, Weight, split_largest_remainder};
+use std::collections::BTreeMap;
+
+/// Emission of an epoch over pools.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PoolParts {
+    /// Part of each pool, in the order given.
+    pub parts: Vec<Base>,
+    /// What no pool gets, because all weights are zero; it joins the next epoch's emission.
+    pub carry: Base,
+}
+
+/// `block_reward` × blocks; `None` past 256 bits.
+pub fn emission(block_reward: Base, blocks: u64) -> Option<Base> {
+    block_reward.checked_mul(Base::from(blocks))
+}
+
+/// Splits an epoch's emission over the pools taking part, ordered by pool id: Σ parts + carry = total.
+pub fn split_pools(total: Base, weights_ppm: &[u32]) -> PoolParts {
+    let weights: Vec<Weight> = weights_ppm.iter().map(|ppm| Weight::from(*ppm)).collect();
+    match split_largest_remainder(total, &weights) {
+        Some(parts) => PoolParts { parts, carry: Base::ZERO },
+        None => PoolParts { parts: vec![Base::ZERO; weights.len()], carry: total },
+    }
+}
+
+/// Why an amount was carried to the pool's next epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CarryReason {
+    /// Nobody held shares in the epoch.
+    NoHolders,
+    /// The pool is paused.
+    PoolPaused,
+    /// The weights of all pools are zero.
+    ZeroWeight,
+}
+
+impl CarryReason {
+    /// The word kept in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::NoHolders => "no_holders",
+            Self::PoolPaused => "pool_paused",
+            Self::ZeroWeight => "zero_weight",
+        }
+    }
+}
+
+/// A pool's epoch, shared out: Σ rewards + carry = amount.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MemberParts {
+    /// Reward of each member, by id; never zero.
+    pub rewards: Vec<(MemberId, Base)>,
+    /// What nobody gets.
+    pub carry: Base,
+    /// Why not, where something is carried.
+    pub reason: Option<CarryReason>,
+}
+
+/// Shares a pool's amount out over its members, ties to the lower member id.
+pub fn split_members(amount: Base, weights: &BTreeMap<MemberId, Weight>, paused: bool) -> MemberParts {
+    let carried = |reason| MemberParts { rewards: Vec::new(), carry: amount, reason: Some(reason) };
+    if paused {
+        return carried(CarryReason::PoolPaused);
+    }
+    let measures: Vec<Weight> = weights.values().copied().collect();
+    let Some(parts) = split_largest_remainder(amount, &measures) else {
+        return carried(CarryReason::NoHolders);
+    };
+    let rewards = weights.keys().copied().zip(parts).filter(|(_, part)| !part.is_zero()).collect();
+    MemberParts { rewards, carry: Base::ZERO, reason: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn any_amount() -> impl Strategy<Value = Base> {
+        prop_oneof![
+            any::<[u64; 4]>().prop_map(Base::from_limbs),
+            (0u64..50).prop_map(Base::from),
+            Just(Base::MAX)
+        ]
+    }
+
+    #[test]
+    fn nothing_is_lost_where_nobody_can_get_it() {
+        let total = Base::from(200u8);
+        let none = split_pools(total, &[0, 0]);
+        assert_eq!((none.parts.len(), none.carry), (2, total));
+        let holders = BTreeMap::from([(7, Weight::from(1u8))]);
+        for (weights, paused, reason) in
+            [(&BTreeMap::new(), false, CarryReason::NoHolders), (&holders, true, CarryReason::PoolPaused)]
+        {
+            let parts = split_members(total, weights, paused);
+            assert_eq!((parts.carry, parts.reason), (total, Some(reason)));
+        }
+    }
+
+    #[test]
+    fn ties_go_to_the_lower_id() {
+        let three = [(9, 1u8), (2, 1), (5, 1)].map(|(id, w)| (id, Weight::from(w)));
+        let parts = split_members(Base::from(10u8), &BTreeMap::from(three), false);
+        assert_eq!(parts.rewards, [(2, Base::from(4u8)), (5, Base::from(3u8)), (9, Base::from(3u8))]);
+    }
+
+    proptest! {
+        /// emission = Σ pools + carry, and every pool's part = Σ members + carry.
+        #[test]
+        fn conservation(
+            total in any_amount(),
+            pools in proptest::collection::vec(
+                (0u32..=1_000_000, proptest::collection::btree_map(1i64..1000, (any_amount(), 0u64..1000), 0..20), any::<bool>()),
+                0..8,
+            ),
+        ) {
+            let ppm: Vec<u32> = pools.iter().map(|p| p.0).collect();
+            let split = split_pools(total, &ppm);
+            let given = split.parts.iter().try_fold(split.carry, |sum, part| sum.checked_add(*part));
+            prop_assert_eq!(given, Some(total));
+            for (part, (weight, members, paused)) in split.parts.iter().zip(&pools) {
+                prop_assert!(*weight > 0 || part.is_zero());
+                let weights = members
+                    .iter()
+                    .map(|(id, (shares, blocks))| (*id, Weight::from(*shares) * Weight::from(*blocks)))
+                    .filter(|(_, w)| !w.is_zero())
+                    .collect();
+                let shared = split_members(*part, &weights, *paused);
+                let sum = shared.rewards.iter().try_fold(shared.carry, |sum, (_, r)| sum.checked_add(*r));
+                prop_assert_eq!(sum, Some(*part));
+                prop_assert!(shared.rewards.windows(2).all(|w| w[0].0 < w[1].0));
+                prop_assert!(shared.rewards.iter().all(|(id, r)| weights.contains_key(id) && !r.is_zero()));
+                prop_assert_eq!(shared.reason.is_some(), *paused || weights.is_empty());
+            }
+        }
+    }
+}

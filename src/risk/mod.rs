@@ -1,0 +1,3 @@
+//! Risk: parameters, the rules, violations.
+
+pub mod rules;
