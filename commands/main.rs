@@ -1,2 +1,112 @@
-//! The binary.
-fn main() {}
+//! The binary: parse, run, render, exit. Nothing else exits.
+
+mod app;
+mod cli;
+mod config;
+mod console;
+mod events;
+mod info;
+mod init;
+mod logs;
+mod options;
+mod panics;
+mod progress;
+mod session;
+mod state;
+
+use cli::Parsed;
+use console::Console;
+use poolctl::output::{Error, Exit, Outcome, Report, Result, metrics};
+use session::Session;
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Instant;
+
+fn main() -> ExitCode {
+    let begun = Instant::now();
+    let env = session::environment();
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let exit = match cli::parse(&args) {
+        Parsed::Run(cli, words) => {
+            let session = Session::new(cli.options, words, env);
+            arm(&session);
+            let result = panics::catch(|| {
+                provoke(&session);
+                cli.command.run(&session)
+            });
+            finish(&session, begun, result)
+        }
+        Parsed::Text(options, text) => {
+            let console = Console::new(&options, &env);
+            settle(&console, Exit::Done, console.help(&text))
+        }
+        Parsed::Wrong(options, words, error, help) => {
+            let console = Console::new(&options, &env);
+            let report = Report::new(&words, false, Err(error));
+            match help {
+                Some(help) if !options.json => {
+                    console.note(&help.to_string());
+                    report.exit()
+                }
+                _ => settle(&console, report.exit(), console.show(&report)),
+            }
+        }
+    };
+    ExitCode::from(exit.code())
+}
+
+/// Writes the metrics, shows the result, and says how the process ends.
+fn finish(session: &Session, begun: Instant, result: Result<Outcome>) -> Exit {
+    let mut report = Report::new(&session.command, session.dry_run(), result);
+    let mut warnings = session.take_warnings();
+    if let Some(path) = &session.options.metrics_file {
+        let facts = metrics::RunFacts {
+            command: &session.command,
+            ended: session.run.clock.now(),
+            took: begun.elapsed(),
+            exit: report.exit(),
+        };
+        if let Err(e) = metrics::write(path, &facts, &report.outcome.gauges) {
+            warnings.push(format!("cannot write the metrics file {}: {e}", path.display()));
+        }
+    }
+    warnings.append(&mut report.outcome.warnings);
+    report.outcome.warnings = warnings;
+    settle(&session.console, report.exit(), session.console.show(&report))
+}
+
+/// The command's own exit code, unless its result could not be written.
+fn settle(console: &Console, exit: Exit, shown: Result<()>) -> Exit {
+    match shown {
+        Err(e) if exit == Exit::Done => {
+            console.fail(&e);
+            e.exit()
+        }
+        Err(e) => {
+            console.fail(&e);
+            exit
+        }
+        Ok(()) => exit,
+    }
+}
+
+/// Debug builds die at the step that the crash tests name.
+#[cfg(debug_assertions)]
+fn arm(session: &Session) {
+    let steps = session.env.get("POOLCTL_CRASH_AT").and_then(|steps| steps.parse().ok());
+    poolctl::killpoint::arm(steps.unwrap_or_default());
+}
+
+#[cfg(not(debug_assertions))]
+fn arm(_session: &Session) {}
+
+/// Debug builds panic with the payload that the panic test names: `POOLCTL_CRASH_AT=panic:…`.
+#[cfg(debug_assertions)]
+fn provoke(session: &Session) {
+    if let Some(payload) = session.env.get("POOLCTL_CRASH_AT").and_then(|at| at.strip_prefix("panic:")) {
+        std::panic::panic_any(payload.to_owned());
+    }
+}
+
+#[cfg(not(debug_assertions))]
+fn provoke(_session: &Session) {}

@@ -1,5 +1,6 @@
 //! The library of `poolctl`: everything that is true without a terminal.
 
+pub mod alert;
 pub mod amount;
 pub mod clock;
 pub mod config;
@@ -10,6 +11,7 @@ pub mod killpoint;
 pub mod net;
 pub mod oracle;
 pub mod output;
+pub mod pool;
 pub mod reward;
 pub mod risk;
 pub mod state;

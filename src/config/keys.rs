@@ -65,7 +65,10 @@ const fn also(mut key: Key, legacy: &'static [&'static str]) -> Key {
 
 /// All settings, in the order in which they are shown.
 pub const KEYS: &[Key] = &[
-    fixed("state.path", Kind::Text, None, "the state file; default: the platform's data folder"),
+    also(
+        fixed("state.path", Kind::Text, None, "the state file; default: the platform's data folder"),
+        &["POOLCTL_STATE"],
+    ),
     fixed(
         "guard.confirm",
         Kind::Bool,

@@ -103,23 +103,28 @@ impl Config {
     /// # Errors
     /// `unknown_profile`, `unknown_key`, `invalid_value` naming the key and where it came from.
     pub fn resolve(sources: &Sources) -> Result<Self> {
+        let profile = Self::profile_of(sources)?;
+        let (entries, faults) = entries_of(sources, &profile);
+        faults.into_iter().next().map_or(Ok(Self { profile, entries }), Err)
+    }
+
+    /// The profile in force.
+    ///
+    /// # Errors
+    /// `unknown_profile`.
+    pub fn profile_of(sources: &Sources) -> Result<String> {
         let profile = sources.profile.clone().or_else(|| sources.file.profile.clone());
         let profile = profile.unwrap_or_else(|| "sandbox".to_owned());
         file::known_profile(&profile, &sources.file)?;
-        if let Some(stray) = sources.settings.iter().find(|s| keys::find(&s.key).is_none()) {
-            return Err(Error::new(
-                Code::UnknownKey,
-                format!("the state holds a setting \"{}\" that this poolctl does not know", stray.key),
-            )
-            .hint(format!("remove it with: poolctl config unset {}", stray.key)));
-        }
-        let mut entries = Vec::with_capacity(KEYS.len());
-        for key in KEYS {
-            let (value, origin) = lookup(key, sources, &profile);
-            let value = value.map(|text| value::canonical(key, &text, &origin.to_string())).transpose()?;
-            entries.push(Entry { key, value, origin });
-        }
-        Ok(Self { profile, entries })
+        Ok(profile)
+    }
+
+    /// Everything that [`Config::resolve`] would refuse, not only the first.
+    ///
+    /// # Errors
+    /// `unknown_profile`.
+    pub fn faults(sources: &Sources) -> Result<Vec<Error>> {
+        Ok(entries_of(sources, &Self::profile_of(sources)?).1)
     }
 
     /// Every setting in its order.
@@ -195,6 +200,30 @@ impl Config {
     }
 }
 
+/// Every setting, and what is wrong with those that are refused.
+fn entries_of(sources: &Sources, profile: &str) -> (Vec<Entry>, Vec<Error>) {
+    let strays = sources.settings.iter().filter(|s| keys::find(&s.key).is_none());
+    let mut faults: Vec<Error> = strays
+        .map(|stray| {
+            Error::new(
+                Code::UnknownKey,
+                format!("the state holds a setting \"{}\" that this poolctl does not know", stray.key),
+            )
+            .hint(format!("remove it with: poolctl config unset {}", stray.key))
+        })
+        .collect();
+    let mut entries = Vec::with_capacity(KEYS.len());
+    for key in KEYS {
+        let (value, origin) = lookup(key, sources, profile);
+        let value = value.map(|text| value::canonical(key, &text, &origin.to_string())).transpose();
+        match value {
+            Ok(value) => entries.push(Entry { key, value, origin }),
+            Err(e) => faults.push(e),
+        }
+    }
+    (entries, faults)
+}
+
 fn split(list: &str) -> Vec<&str> {
     list.split(',').collect()
 }
@@ -217,6 +246,8 @@ fn lookup(key: &Key, sources: &Sources, profile: &str) -> (Option<String>, Origi
     }
     let built_in = profile::built_in(profile);
     let default = match key.name {
+        // Without a data folder there is no default, and a command that needs the state says so.
+        "state.path" if sources.data_dir.as_os_str().is_empty() => None,
         "state.path" => {
             Some(sources.data_dir.join(format!("{profile}.sqlite")).to_string_lossy().into_owned())
         }

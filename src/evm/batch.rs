@@ -27,7 +27,7 @@ sol! {
     function aggregate3(Call3[] calldata calls) external payable returns (Outcome3[] memory returnData);
 }
 
-/// Timeouts and broken answers to multicalls that are answered with smaller ones, per batch.
+/// Timeouts and broken answers to multicalls that are answered with smaller ones, per batch; later ones are retried.
 const SLOW_MOST: u32 = 2;
 
 static SERIAL: AtomicU64 = AtomicU64::new(1);
@@ -288,9 +288,11 @@ impl<'v> Batch<'v> {
             }
             let mut calls: Vec<Call> = check.clone().into_iter().collect();
             calls.push(self.multicall(address, range.clone()));
-            let answers = match view.try_ask(&calls, Patience::AskForLess).await? {
+            let patience = if slow < SLOW_MOST { Patience::AskForLess } else { Patience::Retry };
+            let answers = match view.try_ask(&calls, patience).await? {
                 Ok(answers) => answers,
-                Err(Fault::Net(fault)) if asks_for_less(fault.kind, &mut slow) => {
+                Err(Fault::Net(fault)) if asks_for_less(fault.kind, patience) => {
+                    slow += u32::from(matches!(fault.kind, FaultKind::Timeout | FaultKind::Closed));
                     split(&mut queue, range, &peer.chunk);
                     continue;
                 }
@@ -390,13 +392,10 @@ enum Unpacked {
     NoMulticall,
 }
 
-fn asks_for_less(kind: FaultKind, slow: &mut u32) -> bool {
+fn asks_for_less(kind: FaultKind, patience: Patience) -> bool {
     match kind {
         FaultKind::TooLarge | FaultKind::Status => true,
-        FaultKind::Timeout | FaultKind::Closed => {
-            *slow += 1;
-            *slow <= SLOW_MOST
-        }
+        FaultKind::Timeout | FaultKind::Closed => patience == Patience::AskForLess,
         _ => false,
     }
 }

@@ -171,15 +171,15 @@ impl Chain {
                 Error::new(Code::MissingSetting, why).hint("set evm.rpc_urls in the config, or RPC_URLS")
             );
         }
-        let http = Arc::new(Http::new(config.http)?);
+        let http = Arc::new(Http::new(config.http));
         let peers = config
             .endpoints
             .iter()
             .map(|endpoint| {
-                let client = Client::new(Arc::clone(&http), endpoint.clone());
-                Arc::new(Peer::new(client, config.retry, config.batch, config.multicall_chunk))
+                let client = Client::new(Arc::clone(&http), endpoint.clone())?;
+                Ok(Arc::new(Peer::new(client, config.retry, config.batch, config.multicall_chunk)))
             })
-            .collect();
+            .collect::<Result<_>>()?;
         Ok(Self { inner: Arc::new(Inner { config, http, peers, warnings: Mutex::default() }) })
     }
 

@@ -13,7 +13,7 @@ use alloy::primitives::{Address, B256};
 use serde_json::json;
 
 const GET_LOGS: &str = "eth_getLogs";
-/// Timeouts and broken answers in a row that are answered with narrower ranges before the endpoint is given up.
+/// Timeouts and broken answers in a row that are answered with narrower ranges; later ones are retried.
 const SLOW_MOST: u32 = 3;
 /// How many checkpoints are asked for at once: the newest alone first, since mostly it is the one.
 const FIRST_LOOK: usize = 1;
@@ -89,13 +89,13 @@ async fn range(
     if last != view.block().number {
         calls.push(by_number(wire::hex(last)));
     }
-    let answers = match view.try_ask(&calls, Patience::AskForLess).await? {
+    let patience = if *slow < SLOW_MOST && first < last { Patience::AskForLess } else { Patience::Retry };
+    let answers = match view.try_ask(&calls, patience).await? {
         Ok(answers) => answers,
         Err(Fault::Net(fault)) if fault.kind == FaultKind::TooLarge => return Ok(Err(fault.words)),
         Err(Fault::Net(fault))
             if matches!(fault.kind, FaultKind::Timeout | FaultKind::Closed)
-                && *slow < SLOW_MOST
-                && first < last =>
+                && patience == Patience::AskForLess =>
         {
             *slow += 1;
             return Ok(Err(fault.words));

@@ -187,7 +187,7 @@ impl PinnedView {
 
     /// The endpoint's canonical blocks of some heights, in one round trip with a check that the view's block is
     /// among them still.
-    pub(super) async fn canonical(&self, numbers: &[u64]) -> Result<Vec<Option<BlockRef>>> {
+    pub async fn canonical(&self, numbers: &[u64]) -> Result<Vec<Option<BlockRef>>> {
         let mut calls: Vec<_> = numbers.iter().map(|&n| by_number(wire::hex(n))).collect();
         calls.push(self.pin_check());
         let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();

@@ -6,6 +6,7 @@ use super::redact::Redactor;
 use crate::{Code, Error, Result, killpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// Limits on one HTTP exchange.
@@ -38,45 +39,60 @@ pub(crate) struct Reply {
     pub body: Vec<u8>,
 }
 
-/// A client with its own connection pool; it counts what it sends.
-#[derive(Debug)]
+/// The clients of a process, built when first needed; it counts what they send.
+#[derive(Debug, Default)]
 pub struct Http {
-    proxied: reqwest::Client,
-    direct: reqwest::Client,
     limits: HttpLimits,
+    /// With and without TLS, beyond this machine and within it.
+    clients: Mutex<[Option<reqwest::Client>; 4]>,
     sent: AtomicU64,
 }
 
 impl Http {
-    /// Builds the client. The bundled roots stand beside the machine's own, so a machine without any works.
+    /// Nothing is built or sent yet.
+    pub fn new(limits: HttpLimits) -> Self {
+        Self { limits, ..Self::default() }
+    }
+
+    /// The client for an endpoint; those of one kind share their connections.
     ///
-    /// A proxy named by the usual environment variables is used, except towards this machine.
-    /// Errors: `bug` when TLS cannot be set up.
-    pub fn new(limits: HttpLimits) -> Result<Self> {
-        // An error only says that a provider is installed already.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let build = |proxied: bool| {
-            let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
-                .iter()
-                .map(|der| reqwest::Certificate::from_der(der))
-                .collect::<Result<Vec<_>, _>>()?;
-            let builder = reqwest::Client::builder()
-                .tls_certs_merge(roots)
-                .connect_timeout(limits.connect_timeout)
-                .timeout(limits.timeout)
-                .redirect(reqwest::redirect::Policy::none())
-                .user_agent(concat!("poolctl/", env!("CARGO_PKG_VERSION")));
-            if proxied { builder.build() } else { builder.no_proxy().build() }
+    /// The bundled roots stand beside the machine's own, so a machine without any works. The machine's own take
+    /// milliseconds to read and are left out where no TLS is spoken. A proxy named by the usual environment
+    /// variables is used, except towards this machine. Errors: `bug` when TLS cannot be set up.
+    pub(crate) fn client(&self, endpoint: &Endpoint) -> Result<reqwest::Client> {
+        let (tls, near) = (endpoint.url().scheme() == "https", endpoint.is_loopback());
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let [far_plain, far_tls, near_plain, near_tls] = &mut *clients;
+        let slot = match (near, tls) {
+            (false, false) => far_plain,
+            (false, true) => far_tls,
+            (true, false) => near_plain,
+            (true, true) => near_tls,
         };
+        if let Some(client) = slot {
+            return Ok(client.clone());
+        }
         let failed =
             |e: reqwest::Error| Error::new(Code::Bug, format!("the HTTP client cannot be built: {e}"));
-        let sent = AtomicU64::new(0);
-        Ok(Self {
-            proxied: build(true).map_err(failed)?,
-            direct: build(false).map_err(failed)?,
-            limits,
-            sent,
-        })
+        // An error only says that a provider is installed already.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS
+            .iter()
+            .map(|der| reqwest::Certificate::from_der(der))
+            .collect::<Result<Vec<_>, _>>()
+            .map_err(failed)?;
+        let mut builder = reqwest::Client::builder()
+            .connect_timeout(self.limits.connect_timeout)
+            .timeout(self.limits.timeout)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("poolctl/", env!("CARGO_PKG_VERSION")));
+        builder = if tls { builder.tls_certs_merge(roots) } else { builder.tls_certs_only(roots) };
+        if near {
+            builder = builder.no_proxy();
+        }
+        let client = builder.build().map_err(failed)?;
+        *slot = Some(client.clone());
+        Ok(client)
     }
 
     /// HTTP requests sent so far, tries that failed included.
@@ -87,13 +103,13 @@ impl Http {
     /// Posts JSON and reads the whole answer, within the limits.
     pub(crate) async fn post(
         &self,
+        client: &reqwest::Client,
         endpoint: &Endpoint,
         redactor: &Redactor,
         body: Vec<u8>,
     ) -> Result<Reply, Fault> {
         killpoint::reach();
         self.sent.fetch_add(1, Ordering::Relaxed);
-        let client = if endpoint.is_loopback() { &self.direct } else { &self.proxied };
         let request = client.post(endpoint.url().clone()).header(CONTENT_TYPE, "application/json").body(body);
         let reply = match request.send().await {
             Ok(response) => self.read(response, redactor).await,

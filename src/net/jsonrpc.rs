@@ -4,7 +4,7 @@ use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
 use super::redact::Redactor;
-use alloy::rpc::json_rpc::{ErrorPayload, Id, Request, Response, ResponsePayload};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -56,20 +56,67 @@ pub enum Batch {
     Refused(RpcError),
 }
 
+#[derive(Serialize)]
+struct Request<'a> {
+    jsonrpc: &'static str,
+    id: u64,
+    method: &'static str,
+    params: &'a Value,
+}
+
+impl<'a> Request<'a> {
+    fn new(id: u64, call: &'a Call) -> Self {
+        Self { jsonrpc: "2.0", id, method: call.method, params: &call.params }
+    }
+}
+
+#[derive(Deserialize)]
+struct Response {
+    #[serde(default)]
+    id: Value,
+    /// `null` is a result; only a missing one is none.
+    #[serde(default, deserialize_with = "present")]
+    result: Option<Box<RawValue>>,
+    error: Option<Refusal>,
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    #[serde(default)]
+    code: i64,
+    #[serde(default)]
+    message: String,
+    data: Option<Box<RawValue>>,
+}
+
+fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
+    Box::<RawValue>::deserialize(from).map(Some)
+}
+
+/// Reads one response; serde would take an array for the fields in their order.
+fn object(body: &[u8]) -> serde_json::Result<Response> {
+    if body.trim_ascii_start().first() == Some(&b'[') {
+        return Err(serde::de::Error::custom("an array instead of an object"));
+    }
+    serde_json::from_slice(body)
+}
+
 /// A client for one endpoint. It sends once and never retries.
 #[derive(Debug)]
 pub struct Client {
     http: Arc<Http>,
+    wire: reqwest::Client,
     endpoint: Endpoint,
     redactor: Redactor,
     next_id: AtomicU64,
 }
 
 impl Client {
-    /// A client that shares the HTTP connections of others.
-    pub fn new(http: Arc<Http>, endpoint: Endpoint) -> Self {
+    /// A client that shares the HTTP connections of others. Errors: `bug` when TLS cannot be set up.
+    pub fn new(http: Arc<Http>, endpoint: Endpoint) -> crate::Result<Self> {
         let redactor = endpoint.redactor();
-        Self { http, endpoint, redactor, next_id: AtomicU64::new(1) }
+        let wire = http.client(&endpoint)?;
+        Ok(Self { http, wire, endpoint, redactor, next_id: AtomicU64::new(1) })
     }
 
     /// The endpoint.
@@ -77,113 +124,91 @@ impl Client {
         &self.endpoint
     }
 
-    /// Cleans a text that came from the endpoint.
-    pub fn clean(&self, text: &str) -> String {
-        self.redactor.clean(text)
-    }
-
     /// Sends one call in one HTTP request.
     pub async fn one(&self, call: &Call) -> Result<Answer, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        let reply = self.post(&Request::new(call.method, Id::Number(id), &call.params)).await?;
-        match serde_json::from_slice::<Response>(&reply.body) {
-            Ok(response) if response.id == Id::Number(id) && reply.status != 429 => {
-                Ok(self.answer(response.payload))
-            }
+        let reply = self.post(&Request::new(id, call)).await?;
+        let response = object(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
+        let limited = reply.status == 429;
+        match response {
+            _ if response.id == id && !limited => self.answer(response),
             // A server that could not even read the request answers with a null id.
-            Ok(Response { id: Id::None, payload: ResponsePayload::Failure(error) })
-                if reply.status < 500 && reply.status != 429 =>
-            {
+            Response { id: Value::Null, error: Some(error), .. } if reply.status < 500 && !limited => {
                 Ok(Err(self.error(error)))
             }
-            Ok(response) => Err(self.status_fault(&reply).unwrap_or_else(|| {
-                let words = format!("{}: the answer has id {} instead of {id}", call.method, response.id);
-                Fault::new(FaultKind::BadReply, self.clean(&words))
+            Response { id: got, .. } => Err(self.status_fault(&reply).unwrap_or_else(|| {
+                let words = format!("{}: the answer has id {got} instead of {id}", call.method);
+                Fault::new(FaultKind::BadReply, self.redactor.clean(&words))
             })),
-            Err(error) => Err(self.unreadable(&reply, &error)),
         }
     }
 
     /// Sends all calls in one HTTP request.
     pub async fn batch(&self, calls: &[Call]) -> Result<Batch, Fault> {
+        let bad = |words: String| Err(Fault::new(FaultKind::BadReply, words));
         let count = calls.len() as u64;
         let first = self.next_id.fetch_add(count, Ordering::Relaxed);
-        let requests: Vec<_> = calls
-            .iter()
-            .zip(first..)
-            .map(|(c, id)| Request::new(c.method, Id::Number(id), &c.params))
-            .collect();
+        let requests: Vec<_> = calls.iter().zip(first..).map(|(call, id)| Request::new(id, call)).collect();
         let reply = self.post(&requests).await?;
         // An object instead of an array: the batch as a whole was refused.
-        if let Ok(Response { payload: ResponsePayload::Failure(error), .. }) =
-            serde_json::from_slice::<Response>(&reply.body)
-        {
+        if let Ok(Response { error: Some(error), .. }) = object(&reply.body) {
             return match self.status_fault(&reply) {
-                Some(fault) if fault.is_transient() || fault.kind == FaultKind::Denied => Err(fault),
+                Some(fault) if fault.kind != FaultKind::Status => Err(fault),
                 _ => Ok(Batch::Refused(self.error(error))),
             };
         }
-        if let Some(fault) = self.status_fault(&reply) {
-            return match fault.kind {
-                FaultKind::Status => {
-                    let code = i64::from(reply.status);
-                    Ok(Batch::Refused(RpcError { code, message: fault.words, data: None }))
-                }
-                _ => Err(fault),
-            };
+        match self.status_fault(&reply) {
+            Some(Fault { kind: FaultKind::Status, words, .. }) => {
+                let code = i64::from(reply.status);
+                return Ok(Batch::Refused(RpcError { code, message: words, data: None }));
+            }
+            Some(fault) => return Err(fault),
+            None => {}
         }
         let responses: Vec<Response> =
             serde_json::from_slice(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
         let mut answers: Vec<Option<Answer>> = Vec::new();
         answers.resize_with(calls.len(), || None);
         for response in responses {
-            let slot = match &response.id {
-                Id::Number(id) => {
-                    id.checked_sub(first).and_then(|i| answers.get_mut(usize::try_from(i).ok()?))
-                }
-                _ => None,
-            };
-            match slot {
-                Some(slot @ None) => *slot = Some(self.answer(response.payload)),
-                Some(Some(_)) => {
-                    return Err(Fault::new(
-                        FaultKind::BadReply,
-                        "the answer to a batch has the same id twice",
-                    ));
-                }
-                None => {
-                    let words = match response.payload {
-                        // What a limit on one batch's items looks like at some servers.
-                        ResponsePayload::Failure(error) => return Ok(Batch::Refused(self.error(error))),
-                        ResponsePayload::Success(_) => {
-                            "the answer to a batch has an id that was not asked for"
-                        }
-                    };
-                    return Err(Fault::new(FaultKind::BadReply, words));
-                }
+            let place = response.id.as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+            match place.and_then(|place| answers.get_mut(place)) {
+                Some(slot @ None) => *slot = Some(self.answer(response)?),
+                Some(Some(_)) => return bad(format!("the answer to a batch has id {} twice", response.id)),
+                None => match response.error {
+                    // What a limit on one batch's items looks like at some servers.
+                    Some(error) if response.id.is_null() => return Ok(Batch::Refused(self.error(error))),
+                    _ => return bad("the answer to a batch has an id that was not asked for".to_owned()),
+                },
             }
         }
         let got = answers.iter().flatten().count();
-        answers.into_iter().collect::<Option<Vec<_>>>().map(Batch::Answers).ok_or_else(|| {
-            Fault::new(FaultKind::BadReply, format!("only {got} of {count} calls of a batch were answered"))
-        })
-    }
-
-    async fn post<T: serde::Serialize>(&self, request: &T) -> Result<Reply, Fault> {
-        let body = serde_json::to_vec(request)
-            .map_err(|e| Fault::new(FaultKind::BadReply, format!("the request cannot be written: {e}")))?;
-        self.http.post(&self.endpoint, &self.redactor, body).await
-    }
-
-    fn answer(&self, payload: ResponsePayload) -> Answer {
-        match payload {
-            ResponsePayload::Success(value) => Ok(value),
-            ResponsePayload::Failure(error) => Err(self.error(error)),
+        match answers.into_iter().collect::<Option<Vec<_>>>() {
+            Some(answers) => Ok(Batch::Answers(answers)),
+            None => bad(format!("only {got} of {count} calls of a batch were answered")),
         }
     }
 
-    fn error(&self, error: ErrorPayload) -> RpcError {
-        RpcError { code: error.code, message: self.clean(&error.message), data: error.data }
+    async fn post<T: Serialize>(&self, request: &T) -> Result<Reply, Fault> {
+        let body = serde_json::to_vec(request)
+            .map_err(|e| Fault::new(FaultKind::BadReply, format!("the request cannot be written: {e}")))?;
+        self.http.post(&self.wire, &self.endpoint, &self.redactor, body).await
+    }
+
+    fn answer(&self, response: Response) -> Result<Answer, Fault> {
+        match (response.result, response.error) {
+            (Some(result), None) => Ok(Ok(result)),
+            (None, Some(error)) => Ok(Err(self.error(error))),
+            // Servers that write every field give `"result":null` beside an error.
+            (Some(result), Some(error)) if result.get() == "null" => Ok(Err(self.error(error))),
+            (Some(_), Some(_)) => {
+                Err(Fault::new(FaultKind::BadReply, "an answer with both a result and an error"))
+            }
+            (None, None) => Err(Fault::new(FaultKind::BadReply, "an answer without a result")),
+        }
+    }
+
+    fn error(&self, error: Refusal) -> RpcError {
+        RpcError { code: error.code, message: self.redactor.clean(&error.message), data: error.data }
     }
 
     /// What an answer that does not parse means: its status first, then cut off, then no JSON.
@@ -196,14 +221,17 @@ impl Client {
         if start.is_empty() {
             Fault::new(FaultKind::Closed, "an empty answer")
         } else if reply.html || start.starts_with('<') {
-            Fault::new(FaultKind::NotJson, self.clean(&format!("an HTML page instead of JSON: {start}")))
+            Fault::new(
+                FaultKind::NotJson,
+                self.redactor.clean(&format!("an HTML page instead of JSON: {start}")),
+            )
         } else if error.is_eof() {
             let size = reply.body.len();
             Fault::new(FaultKind::Closed, format!("the answer is cut off after {size} bytes"))
         } else if error.is_syntax() {
-            Fault::new(FaultKind::NotJson, self.clean(&format!("not JSON: {start}")))
+            Fault::new(FaultKind::NotJson, self.redactor.clean(&format!("not JSON: {start}")))
         } else {
-            Fault::new(FaultKind::BadReply, self.clean(&format!("no JSON-RPC answer: {error}")))
+            Fault::new(FaultKind::BadReply, self.redactor.clean(&format!("no JSON-RPC answer: {error}")))
         }
     }
 
@@ -222,14 +250,200 @@ impl Client {
         if let Some(reason) = reason {
             words = format!("{words} {reason}");
         }
-        let said = match serde_json::from_slice::<Response>(&reply.body) {
-            Ok(Response { payload: ResponsePayload::Failure(error), .. }) => error.message.into_owned(),
+        let said = match object(&reply.body) {
+            Ok(Response { error: Some(error), .. }) => error.message,
             _ if reply.html => String::new(),
             _ => String::from_utf8_lossy(reply.body.get(..400).unwrap_or(&reply.body)).into_owned(),
         };
         if !said.trim().is_empty() && !said.trim_start().starts_with('<') {
-            words = format!("{words}: {}", self.clean(&said));
+            words = format!("{words}: {}", self.redactor.clean(&said));
         }
         Some(Fault { kind, words, retry_after: reply.retry_after })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::net::HttpLimits;
+    use serde_json::json;
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+
+    /// Answers one request with `ID` in the body replaced by its first id.
+    fn server(status: &'static str, kind: &'static str, body: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}/v3/SeCrEtKeY123", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let mut length = 0;
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                if let Some(value) = line.to_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                if line.trim().is_empty() {
+                    break;
+                }
+            }
+            let mut request = vec![0; length];
+            reader.read_exact(&mut request).unwrap();
+            let request: Value = serde_json::from_slice(&request).unwrap();
+            let first = if request.is_array() { &request[0]["id"] } else { &request["id"] };
+            let id = first.as_u64().unwrap();
+            let body = body.replace("NEXT", &(id + 1).to_string()).replace("ID", &id.to_string());
+            let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nretry-after: 7\r\n");
+            write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+        });
+        url
+    }
+
+    fn client(url: &str) -> Client {
+        let http = Arc::new(Http::new(HttpLimits { max_body: 500, ..HttpLimits::default() }));
+        Client::new(http, Endpoint::parse(url, 1).unwrap()).unwrap()
+    }
+
+    fn run<T>(future: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
+    }
+
+    const JSON: &str = "application/json";
+
+    #[test]
+    fn one_call() {
+        for (status, kind, body, want) in [
+            ("200 OK", JSON, r#"{"jsonrpc":"2.0","id":ID,"result":null}"#, "ok null"),
+            ("200 OK", JSON, r#"{"id":ID,"result":"0x1","error":null}"#, "ok \"0x1\""),
+            (
+                "200 OK",
+                JSON,
+                r#"{"id":ID,"result":null,"error":{"code":-1,"message":"no"}}"#,
+                "error no (code -1)",
+            ),
+            (
+                "200 OK",
+                JSON,
+                r#"{"id":null,"error":{"code":-32700,"message":"parse"}}"#,
+                "error parse (code -32700)",
+            ),
+            (
+                "400 Bad",
+                JSON,
+                r#"{"id":ID,"error":{"code":3,"message":"reverted"}}"#,
+                "error reverted (code 3)",
+            ),
+            (
+                "500 Oops",
+                JSON,
+                r#"{"id":ID,"error":{"code":3,"message":"reverted"}}"#,
+                "error reverted (code 3)",
+            ),
+            ("200 OK", JSON, r#"{"id":ID}"#, "BadReply an answer without a result"),
+            (
+                "200 OK",
+                JSON,
+                r#"{"id":ID,"result":1,"error":{"code":1,"message":""}}"#,
+                "BadReply an answer with both",
+            ),
+            ("200 OK", JSON, r#"{"id":"x","result":1}"#, "BadReply m: the answer has id \"x\" instead of 1"),
+            (
+                "200 OK",
+                JSON,
+                r#"[1,2,{"code":1}]"#,
+                "BadReply no JSON-RPC answer: an array instead of an object",
+            ),
+            ("200 OK", JSON, r#"{"id":ID,"res"#, "Closed the answer is cut off after"),
+            ("200 OK", JSON, "", "Closed an empty answer"),
+            ("200 OK", JSON, "upstream down", "NotJson not JSON: upstream down"),
+            ("200 OK", "text/html", "<p>hi", "NotJson an HTML page instead of JSON: <p>hi"),
+            ("302 Found", "text/html", "<p>hi", "Status HTTP 302 Found (it asks"),
+            (
+                "401 No",
+                JSON,
+                r#"{"error":"bad key SeCrEtKeY123"}"#,
+                "Denied HTTP 401 Unauthorized: {\"error\":\"bad key ***\"}",
+            ),
+            ("404 No", JSON, "", "Status HTTP 404 Not Found"),
+            (
+                "429 No",
+                JSON,
+                r#"{"id":ID,"error":{"code":-5,"message":"slow down"}}"#,
+                "RateLimited HTTP 429 Too Many Requests: slow down (it asks to wait 7 s)",
+            ),
+            ("503 No", "text/html", "<h1>x", "Server HTTP 503 Service Unavailable (it asks to wait 7 s)"),
+            ("504 No", JSON, "", "Timeout HTTP 504 Gateway Timeout"),
+        ] {
+            let got = match run(client(&server(status, kind, body)).one(&Call::new("m", json!([])))) {
+                Ok(Ok(value)) => format!("ok {}", value.get()),
+                Ok(Err(error)) => format!("error {error}"),
+                Err(fault) => format!("{:?} {fault}", fault.kind),
+            };
+            assert!(got.starts_with(want), "{status} {body}: {got}");
+            assert!(!got.contains("SeCrEt"), "{got}");
+        }
+    }
+
+    #[test]
+    fn a_batch() {
+        let long = Box::leak(format!("[{}]", " ".repeat(600)).into_boxed_str());
+        for (status, body, want) in [
+            ("200 OK", r#"[{"id":NEXT,"result":2},{"id":ID,"result":1}]"#, "1 2"),
+            (
+                "200 OK",
+                r#"[{"id":ID,"result":1},{"id":NEXT,"error":{"code":3,"message":"no"}}]"#,
+                "1 no (code 3)",
+            ),
+            ("200 OK", r#"[{"id":ID,"result":1}]"#, "BadReply only 1 of 2 calls"),
+            (
+                "200 OK",
+                r#"[{"id":ID,"result":1},{"id":NEXT,"result":2},{"id":9,"result":3}]"#,
+                "BadReply the answer to",
+            ),
+            (
+                "200 OK",
+                r#"[{"id":ID,"result":1},{"id":ID,"result":1}]"#,
+                "BadReply the answer to a batch has id 1 twice",
+            ),
+            (
+                "200 OK",
+                r#"[{"id":ID,"result":1},{"id":77,"result":1}]"#,
+                "BadReply the answer to a batch has an id",
+            ),
+            (
+                "200 OK",
+                r#"[{"id":null,"error":{"code":1,"message":"too long"}}]"#,
+                "refused too long (code 1)",
+            ),
+            (
+                "200 OK",
+                r#"{"id":null,"error":{"code":1,"message":"no batches"}}"#,
+                "refused no batches (code 1)",
+            ),
+            ("413 No", "", "refused HTTP 413 Payload Too Large"),
+            (
+                "400 No",
+                r#"{"id":1,"error":{"code":1,"message":"no batches"}}"#,
+                "refused no batches (code 1)",
+            ),
+            ("429 No", r#"{"id":1,"error":{"code":1,"message":"slow"}}"#, "RateLimited HTTP 429"),
+            ("401 No", r#"{"id":1,"error":{"code":1,"message":"key"}}"#, "Denied HTTP 401 Unauthorized: key"),
+            ("502 No", "", "Server HTTP 502"),
+            ("200 OK", "[{", "Closed the answer is cut off"),
+            ("200 OK", long, "TooLarge the answer is larger than the limit of 500 bytes"),
+        ] {
+            let calls = [Call::new("m", json!([])), Call::new("m", json!({}))];
+            let got = match run(client(&server(status, JSON, body)).batch(&calls)) {
+                Ok(Batch::Answers(answers)) => {
+                    let each =
+                        answers.into_iter().map(|a| a.map_or_else(|e| e.to_string(), |v| v.get().to_owned()));
+                    each.collect::<Vec<_>>().join(" ")
+                }
+                Ok(Batch::Refused(error)) => format!("refused {error}"),
+                Err(fault) => format!("{:?} {fault}", fault.kind),
+            };
+            assert!(got.starts_with(want), "{status} {body}: {got}");
+        }
     }
 }

@@ -93,6 +93,8 @@ codes! {
     RateLimited = "rate_limited" => Transient,
     /// The chain changed under the view and kept changing.
     Reorged = "reorged" => Transient,
+    /// The endpoint knows less of the chain than the state does.
+    Behind = "behind" => Transient,
     /// The node answered with an error of its own.
     Rpc = "rpc_error" => Failed,
     /// No price that may be used.

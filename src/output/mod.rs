@@ -1,10 +1,14 @@
 //! What a command says and how it ends: envelope, errors, exit codes, tables, progress.
 
+mod envelope;
 mod error;
 mod exit;
+pub mod metrics;
 mod outcome;
 mod page;
+pub mod render;
 
+pub use envelope::{Report, SCHEMA_VERSION};
 pub use error::{Code, Error, Result};
 pub use exit::Exit;
 pub use outcome::{Gauge, Outcome, Present, partly};

@@ -52,6 +52,17 @@ impl Outcome {
         Ok(Self { data, page, warnings: Vec::new(), gauges: Vec::new(), failure: None })
     }
 
+    /// A command that failed with nothing to show.
+    pub fn failed(failure: Error) -> Self {
+        Self {
+            data: Value::Null,
+            page: Page::default(),
+            warnings: Vec::new(),
+            gauges: Vec::new(),
+            failure: Some(failure),
+        }
+    }
+
     /// Adds warnings.
     #[must_use]
     pub fn warn(mut self, warnings: impl IntoIterator<Item = String>) -> Self {

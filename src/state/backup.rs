@@ -66,6 +66,19 @@ fn publish(draft: &Path, target: &Path) -> Result<BackupReport> {
     Ok(BackupReport { path: target.to_owned(), bytes, sha256, events })
 }
 
+/// Checks a file as a state that could be restored; changes nothing.
+///
+/// # Errors
+/// `io_error` where it is missing or cannot be read; `check_failed` and the `state_…` codes for what is no sound state.
+pub fn inspect(source: &Path) -> Result<BackupReport> {
+    if !source.exists() {
+        return Err(Error::new(Code::Io, format!("there is no file {}", source.display())));
+    }
+    let events = sound(source)?;
+    let (bytes, sha256) = digest(source).map_err(|e| io_error(source, &e))?;
+    Ok(BackupReport { path: source.to_owned(), bytes, sha256, events })
+}
+
 /// Checks a file as a whole state and returns how many events it has.
 fn sound(path: &Path) -> Result<i64> {
     let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;

@@ -1,6 +1,7 @@
 //! One writer at a time: a kernel file lock beside the state file, which dies with its holder.
 
 use crate::clock;
+use crate::context::Stop;
 use crate::output::{Code, Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -28,11 +29,11 @@ pub struct Lock {
 const POLL: Duration = Duration::from_millis(25);
 
 impl Lock {
-    /// Takes the lock of the state file at `state`, waiting up to `wait`.
+    /// Takes the lock of the state file at `state`, waiting up to `wait` unless the operator wants to stop.
     ///
     /// # Errors
-    /// `state_locked` naming the holder; `io_error` where the lock file cannot be made.
-    pub fn acquire(state: &Path, holder: &Holder, wait: Duration) -> Result<Self> {
+    /// `state_locked` naming the holder; `interrupted`; `io_error` where the lock file cannot be made.
+    pub fn acquire(state: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
         let path = lock_path(state);
         let io = |e: &std::io::Error| {
             Error::new(Code::Io, format!("cannot lock state {}: {}: {e}", state.display(), path.display()))
@@ -50,7 +51,10 @@ impl Lock {
             match file.try_lock() {
                 Ok(()) => break,
                 Err(TryLockError::Error(e)) => return Err(io(&e)),
-                Err(TryLockError::WouldBlock) if Instant::now() < deadline => std::thread::sleep(POLL),
+                Err(TryLockError::WouldBlock) if Instant::now() < deadline => {
+                    stop.check()?;
+                    std::thread::sleep(POLL);
+                }
                 Err(TryLockError::WouldBlock) => return Err(taken(state, &mut file)),
             }
         }

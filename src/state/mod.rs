@@ -11,14 +11,14 @@ mod open;
 mod settings;
 mod tx;
 
-pub use backup::{BackupReport, backup, restore};
+pub use backup::{BackupReport, backup, inspect, restore};
 pub use check::{CheckReport, Finding, check};
 pub use events::{ChainReport, Event, EventFilter, list_events, verify_chain};
 pub use ledger::{Account, Line, OwnerKind, balance, member_balances};
 pub use lock::{Holder, Lock};
-pub use meta::{meta_get, pin_network};
+pub use meta::{Pin, check_network, meta_get, pin_network};
 pub use migrate::{SCHEMA_VERSION, pending_steps};
-pub use open::{APPLICATION_ID, State, create};
+pub use open::{APPLICATION_ID, State, create, schema_of};
 pub use settings::{Setting, setting_set, setting_unset, settings};
 pub use tx::Tx;
 

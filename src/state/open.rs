@@ -152,6 +152,16 @@ pub fn create(path: &Path) -> Result<()> {
     built
 }
 
+/// The schema version of the state file at `path`, which may be older than this program's.
+///
+/// # Errors
+/// `state_missing`, `state_foreign`, `state_too_new`, `state_corrupt`.
+pub fn schema_of(path: &Path) -> Result<u32> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    configure(&conn)?;
+    identify(&conn, path)
+}
+
 fn build(draft: &Path) -> Result<()> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let conn = connect(draft, flags)?;

@@ -246,7 +246,8 @@ CREATE TABLE IF NOT EXISTS pool_reward_epochs (
     pool_id        INTEGER NOT NULL REFERENCES pools (id),
     start_block    INTEGER NOT NULL CHECK (start_block >= 0),
     end_block      INTEGER NOT NULL CHECK (end_block > start_block),
-    final_hash     TEXT,
+    -- hash of the epoch's last block, so that a reorg below a paid block is seen
+    last_hash      TEXT,
     origin         TEXT NOT NULL CHECK (origin IN ('cycle', 'manual')),
     basis          TEXT NOT NULL CHECK (basis IN ('time-weighted', 'snapshot')),
     asset          TEXT NOT NULL REFERENCES assets (address),

@@ -1,0 +1,279 @@
+//! The context that commands open: settings in force, the state to read or write, the chain, and consent.
+
+use crate::logs;
+use crate::session::Session;
+use poolctl::config::{Config, Sources};
+use poolctl::context::{Progress, Work};
+use poolctl::evm::{Chain, ChainConfig};
+use poolctl::guard::{Consent, Permit, ValuePermit};
+use poolctl::net::RetryPolicy;
+use poolctl::output::{Code, Error, Result};
+use poolctl::state::{self, Holder, Lock, State};
+use std::cell::RefCell;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+
+/// The pin of the EVM network in `meta`.
+const EVM_PIN: &str = "evm_chain_id";
+
+/// What a command works with.
+pub struct App<'s> {
+    /// This run of the program.
+    pub session: &'s Session,
+    /// The settings in force.
+    pub config: Config,
+    /// Where the state file is, or would be.
+    pub state_path: PathBuf,
+    sources: Sources,
+    /// Unknown or invalid stored settings are warned of instead of refused.
+    lenient: bool,
+    /// The state as it was opened for its settings, or why it was not; `None` once it was handed out.
+    opened: RefCell<Option<Result<State>>>,
+    progress: Box<dyn Progress>,
+}
+
+impl<'s> App<'s> {
+    /// Works out the settings, from the state too where there is one, and starts the logs.
+    ///
+    /// # Errors
+    /// Those of [`Session::sources`] and [`Config::resolve`]. A state that cannot be opened is no error here:
+    /// the command that needs it says so.
+    pub fn open(session: &'s Session) -> Result<Self> {
+        Self::with(session, false)
+    }
+
+    /// As [`App::open`], for the commands that show and mend settings: what `config set` stored and this poolctl
+    /// does not take becomes a warning.
+    ///
+    /// # Errors
+    /// As [`App::open`].
+    pub fn open_lenient(session: &'s Session) -> Result<Self> {
+        Self::with(session, true)
+    }
+
+    fn with(session: &'s Session, lenient: bool) -> Result<Self> {
+        let mut sources = session.sources()?;
+        let config = Config::resolve(&sources)?;
+        let state_path = config.state_path()?;
+        let opened = State::read(&state_path, session.run.clone());
+        let config = match &opened {
+            Ok(state) => settings_of(session, &mut sources, state, lenient)?,
+            Err(_) => config,
+        };
+        logs::start(config.get("log.level").unwrap_or("info"), &session.console);
+        let progress = session.console.progress();
+        Ok(Self {
+            session,
+            config,
+            state_path,
+            sources,
+            lenient,
+            opened: RefCell::new(Some(opened)),
+            progress,
+        })
+    }
+
+    /// The state, for reading.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub fn read(&self) -> Result<State> {
+        // The one that was opened for the settings; most commands need no other.
+        let opened = self.opened.take();
+        opened.unwrap_or_else(|| State::read(&self.state_path, self.session.run.clone()))
+    }
+
+    /// Lets go of the state file, for those who replace it.
+    pub fn close(&self) {
+        drop(self.opened.take());
+    }
+
+    /// Why the state cannot be read, if it cannot.
+    pub fn state_fault(&self) -> Option<Error> {
+        self.opened.borrow().as_ref()?.as_ref().err().cloned()
+    }
+
+    /// Runs `body` as the one writer, or on a private copy for a dry run.
+    ///
+    /// # Errors
+    /// `state_missing`, `state_locked` and the others of [`State::write_access`]; what `body` returns.
+    pub fn write<T>(&self, dry_run: bool, body: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
+        if dry_run {
+            self.session.set_dry_run();
+            let mut state = State::scratch(&self.state_path, self.session.run.clone())?;
+            return self.work(&mut state, Permit::dry_run(), body);
+        }
+        match self.state_fault() {
+            // An older schema is migrated by opening for writing.
+            Some(e) if e.code() != Code::StateOutdated => return Err(e),
+            // Another connection of our own would keep the log from being shrunk.
+            _ => self.close(),
+        }
+        let lock = self.lock()?;
+        let mut state = State::write_access(&self.state_path, self.session.run.clone(), &lock)?;
+        self.work(&mut state, Permit::of(&lock), body)
+    }
+
+    /// As [`App::write`], for a service that waits for the network.
+    ///
+    /// # Errors
+    /// As [`App::write`].
+    pub fn write_async<T>(
+        &self,
+        dry_run: bool,
+        body: impl AsyncFnOnce(&mut Work<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let runtime = runtime()?;
+        self.write(dry_run, |work| runtime.block_on(body(work)))
+    }
+
+    /// As [`App::write_async`], on the profile's EVM chain: the state remembers the chain and refuses another.
+    /// What endpoints did wrong and others made good becomes warnings.
+    ///
+    /// # Errors
+    /// As [`App::write`], and `missing_setting`, `wrong_network`.
+    pub fn write_on_chain<T>(
+        &self,
+        dry_run: bool,
+        body: impl AsyncFnOnce(&mut Work<'_>, &Chain) -> Result<T>,
+    ) -> Result<T> {
+        let chain = self.chain()?;
+        let result = self.write_async(dry_run, async |work| {
+            state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
+            body(work, &chain).await
+        });
+        chain.take_warnings().into_iter().for_each(|warning| self.session.warn(warning));
+        result
+    }
+
+    /// Reads the state and the profile's EVM chain, which must be the one that the state belongs to.
+    ///
+    /// # Errors
+    /// As [`State::read`], `missing_setting`, `wrong_network`; what `body` returns.
+    pub fn read_on_chain<T>(&self, body: impl AsyncFnOnce(&State, &Chain) -> Result<T>) -> Result<T> {
+        let chain = self.chain()?;
+        let state = self.read()?;
+        state::check_network(&state, EVM_PIN, &chain.chain_id().to_string())?;
+        let result = runtime()?.block_on(body(&state, &chain));
+        chain.take_warnings().into_iter().for_each(|warning| self.session.warn(warning));
+        result
+    }
+
+    /// The settings in force with what this state holds: after a write, or under the lock.
+    ///
+    /// # Errors
+    /// As [`Config::resolve`].
+    pub fn config_with(&self, state: &State) -> Result<Config> {
+        settings_of(self.session, &mut self.sources.clone(), state, self.lenient)
+    }
+
+    /// The profile's EVM chain; nothing is sent yet.
+    ///
+    /// # Errors
+    /// `missing_setting` where the profile names no chain or no endpoint.
+    pub fn chain(&self) -> Result<Chain> {
+        let config = &self.config;
+        let mut chain = ChainConfig::new(
+            config.profile.as_str(),
+            config.number("evm.chain_id")?,
+            config.endpoints("evm.rpc_urls")?,
+        );
+        chain.http.timeout = Duration::from_secs(config.number("evm.timeout_sec")?);
+        chain.http.connect_timeout = chain.http.connect_timeout.min(chain.http.timeout);
+        chain.retry = RetryPolicy {
+            attempts: u32::try_from(config.number("evm.attempts")?).unwrap_or(u32::MAX),
+            base: Duration::from_millis(config.number("evm.retry_base_ms")?),
+            ..chain.retry
+        };
+        chain.confirmations = config.number("evm.confirmations")?;
+        if let Some(multicall) = config.address("evm.multicall")? {
+            chain.multicall = multicall;
+        }
+        chain.logs.most = config.number("evm.log_blocks")?;
+        chain.logs.start = chain.logs.start.min(chain.logs.most);
+        Chain::new(chain)
+    }
+
+    /// The token without which no value moves: on a profile that asks, the operator must agree to `what`.
+    ///
+    /// # Errors
+    /// `needs_confirmation` where the answer is no, or nobody can be asked and `--yes` is missing.
+    pub fn value_permit<'a>(&self, permit: Permit<'a>, what: &str) -> Result<ValuePermit<'a>> {
+        self.agree(permit, self.config.confirm(), what)
+    }
+
+    /// As [`App::value_permit`], where `needed` says whether the operator must agree.
+    ///
+    /// # Errors
+    /// As [`App::value_permit`].
+    pub fn agree<'a>(&self, permit: Permit<'a>, needed: bool, what: &str) -> Result<ValuePermit<'a>> {
+        let console = &self.session.console;
+        let mut ask = |question: &str| console.ask(question);
+        let consent = match (self.session.options.yes, needed && !self.session.dry_run(), console.can_ask()) {
+            (_, false, _) => Consent::NotNeeded,
+            (true, ..) => Consent::Given,
+            (false, true, true) => Consent::Ask(&mut ask),
+            (false, true, false) => Consent::Impossible,
+        };
+        let given = ValuePermit::obtain(permit, consent, what)?;
+        // Ctrl-C at the question is an answer too.
+        self.session.stop.check()?;
+        Ok(given)
+    }
+
+    /// The state's lock, waiting for it as `--wait` says.
+    ///
+    /// # Errors
+    /// `state_locked` naming the holder, `interrupted`, `io_error`.
+    pub fn lock(&self) -> Result<Lock> {
+        let holder = Holder {
+            pid: std::process::id(),
+            command: self.session.command.clone(),
+            since: self.session.run.clock.now(),
+        };
+        let wait = self.session.options.wait.unwrap_or_default();
+        Lock::acquire(&self.state_path, &holder, wait, &self.session.stop)
+    }
+
+    /// An argument that names a file, from the root on, so that it can be shown and used anywhere.
+    ///
+    /// # Errors
+    /// `invalid_value` for an empty path.
+    pub fn absolute(path: &Path) -> Result<PathBuf> {
+        std::path::absolute(path)
+            .map_err(|e| Error::new(Code::InvalidValue, format!("\"{}\": {e}", path.display())))
+    }
+
+    fn work<T>(
+        &self,
+        state: &mut State,
+        permit: Permit<'_>,
+        body: impl FnOnce(&mut Work<'_>) -> Result<T>,
+    ) -> Result<T> {
+        // Another run may have changed settings while this one waited for the lock.
+        let config = self.config_with(state)?;
+        let progress = self.progress.as_ref();
+        body(&mut Work { config: &config, state, permit, progress, stop: &self.session.stop })
+    }
+}
+
+/// The settings with those that the state holds.
+fn settings_of(session: &Session, sources: &mut Sources, state: &State, lenient: bool) -> Result<Config> {
+    sources.settings = state::settings(state.conn())?;
+    match Config::resolve(sources) {
+        Err(e) if lenient && !sources.settings.is_empty() => {
+            session.warn(format!("settings made with config set are left out: {e}"));
+            sources.settings.clear();
+            Config::resolve(sources)
+        }
+        resolved => resolved,
+    }
+}
+
+fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Code::Io, format!("cannot start the network runtime: {e}")))
+}

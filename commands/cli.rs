@@ -1,0 +1,224 @@
+//! The command tree, and what becomes of arguments that do not fit it.
+
+use crate::options::{Options, When};
+use crate::session::Session;
+use crate::{config, events, info, init, state};
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use poolctl::output::{Code, Error, Outcome, Result};
+use std::error::Error as _;
+use std::ffi::OsString;
+
+/// The back office of a pool in one binary: sync, rewards, oracles, risk, and KALE farming.
+#[derive(Debug, Parser)]
+#[command(
+    name = "poolctl",
+    version,
+    before_help = "Example: poolctl init --profile testnet",
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    arg_required_else_help = true
+)]
+pub struct Cli {
+    #[command(flatten)]
+    pub options: Options,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Every command; a new one is a line here and a line in [`Command::run`].
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Init(init::Init),
+    #[command(subcommand)]
+    Config(config::Command),
+    #[command(subcommand)]
+    State(state::Command),
+    Events(events::Events),
+    Info(info::Info),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        match self {
+            Self::Init(command) => command.run(session),
+            Self::Config(command) => command.run(session),
+            Self::State(command) => command.run(session),
+            Self::Events(command) => command.run(session),
+            Self::Info(command) => command.run(session),
+        }
+    }
+}
+
+/// What the arguments come to.
+pub enum Parsed {
+    /// A command, with its words.
+    Run(Box<Cli>, String),
+    /// A text that was asked for: help or version.
+    Text(Options, StyledStr),
+    /// They do not fit. For a bare command group there is a help text to show instead of the error.
+    Wrong(Options, String, Error, Option<StyledStr>),
+}
+
+/// Reads the arguments, the program's name first.
+pub fn parse(args: &[OsString]) -> Parsed {
+    let matches = Cli::command().try_get_matches_from(args);
+    let cli = matches.and_then(|matches| {
+        let words = words(&matches);
+        Cli::from_arg_matches(&matches).map(|cli| (cli, words))
+    });
+    match cli {
+        Ok((cli, words)) => Parsed::Run(Box::new(cli), words),
+        Err(e) => match e.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Parsed::Text(guess(args), e.render()),
+            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+                let words = guess_words(args);
+                let shown = format!("poolctl {words}");
+                let error = Error::new(Code::Usage, format!("\"{}\" needs a command", shown.trim()))
+                    .hint(format!("see: {} --help", shown.trim()));
+                Parsed::Wrong(guess(args), words, error, Some(e.render()))
+            }
+            _ => {
+                let words = guess_words(args);
+                let error = wrong(&e, &words);
+                Parsed::Wrong(guess(args), words, error, None)
+            }
+        },
+    }
+}
+
+fn words(matches: &clap::ArgMatches) -> String {
+    let mut words = Vec::new();
+    let mut at = matches;
+    while let Some((name, inner)) = at.subcommand() {
+        words.push(name);
+        at = inner;
+    }
+    words.join(" ")
+}
+
+/// The error of poolctl's own kind: a value parser's own, or the usage error that clap describes.
+fn wrong(e: &clap::Error, words: &str) -> Error {
+    if let Some(own) = e.source().and_then(|source| source.downcast_ref::<Error>()) {
+        return match e.get(ContextKind::InvalidArg) {
+            Some(ContextValue::String(arg)) => own.clone().context(arg),
+            _ => own.clone(),
+        };
+    }
+    let text = e.render().to_string();
+    let mut message = String::new();
+    let mut hints = Vec::new();
+    for paragraph in text.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" ")) {
+        if let Some(first) = paragraph.strip_prefix("error: ") {
+            first.clone_into(&mut message);
+        } else if let Some(tip) = paragraph.strip_prefix("tip: ") {
+            hints.push(tip.replace(" tip: ", "; "));
+        } else if let Some(usage) = paragraph.strip_prefix("Usage: ") {
+            hints.push(format!("usage: {usage}"));
+        }
+    }
+    hints.push(format!("see: {} --help", format!("poolctl {words}").trim_end()));
+    Error::new(Code::Usage, message).hint(hints.join("; "))
+}
+
+/// How to answer where the flags could not be parsed: they are looked for as they stand.
+fn guess(args: &[OsString]) -> Options {
+    let mut options = Options::default();
+    let mut args = args.iter().skip(1).map(|arg| arg.to_string_lossy()).take_while(|arg| arg != "--");
+    while let Some(arg) = args.next() {
+        match arg.as_ref() {
+            "--json" => options.json = true,
+            "--color" => {
+                let when = args.next().and_then(|when| When::from_str(&when, false).ok());
+                options.color = when.unwrap_or_default();
+            }
+            other => {
+                if let Some(when) = other.strip_prefix("--color=") {
+                    options.color = When::from_str(when, false).unwrap_or_default();
+                }
+            }
+        }
+    }
+    options
+}
+
+/// The command's words as far as they are known ones; values of global flags are passed over.
+fn guess_words(args: &[OsString]) -> String {
+    let root = Cli::command();
+    let mut at = &root;
+    let mut words: Vec<&str> = Vec::new();
+    let mut args = args.iter().skip(1).map(|arg| arg.to_string_lossy()).take_while(|arg| arg != "--");
+    while let Some(arg) = args.next() {
+        if let Some(flag) = arg.strip_prefix("--") {
+            let takes_value = root
+                .get_arguments()
+                .any(|known| known.get_long() == Some(flag) && known.get_action().takes_values());
+            if takes_value {
+                args.next();
+            }
+        } else if let Some(found) = at.find_subcommand(arg.as_ref()) {
+            words.push(found.get_name());
+            at = found;
+        } else if !arg.starts_with('-') {
+            break;
+        }
+    }
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(line: &str) -> Vec<OsString> {
+        line.split(' ').map(OsString::from).collect()
+    }
+
+    /// Each command's help starts with an example, and the example is one that poolctl takes.
+    #[test]
+    fn examples_stand_first_and_parse() {
+        fn walk(command: &clap::Command, path: &str) {
+            let example = command.get_before_help().map(ToString::to_string).unwrap_or_default();
+            let line = example.lines().next().unwrap_or_default();
+            let line = line.strip_prefix("Example: ").unwrap_or_else(|| panic!("{path}: no example"));
+            assert!(line.starts_with(path), "{path}: {line}");
+            assert!(matches!(parse(&args(line)), Parsed::Run(..)), "{path}: {line}");
+            assert!(command.get_about().is_some(), "{path}: no about");
+            for inner in command.get_subcommands() {
+                walk(inner, &format!("{path} {}", inner.get_name()));
+            }
+        }
+        let mut root = Cli::command();
+        root.build();
+        walk(&root, "poolctl");
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn words_and_flags_are_guessed_where_parsing_failed() {
+        for (line, words, json) in [
+            ("poolctl --profile state config set --json --no-such", "config set", true),
+            ("poolctl config --color never unset a b c", "config unset", false),
+            ("poolctl nonsense config", "", false),
+            ("poolctl state backup -- --json", "state backup", false),
+        ] {
+            assert_eq!(guess_words(&args(line)), words, "{line}");
+            assert_eq!(guess(&args(line)).json, json, "{line}");
+        }
+        assert_eq!(guess(&args("poolctl --color=always x")).color, When::Always);
+    }
+
+    #[test]
+    fn a_value_parser_keeps_its_own_code() {
+        let Parsed::Wrong(_, words, e, None) = parse(&args("poolctl info --wait 30")) else {
+            panic!("30 has no unit");
+        };
+        assert_eq!((words.as_str(), e.code()), ("info", Code::InvalidValue));
+        assert!(e.message().starts_with("--wait <DURATION>: \"30\""), "{e}");
+    }
+}

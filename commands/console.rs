@@ -1,0 +1,132 @@
+//! The terminal: the only code that writes to stdout and stderr, and the only one that asks.
+
+use crate::options::{Options, When};
+use poolctl::context::{Progress, Silent};
+use poolctl::output::{Code, Error, Report, Result, render};
+use render::Style;
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal, Write};
+
+/// What the three standard streams can take.
+#[derive(Debug, Clone, Copy)]
+pub struct Console {
+    json: bool,
+    quiet: bool,
+    out: Style,
+    out_terminal: bool,
+    err: Style,
+    err_terminal: bool,
+    can_ask: bool,
+}
+
+impl Console {
+    /// Looks at the streams, the flags and `NO_COLOR`.
+    pub fn new(options: &Options, env: &BTreeMap<String, String>) -> Self {
+        let (out_terminal, err_terminal) = (io::stdout().is_terminal(), io::stderr().is_terminal());
+        let dumb = env.contains_key("NO_COLOR") || env.get("TERM").is_some_and(|term| term == "dumb");
+        let color = |terminal: bool| match options.color {
+            When::Always => true,
+            When::Never => false,
+            When::Auto => terminal && !dumb,
+        };
+        Self {
+            json: options.json,
+            quiet: options.quiet,
+            out: Style { color: color(out_terminal), width: width(io::stdout()) },
+            out_terminal,
+            err: Style { color: color(err_terminal), width: width(io::stderr()) },
+            err_terminal,
+            can_ask: err_terminal && io::stdin().is_terminal(),
+        }
+    }
+
+    /// Shows how the run ended. A closed pipe is no failure.
+    ///
+    /// # Errors
+    /// `io_error` where stdout cannot be written for another reason.
+    pub fn show(&self, report: &Report) -> Result<()> {
+        if self.json {
+            return self.print(&render::json(report, self.out_terminal));
+        }
+        let notices = render::notices(report, self.err);
+        // What a dry run would do is read with that in mind, so it is said first.
+        let printed = if report.dry_run {
+            self.note(&notices);
+            self.print(&render::page(&report.outcome.page, self.out))
+        } else {
+            let printed = self.print(&render::page(&report.outcome.page, self.out));
+            self.note(&notices);
+            printed
+        };
+        printed
+    }
+
+    /// Writes to stdout.
+    ///
+    /// # Errors
+    /// `io_error` unless the reader has merely gone away.
+    pub fn print(&self, text: &str) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+                Err(Error::new(Code::Io, format!("cannot write to stdout: {e}"))
+                    .hint("the command itself has run; see what it did with: poolctl events"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Writes to stderr; there is nowhere to report that it failed.
+    pub fn note(&self, text: &str) {
+        let _ = io::stderr().lock().write_all(text.as_bytes());
+    }
+
+    /// Shows an error that came after the report.
+    pub fn fail(&self, e: &Error) {
+        self.note(&render::error(e, self.err));
+    }
+
+    /// Help and version texts, with or without colours.
+    pub fn help(&self, text: &clap::builder::StyledStr) -> Result<()> {
+        self.print(&if self.out.color { text.ansi().to_string() } else { text.to_string() })
+    }
+
+    /// Whether a question can be put and answered.
+    pub const fn can_ask(&self) -> bool {
+        self.can_ask
+    }
+
+    /// Whether logs may be coloured.
+    pub const fn err_color(&self) -> bool {
+        self.err.color
+    }
+
+    /// Puts a yes-or-no question on stderr and reads the answer from stdin; only `y` and `yes` agree.
+    ///
+    /// # Errors
+    /// `io_error` where stdin cannot be read.
+    pub fn ask(&self, question: &str) -> Result<bool> {
+        self.note(&format!("{question} – go on? [y/N] "));
+        let mut answer = String::new();
+        io::stdin()
+            .read_line(&mut answer)
+            .map_err(|e| Error::new(Code::Io, format!("cannot read the answer from stdin: {e}")))?;
+        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+    }
+
+    /// A bar on a terminal, nothing elsewhere.
+    pub fn progress(&self) -> Box<dyn Progress> {
+        if self.err_terminal && !self.quiet {
+            Box::new(crate::progress::Bar::default())
+        } else {
+            Box::new(Silent)
+        }
+    }
+}
+
+fn width<S: rustix::fd::AsFd + IsTerminal>(stream: S) -> Option<u16> {
+    if !stream.is_terminal() {
+        return None;
+    }
+    rustix::termios::tcgetwinsize(stream).ok().map(|size| size.ws_col).filter(|columns| *columns >= 20)
+}

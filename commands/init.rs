@@ -1,0 +1,168 @@
+//! `poolctl init`: a commented config file and a state file; what is there already is left alone.
+
+use crate::app::App;
+use crate::options::DryRun;
+use crate::session::Session;
+use clap::Args;
+use poolctl::config::file::{self, ConfigFile};
+use poolctl::config::{Config, profile, template};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::state::{self, State};
+use serde::Serialize;
+use std::fs;
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Write a commented config file and create the state file of a profile
+///
+/// What is there already is left as it is, so that running it again is safe. A profile of your own is made by
+/// naming it and its chain: poolctl init --profile base --chain-id 8453
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl init --profile testnet")]
+pub struct Init {
+    /// EVM chain id that the profile is pinned to; needed for a profile of your own
+    #[arg(long, value_name = "ID", value_parser = clap::value_parser!(u64).range(1..))]
+    chain_id: Option<u64>,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// What `init` did.
+#[derive(Debug, Serialize)]
+pub struct InitOutput {
+    /// The profile that the files are for.
+    pub profile: String,
+    /// The config file.
+    pub config: Made,
+    /// The state file.
+    pub state: Made,
+}
+
+/// A file that was made or found.
+#[derive(Debug, Serialize)]
+pub struct Made {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Made by this run (or would be, in a dry run); otherwise it was there and is unchanged.
+    pub created: bool,
+}
+
+impl Init {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `conflict` where `--chain-id` contradicts what is there, `unknown_profile`, `io_error`, and the
+    /// `state_…` codes where another file stands at the state's place.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let dry_run = self.dry_run.dry_run;
+        if dry_run {
+            session.set_dry_run();
+        }
+        let config_path = App::absolute(&session.config_path()?.0)?;
+        let found = if config_path.exists() { Some(file::read(&config_path)?) } else { None };
+        let planned = self.plan(session, found.as_ref())?;
+        let config = resolve(session, &planned)?;
+        let state_path = App::absolute(&config.state_path()?)?;
+        let chain_id = config.number("evm.chain_id").ok();
+        if let (Some(asked), true) = (self.chain_id, found.is_some())
+            && chain_id != Some(asked)
+        {
+            let has = chain_id.map_or_else(|| "none".to_owned(), |id| id.to_string());
+            return Err(Error::new(
+                Code::Conflict,
+                format!("profile \"{}\" has evm.chain_id {has}, not {asked}", config.profile),
+            )
+            .hint(format!("{} is left as it is; edit it by hand", config_path.display())));
+        }
+
+        // The state first: if it cannot be had, no config file is left behind that names it.
+        let created = !state_path.exists();
+        if created && !dry_run {
+            state::create(&state_path)?;
+        }
+        if !created {
+            State::read(&state_path, session.run.clone())?;
+        }
+        let state = Made { path: state_path, created };
+        if found.is_none() && !dry_run {
+            let text = template(&config.profile, &state.path.to_string_lossy(), chain_id);
+            write_new(&config_path, &text)?;
+        }
+        let config_file = Made { path: config_path, created: found.is_none() };
+        Outcome::of(&InitOutput { profile: config.profile, config: config_file, state })
+    }
+
+    /// The config file as it is, or as the template will make it.
+    fn plan(&self, session: &Session, found: Option<&ConfigFile>) -> Result<ConfigFile> {
+        if let Some(found) = found {
+            return Ok(found.clone());
+        }
+        let mut planned = ConfigFile::default();
+        let named = session.options.profile.clone().or_else(|| session.env.get("POOLCTL_PROFILE").cloned());
+        if let Some(name) = named {
+            let own = profile::built_in(&name).is_none();
+            if own && self.chain_id.is_some() {
+                let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+                if name.is_empty() || !name.chars().all(plain) {
+                    return Err(Error::new(
+                        Code::InvalidValue,
+                        format!("--profile: \"{name}\" has characters other than letters, digits, - and _"),
+                    ));
+                }
+                planned.profiles.entry(name.clone()).or_default();
+            } else if own {
+                let refused = file::known_profile(&name, &planned).err();
+                let e = refused.unwrap_or_else(|| Error::new(Code::UnknownProfile, name));
+                let near = e.hint_text().map(|hint| format!("{hint}; ")).unwrap_or_default();
+                return Err(e.hint(format!("{near}for one of your own, add --chain-id")));
+            }
+        }
+        if let Some(chain_id) = self.chain_id {
+            let name = resolve(session, &planned)?.profile;
+            planned.profiles.entry(name).or_default().insert("evm.chain_id", chain_id.to_string());
+        }
+        Ok(planned)
+    }
+}
+
+fn resolve(session: &Session, file: &ConfigFile) -> Result<Config> {
+    Config::resolve(&session.sources_with(file.clone())?)
+}
+
+/// Writes a file that must not exist yet, readable by its owner only: endpoints hold keys.
+fn write_new(path: &Path, text: &str) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let draft = folder.join(format!(".poolctl-config.{}.draft", std::process::id()));
+    let written = fs::create_dir_all(folder)
+        .and_then(|()| {
+            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)
+        })
+        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
+        // A hard link fails if the name has been taken meanwhile; rename would overwrite.
+        .and_then(|()| fs::hard_link(&draft, path));
+    let _ = fs::remove_file(&draft);
+    match written {
+        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
+            Err(Error::new(Code::Io, format!("cannot write config {}: {e}", path.display()))
+                .hint("choose a writable place with --config"))
+        }
+        _ => Ok(()),
+    }
+}
+
+impl Present for InitOutput {
+    fn present(&self, page: &mut Page) {
+        for (what, made) in [("config", &self.config), ("state", &self.state)] {
+            let did = if made.created { "created" } else { "already there, left as it is:" };
+            page.line(format!("{what} {did} {}", made.path.display()));
+        }
+        if self.config.created {
+            page.gap();
+            page.line(format!(
+                "profile \"{}\" is ready; next: set evm.rpc_urls in the config file, then: poolctl config check",
+                self.profile
+            ));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! The flags that every command takes.
+
+use clap::{ArgAction, Args, ValueEnum};
+use poolctl::clock;
+use poolctl::output::{Code, Error, Result};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum When {
+    /// On a terminal, unless `NO_COLOR` is set.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// Global flags.
+#[derive(Debug, Clone, Default, Args)]
+#[command(next_help_heading = "Global options")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+pub struct Options {
+    /// Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    pub config: Option<PathBuf>,
+
+    /// Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    #[arg(long, global = true, value_name = "NAME", hide_short_help = true)]
+    pub profile: Option<String>,
+
+    /// State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    pub state: Option<PathBuf>,
+
+    /// Write exactly one JSON document to stdout
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t, hide_short_help = true)]
+    pub color: When,
+
+    /// Agree beforehand to what would be asked
+    #[arg(long, global = true, hide_short_help = true)]
+    pub yes: bool,
+
+    /// Wait so long for the state's lock, as in 30s or 5m
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration, hide_short_help = true)]
+    pub wait: Option<Duration>,
+
+    /// Write the run's metrics to this file, as Prometheus text
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    pub metrics_file: Option<PathBuf>,
+
+    /// Log more to stderr: -v debug, -vv trace
+    #[arg(long, short, global = true, action = ArgAction::Count, hide_short_help = true)]
+    pub verbose: u8,
+
+    /// Log errors only, show no progress
+    #[arg(long, short, global = true, conflicts_with = "verbose", hide_short_help = true)]
+    pub quiet: bool,
+}
+
+impl Options {
+    /// The log level that the flags ask for, and by which flag.
+    pub const fn log_level(&self) -> Option<(&'static str, &'static str)> {
+        match (self.quiet, self.verbose) {
+            (true, _) => Some(("error", "--quiet")),
+            (false, 0) => None,
+            (false, 1) => Some(("debug", "--verbose")),
+            (false, _) => Some(("trace", "--verbose")),
+        }
+    }
+}
+
+/// The flag of every command that changes something.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct DryRun {
+    /// Show what would be done; write, sign and send nothing
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// Reads a duration with its unit.
+///
+/// # Errors
+/// `invalid_value`.
+pub fn duration(text: &str) -> Result<Duration> {
+    clock::parse_span(text).ok_or_else(|| {
+        Error::new(Code::InvalidValue, format!("\"{text}\" is no duration"))
+            .hint("write a whole number and its unit: 250ms, 30s, 5m, 2h or 1d")
+    })
+}

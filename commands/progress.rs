@@ -1,0 +1,76 @@
+//! The progress bar: one at a time, on stderr, cleared before anything else is said.
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use poolctl::context::Progress;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+/// The bar on show; logs step aside for it.
+static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+const KNOWN: &str = "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left";
+const UNKNOWN: &str = "{spinner} {msg} {human_pos}  {per_sec}  {elapsed}";
+
+/// Shows progress with rate and time left.
+#[derive(Debug, Default)]
+pub struct Bar;
+
+fn replace(bar: Option<ProgressBar>) {
+    let old = std::mem::replace(&mut *SHOWN.lock().unwrap_or_else(PoisonError::into_inner), bar);
+    if let Some(old) = old {
+        old.finish_and_clear();
+    }
+}
+
+fn shown() -> Option<ProgressBar> {
+    SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+impl Progress for Bar {
+    fn begin(&self, what: &str, total: Option<u64>) {
+        let template = if total.is_some() { KNOWN } else { UNKNOWN };
+        let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr())
+            .with_style(style.progress_chars("=> "))
+            .with_message(what.to_owned())
+            .with_finish(ProgressFinish::AndClear);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        replace(Some(bar));
+    }
+
+    fn advance(&self, steps: u64) {
+        if let Some(bar) = shown() {
+            bar.inc(steps);
+        }
+    }
+
+    fn end(&self) {
+        replace(None);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        replace(None);
+    }
+}
+
+/// Runs `body`, which writes to stderr, with the bar out of the way.
+pub fn suspend<T>(body: impl FnOnce() -> T) -> T {
+    match shown() {
+        Some(bar) => bar.suspend(body),
+        None => body(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_templates_are_valid() {
+        for template in [KNOWN, UNKNOWN] {
+            ProgressStyle::with_template(template).unwrap();
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! One run of the program: its flags, its environment (read here, once), who runs it, and what it gathers.
+
+use crate::console::Console;
+use crate::options::Options;
+use poolctl::clock::Clock;
+use poolctl::config::file::{self, ConfigFile};
+use poolctl::config::{Sources, stray_env};
+use poolctl::context::Stop;
+use poolctl::output::{Code, Error, Exit, Result};
+use poolctl::state::Run;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+/// What is known of a run before any file is opened.
+pub struct Session {
+    /// The global flags.
+    pub options: Options,
+    /// The environment; empty values count as unset.
+    pub env: BTreeMap<String, String>,
+    /// The command's words: `pool list`.
+    pub command: String,
+    /// The terminal.
+    pub console: Console,
+    /// Set by the first signal.
+    pub stop: Stop,
+    /// Stands in the audit log.
+    pub run: Run,
+    warnings: RefCell<Vec<String>>,
+    dry_run: Cell<bool>,
+}
+
+/// Reads the environment. Names and values that are no UTF-8 are shown with replacement characters.
+pub fn environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()))
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
+}
+
+impl Session {
+    /// Begins a run and listens for signals.
+    pub fn new(options: Options, command: String, env: BTreeMap<String, String>) -> Self {
+        let console = Console::new(&options, &env);
+        let run = Run { id: uuid::Uuid::new_v4().to_string(), actor: actor(&env), clock: Clock::System };
+        let stop = Stop::default();
+        listen(&stop);
+        let session = Self {
+            options,
+            env,
+            command,
+            console,
+            stop,
+            run,
+            warnings: RefCell::default(),
+            dry_run: Cell::new(false),
+        };
+        for (name, near) in stray_env(&session.env) {
+            let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            session.warn(format!("the environment names {name}, which poolctl does not know{near}"));
+        }
+        session
+    }
+
+    /// Something the operator should know, in the envelope or on stderr at the end.
+    pub fn warn(&self, warning: impl Into<String>) {
+        let (warning, mut warnings) = (warning.into(), self.warnings.borrow_mut());
+        if !warnings.contains(&warning) {
+            warnings.push(warning);
+        }
+    }
+
+    /// The warnings so far, which are then forgotten.
+    pub fn take_warnings(&self) -> Vec<String> {
+        self.warnings.take()
+    }
+
+    /// Notes that nothing will be written; the output says so.
+    pub fn set_dry_run(&self) {
+        self.dry_run.set(true);
+    }
+
+    /// Whether nothing is written.
+    pub fn dry_run(&self) -> bool {
+        self.dry_run.get()
+    }
+
+    /// Where the config file is and what named it; it need not exist.
+    ///
+    /// # Errors
+    /// `missing_setting` where neither a flag nor the environment nor a home folder tells.
+    pub fn config_path(&self) -> Result<(PathBuf, &'static str)> {
+        if let Some(path) = &self.options.config {
+            return Ok((path.clone(), "flag --config"));
+        }
+        if let Some(path) = self.env.get("POOLCTL_CONFIG") {
+            return Ok((path.into(), "environment POOLCTL_CONFIG"));
+        }
+        let folders = folders().ok_or_else(|| {
+            Error::new(Code::MissingSetting, "there is no home folder to look for the config file in")
+                .hint("set HOME, or name the file with --config or POOLCTL_CONFIG")
+        })?;
+        Ok((folders.0.join("poolctl").join("config.toml"), "default"))
+    }
+
+    /// Everything that settings come from, without what the state holds.
+    ///
+    /// # Errors
+    /// `invalid_config` for a config file that is named and missing, or cannot be read.
+    pub fn sources(&self) -> Result<Sources> {
+        let file = match self.config_path() {
+            Ok((path, _)) if path.exists() => file::read(&path)?,
+            Ok((_, "default")) | Err(_) => ConfigFile::default(),
+            Ok((path, origin)) => {
+                return Err(Error::new(
+                    Code::InvalidConfig,
+                    format!("there is no config file at {} ({origin})", path.display()),
+                )
+                .hint("create it with: poolctl init"));
+            }
+        };
+        self.sources_with(file)
+    }
+
+    /// As [`Session::sources`], with a config file that was read already, or none.
+    ///
+    /// # Errors
+    /// `invalid_value` for a `--state` that is no UTF-8.
+    pub fn sources_with(&self, file: ConfigFile) -> Result<Sources> {
+        let mut flags = Vec::new();
+        if let Some(path) = &self.options.state {
+            let path = path.to_str().ok_or_else(|| {
+                Error::new(Code::InvalidValue, format!("--state: {} is no UTF-8", path.display()))
+            })?;
+            flags.push(("state.path", path.to_owned(), "--state"));
+        }
+        if let Some((level, flag)) = self.options.log_level() {
+            flags.push(("log.level", level.to_owned(), flag));
+        }
+        Ok(Sources {
+            flags,
+            env: self.env.clone(),
+            file,
+            profile: self.options.profile.clone().or_else(|| self.env.get("POOLCTL_PROFILE").cloned()),
+            settings: Vec::new(),
+            data_dir: folders().map(|(_, data)| data.join("poolctl")).unwrap_or_default(),
+        })
+    }
+}
+
+/// The platform's config and data folders.
+fn folders() -> Option<(PathBuf, PathBuf)> {
+    use etcetera::BaseStrategy;
+    let platform = etcetera::choose_base_strategy().ok()?;
+    Some((platform.config_dir(), platform.data_dir()))
+}
+
+/// `user@host`, as far as the machine tells.
+fn actor(env: &BTreeMap<String, String>) -> String {
+    let user = env.get("USER").or_else(|| env.get("LOGNAME")).cloned();
+    let user = user.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()));
+    let host = rustix::system::uname();
+    format!("{user}@{}", host.nodename().to_string_lossy())
+}
+
+/// The first SIGTERM or Ctrl-C asks to stop, the second stops at once.
+fn listen(stop: &Stop) {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    use signal_hook::flag;
+    for signal in [SIGINT, SIGTERM] {
+        // In this order: the second handler sets what the first one looks at.
+        let at_once = i32::from(Exit::Transient.code());
+        let _ = flag::register_conditional_shutdown(signal, at_once, Arc::clone(&stop.flag()));
+        let _ = flag::register(signal, stop.flag());
+    }
+}

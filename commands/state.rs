@@ -1,0 +1,293 @@
+//! `poolctl state …`: is the file sound, copies of it, its schema, and where it is.
+
+use crate::app::App;
+use crate::options::DryRun;
+use crate::session::Session;
+use clap::{Args, Subcommand};
+use poolctl::guard::Permit;
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::state::{self, BackupReport, CheckReport, State};
+use serde::Serialize;
+use serde_json::json;
+use std::path::PathBuf;
+
+/// Check, copy, restore and migrate the state file
+#[derive(Debug, Subcommand)]
+#[command(before_help = "Example: poolctl state check")]
+pub enum Command {
+    Check(Check),
+    Backup(Backup),
+    Restore(Restore),
+    Migrate(Migrate),
+    Path(PathCommand),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        match self {
+            Self::Check(command) => command.run(session),
+            Self::Backup(command) => command.run(session),
+            Self::Restore(command) => command.run(session),
+            Self::Migrate(command) => command.run(session),
+            Self::Path(command) => command.run(session),
+        }
+    }
+}
+
+/// Check the file, the audit log and every money invariant
+///
+/// Exit code 5 if anything does not hold; each finding names its row.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl state check --full")]
+pub struct Check {
+    /// Read every page and index too; takes as long as reading the whole file
+    #[arg(long)]
+    full: bool,
+}
+
+/// What `state check` found.
+#[derive(Debug, Serialize)]
+pub struct CheckOutput {
+    /// The file.
+    pub path: PathBuf,
+    /// What was looked at and what does not hold.
+    #[serde(flatten)]
+    pub report: CheckReport,
+}
+
+impl Check {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open_lenient(session)?;
+        let state = app.read()?;
+        let report = state::check(state.conn(), self.full)?;
+        let failure = report.findings.first().map(|first| {
+            Error::new(
+                Code::CheckFailed,
+                format!(
+                    "state {} is not sound: {} findings, first: {}: {}",
+                    app.state_path.display(),
+                    report.findings.len(),
+                    first.check,
+                    first.message
+                ),
+            )
+            .hint("keep the file, and compare it with a backup: poolctl state restore FILE")
+        });
+        Ok(Outcome::of(&CheckOutput { path: app.state_path.clone(), report })?.but(failure))
+    }
+}
+
+impl Present for CheckOutput {
+    fn present(&self, page: &mut Page) {
+        let Self { path, report } = self;
+        let mut table = Table::new(&["CHECK", "FINDING"]);
+        for finding in &report.findings {
+            table.row([finding.check.to_owned(), finding.message.clone()]);
+        }
+        if table.is_empty() {
+            page.line(format!(
+                "{} is sound: {} checks, {} events, data version {}",
+                path.display(),
+                report.checked.len(),
+                report.events,
+                report.data_version
+            ));
+        } else {
+            page.table(table);
+        }
+    }
+}
+
+/// Copy the state to a new file and check the copy
+///
+/// Takes no lock: a run that writes meanwhile goes on, and the copy is one consistent moment.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl state backup /var/backups/poolctl.sqlite")]
+pub struct Backup {
+    /// The new file; an existing one is never overwritten
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl Backup {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let target = App::absolute(&self.file)?;
+        let app = App::open_lenient(session)?;
+        Outcome::of(&BackupOutput { report: state::backup(&app.read()?, &target)? })
+    }
+}
+
+/// A finished, checked copy.
+#[derive(Debug, Serialize)]
+pub struct BackupOutput {
+    /// Where it is, its size, digest and number of events.
+    #[serde(flatten)]
+    pub report: BackupReport,
+}
+
+impl Present for BackupOutput {
+    fn present(&self, page: &mut Page) {
+        let report = &self.report;
+        page.pairs([
+            ("backup", report.path.display().to_string()),
+            ("sha256", report.sha256.clone()),
+            ("bytes", report.bytes.to_string()),
+            ("events", report.events.to_string()),
+        ]);
+    }
+}
+
+/// Replace the state by a backup, after checking it
+///
+/// The replaced state is kept beside it. Where there is one, this asks first, on every profile.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl state restore /var/backups/poolctl.sqlite --yes")]
+pub struct Restore {
+    /// The backup
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// What `state restore` did.
+#[derive(Debug, Serialize)]
+pub struct RestoreOutput {
+    /// The backup.
+    pub source: PathBuf,
+    /// The state now in place; in a dry run, the backup itself.
+    #[serde(flatten)]
+    pub report: BackupReport,
+    /// Where the replaced state is kept, if there was one.
+    pub kept: Option<PathBuf>,
+}
+
+impl Restore {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let source = App::absolute(&self.file)?;
+        let app = App::open_lenient(session)?;
+        let inspected = state::inspect(&source)?;
+        if self.dry_run.dry_run {
+            session.set_dry_run();
+            return Outcome::of(&RestoreOutput { source, report: inspected, kept: None });
+        }
+        let path = App::absolute(&app.state_path)?;
+        // Only the token's being given matters here: the lock below is what permits to write.
+        app.agree(
+            Permit::dry_run(),
+            path.exists(),
+            &format!("replace state {} by {}", path.display(), source.display()),
+        )?;
+        app.close();
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|e| {
+                Error::new(Code::Io, format!("cannot create {}: {e}", folder.display()))
+                    .hint("choose a writable folder with --state")
+            })?;
+        }
+        let lock = app.lock()?;
+        let (report, kept) = state::restore(&source, &path, &session.run, &lock)?;
+        let mut state = State::write_access(&path, session.run.clone(), &lock)?;
+        state.write(Permit::of(&lock), |tx| {
+            let what = json!({ "source": source, "sha256": inspected.sha256, "kept": kept });
+            tx.event("state.restored", &path.to_string_lossy(), &what)
+        })?;
+        Outcome::of(&RestoreOutput { source, report, kept })
+    }
+}
+
+impl Present for RestoreOutput {
+    fn present(&self, page: &mut Page) {
+        let kept =
+            self.kept.as_ref().map_or_else(|| "there was none".to_owned(), |k| k.display().to_string());
+        page.pairs([
+            ("state", self.report.path.display().to_string()),
+            ("restored from", self.source.display().to_string()),
+            ("sha256", self.report.sha256.clone()),
+            ("events", self.report.events.to_string()),
+            ("replaced state", kept),
+        ]);
+    }
+}
+
+/// Take a state of an older poolctl to the present schema
+///
+/// Every command that writes does so too; a backup is made beside the file first.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl state migrate")]
+pub struct Migrate {
+    #[command(flatten)]
+    dry_run: DryRun,
+}
+
+/// What `state migrate` did.
+#[derive(Debug, Serialize)]
+pub struct MigrateOutput {
+    /// The file.
+    pub path: PathBuf,
+    /// Its schema before.
+    pub from: u32,
+    /// Its schema now; in a dry run, the one it would have.
+    pub to: u32,
+    /// Steps that were taken, or would be.
+    pub steps: u32,
+}
+
+impl Migrate {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open_lenient(session)?;
+        let from = state::schema_of(&app.state_path)?;
+        let steps = state::pending_steps(from);
+        if self.dry_run.dry_run {
+            session.set_dry_run();
+        } else if steps > 0 {
+            app.write(false, |_| Ok(()))?;
+        }
+        let path = app.state_path.clone();
+        Outcome::of(&MigrateOutput { path, from, to: state::SCHEMA_VERSION, steps })
+    }
+}
+
+impl Present for MigrateOutput {
+    fn present(&self, page: &mut Page) {
+        let path = self.path.display();
+        if self.steps == 0 {
+            page.line(format!("{path} is at schema {} already", self.to));
+        } else {
+            page.line(format!("{path}: schema {} → {}", self.from, self.to));
+        }
+    }
+}
+
+/// Print where the state file is, or would be
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl state path")]
+pub struct PathCommand {}
+
+/// Where the state file is.
+#[derive(Debug, Serialize)]
+pub struct PathOutput {
+    /// The path.
+    pub path: PathBuf,
+    /// Whether there is a file.
+    pub exists: bool,
+}
+
+impl PathCommand {
+    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open_lenient(session)?;
+        let path = App::absolute(&app.state_path)?;
+        Outcome::of(&PathOutput { exists: path.exists(), path })
+    }
+}
+
+impl Present for PathOutput {
+    fn present(&self, page: &mut Page) {
+        page.line(self.path.display());
+    }
+}

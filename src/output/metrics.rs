@@ -1,0 +1,150 @@
+//! `--metrics-file`: a Prometheus textfile that appears whole or not at all.
+//!
+//! One file belongs to one command: each run replaces it. Format:
+//! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
+
+use super::{Exit, Gauge};
+use std::fmt::Write;
+use std::path::Path;
+use std::time::Duration;
+use std::{fs, io};
+
+/// The facts of a run that every command has.
+#[derive(Debug, Clone)]
+pub struct RunFacts<'a> {
+    /// The command's words: `pool list`.
+    pub command: &'a str,
+    /// When it ended, seconds since 1970.
+    pub ended: i64,
+    /// How long it took.
+    pub took: Duration,
+    /// How it ended.
+    pub exit: Exit,
+}
+
+const LAST_SUCCESS: &str = "poolctl_run_last_success_timestamp_seconds";
+
+/// Writes the metrics of a run to `path` through a neighbour and a rename, keeping the last success of the same
+/// command from the file that stands there when this run failed.
+///
+/// # Errors
+/// What the disk says.
+pub fn write(path: &Path, facts: &RunFacts<'_>, gauges: &[Gauge]) -> io::Result<()> {
+    let before = fs::read_to_string(path).unwrap_or_default();
+    let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
+    // The collector reads *.prom only, so it never sees the draft.
+    let draft = path.with_file_name(format!(".{}.{}.draft", name.to_string_lossy(), std::process::id()));
+    let written = fs::write(&draft, text(facts, gauges, &before)).and_then(|()| fs::rename(&draft, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&draft);
+    }
+    written
+}
+
+/// The file's text; `before` is what stood there.
+pub fn text(facts: &RunFacts<'_>, gauges: &[Gauge], before: &str) -> String {
+    let labels = labels(&[("command", facts.command.to_owned())]);
+    let success = match facts.exit {
+        Exit::Done => Some(facts.ended.to_string()),
+        _ => before
+            .lines()
+            .find_map(|line| {
+                line.strip_prefix(LAST_SUCCESS)?.strip_prefix(&labels)?.split_whitespace().next()
+            })
+            .map(str::to_owned),
+    };
+    let took = format!("{}.{:03}", facts.took.as_secs(), facts.took.subsec_millis());
+    let mut out = String::new();
+    for (name, help, value) in [
+        (
+            "poolctl_run_last_timestamp_seconds",
+            "When the last run of this command ended.",
+            Some(facts.ended.to_string()),
+        ),
+        (LAST_SUCCESS, "When this command last ended with exit code 0.", success),
+        ("poolctl_run_duration_seconds", "How long the last run of this command took.", Some(took)),
+        (
+            "poolctl_run_exit_code",
+            "Exit code of the last run of this command.",
+            Some(facts.exit.code().to_string()),
+        ),
+    ] {
+        if let Some(value) = value {
+            head(&mut out, name, help);
+            let _ = writeln!(out, "{name}{labels} {value}");
+        }
+    }
+    // All samples of a name stand together under one head, in the order of first mention.
+    for (at, first) in gauges.iter().enumerate() {
+        if gauges.iter().take(at).any(|g| g.name == first.name) {
+            continue;
+        }
+        head(&mut out, first.name, first.help);
+        for gauge in gauges.iter().filter(|g| g.name == first.name) {
+            let _ = writeln!(out, "{}{} {}", gauge.name, self::labels(&gauge.labels), gauge.value);
+        }
+    }
+    out
+}
+
+fn head(out: &mut String, name: &str, help: &str) {
+    let help = help.replace('\\', "\\\\").replace('\n', "\\n");
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+}
+
+fn labels(pairs: &[(&str, String)]) -> String {
+    if pairs.is_empty() {
+        return String::new();
+    }
+    let escaped = |value: &str| value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+    let pairs: Vec<String> =
+        pairs.iter().map(|(name, value)| format!("{name}=\"{}\"", escaped(value))).collect();
+    format!("{{{}}}", pairs.join(","))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn facts(command: &str, ended: i64, exit: Exit) -> RunFacts<'_> {
+        RunFacts { command, ended, took: Duration::from_millis(1_250), exit }
+    }
+
+    #[test]
+    fn the_text_is_what_prometheus_reads() {
+        let gauge = |pool: &str, value: &str| Gauge {
+            name: "poolctl_pool_paused",
+            help: "Whether it is paused.",
+            labels: vec![("pool", pool.to_owned())],
+            value: value.to_owned(),
+        };
+        let got = text(&facts("sync", 100, Exit::Done), &[gauge("a\"\\\nb", "0"), gauge("c", "1")], "");
+        let want = "# HELP poolctl_run_last_timestamp_seconds When the last run of this command ended.\n\
+            # TYPE poolctl_run_last_timestamp_seconds gauge\n\
+            poolctl_run_last_timestamp_seconds{command=\"sync\"} 100\n\
+            # HELP poolctl_run_last_success_timestamp_seconds When this command last ended with exit code 0.\n\
+            # TYPE poolctl_run_last_success_timestamp_seconds gauge\n\
+            poolctl_run_last_success_timestamp_seconds{command=\"sync\"} 100\n\
+            # HELP poolctl_run_duration_seconds How long the last run of this command took.\n\
+            # TYPE poolctl_run_duration_seconds gauge\n\
+            poolctl_run_duration_seconds{command=\"sync\"} 1.250\n\
+            # HELP poolctl_run_exit_code Exit code of the last run of this command.\n\
+            # TYPE poolctl_run_exit_code gauge\n\
+            poolctl_run_exit_code{command=\"sync\"} 0\n\
+            # HELP poolctl_pool_paused Whether it is paused.\n\
+            # TYPE poolctl_pool_paused gauge\n\
+            poolctl_pool_paused{pool=\"a\\\"\\\\\\nb\"} 0\n\
+            poolctl_pool_paused{pool=\"c\"} 1\n";
+        assert_eq!(got, want);
+    }
+
+    #[test]
+    fn a_failure_keeps_the_last_success_of_the_same_command() {
+        let good = text(&facts("sync", 100, Exit::Done), &[], "");
+        let bad = text(&facts("sync", 200, Exit::Transient), &[], &good);
+        assert!(bad.contains("last_success_timestamp_seconds{command=\"sync\"} 100\n"), "{bad}");
+        assert!(bad.contains("poolctl_run_exit_code{command=\"sync\"} 75\n"), "{bad}");
+        let other = text(&facts("risk check", 300, Exit::Found), &[], &bad);
+        assert!(!other.contains("last_success"), "{other}");
+    }
+}

@@ -1,0 +1,186 @@
+//! The one renderer: turns a report into the text for stdout and the text for stderr. It writes nothing itself.
+
+use super::page::{Page, Piece, Table};
+use super::{Error, Report};
+use comfy_table::{CellAlignment, ContentArrangement, presets};
+use std::fmt::Write;
+
+/// What the terminal, or the pipe, can take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Style {
+    /// ANSI colours.
+    pub color: bool,
+    /// Columns of a terminal; `None` = a pipe, where nothing is ever cut or wrapped.
+    pub width: Option<u16>,
+}
+
+const BOLD: &str = "1";
+const DIM: &str = "2";
+const RED: &str = "1;31";
+const YELLOW: &str = "1;33";
+const CYAN: &str = "36";
+
+impl Style {
+    fn paint(self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// The JSON document with its newline: one line in a pipe, indented on a terminal.
+pub fn json(report: &Report, terminal: bool) -> String {
+    let text = if terminal { serde_json::to_string_pretty(report) } else { serde_json::to_string(report) };
+    // The envelope is plain data with text keys, so this cannot fail.
+    text.unwrap_or_default() + "\n"
+}
+
+/// What a person sees on stdout.
+pub fn page(page: &Page, style: Style) -> String {
+    let mut text = String::new();
+    for piece in &page.pieces {
+        match piece {
+            Piece::Line(line) => {
+                for line in line.lines().chain(line.is_empty().then_some("")) {
+                    text.push_str(&plain(line));
+                    text.push('\n');
+                }
+            }
+            Piece::Table(rows) => table(&mut text, rows, style),
+            Piece::Pairs(pairs) => {
+                let width = pairs.iter().map(|(name, _)| name.chars().count()).max().unwrap_or_default();
+                for (name, value) in pairs {
+                    let name = style.paint(DIM, &format!("{:<width$}", plain(name)));
+                    let value = if value.is_empty() { "–" } else { value };
+                    let _ = writeln!(text, "{name}  {}", plain(value));
+                }
+            }
+        }
+    }
+    text
+}
+
+/// What a person sees on stderr: that nothing was written, warnings, and why it failed.
+pub fn notices(report: &Report, style: Style) -> String {
+    let mut text = String::new();
+    if report.dry_run {
+        let _ = writeln!(text, "{}", style.paint(CYAN, "dry run: nothing was written"));
+    }
+    for warning in &report.outcome.warnings {
+        let _ = writeln!(text, "{} {}", style.paint(YELLOW, "warning:"), plain(warning));
+    }
+    if let Some(e) = &report.outcome.failure {
+        text.push_str(&error(e, style));
+    }
+    text
+}
+
+/// `error: …` and, where something can be done, `hint: …`.
+pub fn error(e: &Error, style: Style) -> String {
+    let mut text = format!("{} {}\n", style.paint(RED, "error:"), plain(e.message()));
+    if let Some(hint) = e.hint_text() {
+        let _ = writeln!(text, "{} {}", style.paint(CYAN, "hint:"), plain(hint));
+    }
+    text
+}
+
+fn table(text: &mut String, rows: &Table, style: Style) {
+    let mut table = comfy_table::Table::new();
+    table.load_style(presets::NOTHING);
+    table.set_header(rows.heads.iter().map(|head| plain(&head.title)));
+    for row in &rows.rows {
+        table.add_row(row.iter().map(|cell| plain(cell)));
+    }
+    if let Some(width) = style.width {
+        table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
+    }
+    let last = rows.heads.len().saturating_sub(1);
+    for (at, (column, head)) in table.column_iter_mut().zip(&rows.heads).enumerate() {
+        column.set_padding((0, if at == last { 0 } else { 2 }));
+        if head.right {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for (at, line) in table.lines().enumerate() {
+        let line = line.trim_end();
+        let line = if at == 0 { style.paint(BOLD, line) } else { line.to_owned() };
+        text.push_str(&line);
+        text.push('\n');
+    }
+}
+
+/// Names and symbols come from chains: whatever could steer a terminal or turn the reading order is replaced.
+fn plain(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|c| {
+            if c == '\n' || c == '\t' {
+                ' '
+            } else if steers(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::{Code, Outcome};
+
+    fn sample() -> Page {
+        let mut table = Table::new(&["NAME", ">AMOUNT", "NOTE"]);
+        table.row(["main".into(), "1,234.50".into(), "a rather long remark on this pool".into()]);
+        table.row(["b".into(), "7.00".into(), String::new()]);
+        let mut page = Page::default();
+        page.pairs([("pool", "main"), ("rate", "")]).gap().table(table).line("two\nlines");
+        page
+    }
+
+    #[test]
+    fn tables_are_aligned_and_never_cut_in_a_pipe() {
+        let want = "pool  main\nrate  –\n\n\
+                    NAME    AMOUNT  NOTE\n\
+                    main  1,234.50  a rather long remark on this pool\n\
+                    b         7.00  –\ntwo\nlines\n";
+        assert_eq!(page(&sample(), Style::default()), want);
+    }
+
+    #[test]
+    fn a_narrow_terminal_wraps() {
+        let text = page(&sample(), Style { color: false, width: Some(36) });
+        assert!(text.lines().all(|line| line.chars().count() <= 36), "{text}");
+        assert!(text.contains("remark") && text.contains("pool"), "{text}");
+    }
+
+    #[test]
+    fn colour_only_where_asked() {
+        assert!(!page(&sample(), Style::default()).contains('\u{1b}'));
+        assert!(page(&sample(), Style { color: true, width: None }).contains("\u{1b}[1mNAME"));
+    }
+
+    #[test]
+    fn nothing_can_steer_the_terminal() {
+        let mut evil = Page::default();
+        let mut table = Table::new(&["SYMBOL"]);
+        table.row(["\u{1b}[2Jx\u{202e}\n\u{7f}y".to_owned()]);
+        evil.table(table).line("\u{9b}31m").pairs([("\u{7}", "\r")]);
+        let e = Error::new(Code::BadReply, "\u{1b}]0;x\u{7}").hint("\u{8}");
+        let text = page(&evil, Style::default()) + &error(&e, Style::default());
+        assert!(text.chars().all(|c| c == '\n' || !c.is_control()) && !text.contains('\u{202e}'), "{text:?}");
+    }
+
+    #[test]
+    fn notices_name_warnings_then_the_error() {
+        let failure = Error::new(Code::Partial, "1 of 2 failed").hint("again");
+        let outcome = Outcome::failed(failure).warn(["slow".to_owned()]);
+        let report = Report::new("sync", true, Ok(outcome));
+        let text = notices(&report, Style::default());
+        assert_eq!(text, "dry run: nothing was written\nwarning: slow\nerror: 1 of 2 failed\nhint: again\n");
+        assert!(json(&report, true).contains("\n  \"schema_version\": 1,\n"));
+        assert_eq!(json(&report, false).lines().count(), 1);
+    }
+}

@@ -1,0 +1,221 @@
+//! Adding a pool: the contract is looked at before anything is believed or written.
+
+use super::abi::sol::{IERC20, IERC4626};
+use super::abi::{self, Abi};
+use super::store::{self, Asset, Pool};
+use super::{ViewStamp, db_block};
+use crate::context::Work;
+use crate::evm::{At, CallError, Chain, PinnedView};
+use crate::output::{Code, Error, Result};
+use alloy::primitives::{Address, B256};
+use rusqlite::{OptionalExtension, params};
+use serde_json::json;
+
+/// What the operator asks for.
+#[derive(Debug, Clone)]
+pub struct AddPool {
+    /// A name for it.
+    pub name: String,
+    /// The vault.
+    pub address: Address,
+    /// Its ABI profile.
+    pub abi: Abi,
+    /// Block of its creation; looked for where it is not given.
+    pub deploy_block: Option<u64>,
+    /// Fall of the rate that is an alert, in millionths.
+    pub max_rate_drop_ppm: u32,
+    /// First epoch start for rewards.
+    pub reward_genesis: Option<u64>,
+}
+
+/// What came of it.
+#[derive(Debug, Clone)]
+pub struct Added {
+    /// The pool as it now stands in the state.
+    pub pool: Pool,
+    /// False where it stood there before.
+    pub new: bool,
+    /// Whose view of the contract.
+    pub view: Option<ViewStamp>,
+}
+
+/// Looks at the contract and adds it; adding the same again changes nothing.
+///
+/// # Errors
+/// `conflict` for a taken name or address; `not_a_contract` for an address without code or that is no vault;
+/// `invalid_value` for a deploy block after the contract's creation.
+pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> Result<Added> {
+    if let Some(pool) = known(work, ask)? {
+        return Ok(Added { pool, new: false, view: None });
+    }
+    let (asset, share, deploy_block, view) = chain.view(at, async |view| look(view, ask).await).await?;
+    let pool = work.state.write(work.permit, |tx| {
+        store::put_asset(tx.conn(), &asset)?;
+        tx.conn().execute(
+            "INSERT INTO pools (name, address, abi, asset, share_symbol, share_decimals, deploy_block,
+                 max_rate_drop_ppm, added_at, reward_genesis_block)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+            params![
+                ask.name,
+                ask.address.to_string(),
+                ask.abi.word(),
+                asset.address.to_string(),
+                share.symbol,
+                share.decimals,
+                db_block(deploy_block)?,
+                ask.max_rate_drop_ppm,
+                tx.now(),
+                ask.reward_genesis.map(db_block).transpose()?,
+            ],
+        )?;
+        let pool = store::find(tx.conn(), &ask.name)?;
+        tx.event(
+            "pool.added",
+            &ask.name,
+            &json!({ "address": ask.address, "abi": ask.abi.word(), "asset": asset.address,
+                     "deploy_block": deploy_block, "view": view }),
+        )?;
+        Ok(pool)
+    })?;
+    Ok(Added { pool, new: true, view: Some(view) })
+}
+
+/// The same pool if it is there; another one of that name or address is a conflict.
+fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
+    let conn = work.state.conn();
+    let taken: Option<String> = conn
+        .query_row(
+            "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC",
+            params![ask.name, ask.address.to_string()],
+            |row| row.get(0),
+        )
+        .optional()?;
+    let Some(taken) = taken else { return Ok(None) };
+    let pool = store::find(conn, &taken)?;
+    if pool.name == ask.name && pool.address == ask.address && pool.abi == ask.abi {
+        return Ok(Some(pool));
+    }
+    let why = if pool.name == ask.name {
+        format!("the name \"{}\" is taken by the pool at {}", ask.name, pool.address)
+    } else {
+        format!("{} is there already as pool \"{}\"", ask.address, pool.name)
+    };
+    Err(Error::new(Code::Conflict, why).hint("see it with: poolctl pool show NAME"))
+}
+
+async fn look(view: &PinnedView, ask: &AddPool) -> Result<(Asset, Asset, u64, ViewStamp)> {
+    let block = view.block();
+    if view.code(ask.address).await?.is_empty() {
+        return Err(Error::new(
+            Code::NotAContract,
+            format!("there is no contract at {} at block {}", ask.address, block.number),
+        )
+        .hint("check the address and that the profile is the pool's network")
+        .detail("address", ask.address.to_string()));
+    }
+    let vault = |e: CallError| {
+        e.into_error("vault").hint(format!("{} does not answer like an {} pool", ask.address, ask.abi.word()))
+    };
+    let mut batch = view.batch();
+    let asset = batch.add(ask.address, &IERC4626::assetCall {});
+    let symbol = batch.add(ask.address, &IERC20::symbolCall {});
+    let decimals = batch.add(ask.address, &IERC20::decimalsCall {});
+    let reply = batch.send().await?;
+    let asset = reply.get(asset).map_err(vault)?;
+    let share = Asset {
+        address: ask.address,
+        symbol: reply.get(symbol).map_err(vault)?,
+        decimals: sane_decimals(ask.address, reply.get(decimals).map_err(vault)?)?,
+    };
+    let asset = token(view, asset).await?;
+    let deploy_block = deploy_block(view, ask).await?;
+    let pool = Pool {
+        id: 0,
+        name: ask.name.clone(),
+        address: ask.address,
+        abi: ask.abi,
+        asset: asset.clone(),
+        share_symbol: share.symbol.clone(),
+        share_decimals: share.decimals,
+        deploy_block,
+        max_rate_drop_ppm: ask.max_rate_drop_ppm,
+        reward_genesis: None,
+        reward_cursor: None,
+        reward_carry: crate::amount::Base::ZERO,
+        cursor: None,
+        synced_block: None,
+    };
+    // What a sync will ask must be answered now, while the operator is looking.
+    let mut batch = view.batch();
+    let asked = abi::ask(&mut batch, &pool)?;
+    asked.read(&batch.send().await?, &pool)?;
+    Ok((asset, share, deploy_block, ViewStamp::new(block, view.endpoint())))
+}
+
+/// Symbol and decimals of an ERC-20 token.
+///
+/// # Errors
+/// `not_a_contract` where it does not answer like one.
+pub(crate) async fn token(view: &PinnedView, address: Address) -> Result<Asset> {
+    let token = |e: CallError| e.into_error("token");
+    let mut batch = view.batch();
+    let symbol = batch.add(address, &IERC20::symbolCall {});
+    let decimals = batch.add(address, &IERC20::decimalsCall {});
+    let reply = batch.send().await?;
+    Ok(Asset {
+        address,
+        symbol: reply.get(symbol).map_err(token)?,
+        decimals: sane_decimals(address, reply.get(decimals).map_err(token)?)?,
+    })
+}
+
+fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
+    if decimals > 77 {
+        return Err(Error::new(
+            Code::NotAContract,
+            format!("token {address} says it has {decimals} decimals; 256 bits hold at most 77"),
+        ));
+    }
+    Ok(decimals)
+}
+
+/// The block in which the contract came to be: given and checked, or found by bisection over old state.
+async fn deploy_block(view: &PinnedView, ask: &AddPool) -> Result<u64> {
+    let needs_archive = |e: Error| {
+        e.hint("the endpoint must keep old state to find the deploy block; or give it: --deploy-block N")
+    };
+    if let Some(given) = ask.deploy_block {
+        if given > view.block().number {
+            return Err(Error::new(
+                Code::InvalidValue,
+                format!("--deploy-block: block {given} is after block {}", view.block().number),
+            ));
+        }
+        if given > 0 && !view.code_at(ask.address, given - 1).await.map_err(needs_archive)?.is_empty() {
+            return Err(Error::new(
+                Code::InvalidValue,
+                format!("--deploy-block: {} had code before block {given} already", ask.address),
+            )
+            .hint("transfers before that block would be missed; leave the flag out to have it found"));
+        }
+        return Ok(given);
+    }
+    let (mut without, mut with) = (None, view.block().number);
+    loop {
+        let low = without.map_or(0, |block: u64| block + 1);
+        if low >= with {
+            return Ok(with);
+        }
+        let middle = low + (with - low) / 2;
+        if view.code_at(ask.address, middle).await.map_err(needs_archive)?.is_empty() {
+            without = Some(middle);
+        } else {
+            with = middle;
+        }
+    }
+}
+
+/// Topic 0 of `Transfer(address,address,uint256)` (EIP-20).
+pub(crate) const fn transfer_topic() -> B256 {
+    <IERC20::Transfer as alloy::sol_types::SolEvent>::SIGNATURE_HASH
+}

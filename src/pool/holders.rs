@@ -1,0 +1,282 @@
+//! Holders of a pool: the share token's Transfer logs replayed into the state, once each, and read back.
+
+use super::abi::sol::IERC20::Transfer;
+use super::add::transfer_topic;
+use super::store::Pool;
+use super::{db_block, stored_base, stored_block};
+use crate::amount::{Base, Delta};
+use crate::context::Work;
+use crate::evm::{self, EventLog, LogRange, PinnedView};
+use crate::output::{Code, Error, Result};
+use crate::reward::accrual::{Holdings, MemberId, Movement};
+use crate::state::Tx;
+use alloy::primitives::Address;
+use alloy::sol_types::SolEvent;
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+/// Pools whose logs travel in one query.
+const POOLS_PER_QUERY: usize = 250;
+
+/// Replays the transfers of `pools` from their cursors up to and including block `to`. Every range is committed
+/// with its cursor, so a replay that is cut off goes on where it was, and a log is taken at most once.
+///
+/// Returns the number of new transfers by pool id.
+///
+/// # Errors
+/// `drift` where a transfer does not fit what its sender held; those of the transport.
+pub async fn replay_to(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pools: &[Pool],
+    to: u64,
+) -> Result<HashMap<i64, u64>> {
+    let next = |pool: &Pool| pool.cursor.map_or(pool.deploy_block, |(block, _)| block + 1);
+    let mut behind: Vec<&Pool> = pools.iter().filter(|pool| next(pool) <= to).collect();
+    behind.sort_by_key(|pool| next(pool));
+    let mut taken = HashMap::new();
+    let mut ids = MemberIds::default();
+    for chunk in behind.chunks(POOLS_PER_QUERY) {
+        let Some(from) = chunk.first().map(|pool| next(pool)) else { continue };
+        let mut by_address: HashMap<Address, (i64, u64)> =
+            chunk.iter().map(|pool| (pool.address, (pool.id, next(pool)))).collect();
+        let addresses: Vec<Address> = chunk.iter().map(|pool| pool.address).collect();
+        work.progress.begin("replaying transfers", Some(to + 1 - from));
+        let stop = work.stop;
+        let (state, permit, progress) = (&mut *work.state, work.permit, work.progress);
+        evm::replay(view, &addresses, transfer_topic(), from, to, |range| {
+            let blocks = range.end.number + 1 - range.from;
+            state.write(permit, |tx| take(tx, &range, &mut by_address, &mut ids, &mut taken))?;
+            progress.advance(blocks);
+            stop.check()
+        })
+        .await?;
+        work.progress.end();
+    }
+    date_deposits(work, view, pools).await?;
+    Ok(taken)
+}
+
+/// Ids of members by address, so that a long replay does not look each up anew.
+#[derive(Default)]
+struct MemberIds(HashMap<Address, MemberId>);
+
+impl MemberIds {
+    const MOST: usize = 500_000;
+
+    fn of(&mut self, tx: &Tx<'_>, address: Address) -> Result<Option<MemberId>> {
+        if address.is_zero() {
+            return Ok(None);
+        }
+        if let Some(id) = self.0.get(&address) {
+            return Ok(Some(*id));
+        }
+        let text = address.to_string();
+        let found: Option<MemberId> = tx
+            .conn()
+            .prepare_cached("SELECT id FROM members WHERE address = ?1")?
+            .query_row([&text], |row| row.get(0))
+            .optional()?;
+        let id = if let Some(id) = found { id } else {
+            tx.conn()
+                .prepare_cached("INSERT INTO members (address, added_at) VALUES (?1, ?2)")?
+                .execute(params![text, tx.now()])?;
+            tx.conn().last_insert_rowid()
+        };
+        if self.0.len() >= Self::MOST {
+            self.0.clear();
+        }
+        self.0.insert(address, id);
+        Ok(Some(id))
+    }
+}
+
+/// Takes one range into the state: transfers, shares and cursors move together.
+fn take(
+    tx: &Tx<'_>,
+    range: &LogRange,
+    pools: &mut HashMap<Address, (i64, u64)>,
+    ids: &mut MemberIds,
+    taken: &mut HashMap<i64, u64>,
+) -> Result<()> {
+    let mut changes: BTreeMap<(i64, MemberId), Change> = BTreeMap::new();
+    let mut insert = tx.conn().prepare_cached(
+        "INSERT INTO share_transfers (pool_id, block_number, log_index, tx_hash, from_member, to_member, shares)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for log in &range.logs {
+        let Some((pool_id, next)) = pools.get(&log.inner.address).copied() else { continue };
+        if log.block_number < next {
+            continue;
+        }
+        let transfer = decode(log)?;
+        let (from, to) = (ids.of(tx, transfer.from)?, ids.of(tx, transfer.to)?);
+        insert.execute(params![
+            pool_id,
+            db_block(log.block_number)?,
+            db_block(log.log_index)?,
+            log.tx_hash.as_slice(),
+            from,
+            to,
+            transfer.value.to_string()
+        ])?;
+        *taken.entry(pool_id).or_default() += 1;
+        for (member, amount) in [(from, Delta::debit(transfer.value)), (to, Delta::credit(transfer.value))] {
+            if let Some(member) = member {
+                let change = changes.entry((pool_id, member)).or_default();
+                change.shares = change.shares.checked_add(amount).ok_or_else(|| overflow(log))?;
+                if from.is_none() {
+                    change.deposit = Some(log.block_number);
+                }
+            }
+        }
+    }
+    for ((pool_id, member), change) in &changes {
+        add_shares(tx.conn(), *pool_id, *member, change)?;
+    }
+    let mut cursor =
+        tx.conn().prepare_cached("UPDATE pools SET cursor_block = ?2, cursor_hash = ?3 WHERE id = ?1")?;
+    for (pool_id, next) in pools.values_mut().filter(|(_, next)| *next <= range.end.number) {
+        cursor.execute(params![*pool_id, db_block(range.end.number)?, range.end.hash.to_string()])?;
+        *next = range.end.number + 1;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+pub(super) struct Change {
+    pub(super) shares: Delta,
+    pub(super) deposit: Option<u64>,
+}
+
+/// Adds to what a member holds; below zero is a drift.
+pub(super) fn add_shares(conn: &Connection, pool_id: i64, member: MemberId, change: &Change) -> Result<()> {
+    let held: Option<String> = conn
+        .prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?
+        .query_row(params![pool_id, member], |row| row.get(0))
+        .optional()?;
+    let before = held.map_or(Ok(Base::ZERO), |text| stored_base(&text))?;
+    let after = Delta::credit(before)
+        .checked_add(change.shares)
+        .filter(|sum| !sum.is_negative())
+        .ok_or_else(|| {
+            Error::new(
+                Code::Drift,
+                format!(
+                    "pool {pool_id}: member {member} holds {before} shares and would change by {}",
+                    change.shares
+                ),
+            )
+            .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL")
+        })?
+        .magnitude();
+    conn.prepare_cached(
+        "INSERT INTO user_pool_shares (pool_id, member_id, shares, last_deposit_block) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (pool_id, member_id) DO UPDATE SET shares = ?3,
+             last_deposit_at = CASE WHEN ?4 IS NULL THEN last_deposit_at END,
+             last_deposit_block = coalesce(?4, last_deposit_block)",
+    )?
+    .execute(params![pool_id, member, after.to_string(), change.deposit.map(db_block).transpose()?])?;
+    Ok(())
+}
+
+fn decode(log: &EventLog) -> Result<Transfer> {
+    Transfer::decode_log(&log.inner).map(|log| log.data).map_err(|e| {
+        Error::new(
+            Code::NotAContract,
+            format!(
+                "token {} wrote a Transfer log in block {} that is not of EIP-20: {e}",
+                log.inner.address, log.block_number
+            ),
+        )
+    })
+}
+
+fn overflow(log: &EventLog) -> Error {
+    Error::new(
+        Code::Drift,
+        format!("transfers of {} in block {} pass 256 bits", log.inner.address, log.block_number),
+    )
+}
+
+/// Gives deposits their time: logs carry only the block.
+async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool]) -> Result<()> {
+    const PER_ROUND: usize = 1_000;
+    for pool in pools {
+        loop {
+            let blocks = undated(work.state.conn(), pool, PER_ROUND)?;
+            if blocks.is_empty() {
+                break;
+            }
+            let numbers: Vec<u64> = blocks.iter().copied().collect();
+            let headers = view.blocks_by_number(&numbers).await?;
+            work.state.write(work.permit, |tx| {
+                let mut update = tx.conn().prepare_cached(
+                    "UPDATE user_pool_shares SET last_deposit_at = ?3
+                     WHERE pool_id = ?1 AND last_deposit_block = ?2 AND last_deposit_at IS NULL",
+                )?;
+                for header in &headers {
+                    update.execute(params![
+                        pool.id,
+                        db_block(header.number)?,
+                        db_block(header.timestamp)?
+                    ])?;
+                }
+                Ok(())
+            })?;
+            work.stop.check()?;
+        }
+    }
+    Ok(())
+}
+
+fn undated(conn: &Connection, pool: &Pool, most: usize) -> Result<BTreeSet<u64>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT DISTINCT last_deposit_block FROM user_pool_shares
+         WHERE pool_id = ?1 AND last_deposit_block IS NOT NULL AND last_deposit_at IS NULL LIMIT ?2",
+    )?;
+    let rows = statement.query_map(params![pool.id, db_block(most as u64)?], |row| row.get::<_, i64>(0))?;
+    rows.map(|row| stored_block(row?)).collect()
+}
+
+/// What each member holds at the pool's cursor.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
+    let mut statement = conn.prepare_cached(
+        "SELECT member_id, shares FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'",
+    )?;
+    let mut rows = statement.query([pool_id])?;
+    let mut pairs = Vec::new();
+    while let Some(row) = rows.next()? {
+        pairs.push((row.get(0)?, stored_base(&row.get::<_, String>(1)?)?));
+    }
+    Ok(Holdings::new(pairs))
+}
+
+/// Movements of a pool in order.
+pub type Movements = Vec<Movement>;
+
+/// The movements of a pool in blocks `from..to`, in order.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn movements_from(conn: &Connection, pool_id: i64, from: u64, to: u64) -> Result<Movements> {
+    let mut statement = conn.prepare_cached(
+        "SELECT block_number, from_member, to_member, shares FROM share_transfers
+         WHERE pool_id = ?1 AND block_number >= ?2 AND block_number < ?3 ORDER BY block_number, log_index",
+    )?;
+    let to = i64::try_from(to).unwrap_or(i64::MAX);
+    let mut rows = statement.query(params![pool_id, db_block(from)?, to])?;
+    let mut movements = Vec::new();
+    while let Some(row) = rows.next()? {
+        movements.push(Movement {
+            block: stored_block(row.get(0)?)?,
+            from: row.get(1)?,
+            to: row.get(2)?,
+            shares: stored_base(&row.get::<_, String>(3)?)?,
+        });
+    }
+    Ok(movements)
+}

@@ -1,0 +1,88 @@
+//! EVM vault pools: what they are, their sync with the chain, their holders, and what a member has in them.
+
+pub mod abi;
+mod add;
+mod holders;
+mod members;
+mod position;
+mod rate;
+mod reorg;
+mod store;
+mod sync;
+
+pub(crate) use add::token;
+pub use add::{AddPool, Added, add};
+pub use holders::{Movements, holdings_now, movements_from, replay_to};
+pub use members::{Member, add_member, find_member, list_members, member_pools};
+pub use position::{Position, position};
+pub use rate::{consistent_rate, underlying};
+pub use reorg::{RolledBack, settle_reorgs};
+pub use store::{
+    Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,
+    select, snapshot,
+};
+pub use sync::{PoolSync, SyncReport, SyncStatus, sync};
+
+use crate::amount::Base;
+use crate::evm::BlockRef;
+use crate::output::{Code, Error, Result};
+use alloy::primitives::{Address, B256};
+use serde::Serialize;
+
+/// The block and endpoint that figures come from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ViewStamp {
+    /// Block height.
+    pub number: u64,
+    /// Block hash.
+    pub hash: B256,
+    /// RFC 3339 time of the block.
+    pub time: String,
+    /// Name of the endpoint.
+    pub endpoint: String,
+}
+
+impl ViewStamp {
+    /// Of a block read at an endpoint.
+    pub fn new(block: BlockRef, endpoint: &str) -> Self {
+        Self {
+            number: block.number,
+            hash: block.hash,
+            time: crate::clock::rfc3339(i64::try_from(block.timestamp).unwrap_or(i64::MAX)),
+            endpoint: endpoint.to_owned(),
+        }
+    }
+}
+
+impl std::fmt::Display for ViewStamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let hash = self.hash.to_string();
+        write!(f, "block {} ({}…) at \"{}\"", self.number, hash.get(..10).unwrap_or(&hash), self.endpoint)
+    }
+}
+
+/// SQLite keeps signed integers; heights are far below.
+pub(crate) fn db_block(number: u64) -> Result<i64> {
+    i64::try_from(number).map_err(|_| Error::new(Code::BadReply, format!("block {number} is out of range")))
+}
+
+pub(crate) fn stored_block(number: i64) -> Result<u64> {
+    u64::try_from(number).map_err(|_| corrupt(&number.to_string(), "a block number"))
+}
+
+pub(crate) fn stored_base(text: &str) -> Result<Base> {
+    crate::amount::parse_base(text).ok_or_else(|| corrupt(text, "an amount"))
+}
+
+pub(crate) fn stored_address(text: &str) -> Result<Address> {
+    text.parse().map_err(|_| corrupt(text, "an address"))
+}
+
+pub(crate) fn stored_hash(text: &str) -> Result<B256> {
+    text.parse().map_err(|_| corrupt(text, "a hash"))
+}
+
+fn corrupt(text: &str, what: &str) -> Error {
+    Error::new(Code::StateCorrupt, format!("\"{text}\" stands where {what} belongs"))
+        .hint("run: poolctl state check")
+}

@@ -1,0 +1,291 @@
+//! Rows of `pools`, `pool_snapshots` and `assets`.
+
+use super::abi::Abi;
+use super::{db_block, stored_address, stored_base, stored_block, stored_hash};
+use crate::amount::{Base, Quantity};
+use crate::evm::BlockRef;
+use crate::output::{Code, Error, Result};
+use alloy::primitives::{Address, B256};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+
+/// An ERC-20 token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asset {
+    /// Its address.
+    pub address: Address,
+    /// `symbol()`.
+    pub symbol: String,
+    /// `decimals()`.
+    pub decimals: u8,
+}
+
+impl Asset {
+    /// An amount of it.
+    pub fn quantity(&self, base: Base) -> Quantity {
+        Quantity::new(base, self.decimals, &self.symbol)
+    }
+}
+
+/// A pool as the state knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Row id.
+    pub id: i64,
+    /// The operator's name for it.
+    pub name: String,
+    /// The vault, which is its own share token.
+    pub address: Address,
+    /// Its ABI profile.
+    pub abi: Abi,
+    /// What is deposited.
+    pub asset: Asset,
+    /// Symbol of the share token.
+    pub share_symbol: String,
+    /// Decimals of the share token.
+    pub share_decimals: u8,
+    /// Block of its creation.
+    pub deploy_block: u64,
+    /// Fall of the rate that is an alert, in millionths.
+    pub max_rate_drop_ppm: u32,
+    /// First epoch start, once known.
+    pub reward_genesis: Option<u64>,
+    /// Next epoch start, once known.
+    pub reward_cursor: Option<u64>,
+    /// Carried to its next epoch, reward base units.
+    pub reward_carry: Base,
+    /// Transfers are replayed through this block.
+    pub cursor: Option<(u64, B256)>,
+    /// Block of the last accepted sync.
+    pub synced_block: Option<u64>,
+}
+
+impl Pool {
+    /// An amount of its shares.
+    pub fn shares(&self, base: Base) -> Quantity {
+        Quantity::new(base, self.share_decimals, &self.share_symbol)
+    }
+}
+
+/// A pool's figures at its last sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The block they were read at.
+    pub block: BlockRef,
+    /// The endpoint they came from.
+    pub endpoint: String,
+    /// When, by our clock, seconds since 1970.
+    pub synced_at: i64,
+    /// TVL, asset base units.
+    pub total_assets: Base,
+    /// Share base units.
+    pub total_shares: Base,
+    /// Assets per share, 18 decimals.
+    pub rate_e18: Base,
+    /// Whether paused; `None` where it cannot be.
+    pub paused: Option<bool>,
+    /// Largest deposit; `None` = unlimited.
+    pub max_deposit: Option<Base>,
+}
+
+const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
+     p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
+     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block
+     FROM pools p JOIN assets a ON a.address = p.asset";
+
+/// All pools by id.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
+    let mut statement = conn.prepare_cached(&format!("{POOL} ORDER BY p.id"))?;
+    let mut rows = statement.query([])?;
+    let mut pools = Vec::new();
+    while let Some(row) = rows.next()? {
+        pools.push(read_pool(row)?);
+    }
+    Ok(pools)
+}
+
+/// A pool by name or address.
+///
+/// # Errors
+/// `unknown_pool` with the nearest name there is.
+pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
+    let address = name.parse::<Address>().map(|a| a.to_string()).unwrap_or_default();
+    let mut statement = conn.prepare_cached(&format!("{POOL} WHERE p.name = ?1 OR p.address = ?2"))?;
+    let mut rows = statement.query(params![name, address])?;
+    if let Some(row) = rows.next()? {
+        return read_pool(row);
+    }
+    let mut names = conn.prepare_cached("SELECT name FROM pools ORDER BY name")?;
+    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let e = Error::new(Code::UnknownPool, format!("no pool \"{name}\"")).detail("pool", name);
+    Err(match crate::config::keys::nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => e.hint(format!("did you mean \"{near}\"?")),
+        None if names.is_empty() => {
+            e.hint("there is no pool yet; add one with: poolctl pool add NAME ADDRESS")
+        }
+        None => e.hint("see them with: poolctl pool list"),
+    })
+}
+
+/// The named pools, or all of them where no name is given.
+///
+/// # Errors
+/// `unknown_pool`.
+pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
+    if names.is_empty() {
+        return list(conn);
+    }
+    let mut pools: Vec<Pool> = Vec::with_capacity(names.len());
+    for name in names {
+        let pool = find(conn, name)?;
+        if pools.iter().all(|p| p.id != pool.id) {
+            pools.push(pool);
+        }
+    }
+    Ok(pools)
+}
+
+fn read_pool(row: &Row<'_>) -> Result<Pool> {
+    let block =
+        |i: usize| -> Result<Option<u64>> { row.get::<_, Option<i64>>(i)?.map(stored_block).transpose() };
+    let hash = row.get::<_, Option<String>>(15)?.map(|text| stored_hash(&text)).transpose()?;
+    Ok(Pool {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        address: stored_address(&row.get::<_, String>(2)?)?,
+        abi: Abi::parse(&row.get::<_, String>(3)?)?,
+        asset: Asset {
+            address: stored_address(&row.get::<_, String>(4)?)?,
+            symbol: row.get(5)?,
+            decimals: row.get(6)?,
+        },
+        share_symbol: row.get(7)?,
+        share_decimals: row.get(8)?,
+        deploy_block: block(9)?.unwrap_or_default(),
+        max_rate_drop_ppm: row.get(10)?,
+        reward_genesis: block(11)?,
+        reward_cursor: block(12)?,
+        reward_carry: stored_base(&row.get::<_, String>(13)?)?,
+        cursor: block(14)?.zip(hash),
+        synced_block: block(16)?,
+    })
+}
+
+const SNAPSHOT: &str = "SELECT block_number, block_hash, block_timestamp, endpoint, synced_at, total_assets,
+     total_shares, rate_e18, paused, max_deposit FROM pool_snapshots";
+
+/// The figures of a pool's last accepted sync.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
+    let Some(block) = pool.synced_block else { return Ok(None) };
+    let mut statement =
+        conn.prepare_cached(&format!("{SNAPSHOT} WHERE pool_id = ?1 AND block_number = ?2"))?;
+    let mut rows = statement.query(params![pool.id, db_block(block)?])?;
+    rows.next()?.map(read_snapshot).transpose()
+}
+
+fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
+    let block = BlockRef {
+        number: stored_block(row.get(0)?)?,
+        hash: stored_hash(&row.get::<_, String>(1)?)?,
+        timestamp: stored_block(row.get(2)?)?,
+    };
+    Ok(Snapshot {
+        block,
+        endpoint: row.get(3)?,
+        synced_at: row.get(4)?,
+        total_assets: stored_base(&row.get::<_, String>(5)?)?,
+        total_shares: stored_base(&row.get::<_, String>(6)?)?,
+        rate_e18: stored_base(&row.get::<_, String>(7)?)?,
+        paused: row.get(8)?,
+        max_deposit: row.get::<_, Option<String>>(9)?.map(|text| stored_base(&text)).transpose()?,
+    })
+}
+
+/// The exchange rate of the sync before the last one, 18 decimals.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
+    let found: Option<String> = conn
+        .prepare_cached(
+            "SELECT rate_e18 FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
+             ORDER BY block_number DESC LIMIT 1",
+        )?
+        .query_row(params![pool.id, db_block(block)?], |row| row.get(0))
+        .optional()?;
+    found.map(|text| stored_base(&text)).transpose()
+}
+
+/// TVL and rate of one past sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPoint {
+    /// Block height.
+    pub block: u64,
+    /// TVL, asset base units.
+    pub total_assets: Base,
+    /// Assets per share, 18 decimals.
+    pub rate_e18: Base,
+}
+
+/// The newest `limit` syncs, oldest first.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<HistoryPoint>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
+         ORDER BY block_number DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![pool.id, limit])?;
+    let mut points = Vec::new();
+    while let Some(row) = rows.next()? {
+        points.push(HistoryPoint {
+            block: stored_block(row.get(0)?)?,
+            total_assets: stored_base(&row.get::<_, String>(1)?)?,
+            rate_e18: stored_base(&row.get::<_, String>(2)?)?,
+        });
+    }
+    points.reverse();
+    Ok(points)
+}
+
+/// How many members hold shares of a pool.
+///
+/// # Errors
+/// `state_error`.
+pub fn holder_count(conn: &Connection, pool: &Pool) -> Result<u64> {
+    Ok(conn
+        .prepare_cached("SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'")?
+        .query_row([pool.id], |row| row.get(0))?)
+}
+
+/// A token that was seen before.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn asset(conn: &Connection, address: Address) -> Result<Option<Asset>> {
+    Ok(conn
+        .prepare_cached("SELECT symbol, decimals FROM assets WHERE address = ?1")?
+        .query_row([address.to_string()], |row| {
+            Ok(Asset { address, symbol: row.get(0)?, decimals: row.get(1)? })
+        })
+        .optional()?)
+}
+
+/// Keeps a token.
+///
+/// # Errors
+/// `state_error`.
+pub fn put_asset(conn: &Connection, asset: &Asset) -> Result<()> {
+    conn.prepare_cached("INSERT OR IGNORE INTO assets VALUES (?1, ?2, ?3)")?.execute(params![
+        asset.address.to_string(),
+        asset.symbol,
+        asset.decimals
+    ])?;
+    Ok(())
+}

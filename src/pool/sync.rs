@@ -1,0 +1,321 @@
+//! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
+
+use super::abi::{self, Reading};
+use super::holders::{holdings_now, replay_to};
+use super::reorg::{RolledBack, behind, settle_reorgs};
+use super::store::{self, Pool};
+use super::{ViewStamp, consistent_rate, db_block};
+use crate::alert::{self, Subject};
+use crate::amount::{Base, Quantity};
+use crate::context::Work;
+use crate::evm::{At, Chain, PinnedView};
+use crate::output::{Code, Error, Result};
+use crate::risk::rules::{Rule, Verdict, rate_drop};
+use crate::state::Tx;
+use rusqlite::params;
+use serde::Serialize;
+use serde_json::json;
+use std::collections::HashMap;
+
+/// How a pool fared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncStatus {
+    /// New figures were taken in.
+    Synced,
+    /// It stood at this block already.
+    Unchanged,
+    /// See its error; its figures are those of the sync before.
+    Failed,
+}
+
+/// One pool's part of a sync.
+#[derive(Debug, Clone, Serialize)]
+pub struct PoolSync {
+    /// Its name.
+    pub pool: String,
+    /// How it fared.
+    pub status: SyncStatus,
+    /// TVL.
+    pub total_assets: Option<Quantity>,
+    /// Shares.
+    pub total_shares: Option<Quantity>,
+    /// Assets per share.
+    pub exchange_rate: Option<Quantity>,
+    /// Whether it is paused.
+    pub paused: Option<bool>,
+    /// Members with shares.
+    pub holders: Option<u64>,
+    /// Transfers that were new.
+    pub transfers: u64,
+    /// Alerts that hold: `exchange_rate_drop`, `inconsistent_state`.
+    pub alerts: Vec<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+    #[serde(skip)]
+    failure: Option<Error>,
+}
+
+impl PoolSync {
+    /// The error of a failed pool.
+    pub const fn failure(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+}
+
+/// What a sync did.
+#[derive(Debug, Clone, Serialize)]
+pub struct SyncReport {
+    /// The block and endpoint of every figure in it.
+    pub view: ViewStamp,
+    /// Pools that a reorg took back first.
+    pub rolled_back: Vec<RolledBack>,
+    /// Pool by pool.
+    pub pools: Vec<PoolSync>,
+}
+
+/// Syncs `pools` at one block. A pool that fails leaves the others done.
+///
+/// # Errors
+/// Those of the transport; a pool's own failure is in the report.
+pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) -> Result<SyncReport> {
+    let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
+    let mut rolled_back = Vec::new();
+    chain
+        .view(at, async |view| {
+            // Read anew: a view that starts over finds what the first one stored.
+            let pools = store::select(work.state.conn(), &names)?;
+            let (rolled, failed) = settle_reorgs(work, view, &pools).await?;
+            rolled_back.extend(rolled);
+            let pools = store::select(work.state.conn(), &names)?;
+            let pools = one_view(work, view, pools, failed).await?;
+            Ok(SyncReport {
+                view: ViewStamp::new(view.block(), view.endpoint()),
+                rolled_back: rolled_back.clone(),
+                pools,
+            })
+        })
+        .await
+}
+
+async fn one_view(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pools: Vec<Pool>,
+    mut failed: HashMap<i64, Error>,
+) -> Result<Vec<PoolSync>> {
+    let here = view.block().number;
+    for pool in &pools {
+        let newest = pool.synced_block.max(pool.cursor.map(|(block, _)| block));
+        if let Some(newest) = newest.filter(|newest| *newest > here) {
+            failed.entry(pool.id).or_insert_with(|| behind(view, pool, newest));
+        }
+        if pool.deploy_block > here {
+            failed.entry(pool.id).or_insert_with(|| behind(view, pool, pool.deploy_block));
+        }
+    }
+    let stale =
+        |pool: &&Pool| !failed.contains_key(&pool.id) && pool.synced_block.is_none_or(|block| block < here);
+    let due: Vec<Pool> = pools.iter().filter(stale).cloned().collect();
+    let mut readings = HashMap::new();
+    if !due.is_empty() {
+        read(view, &due, &mut readings, &mut failed).await?;
+    }
+    let due: Vec<Pool> = due.into_iter().filter(|pool| readings.contains_key(&pool.id)).collect();
+    let transfers = if due.is_empty() { HashMap::new() } else { replay_to(work, view, &due, here).await? };
+
+    let mut report = Vec::with_capacity(pools.len());
+    let mut accepted = Vec::new();
+    for pool in pools {
+        let mut line = PoolSync {
+            pool: pool.name.clone(),
+            status: SyncStatus::Unchanged,
+            total_assets: None,
+            total_shares: None,
+            exchange_rate: None,
+            paused: None,
+            holders: None,
+            transfers: transfers.get(&pool.id).copied().unwrap_or_default(),
+            alerts: Vec::new(),
+            error: None,
+            failure: None,
+        };
+        let outcome = match failed.remove(&pool.id) {
+            Some(e) => Err(e),
+            None => match readings.remove(&pool.id) {
+                None => known(work, &pool),
+                Some(reading) => holders_match(work, view, &pool, &reading).map(|holders| {
+                    line.status = SyncStatus::Synced;
+                    (reading, holders)
+                }),
+            },
+        };
+        match outcome {
+            Ok((reading, holders)) => {
+                line.total_assets = Some(pool.asset.quantity(reading.total_assets));
+                line.total_shares = Some(pool.shares(reading.total_shares));
+                line.exchange_rate = Some(Quantity::new(reading.rate_e18, 18, ""));
+                line.paused = reading.paused;
+                line.holders = Some(holders);
+                if line.status == SyncStatus::Synced {
+                    accepted.push((report.len(), pool, reading));
+                }
+            }
+            Err(e) => {
+                line.status = SyncStatus::Failed;
+                line.error = Some(e.to_string());
+                line.failure = Some(e.context(format!("cannot sync pool \"{}\"", pool.name)));
+            }
+        }
+        report.push(line);
+    }
+    if !accepted.is_empty() {
+        let alerts = work.state.write(work.permit, |tx| store_all(tx, view, &accepted))?;
+        for ((at, ..), alerts) in accepted.iter().zip(alerts) {
+            if let Some(line) = report.get_mut(*at) {
+                line.alerts = alerts;
+            }
+        }
+    }
+    Ok(report)
+}
+
+async fn read(
+    view: &PinnedView,
+    due: &[Pool],
+    readings: &mut HashMap<i64, Reading>,
+    failed: &mut HashMap<i64, Error>,
+) -> Result<()> {
+    let mut batch = view.batch();
+    let asked = due.iter().map(|pool| abi::ask(&mut batch, pool)).collect::<Result<Vec<_>>>()?;
+    let reply = batch.send().await?;
+    for (pool, asked) in due.iter().zip(asked) {
+        match asked.read(&reply, pool) {
+            Ok(reading) => {
+                readings.insert(pool.id, reading);
+            }
+            Err(e) => {
+                failed.insert(pool.id, e);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The figures of a pool that stands at this block already.
+fn known(work: &Work<'_>, pool: &Pool) -> Result<(Reading, u64)> {
+    let conn = work.state.conn();
+    let s = store::snapshot(conn, pool)?
+        .ok_or_else(|| Error::new(Code::StateCorrupt, format!("pool \"{}\" has no snapshot", pool.name)))?;
+    let reading = Reading {
+        total_assets: s.total_assets,
+        total_shares: s.total_shares,
+        rate_e18: s.rate_e18,
+        paused: s.paused,
+        max_deposit: s.max_deposit,
+    };
+    Ok((reading, store::holder_count(conn, pool)?))
+}
+
+/// Σ holders must be the token's supply at the same block.
+fn holders_match(work: &Work<'_>, view: &PinnedView, pool: &Pool, reading: &Reading) -> Result<u64> {
+    let holdings = holdings_now(work.state.conn(), pool.id)?;
+    let (mut count, mut sum) = (0, Some(Base::ZERO));
+    for (_, shares) in holdings.iter() {
+        count += 1;
+        sum = sum.and_then(|sum| sum.checked_add(shares));
+    }
+    if sum == Some(reading.total_shares) {
+        return Ok(count);
+    }
+    let held = sum.map_or_else(|| "more than 2^256".to_owned(), |sum| pool.shares(sum).to_string());
+    Err(Error::new(
+        Code::Drift,
+        format!(
+            "its {count} holders have {held}, totalSupply() is {} at block {}",
+            pool.shares(reading.total_shares),
+            view.block().number
+        ),
+    )
+    .hint(format!(
+        "the token moves shares without Transfer logs, or it is older than deploy block {}",
+        pool.deploy_block
+    ))
+    .detail("pool", pool.name.clone())
+    .detail("holders", sum.map(|s| s.to_string()))
+    .detail("total_supply", reading.total_shares.to_string()))
+}
+
+fn store_all(
+    tx: &Tx<'_>,
+    view: &PinnedView,
+    accepted: &[(usize, Pool, Reading)],
+) -> Result<Vec<Vec<String>>> {
+    let block = view.block();
+    let number = db_block(block.number)?;
+    let mut all = Vec::with_capacity(accepted.len());
+    for (_, pool, reading) in accepted {
+        let before = store::snapshot(tx.conn(), pool)?;
+        tx.conn()
+            .prepare_cached(
+                "INSERT INTO pool_snapshots (pool_id, block_number, block_hash, block_timestamp, endpoint, synced_at,
+                     total_assets, total_shares, rate_e18, paused, max_deposit)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            )?
+            .execute(params![
+                pool.id,
+                number,
+                block.hash.to_string(),
+                db_block(block.timestamp)?,
+                view.endpoint(),
+                tx.now(),
+                reading.total_assets.to_string(),
+                reading.total_shares.to_string(),
+                reading.rate_e18.to_string(),
+                reading.paused,
+                reading.max_deposit.map(|max| max.to_string()),
+            ])?;
+        tx.conn()
+            .prepare_cached("UPDATE pools SET synced_block = ?2 WHERE id = ?1")?
+            .execute(params![pool.id, number])?;
+        let drop =
+            before.map_or(Verdict::Ok, |b| rate_drop(b.rate_e18, reading.rate_e18, pool.max_rate_drop_ppm));
+        let fits = consistent_rate(
+            reading.rate_e18,
+            reading.total_assets,
+            reading.total_shares,
+            pool.asset.decimals,
+            pool.share_decimals,
+        );
+        let identity = if fits {
+            Verdict::Ok
+        } else {
+            Verdict::Violated(format!(
+                "exchange rate {} is not TVL {} over {}",
+                Quantity::new(reading.rate_e18, 18, ""),
+                pool.asset.quantity(reading.total_assets),
+                pool.shares(reading.total_shares)
+            ))
+        };
+        let mut alerts = Vec::new();
+        for (word, verdict) in [(Rule::ExchangeRateDrop.word(), drop), ("inconsistent_state", identity)] {
+            let why = match verdict {
+                Verdict::Ok => None,
+                Verdict::Violated(why) | Verdict::Unknown(why) => Some(why),
+            };
+            alert::edge(tx, Subject::Pool(pool.id, &pool.name), word, why.as_deref())?;
+            alerts.extend(why.map(|why| format!("{word}: {why}")));
+        }
+        all.push(alerts);
+    }
+    let subject = match accepted {
+        [(_, pool, _)] => pool.name.clone(),
+        many => format!("{} pools", many.len()),
+    };
+    tx.event(
+        "pool.synced",
+        &subject,
+        &json!({ "block": block.number, "hash": block.hash, "endpoint": view.endpoint(), "pools": accepted.len() }),
+    )?;
+    Ok(all)
+}

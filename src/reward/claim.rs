@@ -1,0 +1,135 @@
+//! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
+
+use super::distribute::purpose;
+use crate::amount::{Base, Delta, Quantity};
+use crate::context::Work;
+use crate::guard::ValuePermit;
+use crate::output::{Code, Error, Result};
+use crate::pool::{Member, Pool, stored_base};
+use crate::state::{Account, Line, OwnerKind, Tx};
+use rusqlite::{Connection, params};
+use serde_json::json;
+use std::collections::BTreeMap;
+
+/// Unclaimed rewards of a member in one pool, in one asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The pool's name.
+    pub pool: String,
+    /// The pool's address.
+    pub pool_address: String,
+    /// The reward token's address.
+    pub asset: String,
+    /// The sum.
+    pub amount: Quantity,
+    /// Epochs that it comes from.
+    pub epochs: u64,
+}
+
+/// What a claim did.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Id of the audit event, which names the ledger transaction; `None` where there was nothing to claim.
+    pub event: Option<i64>,
+    /// What was credited, by pool and asset.
+    pub credited: Vec<Pending>,
+}
+
+/// What a member has not claimed yet, in one pool or in all.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn pending(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT p.name, p.address, e.asset, a.symbol, a.decimals, r.amount
+         FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id
+         JOIN pools p ON p.id = e.pool_id JOIN assets a ON a.address = e.asset
+         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)",
+    )?;
+    let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id)])?;
+    let mut sums: BTreeMap<(String, String), Pending> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (name, asset): (String, String) = (row.get(0)?, row.get(2)?);
+        let (address, symbol, decimals): (String, String, u8) = (row.get(1)?, row.get(3)?, row.get(4)?);
+        let sum = sums.entry((name.clone(), asset.clone())).or_insert_with(|| Pending {
+            pool: name,
+            pool_address: address,
+            asset,
+            amount: Quantity::new(Base::ZERO, decimals, symbol),
+            epochs: 0,
+        });
+        sum.amount.base = sum
+            .amount
+            .base
+            .checked_add(stored_base(&row.get::<_, String>(5)?)?)
+            .ok_or_else(|| Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits"))?;
+        sum.epochs += 1;
+    }
+    Ok(sums.into_values().collect())
+}
+
+/// Claims everything that is pending for a member, in one pool or in all.
+///
+/// # Errors
+/// `state_error`; nothing is credited then.
+pub fn claim(
+    work: &mut Work<'_>,
+    agreed: &ValuePermit<'_>,
+    member: &Member,
+    pool: Option<&Pool>,
+) -> Result<Claimed> {
+    work.state.write(agreed.permit(), |tx| {
+        let credited = pending(tx.conn(), member, pool)?;
+        if credited.is_empty() {
+            return Ok(Claimed { event: None, credited });
+        }
+        let event = record(tx, member, pool, &credited)?;
+        Ok(Claimed { event: Some(event), credited })
+    })
+}
+
+fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending]) -> Result<i64> {
+    let address = member.address.to_string();
+    let amounts: Vec<_> = credited
+        .iter()
+        .map(|c| json!({ "pool": c.pool, "asset": c.asset, "amount": c.amount.base.to_string(), "epochs": c.epochs }))
+        .collect();
+    let event = tx.event("reward.claimed", &address, &json!({ "credited": amounts }))?;
+    let marked = tx.conn().execute(
+        "UPDATE pool_rewards SET claimed_at = ?3, claim_id = ?4
+         WHERE member_id = ?1 AND claimed_at IS NULL
+             AND (?2 IS NULL OR epoch_id IN (SELECT id FROM pool_reward_epochs WHERE pool_id = ?2))",
+        params![member.id, pool.map(|pool| pool.id), tx.now(), event],
+    )?;
+    let counted: u64 = credited.iter().map(|c| c.epochs).sum();
+    if marked as u64 != counted {
+        return Err(Error::new(
+            Code::Bug,
+            format!("{marked} rewards would be marked, {counted} were summed up"),
+        ));
+    }
+    let lines: Vec<Line> = credited
+        .iter()
+        .flat_map(|c| {
+            let account = |owner_kind, owner: &str, purpose| Account {
+                owner_kind,
+                owner: owner.to_owned(),
+                purpose,
+                asset: c.asset.clone(),
+                overdraft: false,
+            };
+            [
+                Line {
+                    account: account(OwnerKind::Pool, &c.pool_address, purpose::PAYABLE),
+                    amount: Delta::debit(c.amount.base),
+                },
+                Line {
+                    account: account(OwnerKind::Member, &address, purpose::AVAILABLE),
+                    amount: Delta::credit(c.amount.base),
+                },
+            ]
+        })
+        .collect();
+    tx.post(event, &lines)?;
+    Ok(event)
+}
