@@ -321,6 +321,7 @@ CREATE TABLE oracle_price_cache (
     updated_at   INTEGER NOT NULL,
     block_number INTEGER NOT NULL,
     block_hash   TEXT NOT NULL,
+    block_at     INTEGER NOT NULL,
     endpoint     TEXT NOT NULL,
     fetched_at   INTEGER NOT NULL,
     PRIMARY KEY (asset, feed_id)

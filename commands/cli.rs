@@ -2,7 +2,7 @@
 
 use crate::options::{Options, When};
 use crate::session::Session;
-use crate::{config, events, info, init, state};
+use crate::{config, events, info, init, member, oracle, pool, reward, risk, state, sync};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -31,6 +31,17 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(init::Init),
+    Sync(sync::Sync),
+    #[command(subcommand)]
+    Pool(pool::Command),
+    #[command(subcommand)]
+    Member(member::Command),
+    #[command(subcommand)]
+    Reward(reward::Command),
+    #[command(subcommand)]
+    Oracle(oracle::Command),
+    #[command(subcommand)]
+    Risk(risk::Command),
     #[command(subcommand)]
     Config(config::Command),
     #[command(subcommand)]
@@ -47,6 +58,12 @@ impl Command {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
             Self::Init(command) => command.run(session),
+            Self::Sync(command) => command.run(session),
+            Self::Pool(command) => command.run(session),
+            Self::Member(command) => command.run(session),
+            Self::Reward(command) => command.run(session),
+            Self::Oracle(command) => command.run(session),
+            Self::Risk(command) => command.run(session),
             Self::Config(command) => command.run(session),
             Self::State(command) => command.run(session),
             Self::Events(command) => command.run(session),

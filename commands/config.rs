@@ -186,7 +186,7 @@ impl Check {
         }));
         let failure = (!output.findings.is_empty()).then(|| {
             let first = output.findings.first().map(|f| f.message.clone()).unwrap_or_default();
-            Error::new(Code::CheckFailed, format!("{} findings, first: {first}", output.findings.len()))
+            Error::new(Code::CheckFailed, format!("{} found, first: {first}", output.findings.len()))
                 .hint("each finding says what to do")
         });
         Ok(Outcome::of(&output)?.but(failure))

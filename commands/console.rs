@@ -9,6 +9,7 @@ use std::io::{self, IsTerminal, Write};
 
 /// What the three standard streams can take.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Console {
     json: bool,
     quiet: bool,
@@ -46,49 +47,37 @@ impl Console {
     /// `io_error` where stdout cannot be written for another reason.
     pub fn show(&self, report: &Report) -> Result<()> {
         if self.json {
-            return self.print(&render::json(report, self.out_terminal));
+            return print(&render::json(report, self.out_terminal));
         }
-        let notices = render::notices(report, self.err);
+        let (page, notices) =
+            (render::page(&report.outcome.page, self.out), render::notices(report, self.err));
         // What a dry run would do is read with that in mind, so it is said first.
-        let printed = if report.dry_run {
-            self.note(&notices);
-            self.print(&render::page(&report.outcome.page, self.out))
-        } else {
-            let printed = self.print(&render::page(&report.outcome.page, self.out));
-            self.note(&notices);
-            printed
-        };
-        printed
-    }
-
-    /// Writes to stdout.
-    ///
-    /// # Errors
-    /// `io_error` unless the reader has merely gone away.
-    pub fn print(&self, text: &str) -> Result<()> {
-        let mut stdout = io::stdout().lock();
-        match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-            Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-                Err(Error::new(Code::Io, format!("cannot write to stdout: {e}"))
-                    .hint("the command itself has run; see what it did with: poolctl events"))
-            }
-            _ => Ok(()),
+        if report.dry_run {
+            note(&notices);
+            return print(&page);
         }
-    }
-
-    /// Writes to stderr; there is nowhere to report that it failed.
-    pub fn note(&self, text: &str) {
-        let _ = io::stderr().lock().write_all(text.as_bytes());
+        let printed = print(&page);
+        note(&notices);
+        printed
     }
 
     /// Shows an error that came after the report.
     pub fn fail(&self, e: &Error) {
-        self.note(&render::error(e, self.err));
+        note(&render::error(e, self.err));
     }
 
-    /// Help and version texts, with or without colours.
-    pub fn help(&self, text: &clap::builder::StyledStr) -> Result<()> {
-        self.print(&if self.out.color { text.ansi().to_string() } else { text.to_string() })
+    /// Shows a help or version text: on stdout if it was asked for, else on stderr.
+    ///
+    /// # Errors
+    /// As [`Console::show`].
+    pub fn help(&self, text: &clap::builder::StyledStr, asked: bool) -> Result<()> {
+        let style = if asked { self.out } else { self.err };
+        let text = if style.color { text.ansi().to_string() } else { text.to_string() };
+        if asked {
+            return print(&text);
+        }
+        note(&text);
+        Ok(())
     }
 
     /// Whether a question can be put and answered.
@@ -106,7 +95,7 @@ impl Console {
     /// # Errors
     /// `io_error` where stdin cannot be read.
     pub fn ask(&self, question: &str) -> Result<bool> {
-        self.note(&format!("{question} – go on? [y/N] "));
+        note(&format!("{question} – go on? [y/N] "));
         let mut answer = String::new();
         io::stdin()
             .read_line(&mut answer)
@@ -116,12 +105,25 @@ impl Console {
 
     /// A bar on a terminal, nothing elsewhere.
     pub fn progress(&self) -> Box<dyn Progress> {
-        if self.err_terminal && !self.quiet {
-            Box::new(crate::progress::Bar::default())
-        } else {
-            Box::new(Silent)
-        }
+        if self.err_terminal && !self.quiet { Box::new(crate::progress::Bar) } else { Box::new(Silent) }
     }
+}
+
+/// Writes to stdout; that the reader has gone away is no failure.
+fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
+            Err(Error::new(Code::Io, format!("cannot write to stdout: {e}"))
+                .hint("the command itself has run; see what it did with: poolctl events"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Writes to stderr; there is nowhere to report that it failed.
+fn note(text: &str) {
+    let _ = io::stderr().lock().write_all(text.as_bytes());
 }
 
 fn width<S: rustix::fd::AsFd + IsTerminal>(stream: S) -> Option<u16> {

@@ -56,7 +56,8 @@ pub struct ConfigFacts {
 #[derive(Debug, Serialize)]
 pub struct Network {
     /// EVM chain id, or Stellar network name.
-    pub network: Option<String>,
+    #[serde(rename = "network")]
+    pub pin: Option<String>,
     /// Stellar network passphrase.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub passphrase: Option<&'static str>,
@@ -126,12 +127,12 @@ impl Info {
                 confirm: config.confirm(),
             },
             evm: Network {
-                network: config.get("evm.chain_id").map(str::to_owned),
+                pin: config.get("evm.chain_id").map(str::to_owned),
                 passphrase: None,
                 endpoints: endpoints(config, "evm.rpc_urls"),
             },
             stellar: Network {
-                network: config.get("stellar.network").map(str::to_owned),
+                pin: config.get("stellar.network").map(str::to_owned),
                 passphrase: config.get("stellar.network").and_then(profile::built_in).map(|p| p.passphrase),
                 endpoints: endpoints(config, "stellar.rpc_urls"),
             },
@@ -192,7 +193,7 @@ impl Contents {
 
 impl Present for InfoOutput {
     fn present(&self, page: &mut Page) {
-        let network = |n: &Network| n.network.clone().unwrap_or_else(|| "not pinned".to_owned());
+        let network = |n: &Network| n.pin.clone().unwrap_or_else(|| "not pinned".to_owned());
         let list =
             |n: &Network| if n.endpoints.is_empty() { "none".to_owned() } else { n.endpoints.join(", ") };
         let config = match &self.config.path {

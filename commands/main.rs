@@ -1,6 +1,7 @@
 //! The binary: parse, run, render, exit. Nothing else exits.
 
 mod app;
+mod at;
 mod cli;
 mod config;
 mod console;
@@ -8,15 +9,22 @@ mod events;
 mod info;
 mod init;
 mod logs;
+mod member;
 mod options;
+mod oracle;
 mod panics;
+mod pool;
 mod progress;
+mod reward;
+mod risk;
 mod session;
 mod state;
+mod sync;
+mod views;
 
 use cli::Parsed;
 use console::Console;
-use poolctl::output::{Error, Exit, Outcome, Report, Result, metrics};
+use poolctl::output::{Exit, Outcome, Report, Result, metrics};
 use session::Session;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -28,26 +36,24 @@ fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let exit = match cli::parse(&args) {
         Parsed::Run(cli, words) => {
-            let session = Session::new(cli.options, words, env);
+            let cli::Cli { options, command } = *cli;
+            let session = Session::new(options, words, env);
             arm(&session);
             let result = panics::catch(|| {
                 provoke(&session);
-                cli.command.run(&session)
+                command.run(&session)
             });
             finish(&session, begun, result)
         }
         Parsed::Text(options, text) => {
             let console = Console::new(&options, &env);
-            settle(&console, Exit::Done, console.help(&text))
+            settle(&console, Exit::Done, console.help(&text, true))
         }
         Parsed::Wrong(options, words, error, help) => {
             let console = Console::new(&options, &env);
             let report = Report::new(&words, false, Err(error));
             match help {
-                Some(help) if !options.json => {
-                    console.note(&help.to_string());
-                    report.exit()
-                }
+                Some(help) if !options.json => settle(&console, report.exit(), console.help(&help, false)),
                 _ => settle(&console, report.exit(), console.show(&report)),
             }
         }
@@ -102,9 +108,10 @@ fn arm(_session: &Session) {}
 
 /// Debug builds panic with the payload that the panic test names: `POOLCTL_CRASH_AT=panic:…`.
 #[cfg(debug_assertions)]
+#[expect(clippy::panic, reason = "this is what the panic test asks for")]
 fn provoke(session: &Session) {
     if let Some(payload) = session.env.get("POOLCTL_CRASH_AT").and_then(|at| at.strip_prefix("panic:")) {
-        std::panic::panic_any(payload.to_owned());
+        panic!("{payload}");
     }
 }
 

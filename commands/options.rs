@@ -21,7 +21,7 @@ pub enum When {
 /// Global flags.
 #[derive(Debug, Clone, Default, Args)]
 #[command(next_help_heading = "Global options")]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct Options {
     /// Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]

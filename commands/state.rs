@@ -68,7 +68,7 @@ impl Check {
             Error::new(
                 Code::CheckFailed,
                 format!(
-                    "state {} is not sound: {} findings, first: {}: {}",
+                    "state {} is not sound ({} found), first: {}: {}",
                     app.state_path.display(),
                     report.findings.len(),
                     first.check,

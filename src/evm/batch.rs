@@ -136,7 +136,9 @@ impl CallError {
                 return self.at(noun, "reverted", " without a reason");
             }
             CallFault::Empty => {
-                return self.at(noun, "answered nothing", &format!(": no code there, or not a {noun}"));
+                let or =
+                    if noun == "contract" { "no such function".to_owned() } else { format!("not a {noun}") };
+                return self.at(noun, "answered nothing", &format!(": no code there, or {or}"));
             }
             CallFault::WrongLength { expected, got } => {
                 format!(": {got} bytes instead of {expected}, so it is not a {noun} of this kind")

@@ -77,7 +77,9 @@ impl MemberIds {
             .prepare_cached("SELECT id FROM members WHERE address = ?1")?
             .query_row([&text], |row| row.get(0))
             .optional()?;
-        let id = if let Some(id) = found { id } else {
+        let id = if let Some(id) = found {
+            id
+        } else {
             tx.conn()
                 .prepare_cached("INSERT INTO members (address, added_at) VALUES (?1, ?2)")?
                 .execute(params![text, tx.now()])?;

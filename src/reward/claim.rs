@@ -133,3 +133,23 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
     tx.post(event, &lines)?;
     Ok(event)
 }
+
+/// What each pool owes its members in all, from the ledger.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quantity)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT p.name, a.symbol, a.decimals, l.balance FROM ledger_accounts l
+         JOIN pools p ON p.address = l.owner JOIN assets a ON a.address = l.asset
+         WHERE l.owner_kind = 'pool' AND l.purpose = ?1 AND l.balance <> '0' AND (?2 IS NULL OR p.id = ?2)
+         ORDER BY p.id, a.symbol",
+    )?;
+    let mut rows = statement.query(params![purpose::PAYABLE, pool.map(|pool| pool.id)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let amount = stored_base(&row.get::<_, String>(3)?)?;
+        found.push((row.get(0)?, Quantity::new(amount, row.get(2)?, row.get::<_, String>(1)?)));
+    }
+    Ok(found)
+}

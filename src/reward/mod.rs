@@ -10,7 +10,7 @@ mod prepare;
 mod store;
 mod weights;
 
-pub use claim::{Claimed, Pending, claim, pending};
+pub use claim::{Claimed, Pending, claim, owed, pending};
 pub use cycle::{CycleReport, PoolCycle, cycle};
 pub use distribute::Distributed;
 pub use store::{WeightRow, emitted_to, schedule, totals_of, weight_rows};

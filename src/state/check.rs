@@ -273,8 +273,9 @@ fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>> {
     each(
         conn,
         "SELECT e.pool_address, e.asset, p.reward_carry FROM pools p JOIN (
-             SELECT pools.address AS pool_address, pool_id, asset, max(start_block)
-             FROM pool_reward_epochs JOIN pools ON pools.id = pool_id GROUP BY pool_id) e ON e.pool_id = p.id",
+             SELECT owner.address AS pool_address, epoch.pool_id, epoch.asset, max(epoch.start_block)
+             FROM pool_reward_epochs epoch JOIN pools owner ON owner.id = epoch.pool_id
+             GROUP BY epoch.pool_id) e ON e.pool_id = p.id",
         |row| {
             let slot = owed.entry((row.get(0)?, row.get(1)?, "reward_carry")).or_default();
             add(slot, &row.get::<_, String>(2)?)

@@ -9,7 +9,7 @@ contract RiskEngine {
         uint256 dailyWithdrawalCap;
         bool depositsEnabled;
         bool withdrawalsEnabled;
-        bool circuitBreaker;
+        bool active;
     }
 
     mapping(address pool => PoolConfig) public poolConfigs;

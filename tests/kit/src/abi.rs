@@ -54,7 +54,7 @@ alloy::sol! {
             uint256 dailyWithdrawalCap;
             bool depositsEnabled;
             bool withdrawalsEnabled;
-            bool circuitBreaker;
+            bool active;
         }
         constructor();
         function poolConfigs(address pool) external view returns (PoolConfig memory);

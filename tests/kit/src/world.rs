@@ -109,7 +109,7 @@ impl World {
                     dailyWithdrawalCap: units(100_000, pool.decimals),
                     depositsEnabled: true,
                     withdrawalsEnabled: true,
-                    circuitBreaker: false,
+                    active: true,
                 },
             )?;
         }

@@ -1,0 +1,24 @@
+//! `--at`: the block that a command reads at.
+
+use clap::Args;
+use poolctl::config::Config;
+use poolctl::evm::At;
+use poolctl::output::Result;
+
+/// The flag of every command that reads the EVM chain.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct AtFlag {
+    /// Read at this block: finalized, safe, latest or a number [default: evm.at]
+    #[arg(long, value_name = "BLOCK")]
+    at: Option<At>,
+}
+
+impl AtFlag {
+    /// The block asked for, or the one that the settings name.
+    ///
+    /// # Errors
+    /// `missing_setting`, `invalid_value`; cannot happen for a resolved config.
+    pub fn or(self, config: &Config) -> Result<At> {
+        self.at.map_or_else(|| config.require("evm.at")?.parse(), Ok)
+    }
+}

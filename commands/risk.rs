@@ -1,0 +1,447 @@
+//! `poolctl risk …`: limits of pools, and whether they are kept.
+
+use crate::app::App;
+use crate::at::AtFlag;
+use crate::options::DryRun;
+use crate::session::Session;
+use crate::views::{Failure, age, limit, percent, ppm};
+use clap::{Args, Subcommand};
+use poolctl::amount::{self, Base, Quantity};
+use poolctl::clock;
+use poolctl::config::value::address;
+use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, partly};
+use poolctl::pool::{self, Pool, ViewStamp};
+use poolctl::risk::rules::{Rule, Verdict};
+use poolctl::risk::{self, Engine, PoolCheck, RiskRow, SetRisk, Window};
+use serde::Serialize;
+
+/// Set, fetch and check the limits of pools
+#[derive(Debug, Subcommand)]
+#[command(before_help = "Example: poolctl risk check --all")]
+pub enum Command {
+    Set(Box<Set>),
+    Fetch(Fetch),
+    Show(Show),
+    Check(Check),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        match self {
+            Self::Set(command) => command.run(session),
+            Self::Fetch(command) => command.run(session),
+            Self::Show(command) => command.run(session),
+            Self::Check(command) => command.run(session),
+        }
+    }
+}
+
+/// Set limits of a pool, or name the engine contract they come from
+///
+/// Amounts are in whole units of the pool's asset; 0 or "unlimited" takes a limit away. What is not named stays.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk set main --max-tvl 5000000 --daily-withdrawal-cap 250000")]
+pub struct Set {
+    /// Name or address
+    pool: String,
+    /// Where the limits come from: local, viddhana
+    #[arg(long)]
+    engine: Option<String>,
+    /// The engine's contract
+    #[arg(long, value_name = "ADDRESS", requires = "engine")]
+    engine_address: Option<String>,
+    /// Largest TVL
+    #[arg(long, value_name = "AMOUNT")]
+    max_tvl: Option<String>,
+    /// Largest deposit of one member
+    #[arg(long, value_name = "AMOUNT")]
+    max_user_deposit: Option<String>,
+    /// Most withdrawals of a day, over all members
+    #[arg(long, value_name = "AMOUNT")]
+    daily_withdrawal_cap: Option<String>,
+    /// Most withdrawals of a day of one member
+    #[arg(long, value_name = "AMOUNT")]
+    user_daily_cap: Option<String>,
+    /// Share of TVL withdrawn in 24 h that trips the breaker, 0 to 1
+    #[arg(long, value_name = "RATIO")]
+    breaker_threshold: Option<String>,
+    /// What a day is: utc-day or rolling-24h
+    #[arg(long)]
+    window: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// A pool's limits.
+#[derive(Debug, Serialize)]
+pub struct RiskView {
+    /// The pool.
+    pub pool: String,
+    /// Where they come from.
+    pub engine: &'static str,
+    /// The engine's contract.
+    pub engine_address: Option<String>,
+    /// Largest TVL; null = unlimited, as everywhere here.
+    pub max_tvl: Option<Quantity>,
+    /// Largest deposit of one member.
+    pub max_user_deposit: Option<Quantity>,
+    /// Most withdrawals of a window.
+    pub daily_withdrawal_cap: Option<Quantity>,
+    /// Most withdrawals of a window of one member.
+    pub user_daily_cap: Option<Quantity>,
+    /// What a day is.
+    pub window: &'static str,
+    /// Share of TVL withdrawn in 24 h that trips the breaker.
+    pub breaker_threshold: Option<String>,
+    /// Whether deposits are let in.
+    pub deposits_enabled: bool,
+    /// Whether withdrawals are let out.
+    pub withdrawals_enabled: bool,
+    /// The engine's emergency mode or pause.
+    pub engine_emergency: bool,
+    /// The local emergency pause.
+    pub local_pause: Option<String>,
+    /// When they were last confirmed, RFC 3339; null = never.
+    pub refreshed_at: Option<String>,
+    /// How long ago.
+    pub age_sec: Option<u64>,
+    /// Block of the engine's answer.
+    pub block: Option<u64>,
+    /// Endpoint of the engine's answer.
+    pub endpoint: Option<String>,
+}
+
+impl RiskView {
+    fn of(pool: &Pool, row: &RiskRow, now: i64) -> Self {
+        let p = &row.parameters;
+        let assets = |limit: Option<Base>| limit.map(|limit| pool.asset.quantity(limit));
+        Self {
+            pool: pool.name.clone(),
+            engine: row.engine.word(),
+            engine_address: row.engine.address().map(|address| address.to_string()),
+            max_tvl: assets(p.max_tvl),
+            max_user_deposit: assets(p.max_user_deposit),
+            daily_withdrawal_cap: assets(p.daily_withdrawal_cap),
+            user_daily_cap: assets(p.user_daily_cap),
+            window: row.window.word(),
+            breaker_threshold: p.breaker_threshold_ppm.map(ppm),
+            deposits_enabled: row.deposits_enabled,
+            withdrawals_enabled: row.withdrawals_enabled,
+            engine_emergency: p.engine_emergency,
+            local_pause: row.local_pause.clone(),
+            refreshed_at: row.refreshed_at.map(clock::rfc3339),
+            age_sec: row.refreshed_at.map(|then| age(then, now)),
+            block: row.source.as_ref().map(|(block, _)| *block),
+            endpoint: row.source.as_ref().map(|(_, endpoint)| endpoint.clone()),
+        }
+    }
+
+    fn show(&self, page: &mut Page) {
+        let threshold =
+            self.breaker_threshold.as_deref().and_then(|t| amount::parse_weight("threshold", t).ok());
+        let engine = match (&self.engine_address, self.block, &self.endpoint) {
+            (Some(address), Some(block), Some(endpoint)) => {
+                format!("{} {address}, block {block} at \"{endpoint}\"", self.engine)
+            }
+            (Some(address), ..) => format!("{} {address}, never read", self.engine),
+            _ => self.engine.to_owned(),
+        };
+        let open = |enabled: bool| if enabled { "enabled" } else { "disabled" }.to_owned();
+        page.pairs([
+            ("pool", self.pool.clone()),
+            ("engine", engine),
+            ("max TVL", limit(self.max_tvl.as_ref())),
+            ("max deposit per member", limit(self.max_user_deposit.as_ref())),
+            ("daily withdrawals", format!("{} ({})", limit(self.daily_withdrawal_cap.as_ref()), self.window)),
+            ("daily per member", format!("{} ({})", limit(self.user_daily_cap.as_ref()), self.window)),
+            (
+                "breaker trips at",
+                threshold
+                    .map_or_else(|| "never".into(), |t| format!("{} of TVL withdrawn in 24 h", percent(t))),
+            ),
+            ("deposits", open(self.deposits_enabled)),
+            ("withdrawals", open(self.withdrawals_enabled)),
+            ("emergency", if self.engine_emergency { "yes, at the engine".into() } else { "no".into() }),
+            ("paused here", self.local_pause.clone().unwrap_or_else(|| "no".into())),
+            (
+                "confirmed",
+                self.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age))),
+            ),
+        ]);
+    }
+}
+
+/// What was set.
+#[derive(Debug, Serialize)]
+pub struct SetOutput {
+    /// False where nothing changed.
+    pub changed: bool,
+    /// The limits now.
+    #[serde(flatten)]
+    pub risk: RiskView,
+}
+
+impl Set {
+    fn run(self: Box<Self>, session: &Session) -> Result<Outcome> {
+        let engine_address = self.engine_address.as_deref();
+        let engine_address = engine_address.map(|text| address("--engine-address", text)).transpose()?;
+        let engine = self.engine.as_deref().map(|word| Engine::parse(word, engine_address)).transpose()?;
+        let window = self.window.as_deref().map(Window::parse).transpose()?;
+        let threshold = self.breaker_threshold.as_deref().map(|text| match text {
+            "unlimited" => Ok(None),
+            text => {
+                amount::parse_weight("--breaker-threshold", text).map(|ppm| Some(ppm).filter(|ppm| *ppm > 0))
+            }
+        });
+        let threshold = threshold.transpose()?;
+        let app = App::open(session)?;
+        let found = pool::find(app.read()?.conn(), &self.pool)?;
+        let assets = |flag: &str, text: &Option<String>| match text.as_deref() {
+            None => Ok(None),
+            Some("unlimited") => Ok(Some(None)),
+            Some(text) => amount::parse_flag(flag, text, found.asset.decimals).map(|limit| Some(Some(limit))),
+        };
+        let change = SetRisk {
+            engine,
+            max_tvl: assets("--max-tvl", &self.max_tvl)?,
+            max_user_deposit: assets("--max-user-deposit", &self.max_user_deposit)?,
+            daily_withdrawal_cap: assets("--daily-withdrawal-cap", &self.daily_withdrawal_cap)?,
+            user_daily_cap: assets("--user-daily-cap", &self.user_daily_cap)?,
+            breaker_threshold_ppm: threshold,
+            window,
+        };
+        let (row, changed) = app.write(self.dry.dry_run, |work| risk::set(work, &found, &change))?;
+        Outcome::of(&SetOutput { changed, risk: RiskView::of(&found, &row, session.run.clock.now()) })
+    }
+}
+
+impl Present for SetOutput {
+    fn present(&self, page: &mut Page) {
+        if !self.changed {
+            page.line("nothing to change");
+        }
+        self.risk.show(page);
+    }
+}
+
+/// Show the limits of pools as last confirmed
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk show main")]
+pub struct Show {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+}
+
+/// Limits, pool by pool.
+#[derive(Debug, Serialize)]
+pub struct ShowOutput {
+    /// Those that have any.
+    pub pools: Vec<RiskView>,
+    /// Those without risk parameters: nothing is allowed there.
+    pub without: Vec<String>,
+    /// Block and endpoint of what was just read, if anything was.
+    pub view: Option<ViewStamp>,
+}
+
+impl ShowOutput {
+    fn of(conn: &rusqlite::Connection, pools: &[Pool], view: Option<ViewStamp>, now: i64) -> Result<Self> {
+        let mut output = Self { pools: Vec::new(), without: Vec::new(), view };
+        for pool in pools {
+            match risk::row(conn, pool)? {
+                Some(row) => output.pools.push(RiskView::of(pool, &row, now)),
+                None => output.without.push(pool.name.clone()),
+            }
+        }
+        Ok(output)
+    }
+}
+
+impl Show {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let pools = pool::select(state.conn(), &self.pools)?;
+        Outcome::of(&ShowOutput::of(state.conn(), &pools, None, session.run.clock.now())?)
+    }
+}
+
+impl Present for ShowOutput {
+    fn present(&self, page: &mut Page) {
+        for (i, risk) in self.pools.iter().enumerate() {
+            if i > 0 {
+                page.gap();
+            }
+            risk.show(page);
+        }
+        for pool in &self.without {
+            page.line(format!(
+                "{pool}: no risk parameters; set some with: poolctl risk set {pool} --max-tvl …"
+            ));
+        }
+        if self.pools.is_empty() && self.without.is_empty() {
+            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+        }
+    }
+}
+
+/// Read the limits from the pools' engines now
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk fetch --all")]
+pub struct Fetch {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    /// All pools
+    #[arg(long, conflicts_with = "pools")]
+    all: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Fetch {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        let (output, failures) = app.write_async(self.dry.dry_run, async |work| {
+            let (view, mut failed) = risk::refresh(work, || app.chain(), &pools, at).await?;
+            let failures: Vec<Failure> =
+                pools.iter().filter_map(|pool| Some((pool.name.clone(), failed.remove(&pool.id)?))).collect();
+            let now = work.state.run().clock.now();
+            Ok((ShowOutput::of(work.state.conn(), &pools, view, now)?, failures))
+        })?;
+        let failure = partly(pools.len() - failures.len(), &failures, "pools");
+        Ok(Outcome::of(&output)?.but(failure))
+    }
+}
+
+/// Check every risk rule of pools; exit 5 if one is violated or cannot be told
+///
+/// Limits are refreshed first. What cannot be read hides no other finding.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk check --all")]
+pub struct Check {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    /// All pools
+    #[arg(long, conflicts_with = "pools")]
+    all: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// What the rules found.
+#[derive(Debug, Serialize)]
+pub struct CheckOutput {
+    /// Block and endpoint of the engines' answers; null where no engine was asked or reached.
+    pub view: Option<ViewStamp>,
+    /// Pool by pool.
+    pub pools: Vec<PoolCheckView>,
+}
+
+/// One pool's findings.
+#[derive(Debug, Serialize)]
+pub struct PoolCheckView {
+    /// The pool.
+    pub pool: String,
+    /// True where every rule is ok.
+    pub ok: bool,
+    /// Rule by rule.
+    pub rules: Vec<RuleView>,
+}
+
+/// One rule's finding.
+#[derive(Debug, Serialize)]
+pub struct RuleView {
+    /// The rule.
+    pub rule: Rule,
+    /// `ok`, `violated` or `unknown`.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+}
+
+impl Check {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        let (view, checks) = app.write_async(self.dry.dry_run, async |work| {
+            risk::check(work, || app.chain(), &pools, at).await
+        })?;
+        let warnings: Vec<String> = checks
+            .iter()
+            .filter_map(|check| check.not_refreshed.as_ref())
+            .map(|e| format!("limits not refreshed: {e}"))
+            .collect();
+        let failure = finding(&checks);
+        let gauges: Vec<Gauge> = checks.iter().map(gauge).collect();
+        let pools = checks
+            .into_iter()
+            .map(|check| PoolCheckView {
+                ok: check.is_ok(),
+                pool: check.pool,
+                rules: check.results.into_iter().map(|(rule, verdict)| RuleView { rule, verdict }).collect(),
+            })
+            .collect();
+        Ok(Outcome::of(&CheckOutput { view, pools })?.warn(warnings).gauges(gauges).but(failure))
+    }
+}
+
+fn finding(checks: &[PoolCheck]) -> Option<Error> {
+    let words: Vec<String> = checks
+        .iter()
+        .flat_map(|check| {
+            let bad = check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok);
+            bad.map(move |(rule, _)| format!("{}: {}", check.pool, rule.word()))
+        })
+        .collect();
+    let first = words.first()?;
+    Some(
+        Error::new(Code::CheckFailed, format!("{} risk findings; first: {first}", words.len()))
+            .detail("findings", words),
+    )
+}
+
+fn gauge(check: &PoolCheck) -> Gauge {
+    let findings = check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok).count();
+    Gauge {
+        name: "poolctl_risk_findings",
+        help: "Risk rules that are violated or cannot be told.",
+        labels: vec![("pool", check.pool.clone())],
+        value: findings.to_string(),
+    }
+}
+
+impl Present for CheckOutput {
+    fn present(&self, page: &mut Page) {
+        if self.pools.is_empty() {
+            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+            return;
+        }
+        let mut table = Table::new(&["POOL", "RULE", "RESULT", "WHY"]);
+        for pool in &self.pools {
+            for RuleView { rule, verdict } in &pool.rules {
+                let (result, why) = match verdict {
+                    Verdict::Ok => ("ok", ""),
+                    Verdict::Violated(why) => ("VIOLATED", why.as_str()),
+                    Verdict::Unknown(why) => ("unknown", why.as_str()),
+                };
+                table.row([pool.pool.clone(), rule.word().to_owned(), result.to_owned(), why.to_owned()]);
+            }
+        }
+        page.table(table);
+        if let Some(view) = &self.view {
+            page.line(view);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Output structs and words that several commands share.
+
+use poolctl::amount::{Base, Quantity};
+use poolctl::clock;
+use poolctl::output::{Error, Result};
+use poolctl::pool::{self, Asset, Pool, Snapshot, ViewStamp};
+use serde::Serialize;
+
+/// A token.
+#[derive(Debug, Serialize)]
+pub struct AssetView {
+    /// Its address.
+    pub address: String,
+    /// `symbol()`.
+    pub symbol: String,
+    /// `decimals()`.
+    pub decimals: u8,
+}
+
+impl From<&Asset> for AssetView {
+    fn from(asset: &Asset) -> Self {
+        Self { address: asset.address.to_string(), symbol: asset.symbol.clone(), decimals: asset.decimals }
+    }
+}
+
+/// A pool with the figures of its last sync.
+#[derive(Debug, Serialize)]
+pub struct PoolView {
+    /// The operator's name for it.
+    pub name: String,
+    /// The vault.
+    pub address: String,
+    /// ABI profile.
+    pub abi: &'static str,
+    /// What is deposited.
+    pub asset: AssetView,
+    /// TVL.
+    pub total_assets: Option<Quantity>,
+    /// Shares.
+    pub total_shares: Option<Quantity>,
+    /// Assets per share.
+    pub exchange_rate: Option<Quantity>,
+    /// Whether it is paused; null where it cannot be, or before the first sync.
+    pub paused: Option<bool>,
+    /// Largest deposit; null = unlimited.
+    pub max_deposit: Option<Quantity>,
+    /// Whose view the figures are; null before the first sync.
+    pub view: Option<ViewStamp>,
+    /// When they were read, RFC 3339.
+    pub synced_at: Option<String>,
+    /// How long ago.
+    pub age_sec: Option<u64>,
+}
+
+impl PoolView {
+    /// From the state.
+    ///
+    /// # Errors
+    /// `state_error`, `state_corrupt`.
+    pub fn of(conn: &rusqlite::Connection, pool: &Pool, now: i64) -> Result<Self> {
+        let snapshot = pool::snapshot(conn, pool)?;
+        let s = snapshot.as_ref();
+        Ok(Self {
+            name: pool.name.clone(),
+            address: pool.address.to_string(),
+            abi: pool.abi.word(),
+            asset: AssetView::from(&pool.asset),
+            total_assets: s.map(|s| pool.asset.quantity(s.total_assets)),
+            total_shares: s.map(|s| pool.shares(s.total_shares)),
+            exchange_rate: s.map(|s| Quantity::new(s.rate_e18, 18, "")),
+            paused: s.and_then(|s| s.paused),
+            max_deposit: s.and_then(|s| s.max_deposit).map(|max| pool.asset.quantity(max)),
+            view: s.map(stamp),
+            synced_at: s.map(|s| clock::rfc3339(s.synced_at)),
+            age_sec: s.map(|s| age(s.synced_at, now)),
+        })
+    }
+
+    /// "synced 3m 12s ago", or that it never was.
+    pub fn freshness(&self) -> String {
+        self.age_sec
+            .map_or_else(|| "never synced".to_owned(), |age| format!("synced {} ago", clock::span(age)))
+    }
+}
+
+/// Block and endpoint of a snapshot.
+pub fn stamp(snapshot: &Snapshot) -> ViewStamp {
+    ViewStamp::new(snapshot.block, &snapshot.endpoint)
+}
+
+/// Seconds between two times, at least 0.
+pub fn age(then: i64, now: i64) -> u64 {
+    u64::try_from(now - then).unwrap_or(0)
+}
+
+/// An amount for a person, or a dash.
+pub fn or_dash(amount: Option<&Quantity>) -> String {
+    amount.map(ToString::to_string).unwrap_or_default()
+}
+
+/// A limit for a person.
+pub fn limit(amount: Option<&Quantity>) -> String {
+    amount.map_or_else(|| "unlimited".to_owned(), ToString::to_string)
+}
+
+/// "yes", "no", or a dash.
+pub fn yes_no(flag: Option<bool>) -> String {
+    flag.map(|flag| if flag { "yes" } else { "no" }).unwrap_or_default().to_owned()
+}
+
+/// Millionths as a decimal: `0.250000`.
+pub fn ppm(value: u32) -> String {
+    poolctl::amount::to_units(Base::from(value), poolctl::amount::PPM)
+}
+
+/// Millionths as a percentage for a person: `25%`.
+pub fn percent(value: u32) -> String {
+    let text = poolctl::amount::to_units(Base::from(value), 4);
+    format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
+}
+
+/// A failed item of several: its name and its error.
+pub type Failure = (String, Error);

@@ -1,0 +1,158 @@
+//! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
+
+use super::parameters::{RiskRow, Window, refresh, row};
+use super::rules::{self, Facts, Rule, Verdict};
+use crate::alert::{self, Subject};
+use crate::amount::Base;
+use crate::clock;
+use crate::config::Config;
+use crate::context::Work;
+use crate::evm::{At, Chain};
+use crate::oracle;
+use crate::output::{Error, Exit, Result};
+use crate::pool::{self, Pool, ViewStamp, stored_base};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
+
+/// What the rules found for one pool.
+#[derive(Debug, Clone)]
+pub struct PoolCheck {
+    /// Its name.
+    pub pool: String,
+    /// Rule by rule.
+    pub results: Vec<(Rule, Verdict)>,
+    /// Why its parameters could not be refreshed; older ones may have served.
+    pub not_refreshed: Option<Error>,
+}
+
+impl PoolCheck {
+    /// Nothing violated, nothing unknown.
+    pub fn is_ok(&self) -> bool {
+        self.results.iter().all(|(_, verdict)| *verdict == Verdict::Ok)
+    }
+}
+
+/// Checks `pools`. An engine or a chain that cannot be read hides no other finding.
+///
+/// # Errors
+/// `state_error`; findings are in the result.
+pub async fn check(
+    work: &mut Work<'_>,
+    chain: impl FnOnce() -> Result<Chain>,
+    pools: &[Pool],
+    at: At,
+) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
+    let (view, mut failures) = match refresh(work, chain, pools, at).await {
+        Ok(refreshed) => refreshed,
+        Err(e) if e.exit() == Exit::Transient => {
+            let failures: HashMap<i64, Error> = pools.iter().map(|pool| (pool.id, e.clone())).collect();
+            (None, failures)
+        }
+        Err(e) => return Err(e),
+    };
+    let mut checks = Vec::with_capacity(pools.len());
+    for pool in pools {
+        let failure = failures.remove(&pool.id);
+        let facts =
+            facts(work.state.conn(), work.config, pool, work.state.run().clock.now(), failure.as_ref())?;
+        checks.push(PoolCheck {
+            pool: pool.name.clone(),
+            results: rules::check(&facts),
+            not_refreshed: failure,
+        });
+    }
+    work.state.write(work.permit, |tx| {
+        for (pool, check) in pools.iter().zip(&checks) {
+            for (rule, verdict) in &check.results {
+                let why = match verdict {
+                    Verdict::Ok => None,
+                    Verdict::Violated(why) => Some(why.as_str()),
+                    // What cannot be told neither opens nor closes a violation; risk_unknown stands for it.
+                    Verdict::Unknown(_) => continue,
+                };
+                alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.word(), why)?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok((view, checks))
+}
+
+/// What the rules look at.
+fn facts(
+    conn: &Connection,
+    config: &Config,
+    pool: &Pool,
+    now: i64,
+    failure: Option<&Error>,
+) -> Result<Facts> {
+    let row = row(conn, pool)?;
+    let snapshot = pool::snapshot(conn, pool)?;
+    let rates_e18 = match &snapshot {
+        None => None,
+        Some(s) => pool::rate_before(conn, pool, s.block.number)?.map(|before| (before, s.rate_e18)),
+    };
+    let window = row.as_ref().map_or(Window::UtcDay, |row| row.window);
+    let withdrawals = withdrawals_since(conn, pool, window.start(now))?;
+    let breaker: Option<String> = conn
+        .prepare_cached("SELECT reason FROM circuit_breaker_status WHERE pool_id = ?1 AND active = 1")?
+        .query_row([pool.id], |row| row.get(0))
+        .optional()?;
+    let feeds = oracle::of_pool(conn, pool)?;
+    Ok(Facts {
+        local_pause: row.as_ref().and_then(|row| row.local_pause.clone()),
+        parameters: usable(row.as_ref(), now, config.number("risk.max_age_sec")?, failure),
+        tvl: snapshot.map(|s| s.total_assets),
+        rates_e18,
+        max_rate_drop_ppm: pool.max_rate_drop_ppm,
+        withdrawn_in_window: withdrawals.0,
+        top_withdrawer: withdrawals.1,
+        withdrawn_24h: withdrawals_since(conn, pool, Window::Rolling24h.start(now))?.0,
+        breaker,
+        feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
+        failure_streak: config.number("risk.failure_streak")?,
+    })
+}
+
+/// The parameters, if they are there and young enough.
+fn usable(
+    row: Option<&RiskRow>,
+    now: i64,
+    max_age_sec: u64,
+    failure: Option<&Error>,
+) -> Result<rules::Parameters, String> {
+    let because = failure.map_or_else(String::new, |e| format!(": {e}"));
+    let Some(row) = row else { return Err("no risk parameters are set".into()) };
+    let Some(refreshed_at) = row.refreshed_at else {
+        return Err(format!("the {} engine was never read{because}", row.engine.word()));
+    };
+    let age = u64::try_from(now - refreshed_at).unwrap_or(0);
+    if age > max_age_sec {
+        return Err(format!(
+            "the parameters are {} old, the limit is {}{because}",
+            clock::span(age),
+            clock::span(max_age_sec)
+        ));
+    }
+    Ok(row.parameters.clone())
+}
+
+type Withdrawals = (Base, Option<(String, Base)>);
+
+/// Withdrawals that are not failed since `from`: their sum, and the member with the most.
+fn withdrawals_since(conn: &Connection, pool: &Pool, from: i64) -> Result<Withdrawals> {
+    let mut statement = conn.prepare_cached(
+        "SELECT m.address, w.assets FROM pool_withdrawals w JOIN members m ON m.id = w.member_id
+         WHERE w.pool_id = ?1 AND w.requested_at >= ?2 AND w.status <> 'failed'",
+    )?;
+    let mut rows = statement.query(params![pool.id, from])?;
+    let (mut total, mut by_member) = (Base::ZERO, HashMap::<String, Base>::new());
+    while let Some(row) = rows.next()? {
+        let assets = stored_base(&row.get::<_, String>(1)?)?;
+        total = total.saturating_add(assets);
+        let sum = by_member.entry(row.get(0)?).or_default();
+        *sum = sum.saturating_add(assets);
+    }
+    let top = by_member.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
+    Ok((total, top))
+}

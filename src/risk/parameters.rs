@@ -1,0 +1,431 @@
+//! Risk parameters of a pool: set here, or read from an engine contract, each with when it was last confirmed.
+
+use super::rules::Parameters;
+use crate::amount::Base;
+use crate::context::Work;
+use crate::evm::{At, Batch, BatchReply, CallError, Chain, Handle};
+use crate::output::{Code, Error, Result};
+use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
+use crate::state::Tx;
+use alloy::primitives::Address;
+use rusqlite::{Connection, params};
+use serde_json::json;
+use std::collections::HashMap;
+
+/// The Solidity interfaces of engines.
+#[allow(missing_docs, reason = "the names are the contracts' own")]
+pub mod sol {
+    alloy::sol! {
+        interface IViddhanaEngine {
+            function poolConfigs(address pool) external view returns (
+                uint256 maxTvl, uint256 maxUserDeposit, uint256 dailyWithdrawalCap,
+                bool depositsEnabled, bool withdrawalsEnabled, bool active);
+            function emergencyMode() external view returns (bool);
+            function paused() external view returns (bool);
+        }
+    }
+}
+use sol::IViddhanaEngine as Viddhana;
+
+/// Where a pool's parameters come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Engine {
+    /// `risk set`.
+    Local,
+    /// A contract with `poolConfigs`, `emergencyMode` and `paused`. Its `dailyWithdrawalCap` is per member and
+    /// UTC day; a pool that is not `active` there has no parameters.
+    Viddhana(Address),
+}
+
+impl Engine {
+    /// The word used on the command line and in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Viddhana(_) => "viddhana",
+        }
+    }
+
+    /// The contract, where there is one.
+    pub const fn address(self) -> Option<Address> {
+        match self {
+            Self::Local => None,
+            Self::Viddhana(address) => Some(address),
+        }
+    }
+
+    /// Reads the word; engines other than `local` need their contract.
+    ///
+    /// # Errors
+    /// `invalid_value`.
+    pub fn parse(word: &str, address: Option<Address>) -> Result<Self> {
+        let wrong = |why: String| Error::new(Code::InvalidValue, why).hint("engines: local, viddhana");
+        match (word, address) {
+            ("local", None) => Ok(Self::Local),
+            ("viddhana", Some(address)) => Ok(Self::Viddhana(address)),
+            ("local", Some(_)) => Err(wrong("--engine local has no --engine-address".into())),
+            ("viddhana", None) => Err(wrong("--engine viddhana needs --engine-address".into())),
+            _ => Err(wrong(format!("--engine: \"{word}\" is no risk engine"))),
+        }
+    }
+}
+
+/// Whole window that daily caps look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// Since midnight UTC.
+    UtcDay,
+    /// The last 24 hours.
+    Rolling24h,
+}
+
+impl Window {
+    /// The word used on the command line and in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::UtcDay => "utc-day",
+            Self::Rolling24h => "rolling-24h",
+        }
+    }
+
+    /// Reads the word.
+    ///
+    /// # Errors
+    /// `invalid_value`.
+    pub fn parse(word: &str) -> Result<Self> {
+        [Self::UtcDay, Self::Rolling24h].into_iter().find(|w| w.word() == word).ok_or_else(|| {
+            Error::new(Code::InvalidValue, format!("--window: \"{word}\" is no window"))
+                .hint("windows: utc-day, rolling-24h")
+        })
+    }
+
+    /// Its first second at `now`, both since 1970.
+    pub const fn start(self, now: i64) -> i64 {
+        const DAY: i64 = 86_400;
+        match self {
+            Self::UtcDay => now - now.rem_euclid(DAY),
+            Self::Rolling24h => now - DAY,
+        }
+    }
+}
+
+/// The row of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RiskRow {
+    /// Where the values come from.
+    pub engine: Engine,
+    /// The values.
+    pub parameters: Parameters,
+    /// What daily caps look at.
+    pub window: Window,
+    /// Whether the engine takes deposits.
+    pub deposits_enabled: bool,
+    /// Whether the engine lets out.
+    pub withdrawals_enabled: bool,
+    /// The local emergency pause, with its reason.
+    pub local_pause: Option<String>,
+    /// When the values were last confirmed, seconds since 1970; `None` = never.
+    pub refreshed_at: Option<i64>,
+    /// Block and endpoint of the engine's answer.
+    pub source: Option<(u64, String)>,
+}
+
+/// A pool's row.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT engine, engine_address, max_tvl, max_user_deposit, daily_withdrawal_cap, user_daily_cap, window,
+             breaker_threshold_ppm, deposits_enabled, withdrawals_enabled, engine_breaker, engine_breaker_reason,
+             engine_emergency, local_pause_reason, refreshed_at, block_number, endpoint
+         FROM pool_risk_parameters WHERE pool_id = ?1",
+    )?;
+    let mut rows = statement.query([pool.id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let limit = |i: usize| -> Result<Option<Base>> {
+        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
+    };
+    let address = row.get::<_, Option<String>>(1)?.map(|text| stored_address(&text)).transpose()?;
+    let breaker: bool = row.get(10)?;
+    let reason: Option<String> = row.get(11)?;
+    Ok(Some(RiskRow {
+        engine: Engine::parse(&row.get::<_, String>(0)?, address)?,
+        parameters: Parameters {
+            max_tvl: limit(2)?,
+            max_user_deposit: limit(3)?,
+            daily_withdrawal_cap: limit(4)?,
+            user_daily_cap: limit(5)?,
+            breaker_threshold_ppm: row.get(7)?,
+            engine_breaker: breaker.then(|| reason.unwrap_or_else(|| "no reason given".into())),
+            engine_emergency: row.get(12)?,
+        },
+        window: Window::parse(&row.get::<_, String>(6)?)?,
+        deposits_enabled: row.get(8)?,
+        withdrawals_enabled: row.get(9)?,
+        local_pause: row.get(13)?,
+        refreshed_at: row.get(14)?,
+        source: row.get::<_, Option<u64>>(15)?.zip(row.get::<_, Option<String>>(16)?),
+    }))
+}
+
+/// What `risk set` changes; `None` leaves a value as it is.
+#[derive(Debug, Clone, Default)]
+pub struct SetRisk {
+    /// Where values come from.
+    pub engine: Option<Engine>,
+    /// `Some(None)` = unlimited; asset base units.
+    pub max_tvl: Option<Option<Base>>,
+    /// The same.
+    pub max_user_deposit: Option<Option<Base>>,
+    /// The same.
+    pub daily_withdrawal_cap: Option<Option<Base>>,
+    /// The same.
+    pub user_daily_cap: Option<Option<Base>>,
+    /// Millionths of TVL.
+    pub breaker_threshold_ppm: Option<Option<u32>>,
+    /// What daily caps look at.
+    pub window: Option<Window>,
+}
+
+impl SetRisk {
+    const fn sets_engine_values(&self) -> bool {
+        self.max_tvl.is_some() || self.max_user_deposit.is_some() || self.user_daily_cap.is_some()
+    }
+}
+
+/// Changes a pool's parameters. Returns the row and whether anything changed.
+///
+/// # Errors
+/// `conflict` where a value would be set here that the pool's engine gives.
+pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRow, bool)> {
+    let before = row(work.state.conn(), pool)?;
+    let mut after = before.clone().unwrap_or(RiskRow {
+        engine: Engine::Local,
+        parameters: Parameters::default(),
+        window: Window::UtcDay,
+        deposits_enabled: true,
+        withdrawals_enabled: true,
+        local_pause: None,
+        refreshed_at: None,
+        source: None,
+    });
+    if let Some(engine) = change.engine.filter(|engine| *engine != after.engine) {
+        after.engine = engine;
+        after.refreshed_at = None;
+        after.source = None;
+        if engine == Engine::Local {
+            (after.deposits_enabled, after.withdrawals_enabled) = (true, true);
+            (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
+        }
+    }
+    if after.engine != Engine::Local && change.sets_engine_values() {
+        return Err(Error::new(
+            Code::Conflict,
+            format!("the limits of pool \"{}\" come from its {} engine", pool.name, after.engine.word()),
+        )
+        .hint("set them at the engine, or take them over with --engine local"));
+    }
+    let p = &mut after.parameters;
+    for (slot, value) in [
+        (&mut p.max_tvl, change.max_tvl),
+        (&mut p.max_user_deposit, change.max_user_deposit),
+        (&mut p.daily_withdrawal_cap, change.daily_withdrawal_cap),
+        (&mut p.user_daily_cap, change.user_daily_cap),
+    ] {
+        if let Some(value) = value {
+            *slot = value.filter(|limit| !limit.is_zero());
+        }
+    }
+    p.breaker_threshold_ppm = change.breaker_threshold_ppm.unwrap_or(p.breaker_threshold_ppm);
+    after.window = change.window.unwrap_or(after.window);
+    if before.as_ref() == Some(&after) {
+        return Ok((after, false));
+    }
+    if after.engine == Engine::Local {
+        after.refreshed_at = Some(work.state.run().clock.now());
+    }
+    work.state.write(work.permit, |tx| {
+        store(tx, pool, &after, None)?;
+        tx.event("risk.set", &pool.name, &summary(&after))?;
+        Ok(())
+    })?;
+    Ok((after, true))
+}
+
+/// What became of the parameters of a pool.
+pub type Refreshed = HashMap<i64, Error>;
+
+/// Confirms the parameters of `pools`: engines are read at one block, local ones are what they are. Returns the
+/// view, if one was needed, and why pools could not be refreshed.
+///
+/// # Errors
+/// Those of the transport; a pool's own engine is in the result.
+pub async fn refresh(
+    work: &mut Work<'_>,
+    chain: impl FnOnce() -> Result<Chain>,
+    pools: &[Pool],
+    at: At,
+) -> Result<(Option<ViewStamp>, Refreshed)> {
+    let mut failures = Refreshed::new();
+    let mut local = Vec::new();
+    let mut remote: Vec<(&Pool, RiskRow, Address)> = Vec::new();
+    for pool in pools {
+        match row(work.state.conn(), pool)? {
+            None => {
+                let e = Error::new(
+                    Code::MissingSetting,
+                    format!("pool \"{}\" has no risk parameters", pool.name),
+                )
+                .hint(format!("give it some: poolctl risk set {} --max-tvl …", pool.name));
+                failures.insert(pool.id, e);
+            }
+            Some(row) => match row.engine {
+                Engine::Local => local.push((pool, row)),
+                Engine::Viddhana(address) => remote.push((pool, row, address)),
+            },
+        }
+    }
+    let mut view = None;
+    let mut read: Vec<(&Pool, RiskRow)> = Vec::new();
+    if !remote.is_empty() {
+        let engines: Vec<(&Pool, Address)> =
+            remote.iter().map(|(pool, _, address)| (*pool, *address)).collect();
+        let chain = chain()?;
+        let answers = chain.view(at, async |view| {
+            let mut batch = view.batch();
+            let asked: Vec<Asked> =
+                engines.iter().map(|(pool, engine)| Asked::new(&mut batch, *engine, pool)).collect();
+            let reply = batch.send().await?;
+            let stamp = ViewStamp::new(view.block(), view.endpoint());
+            Ok((stamp, asked.iter().map(|asked| asked.read(&reply)).collect::<Vec<_>>()))
+        });
+        let (stamp, answers) = answers.await?;
+        for ((pool, mut row, _), answer) in remote.into_iter().zip(answers) {
+            match answer {
+                Ok(answer) => {
+                    answer.into_row(&mut row);
+                    row.source = Some((stamp.number, stamp.endpoint.clone()));
+                    read.push((pool, row));
+                }
+                Err(e) => {
+                    failures.insert(pool.id, e.context(format!("risk engine of pool \"{}\"", pool.name)));
+                }
+            }
+        }
+        view = Some(stamp);
+    }
+    let now = work.state.run().clock.now();
+    work.state.write(work.permit, |tx| {
+        for (pool, mut fresh) in local.into_iter().chain(read) {
+            let before = row(tx.conn(), pool)?;
+            fresh.refreshed_at = Some(now);
+            store(tx, pool, &fresh, view.as_ref())?;
+            let values =
+                |row: &RiskRow| (row.parameters.clone(), row.deposits_enabled, row.withdrawals_enabled);
+            if before.as_ref().map(values) != Some(values(&fresh)) {
+                tx.event("risk.fetched", &pool.name, &summary(&fresh))?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok((view, failures))
+}
+
+struct Asked {
+    config: Handle<Viddhana::poolConfigsCall>,
+    emergency: Handle<Viddhana::emergencyModeCall>,
+    paused: Handle<Viddhana::pausedCall>,
+}
+
+struct Answer {
+    config: Viddhana::poolConfigsReturn,
+    emergency: bool,
+}
+
+impl Asked {
+    fn new(batch: &mut Batch<'_>, engine: Address, pool: &Pool) -> Self {
+        Self {
+            config: batch.add(engine, &Viddhana::poolConfigsCall { pool: pool.address }),
+            emergency: batch.add(engine, &Viddhana::emergencyModeCall {}),
+            paused: batch.add(engine, &Viddhana::pausedCall {}),
+        }
+    }
+
+    fn read(&self, reply: &BatchReply) -> Result<Answer> {
+        let engine = |e: CallError| e.into_error("risk engine");
+        let config = reply.get(self.config).map_err(engine)?;
+        let emergency =
+            reply.get(self.emergency).map_err(engine)? || reply.get(self.paused).map_err(engine)?;
+        if !config.active {
+            return Err(Error::new(
+                Code::MissingSetting,
+                "the engine does not know this pool (active is false)",
+            )
+            .hint("configure the pool at the engine"));
+        }
+        Ok(Answer { config, emergency })
+    }
+}
+
+impl Answer {
+    fn into_row(self, row: &mut RiskRow) {
+        // 0 = unlimited, in every engine.
+        let limit = |value: Base| (!value.is_zero()).then_some(value);
+        row.parameters.max_tvl = limit(self.config.maxTvl);
+        row.parameters.max_user_deposit = limit(self.config.maxUserDeposit);
+        row.parameters.user_daily_cap = limit(self.config.dailyWithdrawalCap);
+        row.parameters.engine_emergency = self.emergency;
+        row.deposits_enabled = self.config.depositsEnabled;
+        row.withdrawals_enabled = self.config.withdrawalsEnabled;
+    }
+}
+
+fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewStamp>) -> Result<()> {
+    let p = &row.parameters;
+    let text = |value: Option<Base>| value.map(|value| value.to_string());
+    tx.conn()
+        .prepare_cached(
+            "INSERT INTO pool_risk_parameters (pool_id, engine, engine_address, max_tvl, max_user_deposit,
+                 daily_withdrawal_cap, user_daily_cap, window, breaker_threshold_ppm, deposits_enabled,
+                 withdrawals_enabled, engine_breaker, engine_breaker_reason, engine_emergency, block_number,
+                 block_hash, endpoint, refreshed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             ON CONFLICT (pool_id) DO UPDATE SET engine = ?2, engine_address = ?3, max_tvl = ?4,
+                 max_user_deposit = ?5, daily_withdrawal_cap = ?6, user_daily_cap = ?7, window = ?8,
+                 breaker_threshold_ppm = ?9, deposits_enabled = ?10, withdrawals_enabled = ?11, engine_breaker = ?12,
+                 engine_breaker_reason = ?13, engine_emergency = ?14, block_number = ?15, block_hash = ?16,
+                 endpoint = ?17, refreshed_at = ?18",
+        )?
+        .execute(params![
+            pool.id,
+            row.engine.word(),
+            row.engine.address().map(|address| address.to_string()),
+            text(p.max_tvl),
+            text(p.max_user_deposit),
+            text(p.daily_withdrawal_cap),
+            text(p.user_daily_cap),
+            row.window.word(),
+            p.breaker_threshold_ppm,
+            row.deposits_enabled,
+            row.withdrawals_enabled,
+            p.engine_breaker.is_some(),
+            p.engine_breaker,
+            p.engine_emergency,
+            row.source.as_ref().map(|(block, _)| *block),
+            view.map(|view| view.hash.to_string()),
+            row.source.as_ref().map(|(_, endpoint)| endpoint),
+            row.refreshed_at,
+        ])?;
+    Ok(())
+}
+
+fn summary(row: &RiskRow) -> serde_json::Value {
+    let p = &row.parameters;
+    let text = |value: Option<Base>| value.map(|value| value.to_string());
+    json!({ "engine": row.engine.word(), "engine_address": row.engine.address(), "max_tvl": text(p.max_tvl),
+            "max_user_deposit": text(p.max_user_deposit), "daily_withdrawal_cap": text(p.daily_withdrawal_cap),
+            "user_daily_cap": text(p.user_daily_cap), "window": row.window.word(),
+            "breaker_threshold_ppm": p.breaker_threshold_ppm, "engine_emergency": p.engine_emergency,
+            "deposits_enabled": row.deposits_enabled, "withdrawals_enabled": row.withdrawals_enabled })
+}

@@ -1,0 +1,50 @@
+//! The EVM transport against a real node behind a faulty wire: pins, failover, reorgs, batches and log replay.
+#![allow(clippy::expect_used, reason = "in a test, what was not expected is to end it")]
+
+mod calls;
+mod failover;
+mod logs;
+mod pin;
+
+use alloy::primitives::{Address, U256};
+use poolctl::evm::{Chain, ChainConfig, Endpoint, PinnedView, RetryPolicy};
+use poolctl_testkit::abi::Vault;
+use serde_json::Value;
+use std::time::Duration;
+
+type Done = anyhow::Result<()>;
+
+const ID: u64 = 31337;
+
+fn config(urls: &[&str]) -> anyhow::Result<ChainConfig> {
+    let names = ["alchemy", "backup", "third"];
+    let entries: Vec<String> = names.iter().zip(urls).map(|(name, url)| format!("{name}={url}")).collect();
+    let mut config = ChainConfig::new("testnet", ID, Endpoint::parse_list(&entries)?);
+    config.retry = RetryPolicy { attempts: 3, base: Duration::from_millis(5), ..RetryPolicy::default() };
+    config.confirmations = 3;
+    Ok(config)
+}
+
+fn chain(urls: &[&str]) -> anyhow::Result<Chain> {
+    Ok(Chain::new(config(urls)?)?)
+}
+
+fn run<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime").block_on(future)
+}
+
+/// A port where nobody listens.
+fn nowhere() -> anyhow::Result<String> {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
+    Ok(format!("http://{}/v2/SeCrEtKeY123", listener.local_addr()?))
+}
+
+async fn supply(view: &PinnedView, vault: Address) -> poolctl::Result<U256> {
+    view.call(vault, &Vault::totalSupplyCall {}).await
+}
+
+fn words(calls: &[Value]) -> String {
+    serde_json::to_string(calls).expect("JSON")
+}
+
+const TAGS: [&str; 5] = ["\"latest\"", "\"pending\"", "\"safe\"", "\"finalized\"", "\"earliest\""];

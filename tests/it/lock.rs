@@ -1,0 +1,95 @@
+//! One writer at a time: exit 11 names the holder, `--wait` waits, readers never do.
+
+use crate::support::{Home, Ran, digest, until};
+use poolctl::state::Holder;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::process::Child;
+
+/// Holds the state's lock as another run of poolctl would.
+pub fn hold(state: &Path) -> File {
+    let mut path = state.as_os_str().to_owned();
+    path.push(".lock");
+    let mut file = File::options().write(true).create(true).truncate(true).open(path).unwrap();
+    file.try_lock().unwrap();
+    let holder = Holder { pid: std::process::id(), command: "reward cycle".to_owned(), since: 1_700_000_000 };
+    file.write_all(serde_json::to_string(&holder).unwrap().as_bytes()).unwrap();
+    file
+}
+
+/// Until the child has the lock file open, and so is waiting for it.
+fn waits(child: &Child) {
+    let folder = format!("/proc/{}/fd", child.id());
+    until("the child opens the lock file", || {
+        std::fs::read_dir(&folder).is_ok_and(|entries| {
+            entries
+                .filter_map(|entry| std::fs::read_link(entry.ok()?.path()).ok())
+                .any(|target| target.to_string_lossy().ends_with(".lock"))
+        })
+    });
+}
+
+#[test]
+fn a_locked_state_names_its_holder() {
+    let home = Home::ready();
+    let before = digest(&home.state());
+    let held = hold(&home.state());
+    for line in [
+        "config set oracle.cache_ttl_sec 60",
+        "config set oracle.cache_ttl_sec 60 --wait 50ms",
+        "config unset oracle.cache_ttl_sec",
+    ] {
+        let envelope = home.run(line).fails(11, "state_locked");
+        let details = &envelope["error"]["details"];
+        assert_eq!(details["pid"], std::process::id());
+        assert_eq!(details["command"], "reward cycle");
+        assert_eq!(details["since"], "2023-11-14T22:13:20Z");
+        assert!(envelope["error"]["hint"].as_str().unwrap().contains("--wait"));
+    }
+    // Readers and dry runs never wait.
+    home.run("events").ok();
+    home.run("state check").ok();
+    home.run("state backup copy.sqlite").ok();
+    home.run("config set oracle.cache_ttl_sec 60 --dry-run").exits(0);
+    assert_eq!(digest(&home.state()), before);
+    drop(held);
+    home.run("config set oracle.cache_ttl_sec 60").ok();
+}
+
+#[test]
+fn waiting_succeeds_when_the_lock_is_released() {
+    let home = Home::ready();
+    let held = hold(&home.state());
+    let child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m").spawn();
+    waits(&child);
+    drop(held);
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn a_signal_ends_the_wait() {
+    let home = Home::ready();
+    for signal in [rustix::process::Signal::TERM, rustix::process::Signal::INT] {
+        let _held = hold(&home.state());
+        let child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m --json").spawn();
+        waits(&child);
+        rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
+        let ran = Ran::from(child.wait_with_output().unwrap());
+        assert_eq!(ran.code, Some(75), "{ran:?}");
+        assert_eq!(ran.envelope()["error"]["code"], "interrupted");
+    }
+}
+
+#[test]
+fn the_lock_dies_with_its_holder() {
+    let home = Home::ready();
+    let held = hold(&home.state());
+    let mut child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m").spawn();
+    waits(&child);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(held);
+    home.run("config set oracle.cache_ttl_sec 60").ok();
+}
