@@ -1,7 +1,7 @@
 //! The context that commands open: settings in force, the state to read or write, the chain, and consent.
 
-use crate::logs;
 use crate::session::Session;
+use crate::{console, logs};
 use poolctl::config::{Config, Sources};
 use poolctl::context::{Progress, Work};
 use poolctl::evm::{Chain, ChainConfig};
@@ -28,6 +28,10 @@ pub struct App<'s> {
     sources: Sources,
     /// Unknown or invalid stored settings are warned of instead of refused.
     lenient: bool,
+    /// Why the state does not belong to the profile's EVM chain, if it does not.
+    foreign: Option<Error>,
+    /// Every chain that was handed out, for the warnings it gathers.
+    chains: RefCell<Vec<Chain>>,
     /// The state as it was opened for its settings, or why it was not; `None` once it was handed out.
     opened: RefCell<Option<Result<State>>>,
     progress: Box<dyn Progress>,
@@ -62,8 +66,16 @@ impl<'s> App<'s> {
             Err(_) => config,
         };
         logs::start(config.get("log.level").unwrap_or("info"), &session.console);
+        tracing::debug!(run = session.run.id, profile = config.profile, state = %state_path.display());
         let progress = session.console.progress();
+        let foreign = match (&opened, config.get("evm.chain_id")) {
+            (Ok(state), Some(chain_id)) => state::check_network(state, EVM_PIN, chain_id).err(),
+            _ => None,
+        };
+        let chains = RefCell::default();
         Ok(Self {
+            foreign,
+            chains,
             session,
             config,
             state_path,
@@ -128,8 +140,7 @@ impl<'s> App<'s> {
         self.write(dry_run, |work| runtime.block_on(body(work)))
     }
 
-    /// As [`App::write_async`], on the profile's EVM chain: the state remembers the chain and refuses another.
-    /// What endpoints did wrong and others made good becomes warnings.
+    /// As [`App::write_async`], on the profile's EVM chain, which the state remembers from now on.
     ///
     /// # Errors
     /// As [`App::write`], and `missing_setting`, `wrong_network`.
@@ -139,25 +150,10 @@ impl<'s> App<'s> {
         body: impl AsyncFnOnce(&mut Work<'_>, &Chain) -> Result<T>,
     ) -> Result<T> {
         let chain = self.chain()?;
-        let result = self.write_async(dry_run, async |work| {
+        self.write_async(dry_run, async |work| {
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
             body(work, &chain).await
-        });
-        chain.take_warnings().into_iter().for_each(|warning| self.session.warn(warning));
-        result
-    }
-
-    /// Reads the state and the profile's EVM chain, which must be the one that the state belongs to.
-    ///
-    /// # Errors
-    /// As [`State::read`], `missing_setting`, `wrong_network`; what `body` returns.
-    pub fn read_on_chain<T>(&self, body: impl AsyncFnOnce(&State, &Chain) -> Result<T>) -> Result<T> {
-        let chain = self.chain()?;
-        let state = self.read()?;
-        state::check_network(&state, EVM_PIN, &chain.chain_id().to_string())?;
-        let result = runtime()?.block_on(body(&state, &chain));
-        chain.take_warnings().into_iter().for_each(|warning| self.session.warn(warning));
-        result
+        })
     }
 
     /// The settings in force with what this state holds: after a write, or under the lock.
@@ -168,11 +164,15 @@ impl<'s> App<'s> {
         settings_of(self.session, &mut self.sources.clone(), state, self.lenient)
     }
 
-    /// The profile's EVM chain; nothing is sent yet.
+    /// The profile's EVM chain, unless the state belongs to another; nothing is sent yet. What its endpoints do
+    /// wrong and others make good becomes warnings after the work.
     ///
     /// # Errors
-    /// `missing_setting` where the profile names no chain or no endpoint.
+    /// `missing_setting` where the profile names no chain or no endpoint, `wrong_network`.
     pub fn chain(&self) -> Result<Chain> {
+        if let Some(e) = &self.foreign {
+            return Err(e.clone());
+        }
         let config = &self.config;
         let mut chain = ChainConfig::new(
             config.profile.as_str(),
@@ -192,7 +192,9 @@ impl<'s> App<'s> {
         }
         chain.logs.most = config.number("evm.log_blocks")?;
         chain.logs.start = chain.logs.start.min(chain.logs.most);
-        Chain::new(chain)
+        let chain = Chain::new(chain)?;
+        self.chains.borrow_mut().push(chain.clone());
+        Ok(chain)
     }
 
     /// The token without which no value moves: on a profile that asks, the operator must agree to `what`.
@@ -209,7 +211,7 @@ impl<'s> App<'s> {
     /// As [`App::value_permit`].
     pub fn agree<'a>(&self, permit: Permit<'a>, needed: bool, what: &str) -> Result<ValuePermit<'a>> {
         let console = &self.session.console;
-        let mut ask = |question: &str| console.ask(question);
+        let mut ask = |question: &str| console::ask(question);
         let consent = match (self.session.options.yes, needed && !self.session.dry_run(), console.can_ask()) {
             (_, false, _) => Consent::NotNeeded,
             (true, ..) => Consent::Given,
@@ -254,7 +256,11 @@ impl<'s> App<'s> {
         // Another run may have changed settings while this one waited for the lock.
         let config = self.config_with(state)?;
         let progress = self.progress.as_ref();
-        body(&mut Work { config: &config, state, permit, progress, stop: &self.session.stop })
+        let done = body(&mut Work { config: &config, state, permit, progress, stop: &self.session.stop });
+        for warning in self.chains.borrow().iter().flat_map(Chain::take_warnings) {
+            self.session.warn(warning);
+        }
+        done
     }
 }
 

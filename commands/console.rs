@@ -90,23 +90,23 @@ impl Console {
         self.err.color
     }
 
-    /// Puts a yes-or-no question on stderr and reads the answer from stdin; only `y` and `yes` agree.
-    ///
-    /// # Errors
-    /// `io_error` where stdin cannot be read.
-    pub fn ask(&self, question: &str) -> Result<bool> {
-        note(&format!("{question} – go on? [y/N] "));
-        let mut answer = String::new();
-        io::stdin()
-            .read_line(&mut answer)
-            .map_err(|e| Error::new(Code::Io, format!("cannot read the answer from stdin: {e}")))?;
-        Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
-    }
-
     /// A bar on a terminal, nothing elsewhere.
     pub fn progress(&self) -> Box<dyn Progress> {
         if self.err_terminal && !self.quiet { Box::new(crate::progress::Bar) } else { Box::new(Silent) }
     }
+}
+
+/// Puts a yes-or-no question on stderr and reads the answer from stdin; only `y` and `yes` agree.
+///
+/// # Errors
+/// `io_error` where stdin cannot be read.
+pub fn ask(question: &str) -> Result<bool> {
+    note(&format!("{question} – go on? [y/N] "));
+    let mut answer = String::new();
+    io::stdin()
+        .read_line(&mut answer)
+        .map_err(|e| Error::new(Code::Io, format!("cannot read the answer from stdin: {e}")))?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// Writes to stdout; that the reader has gone away is no failure.

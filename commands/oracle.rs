@@ -34,7 +34,7 @@ impl Command {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
             Self::Add(command) => command.run(session),
-            Self::List(command) => command.run(session),
+            Self::List(List {}) => List::run(session),
             Self::Fetch(command) => command.run(session),
             Self::Get(command) => command.run(session),
             Self::Check(command) => command.run(session),
@@ -46,6 +46,7 @@ impl Command {
 ///
 /// Adding the same feed again changes nothing.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 #[command(
     before_help = "Example: poolctl oracle add eth-usd --asset ETH --address 0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419"
 )]
@@ -192,7 +193,7 @@ pub struct ListOutput {
 }
 
 impl List {
-    fn run(self, session: &Session) -> Result<Outcome> {
+    fn run(session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let feeds = oracle::all(state.conn())?;

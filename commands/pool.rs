@@ -32,7 +32,7 @@ impl Command {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
             Self::Add(command) => command.run(session),
-            Self::List(command) => command.run(session),
+            Self::List(List {}) => List::run(session),
             Self::Show(command) => command.run(session),
             Self::Position(command) => command.run(session),
         }
@@ -43,6 +43,7 @@ impl Command {
 ///
 /// The contract must answer like its ABI profile says. Adding the same pool again changes nothing.
 #[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 #[command(before_help = "Example: poolctl pool add main 0x83F20F44975D03b1b09e64809B757c47f942BEeA")]
 pub struct Add {
     /// A name of your own
@@ -144,7 +145,7 @@ pub struct ListOutput {
 }
 
 impl List {
-    fn run(self, session: &Session) -> Result<Outcome> {
+    fn run(session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let now = session.run.clock.now();

@@ -30,7 +30,7 @@ impl Command {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
             Self::SetWeight(command) => command.run(session),
-            Self::Weights(command) => command.run(session),
+            Self::Weights(Weights {}) => Weights::run(session),
             Self::Cycle(command) => command.run(session),
             Self::Pending(command) => command.run(session),
             Self::Claim(command) => command.run(session),
@@ -119,7 +119,7 @@ pub struct WeightsOutput {
 }
 
 impl Weights {
-    fn run(self, session: &Session) -> Result<Outcome> {
+    fn run(session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let pools = pool::list(state.conn())?;
@@ -239,9 +239,10 @@ pub struct EpochView {
 impl Cycle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
+        let at = app.config.require("evm.at")?.parse()?;
         let report = app.write_on_chain(self.dry.dry_run, async |work, chain| {
             let agreed = app.value_permit(work.permit, "distribute the rewards of all closed epochs")?;
-            reward::cycle(work, chain, &agreed, self.from).await
+            reward::cycle(work, chain, &agreed, self.from, at).await
         })?;
         let failures: Vec<Failure> =
             report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure.clone()?))).collect();

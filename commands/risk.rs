@@ -147,7 +147,7 @@ impl RiskView {
             (Some(address), Some(block), Some(endpoint)) => {
                 format!("{} {address}, block {block} at \"{endpoint}\"", self.engine)
             }
-            (Some(address), ..) => format!("{} {address}, never read", self.engine),
+            (Some(address), ..) => format!("{} {address}, not read yet (poolctl risk fetch)", self.engine),
             _ => self.engine.to_owned(),
         };
         let open = |enabled: bool| if enabled { "enabled" } else { "disabled" }.to_owned();
@@ -432,14 +432,20 @@ impl Present for CheckOutput {
         for pool in &self.pools {
             for RuleView { rule, verdict } in &pool.rules {
                 let (result, why) = match verdict {
-                    Verdict::Ok => ("ok", ""),
+                    Verdict::Ok => continue,
                     Verdict::Violated(why) => ("VIOLATED", why.as_str()),
                     Verdict::Unknown(why) => ("unknown", why.as_str()),
                 };
                 table.row([pool.pool.clone(), rule.word().to_owned(), result.to_owned(), why.to_owned()]);
             }
         }
-        page.table(table);
+        if !table.is_empty() {
+            page.table(table);
+        }
+        for pool in &self.pools {
+            let ok = pool.rules.iter().filter(|rule| rule.verdict == Verdict::Ok).count();
+            page.line(format!("{}: {ok} of {} rules ok", pool.pool, pool.rules.len()));
+        }
         if let Some(view) = &self.view {
             page.line(view);
         }

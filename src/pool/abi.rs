@@ -122,12 +122,7 @@ impl Asked {
         // EIP-4626: 2^256-1 stands for no limit. A vault may not answer while it is paused.
         let max_deposit =
             reply.get_optional(self.max_deposit).map_err(vault)?.filter(|max| *max != U256::MAX);
-        let paused = match reply.get_optional(self.paused) {
-            Ok(paused) => paused,
-            // A fallback that answers something else: there is no such function.
-            Err(e) if matches!(*e.fault, CallFault::WrongLength { .. } | CallFault::Malformed(_)) => None,
-            Err(e) => return Err(vault(e)),
-        };
+        let paused = optional_paused(reply, self.paused)?;
         Ok(Reading {
             total_assets: reply.get(self.total_assets).map_err(vault)?,
             total_shares: reply.get(self.total_shares).map_err(vault)?,
@@ -135,6 +130,41 @@ impl Asked {
             paused,
             max_deposit,
         })
+    }
+}
+
+/// What paying a pool's holders depends on.
+#[derive(Debug)]
+pub struct AskedHolders {
+    total_shares: Handle<IERC20::totalSupplyCall>,
+    paused: Handle<IPausable::pausedCall>,
+}
+
+/// Asks for total shares and pause only.
+pub fn ask_holders(batch: &mut Batch<'_>, pool: &Pool) -> AskedHolders {
+    AskedHolders {
+        total_shares: batch.add(pool.address, &IERC20::totalSupplyCall {}),
+        paused: batch.add(pool.address, &IPausable::pausedCall {}),
+    }
+}
+
+impl AskedHolders {
+    /// (paused, total shares in base units). A vault that cannot be paused is not.
+    ///
+    /// # Errors
+    /// As [`Asked::read`].
+    pub fn read(&self, reply: &BatchReply) -> Result<(bool, Base)> {
+        let total_shares = reply.get(self.total_shares).map_err(|e| e.into_error("vault"))?;
+        Ok((optional_paused(reply, self.paused)?.unwrap_or_default(), total_shares))
+    }
+}
+
+fn optional_paused(reply: &BatchReply, paused: Handle<IPausable::pausedCall>) -> Result<Option<bool>> {
+    match reply.get_optional(paused) {
+        Ok(paused) => Ok(paused),
+        // A fallback that answers something else: there is no such function.
+        Err(e) if matches!(*e.fault, CallFault::WrongLength { .. } | CallFault::Malformed(_)) => Ok(None),
+        Err(e) => Err(e.into_error("vault")),
     }
 }
 

@@ -201,35 +201,47 @@ fn overflow(log: &EventLog) -> Error {
     )
 }
 
-/// Gives deposits their time: logs carry only the block.
+/// Gives deposits their time: logs carry only the block. Pools share the queries, since mostly they share blocks.
 async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool]) -> Result<()> {
     const PER_ROUND: usize = 1_000;
-    for pool in pools {
-        loop {
+    let mut next = 0;
+    loop {
+        let mut due: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
+        while let Some(pool) = pools.get(next).filter(|_| due.len() < PER_ROUND) {
             let blocks = undated(work.state.conn(), pool, PER_ROUND)?;
-            if blocks.is_empty() {
+            let whole = blocks.len() < PER_ROUND;
+            for block in blocks {
+                due.entry(block).or_default().push(pool.id);
+            }
+            if !whole {
+                // What is left of it comes first in the next round.
                 break;
             }
-            let numbers: Vec<u64> = blocks.iter().copied().collect();
-            let headers = view.blocks_by_number(&numbers).await?;
-            work.state.write(work.permit, |tx| {
-                let mut update = tx.conn().prepare_cached(
-                    "UPDATE user_pool_shares SET last_deposit_at = ?3
-                     WHERE pool_id = ?1 AND last_deposit_block = ?2 AND last_deposit_at IS NULL",
-                )?;
-                for header in &headers {
+            next += 1;
+        }
+        if due.is_empty() {
+            return Ok(());
+        }
+        let numbers: Vec<u64> = due.keys().copied().collect();
+        let headers = view.blocks_by_number(&numbers).await?;
+        work.state.write(work.permit, |tx| {
+            let mut update = tx.conn().prepare_cached(
+                "UPDATE user_pool_shares SET last_deposit_at = ?3
+                 WHERE pool_id = ?1 AND last_deposit_block = ?2 AND last_deposit_at IS NULL",
+            )?;
+            for header in &headers {
+                for pool_id in due.get(&header.number).into_iter().flatten() {
                     update.execute(params![
-                        pool.id,
+                        pool_id,
                         db_block(header.number)?,
                         db_block(header.timestamp)?
                     ])?;
                 }
-                Ok(())
-            })?;
-            work.stop.check()?;
-        }
+            }
+            Ok(())
+        })?;
+        work.stop.check()?;
     }
-    Ok(())
 }
 
 fn undated(conn: &Connection, pool: &Pool, most: usize) -> Result<BTreeSet<u64>> {
@@ -255,6 +267,40 @@ pub fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
         pairs.push((row.get(0)?, stored_base(&row.get::<_, String>(1)?)?));
     }
     Ok(Holdings::new(pairs))
+}
+
+/// Σ holders must be the token's supply at the same block.
+///
+/// Returns the number of holders.
+///
+/// # Errors
+/// `drift` with both figures.
+pub fn holders_match(conn: &Connection, pool: &Pool, total_shares: Base, block: u64) -> Result<u64> {
+    let holdings = holdings_now(conn, pool.id)?;
+    let (mut count, mut sum) = (0, Some(Base::ZERO));
+    for (_, shares) in holdings.iter() {
+        count += 1;
+        sum = sum.and_then(|sum| sum.checked_add(shares));
+    }
+    if sum == Some(total_shares) {
+        return Ok(count);
+    }
+    let held = sum.map_or_else(|| "more than 2^256".to_owned(), |sum| pool.shares(sum).to_string());
+    Err(Error::new(
+        Code::Drift,
+        format!(
+            "its {count} holders have {held}, totalSupply() is {} at block {}",
+            pool.shares(total_shares),
+            block
+        ),
+    )
+    .hint(format!(
+        "the token moves shares without Transfer logs, or it is older than deploy block {}",
+        pool.deploy_block
+    ))
+    .detail("pool", pool.name.clone())
+    .detail("holders", sum.map(|s| s.to_string()))
+    .detail("total_supply", total_shares.to_string()))
 }
 
 /// Movements of a pool in order.

@@ -1,12 +1,12 @@
 //! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
 
 use super::abi::{self, Reading};
-use super::holders::{holdings_now, replay_to};
+use super::holders::{holders_match, replay_to};
 use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::store::{self, Pool};
 use super::{ViewStamp, consistent_rate, db_block};
 use crate::alert::{self, Subject};
-use crate::amount::{Base, Quantity};
+use crate::amount::Quantity;
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
 use crate::output::{Code, Error, Result};
@@ -144,10 +144,12 @@ async fn one_view(
             Some(e) => Err(e),
             None => match readings.remove(&pool.id) {
                 None => known(work, &pool),
-                Some(reading) => holders_match(work, view, &pool, &reading).map(|holders| {
-                    line.status = SyncStatus::Synced;
-                    (reading, holders)
-                }),
+                Some(reading) => {
+                    holders_match(work.state.conn(), &pool, reading.total_shares, here).map(|holders| {
+                        line.status = SyncStatus::Synced;
+                        (reading, holders)
+                    })
+                }
             },
         };
         match outcome {
@@ -215,35 +217,6 @@ fn known(work: &Work<'_>, pool: &Pool) -> Result<(Reading, u64)> {
         max_deposit: s.max_deposit,
     };
     Ok((reading, store::holder_count(conn, pool)?))
-}
-
-/// Σ holders must be the token's supply at the same block.
-fn holders_match(work: &Work<'_>, view: &PinnedView, pool: &Pool, reading: &Reading) -> Result<u64> {
-    let holdings = holdings_now(work.state.conn(), pool.id)?;
-    let (mut count, mut sum) = (0, Some(Base::ZERO));
-    for (_, shares) in holdings.iter() {
-        count += 1;
-        sum = sum.and_then(|sum| sum.checked_add(shares));
-    }
-    if sum == Some(reading.total_shares) {
-        return Ok(count);
-    }
-    let held = sum.map_or_else(|| "more than 2^256".to_owned(), |sum| pool.shares(sum).to_string());
-    Err(Error::new(
-        Code::Drift,
-        format!(
-            "its {count} holders have {held}, totalSupply() is {} at block {}",
-            pool.shares(reading.total_shares),
-            view.block().number
-        ),
-    )
-    .hint(format!(
-        "the token moves shares without Transfer logs, or it is older than deploy block {}",
-        pool.deploy_block
-    ))
-    .detail("pool", pool.name.clone())
-    .detail("holders", sum.map(|s| s.to_string()))
-    .detail("total_supply", reading.total_shares.to_string()))
 }
 
 fn store_all(

@@ -5,11 +5,12 @@ use super::distribute::{Distributed, distribute, draft};
 use super::grid::{Epoch, Terms, closed_epoch, terms_at};
 use super::prepare::{prepare, wanted};
 use super::store::{schedule, weight_rows};
+use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
-use crate::pool::abi::sol::IPausable;
+use crate::pool::abi;
 use crate::pool::{self, Asset, Pool, ViewStamp};
 use alloy::primitives::B256;
 use rusqlite::{Connection, OptionalExtension};
@@ -58,6 +59,7 @@ pub async fn cycle(
     chain: &Chain,
     _agreed: &ValuePermit<'_>,
     from: Option<u64>,
+    at: At,
 ) -> Result<CycleReport> {
     work.config.require("reward.asset")?;
     let weights = weight_rows(work.state.conn())?;
@@ -67,7 +69,7 @@ pub async fn cycle(
     }
     // Finished epochs survive a view that starts over; they are reported once.
     let mut done: BTreeMap<i64, Vec<Distributed>> = BTreeMap::new();
-    chain.view(At::Latest, async |view| one_view(work, view, from, &mut done).await).await
+    chain.view(at, async |view| one_view(work, view, from, &mut done).await).await
 }
 
 async fn one_view(
@@ -153,16 +155,22 @@ async fn pay(
         .into_iter()
         .filter(|pool| !failures.contains_key(&pool.id))
         .collect();
-    let paused = read_paused(view, &due).await?;
-    let (alive, dead): (Vec<Pool>, Vec<Pool>) =
-        due.into_iter().partition(|pool| pool.deploy_block <= last_final);
-    pool::replay_to(work, view, &alive, last_final).await?;
-    let hashes = last_hashes(view, terms, alive.iter().chain(&dead), last_final).await?;
+    let here = view.block().number;
+    // A pool that is younger than the view has no holders to ask for.
+    let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
+    let answers = ask(view, &alive).await?;
+    pool::replay_to(work, view, &alive, here).await?;
+    let hashes = last_hashes(view, terms, alive.iter().chain(&unborn), last_final).await?;
 
-    for pool in alive.iter().chain(&dead) {
-        let is_paused = paused.get(&pool.id).copied().unwrap_or_default();
+    let unasked = unborn.into_iter().map(|pool| (pool, Ok((false, Base::ZERO))));
+    for (pool, answer) in alive.into_iter().zip(answers).chain(unasked) {
         let slot = done.entry(pool.id).or_default();
-        match pay_pool(work, pool, terms, last_final, &hashes, is_paused, slot) {
+        let paid = answer.and_then(|(paused, total_shares)| {
+            // Nobody is paid by holders that do not add up.
+            pool::holders_match(work.state.conn(), &pool, total_shares, here)?;
+            pay_pool(work, &pool, terms, last_final, &hashes, paused, slot)
+        });
+        match paid {
             Ok(()) => {}
             Err(e) if e.code() == Code::Interrupted => return Err(e),
             Err(e) => {
@@ -173,19 +181,15 @@ async fn pay(
     Ok(())
 }
 
-async fn read_paused(view: &PinnedView, due: &[Pool]) -> Result<HashMap<i64, bool>> {
-    let mut batch = view.batch();
-    let asked: Vec<_> = due.iter().map(|pool| batch.add(pool.address, &IPausable::pausedCall {})).collect();
-    if due.is_empty() {
-        return Ok(HashMap::new());
+/// Whether each pool is paused, and its total shares.
+async fn ask(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<(bool, Base)>>> {
+    if pools.is_empty() {
+        return Ok(Vec::new());
     }
+    let mut batch = view.batch();
+    let asked: Vec<_> = pools.iter().map(|pool| abi::ask_holders(&mut batch, pool)).collect();
     let reply = batch.send().await?;
-    // A vault without the function cannot be paused.
-    Ok(due
-        .iter()
-        .zip(asked)
-        .map(|(pool, asked)| (pool.id, reply.get_optional(asked).ok().flatten().unwrap_or_default()))
-        .collect())
+    Ok(asked.iter().map(|asked| asked.read(&reply)).collect())
 }
 
 /// Hash of the last block of every epoch that is about to be paid.

@@ -59,6 +59,19 @@ pub(super) fn prepare(
             }
         }
     }
+    if let (Some(first), Some(last)) = (terms.first(), terms.last())
+        && last.asset != wanted.asset
+    {
+        // What pools carry is counted in that token.
+        return Err(Error::new(
+            Code::Conflict,
+            format!(
+                "reward.asset is {}, but rewards are counted in {} since block {}",
+                wanted.asset, last.asset, first.from_block
+            ),
+        )
+        .hint("set reward.asset back; another token needs a state file of its own"));
+    }
     let same = |a: &Terms| Terms { from_block: 0, ..a.clone() } == Terms { from_block: 0, ..wanted.clone() };
     if terms.last().is_some_and(|last| !same(last)) {
         // A change that was announced but is not in force yet is replaced.

@@ -14,7 +14,7 @@ fn there_and_back() {
     let report = home.run("state backup copy.sqlite").json();
     let copy = home.path().join("copy.sqlite");
     assert_eq!(report["path"], copy.to_str().unwrap(), "absolute");
-    let hex: String = digest(&copy).iter().map(|b| format!("{b:02x}")).collect();
+    let hex = alloy::hex::encode(digest(&copy));
     assert_eq!(report["sha256"], hex);
     assert_eq!(report["events"], 1);
     assert!(home.run("state backup second.sqlite").ok().contains("sha256"));

@@ -152,3 +152,20 @@ fn endpoint_keys_are_never_shown() {
     home.run("config show").exits(2).hides(&secret);
     home.hides(&secret);
 }
+
+#[test]
+fn logs_go_to_stderr_as_much_as_asked() {
+    let home = Home::ready();
+    let logged = |run: crate::support::Run| {
+        let ran = run.exits(0);
+        assert!(serde_json::from_str::<serde_json::Value>(&ran.stdout).is_ok(), "{ran:?}");
+        ran.stderr
+    };
+    let run = || home.run("info --json");
+    assert_eq!(logged(run()), "");
+    let debug = logged(run().arg("-v"));
+    assert!(debug.contains("DEBUG poolctl::app") && debug.contains("profile=\"sandbox\""), "{debug}");
+    assert!(logged(run().env("LOG_LEVEL", "debug")).contains("DEBUG"));
+    assert_eq!(logged(run().env("LOG_LEVEL", "debug").arg("--quiet")), "", "the flag is stronger");
+    assert_eq!(logged(run().env("POOLCTL_LOG_LEVEL", "off")), "");
+}

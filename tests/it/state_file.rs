@@ -189,3 +189,20 @@ fn check_finds_what_sqlite_finds() {
     let ran = home.run("state check").exits(5);
     assert!(ran.stdout.contains("pool_snapshots") && ran.stderr.starts_with("error: state "), "{ran:?}");
 }
+
+#[test]
+fn of_another_network() {
+    let home = Home::ready();
+    home.sqlite().execute("INSERT INTO meta VALUES ('evm_chain_id', '5')", []).unwrap();
+    let before = digest(&home.state());
+    let add = "pool add main 0xcA11bde05977b3631167028862bE2a173976CA11";
+    for dry in ["", " --dry-run"] {
+        // Refused before the endpoint, which nobody listens at, is asked.
+        let run = home.run(&format!("{add}{dry}")).env("RPC_URL", "http://127.0.0.1:1");
+        let envelope = run.fails(4, "wrong_network");
+        let details = &envelope["error"]["details"];
+        assert_eq!((&details["state"], &details["profile"]), (&"5".into(), &"31337".into()));
+    }
+    home.run("events").ok();
+    assert_eq!(digest(&home.state()), before);
+}

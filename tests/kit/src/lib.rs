@@ -21,6 +21,7 @@ pub mod anvil;
 pub mod contracts;
 mod http;
 pub mod proxy;
+pub mod round;
 pub mod rpc;
 pub mod tools;
 pub mod world;
