@@ -9,7 +9,7 @@ use poolctl::output::Result;
 #[derive(Debug, Clone, Copy, Args)]
 pub struct AtFlag {
     /// Read at this block: finalized, safe, latest or a number [default: evm.at]
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
     at: Option<At>,
 }
 

@@ -66,13 +66,13 @@ pub struct Add {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     max_staleness: Option<u64>,
     /// Lowest accepted price
-    #[arg(long, value_name = "PRICE")]
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     min: Option<String>,
     /// Highest accepted price
-    #[arg(long, value_name = "PRICE")]
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
     max: Option<String>,
     /// Largest accepted change against the last good price, 0 to 1
-    #[arg(long, value_name = "RATIO")]
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     max_deviation: Option<String>,
     #[command(flatten)]
     at: AtFlag,

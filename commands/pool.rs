@@ -54,13 +54,13 @@ pub struct Add {
     #[arg(long, value_name = "PROFILE", default_value = "erc4626")]
     abi: String,
     /// Block of its creation; found by bisection where not given, which needs an archive node
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
     deploy_block: Option<u64>,
     /// Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
-    #[arg(long, value_name = "RATIO")]
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     max_rate_drop: Option<String>,
     /// First block that earns rewards
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
     reward_genesis_block: Option<u64>,
     #[command(flatten)]
     at: AtFlag,

@@ -6,9 +6,9 @@ use crate::session::Session;
 use crate::views::{Failure, percent, ppm};
 use clap::{Args, Subcommand};
 use poolctl::amount::{self, Quantity};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, partly};
+use poolctl::output::{Outcome, Page, Present, Result, Table, partly};
 use poolctl::pool::{self, Member, Pool, ViewStamp};
-use poolctl::reward::{self, CycleReport, Pending};
+use poolctl::reward::{self, Claimed, CycleReport, Pending};
 use serde::Serialize;
 
 /// Share out rewards: weights, cycles, claims
@@ -179,7 +179,7 @@ impl Present for WeightsOutput {
 )]
 pub struct Cycle {
     /// Block at which rewards begin; the first run needs it, unless the pools name one
-    #[arg(long, value_name = "BLOCK")]
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
     from: Option<u64>,
     #[command(flatten)]
     dry: DryRun,
@@ -461,7 +461,10 @@ impl Claim {
             (member, only)
         };
         let claimed = app.write(self.dry.dry_run, |work| {
-            let what = question(work.state.conn(), &member, only.as_ref())?;
+            let Some(what) = question(work.state.conn(), &member, only.as_ref())? else {
+                // Another claim was faster while this one waited for the lock.
+                return Ok(Claimed { event: None, credited: Vec::new() });
+            };
             let agreed = app.value_permit(work.permit, &what)?;
             reward::claim(work, &agreed, &member, only.as_ref())
         })?;
@@ -473,13 +476,11 @@ impl Claim {
     }
 }
 
-fn question(conn: &rusqlite::Connection, member: &Member, only: Option<&Pool>) -> Result<String> {
+/// What a claim asks consent for; `None` where there is nothing to claim.
+fn question(conn: &rusqlite::Connection, member: &Member, only: Option<&Pool>) -> Result<Option<String>> {
     let pending = reward::pending(conn, member, only)?;
     let sums: Vec<String> = pending.iter().map(|p| format!("{} of pool \"{}\"", p.amount, p.pool)).collect();
-    if sums.is_empty() {
-        return Err(Error::new(Code::Bug, "asked to claim nothing"));
-    }
-    Ok(format!("claim {} for {}", sums.join(", "), member.shown()))
+    Ok((!sums.is_empty()).then(|| format!("claim {} for {}", sums.join(", "), member.shown())))
 }
 
 impl Present for ClaimOutput {

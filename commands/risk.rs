@@ -55,19 +55,19 @@ pub struct Set {
     #[arg(long, value_name = "ADDRESS", requires = "engine")]
     engine_address: Option<String>,
     /// Largest TVL
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     max_tvl: Option<String>,
     /// Largest deposit of one member
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     max_user_deposit: Option<String>,
     /// Most withdrawals of a day, over all members
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     daily_withdrawal_cap: Option<String>,
     /// Most withdrawals of a day of one member
-    #[arg(long, value_name = "AMOUNT")]
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
     user_daily_cap: Option<String>,
     /// Share of TVL withdrawn in 24 h that trips the breaker, 0 to 1
-    #[arg(long, value_name = "RATIO")]
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
     breaker_threshold: Option<String>,
     /// What a day is: utc-day or rolling-24h
     #[arg(long)]

@@ -143,9 +143,11 @@ pub async fn add(
             let round = batch.add(ask.address, &Aggregator::latestRoundDataCall {});
             let reply = batch.send().await?;
             reply.get(decimals).map_err(feed)?;
-            // A new feed may have no round yet and revert; anything else that is no round is no feed.
-            reply.get_optional(round).map_err(feed)?;
             let description = reply.get_optional(description).ok().flatten();
+            // A new feed may have no round yet and revert; then at least it says what it is.
+            if reply.get_optional(round).map_err(feed)?.is_none() && description.is_none() {
+                reply.get(round).map_err(feed)?;
+            }
             Ok((description, ViewStamp::new(view.block(), view.endpoint())))
         })
         .await?;

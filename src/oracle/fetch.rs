@@ -7,7 +7,7 @@ use crate::amount::Base;
 use crate::clock;
 use crate::context::Work;
 use crate::evm::{At, BatchReply, Chain, Handle, PinnedView};
-use crate::output::{Code, Error, Exit, Result};
+use crate::output::{Code, Error, Result};
 use crate::pool::{ViewStamp, stored_base};
 use crate::state::Tx;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -15,6 +15,11 @@ use rusqlite::{Connection, OptionalExtension, params};
 /// Every kind of refusal, the kinds of a feed's alerts.
 const KINDS: [&str; 7] =
     ["invalid", "incomplete_round", "future", "stale", "out_of_bounds", "deviation", "unreachable"];
+
+/// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
+pub(crate) fn is_silence(e: &Error) -> bool {
+    matches!(e.code(), Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Rpc | Code::Reorged)
+}
 
 /// An accepted price.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,7 +64,7 @@ pub async fn fetch(
         .view(at, async |view| Ok((ViewStamp::new(view.block(), view.endpoint()), ask(view, feeds).await?)));
     let (view, block_time, quotes) = match read.await {
         Ok((view, (block_time, quotes))) => (view, block_time, quotes),
-        Err(e) if e.exit() == Exit::Transient => {
+        Err(e) if is_silence(&e) => {
             work.state.write(work.permit, |tx| {
                 feeds.iter().try_for_each(|feed| refused(tx, feed, &Refusal::Unreachable(e.to_string())))
             })?;
@@ -246,7 +251,7 @@ pub async fn price(
                 .hint("see: poolctl oracle check")
                 .detail("asset", asset))
         }
-        Err(e) if e.exit() == Exit::Transient => {
+        Err(e) if is_silence(&e) => {
             let now = work.state.run().clock.now();
             match cached(work.state.conn(), asset, now, None)? {
                 Some(price) => Ok((price, Some(e))),

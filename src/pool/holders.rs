@@ -21,20 +21,15 @@ const POOLS_PER_QUERY: usize = 250;
 /// Replays the transfers of `pools` from their cursors up to and including block `to`. Every range is committed
 /// with its cursor, so a replay that is cut off goes on where it was, and a log is taken at most once.
 ///
-/// Returns the number of new transfers by pool id.
+/// A pool whose transfers cannot be right stays where it was and leaves the others done.
 ///
 /// # Errors
-/// `drift` where a transfer does not fit what its sender held; those of the transport.
-pub async fn replay_to(
-    work: &mut Work<'_>,
-    view: &PinnedView,
-    pools: &[Pool],
-    to: u64,
-) -> Result<HashMap<i64, u64>> {
+/// Those of the transport; a pool's own failure is in what is returned.
+pub async fn replay_to(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool], to: u64) -> Result<Replayed> {
     let next = |pool: &Pool| pool.cursor.map_or(pool.deploy_block, |(block, _)| block + 1);
     let mut behind: Vec<&Pool> = pools.iter().filter(|pool| next(pool) <= to).collect();
     behind.sort_by_key(|pool| next(pool));
-    let mut taken = HashMap::new();
+    let mut replayed = Replayed::default();
     let mut ids = MemberIds::default();
     for chunk in behind.chunks(POOLS_PER_QUERY) {
         let Some(from) = chunk.first().map(|pool| next(pool)) else { continue };
@@ -46,7 +41,7 @@ pub async fn replay_to(
         let (state, permit, progress) = (&mut *work.state, work.permit, work.progress);
         evm::replay(view, &addresses, transfer_topic(), from, to, |range| {
             let blocks = range.end.number + 1 - range.from;
-            state.write(permit, |tx| take(tx, &range, &mut by_address, &mut ids, &mut taken))?;
+            state.write(permit, |tx| take(tx, &range, &mut by_address, &mut ids, &mut replayed))?;
             progress.advance(blocks);
             stop.check()
         })
@@ -54,7 +49,16 @@ pub async fn replay_to(
         work.progress.end();
     }
     date_deposits(work, view, pools).await?;
-    Ok(taken)
+    Ok(replayed)
+}
+
+/// What a replay came to, by pool id.
+#[derive(Debug, Default)]
+pub struct Replayed {
+    /// Number of new transfers.
+    pub taken: HashMap<i64, u64>,
+    /// Why a pool's transfers cannot be right: `drift`, `not_a_contract`.
+    pub failed: HashMap<i64, Error>,
 }
 
 /// Ids of members by address, so that a long replay does not look each up anew.
@@ -93,48 +97,90 @@ impl MemberIds {
     }
 }
 
-/// Takes one range into the state: transfers, shares and cursors move together.
-fn take(
-    tx: &Tx<'_>,
-    range: &LogRange,
-    pools: &mut HashMap<Address, (i64, u64)>,
-    ids: &mut MemberIds,
-    taken: &mut HashMap<i64, u64>,
-) -> Result<()> {
-    let mut changes: BTreeMap<(i64, MemberId), Change> = BTreeMap::new();
-    let mut insert = tx.conn().prepare_cached(
-        "INSERT INTO share_transfers (pool_id, block_number, log_index, tx_hash, from_member, to_member, shares)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for log in &range.logs {
-        let Some((pool_id, next)) = pools.get(&log.inner.address).copied() else { continue };
-        if log.block_number < next {
-            continue;
-        }
+/// One pool's part of a range, before any of it is written.
+#[derive(Default)]
+struct Part<'l> {
+    moves: Vec<(&'l EventLog, Base, Option<MemberId>, Option<MemberId>)>,
+    changes: BTreeMap<MemberId, Change>,
+}
+
+impl<'l> Part<'l> {
+    fn add(&mut self, tx: &Tx<'_>, ids: &mut MemberIds, log: &'l EventLog) -> Result<()> {
         let transfer = decode(log)?;
         let (from, to) = (ids.of(tx, transfer.from)?, ids.of(tx, transfer.to)?);
-        insert.execute(params![
-            pool_id,
-            db_block(log.block_number)?,
-            db_block(log.log_index)?,
-            log.tx_hash.as_slice(),
-            from,
-            to,
-            transfer.value.to_string()
-        ])?;
-        *taken.entry(pool_id).or_default() += 1;
         for (member, amount) in [(from, Delta::debit(transfer.value)), (to, Delta::credit(transfer.value))] {
             if let Some(member) = member {
-                let change = changes.entry((pool_id, member)).or_default();
+                let change = self.changes.entry(member).or_default();
                 change.shares = change.shares.checked_add(amount).ok_or_else(|| overflow(log))?;
                 if from.is_none() {
                     change.deposit = Some(log.block_number);
                 }
             }
         }
+        self.moves.push((log, transfer.value, from, to));
+        Ok(())
     }
-    for ((pool_id, member), change) in &changes {
-        add_shares(tx.conn(), *pool_id, *member, change)?;
+
+    /// What each member holds afterwards; nothing is written yet.
+    fn after(&self, conn: &Connection, pool_id: i64) -> Result<Vec<(MemberId, Base, &Change)>> {
+        self.changes
+            .iter()
+            .map(|(member, change)| {
+                Ok((*member, shares_after(conn, pool_id, *member, change.shares)?, change))
+            })
+            .collect()
+    }
+}
+
+/// Takes one range into the state: transfers, shares and cursors move together. A pool whose part cannot be right
+/// is taken out of `pools`.
+fn take(
+    tx: &Tx<'_>,
+    range: &LogRange,
+    pools: &mut HashMap<Address, (i64, u64)>,
+    ids: &mut MemberIds,
+    replayed: &mut Replayed,
+) -> Result<()> {
+    let mut parts: BTreeMap<i64, Part<'_>> = BTreeMap::new();
+    for log in &range.logs {
+        let Some((pool_id, next)) = pools.get(&log.inner.address).copied() else { continue };
+        if log.block_number < next {
+            continue;
+        }
+        if let Err(e) = parts.entry(pool_id).or_default().add(tx, ids, log) {
+            pools.remove(&log.inner.address);
+            parts.remove(&pool_id);
+            replayed.failed.insert(pool_id, its_own(e)?);
+        }
+    }
+    let mut insert = tx.conn().prepare_cached(
+        "INSERT INTO share_transfers (pool_id, block_number, log_index, tx_hash, from_member, to_member, shares)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for (pool_id, part) in &parts {
+        let after = match part.after(tx.conn(), *pool_id) {
+            Ok(after) => after,
+            Err(e) => {
+                pools.retain(|_, (id, _)| id != pool_id);
+                replayed.failed.insert(*pool_id, its_own(e)?);
+                continue;
+            }
+        };
+        for (log, shares, from, to) in &part.moves {
+            insert.execute(params![
+                pool_id,
+                db_block(log.block_number)?,
+                db_block(log.log_index)?,
+                log.tx_hash.as_slice(),
+                from,
+                to,
+                shares.to_string()
+            ])?;
+        }
+        for (member, shares, change) in after {
+            put_shares(tx.conn(), *pool_id, member, shares, change.deposit)?;
+        }
+        *replayed.taken.entry(*pool_id).or_default() += part.moves.len() as u64;
     }
     let mut cursor =
         tx.conn().prepare_cached("UPDATE pools SET cursor_block = ?2, cursor_hash = ?3 WHERE id = ?1")?;
@@ -146,39 +192,57 @@ fn take(
 }
 
 #[derive(Default)]
-pub(super) struct Change {
-    pub(super) shares: Delta,
-    pub(super) deposit: Option<u64>,
+struct Change {
+    shares: Delta,
+    deposit: Option<u64>,
 }
 
-/// Adds to what a member holds; below zero is a drift.
-pub(super) fn add_shares(conn: &Connection, pool_id: i64, member: MemberId, change: &Change) -> Result<()> {
+/// An error that is one pool's own; any other ends the replay.
+fn its_own(e: Error) -> Result<Error> {
+    if matches!(e.code(), Code::Drift | Code::NotAContract) { Ok(e) } else { Err(e) }
+}
+
+/// What a member holds after a change; below zero is a drift.
+fn shares_after(conn: &Connection, pool_id: i64, member: MemberId, change: Delta) -> Result<Base> {
     let held: Option<String> = conn
         .prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?
         .query_row(params![pool_id, member], |row| row.get(0))
         .optional()?;
     let before = held.map_or(Ok(Base::ZERO), |text| stored_base(&text))?;
-    let after = Delta::credit(before)
-        .checked_add(change.shares)
-        .filter(|sum| !sum.is_negative())
-        .ok_or_else(|| {
-            Error::new(
-                Code::Drift,
-                format!(
-                    "pool {pool_id}: member {member} holds {before} shares and would change by {}",
-                    change.shares
-                ),
-            )
-            .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL")
-        })?
-        .magnitude();
+    if let Some(after) = Delta::credit(before).checked_add(change).filter(|sum| !sum.is_negative()) {
+        return Ok(after.magnitude());
+    }
+    let address: String = conn
+        .prepare_cached("SELECT address FROM members WHERE id = ?1")?
+        .query_row([member], |row| row.get(0))?;
+    Err(Error::new(
+        Code::Drift,
+        format!(
+            "its transfers do not add up: member {address} holds {before} base units of shares and would change by {change}"
+        ),
+    )
+    .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL"))
+}
+
+/// Adds to what a member holds; below zero is a drift.
+pub(super) fn add_shares(conn: &Connection, pool_id: i64, member: MemberId, shares: Delta) -> Result<()> {
+    put_shares(conn, pool_id, member, shares_after(conn, pool_id, member, shares)?, None)
+}
+
+fn put_shares(
+    conn: &Connection,
+    pool_id: i64,
+    member: MemberId,
+    shares: Base,
+    deposit: Option<u64>,
+) -> Result<()> {
     conn.prepare_cached(
         "INSERT INTO user_pool_shares (pool_id, member_id, shares, last_deposit_block) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (pool_id, member_id) DO UPDATE SET shares = ?3,
              last_deposit_at = CASE WHEN ?4 IS NULL THEN last_deposit_at END,
              last_deposit_block = coalesce(?4, last_deposit_block)",
     )?
-    .execute(params![pool_id, member, after.to_string(), change.deposit.map(db_block).transpose()?])?;
+    .execute(params![pool_id, member, shares.to_string(), deposit.map(db_block).transpose()?])?;
     Ok(())
 }
 
@@ -225,8 +289,9 @@ async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool]) -
         let numbers: Vec<u64> = due.keys().copied().collect();
         let headers = view.blocks_by_number(&numbers).await?;
         work.state.write(work.permit, |tx| {
+            // Left alone, SQLite walks all holders of the pool for each block.
             let mut update = tx.conn().prepare_cached(
-                "UPDATE user_pool_shares SET last_deposit_at = ?3
+                "UPDATE user_pool_shares INDEXED BY user_pool_shares_undated SET last_deposit_at = ?3
                  WHERE pool_id = ?1 AND last_deposit_block = ?2 AND last_deposit_at IS NULL",
             )?;
             for header in &headers {
@@ -254,10 +319,7 @@ fn undated(conn: &Connection, pool: &Pool, most: usize) -> Result<BTreeSet<u64>>
 }
 
 /// What each member holds at the pool's cursor.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
-pub fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
+fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
     let mut statement = conn.prepare_cached(
         "SELECT member_id, shares FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'",
     )?;
@@ -269,14 +331,26 @@ pub fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
     Ok(Holdings::new(pairs))
 }
 
-/// Σ holders must be the token's supply at the same block.
+/// What each member held after block `start - 1`: the present holdings, taken back.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`, `drift`.
+pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Holdings> {
+    let mut holdings = holdings_now(conn, pool_id)?;
+    for movement in movements_from(conn, pool_id, start, u64::MAX)?.iter().rev() {
+        holdings.undo(movement)?;
+    }
+    Ok(holdings)
+}
+
+/// Σ holders must be the token's supply at the same block, at which the pool's cursor is, or beyond.
 ///
 /// Returns the number of holders.
 ///
 /// # Errors
 /// `drift` with both figures.
 pub fn holders_match(conn: &Connection, pool: &Pool, total_shares: Base, block: u64) -> Result<u64> {
-    let holdings = holdings_now(conn, pool.id)?;
+    let holdings = holdings_before(conn, pool.id, block + 1)?;
     let (mut count, mut sum) = (0, Some(Base::ZERO));
     for (_, shares) in holdings.iter() {
         count += 1;

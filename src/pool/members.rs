@@ -1,6 +1,6 @@
 //! Members: addresses that hold shares, or that the operator named.
 
-use super::store::Pool;
+use super::store::{Pool, named_by_address};
 use super::{stored_address, stored_base};
 use crate::amount::Base;
 use crate::output::{Code, Error, Result};
@@ -30,9 +30,9 @@ impl Member {
 /// A member by name or address.
 ///
 /// # Errors
-/// `unknown_member`.
+/// `unknown_member`, `invalid_address`.
 pub fn find_member(conn: &Connection, name: &str) -> Result<Member> {
-    let address = name.parse::<Address>().map(|a| a.to_string()).unwrap_or_default();
+    let address = named_by_address("MEMBER", name)?;
     let found: Option<(i64, String, Option<String>)> = conn
         .prepare_cached("SELECT id, address, name FROM members WHERE name = ?1 OR address = ?2")?
         .query_row(params![name, address], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))

@@ -12,7 +12,7 @@ mod sync;
 
 pub(crate) use add::token;
 pub use add::{AddPool, Added, add};
-pub use holders::{Movements, holders_match, holdings_now, movements_from, replay_to};
+pub use holders::{Movements, Replayed, holders_match, holdings_before, movements_from, replay_to};
 pub use members::{Member, add_member, find_member, list_members, member_pools};
 pub use position::{Position, position};
 pub use rate::{consistent_rate, underlying};

@@ -1,6 +1,6 @@
 //! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
 
-use super::holders::{Change, add_shares, movements_from};
+use super::holders::{add_shares, movements_from};
 use super::store::Pool;
 use super::{db_block, stored_block, stored_hash};
 use crate::amount::Delta;
@@ -178,7 +178,7 @@ fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<()> {
         params![pool.id, db_block(first_gone)?],
     )?;
     for (member, shares) in changes {
-        add_shares(conn, pool.id, member, &Change { shares, deposit: None })?;
+        add_shares(conn, pool.id, member, shares)?;
     }
     conn.execute(
         "UPDATE user_pool_shares AS u SET last_deposit_at = NULL, last_deposit_block =

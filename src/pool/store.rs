@@ -109,9 +109,9 @@ pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
 /// A pool by name or address.
 ///
 /// # Errors
-/// `unknown_pool` with the nearest name there is.
+/// `unknown_pool` with the nearest name there is, `invalid_address`.
 pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
-    let address = name.parse::<Address>().map(|a| a.to_string()).unwrap_or_default();
+    let address = named_by_address("POOL", name)?;
     let mut statement = conn.prepare_cached(&format!("{POOL} WHERE p.name = ?1 OR p.address = ?2"))?;
     let mut rows = statement.query(params![name, address])?;
     if let Some(row) = rows.next()? {
@@ -127,6 +127,14 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
         }
         None => e.hint("see them with: poolctl pool list"),
     })
+}
+
+/// The address that stands for a name, in its checksummed form; names never begin with `0x`.
+pub(super) fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
+    if !name.starts_with("0x") {
+        return Ok(None);
+    }
+    Ok(Some(crate::config::value::address(flag, name)?.to_string()))
 }
 
 /// The named pools, or all of them where no name is given.

@@ -1,7 +1,7 @@
 //! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
 
 use super::abi::{self, Reading};
-use super::holders::{holders_match, replay_to};
+use super::holders::{Replayed, holders_match, replay_to};
 use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::store::{self, Pool};
 use super::{ViewStamp, consistent_rate, db_block};
@@ -122,7 +122,9 @@ async fn one_view(
         read(view, &due, &mut readings, &mut failed).await?;
     }
     let due: Vec<Pool> = due.into_iter().filter(|pool| readings.contains_key(&pool.id)).collect();
-    let transfers = if due.is_empty() { HashMap::new() } else { replay_to(work, view, &due, here).await? };
+    let replayed =
+        if due.is_empty() { Replayed::default() } else { replay_to(work, view, &due, here).await? };
+    failed.extend(replayed.failed);
 
     let mut report = Vec::with_capacity(pools.len());
     let mut accepted = Vec::new();
@@ -135,7 +137,7 @@ async fn one_view(
             exchange_rate: None,
             paused: None,
             holders: None,
-            transfers: transfers.get(&pool.id).copied().unwrap_or_default(),
+            transfers: replayed.taken.get(&pool.id).copied().unwrap_or_default(),
             alerts: Vec::new(),
             error: None,
             failure: None,

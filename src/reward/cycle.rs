@@ -1,6 +1,5 @@
 //! `reward cycle`: every closed epoch of every pool, in order, up to the last final block.
 
-use super::accrual::Holdings;
 use super::distribute::{Distributed, distribute, draft};
 use super::grid::{Epoch, Terms, closed_epoch, terms_at};
 use super::prepare::{prepare, wanted};
@@ -159,11 +158,14 @@ async fn pay(
     // A pool that is younger than the view has no holders to ask for.
     let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
     let answers = ask(view, &alive).await?;
-    pool::replay_to(work, view, &alive, here).await?;
+    failures.extend(pool::replay_to(work, view, &alive, here).await?.failed);
     let hashes = last_hashes(view, terms, alive.iter().chain(&unborn), last_final).await?;
 
     let unasked = unborn.into_iter().map(|pool| (pool, Ok((false, Base::ZERO))));
     for (pool, answer) in alive.into_iter().zip(answers).chain(unasked) {
+        if failures.contains_key(&pool.id) {
+            continue;
+        }
         let slot = done.entry(pool.id).or_default();
         let paid = answer.and_then(|(paused, total_shares)| {
             // Nobody is paid by holders that do not add up.
@@ -232,7 +234,7 @@ fn pay_pool(
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
     let Some(start) = pool.reward_cursor else { return Ok(()) };
-    let mut holdings = holdings_before(work.state.conn(), pool, start)?;
+    let mut holdings = pool::holdings_before(work.state.conn(), pool.id, start)?;
     let due: Vec<Epoch> = epochs(terms, pool, last_final).collect();
     work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(due.len() as u64));
     let mut rows = 0;
@@ -254,15 +256,6 @@ fn pay_pool(
         work.state.truncate_wal()?;
     }
     Ok(())
-}
-
-/// What was held after block `start - 1`: the present holdings, taken back.
-fn holdings_before(conn: &Connection, pool: &Pool, start: u64) -> Result<Holdings> {
-    let mut holdings = pool::holdings_now(conn, pool.id)?;
-    for movement in pool::movements_from(conn, pool.id, start, u64::MAX)?.iter().rev() {
-        holdings.undo(movement)?;
-    }
-    Ok(holdings)
 }
 
 fn open_breaker(conn: &Connection, pool: &Pool) -> Result<Option<String>> {

@@ -9,7 +9,7 @@ use crate::config::Config;
 use crate::context::Work;
 use crate::evm::{At, Chain};
 use crate::oracle;
-use crate::output::{Error, Exit, Result};
+use crate::output::{Error, Result};
 use crate::pool::{self, Pool, ViewStamp, stored_base};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
@@ -44,8 +44,18 @@ pub async fn check(
 ) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
     let (view, mut failures) = match refresh(work, chain, pools, at).await {
         Ok(refreshed) => refreshed,
-        Err(e) if e.exit() == Exit::Transient => {
-            let failures: HashMap<i64, Error> = pools.iter().map(|pool| (pool.id, e.clone())).collect();
+        Err(e) if oracle::is_silence(&e) => {
+            // Limits of our own need no chain to be confirmed.
+            let (mut own, mut failures) = (Vec::new(), HashMap::new());
+            for pool in pools {
+                if row(work.state.conn(), pool)?.is_some_and(|row| row.engine.address().is_some()) {
+                    failures.insert(pool.id, e.clone());
+                } else {
+                    own.push(pool.clone());
+                }
+            }
+            let (_, missing) = refresh(work, || Err(e), &own, at).await?;
+            failures.extend(missing);
             (None, failures)
         }
         Err(e) => return Err(e),

@@ -51,7 +51,9 @@ fn copy(conn: &Connection, draft: &Path) -> Result<()> {
     let mut file = Connection::open(draft)?;
     {
         let backup = rusqlite::backup::Backup::new(conn, &mut file)?;
-        backup.run_to_completion(4096, Duration::ZERO, None)?;
+        // All at once: between two steps a writer's commit would make the copy begin anew, again and again.
+        // In WAL mode nobody waits for it.
+        backup.run_to_completion(i32::MAX, Duration::ZERO, None)?;
     }
     // One plain file, without a write-ahead log beside it.
     file.pragma_update(None, "journal_mode", "DELETE")?;

@@ -4,7 +4,8 @@ use super::events::verify_chain;
 use super::ledger::stored;
 use crate::amount::{Base, Delta, parse_base};
 use crate::output::{Code, Error, Result};
-use rusqlite::{Connection, Row};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, OpenFlags, Row};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
@@ -76,10 +77,23 @@ impl CheckReport {
     }
 }
 
+/// SQLite ignores the CHECK constraints of a file that was opened for reading only, so this looks through a
+/// connection that could write, and does not. Where the file cannot be written at all, they stay unchecked.
 fn sqlite_check(conn: &Connection, pragma: &str) -> Result<Vec<String>> {
+    let own = if conn.is_readonly("main")? { may_write(conn).ok() } else { None };
+    let conn = own.as_ref().unwrap_or(conn);
     let mut found = lines(conn, &format!("PRAGMA {pragma}"), |row| row.get::<_, String>(0))?;
     found.retain(|line| line != "ok");
     Ok(found)
+}
+
+fn may_write(conn: &Connection) -> Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let own = Connection::open_with_flags(conn.path().unwrap_or_default(), flags)?;
+    own.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    own.pragma_update(None, "query_only", true)?;
+    own.pragma_update(None, "trusted_schema", false)?;
+    Ok(own)
 }
 
 fn foreign_keys(conn: &Connection) -> Result<Vec<String>> {

@@ -70,7 +70,8 @@ impl State {
         let mut conn = Connection::open("")?;
         {
             let copy = rusqlite::backup::Backup::new(&source.conn, &mut conn)?;
-            copy.run_to_completion(4096, Duration::ZERO, None)?;
+            // In one step, so that no writer's commit makes it begin anew.
+            copy.run_to_completion(i32::MAX, Duration::ZERO, None)?;
         }
         configure(&conn)?;
         conn.pragma_update(None, "query_only", true)?;

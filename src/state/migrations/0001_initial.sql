@@ -52,7 +52,7 @@ CREATE TABLE IF NOT EXISTS ledger_accounts (
     -- sources of money (an emission, a chain) go below zero; holdings never do
     overdraft  INTEGER NOT NULL CHECK (overdraft IN (0, 1)),
     balance    TEXT NOT NULL DEFAULT '0'
-        CHECK (balance = '0' OR (ltrim(balance, '-') GLOB '[1-9]*' AND ltrim(balance, '-') NOT GLOB '*[^0-9]*')),
+        CHECK (balance = '0' OR (ltrim(balance, '-') GLOB '[1-9]*' AND substr(balance, 2) NOT GLOB '*[^0-9]*')),
     UNIQUE (owner_kind, owner, purpose, asset),
     CHECK (overdraft = 1 OR balance NOT GLOB '-*')
 ) STRICT;
@@ -61,7 +61,7 @@ CREATE TABLE IF NOT EXISTS ledger_entries (
     line       INTEGER NOT NULL CHECK (line >= 0),
     account_id INTEGER NOT NULL REFERENCES ledger_accounts (id),
     amount     TEXT NOT NULL
-        CHECK (ltrim(amount, '-') GLOB '[1-9]*' AND ltrim(amount, '-') NOT GLOB '*[^0-9]*'),
+        CHECK (ltrim(amount, '-') GLOB '[1-9]*' AND substr(amount, 2) NOT GLOB '*[^0-9]*'),
     PRIMARY KEY (event_id, line)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS ledger_entries_by_account ON ledger_entries (account_id, event_id);
@@ -93,7 +93,7 @@ CREATE TABLE IF NOT EXISTS operation_attempts (
     hash         TEXT NOT NULL UNIQUE,
     envelope     TEXT NOT NULL,
     valid_until  INTEGER NOT NULL,
-    max_fee      TEXT NOT NULL CHECK (max_fee NOT GLOB '*[^0-9]*'),
+    max_fee      TEXT NOT NULL CHECK (max_fee = '0' OR (max_fee GLOB '[1-9]*' AND max_fee NOT GLOB '*[^0-9]*')),
     endpoint     TEXT,
     signed_at    INTEGER NOT NULL,
     sent_at      INTEGER,
@@ -145,12 +145,14 @@ CREATE TABLE IF NOT EXISTS pool_snapshots (
     block_timestamp INTEGER NOT NULL,
     endpoint        TEXT NOT NULL,
     synced_at       INTEGER NOT NULL,
-    total_assets    TEXT NOT NULL CHECK (total_assets NOT GLOB '*[^0-9]*'),
-    total_shares    TEXT NOT NULL CHECK (total_shares NOT GLOB '*[^0-9]*'),
-    rate_e18        TEXT NOT NULL CHECK (rate_e18 NOT GLOB '*[^0-9]*'),
+    total_assets    TEXT NOT NULL
+        CHECK (total_assets = '0' OR (total_assets GLOB '[1-9]*' AND total_assets NOT GLOB '*[^0-9]*')),
+    total_shares    TEXT NOT NULL
+        CHECK (total_shares = '0' OR (total_shares GLOB '[1-9]*' AND total_shares NOT GLOB '*[^0-9]*')),
+    rate_e18        TEXT NOT NULL CHECK (rate_e18 = '0' OR (rate_e18 GLOB '[1-9]*' AND rate_e18 NOT GLOB '*[^0-9]*')),
     paused          INTEGER CHECK (paused IN (0, 1)),
-    min_deposit     TEXT CHECK (min_deposit NOT GLOB '*[^0-9]*'),
-    max_deposit     TEXT CHECK (max_deposit NOT GLOB '*[^0-9]*'),
+    min_deposit     TEXT CHECK (min_deposit = '0' OR (min_deposit GLOB '[1-9]*' AND min_deposit NOT GLOB '*[^0-9]*')),
+    max_deposit     TEXT CHECK (max_deposit = '0' OR (max_deposit GLOB '[1-9]*' AND max_deposit NOT GLOB '*[^0-9]*')),
     cooldown_sec    INTEGER,
     PRIMARY KEY (pool_id, block_number)
 ) STRICT, WITHOUT ROWID;
@@ -195,7 +197,7 @@ CREATE TABLE IF NOT EXISTS pool_withdrawals (
     pool_id         INTEGER NOT NULL REFERENCES pools (id),
     member_id       INTEGER NOT NULL REFERENCES members (id),
     shares          TEXT NOT NULL CHECK (shares GLOB '[1-9]*' AND shares NOT GLOB '*[^0-9]*'),
-    assets          TEXT NOT NULL CHECK (assets NOT GLOB '*[^0-9]*'),
+    assets          TEXT NOT NULL CHECK (assets = '0' OR (assets GLOB '[1-9]*' AND assets NOT GLOB '*[^0-9]*')),
     status          TEXT NOT NULL CHECK (status IN ('pending', 'processing', 'completed', 'failed')),
     idempotency_key TEXT UNIQUE,
     requested_at    INTEGER NOT NULL,
@@ -224,7 +226,8 @@ CREATE TABLE IF NOT EXISTS pool_reward_weights (
 CREATE TABLE IF NOT EXISTS reward_schedule (
     from_block   INTEGER NOT NULL PRIMARY KEY CHECK (from_block >= 0),
     epoch_blocks INTEGER NOT NULL CHECK (epoch_blocks >= 1),
-    block_reward TEXT NOT NULL CHECK (block_reward NOT GLOB '*[^0-9]*'),
+    block_reward TEXT NOT NULL
+        CHECK (block_reward = '0' OR (block_reward GLOB '[1-9]*' AND block_reward NOT GLOB '*[^0-9]*')),
     asset        TEXT NOT NULL REFERENCES assets (address),
     basis        TEXT NOT NULL CHECK (basis IN ('time-weighted', 'snapshot')),
     set_at       INTEGER NOT NULL
@@ -234,9 +237,9 @@ CREATE TABLE IF NOT EXISTS reward_schedule (
 CREATE TABLE IF NOT EXISTS reward_emissions (
     start_block INTEGER NOT NULL PRIMARY KEY,
     end_block   INTEGER NOT NULL CHECK (end_block > start_block),
-    emission    TEXT NOT NULL CHECK (emission NOT GLOB '*[^0-9]*'),
-    carry_in    TEXT NOT NULL CHECK (carry_in NOT GLOB '*[^0-9]*'),
-    carry_out   TEXT NOT NULL CHECK (carry_out NOT GLOB '*[^0-9]*'),
+    emission    TEXT NOT NULL CHECK (emission = '0' OR (emission GLOB '[1-9]*' AND emission NOT GLOB '*[^0-9]*')),
+    carry_in    TEXT NOT NULL CHECK (carry_in = '0' OR (carry_in GLOB '[1-9]*' AND carry_in NOT GLOB '*[^0-9]*')),
+    carry_out   TEXT NOT NULL CHECK (carry_out = '0' OR (carry_out GLOB '[1-9]*' AND carry_out NOT GLOB '*[^0-9]*')),
     created_at  INTEGER NOT NULL
 ) STRICT;
 
@@ -253,10 +256,13 @@ CREATE TABLE IF NOT EXISTS pool_reward_epochs (
     asset          TEXT NOT NULL REFERENCES assets (address),
     weight_ppm     INTEGER,
     weight_sum_ppm INTEGER,
-    part           TEXT NOT NULL CHECK (part NOT GLOB '*[^0-9]*'),
-    carry_in       TEXT NOT NULL DEFAULT '0' CHECK (carry_in NOT GLOB '*[^0-9]*'),
-    distributed    TEXT NOT NULL DEFAULT '0' CHECK (distributed NOT GLOB '*[^0-9]*'),
-    carry_out      TEXT NOT NULL DEFAULT '0' CHECK (carry_out NOT GLOB '*[^0-9]*'),
+    part           TEXT NOT NULL CHECK (part = '0' OR (part GLOB '[1-9]*' AND part NOT GLOB '*[^0-9]*')),
+    carry_in       TEXT NOT NULL DEFAULT '0'
+        CHECK (carry_in = '0' OR (carry_in GLOB '[1-9]*' AND carry_in NOT GLOB '*[^0-9]*')),
+    distributed    TEXT NOT NULL DEFAULT '0'
+        CHECK (distributed = '0' OR (distributed GLOB '[1-9]*' AND distributed NOT GLOB '*[^0-9]*')),
+    carry_out      TEXT NOT NULL DEFAULT '0'
+        CHECK (carry_out = '0' OR (carry_out GLOB '[1-9]*' AND carry_out NOT GLOB '*[^0-9]*')),
     carry_reason   TEXT CHECK (carry_reason IN ('no_holders', 'pool_paused', 'zero_weight')),
     holders        INTEGER NOT NULL DEFAULT 0,
     status         TEXT NOT NULL CHECK (status IN ('created', 'distributed')),
@@ -300,8 +306,8 @@ CREATE TABLE IF NOT EXISTS oracle_feeds (
     address           TEXT,
     fixed_price_e18   TEXT CHECK (fixed_price_e18 GLOB '[1-9]*' AND fixed_price_e18 NOT GLOB '*[^0-9]*'),
     max_staleness_sec INTEGER NOT NULL CHECK (max_staleness_sec >= 1),
-    min_e18           TEXT CHECK (min_e18 NOT GLOB '*[^0-9]*'),
-    max_e18           TEXT CHECK (max_e18 NOT GLOB '*[^0-9]*'),
+    min_e18           TEXT CHECK (min_e18 = '0' OR (min_e18 GLOB '[1-9]*' AND min_e18 NOT GLOB '*[^0-9]*')),
+    max_e18           TEXT CHECK (max_e18 = '0' OR (max_e18 GLOB '[1-9]*' AND max_e18 NOT GLOB '*[^0-9]*')),
     max_deviation_ppm INTEGER CHECK (max_deviation_ppm >= 0),
     description       TEXT,
     failure_streak    INTEGER NOT NULL DEFAULT 0 CHECK (failure_streak >= 0),
@@ -345,10 +351,13 @@ CREATE TABLE IF NOT EXISTS pool_risk_parameters (
     engine                   TEXT NOT NULL CHECK (engine IN ('local', 'viddhana', 'legacy')),
     engine_address           TEXT,
     -- limits in base units of the pool's asset; NULL = unlimited
-    max_tvl                  TEXT CHECK (max_tvl NOT GLOB '*[^0-9]*'),
-    max_user_deposit         TEXT CHECK (max_user_deposit NOT GLOB '*[^0-9]*'),
-    daily_withdrawal_cap     TEXT CHECK (daily_withdrawal_cap NOT GLOB '*[^0-9]*'),
-    user_daily_cap           TEXT CHECK (user_daily_cap NOT GLOB '*[^0-9]*'),
+    max_tvl                  TEXT CHECK (max_tvl = '0' OR (max_tvl GLOB '[1-9]*' AND max_tvl NOT GLOB '*[^0-9]*')),
+    max_user_deposit         TEXT
+        CHECK (max_user_deposit = '0' OR (max_user_deposit GLOB '[1-9]*' AND max_user_deposit NOT GLOB '*[^0-9]*')),
+    daily_withdrawal_cap     TEXT
+        CHECK (daily_withdrawal_cap = '0' OR (daily_withdrawal_cap GLOB '[1-9]*' AND daily_withdrawal_cap NOT GLOB '*[^0-9]*')),
+    user_daily_cap           TEXT
+        CHECK (user_daily_cap = '0' OR (user_daily_cap GLOB '[1-9]*' AND user_daily_cap NOT GLOB '*[^0-9]*')),
     window                   TEXT NOT NULL CHECK (window IN ('utc-day', 'rolling-24h')),
     breaker_threshold_ppm    INTEGER CHECK (breaker_threshold_ppm BETWEEN 0 AND 1000000),
     deposits_enabled         INTEGER NOT NULL CHECK (deposits_enabled IN (0, 1)),
@@ -422,7 +431,7 @@ CREATE TABLE IF NOT EXISTS plantings (
     farmer_id    TEXT NOT NULL REFERENCES farmers (id),
     block_index  INTEGER NOT NULL CHECK (block_index >= 0),
     outcome      TEXT NOT NULL CHECK (outcome IN ('planted', 'failed')),
-    stake        TEXT NOT NULL CHECK (stake NOT GLOB '*[^0-9]*'),
+    stake        TEXT NOT NULL CHECK (stake = '0' OR (stake GLOB '[1-9]*' AND stake NOT GLOB '*[^0-9]*')),
     operation_id INTEGER REFERENCES operations (id),
     ledger       INTEGER,
     reason       TEXT,
@@ -435,7 +444,7 @@ CREATE TABLE IF NOT EXISTS works (
     farmer_id    TEXT NOT NULL REFERENCES farmers (id),
     block_index  INTEGER NOT NULL CHECK (block_index >= 0),
     outcome      TEXT NOT NULL CHECK (outcome IN ('worked', 'improved', 'failed')),
-    nonce        TEXT NOT NULL CHECK (nonce NOT GLOB '*[^0-9]*'),
+    nonce        TEXT NOT NULL CHECK (nonce = '0' OR (nonce GLOB '[1-9]*' AND nonce NOT GLOB '*[^0-9]*')),
     hash         TEXT NOT NULL,
     zeros        INTEGER NOT NULL CHECK (zeros BETWEEN 0 AND 64),
     gap          INTEGER,
@@ -451,9 +460,9 @@ CREATE TABLE IF NOT EXISTS harvests (
     farmer_id    TEXT NOT NULL REFERENCES farmers (id),
     block_index  INTEGER NOT NULL CHECK (block_index >= 0),
     outcome      TEXT NOT NULL CHECK (outcome IN ('harvested', 'harvested_elsewhere', 'lost', 'failed')),
-    stake        TEXT NOT NULL CHECK (stake NOT GLOB '*[^0-9]*'),
-    reward       TEXT NOT NULL CHECK (reward NOT GLOB '*[^0-9]*'),
-    forecast     TEXT CHECK (forecast NOT GLOB '*[^0-9]*'),
+    stake        TEXT NOT NULL CHECK (stake = '0' OR (stake GLOB '[1-9]*' AND stake NOT GLOB '*[^0-9]*')),
+    reward       TEXT NOT NULL CHECK (reward = '0' OR (reward GLOB '[1-9]*' AND reward NOT GLOB '*[^0-9]*')),
+    forecast     TEXT CHECK (forecast = '0' OR (forecast GLOB '[1-9]*' AND forecast NOT GLOB '*[^0-9]*')),
     operation_id INTEGER REFERENCES operations (id),
     ledger       INTEGER,
     reason       TEXT,
@@ -469,8 +478,9 @@ CREATE TABLE IF NOT EXISTS block_operations (
     planted     INTEGER NOT NULL DEFAULT 0,
     worked      INTEGER NOT NULL DEFAULT 0,
     harvested   INTEGER NOT NULL DEFAULT 0,
-    staked      TEXT NOT NULL DEFAULT '0' CHECK (staked NOT GLOB '*[^0-9]*'),
-    rewarded    TEXT NOT NULL DEFAULT '0' CHECK (rewarded NOT GLOB '*[^0-9]*'),
+    staked      TEXT NOT NULL DEFAULT '0' CHECK (staked = '0' OR (staked GLOB '[1-9]*' AND staked NOT GLOB '*[^0-9]*')),
+    rewarded    TEXT NOT NULL DEFAULT '0'
+        CHECK (rewarded = '0' OR (rewarded GLOB '[1-9]*' AND rewarded NOT GLOB '*[^0-9]*')),
     updated_at  INTEGER NOT NULL,
     PRIMARY KEY (pooler_id, block_index)
 ) STRICT, WITHOUT ROWID;
@@ -481,7 +491,7 @@ CREATE TABLE IF NOT EXISTS pooler_compensations (
     farmer_id   TEXT NOT NULL REFERENCES farmers (id),
     block_index INTEGER NOT NULL,
     fault       TEXT NOT NULL CHECK (fault IN ('pooler', 'operator')),
-    amount      TEXT NOT NULL CHECK (amount NOT GLOB '*[^0-9]*'),
+    amount      TEXT NOT NULL CHECK (amount = '0' OR (amount GLOB '[1-9]*' AND amount NOT GLOB '*[^0-9]*')),
     reason      TEXT NOT NULL,
     at          INTEGER NOT NULL,
     UNIQUE (farmer_id, block_index)
@@ -493,8 +503,8 @@ CREATE TABLE IF NOT EXISTS nonces (
     farmer_id   TEXT NOT NULL REFERENCES farmers (id),
     block_index INTEGER NOT NULL,
     entropy     TEXT NOT NULL,
-    next_nonce  TEXT NOT NULL CHECK (next_nonce NOT GLOB '*[^0-9]*'),
-    best_nonce  TEXT CHECK (best_nonce NOT GLOB '*[^0-9]*'),
+    next_nonce  TEXT NOT NULL CHECK (next_nonce = '0' OR (next_nonce GLOB '[1-9]*' AND next_nonce NOT GLOB '*[^0-9]*')),
+    best_nonce  TEXT CHECK (best_nonce = '0' OR (best_nonce GLOB '[1-9]*' AND best_nonce NOT GLOB '*[^0-9]*')),
     best_hash   TEXT,
     best_zeros  INTEGER,
     updated_at  INTEGER NOT NULL,

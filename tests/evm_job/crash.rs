@@ -1,0 +1,93 @@
+//! Killed at every step – each request, each commit – and run again: the same end as undisturbed.
+
+use crate::desk::{Desk, Dump, Ended, crash_at, fork, lasting, same, sound};
+use crate::support::Home;
+use poolctl_testkit::units;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+/// Kills `command` at its `step`-th step in a copy of the home and runs it again; false when it has fewer steps.
+fn killed_and_done(home: &Home, command: &str, step: u64, want: &Dump) -> bool {
+    let copy = fork(home);
+    match crash_at(copy.run(command), step) {
+        Ended::Whole(ran) => {
+            assert_eq!(ran.code, Some(0), "{command} at {step}: {ran:?}");
+            same(want, &lasting(&copy.sqlite()));
+            return false;
+        }
+        Ended::Killed => {}
+    }
+    // What it left is sound, before anybody mends anything.
+    sound(&copy);
+    copy.run(command).exits(0);
+    same(want, &lasting(&copy.sqlite()));
+    sound(&copy);
+    true
+}
+
+/// Every step of a command, a few at a time. Returns how many there were.
+fn every_step(home: &Home, command: &str) -> u64 {
+    let whole = fork(home);
+    whole.run(command).exits(0);
+    let want = lasting(&whole.sqlite());
+    let (next, past) = (AtomicU64::new(1), Mutex::new(u64::MAX));
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                loop {
+                    let step = next.fetch_add(1, Ordering::Relaxed);
+                    if step > *past.lock().unwrap() {
+                        return;
+                    }
+                    if !killed_and_done(home, command, step, &want) {
+                        let mut past = past.lock().unwrap();
+                        *past = step.min(*past);
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    past.into_inner().unwrap() - 1
+}
+
+#[test]
+fn sync() {
+    let desk = Desk::ready();
+    desk.setting("evm.log_blocks = 25");
+    let steps = every_step(&desk.home, "sync");
+    assert!(steps >= 16, "{steps}");
+}
+
+#[test]
+fn sync_across_a_reorg() {
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    let world = &desk.world;
+    world.deposit(world.eighteen.vault, world.bob, units(1, 18)).unwrap();
+    world.anvil.mine(3).unwrap();
+    desk.run("sync").ok();
+    world.anvil.rollback(12).unwrap();
+    world.deposit(world.six.vault, world.dave, units(2, 6)).unwrap();
+    world.anvil.mine(15).unwrap();
+    let steps = every_step(&desk.home, "sync");
+    assert!(steps >= 16, "{steps}");
+}
+
+#[test]
+fn reward_cycle() {
+    let desk = Desk::weighted();
+    desk.setting("evm.log_blocks = 25");
+    let epochs = (desk.final_block() + 1 - desk.genesis()) / 10;
+    let steps = every_step(&desk.home, &format!("reward cycle --from {}", desk.genesis()));
+    // Each epoch of each pool is a commit of its own: a step before and one after it.
+    assert!(steps >= 4 * epochs + 10, "{steps}");
+}
+
+#[test]
+fn reward_claim() {
+    let desk = Desk::weighted();
+    desk.first_cycle();
+    assert_eq!(every_step(&desk.home, "reward claim alice --all"), 2, "one commit, and nothing else");
+}

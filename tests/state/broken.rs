@@ -1,0 +1,229 @@
+//! Each invariant of `state check`, broken on purpose in a sound state, is found and named, and only it.
+
+use crate::support::{Place, run};
+use poolctl::Code;
+use poolctl::state::{self, State, backup};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+
+/// (invariant, what breaks it, words of the finding). `only` the invariant named may be found.
+const BREAKS: &[(&str, &str, &[&str])] = &[
+    (
+        "integrity_check",
+        "PRAGMA ignore_check_constraints = ON; UPDATE pools SET max_rate_drop_ppm = -1 WHERE id = 1",
+        &["CHECK constraint failed in pools"],
+    ),
+    (
+        "foreign_keys",
+        "INSERT INTO circuit_breaker_status VALUES (99, 0, 'rule', 'reason', 1, NULL, NULL)",
+        &["circuit_breaker_status", "99", "pools"],
+    ),
+    ("audit_chain", "UPDATE events SET actor = 'nobody' WHERE id = 3", &["event 3", "altered"]),
+    ("audit_chain", "UPDATE events SET payload = payload || ' ' WHERE id = 3", &["event 3", "altered"]),
+    ("audit_chain", "UPDATE events SET prev_hash = hash WHERE id = 3", &["event 3", "prev_hash"]),
+    (
+        "audit_chain",
+        "DELETE FROM events WHERE id = (SELECT min(id) FROM events WHERE kind = 'oracle.feed_added')",
+        &["gap"],
+    ),
+    (
+        "audit_chain",
+        "INSERT INTO events SELECT id + 1, at, run_id, actor, kind, subject, payload, hash, hash FROM events
+         ORDER BY id DESC LIMIT 1",
+        &["altered"],
+    ),
+    (
+        "audit_chain",
+        "DELETE FROM meta WHERE key = 'audit_head'",
+        &["meta.audit_head names another last row"],
+    ),
+    (
+        // What the operator emitted for two epochs changes places: every account still holds what it should.
+        "ledger_sums_to_zero",
+        "CREATE TEMP TABLE e AS SELECT l.event_id, l.line, l.amount FROM ledger_entries l
+             JOIN ledger_accounts a ON a.id = l.account_id WHERE a.purpose = 'reward_emission'
+             GROUP BY l.amount ORDER BY l.event_id LIMIT 2;
+         UPDATE ledger_entries AS l SET amount = (SELECT other.amount FROM e other WHERE other.event_id <> l.event_id)
+             WHERE (event_id, line) IN (SELECT event_id, line FROM e)",
+        &["ledger transaction of event", "left over"],
+    ),
+    (
+        "cached_equals_derived",
+        "UPDATE ledger_accounts SET balance = '-1' WHERE purpose = 'reward_emission'",
+        &["(operator operator reward_emission) holds -1", "sum to -"],
+    ),
+    (
+        "cached_equals_derived",
+        "UPDATE ledger_accounts SET overdraft = 0, balance = '1' WHERE purpose = 'reward_emission'",
+        &["is below zero"],
+    ),
+    (
+        "epoch_conserves",
+        "UPDATE pool_reward_epochs SET carry_in = '1' WHERE id = 1",
+        &["epoch 1", "carry 1 is not"],
+    ),
+    ("epoch_conserves", "UPDATE pool_reward_epochs SET holders = 7 WHERE id = 1", &["epoch 1", "stand for"]),
+    (
+        "epoch_conserves",
+        "UPDATE pool_reward_epochs SET status = 'created', distributed_at = NULL
+             WHERE id = (SELECT min(epoch_id) FROM pool_rewards)",
+        &["has rewards but is not distributed"],
+    ),
+    (
+        "emission_conserves",
+        "UPDATE reward_emissions SET emission = '1' WHERE start_block = (SELECT min(start_block) FROM reward_emissions)",
+        &["emission at block", "is not 1 + 0"],
+    ),
+    (
+        "emission_conserves",
+        "UPDATE reward_emissions SET carry_in = '1' WHERE start_block = (SELECT max(start_block) FROM reward_emissions)",
+        &["emission at block", "+ 1"],
+    ),
+    (
+        "epochs_are_gapless",
+        "UPDATE pools SET reward_cursor_block = reward_cursor_block + 1 WHERE id = 2",
+        &["pool 2", "cursor"],
+    ),
+    (
+        "epochs_are_gapless",
+        "UPDATE pools SET reward_genesis_block = reward_genesis_block - 1 WHERE id = 2",
+        &["pool 2", "should start at"],
+    ),
+    (
+        "claims_equal_credits",
+        "UPDATE ledger_accounts SET owner_kind = 'farmer' WHERE owner_kind = 'member'",
+        &["were credited as 0"],
+    ),
+    (
+        "payable_equals_unclaimed",
+        "UPDATE ledger_accounts SET purpose = 'lost' WHERE purpose = 'reward_payable'",
+        &["missing in reward_payable"],
+    ),
+    (
+        "payable_equals_unclaimed",
+        "UPDATE pools SET reward_carry = '5' WHERE id = 1",
+        &["account reward_carry holds 0, the rows sum to 5"],
+    ),
+    (
+        "shares_equal_transfers",
+        "UPDATE user_pool_shares SET shares = '1' WHERE (pool_id, member_id) =
+             (SELECT pool_id, min(member_id) FROM user_pool_shares WHERE pool_id = 1)",
+        &["pool 1", "1 shares, transfers say"],
+    ),
+    ("shares_equal_transfers", "DELETE FROM user_pool_shares WHERE pool_id = 2", &["pool 2", "shares missing"]),
+    (
+        "shares_equal_transfers",
+        "DELETE FROM share_transfers WHERE pool_id = 1 AND block_number =
+             (SELECT min(block_number) FROM share_transfers WHERE pool_id = 1)",
+        &["pool 1", "transfers say"],
+    ),
+    (
+        "shares_equal_transfers",
+        "UPDATE pool_snapshots SET total_shares = '7' WHERE pool_id = 1",
+        &["pool 1: holders have", "shares of 7"],
+    ),
+];
+
+/// Breaks that cannot but break another invariant too.
+const SEVERAL: &[(&[&str], &str)] = &[
+    (
+        &["epoch_conserves", "payable_equals_unclaimed"],
+        "UPDATE pool_rewards SET amount = amount || '0' WHERE claimed_at IS NULL",
+    ),
+    (
+        &["claims_equal_credits", "payable_equals_unclaimed"],
+        "UPDATE pool_rewards SET claimed_at = NULL, claim_id = NULL",
+    ),
+    (
+        &["ledger_sums_to_zero", "cached_equals_derived", "claims_equal_credits"],
+        "DELETE FROM ledger_entries WHERE line = 0",
+    ),
+];
+
+/// Does to a state what the library and the triggers do not let anybody do.
+fn break_it(place: &Place, sql: &str) {
+    let conn = place.outsider();
+    let mut triggers = conn.prepare("SELECT name FROM sqlite_master WHERE type = 'trigger'").unwrap();
+    let names: Vec<String> = triggers.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect();
+    drop(triggers);
+    conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
+    for name in names {
+        conn.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
+    }
+    let before = conn.total_changes();
+    conn.execute_batch(sql).unwrap_or_else(|e| panic!("{e}\n{sql}"));
+    assert!(conn.total_changes() > before, "nothing was broken by: {sql}");
+}
+
+fn found(place: &Place, full: bool) -> (BTreeSet<&'static str>, String) {
+    let report = state::check(place.reader().conn(), full).unwrap();
+    let names = report.findings.iter().map(|finding| finding.check).collect();
+    let said: Vec<&str> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
+    (names, said.join("\n"))
+}
+
+#[test]
+fn the_fixture_is_sound() {
+    let place = Place::lived_in();
+    for full in [true, false] {
+        assert_eq!(found(&place, full), (BTreeSet::new(), String::new()));
+    }
+    let conn: Connection = place.outsider();
+    for table in ["pool_rewards", "ledger_entries", "share_transfers", "reward_emissions"] {
+        let rows: i64 =
+            conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap();
+        assert!(rows > 3, "{table} has {rows} rows: there is something to break");
+    }
+}
+
+#[test]
+fn each_invariant_is_found_and_named() {
+    for (name, sql, words) in BREAKS {
+        let place = Place::lived_in();
+        break_it(&place, sql);
+        let (names, said) = found(&place, true);
+        assert_eq!(names, BTreeSet::from([*name]), "{sql}\n{said}");
+        for word in *words {
+            assert!(said.contains(word), "\"{word}\" is not said after: {sql}\n{said}");
+        }
+        // A backup of it is refused, and leaves nothing behind.
+        let copy = place.folder().join("copy.sqlite");
+        let state = State::read(&place.path(), run()).unwrap();
+        let e = backup(&state, &copy).unwrap_err();
+        assert_eq!(e.code(), Code::CheckFailed, "{sql}: {e}");
+        assert_eq!(place.files("copy"), [""; 0]);
+    }
+}
+
+#[test]
+fn what_breaks_several_is_named_as_each() {
+    for (names, sql) in SEVERAL {
+        let place = Place::lived_in();
+        break_it(&place, sql);
+        let (got, said) = found(&place, true);
+        assert_eq!(got, names.iter().copied().collect(), "{sql}\n{said}");
+    }
+}
+
+#[test]
+fn no_invariant_is_left_out() {
+    let broken: BTreeSet<&str> = BREAKS.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(broken, Place::fresh().check().checked.into_iter().collect());
+}
+
+#[test]
+fn garbage_where_an_amount_belongs_is_a_finding() {
+    for sql in [
+        "UPDATE ledger_accounts SET balance = '1e3'",
+        "UPDATE ledger_entries SET amount = ''",
+        "UPDATE user_pool_shares SET shares = '007'",
+        "UPDATE pool_rewards SET amount = '-1'",
+        "UPDATE reward_emissions SET emission = ' 1'",
+    ] {
+        let place = Place::lived_in();
+        break_it(&place, &format!("PRAGMA ignore_check_constraints = ON; {sql}"));
+        let (names, said) = found(&place, true);
+        assert!(names.contains("integrity_check") && names.len() > 1, "{sql}: {names:?}");
+        assert!(said.contains("stands where an amount belongs"), "{sql}: {said}");
+    }
+}

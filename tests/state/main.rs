@@ -1,0 +1,20 @@
+//! The state through the library: query plans, money invariants, immutability, and what happens to the file.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test stops at the first surprise, and breaks what the library protects"
+)]
+
+mod broken;
+mod conservation;
+mod files;
+mod ledger;
+mod lexer;
+mod plans;
+mod refusals;
+mod statements;
+mod support;
+mod writers;

@@ -1,0 +1,238 @@
+//! Every SQL statement of the library, taken from its sources: nothing is copied, and nothing may be overlooked.
+
+use crate::lexer::{Token, tokens};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// A statement as the library prepares it.
+#[derive(Debug, Clone)]
+pub struct Statement {
+    /// The file below `src/`.
+    pub file: String,
+    /// The text, its placeholders filled.
+    pub sql: String,
+}
+
+/// What `{name}` in a statement stands for, where that is no constant: by file, one line per combination. Every
+/// word of a value must stand in the file as a text.
+const FILLINGS: &[(&str, &[&[(&str, &str)]])] = &[
+    (
+        "alert.rs",
+        &[
+            &[("table", "risk_violations"), ("owner", "pool_id"), ("word", "rule")],
+            &[("table", "oracle_alerts"), ("owner", "feed_id"), ("word", "kind")],
+        ],
+    ),
+    (
+        "oracle/feeds.rs",
+        &[
+            &[("clause", "ORDER BY id")],
+            &[("clause", "WHERE asset = ?1 ORDER BY id")],
+            &[("clause", "WHERE asset IN (?1, ?2) ORDER BY id")],
+        ],
+    ),
+    ("reward/store.rs", &[&[("clause", "start_block = ?1")], &[("clause", "start_block < ?1")]]),
+    (
+        "state/events.rs",
+        &[
+            &[("whole", ""), ("order", "id DESC"), ("limit", "-1")],
+            &[("whole", "WHERE kind = ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE kind >= ? AND kind < ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE subject = ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE run_id = ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE at >= ?"), ("order", "at DESC, id DESC"), ("limit", "20")],
+            &[("whole", "WHERE id > ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE kind = ? AND subject = ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE kind = ? AND id > ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE subject = ? AND at >= ?"), ("order", "id DESC"), ("limit", "20")],
+            &[("whole", "WHERE at >= ? AND id > ?"), ("order", "id DESC"), ("limit", "20")],
+            &[
+                ("whole", "WHERE kind = ? AND subject = ? AND run_id = ? AND at >= ? AND id > ?"),
+                ("order", "id DESC"),
+                ("limit", "20"),
+            ],
+        ],
+    ),
+];
+
+/// Variables that carry a statement to where it is prepared; its text stands in the same file.
+const CARRIERS: &[(&str, &str)] =
+    &[("state/check.rs", "sql"), ("state/events.rs", "sql"), ("state/migrate.rs", "sql")];
+
+/// Structure, not queries: the schema, the migrations and what goes with them.
+const STRUCTURE: &[(&str, &str)] = &[
+    ("state/open.rs", "PRAGMA application_id = "),
+    ("state/migrate.rs", "BEGIN IMMEDIATE; "),
+    ("state/migrate.rs", "ROLLBACK"),
+];
+
+const METHODS: &[&str] = &[
+    "prepare",
+    "prepare_cached",
+    "prepare_with_flags",
+    "execute",
+    "execute_batch",
+    "query_row",
+    "query_one",
+];
+
+/// Every statement below `src/`, test modules aside.
+pub fn all() -> Vec<Statement> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    for path in sources(&root) {
+        let file = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
+        let text = std::fs::read_to_string(&path).unwrap();
+        // Test modules stand last in their files.
+        let program = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
+        found.extend(of_file(&file, &tokens(program)));
+    }
+    found
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
+    entries.sort();
+    for path in entries {
+        if path.is_dir() {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ext| ext == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+fn of_file(file: &str, tokens: &[Token]) -> Vec<Statement> {
+    let constants = constants(tokens);
+    check_calls(file, tokens, &constants);
+    let mut found = Vec::new();
+    for (i, token) in tokens.iter().enumerate() {
+        let Token::Text(text) = token else { continue };
+        let is_structure = STRUCTURE.iter().any(|(f, start)| *f == file && text.starts_with(start));
+        if is_structure || !is_query(&expand(text, &constants)) {
+            continue;
+        }
+        if let Some(name) = constant_at(tokens, i) {
+            let used = tokens.iter().filter(|t| **t == Token::Word(name.to_owned())).count();
+            if used < 2 {
+                // Only ever a part of others, as `{NAME}`.
+                continue;
+            }
+        }
+        let formatted = i >= 3 && tokens[i - 3..i] == [word("format"), Token::Mark('!'), Token::Mark('(')];
+        let whole = expand(text, &constants);
+        let texts = if formatted { fill(file, &whole, tokens) } else { vec![whole] };
+        found.extend(texts.into_iter().map(|sql| Statement { file: file.to_owned(), sql }));
+    }
+    found
+}
+
+fn word(text: &str) -> Token {
+    Token::Word(text.to_owned())
+}
+
+fn is_query(text: &str) -> bool {
+    let mut words = text.split_whitespace();
+    let verb = words.next().unwrap_or_default();
+    matches!(verb, "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "REPLACE" | "WITH") && words.next().is_some()
+}
+
+/// `const NAME: &str = "…"` of a file.
+fn constants(tokens: &[Token]) -> BTreeMap<String, String> {
+    let texts = tokens.iter().enumerate();
+    texts
+        .filter_map(|(i, token)| match token {
+            Token::Text(text) => Some((constant_at(tokens, i)?.to_owned(), text.clone())),
+            _ => None,
+        })
+        .collect()
+}
+
+/// The name of the constant whose value is the token at `i`.
+fn constant_at(tokens: &[Token], i: usize) -> Option<&str> {
+    let before = tokens.get(i.checked_sub(6)?..i)?;
+    match before {
+        [
+            Token::Word(c),
+            Token::Word(name),
+            Token::Mark(':'),
+            Token::Mark('&'),
+            Token::Word(t),
+            Token::Mark('='),
+        ] if c == "const" && t == "str" => Some(name),
+        _ => None,
+    }
+}
+
+/// Puts constants in for `{NAME}`.
+fn expand(text: &str, constants: &BTreeMap<String, String>) -> String {
+    constants.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+}
+
+/// One statement for each combination of fillings that it has placeholders for.
+fn fill(file: &str, text: &str, tokens: &[Token]) -> Vec<String> {
+    if !text.contains('{') {
+        return vec![text.to_owned()];
+    }
+    let lines = FILLINGS.iter().find(|(f, _)| *f == file).map_or(&[][..], |(_, lines)| lines);
+    let mut filled: Vec<String> = Vec::new();
+    for line in lines {
+        let mut sql = text.to_owned();
+        for (name, value) in *line {
+            check_filling(file, value, tokens);
+            sql = sql.replace(&format!("{{{name}}}"), value);
+        }
+        assert!(!sql.contains('{'), "src/{file}: add to FILLINGS what stands for the rest of: {sql}");
+        if !filled.contains(&sql) {
+            filled.push(sql);
+        }
+    }
+    assert!(!filled.is_empty(), "src/{file}: add to FILLINGS what the placeholders stand for in: {text}");
+    filled
+}
+
+fn check_filling(file: &str, value: &str, tokens: &[Token]) {
+    let stands = |text: &str| tokens.contains(&Token::Text(text.to_owned()));
+    let conditions = value.strip_prefix("WHERE ").unwrap_or(value);
+    let ok = value.parse::<i32>().is_ok()
+        || value.is_empty()
+        || stands(value)
+        || conditions.split(" AND ").all(|condition| stands(condition));
+    assert!(ok, "src/{file} has no text \"{value}\": FILLINGS is out of date");
+}
+
+/// Every call that takes a statement must be given one that this module collects.
+fn check_calls(file: &str, tokens: &[Token], constants: &BTreeMap<String, String>) {
+    for (i, window) in tokens.windows(3).enumerate() {
+        let [Token::Mark('.'), Token::Word(method), Token::Mark('(')] = window else { continue };
+        if !METHODS.contains(&method.as_str()) {
+            continue;
+        }
+        let mut at = i + 3;
+        while tokens.get(at) == Some(&Token::Mark('&')) {
+            at += 1;
+        }
+        let given = &tokens[at..];
+        let known = match given {
+            // Parameters of a statement that is prepared already.
+            [Token::Mark('[' | '(' | ')'), ..] => true,
+            [Token::Word(name), Token::Mark('!'), ..] if name == "params" => true,
+            [Token::Text(text), ..] => is_known(file, text, constants),
+            [Token::Word(name), Token::Mark('!'), Token::Mark('('), Token::Text(text), ..] => {
+                name == "format" && is_known(file, text, constants)
+            }
+            [Token::Word(name), ..] => constants.contains_key(name) || CARRIERS.contains(&(file, name)),
+            _ => false,
+        };
+        let shown = &given[..given.len().min(4)];
+        assert!(known, "src/{file}: .{method}({shown:?}…) is given a statement that this test cannot see");
+    }
+}
+
+fn is_known(file: &str, text: &str, constants: &BTreeMap<String, String>) -> bool {
+    is_query(&expand(text, constants))
+        || text.starts_with("PRAGMA ")
+        || STRUCTURE.iter().any(|(f, start)| *f == file && text.starts_with(start))
+}

@@ -1,0 +1,145 @@
+//! One way to write, and one writer at a time.
+
+use crate::support::{Place, holder, run};
+use poolctl::context::Stop;
+use poolctl::guard::Permit;
+use poolctl::state::{Lock, State, meta_get};
+use poolctl::{Code, Error};
+use serde_json::json;
+use std::time::{Duration, Instant};
+
+fn data_version(state: &State) -> String {
+    meta_get(state.conn(), "data_version").unwrap().unwrap()
+}
+
+#[test]
+fn nothing_is_written_but_through_write() {
+    let place = Place::fresh();
+    let lock = place.lock();
+    let mut state = place.writer(&lock);
+    let insert = "INSERT INTO members (address, added_at) VALUES ('0x1', 1)";
+    let refused = |state: &State| {
+        for sql in [insert, "DELETE FROM meta", "CREATE TABLE t (x)", "UPDATE meta SET value = '7'"] {
+            let e = Error::from(state.conn().execute(sql, []).unwrap_err());
+            assert!(e.to_string().contains("readonly"), "{sql}: {e}");
+        }
+    };
+    refused(&state);
+    refused(&place.reader());
+    refused(&State::scratch(&place.path(), run()).unwrap());
+    state.write(Permit::of(&lock), |tx| Ok(tx.conn().execute(insert, [])?)).unwrap();
+    refused(&state);
+    // A transaction of one's own is no way around it.
+    state.conn().execute_batch("BEGIN IMMEDIATE").unwrap_err();
+    state.conn().execute_batch("BEGIN").unwrap();
+    refused(&state);
+    state.conn().execute_batch("COMMIT").unwrap();
+    let failed = state.write(Permit::of(&lock), |tx| {
+        tx.conn().execute("INSERT INTO members (address, added_at) VALUES ('0x2', 1)", [])?;
+        tx.event("member.added", "0x2", &json!({}))?;
+        Err::<(), _>(Error::new(Code::Drift, "no"))
+    });
+    assert_eq!(failed.unwrap_err().code(), Code::Drift);
+    refused(&state);
+    let count = |table: &str| -> i64 {
+        state.conn().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    assert_eq!((count("members"), count("events")), (1, 0), "all or nothing");
+}
+
+#[test]
+fn the_data_version_counts_the_writes_that_change_something() {
+    let place = Place::fresh();
+    let lock = place.lock();
+    let mut state = place.writer(&lock);
+    assert_eq!(data_version(&state), "0");
+    state.write(Permit::of(&lock), |_| Ok(())).unwrap();
+    assert_eq!(data_version(&state), "0");
+    for want in ["1", "2"] {
+        state.write(Permit::of(&lock), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
+        assert_eq!(data_version(&state), want);
+    }
+    let _ = state.write(Permit::of(&lock), |tx| {
+        tx.event("kind", "subject", &json!({}))?;
+        Err::<(), _>(Error::new(Code::Drift, "no"))
+    });
+    assert_eq!(data_version(&state), "2");
+}
+
+#[test]
+fn a_dry_run_writes_to_a_copy() {
+    let place = Place::lived_in();
+    let mut scratch = State::scratch(&place.path(), run()).unwrap();
+    scratch.write(Permit::dry_run(), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
+    let events = |state: &State| poolctl::state::verify_chain(state.conn()).unwrap();
+    let (copy, file) = (events(&scratch), events(&place.reader()));
+    assert_eq!((&copy.broken, copy.events), (&None, file.events + 1));
+}
+
+#[test]
+fn the_second_writer_is_told_who_holds_the_state() {
+    let place = Place::fresh();
+    let _held = place.lock();
+    let begun = Instant::now();
+    for wait in [Duration::ZERO, Duration::from_millis(60)] {
+        let e = Lock::acquire(&place.path(), &holder(), wait, &Stop::default()).unwrap_err();
+        assert_eq!(e.code(), Code::StateLocked);
+        let said = e.to_string();
+        let (pid, path) = (format!("pid {}", std::process::id()), place.path());
+        for part in ["\"poolctl sync\"", &pid, "2023-11-14T22:13:20Z", path.to_str().unwrap()] {
+            assert!(said.contains(part), "{said}");
+        }
+        assert!(e.hint_text().unwrap().contains("--wait"), "{e:?}");
+    }
+    assert!(begun.elapsed() >= Duration::from_millis(60), "the second one waited");
+    // A reader needs no lock.
+    place.reader();
+}
+
+#[test]
+fn the_second_writer_gets_the_state_when_the_first_is_done() {
+    let place = Place::fresh();
+    let held = place.lock();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| {
+            let lock = Lock::acquire(&place.path(), &holder(), Duration::from_mins(1), &Stop::default())?;
+            let mut state = State::write_access(&place.path(), run(), &lock)?;
+            state.write(Permit::of(&lock), |tx| tx.event("second", "x", &json!({})))
+        });
+        let mut state = place.writer(&held);
+        for _ in 0..20 {
+            state.write(Permit::of(&held), |tx| tx.event("first", "x", &json!({}))).unwrap();
+            assert!(!second.is_finished());
+        }
+        drop(state);
+        drop(held);
+        assert_eq!(second.join().unwrap().unwrap(), 21, "after all of the first");
+    });
+    assert!(place.check().findings.is_empty());
+}
+
+#[test]
+fn who_wants_to_stop_does_not_wait() {
+    let place = Place::fresh();
+    let _held = place.lock();
+    let stop = Stop::default();
+    stop.flag().store(true, std::sync::atomic::Ordering::Relaxed);
+    let e = Lock::acquire(&place.path(), &holder(), Duration::from_mins(1), &stop).unwrap_err();
+    assert_eq!(e.code(), Code::Interrupted);
+}
+
+#[test]
+fn a_reader_sees_the_state_before_an_unfinished_write() {
+    let place = Place::fresh();
+    let lock = place.lock();
+    let mut state = place.writer(&lock);
+    state
+        .write(Permit::of(&lock), |tx| {
+            tx.event("kind", "subject", &json!({}))?;
+            let report = place.check();
+            assert_eq!((report.events, report.findings.len()), (0, 0));
+            Ok(())
+        })
+        .unwrap();
+    assert_eq!(place.check().events, 1);
+}
