@@ -52,6 +52,8 @@ fn main() -> Result<()> {
 
 fn whole_processes(is_picked: impl Fn(&str) -> bool) -> Result<()> {
     let world = World::many_vaults(POOLS)?;
+    // The safe block, which a sync reads at, is behind the newest one.
+    world.anvil.mine(10)?;
     let proxy = Proxy::start(world.anvil.url())?;
     let home = Home::new(&[("counted", &proxy.url())], world.asset)?;
     home.add_pools(world.anvil.url(), &world.vaults, world.deploy_block)?;

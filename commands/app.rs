@@ -151,8 +151,10 @@ impl<'s> App<'s> {
     ) -> Result<T> {
         let chain = self.chain()?;
         self.write_async(dry_run, async |work| {
+            let value = body(work, &chain).await?;
+            // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
-            body(work, &chain).await
+            Ok(value)
         })
     }
 

@@ -99,7 +99,8 @@ impl Add {
             address: pool_address,
             abi,
             deploy_block: self.deploy_block,
-            max_rate_drop_ppm: drop.map_or_else(|| app.config.ratio_ppm("risk.max_rate_drop"), Ok)?,
+            max_rate_drop_ppm: drop,
+            default_rate_drop_ppm: app.config.ratio_ppm("risk.max_rate_drop")?,
             reward_genesis: self.reward_genesis_block,
         };
         let output = app.write_on_chain(self.dry.dry_run, async |work, chain| {
@@ -151,8 +152,9 @@ impl List {
         let app = App::open(session)?;
         let state = app.read()?;
         let now = session.run.clock.now();
-        let pools = pool::list(state.conn())?;
-        let pools = pools.iter().map(|pool| PoolView::of(state.conn(), pool, now)).collect::<Result<_>>()?;
+        let look = state.look()?;
+        let (pools, snapshots) = (pool::list(look.conn())?, pool::snapshots(look.conn())?);
+        let pools = pools.iter().map(|pool| PoolView::new(pool, snapshots.get(&pool.id), now)).collect();
         Outcome::of(&ListOutput { pools })
     }
 }

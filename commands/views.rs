@@ -58,9 +58,13 @@ impl PoolView {
     /// # Errors
     /// `state_error`, `state_corrupt`.
     pub fn of(conn: &rusqlite::Connection, pool: &Pool, now: i64) -> Result<Self> {
-        let snapshot = pool::snapshot(conn, pool)?;
-        let s = snapshot.as_ref();
-        Ok(Self {
+        Ok(Self::new(pool, pool::snapshot(conn, pool)?.as_ref(), now))
+    }
+
+    /// From the figures of its last sync.
+    pub fn new(pool: &Pool, snapshot: Option<&Snapshot>, now: i64) -> Self {
+        let s = snapshot;
+        Self {
             name: pool.name.clone(),
             address: pool.address.to_string(),
             abi: pool.abi.word(),
@@ -73,7 +77,7 @@ impl PoolView {
             view: s.map(stamp),
             synced_at: s.map(|s| clock::rfc3339(s.synced_at)),
             age_sec: s.map(|s| age(s.synced_at, now)),
-        })
+        }
     }
 
     /// "synced 3m 12s ago", or that it never was.

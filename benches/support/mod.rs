@@ -103,7 +103,8 @@ impl Home {
                 address: *vault,
                 abi: Abi::Erc4626,
                 deploy_block: Some(deploy_block),
-                max_rate_drop_ppm: 10_000,
+                max_rate_drop_ppm: None,
+                default_rate_drop_ppm: 10_000,
                 reward_genesis: None,
             };
             let added = runtime.block_on(pool::add(&mut work, &chain, &ask, At::Latest))?;

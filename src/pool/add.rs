@@ -22,10 +22,28 @@ pub struct AddPool {
     pub abi: Abi,
     /// Block of its creation; looked for where it is not given.
     pub deploy_block: Option<u64>,
-    /// Fall of the rate that is an alert, in millionths.
-    pub max_rate_drop_ppm: u32,
+    /// Fall of the rate that is an alert, in millionths, if the operator names one.
+    pub max_rate_drop_ppm: Option<u32>,
+    /// The same where none is named.
+    pub default_rate_drop_ppm: u32,
     /// First epoch start for rewards.
     pub reward_genesis: Option<u64>,
+}
+
+impl AddPool {
+    fn rate_drop_ppm(&self) -> u32 {
+        self.max_rate_drop_ppm.unwrap_or(self.default_rate_drop_ppm)
+    }
+
+    /// Whether a pool that is there is what is asked for; what is not named may be anything.
+    fn is(&self, pool: &Pool) -> bool {
+        self.name == pool.name
+            && self.address == pool.address
+            && self.abi == pool.abi
+            && self.deploy_block.is_none_or(|block| block == pool.deploy_block)
+            && self.max_rate_drop_ppm.is_none_or(|ppm| ppm == pool.max_rate_drop_ppm)
+            && self.reward_genesis.is_none_or(|block| Some(block) == pool.reward_genesis)
+    }
 }
 
 /// What came of it.
@@ -63,7 +81,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
                 share.symbol,
                 share.decimals,
                 db_block(deploy_block)?,
-                ask.max_rate_drop_ppm,
+                ask.rate_drop_ppm(),
                 tx.now(),
                 ask.reward_genesis.map(db_block).transpose()?,
             ],
@@ -92,10 +110,12 @@ fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
         .optional()?;
     let Some(taken) = taken else { return Ok(None) };
     let pool = store::find(conn, &taken)?;
-    if pool.name == ask.name && pool.address == ask.address && pool.abi == ask.abi {
+    if ask.is(&pool) {
         return Ok(Some(pool));
     }
-    let why = if pool.name == ask.name {
+    let why = if pool.name == ask.name && pool.address == ask.address {
+        format!("pool \"{}\" is there already, with other settings", pool.name)
+    } else if pool.name == ask.name {
         format!("the name \"{}\" is taken by the pool at {}", ask.name, pool.address)
     } else {
         format!("{} is there already as pool \"{}\"", ask.address, pool.name)
@@ -138,7 +158,7 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<(Asset, Asset, u64, Vi
         share_symbol: share.symbol.clone(),
         share_decimals: share.decimals,
         deploy_block,
-        max_rate_drop_ppm: ask.max_rate_drop_ppm,
+        max_rate_drop_ppm: ask.rate_drop_ppm(),
         reward_genesis: None,
         reward_cursor: None,
         reward_carry: crate::amount::Base::ZERO,

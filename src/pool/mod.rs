@@ -19,7 +19,7 @@ pub use rate::{consistent_rate, underlying};
 pub use reorg::{RolledBack, settle_reorgs};
 pub use store::{
     Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,
-    select, snapshot,
+    select, snapshot, snapshots,
 };
 pub use sync::{PoolSync, SyncReport, SyncStatus, sync};
 

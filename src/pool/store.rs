@@ -7,6 +7,7 @@ use crate::evm::BlockRef;
 use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::{HashMap, HashSet};
 
 /// An ERC-20 token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -145,10 +146,16 @@ pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
     if names.is_empty() {
         return list(conn);
     }
+    // Many are found faster in the whole list than one by one.
+    const MANY: usize = 8;
+    let listed = if names.len() > MANY { list(conn)? } else { Vec::new() };
+    let mut by_name: HashMap<String, Pool> =
+        listed.into_iter().map(|pool| (pool.name.clone(), pool)).collect();
     let mut pools: Vec<Pool> = Vec::with_capacity(names.len());
+    let mut seen = HashSet::new();
     for name in names {
-        let pool = find(conn, name)?;
-        if pools.iter().all(|p| p.id != pool.id) {
+        let pool = by_name.remove(name).map_or_else(|| find(conn, name), Ok)?;
+        if seen.insert(pool.id) {
             pools.push(pool);
         }
     }
@@ -181,8 +188,9 @@ fn read_pool(row: &Row<'_>) -> Result<Pool> {
     })
 }
 
-const SNAPSHOT: &str = "SELECT block_number, block_hash, block_timestamp, endpoint, synced_at, total_assets,
-     total_shares, rate_e18, paused, max_deposit FROM pool_snapshots";
+const FIGURES: &str =
+    "s.block_number, s.block_hash, s.block_timestamp, s.endpoint, s.synced_at, s.total_assets,
+     s.total_shares, s.rate_e18, s.paused, s.max_deposit";
 
 /// The figures of a pool's last accepted sync.
 ///
@@ -190,10 +198,28 @@ const SNAPSHOT: &str = "SELECT block_number, block_hash, block_timestamp, endpoi
 /// `state_error`, `state_corrupt`.
 pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
     let Some(block) = pool.synced_block else { return Ok(None) };
-    let mut statement =
-        conn.prepare_cached(&format!("{SNAPSHOT} WHERE pool_id = ?1 AND block_number = ?2"))?;
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {FIGURES} FROM pool_snapshots s WHERE s.pool_id = ?1 AND s.block_number = ?2"
+    ))?;
     let mut rows = statement.query(params![pool.id, db_block(block)?])?;
     rows.next()?.map(read_snapshot).transpose()
+}
+
+/// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {FIGURES}, p.id FROM pools p
+         JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.insert(row.get(10)?, read_snapshot(row)?);
+    }
+    Ok(found)
 }
 
 fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {

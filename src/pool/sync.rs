@@ -12,7 +12,7 @@ use crate::evm::{At, Chain, PinnedView};
 use crate::output::{Code, Error, Result};
 use crate::risk::rules::{Rule, Verdict, rate_drop};
 use crate::state::Tx;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
@@ -86,8 +86,8 @@ pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) ->
             // Read anew: a view that starts over finds what the first one stored.
             let pools = store::select(work.state.conn(), &names)?;
             let (rolled, failed) = settle_reorgs(work, view, &pools).await?;
+            let pools = if rolled.is_empty() { pools } else { store::select(work.state.conn(), &names)? };
             rolled_back.extend(rolled);
-            let pools = store::select(work.state.conn(), &names)?;
             let pools = one_view(work, view, pools, failed).await?;
             Ok(SyncReport {
                 view: ViewStamp::new(view.block(), view.endpoint()),
@@ -128,6 +128,7 @@ async fn one_view(
 
     let mut report = Vec::with_capacity(pools.len());
     let mut accepted = Vec::new();
+    let look = work.state.look()?;
     for pool in pools {
         let mut line = PoolSync {
             pool: pool.name.clone(),
@@ -145,9 +146,9 @@ async fn one_view(
         let outcome = match failed.remove(&pool.id) {
             Some(e) => Err(e),
             None => match readings.remove(&pool.id) {
-                None => known(work, &pool),
+                None => known(look.conn(), &pool),
                 Some(reading) => {
-                    holders_match(work.state.conn(), &pool, reading.total_shares, here).map(|holders| {
+                    holders_match(look.conn(), &pool, reading.total_shares, here).map(|holders| {
                         line.status = SyncStatus::Synced;
                         (reading, holders)
                     })
@@ -173,6 +174,7 @@ async fn one_view(
         }
         report.push(line);
     }
+    drop(look);
     if !accepted.is_empty() {
         let alerts = work.state.write(work.permit, |tx| store_all(tx, view, &accepted))?;
         for ((at, ..), alerts) in accepted.iter().zip(alerts) {
@@ -207,8 +209,7 @@ async fn read(
 }
 
 /// The figures of a pool that stands at this block already.
-fn known(work: &Work<'_>, pool: &Pool) -> Result<(Reading, u64)> {
-    let conn = work.state.conn();
+fn known(conn: &Connection, pool: &Pool) -> Result<(Reading, u64)> {
     let s = store::snapshot(conn, pool)?
         .ok_or_else(|| Error::new(Code::StateCorrupt, format!("pool \"{}\" has no snapshot", pool.name)))?;
     let reading = Reading {

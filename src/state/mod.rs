@@ -18,7 +18,7 @@ pub use ledger::{Account, Line, OwnerKind, balance, member_balances};
 pub use lock::{Holder, Lock};
 pub use meta::{Pin, check_network, meta_get, pin_network};
 pub use migrate::{SCHEMA_VERSION, pending_steps};
-pub use open::{APPLICATION_ID, State, create, schema_of};
+pub use open::{APPLICATION_ID, Look, State, create, schema_of};
 pub use settings::{Setting, setting_set, setting_unset, settings};
 pub use tx::Tx;
 

@@ -35,6 +35,14 @@ fn an_endpoint_that_cannot_be_reached_is_exit_75_for_every_command() {
 }
 
 #[test]
+fn a_first_command_that_fails_leaves_a_new_state_as_it_was() {
+    let desk = Desk::bare();
+    let vault = desk.world.six.vault;
+    desk.use_urls(&[("gone", &nowhere())]);
+    desk.unchanged(|| desk.run(&format!("pool add stable {vault}")).fails(75, "unreachable"));
+}
+
+#[test]
 fn an_endpoint_on_another_chain_is_refused_by_every_command() {
     let desk = Desk::bare();
     desk.furnish();

@@ -227,6 +227,12 @@ fn a_taken_name_or_address_is_a_conflict() {
     let bob = desk.world.bob.to_string();
     desk.refuses_offline(&["pool", "add", "growth", &stable], "conflict", &["\"growth\" is taken", &growth]);
     desk.refuses_offline(&["pool", "add", "other", &stable], "conflict", &[&stable, "\"stable\""]);
+    for (flag, value) in
+        [("--deploy-block", "1"), ("--max-rate-drop", "0.9"), ("--reward-genesis-block", "7")]
+    {
+        let args = ["pool", "add", "growth", &growth, flag, value];
+        desk.refuses_offline(&args, "conflict", &["with other settings"]);
+    }
     desk.refuses_offline(&["member", "add", &bob, "--name", "alice"], "conflict", &["\"alice\" is taken"]);
     let args =
         ["oracle", "add", "growth-usd", "--asset", &asset, "--address", &feed, "--min", "1", "--max", "5000"];

@@ -62,6 +62,8 @@ const CARRIERS: &[(&str, &str)] =
 /// Structure, not queries: the schema, the migrations and what goes with them.
 const STRUCTURE: &[(&str, &str)] = &[
     ("state/open.rs", "PRAGMA application_id = "),
+    ("state/open.rs", "BEGIN"),
+    ("state/open.rs", "COMMIT"),
     ("state/migrate.rs", "BEGIN IMMEDIATE; "),
     ("state/migrate.rs", "ROLLBACK"),
 ];

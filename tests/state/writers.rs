@@ -143,3 +143,22 @@ fn a_reader_sees_the_state_before_an_unfinished_write() {
         .unwrap();
     assert_eq!(place.check().events, 1);
 }
+
+#[test]
+fn a_look_is_of_one_moment() {
+    let place = Place::fresh();
+    let lock = place.lock();
+    let mut state = place.writer(&lock);
+    let reader = place.reader();
+    let look = reader.look().unwrap();
+    let count =
+        || -> i64 { look.conn().query_row("SELECT count(*) FROM events", [], |row| row.get(0)).unwrap() };
+    assert_eq!(count(), 0);
+    state.write(Permit::of(&lock), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
+    assert_eq!(count(), 0);
+    let within = reader.look().unwrap();
+    drop(within);
+    assert_eq!(count(), 0, "a look within a look ends with the outer one");
+    drop(look);
+    assert_eq!(poolctl::state::verify_chain(reader.look().unwrap().conn()).unwrap().events, 1);
+}
