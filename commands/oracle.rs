@@ -166,7 +166,8 @@ impl Add {
             },
         };
         let (feed, view) = app
-            .write_on_chain(self.dry.dry_run, async |work, chain| oracle::add(work, chain, &ask, at).await)?;
+            .write_on_chain(self.dry.dry_run, async |work, chain| oracle::add(work, chain, &ask, at).await)
+            .map_err(|e| e.context(format!("cannot add feed \"{}\"", ask.name)))?;
         Outcome::of(&AddOutput { added: view.is_some(), feed: FeedView::from(&feed), checked_at: view })
     }
 }
@@ -370,8 +371,9 @@ fn read(
     if feeds.is_empty() {
         return Ok((QuotesOutput { view: None, quotes: Vec::new() }, Vec::new()));
     }
-    let (view, fetched) =
-        app.write_on_chain(dry.dry_run, async |work, chain| oracle::fetch(work, chain, &feeds, at).await)?;
+    let (view, fetched) = app
+        .write_on_chain(dry.dry_run, async |work, chain| oracle::fetch(work, chain, &feeds, at).await)
+        .map_err(|e| e.context("cannot read the feeds"))?;
     let failures = fetched
         .iter()
         .filter_map(|f| {
@@ -448,8 +450,9 @@ impl Get {
         if let Some(price) = hit.filter(|_| !self.refresh) {
             return Outcome::of(&GetOutput::of(price, "cache"));
         }
-        let (price, degraded) =
-            app.write_on_chain(false, async |work, chain| oracle::price(work, chain, &asset, at).await)?;
+        let (price, degraded) = app
+            .write_on_chain(false, async |work, chain| oracle::price(work, chain, &asset, at).await)
+            .map_err(|e| e.context(format!("cannot price {asset}")))?;
         let source = if degraded.is_some() { "degraded" } else { "chain" };
         let warning =
             degraded.map(|e| format!("the chain cannot be read, this price is from the cache: {e}"));

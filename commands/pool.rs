@@ -103,7 +103,9 @@ impl Add {
             reward_genesis: self.reward_genesis_block,
         };
         let output = app.write_on_chain(self.dry.dry_run, async |work, chain| {
-            let added = pool::add(work, chain, &ask, at).await?;
+            let added = pool::add(work, chain, &ask, at)
+                .await
+                .map_err(|e| e.context(format!("cannot add pool \"{}\"", ask.name)))?;
             Ok(AddOutput {
                 added: added.new,
                 pool: PoolView::of(work.state.conn(), &added.pool, work.state.run().clock.now())?,

@@ -242,7 +242,9 @@ impl Cycle {
         let at = app.config.require("evm.at")?.parse()?;
         let report = app.write_on_chain(self.dry.dry_run, async |work, chain| {
             let agreed = app.value_permit(work.permit, "distribute the rewards of all closed epochs")?;
-            reward::cycle(work, chain, &agreed, self.from, at).await
+            reward::cycle(work, chain, &agreed, self.from, at)
+                .await
+                .map_err(|e| e.context("cannot distribute rewards"))
         })?;
         let failures: Vec<Failure> =
             report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure.clone()?))).collect();

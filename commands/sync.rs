@@ -51,9 +51,13 @@ impl Sync {
         if pools.is_empty() {
             return Outcome::of(&SyncOutput { report: None });
         }
-        let report = app.write_on_chain(self.dry.dry_run, async |work, chain| {
-            pool::sync(work, chain, &pools, at).await
-        })?;
+        let what = match pools.as_slice() {
+            [pool] => format!("cannot sync pool \"{}\"", pool.name),
+            pools => format!("cannot sync {} pools", pools.len()),
+        };
+        let report = app
+            .write_on_chain(self.dry.dry_run, async |work, chain| pool::sync(work, chain, &pools, at).await)
+            .map_err(|e| e.context(what))?;
         let failures: Vec<Failure> =
             report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure()?.clone()))).collect();
         let failure = partly(report.pools.len() - failures.len(), &failures, "pools");

@@ -389,7 +389,7 @@ impl Chain {
         };
         let hint = failed.iter().find_map(|(_, fault)| fault.hint()).unwrap_or(match code {
             Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls",
-            _ => "check the endpoints with `poolctl doctor`, or add one to evm.rpc_urls",
+            _ => "check the endpoints (poolctl config show), or add one to evm.rpc_urls",
         });
         let list: Vec<Value> = failed
             .iter()
