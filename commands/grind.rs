@@ -96,7 +96,7 @@ impl Grind {
 }
 
 fn settings(kernel: KernelRef, threads: NonZeroUsize, stop: &AtomicBool) -> Settings<'_> {
-    Settings { kernel, threads, pin: true, interval: Duration::from_millis(100), stop }
+    Settings { kernel, threads, pin: false, interval: Duration::from_millis(100), stop }
 }
 
 /// The kernel to use: one that disagrees with the reference is refused with a warning, and the next one is taken.

@@ -54,6 +54,12 @@ pub(super) trait Word: Copy {
     fn store(self) -> [u64; 8];
     fn xor(self, other: Self) -> Self;
 
+    /// Exclusive or in place, in memory.
+    #[inline(always)]
+    fn add(&mut self, other: &Self) {
+        *self = self.xor(*other);
+    }
+
     /// `self ^ (!b & c)`, the step chi.
     fn chi(self, b: Self, c: Self) -> Self;
 
@@ -189,14 +195,15 @@ pub(super) fn finish<W: Word>(b: &Rows<W>) -> W {
 }
 
 /// [`finish`] for two independent streams in turn, round by round.
+#[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub(super) fn finish_two<V: Word, W: Word>(b: &Rows<V>, c: &Rows<W>) -> (V, W) {
     black_box(&mut Aligned(0));
     let mut x = nonlinear(b, 1);
     let mut y = nonlinear(c, 1);
     for i in 2..23 {
-        y = round(&y, i);
         x = round(&x, i);
+        y = round(&y, i);
     }
     (first_lane(&x), first_lane(&y))
 }

@@ -129,7 +129,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Nonces to take for a farmer with this many zeros: not many more than the next zero is expected to need.
 fn piece_length(zeros: u32) -> u64 {
-    if zeros < 3 { TILE } else { PIECE }
+    if zeros < 4 { TILE } else { PIECE }
 }
 
 /// Hashes for all `farmers` until each has reached its cap, or `deadline`, or the stop signal. `event` is called on this

@@ -92,12 +92,15 @@ impl<W: Word> Walk<W> {
 
     /// Makes a step, and returns the state before chi of round 1 there.
     #[inline(always)]
-    pub(super) fn advance(&mut self) -> Rows<W> {
+    pub(super) fn advance(&mut self) -> &Rows<W> {
         self.step = (self.step + 1) % STEPS;
         let bit = (self.step.trailing_zeros() as usize).min(BITS - 1);
-        let state = xor(&self.state, &self.differences[bit]);
-        self.state = state;
-        state
+        for (row, difference) in self.state.iter_mut().zip(&self.differences[bit]) {
+            for (word, difference) in row.iter_mut().zip(difference) {
+                word.add(difference);
+            }
+        }
+        &self.state
     }
 
     /// The lowest nonce of the current step's word.

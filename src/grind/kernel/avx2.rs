@@ -132,5 +132,5 @@ fn finish_four(state: &Rows<Ymm>) -> Ymm {
 #[target_feature(enable = "avx2")]
 #[inline(never)]
 fn step_four(walk: &mut Walk<Ymm>) -> Ymm {
-    finish(&walk.advance())
+    finish(walk.advance())
 }

@@ -167,7 +167,7 @@ fn scan_neon(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) 
 #[target_feature(enable = "neon")]
 #[inline(never)]
 fn step_neon(walk: &mut Walk<Two<false>>) -> Two<false> {
-    finish(&walk.advance())
+    finish(walk.advance())
 }
 
 #[target_feature(enable = "neon")]
@@ -190,7 +190,7 @@ fn scan_sha3(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) 
 #[target_feature(enable = "neon,sha3")]
 #[inline(never)]
 fn step_sha3(walk: &mut Walk<Two<true>>) -> Two<true> {
-    finish(&walk.advance())
+    finish(walk.advance())
 }
 
 #[target_feature(enable = "neon,sha3")]

@@ -73,13 +73,7 @@ impl Kernel for Portable {
             #[allow(unsafe_code)]
             return unsafe { scan_bmi(job, range, floor, report) };
         }
-        scan::<u64>(
-            job,
-            range,
-            &mut Sieve::new(range, floor, report),
-            |walk| finish(&walk.advance()),
-            finish,
-        );
+        scan::<u64>(job, range, &mut Sieve::new(range, floor, report), |walk| finish(walk.advance()), finish);
     }
 }
 
@@ -87,5 +81,5 @@ impl Kernel for Portable {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "bmi1,bmi2")]
 fn scan_bmi(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-    scan::<u64>(job, range, &mut Sieve::new(range, floor, report), |walk| finish(&walk.advance()), finish);
+    scan::<u64>(job, range, &mut Sieve::new(range, floor, report), |walk| finish(walk.advance()), finish);
 }
