@@ -2,7 +2,7 @@
 
 use crate::options::{Options, When};
 use crate::session::Session;
-use crate::{config, events, info, init, member, oracle, pool, reward, risk, state, sync};
+use crate::{config, events, grind, info, init, member, oracle, pool, reward, risk, state, sync};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -42,6 +42,7 @@ pub enum Command {
     Oracle(oracle::Command),
     #[command(subcommand)]
     Risk(risk::Command),
+    Grind(Box<grind::Grind>),
     #[command(subcommand)]
     Config(config::Command),
     #[command(subcommand)]
@@ -64,6 +65,7 @@ impl Command {
             Self::Reward(command) => command.run(session),
             Self::Oracle(command) => command.run(session),
             Self::Risk(command) => command.run(session),
+            Self::Grind(command) => command.run(session),
             Self::Config(command) => command.run(session),
             Self::State(command) => command.run(session),
             Self::Events(command) => command.run(session),

@@ -61,6 +61,14 @@ impl Console {
         printed
     }
 
+    /// Writes one line of a stream to stdout; false where nobody reads it any more.
+    ///
+    /// # Errors
+    /// `io_error` where stdout cannot be written for another reason.
+    pub fn emit(line: &str) -> Result<bool> {
+        crate::progress::suspend(|| write(&format!("{line}\n")))
+    }
+
     /// Shows an error that came after the report.
     pub fn fail(&self, e: &Error) {
         note(&render::error(e, self.err));
@@ -111,13 +119,17 @@ pub fn ask(question: &str) -> Result<bool> {
 
 /// Writes to stdout; that the reader has gone away is no failure.
 fn print(text: &str) -> Result<()> {
+    write(text).map(|_| ())
+}
+
+/// Writes to stdout and flushes; false where the reader has gone away.
+fn write(text: &str) -> Result<bool> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
-        Err(e) if e.kind() != io::ErrorKind::BrokenPipe => {
-            Err(Error::new(Code::Io, format!("cannot write to stdout: {e}"))
-                .hint("the command itself has run; see what it did with: poolctl events"))
-        }
-        _ => Ok(()),
+        Ok(()) => Ok(true),
+        Err(e) if e.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        Err(e) => Err(Error::new(Code::Io, format!("cannot write to stdout: {e}"))
+            .hint("the command itself has run; see what it did with: poolctl events")),
     }
 }
 

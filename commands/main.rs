@@ -6,6 +6,7 @@ mod cli;
 mod config;
 mod console;
 mod events;
+mod grind;
 mod info;
 mod init;
 mod logs;

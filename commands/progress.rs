@@ -8,8 +8,8 @@ use std::time::Duration;
 /// The bar on show; logs step aside for it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-const KNOWN: &str = "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left";
-const UNKNOWN: &str = "{spinner} {msg} {human_pos}  {per_sec}  {elapsed}";
+const KNOWN: &str = "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left  {prefix}";
+const UNKNOWN: &str = "{spinner} {msg} {human_pos}  {per_sec}  {elapsed}  {prefix}";
 
 /// Shows progress with rate and time left.
 #[derive(Debug, Default)]
@@ -41,6 +41,12 @@ impl Progress for Bar {
     fn advance(&self, steps: u64) {
         if let Some(bar) = shown() {
             bar.inc(steps);
+        }
+    }
+
+    fn note(&self, text: &str) {
+        if let Some(bar) = shown() {
+            bar.set_prefix(text.to_owned());
         }
     }
 

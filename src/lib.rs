@@ -17,3 +17,4 @@ pub mod risk;
 pub mod state;
 
 pub use output::{Code, Error, Result};
+pub use poolctl_grind as grind;

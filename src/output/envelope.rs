@@ -47,6 +47,9 @@ impl Serialize for Report {
             details: e.details(),
         });
         let mut map = serializer.serialize_map(None)?;
+        if self.outcome.streamed {
+            map.serialize_entry("type", "result")?;
+        }
         map.serialize_entry("schema_version", &SCHEMA_VERSION)?;
         map.serialize_entry("command", &self.command)?;
         map.serialize_entry("ok", &failure.is_none())?;

@@ -37,6 +37,8 @@ pub struct Outcome {
     pub gauges: Vec<Gauge>,
     /// Why the exit code is not 0 although there is data: partly done, or a check found something.
     pub failure: Option<Error>,
+    /// Lines of NDJSON went before: the envelope is the stream's last line, of type `result`.
+    pub streamed: bool,
 }
 
 impl Outcome {
@@ -49,7 +51,7 @@ impl Outcome {
             .map_err(|e| Error::new(Code::Bug, format!("the output cannot be written as JSON: {e}")))?;
         let mut page = Page::default();
         output.present(&mut page);
-        Ok(Self { data, page, warnings: Vec::new(), gauges: Vec::new(), failure: None })
+        Ok(Self { data, page, warnings: Vec::new(), gauges: Vec::new(), failure: None, streamed: false })
     }
 
     /// A command that failed with nothing to show.
@@ -60,6 +62,7 @@ impl Outcome {
             warnings: Vec::new(),
             gauges: Vec::new(),
             failure: Some(failure),
+            streamed: false,
         }
     }
 
@@ -81,6 +84,13 @@ impl Outcome {
     #[must_use]
     pub fn but(mut self, failure: Option<Error>) -> Self {
         self.failure = failure;
+        self
+    }
+
+    /// Makes the envelope the last line of a stream.
+    #[must_use]
+    pub fn streamed(mut self) -> Self {
+        self.streamed = true;
         self
     }
 

@@ -28,7 +28,12 @@ impl Style {
 
 /// The JSON document with its newline: one line in a pipe, indented on a terminal.
 pub fn json(report: &Report, terminal: bool) -> String {
-    let text = if terminal { serde_json::to_string_pretty(report) } else { serde_json::to_string(report) };
+    // A stream is one document a line, on a terminal too.
+    let text = if terminal && !report.outcome.streamed {
+        serde_json::to_string_pretty(report)
+    } else {
+        serde_json::to_string(report)
+    };
     // The envelope is plain data with text keys, so this cannot fail.
     text.unwrap_or_default() + "\n"
 }

@@ -10,6 +10,7 @@
 mod audit;
 mod backup;
 mod contract;
+mod grind;
 mod help;
 mod init;
 mod lock;

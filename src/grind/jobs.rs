@@ -1,0 +1,148 @@
+//! NDJSON jobs in, answers out: what machines that are lent to the operator run. No state, safe to kill and to run twice.
+
+use super::job::{Found, Id, JobError, Number, Task};
+use super::search::{Limits, Settings, search};
+use serde::Serialize;
+use std::io;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant, SystemTime};
+
+/// One line of answer.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Answer {
+    /// A better nonce than before, while the job goes on. Only when streaming.
+    Progress {
+        /// Number of the job's line, from 1.
+        line: u64,
+        /// The job's own id.
+        id: Id,
+        /// The best so far.
+        #[serde(flatten)]
+        found: Found,
+        /// Nonces tried so far.
+        hashes: Number,
+    },
+    /// A job is done, or was stopped.
+    Solution {
+        /// Number of the job's line, from 1.
+        line: u64,
+        /// The job's own id.
+        id: Id,
+        /// The best; missing if no nonce was tried.
+        #[serde(flatten)]
+        found: Option<Found>,
+        /// Nonces tried.
+        hashes: Number,
+        /// First of the nonces that the solution is the best of.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        first: Option<Number>,
+        /// Last of them.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        last: Option<Number>,
+        /// Why it ended: `zeros`, `nonces`, `deadline` or `stopped`.
+        end: &'static str,
+        /// Time it took, in milliseconds.
+        milliseconds: u64,
+    },
+    /// A line that is no job; the others go on.
+    Error {
+        /// Number of the line, from 1.
+        line: u64,
+        /// A word for scripts.
+        code: &'static str,
+        /// What is wrong, and what is allowed.
+        message: String,
+    },
+}
+
+/// What became of the lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Summary {
+    /// Jobs answered with a solution.
+    pub solved: u64,
+    /// Lines answered with an error.
+    pub failed: u64,
+    /// Nonces tried.
+    pub hashes: u64,
+}
+
+/// `until`, a Unix time in seconds, on the clock that cannot be set back. A time that has passed is now.
+fn deadline(until: u64, now: (SystemTime, Instant)) -> Option<Instant> {
+    let at = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(until))?;
+    now.1.checked_add(at.duration_since(now.0).unwrap_or_default())
+}
+
+/// Works on `lines` one after the other, each with all threads, and hands every answer to `answer`. Empty lines are passed
+/// over. `now` tells the time for `until`. After the stop signal the job in work is answered with its best so far, and no
+/// further line is read.
+pub fn run(
+    lines: impl IntoIterator<Item = io::Result<String>>,
+    settings: &Settings<'_>,
+    stream: bool,
+    now: &mut dyn FnMut() -> (SystemTime, Instant),
+    answer: &mut dyn FnMut(Answer),
+) -> Summary {
+    let mut summary = Summary::default();
+    for (line, text) in (1..).zip(lines) {
+        if text.as_ref().is_ok_and(|text| text.trim().is_empty()) {
+            continue;
+        }
+        match one(line, text, settings, stream, now, answer) {
+            Ok((solution, hashes)) => {
+                summary.solved += 1;
+                summary.hashes = summary.hashes.saturating_add(hashes);
+                answer(solution);
+            }
+            Err(error) => {
+                summary.failed += 1;
+                let unreadable = matches!(error, JobError::Read(_));
+                answer(Answer::Error { line, code: error.code(), message: error.to_string() });
+                if unreadable {
+                    break;
+                }
+            }
+        }
+        if settings.stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    summary
+}
+
+fn one(
+    line: u64,
+    text: io::Result<String>,
+    settings: &Settings<'_>,
+    stream: bool,
+    now: &mut dyn FnMut() -> (SystemTime, Instant),
+    answer: &mut dyn FnMut(Answer),
+) -> Result<(Answer, u64), JobError> {
+    let Task { id, job, limits, until } = Task::parse(text?.trim())?;
+    let limits = Limits { deadline: until.and_then(|until| deadline(until, now())), ..limits };
+    let mut known = None;
+    let outcome = search(&job, &limits, settings, &mut |progress| {
+        if stream && progress.best.is_some() && progress.best != known {
+            known = progress.best;
+            if let Some(best) = progress.best {
+                answer(Answer::Progress {
+                    line,
+                    id: id.clone(),
+                    found: best.into(),
+                    hashes: Number(progress.hashes),
+                });
+            }
+        }
+    })?;
+    let solution = Answer::Solution {
+        line,
+        id,
+        found: outcome.best.map(Found::from),
+        hashes: Number(outcome.hashes),
+        first: outcome.searched.as_ref().map(|range| Number(*range.start())),
+        last: outcome.searched.as_ref().map(|range| Number(*range.end())),
+        end: outcome.end.word(),
+        milliseconds: u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX),
+    };
+    Ok((solution, outcome.hashes))
+}
