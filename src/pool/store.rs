@@ -210,9 +210,10 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
+    // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {FIGURES}, p.id FROM pools p
-         JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
+         CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
     ))?;
     let mut rows = statement.query([])?;
     let mut found = HashMap::new();
