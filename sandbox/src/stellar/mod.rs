@@ -1,0 +1,234 @@
+//! A Soroban network in this process: the real host over an in-memory ledger, behind Stellar RPC.
+
+mod account;
+mod apply;
+mod assets;
+#[cfg(test)]
+mod bench;
+mod chain;
+mod client;
+mod control;
+mod costs;
+mod entries;
+mod farm;
+mod footprint;
+mod host;
+mod keys;
+mod operations;
+mod options;
+mod rpc;
+mod settings;
+mod signatures;
+mod time;
+mod transaction;
+#[cfg(test)]
+mod vectors;
+
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use self::chain::Chain;
+pub use self::farm::{FARM_WASM, Farm};
+pub use self::keys::Keypair;
+use self::rpc::Node;
+use crate::fault::Fault;
+use crate::http::{Server, Service};
+use crate::{Error, Result};
+
+/// How far in the past the chain's clock starts, in seconds: run fast, it must not overtake the wall clock, which
+/// clients put into their time bounds.
+const HEAD_START_SECONDS: u64 = 28 * 86_400;
+
+/// How a network is set up.
+#[derive(Clone, Debug)]
+pub struct StellarOptions {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// The network's passphrase, which everything signed for it includes.
+    pub passphrase: String,
+    /// Number of the first ledger.
+    pub first_ledger: u32,
+    /// Close time of the first ledger, in seconds; by default four weeks ago.
+    pub start_time: Option<u64>,
+    /// Chain time from one ledger to the next, in seconds.
+    pub ledger_seconds: u64,
+    /// Wall time between two ledgers; without it they close by hand only.
+    pub tick: Option<Duration>,
+    /// Whether a simulated call restores archived entries itself, as the network has allowed since protocol 23; otherwise
+    /// the simulation comes with a `restorePreamble`.
+    pub auto_restore: bool,
+}
+
+impl Default for StellarOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            passphrase: "Standalone Network ; February 2017".to_owned(),
+            first_ledger: 1_000,
+            start_time: None,
+            ledger_seconds: 5,
+            tick: None,
+            auto_restore: false,
+        }
+    }
+}
+
+/// A running network; it stops when dropped.
+pub struct Stellar {
+    node: Arc<Node>,
+    server: Server,
+    ticker: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl std::fmt::Debug for Stellar {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Stellar").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl Stellar {
+    /// Starts a network with one closed ledger, listening on loopback.
+    pub fn start(options: &StellarOptions) -> Result<Self> {
+        let start = options.start_time.unwrap_or_else(|| wall_clock().saturating_sub(HEAD_START_SECONDS));
+        let root = keys::account_id(&keys::signing_key(&options.passphrase));
+        let chain =
+            Chain::new(&options.passphrase, options.first_ledger, start, options.ledger_seconds, &root)?;
+        let node = Arc::new(Node::new(chain, options.auto_restore));
+        let server = Server::start(options.port, Arc::clone(&node))?;
+        let ticker = options.tick.map(|tick| start_ticker(&node, tick)).transpose()?;
+        Ok(Self { node, server, ticker })
+    }
+
+    /// Where Stellar RPC is answered: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The network's passphrase.
+    pub fn passphrase(&self) -> String {
+        self.node.chain().passphrase.clone()
+    }
+
+    /// The account that holds all lumens.
+    pub fn root(&self) -> Keypair {
+        Keypair::derive(&self.passphrase())
+    }
+
+    /// Number and close time (in seconds) of the newest ledger.
+    pub fn latest(&self) -> Result<(u32, u64)> {
+        let chain = self.node.chain();
+        let latest = chain.latest()?;
+        Ok((latest.sequence, latest.time))
+    }
+
+    /// Closes this many ledgers of the usual length; returns the newest one's number.
+    pub fn advance(&self, ledgers: u32) -> Result<u32> {
+        Ok(control::advance(&mut self.node.chain(), Some(ledgers), None)?.0)
+    }
+
+    /// Closes this many ledgers over `seconds` of chain time in all; returns the newest one's number.
+    pub fn advance_over(&self, ledgers: u32, seconds: u64) -> Result<u32> {
+        Ok(control::advance(&mut self.node.chain(), Some(ledgers), Some(seconds))?.0)
+    }
+
+    /// Gives an account lumens (in stroops), making it when it does not exist.
+    pub fn fund(&self, account: &str, stroops: i64) -> Result<()> {
+        control::fund(&mut self.node.chain(), account, stroops)
+    }
+
+    /// Issues the farm's token (in stroops) to an account that has the trustline.
+    pub fn fund_kale(&self, account: &str, stroops: i64) -> Result<()> {
+        control::fund_kale(&self.node, account, stroops)
+    }
+
+    /// A funded account whose key is derived from a name, with the same result each time.
+    pub fn account(&self, name: &str, stroops: i64) -> Result<Keypair> {
+        let key = Keypair::derive(&format!("poolctl sandbox: account {name}"));
+        self.fund(&key.address, stroops)?;
+        Ok(key)
+    }
+
+    /// Deploys the token and the farm contract, [`FARM_WASM`] or another build with the same interface, in four ledgers.
+    pub fn deploy_farm(&self, wasm: &[u8]) -> Result<Farm> {
+        let farm = farm::deploy(&mut self.node.chain(), wasm)?;
+        *self.node.farm.lock().unwrap_or_else(PoisonError::into_inner) = Some(farm.clone());
+        Ok(farm)
+    }
+
+    /// The farm, once it is deployed.
+    pub fn farm(&self) -> Option<Farm> {
+        self.node.farm()
+    }
+
+    /// Orders a fault for the next `times` requests of a method, `*` for any.
+    pub fn fault(&self, method: &str, fault: Fault, times: u32) {
+        self.node.faults().order(method, fault, times);
+    }
+
+    /// Forgets the faults ordered so far.
+    pub fn clear_faults(&self) {
+        self.node.faults().clear();
+    }
+}
+
+impl Node {
+    /// The farm, once it is deployed.
+    pub(crate) fn farm(&self) -> Option<Farm> {
+        self.farm.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// Seconds since 1970, by the machine's clock.
+fn wall_clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Closes a ledger at each tick until the sender goes.
+fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<(Sender<()>, JoinHandle<()>)> {
+    let (sender, receiver) = channel::<()>();
+    let node = Arc::clone(node);
+    let thread = std::thread::Builder::new()
+        .name("sandbox-ticker".into())
+        .stack_size(16 << 20)
+        .spawn(move || {
+            while receiver.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                let mut chain = node.chain();
+                let Ok(time) = chain.latest().map(|latest| latest.time) else { break };
+                // Once the chain has caught up with the wall clock it keeps its pace; one that was set ahead of it by
+                // hand stays ahead.
+                let now = wall_clock();
+                let room = if time <= now { now - time } else { u64::MAX };
+                let seconds = chain.ledger_seconds.min(room);
+                if chain.close(seconds).is_err() {
+                    break;
+                }
+            }
+        })
+        .map_err(|error| Error::new(error.to_string()))?;
+    Ok((sender, thread))
+}
+
+impl Drop for Stellar {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.ticker.take() {
+            drop(sender);
+            drop(thread.join());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Stellar, StellarOptions};
+
+    #[test]
+    fn networks_can_be_shared_and_stand_side_by_side() {
+        fn is_shareable<T: Send + Sync>(_: &T) {}
+        let one = Stellar::start(&StellarOptions::default()).unwrap();
+        let other = Stellar::start(&StellarOptions::default()).unwrap();
+        is_shareable(&one);
+        assert_ne!(one.url(), other.url());
+    }
+}
