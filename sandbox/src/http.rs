@@ -121,6 +121,8 @@ fn converse(stream: &TcpStream, service: &dyn Service, stop: &AtomicBool) -> io:
     loop {
         match reader.fill_buf() {
             Ok([]) => return Ok(()),
+            // A server that stops answers nobody, not those whose connection it has not closed yet either.
+            Ok(_) if stop.load(Ordering::Relaxed) => return Ok(()),
             Ok(_) => {}
             Err(error) if is_timeout(&error) => {
                 if stop.load(Ordering::Relaxed) {
@@ -210,8 +212,17 @@ fn read_request(reader: &mut impl BufRead, mut stream: &TcpStream) -> io::Result
 /// Carries out a request and answers it; false when the connection is to be dropped.
 fn answer(stream: &TcpStream, service: &dyn Service, request: &Request) -> io::Result<bool> {
     let parsed: Option<Value> = serde_json::from_slice(&request.body).ok();
-    let method = parsed.as_ref().and_then(|call| call.get("method")).and_then(Value::as_str);
-    let fault = method.and_then(|method| service.faults().take(method));
+    // In a batch, the first call with an order is the one that has it; what is done to the wire is done to them all.
+    let calls = match &parsed {
+        Some(Value::Array(calls)) => calls.as_slice(),
+        Some(call) => std::slice::from_ref(call),
+        None => &[],
+    };
+    let ordered = calls.iter().enumerate().find_map(|(place, call)| {
+        let method = call.get("method").and_then(Value::as_str)?;
+        Some((place, service.faults().take(method)?))
+    });
+    let fault = ordered.as_ref().map(|(_, fault)| fault.clone());
     match &fault {
         Some(Fault::Delay(time)) => std::thread::sleep(*time),
         Some(Fault::DropBefore) => {
@@ -232,9 +243,12 @@ fn answer(stream: &TcpStream, service: &dyn Service, request: &Request) -> io::R
     }
     let reply = match parsed {
         None => error_reply(&Value::Null, &RpcError::new(-32700, "Parse error")),
+        Some(Value::Array(calls)) if calls.is_empty() => {
+            error_reply(&Value::Null, &RpcError::request("Invalid request"))
+        }
         Some(Value::Array(calls)) => {
-            let replies: Vec<_> = calls.iter().map(|call| reply(service, call, fault.as_ref())).collect();
-            Value::Array(replies)
+            let own = |place| ordered.as_ref().filter(|(at, _)| *at == place).map(|(_, fault)| fault);
+            calls.iter().enumerate().map(|(place, call)| reply(service, call, own(place))).collect()
         }
         Some(call) => reply(service, &call, fault.as_ref()),
     };

@@ -1,11 +1,15 @@
-//! Embedded networks for the demo and the tests: a Soroban host behind Stellar RPC, with faults on order.
+//! Embedded networks for the demo and the tests: a Soroban host behind Stellar RPC and an EVM behind Ethereum JSON-RPC,
+//! with faults on order.
 //!
 //! Everything runs in this process and listens on loopback only. Keys made here are derived from public strings: they
 //! are worth nothing anywhere else.
 
 pub mod control;
+#[cfg(feature = "evm")]
+pub mod evm;
 pub mod fault;
 pub mod http;
+#[cfg(feature = "stellar")]
 pub mod stellar;
 
 use std::fmt;
@@ -35,12 +39,14 @@ impl From<std::io::Error> for Error {
     }
 }
 
+#[cfg(feature = "stellar")]
 impl From<stellar_xdr::Error> for Error {
     fn from(error: stellar_xdr::Error) -> Self {
         Self(format!("XDR: {error}"))
     }
 }
 
+#[cfg(feature = "stellar")]
 impl From<soroban_env_host::HostError> for Error {
     fn from(error: soroban_env_host::HostError) -> Self {
         Self(format!("host: {:?}", error.error))

@@ -1,0 +1,229 @@
+//! An EVM network in this process: revm with a small node around it, behind Ethereum JSON-RPC.
+
+pub mod abi;
+mod accounts;
+mod answer;
+mod block;
+mod chain;
+mod client;
+pub mod contracts;
+mod execute;
+mod logs;
+mod request;
+mod rpc;
+mod state;
+pub mod world;
+
+use std::sync::Arc;
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use alloy::primitives::{Address, B256, U256, address};
+use serde_json::Value;
+
+pub use self::accounts::{DEV_ACCOUNTS, DevAccount};
+use self::chain::Chain;
+pub use self::client::Receipt;
+use self::rpc::Node;
+use crate::fault::Fault;
+use crate::http::{RpcError, Server, Service};
+use crate::{Error, Result};
+
+/// Where Multicall3 is from the first block on, as on nearly every chain.
+pub const MULTICALL3: Address = address!("cA11bde05977b3631167028862bE2a173976CA11");
+
+/// How far in the past the chain's clock starts, in seconds: run fast, it must not overtake the wall clock.
+const HEAD_START_SECONDS: u64 = 28 * 86_400;
+
+/// How a network is set up. Two networks with the same options and a fixed time, asked for the same, have the same
+/// blocks, hash for hash.
+#[derive(Clone, Debug)]
+pub struct EvmOptions {
+    /// Port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Chain id (EIP-155); 31337 is that of development chains.
+    pub chain_id: u64,
+    /// Time of the first block, in Unix seconds; by default four weeks ago.
+    pub start_time: Option<u64>,
+    /// Chain time from one block to the next, in seconds.
+    pub block_seconds: u64,
+    /// Wall time between two blocks; without it they come with transactions or by hand only.
+    pub tick: Option<Duration>,
+    /// Whether each transaction is mined into a block of its own at once.
+    pub automine: bool,
+    /// `safe` is this many blocks below the head and `finalized` twice as many.
+    pub slots_in_an_epoch: u64,
+    /// Gas in a block.
+    pub gas_limit: u64,
+    /// Whether Multicall3 is at [`MULTICALL3`].
+    pub multicall: bool,
+}
+
+impl Default for EvmOptions {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            chain_id: 31_337,
+            start_time: None,
+            block_seconds: 12,
+            tick: None,
+            automine: true,
+            slots_in_an_epoch: 1,
+            gas_limit: 30_000_000,
+            multicall: true,
+        }
+    }
+}
+
+/// The newest block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Its height.
+    pub number: u64,
+    /// Its hash.
+    pub hash: B256,
+    /// Its time, in Unix seconds.
+    pub timestamp: u64,
+}
+
+/// A running network; it stops when dropped.
+pub struct Evm {
+    node: Arc<Node>,
+    server: Server,
+    chain_id: u64,
+    ticker: Option<(Sender<()>, JoinHandle<()>)>,
+}
+
+impl std::fmt::Debug for Evm {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Evm").field("url", &self.url()).finish_non_exhaustive()
+    }
+}
+
+impl Evm {
+    /// Starts a network with one block, listening on loopback.
+    pub fn start(options: &EvmOptions) -> Result<Self> {
+        let start = options.start_time.unwrap_or_else(|| wall_clock().saturating_sub(HEAD_START_SECONDS));
+        let node = Arc::new(Node::new(Chain::new(options, start)?));
+        let server = Server::start(options.port, Arc::clone(&node))?;
+        let ticker = options.tick.map(|tick| start_ticker(&node, tick)).transpose()?;
+        Ok(Self { node, server, chain_id: options.chain_id, ticker })
+    }
+
+    /// Where Ethereum JSON-RPC is answered: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        self.server.url()
+    }
+
+    /// The chain id (EIP-155).
+    pub fn chain_id(&self) -> u64 {
+        self.chain_id
+    }
+
+    /// Ten accounts with 10,000 ether each, which the network signs for.
+    pub fn accounts(&self) -> [DevAccount; 10] {
+        DEV_ACCOUNTS
+    }
+
+    /// The newest block.
+    pub fn head(&self) -> Result<Head> {
+        let chain = self.node.chain();
+        let block = chain.head()?;
+        Ok(Head { number: block.header.number, hash: block.hash, timestamp: block.header.timestamp })
+    }
+
+    /// Mines this many blocks of the usual length; what waits is in the first.
+    pub fn mine(&self, blocks: u64) -> Result<Head> {
+        self.node.chain().advance(Some(blocks), None)?;
+        self.head()
+    }
+
+    /// Mines this many blocks over `seconds` of chain time in all.
+    pub fn advance_over(&self, blocks: u64, seconds: u64) -> Result<Head> {
+        self.node.chain().advance(Some(blocks), Some(seconds))?;
+        self.head()
+    }
+
+    /// Lets `seconds` of chain time pass, in blocks of the usual length (one at least).
+    pub fn advance(&self, seconds: u64) -> Result<Head> {
+        self.node.chain().advance(None, Some(seconds))?;
+        self.head()
+    }
+
+    /// Switches between a block per transaction and blocks by tick or by hand alone.
+    pub fn set_automine(&self, on: bool) {
+        self.node.chain().automine = on;
+    }
+
+    /// Replaces the newest `depth` blocks (at most all but the first) by others at the same times. Their transactions
+    /// are mined again when `keep` says so, and gone otherwise.
+    pub fn reorg(&self, depth: u64, keep: bool) -> Result<Head> {
+        self.node.chain().reorg(depth, keep)?;
+        self.head()
+    }
+
+    /// Adds ether to an account, in wei.
+    pub fn fund(&self, account: Address, wei: U256) {
+        self.node.chain().change(|state| {
+            let balance = state.balance(account).saturating_add(wei);
+            state.set_balance(account, balance);
+        });
+    }
+
+    /// Calls any method of the network without a wire between, so no fault applies; the error is the one that a client
+    /// would see.
+    pub fn rpc(&self, method: &str, params: &Value) -> std::result::Result<Value, RpcError> {
+        self.node.call(method, params, None)
+    }
+
+    /// Orders a fault for the next `times` requests of a method, `*` for any.
+    pub fn fault(&self, method: &str, fault: Fault, times: u32) {
+        self.node.faults().order(method, fault, times);
+    }
+
+    /// Forgets the faults ordered so far.
+    pub fn clear_faults(&self) {
+        self.node.faults().clear();
+    }
+}
+
+/// Seconds since 1970, by the machine's clock.
+fn wall_clock() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// Mines a block at each tick until the sender goes.
+fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<(Sender<()>, JoinHandle<()>)> {
+    let (sender, receiver) = channel::<()>();
+    let node = Arc::clone(node);
+    let thread = std::thread::Builder::new()
+        .name("sandbox-evm-ticker".into())
+        // The interpreter's frames are large in a debug build.
+        .stack_size(16 << 20)
+        .spawn(move || {
+            while receiver.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
+                let mut chain = node.chain();
+                let Ok(time) = chain.head().map(|head| head.header.timestamp) else { break };
+                // Once the chain has caught up with the wall clock it keeps its pace, though never a second is used
+                // twice; one that was set ahead of it by hand stays ahead.
+                let now = wall_clock();
+                let room = if time <= now { (now - time).max(1) } else { u64::MAX };
+                let is_capped = room < chain.interval();
+                if chain.mine(is_capped.then(|| time + room)).is_err() {
+                    break;
+                }
+            }
+        })
+        .map_err(|error| Error::new(error.to_string()))?;
+    Ok((sender, thread))
+}
+
+impl Drop for Evm {
+    fn drop(&mut self) {
+        if let Some((sender, thread)) = self.ticker.take() {
+            drop(sender);
+            drop(thread.join());
+        }
+    }
+}
