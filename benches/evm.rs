@@ -30,7 +30,10 @@ const IDLE_OVERHEAD: Duration = Duration::from_millis(25);
 const RUNS: usize = 41;
 
 /// The rows that `pool list` shows.
-const ROWS: &str = "SELECT p.*, a.*, s.* FROM pools p JOIN assets a ON a.address = p.asset
+const ROWS: &str = "SELECT p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
+        p.share_decimals, s.total_assets, s.total_shares, s.rate_e18, s.paused, s.max_deposit, s.block_number,
+        s.block_hash, s.block_timestamp, s.endpoint, s.synced_at
+    FROM pools p JOIN assets a ON a.address = p.asset
     LEFT JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block ORDER BY p.id";
 
 fn main() -> Result<()> {

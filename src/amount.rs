@@ -78,11 +78,28 @@ pub fn parse_units(text: &str, decimals: u8) -> Result<Base, ParseError> {
     }
     let padding = usize::from(decimals) - fraction.len();
     let digits = whole.bytes().chain(fraction.bytes()).chain(std::iter::repeat_n(b'0', padding));
-    let ten = U256::from(10u8);
-    digits
-        .skip_while(|b| *b == b'0')
-        .try_fold(U256::ZERO, |sum, b| sum.checked_mul(ten)?.checked_add(U256::from(b - b'0')))
-        .ok_or(ParseError::TooLarge)
+    read_digits(digits.skip_while(|b| *b == b'0')).ok_or(ParseError::TooLarge)
+}
+
+/// ASCII digits, taken in as many at a time as 64 bits hold; `None` past 256 bits.
+fn read_digits(digits: impl Iterator<Item = u8>) -> Option<U256> {
+    const FULL: u64 = 10u64.pow(19);
+    let join = |sum: U256, part: u64, scale: u64| {
+        if sum.is_zero() {
+            return Some(U256::from(part));
+        }
+        sum.checked_mul(U256::from(scale))?.checked_add(U256::from(part))
+    };
+    let (mut sum, mut part, mut scale) = (U256::ZERO, 0u64, 1u64);
+    for digit in digits {
+        part = part * 10 + u64::from(digit - b'0');
+        scale *= 10;
+        if scale == FULL {
+            sum = join(sum, part, scale)?;
+            (part, scale) = (0, 1);
+        }
+    }
+    join(sum, part, scale)
 }
 
 /// [`parse_units`] for a flag: the error names the flag and quotes the value.
@@ -379,6 +396,18 @@ mod tests {
         assert_eq!(split(5, &[1, 2, 3]).as_deref(), Some("1 2 2"));
         assert_eq!(split(5, &[0, 0]), None);
         assert_eq!(split(5, &[]), None);
+    }
+
+    #[test]
+    fn digits_are_joined_without_a_seam() {
+        for decimals in 0..=77 {
+            let power = pow10(decimals).unwrap();
+            for n in [power, power - U256::from(1u8), power + U256::from(1u8)] {
+                assert_eq!(parse_base(&n.to_string()), Some(n));
+            }
+        }
+        assert_eq!(parse_base(&"9".repeat(78)), None);
+        assert_eq!(parse_base(&format!("1{}", "0".repeat(10_000))), None);
     }
 
     proptest! {

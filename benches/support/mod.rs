@@ -48,7 +48,7 @@ impl Home {
         let text = format!(
             "profile = \"sandbox\"\n[profiles.sandbox]\nstate.path = {:?}\nevm.rpc_urls = {urls:?}\n\
              reward.asset = \"{asset}\"\nreward.block_reward = \"2\"\n",
-            self.state
+            self.state.display().to_string()
         );
         Ok(std::fs::write(self.folder.path().join("config.toml"), text)?)
     }
@@ -221,7 +221,7 @@ impl Table {
         self.rows.push((what, found));
     }
 
-    fn judge(&mut self, what: String, found: String, holds: bool) {
+    fn judge(&mut self, what: String, found: &str, holds: bool) {
         if !holds {
             self.broken.push(format!("{what}: {found}"));
         }
@@ -229,17 +229,17 @@ impl Table {
     }
 
     pub fn row(&mut self, what: String, found: usize, limit: usize) {
-        self.judge(what, format!("{found} (limit {limit})"), found <= limit);
+        self.judge(what, &format!("{found} (limit {limit})"), found <= limit);
     }
 
     pub fn ratio(&mut self, what: String, a: Duration, b: Duration, limit: f64) {
         let ratio = a.div_duration_f64(b);
-        self.judge(what, format!("{ratio:.2} (limit {limit:.0})"), ratio <= limit);
+        self.judge(what, &format!("{ratio:.2} (limit {limit:.0})"), ratio <= limit);
     }
 
     pub fn above(&mut self, what: String, a: Duration, b: Duration, limit: Duration) {
         let more = a.saturating_sub(b);
-        self.judge(what, format!("{} (limit {} ms)", spread(&[more]), limit.as_millis()), more <= limit);
+        self.judge(what, &format!("{} (limit {} ms)", spread(&[more]), limit.as_millis()), more <= limit);
     }
 
     /// Fails where a limit is broken.

@@ -37,6 +37,18 @@ const RC: [u64; 24] = [
     0x8000_0000_8000_8008,
 ];
 
+/// The constants of rounds 1 to 23 and the same rotated by one, for the kernels in assembly.
+#[cfg(target_arch = "x86_64")]
+pub(super) static CONSTANTS: [[u64; 2]; 23] = {
+    let mut pairs = [[0; 2]; 23];
+    let mut i = 0;
+    while i < 23 {
+        pairs[i] = [RC[i + 1], RC[i + 1].rotate_left(1)];
+        i += 1;
+    }
+    pairs
+};
+
 /// A state before chi, by rows: `b[y][x]`.
 pub(super) type Rows<W> = [[W; 5]; 5];
 
@@ -192,18 +204,4 @@ pub(super) fn finish<W: Word>(b: &Rows<W>) -> W {
         a = round(&a, i);
     }
     first_lane(&a)
-}
-
-/// [`finish`] for two independent streams in turn, round by round.
-#[cfg(target_arch = "x86_64")]
-#[inline(always)]
-pub(super) fn finish_two<V: Word, W: Word>(b: &Rows<V>, c: &Rows<W>) -> (V, W) {
-    black_box(&mut Aligned(0));
-    let mut x = nonlinear(b, 1);
-    let mut y = nonlinear(c, 1);
-    for i in 2..23 {
-        x = round(&x, i);
-        y = round(&y, i);
-    }
-    (first_lane(&x), first_lane(&y))
 }

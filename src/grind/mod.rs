@@ -18,6 +18,8 @@ pub mod kernel;
 mod pin;
 pub mod scheduler;
 pub mod search;
+#[cfg(target_arch = "x86_64")]
+mod twin;
 mod walk;
 
 pub use block::Job;

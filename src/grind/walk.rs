@@ -29,7 +29,7 @@ pub(super) const PIECE: u64 = 9 * TILE;
 const BITS: usize = 10;
 
 /// Steps of a walk, the first included.
-pub(super) const STEPS: u32 = 1 << BITS;
+const STEPS: u32 = 1 << BITS;
 
 /// Is told a nonce that may be good enough and the first lane of its digest; answers with the zeros that are of interest
 /// from now on (nonces with fewer need not be reported).
@@ -54,7 +54,7 @@ pub(super) fn start<W: Word>(job: &Job, nonce: u64) -> Rows<W> {
 }
 
 #[inline(always)]
-fn xor<W: Word>(a: &Rows<W>, b: &Rows<W>) -> Rows<W> {
+pub(super) fn xor<W: Word>(a: &Rows<W>, b: &Rows<W>) -> Rows<W> {
     let mut c = *a;
     for y in 0..5 {
         for x in 0..5 {
@@ -114,7 +114,7 @@ impl<W: Word> Walk<W> {
 pub(super) struct Sieve<'a, 'b> {
     first: u64,
     last: u64,
-    mask: u64,
+    pub(super) mask: u64,
     report: &'a mut Report<'b>,
 }
 

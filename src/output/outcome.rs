@@ -3,7 +3,7 @@
 use super::page::Page;
 use super::{Code, Error, Exit, Result};
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// Output of a command: the serialisation is the JSON contract, the page is for a person.
 pub trait Present: Serialize {
@@ -27,8 +27,8 @@ pub struct Gauge {
 /// How a command ended.
 #[derive(Debug, Clone)]
 pub struct Outcome {
-    /// The command's data.
-    pub data: Value,
+    /// The command's data as JSON; none where there is nothing to show.
+    pub data: Option<Box<RawValue>>,
     /// The same for a person.
     pub page: Page,
     /// What the operator should know.
@@ -47,17 +47,24 @@ impl Outcome {
     /// # Errors
     /// `bug` where the output cannot be serialised.
     pub fn of<T: Present + ?Sized>(output: &T) -> Result<Self> {
-        let data = serde_json::to_value(output)
+        let data = serde_json::value::to_raw_value(output)
             .map_err(|e| Error::new(Code::Bug, format!("the output cannot be written as JSON: {e}")))?;
         let mut page = Page::default();
         output.present(&mut page);
-        Ok(Self { data, page, warnings: Vec::new(), gauges: Vec::new(), failure: None, streamed: false })
+        Ok(Self {
+            data: Some(data),
+            page,
+            warnings: Vec::new(),
+            gauges: Vec::new(),
+            failure: None,
+            streamed: false,
+        })
     }
 
     /// A command that failed with nothing to show.
     pub fn failed(failure: Error) -> Self {
         Self {
-            data: Value::Null,
+            data: None,
             page: Page::default(),
             warnings: Vec::new(),
             gauges: Vec::new(),

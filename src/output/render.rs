@@ -30,7 +30,7 @@ impl Style {
 pub fn json(report: &Report, terminal: bool) -> String {
     // A stream is one document a line, on a terminal too.
     let text = if terminal && !report.outcome.streamed {
-        serde_json::to_string_pretty(report)
+        serde_json::to_value(report).and_then(|report| serde_json::to_string_pretty(&report))
     } else {
         serde_json::to_string(report)
     };
@@ -88,6 +88,11 @@ pub fn error(e: &Error, style: Style) -> String {
 }
 
 fn table(text: &mut String, rows: &Table, style: Style) {
+    if style.width.is_none()
+        && let Some(widths) = narrow_widths(rows)
+    {
+        return straight(text, rows, &widths, style);
+    }
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(rows.heads.iter().map(|head| plain(&head.title)));
@@ -108,6 +113,38 @@ fn table(text: &mut String, rows: &Table, style: Style) {
         let line = line.trim_end();
         let line = if at == 0 { style.paint(BOLD, line) } else { line.to_owned() };
         text.push_str(&line);
+        text.push('\n');
+    }
+}
+
+/// The widths of the columns, where every character is known to take one place; `None` where that is not so.
+fn narrow_widths(rows: &Table) -> Option<Vec<usize>> {
+    let width = |text: &str| {
+        let one = |c: char| c < '\u{ad}' || matches!(c, '–' | '…' | '\u{fffd}');
+        text.chars().all(one).then(|| text.chars().count())
+    };
+    let mut widths: Vec<usize> = rows.heads.iter().map(|head| width(&head.title)).collect::<Option<_>>()?;
+    for row in &rows.rows {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = width(cell)?.max(*widest);
+        }
+    }
+    Some(widths)
+}
+
+/// A table as it goes into a pipe, for which a thousand rows are nothing unusual.
+fn straight(text: &mut String, rows: &Table, widths: &[usize], style: Style) {
+    let heads = rows.heads.iter().map(|head| head.title.as_str()).collect();
+    let cells = rows.rows.iter().map(|row| row.iter().map(String::as_str).collect());
+    for (at, row) in std::iter::once::<Vec<&str>>(heads).chain(cells).enumerate() {
+        let mut line = String::with_capacity(widths.iter().sum::<usize>() + 2 * widths.len());
+        for ((cell, &width), head) in row.into_iter().zip(widths).zip(&rows.heads) {
+            let cell = plain(cell);
+            let _ =
+                if head.right { write!(line, "{cell:>width$}  ") } else { write!(line, "{cell:<width$}  ") };
+        }
+        let line = line.trim_end();
+        text.push_str(&if at == 0 { style.paint(BOLD, line) } else { line.to_owned() });
         text.push('\n');
     }
 }
@@ -152,6 +189,23 @@ mod tests {
                     main  1,234.50  a rather long remark on this pool\n\
                     b         7.00  –\ntwo\nlines\n";
         assert_eq!(page(&sample(), Style::default()), want);
+    }
+
+    #[test]
+    fn a_table_looks_the_same_whoever_lays_it_out() {
+        let mut table = Table::new(&["NAME", ">AMOUNT", "NOTE"]);
+        table.row(["main…".into(), "1,234.50".into(), "–".into()]);
+        table.row(["b\u{7}".into(), String::new(), String::new()]);
+        let mut ours = Page::default();
+        ours.table(table.clone());
+        let ours = page(&ours, Style::default());
+        // A character that takes two places is not laid out by hand.
+        table.row(["世".into(), String::new(), String::new()]);
+        assert!(narrow_widths(&table).is_none());
+        let mut theirs = Page::default();
+        theirs.table(table);
+        let theirs = page(&theirs, Style::default());
+        assert_eq!(ours.lines().collect::<Vec<_>>(), theirs.lines().take(3).collect::<Vec<_>>());
     }
 
     #[test]

@@ -143,11 +143,11 @@ pub(super) fn named_by_address(flag: &str, name: &str) -> Result<Option<String>>
 /// # Errors
 /// `unknown_pool`.
 pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
+    // Many are found faster in the whole list than one by one.
+    const MANY: usize = 8;
     if names.is_empty() {
         return list(conn);
     }
-    // Many are found faster in the whole list than one by one.
-    const MANY: usize = 8;
     let listed = if names.len() > MANY { list(conn)? } else { Vec::new() };
     let mut by_name: HashMap<String, Pool> =
         listed.into_iter().map(|pool| (pool.name.clone(), pool)).collect();

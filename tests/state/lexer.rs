@@ -137,12 +137,12 @@ impl Lexer<'_> {
 
 #[test]
 fn texts_are_found_and_nothing_else() {
-    let source = r###"
+    let source = r##"
         // "no" /* "no"
         /* "no" /* "nor" */ "this" */
         fn f<'a>(c: &'a str) -> char { let q = '"'; let n = '\''; let u = '\u{1f}'; g("a \"b\" \
             c", r#"d "e" f"#, b"g"); 'x' }
-    "###;
+    "##;
     let texts: Vec<_> = tokens(source)
         .into_iter()
         .filter_map(|token| if let Token::Text(text) = token { Some(text) } else { None })

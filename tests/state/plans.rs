@@ -148,7 +148,7 @@ fn no_growing_table_is_read_from_end_to_end() {
             _ if faults.is_empty() => {}
             Some(entry) => drop(unused.remove(entry)),
             None => {
-                refused.push(format!("src/{}: {one_line}\n    {}", statement.file, faults.join("\n    ")))
+                refused.push(format!("src/{}: {one_line}\n    {}", statement.file, faults.join("\n    ")));
             }
         }
     }
@@ -201,16 +201,5 @@ fn a_scan_is_seen() {
             "{sql}: {:?}",
             plan(&conn, &Statement { file: String::new(), sql: sql.into() })
         );
-    }
-}
-
-/// Also for people: `cargo test --test state -- plans::every_plan --ignored --nocapture`.
-#[test]
-#[ignore = "prints the plan of every statement"]
-fn every_plan() {
-    let conn = schema();
-    for statement in statements::all() {
-        eprintln!("src/{}: {}", statement.file, one_line(&statement));
-        plan(&conn, &statement).iter().for_each(|line| eprintln!("    {line}"));
     }
 }

@@ -2,33 +2,41 @@
 //!
 //! # What it costs, and the floor
 //!
-//! Counted in the disassembly of `finish_nine` (rustc 1.95), which is nearly all that is executed:
+//! `avx512.s` is generated, so its instructions are known; `nine` loops over a table's entries in it.
 //!
-//! | per round (of 21 whole ones) | vectors (8 hashes) | integers (1 hash) |
-//! |---|---|---|
-//! | parities, theta's words, theta | 10 `vpternlogq`, 5 `vprolq`, 5 + 25 `vpxorq` | 20 + 5 + 25 `xor`, 5 `rorx` |
-//! | rho | 24 `vprolq` | 24 `rorx` |
-//! | chi, iota | 25 `vpternlogq`, 1 `vpxorq` | 25 `andn`, 25 + 1 `xor` |
-//! | work | 95 | 130 |
-//! | copies, spills, reloads, the loop | 25 | 71 |
+//! | for nine hashes | vector operations | vector moves, loads, stores | integer instructions |
+//! |---|---|---|---|
+//! | the walk's step, chi of round 1 | 60 | 40 | 167 |
+//! | each of 7 turns of three rounds | 282 | 88 | 553 |
+//! | the lane that decides, the test | 15 | 1 | 37 |
+//! | all | 2,049 | 657 | 4,075 |
 //!
-//! 21 times 321 instructions, 249 before and after (chi of round 1, and of round 23 the one lane that decides the zeros), and
-//! about 190 for the step of the walk: 7,180 instructions for nine hashes, **798 a hash**. The vector operations among them
-//! are 2,066 for eight hashes, 258 a hash, where 24 such rounds are 2,280, 285 a hash.
+//! That is 6,781 instructions, 753 a hash. A round is 94 vector operations: 10 `vpternlogq` for the parities, 5 `vprolq` and
+//! 5 operations for theta's words, 25 for theta, 24 `vprolq` for rho, 25 `vpternlogq` for chi. Iota costs none: its constant
+//! is a third input where lane 0 is used next. Moves are there because `vpternlogq` overwrites an input; they take a slot in
+//! dispatch but no pipe.
 //!
 //! On Zen 4 a 512-bit operation takes two of four 256-bit pipes, so two are done a cycle (measured: `vpxorq` 2.0,
-//! `vpternlogq` 1.9, `vprolq` 1.0, mixed as in a round at best 1.99). The floor of the vectors is 2,066 / 2 = 1,033 cycles for
-//! eight hashes, 129 a hash. Six instructions are dispatched a cycle; the floor of that is 7,180 / 6 = 1,197 cycles for nine
-//! hashes, 133 a hash. Measured: 1,430 cycles for nine, **159 a hash**, 84 % of the latter floor. `finish_nine` alone takes
-//! 1,310 to 1,335. Vectors without the ninth hash take 1,292 there: the integers cost some 40 cycles and give a hash.
+//! `vpternlogq` 1.9, `vprolq` 1.0, mixed as in a round at best 1.99). The floor of the vectors is 2,049 / 2 = 1,025 cycles,
+//! 114 a hash. Six instructions are dispatched a cycle; the floor of that is 6,781 / 6 = 1,130 cycles for nine hashes, **126 a
+//! hash**. Measured for the function alone: 1,258 to 1,272 cycles, 140 to 141 a hash. The integers cost 40 to 70 of them.
 //!
-//! What is lost: theta makes all of a round wait for all of the one before (without that dependency, in an experiment, 110
-//! cycles fewer), two schedulers of 32 entries do not see far enough to fill that gap and all pipes (about another 100), and
-//! the step of the walk moves 25 vectors to memory and back (70).
+//! What is lost: theta makes all of a round wait for all of the one before, and two schedulers of 32 entries do not see far
+//! enough to fill that gap and all pipes.
 //!
 //! # What was tried and is not here
 //!
-//! Cycles for eight hashes, or nine with the integers, of the rounds alone.
+//! In assembly, cycles for nine hashes. The first three with an order that was searched less long, 1,302:
+//!
+//! - Theta's words from memory, to spare the register file's ports: 1,329 at least for one of the five, 1,600 for all.
+//! - Integers in bursts between 2 to 10 vector instructions, denser in parts of a round, ahead by up to 24, or in another order
+//!   of rows: 1,307 to 1,327.
+//! - A turn that ends within chi, one or two rows early, so that theta's first words are there sooner: that order itself. By
+//!   columns, before any search: 1,443 instead of 1,329.
+//! - Seven rounds per turn: 2 to 7 % slower. All 21: 2,300, as they do not fit in the instruction cache.
+//! - Fewer moves at the end of a turn (24 instead of 31) by another allocation of registers: 1 % slower.
+//!
+//! From intrinsics, cycles for eight hashes, or nine with the integers, of the rounds alone:
 //!
 //! - Theta by `vpternlogq` from the parities, which saves forming its five words: 1,342 instead of 1,292, and 1,357 instead of
 //!   1,344 with the integers. There are more values alive than registers.
@@ -38,25 +46,28 @@
 //! - Rows interleaved instead of rounds: 1,372 instead of 1,344. Integers first: 7 % slower.
 //! - The walk's step a lane per round, in the rounds' shadow: no faster; in registers, without the way through memory: 6 %
 //!   slower. Iota's constants from a table of whole vectors: 5 % slower. The compiler then keeps other values in memory.
-//! - The best of 11,400 orders of one round's operations, found by random search on the machine, as assembly: 1,221 instead
-//!   of 1,292, vectors alone. Not to be had from intrinsics.
 //! - Reckoned, not built: to linearise one round more (then quadratic in the changing bits) saves 69 operations and takes 25
 //!   more stores and 25 more loads of whole vectors.
 #![allow(
     clippy::inline_always,
     reason = "only what is inlined into a function with the target feature uses it"
 )]
-#![allow(unsafe_code, reason = "intrinsics; each with the reason why the CPU has the instruction")]
+#![allow(
+    unsafe_code,
+    reason = "intrinsics and assembly; each with the reason why the CPU has the instruction"
+)]
 
 use super::super::block::Job;
-use super::super::keccak::{Rows, Word, finish, finish_two};
-use super::super::walk::{Report, STEPS, Sieve, TILE, Walk, scan};
+use super::super::keccak::{CONSTANTS, Rows, Word, finish};
+use super::super::twin::{Base, Digests, Entry, scan_groups};
+use super::super::walk::{Report, Sieve, Walk, scan};
 use super::{Kernel, KernelRef};
-use std::arch::asm;
+use std::arch::naked_asm;
 use std::arch::x86_64::{
     __m512i, _mm512_loadu_si512, _mm512_rol_epi64, _mm512_set1_epi64, _mm512_storeu_si512,
     _mm512_ternarylogic_epi64, _mm512_testn_epi64_mask, _mm512_xor_si512,
 };
+use std::ops::Range;
 
 #[derive(Clone, Copy)]
 #[repr(transparent)]
@@ -111,69 +122,6 @@ impl Word for Zmm {
     }
 }
 
-/// One nonce in integer registers, next to the vectors.
-#[derive(Clone, Copy)]
-#[repr(transparent)]
-struct Integer(u64);
-
-impl Word for Integer {
-    const LANES: usize = 1;
-    const FUSED: bool = false;
-
-    #[inline(always)]
-    fn splat(value: u64) -> Self {
-        Self(value)
-    }
-
-    #[inline(always)]
-    fn load(values: &[u64; 8]) -> Self {
-        Self(values[0])
-    }
-
-    #[inline(always)]
-    fn store(self) -> [u64; 8] {
-        self.0.store()
-    }
-
-    #[inline(always)]
-    fn xor(self, other: Self) -> Self {
-        Self(self.0 ^ other.0)
-    }
-
-    /// As assembly for the same reason as `rol`.
-    #[inline(always)]
-    fn add(&mut self, other: &Self) {
-        // SAFETY: reads one reference, reads and writes the other, and changes the flags.
-        unsafe {
-            asm!("mov {2}, [{1}]", "xor [{0}], {2}", in(reg) &raw mut self.0, in(reg) &raw const other.0, out(reg) _,
-                options(nostack));
-        }
-    }
-
-    #[inline(always)]
-    fn chi(self, b: Self, c: Self) -> Self {
-        Self(self.0 ^ (!b.0 & c.0))
-    }
-
-    /// As assembly: written in Rust, the compiler finds that several of these could be one vector rotation, and moves the
-    /// whole stream into the vector registers, where it is in the way.
-    #[inline(always)]
-    fn rol<const L: i32, const R: i32>(self) -> Self {
-        let rotated: u64;
-        // SAFETY: only `scan_avx512` uses this private type, on a CPU with BMI2 (see `kernel`); no memory, flags or stack.
-        unsafe {
-            asm!("rorx {}, {}, {}", lateout(reg) rotated, in(reg) self.0, const R,
-                options(pure, nomem, nostack, preserves_flags));
-        }
-        Self(rotated)
-    }
-
-    #[inline(always)]
-    fn zero_lanes(self, mask: u64) -> u32 {
-        self.0.zero_lanes(mask)
-    }
-}
-
 #[derive(Debug)]
 struct Avx512(());
 
@@ -200,35 +148,20 @@ impl Kernel for Avx512 {
     }
 }
 
-/// Tiles per group: eight for the vectors, one for the integers.
-const GROUP: u64 = 9 * TILE;
-
 #[target_feature(enable = "avx512f,bmi1,bmi2")]
-fn scan_avx512(job: &Job, (first, last): (u64, u64), floor: u32, report: &mut Report<'_>) {
-    let mut sieve = Sieve::new((first, last), floor, report);
-    let mut nonce = first;
-    if let Some(aligned) = first.checked_next_multiple_of(TILE)
-        && holds_group(aligned, last)
-    {
-        if first < aligned {
-            scan_vectors(job, (first, aligned - 1), &mut sieve);
-        }
-        nonce = aligned;
-        while holds_group(nonce, last) {
-            scan_group(job, nonce, &mut sieve);
-            match nonce.checked_add(GROUP) {
-                Some(next) => nonce = next,
-                None => return,
-            }
-        }
-    }
-    if nonce <= last {
-        scan_vectors(job, (nonce, last), &mut sieve);
-    }
-}
-
-fn holds_group(nonce: u64, last: u64) -> bool {
-    nonce <= last && last - nonce >= GROUP - 1
+fn scan_avx512(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
+    scan_groups::<Zmm>(
+        job,
+        range,
+        &mut Sieve::new(range, floor, report),
+        // SAFETY: the CPU has the three features, each reference is to what the function reads, or writes, and
+        // it returns a pointer into the entries or to their end.
+        |base, entries, mask, digests| unsafe {
+            let Range { start, end } = entries.as_ptr_range();
+            nine(base, start, &CONSTANTS, digests, end, mask).offset_from_unsigned(start)
+        },
+        |range, sieve| scan_vectors(job, range, sieve),
+    );
 }
 
 #[target_feature(enable = "avx512f,bmi1,bmi2")]
@@ -237,25 +170,22 @@ fn scan_vectors(job: &Job, range: (u64, u64), sieve: &mut Sieve<'_, '_>) {
     scan::<Zmm>(job, range, sieve, |walk| step_eight(walk), |state| finish_eight(state));
 }
 
-/// Nine tiles from `nonce` on: while the vectors walk through one of the first eight, the integers do an eighth of the last.
-#[target_feature(enable = "avx512f,bmi1,bmi2")]
-#[inline(never)]
-fn scan_group(job: &Job, nonce: u64, sieve: &mut Sieve<'_, '_>) {
-    for number in 0..8 {
-        let mut vectors = Walk::<Zmm>::new(job, nonce + u64::from(number) * TILE, 0);
-        let mut integers = Walk::<Integer>::new(job, nonce + 8 * TILE, number);
-        for _ in 0..STEPS {
-            let (eight, one) = finish_nine(vectors.advance(), integers.advance());
-            sieve.sift(eight, vectors.nonce());
-            sieve.sift(one, integers.nonce());
-        }
-    }
-}
-
-#[target_feature(enable = "avx512f,bmi1,bmi2")]
-#[inline(never)]
-fn finish_nine(vectors: &Rows<Zmm>, integers: &Rows<Integer>) -> (Zmm, Integer) {
-    finish_two(vectors, integers)
+/// From a base and entries of a table to the first lanes of nine digests: chi of round 1 to the end.
+///
+/// Goes from `entry` on to the first that leads to a digest whose first lane has no bit of `mask`, writes the nine lanes
+/// there, and returns it; or `end`, with the last nine. There must be at least one entry.
+///
+/// The text is made by `tools/rounds.py`, which says how. It needs AVX-512 F, BMI1 and BMI2.
+#[unsafe(naked)]
+unsafe extern "sysv64" fn nine(
+    base: &Base<Zmm>,
+    entry: *const Entry,
+    constants: &[[u64; 2]; 23],
+    digests: &mut Digests,
+    end: *const Entry,
+    mask: u64,
+) -> *const Entry {
+    naked_asm!(include_str!("avx512.s"), options(raw))
 }
 
 #[target_feature(enable = "avx512f,bmi1,bmi2")]
