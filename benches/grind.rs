@@ -7,12 +7,21 @@
 #![allow(unsafe_code, reason = "foreign functions, and loads and stores of whole vectors")]
 #![allow(clippy::expect_used, clippy::cast_ptr_alignment, reason = "a bench may panic; `States` is aligned")]
 #![allow(missing_docs, reason = "what criterion's macros make")]
+#![allow(clippy::float_arithmetic, clippy::cast_precision_loss, reason = "rates, for people to read")]
+#![allow(clippy::print_stderr, reason = "a bench says what it found")]
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use poolctl_grind::{Job, kernel};
+use poolctl_grind::scheduler::{Farmer, raise};
+use poolctl_grind::search::all_cores;
+use poolctl_grind::{Job, Limits, Settings, kernel, search};
 use sha3::Digest;
 use std::hint::black_box;
-use std::time::Duration;
+use std::num::NonZeroUsize;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+
+/// How long one turn of a comparison takes.
+const TURN: Duration = Duration::from_millis(300);
 
 /// Nonces per iteration: nine tiles, what a thread takes at once.
 const NONCES: u64 = 9 * 8192;
@@ -192,6 +201,56 @@ mod permutations {
     pub(super) fn bench(_: &mut super::Criterion) {}
 }
 
+/// Hashes a second of a search that goes on for a while.
+fn search_rate(threads: NonZeroUsize) -> f64 {
+    let limits = Limits { deadline: Some(Instant::now() + TURN), ..Limits::default() };
+    let found = search(&job(), &limits, &settings(threads), &mut |_| {}).expect("the limits are right");
+    rate(found.hashes, found.elapsed)
+}
+
+/// The same over many farmers, each of them to be raised without end.
+fn farmers_rate(threads: NonZeroUsize) -> f64 {
+    let farmers: Vec<Farmer> = (0..1000u32)
+        .map(|n| {
+            let mut job = job();
+            job.farmer[..4].copy_from_slice(&n.to_be_bytes());
+            Farmer { job, next: Some(0), best: None, cap: 64 }
+        })
+        .collect();
+    let deadline = Some(Instant::now() + TURN);
+    let report = raise(&farmers, deadline, &settings(threads), &mut |_| {}).expect("the caps are right");
+    rate(report.hashes, report.elapsed)
+}
+
+fn settings(threads: NonZeroUsize) -> Settings<'static> {
+    static STOP: AtomicBool = AtomicBool::new(false);
+    let kernel = kernel::available()[0];
+    Settings { kernel, threads, pin: false, interval: Duration::from_millis(50), stop: &STOP }
+}
+
+fn rate(hashes: u64, elapsed: Duration) -> f64 {
+    hashes as f64 / elapsed.as_secs_f64()
+}
+
+/// In turns, so that a machine that changes its pace changes all: threads against one, many farmers against one.
+fn ratios(_: &mut Criterion) {
+    let (one, all) = (NonZeroUsize::MIN, all_cores());
+    let mut rounds: [Vec<f64>; 3] = Default::default();
+    for _ in 0..15 {
+        let (single, several, many) = (search_rate(one), search_rate(all), farmers_rate(all));
+        for (list, figure) in rounds.iter_mut().zip([single, several / single, many / several]) {
+            list.push(figure);
+        }
+    }
+    for list in &mut rounds {
+        list.sort_by(f64::total_cmp);
+    }
+    let [single, several, many] = rounds.each_ref().map(|list| (list[7], list[14]));
+    eprintln!("one thread: {:.1} MH/s (median), {:.1} (most)", single.0 / 1e6, single.1 / 1e6);
+    eprintln!("{all} threads to one: {:.2} (median), {:.2} (most)", several.0, several.1);
+    eprintln!("1000 farmers to one, {all} threads: {:.3} (median), {:.3} (most)", many.0, many.1);
+}
+
 fn config() -> Criterion {
     Criterion::default()
         .warm_up_time(Duration::from_millis(500))
@@ -199,5 +258,5 @@ fn config() -> Criterion {
         .sample_size(30)
 }
 
-criterion_group!(name = benches; config = config(); targets = scalar, kernels, permutations::bench);
+criterion_group!(name = benches; config = config(); targets = scalar, kernels, permutations::bench, ratios);
 criterion_main!(benches);
