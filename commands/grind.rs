@@ -18,7 +18,7 @@ use std::time::Duration;
 /// Random inputs on which a kernel must agree with the reference before it is used.
 const CHECKS: u64 = 4096;
 
-/// Grind nonces for KALE: one job from flags, many from NDJSON, or a measurement of this machine
+/// Grind KALE nonces: one job from flags, many from NDJSON, or a bench of this machine
 ///
 /// Needs no config, no state and no network, so it can run on any machine that is lent. The best nonce is the true
 /// best of what was searched, the lowest of those with as many zeros.

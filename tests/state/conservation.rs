@@ -57,7 +57,9 @@ fn amount() -> impl Strategy<Value = Base> {
 
 fn plan() -> impl Strategy<Value = Plan> {
     let ppm = || prop_oneof![Just(0u32), Just(1_000_000), 0u32..=1_000_000];
-    let moves = proptest::collection::vec((0..HISTORY, 0..=MEMBERS, 0..=MEMBERS, amount()), 0..15);
+    // 0 is nobody: from there shares are minted, which must happen before they can move.
+    let from = prop_oneof![Just(0), 0..=MEMBERS];
+    let moves = proptest::collection::vec((0..HISTORY, from, 0..=MEMBERS, amount()), 0..15);
     let pool = (ppm(), proptest::bool::weighted(0.2), moves).prop_map(|(ppm, paused, moves)| PoolPlan {
         ppm,
         paused,
@@ -299,6 +301,9 @@ fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
         let report = state::check(case.state.conn(), false).unwrap();
         prop_assert_eq!(report.findings, [], "after {:?}", op);
     }
+    for member in 0..MEMBERS {
+        reached.claims += u64::from(case.claim(member, None).unwrap());
+    }
     // A second cycle on the same blocks finds nothing to pay.
     if case.cycle().is_ok() {
         let before = state::verify_chain(case.state.conn()).unwrap();
@@ -325,5 +330,5 @@ fn nothing_is_lost_and_nothing_is_made() {
     let tried = TestRunner::new(config).run(&plan(), |plan| case(&net, &plan, &mut reached.borrow_mut()));
     tried.unwrap_or_else(|e| panic!("{e}"));
     let reached = reached.into_inner();
-    assert!(reached.epochs > 50 && reached.claims > 3 && reached.carries > 5, "{reached:?}");
+    assert!(reached.epochs > 50 && reached.claims > 5 && reached.carries > 5, "{reached:?}");
 }
