@@ -1,15 +1,16 @@
 //! The progress bar: one at a time, on stderr, cleared before anything else is said.
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle};
 use poolctl::context::Progress;
+use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// The bar on show; logs step aside for it.
 static SHOWN: Mutex<Option<ProgressBar>> = Mutex::new(None);
 
-const KNOWN: &str = "{msg} [{bar:30}] {human_pos}/{human_len}  {per_sec}  {eta} left  {prefix}";
-const UNKNOWN: &str = "{spinner} {msg} {human_pos}  {per_sec}  {elapsed}  {prefix}";
+const KNOWN: &str = "{msg} [{bar:30}] {human_pos}/{human_len}  {rate}  {eta} left  {prefix}";
+const UNKNOWN: &str = "{spinner} {msg} {human_pos}  {rate}  {elapsed}  {prefix}";
 
 /// Shows progress with rate and time left.
 #[derive(Debug, Default)]
@@ -26,12 +27,24 @@ fn shown() -> Option<ProgressBar> {
     SHOWN.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
+/// Whole steps a second.
+fn rate(state: &ProgressState, out: &mut dyn Write) {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a pace for the eye; the cast saturates"
+    )]
+    let per_second = state.per_sec() as u64;
+    // A bar that cannot be written to is not worth failing for.
+    let _ = write!(out, "{}/s", HumanCount(per_second));
+}
+
 impl Progress for Bar {
     fn begin(&self, what: &str, total: Option<u64>) {
         let template = if total.is_some() { KNOWN } else { UNKNOWN };
         let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
         let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::stderr())
-            .with_style(style.progress_chars("=> "))
+            .with_style(style.progress_chars("=> ").with_key("rate", rate))
             .with_message(what.to_owned())
             .with_finish(ProgressFinish::AndClear);
         bar.enable_steady_tick(Duration::from_millis(200));

@@ -7,7 +7,7 @@
 use super::block::{Job, MAX_ZEROS};
 use super::pin;
 use super::search::{End, LimitError, Settings, Solution, piece_end, scan_piece};
-use super::walk::{PIECE, TILE};
+use super::walk::PIECE;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -127,11 +127,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Nonces to take for a farmer with this many zeros: not many more than the next zero is expected to need.
-fn piece_length(zeros: u32) -> u64 {
-    if zeros < 4 { TILE } else { PIECE }
-}
-
 /// Hashes for all `farmers` until each has reached its cap, or `deadline`, or the stop signal. `event` is called on this
 /// thread.
 pub fn raise(
@@ -179,12 +174,12 @@ pub fn raise(
                 state.end = state.end.or(Some(End::Deadline));
                 break;
             }
-            let Some((zeros, _, number)) = state.queue.pop_first() else {
+            let Some((_, _, number)) = state.queue.pop_first() else {
                 break;
             };
             let entry = &mut state.entries[number];
             let Some(from) = entry.free else { continue };
-            let to = piece_end(from, u64::MAX, piece_length(zeros));
+            let to = piece_end(from, u64::MAX, PIECE);
             entry.free = to.checked_add(1);
             entry.taken.push(from);
             let count = (to - from).saturating_add(1);
