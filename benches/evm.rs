@@ -12,7 +12,7 @@ use criterion::{BatchSize, Criterion, Throughput};
 use poolctl::amount::{Base, Delta, Weight, parse_units, split_largest_remainder, to_units};
 use poolctl::guard::Permit;
 use poolctl::state::{Account, Line, OwnerKind};
-use poolctl_testkit::{Proxy, World};
+use poolctl_testkit::{NodeKind, Proxy, World};
 use serde_json::json;
 use std::hint::black_box;
 use std::process::Command;
@@ -54,12 +54,12 @@ fn main() -> Result<()> {
 }
 
 fn whole_processes(is_picked: impl Fn(&str) -> bool) -> Result<()> {
-    let world = World::many_vaults(POOLS)?;
+    let world = World::many_vaults(NodeKind::Anvil, POOLS)?;
     // The safe block, which a sync reads at, is behind the newest one.
-    world.anvil.mine(10)?;
-    let proxy = Proxy::start(world.anvil.url())?;
+    world.node.mine(10)?;
+    let proxy = Proxy::start(world.node.url())?;
     let home = Home::new(&[("counted", &proxy.url())], world.asset)?;
-    home.add_pools(world.anvil.url(), &world.vaults, world.deploy_block)?;
+    home.add_pools(world.node.url(), &world.vaults, world.deploy_block)?;
     let mut table = Table::default();
     let counted = |line: &str| -> Result<usize> {
         proxy.clear();
@@ -68,7 +68,7 @@ fn whole_processes(is_picked: impl Fn(&str) -> bool) -> Result<()> {
     };
 
     let first = counted("sync --all")?;
-    world.anvil.mine(10)?;
+    world.node.mine(10)?;
     let next = counted("sync --all")?;
     table.row(format!("sync of {POOLS} pools, first: HTTP requests"), first, SYNC_REQUESTS);
     table.row(format!("sync of {POOLS} pools, next: HTTP requests"), next, SYNC_REQUESTS);
@@ -81,7 +81,7 @@ fn whole_processes(is_picked: impl Fn(&str) -> bool) -> Result<()> {
     }
     if is_picked("idle") {
         // From here on straight at the node: the proxy's own time is not what is measured.
-        let direct = Home::over(&home, &[("anvil", world.anvil.url())], world.asset)?;
+        let direct = Home::over(&home, &[("anvil", world.node.url())], world.asset)?;
         idle(&home, &direct, &proxy, &world, &mut table)?;
     }
     eprintln!("\n{table}");
@@ -118,7 +118,7 @@ fn idle(
     world: &poolctl_testkit::ManyVaults,
     table: &mut Table,
 ) -> Result<()> {
-    let head = world.anvil.block_number()?;
+    let head = world.node.block_number()?;
     counting.run("reward set-weight p0 1")?;
     counting.run(&format!("reward cycle --from {}", head + 1))?;
     counting.run("sync --all --at latest")?;
@@ -126,7 +126,7 @@ fn idle(
         proxy.clear();
         counting.run(line)?;
         table.row(format!("{line}, nothing to do: HTTP requests"), proxy.http_count(), 1);
-        let (ours, bare) = interleaved(RUNS, || direct.silent(line), || round_trip(world.anvil.url()))?;
+        let (ours, bare) = interleaved(RUNS, || direct.silent(line), || round_trip(world.node.url()))?;
         table.note(format!("{line}, nothing to do: wall"), spread(&ours));
         table.note("the round trip alone".to_owned(), spread(&bare));
         // Every pool's figures are shown, so that takes its time too.

@@ -1,6 +1,6 @@
 //! Killed at every step – each request, each commit – and run again: the same end as undisturbed.
 
-use crate::desk::{Desk, Dump, Ended, crash_at, fork, lasting, same, sound};
+use super::desk::{Desk, Dump, Ended, crash_at, fork, lasting, same, sound};
 use crate::support::Home;
 use poolctl_testkit::units;
 use std::sync::Mutex;
@@ -66,11 +66,11 @@ fn sync_across_a_reorg() {
     desk.run("sync").ok();
     let world = &desk.world;
     world.deposit(world.eighteen.vault, world.bob, units(1, 18)).unwrap();
-    world.anvil.mine(3).unwrap();
+    world.node.mine(3).unwrap();
     desk.run("sync").ok();
-    world.anvil.rollback(12).unwrap();
+    world.node.rollback(12).unwrap();
     world.deposit(world.six.vault, world.dave, units(2, 6)).unwrap();
-    world.anvil.mine(15).unwrap();
+    world.node.mine(15).unwrap();
     let steps = every_step(&desk.home, "sync");
     assert!(steps >= 16, "{steps}");
 }

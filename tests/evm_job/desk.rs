@@ -1,5 +1,6 @@
 //! An operator's desk: a home, a node behind a recording wire, and the state as rows to compare.
 
+use super::NODE;
 use crate::support::{Home, Ran, Run};
 use poolctl_testkit::{Proxy, World};
 use rusqlite::{Connection, types::ValueRef};
@@ -34,8 +35,8 @@ pub fn config(world: &World, urls: &[(&str, &str)]) -> String {
 impl Desk {
     /// A desk with nothing added yet.
     pub fn bare() -> Self {
-        let world = World::small().unwrap();
-        let wire = Proxy::start(world.anvil.url()).unwrap();
+        let world = World::small(NODE).unwrap();
+        let wire = Proxy::start(world.node.url()).unwrap();
         let desk = Self { home: Home::ready(), world, wire };
         desk.use_urls(&[("main", &desk.wire.url())]);
         desk
@@ -90,7 +91,7 @@ impl Desk {
 
     /// The last final block of the node.
     pub fn final_block(&self) -> u64 {
-        self.world.anvil.block_of_tag("finalized").unwrap()
+        self.world.node.block_of_tag("finalized").unwrap()
     }
 
     /// `reward cycle` of the first time.
@@ -281,7 +282,7 @@ pub fn crash_at(mut run: Run, step: u64) -> Ended {
 impl Desk {
     /// A desk on this world.
     pub fn on(world: World) -> Self {
-        let wire = Proxy::start(world.anvil.url()).unwrap();
+        let wire = Proxy::start(world.node.url()).unwrap();
         let desk = Self { home: Home::ready(), world, wire };
         desk.use_urls(&[("main", &desk.wire.url())]);
         desk
@@ -301,7 +302,7 @@ impl Desk {
         self.run("reward set-weight growth 0.75").ok();
         self.run("reward set-weight stable 0.25").ok();
         self.first_cycle();
-        self.world.anvil.mine(12).unwrap();
+        self.world.node.mine(12).unwrap();
         self.wire.clear();
     }
 
@@ -309,7 +310,7 @@ impl Desk {
     pub fn chain_commands(&self) -> Vec<String> {
         let six = self.world.six;
         let third = self.world.add_vault(six.asset, 0).unwrap().address().unwrap();
-        self.world.anvil.mine(2).unwrap();
+        self.world.node.mine(2).unwrap();
         vec![
             "sync --all".to_owned(),
             format!("oracle add stable-usd --asset {} --address {}", six.asset, six.feed),

@@ -1,7 +1,8 @@
 //! Endpoints that are gone, lie, or speak nonsense: the code, the words, and nothing changed.
 
-use crate::desk::{Desk, says, warnings};
-use poolctl_testkit::{Anvil, AnvilOptions, Fault, Proxy, Rule, World};
+use super::NODE;
+use super::desk::{Desk, says, warnings};
+use poolctl_testkit::{Fault, Node, NodeOptions, Proxy, Rule, World};
 use serde_json::{Value, json};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -50,7 +51,7 @@ fn an_endpoint_on_another_chain_is_refused_by_every_command() {
     desk.wire.fault(Rule::new(Fault::ChainId(1)).on_method("eth_chainId"));
     for urls in [
         vec![("main", desk.wire.url())],
-        vec![("main", desk.wire.url()), ("good", desk.world.anvil.url().into())],
+        vec![("main", desk.wire.url()), ("good", desk.world.node.url().into())],
     ] {
         let urls: Vec<(&str, &str)> = urls.iter().map(|(name, url)| (*name, url.as_str())).collect();
         desk.use_urls(&urls);
@@ -74,9 +75,9 @@ fn a_state_of_another_chain_is_refused_before_anything_is_sent() {
     let desk = Desk::bare();
     desk.furnish();
     let commands = desk.chain_commands();
-    let other =
-        World::on(Anvil::start(&AnvilOptions { chain_id: 5, ..AnvilOptions::default() }).unwrap()).unwrap();
-    let wire = Proxy::start(other.anvil.url()).unwrap();
+    let other = World::on(Node::start(NODE, &NodeOptions { chain_id: 5, ..NodeOptions::default() }).unwrap())
+        .unwrap();
+    let wire = Proxy::start(other.node.url()).unwrap();
     desk.use_urls(&[("other", &wire.url())]);
     desk.setting("evm.chain_id = 5");
     for command in &commands {
@@ -98,7 +99,7 @@ fn the_next_endpoint_takes_over_for_every_command() {
         let view = &envelope["data"]["view"];
         if let Some(number) = view["number"].as_u64() {
             assert_eq!(view["endpoint"], "backup");
-            assert_eq!(view["hash"], desk.world.anvil.block_hash(number).unwrap().to_string(), "{command}");
+            assert_eq!(view["hash"], desk.world.node.block_hash(number).unwrap().to_string(), "{command}");
         }
     }
     let shown = desk.run("sync").exits(0);
@@ -125,12 +126,12 @@ fn nonsense_is_refused_in_its_own_words_and_changes_nothing() {
     ] {
         // At the first read of the view, and in the middle of it.
         for method in ["eth_call", "eth_getLogs"] {
-            let home = crate::desk::fork(&desk.home);
+            let home = super::desk::fork(&desk.home);
             desk.wire.heal();
             desk.wire.fault(Rule::new(fault.clone()).on_method(method));
             let envelope = home.run("sync").fails(exit, code);
             says(&envelope["error"]["message"], &["endpoint \"main\": ", words]);
-            crate::desk::same(&desk.dump(), &crate::desk::dump(&home.sqlite()));
+            super::desk::same(&desk.dump(), &super::desk::dump(&home.sqlite()));
         }
     }
     desk.wire.heal();
@@ -142,11 +143,11 @@ fn nonsense_is_refused_in_its_own_words_and_changes_nothing() {
 fn a_fault_that_passes_costs_nothing_but_time() {
     let desk = Desk::ready();
     for fault in [Fault::Refuse, Fault::Html, Fault::Truncated, Fault::CutJson, Fault::Status(502, None)] {
-        let home = crate::desk::fork(&desk.home);
+        let home = super::desk::fork(&desk.home);
         desk.wire.heal();
         desk.wire.fault(Rule::new(fault).on_method("eth_getLogs").times(1));
         home.run("sync").ok();
-        crate::desk::sound(&home);
+        super::desk::sound(&home);
     }
     desk.wire.heal();
     desk.wire.fault(Rule::new(Fault::Status(429, Some(1))).on_method("eth_call").times(1));
@@ -159,13 +160,13 @@ fn a_fault_that_passes_costs_nothing_but_time() {
 #[test]
 fn an_answer_of_nothing_names_contract_function_and_block() {
     // Without Multicall3, and with it, when its own answer is as empty.
-    let options = AnvilOptions { multicall: false, ..AnvilOptions::default() };
-    let plain = Desk::on(World::on(Anvil::start(&options).unwrap()).unwrap());
+    let options = NodeOptions { multicall: false, ..NodeOptions::default() };
+    let plain = Desk::on(World::on(Node::start(NODE, &options).unwrap()).unwrap());
     plain.add_pools();
     plain.wire.fault(Rule::new(Fault::EmptyCall));
     let envelope = plain.unchanged(|| plain.run("sync growth").fails(1, "not_a_contract"));
     let vault = plain.world.eighteen.vault.to_string();
-    let block = plain.world.anvil.block_of_tag("safe").unwrap().to_string();
+    let block = plain.world.node.block_of_tag("safe").unwrap().to_string();
     says(&envelope["error"]["message"], &[&vault, "function", "answered nothing", "at block", &block]);
     assert_eq!(envelope["error"]["details"]["contract"], vault);
     plain.unchanged(|| plain.run("sync").fails(1, "not_a_contract"));

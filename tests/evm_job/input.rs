@@ -1,6 +1,6 @@
 //! Bad input: refused with exit 2 and a message that names the flag, before anything is sent or written.
 
-use crate::desk::{Desk, same, says};
+use super::desk::{Desk, same, says};
 use poolctl_testkit::alloy::primitives::{Address, U256};
 use std::sync::{Arc, Mutex, Weak};
 
@@ -345,7 +345,7 @@ fn a_deploy_block_must_be_the_contracts_first() {
     let desk = Desk::bare();
     let (vault, born) = (desk.world.eighteen.vault, desk.world.eighteen.deploy_block);
     desk.run(&format!("pool add other {}", desk.world.six.vault)).ok();
-    let head = desk.world.anvil.block_number().unwrap();
+    let head = desk.world.node.block_number().unwrap();
     for (given, words) in [
         (born + 1, ["--deploy-block", "had code before block"]),
         (head, ["--deploy-block", "is after block"]),

@@ -3,23 +3,48 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::duplicate_mod,
     missing_docs,
-    reason = "a test stops at the first surprise"
+    reason = "a test stops at the first surprise; every file is compiled for both nodes"
 )]
 
-mod crash;
-mod desk;
-mod endpoints;
-mod input;
-mod oracles;
-mod pinned;
-mod reorg;
-mod rewards;
-mod risk;
-mod round;
-mod secrets;
-mod settings;
-mod sync;
+#[path = "."]
+mod anvil {
+    pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
+
+    mod crash;
+    mod desk;
+    mod endpoints;
+    mod input;
+    mod oracles;
+    mod pinned;
+    mod reorg;
+    mod rewards;
+    mod risk;
+    mod round;
+    mod secrets;
+    mod settings;
+    mod sync;
+}
+
+#[path = "."]
+mod sandbox {
+    pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
+
+    mod crash;
+    mod desk;
+    mod endpoints;
+    mod input;
+    mod oracles;
+    mod pinned;
+    mod reorg;
+    mod rewards;
+    mod risk;
+    mod round;
+    mod secrets;
+    mod settings;
+    mod sync;
+}
 
 #[path = "../it/support.rs"]
 #[allow(dead_code, reason = "the harness serves another binary too")]

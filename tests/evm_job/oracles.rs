@@ -1,6 +1,6 @@
 //! Feeds: every refusal by its kind, alerts on their edges, the cache, and prices while the chain is silent.
 
-use crate::desk::{Desk, says, warnings};
+use super::desk::{Desk, says, warnings};
 use poolctl_testkit::abi::{MockV3Aggregator, RoundFeed};
 use poolctl_testkit::alloy::primitives::{Address, Bytes, I256, U256, aliases::U80};
 use poolctl_testkit::{Fault, Rule};
@@ -13,11 +13,11 @@ fn price(hundredths: i64) -> I256 {
     I256::try_from(hundredths * 1_000_000).unwrap()
 }
 
-/// A new round of the feed of `eighteen`. Gas is fixed: anvil's estimate is too low where a slot becomes zero.
+/// A new round of the feed of `eighteen`. Gas is fixed: a node's estimate is too low where a slot becomes zero.
 fn answer(desk: &Desk, answer: I256, updated_at: Option<u64>) {
-    let (anvil, feed) = (&desk.world.anvil, desk.world.eighteen.feed);
+    let (node, feed) = (&desk.world.node, desk.world.eighteen.feed);
     let sent = if let Some(at) = updated_at {
-        let round = anvil.call(feed, &MockV3Aggregator::latestRoundCall {}).unwrap() + U256::ONE;
+        let round = node.call(feed, &MockV3Aggregator::latestRoundCall {}).unwrap() + U256::ONE;
         let timestamp = U256::from(at);
         let call = MockV3Aggregator::updateRoundDataCall {
             roundId: U80::from(round),
@@ -25,9 +25,9 @@ fn answer(desk: &Desk, answer: I256, updated_at: Option<u64>) {
             timestamp,
             startedAt: timestamp,
         };
-        anvil.send_with_gas(desk.world.owner, feed, &call, 500_000)
+        node.send_with_gas(desk.world.owner, feed, &call, 500_000)
     } else {
-        anvil.send_with_gas(desk.world.owner, feed, &MockV3Aggregator::updateAnswerCall { answer }, 500_000)
+        node.send_with_gas(desk.world.owner, feed, &MockV3Aggregator::updateAnswerCall { answer }, 500_000)
     };
     assert!(sent.unwrap().success);
 }
@@ -79,9 +79,9 @@ fn a_quote_is_fresh_to_the_second() {
     let desk = Desk::ready();
     add(&desk, desk.world.eighteen.feed, "--max-staleness 100");
     answer(&desk, price(210_000), None);
-    desk.world.anvil.advance(100).unwrap();
+    desk.world.node.advance(100).unwrap();
     assert_eq!(check(&desk).0, "ok");
-    desk.world.anvil.advance(1).unwrap();
+    desk.world.node.advance(1).unwrap();
     for count in 1..=3 {
         assert_eq!(check(&desk), ("stale".to_owned(), "101 s old, the limit is 100 s".to_owned()));
         assert_eq!(desk.rows(ALERTS), [format!("stale | {count} | 0")]);
@@ -105,7 +105,7 @@ fn every_refusal_has_its_kind() {
     add(&desk, feed, "--min 1000 --max 5000 --max-deviation 0.1");
     assert_eq!(check(&desk).0, "ok");
     let world = &desk.world;
-    let now = || world.anvil.timestamp().unwrap();
+    let now = || world.node.timestamp().unwrap();
     let mut want = Vec::new();
     for (hundredths, updated_at, kind, why) in [
         (0, None, "invalid", "answer 0 is not above zero"),
@@ -156,13 +156,13 @@ fn a_round_that_was_answered_in_an_earlier_one_is_incomplete() {
     let desk = Desk::ready();
     let world = &desk.world;
     let arguments = RoundFeed::constructorCall { decimals: 8, description: "ROUND / USD".into() };
-    let feed = world.anvil.deploy(world.owner, "RoundFeed", &arguments).unwrap().address().unwrap();
-    world.anvil.mine(2).unwrap();
+    let feed = world.node.deploy(world.owner, "RoundFeed", &arguments).unwrap().address().unwrap();
+    world.node.mine(2).unwrap();
     add(&desk, feed, "");
     assert_eq!(desk.json("oracle list")["feeds"][0]["description"], "ROUND / USD");
     assert_eq!(check(&desk).0, "invalid", "a feed that was never updated");
     let set = |round: u64, answered: u64| {
-        let now = U256::from(world.anvil.timestamp().unwrap());
+        let now = U256::from(world.node.timestamp().unwrap());
         let round = RoundFeed::Round {
             roundId: U80::from(round),
             answer: price(200_000),
@@ -170,7 +170,7 @@ fn a_round_that_was_answered_in_an_earlier_one_is_incomplete() {
             updatedAt: now,
             answeredInRound: U80::from(answered),
         };
-        world.anvil.send(world.owner, feed, &RoundFeed::setCall { round }).unwrap();
+        world.node.send(world.owner, feed, &RoundFeed::setCall { round }).unwrap();
         check(&desk)
     };
     assert_eq!(set(7, 6), ("incomplete_round".to_owned(), "round 7 was answered in round 6".to_owned()));
@@ -185,8 +185,8 @@ fn a_feed_that_is_gone_is_unreachable_and_the_others_are_read() {
     let desk = Desk::ready();
     add(&desk, desk.world.eighteen.feed, "");
     desk.run(&format!("oracle add stable-usd --asset STABLE --address {}", desk.world.six.feed)).ok();
-    desk.world.anvil.set_code(desk.world.eighteen.feed, &Bytes::new()).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.set_code(desk.world.eighteen.feed, &Bytes::new()).unwrap();
+    desk.world.node.mine(2).unwrap();
     let envelope = desk.run("oracle check").fails(5, "check_failed");
     let quotes = &envelope["data"]["quotes"];
     assert_eq!((&quotes[0]["status"], &quotes[1]["status"]), (&json!("unreachable"), &json!("ok")));
@@ -208,7 +208,7 @@ fn the_cache_answers_without_a_request_until_it_is_too_old() {
     assert_eq!(first["source"], "chain");
     desk.wire.clear();
     answer(&desk, price(210_000), None);
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     let hit = desk.unchanged(|| desk.json(&get));
     assert_eq!(
         (&hit["source"], &hit["price"], &hit["view"]),

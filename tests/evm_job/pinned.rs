@@ -1,8 +1,9 @@
 //! One view: what every command sends is recorded, and after the choice of the block nothing says `latest`.
 
-use crate::desk::{Desk, lasting, same, says, warnings};
+use super::NODE;
+use super::desk::{Desk, lasting, same, says, warnings};
 use crate::support::Home;
-use poolctl_testkit::{Anvil, AnvilOptions, Fault, Proxy, Rule, World};
+use poolctl_testkit::{Fault, Node, NodeOptions, Proxy, Rule, World};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -53,8 +54,8 @@ fn pinned_after_the_choice(command: &str, requests: &[Value], more: usize) -> BT
 #[test]
 fn no_command_says_latest_after_its_block_was_chosen() {
     for multicall in [true, false] {
-        let options = AnvilOptions { multicall, ..AnvilOptions::default() };
-        let desk = Desk::on(World::on(Anvil::start(&options).unwrap()).unwrap());
+        let options = NodeOptions { multicall, ..NodeOptions::default() };
+        let desk = Desk::on(World::on(Node::start(NODE, &options).unwrap()).unwrap());
         desk.furnish();
         for command in desk.chain_commands() {
             desk.wire.clear();
@@ -67,7 +68,7 @@ fn no_command_says_latest_after_its_block_was_chosen() {
             if let (Some(view), Some(pin)) = (view, pins.first()) {
                 assert_eq!(view["hash"], *pin, "{command}");
                 let number = view["number"].as_u64().unwrap();
-                assert_eq!(*pin, desk.world.anvil.block_hash(number).unwrap().to_string(), "{command}");
+                assert_eq!(*pin, desk.world.node.block_hash(number).unwrap().to_string(), "{command}");
                 assert_eq!(view["endpoint"], "main", "{command}");
             }
         }
@@ -78,18 +79,18 @@ fn no_command_says_latest_after_its_block_was_chosen() {
 #[test]
 fn each_at_is_the_nodes_own_block() {
     let desk = Desk::ready();
-    let anvil = &desk.world.anvil;
-    anvil.mine(7).unwrap();
+    let node = &desk.world.node;
+    node.mine(7).unwrap();
     for tag in ["finalized", "safe", "latest"] {
-        let number = anvil.block_of_tag(tag).unwrap();
+        let number = node.block_of_tag(tag).unwrap();
         for at in [tag.to_owned(), number.to_string()] {
-            let home = crate::desk::fork(&desk.home);
+            let home = super::desk::fork(&desk.home);
             let view = home.run(&format!("sync --at {at}")).json()["view"].clone();
             assert_eq!(view["number"], number, "{at}");
-            assert_eq!(view["hash"], anvil.block_hash(number).unwrap().to_string(), "{at}");
+            assert_eq!(view["hash"], node.block_hash(number).unwrap().to_string(), "{at}");
         }
     }
-    assert_eq!(desk.json("sync")["view"]["number"], anvil.block_of_tag("safe").unwrap());
+    assert_eq!(desk.json("sync")["view"]["number"], node.block_of_tag("safe").unwrap());
 }
 
 #[test]
@@ -121,9 +122,9 @@ fn commands_that_only_look_send_nothing() {
 /// Two wires to the same node: the first dies at its `after`-th request, the second takes over.
 fn dying(desk: &Desk, home: &Home, after: usize, command: &str) -> bool {
     let (one, two) =
-        (Proxy::start(desk.world.anvil.url()).unwrap(), Proxy::start(desk.world.anvil.url()).unwrap());
+        (Proxy::start(desk.world.node.url()).unwrap(), Proxy::start(desk.world.node.url()).unwrap());
     one.fault(Rule::new(Fault::DieForever).after(after));
-    home.write_config(&crate::desk::config(&desk.world, &[("main", &one.url()), ("backup", &two.url())]));
+    home.write_config(&super::desk::config(&desk.world, &[("main", &one.url()), ("backup", &two.url())]));
     let envelope = home.run(&format!("{command} --json")).exits(0).envelope();
     if two.http_count() == 0 {
         return false;
@@ -152,18 +153,18 @@ fn a_view_that_dies_at_any_request_starts_over_at_the_next_endpoint() {
     for command in ["sync", "reward cycle --from 1"] {
         let desk = Desk::weighted();
         desk.setting("evm.log_blocks = 20");
-        let whole = crate::desk::fork(&desk.home);
-        whole.write_config(&crate::desk::config(&desk.world, &[("backup", &desk.wire.url())]));
+        let whole = super::desk::fork(&desk.home);
+        whole.write_config(&super::desk::config(&desk.world, &[("backup", &desk.wire.url())]));
         whole.run(command).ok();
         let want = lasting(&whole.sqlite());
         let mut after = 0;
         loop {
-            let home = crate::desk::fork(&desk.home);
+            let home = super::desk::fork(&desk.home);
             if !dying(&desk, &home, after, command) {
                 break;
             }
             same(&want, &lasting(&home.sqlite()));
-            crate::desk::sound(&home);
+            super::desk::sound(&home);
             after += 1;
         }
         assert!(after >= 4, "{command} took {after} requests");

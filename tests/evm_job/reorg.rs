@@ -1,6 +1,7 @@
 //! Reorganisations: taken back to common ground, never below what was paid; replays that were cut off go on.
 
-use crate::desk::{Desk, config, lasting, rows, same, says, warnings};
+use super::NODE;
+use super::desk::{Desk, config, lasting, rows, same, says, warnings};
 use crate::support::Home;
 use poolctl_testkit::{Fault, Rule, World, units};
 use rusqlite::Connection;
@@ -25,7 +26,7 @@ fn figures(conn: &Connection) -> Vec<Vec<String>> {
 /// The figures of a home that knows nothing but the chain as it is.
 fn straight(world: &World) -> Vec<Vec<String>> {
     let home = Home::ready();
-    home.write_config(&config(world, &[("main", world.anvil.url())]));
+    home.write_config(&config(world, &[("main", world.node.url())]));
     home.run(&format!("pool add growth {}", world.eighteen.vault)).ok();
     home.run(&format!("pool add stable {}", world.six.vault)).ok();
     home.run("sync").ok();
@@ -34,11 +35,11 @@ fn straight(world: &World) -> Vec<Vec<String>> {
 
 /// Replaces the blocks above `keep` by others with another history, and as many more as the old ones were.
 fn fork_at(world: &World, keep: u64) {
-    let head = world.anvil.block_number().unwrap();
-    world.anvil.rollback(head - keep).unwrap();
+    let head = world.node.block_number().unwrap();
+    world.node.rollback(head - keep).unwrap();
     world.deposit(world.eighteen.vault, world.dave, units(33, 18)).unwrap();
     world.transfer_shares(world.six.vault, world.alice, world.owner, units(7, 6)).unwrap();
-    world.anvil.mine(head - keep + 3).unwrap();
+    world.node.mine(head - keep + 3).unwrap();
 }
 
 fn synced(envelope: &Value) -> u64 {
@@ -52,10 +53,10 @@ fn after_a_reorg_the_state_is_that_of_a_straight_sync() {
     let first = synced(&desk.json("sync"));
     world.deposit(world.eighteen.vault, world.bob, units(11, 18)).unwrap();
     world.deposit(world.six.vault, world.dave, units(5, 6)).unwrap();
-    world.anvil.mine(3).unwrap();
+    world.node.mine(3).unwrap();
     let second = synced(&desk.json("sync"));
     world.withdraw(world.eighteen.vault, world.carol, units(20, 18)).unwrap();
-    world.anvil.mine(3).unwrap();
+    world.node.mine(3).unwrap();
     let third = synced(&desk.json("sync"));
     assert!(first < second && second < third);
 
@@ -108,7 +109,7 @@ fn nothing_is_taken_back_below_a_paid_epoch() {
     desk.first_cycle();
     let paid: u64 = desk.one("SELECT max(end_block) - 1 FROM pool_reward_epochs").parse().unwrap();
     let start = paid + 1 - 10;
-    // Anvil lets even final blocks be replaced.
+    // A development node lets even final blocks be replaced.
     fork_at(&desk.world, paid - 1);
     let of_growth = || {
         [
@@ -134,7 +135,7 @@ fn nothing_is_taken_back_below_a_paid_epoch() {
 
     let envelope = desk.unchanged(|| desk.run("sync growth").fails(4, "reorg_past_final"));
     says(&envelope["error"]["hint"], &["a final block does not change"]);
-    desk.world.anvil.mine(10).unwrap();
+    desk.world.node.mine(10).unwrap();
     let envelope = desk.run("reward cycle").fails(4, "reorg_past_final");
     says(&envelope["error"]["message"], &["cannot pay pool \"growth\"", &why]);
     assert_eq!(of_growth(), before);
@@ -149,11 +150,11 @@ fn a_reorg_above_the_last_paid_block_is_taken_back_and_paid_on() {
     desk.run("reward set-weight growth 1").ok();
     desk.first_cycle();
     desk.world.deposit(desk.world.eighteen.vault, desk.world.bob, units(9, 18)).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     desk.run("sync").ok();
     let paid: u64 = desk.one("SELECT max(end_block) - 1 FROM pool_reward_epochs").parse().unwrap();
     let epochs = desk.rows("SELECT * FROM pool_reward_epochs");
-    let head = desk.world.anvil.block_number().unwrap();
+    let head = desk.world.node.block_number().unwrap();
     assert!(paid < head);
     fork_at(&desk.world, paid);
     let paid_now = desk.run("reward cycle --json").exits(0).envelope();
@@ -168,7 +169,7 @@ fn a_reorg_above_the_last_paid_block_is_taken_back_and_paid_on() {
 fn a_replay_that_was_cut_off_goes_on_where_it_was() {
     let desk = Desk::ready();
     desk.setting("evm.log_blocks = 7");
-    let whole = crate::desk::fork(&desk.home);
+    let whole = super::desk::fork(&desk.home);
     whole.run("sync").ok();
     desk.wire.clear();
     desk.wire.fault(Rule::new(Fault::Status(500, None)).on_method("eth_getLogs").after(5));
@@ -190,7 +191,7 @@ fn a_replay_that_was_cut_off_goes_on_where_it_was() {
 #[test]
 fn a_node_with_few_logs_per_answer_is_asked_for_less() {
     let desk = Desk::ready();
-    let whole = crate::desk::fork(&desk.home);
+    let whole = super::desk::fork(&desk.home);
     whole.run("sync").ok();
     // Every range of more than eight blocks is too wide for this node.
     desk.wire.fault(
@@ -214,10 +215,10 @@ fn a_node_with_few_logs_per_answer_is_asked_for_less() {
 fn a_chain_that_is_shorter_than_the_state_is_behind_and_no_reorg() {
     // Two nodes with the same blocks, one of which stands still.
     let desk = Desk::ready();
-    let lagging = World::small().unwrap();
-    desk.world.anvil.mine(5).unwrap();
+    let lagging = World::small(NODE).unwrap();
+    desk.world.node.mine(5).unwrap();
     let at = synced(&desk.json("sync"));
-    desk.use_urls(&[("slow", lagging.anvil.url())]);
+    desk.use_urls(&[("slow", lagging.node.url())]);
     let envelope = desk.unchanged(|| desk.run("sync").fails(75, "behind"));
     let reads = format!("stands at block {at}, endpoint \"slow\" reads at block");
     says(&envelope["error"]["message"], &["2 of 2 pools failed", &reads]);
@@ -225,9 +226,9 @@ fn a_chain_that_is_shorter_than_the_state_is_behind_and_no_reorg() {
     assert_eq!(envelope["data"]["rolled_back"], json!([]));
     // So is one that was cut and has not grown again.
     desk.use_urls(&[("main", &desk.wire.url())]);
-    desk.world.anvil.rollback(6).unwrap();
+    desk.world.node.rollback(6).unwrap();
     desk.unchanged(|| desk.run("sync").fails(75, "behind"));
-    desk.world.anvil.mine(9).unwrap();
+    desk.world.node.mine(9).unwrap();
     desk.run("sync --json").exits(0);
     assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
 }

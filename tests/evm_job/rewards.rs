@@ -1,6 +1,6 @@
 //! Reward cycles and claims: in order, once, up to the final block, nothing lost, and only with consent.
 
-use crate::desk::{Desk, says};
+use super::desk::{Desk, says};
 use crate::support::Ran;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::U256;
@@ -59,13 +59,13 @@ fn missed_epochs_are_caught_up_in_order_up_to_the_final_block() {
     // An epoch is paid when its last block is final, not a block earlier.
     let next = genesis + 10 * want.len() as u64;
     let missing = next + 9 - desk.final_block();
-    desk.world.anvil.mine(missing - 1).unwrap();
+    desk.world.node.mine(missing - 1).unwrap();
     assert_eq!(desk.final_block(), next + 8);
     desk.unchanged(|| desk.run("reward cycle").ok());
-    desk.world.anvil.mine(1).unwrap();
+    desk.world.node.mine(1).unwrap();
     assert_eq!(starts(pool(&desk.json("reward cycle"), "stable")), [next]);
     // Three missed ones at once.
-    desk.world.anvil.mine(30).unwrap();
+    desk.world.node.mine(30).unwrap();
     assert_eq!(starts(pool(&desk.json("reward cycle"), "stable")), [next + 10, next + 20, next + 30]);
     let order = desk.rows("SELECT start_block FROM pool_reward_epochs WHERE pool_id = 1 ORDER BY id");
     let mut sorted = order.clone();
@@ -74,7 +74,7 @@ fn missed_epochs_are_caught_up_in_order_up_to_the_final_block() {
     let hashes = desk.rows("SELECT end_block - 1, last_hash FROM pool_reward_epochs");
     for line in hashes {
         let (block, hash) = line.split_once(" | ").unwrap();
-        assert_eq!(hash, desk.world.anvil.block_hash(block.parse().unwrap()).unwrap().to_string());
+        assert_eq!(hash, desk.world.node.block_hash(block.parse().unwrap()).unwrap().to_string());
     }
     conserves(&desk);
 }
@@ -103,14 +103,14 @@ fn a_deposit_in_the_last_block_earns_one_blocks_worth() {
     let (vault, dave) = (desk.world.eighteen.vault, desk.world.dave);
     desk.world.approve(desk.world.eighteen.asset, dave, vault, units(1_000, 18)).unwrap();
     // The epoch after the present one has no other movement.
-    let head = desk.world.anvil.block_number().unwrap();
+    let head = desk.world.node.block_number().unwrap();
     let start = desk.genesis() + (head + 1 - desk.genesis()).div_ceil(10) * 10;
-    desk.world.anvil.mine(start + 8 - head).unwrap();
-    let supply = desk.world.anvil.call(vault, &Vault::totalSupplyCall {}).unwrap();
+    desk.world.node.mine(start + 8 - head).unwrap();
+    let supply = desk.world.node.call(vault, &Vault::totalSupplyCall {}).unwrap();
     let receipt = desk.world.deposit(vault, dave, units(300, 18)).unwrap();
     assert_eq!(receipt.block, start + 9, "the epoch's last block");
-    let shares = desk.world.anvil.call(vault, &Vault::balanceOfCall { account: dave }).unwrap();
-    desk.world.anvil.mine(3).unwrap();
+    let shares = desk.world.node.call(vault, &Vault::balanceOfCall { account: dave }).unwrap();
+    desk.world.node.mine(3).unwrap();
     desk.run("reward cycle").ok();
     let earned = amount(
         &desk,
@@ -136,14 +136,14 @@ fn without_holders_or_paused_the_amount_is_carried_with_its_reason() {
     let desk = Desk::ready();
     let empty = desk.world.add_vault(desk.world.six.asset, 0).unwrap();
     let vault = empty.address().unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     desk.run(&format!("pool add empty {vault}")).ok();
     for name in ["growth", "empty"] {
         desk.run(&format!("reward set-weight {name} 0.5")).ok();
     }
-    let begin = desk.world.anvil.block_number().unwrap() + 1;
+    let begin = desk.world.node.block_number().unwrap() + 1;
     desk.world.pause(desk.world.eighteen.vault).unwrap();
-    desk.world.anvil.mine(22).unwrap();
+    desk.world.node.mine(22).unwrap();
     let cycle = desk.json(&format!("reward cycle --from {begin}"));
     for (name, reason) in [("growth", "pool_paused"), ("empty", "no_holders")] {
         let epochs = pool(&cycle, name)["epochs"].as_array().unwrap();
@@ -166,7 +166,7 @@ fn without_holders_or_paused_the_amount_is_carried_with_its_reason() {
     // The next epoch with holders gets it all.
     desk.world.unpause(desk.world.eighteen.vault).unwrap();
     desk.world.deposit(vault, desk.world.dave, units(10, 6)).unwrap();
-    desk.world.anvil.mine(12).unwrap();
+    desk.world.node.mine(12).unwrap();
     let cycle = desk.json("reward cycle");
     for name in ["growth", "empty"] {
         let epoch = &pool(&cycle, name)["epochs"][0];
@@ -220,7 +220,7 @@ fn holders_that_moved_after_the_view_do_not_count() {
     let desk = Desk::ready();
     desk.run("reward set-weight growth 1").ok();
     desk.world.deposit(desk.world.eighteen.vault, desk.world.bob, units(77, 18)).unwrap();
-    let twin = crate::desk::fork(&desk.home);
+    let twin = super::desk::fork(&desk.home);
     desk.run("sync --at latest").ok();
     let ahead = desk.first_cycle();
     let plain = twin.run(&format!("reward cycle --from {}", desk.genesis())).json();
@@ -233,7 +233,7 @@ fn a_sync_after_a_cycle_goes_on() {
     let desk = Desk::weighted();
     desk.first_cycle();
     desk.run("sync").ok();
-    desk.world.anvil.mine(11).unwrap();
+    desk.world.node.mine(11).unwrap();
     desk.run("reward cycle").ok();
     desk.run("sync").ok();
     desk.sound();
@@ -285,7 +285,7 @@ fn two_claims_at_once_credit_once() {
     let desk = Desk::weighted();
     desk.first_cycle();
     for _ in 0..5 {
-        let home = crate::desk::fork(&desk.home);
+        let home = super::desk::fork(&desk.home);
         let want: U256 = desk
             .rows("SELECT r.amount FROM pool_rewards r JOIN members m ON m.id = r.member_id WHERE m.name = 'alice'")
             .iter()
@@ -301,8 +301,8 @@ fn two_claims_at_once_credit_once() {
         }
         assert_eq!(credited, 1);
         let balance = "SELECT balance FROM ledger_accounts WHERE purpose = 'available'";
-        assert_eq!(crate::desk::rows(&home.sqlite(), balance), [want.to_string()]);
-        crate::desk::sound(&home);
+        assert_eq!(super::desk::rows(&home.sqlite(), balance), [want.to_string()]);
+        super::desk::sound(&home);
     }
 }
 

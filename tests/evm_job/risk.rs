@@ -1,6 +1,6 @@
 //! Limits: from engines and from here, their age, the rules, and what one dead engine does not hide.
 
-use crate::desk::{Desk, says, warnings};
+use super::desk::{Desk, says, warnings};
 use poolctl_testkit::abi::RiskEngine;
 use poolctl_testkit::alloy::primitives::{Bytes, U256};
 use poolctl_testkit::{Fault, Rule, units};
@@ -65,7 +65,7 @@ fn an_engine_is_read_and_zero_is_unlimited() {
     assert!(shown.contains("10,000,000.00") && shown.contains("unlimited"), "{shown}");
 
     engine(&desk, |c| (c.maxTvl, c.maxUserDeposit, c.depositsEnabled) = (U256::ZERO, U256::ZERO, false));
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     let growth = desk.json("risk fetch growth")["pools"][0].clone();
     assert_eq!((&growth["max_tvl"], &growth["deposits_enabled"]), (&Value::Null, &json!(false)));
     let shown = desk.run("risk show growth").ok();
@@ -127,9 +127,9 @@ fn the_engines_switches_are_findings() {
     let send = |on: bool, paused: bool| {
         let world = &desk.world;
         if paused {
-            world.anvil.send(world.owner, world.risk, &RiskEngine::setPausedCall { on }).unwrap();
+            world.node.send(world.owner, world.risk, &RiskEngine::setPausedCall { on }).unwrap();
         } else {
-            world.anvil.send(world.owner, world.risk, &RiskEngine::setEmergencyModeCall { on }).unwrap();
+            world.node.send(world.owner, world.risk, &RiskEngine::setEmergencyModeCall { on }).unwrap();
         }
     };
     for paused in [false, true] {
@@ -159,7 +159,7 @@ fn the_engines_switches_are_findings() {
 fn a_pool_that_the_engine_does_not_know_has_no_parameters() {
     let desk = desk();
     engine(&desk, |c| c.active = false);
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     let envelope = desk.run("risk fetch").fails(3, "partial");
     says(&envelope["error"]["message"], &["1 of 2 pools failed: growth", "active is false"]);
     let (found, envelope) = findings(&desk);
@@ -214,13 +214,13 @@ fn an_engine_that_cannot_be_read_hides_no_other_finding() {
     findings(&desk);
     desk.run("risk set stable --max-tvl 1").ok();
     desk.world.loss(desk.world.eighteen.vault, units(500, 18)).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     desk.run("sync --json").exits(0);
     let want = ["growth: exchange_rate_drop", "stable: tvl_cap_exceeded"];
     assert_eq!(findings(&desk).0, want);
     // The engine's contract is gone: last values serve, and every other rule is still run.
-    desk.world.anvil.set_code(desk.world.risk, &Bytes::new()).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.set_code(desk.world.risk, &Bytes::new()).unwrap();
+    desk.world.node.mine(2).unwrap();
     let (found, envelope) = findings(&desk);
     assert_eq!(found, want);
     says(&warnings(&envelope), &["risk engine of pool \"growth\"", "answered nothing"]);

@@ -1,6 +1,7 @@
 //! The whole round of the README, and every figure of it worked out again from the chain alone.
 
-use crate::desk::{dump, rows, same};
+use super::NODE;
+use super::desk::{dump, rows, same};
 use crate::support::BINARY;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, B256, U256};
@@ -22,7 +23,7 @@ struct Moved {
 fn moved(world: &World, vault: Address, first: u64) -> Vec<Moved> {
     let topic = poolctl_testkit::alloy::primitives::keccak256("Transfer(address,address,uint256)");
     let filter = json!([{"address": vault, "topics": [topic], "fromBlock": format!("{first:#x}"), "toBlock": "latest"}]);
-    let logs = world.anvil.rpc("eth_getLogs", filter).unwrap();
+    let logs = world.node.rpc("eth_getLogs", filter).unwrap();
     let word = |value: &Value| value.as_str().unwrap().parse::<B256>().unwrap();
     logs.as_array()
         .unwrap()
@@ -107,7 +108,7 @@ fn poolctl(folder: &Path, line: &str) -> Value {
 fn every_figure_of_the_round_follows_from_the_chain() {
     let folder = tempfile::tempdir().unwrap();
     let mut steps = Vec::new();
-    let world = round::round(Path::new(BINARY), folder.path(), |step| {
+    let world = round::round(NODE, Path::new(BINARY), folder.path(), |step| {
         steps.push((step.command.clone(), step.stdout.clone(), step.stderr.clone()));
     })
     .unwrap();
@@ -122,18 +123,18 @@ fn every_figure_of_the_round_follows_from_the_chain() {
         );
         let (number, hash) =
             conn.query_row(&sql, [], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, String>(1)?))).unwrap();
-        assert_eq!(hash, world.anvil.block_hash(number).unwrap().to_string());
+        assert_eq!(hash, world.node.block_hash(number).unwrap().to_string());
         let at = json!({"blockHash": hash});
-        let call = |call: Vault::totalAssetsCall| world.anvil.call_at(pool.vault, &call, at.clone()).unwrap();
+        let call = |call: Vault::totalAssetsCall| world.node.call_at(pool.vault, &call, at.clone()).unwrap();
         let assets = call(Vault::totalAssetsCall {});
-        let shares = world.anvil.call_at(pool.vault, &Vault::totalSupplyCall {}, at.clone()).unwrap();
+        let shares = world.node.call_at(pool.vault, &Vault::totalSupplyCall {}, at.clone()).unwrap();
         let one = Vault::convertToAssetsCall { shares: units(1, pool.decimals) };
-        let rate = world.anvil.call_at(pool.vault, &one, at.clone()).unwrap() * units(1, 18 - pool.decimals);
+        let rate = world.node.call_at(pool.vault, &one, at.clone()).unwrap() * units(1, 18 - pool.decimals);
         assert_eq!(rows(&conn, &sql), [format!("{number} | {hash} | {assets} | {shares} | {rate} | 0")]);
         // So are the shares of every holder.
         for holder in [world.alice, world.bob, world.carol, world.dave, world.owner] {
             let held = world
-                .anvil
+                .node
                 .call_at(pool.vault, &Vault::balanceOfCall { account: holder }, at.clone())
                 .unwrap();
             let sql = format!(
@@ -147,7 +148,7 @@ fn every_figure_of_the_round_follows_from_the_chain() {
 
     // Every reward, block by block.
     let first = world.eighteen.deploy_block.min(world.six.deploy_block);
-    let last_final = world.anvil.block_of_tag("finalized").unwrap();
+    let last_final = world.node.block_of_tag("finalized").unwrap();
     let order = rows(&conn, "SELECT address FROM members ORDER BY id");
     let rank = |holder: &Address| order.iter().position(|a| *a == holder.to_string()).unwrap();
     let epochs = (last_final + 1 - first) / 10;

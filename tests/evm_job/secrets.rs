@@ -1,6 +1,6 @@
 //! Keys in endpoint URLs: in no output, no log, no metrics, no state, whatever goes wrong.
 
-use crate::desk::Desk;
+use super::desk::Desk;
 use crate::support::canary;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::Value;
@@ -71,11 +71,11 @@ fn keys_of_endpoints_are_shown_nowhere() {
         Fault::RpcError { code: -32000, message: echo.clone(), data: Value::String(query.clone()) },
         Fault::RpcError { code: 3, message: format!("execution reverted: {echo}"), data: Value::Null },
     ] {
-        let wire = Proxy::start(desk.world.anvil.url()).unwrap();
+        let wire = Proxy::start(desk.world.node.url()).unwrap();
         wire.fault(Rule::new(fault.clone()));
         desk.use_urls(&[("main", &with_keys(&wire.url()))]);
         all_hidden();
-        let wire = Proxy::start(desk.world.anvil.url()).unwrap();
+        let wire = Proxy::start(desk.world.node.url()).unwrap();
         wire.fault(Rule::new(fault).on_method("eth_call"));
         desk.use_urls(&[("main", &with_keys(&wire.url())), ("gone", &with_keys(&dead))]);
         all_hidden();

@@ -1,12 +1,12 @@
 //! Weights and terms of rewards: a change holds from the next epoch on, and never for what is emitted already.
 
-use crate::desk::{Desk, says, warnings};
+use super::desk::{Desk, says, warnings};
 use poolctl_testkit::alloy::primitives::U256;
 use serde_json::Value;
 
 /// First epoch start above the head.
 fn next_epoch(desk: &Desk, genesis: u64, length: u64) -> u64 {
-    let head = desk.world.anvil.block_number().unwrap();
+    let head = desk.world.node.block_number().unwrap();
     genesis + (head + 1 - genesis).div_ceil(length) * length
 }
 
@@ -36,7 +36,7 @@ fn a_weight_holds_from_the_next_epoch_on() {
     desk.first_cycle();
     let genesis = desk.genesis();
     // In the middle of an epoch; the ones before are not all paid yet.
-    desk.world.anvil.mine(25).unwrap();
+    desk.world.node.mine(25).unwrap();
     let next = next_epoch(&desk, genesis, 10);
     let set = desk.json("reward set-weight growth 0.25");
     assert_eq!(set["effective_block"], next);
@@ -44,7 +44,7 @@ fn a_weight_holds_from_the_next_epoch_on() {
     let growth = &shown["weights"][0];
     assert_eq!((&growth["weight"], &growth["share"]), (&"0.750000".into(), &"0.750000".into()));
     assert_eq!((&growth["next_weight"], &growth["next_block"]), (&"0.250000".into(), &next.into()));
-    desk.world.anvil.mine(23).unwrap();
+    desk.world.node.mine(23).unwrap();
     desk.run("reward cycle").ok();
     for start in (genesis..next).step_by(10) {
         assert_eq!(
@@ -69,7 +69,7 @@ fn weights_are_normalised_and_nothing_is_lost_in_thirds() {
     let desk = Desk::ready();
     let third = desk.world.add_vault(desk.world.six.asset, 0).unwrap().address().unwrap();
     desk.world.deposit(third, desk.world.dave, U256::from(9)).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     desk.run(&format!("pool add third {third}")).ok();
     for pool in ["growth", "stable", "third"] {
         desk.run(&format!("reward set-weight {pool} 0.000001")).ok();
@@ -99,7 +99,7 @@ fn where_every_weight_is_zero_the_emission_waits() {
     let waiting = "SELECT carry_out FROM reward_emissions ORDER BY start_block DESC LIMIT 1";
     assert_eq!(desk.one(waiting).parse::<U256>().unwrap(), whole(20 * epochs.len() as u64));
     desk.run("reward set-weight stable 1").ok();
-    desk.world.anvil.mine(25).unwrap();
+    desk.world.node.mine(25).unwrap();
     desk.run("reward cycle").ok();
     assert_eq!(desk.one(waiting), "0");
     let emitted: U256 =
@@ -119,8 +119,8 @@ fn changed_terms_hold_from_the_next_epoch_on() {
     let desk = Desk::weighted();
     desk.first_cycle();
     let genesis = desk.genesis();
-    desk.world.anvil.mine(5).unwrap();
-    desk.world.anvil.mine(12).unwrap();
+    desk.world.node.mine(5).unwrap();
+    desk.world.node.mine(12).unwrap();
     let config = std::fs::read_to_string(desk.home.config()).unwrap();
     desk.home.write_config(
         &config
@@ -132,11 +132,11 @@ fn changed_terms_hold_from_the_next_epoch_on() {
     assert_eq!(schedule.len(), 2, "{schedule:?}");
     let from: u64 = schedule[1].split(' ').next().unwrap().parse().unwrap();
     assert_eq!(schedule[1], format!("{from} | 4 | 500000000000000000"));
-    assert!(from > desk.world.anvil.block_of_tag("safe").unwrap(), "nothing that has begun changes");
+    assert!(from > desk.world.node.block_of_tag("safe").unwrap(), "nothing that has begun changes");
     assert_eq!((from - genesis) % 10, 0, "on a boundary of the old epochs");
     says(&warnings(&envelope), &["the reward settings changed", &format!("from block {from} on")]);
     // Said once; the same settings again are no change.
-    desk.world.anvil.mine(20).unwrap();
+    desk.world.node.mine(20).unwrap();
     assert_eq!(desk.run("reward cycle --json").exits(0).envelope()["warnings"], Value::Array(Vec::new()));
     assert_eq!(desk.rows("SELECT from_block FROM reward_schedule").len(), 2);
     let epochs = parts(&desk, "growth");
@@ -171,11 +171,11 @@ fn the_snapshot_basis_pays_what_is_held_at_the_end() {
     // One epoch; in it, dave comes in its last block and owns a third of the pool.
     let (vault, dave) = (desk.world.six.vault, desk.world.dave);
     desk.world.approve(desk.world.six.asset, dave, vault, U256::from(1_150_617_284_u64)).unwrap();
-    let start = desk.world.anvil.block_number().unwrap() + 1;
-    desk.world.anvil.mine(9).unwrap();
+    let start = desk.world.node.block_number().unwrap() + 1;
+    desk.world.node.mine(9).unwrap();
     let receipt = desk.world.deposit(vault, dave, U256::from(1_150_617_283_u64)).unwrap();
     assert_eq!(receipt.block, start + 9);
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     desk.run(&format!("reward cycle --from {start}")).ok();
     let of_dave = desk.one(&format!(
         "SELECT r.amount FROM pool_rewards r JOIN members m ON m.id = r.member_id WHERE m.address = '{dave}'"

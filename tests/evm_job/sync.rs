@@ -1,18 +1,19 @@
 //! `sync` on good days and on days when one pool misbehaves: figures, alerts, drift, partly done.
 
-use crate::desk::{Desk, same, says, warnings};
+use super::NODE;
+use super::desk::{Desk, same, says, warnings};
 use poolctl_testkit::abi::{NotAVault, Vault};
 use poolctl_testkit::alloy::primitives::{Bytes, U256};
 use poolctl_testkit::alloy::sol_types::SolCall as _;
-use poolctl_testkit::{Anvil, AnvilOptions, Fault, Matcher, Rule, World, units};
+use poolctl_testkit::{Fault, Matcher, Node, NodeOptions, Rule, World, units};
 use serde_json::{Value, json};
 
 /// Open and closed violations: rule, how often seen, whether closed.
 const VIOLATIONS: &str = "SELECT rule, count, closed_at IS NOT NULL FROM risk_violations ORDER BY id";
 
 fn code_of_no_vault(desk: &Desk) -> Bytes {
-    let at = desk.world.anvil.deploy(desk.world.owner, "NotAVault", &NotAVault::constructorCall {}).unwrap();
-    let code = desk.world.anvil.rpc("eth_getCode", json!([at.address().unwrap(), "latest"])).unwrap();
+    let at = desk.world.node.deploy(desk.world.owner, "NotAVault", &NotAVault::constructorCall {}).unwrap();
+    let code = desk.world.node.rpc("eth_getCode", json!([at.address().unwrap(), "latest"])).unwrap();
     serde_json::from_value(code).unwrap()
 }
 
@@ -41,7 +42,7 @@ fn a_pool_of_six_decimals_is_shown_with_six() {
     assert_eq!(dated.len(), 5, "{dated:?}");
     for line in dated {
         let (block, at) = line.split_once(" | ").unwrap();
-        let block = desk.world.anvil.block(format!("{:#x}", block.parse::<u64>().unwrap())).unwrap();
+        let block = desk.world.node.block(format!("{:#x}", block.parse::<u64>().unwrap())).unwrap();
         assert_eq!(block["timestamp"], format!("{:#x}", at.parse::<u64>().unwrap()));
     }
     let listed = desk.json("pool list");
@@ -75,7 +76,7 @@ fn a_pool_is_not_moved_back() {
     let synced = desk.json("sync")["view"]["number"].as_u64().unwrap();
     let envelope = desk.unchanged(|| desk.run(&format!("sync --at {}", synced - 1)).fails(75, "behind"));
     says(&envelope["error"]["message"], &["stands at block", &synced.to_string(), &(synced - 1).to_string()]);
-    let head = desk.world.anvil.block_number().unwrap();
+    let head = desk.world.node.block_number().unwrap();
     let envelope = desk.unchanged(|| desk.run(&format!("sync --at {}", head + 1)).fails(2, "invalid_value"));
     says(&envelope["error"]["message"], &["has no block", "yet"]);
     let before_birth = desk.world.eighteen.deploy_block - 1;
@@ -92,8 +93,8 @@ fn a_pool_that_fails_leaves_the_other_done() {
         desk.run("sync").ok();
         let code = if empty { Bytes::new() } else { code_of_no_vault(&desk) };
         desk.world.deposit(desk.world.eighteen.vault, desk.world.dave, units(10, 18)).unwrap();
-        desk.world.anvil.set_code(desk.world.six.vault, &code).unwrap();
-        desk.world.anvil.mine(3).unwrap();
+        desk.world.node.set_code(desk.world.six.vault, &code).unwrap();
+        desk.world.node.mine(3).unwrap();
         let stable = "SELECT * FROM pool_snapshots WHERE pool_id = 2";
         let before = desk.rows(stable);
         let envelope = desk.run("sync").fails(3, "partial");
@@ -123,14 +124,14 @@ fn a_pool_that_fails_leaves_the_other_done() {
 fn a_paused_pool_is_synced_and_shown_as_paused() {
     let desk = Desk::ready();
     desk.world.pause(desk.world.eighteen.vault).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     let synced = desk.json("sync");
     assert_eq!(line(&synced, "growth")["paused"], true);
     assert_eq!(line(&synced, "stable")["paused"], false);
     assert_eq!(desk.json("pool show growth")["max_deposit"], "0.000000000000000000");
     assert_eq!(desk.json("pool show stable")["max_deposit"], Value::Null);
     desk.world.unpause(desk.world.eighteen.vault).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     assert_eq!(line(&desk.json("sync"), "growth")["paused"], false);
 }
 
@@ -140,7 +141,7 @@ fn a_donation_is_no_alert_and_a_loss_is_one_until_the_rate_stands_still() {
     desk.run("sync").ok();
     let (vault, dave) = (desk.world.eighteen.vault, desk.world.dave);
     let next = || {
-        desk.world.anvil.mine(2).unwrap();
+        desk.world.node.mine(2).unwrap();
         desk.run("sync --json").exits(0).envelope()
     };
     desk.world.donate(vault, dave, units(25, 18)).unwrap();
@@ -173,7 +174,7 @@ fn a_donation_is_no_alert_and_a_loss_is_one_until_the_rate_stands_still() {
 fn holders_that_do_not_add_up_fail_the_sync() {
     let desk = Desk::ready();
     // As if the operator had forced a deploy block that is after the first deposits.
-    let late = desk.world.anvil.block_number().unwrap() - 6;
+    let late = desk.world.node.block_number().unwrap() - 6;
     desk.meddle(&format!("UPDATE pools SET deploy_block = {late} WHERE name = 'growth'"));
     let envelope = desk.run("sync").fails(3, "partial");
     says(
@@ -197,9 +198,9 @@ fn holders_that_do_not_add_up_fail_the_sync() {
 
     // Transfers that fit each other and miss what came before them: the sum is not the supply.
     let desk = Desk::ready();
-    let head = desk.world.anvil.block_number().unwrap();
+    let head = desk.world.node.block_number().unwrap();
     desk.world.deposit(desk.world.six.vault, desk.world.dave, units(5, 6)).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     desk.meddle(&format!("UPDATE pools SET deploy_block = {head} WHERE name = 'stable'"));
     let envelope = desk.run("sync").fails(3, "partial");
     let drift = "its 1 holders have 5.00 tv, totalSupply() is 2,306.234567 tv at block";
@@ -215,8 +216,8 @@ fn pools_can_be_named_and_each_keeps_its_own_block() {
     let first = desk.json("sync stable");
     assert_eq!(first["pools"].as_array().unwrap().len(), 1);
     let transfer = Vault::transferCall { to: desk.world.dave, shares: U256::from(5) };
-    desk.world.anvil.send(desk.world.alice, desk.world.six.vault, &transfer).unwrap();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.send(desk.world.alice, desk.world.six.vault, &transfer).unwrap();
+    desk.world.node.mine(2).unwrap();
     let both = desk.json(&format!("sync {} stable growth", desk.world.six.vault));
     assert_eq!(both["pools"].as_array().unwrap().len(), 2, "named twice is synced once");
     assert_eq!(line(&both, "stable")["transfers"], 1);
@@ -225,7 +226,7 @@ fn pools_can_be_named_and_each_keeps_its_own_block() {
     assert_eq!(order.len(), 3);
     // Synced one by one or together: the same state.
     let together = Desk::ready();
-    together.use_urls(&[("main", desk.world.anvil.url())]);
+    together.use_urls(&[("main", desk.world.node.url())]);
     together.run("sync").ok();
     let shares =
         "SELECT p.name, m.address, u.shares, u.last_deposit_block, u.last_deposit_at FROM user_pool_shares u
@@ -238,8 +239,8 @@ fn pools_can_be_named_and_each_keeps_its_own_block() {
 
 #[test]
 fn a_rate_that_is_not_value_over_shares_is_an_alert() {
-    let options = AnvilOptions { multicall: false, ..AnvilOptions::default() };
-    let desk = Desk::on(World::on(Anvil::start(&options).unwrap()).unwrap());
+    let options = NodeOptions { multicall: false, ..NodeOptions::default() };
+    let desk = Desk::on(World::on(Node::start(NODE, &options).unwrap()).unwrap());
     desk.add_pools();
     // `convertToAssets` of both vaults answers 1.06e18: a little more than `growth` is worth.
     let rule = Rule::new(Fault::Custom(|_, mut response| {
@@ -254,7 +255,7 @@ fn a_rate_that_is_not_value_over_shares_is_an_alert() {
     );
     assert_eq!(desk.rows(VIOLATIONS), ["inconsistent_state | 1 | 0"]);
     desk.wire.heal();
-    desk.world.anvil.mine(2).unwrap();
+    desk.world.node.mine(2).unwrap();
     let envelope = desk.run("sync growth --json").exits(0).envelope();
     // Back from 1.06 to 1.05 is more than half a per cent.
     says(&warnings(&envelope), &["exchange_rate_drop"]);

@@ -1,6 +1,7 @@
 //! Many calls in few requests, and calls that fail on their own.
 
-use super::{Done, chain, config, run};
+use super::NODE;
+use crate::{Done, chain, config, run};
 use alloy::primitives::{Address, Bytes, U256};
 use poolctl::evm::{At, CallFault, Chain, PinnedView};
 use poolctl::{Code, Error};
@@ -10,8 +11,8 @@ use std::time::Duration;
 
 #[test]
 fn empty_answers_and_missing_code_name_contract_function_and_block() -> Done {
-    let world = World::small()?;
-    let proxy = Proxy::start(world.anvil.url())?;
+    let world = World::small(NODE)?;
+    let proxy = Proxy::start(world.node.url())?;
     let nobody = Address::repeat_byte(0x77);
     let chain = chain(&[&proxy.url()])?;
     run(chain.view(At::Safe, async |view| {
@@ -55,8 +56,8 @@ fn empty_answers_and_missing_code_name_contract_function_and_block() -> Done {
 
 #[test]
 fn many_calls_are_few_requests() -> Done {
-    let many = World::many_vaults(200)?;
-    let proxy = Proxy::start(many.anvil.url())?;
+    let many = World::many_vaults(NODE, 200)?;
+    let proxy = Proxy::start(many.node.url())?;
     let read = async |view: &PinnedView| {
         let mut batch = view.batch();
         let handles: Vec<_> = many
@@ -115,15 +116,15 @@ fn many_calls_are_few_requests() -> Done {
 
 #[test]
 fn a_call_that_burns_all_gas_does_not_starve_its_neighbours() -> Done {
-    let world = World::small()?;
+    let world = World::small(NODE)?;
     let burner = Address::repeat_byte(0xbb);
-    world.anvil.set_code(burner, &Bytes::from_static(&[0xfe]))?;
+    world.node.set_code(burner, &Bytes::from_static(&[0xfe]))?;
     // Counts down from 50,000, about 1.3 million gas, then answers 1: what a burner leaves over is too little.
     let eater = Address::repeat_byte(0xee);
-    world.anvil.set_code(eater, &"0x6200c3505b6001900380600457600160005260206000f3".parse()?)?;
+    world.node.set_code(eater, &"0x6200c3505b6001900380600457600160005260206000f3".parse()?)?;
     let vault = world.six.vault;
-    let total = world.anvil.call(vault, &Vault::totalAssetsCall {})?;
-    let chain = chain(&[world.anvil.url()])?;
+    let total = world.node.call(vault, &Vault::totalAssetsCall {})?;
+    let chain = chain(&[world.node.url()])?;
     for order in [
         vec![vault, burner, eater],
         vec![burner, burner, eater, vault, eater],

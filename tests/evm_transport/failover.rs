@@ -1,23 +1,23 @@
 //! Endpoints that lie, fail or die: what is retried, what moves on, what is refused.
 
-use super::{Done, TAGS, chain, nowhere, run, supply, words};
+use super::NODE;
+use crate::{Done, TAGS, chain, nowhere, run, supply, words};
 use alloy::primitives::{B256, U256};
 use poolctl::evm::At;
 use poolctl::{Code, Error};
 use poolctl_testkit::abi::{Asset, Vault};
-use poolctl_testkit::{Anvil, AnvilOptions, Fault, Proxy, Rule, World};
+use poolctl_testkit::{Fault, Node, NodeOptions, Proxy, Rule, World};
 use serde_json::{Value, json};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
 
 #[test]
 fn an_endpoint_on_another_chain_is_refused_loudly() -> Done {
-    let world = World::small()?;
-    let proxy = Proxy::start(world.anvil.url())?;
+    let world = World::small(NODE)?;
+    let proxy = Proxy::start(world.node.url())?;
     proxy.fault(Rule::new(Fault::ChainId(1)).on_method("eth_chainId"));
     let dead = nowhere()?;
-    for urls in [vec![proxy.url()], vec![proxy.url(), world.anvil.url().to_owned()], vec![dead, proxy.url()]]
-    {
+    for urls in [vec![proxy.url()], vec![proxy.url(), world.node.url().to_owned()], vec![dead, proxy.url()]] {
         let urls: Vec<&str> = urls.iter().map(String::as_str).collect();
         let name = if urls.len() == 2 && urls[1] == proxy.url() { "backup" } else { "alchemy" };
         let error =
@@ -35,10 +35,10 @@ fn an_endpoint_on_another_chain_is_refused_loudly() -> Done {
 
 #[test]
 fn the_next_endpoint_takes_over_when_one_cannot_be_reached() -> Done {
-    let world = World::small()?;
+    let world = World::small(NODE)?;
     let dead = nowhere()?;
-    let chain = chain(&[&dead, world.anvil.url()])?;
-    let want = world.anvil.call(world.six.vault, &Vault::totalSupplyCall {})?;
+    let chain = chain(&[&dead, world.node.url()])?;
+    let want = world.node.call(world.six.vault, &Vault::totalSupplyCall {})?;
     for _ in 0..2 {
         let (name, got) = run(chain.view(At::Latest, async |view| {
             Ok((view.endpoint().to_owned(), supply(view, world.six.vault).await?))
@@ -72,8 +72,8 @@ fn no_endpoint_left_names_each_and_no_secret() -> Done {
 
 #[test]
 fn passing_faults_are_made_good_at_the_same_endpoint() -> Done {
-    let world = World::small()?;
-    let want = world.anvil.call(world.six.vault, &Vault::totalSupplyCall {})?;
+    let world = World::small(NODE)?;
+    let want = world.node.call(world.six.vault, &Vault::totalSupplyCall {})?;
     for fault in [
         Fault::Refuse,
         Fault::Html,
@@ -89,7 +89,7 @@ fn passing_faults_are_made_good_at_the_same_endpoint() -> Done {
             response
         }),
     ] {
-        let proxy = Proxy::start(world.anvil.url())?;
+        let proxy = Proxy::start(world.node.url())?;
         proxy.fault(Rule::new(fault.clone()).on_method("eth_call").times(1));
         let chain = chain(&[&proxy.url()])?;
         let mut runs = 0;
@@ -107,7 +107,7 @@ fn passing_faults_are_made_good_at_the_same_endpoint() -> Done {
 
 #[test]
 fn lasting_faults_move_the_view_on() -> Done {
-    let world = World::small()?;
+    let world = World::small(NODE)?;
     for (fault, code, text) in [
         (Fault::Refuse, Code::Unreachable, "connection"),
         (Fault::Html, Code::Unreachable, "an HTML page instead of JSON: <!doctype html>"),
@@ -123,7 +123,7 @@ fn lasting_faults_move_the_view_on() -> Done {
         ),
         (Fault::ResultNull, Code::BadReply, "bad answer to eth_call"),
     ] {
-        let proxy = Proxy::start(world.anvil.url())?;
+        let proxy = Proxy::start(world.node.url())?;
         proxy.fault(Rule::new(fault.clone()).on_method("eth_call"));
         let error =
             run(chain(&[&proxy.url()])?.view(At::Safe, async |view| supply(view, world.six.vault).await))
@@ -132,7 +132,7 @@ fn lasting_faults_move_the_view_on() -> Done {
         assert!(error.message().starts_with("endpoint \"alchemy\": "), "{error}");
         assert!(error.message().contains(text), "{fault:?}: {error}");
 
-        let chain = chain(&[&proxy.url(), world.anvil.url()])?;
+        let chain = chain(&[&proxy.url(), world.node.url()])?;
         let name = run(chain.view(At::Safe, async |view| {
             supply(view, world.six.vault).await?;
             Ok(view.endpoint().to_owned())
@@ -144,8 +144,8 @@ fn lasting_faults_move_the_view_on() -> Done {
 
 #[test]
 fn retry_after_is_waited_for() -> Done {
-    let world = World::small()?;
-    let proxy = Proxy::start(world.anvil.url())?;
+    let world = World::small(NODE)?;
+    let proxy = Proxy::start(world.node.url())?;
     proxy.fault(Rule::new(Fault::Status(429, Some(1))).on_method("eth_call").times(1));
     let start = Instant::now();
     run(chain(&[&proxy.url()])?.view(At::Safe, async |view| supply(view, world.six.vault).await))?;
@@ -155,8 +155,8 @@ fn retry_after_is_waited_for() -> Done {
 
 #[test]
 fn a_view_that_dies_half_way_starts_anew_elsewhere_at_the_same_hash() -> Done {
-    let world = World::small()?;
-    let (one, two) = (Proxy::start(world.anvil.url())?, Proxy::start(world.anvil.url())?);
+    let world = World::small(NODE)?;
+    let (one, two) = (Proxy::start(world.node.url())?, Proxy::start(world.node.url())?);
     let chain = chain(&[&one.url(), &two.url()])?;
     let seen = Cell::new(Vec::new());
     let got = run(chain.view(At::Latest, async |view| {
@@ -167,14 +167,14 @@ fn a_view_that_dies_half_way_starts_anew_elsewhere_at_the_same_hash() -> Done {
         if view.endpoint() == "alchemy" {
             one.die();
             // The head moves on: the view must not.
-            world.anvil.mine(2).map_err(|e| Error::new(Code::Bug, e.to_string()))?;
+            world.node.mine(2).map_err(|e| Error::new(Code::Bug, e.to_string()))?;
         }
         Ok((first, supply(view, world.eighteen.vault).await?))
     }))?;
     let runs = seen.take();
     assert_eq!(runs.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["alchemy", "backup"]);
     assert_eq!(runs[0].1, runs[1].1);
-    assert_eq!(got.0, world.anvil.call(world.six.vault, &Vault::totalSupplyCall {})?);
+    assert_eq!(got.0, world.node.call(world.six.vault, &Vault::totalSupplyCall {})?);
     let asked = words(&two.calls());
     assert!(TAGS.iter().all(|tag| !asked.contains(tag)), "{asked}");
     assert_eq!(two.methods()[..3], ["eth_chainId", "eth_getBlockByHash", "eth_getBlockByNumber"]);
@@ -183,9 +183,9 @@ fn a_view_that_dies_half_way_starts_anew_elsewhere_at_the_same_hash() -> Done {
 
 #[test]
 fn a_body_that_hides_an_endpoints_failure_does_not_keep_the_view() -> Done {
-    let world = World::small()?;
-    let one = Proxy::start(world.anvil.url())?;
-    let chain = chain(&[&one.url(), world.anvil.url()])?;
+    let world = World::small(NODE)?;
+    let one = Proxy::start(world.node.url())?;
+    let chain = chain(&[&one.url(), world.node.url()])?;
     let got = run(chain.view(At::Safe, async |view| {
         if view.endpoint() == "alchemy" {
             one.die();
@@ -198,18 +198,18 @@ fn a_body_that_hides_an_endpoints_failure_does_not_keep_the_view() -> Done {
 
 #[test]
 fn an_endpoint_that_does_not_know_the_block_is_skipped() -> Done {
-    let world = World::small()?;
-    let other = Anvil::start(&AnvilOptions { timestamp: 1_600_000_000, ..AnvilOptions::default() })?;
+    let world = World::small(NODE)?;
+    let other = Node::start(NODE, &NodeOptions { timestamp: 1_600_000_000, ..NodeOptions::default() })?;
     // Has the block, but beside its chain.
-    let forked = Proxy::start(world.anvil.url())?;
+    let forked = Proxy::start(world.node.url())?;
     let fork = Fault::Custom(|_, mut response| {
         response["result"]["hash"] = json!(B256::ZERO);
         response
     });
     forked.fault(Rule::new(fork).on_method("eth_getBlockByNumber"));
     for backup in [other.url(), &forked.url()] {
-        let one = Proxy::start(world.anvil.url())?;
-        let chain = chain(&[&one.url(), backup, world.anvil.url()])?;
+        let one = Proxy::start(world.node.url())?;
+        let chain = chain(&[&one.url(), backup, world.node.url()])?;
         let name = run(chain.view(At::Latest, async |view| {
             if view.endpoint() == "alchemy" {
                 one.die();
@@ -226,8 +226,8 @@ fn an_endpoint_that_does_not_know_the_block_is_skipped() -> Done {
 
 #[test]
 fn a_revert_is_final_and_asked_of_nobody_else() -> Done {
-    let world = World::small()?;
-    let (one, two) = (Proxy::start(world.anvil.url())?, Proxy::start(world.anvil.url())?);
+    let world = World::small(NODE)?;
+    let (one, two) = (Proxy::start(world.node.url())?, Proxy::start(world.node.url())?);
     let chain = chain(&[&one.url(), &two.url()])?;
     let error = run(chain.view(At::Safe, async |view| {
         let call = Asset::transferCall { to: world.bob, amount: U256::MAX };

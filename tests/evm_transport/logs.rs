@@ -1,6 +1,7 @@
 //! Log replay in adaptive ranges.
 
-use super::{Done, chain, config, run};
+use super::NODE;
+use crate::{Done, chain, config, run};
 use alloy::primitives::{Address, U256};
 use alloy::sol_types::SolEvent;
 use poolctl::evm::{At, Chain, LogLimits, LogRange, replay};
@@ -24,9 +25,9 @@ fn collect(chain: &Chain, vault: Address, from: u64) -> poolctl::Result<(Vec<Log
 
 #[test]
 fn log_ranges_are_halved_and_grow_again() -> Done {
-    let world = World::small()?;
+    let world = World::small(NODE)?;
     let vault = world.eighteen.vault;
-    let (whole, head) = collect(&chain(&[world.anvil.url()])?, vault, 0)?;
+    let (whole, head) = collect(&chain(&[world.node.url()])?, vault, 0)?;
     assert_eq!(whole.len(), 1);
     let all: Vec<_> = whole.into_iter().flat_map(|range| range.logs).collect();
     assert_eq!(all.len(), 4, "two deposits, a transfer, a withdrawal");
@@ -35,7 +36,7 @@ fn log_ranges_are_halved_and_grow_again() -> Done {
         let sum = if event.from == Address::ZERO { sum + event.value } else { sum };
         anyhow::Ok(if event.to == Address::ZERO { sum - event.value } else { sum })
     })?;
-    assert_eq!(supply, world.anvil.call(vault, &Vault::totalSupplyCall {})?);
+    assert_eq!(supply, world.node.call(vault, &Vault::totalSupplyCall {})?);
 
     let wide: fn(&Value) -> bool = |call| {
         let block = |key: &str| {
@@ -53,7 +54,7 @@ fn log_ranges_are_halved_and_grow_again() -> Done {
         Fault::RpcError { code: -32600, message: "block range is too wide".into(), data: Value::Null },
         Fault::Status(504, None),
     ] {
-        let proxy = Proxy::start(world.anvil.url())?;
+        let proxy = Proxy::start(world.node.url())?;
         proxy.fault(Rule::new(fault).on(Matcher::Where(wide)));
         let mut config = config(&[&proxy.url()])?;
         config.logs = LogLimits { start: 32, most: 64 };
@@ -62,7 +63,7 @@ fn log_ranges_are_halved_and_grow_again() -> Done {
         let mut next = 0;
         for range in &ranges {
             assert_eq!(range.from, next);
-            assert_eq!(range.end.hash, world.anvil.block_hash(range.end.number)?);
+            assert_eq!(range.end.hash, world.node.block_hash(range.end.number)?);
             assert!(range.end.number - range.from < 5);
             next = range.end.number + 1;
         }
@@ -74,8 +75,8 @@ fn log_ranges_are_halved_and_grow_again() -> Done {
 
 #[test]
 fn one_block_with_too_many_logs_names_block_and_endpoint() -> Done {
-    let world = World::small()?;
-    let proxy = Proxy::start(world.anvil.url())?;
+    let world = World::small(NODE)?;
+    let proxy = Proxy::start(world.node.url())?;
     let fault = Fault::RpcError { code: -32005, message: "too many results".into(), data: Value::Null };
     proxy.fault(Rule::new(fault).on_method("eth_getLogs"));
     let error = collect(&chain(&[&proxy.url()])?, world.six.vault, 3).unwrap_err();
@@ -84,14 +85,14 @@ fn one_block_with_too_many_logs_names_block_and_endpoint() -> Done {
         error.message(),
         "endpoint \"alchemy\": cannot answer with the logs of block 3 alone: too many results (code -32005)"
     );
-    let (ranges, _) = collect(&chain(&[&proxy.url(), world.anvil.url()])?, world.six.vault, 3)?;
+    let (ranges, _) = collect(&chain(&[&proxy.url(), world.node.url()])?, world.six.vault, 3)?;
     assert_eq!(ranges.len(), 1);
     Ok(())
 }
 
 #[test]
 fn logs_that_were_not_asked_for_are_a_bad_reply() -> Done {
-    let world = World::small()?;
+    let world = World::small(NODE)?;
     for spoil in [
         (|_, mut r: Value| {
             r["result"][0]["removed"] = json!(true);
@@ -110,7 +111,7 @@ fn logs_that_were_not_asked_for_are_a_bad_reply() -> Done {
             r
         },
     ] {
-        let proxy = Proxy::start(world.anvil.url())?;
+        let proxy = Proxy::start(world.node.url())?;
         proxy.fault(Rule::new(Fault::Custom(spoil)).on_method("eth_getLogs"));
         let error = collect(&chain(&[&proxy.url()])?, world.six.vault, 0).unwrap_err();
         assert_eq!(error.code(), Code::BadReply, "{error}");
@@ -121,10 +122,10 @@ fn logs_that_were_not_asked_for_are_a_bad_reply() -> Done {
 
 #[test]
 fn a_replay_goes_on_from_its_cursor_when_the_view_moves() -> Done {
-    let world = World::small()?;
-    let one = Proxy::start(world.anvil.url())?;
+    let world = World::small(NODE)?;
+    let one = Proxy::start(world.node.url())?;
     one.fault(Rule::new(Fault::DieForever).on_method("eth_getLogs").after(3));
-    let mut config = config(&[&one.url(), world.anvil.url()])?;
+    let mut config = config(&[&one.url(), world.node.url()])?;
     config.logs = LogLimits { start: 4, most: 4 };
     let chain = Chain::new(config)?;
     let (mut next, mut seen) = (0, Vec::new());
@@ -139,7 +140,7 @@ fn a_replay_goes_on_from_its_cursor_when_the_view_moves() -> Done {
         })
         .await
     }))?;
-    assert_eq!((next, seen.len()), (world.anvil.block_number()? + 1, 4));
+    assert_eq!((next, seen.len()), (world.node.block_number()? + 1, 4));
     let error = run(chain.view(At::Latest, async |view| {
         let vault = [world.eighteen.vault];
         let refuse = |_| Err(Error::new(Code::Interrupted, "stop"));

@@ -1,10 +1,29 @@
 //! The EVM transport against a real node behind a faulty wire: pins, failover, reorgs, batches and log replay.
-#![allow(clippy::expect_used, reason = "in a test, what was not expected is to end it")]
+#![allow(
+    clippy::expect_used,
+    clippy::duplicate_mod,
+    reason = "in a test, what was not expected is to end it; every file is compiled for both nodes"
+)]
 
-mod calls;
-mod failover;
-mod logs;
-mod pin;
+#[path = "."]
+mod anvil {
+    pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
+
+    mod calls;
+    mod failover;
+    mod logs;
+    mod pin;
+}
+
+#[path = "."]
+mod sandbox {
+    pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
+
+    mod calls;
+    mod failover;
+    mod logs;
+    mod pin;
+}
 
 use alloy::primitives::{Address, U256};
 use poolctl::evm::{Chain, ChainConfig, Endpoint, PinnedView, RetryPolicy};

@@ -1,18 +1,19 @@
 //! The choice of the block, reads by its hash alone, and reorgs.
 
-use super::{Done, TAGS, chain, run, supply, words};
+use super::NODE;
+use crate::{Done, TAGS, chain, run, supply, words};
 use alloy::primitives::{B256, U256};
 use alloy::sol_types::SolEvent;
 use poolctl::evm::{At, ChosenBy, Mined, common_ancestor, replay};
 use poolctl::{Code, Error};
 use poolctl_testkit::abi::{Asset, Vault};
-use poolctl_testkit::{Anvil, AnvilOptions, Fault, Matcher, Proxy, Rule, World};
+use poolctl_testkit::{Fault, Matcher, Node, NodeOptions, Proxy, Rule, World};
 use serde_json::{Value, json};
 
 #[test]
 fn after_the_choice_everything_goes_by_hash() -> Done {
-    let world = World::small()?;
-    let proxy = Proxy::start(world.anvil.url())?;
+    let world = World::small(NODE)?;
+    let proxy = Proxy::start(world.node.url())?;
     for at in [At::Finalized, At::Safe, At::Latest, At::Number(5)] {
         proxy.clear();
         let chain = chain(&[&proxy.url()])?;
@@ -34,14 +35,14 @@ fn after_the_choice_everything_goes_by_hash() -> Done {
             common_ancestor(view, &[(3, B256::ZERO), (2, B256::ZERO)]).await?;
             Ok((block, view.final_block()))
         }))?;
-        assert_eq!(block.hash, world.anvil.block_hash(block.number)?);
+        assert_eq!(block.hash, world.node.block_hash(block.number)?);
         let want = match at {
             At::Number(n) => n,
-            tag => world.anvil.block_of_tag(&tag.to_string())?,
+            tag => world.node.block_of_tag(&tag.to_string())?,
         };
         assert_eq!(block.number, want, "{at}");
-        assert_eq!(last.number, want.min(world.anvil.block_of_tag("finalized")?), "{at}");
-        assert_eq!(last.hash, world.anvil.block_hash(last.number)?);
+        assert_eq!(last.number, want.min(world.node.block_of_tag("finalized")?), "{at}");
+        assert_eq!(last.hash, world.node.block_hash(last.number)?);
         let requests = proxy.requests();
         assert!(words(&requests[..1]).contains("\"finalized\""), "{}", words(&requests[..1]));
         let after = words(&requests[1..]);
@@ -59,14 +60,14 @@ fn after_the_choice_everything_goes_by_hash() -> Done {
 
 #[test]
 fn a_chain_without_tags_counts_confirmations() -> Done {
-    let world = World::small()?;
-    let head = world.anvil.block_number()?;
+    let world = World::small(NODE)?;
+    let head = world.node.block_number()?;
     let tagged: fn(&Value) -> bool = |call| call["params"][0] == "safe" || call["params"][0] == "finalized";
     for fault in [
         Fault::ResultNull,
         Fault::RpcError { code: -32000, message: "safe block not found".into(), data: Value::Null },
     ] {
-        let proxy = Proxy::start(world.anvil.url())?;
+        let proxy = Proxy::start(world.node.url())?;
         proxy.fault(Rule::new(fault).on(Matcher::Where(tagged)));
         for (at, number) in [(At::Safe, head - 3), (At::Finalized, head - 3), (At::Latest, head)] {
             let chain = chain(&[&proxy.url()])?;
@@ -84,8 +85,8 @@ fn a_chain_without_tags_counts_confirmations() -> Done {
 
 #[test]
 fn a_rate_limit_on_a_tag_is_not_taken_for_a_chain_without_it() -> Done {
-    let world = World::small()?;
-    let proxy = Proxy::start(world.anvil.url())?;
+    let world = World::small(NODE)?;
+    let proxy = Proxy::start(world.node.url())?;
     let limit = Fault::RpcError { code: -32005, message: "limit exceeded".into(), data: Value::Null };
     proxy.fault(Rule::new(limit).on(Matcher::Where(|call| call["params"][0] == "finalized")).times(1));
     let by = run(chain(&[&proxy.url()])?.view(At::Finalized, async |view| Ok(view.chosen_by())))?;
@@ -95,8 +96,8 @@ fn a_rate_limit_on_a_tag_is_not_taken_for_a_chain_without_it() -> Done {
 
 #[test]
 fn a_block_that_does_not_exist_yet_is_named() -> Done {
-    let anvil = Anvil::start(&AnvilOptions::default())?;
-    let error = run(chain(&[anvil.url()])?.view(At::Number(500), async |_| Ok(()))).unwrap_err();
+    let node = Node::start(NODE, &NodeOptions::default())?;
+    let error = run(chain(&[node.url()])?.view(At::Number(500), async |_| Ok(()))).unwrap_err();
     assert_eq!(error.code(), Code::InvalidValue);
     assert_eq!(error.message(), "endpoint \"alchemy\": has no block 500 yet, its latest is 0");
     Ok(())
@@ -104,15 +105,15 @@ fn a_block_that_does_not_exist_yet_is_named() -> Done {
 
 #[test]
 fn a_reorg_under_the_view_begins_it_anew() -> Done {
-    let world = World::small()?;
-    let chain = chain(&[world.anvil.url()])?;
+    let world = World::small(NODE)?;
+    let chain = chain(&[world.node.url()])?;
     let broken = |e: anyhow::Error| Error::new(Code::Bug, e.to_string());
     for read in 0..4 {
         let mut hashes = Vec::new();
         run(chain.view(At::Latest, async |view| {
             hashes.push(view.block().hash);
             if hashes.len() == 1 {
-                world.anvil.reorg(1).map_err(broken)?;
+                world.node.reorg(1).map_err(broken)?;
             }
             let number = view.block().number;
             match read {
@@ -132,7 +133,7 @@ fn a_reorg_under_the_view_begins_it_anew() -> Done {
     let mut runs = 0;
     let error = run(chain.view(At::Latest, async |view| {
         runs += 1;
-        world.anvil.reorg(1).map_err(broken)?;
+        world.node.reorg(1).map_err(broken)?;
         supply(view, world.six.vault).await
     }))
     .unwrap_err();
@@ -142,18 +143,18 @@ fn a_reorg_under_the_view_begins_it_anew() -> Done {
 
 #[test]
 fn the_common_ancestor_is_the_newest_block_that_survived() -> Done {
-    let world = World::small()?;
-    let head = world.anvil.block_number()?;
+    let world = World::small(NODE)?;
+    let head = world.node.block_number()?;
     let mut checkpoints = Vec::new();
     for number in (0..=head).rev() {
-        checkpoints.push((number, world.anvil.block_hash(number)?));
+        checkpoints.push((number, world.node.block_hash(number)?));
     }
-    let chain = chain(&[world.anvil.url()])?;
+    let chain = chain(&[world.node.url()])?;
     let find = || run(chain.view(At::Latest, async |view| common_ancestor(view, &checkpoints).await));
     assert_eq!(find()?, Some(0));
-    world.anvil.reorg(4)?;
+    world.node.reorg(4)?;
     assert_eq!(find()?, Some(4));
-    world.anvil.rollback(7)?;
+    world.node.rollback(7)?;
     assert_eq!(find()?, Some(7));
     let none = run(chain.view(At::Latest, async |view| {
         let gone = checkpoints[0];
@@ -168,15 +169,15 @@ fn the_common_ancestor_is_the_newest_block_that_survived() -> Done {
 
 #[test]
 fn code_receipts_and_old_blocks() -> Done {
-    let world = World::small()?;
+    let world = World::small(NODE)?;
     let mined = world.deposit(world.six.vault, world.dave, U256::from(5))?;
-    let reverted = world.anvil.send_with_gas(
+    let reverted = world.node.send_with_gas(
         world.dave,
         world.six.asset,
         &Asset::transferCall { to: world.bob, amount: U256::MAX },
         200_000,
     )?;
-    let chain = chain(&[world.anvil.url()])?;
+    let chain = chain(&[world.node.url()])?;
     run(chain.view(At::Latest, async |view| {
         let pool = world.six;
         assert!(view.code_at(pool.vault, pool.deploy_block - 1).await?.is_empty());

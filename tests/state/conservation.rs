@@ -11,7 +11,7 @@ use poolctl::pool::{Asset, Member, find, find_member, put_asset};
 use poolctl::reward::accrual::{Holdings, Movement};
 use poolctl::state::{self, Lock, State, Tx};
 use poolctl::{Code, Result, reward};
-use poolctl_testkit::{Anvil, AnvilOptions};
+use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use rusqlite::params;
@@ -95,7 +95,7 @@ fn plan() -> impl Strategy<Value = Plan> {
 
 /// One node for all cases; each case begins at its head.
 struct Net {
-    anvil: Anvil,
+    node: Node,
     chain: Chain,
     runtime: Runtime,
 }
@@ -112,11 +112,11 @@ fn member_address(i: usize) -> Address {
 
 impl Net {
     fn start() -> anyhow::Result<Self> {
-        let anvil = Anvil::start(&AnvilOptions::default())?;
-        let endpoints = Endpoint::parse_list(&[format!("anvil={}", anvil.url())])?;
+        let node = Node::start(NodeKind::Sandbox, &NodeOptions::default())?;
+        let endpoints = Endpoint::parse_list(&[format!("node={}", node.url())])?;
         let chain = Chain::new(ChainConfig::new("sandbox", 31_337, endpoints))?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Self { anvil, chain, runtime })
+        Ok(Self { node, chain, runtime })
     }
 }
 
@@ -163,7 +163,7 @@ impl PoolPlan {
 /// What a sync would have stored: members, pools at the head, their transfers and holders.
 fn store(tx: &Tx<'_>, net: &Net, plan: &Plan, first: u64) -> Result<()> {
     let head = first + HISTORY - 1;
-    let hash = net.anvil.block_hash(head).unwrap().to_string();
+    let hash = net.node.block_hash(head).unwrap().to_string();
     put_asset(tx.conn(), &Asset { address: ASSET, symbol: "R".into(), decimals: 18 })?;
     for i in 0..MEMBERS {
         tx.conn().execute(
@@ -182,7 +182,7 @@ fn store(tx: &Tx<'_>, net: &Net, plan: &Plan, first: u64) -> Result<()> {
         )?;
         tx.conn().execute(
             "INSERT INTO pool_snapshots (pool_id, block_number, block_hash, block_timestamp, endpoint, synced_at,
-                 total_assets, total_shares, rate_e18) VALUES (?1, ?2, ?3, 1, 'anvil', 1, ?4, ?4, '1')",
+                 total_assets, total_shares, rate_e18) VALUES (?1, ?2, ?3, 1, 'node', 1, ?4, ?4, '1')",
             params![id, head, hash, supply.to_string()],
         )?;
         for (line, m) in transfers.iter().enumerate() {
@@ -260,11 +260,11 @@ struct Reached {
 }
 
 fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
-    let first = net.anvil.block_number().unwrap() + 1;
+    let first = net.node.block_number().unwrap() + 1;
     for (i, pool) in plan.pools.iter().enumerate() {
-        net.anvil.set_code(pool_address(i), &vault(pool.past(first).supply, pool.paused)).unwrap();
+        net.node.set_code(pool_address(i), &vault(pool.past(first).supply, pool.paused)).unwrap();
     }
-    net.anvil.mine(HISTORY).unwrap();
+    net.node.mine(HISTORY).unwrap();
     let place = Place::fresh();
     let lock = place.lock();
     let mut state = place.writer(&lock);
@@ -283,7 +283,7 @@ fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
     for op in &plan.ops {
         let done = match op {
             Op::Mine(blocks) => {
-                net.anvil.mine(*blocks).unwrap();
+                net.node.mine(*blocks).unwrap();
                 Ok(())
             }
             Op::Cycle => case.cycle().map(|epochs| reached.epochs += epochs),

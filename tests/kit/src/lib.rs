@@ -3,13 +3,13 @@
 //! Everything here blocks, and asks the machine for nothing but node with npm, `tar` and `sh`.
 //!
 //! ```
-//! use poolctl_testkit::{Fault, Proxy, Rule, World, abi::Vault, units};
+//! use poolctl_testkit::{Fault, NodeKind, Proxy, Rule, World, abi::Vault, units};
 //!
-//! let world = World::small()?;
-//! let proxy = Proxy::start(world.anvil.url())?;
+//! let world = World::small(NodeKind::Sandbox)?;
+//! let proxy = Proxy::start(world.node.url())?;
 //! proxy.fault(Rule::new(Fault::Status(429, Some(1))).on_method("eth_call").after(1).times(1));
 //! world.deposit(world.six.vault, world.dave, units(10, 6))?;
-//! let supply = world.anvil.call(world.six.vault, &Vault::totalSupplyCall {})?;
+//! let supply = world.node.call(world.six.vault, &Vault::totalSupplyCall {})?;
 //! // Here: run the binary with `proxy.url()` as its endpoint, and compare what it says with `supply`.
 //! assert!(proxy.methods().is_empty(), "nobody asked");
 //! # assert!(supply > units(10, 6));
@@ -17,9 +17,10 @@
 //! ```
 
 pub mod abi;
-pub mod anvil;
+mod anvil;
 pub mod contracts;
 mod http;
+pub mod node;
 pub mod proxy;
 pub mod round;
 pub mod rpc;
@@ -27,7 +28,7 @@ pub mod tools;
 pub mod world;
 
 pub use alloy;
-pub use anvil::{Anvil, AnvilOptions, MULTICALL3, Receipt};
+pub use node::{MULTICALL3, Node, NodeKind, NodeOptions, Receipt};
 pub use proxy::{Fault, Matcher, Proxy, Rule};
 pub use rpc::{Rpc, RpcError};
 pub use world::{ManyVaults, Pool, World, units};

@@ -1,6 +1,6 @@
-//! One whole operator's round on a real node, through the real binary: what the README's first command shows.
+//! One whole operator's round on a real node, through the real binary.
 
-use crate::{Anvil, AnvilOptions, World};
+use crate::{Node, NodeKind, NodeOptions, World};
 use alloy::primitives::I256;
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
@@ -21,13 +21,13 @@ pub struct Step {
 /// round with the binary in an empty folder: sync, oracle and risk checks, reward cycle, claim, state check.
 ///
 /// `show` gets each step as it is done. Fails at the first command that does not end with exit code 0.
-pub fn round(binary: &Path, folder: &Path, mut show: impl FnMut(&Step)) -> Result<World> {
-    let world = World::on(Anvil::start(&AnvilOptions::default())?)?;
-    let anvil = &world.anvil;
+pub fn round(kind: NodeKind, binary: &Path, folder: &Path, mut show: impl FnMut(&Step)) -> Result<World> {
+    let world = World::on(Node::start(kind, &NodeOptions::default())?)?;
+    let node = &world.node;
     // Fresh quotes, and enough blocks for a few epochs of 10.
     world.set_answer(world.eighteen.feed, I256::try_from(200_100_000_000_i64)?, None)?;
     world.set_answer(world.six.feed, I256::try_from(999_500_000_000_000_000_i64)?, None)?;
-    anvil.mine(12)?;
+    node.mine(12)?;
     let from = world.eighteen.deploy_block.min(world.six.deploy_block);
     std::fs::write(folder.join("config.toml"), config(&world))?;
 
@@ -83,9 +83,9 @@ pub fn round(binary: &Path, folder: &Path, mut show: impl FnMut(&Step)) -> Resul
 /// The config file of the round.
 pub fn config(world: &World) -> String {
     format!(
-        "profile = \"sandbox\"\n\n[profiles.sandbox]\nstate.path = \"state.sqlite\"\nevm.rpc_urls = [\"anvil={}\"]\n\
+        "profile = \"sandbox\"\n\n[profiles.sandbox]\nstate.path = \"state.sqlite\"\nevm.rpc_urls = [\"node={}\"]\n\
          reward.asset = \"{}\"\nreward.epoch_blocks = 10\nreward.block_reward = \"2\"\n",
-        world.anvil.url(),
+        world.node.url(),
         world.eighteen.asset
     )
 }
