@@ -3,6 +3,8 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{config, events, grind, info, init, member, oracle, pool, reward, risk, state, sync};
+#[cfg(feature = "sandbox")]
+use crate::{demo, sandbox};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
@@ -31,6 +33,8 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(init::Init),
+    #[cfg(feature = "sandbox")]
+    Demo(demo::Demo),
     Sync(sync::Sync),
     #[command(subcommand)]
     Pool(pool::Command),
@@ -49,6 +53,9 @@ pub enum Command {
     State(state::Command),
     Events(events::Events),
     Info(info::Info),
+    #[cfg(feature = "sandbox")]
+    #[command(subcommand)]
+    Sandbox(sandbox::Command),
 }
 
 impl Command {
@@ -59,6 +66,8 @@ impl Command {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
             Self::Init(command) => command.run(session),
+            #[cfg(feature = "sandbox")]
+            Self::Demo(command) => command.run(session),
             Self::Sync(command) => command.run(session),
             Self::Pool(command) => command.run(session),
             Self::Member(command) => command.run(session),
@@ -70,6 +79,8 @@ impl Command {
             Self::State(command) => command.run(session),
             Self::Events(command) => command.run(session),
             Self::Info(command) => command.run(session),
+            #[cfg(feature = "sandbox")]
+            Self::Sandbox(command) => command.run(session),
         }
     }
 }

@@ -69,6 +69,15 @@ impl Console {
         crate::progress::suspend(|| write(&format!("{line}\n")))
     }
 
+    /// Shows a page before the command ends.
+    ///
+    /// # Errors
+    /// As [`Console::show`].
+    #[cfg(feature = "sandbox")]
+    pub fn present(&self, page: &poolctl::output::Page) -> Result<()> {
+        print(&render::page(page, self.out))
+    }
+
     /// Shows an error that came after the report.
     pub fn fail(&self, e: &Error) {
         note(&render::error(e, self.err));

@@ -1,6 +1,7 @@
 //! `poolctl init`: a commented config file and a state file; what is there already is left alone.
 
 use crate::app::App;
+use crate::new_file;
 use crate::options::DryRun;
 use crate::session::Session;
 use clap::Args;
@@ -9,10 +10,8 @@ use poolctl::config::{Config, profile, template};
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
 use poolctl::state::{self, State};
 use serde::Serialize;
-use std::fs;
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 /// Write a commented config file and create the state file of a profile
 ///
@@ -86,8 +85,10 @@ impl Init {
         }
         let state = Made { path: state_path, created };
         if found.is_none() && !dry_run {
-            let text = template(&config.profile, &state.path.to_string_lossy(), chain_id);
-            write_new(&config_path, &text)?;
+            let mut values = BTreeMap::from([("state.path", state.path.to_string_lossy().into_owned())]);
+            values.extend(chain_id.map(|id| ("evm.chain_id", id.to_string())));
+            // Another run may have made it meanwhile; then it is left as it is.
+            new_file::write(&config_path, &template(&config.profile, &values))?;
         }
         let config_file = Made { path: config_path, created: found.is_none() };
         Outcome::of(&InitOutput { profile: config.profile, config: config_file, state })
@@ -128,27 +129,6 @@ impl Init {
 
 fn resolve(session: &Session, file: &ConfigFile) -> Result<Config> {
     Config::resolve(&session.sources_with(file.clone())?)
-}
-
-/// Writes a file that must not exist yet, readable by its owner only: endpoints hold keys.
-fn write_new(path: &Path, text: &str) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let draft = folder.join(format!(".poolctl-config.{}.draft", std::process::id()));
-    let written = fs::create_dir_all(folder)
-        .and_then(|()| {
-            fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)
-        })
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))
-        // A hard link fails if the name has been taken meanwhile; rename would overwrite.
-        .and_then(|()| fs::hard_link(&draft, path));
-    let _ = fs::remove_file(&draft);
-    match written {
-        Err(e) if e.kind() != io::ErrorKind::AlreadyExists => {
-            Err(Error::new(Code::Io, format!("cannot write config {}: {e}", path.display()))
-                .hint("choose a writable place with --config"))
-        }
-        _ => Ok(()),
-    }
 }
 
 impl Present for InitOutput {

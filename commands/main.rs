@@ -5,12 +5,15 @@ mod at;
 mod cli;
 mod config;
 mod console;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod events;
 mod grind;
 mod info;
 mod init;
 mod logs;
 mod member;
+mod new_file;
 mod options;
 mod oracle;
 mod panics;
@@ -18,6 +21,8 @@ mod pool;
 mod progress;
 mod reward;
 mod risk;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod session;
 mod state;
 mod sync;

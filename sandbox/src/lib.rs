@@ -9,6 +9,8 @@ pub mod control;
 pub mod evm;
 pub mod fault;
 pub mod http;
+#[cfg(all(feature = "evm", feature = "stellar"))]
+pub mod network;
 #[cfg(feature = "stellar")]
 pub mod stellar;
 

@@ -1,10 +1,12 @@
 //! The commented config file that `init` writes.
 
-use super::keys::{KEYS, Kind};
+use super::keys::{KEYS, Key, Kind};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// A config file for `profile` in which every setting is explained and, where it has one, shows its default.
-pub fn template(profile: &str, state: &str, chain_id: Option<u64>) -> String {
+/// A config file for `profile` in which every setting is explained; those with a value here are set to it, the others
+/// stand as comments that show their default, where they have one.
+pub fn template(profile: &str, values: &BTreeMap<&'static str, String>) -> String {
     let mut text = format!(
         "# poolctl configuration. Every key is shown; those with a # in front stand at their default.\n\
          # Precedence: flag > environment > this file > `poolctl config set` > default.\n\
@@ -12,23 +14,15 @@ pub fn template(profile: &str, state: &str, chain_id: Option<u64>) -> String {
          profile = \"{profile}\"\n\n[profiles.{profile}]\n"
     );
     for key in KEYS {
-        let example = match (key.name, key.kind) {
-            ("state.path", _) => format!("{state:?}"),
-            ("evm.chain_id", _) => chain_id.map_or_else(|| "1".into(), |id| id.to_string()),
-            ("guard.confirm", _) => "true".into(),
-            ("stellar.network", _) => "\"testnet\"".into(),
-            (_, Kind::Endpoints) => "[\"NAME=https://…\"]".into(),
-            (_, Kind::Number(..) | Kind::Bool) => key.default.unwrap_or("0").into(),
-            (_, Kind::Address) => format!("\"{}\"", key.default.unwrap_or("0x…")),
-            _ => format!("\"{}\"", key.default.unwrap_or("…")),
+        let (mark, shown) = match values.get(key.name) {
+            Some(value) => ("", literal(key.kind, value)),
+            None => ("# ", example(key)),
         };
-        let active = key.name == "state.path" || (key.name == "evm.chain_id" && chain_id.is_some());
         let mut names = vec![key.env()];
         names.extend(key.legacy.iter().map(|name| (*name).to_owned()));
-        let mark = if active { "" } else { "# " };
         let _ = writeln!(
             text,
-            "\n# {}\n# environment: {}\n{mark}{} = {example}",
+            "\n# {}\n# environment: {}\n{mark}{} = {shown}",
             key.help,
             names.join(", "),
             key.name
@@ -37,16 +31,46 @@ pub fn template(profile: &str, state: &str, chain_id: Option<u64>) -> String {
     text
 }
 
+/// A value as TOML.
+fn literal(kind: Kind, value: &str) -> String {
+    let quoted = |text: &str| toml::Value::from(text).to_string();
+    match kind {
+        Kind::Number(..) | Kind::Bool => value.to_owned(),
+        Kind::Endpoints => format!("[{}]", value.split(',').map(quoted).collect::<Vec<_>>().join(", ")),
+        _ => quoted(value),
+    }
+}
+
+/// What could stand there.
+fn example(key: &Key) -> String {
+    match (key.name, key.kind) {
+        ("evm.chain_id", _) => "1".into(),
+        ("guard.confirm", _) => "true".into(),
+        ("stellar.network", _) => "\"testnet\"".into(),
+        (_, Kind::Endpoints) => "[\"NAME=https://…\"]".into(),
+        (_, Kind::Number(..) | Kind::Bool) => key.default.unwrap_or("0").into(),
+        (_, Kind::Address) => format!("\"{}\"", key.default.unwrap_or("0x…")),
+        _ => format!("\"{}\"", key.default.unwrap_or("…")),
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     #[test]
     fn the_template_reads_back() {
-        let text = super::template("testnet", "/data/\"odd\".sqlite", Some(11_155_111));
+        let values = BTreeMap::from([
+            ("state.path", "/data/\"odd\" é.sqlite".to_owned()),
+            ("evm.chain_id", "11155111".to_owned()),
+            ("evm.rpc_urls", "a=http://one.example/x,http://two.example".to_owned()),
+        ]);
+        let text = super::template("testnet", &values);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
         std::fs::write(&path, &text).unwrap();
         let file = crate::config::file::read(&path).unwrap();
-        assert_eq!(file.profiles["testnet"]["state.path"], "/data/\"odd\".sqlite");
+        assert_eq!(file.profiles["testnet"], values);
         // With every comment sign removed, each key is a known one of the right type.
         let bare: String = text
             .lines()

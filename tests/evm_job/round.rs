@@ -1,95 +1,16 @@
-//! The whole round of the README, and every figure of it worked out again from the chain alone.
+//! A whole round, and every figure of it worked out again from the chain alone.
 
 use super::NODE;
 use super::desk::{dump, rows, same};
 use crate::support::BINARY;
 use poolctl_testkit::abi::Vault;
-use poolctl_testkit::alloy::primitives::{Address, B256, U256};
-use poolctl_testkit::{World, round, units};
+use poolctl_testkit::alloy::primitives::{Address, U256};
+use poolctl_testkit::{Rpc, model, round, units};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
-
-/// A Transfer log of a vault.
-struct Moved {
-    block: u64,
-    from: Address,
-    to: Address,
-    shares: U256,
-}
-
-fn moved(world: &World, vault: Address, first: u64) -> Vec<Moved> {
-    let topic = poolctl_testkit::alloy::primitives::keccak256("Transfer(address,address,uint256)");
-    let filter = json!([{"address": vault, "topics": [topic], "fromBlock": format!("{first:#x}"), "toBlock": "latest"}]);
-    let logs = world.node.rpc("eth_getLogs", filter).unwrap();
-    let word = |value: &Value| value.as_str().unwrap().parse::<B256>().unwrap();
-    logs.as_array()
-        .unwrap()
-        .iter()
-        .map(|log| Moved {
-            block: u64::from_str_radix(&log["blockNumber"].as_str().unwrap()[2..], 16).unwrap(),
-            from: Address::from_word(word(&log["topics"][1])),
-            to: Address::from_word(word(&log["topics"][2])),
-            shares: U256::from_be_bytes(word(&log["data"]).0),
-        })
-        .collect()
-}
-
-/// What each holder of a vault must get of the epochs `[first + 10 n, …)` up to the final block, block by block;
-/// `rank` decides ties. What nobody can get stands at the zero address.
-fn expected(
-    moved: &[Moved],
-    first: u64,
-    last_final: u64,
-    part: U256,
-    rank: impl Fn(&Address) -> usize,
-) -> BTreeMap<(u64, Address), U256> {
-    let mut rewards = BTreeMap::new();
-    let mut held: BTreeMap<Address, U256> = BTreeMap::new();
-    let mut carry = U256::ZERO;
-    let mut start = first;
-    while start + 10 <= last_final + 1 {
-        let mut earned: BTreeMap<Address, U256> = BTreeMap::new();
-        for block in start..start + 10 {
-            for m in moved.iter().filter(|m| m.block == block) {
-                if !m.from.is_zero() {
-                    *held.get_mut(&m.from).unwrap() -= m.shares;
-                }
-                if !m.to.is_zero() {
-                    *held.entry(m.to).or_default() += m.shares;
-                }
-            }
-            for (holder, shares) in &held {
-                *earned.entry(*holder).or_default() += shares;
-            }
-        }
-        let amount = part + carry;
-        let all: U256 = earned.values().sum();
-        if all.is_zero() {
-            carry = amount;
-        } else {
-            carry = U256::ZERO;
-            let mut given = U256::ZERO;
-            let mut remainders = Vec::new();
-            for (holder, blocks) in &earned {
-                let (floor, remainder) = (amount * blocks).div_rem(all);
-                given += floor;
-                rewards.insert((start, *holder), floor);
-                remainders.push((std::cmp::Reverse(remainder), rank(holder), *holder));
-            }
-            remainders.sort();
-            for (_, _, holder) in remainders.iter().take((amount - given).to::<usize>()) {
-                *rewards.get_mut(&(start, *holder)).unwrap() += U256::ONE;
-            }
-        }
-        start += 10;
-    }
-    rewards.insert((start, Address::ZERO), carry);
-    rewards.retain(|_, amount| !amount.is_zero());
-    rewards
-}
 
 fn poolctl(folder: &Path, line: &str) -> Value {
     let output = Command::new(BINARY)
@@ -151,6 +72,7 @@ fn every_figure_of_the_round_follows_from_the_chain() {
     let last_final = world.node.block_of_tag("finalized").unwrap();
     let order = rows(&conn, "SELECT address FROM members ORDER BY id");
     let rank = |holder: &Address| order.iter().position(|a| *a == holder.to_string()).unwrap();
+    let rpc = Rpc::new(world.node.url()).unwrap();
     let epochs = (last_final + 1 - first) / 10;
     assert!(epochs >= 3, "{epochs}");
     let mut everything = U256::ZERO;
@@ -158,7 +80,8 @@ fn every_figure_of_the_round_follows_from_the_chain() {
     for (name, vault, part) in
         [("growth", world.eighteen.vault, units(15, 18)), ("stable", world.six.vault, units(5, 18))]
     {
-        let want = expected(&moved(&world, vault, first), first, last_final, part, rank);
+        let moved = model::moved(&rpc, vault, first).unwrap();
+        let want = model::rewards(&moved, first, last_final, part, rank);
         let got = rows(
             &conn,
             &format!(

@@ -10,11 +10,16 @@
 mod audit;
 mod backup;
 mod contract;
+#[cfg(feature = "sandbox")]
+mod demo;
 mod grind;
+#[cfg(feature = "sandbox")]
 mod help;
 mod init;
 mod lock;
 mod metrics;
+#[cfg(feature = "sandbox")]
+mod sandbox;
 mod settings;
 mod state_file;
 mod support;

@@ -111,6 +111,20 @@ impl Evm {
         Ok(Self { node, server, chain_id: options.chain_id, ticker })
     }
 
+    /// Mines a block at each tick from now on.
+    pub fn tick(&mut self, every: Duration) -> Result<()> {
+        self.stop_ticker();
+        self.ticker = Some(start_ticker(&self.node, every)?);
+        Ok(())
+    }
+
+    fn stop_ticker(&mut self) {
+        if let Some((sender, thread)) = self.ticker.take() {
+            drop(sender);
+            drop(thread.join());
+        }
+    }
+
     /// Where Ethereum JSON-RPC is answered: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.server.url()
@@ -221,9 +235,6 @@ fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<(Sender<()>, JoinHan
 
 impl Drop for Evm {
     fn drop(&mut self) {
-        if let Some((sender, thread)) = self.ticker.take() {
-            drop(sender);
-            drop(thread.join());
-        }
+        self.stop_ticker();
     }
 }

@@ -128,6 +128,15 @@ impl World {
     pub fn report(&self, evm: &Evm, pool: &Pool, answer: i64) -> Result<()> {
         evm.send(self.owner, pool.feed, &Aggregator::reportCall { answer: signed(answer) }).map(drop)
     }
+
+    /// Has both feeds report their newest answers once more, now.
+    pub fn report_again(&self, evm: &Evm) -> Result<()> {
+        for pool in [&self.dollars, &self.ether] {
+            let round = evm.call(pool.feed, &Aggregator::latestRoundDataCall {})?;
+            evm.send(self.owner, pool.feed, &Aggregator::reportCall { answer: round.answer })?;
+        }
+        Ok(())
+    }
 }
 
 fn deploy_pool(evm: &Evm, owner: Address, plan: &Plan) -> Result<Pool> {

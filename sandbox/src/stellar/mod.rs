@@ -101,6 +101,20 @@ impl Stellar {
         Ok(Self { node, server, ticker })
     }
 
+    /// Closes a ledger at each tick from now on.
+    pub fn tick(&mut self, every: Duration) -> Result<()> {
+        self.stop_ticker();
+        self.ticker = Some(start_ticker(&self.node, every)?);
+        Ok(())
+    }
+
+    fn stop_ticker(&mut self) {
+        if let Some((sender, thread)) = self.ticker.take() {
+            drop(sender);
+            drop(thread.join());
+        }
+    }
+
     /// Where Stellar RPC is answered: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         self.server.url()
@@ -212,10 +226,7 @@ fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<(Sender<()>, JoinHan
 
 impl Drop for Stellar {
     fn drop(&mut self) {
-        if let Some((sender, thread)) = self.ticker.take() {
-            drop(sender);
-            drop(thread.join());
-        }
+        self.stop_ticker();
     }
 }
 

@@ -20,6 +20,7 @@ pub mod abi;
 mod anvil;
 pub mod contracts;
 mod http;
+pub mod model;
 pub mod node;
 pub mod proxy;
 pub mod round;

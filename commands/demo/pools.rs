@@ -1,0 +1,88 @@
+//! The EVM part of the demo: two vaults, from the first look at them to paid rewards.
+
+use super::rewards::Rewards;
+use super::stage::{End, Stage};
+use crate::sandbox::broken;
+use poolctl_sandbox::Error;
+use poolctl_sandbox::evm::abi::Vault;
+use poolctl_sandbox::evm::world::units;
+use poolctl_sandbox::network::Networks;
+
+/// Longer than a quote may be old.
+const SILENCE_SECONDS: u64 = 2 * 3_600;
+
+/// Plays it; gives where the rewards went.
+pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Rewards, End> {
+    let world = &networks.world;
+    stage.run("init")?;
+    for pool in [&world.dollars, &world.ether] {
+        stage.run(&format!("pool add {} {}", pool.name, pool.vault))?;
+    }
+    stage.run("sync --all")?;
+    for (name, address) in world.members {
+        stage.run(&format!("member add {address} --name {name}"))?;
+    }
+    stage.run("member list")?;
+
+    stage.say("May the prices be used, and are the pools within their limits?")?;
+    for (pool, min, max) in [(&world.dollars, "0.98", "1.02"), (&world.ether, "1000", "5000")] {
+        let (name, asset, feed) = (pool.name, pool.asset, pool.feed);
+        stage.run(&format!(
+            "oracle add {name}-usd --asset {asset} --address {feed} --min {min} --max {max}"
+        ))?;
+        stage.run(&format!("risk set {name} --engine viddhana --engine-address {}", world.risk))?;
+    }
+    stage.run("oracle check")?;
+    stage.run("risk check --all")?;
+
+    stage.say("Rewards: three quarters of the emission for one pool, one quarter for the other.")?;
+    stage.run("reward set-weight dollars 0.75")?;
+    stage.run("reward set-weight ether 0.25")?;
+    let from = world.dollars.deploy_block.min(world.ether.deploy_block);
+    stage.run(&format!("reward cycle --from {from}"))?;
+
+    stage.say("Blocks pass: dave deposits, bob withdraws, alice gives shares to carol.")?;
+    move_on(networks).map_err(|e| broken(&e))?;
+    stage.run("sync --all")?;
+    stage.run("reward cycle")?;
+
+    stage.say(
+        "Two hours pass in which no feed reports: the prices are refused, and exit code 5 tells cron.",
+    )?;
+    networks
+        .evm
+        .advance_over(1, SILENCE_SECONDS)
+        .and_then(|_| networks.evm.mine(2))
+        .map_err(|e| broken(&e))?;
+    stage.run_to("oracle check", 5)?;
+    stage.say("The feeds report again.")?;
+    world.report_again(&networks.evm).and_then(|()| networks.evm.mine(2)).map_err(|e| broken(&e))?;
+    stage.run("oracle check")?;
+
+    stage.say("Members claim. A second claim finds nothing, and nothing is ever paid twice.")?;
+    stage.run("reward pending alice")?;
+    stage.run("reward claim alice --all")?;
+    stage.run("reward claim alice --all")?;
+    stage.run("pool position alice dollars")?;
+
+    stage.say("The books: every figure is checked against every other.")?;
+    stage.run("state check --full")?;
+    stage.run("events --limit 5")?;
+    stage.run("pool list")?;
+    let members: Vec<&str> = world.members.iter().map(|(name, _)| *name).collect();
+    Rewards::of(stage, &members, &[world.dollars.name, world.ether.name])
+}
+
+/// Life goes on: two epochs' worth of blocks, with something in them.
+fn move_on(networks: &Networks) -> Result<(), Error> {
+    let (evm, world) = (&networks.evm, &networks.world);
+    let [(_, alice), (_, bob), (_, carol), (_, dave)] = world.members;
+    let (dollars, ether) = (&world.dollars, &world.ether);
+    world.deposit(evm, dollars, dave, units(25_000, dollars.decimals))?;
+    evm.mine(6)?;
+    let withdraw = Vault::withdrawCall { assets: units(10_000, dollars.decimals), receiver: bob, owner: bob };
+    evm.send(bob, dollars.vault, &withdraw)?;
+    evm.mine(5)?;
+    evm.send(alice, ether.vault, &Vault::transferCall { to: carol, shares: units(4, ether.decimals) })?;
+    evm.mine(12).map(drop)
+}

@@ -1,0 +1,173 @@
+//! The demo's stage: a folder of its own, the binary as a child in it, and how each step is shown.
+
+use crate::app::App;
+use crate::console::Console;
+use crate::session::Session;
+use poolctl::output::{Code, Error, Result};
+use serde_json::{Value, json};
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::Instant;
+
+/// Why the demo ends early.
+pub enum End {
+    /// Nobody reads stdout any more.
+    Unread,
+    /// Something failed, or the operator wants to stop.
+    Failed(Error),
+}
+
+impl From<Error> for End {
+    fn from(e: Error) -> Self {
+        Self::Failed(e)
+    }
+}
+
+/// Where the demo plays.
+pub struct Stage<'s> {
+    session: &'s Session,
+    folder: PathBuf,
+    binary: PathBuf,
+    begun: Instant,
+    commands: u64,
+}
+
+impl<'s> Stage<'s> {
+    /// A new folder among the temporary files, for this user only.
+    ///
+    /// # Errors
+    /// `io_error` where it cannot be made, or this program's own file is unknown.
+    pub fn open(session: &'s Session) -> Result<Self> {
+        let io = |what: &str, e: &std::io::Error| Error::new(Code::Io, format!("cannot {what}: {e}"));
+        let binary = std::env::current_exe().map_err(|e| io("find this program's own file", &e))?;
+        let parent = session.env.get("TMPDIR").map_or("/tmp", String::as_str);
+        let id = session.run.id.split('-').next().unwrap_or_default();
+        let folder = App::absolute(&Path::new(parent).join(format!("poolctl-demo-{id}")))?;
+        DirBuilder::new().mode(0o700).create(&folder).map_err(|e| {
+            io(&format!("make the folder {}", folder.display()), &e).hint("name a writable one in TMPDIR")
+        })?;
+        Ok(Self { session, folder, binary, begun: Instant::now(), commands: 0 })
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// The file of this program.
+    pub fn program(&self) -> PathBuf {
+        self.binary.clone()
+    }
+
+    /// The config file of all commands.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("demo.toml")
+    }
+
+    /// Commands run so far.
+    pub const fn commands(&self) -> u64 {
+        self.commands
+    }
+
+    /// Since the stage was opened.
+    pub fn milliseconds(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Tells what happens on the networks, or why a command comes next.
+    pub fn say(&self, text: &str) -> Result<(), End> {
+        self.show(|| wrap(text), || json!({"type": "note", "text": text}))
+    }
+
+    /// Shows a setting of the environment that all commands have.
+    pub fn show_setting(&self, name: &str, value: &str) -> Result<(), End> {
+        self.show(
+            || format!("$ export {name}={value}\n"),
+            || json!({"type": "setting", "name": name, "value": value}),
+        )
+    }
+
+    /// Runs a command that is to succeed, and shows it with its output.
+    pub fn run(&mut self, line: &str) -> Result<(), End> {
+        self.run_to(line, 0)
+    }
+
+    /// As [`Stage::run`], for a command that is to end with another exit code.
+    pub fn run_to(&mut self, line: &str, exit: i32) -> Result<(), End> {
+        self.session.stop.check()?;
+        let json = self.session.options.json;
+        let output = self.child(line, json)?;
+        self.commands += 1;
+        let code = output.status.code();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        if json {
+            let envelope: Value = serde_json::from_str(&stdout).unwrap_or(Value::Null);
+            let words: Vec<&str> = line.split(' ').collect();
+            let step = json!({"type": "step", "command": words, "exit_code": code, "envelope": envelope});
+            self.show(String::new, || step)?;
+        } else {
+            let ended = code.filter(|code| *code != 0).map(|code| format!("(exit code {code})\n"));
+            let ended = ended.unwrap_or_default();
+            self.show(|| format!("$ poolctl {line}\n{stdout}{stderr}{ended}"), || Value::Null)?;
+        }
+        if code == Some(exit) {
+            return Ok(());
+        }
+        // A signal to the whole group ends the child first.
+        self.session.stop.check()?;
+        let said = stderr.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
+        Err(Error::new(Code::Bug, format!("poolctl {line} ended with {}{said}", output.status)).into())
+    }
+
+    /// Runs a command silently and gives its data.
+    pub fn ask(&self, line: &str) -> Result<Value, End> {
+        self.session.stop.check()?;
+        let output = self.child(line, true)?;
+        let envelope: Option<Value> = serde_json::from_slice(&output.stdout).ok();
+        let data = envelope.filter(|e| e["ok"] == true).map(|mut envelope| envelope["data"].take());
+        data.ok_or_else(|| {
+            let stop = self.session.stop.check().err();
+            stop.unwrap_or_else(|| {
+                Error::new(Code::Bug, format!("poolctl {line} ended with {}", output.status))
+            })
+            .into()
+        })
+    }
+
+    /// Runs the binary in the folder, with nothing of the operator's own environment.
+    fn child(&self, line: &str, json: bool) -> Result<Output> {
+        Command::new(&self.binary)
+            .args(line.split(' '))
+            .args(json.then_some("--json"))
+            .current_dir(&self.folder)
+            .env_clear()
+            .env("POOLCTL_CONFIG", self.config())
+            .stdin(Stdio::null())
+            .output()
+            .map_err(|e| Error::new(Code::Io, format!("cannot start {}: {e}", self.binary.display())))
+    }
+
+    fn show(&self, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) -> Result<(), End> {
+        let line = if self.session.options.json { value().to_string() } else { text() };
+        if Console::emit(&line)? { Ok(()) } else { Err(End::Unread) }
+    }
+}
+
+/// A note for a person: lines of `# …` of a readable width, and an empty one.
+fn wrap(text: &str) -> String {
+    const WIDTH: usize = 100;
+    let (mut lines, mut line) = (String::new(), String::from("#"));
+    for word in text.split(' ') {
+        if line.chars().count() + word.chars().count() >= WIDTH {
+            lines.push_str(&line);
+            lines.push('\n');
+            line = String::from("#");
+        }
+        line.push(' ');
+        line.push_str(word);
+    }
+    lines + &line + "\n"
+}
