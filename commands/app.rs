@@ -6,9 +6,12 @@ use poolctl::config::{Config, Sources};
 use poolctl::context::{Progress, Work};
 use poolctl::evm::{Chain, ChainConfig};
 use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::net::RetryPolicy;
+use poolctl::net::{HttpLimits, RetryPolicy};
 use poolctl::output::{Code, Error, Result};
 use poolctl::state::{self, Holder, Lock, State};
+use poolctl::stellar::submit::Terms;
+use poolctl::stellar::xdr::ContractId;
+use poolctl::stellar::{self, Client, ClientConfig, Percentile};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -16,6 +19,9 @@ use tokio::runtime::{Builder, Runtime};
 
 /// The pin of the EVM network in `meta`.
 const EVM_PIN: &str = "evm_chain_id";
+
+/// The pin of the Stellar network in `meta`.
+const STELLAR_PIN: &str = "stellar_passphrase";
 
 /// What a command works with.
 pub struct App<'s> {
@@ -30,8 +36,12 @@ pub struct App<'s> {
     lenient: bool,
     /// Why the state does not belong to the profile's EVM chain, if it does not.
     foreign: Option<Error>,
+    /// Why the state does not belong to the profile's Stellar network, if it does not.
+    foreign_stellar: Option<Error>,
     /// Every chain that was handed out, for the warnings it gathers.
     chains: RefCell<Vec<Chain>>,
+    /// Every Stellar client that was handed out, for the same.
+    clients: RefCell<Vec<Client>>,
     /// The state as it was opened for its settings, or why it was not; `None` once it was handed out.
     opened: RefCell<Option<Result<State>>>,
     progress: Box<dyn Progress>,
@@ -72,10 +82,16 @@ impl<'s> App<'s> {
             (Ok(state), Some(chain_id)) => state::check_network(state, EVM_PIN, chain_id).err(),
             _ => None,
         };
-        let chains = RefCell::default();
+        let foreign_stellar = match (&opened, config.get("stellar.network").map(stellar::known)) {
+            (Ok(state), Some(Ok(known))) => state::check_network(state, STELLAR_PIN, known.passphrase).err(),
+            _ => None,
+        };
+        let (chains, clients) = (RefCell::default(), RefCell::default());
         Ok(Self {
             foreign,
+            foreign_stellar,
             chains,
+            clients,
             session,
             config,
             state_path,
@@ -158,6 +174,36 @@ impl<'s> App<'s> {
         })
     }
 
+    /// As [`App::write_async`], on the profile's Stellar network, which the state remembers from now on.
+    ///
+    /// # Errors
+    /// As [`App::write`], and `missing_setting`, `wrong_network`.
+    pub fn write_on_stellar<T>(
+        &self,
+        dry_run: bool,
+        body: impl AsyncFnOnce(&mut Work<'_>, &Client) -> Result<T>,
+    ) -> Result<T> {
+        let client = self.stellar()?;
+        self.write_async(dry_run, async |work| {
+            // Before the work: what is sent on a network must not outlive the knowledge of which one it was.
+            state::pin_network(work.state, work.permit, STELLAR_PIN, client.passphrase())?;
+            body(work, &client).await
+        })
+    }
+
+    /// Reads from the profile's Stellar network; nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`App::stellar`]; what `body` returns.
+    pub fn look_on_stellar<T>(&self, body: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
+        let client = self.stellar()?;
+        let found = runtime()?.block_on(body(&client));
+        for warning in client.take_warnings() {
+            self.session.warn(warning);
+        }
+        found
+    }
+
     /// The settings in force with what this state holds: after a write, or under the lock.
     ///
     /// # Errors
@@ -181,13 +227,7 @@ impl<'s> App<'s> {
             config.number("evm.chain_id")?,
             config.endpoints("evm.rpc_urls")?,
         );
-        chain.http.timeout = Duration::from_secs(config.number("evm.timeout_sec")?);
-        chain.http.connect_timeout = chain.http.connect_timeout.min(chain.http.timeout);
-        chain.retry = RetryPolicy {
-            attempts: u32::try_from(config.number("evm.attempts")?).unwrap_or(u32::MAX),
-            base: Duration::from_millis(config.number("evm.retry_base_ms")?),
-            ..chain.retry
-        };
+        (chain.http, chain.retry) = self.patience("evm")?;
         chain.confirmations = config.number("evm.confirmations")?;
         if let Some(multicall) = config.address("evm.multicall")? {
             chain.multicall = multicall;
@@ -197,6 +237,72 @@ impl<'s> App<'s> {
         let chain = Chain::new(chain)?;
         self.chains.borrow_mut().push(chain.clone());
         Ok(chain)
+    }
+
+    /// The profile's Stellar network, unless the state belongs to another; nothing is sent yet. What its endpoints do
+    /// wrong and others make good becomes warnings after the work.
+    ///
+    /// # Errors
+    /// `missing_setting` where the profile names no network or no endpoint, `wrong_network`.
+    pub fn stellar(&self) -> Result<Client> {
+        if let Some(e) = &self.foreign_stellar {
+            return Err(e.clone());
+        }
+        let config = &self.config;
+        let known = stellar::known(config.require("stellar.network")?)?;
+        let endpoints = config.endpoints("stellar.rpc_urls")?;
+        let mut client = ClientConfig::new(config.profile.as_str(), known.passphrase, endpoints);
+        (client.http, client.retry) = self.patience("stellar")?;
+        let client = Client::new(client)?;
+        self.clients.borrow_mut().push(client.clone());
+        Ok(client)
+    }
+
+    /// The KALE farm contract: the one that is set, or the network's.
+    ///
+    /// # Errors
+    /// `missing_setting` where neither is known, `invalid_address`.
+    pub fn farm_contract(&self) -> Result<ContractId> {
+        let known = stellar::known(self.config.require("stellar.network")?)?;
+        match (self.config.get("kale.contract_id"), known.farm) {
+            (Some(text), _) | (None, Some(text)) => stellar::contract("kale.contract_id", text),
+            (None, None) => Err(Error::new(
+                Code::MissingSetting,
+                format!("the farm contract of network \"{}\" is not known", known.name),
+            )
+            .hint("set kale.contract_id in the config, or KALE_CONTRACT_ID")),
+        }
+    }
+
+    /// The terms on which transactions are offered, as the settings say.
+    ///
+    /// # Errors
+    /// `missing_setting`; cannot happen for a resolved config.
+    pub fn terms(&self) -> Result<Terms> {
+        let config = &self.config;
+        let small = |name| config.number(name).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
+        let valid_sec = config.number("stellar.tx_valid_sec")?;
+        Ok(Terms {
+            poll: Duration::from_millis(config.number("stellar.poll_ms")?),
+            valid_sec,
+            // Past its end, and then some for ledgers that close late.
+            wait: Duration::from_secs(valid_sec + 60),
+            percentile: Percentile::of(config.require("stellar.fee_percentile")?).unwrap_or_default(),
+            max_inclusion_fee: small("stellar.max_inclusion_fee")?,
+            resource_margin: small("stellar.resource_margin")?,
+            ..Terms::default()
+        })
+    }
+
+    /// How long and how often one endpoint is asked, by the settings of that group.
+    fn patience(&self, group: &str) -> Result<(HttpLimits, RetryPolicy)> {
+        let number = |name: &str| self.config.number(&format!("{group}.{name}"));
+        let (http, retry) = (HttpLimits::default(), RetryPolicy::default());
+        let timeout = Duration::from_secs(number("timeout_sec")?);
+        let http = HttpLimits { timeout, connect_timeout: http.connect_timeout.min(timeout), ..http };
+        let attempts = u32::try_from(number("attempts")?).unwrap_or(u32::MAX);
+        let base = Duration::from_millis(number("retry_base_ms")?);
+        Ok((http, RetryPolicy { attempts, base, ..retry }))
     }
 
     /// The token without which no value moves: on a profile that asks, the operator must agree to `what`.
@@ -231,13 +337,27 @@ impl<'s> App<'s> {
     /// # Errors
     /// `state_locked` naming the holder, `interrupted`, `io_error`.
     pub fn lock(&self) -> Result<Lock> {
-        let holder = Holder {
+        Lock::acquire(&self.state_path, &self.holder(), self.wait(), &self.session.stop)
+    }
+
+    /// The key store's lock, waiting for it as `--wait` says.
+    ///
+    /// # Errors
+    /// `keys_locked` naming the holder, `interrupted`, `io_error`.
+    pub fn lock_keys(&self, keys: &Path) -> Result<Lock> {
+        Lock::keys(keys, &self.holder(), self.wait(), &self.session.stop)
+    }
+
+    fn holder(&self) -> Holder {
+        Holder {
             pid: std::process::id(),
             command: self.session.command.clone(),
             since: self.session.run.clock.now(),
-        };
-        let wait = self.session.options.wait.unwrap_or_default();
-        Lock::acquire(&self.state_path, &holder, wait, &self.session.stop)
+        }
+    }
+
+    fn wait(&self) -> Duration {
+        self.session.options.wait.unwrap_or_default()
     }
 
     /// An argument that names a file, from the root on, so that it can be shown and used anywhere.
@@ -259,7 +379,10 @@ impl<'s> App<'s> {
         let config = self.config_with(state)?;
         let progress = self.progress.as_ref();
         let done = body(&mut Work { config: &config, state, permit, progress, stop: &self.session.stop });
-        for warning in self.chains.borrow().iter().flat_map(Chain::take_warnings) {
+        let chains = self.chains.borrow();
+        let clients = self.clients.borrow();
+        let warnings = chains.iter().flat_map(Chain::take_warnings);
+        for warning in warnings.chain(clients.iter().flat_map(Client::take_warnings)) {
             self.session.warn(warning);
         }
         done

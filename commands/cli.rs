@@ -2,12 +2,16 @@
 
 use crate::options::{Options, When};
 use crate::session::Session;
-use crate::{config, events, grind, info, init, member, oracle, pool, reward, risk, state, sync};
+use crate::{
+    block, config, events, farm, farmer, grind, harvest, info, init, member, oracle, plant, pool, pooler,
+    reward, risk, state, sync, work,
+};
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use poolctl::kale::address::without_secrets;
 use poolctl::output::{Code, Error, Outcome, Result};
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -46,6 +50,16 @@ pub enum Command {
     Oracle(oracle::Command),
     #[command(subcommand)]
     Risk(risk::Command),
+    #[command(subcommand)]
+    Pooler(pooler::Command),
+    #[command(subcommand)]
+    Farmer(farmer::Command),
+    Block(block::Block),
+    Plant(plant::Plant),
+    Work(Box<work::Work>),
+    Harvest(harvest::Harvest),
+    #[command(subcommand)]
+    Farm(farm::Command),
     Grind(Box<grind::Grind>),
     #[command(subcommand)]
     Config(config::Command),
@@ -74,6 +88,13 @@ impl Command {
             Self::Reward(command) => command.run(session),
             Self::Oracle(command) => command.run(session),
             Self::Risk(command) => command.run(session),
+            Self::Pooler(command) => command.run(session),
+            Self::Farmer(command) => command.run(session),
+            Self::Block(command) => command.run(session),
+            Self::Plant(command) => command.run(session),
+            Self::Work(command) => command.run(session),
+            Self::Harvest(command) => command.run(session),
+            Self::Farm(command) => command.run(session),
             Self::Grind(command) => command.run(session),
             Self::Config(command) => command.run(session),
             Self::State(command) => command.run(session),
@@ -140,7 +161,8 @@ fn wrong(e: &clap::Error, words: &str) -> Error {
             _ => own.clone(),
         };
     }
-    let text = e.render().to_string();
+    // It quotes what was typed, and that may have been a secret key in the wrong place.
+    let text = without_secrets(&e.render().to_string());
     let mut message = String::new();
     let mut hints = Vec::new();
     for paragraph in text.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" ")) {

@@ -1,11 +1,15 @@
 //! The terminal: the only code that writes to stdout and stderr, and the only one that asks.
 
 use crate::options::{Options, When};
-use poolctl::context::{Progress, Silent};
+use poolctl::context::{Progress, Silent, Stop};
 use poolctl::output::{Code, Error, Report, Result, render};
 use render::Style;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use zeroize::Zeroizing;
 
 /// What the three standard streams can take.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +50,9 @@ impl Console {
     /// # Errors
     /// `io_error` where stdout cannot be written for another reason.
     pub fn show(&self, report: &Report) -> Result<()> {
+        if let Some(probe) = &report.outcome.probe {
+            return print(&probe.line());
+        }
         if self.json {
             return print(&render::json(report, self.out_terminal));
         }
@@ -124,6 +131,67 @@ pub fn ask(question: &str) -> Result<bool> {
         .read_line(&mut answer)
         .map_err(|e| Error::new(Code::Io, format!("cannot read the answer from stdin: {e}")))?;
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
+}
+
+/// How soon a wish to stop is noticed while a secret is asked for.
+const STOP_NOTICED: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+
+/// Puts a question on stderr and reads a secret from the terminal on stdin, without showing it.
+///
+/// # Errors
+/// `interrupted` on Ctrl-C, `io_error` where the terminal cannot be read.
+pub fn ask_secret(question: &str, stop: &Stop) -> Result<Zeroizing<String>> {
+    let io = |e: &dyn std::fmt::Display| Error::new(Code::Io, format!("cannot read from the terminal: {e}"));
+    let stdin = io::stdin();
+    let _hidden = Hidden::begin(&stdin).map_err(|e| io(&e))?;
+    note(&format!("{question}: "));
+    // A terminal gives a line at a time, of at most 4096 bytes.
+    let mut line = Zeroizing::new(Vec::with_capacity(8192));
+    while !line.contains(&b'\n') {
+        // The first Ctrl-C only sets a flag, and may do so just before the wait: so each wait is short.
+        let mut waiting = [PollFd::new(&stdin, PollFlags::IN)];
+        match poll(&mut waiting, Some(&STOP_NOTICED)) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(e) => return Err(io(&e)),
+        }
+        stop.check()?;
+        if waiting[0].revents().is_empty() {
+            continue;
+        }
+        let mut part = Zeroizing::new([0; 4096]);
+        match rustix::io::read(&stdin, part.as_mut_slice()) {
+            Ok(0) => break,
+            Ok(_) if line.len() >= 4096 => return Err(io(&"the line is too long")),
+            Ok(n) => line.extend_from_slice(&part[..n]),
+            Err(Errno::INTR) => {}
+            Err(e) => return Err(io(&e)),
+        }
+    }
+    note("\n");
+    let text = std::str::from_utf8(&line).map_err(|_| io(&"that is no text"))?;
+    Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
+}
+
+/// The terminal shows nothing of what is typed until this is dropped.
+struct Hidden<'a> {
+    terminal: &'a io::Stdin,
+    before: Termios,
+}
+
+impl<'a> Hidden<'a> {
+    fn begin(terminal: &'a io::Stdin) -> rustix::io::Result<Self> {
+        let before = tcgetattr(terminal)?;
+        let mut hidden = before.clone();
+        hidden.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(terminal, OptionalActions::Flush, &hidden)?;
+        Ok(Self { terminal, before })
+    }
+}
+
+impl Drop for Hidden<'_> {
+    fn drop(&mut self) {
+        let _ = tcsetattr(self.terminal, OptionalActions::Now, &self.before);
+    }
 }
 
 /// Writes to stdout; that the reader has gone away is no failure.

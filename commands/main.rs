@@ -1,14 +1,20 @@
 //! The binary: parse, run, render, exit. Nothing else exits.
 
+mod alerts;
 mod app;
 mod at;
+mod block;
 mod cli;
 mod config;
 mod console;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod events;
+mod farm;
+mod farmer;
+mod farming;
 mod grind;
+mod harvest;
 mod info;
 mod init;
 mod logs;
@@ -17,7 +23,9 @@ mod new_file;
 mod options;
 mod oracle;
 mod panics;
+mod plant;
 mod pool;
+mod pooler;
 mod progress;
 mod reward;
 mod risk;
@@ -26,7 +34,9 @@ mod sandbox;
 mod session;
 mod state;
 mod sync;
+mod unlock;
 mod views;
+mod work;
 
 use cli::Parsed;
 use console::Console;
@@ -40,7 +50,7 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     let env = session::environment();
     let args: Vec<OsString> = std::env::args_os().collect();
-    let exit = match cli::parse(&args) {
+    let status = match cli::parse(&args) {
         Parsed::Run(cli, words) => {
             let cli::Cli { options, command } = *cli;
             let session = Session::new(options, words, env);
@@ -53,22 +63,23 @@ fn main() -> ExitCode {
         }
         Parsed::Text(options, text) => {
             let console = Console::new(&options, &env);
-            settle(&console, Exit::Done, console.help(&text, true))
+            settle(&console, Exit::Done, console.help(&text, true)).code()
         }
         Parsed::Wrong(options, words, error, help) => {
             let console = Console::new(&options, &env);
             let report = Report::new(&words, false, Err(error));
-            match help {
+            let exit = match help {
                 Some(help) if !options.json => settle(&console, report.exit(), console.help(&help, false)),
                 _ => settle(&console, report.exit(), console.show(&report)),
-            }
+            };
+            exit.code()
         }
     };
-    ExitCode::from(exit.code())
+    ExitCode::from(status)
 }
 
-/// Writes the metrics, shows the result, and says how the process ends.
-fn finish(session: &Session, begun: Instant, result: Result<Outcome>) -> Exit {
+/// Writes the metrics, shows the result, and says with which status the process ends.
+fn finish(session: &Session, begun: Instant, result: Result<Outcome>) -> u8 {
     let mut report = Report::new(&session.command, session.dry_run(), result);
     let mut warnings = session.take_warnings();
     if let Some(path) = &session.options.metrics_file {
@@ -84,7 +95,11 @@ fn finish(session: &Session, begun: Instant, result: Result<Outcome>) -> Exit {
     }
     warnings.append(&mut report.outcome.warnings);
     report.outcome.warnings = warnings;
-    settle(&session.console, report.exit(), session.console.show(&report))
+    let shown = session.console.show(&report);
+    match &report.outcome.probe {
+        Some(probe) if shown.is_ok() => probe.status as u8,
+        _ => settle(&session.console, report.exit(), shown).code(),
+    }
 }
 
 /// The command's own exit code, unless its result could not be written.

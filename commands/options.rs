@@ -47,6 +47,10 @@ pub struct Options {
     #[arg(long, global = true, hide_short_help = true)]
     pub yes: bool,
 
+    /// Take the key store's passphrase from this file, which only its owner may read
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    pub passphrase_file: Option<PathBuf>,
+
     /// Wait so long for the state's lock, as in 30s or 5m
     #[arg(long, global = true, value_name = "DURATION", value_parser = duration, hide_short_help = true)]
     pub wait: Option<Duration>,

@@ -1,17 +1,21 @@
 //! `poolctl oracle …`: price feeds, and whether their prices may be used.
 
+mod aggregate;
+mod alerts;
+mod get;
+mod quotes;
+
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::session::Session;
-use crate::views::Failure;
 use clap::{Args, Subcommand};
-use poolctl::amount::{self, E18, Quantity, to_units};
+use poolctl::amount::{self, E18, Quantity};
 use poolctl::clock;
 use poolctl::config::value::address;
 use poolctl::oracle::quote::Limits;
-use poolctl::oracle::{self, AddFeed, Feed, FeedKind, Fetched, Price};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::oracle::{self, AddFeed, Feed, Source};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
 use poolctl::pool::ViewStamp;
 use serde::Serialize;
 
@@ -21,9 +25,11 @@ use serde::Serialize;
 pub enum Command {
     Add(Add),
     List(List),
-    Fetch(Fetch),
-    Get(Get),
-    Check(Check),
+    Fetch(quotes::Fetch),
+    Get(get::Get),
+    Aggregate(aggregate::Aggregate),
+    Check(quotes::Check),
+    Alerts(alerts::Alerts),
 }
 
 impl Command {
@@ -37,14 +43,18 @@ impl Command {
             Self::List(List {}) => List::run(session),
             Self::Fetch(command) => command.run(session),
             Self::Get(command) => command.run(session),
+            Self::Aggregate(command) => command.run(session),
             Self::Check(command) => command.run(session),
+            Self::Alerts(command) => command.run(session),
         }
     }
 }
 
 /// Add a feed, after looking at its contract
 ///
-/// Adding the same feed again changes nothing.
+/// A chainlink feed tells price, decimals and time. An adapter has getLatestPrice(asset) with 18 decimals, and its
+/// quote is as old as its block. A fixed price is your own: it is always shown as fixed, and answers for an asset
+/// that has no other feed. Adding the same feed again changes nothing.
 #[derive(Debug, Args)]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 #[command(
@@ -58,10 +68,13 @@ pub struct Add {
     asset: String,
     /// The feed's contract
     #[arg(long)]
-    address: String,
-    /// What the contract answers to: chainlink
+    address: Option<String>,
+    /// What the contract answers to: chainlink, adapter; or fixed
     #[arg(long, default_value = "chainlink")]
     kind: String,
+    /// The price of a fixed feed
+    #[arg(long, allow_negative_numbers = true, conflicts_with_all = ["max_staleness", "min", "max", "max_deviation"])]
+    price: Option<String>,
     /// Oldest accepted quote in seconds, the feed's heartbeat [default: oracle.max_staleness_sec]
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
     max_staleness: Option<u64>,
@@ -89,8 +102,10 @@ pub struct FeedView {
     pub asset: String,
     /// Its kind.
     pub kind: &'static str,
-    /// Its contract.
-    pub address: String,
+    /// Its contract; null for a fixed price.
+    pub address: Option<String>,
+    /// The price of a fixed feed.
+    pub fixed_price: Option<Quantity>,
     /// The contract's own description.
     pub description: Option<String>,
     /// Oldest accepted quote.
@@ -107,12 +122,13 @@ pub struct FeedView {
 
 impl From<&Feed> for FeedView {
     fn from(feed: &Feed) -> Self {
-        let price = |bound| Quantity::new(bound, E18, "");
+        let price = |e18| Quantity::new(e18, E18, "");
         Self {
             name: feed.name.clone(),
             asset: feed.asset.clone(),
-            kind: feed.kind.word(),
-            address: feed.address.to_string(),
+            kind: feed.source.word(),
+            address: feed.source.address().map(|address| address.to_string()),
+            fixed_price: feed.source.fixed().map(price),
             description: feed.description.clone(),
             max_staleness_sec: feed.limits.max_staleness_sec,
             min: feed.limits.min_e18.map(price),
@@ -146,17 +162,17 @@ impl Add {
         }
         let deviation = self.max_deviation.as_deref();
         let deviation = deviation.map(|text| amount::parse_weight("--max-deviation", text)).transpose()?;
-        let feed_address = address("--address", &self.address)?;
+        let feed_address = self.address.as_deref().map(|text| address("--address", text)).transpose()?;
+        let fixed = price("--price", &self.price)?;
         let asset = oracle::asset_name("--asset", &self.asset)?;
-        let kind = FeedKind::parse(&self.kind)?;
+        let source = Source::parse(&self.kind, &asset, feed_address, fixed)?;
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
         let staleness = self.max_staleness;
         let ask = AddFeed {
             name: self.name,
             asset,
-            kind,
-            address: feed_address,
+            source,
             limits: Limits {
                 max_staleness_sec: staleness
                     .map_or_else(|| app.config.number("oracle.max_staleness_sec"), Ok)?,
@@ -165,17 +181,26 @@ impl Add {
                 max_deviation_ppm: deviation,
             },
         };
-        let (feed, view) = app
-            .write_on_chain(self.dry.dry_run, async |work, chain| oracle::add(work, chain, &ask, at).await)
-            .map_err(|e| e.context(format!("cannot add feed \"{}\"", ask.name)))?;
-        Outcome::of(&AddOutput { added: view.is_some(), feed: FeedView::from(&feed), checked_at: view })
+        let dry = self.dry.dry_run;
+        let added = if source.address().is_some() {
+            app.write_on_chain(dry, async |work, chain| oracle::add(work, Some(chain), &ask, at).await)
+        } else {
+            app.write_async(dry, async |work| oracle::add(work, None, &ask, at).await)
+        };
+        let (feed, added, view) =
+            added.map_err(|e| e.context(format!("cannot add feed \"{}\"", ask.name)))?;
+        Outcome::of(&AddOutput { added, feed: FeedView::from(&feed), checked_at: view })
     }
 }
 
 impl Present for AddOutput {
     fn present(&self, page: &mut Page) {
         let what = if self.added { "added" } else { "is there already:" };
-        page.line(format!("feed \"{}\" {what} {} by {}", self.feed.name, self.feed.asset, self.feed.address));
+        let by = match (&self.feed.address, &self.feed.fixed_price) {
+            (Some(address), _) => format!("by {address}"),
+            (None, price) => format!("fixed at {}", crate::views::or_dash(price.as_ref())),
+        };
+        page.line(format!("feed \"{}\" {what} {} {by}", self.feed.name, self.feed.asset));
     }
 }
 
@@ -215,8 +240,13 @@ impl Present for ListOutput {
                 feed.name.clone(),
                 feed.asset.clone(),
                 feed.kind.to_owned(),
-                clock::span(feed.max_staleness_sec),
-                bounds.clone().unwrap_or_default(),
+                feed.fixed_price
+                    .as_ref()
+                    .map_or_else(|| clock::span(feed.max_staleness_sec), |_| String::new()),
+                match &feed.fixed_price {
+                    Some(price) => format!("fixed at {price}"),
+                    None => bounds.clone().unwrap_or_default(),
+                },
                 feed.failure_streak.to_string(),
             ]);
         }
@@ -224,265 +254,18 @@ impl Present for ListOutput {
     }
 }
 
-/// A price, or why there is none.
-#[derive(Debug, Serialize)]
-pub struct QuoteView {
-    /// The feed.
-    pub feed: String,
-    /// What it prices.
-    pub asset: String,
-    /// `ok`, or the kind of refusal.
-    pub status: &'static str,
-    /// The price, if accepted.
-    pub price: Option<Quantity>,
-    /// When the feed computed it, RFC 3339.
-    pub updated_at: Option<String>,
-    /// Its age against its block, and the time since.
-    pub age_sec: Option<u64>,
-    /// Why it was refused.
-    pub why: Option<String>,
-}
-
-impl QuoteView {
-    fn of(fetched: &Fetched) -> Self {
-        let empty = Self {
-            feed: fetched.feed.name.clone(),
-            asset: fetched.feed.asset.clone(),
-            status: "ok",
-            price: None,
-            updated_at: None,
-            age_sec: None,
-            why: None,
-        };
-        match &fetched.result {
-            Ok(price) => Self {
-                price: Some(Quantity::new(price.price_e18, E18, "")),
-                updated_at: Some(rfc3339(price.updated_at)),
-                age_sec: Some(price.age_sec),
-                ..empty
-            },
-            Err(refusal) => Self { status: refusal.word(), why: Some(refusal.to_string()), ..empty },
-        }
+/// The feeds of these names, each once; none = all.
+fn chosen(state: &poolctl::state::State, names: &[String]) -> Result<Vec<Feed>> {
+    if names.is_empty() {
+        return oracle::all(state.conn());
     }
+    let mut feeds: Vec<Feed> =
+        names.iter().map(|name| oracle::find(state.conn(), name)).collect::<Result<_>>()?;
+    let mut seen = std::collections::HashSet::new();
+    feeds.retain(|feed| seen.insert(feed.id));
+    Ok(feeds)
 }
 
 fn rfc3339(second: u64) -> String {
     clock::rfc3339(i64::try_from(second).unwrap_or(i64::MAX))
-}
-
-/// What feeds answered.
-#[derive(Debug, Serialize)]
-pub struct QuotesOutput {
-    /// The block and endpoint; null where there is no feed.
-    pub view: Option<ViewStamp>,
-    /// Feed by feed.
-    pub quotes: Vec<QuoteView>,
-}
-
-impl Present for QuotesOutput {
-    fn present(&self, page: &mut Page) {
-        let Some(view) = &self.view else {
-            page.line("no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED");
-            return;
-        };
-        let mut table = Table::new(&["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"]);
-        for quote in &self.quotes {
-            table.row([
-                quote.feed.clone(),
-                quote.asset.clone(),
-                quote.status.to_owned(),
-                crate::views::or_dash(quote.price.as_ref()),
-                quote.age_sec.map(clock::span).unwrap_or_default(),
-                quote.why.clone().unwrap_or_default(),
-            ]);
-        }
-        page.table(table).line(view);
-    }
-}
-
-/// Read feeds now; accepted prices enter the cache
-#[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl oracle fetch")]
-pub struct Fetch {
-    /// Names; none = all
-    #[arg(value_name = "FEED")]
-    feeds: Vec<String>,
-    #[command(flatten)]
-    at: AtFlag,
-    #[command(flatten)]
-    dry: DryRun,
-}
-
-/// Read feeds now and end with exit 5 if any price may not be used
-#[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl oracle check || mail -s oracle ops@example.com")]
-pub struct Check {
-    /// Names; none = all
-    #[arg(value_name = "FEED")]
-    feeds: Vec<String>,
-    #[command(flatten)]
-    at: AtFlag,
-    #[command(flatten)]
-    dry: DryRun,
-}
-
-impl Fetch {
-    fn run(self, session: &Session) -> Result<Outcome> {
-        let (output, _) = read(session, &self.feeds, self.at, self.dry)?;
-        let gauges: Vec<Gauge> = output.quotes.iter().flat_map(gauges).collect();
-        Ok(Outcome::of(&output)?.gauges(gauges))
-    }
-}
-
-impl Check {
-    fn run(self, session: &Session) -> Result<Outcome> {
-        let (output, failures) = read(session, &self.feeds, self.at, self.dry)?;
-        let failure = failures.first().map(|(name, first)| {
-            Error::new(
-                Code::CheckFailed,
-                format!(
-                    "{} of {} feeds refused; first: {name}: {first}",
-                    failures.len(),
-                    output.quotes.len()
-                ),
-            )
-            .detail("feeds", failures.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())
-        });
-        let gauges: Vec<Gauge> = output.quotes.iter().flat_map(gauges).collect();
-        Ok(Outcome::of(&output)?.gauges(gauges).but(failure))
-    }
-}
-
-fn read(
-    session: &Session,
-    names: &[String],
-    at: AtFlag,
-    dry: DryRun,
-) -> Result<(QuotesOutput, Vec<Failure>)> {
-    let app = App::open(session)?;
-    let at = at.or(&app.config)?;
-    let state = app.read()?;
-    let feeds = if names.is_empty() {
-        oracle::all(state.conn())?
-    } else {
-        names.iter().map(|name| oracle::find(state.conn(), name)).collect::<Result<_>>()?
-    };
-    drop(state);
-    if feeds.is_empty() {
-        return Ok((QuotesOutput { view: None, quotes: Vec::new() }, Vec::new()));
-    }
-    let (view, fetched) = app
-        .write_on_chain(dry.dry_run, async |work, chain| oracle::fetch(work, chain, &feeds, at).await)
-        .map_err(|e| e.context("cannot read the feeds"))?;
-    let failures = fetched
-        .iter()
-        .filter_map(|f| {
-            let refusal = f.result.as_ref().err()?;
-            Some((f.feed.name.clone(), Error::new(Code::NoPrice, format!("{}: {refusal}", refusal.word()))))
-        })
-        .collect();
-    Ok((QuotesOutput { view, quotes: fetched.iter().map(QuoteView::of).collect() }, failures))
-}
-
-fn gauges(quote: &QuoteView) -> Vec<Gauge> {
-    let labels = || vec![("feed", quote.feed.clone()), ("asset", quote.asset.clone())];
-    let mut found = Vec::new();
-    if let (Some(price), Some(age)) = (&quote.price, quote.age_sec) {
-        found.push(Gauge {
-            name: "poolctl_oracle_price",
-            help: "Last accepted price.",
-            labels: labels(),
-            value: to_units(price.base, price.decimals),
-        });
-        found.push(Gauge {
-            name: "poolctl_oracle_price_age_seconds",
-            help: "Age of the last accepted price against its block.",
-            labels: labels(),
-            value: age.to_string(),
-        });
-    }
-    found
-}
-
-/// The price of an asset: from the cache, or read now
-///
-/// Where the chain cannot be read, a cached price that is not stale is served and marked degraded.
-#[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl oracle get ETH")]
-pub struct Get {
-    /// A symbol or a token's address
-    asset: String,
-    /// Read the chain even if the cache is fresh
-    #[arg(long)]
-    refresh: bool,
-    #[command(flatten)]
-    at: AtFlag,
-}
-
-/// A price that may be used.
-#[derive(Debug, Serialize)]
-pub struct GetOutput {
-    /// What is priced.
-    pub asset: String,
-    /// The price.
-    pub price: Quantity,
-    /// The feed it comes from.
-    pub feed: String,
-    /// `cache`, `chain`, or `degraded` where the chain could not be read.
-    pub source: &'static str,
-    /// When the feed computed it, RFC 3339.
-    pub updated_at: String,
-    /// Its age.
-    pub age_sec: u64,
-    /// The block and endpoint it was read at.
-    pub view: ViewStamp,
-}
-
-impl Get {
-    fn run(self, session: &Session) -> Result<Outcome> {
-        let asset = oracle::asset_name("ASSET", &self.asset)?;
-        let app = App::open(session)?;
-        let at = self.at.or(&app.config)?;
-        let ttl = app.config.number("oracle.cache_ttl_sec")?;
-        let state = app.read()?;
-        let hit = oracle::cached(state.conn(), &asset, session.run.clock.now(), Some(ttl))?;
-        drop(state);
-        if let Some(price) = hit.filter(|_| !self.refresh) {
-            return Outcome::of(&GetOutput::of(price, "cache"));
-        }
-        let (price, degraded) = app
-            .write_on_chain(false, async |work, chain| oracle::price(work, chain, &asset, at).await)
-            .map_err(|e| e.context(format!("cannot price {asset}")))?;
-        let source = if degraded.is_some() { "degraded" } else { "chain" };
-        let warning =
-            degraded.map(|e| format!("the chain cannot be read, this price is from the cache: {e}"));
-        Ok(Outcome::of(&GetOutput::of(price, source))?.warn(warning))
-    }
-}
-
-impl GetOutput {
-    fn of(price: Price, source: &'static str) -> Self {
-        Self {
-            asset: price.asset,
-            price: Quantity::new(price.price_e18, E18, ""),
-            feed: price.feed,
-            source,
-            updated_at: rfc3339(price.updated_at),
-            age_sec: price.age_sec,
-            view: price.view,
-        }
-    }
-}
-
-impl Present for GetOutput {
-    fn present(&self, page: &mut Page) {
-        page.pairs([
-            ("asset", self.asset.clone()),
-            ("price", self.price.to_string()),
-            ("feed", self.feed.clone()),
-            ("from", self.source.to_owned()),
-            ("age", clock::span(self.age_sec)),
-            ("read at", self.view.to_string()),
-        ]);
-    }
 }

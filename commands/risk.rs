@@ -1,5 +1,9 @@
 //! `poolctl risk …`: limits of pools, and whether they are kept.
 
+mod check;
+mod switch;
+mod violations;
+
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
@@ -9,10 +13,9 @@ use clap::{Args, Subcommand};
 use poolctl::amount::{self, Base, Quantity};
 use poolctl::clock;
 use poolctl::config::value::address;
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, partly};
+use poolctl::output::{Outcome, Page, Present, Result, partly};
 use poolctl::pool::{self, Pool, ViewStamp};
-use poolctl::risk::rules::{Rule, Verdict};
-use poolctl::risk::{self, Engine, PoolCheck, RiskRow, SetRisk, Window};
+use poolctl::risk::{self, Breaker, Engine, RiskRow, SetRisk, Window};
 use serde::Serialize;
 
 /// Set, fetch and check the limits of pools
@@ -22,7 +25,11 @@ pub enum Command {
     Set(Box<Set>),
     Fetch(Fetch),
     Show(Show),
-    Check(Check),
+    Check(check::Check),
+    Violations(violations::Violations),
+    Pause(switch::Pause),
+    Unpause(switch::Unpause),
+    ResetBreaker(switch::ResetBreaker),
 }
 
 impl Command {
@@ -36,6 +43,10 @@ impl Command {
             Self::Fetch(command) => command.run(session),
             Self::Show(command) => command.run(session),
             Self::Check(command) => command.run(session),
+            Self::Violations(command) => command.run(session),
+            Self::Pause(command) => command.run(session),
+            Self::Unpause(command) => command.run(session),
+            Self::ResetBreaker(command) => command.run(session),
         }
     }
 }
@@ -105,6 +116,8 @@ pub struct RiskView {
     pub engine_emergency: bool,
     /// The local emergency pause.
     pub local_pause: Option<String>,
+    /// The circuit breaker while it is open.
+    pub breaker: Option<BreakerView>,
     /// When they were last confirmed, RFC 3339; null = never.
     pub refreshed_at: Option<String>,
     /// How long ago.
@@ -115,11 +128,29 @@ pub struct RiskView {
     pub endpoint: Option<String>,
 }
 
+/// An open circuit breaker.
+#[derive(Debug, Serialize)]
+pub struct BreakerView {
+    /// The rule that opened it.
+    pub rule: String,
+    /// Why, in words.
+    pub reason: String,
+    /// When it opened, RFC 3339.
+    pub triggered_at: String,
+}
+
+impl BreakerView {
+    fn of(breaker: Option<Breaker>) -> Option<Self> {
+        let Breaker { rule, reason, triggered_at, .. } = breaker.filter(|breaker| breaker.active)?;
+        Some(Self { rule, reason, triggered_at: clock::rfc3339(triggered_at) })
+    }
+}
+
 impl RiskView {
-    fn of(pool: &Pool, row: &RiskRow, now: i64) -> Self {
+    fn of(conn: &rusqlite::Connection, pool: &Pool, row: &RiskRow, now: i64) -> Result<Self> {
         let p = &row.parameters;
         let assets = |limit: Option<Base>| limit.map(|limit| pool.asset.quantity(limit));
-        Self {
+        Ok(Self {
             pool: pool.name.clone(),
             engine: row.engine.word(),
             engine_address: row.engine.address().map(|address| address.to_string()),
@@ -133,11 +164,12 @@ impl RiskView {
             withdrawals_enabled: row.withdrawals_enabled,
             engine_emergency: p.engine_emergency,
             local_pause: row.local_pause.clone(),
+            breaker: BreakerView::of(risk::breaker(conn, pool)?),
             refreshed_at: row.refreshed_at.map(clock::rfc3339),
             age_sec: row.refreshed_at.map(|then| age(then, now)),
             block: row.source.as_ref().map(|(block, _)| *block),
             endpoint: row.source.as_ref().map(|(_, endpoint)| endpoint.clone()),
-        }
+        })
     }
 
     fn show(&self, page: &mut Page) {
@@ -148,6 +180,9 @@ impl RiskView {
                 format!("{} {address}, block {block} at \"{endpoint}\"", self.engine)
             }
             (Some(address), ..) => format!("{} {address}, not read yet (poolctl risk fetch)", self.engine),
+            _ if self.age_sec.is_none() => {
+                format!("{}, no limits set: nothing is allowed (poolctl risk set)", self.engine)
+            }
             _ => self.engine.to_owned(),
         };
         let open = |enabled: bool| if enabled { "enabled" } else { "disabled" }.to_owned();
@@ -167,6 +202,13 @@ impl RiskView {
             ("withdrawals", open(self.withdrawals_enabled)),
             ("emergency", if self.engine_emergency { "yes, at the engine".into() } else { "no".into() }),
             ("paused here", self.local_pause.clone().unwrap_or_else(|| "no".into())),
+            (
+                "breaker",
+                self.breaker.as_ref().map_or_else(
+                    || "closed".into(),
+                    |open| format!("OPEN since {}: {}", open.triggered_at, open.reason),
+                ),
+            ),
             (
                 "confirmed",
                 self.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age))),
@@ -214,8 +256,12 @@ impl Set {
             breaker_threshold_ppm: threshold,
             window,
         };
-        let (row, changed) = app.write(self.dry.dry_run, |work| risk::set(work, &found, &change))?;
-        Outcome::of(&SetOutput { changed, risk: RiskView::of(&found, &row, session.run.clock.now()) })
+        let now = session.run.clock.now();
+        let (risk, changed) = app.write(self.dry.dry_run, |work| {
+            let (row, changed) = risk::set(work, &found, &change)?;
+            Ok((RiskView::of(work.state.conn(), &found, &row, now)?, changed))
+        })?;
+        Outcome::of(&SetOutput { changed, risk })
     }
 }
 
@@ -253,7 +299,7 @@ impl ShowOutput {
         let mut output = Self { pools: Vec::new(), without: Vec::new(), view };
         for pool in pools {
             match risk::row(conn, pool)? {
-                Some(row) => output.pools.push(RiskView::of(pool, &row, now)),
+                Some(row) => output.pools.push(RiskView::of(conn, pool, &row, now)?),
                 None => output.without.push(pool.name.clone()),
             }
         }
@@ -319,135 +365,5 @@ impl Fetch {
         })?;
         let failure = partly(pools.len() - failures.len(), &failures, "pools");
         Ok(Outcome::of(&output)?.but(failure))
-    }
-}
-
-/// Check every risk rule of pools; exit 5 if one is violated or cannot be told
-///
-/// Limits are refreshed first. What cannot be read hides no other finding.
-#[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl risk check --all")]
-pub struct Check {
-    /// Names or addresses; none = all
-    #[arg(value_name = "POOL")]
-    pools: Vec<String>,
-    /// All pools
-    #[arg(long, conflicts_with = "pools")]
-    all: bool,
-    #[command(flatten)]
-    at: AtFlag,
-    #[command(flatten)]
-    dry: DryRun,
-}
-
-/// What the rules found.
-#[derive(Debug, Serialize)]
-pub struct CheckOutput {
-    /// Block and endpoint of the engines' answers; null where no engine was asked or reached.
-    pub view: Option<ViewStamp>,
-    /// Pool by pool.
-    pub pools: Vec<PoolCheckView>,
-}
-
-/// One pool's findings.
-#[derive(Debug, Serialize)]
-pub struct PoolCheckView {
-    /// The pool.
-    pub pool: String,
-    /// True where every rule is ok.
-    pub ok: bool,
-    /// Rule by rule.
-    pub rules: Vec<RuleView>,
-}
-
-/// One rule's finding.
-#[derive(Debug, Serialize)]
-pub struct RuleView {
-    /// The rule.
-    pub rule: Rule,
-    /// `ok`, `violated` or `unknown`.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-}
-
-impl Check {
-    fn run(self, session: &Session) -> Result<Outcome> {
-        let app = App::open(session)?;
-        let at = self.at.or(&app.config)?;
-        let pools = pool::select(app.read()?.conn(), &self.pools)?;
-        let (view, checks) = app.write_async(self.dry.dry_run, async |work| {
-            risk::check(work, || app.chain(), &pools, at).await
-        })?;
-        let warnings: Vec<String> = checks
-            .iter()
-            .filter_map(|check| check.not_refreshed.as_ref())
-            .map(|e| format!("limits not refreshed: {e}"))
-            .collect();
-        let failure = finding(&checks);
-        let gauges: Vec<Gauge> = checks.iter().map(gauge).collect();
-        let pools = checks
-            .into_iter()
-            .map(|check| PoolCheckView {
-                ok: check.is_ok(),
-                pool: check.pool,
-                rules: check.results.into_iter().map(|(rule, verdict)| RuleView { rule, verdict }).collect(),
-            })
-            .collect();
-        Ok(Outcome::of(&CheckOutput { view, pools })?.warn(warnings).gauges(gauges).but(failure))
-    }
-}
-
-fn finding(checks: &[PoolCheck]) -> Option<Error> {
-    let words: Vec<String> = checks
-        .iter()
-        .flat_map(|check| {
-            let bad = check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok);
-            bad.map(move |(rule, _)| format!("{}: {}", check.pool, rule.word()))
-        })
-        .collect();
-    let first = words.first()?;
-    Some(
-        Error::new(Code::CheckFailed, format!("{} risk findings; first: {first}", words.len()))
-            .detail("findings", words),
-    )
-}
-
-fn gauge(check: &PoolCheck) -> Gauge {
-    let findings = check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok).count();
-    Gauge {
-        name: "poolctl_risk_findings",
-        help: "Risk rules that are violated or cannot be told.",
-        labels: vec![("pool", check.pool.clone())],
-        value: findings.to_string(),
-    }
-}
-
-impl Present for CheckOutput {
-    fn present(&self, page: &mut Page) {
-        if self.pools.is_empty() {
-            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
-            return;
-        }
-        let mut table = Table::new(&["POOL", "RULE", "RESULT", "WHY"]);
-        for pool in &self.pools {
-            for RuleView { rule, verdict } in &pool.rules {
-                let (result, why) = match verdict {
-                    Verdict::Ok => continue,
-                    Verdict::Violated(why) => ("VIOLATED", why.as_str()),
-                    Verdict::Unknown(why) => ("unknown", why.as_str()),
-                };
-                table.row([pool.pool.clone(), rule.word().to_owned(), result.to_owned(), why.to_owned()]);
-            }
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
-        for pool in &self.pools {
-            let ok = pool.rules.iter().filter(|rule| rule.verdict == Verdict::Ok).count();
-            page.line(format!("{}: {ok} of {} rules ok", pool.pool, pool.rules.len()));
-        }
-        if let Some(view) = &self.view {
-            page.line(view);
-        }
     }
 }

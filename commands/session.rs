@@ -126,7 +126,7 @@ impl Session {
     /// As [`Session::sources`], with a config file that was read already, or none.
     ///
     /// # Errors
-    /// `invalid_value` for a `--state` that is no UTF-8.
+    /// `invalid_value` for a `--state` or `--passphrase-file` that is no UTF-8.
     pub fn sources_with(&self, file: ConfigFile) -> Result<Sources> {
         let mut flags = Vec::new();
         if let Some(path) = &self.options.state {
@@ -134,6 +134,12 @@ impl Session {
                 Error::new(Code::InvalidValue, format!("--state: {} is no UTF-8", path.display()))
             })?;
             flags.push(("state.path", path.to_owned(), "--state"));
+        }
+        if let Some(path) = &self.options.passphrase_file {
+            let path = path.to_str().ok_or_else(|| {
+                Error::new(Code::InvalidValue, format!("--passphrase-file: {} is no UTF-8", path.display()))
+            })?;
+            flags.push(("keys.passphrase_file", path.to_owned(), "--passphrase-file"));
         }
         if let Some((level, flag)) = self.options.log_level() {
             flags.push(("log.level", level.to_owned(), flag));

@@ -2,7 +2,8 @@
 
 use crate::output::Result;
 use crate::state::Tx;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::types::Value;
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
 
 /// What an alert is about.
@@ -12,6 +13,92 @@ pub enum Subject<'a> {
     Pool(i64, &'a str),
     /// A feed, in `oracle_alerts`: row id and name.
     Feed(i64, &'a str),
+    /// A farmer of the KALE farm, in `farm_alerts`, by id.
+    Farm(&'a str),
+}
+
+/// Where the alerts of a subject are kept.
+struct Place<'a> {
+    table: &'static str,
+    owner: &'static str,
+    word: &'static str,
+    prefix: &'static str,
+    id: Value,
+    name: &'a str,
+}
+
+impl<'a> Place<'a> {
+    fn of(subject: Subject<'a>) -> Self {
+        let (table, owner, word, prefix) = match subject {
+            Subject::Pool(..) => ("risk_violations", "pool_id", "rule", "risk.violation"),
+            Subject::Feed(..) => ("oracle_alerts", "feed_id", "kind", "oracle.alert"),
+            Subject::Farm(_) => ("farm_alerts", "subject", "kind", "farm.alert"),
+        };
+        let (id, name) = match subject {
+            Subject::Pool(id, name) | Subject::Feed(id, name) => (Value::Integer(id), name),
+            Subject::Farm(name) => (Value::Text(name.to_owned()), name),
+        };
+        Self { table, owner, word, prefix, id, name }
+    }
+}
+
+/// An alert from its first day to its last. Times in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alert {
+    /// Row id; alerts of one table are opened in this order.
+    pub id: i64,
+    /// Name of the pool or feed.
+    pub subject: String,
+    /// The rule or the kind of refusal.
+    pub kind: String,
+    /// Why, as it was said last.
+    pub message: String,
+    /// When it was opened.
+    pub first_seen: i64,
+    /// When the condition was last found to hold.
+    pub last_seen: i64,
+    /// How often it was found to hold.
+    pub count: u64,
+    /// When it was closed; `None` = open.
+    pub closed_at: Option<i64>,
+}
+
+/// The alerts of a subject, the newest first: those that are open, or the last `limit` of all.
+///
+/// # Errors
+/// `state_error`.
+pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Result<Vec<Alert>> {
+    let Place { table, owner, word, id, name, .. } = Place::of(subject);
+    let read = |row: &Row<'_>| {
+        Ok(Alert {
+            id: row.get(0)?,
+            subject: name.to_owned(),
+            kind: row.get(1)?,
+            message: row.get(2)?,
+            first_seen: row.get(3)?,
+            last_seen: row.get(4)?,
+            count: row.get(5)?,
+            closed_at: row.get(6)?,
+        })
+    };
+    let mut found: Vec<Alert> = match limit {
+        Some(limit) => conn
+            .prepare_cached(&format!(
+                "SELECT id, {word}, message, first_seen, last_seen, count, closed_at FROM {table}
+                 WHERE {owner} = ?1 ORDER BY id DESC LIMIT ?2"
+            ))?
+            .query_map(params![id, limit], read)?
+            .collect::<Result<_, _>>()?,
+        None => conn
+            .prepare_cached(&format!(
+                "SELECT id, {word}, message, first_seen, last_seen, count, closed_at FROM {table}
+                 WHERE {owner} = ?1 AND closed_at IS NULL"
+            ))?
+            .query_map([id], read)?
+            .collect::<Result<_, _>>()?,
+    };
+    found.sort_by_key(|alert| std::cmp::Reverse(alert.id));
+    Ok(found)
 }
 
 /// Records that a condition holds (`Some(why)`) or does not (`None`). Returns true on an edge: opened or closed.
@@ -19,12 +106,8 @@ pub enum Subject<'a> {
 /// # Errors
 /// `state_error`.
 pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) -> Result<bool> {
-    let (table, owner, word, id, name) = match subject {
-        Subject::Pool(id, name) => ("risk_violations", "pool_id", "rule", id, name),
-        Subject::Feed(id, name) => ("oracle_alerts", "feed_id", "kind", id, name),
-    };
-    let event =
-        |what: &str| format!("{}.{what}", if owner == "pool_id" { "risk.violation" } else { "oracle.alert" });
+    let Place { table, owner, word, prefix, id, name } = Place::of(subject);
+    let event = |what: &str| format!("{prefix}.{what}");
     let open: Option<i64> = tx
         .conn()
         .prepare_cached(&format!(

@@ -38,6 +38,15 @@ pub fn rfc3339(second: i64) -> String {
     Timestamp::from_second(second).map_or_else(|_| second.to_string(), |t| t.to_string())
 }
 
+/// Seconds by which a record may lie in the future: clocks are set back now and then.
+const SKEW_SEC: i64 = 300;
+
+/// The age of a record in seconds; `None` where it is dated so far in the future that its age cannot be told.
+pub fn age(then: i64, now: i64) -> Option<u64> {
+    let age = now.saturating_sub(then);
+    (age >= -SKEW_SEC).then(|| u64::try_from(age).unwrap_or(0))
+}
+
 /// A span for a person: the two largest units, `3m 12s`.
 pub fn span(seconds: u64) -> String {
     let parts = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
@@ -89,6 +98,15 @@ mod tests {
         for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "1w"] {
             assert_eq!(parse_span(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn a_record_of_the_far_future_has_no_age() {
+        assert_eq!(age(100, 107), Some(7));
+        assert_eq!(age(100, 100), Some(0));
+        assert_eq!(age(400, 100), Some(0), "a clock that was set back a little");
+        assert_eq!(age(401, 100), None);
+        assert_eq!(age(i64::MAX, i64::MIN), None);
     }
 
     #[test]

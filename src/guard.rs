@@ -54,7 +54,7 @@ impl<'a> ValuePermit<'a> {
             Consent::Given | Consent::NotNeeded => true,
             Consent::Ask(ask) => ask(what)?,
             Consent::Impossible => {
-                return Err(refused("moves value on a mainnet profile and nobody can be asked"));
+                return Err(refused("must be confirmed, and nobody can be asked"));
             }
         };
         if agreed { Ok(Self { permit }) } else { Err(refused("not confirmed")) }

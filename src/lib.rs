@@ -7,6 +7,8 @@ pub mod config;
 pub mod context;
 pub mod evm;
 pub mod guard;
+pub mod kale;
+pub mod keys;
 pub mod killpoint;
 pub mod net;
 pub mod oracle;
@@ -15,6 +17,7 @@ pub mod pool;
 pub mod reward;
 pub mod risk;
 pub mod state;
+pub mod stellar;
 
 pub use output::{Code, Error, Result};
 pub use poolctl_grind as grind;

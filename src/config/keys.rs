@@ -1,5 +1,7 @@
 //! Every setting there is: key, type, default, environment names, and what it means.
 
+use crate::stellar::Percentile;
+
 /// The form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
@@ -19,6 +21,8 @@ pub enum Kind {
     Text,
     /// A list of `URL` or `NAME=URL`; secret.
     Endpoints,
+    /// A command line for the shell; secret, because people write secrets into them.
+    Command,
 }
 
 /// One setting.
@@ -46,7 +50,7 @@ impl Key {
 
     /// Values that must never be shown.
     pub const fn secret(&self) -> bool {
-        matches!(self.kind, Kind::Endpoints)
+        matches!(self.kind, Kind::Endpoints | Kind::Command)
     }
 }
 
@@ -154,6 +158,24 @@ pub const KEYS: &[Key] = &[
         ),
         &["ORACLE_CACHE_TTL_SEC"],
     ),
+    key(
+        "oracle.max_spread",
+        Kind::Ratio,
+        Some("0.05"),
+        "largest distance between an asset's feeds in oracle aggregate, as a part of their median",
+    ),
+    key(
+        "oracle.sequencer_feed",
+        Kind::Address,
+        None,
+        "an L2 chain's sequencer uptime feed; while it is down or in grace every quote is refused",
+    ),
+    key(
+        "oracle.sequencer_grace_sec",
+        Kind::Number(0, 604_800),
+        Some("3600"),
+        "how long after the sequencer came up again quotes are refused still",
+    ),
     also(
         key(
             "risk.check_interval_min",
@@ -199,9 +221,132 @@ pub const KEYS: &[Key] = &[
         ),
         &["STELLAR_RPC_URL"],
     ),
+    key("stellar.timeout_sec", Kind::Number(1, 600), Some("20"), "time that one request may take"),
+    key(
+        "stellar.attempts",
+        Kind::Number(1, 20),
+        Some("4"),
+        "tries per endpoint before the next one takes over",
+    ),
+    key(
+        "stellar.retry_base_ms",
+        Kind::Number(1, 60_000),
+        Some("250"),
+        "first pause between tries; doubles, with jitter",
+    ),
+    key(
+        "stellar.poll_ms",
+        Kind::Number(10, 60_000),
+        Some("1000"),
+        "pause between two looks at what became of a transaction",
+    ),
+    key(
+        "stellar.tx_valid_sec",
+        Kind::Number(10, 3_600),
+        Some("120"),
+        "how long a transaction is valid, in ledger time",
+    ),
+    key(
+        "stellar.fee_percentile",
+        Kind::Choice(Percentile::WORDS),
+        Some("p90"),
+        "which part of the fees paid lately is offered for inclusion",
+    ),
+    key(
+        "stellar.max_inclusion_fee",
+        Kind::Number(100, 100_000_000),
+        Some("1000000"),
+        "most stroops offered for the inclusion of one operation",
+    ),
+    key(
+        "stellar.resource_margin",
+        Kind::Number(0, 300),
+        Some("15"),
+        "percent added to the resource fee of a simulation",
+    ),
     also(
         fixed("kale.contract_id", Kind::Text, None, "the KALE farm contract; default: the network's"),
         &["KALE_CONTRACT_ID"],
+    ),
+    key(
+        "kale.max_stake",
+        Kind::Decimal,
+        None,
+        "most KALE that a farmer stakes in a block; default: as far as it counts",
+    ),
+    key(
+        "kale.cap_stake",
+        Kind::Bool,
+        Some("true"),
+        "stake no more than the largest stake that counts in the block",
+    ),
+    key(
+        "kale.min_lumens",
+        Kind::Decimal,
+        Some("1"),
+        "lumens above the reserve that a farmer needs, where no sponsor pays its fees",
+    ),
+    key("kale.parallel", Kind::Number(1, 100), Some("10"), "transactions under way at once"),
+    key(
+        "kale.plant_cutoff_sec",
+        Kind::Number(1, 299),
+        Some("60"),
+        "no plant begins in the last seconds of a block; the next one is waited for",
+    ),
+    key(
+        "kale.work_margin_sec",
+        Kind::Number(1, 299),
+        Some("20"),
+        "work is submitted so many seconds before its block may roll over",
+    ),
+    key(
+        "kale.work_policy",
+        Kind::Choice(&["late", "early", "insured"]),
+        Some("late"),
+        "when work is submitted: near the deadline, as soon as it will do, or both",
+    ),
+    key("kale.early_sec", Kind::Number(0, 299), Some("30"), "how long work policy early grinds at most"),
+    key(
+        "kale.target_zeros",
+        Kind::Number(1, 16),
+        Some("6"),
+        "zeros that are enough in a block whose own range is not known",
+    ),
+    key(
+        "kale.harvest_delay_sec",
+        Kind::Number(0, 86_400),
+        Some("60"),
+        "how long after the roll-over farm run harvests",
+    ),
+    key(
+        "kale.harvest_alarm_ledgers",
+        Kind::Number(1, 1_000_000),
+        Some("2160"),
+        "a pail that expires within so many ledgers is an alert",
+    ),
+    fixed(
+        "keys.path",
+        Kind::Text,
+        None,
+        "the key store; default: beside the state file, ending in .keys.age",
+    ),
+    fixed(
+        "keys.identity_file",
+        Kind::Text,
+        None,
+        "age identities that lock and unlock the key store without a passphrase, for cron",
+    ),
+    fixed(
+        "keys.passphrase_file",
+        Kind::Text,
+        None,
+        "a file, readable by its owner alone, with the passphrase of the key store",
+    ),
+    fixed(
+        "keys.passphrase_command",
+        Kind::Command,
+        None,
+        "a shell command that prints the passphrase of the key store",
     ),
     also(
         key(

@@ -13,7 +13,7 @@ use crate::net::Endpoint;
 use crate::output::{Code, Error, Result};
 use crate::state::Setting;
 use alloy::primitives::Address;
-use keys::{KEYS, Key};
+use keys::{KEYS, Key, Kind};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -78,11 +78,14 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The value as it may be shown: endpoints only by name and host.
+    /// The value as it may be shown: endpoints only by name and host, commands not at all.
     pub fn shown(&self) -> Option<String> {
         let value = self.value.as_deref()?;
         if !self.key.secret() {
             return Some(value.to_owned());
+        }
+        if self.key.kind == Kind::Command {
+            return Some("set, not shown".to_owned());
         }
         let endpoints = Endpoint::parse_list(&split(value)).unwrap_or_default();
         Some(endpoints.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
@@ -187,8 +190,19 @@ impl Config {
     /// Whether value moves only after confirmation: unless the profile says so itself, everywhere but on
     /// networks that are known to be worthless.
     pub fn confirm(&self) -> bool {
-        self.get("guard.confirm")
-            .map_or_else(|| profile::built_in(&self.profile).is_none_or(|p| p.confirm), |text| text == "true")
+        let worthless = |name: &str| profile::built_in(name).is_some_and(|known| !known.confirm);
+        self.get("guard.confirm").map_or_else(
+            || !worthless(&self.profile) || self.get("stellar.network").is_some_and(|name| !worthless(name)),
+            |text| text == "true",
+        )
+    }
+
+    /// Where the key store is.
+    ///
+    /// # Errors
+    /// `missing_setting` where not even the state has a place.
+    pub fn keys_path(&self) -> Result<PathBuf> {
+        Ok(PathBuf::from(self.require("keys.path")?))
     }
 
     /// Where the state file is.
@@ -251,6 +265,12 @@ fn lookup(key: &Key, sources: &Sources, profile: &str) -> (Option<String>, Origi
         "state.path" => {
             Some(sources.data_dir.join(format!("{profile}.sqlite")).to_string_lossy().into_owned())
         }
+        // A state has its keys beside it, wherever it is.
+        "keys.path" => {
+            keys::find("state.path").and_then(|state| lookup(state, sources, profile).0).map(|state| {
+                std::path::Path::new(&state).with_extension("keys.age").to_string_lossy().into_owned()
+            })
+        }
         "evm.chain_id" => built_in.map(|p| p.chain_id.to_string()),
         "stellar.network" => built_in.map(|p| p.name.to_owned()),
         _ => key.default.map(str::to_owned),
@@ -261,7 +281,8 @@ fn lookup(key: &Key, sources: &Sources, profile: &str) -> (Option<String>, Origi
 
 /// Names in the environment that look like ours but are none; each with the nearest known one.
 pub fn stray_env(env: &BTreeMap<String, String>) -> Vec<(String, Option<String>)> {
-    const OTHERS: &[&str] = &["POOLCTL_CONFIG", "POOLCTL_STATE", "POOLCTL_PROFILE", "POOLCTL_CRASH_AT"];
+    const OTHERS: &[&str] =
+        &["POOLCTL_CONFIG", "POOLCTL_STATE", "POOLCTL_PROFILE", "POOLCTL_CRASH_AT", "POOLCTL_PASSPHRASE"];
     let known: Vec<String> =
         KEYS.iter().map(Key::env).chain(OTHERS.iter().map(|s| (*s).to_owned())).collect();
     env.keys()

@@ -40,8 +40,8 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
         Kind::Address => Ok(address(key.name, text)?.to_string()),
         Kind::Choice(words) if words.contains(&text) => Ok(text.to_owned()),
         Kind::Choice(words) => Err(refuse(format!("is none of: {}", words.join(", ")))),
-        Kind::Text if text.is_empty() => Err(refuse("is empty".into())),
-        Kind::Text => Ok(text.to_owned()),
+        Kind::Text | Kind::Command if text.is_empty() => Err(refuse("is empty".into())),
+        Kind::Text | Kind::Command => Ok(text.to_owned()),
         Kind::Endpoints => {
             crate::net::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
                 .map_err(|e| refuse(e.to_string()))?;

@@ -9,6 +9,7 @@ use crate::net::{Endpoint, Http, HttpLimits, RetryPolicy};
 use crate::{Code, Error, Result};
 use alloy::primitives::{Address, address};
 use serde_json::{Value, json};
+use std::collections::VecDeque;
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
@@ -218,21 +219,57 @@ impl Chain {
     /// Errors of its own: `wrong_network` when an endpoint is on another chain than the profile pins;
     /// `unreachable`, `rate_limited`, `bad_reply` or `rpc_error` when no endpoint could serve the view, naming
     /// each and why; `invalid_value` for a block that does not exist yet; `reorged` when the chain kept changing.
-    pub async fn view<T, F>(&self, at: At, mut body: F) -> Result<T>
+    pub async fn view<T, F>(&self, at: At, body: F) -> Result<T>
     where
         F: AsyncFnMut(&PinnedView) -> Result<T>,
     {
-        let mut order: Vec<&Arc<Peer>> = self.inner.peers.iter().collect();
-        order.sort_by_key(|peer| peer.is_resting());
-        let mut order = order.into_iter().peekable();
+        self.view_above(at, 0, body).await
+    }
+
+    /// As [`Chain::view`], on an endpoint whose block is not below `known`, a height that the caller has seen.
+    ///
+    /// An endpoint that lags behind it is passed over. Where all of them do, the one that is furthest on serves:
+    /// the chain may have gone back, or the caller has looked nearer to the head before. A block that was asked for
+    /// by its height is taken as it is.
+    pub async fn view_above<T, F>(&self, at: At, known: u64, mut body: F) -> Result<T>
+    where
+        F: AsyncFnMut(&PinnedView) -> Result<T>,
+    {
+        let mut peers: Vec<&Arc<Peer>> = self.inner.peers.iter().collect();
+        peers.sort_by_key(|peer| peer.is_resting());
+        let mut order = VecDeque::from(peers);
+        // With one endpoint there is nothing to choose from.
+        let mut known = if matches!(at, At::Number(_)) || order.len() < 2 { 0 } else { known };
+        let mut lagging: Vec<(u64, &Arc<Peer>)> = Vec::new();
         let mut failed: Vec<(&str, Fault)> = Vec::new();
         let mut pin: Option<Pin> = None;
         let mut fresh_starts = 0;
-        while let Some(peer) = order.peek().map(|peer| Arc::clone(peer)) {
+        loop {
+            let Some(peer) = order.front().map(|peer| Arc::clone(peer)) else {
+                if lagging.is_empty() {
+                    return Err(self.none_left(&failed));
+                }
+                lagging.sort_by_key(|(block, _)| std::cmp::Reverse(*block));
+                order = lagging.drain(..).map(|(_, peer)| peer).collect();
+                known = 0;
+                continue;
+            };
             let fault = match self.open(&peer, at, pin).await {
                 Err(Unopened::Fatal(error)) => return Err(error),
                 Err(Unopened::Fault(fault)) => fault,
+                Ok(opened) if pin.is_none() && opened.block.number < known => {
+                    lagging.extend(order.pop_front().map(|peer| (opened.block.number, peer)));
+                    continue;
+                }
                 Ok(opened) => {
+                    if known > 0 {
+                        for (block, behind) in &lagging {
+                            let (behind, name) = (behind.name(), peer.name());
+                            self.warn(format!(
+                                "endpoint {behind:?} lags: it reads at block {block}, block {known} is known; {name:?} took over"
+                            ));
+                        }
+                    }
                     pin = Some(opened);
                     let view = PinnedView::new(Arc::clone(&self.inner), Arc::clone(&peer), opened);
                     let result = body(&view).await;
@@ -256,13 +293,12 @@ impl Chain {
             if fault.tires() {
                 peer.rest();
             }
-            let name = order.next().map_or("", |peer| peer.name());
-            if let Some(next) = order.peek() {
+            let name = order.pop_front().map_or("", |peer| peer.name());
+            if let Some(next) = order.front() {
                 self.warn(format!("endpoint {name:?}: {}; {:?} took over", fault.words(), next.name()));
             }
             failed.push((name, fault));
         }
-        Err(self.none_left(&failed))
     }
 
     /// Checks the endpoint against the pin and finds the block, in one HTTP request where the server takes batches.

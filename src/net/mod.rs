@@ -1,5 +1,6 @@
 //! What every chain's client needs and no chain owns: endpoints, HTTP, JSON-RPC, redaction and the one retry policy.
 
+pub mod asker;
 pub mod endpoint;
 pub mod fault;
 pub mod http;

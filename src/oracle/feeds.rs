@@ -1,59 +1,14 @@
 //! Feeds: where the price of an asset comes from, and within which limits it is believed.
 
 use super::quote::Limits;
+use super::source::Source;
 use crate::amount::{Base, to_people};
 use crate::context::Work;
-use crate::evm::{At, CallError, Chain};
+use crate::evm::{At, Chain};
 use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
-use alloy::primitives::Address;
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
-
-/// The Solidity interfaces of feeds.
-#[allow(missing_docs, reason = "the names are the contracts' own")]
-pub mod sol {
-    alloy::sol! {
-        interface AggregatorV3Interface {
-            function decimals() external view returns (uint8);
-            function description() external view returns (string);
-            function latestRoundData() external view
-                returns (uint80 roundId, int256 answer, uint256 startedAt, uint256 updatedAt, uint80 answeredInRound);
-        }
-    }
-}
-use sol::AggregatorV3Interface as Aggregator;
-
-/// What kind of contract a feed is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FeedKind {
-    /// Chainlink's `AggregatorV3Interface`.
-    Chainlink,
-}
-
-impl FeedKind {
-    /// Every kind, for help and errors.
-    pub const ALL: &[Self] = &[Self::Chainlink];
-
-    /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Chainlink => "chainlink",
-        }
-    }
-
-    /// Reads the word.
-    ///
-    /// # Errors
-    /// `invalid_value` listing the kinds there are.
-    pub fn parse(word: &str) -> Result<Self> {
-        Self::ALL.iter().copied().find(|kind| kind.word() == word).ok_or_else(|| {
-            let all: Vec<&str> = Self::ALL.iter().map(|kind| kind.word()).collect();
-            Error::new(Code::InvalidValue, format!("\"{word}\" is no feed kind"))
-                .hint(format!("there are: {}", all.join(", ")))
-        })
-    }
-}
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,16 +19,21 @@ pub struct Feed {
     pub name: String,
     /// What it prices: a symbol, or a token's address.
     pub asset: String,
-    /// Its kind.
-    pub kind: FeedKind,
-    /// The contract.
-    pub address: Address,
+    /// Where its quotes come from.
+    pub source: Source,
     /// What its quotes must satisfy.
     pub limits: Limits,
     /// The contract's own description.
     pub description: Option<String>,
     /// Refusals in a row.
     pub failure_streak: u64,
+}
+
+impl Feed {
+    /// Whether it prices a pool's asset, by its address or its symbol.
+    pub fn prices(&self, pool: &Pool) -> bool {
+        self.asset == pool.asset.address.to_string() || self.asset == pool.asset.symbol.to_ascii_uppercase()
+    }
 }
 
 /// What the operator asks for.
@@ -83,10 +43,8 @@ pub struct AddFeed {
     pub name: String,
     /// A symbol, or a token's address.
     pub asset: String,
-    /// Its kind.
-    pub kind: FeedKind,
-    /// The contract.
-    pub address: Address,
+    /// Where its quotes come from.
+    pub source: Source,
     /// What its quotes must satisfy.
     pub limits: Limits,
 }
@@ -107,23 +65,21 @@ pub fn asset_name(flag: &str, text: &str) -> Result<String> {
     }
 }
 
-/// Looks at the contract and adds the feed; adding the same again changes nothing.
+/// Looks at the contract and adds the feed; adding the same again changes nothing. A fixed price has no contract
+/// and needs no chain. Returns the feed and whether it is new, with the block it was looked at.
 ///
 /// # Errors
 /// `conflict` for a taken name; `not_a_contract` for what does not answer like a feed.
 pub async fn add(
     work: &mut Work<'_>,
-    chain: &Chain,
+    chain: Option<&Chain>,
     ask: &AddFeed,
     at: At,
-) -> Result<(Feed, Option<ViewStamp>)> {
+) -> Result<(Feed, bool, Option<ViewStamp>)> {
     if let Some(feed) = all(work.state.conn())?.into_iter().find(|feed| feed.name == ask.name) {
-        let same = feed.asset == ask.asset
-            && feed.kind == ask.kind
-            && feed.address == ask.address
-            && feed.limits == ask.limits;
+        let same = feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits;
         return if same {
-            Ok((feed, None))
+            Ok((feed, false, None))
         } else {
             Err(Error::new(
                 Code::Conflict,
@@ -132,35 +88,28 @@ pub async fn add(
             .hint("see it with: poolctl oracle list"))
         };
     }
-    let (description, view) = chain
-        .view(at, async |view| {
-            let feed = |e: CallError| {
-                e.into_error("feed").hint("a chainlink feed answers like AggregatorV3Interface")
-            };
-            let mut batch = view.batch();
-            let decimals = batch.add(ask.address, &Aggregator::decimalsCall {});
-            let description = batch.add(ask.address, &Aggregator::descriptionCall {});
-            let round = batch.add(ask.address, &Aggregator::latestRoundDataCall {});
-            let reply = batch.send().await?;
-            reply.get(decimals).map_err(feed)?;
-            let description = reply.get_optional(description).ok().flatten();
-            // A new feed may have no round yet and revert; then at least it says what it is.
-            if reply.get_optional(round).map_err(feed)?.is_none() && description.is_none() {
-                reply.get(round).map_err(feed)?;
-            }
-            Ok((description, ViewStamp::new(view.block(), view.endpoint())))
-        })
-        .await?;
+    let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
+        None => (None, None),
+        Some(chain) => {
+            let look = chain.view(at, async |view| {
+                Ok((ask.source.describe(view).await?, ViewStamp::new(view.block(), view.endpoint())))
+            });
+            let (description, view) = look.await?;
+            (description, Some(view))
+        }
+    };
     let feed = work.state.write(work.permit, |tx| {
+        let price = ask.source.fixed().map(|price| price.to_string());
         tx.conn().execute(
-            "INSERT INTO oracle_feeds (name, asset, kind, address, max_staleness_sec, min_e18, max_e18,
+            "INSERT INTO oracle_feeds (name, asset, kind, address, fixed_price_e18, max_staleness_sec, min_e18, max_e18,
                  max_deviation_ppm, description, added_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
             params![
                 ask.name,
                 ask.asset,
-                ask.kind.word(),
-                ask.address.to_string(),
+                ask.source.word(),
+                ask.source.address().map(|address| address.to_string()),
+                price,
                 ask.limits.max_staleness_sec,
                 ask.limits.min_e18.map(|min| min.to_string()),
                 ask.limits.max_e18.map(|max| max.to_string()),
@@ -172,16 +121,17 @@ pub async fn add(
         tx.event(
             "oracle.feed_added",
             &ask.name,
-            &json!({ "asset": ask.asset, "kind": ask.kind.word(), "address": ask.address, "view": view }),
+            &json!({ "asset": ask.asset, "kind": ask.source.word(), "address": ask.source.address(),
+                     "fixed_price_e18": price, "view": view }),
         )?;
         find(tx.conn(), &ask.name)
     })?;
-    Ok((feed, Some(view)))
+    Ok((feed, true, view))
 }
 
 const FEED: &str =
     "SELECT id, name, asset, kind, address, max_staleness_sec, min_e18, max_e18, max_deviation_ppm,
-     description, failure_streak FROM oracle_feeds";
+     description, failure_streak, fixed_price_e18 FROM oracle_feeds";
 
 /// Every feed by id.
 ///
@@ -244,12 +194,16 @@ fn read(row: &Row<'_>) -> Result<Feed> {
     let bound = |i: usize| -> Result<Option<Base>> {
         row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
     };
+    let (name, asset): (String, String) = (row.get(1)?, row.get(2)?);
+    let address = row.get::<_, Option<String>>(4)?.map(|text| stored_address(&text)).transpose()?;
+    let source = Source::parse(&row.get::<_, String>(3)?, &asset, address, bound(11)?).map_err(|e| {
+        Error::new(Code::StateCorrupt, format!("feed \"{name}\": {e}")).hint("run: poolctl state check")
+    })?;
     Ok(Feed {
         id: row.get(0)?,
-        name: row.get(1)?,
-        asset: row.get(2)?,
-        kind: FeedKind::parse(&row.get::<_, String>(3)?)?,
-        address: stored_address(&row.get::<_, String>(4)?)?,
+        name,
+        asset,
+        source,
         limits: Limits {
             max_staleness_sec: row.get(5)?,
             min_e18: bound(6)?,

@@ -1,41 +1,25 @@
 //! Reading feeds: accepted quotes enter the cache, refused ones raise an alert, the chain's silence is an alert too.
 
-use super::feeds::{Feed, of_asset, sol::AggregatorV3Interface as Aggregator};
+use super::cache::{self, Price, Reading, cached};
+use super::feeds::{Feed, of_asset};
 use super::quote::{RawQuote, Refusal, accept};
+use super::sequencer::{Sequencer, standing};
+use super::source::{Asked, sol::AggregatorV3Interface as Aggregator};
 use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::clock;
+use crate::config::Config;
 use crate::context::Work;
-use crate::evm::{At, BatchReply, Chain, Handle, PinnedView};
+use crate::evm::{At, Chain, PinnedView};
 use crate::output::{Code, Error, Result};
-use crate::pool::{ViewStamp, stored_base};
+use crate::pool::{self, ViewStamp};
+use crate::risk;
+use crate::risk::rules::{self, Rule, Verdict};
 use crate::state::Tx;
-use rusqlite::{Connection, OptionalExtension, params};
-
-/// Every kind of refusal, the kinds of a feed's alerts.
-const KINDS: [&str; 7] =
-    ["invalid", "incomplete_round", "future", "stale", "out_of_bounds", "deviation", "unreachable"];
+use rusqlite::params;
+use serde_json::json;
 
 /// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
 pub(crate) fn is_silence(e: &Error) -> bool {
     matches!(e.code(), Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Rpc | Code::Reorged)
-}
-
-/// An accepted price.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Price {
-    /// The feed's name.
-    pub feed: String,
-    /// What it prices.
-    pub asset: String,
-    /// 18 decimals.
-    pub price_e18: Base,
-    /// When the feed computed it, seconds since 1970.
-    pub updated_at: u64,
-    /// The block it was read at.
-    pub view: ViewStamp,
-    /// Its age now in seconds: against its block, and the time since that was read.
-    pub age_sec: u64,
 }
 
 /// What became of one feed.
@@ -47,180 +31,191 @@ pub struct Fetched {
     pub result: Result<Price, Refusal>,
 }
 
-/// Reads `feeds` at one block.
+/// How a price that is too far from the last good one is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deviation {
+    /// By the feed's limit.
+    Limited,
+    /// The operator has looked at it: it is the new price to compare with, and that is on record.
+    Accepted,
+}
+
+/// Reads `feeds` at one block. Fixed prices are what they are, and need no chain.
 ///
 /// # Errors
-/// Those of the transport, after every feed was marked `unreachable`. A feed's own refusal is in the result.
+/// Those of the transport, after every feed that has a contract was marked `unreachable`. A feed's own refusal is
+/// in the result.
 pub async fn fetch(
     work: &mut Work<'_>,
-    chain: &Chain,
+    chain: impl FnOnce() -> Result<Chain>,
     feeds: &[Feed],
     at: At,
+    deviation: Deviation,
 ) -> Result<(Option<ViewStamp>, Vec<Fetched>)> {
-    if feeds.is_empty() {
-        return Ok((None, Vec::new()));
-    }
-    let read = chain
-        .view(at, async |view| Ok((ViewStamp::new(view.block(), view.endpoint()), ask(view, feeds).await?)));
-    let (view, block_time, quotes) = match read.await {
-        Ok((view, (block_time, quotes))) => (view, block_time, quotes),
-        Err(e) if is_silence(&e) => {
-            work.state.write(work.permit, |tx| {
-                feeds.iter().try_for_each(|feed| refused(tx, feed, &Refusal::Unreachable(e.to_string())))
-            })?;
-            return Err(e);
+    let sequencer = sequencer(work.config)?;
+    let judge = Judge { threshold: work.config.number("risk.failure_streak")?, deviation };
+    let answers = if feeds.iter().any(|feed| feed.source.address().is_some()) {
+        let known =
+            pool::newest_known(&pool::list(work.state.conn())?).max(cache::newest(work.state.conn())?);
+        let read = chain()?
+            .view_above(at, known, async |view| {
+                let quotes = ask(view, feeds, sequencer).await?;
+                Ok(Answers {
+                    view: ViewStamp::new(view.block(), view.endpoint()),
+                    block_time: view.block().timestamp,
+                    quotes,
+                })
+            })
+            .await;
+        match read {
+            Ok(answers) => Some(answers),
+            Err(e) if is_silence(&e) => {
+                let silent = Refusal::Unreachable(e.to_string());
+                work.state.write(work.permit, |tx| {
+                    let read = feeds.iter().filter(|feed| feed.source.address().is_some());
+                    read.into_iter().try_for_each(|feed| judge.refused(tx, feed, &silent))
+                })?;
+                return Err(e);
+            }
+            Err(e) => return Err(e),
         }
-        Err(e) => return Err(e),
+    } else {
+        None
     };
+    let view = answers.as_ref().map(|answers| answers.view.clone());
+    let mut quotes =
+        answers.iter().flat_map(|answers| answers.quotes.iter().map(move |quote| (answers, quote)));
     let fetched = work.state.write(work.permit, |tx| {
         feeds
             .iter()
-            .zip(quotes)
-            .map(|(feed, quote)| {
-                let result = quote.and_then(|quote| {
-                    let last = last_good(tx.conn(), feed).map_err(|e| Refusal::Invalid(e.to_string()))?;
-                    let price_e18 = accept(&quote, &feed.limits, block_time, last)?;
-                    Ok(Price {
-                        feed: feed.name.clone(),
-                        asset: feed.asset.clone(),
-                        price_e18,
-                        updated_at: quote.updated_at,
-                        view: view.clone(),
-                        age_sec: block_time.saturating_sub(quote.updated_at),
-                    })
-                });
-                match &result {
-                    Ok(price) => accepted(tx, feed, price, block_time)?,
-                    Err(refusal) => refused(tx, feed, refusal)?,
-                }
+            .map(|feed| {
+                let result = match (Price::fixed(feed), quotes.next()) {
+                    (Some(price), _) => Ok(price),
+                    (None, Some((answers, quote))) => judge.quote(tx, feed, answers, quote.clone())?,
+                    (None, None) => Err(Refusal::Unreachable("the feed was not read".into())),
+                };
                 Ok(Fetched { feed: feed.clone(), result })
             })
             .collect::<Result<Vec<_>>>()
     })?;
-    Ok((Some(view), fetched))
+    Ok((view, fetched))
 }
 
-type Quotes = Vec<Result<RawQuote, Refusal>>;
+fn sequencer(config: &Config) -> Result<Option<Sequencer>> {
+    let grace_sec = config.number("oracle.sequencer_grace_sec")?;
+    Ok(config.address("oracle.sequencer_feed")?.map(|feed| Sequencer { feed, grace_sec }))
+}
 
-async fn ask(view: &PinnedView, feeds: &[Feed]) -> Result<(u64, Quotes)> {
+/// What feeds answered at one block, in the order in which they were asked.
+struct Answers {
+    view: ViewStamp,
+    block_time: u64,
+    quotes: Vec<Result<RawQuote, Refusal>>,
+}
+
+async fn ask(
+    view: &PinnedView,
+    feeds: &[Feed],
+    sequencer: Option<Sequencer>,
+) -> Result<Vec<Result<RawQuote, Refusal>>> {
     let mut batch = view.batch();
-    let asked: Vec<_> = feeds
-        .iter()
-        .map(|feed| {
-            let round = batch.add(feed.address, &Aggregator::latestRoundDataCall {});
-            (round, batch.add(feed.address, &Aggregator::decimalsCall {}))
-        })
-        .collect();
+    let uptime = sequencer.map(|s| (s, batch.add(s.feed, &Aggregator::latestRoundDataCall {})));
+    let asked: Vec<Asked> = feeds.iter().map(|feed| feed.source.ask(&mut batch)).collect();
     let reply = batch.send().await?;
-    Ok((
-        view.block().timestamp,
-        asked.into_iter().map(|(round, decimals)| quote(&reply, round, decimals)).collect(),
-    ))
+    let block_time = view.block().timestamp;
+    if let Some((sequencer, uptime)) = uptime {
+        let standing = match reply.get(uptime) {
+            Ok(round) => standing(round.answer, round.startedAt, block_time, sequencer.grace_sec),
+            Err(e) => Err(e.sentence("sequencer feed")),
+        };
+        if let Err(why) = standing {
+            return Ok(feeds.iter().map(|_| Err(Refusal::SequencerDown(why.clone()))).collect());
+        }
+    }
+    Ok(asked.iter().map(|asked| asked.quote(&reply, block_time)).collect())
 }
 
-fn quote(
-    reply: &BatchReply,
-    round: Handle<Aggregator::latestRoundDataCall>,
-    decimals: Handle<Aggregator::decimalsCall>,
-) -> Result<RawQuote, Refusal> {
-    let round = reply.get(round).map_err(|e| Refusal::Unreachable(e.sentence("feed")))?;
-    let decimals = reply.get(decimals).map_err(|e| Refusal::Unreachable(e.sentence("feed")))?;
-    // A time past 2^64 is in the future, which is what the rule will say.
-    let updated_at = u64::try_from(round.updatedAt).unwrap_or(u64::MAX);
-    Ok(RawQuote {
-        answer: round.answer,
-        decimals,
-        round_id: round.roundId.to(),
-        answered_in_round: round.answeredInRound.to(),
-        updated_at,
-    })
+/// Applies the rules to what feeds answered, and records what they say.
+#[derive(Debug, Clone, Copy)]
+struct Judge {
+    /// Refusals in a row that open a breaker.
+    threshold: u64,
+    deviation: Deviation,
 }
 
-fn last_good(conn: &Connection, feed: &Feed) -> Result<Option<Base>> {
-    let found: Option<String> = conn
-        .prepare_cached("SELECT price_e18 FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2")?
-        .query_row(params![feed.asset, feed.id], |row| row.get(0))
-        .optional()?;
-    found.map(|text| stored_base(&text)).transpose()
+impl Judge {
+    fn quote(
+        self,
+        tx: &Tx<'_>,
+        feed: &Feed,
+        answers: &Answers,
+        quote: Result<RawQuote, Refusal>,
+    ) -> Result<Result<Price, Refusal>> {
+        let Answers { view, block_time, .. } = answers;
+        let last_good = cache::last_good(tx.conn(), feed)?;
+        let result = quote.and_then(|quote| {
+            let price = match accept(&quote, &feed.limits, *block_time, last_good) {
+                Err(Refusal::Deviation { .. }) if self.deviation == Deviation::Accepted => {
+                    (accept(&quote, &feed.limits, *block_time, None)?, true)
+                }
+                judged => (judged?, false),
+            };
+            Ok((quote.updated_at, price))
+        });
+        let (updated_at, (price_e18, moved)) = match result {
+            Ok(accepted) => accepted,
+            Err(refusal) => {
+                self.refused(tx, feed, &refusal)?;
+                return Ok(Err(refusal));
+            }
+        };
+        if moved {
+            let last = last_good.map(|last| last.to_string());
+            tx.event(
+                "oracle.deviation_accepted",
+                &feed.name,
+                &json!({ "last_e18": last, "price_e18": price_e18.to_string(), "view": view }),
+            )?;
+        }
+        let age_sec = block_time.saturating_sub(updated_at);
+        let read = Reading { updated_at, age_sec, view: view.clone() };
+        cache::put(tx, feed, price_e18, &read, *block_time)?;
+        accepted(tx, feed)?;
+        let (feed, asset) = (feed.name.clone(), feed.asset.clone());
+        Ok(Ok(Price { feed, asset, price_e18, read: Some(read) }))
+    }
+
+    /// Counts a refusal; one too many in a row opens the breaker of every pool whose asset the feed prices.
+    fn refused(self, tx: &Tx<'_>, feed: &Feed, refusal: &Refusal) -> Result<()> {
+        let streak: u64 = tx
+            .conn()
+            .prepare_cached(
+                "UPDATE oracle_feeds SET failure_streak = failure_streak + 1, checked_at = ?2 WHERE id = ?1
+                 RETURNING failure_streak",
+            )?
+            .query_row(params![feed.id, tx.now()], |row| row.get(0))?;
+        let why = refusal.to_string();
+        for kind in Refusal::KINDS {
+            let holds = (kind == refusal.word()).then_some(why.as_str());
+            alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, holds)?;
+        }
+        if let Verdict::Violated(reason) = rules::streak(&feed.name, streak, self.threshold) {
+            for pool in pool::list(tx.conn())?.iter().filter(|pool| feed.prices(pool)) {
+                risk::trip(tx, pool, Rule::OracleFailureStreak, &reason)?;
+            }
+        }
+        Ok(())
+    }
 }
 
-fn accepted(tx: &Tx<'_>, feed: &Feed, price: &Price, block_time: u64) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO oracle_price_cache (asset, feed_id, price_e18, updated_at, block_number, block_hash,
-                 block_at, endpoint, fetched_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (asset, feed_id) DO UPDATE SET price_e18 = ?3, updated_at = ?4, block_number = ?5,
-                 block_hash = ?6, block_at = ?7, endpoint = ?8, fetched_at = ?9",
-        )?
-        .execute(params![
-            feed.asset,
-            feed.id,
-            price.price_e18.to_string(),
-            price.updated_at,
-            price.view.number,
-            price.view.hash.to_string(),
-            block_time,
-            price.view.endpoint,
-            tx.now(),
-        ])?;
+fn accepted(tx: &Tx<'_>, feed: &Feed) -> Result<()> {
     tx.conn()
         .prepare_cached("UPDATE oracle_feeds SET failure_streak = 0, checked_at = ?2 WHERE id = ?1")?
         .execute(params![feed.id, tx.now()])?;
-    for kind in KINDS {
+    for kind in Refusal::KINDS {
         alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, None)?;
     }
     Ok(())
-}
-
-fn refused(tx: &Tx<'_>, feed: &Feed, refusal: &Refusal) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "UPDATE oracle_feeds SET failure_streak = failure_streak + 1, checked_at = ?2 WHERE id = ?1",
-        )?
-        .execute(params![feed.id, tx.now()])?;
-    let why = refusal.to_string();
-    for kind in KINDS {
-        let holds = (kind == refusal.word()).then_some(why.as_str());
-        alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, holds)?;
-    }
-    Ok(())
-}
-
-/// The newest cached price of an asset that is at most `max_age_sec` since it was fetched and within its feed's
-/// staleness. `max_age_sec` of `None` asks for the staleness alone.
-///
-/// # Errors
-/// `unknown_asset`, `state_error`, `state_corrupt`.
-pub fn cached(conn: &Connection, asset: &str, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
-    for feed in of_asset(conn, asset)? {
-        let mut statement = conn.prepare_cached(
-            "SELECT price_e18, updated_at, block_number, block_hash, block_at, endpoint, fetched_at
-             FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2",
-        )?;
-        let mut rows = statement.query(params![asset, feed.id])?;
-        let Some(row) = rows.next()? else { continue };
-        let (updated_at, block_at): (u64, u64) = (row.get(1)?, row.get(4)?);
-        let since_fetch = u64::try_from(now - row.get::<_, i64>(6)?).unwrap_or(0);
-        let age_sec = block_at.saturating_sub(updated_at).saturating_add(since_fetch);
-        if age_sec > feed.limits.max_staleness_sec || max_age_sec.is_some_and(|most| since_fetch > most) {
-            continue;
-        }
-        return Ok(Some(Price {
-            feed: feed.name,
-            asset: feed.asset,
-            price_e18: stored_base(&row.get::<_, String>(0)?)?,
-            updated_at,
-            view: ViewStamp {
-                number: row.get(2)?,
-                hash: crate::pool::stored_hash(&row.get::<_, String>(3)?)?,
-                time: clock::rfc3339(i64::try_from(block_at).unwrap_or(i64::MAX)),
-                endpoint: row.get(5)?,
-            },
-            age_sec,
-        }));
-    }
-    Ok(None)
 }
 
 /// The price of an asset: read now, or, where the chain cannot be read, the cached one while it is not stale.
@@ -231,12 +226,15 @@ pub fn cached(conn: &Connection, asset: &str, now: i64, max_age_sec: Option<u64>
 /// `no_price` naming each feed and why; the transport's error where there is nothing in the cache either.
 pub async fn price(
     work: &mut Work<'_>,
-    chain: &Chain,
+    chain: impl FnOnce() -> Result<Chain>,
     asset: &str,
     at: At,
 ) -> Result<(Price, Option<Error>)> {
     let feeds = of_asset(work.state.conn(), asset)?;
-    match fetch(work, chain, &feeds, at).await {
+    let quoted: Vec<Feed> = feeds.iter().filter(|feed| feed.source.address().is_some()).cloned().collect();
+    // A fixed price never stands in for a quote that was refused.
+    let feeds = if quoted.is_empty() { feeds } else { quoted };
+    match fetch(work, chain, &feeds, at, Deviation::Limited).await {
         Ok((_, fetched)) => {
             let mut refusals = Vec::new();
             for Fetched { feed, result } in fetched {

@@ -83,9 +83,24 @@ pub enum Refusal {
     /// The feed could not be read.
     #[error("{0}")]
     Unreachable(String),
+    /// The chain's sequencer is down, or has not been up for long enough.
+    #[error("{0}")]
+    SequencerDown(String),
 }
 
 impl Refusal {
+    /// Every kind there is.
+    pub const KINDS: [&'static str; 8] = [
+        "invalid",
+        "incomplete_round",
+        "future",
+        "stale",
+        "out_of_bounds",
+        "deviation",
+        "unreachable",
+        "sequencer_down",
+    ];
+
     /// The stable word: the kind of the alert.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -96,6 +111,7 @@ impl Refusal {
             Self::OutOfBounds { .. } => "out_of_bounds",
             Self::Deviation { .. } => "deviation",
             Self::Unreachable(_) => "unreachable",
+            Self::SequencerDown(_) => "sequencer_down",
         }
     }
 }

@@ -57,6 +57,12 @@ codes! {
     UnknownMember = "unknown_member" => Usage,
     /// No such oracle feed.
     UnknownFeed = "unknown_feed" => Usage,
+    /// No such account, or no key of it.
+    UnknownAccount = "unknown_account" => Usage,
+    /// No such pooler.
+    UnknownPooler = "unknown_pooler" => Usage,
+    /// No such farmer.
+    UnknownFarmer = "unknown_farmer" => Usage,
     /// No such asset.
     UnknownAsset = "unknown_asset" => Usage,
     /// No such reward epoch.
@@ -73,12 +79,24 @@ codes! {
     BreakerActive = "breaker_active" => Refused,
     /// The pool is paused.
     PoolPaused = "pool_paused" => Refused,
+    /// A farmer that lacks what its next step needs: account, lumens, trustline.
+    NotReady = "not_ready" => Refused,
+    /// The KALE farm is paused.
+    FarmPaused = "farm_paused" => Refused,
+    /// The pooler has as many farmers as it takes.
+    PoolerFull = "pooler_full" => Refused,
+    /// The farmer has stakes that are not back yet.
+    Unsettled = "unsettled" => Refused,
     /// The block is not final yet.
     NotFinal = "not_final" => Refused,
     /// A reorg reaches below a block that rewards were paid on.
     ReorgPastFinal = "reorg_past_final" => Refused,
     /// A check found something wrong.
     CheckFailed = "check_failed" => Found,
+    /// No work got into the block in time.
+    WorkMissed = "work_missed" => Failed,
+    /// A stake is lost.
+    StakeLost = "stake_lost" => Found,
     /// The chain and the state, or two figures of the chain, disagree.
     Drift = "drift" => Found,
     /// An address without code, or one that does not answer as it should.
@@ -97,10 +115,38 @@ codes! {
     Behind = "behind" => Transient,
     /// The node answered with an error of its own.
     Rpc = "rpc_error" => Failed,
+    /// A contract call that asks for signatures that poolctl does not give.
+    UnsupportedAuth = "unsupported_auth" => Failed,
+    /// A transaction that the network refused or that failed on it.
+    TransactionFailed = "transaction_failed" => Failed,
+    /// Inclusion costs more than the configured cap allows to offer.
+    FeeCapped = "fee_capped" => Transient,
+    /// A transaction was sent, and it is not known yet whether it took effect.
+    OutcomeUnknown = "outcome_unknown" => Unknown,
     /// No price that may be used.
     NoPrice = "no_price" => Found,
+    /// Too few of an asset's feeds have a price that may be used.
+    NoQuorum = "no_quorum" => Found,
+    /// The prices of an asset's feeds lie too far apart.
+    SpreadExceeded = "spread_exceeded" => Found,
     /// Another run holds the state.
     StateLocked = "state_locked" => Locked,
+    /// Another run changes the key store.
+    KeysLocked = "keys_locked" => Locked,
+    /// There is no key store.
+    KeysMissing = "keys_missing" => KeyStore,
+    /// A file of secrets that others may read.
+    KeysExposed = "keys_exposed" => KeyStore,
+    /// The key store is truncated or damaged.
+    KeysCorrupt = "keys_corrupt" => KeyStore,
+    /// The passphrase is not the key store's.
+    WrongPassphrase = "wrong_passphrase" => KeyStore,
+    /// The age identity is not the key store's.
+    WrongIdentity = "wrong_identity" => KeyStore,
+    /// No passphrase or identity could be had.
+    NoPassphrase = "no_passphrase" => KeyStore,
+    /// The key store has no key for an address.
+    NoKey = "no_key" => KeyStore,
     /// There is no state file yet.
     StateMissing = "state_missing" => Usage,
     /// The state file was written by a newer poolctl.

@@ -4,6 +4,7 @@ mod envelope;
 mod error;
 mod exit;
 pub mod metrics;
+pub mod nagios;
 mod outcome;
 mod page;
 pub mod render;

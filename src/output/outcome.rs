@@ -1,5 +1,6 @@
 //! What a command returns: its data, how a person sees it, warnings, gauges, and how the run ends.
 
+use super::nagios::Probe;
 use super::page::Page;
 use super::{Code, Error, Exit, Result};
 use serde::Serialize;
@@ -39,6 +40,8 @@ pub struct Outcome {
     pub failure: Option<Error>,
     /// Lines of NDJSON went before: the envelope is the stream's last line, of type `result`.
     pub streamed: bool,
+    /// What a monitoring system is told instead of all that, and the exit status it wants.
+    pub probe: Option<Probe>,
 }
 
 impl Outcome {
@@ -58,6 +61,7 @@ impl Outcome {
             gauges: Vec::new(),
             failure: None,
             streamed: false,
+            probe: None,
         })
     }
 
@@ -70,6 +74,7 @@ impl Outcome {
             gauges: Vec::new(),
             failure: Some(failure),
             streamed: false,
+            probe: None,
         }
     }
 
@@ -98,6 +103,13 @@ impl Outcome {
     #[must_use]
     pub fn streamed(mut self) -> Self {
         self.streamed = true;
+        self
+    }
+
+    /// Tells a monitoring system instead of a person.
+    #[must_use]
+    pub fn probe(mut self, probe: Probe) -> Self {
+        self.probe = Some(probe);
         self
     }
 

@@ -21,7 +21,7 @@ pub use store::{
     Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,
     select, snapshot, snapshots,
 };
-pub use sync::{PoolSync, SyncReport, SyncStatus, sync};
+pub use sync::{PoolSync, SyncReport, SyncStatus, newest_known, sync};
 
 use crate::amount::Base;
 use crate::evm::BlockRef;

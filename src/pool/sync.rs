@@ -10,7 +10,10 @@ use crate::amount::Quantity;
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
 use crate::output::{Code, Error, Result};
-use crate::risk::rules::{Rule, Verdict, rate_drop};
+use crate::risk::{
+    self,
+    rules::{Rule, Verdict, rate_drop},
+};
 use crate::state::Tx;
 use rusqlite::{Connection, params};
 use serde::Serialize;
@@ -82,7 +85,7 @@ pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) ->
     let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
     let mut rolled_back = Vec::new();
     chain
-        .view(at, async |view| {
+        .view_above(at, newest_known(pools), async |view| {
             // Read anew: a view that starts over finds what the first one stored.
             let pools = store::select(work.state.conn(), &names)?;
             let (rolled, failed) = settle_reorgs(work, view, &pools).await?;
@@ -96,6 +99,15 @@ pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) ->
             })
         })
         .await
+}
+
+/// The highest block that anything is known of from these pools: an endpoint below it lags.
+pub fn newest_known(pools: &[Pool]) -> u64 {
+    let known = |pool: &Pool| {
+        let cursor = pool.cursor.map(|(block, _)| block);
+        pool.deploy_block.max(pool.synced_block.max(cursor).unwrap_or_default())
+    };
+    pools.iter().map(known).max().unwrap_or_default()
 }
 
 async fn one_view(
@@ -273,6 +285,9 @@ fn store_all(
                 pool.shares(reading.total_shares)
             ))
         };
+        if let Verdict::Violated(why) = &drop {
+            risk::trip(tx, pool, Rule::ExchangeRateDrop, why)?;
+        }
         let mut alerts = Vec::new();
         for (word, verdict) in [(Rule::ExchangeRateDrop.word(), drop), ("inconsistent_state", identity)] {
             let why = match verdict {

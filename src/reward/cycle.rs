@@ -68,7 +68,8 @@ pub async fn cycle(
     }
     // Finished epochs survive a view that starts over; they are reported once.
     let mut done: BTreeMap<i64, Vec<Distributed>> = BTreeMap::new();
-    chain.view(at, async |view| one_view(work, view, from, &mut done).await).await
+    let known = pool::newest_known(&pool::list(work.state.conn())?);
+    chain.view_above(at, known, async |view| one_view(work, view, from, &mut done).await).await
 }
 
 async fn one_view(

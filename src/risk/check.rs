@@ -1,5 +1,6 @@
 //! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
 
+use super::breaker::{breaker, trip};
 use super::parameters::{RiskRow, Window, refresh, row};
 use super::rules::{self, Facts, Rule, Verdict};
 use crate::alert::{self, Subject};
@@ -11,6 +12,7 @@ use crate::evm::{At, Chain};
 use crate::oracle;
 use crate::output::{Error, Result};
 use crate::pool::{self, Pool, ViewStamp, stored_base};
+use crate::state::Tx;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 
@@ -60,20 +62,14 @@ pub async fn check(
         }
         Err(e) => return Err(e),
     };
-    let mut checks = Vec::with_capacity(pools.len());
-    for pool in pools {
-        let failure = failures.remove(&pool.id);
-        let facts =
-            facts(work.state.conn(), work.config, pool, work.state.run().clock.now(), failure.as_ref())?;
-        checks.push(PoolCheck {
-            pool: pool.name.clone(),
-            results: rules::check(&facts),
-            not_refreshed: failure,
-        });
-    }
-    work.state.write(work.permit, |tx| {
-        for (pool, check) in pools.iter().zip(&checks) {
-            for (rule, verdict) in &check.results {
+    let checks = work.state.write(work.permit, |tx| {
+        let mut checks = Vec::with_capacity(pools.len());
+        for pool in pools {
+            watch_withdrawals(tx, pool)?;
+            let failure = failures.remove(&pool.id);
+            let facts = facts(tx.conn(), work.config, pool, tx.now(), failure.as_ref())?;
+            let results = rules::check(&facts);
+            for (rule, verdict) in &results {
                 let why = match verdict {
                     Verdict::Ok => None,
                     Verdict::Violated(why) => Some(why.as_str()),
@@ -82,10 +78,31 @@ pub async fn check(
                 };
                 alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.word(), why)?;
             }
+            checks.push(PoolCheck { pool: pool.name.clone(), results, not_refreshed: failure });
         }
-        Ok(())
+        Ok(checks)
     })?;
     Ok((view, checks))
+}
+
+/// Opens the breaker where withdrawals of 24 h pass the pool's threshold, unless all of them are older than its
+/// last reset. To be called in the write that adds a withdrawal, too. Returns whether it opened.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn watch_withdrawals(tx: &Tx<'_>, pool: &Pool) -> Result<bool> {
+    let threshold_ppm = row(tx.conn(), pool)?.and_then(|row| row.parameters.breaker_threshold_ppm);
+    let from = Window::Rolling24h.start(tx.now());
+    let (withdrawn, _) = withdrawals_since(tx.conn(), pool, from)?;
+    let tvl = pool::snapshot(tx.conn(), pool)?.map(|s| s.total_assets);
+    let Verdict::Violated(reason) = rules::withdrawal_rate(withdrawn, tvl, threshold_ppm) else {
+        return Ok(false);
+    };
+    let reset_at = breaker(tx.conn(), pool)?.and_then(|breaker| breaker.reset).map(|(at, _)| at);
+    if newest_withdrawal(tx.conn(), pool, from)? < reset_at {
+        return Ok(false);
+    }
+    trip(tx, pool, Rule::WithdrawalRate, &reason)
 }
 
 /// What the rules look at.
@@ -104,10 +121,7 @@ fn facts(
     };
     let window = row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let withdrawals = withdrawals_since(conn, pool, window.start(now))?;
-    let breaker: Option<String> = conn
-        .prepare_cached("SELECT reason FROM circuit_breaker_status WHERE pool_id = ?1 AND active = 1")?
-        .query_row([pool.id], |row| row.get(0))
-        .optional()?;
+    let open = breaker(conn, pool)?.filter(|breaker| breaker.active);
     let feeds = oracle::of_pool(conn, pool)?;
     Ok(Facts {
         local_pause: row.as_ref().and_then(|row| row.local_pause.clone()),
@@ -118,25 +132,27 @@ fn facts(
         withdrawn_in_window: withdrawals.0,
         top_withdrawer: withdrawals.1,
         withdrawn_24h: withdrawals_since(conn, pool, Window::Rolling24h.start(now))?.0,
-        breaker,
+        breaker: open.map(|open| open.reason),
         feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
         failure_streak: config.number("risk.failure_streak")?,
     })
 }
 
 /// The parameters, if they are there and young enough.
-fn usable(
+pub(super) fn usable(
     row: Option<&RiskRow>,
     now: i64,
     max_age_sec: u64,
     failure: Option<&Error>,
 ) -> Result<rules::Parameters, String> {
     let because = failure.map_or_else(String::new, |e| format!(": {e}"));
-    let Some(row) = row else { return Err("no risk parameters are set".into()) };
+    let Some(row) = row.filter(|row| row.is_set()) else { return Err("no risk parameters are set".into()) };
     let Some(refreshed_at) = row.refreshed_at else {
         return Err(format!("the {} engine was never read{because}", row.engine.word()));
     };
-    let age = u64::try_from(now - refreshed_at).unwrap_or(0);
+    let Some(age) = clock::age(refreshed_at, now) else {
+        return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
+    };
     if age > max_age_sec {
         return Err(format!(
             "the parameters are {} old, the limit is {}{because}",
@@ -165,4 +181,16 @@ fn withdrawals_since(conn: &Connection, pool: &Pool, from: i64) -> Result<Withdr
     }
     let top = by_member.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
     Ok((total, top))
+}
+
+/// When the newest of them was requested.
+fn newest_withdrawal(conn: &Connection, pool: &Pool, from: i64) -> Result<Option<i64>> {
+    let found = conn
+        .prepare_cached(
+            "SELECT requested_at FROM pool_withdrawals
+             WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed' ORDER BY requested_at DESC LIMIT 1",
+        )?
+        .query_row(params![pool.id, from], |row| row.get(0))
+        .optional()?;
+    Ok(found)
 }

@@ -5,7 +5,7 @@ use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{At, Batch, BatchReply, CallError, Chain, Handle};
 use crate::output::{Code, Error, Result};
-use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
+use crate::pool::{self, Pool, ViewStamp, stored_address, stored_base};
 use crate::state::Tx;
 use alloy::primitives::Address;
 use rusqlite::{Connection, params};
@@ -130,6 +130,13 @@ pub struct RiskRow {
     pub source: Option<(u64, String)>,
 }
 
+impl RiskRow {
+    /// Whether limits were ever given: a pool that was only paused has none of its own.
+    pub fn is_set(&self) -> bool {
+        self.engine != Engine::Local || self.refreshed_at.is_some()
+    }
+}
+
 /// A pool's row.
 ///
 /// # Errors
@@ -239,7 +246,7 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
     }
     p.breaker_threshold_ppm = change.breaker_threshold_ppm.unwrap_or(p.breaker_threshold_ppm);
     after.window = change.window.unwrap_or(after.window);
-    if before.as_ref() == Some(&after) {
+    if before.as_ref().is_some_and(|before| before.is_set() && *before == after) {
         return Ok((after, false));
     }
     if after.engine == Engine::Local {
@@ -271,7 +278,7 @@ pub async fn refresh(
     let mut local = Vec::new();
     let mut remote: Vec<(&Pool, RiskRow, Address)> = Vec::new();
     for pool in pools {
-        match row(work.state.conn(), pool)? {
+        match row(work.state.conn(), pool)?.filter(RiskRow::is_set) {
             None => {
                 let e = Error::new(
                     Code::MissingSetting,
@@ -292,7 +299,8 @@ pub async fn refresh(
         let engines: Vec<(&Pool, Address)> =
             remote.iter().map(|(pool, _, address)| (*pool, *address)).collect();
         let chain = chain()?;
-        let answers = chain.view(at, async |view| {
+        let known = pool::newest_known(pools);
+        let answers = chain.view_above(at, known, async |view| {
             let mut batch = view.batch();
             let asked: Vec<Asked> =
                 engines.iter().map(|(pool, engine)| Asked::new(&mut batch, *engine, pool)).collect();

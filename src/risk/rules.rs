@@ -175,26 +175,13 @@ fn judge(rule: Rule, facts: &Facts) -> Verdict {
             None if facts.tvl.is_some() => Verdict::Ok,
             None => Verdict::Unknown("the pool was never synced".into()),
         },
-        Rule::OracleFailureStreak => {
-            match facts
-                .feed_streaks
-                .iter()
-                .filter(|(_, streak)| *streak >= facts.failure_streak)
-                .max_by_key(|f| f.1)
-            {
-                None => Verdict::Ok,
-                Some((feed, streak)) => {
-                    Verdict::Violated(format!("feed \"{feed}\" was refused {streak} times in a row"))
-                }
-            }
-        }
-        Rule::WithdrawalRate => with_parameters(facts, |p| match (facts.tvl, p.breaker_threshold_ppm) {
-            (_, None) => Verdict::Ok,
-            (None, Some(_)) => Verdict::Unknown("the pool was never synced".into()),
-            (Some(tvl), Some(ppm)) => {
-                let limit = mul_div(tvl, Base::from(ppm), Base::from(1_000_000u32)).unwrap_or(Base::MAX);
-                at_most("withdrawals of 24 h", facts.withdrawn_24h, limit)
-            }
+        Rule::OracleFailureStreak => facts
+            .feed_streaks
+            .iter()
+            .max_by_key(|(_, refused)| *refused)
+            .map_or(Verdict::Ok, |(feed, refused)| streak(feed, *refused, facts.failure_streak)),
+        Rule::WithdrawalRate => with_parameters(facts, |p| {
+            withdrawal_rate(facts.withdrawn_24h, facts.tvl, p.breaker_threshold_ppm)
         }),
         Rule::RiskUnknown => match &facts.parameters {
             Ok(_) => Verdict::Ok,
@@ -215,6 +202,26 @@ fn at_most(what: &str, figure: Base, cap: Base) -> Verdict {
         Verdict::Violated(format!("{what} {figure} is above the cap {cap} (base units)"))
     } else {
         Verdict::Ok
+    }
+}
+
+/// Whether a feed was refused too often in a row; `threshold` times is too often.
+pub fn streak(feed: &str, refused: u64, threshold: u64) -> Verdict {
+    if refused < threshold {
+        return Verdict::Ok;
+    }
+    Verdict::Violated(format!("feed \"{feed}\" was refused {refused} times in a row"))
+}
+
+/// Whether withdrawals of 24 h pass the share of TVL that trips the breaker; base units, `None` = no threshold.
+pub fn withdrawal_rate(withdrawn_24h: Base, tvl: Option<Base>, threshold_ppm: Option<u32>) -> Verdict {
+    match (tvl, threshold_ppm) {
+        (_, None) => Verdict::Ok,
+        (None, Some(_)) => Verdict::Unknown("the pool was never synced".into()),
+        (Some(tvl), Some(ppm)) => {
+            let limit = mul_div(tvl, Base::from(ppm), Base::from(1_000_000u32)).unwrap_or(Base::MAX);
+            at_most("withdrawals of 24 h", withdrawn_24h, limit)
+        }
     }
 }
 

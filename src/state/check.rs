@@ -1,5 +1,7 @@
 //! Is the file sound: SQLite's own checks, the audit chain, and every money invariant.
 
+mod farm;
+
 use super::events::verify_chain;
 use super::ledger::stored;
 use crate::amount::{Base, Delta, parse_base};
@@ -43,6 +45,10 @@ const MONEY: &[(&str, Check)] = &[
     ("claims_equal_credits", claims_equal_credits),
     ("payable_equals_unclaimed", payable_equals_unclaimed),
     ("shares_equal_transfers", shares_equal_transfers),
+    ("pails_are_accounted_for", farm::pails_are_accounted_for),
+    ("stakes_equal_open_pails", farm::stakes_equal_open_pails),
+    ("harvests_equal_credits", farm::harvests_equal_credits),
+    ("losses_equal_compensations", farm::losses_equal_compensations),
 ];
 
 /// Runs every check; `full` reads every index too (`integrity_check`), otherwise `quick_check`.

@@ -1,4 +1,4 @@
-//! One writer at a time: a kernel file lock beside the state file, which dies with its holder.
+//! One writer at a time: a kernel file lock beside the state file or the key store, which dies with its holder.
 
 use crate::clock;
 use crate::context::Stop;
@@ -34,10 +34,29 @@ impl Lock {
     /// # Errors
     /// `state_locked` naming the holder; `interrupted`; `io_error` where the lock file cannot be made.
     pub fn acquire(state: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
-        let path = lock_path(state);
+        Self::of("state", Code::StateLocked, state, holder, wait, stop)
+    }
+
+    /// Takes the lock of the key store at `keys`, which several states may share.
+    ///
+    /// # Errors
+    /// `keys_locked` naming the holder; `interrupted`; `io_error` where the lock file cannot be made.
+    pub fn keys(keys: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
+        Self::of("key store", Code::KeysLocked, keys, holder, wait, stop)
+    }
+
+    fn of(
+        what: &str,
+        code: Code,
+        locked: &Path,
+        holder: &Holder,
+        wait: Duration,
+        stop: &Stop,
+    ) -> Result<Self> {
+        let path = lock_path(locked);
         let io = |e: &std::io::Error| {
-            Error::new(Code::Io, format!("cannot lock state {}: {}: {e}", state.display(), path.display()))
-                .hint("the folder of the state file must exist and be writable")
+            Error::new(Code::Io, format!("cannot lock {what} {}: {}: {e}", locked.display(), path.display()))
+                .hint(format!("the folder of the {what} must exist and be writable"))
         };
         let mut file = OpenOptions::new()
             .read(true)
@@ -55,7 +74,9 @@ impl Lock {
                     stop.check()?;
                     std::thread::sleep(POLL);
                 }
-                Err(TryLockError::WouldBlock) => return Err(taken(state, &mut file)),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(taken(what, code, locked, &mut file));
+                }
             }
         }
         let text = serde_json::to_string(holder).unwrap_or_default();
@@ -73,7 +94,7 @@ fn lock_path(state: &Path) -> PathBuf {
     name.into()
 }
 
-fn taken(state: &Path, file: &mut File) -> Error {
+fn taken(what: &str, code: Code, locked: &Path, file: &mut File) -> Error {
     let mut text = String::new();
     let read = file.seek(SeekFrom::Start(0)).and_then(|_| file.read_to_string(&mut text));
     let holder = read.ok().and_then(|_| serde_json::from_str::<Holder>(&text).ok());
@@ -81,7 +102,7 @@ fn taken(state: &Path, file: &mut File) -> Error {
         || "another run".to_owned(),
         |h| format!("\"poolctl {}\" (pid {}) since {}", h.command, h.pid, clock::rfc3339(h.since)),
     );
-    let e = Error::new(Code::StateLocked, format!("state {} is locked by {who}", state.display()))
+    let e = Error::new(code, format!("{what} {} is locked by {who}", locked.display()))
         .hint("wait for it with --wait 30s");
     match holder {
         Some(h) => {

@@ -8,6 +8,7 @@ mod lock;
 mod meta;
 mod migrate;
 mod open;
+pub mod operations;
 mod settings;
 mod tx;
 

@@ -76,6 +76,26 @@ fn sync_across_a_reorg() {
 }
 
 #[test]
+fn sync_that_opens_the_breaker() {
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    desk.world.loss(desk.world.eighteen.vault, units(100, 18)).unwrap();
+    let steps = every_step(&desk.home, "sync --at latest");
+    assert!(steps >= 8, "{steps}");
+    desk.run("sync --at latest").exits(0);
+    assert_eq!(desk.one("SELECT count(*) FROM circuit_breaker_status WHERE active = 1"), "1");
+}
+
+#[test]
+fn reset_breaker() {
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    desk.world.loss(desk.world.eighteen.vault, units(100, 18)).unwrap();
+    desk.run("sync --at latest").exits(0);
+    assert_eq!(every_step(&desk.home, "risk reset-breaker growth --reason seen"), 2, "one commit");
+}
+
+#[test]
 fn reward_cycle() {
     let desk = Desk::weighted();
     desk.setting("evm.log_blocks = 25");

@@ -189,8 +189,9 @@ pub fn lasting(conn: &Connection) -> Dump {
             .into_iter()
             .filter(|c| !(table == "events" && VOLATILE.contains(&c.as_str())))
             .map(|c| {
-                let clock =
-                    c.ends_with("_at") && !CHAIN_TIMES.contains(&c.as_str()) && table != "oracle_price_cache";
+                let clock = (c.ends_with("_at") || c.ends_with("_seen"))
+                    && !CHAIN_TIMES.contains(&c.as_str())
+                    && table != "oracle_price_cache";
                 if clock { format!("{c} IS NULL") } else { c }
             })
             .collect();
@@ -317,6 +318,7 @@ impl Desk {
             "oracle fetch".to_owned(),
             "oracle check".to_owned(),
             format!("oracle get {} --refresh", self.world.eighteen.asset),
+            format!("oracle aggregate {}", self.world.eighteen.asset),
             "risk fetch --all".to_owned(),
             "risk check --all".to_owned(),
             "reward set-weight growth 0.5".to_owned(),

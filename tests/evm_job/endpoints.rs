@@ -15,7 +15,9 @@ fn nowhere() -> String {
 
 /// Commands that mark what they could not read, or fall back to what they know.
 fn copes(command: &str) -> bool {
-    ["oracle fetch", "oracle check", "oracle get", "risk check"].iter().any(|c| command.starts_with(c))
+    ["oracle fetch", "oracle check", "oracle get", "oracle aggregate", "risk check"]
+        .iter()
+        .any(|c| command.starts_with(c))
 }
 
 #[test]
@@ -226,4 +228,50 @@ fn an_endpoint_without_old_state_needs_the_deploy_block_told() {
     assert!(ran.stderr.contains("missing trie node"), "{}", ran.stderr);
     assert!(ran.stderr.contains("archive"), "{}", ran.stderr);
     assert_eq!(desk.rows("SELECT name FROM pools"), Vec::<String>::new());
+}
+
+#[test]
+fn an_endpoint_that_lags_is_passed_over_for_one_that_does_not() {
+    // Two nodes with the same history, of which the second is further on.
+    let desk = Desk::weighted();
+    let twin = World::small(NODE).unwrap();
+    let (behind, ahead) = (desk.world.node.url(), twin.node.url());
+    twin.node.mine(20).unwrap();
+    desk.use_urls(&[("slow", behind), ("fast", ahead)]);
+    let warned = |envelope: &Value| warnings(envelope).as_str().unwrap().to_owned();
+    // Nothing is known yet beyond the slow one's block: it is the preferred one.
+    let first = desk.run("sync --json").exits(0).envelope();
+    assert_eq!(first["data"]["view"]["endpoint"], "slow");
+    desk.use_urls(&[("fast", ahead)]);
+    let mut known = desk.json("sync")["view"]["number"].as_u64().unwrap();
+    desk.use_urls(&[("slow", behind), ("fast", ahead)]);
+    let (asset, feed) = (desk.world.eighteen.asset, desk.world.eighteen.feed);
+    desk.run(&format!("oracle add growth-usd --asset {asset} --address {feed}")).exits(0);
+    desk.run(&format!("risk set growth --engine viddhana --engine-address {}", desk.world.risk)).ok();
+    let commands =
+        [format!("reward cycle --from {}", desk.genesis()), "sync".to_owned(), "oracle fetch".to_owned()];
+    for command in commands {
+        twin.node.mine(5).unwrap();
+        let envelope = desk.run(&format!("{command} --json")).exits(0).envelope();
+        assert_eq!(envelope["data"]["view"]["endpoint"], "fast", "{command}");
+        assert_eq!(envelope["data"]["view"]["number"], known + 5, "{command}");
+        let lags = format!("endpoint \"slow\" lags: it reads at block {}", first["data"]["view"]["number"]);
+        says(&warned(&envelope).into(), &[&lags, &format!("block {known}"), "\"fast\" took over"]);
+        let pools = envelope["data"]["pools"].as_array().cloned().unwrap_or_default();
+        assert!(pools.iter().all(|pool| pool["error"].is_null()), "{command}: {envelope}");
+        known += if command == "oracle fetch" { 0 } else { 5 };
+    }
+    // The engine is read where the pools stand.
+    let envelope = desk.run("risk fetch growth --json").exits(0).envelope();
+    assert_eq!(envelope["data"]["view"]["endpoint"], "fast");
+    // The one that is current is gone: the state is not moved back, and the rest says why.
+    desk.use_urls(&[("slow", behind), ("gone", &nowhere())]);
+    let envelope = desk.unchanged(|| desk.run("sync").fails(75, "behind"));
+    says(&envelope["error"]["message"], &["endpoint \"slow\" reads at block"]);
+    // A height that was asked for is that height, wherever it is.
+    desk.use_urls(&[("slow", behind), ("fast", ahead)]);
+    let asked = first["data"]["view"]["number"].as_u64().unwrap();
+    let envelope = desk.unchanged(|| desk.run(&format!("sync --at {asked}")).fails(75, "behind"));
+    says(&envelope["error"]["message"], &["endpoint \"slow\" reads at block"]);
+    desk.sound();
 }

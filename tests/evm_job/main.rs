@@ -12,12 +12,14 @@
 mod anvil {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
 
+    mod breaker;
     mod crash;
     mod desk;
     mod endpoints;
     mod input;
     mod oracles;
     mod pinned;
+    mod prices;
     mod reorg;
     mod rewards;
     mod risk;
@@ -31,12 +33,14 @@ mod anvil {
 mod sandbox {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
 
+    mod breaker;
     mod crash;
     mod desk;
     mod endpoints;
     mod input;
     mod oracles;
     mod pinned;
+    mod prices;
     mod reorg;
     mod rewards;
     mod risk;

@@ -152,6 +152,32 @@ fn every_refusal_has_its_kind() {
 }
 
 #[test]
+fn a_price_that_has_moved_for_good_is_accepted_by_the_operator() {
+    let desk = Desk::ready();
+    add(&desk, desk.world.eighteen.feed, "--max 5000 --max-deviation 0.1");
+    assert_eq!(check(&desk).0, "ok");
+    answer(&desk, price(300_000), None);
+    let envelope = desk.run("oracle check --at latest").fails(5, "check_failed");
+    says(&envelope["error"]["hint"], &["poolctl oracle fetch growth-usd --accept-deviation"]);
+    let accept = "oracle fetch growth-usd --accept-deviation --at latest";
+    desk.unchanged(|| desk.run(&format!("{accept} --dry-run")).exits(0));
+    desk.refuses_offline(&["oracle", "fetch", "--accept-deviation"], "usage", &["FEED"]);
+    let fetched = desk.json(accept);
+    assert_eq!(fetched["quotes"][0]["price"], "3000.000000000000000000");
+    assert_eq!(check(&desk).0, "ok");
+    let event = desk.one("SELECT payload FROM events WHERE kind = 'oracle.deviation_accepted'");
+    let event: Value = serde_json::from_str(&event).unwrap();
+    assert_eq!(event["last_e18"], "2000000000000000000000");
+    assert_eq!(event["price_e18"], "3000000000000000000000");
+    // There is nothing to accept any more, and no other rule gives way.
+    desk.run(accept).ok();
+    answer(&desk, price(500_001), None);
+    assert_eq!(desk.json(accept)["quotes"][0]["status"], "out_of_bounds");
+    assert_eq!(desk.one("SELECT count(*) FROM events WHERE kind = 'oracle.deviation_accepted'"), "1");
+    desk.sound();
+}
+
+#[test]
 fn a_round_that_was_answered_in_an_earlier_one_is_incomplete() {
     let desk = Desk::ready();
     let world = &desk.world;
@@ -224,6 +250,10 @@ fn the_cache_answers_without_a_request_until_it_is_too_old() {
     desk.setting("oracle.cache_ttl_sec = 1000");
     desk.meddle("UPDATE oracle_price_cache SET fetched_at = fetched_at - 900");
     assert_eq!(desk.json(&get)["source"], "cache");
+    // Nobody knows how old a record of the future is.
+    desk.meddle("UPDATE oracle_price_cache SET fetched_at = fetched_at + 5000");
+    assert_eq!(desk.json(&get)["source"], "chain");
+    desk.meddle("UPDATE oracle_price_cache SET fetched_at = fetched_at - 900");
     // Stale is stale, whatever the time to live.
     desk.setting("oracle.max_staleness_sec = 60");
     desk.meddle("UPDATE oracle_feeds SET max_staleness_sec = 800");
@@ -281,13 +311,18 @@ fn failures_in_a_row_are_a_finding_of_the_risk_check() {
     }
     assert_eq!(check(&desk).0, "invalid");
     let envelope = desk.run("risk check").fails(5, "check_failed");
-    assert_eq!(envelope["error"]["details"]["findings"], json!(["growth: oracle_failure_streak"]));
+    let findings = json!(["growth: circuit_breaker_active", "growth: oracle_failure_streak"]);
+    assert_eq!(envelope["error"]["details"]["findings"], findings);
     let rules = envelope["data"]["pools"][0]["rules"].as_array().unwrap();
     let found = rules.iter().find(|r| r["rule"] == "oracle_failure_streak").unwrap();
     says(&found["why"], &["feed \"growth-usd\" was refused 3 times in a row"]);
     answer(&desk, price(200_000), None);
     assert_eq!(check(&desk).0, "ok");
+    // The feed is well again; the breaker that it opened waits for the operator.
+    let envelope = desk.run("risk check").fails(5, "check_failed");
+    assert_eq!(envelope["error"]["details"]["findings"], json!(["growth: circuit_breaker_active"]));
+    desk.run("risk reset-breaker growth --reason fixed").ok();
     desk.run("risk check").ok();
-    let rows = "SELECT rule, count, closed_at IS NOT NULL FROM risk_violations";
-    assert_eq!(desk.rows(rows), ["oracle_failure_streak | 1 | 1"]);
+    let rows = "SELECT rule, count, closed_at IS NOT NULL FROM risk_violations ORDER BY id";
+    assert_eq!(desk.rows(rows), ["circuit_breaker_active | 2 | 1", "oracle_failure_streak | 1 | 1"]);
 }

@@ -216,7 +216,8 @@ fn an_engine_that_cannot_be_read_hides_no_other_finding() {
     desk.world.loss(desk.world.eighteen.vault, units(500, 18)).unwrap();
     desk.world.node.mine(2).unwrap();
     desk.run("sync --json").exits(0);
-    let want = ["growth: exchange_rate_drop", "stable: tvl_cap_exceeded"];
+    // The drop opened the breaker in the sync that saw it.
+    let want = ["growth: circuit_breaker_active", "growth: exchange_rate_drop", "stable: tvl_cap_exceeded"];
     assert_eq!(findings(&desk).0, want);
     // The engine's contract is gone: last values serve, and every other rule is still run.
     desk.world.node.set_code(desk.world.risk, &Bytes::new()).unwrap();
@@ -233,7 +234,8 @@ fn an_engine_that_cannot_be_read_hides_no_other_finding() {
         desk.wire.fault(Rule::new(fault));
         assert_eq!(findings(&desk).0, want);
     }
-    assert_eq!(desk.rows(VIOLATIONS), ["exchange_rate_drop | 7 | 0", "tvl_cap_exceeded | 6 | 0"]);
+    let open = ["exchange_rate_drop | 7 | 0", "circuit_breaker_active | 6 | 0", "tvl_cap_exceeded | 6 | 0"];
+    assert_eq!(desk.rows(VIOLATIONS), open);
     // Another chain is no silence.
     desk.wire.heal();
     desk.wire.fault(Rule::new(Fault::ChainId(1)));
@@ -269,7 +271,9 @@ fn withdrawals_count_against_the_caps_of_their_window() {
     desk.run("risk set stable --breaker-threshold 0.002608 --user-daily-cap 0").ok();
     assert_eq!(findings(&desk).0, Vec::<String>::new());
     desk.run("risk set stable --breaker-threshold 0.002607").ok();
-    assert_eq!(findings(&desk).0, ["stable: withdrawal_rate"]);
+    assert_eq!(findings(&desk).0, ["stable: circuit_breaker_active", "stable: withdrawal_rate"]);
     desk.meddle("UPDATE pool_withdrawals SET requested_at = requested_at - 86400");
-    assert_eq!(findings(&desk).0, Vec::<String>::new(), "yesterday's do not count");
+    assert_eq!(findings(&desk).0, ["stable: circuit_breaker_active"], "yesterday's do not count");
+    desk.run("risk reset-breaker stable --reason checked").ok();
+    assert_eq!(findings(&desk).0, Vec::<String>::new());
 }

@@ -12,12 +12,15 @@ mod backup;
 mod contract;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod farmers;
 mod grind;
 #[cfg(feature = "sandbox")]
 mod help;
 mod init;
+mod keys;
 mod lock;
 mod metrics;
+mod poolers;
 #[cfg(feature = "sandbox")]
 mod sandbox;
 mod settings;

@@ -1,8 +1,12 @@
 //! The harness: a home of its own for each test, the real binary, exact exit codes, the parsed envelope.
 
+use secrecy::ExposeSecret;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
+use std::fs::Permissions;
+use std::io::{Seek, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -61,6 +65,43 @@ impl Home {
         Run { command }
     }
 
+    /// Where the sandbox profile's key store is.
+    pub fn keys(&self) -> PathBuf {
+        self.state().with_extension("keys.age")
+    }
+
+    /// A home with the pooler "north" and an age identity, which [`Home::farm`] uses.
+    pub fn farming() -> Self {
+        let home = Self::ready();
+        let identity = age::x25519::Identity::generate();
+        home.write_private(
+            "identity.txt",
+            &format!("# made by a test\n{}\n", identity.to_string().expose_secret()),
+        );
+        home.run("pooler add north --reward-split 0.2 --platform-fee 0.05").ok();
+        home
+    }
+
+    /// A run that can unlock the key store of [`Home::farming`].
+    pub fn farm(&self, line: &str) -> Run {
+        self.run(line).env("POOLCTL_KEYS_IDENTITY_FILE", "identity.txt")
+    }
+
+    /// Writes a file that only its owner may read; returns its path.
+    pub fn write_private(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        path
+    }
+
+    /// State and key store as they are, to see that nothing changed.
+    pub fn snapshot(&self) -> (String, Option<Vec<u8>>) {
+        let version = "SELECT value FROM meta WHERE key = 'data_version'";
+        let version = self.sqlite().query_row(version, [], |row| row.get(0)).unwrap();
+        (version, std::fs::read(self.keys()).ok())
+    }
+
     /// Opens the state as an outsider would.
     pub fn sqlite(&self) -> rusqlite::Connection {
         rusqlite::Connection::open(self.state()).unwrap()
@@ -97,6 +138,15 @@ impl Run {
 
     pub fn arg(mut self, arg: impl AsRef<OsStr>) -> Self {
         self.command.arg(arg);
+        self
+    }
+
+    /// Feeds this to its stdin.
+    pub fn input(mut self, text: &str) -> Self {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+        file.seek(std::io::SeekFrom::Start(0)).unwrap();
+        self.command.stdin(file);
         self
     }
 

@@ -54,6 +54,76 @@ fn it_asks_and_takes_only_a_yes() {
     assert_eq!(home.run("events").json()["events"][0]["kind"], "state.restored");
 }
 
+/// Answers each question as it is put; returns exit code and screen.
+fn answering(run: Run, answers: &[(&str, &str)]) -> (Option<i32>, String) {
+    let (mut child, mut master) = start(run);
+    let (mut screen, mut seen) = (String::new(), 0);
+    for (question, answer) in answers {
+        while !screen[seen..].contains(question) {
+            let mut part = [0; 256];
+            let n = master.read(&mut part).expect(&screen);
+            screen.push_str(&String::from_utf8_lossy(&part[..n]));
+        }
+        seen = screen.len();
+        master.write_all(answer.as_bytes()).unwrap();
+    }
+    let mut part = [0; 4096];
+    while let Ok(n) = master.read(&mut part) {
+        if n == 0 {
+            break;
+        }
+        screen.push_str(&String::from_utf8_lossy(&part[..n]));
+    }
+    (child.wait().unwrap().code(), screen.replace('\r', ""))
+}
+
+const REGISTER: &str = "farmer register --pooler north --stake-percentage 0.25";
+
+#[test]
+fn a_passphrase_is_asked_for_and_not_shown() {
+    let home = Home::ready();
+    home.run("pooler add north").ok();
+    let (new, again) = ("New passphrase for the key store: ", "The same again: ");
+    let (code, screen) = answering(home.run(REGISTER), &[(new, "hunter2\n"), (again, "hunter3\n")]);
+    assert_eq!(code, Some(12), "{screen}");
+    assert!(screen.contains("differ") && !home.keys().exists(), "{screen}");
+    let (code, screen) = answering(home.run(REGISTER), &[(new, "\n"), (again, "\n")]);
+    assert_eq!(code, Some(12), "{screen}");
+    let (code, screen) = answering(home.run(REGISTER), &[(new, "hunter2\n"), (again, "hunter2\n")]);
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(!screen.contains("hunter"), "{screen}");
+    let ask = "Passphrase of the key store: ";
+    let (code, screen) = answering(home.run("farmer list --keys"), &[(ask, "hunter2\n")]);
+    assert_eq!(code, Some(0), "{screen}");
+    assert!(!screen.contains("hunter"), "{screen}");
+    let (code, screen) = answering(home.run("farmer list --keys"), &[(ask, "hunter3\n")]);
+    assert_eq!(code, Some(12), "{screen}");
+}
+
+#[test]
+fn ctrl_c_at_a_secret_sets_the_terminal_back() {
+    let home = Home::farming();
+    let before = home.snapshot();
+    let import = "farmer import --pooler north --stake-percentage 0.25";
+    // Ctrl-C is a signal only for those who have the terminal as their own, so it is sent.
+    let (mut child, mut master) = start(home.run(import));
+    let mut screen = String::new();
+    while !screen.contains("Secret key (S…): ") {
+        let mut part = [0; 256];
+        let n = master.read(&mut part).unwrap();
+        screen.push_str(&String::from_utf8_lossy(&part[..n]));
+    }
+    let echoes = |master: &File| {
+        let modes = rustix::termios::tcgetattr(master).unwrap().local_modes;
+        modes.contains(rustix::termios::LocalModes::ECHO)
+    };
+    assert!(!echoes(&master));
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(75));
+    assert!(echoes(&master));
+    assert_eq!(home.snapshot(), before);
+}
+
 #[test]
 fn colours_and_indented_json() {
     let home = Home::ready();

@@ -122,6 +122,46 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "UPDATE pool_snapshots SET total_shares = '7' WHERE pool_id = 1",
         &["pool 1: holders have", "shares of 7"],
     ),
+    (
+        "pails_are_accounted_for",
+        "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
+         INSERT INTO farmers VALUES ('f', 'G', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
+         ",
+        &["farmer f, block 7", "neither open nor ended"],
+    ),
+    (
+        "pails_are_accounted_for",
+        "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
+         INSERT INTO farmers VALUES ('f', 'G', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
+         INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, due_time) VALUES (7, 'f', '0', 1, 1), (8, 'f', '0', 1, 1)",
+        &["block 8", "without a plant"],
+    ),
+    (
+        "stakes_equal_open_pails",
+        "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
+         INSERT INTO farmers VALUES ('f', 'G', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '5', 1);
+         INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, due_time) VALUES (7, 'f', '5', 1, 1)",
+        &["farmer f: 5 in open pails"],
+    ),
+    (
+        "harvests_equal_credits",
+        "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
+         INSERT INTO farmers VALUES ('f', 'G', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '5', 1);
+         INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'harvested', '5', '3', 1)",
+        &["block 7: harvested, and booked 0 times"],
+    ),
+    (
+        "losses_equal_compensations",
+        "INSERT INTO poolers VALUES ('p', 'north', 9, 0, 0, 1, NULL);
+         INSERT INTO farmers VALUES ('f', 'G', 'p', 'active', 0, NULL, 1, 1);
+         INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
+         INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'lost', '0', '0', 1)",
+        &["block 7: lost, and nobody answers for it"],
+    ),
 ];
 
 /// Breaks that cannot but break another invariant too.

@@ -167,7 +167,7 @@ fn a_failed_migration_leaves_the_old_state_and_says_where_its_copy_is() {
 
 #[test]
 fn the_stored_state_of_this_schema_opens_and_is_sound() {
-    let place = Place::lived_in();
+    let place = Place::stored();
     assert_eq!(schema_of(&place.path()).unwrap(), 1);
     let lock = place.lock();
     let state = place.writer(&lock);

@@ -11,6 +11,7 @@
 mod broken;
 mod conservation;
 mod files;
+mod gate;
 mod ledger;
 mod lexer;
 mod plans;

@@ -23,6 +23,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
         &[
             &[("table", "risk_violations"), ("owner", "pool_id"), ("word", "rule")],
             &[("table", "oracle_alerts"), ("owner", "feed_id"), ("word", "kind")],
+            &[("table", "farm_alerts"), ("owner", "subject"), ("word", "kind")],
         ],
     ),
     (

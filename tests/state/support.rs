@@ -30,10 +30,19 @@ impl Place {
         place
     }
 
-    /// The state of the fixture: two pools, synced, paid, claimed.
-    pub fn lived_in() -> Self {
+    /// The state of the fixture as it was stored, of schema 1: two pools, synced, paid, claimed.
+    pub fn stored() -> Self {
         let place = Self::empty();
         place.outsider().execute_batch(FIXTURE).unwrap();
+        place
+    }
+
+    /// The state of the fixture, with the schema of today.
+    pub fn lived_in() -> Self {
+        let place = Self::stored();
+        let conn = place.outsider();
+        conn.execute_batch(include_str!("../../src/state/migrations/0002_farm.sql")).unwrap();
+        conn.pragma_update(None, "user_version", state::SCHEMA_VERSION).unwrap();
         place
     }
 

@@ -71,7 +71,8 @@ pub(crate) struct View {
     pub(crate) base: Base,
 }
 
-/// The chain and its history.
+/// The chain and its history. A clone goes its own way from where it was made.
+#[derive(Clone)]
 pub(crate) struct Chain {
     pub(crate) passphrase: String,
     pub(crate) network_id: [u8; 32],
@@ -176,6 +177,11 @@ impl Chain {
         let result = change(&mut entries);
         self.base = entries.base().clone();
         Ok(result)
+    }
+
+    /// Transactions that wait for the next ledger.
+    pub(crate) fn waiting(&self) -> usize {
+        self.queue.len()
     }
 
     /// Takes a transaction into the queue, or says why not.

@@ -101,6 +101,16 @@ impl Stellar {
         Ok(Self { node, server, ticker })
     }
 
+    /// A network of its own that goes on from where this one is, on another port: with its history and its queue,
+    /// without the faults that were ordered, and with ledgers that close by hand.
+    pub fn fork(&self) -> Result<Self> {
+        let node = Node::new(self.node.chain().clone(), self.node.auto_restore);
+        *node.farm.lock().unwrap_or_else(PoisonError::into_inner) = self.farm();
+        let node = Arc::new(node);
+        let server = Server::start(0, Arc::clone(&node))?;
+        Ok(Self { node, server, ticker: None })
+    }
+
     /// Closes a ledger at each tick from now on.
     pub fn tick(&mut self, every: Duration) -> Result<()> {
         self.stop_ticker();
@@ -135,6 +145,11 @@ impl Stellar {
         let chain = self.node.chain();
         let latest = chain.latest()?;
         Ok((latest.sequence, latest.time))
+    }
+
+    /// Transactions that wait for the next ledger.
+    pub fn waiting(&self) -> usize {
+        self.node.chain().waiting()
     }
 
     /// Closes this many ledgers of the usual length; returns the newest one's number.
@@ -233,6 +248,21 @@ impl Drop for Stellar {
 #[cfg(test)]
 mod tests {
     use super::{Stellar, StellarOptions};
+
+    #[test]
+    fn a_fork_goes_its_own_way() {
+        let one = Stellar::start(&StellarOptions::default()).unwrap();
+        let ada = one.account("ada", 7).unwrap();
+        let two = one.fork().unwrap();
+        assert_eq!(one.latest().unwrap(), two.latest().unwrap());
+        two.advance(3).unwrap();
+        // As on the first network, the account is there: it is given more, not made again.
+        two.fund(&ada.address, i64::MAX - 7).unwrap();
+        assert!(two.fund(&ada.address, 1).is_err());
+        one.fund(&ada.address, 1).unwrap();
+        assert_eq!(two.latest().unwrap().0, one.latest().unwrap().0 + 3);
+        assert_ne!(one.url(), two.url());
+    }
 
     #[test]
     fn networks_can_be_shared_and_stand_side_by_side() {

@@ -1,0 +1,290 @@
+//! `poolctl block`: the farm's current block, and what our farmers have in it.
+
+use crate::app::App;
+use crate::farming::{self, LedgerStamp, kale, time};
+use crate::session::Session;
+use clap::Args;
+use poolctl::amount::{Base, Quantity};
+use poolctl::clock;
+use poolctl::kale::accounting::base;
+use poolctl::kale::contract::{BLOCK_SECONDS, Block as Entry, Pail};
+use poolctl::kale::forecast::{Forecast, of_work, paid_now};
+use poolctl::kale::model::Refusal;
+use poolctl::kale::reward::block_reward;
+use poolctl::kale::rows;
+use poolctl::kale::settings::Settings;
+use poolctl::kale::view::{Ask, Standing, View};
+use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table};
+use serde::Serialize;
+
+/// What one more KALE would change is asked for in this unit.
+const UNIT: i128 = 10_000_000;
+
+/// Show the farm's current block: its age, what counts in it, our pails and what they would be paid
+///
+/// Figures are what a harvest would pay if nobody worked in this block any more. ZERO, LEDGER and KALE are what one more
+/// zero, one more ledger and one more KALE of stake would change.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl block")]
+pub struct Block {}
+
+/// A range of what counts.
+#[derive(Debug, Serialize)]
+pub struct RangeView<T> {
+    /// Less counts as this.
+    pub min: T,
+    /// More counts as this.
+    pub max: T,
+}
+
+/// A farmer's pail.
+#[derive(Debug, Serialize)]
+pub struct PailView {
+    /// Id.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// At stake.
+    pub stake: Quantity,
+    /// Ledger of the plant.
+    pub planted_ledger: u32,
+    /// Ledgers from plant to work; null = not worked.
+    pub gap: Option<u32>,
+    /// Zeros of the work; null = not worked.
+    pub zeros: Option<u32>,
+    /// What the contract would pay now; null = not worked.
+    pub pays: Option<Quantity>,
+    /// What work now would pay: with the zeros that are enough, or one more than there are.
+    pub work: Option<WorkView>,
+    /// Last ledger of the pail's entry.
+    pub live_until: Option<u32>,
+}
+
+/// What work would come to. Changes are signed decimals of KALE.
+#[derive(Debug, Serialize)]
+pub struct WorkView {
+    /// Ledgers from plant to work.
+    pub gap: u32,
+    /// Its zeros.
+    pub zeros: u32,
+    /// The reward.
+    pub reward: String,
+    /// How much of it the work adds.
+    pub adds: String,
+    /// One more zero.
+    pub one_more_zero: String,
+    /// One more ledger.
+    pub one_more_ledger: String,
+    /// One more KALE of stake.
+    pub one_more_kale: String,
+}
+
+/// The block.
+#[derive(Debug, Serialize)]
+pub struct BlockOutput {
+    /// Whose view it is.
+    pub view: LedgerStamp,
+    /// The farm contract.
+    pub farm: String,
+    /// The block's number.
+    pub block: u32,
+    /// Whether planting is stopped.
+    pub paused: bool,
+    /// When it began; null where its entry is not there.
+    pub began_at: Option<String>,
+    /// Seconds of ledger time since then.
+    pub age_sec: Option<u64>,
+    /// When a plant rolls it over.
+    pub due_at: Option<String>,
+    /// Given out for it, apart from forfeited stakes.
+    pub reward: Quantity,
+    /// Planted and not worked yet.
+    pub staked: Option<Quantity>,
+    /// Gaps that count, in ledgers.
+    pub gaps: Option<RangeView<u32>>,
+    /// Stakes that count.
+    pub stakes: Option<RangeView<Quantity>>,
+    /// Zeros that count.
+    pub zeros: Option<RangeView<u32>>,
+    /// Our pails.
+    pub pails: Vec<PailView>,
+    /// Stakes of earlier blocks that are neither back nor lost.
+    pub open_pails: usize,
+}
+
+impl Block {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the services say.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let Self {} = self;
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let who: Vec<_> = rows::hands(state.conn())?.into_iter().map(|hand| hand.who).collect();
+        let guess = rows::last_block(state.conn())?;
+        let settings = Settings::of(&app.config)?;
+        let farm = app.farm_contract()?.to_string();
+        let view = app
+            .look_on_stellar(async |client| {
+                let site = farming::site(&app, client)?;
+                View::read(&site, &Ask { who: &who, wallets: false, guess }).await
+            })
+            .map_err(|e| e.context("cannot read the block"))?;
+        let open = rows::pails_before(state.conn(), view.farm.index)?.len();
+        let output = BlockOutput::of(&view, farm, open, settings.target_zeros);
+        let gauges = output.gauges();
+        Ok(Outcome::of(&output)?.gauges(gauges))
+    }
+}
+
+impl BlockOutput {
+    fn of(view: &View, farm: String, open_pails: usize, target: u32) -> Self {
+        let block = view.current();
+        let stroops = |amount: i128| kale(base(amount).unwrap_or_default());
+        let pails = view.farmers.iter().filter_map(|standing| pail(view, standing, target)).collect();
+        Self {
+            view: LedgerStamp::from(view),
+            farm,
+            block: view.farm.index,
+            paused: view.farm.paused,
+            began_at: block.map(|block| time(block.timestamp)),
+            age_sec: block.map(|block| view.at.time.saturating_sub(block.timestamp)),
+            due_at: block.map(|block| time(block.due())),
+            reward: stroops(block_reward(view.farm.index)),
+            staked: block.map(|block| stroops(block.staked_total)),
+            gaps: block.map(|block| RangeView { min: block.min_gap, max: block.max_gap }),
+            stakes: block
+                .map(|block| RangeView { min: stroops(block.min_stake), max: stroops(block.max_stake) }),
+            zeros: block.map(|block| RangeView { min: block.min_zeros, max: block.max_zeros }),
+            pails,
+            open_pails,
+        }
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
+        let mut gauges = vec![
+            gauge("poolctl_farm_block", "The farm's block.", self.block.to_string()),
+            gauge("poolctl_farm_paused", "Whether planting is stopped.", u8::from(self.paused).to_string()),
+            gauge("poolctl_farm_our_pails", "Our pails in the block.", self.pails.len().to_string()),
+        ];
+        if let Some(age) = self.age_sec {
+            gauges.push(gauge("poolctl_farm_block_age_seconds", "Age of the block.", age.to_string()));
+        }
+        gauges
+    }
+}
+
+fn pail(view: &View, standing: &Standing, target: u32) -> Option<PailView> {
+    let living = standing.pail.as_ref()?;
+    let pail = &living.entry;
+    let index = view.farm.index;
+    let pays = view.current().and_then(|block| paid_now(index, block, pail).ok());
+    Some(PailView {
+        farmer: standing.who.id.clone(),
+        address: standing.who.address.clone(),
+        stake: kale(base(pail.stake).unwrap_or_default()),
+        planted_ledger: pail.sequence,
+        gap: pail.gap,
+        zeros: pail.zeros,
+        pays: pays.and_then(|pays| base(pays).ok()).map(kale),
+        work: view
+            .current()
+            .and_then(|block| work_now(view, block, pail, target).ok())
+            .map(|forecast| WorkView::of(&forecast)),
+        live_until: living.live_until,
+    })
+}
+
+/// What work in the next ledger would pay: with as many zeros as count, or one more than there are.
+fn work_now(view: &View, block: &Entry, pail: &Pail, target: u32) -> Result<Forecast, Refusal> {
+    let enough = if block.max_zeros > 0 { block.max_zeros } else { target };
+    let zeros = pail.zeros.map_or(enough, |zeros| enough.max(zeros + 1));
+    of_work(view.farm.index, block, pail, view.at.ledger.saturating_add(1), zeros, UNIT)
+}
+
+impl WorkView {
+    fn of(forecast: &Forecast) -> Self {
+        Self {
+            gap: forecast.gap,
+            zeros: forecast.zeros,
+            reward: signed(forecast.reward),
+            adds: signed(forecast.adds),
+            one_more_zero: signed(forecast.one_more_zero),
+            one_more_ledger: signed(forecast.one_more_ledger),
+            one_more_kale: signed(forecast.more_stake),
+        }
+    }
+}
+
+/// Stroops as a signed decimal of KALE.
+fn signed(stroops: i128) -> String {
+    let sign = if stroops < 0 { "-" } else { "" };
+    format!("{sign}{}", poolctl::amount::to_units(Base::from(stroops.unsigned_abs()), 7))
+}
+
+impl Present for BlockOutput {
+    fn present(&self, page: &mut Page) {
+        let dash = || "–".to_owned();
+        let range = |range: Option<&RangeView<u32>>| {
+            range.map_or_else(dash, |range| format!("{} to {}", range.min, range.max))
+        };
+        page.pairs([
+            ("block", self.block.to_string()),
+            ("farm", format!("{}{}", self.farm, if self.paused { ", paused" } else { "" })),
+            (
+                "age",
+                self.age_sec.map_or_else(dash, |age| {
+                    let left = BLOCK_SECONDS.saturating_sub(age);
+                    let due = if left == 0 { "due".into() } else { format!("due in {}", clock::span(left)) };
+                    format!("{}, {due}", clock::span(age))
+                }),
+            ),
+            ("gives out", self.reward.to_string()),
+            ("not worked yet", self.staked.as_ref().map_or_else(dash, ToString::to_string)),
+            ("gaps that count", range(self.gaps.as_ref())),
+            (
+                "stakes that count",
+                self.stakes.as_ref().map_or_else(dash, |range| format!("{} to {}", range.min, range.max)),
+            ),
+            ("zeros that count", range(self.zeros.as_ref())),
+        ]);
+        if self.pails.is_empty() {
+            page.gap().line("none of our farmers has planted in this block");
+        } else {
+            let mut table = Table::new(&[
+                "FARMER",
+                ">STAKE",
+                ">GAP",
+                ">ZEROS",
+                ">PAYS",
+                ">WORK NOW",
+                ">+ZERO",
+                ">+LEDGER",
+                ">+KALE",
+            ]);
+            for pail in &self.pails {
+                let work = |pick: fn(&WorkView) -> &String| {
+                    pail.work.as_ref().map(|work| pick(work).clone()).unwrap_or_default()
+                };
+                table.row([
+                    pail.address.clone(),
+                    pail.stake.to_string(),
+                    pail.gap.map(|gap| gap.to_string()).unwrap_or_default(),
+                    pail.zeros.map(|zeros| zeros.to_string()).unwrap_or_default(),
+                    pail.pays.as_ref().map(ToString::to_string).unwrap_or_default(),
+                    work(|work| &work.reward),
+                    work(|work| &work.one_more_zero),
+                    work(|work| &work.one_more_ledger),
+                    work(|work| &work.one_more_kale),
+                ]);
+            }
+            page.gap().table(table);
+        }
+        if self.open_pails > 0 {
+            page.line(format!("{} stakes of earlier blocks are open: poolctl harvest", self.open_pails));
+        }
+        page.line(&self.view);
+    }
+}

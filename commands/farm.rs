@@ -1,0 +1,30 @@
+//! `poolctl farm`: the block's clock, run or explained.
+
+mod notes;
+mod plan;
+mod run;
+
+use crate::session::Session;
+use clap::Subcommand;
+use poolctl::output::{Outcome, Result};
+
+/// Farm as the block's clock asks: plant, work, harvest
+#[derive(Debug, Subcommand)]
+#[command(before_help = "Example: poolctl farm run --once")]
+pub enum Command {
+    Run(run::Run),
+    Plan(plan::Plan),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        match self {
+            Self::Run(command) => command.run(session),
+            Self::Plan(command) => command.run(session),
+        }
+    }
+}

@@ -1,0 +1,326 @@
+//! What `farm run` tells as it happens: a line for a person, an object for a program.
+
+use crate::farming::{kale, time};
+use crate::views::Failure;
+use crate::work::WorkView;
+use poolctl::amount::Base;
+use poolctl::clock;
+use poolctl::kale::accounting::base;
+use poolctl::kale::harvest::{self, Harvested};
+use poolctl::kale::plant::{self, Planted};
+use poolctl::kale::run::Note;
+use poolctl::kale::schedule::Action;
+use poolctl::kale::view::View;
+use poolctl::kale::work::{self, Reach, Worked};
+use poolctl::output::{Code, Error};
+use poolctl::stellar::submit::Status;
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What a run did, in numbers.
+#[derive(Debug, Serialize)]
+pub struct Totals {
+    /// Plants.
+    pub planted: usize,
+    /// Farmers' pails that got work in, improvements aside.
+    pub worked: usize,
+    /// Works that improved on one before.
+    pub improved: usize,
+    /// Harvests.
+    pub harvested: usize,
+    /// Stakes that are lost.
+    pub lost: usize,
+    /// Tries that failed, those that were made good later too.
+    pub failed_tries: usize,
+    #[serde(skip)]
+    keeps: bool,
+    #[serde(skip)]
+    staked: Base,
+    #[serde(skip)]
+    rewarded: Base,
+    /// What failed last for each thing and was not made good.
+    #[serde(skip)]
+    failed: BTreeMap<String, Error>,
+}
+
+impl Totals {
+    /// Nothing yet; a run that ends by itself `keeps` what failed, a service would gather it for ever.
+    pub const fn new(keeps: bool) -> Self {
+        Self {
+            keeps,
+            failed_tries: 0,
+            planted: 0,
+            worked: 0,
+            improved: 0,
+            harvested: 0,
+            lost: 0,
+            staked: Base::ZERO,
+            rewarded: Base::ZERO,
+            failed: BTreeMap::new(),
+        }
+    }
+
+    /// What was staked, in stroops.
+    pub const fn staked(&self) -> Base {
+        self.staked
+    }
+
+    /// What was earned, in stroops.
+    pub const fn rewarded(&self) -> Base {
+        self.rewarded
+    }
+
+    /// Things done.
+    pub const fn done(&self) -> usize {
+        self.planted + self.worked + self.improved + self.harvested
+    }
+
+    /// Things that failed for good.
+    pub fn failures(&self) -> Vec<Failure> {
+        self.failed.iter().map(|(name, e)| (name.clone(), e.clone())).collect()
+    }
+
+    /// Counts what is told.
+    pub fn count(&mut self, note: &Note<'_>) {
+        match note {
+            Note::Planted(block, Planted { who, stake, fate }) => {
+                let failure = match fate {
+                    plant::Fate::Planted { .. } => {
+                        self.planted += 1;
+                        self.staked = self.staked.saturating_add(*stake);
+                        None
+                    }
+                    plant::Fate::Already => None,
+                    plant::Fate::Failed { error, .. } => Some(error),
+                };
+                self.judge(format!("plant of {} in block {block}", who.address), failure);
+            }
+            Note::Worked(worked) => {
+                match worked.fate {
+                    work::Fate::Worked { improved: false, .. } => self.worked += 1,
+                    work::Fate::Worked { improved: true, .. } => self.improved += 1,
+                    _ => {}
+                }
+                let name = format!("work of {} in block {}", worked.who.address, worked.block);
+                self.judge(name, worked.failure());
+            }
+            Note::Harvested(Harvested { hand, block, stake, fate, .. }) => {
+                let lost;
+                let failure = match fate {
+                    harvest::Fate::Harvested { reward, .. } | harvest::Fate::Elsewhere { reward, .. } => {
+                        self.harvested += 1;
+                        self.rewarded = self.rewarded.saturating_add(*reward);
+                        None
+                    }
+                    harvest::Fate::Already => None,
+                    harvest::Fate::Lost { reason, cause } => {
+                        self.lost += 1;
+                        let why = format!("the stake of {} is lost: {reason}, by {cause}", kale(*stake));
+                        lost = Error::new(Code::StakeLost, why);
+                        (*stake > Base::ZERO).then_some(&lost)
+                    }
+                    harvest::Fate::Failed { error, .. } => Some(error),
+                };
+                self.judge(format!("harvest of {} in block {block}", hand.who.address), failure);
+            }
+            _ => {}
+        }
+    }
+
+    fn judge(&mut self, name: String, failure: Option<&Error>) {
+        if failure.is_some() {
+            self.failed_tries += 1;
+        }
+        match failure {
+            Some(e) if self.keeps => self.failed.insert(name, e.clone()),
+            Some(_) => None,
+            None => self.failed.remove(&name),
+        };
+    }
+}
+
+/// The line for a person.
+pub fn line(note: &Note<'_>) -> String {
+    match note {
+        Note::Block(view) => block_line(view),
+        Note::Settled(operation, settled) => {
+            format!("of an earlier run: {} {}", operation.key, ended(settled))
+        }
+        Note::Planted(block, planted) => {
+            let (who, stake) = (&planted.who.address, kale(planted.stake));
+            match &planted.fate {
+                plant::Fate::Planted { .. } => format!("block {block}: {who} planted {stake}"),
+                plant::Fate::Already => format!("block {block}: {who} had planted {stake} already"),
+                plant::Fate::Failed { error, .. } => format!("block {block}: {who} did not plant: {error}"),
+            }
+        }
+        Note::Shift(shift, reach) => format!(
+            "block {}: grinding for {} farmers until {}, policy {}",
+            shift.block(),
+            reach.farmers,
+            time(shift.hours().deadline),
+            shift.policy().word()
+        ),
+        Note::Worked(worked) => work_line(worked),
+        Note::ShiftEnded(block, reach) => format!(
+            "block {block}: work of {} of {} farmers is in; {} hashes, {}",
+            reach.worked,
+            reach.farmers,
+            reach.figures.hashes,
+            rate(reach)
+        ),
+        Note::Harvested(harvested) => harvest_line(harvested),
+        Note::Waiting(action) => action_line(action),
+        Note::Trouble(step, e) => format!("cannot {} now: {e}", step.word()),
+    }
+}
+
+fn block_line(view: &View) -> String {
+    let age = view.current().map(|block| view.at.time.saturating_sub(block.timestamp));
+    let age = age.map(|age| format!(", {} old", clock::span(age))).unwrap_or_default();
+    let paused = if view.farm.paused { ", paused" } else { "" };
+    format!("block {}{age}{paused} at ledger {}", view.farm.index, view.at.ledger)
+}
+
+fn work_line(worked: &Worked) -> String {
+    let (who, block) = (&worked.who.address, worked.block);
+    let zeros = worked.solution.map(|solution| solution.zeros).unwrap_or_default();
+    match &worked.fate {
+        work::Fate::Worked { gap, improved, .. } => {
+            let verb = if *improved { "improved to" } else { "worked:" };
+            format!("block {block}: {who} {verb} {zeros} zeros, gap {gap}")
+        }
+        work::Fate::Already => format!("block {block}: {who} had worked already"),
+        work::Fate::Elsewhere { zeros } => {
+            format!("block {block}: another hand worked for {who}: {zeros} zeros")
+        }
+        work::Fate::Failed { error, .. } => format!("block {block}: no work for {who}: {error}"),
+    }
+}
+
+fn harvest_line(harvested: &Harvested) -> String {
+    let (who, block) = (&harvested.hand.who.address, harvested.block);
+    match &harvested.fate {
+        harvest::Fate::Harvested { reward, .. } => {
+            format!("block {block}: {who} harvested {}, and {} back", kale(*reward), kale(harvested.stake))
+        }
+        harvest::Fate::Already => format!("block {block}: {who} had harvested already"),
+        harvest::Fate::Elsewhere { reward, .. } => {
+            format!("block {block}: another hand harvested {} for {who}", kale(*reward))
+        }
+        harvest::Fate::Lost { reason, cause } => {
+            format!("block {block}: {who} lost {}: {reason}, by {cause}", kale(harvested.stake))
+        }
+        harvest::Fate::Failed { error, .. } => format!("block {block}: {who} could not harvest: {error}"),
+    }
+}
+
+/// What is next, and why.
+pub fn action_line(action: &Action) -> String {
+    let Action { step, block, count, from, why, .. } = action;
+    format!("next: {} for {count} in block {block} at {}: {why}", step.word(), time(*from))
+}
+
+/// The object for a program.
+pub fn object(note: &Note<'_>) -> Value {
+    match note {
+        Note::Block(view) => json!({
+            "type": "block", "block": view.farm.index, "paused": view.farm.paused,
+            "began_at": view.current().map(|block| time(block.timestamp)),
+            "not_worked": view.current().and_then(|block| base(block.staked_total).ok()).map(kale),
+            "ledger": view.at.ledger, "closed_at": time(view.at.time), "endpoint": view.endpoint,
+        }),
+        Note::Settled(operation, settled) => json!({
+            "type": "settled", "operation": operation.key, "status": ended(settled),
+        }),
+        Note::Planted(block, planted) => plant_object(*block, planted),
+        Note::Shift(shift, reach) => json!({
+            "type": "grinding", "block": shift.block(), "farmers": reach.farmers,
+            "deadline": time(shift.hours().deadline), "policy": shift.policy().word(),
+        }),
+        Note::Worked(worked) => {
+            let mut object = json!({ "type": "work", "block": worked.block });
+            extend(&mut object, serde_json::to_value(WorkView::of(worked)).unwrap_or_default());
+            object
+        }
+        Note::ShiftEnded(block, Reach { figures, farmers, worked }) => json!({
+            "type": "ground", "block": block, "farmers": farmers, "worked": worked,
+            "hashes": figures.hashes.to_string(),
+            "hashing_ms": u64::try_from(figures.elapsed.as_millis()).unwrap_or(u64::MAX),
+        }),
+        Note::Harvested(harvested) => harvest_object(harvested),
+        Note::Waiting(action) => json!({
+            "type": "waiting", "step": action.step, "block": action.block, "count": action.count,
+            "from": time(action.from), "why": action.why,
+        }),
+        Note::Trouble(step, e) => json!({
+            "type": "trouble", "step": step, "code": e.code().word(), "message": e.message(),
+        }),
+    }
+}
+
+fn plant_object(block: u32, planted: &Planted) -> Value {
+    let mut object = json!({
+        "type": "plant", "block": block, "farmer": planted.who.id, "address": planted.who.address,
+        "status": "already_planted", "stake": kale(planted.stake),
+    });
+    match &planted.fate {
+        plant::Fate::Planted { tx, ledger, .. } => {
+            extend(&mut object, json!({ "status": "planted", "tx": tx, "ledger": ledger }));
+        }
+        plant::Fate::Already => {}
+        plant::Fate::Failed { reason, error } => {
+            let more = json!({ "status": "failed", "reason": reason.word(), "error": error.message() });
+            extend(&mut object, more);
+        }
+    }
+    object
+}
+
+fn harvest_object(harvested: &Harvested) -> Value {
+    let who = &harvested.hand.who;
+    let mut object = json!({
+        "type": "harvest", "block": harvested.block, "farmer": who.id, "address": who.address,
+        "status": "already_harvested", "stake": kale(harvested.stake), "forecast": harvested.forecast.map(kale),
+    });
+    let more = match &harvested.fate {
+        harvest::Fate::Harvested { tx, ledger, reward, .. } => {
+            json!({ "status": "harvested", "tx": tx, "ledger": ledger, "reward": kale(*reward) })
+        }
+        harvest::Fate::Already => json!({}),
+        harvest::Fate::Elsewhere { tx, ledger, reward } => {
+            json!({ "status": "harvested_elsewhere", "tx": tx, "ledger": ledger, "reward": kale(*reward) })
+        }
+        harvest::Fate::Lost { reason, cause } => {
+            json!({ "status": "lost", "reason": reason.word(), "cause": cause.word(), "fault": cause.blame().word() })
+        }
+        harvest::Fate::Failed { reason, error } => {
+            json!({ "status": "failed", "reason": reason.word(), "error": error.message() })
+        }
+    };
+    extend(&mut object, more);
+    object
+}
+
+fn extend(object: &mut Value, more: Value) {
+    if let (Value::Object(object), Value::Object(more)) = (object, more) {
+        object.extend(more);
+    }
+}
+
+fn ended(settled: &poolctl::output::Result<poolctl::stellar::submit::Settled>) -> String {
+    match settled {
+        Ok(settled) => match settled.status {
+            Status::Confirmed => "took effect".to_owned(),
+            Status::Failed => "failed".to_owned(),
+            Status::Expired => "expired without effect".to_owned(),
+        },
+        Err(e) => format!("is not settled: {e}"),
+    }
+}
+
+fn rate(reach: &Reach) -> String {
+    let millis = reach.figures.elapsed.as_millis().max(1);
+    format!("{} MH/s", u128::from(reach.figures.hashes) / 1000 / millis)
+}

@@ -1,0 +1,318 @@
+//! `poolctl farm plan`: what would be done next, and why.
+
+use crate::app::App;
+use crate::farming::{self, LedgerStamp, kale, time};
+use crate::session::Session;
+use crate::work::OrderFlags;
+use clap::Args;
+use poolctl::amount::{Base, Quantity, to_units};
+use poolctl::clock;
+use poolctl::kale::accounting::base;
+use poolctl::kale::contract::DECIMALS;
+use poolctl::kale::forecast::Forecast;
+use poolctl::kale::outlook::{self, Outlook, Prospect};
+use poolctl::kale::schedule::Action;
+use poolctl::kale::settings::Settings;
+use poolctl::kale::work::Orders;
+use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table};
+use serde::Serialize;
+
+/// Explain what would be done next, when and why, and what each farmer's work would earn
+///
+/// Times are the ledger's. Rewards are what the contract would pay if nobody else worked in this block from now on; the
+/// marginal values are what one more zero, one more ledger and one more KALE of stake would change.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl farm plan --json")]
+pub struct Plan {
+    #[command(flatten)]
+    orders: OrderFlags,
+}
+
+/// One thing to do.
+#[derive(Debug, Serialize)]
+pub struct ActionView {
+    /// `plant`, `work` or `harvest`.
+    pub step: &'static str,
+    /// For which block.
+    pub block: u32,
+    /// For how many farmers, or pails.
+    pub count: usize,
+    /// From when on.
+    pub from: String,
+    /// By when, where that is limited.
+    pub until: Option<String>,
+    /// Why then.
+    pub why: &'static str,
+}
+
+impl From<&Action> for ActionView {
+    fn from(action: &Action) -> Self {
+        Self {
+            step: action.step.word(),
+            block: action.block,
+            count: action.count,
+            from: time(action.from),
+            until: action.until.map(time),
+            why: action.why,
+        }
+    }
+}
+
+/// What work would earn. Changes carry a sign.
+#[derive(Debug, Serialize)]
+pub struct EarningView {
+    /// Zeros of the work.
+    pub zeros: u32,
+    /// Ledgers from plant to work.
+    pub gap: u32,
+    /// What the harvest would pay, in KALE.
+    pub reward: String,
+    /// How much of that the work adds.
+    pub adds: String,
+    /// With one more zero.
+    pub one_more_zero: String,
+    /// A ledger later.
+    pub one_more_ledger: String,
+    /// With one more KALE of stake.
+    pub one_more_kale: String,
+}
+
+/// How a farmer stands.
+#[derive(Debug, Serialize)]
+pub struct ProspectView {
+    /// Id.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// `not_planted`, `planted` or `worked`.
+    pub status: &'static str,
+    /// At stake.
+    pub stake: Option<Quantity>,
+    /// Zeros of the work that is in.
+    pub zeros: Option<u32>,
+    /// Zeros of the best nonce at hand.
+    pub best_zeros: Option<u32>,
+    /// What a harvest would pay now, without the stake.
+    pub reward_now: Option<Quantity>,
+    /// What work in the next ledger would earn; null where there is no pail or the contract would refuse it.
+    pub work: Option<EarningView>,
+    /// Why the contract would refuse it.
+    pub refusal: Option<String>,
+}
+
+/// What is next.
+#[derive(Debug, Serialize)]
+pub struct PlanOutput {
+    /// Whose view it is.
+    pub view: LedgerStamp,
+    /// The block.
+    pub block: u32,
+    /// Whether planting is stopped.
+    pub paused: bool,
+    /// Age of the block.
+    pub age_sec: Option<u64>,
+    /// When a plant rolls it over.
+    pub due_at: Option<String>,
+    /// When the best work is submitted.
+    pub deadline: Option<String>,
+    /// When work is submitted.
+    pub policy: &'static str,
+    /// Zeros that are worth having in this block.
+    pub zeros_cap: Option<u32>,
+    /// What is to be done, the first first.
+    pub actions: Vec<ActionView>,
+    /// Farmers that are served.
+    pub farmers: Vec<ProspectView>,
+    #[serde(skip)]
+    now: u64,
+    #[serde(skip)]
+    agenda: Vec<Action>,
+}
+
+impl Plan {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let orders = self.orders.or(&app)?;
+        show(&app, &orders)
+    }
+}
+
+/// Looks, and shows what is next.
+///
+/// # Errors
+/// What the services say.
+pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
+    let settings = Settings::of(&app.config)?;
+    let state = app.read()?;
+    let seen = app
+        .look_on_stellar(async |client| {
+            let site = farming::site(app, client)?;
+            outlook::look(state.conn(), &site, &settings, orders).await
+        })
+        .map_err(|e| e.context("cannot plan"))?;
+    let output = PlanOutput::of(seen, orders);
+    let gauges = output.gauges();
+    Ok(Outcome::of(&output)?.gauges(gauges))
+}
+
+impl PlanOutput {
+    fn of(seen: Outlook, orders: &Orders) -> Self {
+        let Outlook { view, cap, deadline, agenda, prospects } = seen;
+        let block = view.current();
+        Self {
+            view: LedgerStamp::from(&view),
+            block: view.farm.index,
+            paused: view.farm.paused,
+            age_sec: block.map(|block| view.at.time.saturating_sub(block.timestamp)),
+            due_at: block.map(|block| time(block.due())),
+            deadline: deadline.map(time),
+            policy: orders.policy.word(),
+            zeros_cap: cap,
+            actions: agenda.iter().map(ActionView::from).collect(),
+            farmers: prospects.iter().map(ProspectView::of).collect(),
+            now: view.at.time,
+            agenda,
+        }
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
+        let due = self.agenda.iter().filter(|action| action.is_due(self.now)).count();
+        vec![
+            gauge("poolctl_farm_block", "The farm's block.", self.block.to_string()),
+            gauge("poolctl_farm_due_steps", "Steps of the farm that are due.", due.to_string()),
+        ]
+    }
+}
+
+impl ProspectView {
+    fn of(prospect: &Prospect) -> Self {
+        let pail = prospect.pail.as_ref();
+        let status = match pail {
+            None => "not_planted",
+            Some(pail) if pail.worked() => "worked",
+            Some(_) => "planted",
+        };
+        let work = prospect.work.as_ref();
+        Self {
+            farmer: prospect.hand.who.id.clone(),
+            address: prospect.hand.who.address.clone(),
+            status,
+            stake: pail.and_then(|pail| base(pail.stake).ok()).map(kale),
+            zeros: pail.and_then(|pail| pail.zeros),
+            best_zeros: prospect.best,
+            reward_now: prospect.paid_now.and_then(|paid| base(paid).ok()).map(kale),
+            work: work.and_then(|work| work.as_ref().ok()).map(EarningView::of),
+            refusal: work.and_then(|work| work.as_ref().err()).map(ToString::to_string),
+        }
+    }
+}
+
+impl EarningView {
+    fn of(forecast: &Forecast) -> Self {
+        Self {
+            zeros: forecast.zeros,
+            gap: forecast.gap,
+            reward: signed(forecast.reward),
+            adds: signed(forecast.adds),
+            one_more_zero: signed(forecast.one_more_zero),
+            one_more_ledger: signed(forecast.one_more_ledger),
+            one_more_kale: signed(forecast.more_stake),
+        }
+    }
+}
+
+/// Stroops of either sign as whole KALE.
+fn signed(stroops: i128) -> String {
+    let units = to_units(Base::from(stroops.unsigned_abs()), DECIMALS);
+    if stroops < 0 { format!("-{units}") } else { units }
+}
+
+impl Present for PlanOutput {
+    fn present(&self, page: &mut Page) {
+        let dash = || "–".to_owned();
+        let age = self.age_sec.map_or_else(dash, clock::span);
+        let paused = if self.paused { ", paused" } else { "" };
+        page.pairs([
+            ("block", format!("{}{paused}", self.block)),
+            ("age", age),
+            ("rolls over", self.due_at.clone().unwrap_or_else(dash)),
+            ("work by", self.deadline.clone().unwrap_or_else(dash)),
+            ("zeros that count", self.zeros_cap.map_or_else(dash, |cap| cap.to_string())),
+        ]);
+        page.gap();
+        if self.agenda.is_empty() {
+            page.line("nothing is to be done");
+        } else {
+            let mut table = Table::new(&["WHEN", "STEP", ">BLOCK", ">FOR", "BY", "WHY"]);
+            for action in &self.agenda {
+                let when = if action.is_due(self.now) {
+                    "now".to_owned()
+                } else {
+                    format!("in {}", clock::span(action.from - self.now))
+                };
+                table.row([
+                    when,
+                    action.step.word().to_owned(),
+                    action.block.to_string(),
+                    action.count.to_string(),
+                    action.until.map(time).unwrap_or_default(),
+                    action.why.to_owned(),
+                ]);
+            }
+            page.table(table);
+        }
+        if !self.farmers.is_empty() {
+            page.gap();
+            page.table(self.table());
+        }
+        page.line(&self.view);
+    }
+}
+
+impl PlanOutput {
+    fn table(&self) -> Table {
+        let mut table = Table::new(&[
+            "FARMER",
+            "STATUS",
+            ">ZEROS",
+            ">BEST",
+            ">PAYS NOW",
+            ">WITH",
+            ">WORK PAYS",
+            ">+1 ZERO",
+            ">+1 LEDGER",
+            ">+1 KALE",
+        ]);
+        let number = |number: Option<u32>| number.map(|n| n.to_string()).unwrap_or_default();
+        for farmer in &self.farmers {
+            let work = farmer.work.as_ref();
+            let cell = |pick: fn(&EarningView) -> &String| work.map(pick).cloned().unwrap_or_default();
+            table.row([
+                farmer.address.clone(),
+                farmer.status.replace('_', " "),
+                number(farmer.zeros),
+                number(farmer.best_zeros),
+                farmer.reward_now.as_ref().map(ToString::to_string).unwrap_or_default(),
+                number(work.map(|work| work.zeros)),
+                cell(|work| &work.reward),
+                cell(|work| &work.one_more_zero),
+                cell(|work| &work.one_more_ledger),
+                cell(|work| &work.one_more_kale),
+            ]);
+        }
+        table
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signed;
+
+    #[test]
+    fn changes_carry_their_sign() {
+        for (stroops, want) in [(0, "0.0000000"), (-1, "-0.0000001"), (25_050_000_000, "2505.0000000")] {
+            assert_eq!(signed(stroops), want);
+        }
+    }
+}

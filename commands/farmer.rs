@@ -1,0 +1,130 @@
+//! `poolctl farmer …`: the accounts that farm, and their keys.
+
+mod enrol;
+mod export;
+mod funding;
+mod list;
+mod set;
+mod trust;
+
+use crate::app::App;
+use crate::farming;
+use crate::session::Session;
+use clap::{Args, Subcommand};
+use poolctl::clock;
+use poolctl::kale::rows::Hand;
+use poolctl::kale::terms::ratio;
+use poolctl::kale::{Farmer, Status};
+use poolctl::output::{Outcome, Result};
+use serde::Serialize;
+
+/// Register farmers, make them ready to plant, see and change them, and bring their keys in and out
+#[derive(Debug, Subcommand)]
+#[command(before_help = "Example: poolctl farmer list")]
+pub enum Command {
+    Register(enrol::Register),
+    Import(enrol::Import),
+    List(list::List),
+    Show(list::Show),
+    Set(set::Set),
+    CheckFunding(funding::CheckFunding),
+    Trust(trust::Trust),
+    ExportKey(export::ExportKey),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        match self {
+            Self::Register(command) => command.run(session),
+            Self::Import(command) => command.run(session),
+            Self::List(command) => command.run(session),
+            Self::Show(command) => command.run(session),
+            Self::Set(command) => command.run(session),
+            Self::CheckFunding(command) => command.run(session),
+            Self::Trust(command) => command.run(session),
+            Self::ExportKey(command) => command.run(session),
+        }
+    }
+}
+
+const NOBODY: &str = "no farmers; register one with: poolctl farmer register";
+
+/// Farmers that a command is for.
+#[derive(Debug, Args)]
+pub struct Several {
+    /// Ids or addresses; none = all who have not departed
+    #[arg(value_name = "FARMER")]
+    farmers: Vec<String>,
+    /// All who have not departed
+    #[arg(long, conflicts_with = "farmers")]
+    all: bool,
+}
+
+impl Several {
+    /// Whether none is named.
+    fn is_all(&self) -> bool {
+        self.all || self.farmers.is_empty()
+    }
+
+    /// The farmers; an unknown name is refused before anything is sent.
+    fn read(&self, app: &App<'_>) -> Result<Vec<Hand>> {
+        let mut hands = farming::named(farming::everybody(app)?, &self.farmers)?;
+        hands.retain(|hand| !self.is_all() || hand.status != Status::Departed.word());
+        Ok(hands)
+    }
+}
+
+/// A farmer.
+#[derive(Debug, Serialize)]
+pub struct FarmerView {
+    /// UUID; null for one that a dry run would register.
+    pub id: Option<String>,
+    /// Its account; null for a key that a dry run would make.
+    pub address: Option<String>,
+    /// Name of its pooler.
+    pub pooler: String,
+    /// `wallet_created`, `funded`, `active`, `leaving` or `departed`.
+    pub status: &'static str,
+    /// The part of its balance that is staked.
+    pub stake_percentage: String,
+    /// Where its proceeds go; null = to itself.
+    pub payout: Option<String>,
+    /// When it was registered, RFC 3339 UTC.
+    pub added_at: Option<String>,
+    /// Since when it has its status.
+    pub status_at: Option<String>,
+}
+
+impl From<Farmer> for FarmerView {
+    fn from(farmer: Farmer) -> Self {
+        Self {
+            id: Some(farmer.id),
+            address: Some(farmer.address),
+            pooler: farmer.pooler,
+            status: farmer.status.word(),
+            stake_percentage: ratio(farmer.stake_percentage_ppm),
+            payout: farmer.payout,
+            added_at: Some(clock::rfc3339(farmer.added_at)),
+            status_at: Some(clock::rfc3339(farmer.status_at)),
+        }
+    }
+}
+
+impl FarmerView {
+    /// Name and value of each field, for a person.
+    fn pairs(&self) -> Vec<(&'static str, String)> {
+        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        vec![
+            ("farmer", text(&self.id)),
+            ("address", self.address.clone().unwrap_or_else(|| "a new key".to_owned())),
+            ("pooler", self.pooler.clone()),
+            ("status", self.status.to_owned()),
+            ("stake percentage", self.stake_percentage.clone()),
+            ("payout", self.payout.clone().unwrap_or_else(|| "to itself".to_owned())),
+        ]
+    }
+}

@@ -1,0 +1,217 @@
+//! `poolctl farmer check-funding`.
+
+use super::Several;
+use crate::app::App;
+use crate::farming::{LedgerStamp, kale, lumens, on_farm};
+use crate::options::DryRun;
+use crate::session::Session;
+use clap::Args;
+use poolctl::amount::Quantity;
+use poolctl::kale::funding::{self, Check, Checked, Lack};
+use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
+use serde::Serialize;
+
+/// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
+///
+/// A farmer needs an account, some lumens above its reserve (none where there is a fee sponsor), and the trustline to
+/// KALE. With the first two it is funded, with all three active. None goes back: one that plants and falls short goes on
+/// once it is mended. One that leaves stays so. Someone who is not ready makes the exit code 5.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl farmer check-funding --all")]
+pub struct CheckFunding {
+    #[command(flatten)]
+    several: Several,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// What a farmer has and lacks.
+#[derive(Debug, Serialize)]
+pub struct FundingView {
+    /// Id.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// Whether it lacks nothing.
+    pub ready: bool,
+    /// Its status; in a dry run, what it would be.
+    pub status: &'static str,
+    /// What it was before.
+    pub status_before: &'static str,
+    /// Whether the account exists.
+    pub exists: bool,
+    /// What it holds; null without an account.
+    pub lumens: Option<Quantity>,
+    /// What of that must stay.
+    pub reserve: Option<Quantity>,
+    /// What of that can be spent.
+    pub spendable: Option<Quantity>,
+    /// Whether it has the trustline.
+    pub trustline: bool,
+    /// What it holds of KALE; null without a trustline.
+    pub kale: Option<Quantity>,
+    /// What it lacks.
+    pub lacks: Vec<LackView>,
+}
+
+/// Something that a farmer lacks.
+#[derive(Debug, Serialize)]
+pub struct LackView {
+    /// `no_account`, `too_few_lumens`, `no_trustline` or `not_authorized`.
+    pub reason: &'static str,
+    /// The same for a person.
+    pub words: String,
+    /// What mends it.
+    pub mend: String,
+}
+
+/// The sponsor that farmers count on.
+#[derive(Debug, Serialize)]
+pub struct SponsorView {
+    /// `G…`.
+    pub address: String,
+    /// Whether it can pay fees.
+    pub ready: bool,
+    /// What it can spend; null without an account.
+    pub spendable: Option<Quantity>,
+}
+
+/// What the check found.
+#[derive(Debug, Serialize)]
+pub struct FundingOutput {
+    /// Whose view it is; null where there is no farmer.
+    pub view: Option<LedgerStamp>,
+    /// Farmers that lack nothing.
+    pub ready: usize,
+    /// By farmer.
+    pub farmers: Vec<FundingView>,
+    /// The sponsor, where a farmer counts on it.
+    pub sponsor: Option<SponsorView>,
+}
+
+impl CheckFunding {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let hands = self.several.read(&app)?;
+        if hands.is_empty() {
+            return Outcome::of(&FundingOutput { view: None, ready: 0, farmers: Vec::new(), sponsor: None });
+        }
+        let check =
+            on_farm(&app, self.dry.dry_run, None, async |farming| funding::check(farming, &hands).await)
+                .map_err(|e| e.context("cannot check the funding"))?;
+        let output = FundingOutput::from(&check);
+        let gauges = output.gauges();
+        Ok(Outcome::of(&output)?.gauges(gauges).but(finding(&check)))
+    }
+}
+
+/// The error of a check that found somebody who is not ready.
+fn finding(check: &Check) -> Option<Error> {
+    let lacking = |farmer: &Checked| Some(farmer.lacks.first()?.error(&farmer.who.address));
+    let sponsor = check.sponsor.as_ref().and_then(funding::Sponsor::error);
+    let errors: Vec<Error> = check.farmers.iter().filter_map(lacking).chain(sponsor).collect();
+    let first = errors.first()?;
+    let why = match errors.len() {
+        1 => first.message().to_owned(),
+        more => format!("{more} accounts are not ready, first: {first}"),
+    };
+    let found = Error::new(Code::CheckFailed, why);
+    Some(match first.hint_text() {
+        Some(hint) => found.hint(hint),
+        None => found,
+    })
+}
+
+impl From<&Check> for FundingOutput {
+    fn from(check: &Check) -> Self {
+        Self {
+            view: Some(LedgerStamp::from(&check.look)),
+            ready: check.farmers.iter().filter(|farmer| farmer.lacks.is_empty()).count(),
+            farmers: check.farmers.iter().map(FundingView::from).collect(),
+            sponsor: check.sponsor.as_ref().map(|sponsor| SponsorView {
+                address: sponsor.account.to_string(),
+                ready: sponsor.lack.is_none(),
+                spendable: sponsor.wallet.map(|wallet| lumens(wallet.spare())),
+            }),
+        }
+    }
+}
+
+impl From<&Checked> for FundingView {
+    fn from(farmer: &Checked) -> Self {
+        let Checked { who, wallet, lacks, before, status } = farmer;
+        let trust = wallet.and_then(|wallet| wallet.kale);
+        let lack = |lack: &Lack| LackView {
+            reason: lack.reason().word(),
+            words: lack.words(),
+            mend: lack.mend(&who.address),
+        };
+        Self {
+            farmer: who.id.clone(),
+            address: who.address.clone(),
+            ready: lacks.is_empty(),
+            status: status.word(),
+            status_before: before.word(),
+            exists: wallet.is_some(),
+            lumens: wallet.map(|wallet| lumens(wallet.lumens)),
+            reserve: wallet.map(|wallet| lumens(wallet.reserve)),
+            spendable: wallet.map(|wallet| lumens(wallet.spare())),
+            trustline: trust.is_some(),
+            kale: trust.map(|trust| kale(trust.balance)),
+            lacks: lacks.iter().map(lack).collect(),
+        }
+    }
+}
+
+impl FundingOutput {
+    fn gauges(&self) -> Vec<Gauge> {
+        let gauge =
+            |name, help, value: usize| Gauge { name, help, labels: Vec::new(), value: value.to_string() };
+        let lacking = self.farmers.len() - self.ready;
+        vec![
+            gauge("poolctl_farmers_ready", "Farmers that lack nothing to plant.", self.ready),
+            gauge("poolctl_farmers_not_ready", "Farmers that lack something to plant.", lacking),
+        ]
+    }
+}
+
+impl Present for FundingOutput {
+    fn present(&self, page: &mut Page) {
+        let Some(view) = &self.view else {
+            page.line(super::NOBODY);
+            return;
+        };
+        let mut table =
+            Table::new(&["FARMER", "STATUS", ">HOLDS", ">RESERVE", ">SPENDABLE", ">KALE", "LACKS"]);
+        let shown = |amount: &Option<Quantity>| amount.as_ref().map(ToString::to_string).unwrap_or_default();
+        for farmer in &self.farmers {
+            let status = if farmer.status == farmer.status_before {
+                farmer.status.to_owned()
+            } else {
+                format!("{} → {}", farmer.status_before, farmer.status)
+            };
+            let lacks: Vec<&str> = farmer.lacks.iter().map(|lack| lack.reason).collect();
+            table.row([
+                farmer.address.clone(),
+                status.replace('_', " "),
+                shown(&farmer.lumens),
+                shown(&farmer.reserve),
+                shown(&farmer.spendable),
+                shown(&farmer.kale),
+                lacks.join(", ").replace('_', " "),
+            ]);
+        }
+        page.table(table);
+        for farmer in &self.farmers {
+            for lack in &farmer.lacks {
+                page.line(format!("{} {}: {}", farmer.address, lack.words, lack.mend));
+            }
+        }
+        if let Some(sponsor) = &self.sponsor {
+            let spendable =
+                sponsor.spendable.as_ref().map_or_else(|| "no account".to_owned(), ToString::to_string);
+            page.line(format!("the sponsor {} pays the fees: it can spend {spendable}", sponsor.address));
+        }
+        page.line(format!("{} of {} farmers are ready", self.ready, self.farmers.len())).line(view);
+    }
+}

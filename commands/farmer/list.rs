@@ -1,0 +1,170 @@
+//! `poolctl farmer list` and `farmer show`.
+
+use super::FarmerView;
+use crate::app::App;
+use crate::session::Session;
+use crate::unlock::open_keys;
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use poolctl::kale::terms::{ONE_PPM, ratio};
+use poolctl::kale::{Status, enrol, farmers, poolers};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use serde::Serialize;
+
+/// List farmers in the order in which they came
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl farmer list --status active")]
+pub struct List {
+    /// Those of one pooler, by name or id
+    #[arg(long, value_name = "POOLER")]
+    pooler: Option<String>,
+    /// Those of one status
+    #[arg(long, value_parser = PossibleValuesParser::new(Status::ALL.iter().map(|status| status.word())))]
+    status: Option<String>,
+    /// Unlock the key store and compare: keys without a farmer, farmers without a key (exit code 5)
+    #[arg(long)]
+    keys: bool,
+}
+
+/// The farmers.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    /// In the order in which they came.
+    pub farmers: Vec<FarmerView>,
+    /// What the comparison with the key store found; null where it was not asked for.
+    pub keys: Option<KeysView>,
+}
+
+/// Key store and farmers compared.
+#[derive(Debug, Serialize)]
+pub struct KeysView {
+    /// Keys in the store.
+    pub keys: usize,
+    /// The fee sponsor.
+    pub sponsor: Option<String>,
+    /// Addresses with a key that are no farmer's: of a run that died, or imported for later.
+    pub without_farmer: Vec<String>,
+    /// Addresses of farmers whose key is not there.
+    pub without_key: Vec<String>,
+}
+
+impl List {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let conn = state.conn();
+        let pooler = self.pooler.as_deref().map(|name| poolers::find(conn, name)).transpose()?;
+        let status = self.status.as_deref().and_then(|word| word.parse().ok());
+        let list = farmers::list(conn, pooler.as_ref(), status)?;
+        let mut missing = None;
+        let mut keys = None;
+        if self.keys {
+            let store = open_keys(&app)?;
+            let without_key: Vec<String> =
+                enrol::keyless(conn, &store)?.into_iter().map(|farmer| farmer.address).collect();
+            missing = without_key.first().map(|first| {
+                Error::new(
+                    Code::CheckFailed,
+                    format!("{} farmers have no key in the key store, first {first}", without_key.len()),
+                )
+                .hint("is this the right key store? bring their keys back with: poolctl farmer import")
+            });
+            keys = Some(KeysView {
+                keys: store.addresses().count(),
+                sponsor: store.sponsor().map(str::to_owned),
+                without_farmer: enrol::idle(conn, &store)?,
+                without_key,
+            });
+        }
+        let farmers = list.into_iter().map(FarmerView::from).collect();
+        Ok(Outcome::of(&ListOutput { farmers, keys })?.but(missing))
+    }
+}
+
+impl Present for ListOutput {
+    fn present(&self, page: &mut Page) {
+        if self.farmers.is_empty() {
+            page.line("no farmers; register one with: poolctl farmer register");
+        } else {
+            let heads = ["FARMER", "ADDRESS", "POOLER", "STATUS", ">STAKE", "PAYOUT"];
+            let mut table = Table::new(&heads);
+            for farmer in &self.farmers {
+                table.row([
+                    farmer.id.clone().unwrap_or_default(),
+                    farmer.address.clone().unwrap_or_default(),
+                    farmer.pooler.clone(),
+                    farmer.status.to_owned(),
+                    farmer.stake_percentage.clone(),
+                    farmer.payout.clone().unwrap_or_default(),
+                ]);
+            }
+            page.table(table);
+        }
+        let Some(keys) = &self.keys else { return };
+        page.gap().pairs([
+            ("keys", keys.keys.to_string()),
+            ("fee sponsor", keys.sponsor.clone().unwrap_or_else(|| "none".to_owned())),
+        ]);
+        for address in &keys.without_farmer {
+            page.line(format!("key without a farmer: {address}"));
+        }
+        for address in &keys.without_key {
+            page.line(format!("farmer without a key: {address}"));
+        }
+    }
+}
+
+/// Show a farmer and what it gets of a reward
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl farmer show GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE"
+)]
+pub struct Show {
+    /// Its id or address
+    farmer: String,
+}
+
+/// A farmer with its terms.
+#[derive(Debug, Serialize)]
+pub struct ShowOutput {
+    /// The farmer.
+    #[serde(flatten)]
+    pub farmer: FarmerView,
+    /// Its own part of each reward.
+    pub farmer_part: String,
+    /// The pooler's part.
+    pub reward_split: String,
+    /// The operator's part.
+    pub platform_fee: String,
+}
+
+impl Show {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let farmer = farmers::find(state.conn(), &self.farmer)?;
+        let terms = poolers::find(state.conn(), &farmer.pooler_id)?.terms;
+        let (split, fee) = (terms.reward_split_ppm(), terms.platform_fee_ppm());
+        Outcome::of(&ShowOutput {
+            farmer: farmer.into(),
+            farmer_part: ratio(ONE_PPM - split - fee),
+            reward_split: ratio(split),
+            platform_fee: ratio(fee),
+        })
+    }
+}
+
+impl Present for ShowOutput {
+    fn present(&self, page: &mut Page) {
+        let mut pairs = self.farmer.pairs();
+        let since = |at: &Option<String>| at.clone().unwrap_or_default();
+        pairs.extend([
+            ("registered", since(&self.farmer.added_at)),
+            ("status since", since(&self.farmer.status_at)),
+            ("part of a reward", self.farmer_part.clone()),
+            ("the pooler's", self.reward_split.clone()),
+            ("the operator's", self.platform_fee.clone()),
+        ]);
+        page.pairs(pairs);
+    }
+}

@@ -1,0 +1,261 @@
+//! `poolctl farmer trust`.
+
+use super::Several;
+use crate::app::App;
+use crate::farming::{self, LedgerStamp, lumens, no_question, on_farm};
+use crate::options::DryRun;
+use crate::session::Session;
+use crate::views::Failure;
+use clap::Args;
+use poolctl::amount::{Quantity, parse_flag};
+use poolctl::kale::contract::DECIMALS;
+use poolctl::kale::trust::{self, Fate, Prepared, Trusted, Wish};
+use poolctl::kale::{Status, asset};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::stellar::submit::Rehearsal;
+use serde::Serialize;
+
+/// Make the trustline to KALE of each farmer that has none
+///
+/// Each trustline reserves half a lumen. Where there is a sponsor in the key store, it gives that and pays the fees, so
+/// that a farmer needs no lumens at all. A farmer that has its trustline is left alone, so that running it again is
+/// harmless. Afterwards, farmer check-funding makes active who is ready.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl farmer trust --all --create")]
+pub struct Trust {
+    #[command(flatten)]
+    several: Several,
+    /// Let the sponsor give the reserves; fails without one [default: where there is one]
+    #[arg(long)]
+    sponsored: bool,
+    /// Let each farmer keep the reserve of its trustline itself, sponsor or not
+    #[arg(long, conflicts_with_all = ["sponsored", "create"])]
+    unsponsored: bool,
+    /// Let the sponsor make the accounts that are missing, one after the other, and give their reserves
+    #[arg(long)]
+    create: bool,
+    /// What the sponsor gives each account that it makes, beside the reserves [default: 0]
+    #[arg(long, value_name = "XLM", requires = "create")]
+    starting_balance: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// What came of it for one farmer.
+#[derive(Debug, Serialize)]
+pub struct TrustView {
+    /// Id.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// `trusted`, `already_trusted`, `would_trust` or `failed`.
+    pub status: &'static str,
+    /// Whether the account is made too.
+    pub creates_account: bool,
+    /// Hash of the transaction.
+    pub tx: Option<String>,
+    /// Its ledger.
+    pub ledger: Option<u32>,
+    /// What it cost; in a dry run, the most that it would.
+    pub fee: Option<Quantity>,
+    /// Why it failed, in a stable word.
+    pub reason: Option<&'static str>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// What was made.
+#[derive(Debug, Serialize)]
+pub struct TrustOutput {
+    /// Whose view it is; null where there is no farmer.
+    pub view: Option<LedgerStamp>,
+    /// What is trusted, `CODE:ISSUER`.
+    pub asset: Option<String>,
+    /// Trustlines made by this run.
+    pub trusted: usize,
+    /// Who pays the fees; null where each farmer pays its own, and where nothing was to be done.
+    pub sponsor: Option<String>,
+    /// What the sponsor was to give: reserves, and what accounts are made with.
+    pub sponsor_gives: Quantity,
+    /// By farmer.
+    pub farmers: Vec<TrustView>,
+    #[serde(skip)]
+    failures: Vec<Failure>,
+}
+
+impl Trust {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let wish = self.wish()?;
+        let app = App::open(session)?;
+        let hands = self.several.read(&app)?;
+        if let Some(gone) = hands.iter().find(|hand| hand.status == Status::Departed.word()) {
+            let why = format!("farmer {} has departed: nothing is done for it any more", gone.who.address);
+            return Err(Error::new(Code::Conflict, why).hint("name others, or all who have not with --all"));
+        }
+        if hands.is_empty() {
+            return Outcome::of(&TrustOutput::nobody());
+        }
+        let dry_run = self.dry.dry_run;
+        let output = on_farm(&app, dry_run, None, async |farming| {
+            let prepared = trust::prepare(farming, &hands, wish).await?;
+            let mut output = TrustOutput::begin(&prepared);
+            if dry_run {
+                let rehearsals = trust::rehearse(farming, &prepared).await?;
+                output.rehearsed(prepared, rehearsals);
+                return Ok(output);
+            }
+            let permit = if prepared.wanted.is_empty() {
+                no_question(&app, farming.work, "look")?
+            } else {
+                app.value_permit(farming.work.permit, &question(&prepared, farming.site.network()))?
+            };
+            for trusted in trust::carry_out(farming, prepared, permit).await? {
+                output.take(trusted);
+            }
+            output.sort();
+            Ok(output)
+        })
+        .map_err(|e| e.context("cannot make trustlines"))?;
+        let done = output.farmers.len() - output.failures.len();
+        let failure = farming::ended(done, &output.failures, "farmers");
+        Ok(Outcome::of(&output)?.but(failure))
+    }
+
+    fn wish(&self) -> Result<Wish> {
+        const FLAG: &str = "--starting-balance";
+        let balance = match &self.starting_balance {
+            None => 0,
+            Some(text) => i64::try_from(parse_flag(FLAG, text, DECIMALS)?).map_err(|_| {
+                Error::new(Code::InvalidAmount, format!("{FLAG}: \"{text}\" is more than there is"))
+            })?,
+        };
+        let sponsored = match (self.sponsored, self.unsponsored) {
+            (true, _) => Some(true),
+            (_, true) => Some(false),
+            _ => None,
+        };
+        Ok(Wish { sponsored, create: self.create.then_some(balance) })
+    }
+}
+
+/// What the operator is asked.
+fn question(prepared: &Prepared, network: &str) -> String {
+    let made = prepared.wanted.iter().filter(|wanted| wanted.creates).count();
+    let accounts = if made > 0 { format!(", and the accounts of {made} of them") } else { String::new() };
+    let gives = match &prepared.payer {
+        Some(sponsor) => format!("; the sponsor {sponsor} gives {}", lumens(prepared.given)),
+        None => String::new(),
+    };
+    let count = prepared.wanted.len();
+    format!("make the trustlines of {count} farmers{accounts} on {network}{gives}")
+}
+
+impl TrustOutput {
+    fn nobody() -> Self {
+        Self {
+            view: None,
+            asset: None,
+            trusted: 0,
+            sponsor: None,
+            sponsor_gives: lumens(0),
+            farmers: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    fn begin(prepared: &Prepared) -> Self {
+        Self {
+            view: Some(LedgerStamp::from(&prepared.look)),
+            asset: Some(asset::text(&prepared.look.asset)),
+            sponsor: prepared.payer.as_ref().map(ToString::to_string),
+            sponsor_gives: lumens(prepared.given),
+            ..Self::nobody()
+        }
+    }
+
+    fn take(&mut self, trusted: Trusted) {
+        let Trusted { who, creates, fate } = trusted;
+        let mut view = TrustView::new(who.id, who.address, creates);
+        match fate {
+            Fate::Made { tx, ledger, fee } => {
+                self.trusted += 1;
+                view.status = "trusted";
+                (view.tx, view.ledger, view.fee) = (Some(tx), Some(ledger), Some(lumens(fee)));
+            }
+            Fate::Already => view.status = "already_trusted",
+            Fate::Failed { reason, error } => self.fail(&mut view, reason.word(), error),
+        }
+        self.farmers.push(view);
+    }
+
+    fn rehearsed(&mut self, prepared: Prepared, rehearsals: Vec<Result<Rehearsal>>) {
+        for trusted in prepared.settled {
+            self.take(trusted);
+        }
+        for (wanted, rehearsal) in prepared.wanted.into_iter().zip(rehearsals) {
+            let mut view = TrustView::new(wanted.who.id, wanted.who.address, wanted.creates);
+            match rehearsal {
+                Ok(rehearsal) => view.fee = rehearsal.max_fee.map(lumens),
+                Err(error) => self.fail(&mut view, "transaction_failed", error),
+            }
+            self.farmers.push(view);
+        }
+        self.sort();
+    }
+
+    fn fail(&mut self, view: &mut TrustView, reason: &'static str, error: Error) {
+        (view.status, view.reason, view.error) = ("failed", Some(reason), Some(error.to_string()));
+        self.failures.push((view.address.clone(), error));
+    }
+
+    fn sort(&mut self) {
+        self.farmers.sort_by(|a, b| a.farmer.cmp(&b.farmer));
+    }
+}
+
+impl TrustView {
+    fn new(farmer: String, address: String, creates_account: bool) -> Self {
+        Self {
+            farmer,
+            address,
+            status: "would_trust",
+            creates_account,
+            tx: None,
+            ledger: None,
+            fee: None,
+            reason: None,
+            error: None,
+        }
+    }
+}
+
+impl Present for TrustOutput {
+    fn present(&self, page: &mut Page) {
+        let Some(view) = &self.view else {
+            page.line(super::NOBODY);
+            return;
+        };
+        let mut table = Table::new(&["FARMER", "STATUS", "ACCOUNT", ">FEE", ">LEDGER", "WHY"]);
+        for farmer in &self.farmers {
+            table.row([
+                farmer.address.clone(),
+                farmer.status.replace('_', " "),
+                if farmer.creates_account { "made too" } else { "" }.to_owned(),
+                farmer.fee.as_ref().map(ToString::to_string).unwrap_or_default(),
+                farmer.ledger.map(|ledger| ledger.to_string()).unwrap_or_default(),
+                farmer.error.clone().unwrap_or_default(),
+            ]);
+        }
+        page.table(table);
+        if let Some(sponsor) = &self.sponsor {
+            page.line(format!("sponsor {sponsor}: pays the fees and gives {}", self.sponsor_gives));
+        }
+        if self.trusted > 0 {
+            page.line(format!(
+                "made {} trustlines; see who is ready with: poolctl farmer check-funding",
+                self.trusted
+            ));
+        }
+        page.line(view);
+    }
+}

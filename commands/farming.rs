@@ -1,0 +1,213 @@
+//! What the farming commands share: the farm, the keys that are unlocked only when something is signed, and words.
+
+use crate::app::App;
+use crate::unlock::open_keys;
+use crate::views::Failure;
+use poolctl::amount::{Base, Quantity};
+use poolctl::clock;
+use poolctl::context::Work;
+use poolctl::guard::ValuePermit;
+use poolctl::kale::contract::DECIMALS;
+use poolctl::kale::rows::{self, Hand};
+use poolctl::kale::settings::Settings;
+use poolctl::kale::site::{Farming, Keyring, Site};
+use poolctl::kale::view::View;
+use poolctl::kale::wallet::Look;
+use poolctl::keys::KeyStore;
+use poolctl::output::{Code, Error, Exit, Result};
+use poolctl::state::operations;
+use poolctl::stellar::submit::Status;
+use poolctl::stellar::xdr::AccountId;
+use poolctl::stellar::{self, Client, Signers};
+use serde::Serialize;
+use std::cell::OnceCell;
+
+/// The key store, unlocked on first use.
+pub struct Keys<'a, 's> {
+    app: &'a App<'s>,
+    opened: OnceCell<KeyStore>,
+}
+
+impl<'a, 's> Keys<'a, 's> {
+    /// Nothing is unlocked yet.
+    pub const fn new(app: &'a App<'s>) -> Self {
+        Self { app, opened: OnceCell::new() }
+    }
+
+    fn store(&self) -> Result<&KeyStore> {
+        if self.opened.get().is_none() {
+            // Set once: this thread is the only one.
+            let _ = self.opened.set(open_keys(self.app)?);
+        }
+        self.opened.get().ok_or_else(|| Error::new(Code::Bug, "the key store is not open"))
+    }
+}
+
+impl Keyring for Keys<'_, '_> {
+    fn signers(&self) -> Result<&dyn Signers> {
+        Ok(self.store()?)
+    }
+
+    fn sponsor(&self) -> Result<Option<AccountId>> {
+        self.store()?.sponsor().map(|address| stellar::account("the sponsor", address)).transpose()
+    }
+}
+
+/// The profile's farm.
+///
+/// # Errors
+/// `missing_setting`, `wrong_network`, `invalid_address`.
+pub fn site(app: &App<'_>, client: &Client) -> Result<Site> {
+    let known = stellar::known(app.config.require("stellar.network")?)?;
+    Ok(Site { client: client.clone(), known, farm: app.farm_contract()? })
+}
+
+/// Runs `body` as the one writer, after everything that an earlier run left unfinished has been settled.
+///
+/// # Errors
+/// As [`App::write_on_stellar`]; what settling and `body` return.
+pub fn on_farm<T>(
+    app: &App<'_>,
+    dry_run: bool,
+    parallel: Option<usize>,
+    body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
+) -> Result<T> {
+    let keys = Keys::new(app);
+    app.write_on_stellar(dry_run, async |work, client| {
+        let mut settings = Settings::of(work.config)?;
+        if let Some(parallel) = parallel {
+            settings.parallel = parallel;
+        }
+        let site = site(app, client)?;
+        let mut farming = Farming { work, site: &site, settings, terms: app.terms()?, keys: &keys };
+        if !dry_run {
+            settle(app, &mut farming).await?;
+        }
+        body(&mut farming).await
+    })
+}
+
+/// Settles what an earlier run left unfinished; what came of it becomes warnings.
+async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
+    let open = operations::open(farming.work.state.conn())?;
+    if open.is_empty() {
+        return Ok(());
+    }
+    let what = format!("finish {} transactions of an earlier run", open.len());
+    let permit = app.value_permit(farming.work.permit, &what)?;
+    for (operation, settled) in farming.settle(Some(permit)).await? {
+        let ended = match settled {
+            Ok(settled) => match settled.status {
+                Status::Confirmed => "took effect".to_owned(),
+                Status::Failed => "failed".to_owned(),
+                Status::Expired => "expired without effect".to_owned(),
+            },
+            Err(e) => format!("is not settled: {e}"),
+        };
+        app.session.warn(format!("{} of an earlier run {ended}", operation.key));
+    }
+    Ok(())
+}
+
+/// Consent to what needs none: nothing of value leaves.
+///
+/// # Errors
+/// `interrupted`.
+pub fn no_question<'a>(app: &App<'_>, work: &Work<'a>, what: &str) -> Result<ValuePermit<'a>> {
+    app.agree(work.permit, false, what)
+}
+
+/// The farmers of these names (ids or addresses), or all.
+///
+/// # Errors
+/// `unknown_farmer`.
+pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
+    if names.is_empty() {
+        return Ok(hands);
+    }
+    let mut found = Vec::new();
+    for name in names {
+        let hand = hands.iter().find(|hand| hand.who.id == *name || hand.who.address == *name);
+        let hand = hand.ok_or_else(|| {
+            Error::new(Code::UnknownFarmer, format!("no farmer {}", poolctl::kale::address::shown(name)))
+                .hint("a farmer is named by its id or its address; poolctl farmer list shows them")
+        })?;
+        if !found.contains(hand) {
+            found.push(hand.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// Every farmer of the state.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn everybody(app: &App<'_>) -> Result<Vec<Hand>> {
+    rows::hands(app.read()?.conn())
+}
+
+/// Whose view a figure is.
+#[derive(Debug, Clone, Serialize)]
+pub struct LedgerStamp {
+    /// The ledger.
+    pub ledger: u32,
+    /// When it closed, RFC 3339.
+    pub closed_at: String,
+    /// The endpoint's name.
+    pub endpoint: String,
+}
+
+impl From<&View> for LedgerStamp {
+    fn from(view: &View) -> Self {
+        Self { ledger: view.at.ledger, closed_at: time(view.at.time), endpoint: view.endpoint.clone() }
+    }
+}
+
+impl From<&Look> for LedgerStamp {
+    fn from(look: &Look) -> Self {
+        Self { ledger: look.at.ledger, closed_at: time(look.at.time), endpoint: look.endpoint.clone() }
+    }
+}
+
+impl std::fmt::Display for LedgerStamp {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ledger {} ({}), endpoint \"{}\"", self.ledger, self.closed_at, self.endpoint)
+    }
+}
+
+/// Seconds of ledger time as RFC 3339.
+pub fn time(second: u64) -> String {
+    clock::rfc3339(i64::try_from(second).unwrap_or(i64::MAX))
+}
+
+/// Stroops of KALE.
+pub fn kale(stroops: Base) -> Quantity {
+    Quantity::new(stroops, DECIMALS, "KALE")
+}
+
+/// Stroops of lumens.
+pub fn lumens(stroops: i64) -> Quantity {
+    Quantity::new(Base::from(u64::try_from(stroops).unwrap_or_default()), DECIMALS, "XLM")
+}
+
+/// The error that ends a command whose items failed: what is not known yet comes first.
+pub fn ended(done: usize, failures: &[Failure], what: &str) -> Option<Error> {
+    let unknown = failures.iter().find(|(_, e)| e.exit() == Exit::Unknown);
+    if let Some((name, e)) = unknown {
+        return Some(e.clone().context(name));
+    }
+    poolctl::output::partly(done, failures, what)
+}
+
+/// A `--parallel` value.
+///
+/// # Errors
+/// `invalid_value`.
+pub fn parallel(text: &str) -> Result<usize> {
+    let number =
+        text.parse().ok().filter(|n| (1..=100).contains(n) && text.bytes().all(|b| b.is_ascii_digit()));
+    number.ok_or_else(|| {
+        Error::new(Code::InvalidValue, format!("\"{text}\" is not a whole number from 1 to 100"))
+    })
+}

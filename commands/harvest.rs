@@ -1,0 +1,333 @@
+//! `poolctl harvest`: stakes and rewards of blocks that have ended.
+
+use crate::app::App;
+use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
+use crate::options::DryRun;
+use crate::session::Session;
+use crate::views::Failure;
+use clap::Args;
+use poolctl::amount::{Base, Quantity};
+use poolctl::kale::expiry::{self, Extended};
+use poolctl::kale::harvest::{self, Fate, Harvested, Prepared};
+use poolctl::kale::rows::{self, Hand};
+use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::stellar::submit::{Rehearsal, Submitted};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
+///
+/// All farmers are harvested for, those that leave too. A pail that was never worked, or that is gone without pay, is
+/// booked as a loss with its reason. A pail that expires soon is an alert.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl harvest\n         poolctl harvest --extend")]
+pub struct Harvest {
+    /// Transactions under way at once; default: kale.parallel
+    #[arg(long, value_name = "N", value_parser = farming::parallel, allow_hyphen_values = true)]
+    parallel: Option<usize>,
+    /// Let pails that expire soon and cannot be harvested yet live a day longer
+    #[arg(long)]
+    extend: bool,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// What a harvest came to for one pail.
+#[derive(Debug, Serialize)]
+pub struct HarvestView {
+    /// Id.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// The block.
+    pub block: u32,
+    /// `harvested`, `already_harvested`, `harvested_elsewhere`, `lost`, `would_harvest`, `would_lose`, `gone` or `failed`.
+    pub status: &'static str,
+    /// What was at stake.
+    pub stake: Quantity,
+    /// The reward, without the stake.
+    pub reward: Option<Quantity>,
+    /// What the formula said it would be.
+    pub forecast: Option<Quantity>,
+    /// Hash of the transaction.
+    pub tx: Option<String>,
+    /// Its ledger.
+    pub ledger: Option<u32>,
+    /// What it cost; in a dry run, the most that it would.
+    pub fee: Option<Quantity>,
+    /// Why it failed or was lost, in a stable word.
+    pub reason: Option<&'static str>,
+    /// What a lost stake was lost by, in a stable word.
+    pub cause: Option<&'static str>,
+    /// Who answers for a lost stake: `pooler` or `operator`.
+    pub fault: Option<&'static str>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// An extension.
+#[derive(Debug, Serialize)]
+pub struct ExtendView {
+    /// Id.
+    pub farmer: String,
+    /// The blocks.
+    pub blocks: Vec<u32>,
+    /// The ledger that they live to.
+    pub live_until: u32,
+    /// Hash of the transaction.
+    pub tx: Option<String>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// What was harvested.
+#[derive(Debug, Serialize)]
+pub struct HarvestOutput {
+    /// Whose view it is; null where no pail is open.
+    pub view: Option<LedgerStamp>,
+    /// Pails harvested by this run.
+    pub harvested: usize,
+    /// Their rewards.
+    pub rewarded: Quantity,
+    /// Stakes lost by what this run found.
+    pub lost: Quantity,
+    /// By pail.
+    pub pails: Vec<HarvestView>,
+    /// Pails that were given a longer life.
+    pub extended: Vec<ExtendView>,
+    #[serde(skip)]
+    failures: Vec<Failure>,
+    #[serde(skip)]
+    warnings: Vec<String>,
+    #[serde(skip)]
+    open: usize,
+}
+
+impl Harvest {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the services say; pails that failed or were lost end it with exit 3, a single one with its own code.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let hands = farming::everybody(&app)?;
+        if rows::open_count(app.read()?.conn())? == 0 {
+            return Outcome::of(&HarvestOutput::new(None));
+        }
+        let dry_run = self.dry.dry_run;
+        let output = on_farm(&app, dry_run, self.parallel, async |farm| {
+            let prepared = harvest::prepare(farm, &hands).await?;
+            let mut output = HarvestOutput::new(prepared.view.as_ref().map(LedgerStamp::from));
+            let near = prepared.near().clone();
+            let ledger = prepared.view.as_ref().map_or(0, |view| view.at.ledger);
+            if dry_run {
+                let rehearsals = farm.rehearse(&prepared.intents()).await?;
+                output.rehearsed(&prepared, rehearsals);
+            } else {
+                let permit = no_question(&app, farm.work, "harvest")?;
+                let ends = harvest::carry_out(farm, prepared, permit).await?;
+                output.take(ends);
+            }
+            let near = still_open(farm.work.state.conn(), near)?;
+            for (farmer, pails) in &near {
+                output.warnings.push(format!("farmer {farmer}: {}", expiry::words(pails, ledger)));
+            }
+            if self.extend && !dry_run {
+                let permit = no_question(&app, farm.work, "extend")?;
+                output.extended(expiry::extend(farm, &hands, &near, ledger, permit).await?);
+            }
+            output.open = rows::open_count(farm.work.state.conn())?;
+            Ok(output)
+        })
+        .map_err(|e| e.context("cannot harvest"))?;
+        let done = output.pails.len().saturating_sub(output.failures.len());
+        let failure = farming::ended(done, &output.failures, "pails");
+        let (gauges, warnings) = (output.gauges(), output.warnings.clone());
+        Ok(Outcome::of(&output)?.warn(warnings).gauges(gauges).but(failure))
+    }
+}
+
+type Near = BTreeMap<String, Vec<(u32, u32)>>;
+
+/// Those that this run has not harvested.
+fn still_open(conn: &rusqlite::Connection, mut near: Near) -> Result<Near> {
+    for (farmer, pails) in &mut near {
+        let mut open = Vec::new();
+        for (block, until) in pails.iter() {
+            if rows::pail(conn, farmer, *block)?.is_some() {
+                open.push((*block, *until));
+            }
+        }
+        *pails = open;
+    }
+    near.retain(|_, pails| !pails.is_empty());
+    Ok(near)
+}
+
+impl HarvestOutput {
+    fn new(view: Option<LedgerStamp>) -> Self {
+        Self {
+            view,
+            harvested: 0,
+            rewarded: kale(Base::ZERO),
+            lost: kale(Base::ZERO),
+            pails: Vec::new(),
+            extended: Vec::new(),
+            failures: Vec::new(),
+            warnings: Vec::new(),
+            open: 0,
+        }
+    }
+
+    fn take(&mut self, ends: Vec<Harvested>) {
+        for Harvested { hand, block, stake, forecast, fate } in ends {
+            let mut view = HarvestView::new(&hand, block, "already_harvested", stake, forecast);
+            let name = format!("{} in block {block}", hand.who.address);
+            match fate {
+                Fate::Harvested { tx, ledger, fee, reward } => {
+                    view.paid("harvested", tx, ledger, reward);
+                    view.fee = Some(lumens(fee));
+                    self.harvested += 1;
+                    self.rewarded = kale(self.rewarded.base.saturating_add(reward));
+                }
+                Fate::Already => {}
+                Fate::Elsewhere { tx, ledger, reward } => {
+                    view.paid("harvested_elsewhere", tx, ledger, reward);
+                    self.rewarded = kale(self.rewarded.base.saturating_add(reward));
+                }
+                Fate::Lost { reason, cause } => {
+                    view.status = "lost";
+                    (view.reason, view.cause) = (Some(reason.word()), Some(cause.word()));
+                    view.fault = Some(cause.blame().word());
+                    self.lost = kale(self.lost.base.saturating_add(stake));
+                    if stake > Base::ZERO {
+                        let why = format!("the stake of {} is lost: {reason}, by {cause}", kale(stake));
+                        self.failures.push((name, Error::new(Code::StakeLost, why)));
+                    }
+                }
+                Fate::Failed { reason, error } => {
+                    view.status = "failed";
+                    (view.reason, view.error) = (Some(reason.word()), Some(error.to_string()));
+                    self.failures.push((name, error));
+                }
+            }
+            self.pails.push(view);
+        }
+    }
+
+    fn rehearsed(&mut self, prepared: &Prepared, rehearsals: Vec<Result<Rehearsal>>) {
+        for ((hand, block, stake, forecast), rehearsal) in prepared.wanted().zip(rehearsals) {
+            let mut view = HarvestView::new(hand, block, "would_harvest", stake, forecast);
+            match rehearsal {
+                Ok(rehearsal) => view.fee = rehearsal.max_fee.map(lumens),
+                Err(error) => {
+                    view.status = "failed";
+                    view.error = Some(error.to_string());
+                    self.failures.push((format!("{} in block {block}", hand.who.address), error));
+                }
+            }
+            self.pails.push(view);
+        }
+        for (hand, block, stake, cause) in prepared.unworked() {
+            let mut view = HarvestView::new(hand, block, "would_lose", stake, None);
+            (view.reason, view.cause) = (Some("not_worked"), Some(cause.word()));
+            view.fault = Some(cause.blame().word());
+            self.pails.push(view);
+        }
+        for (hand, block, stake) in prepared.gone() {
+            self.pails.push(HarvestView::new(hand, block, "gone", stake, None));
+        }
+        self.pails.sort_by(|a, b| (a.block, &a.farmer).cmp(&(b.block, &b.farmer)));
+    }
+
+    fn extended(&mut self, extended: Vec<Extended>) {
+        for Extended { hand, blocks, live_until, result } in extended {
+            let mut view = ExtendView { farmer: hand.who.id, blocks, live_until, tx: None, error: None };
+            let failure = match result {
+                Ok(Submitted::AlreadyDone { .. }) => None,
+                Ok(Submitted::Settled(settled)) => {
+                    view.tx.clone_from(&settled.hash);
+                    settled.reason.map(|reason| Error::new(Code::TransactionFailed, reason.words))
+                }
+                Err(e) => Some(e),
+            };
+            if let Some(e) = failure {
+                view.error = Some(e.to_string());
+                self.failures.push((format!("the extension for {}", hand.who.address), e));
+            }
+            self.extended.push(view);
+        }
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
+        let units = |amount: &Quantity| poolctl::amount::to_units(amount.base, amount.decimals);
+        vec![
+            gauge("poolctl_harvest_pails", "Pails harvested by the last run.", self.harvested.to_string()),
+            gauge("poolctl_harvest_reward_kale", "Rewards of the last run.", units(&self.rewarded)),
+            gauge("poolctl_harvest_lost_kale", "Stakes found lost by the last run.", units(&self.lost)),
+            gauge("poolctl_farm_open_pails", "Stakes neither back nor lost.", self.open.to_string()),
+        ]
+    }
+}
+
+impl HarvestView {
+    fn new(hand: &Hand, block: u32, status: &'static str, stake: Base, forecast: Option<Base>) -> Self {
+        Self {
+            farmer: hand.who.id.clone(),
+            address: hand.who.address.clone(),
+            block,
+            status,
+            stake: kale(stake),
+            reward: None,
+            forecast: forecast.map(kale),
+            tx: None,
+            ledger: None,
+            fee: None,
+            reason: None,
+            cause: None,
+            fault: None,
+            error: None,
+        }
+    }
+
+    fn paid(&mut self, status: &'static str, tx: String, ledger: u32, reward: Base) {
+        self.status = status;
+        (self.tx, self.ledger, self.reward) = (Some(tx), Some(ledger), Some(kale(reward)));
+    }
+}
+
+impl Present for HarvestOutput {
+    fn present(&self, page: &mut Page) {
+        let Some(view) = &self.view else {
+            page.line("nothing to harvest: no stake is open");
+            return;
+        };
+        let mut table = Table::new(&["BLOCK", "FARMER", "STATUS", ">STAKE", ">REWARD", ">FORECAST", "WHY"]);
+        for pail in &self.pails {
+            let why = pail.error.clone().or_else(|| {
+                let reason = pail.reason?;
+                Some(pail.cause.map_or_else(|| reason.to_owned(), |cause| format!("{reason}: {cause}")))
+            });
+            table.row([
+                pail.block.to_string(),
+                pail.address.clone(),
+                pail.status.replace('_', " "),
+                pail.stake.to_string(),
+                pail.reward.as_ref().map(ToString::to_string).unwrap_or_default(),
+                pail.forecast.as_ref().map(ToString::to_string).unwrap_or_default(),
+                why.unwrap_or_default(),
+            ]);
+        }
+        if table.is_empty() {
+            page.line("nothing to harvest: no block with a stake of ours has ended");
+        } else {
+            page.table(table);
+        }
+        for extended in &self.extended {
+            let how = extended.error.clone().unwrap_or_else(|| format!("ledger {}", extended.live_until));
+            page.line(format!("farmer {}, blocks {:?}: lives until {how}", extended.farmer, extended.blocks));
+        }
+        page.line(view);
+    }
+}

@@ -1,0 +1,34 @@
+//! `poolctl oracle alerts`: what feeds were refused for, from when to when.
+
+use crate::alerts::{AlertsOutput, Shown};
+use crate::app::App;
+use crate::session::Session;
+use clap::Args;
+use poolctl::alert::Subject;
+use poolctl::output::{Outcome, Result};
+
+/// Show the alerts of feeds: those that are open, or all of them
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle alerts --closed")]
+pub struct Alerts {
+    /// Names; none = all
+    #[arg(value_name = "FEED")]
+    feeds: Vec<String>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+impl Alerts {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `unknown_feed`; those of the state.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let feeds = super::chosen(&state, &self.feeds)?;
+        let subjects: Vec<Subject<'_>> =
+            feeds.iter().map(|feed| Subject::Feed(feed.id, &feed.name)).collect();
+        AlertsOutput::of(state.conn(), &subjects, &self.shown, "FEED", session.run.clock.now())
+    }
+}

@@ -1,0 +1,105 @@
+//! `poolctl oracle get`: one price, from the cache while it is fresh.
+
+use crate::app::App;
+use crate::at::AtFlag;
+use crate::options::DryRun;
+use crate::session::Session;
+use clap::Args;
+use poolctl::amount::{E18, Quantity};
+use poolctl::clock;
+use poolctl::oracle::{self, Price};
+use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::pool::ViewStamp;
+use serde::Serialize;
+
+/// The price of an asset: from the cache, or read now
+///
+/// Where the chain cannot be read, a cached price that is not stale is served and marked degraded.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle get ETH")]
+pub struct Get {
+    /// A symbol or a token's address
+    asset: String,
+    /// Read the chain even if the cache is fresh
+    #[arg(long)]
+    refresh: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// A price that may be used.
+#[derive(Debug, Serialize)]
+pub struct GetOutput {
+    /// What is priced.
+    pub asset: String,
+    /// The price.
+    pub price: Quantity,
+    /// The feed it comes from.
+    pub feed: String,
+    /// `cache`, `chain`, `degraded` where the chain could not be read, or `fixed` for the operator's own price.
+    pub source: &'static str,
+    /// When the feed computed it, RFC 3339; null for a fixed price, as are the next two.
+    pub updated_at: Option<String>,
+    /// Its age.
+    pub age_sec: Option<u64>,
+    /// The block and endpoint it was read at.
+    pub view: Option<ViewStamp>,
+}
+
+impl Get {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `unknown_asset`, `no_price`; those of the transport where the cache has nothing that serves.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let asset = oracle::asset_name("ASSET", &self.asset)?;
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let ttl = app.config.number("oracle.cache_ttl_sec")?;
+        let state = app.read()?;
+        let hit = oracle::cached(state.conn(), &asset, session.run.clock.now(), Some(ttl))?;
+        drop(state);
+        if let Some(price) = hit.filter(|_| !self.refresh) {
+            if self.dry.dry_run {
+                session.set_dry_run();
+            }
+            return Outcome::of(&GetOutput::of(price, "cache"));
+        }
+        let (price, degraded) = app
+            .write_async(self.dry.dry_run, async |work| oracle::price(work, || app.chain(), &asset, at).await)
+            .map_err(|e| e.context(format!("cannot price {asset}")))?;
+        let source = if degraded.is_some() { "degraded" } else { "chain" };
+        let warning =
+            degraded.map(|e| format!("the chain cannot be read, this price is from the cache: {e}"));
+        Ok(Outcome::of(&GetOutput::of(price, source))?.warn(warning))
+    }
+}
+
+impl GetOutput {
+    fn of(price: Price, source: &'static str) -> Self {
+        Self {
+            source: if price.is_fixed() { "fixed" } else { source },
+            asset: price.asset,
+            price: Quantity::new(price.price_e18, E18, ""),
+            feed: price.feed,
+            updated_at: price.read.as_ref().map(|read| super::rfc3339(read.updated_at)),
+            age_sec: price.read.as_ref().map(|read| read.age_sec),
+            view: price.read.map(|read| read.view),
+        }
+    }
+}
+
+impl Present for GetOutput {
+    fn present(&self, page: &mut Page) {
+        page.pairs([
+            ("asset", self.asset.clone()),
+            ("price", self.price.to_string()),
+            ("feed", self.feed.clone()),
+            ("from", self.source.to_owned()),
+            ("age", self.age_sec.map(clock::span).unwrap_or_default()),
+            ("read at", self.view.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ]);
+    }
+}

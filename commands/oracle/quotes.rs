@@ -1,0 +1,288 @@
+//! `poolctl oracle fetch` and `check`: what the feeds say now, and whether it may be used.
+
+use crate::app::App;
+use crate::at::AtFlag;
+use crate::options::DryRun;
+use crate::session::Session;
+use crate::views::Failure;
+use clap::Args;
+use poolctl::amount::{E18, Quantity, to_units};
+use poolctl::clock;
+use poolctl::oracle::quote::Refusal;
+use poolctl::oracle::{self, Deviation, Fetched};
+use poolctl::output::nagios::{Perf, Probe, Status};
+use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::pool::ViewStamp;
+use serde::Serialize;
+
+/// A price, or why there is none.
+#[derive(Debug, Serialize)]
+pub struct QuoteView {
+    /// The feed.
+    pub feed: String,
+    /// What it prices.
+    pub asset: String,
+    /// The feed's kind; a price of the kind `fixed` is the operator's own.
+    pub kind: &'static str,
+    /// `ok`, or the kind of refusal.
+    pub status: &'static str,
+    /// The price, if accepted.
+    pub price: Option<Quantity>,
+    /// When the feed computed it, RFC 3339; null for a fixed price.
+    pub updated_at: Option<String>,
+    /// Its age against its block, and the time since.
+    pub age_sec: Option<u64>,
+    /// Why it was refused.
+    pub why: Option<String>,
+}
+
+impl From<&Fetched> for QuoteView {
+    fn from(fetched: &Fetched) -> Self {
+        let empty = Self {
+            feed: fetched.feed.name.clone(),
+            asset: fetched.feed.asset.clone(),
+            kind: fetched.feed.source.word(),
+            status: "ok",
+            price: None,
+            updated_at: None,
+            age_sec: None,
+            why: None,
+        };
+        match &fetched.result {
+            Ok(price) => Self {
+                price: Some(Quantity::new(price.price_e18, E18, "")),
+                updated_at: price.read.as_ref().map(|read| super::rfc3339(read.updated_at)),
+                age_sec: price.read.as_ref().map(|read| read.age_sec),
+                ..empty
+            },
+            Err(refusal) => Self { status: refusal.word(), why: Some(refusal.to_string()), ..empty },
+        }
+    }
+}
+
+impl QuoteView {
+    /// The price for a person, marked where it is fixed.
+    fn shown(&self) -> String {
+        let price = crate::views::or_dash(self.price.as_ref());
+        if self.kind == "fixed" { format!("{price} (fixed)") } else { price }
+    }
+
+    /// A table of quotes.
+    pub fn table(quotes: &[Self]) -> Table {
+        let mut table = Table::new(&["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"]);
+        for quote in quotes {
+            table.row([
+                quote.feed.clone(),
+                quote.asset.clone(),
+                quote.status.to_owned(),
+                quote.shown(),
+                quote.age_sec.map(clock::span).unwrap_or_default(),
+                quote.why.clone().unwrap_or_default(),
+            ]);
+        }
+        table
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let gauge = |name, help, value| Gauge {
+            name,
+            help,
+            labels: vec![("feed", self.feed.clone()), ("asset", self.asset.clone())],
+            value,
+        };
+        let price = self.price.as_ref().map(|price| {
+            gauge("poolctl_oracle_price", "Last accepted price.", to_units(price.base, price.decimals))
+        });
+        let age = self.age_sec.map(|age| {
+            let help = "Age of the last accepted price against its block.";
+            gauge("poolctl_oracle_price_age_seconds", help, age.to_string())
+        });
+        price.into_iter().chain(age).collect()
+    }
+}
+
+/// What feeds answered.
+#[derive(Debug, Serialize)]
+pub struct QuotesOutput {
+    /// The block and endpoint; null where no feed was read.
+    pub view: Option<ViewStamp>,
+    /// Feed by feed.
+    pub quotes: Vec<QuoteView>,
+}
+
+impl Present for QuotesOutput {
+    fn present(&self, page: &mut Page) {
+        if self.quotes.is_empty() {
+            page.line("no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED");
+            return;
+        }
+        page.table(QuoteView::table(&self.quotes));
+        if let Some(view) = &self.view {
+            page.line(view);
+        }
+    }
+}
+
+/// Read feeds now; accepted prices enter the cache
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle fetch")]
+pub struct Fetch {
+    /// Names; none = all
+    #[arg(value_name = "FEED")]
+    feeds: Vec<String>,
+    /// Take the price of these feeds however far it is from the last good one; the other rules hold
+    #[arg(long, requires = "feeds")]
+    accept_deviation: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// Read feeds now and end with exit 5 if any price may not be used
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle check || mail -s oracle ops@example.com")]
+pub struct Check {
+    /// Names; none = all
+    #[arg(value_name = "FEED")]
+    feeds: Vec<String>,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+    /// One line for a monitoring system, exit 0/1/2/3: warning while another feed prices the asset
+    #[arg(long, conflicts_with = "json")]
+    nagios: bool,
+}
+
+impl Fetch {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Those of the transport.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let deviation = if self.accept_deviation { Deviation::Accepted } else { Deviation::Limited };
+        Read::new(session, &self.feeds, self.at, self.dry, deviation)?.outcome()
+    }
+}
+
+impl Check {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `check_failed` with every refused feed; those of the transport.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let read = Read::new(session, &self.feeds, self.at, self.dry, Deviation::Limited);
+        if !self.nagios {
+            let read = read?;
+            return Ok(read.outcome()?.but(read.failure()));
+        }
+        match read {
+            Ok(read) => Ok(read.outcome()?.but(read.failure()).probe(read.probe())),
+            Err(e) => {
+                let probe = Probe::failed(SERVICE, &e);
+                Ok(Outcome::failed(e).probe(probe))
+            }
+        }
+    }
+}
+
+const SERVICE: &str = "ORACLE";
+
+/// Feeds that were read.
+struct Read {
+    view: Option<ViewStamp>,
+    fetched: Vec<Fetched>,
+    /// Refusals in a row that count as a failure of the oracle.
+    threshold: u64,
+}
+
+impl Read {
+    fn new(
+        session: &Session,
+        names: &[String],
+        at: AtFlag,
+        dry: DryRun,
+        deviation: Deviation,
+    ) -> Result<Self> {
+        let app = App::open(session)?;
+        let at = at.or(&app.config)?;
+        let threshold = app.config.number("risk.failure_streak")?;
+        let feeds = super::chosen(&app.read()?, names)?;
+        if feeds.is_empty() {
+            return Ok(Self { view: None, fetched: Vec::new(), threshold });
+        }
+        let (view, fetched) = app
+            .write_async(dry.dry_run, async |work| {
+                oracle::fetch(work, || app.chain(), &feeds, at, deviation).await
+            })
+            .map_err(|e| e.context("cannot read the feeds"))?;
+        Ok(Self { view, fetched, threshold })
+    }
+
+    fn outcome(&self) -> Result<Outcome> {
+        let quotes: Vec<QuoteView> = self.fetched.iter().map(QuoteView::from).collect();
+        let gauges: Vec<Gauge> = quotes.iter().flat_map(QuoteView::gauges).collect();
+        Ok(Outcome::of(&QuotesOutput { view: self.view.clone(), quotes })?.gauges(gauges))
+    }
+
+    fn refused(&self) -> Vec<Failure> {
+        let refused = self.fetched.iter().filter_map(|f| {
+            let refusal = f.result.as_ref().err()?;
+            let e = Error::new(Code::NoPrice, format!("{}: {refusal}", refusal.word()));
+            Some((f.feed.name.clone(), e))
+        });
+        refused.collect()
+    }
+
+    fn failure(&self) -> Option<Error> {
+        let refused = self.refused();
+        let (name, first) = refused.first()?;
+        Some(
+            Error::new(
+                Code::CheckFailed,
+                format!("{} of {} feeds refused; first: {name}: {first}", refused.len(), self.fetched.len()),
+            )
+            .detail("feeds", refused.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())
+            .hint(self.advice()),
+        )
+    }
+
+    /// What to do about the refusals.
+    fn advice(&self) -> String {
+        let moved = |f: &&Fetched| matches!(f.result, Err(Refusal::Deviation { .. }));
+        match self.fetched.iter().find(moved) {
+            Some(f) => {
+                format!("if that price is right: poolctl oracle fetch {} --accept-deviation", f.feed.name)
+            }
+            None => "see since when: poolctl oracle alerts".to_owned(),
+        }
+    }
+
+    /// Critical where an asset has no price left or a feed was refused too often; else a refusal is a warning.
+    fn probe(&self) -> Probe {
+        let refused = self.refused();
+        let (count, all) = (refused.len(), self.fetched.len());
+        let priced = |asset: &str| self.fetched.iter().any(|f| f.feed.asset == asset && f.result.is_ok());
+        // This refusal came on top of those that were counted before.
+        let lost = |f: &&Fetched| !priced(&f.feed.asset) || f.feed.failure_streak + 1 >= self.threshold;
+        let critical = self.fetched.iter().filter(|f| f.result.is_err()).any(|f| lost(&f));
+        let (status, text) = match refused.first() {
+            _ if all == 0 => (Status::Unknown, "there are no feeds".to_owned()),
+            None => (Status::Ok, format!("{all} of {all} feeds have a price that may be used")),
+            Some((name, e)) => {
+                let status = if critical { Status::Critical } else { Status::Warning };
+                (status, format!("{count} of {all} feeds refused; first: {name}: {e}"))
+            }
+        };
+        let mut perf =
+            vec![Perf::new("refused", count.to_string()).warning(0), Perf::new("feeds", all.to_string())];
+        for Fetched { feed, result } in &self.fetched {
+            if let Some(read) = result.as_ref().ok().and_then(|price| price.read.as_ref()) {
+                let age = Perf::new(format!("{}_age", feed.name), format!("{}s", read.age_sec));
+                perf.push(age.critical(feed.limits.max_staleness_sec));
+            }
+        }
+        Probe::new(SERVICE, status, text, perf)
+    }
+}

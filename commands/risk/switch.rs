@@ -1,0 +1,149 @@
+//! `poolctl risk pause`, `unpause` and `reset-breaker`: what the operator alone decides, each with a reason.
+
+use super::BreakerView;
+use crate::app::App;
+use crate::options::DryRun;
+use crate::session::Session;
+use clap::Args;
+use poolctl::context::Work;
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::pool::{self, Pool};
+use poolctl::risk;
+use serde::Serialize;
+
+/// Most characters of a reason.
+const LONGEST: usize = 500;
+
+/// Set the emergency pause of a pool: no deposit and no withdrawal validates
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk pause main --reason audit")]
+pub struct Pause {
+    #[command(flatten)]
+    what: What,
+}
+
+/// Lift the emergency pause of a pool
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk unpause main --reason audited")]
+pub struct Unpause {
+    #[command(flatten)]
+    what: What,
+}
+
+/// Close the circuit breaker of a pool, once its cause is gone
+///
+/// What opened it is forgotten; only what happens from now on opens it again. An engine's own breaker is closed at
+/// the engine.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk reset-breaker main --reason checked")]
+pub struct ResetBreaker {
+    #[command(flatten)]
+    what: What,
+}
+
+#[derive(Debug, Args)]
+struct What {
+    /// Name or address
+    pool: String,
+    /// Why; it stands in the audit log
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// How the pool stands now.
+#[derive(Debug, Serialize)]
+pub struct SwitchOutput {
+    /// The pool.
+    pub pool: String,
+    /// False where it stood like this before.
+    pub changed: bool,
+    /// The local emergency pause, with its reason.
+    pub local_pause: Option<String>,
+    /// The circuit breaker while it is open.
+    pub breaker: Option<BreakerView>,
+    /// Why the engine holds the pool, if it does; nothing here changes that.
+    pub engine: Option<String>,
+}
+
+type Switch = fn(&mut Work<'_>, &Pool, &str) -> Result<bool>;
+
+impl Pause {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `unknown_pool`, `invalid_value`; those of the state.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        self.what.switch(session, risk::pause)
+    }
+}
+
+impl Unpause {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// As [`Pause::run`].
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        self.what.switch(session, risk::unpause)
+    }
+}
+
+impl ResetBreaker {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// As [`Pause::run`].
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        self.what.switch(session, risk::reset_breaker)
+    }
+}
+
+impl What {
+    fn switch(self, session: &Session, switch: Switch) -> Result<Outcome> {
+        let reason = self.reason.trim();
+        if reason.is_empty() || reason.chars().count() > LONGEST || reason.chars().any(char::is_control) {
+            return Err(Error::new(
+                Code::InvalidValue,
+                format!("--reason: one line of 1 to {LONGEST} characters is wanted"),
+            ));
+        }
+        let app = App::open(session)?;
+        let found = pool::find(app.read()?.conn(), &self.pool)?;
+        let output = app.write(self.dry.dry_run, |work| {
+            let changed = switch(work, &found, reason)?;
+            let row = risk::row(work.state.conn(), &found)?;
+            let parameters = row.as_ref().map(|row| &row.parameters);
+            let emergency =
+                parameters.filter(|p| p.engine_emergency).map(|_| "its emergency pause holds".to_owned());
+            let engine_breaker = parameters.and_then(|p| p.engine_breaker.as_ref());
+            Ok(SwitchOutput {
+                pool: found.name.clone(),
+                changed,
+                breaker: BreakerView::of(risk::breaker(work.state.conn(), &found)?),
+                engine: engine_breaker.map(|why| format!("its breaker is open: {why}")).or(emergency),
+                local_pause: row.and_then(|row| row.local_pause),
+            })
+        })?;
+        Outcome::of(&output)
+    }
+}
+
+impl Present for SwitchOutput {
+    fn present(&self, page: &mut Page) {
+        if !self.changed {
+            page.line("nothing to change");
+        }
+        page.line(match &self.local_pause {
+            Some(why) => format!("{}: paused here: {why}", self.pool),
+            None => format!("{}: not paused here", self.pool),
+        });
+        page.line(match &self.breaker {
+            Some(open) => format!("{}: breaker open since {}: {}", self.pool, open.triggered_at, open.reason),
+            None => format!("{}: breaker closed", self.pool),
+        });
+        if let Some(why) = &self.engine {
+            page.line(format!("{}: at the engine: {why}", self.pool));
+        }
+    }
+}

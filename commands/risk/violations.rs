@@ -1,0 +1,35 @@
+//! `poolctl risk violations`: which rules pools broke, from when to when.
+
+use crate::alerts::{AlertsOutput, Shown};
+use crate::app::App;
+use crate::session::Session;
+use clap::Args;
+use poolctl::alert::Subject;
+use poolctl::output::{Outcome, Result};
+use poolctl::pool;
+
+/// Show the violations of pools: those that are open, or all of them
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk violations main --closed")]
+pub struct Violations {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+impl Violations {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `unknown_pool`; those of the state.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let pools = pool::select(state.conn(), &self.pools)?;
+        let subjects: Vec<Subject<'_>> =
+            pools.iter().map(|pool| Subject::Pool(pool.id, &pool.name)).collect();
+        AlertsOutput::of(state.conn(), &subjects, &self.shown, "POOL", session.run.clock.now())
+    }
+}

@@ -1,0 +1,176 @@
+//! Unlocking the key store: where the passphrase or the identity comes from.
+
+use crate::app::App;
+use crate::console::ask_secret;
+use poolctl::kale::farmers;
+use poolctl::keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
+use poolctl::output::{Code, Error, Result};
+use rusqlite::Connection;
+use secrecy::SecretString;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use zeroize::Zeroizing;
+
+/// A passphrase is never longer.
+const MOST: u64 = 4096;
+
+/// Unlocks the key store, to sign.
+///
+/// # Errors
+/// Those of [`KeyStore::open`] and of the source of the passphrase.
+pub fn open_keys(app: &App<'_>) -> Result<KeyStore> {
+    let path = keys_path(app)?;
+    let method = KeyStore::method(&path)?;
+    KeyStore::open(&path, unlock(app, Some(method))?)
+}
+
+/// Unlocks the key store for a change; one is begun where there are no farmers whose keys it should hold.
+///
+/// # Errors
+/// Those of [`Editor::open`] and of the source of the passphrase; `keys_missing` where there must be one.
+pub fn edit_keys(app: &App<'_>, conn: &Connection) -> Result<Editor> {
+    let path = keys_path(app)?;
+    let for_method = |method: Option<Method>| {
+        if method.is_none() && farmers::any(conn)? {
+            return Err(Error::new(
+                Code::KeysMissing,
+                format!(
+                    "there is no key store at {}, but there are farmers whose keys it held",
+                    path.display()
+                ),
+            )
+            .hint("bring the file back or set keys.path; a new one is not begun in its place"));
+        }
+        unlock(app, method)
+    };
+    Editor::open(&path, |path| app.lock_keys(path), for_method)
+}
+
+fn keys_path(app: &App<'_>) -> Result<PathBuf> {
+    App::absolute(&app.config.keys_path()?)
+}
+
+/// What unlocks the key store; with no method, what will lock a new one.
+fn unlock(app: &App<'_>, method: Option<Method>) -> Result<Unlock> {
+    let identity_file = app.config.get("keys.identity_file").map(Path::new);
+    match (method, identity_file) {
+        (Some(Method::Identity) | None, Some(path)) => {
+            let text = read_private("identity file", path, Code::NoPassphrase)
+                .map_err(|e| hinted(e, "make one with: age-keygen -o FILE, or unset keys.identity_file"))?;
+            Ok(Unlock::Identities(Identities::parse(path, &text)?))
+        }
+        (Some(Method::Identity), None) => Err(Error::new(
+            Code::NoPassphrase,
+            format!("the key store {} is locked to an age identity", keys_path(app)?.display()),
+        )
+        .hint("name its file with keys.identity_file")),
+        (Some(Method::Passphrase) | None, _) => Ok(Unlock::Passphrase(passphrase(app, method.is_none())?)),
+    }
+}
+
+/// The passphrase, from the first source that there is.
+fn passphrase(app: &App<'_>, new: bool) -> Result<SecretString> {
+    let env = &app.session.env;
+    if let Some(path) = app.config.get("keys.passphrase_file").map(Path::new) {
+        let text = read_private("passphrase file", path, Code::NoPassphrase)
+            .map_err(|e| hinted(e, "write the passphrase there, and chmod 600 it"))?;
+        return of_bytes(&format!("the passphrase file {}", path.display()), &text);
+    }
+    if let Some(command) = app.config.get("keys.passphrase_command") {
+        return of_bytes("keys.passphrase_command", &output_of(command)?);
+    }
+    let credential =
+        env.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join("poolctl-passphrase"));
+    if let Some(path) = credential.filter(|path| path.exists()) {
+        // The service manager guards the folder, and its access lists show as group bits of the file.
+        let text = std::fs::read(&path).map(Zeroizing::new).map_err(|e| {
+            Error::new(Code::NoPassphrase, format!("cannot read the credential {}: {e}", path.display()))
+                .hint("see LoadCredential= of the unit")
+        })?;
+        return of_bytes("the credential poolctl-passphrase", &text);
+    }
+    if let Some(passphrase) = env.get("POOLCTL_PASSPHRASE") {
+        return of_bytes("POOLCTL_PASSPHRASE", passphrase.as_bytes());
+    }
+    if !app.session.console.can_ask() {
+        return Err(Error::new(
+            Code::NoPassphrase,
+            "the key store needs its passphrase, and nobody can be asked",
+        )
+        .hint(
+            "use --passphrase-file, keys.passphrase_command, the systemd credential poolctl-passphrase, \
+                 POOLCTL_PASSPHRASE, or an age identity (keys.identity_file)",
+        ));
+    }
+    let stop = &app.session.stop;
+    let question = if new { "New passphrase for the key store" } else { "Passphrase of the key store" };
+    let given = ask_secret(question, stop)?;
+    if new && *ask_secret("The same again", stop)? != *given {
+        return Err(Error::new(Code::NoPassphrase, "the two passphrases differ; nothing was written")
+            .hint("run the command again"));
+    }
+    of_bytes("the passphrase", given.as_bytes())
+}
+
+/// Says what to do about a file that is not there.
+fn hinted(e: Error, hint: &str) -> Error {
+    if e.code() == Code::NoPassphrase { e.hint(hint) } else { e }
+}
+
+/// A passphrase as it stands, one newline at its end aside.
+fn of_bytes(from: &str, bytes: &[u8]) -> Result<SecretString> {
+    let bad = |why: &str| {
+        Error::new(Code::NoPassphrase, format!("{from} {why}"))
+            .hint("a passphrase is one line that is not empty")
+    };
+    let text = std::str::from_utf8(bytes).map_err(|_| bad("is no UTF-8 text"))?;
+    let text = text.strip_suffix('\n').unwrap_or(text);
+    let text = text.strip_suffix('\r').unwrap_or(text);
+    if text.is_empty() {
+        return Err(bad("is empty"));
+    }
+    if text.contains('\n') {
+        return Err(bad("has more than one line"));
+    }
+    Ok(SecretString::from(text))
+}
+
+/// What the shell command prints.
+fn output_of(command: &str) -> Result<Zeroizing<Vec<u8>>> {
+    let failed = |why: String| {
+        Error::new(Code::NoPassphrase, format!("keys.passphrase_command {why}"))
+            .hint("try it in a shell; it must print the passphrase and exit with 0")
+    };
+    let mut child = Command::new("sh")
+        .args(["-c", command])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .map_err(|e| failed(format!("cannot be started: {e}")))?;
+    let mut printed = Zeroizing::new(Vec::with_capacity(8192));
+    if let Some(stdout) = child.stdout.take() {
+        stdout.take(MOST).read_to_end(&mut printed).map_err(|e| failed(format!("cannot be read: {e}")))?;
+    }
+    let status = child.wait().map_err(|e| failed(format!("was lost: {e}")))?;
+    if status.success() { Ok(printed) } else { Err(failed(format!("failed: {status}"))) }
+}
+
+/// A secret key from stdin: asked for on a terminal, else one line.
+///
+/// # Errors
+/// `io_error`, `interrupted`, `invalid_value` for more than a line.
+pub fn secret_from_stdin(app: &App<'_>) -> Result<Zeroizing<String>> {
+    if app.session.console.can_ask() {
+        return ask_secret("Secret key (S…)", &app.session.stop);
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
+    std::io::stdin()
+        .take(MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(Code::Io, format!("cannot read the secret key from stdin: {e}")))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(Error::new(Code::InvalidValue, "stdin: that is no secret key")),
+    }
+}

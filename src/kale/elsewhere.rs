@@ -1,0 +1,128 @@
+//! A pail that is gone without a harvest of ours: was its farmer paid by somebody else's?
+
+use super::accounting::base;
+use super::call::harvest_result;
+use super::events::mint;
+use super::rows::{self, OpenPail};
+use super::view::Who;
+use crate::amount::Base;
+use crate::output::{Code, Error, Result};
+use crate::stellar::xdr::{ContractId, Limits, ScSymbol, ScVal, WriteXdr};
+use crate::stellar::{Event, EventQuery, View};
+use rusqlite::Connection;
+
+/// Events of one page.
+const PAGE: u32 = 1_000;
+
+/// A mint that paid for a pail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paid {
+    /// The event's id, unique on the chain.
+    pub event: String,
+    /// Hash of the transaction.
+    pub tx: String,
+    /// Its ledger.
+    pub ledger: u32,
+    /// The reward in stroops, the stake taken off.
+    pub reward: Base,
+}
+
+/// What is known of a pail that is gone.
+#[derive(Debug, Clone)]
+pub struct Gone<'a> {
+    /// Whose.
+    pub who: &'a Who,
+    /// The pail as recorded.
+    pub pail: &'a OpenPail,
+    /// Its reward by the block's own figures, where the block is still there.
+    pub reward: Option<Base>,
+}
+
+/// What the chain tells of the mints since a pail's plant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Search {
+    /// Somebody else harvested it.
+    Found(Paid),
+    /// Nobody did, and the endpoint's history reaches back to the plant.
+    Nothing,
+    /// Nobody did as far as the endpoint remembers, which is only back to this ledger.
+    Forgotten(u32),
+}
+
+/// Looks for the mint that paid for a pail: stake and the computed reward, or stake and what the harvest that minted it
+/// returned. A mint stands for one pail only; `taken` holds those that were matched in this run.
+///
+/// # Errors
+/// Those of the view.
+pub async fn search(
+    view: &View,
+    conn: &Connection,
+    asset: &ContractId,
+    gone: &Gone<'_>,
+    taken: &mut Vec<String>,
+) -> Result<Search> {
+    let oldest = view.health().await?.oldest_ledger;
+    let start = gone.pail.planted_ledger.max(oldest);
+    for event in mints(view, asset, gone.who, start).await? {
+        let Some(amount) = mint(&event.topics, &event.value, &gone.who.account) else { continue };
+        let amount = base(amount)?;
+        let fresh = !taken.contains(&event.id)
+            && !rows::is_counted(conn, &event.id)?
+            && !rows::is_ours(conn, &event.tx_hash)?;
+        let Some(reward) = amount.checked_sub(gone.pail.stake).filter(|_| fresh) else { continue };
+        if gone.reward == Some(reward) || returned(view, &event).await? == Some(reward) {
+            taken.push(event.id.clone());
+            let Event { id, tx_hash, ledger, .. } = event;
+            return Ok(Search::Found(Paid { event: id, tx: tx_hash, ledger, reward }));
+        }
+    }
+    Ok(if oldest > gone.pail.planted_ledger { Search::Forgotten(oldest) } else { Search::Nothing })
+}
+
+/// Mints of the asset contract to a farmer from ledger `start` on.
+async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32) -> Result<Vec<Event>> {
+    let name = ScVal::Symbol(ScSymbol(fit("mint")?));
+    let to = ScVal::Address(who.contract_address());
+    let text = |value: &ScVal| {
+        value.to_xdr_base64(Limits::none()).map_err(|e| Error::new(Code::Bug, format!("a topic: {e}")))
+    };
+    let (name, to, any) = (text(&name)?, text(&to)?, "*".to_owned());
+    let topics = vec![vec![name.clone(), to.clone(), any.clone()], vec![name, any.clone(), to, any]];
+    let mut query = EventQuery {
+        start: Some(start),
+        contracts: vec![asset.to_string()],
+        topics,
+        limit: PAGE,
+        ..EventQuery::default()
+    };
+    let mut found = Vec::new();
+    loop {
+        let page = view.events(&query).await?;
+        let reached = place(&page.cursor).unwrap_or(u32::MAX);
+        let full = page.events.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
+        found.extend(page.events);
+        let stands = query.cursor.as_deref() == Some(&page.cursor);
+        if stands || (!full && reached >= page.latest_ledger) {
+            return Ok(found);
+        }
+        query.cursor = Some(page.cursor);
+        query.start = None;
+    }
+}
+
+/// The ledger in a cursor: the upper half of the number before the dash (SEP-35).
+fn place(cursor: &str) -> Option<u32> {
+    let number: u64 = cursor.split('-').next()?.parse().ok()?;
+    u32::try_from(number >> 32).ok()
+}
+
+/// What the harvest that minted this returned; `None` where the transaction was something else.
+async fn returned(view: &View, event: &Event) -> Result<Option<Base>> {
+    let landed = view.transactions(std::slice::from_ref(&event.tx_hash)).await?.into_iter().next();
+    let value = landed.transpose()?.and_then(|lookup| lookup.found).and_then(|landed| landed.value);
+    Ok(value.and_then(|value| harvest_result(&value).ok()).and_then(|reward| base(reward).ok()))
+}
+
+fn fit<T: TryFrom<&'static str>>(text: &'static str) -> Result<T> {
+    T::try_from(text).map_err(|_| Error::new(Code::Bug, format!("\"{text}\" does not fit XDR")))
+}

@@ -1,0 +1,301 @@
+//! `harvest`: every stake of a block that has ended comes back, or is booked as lost with its reason.
+
+mod carry;
+
+pub use carry::carry_out;
+
+use super::accounting::base;
+use super::call::Call;
+use super::contract::{Block, Entry, Pail, decode_block, decode_pail};
+use super::plan::{HarvestPlan, Stroops, harvest_key, kind};
+use super::reason::Reason;
+use super::rows::{self, Hand, OpenPail};
+use super::site::{Farming, Site, invoke};
+use super::view::{Ask, Living, View, living};
+use super::{forecast, loss};
+use crate::amount::Base;
+use crate::output::{Code, Error, Result};
+use crate::state::operations::{self, OperationState};
+use crate::stellar::submit::Intent;
+use std::collections::{BTreeMap, HashMap};
+
+/// How a pail ended, or why it did not.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// Harvested by this run.
+    Harvested {
+        /// Hash of the transaction.
+        tx: String,
+        /// Its ledger.
+        ledger: u32,
+        /// Stroops of lumens that it cost.
+        fee: i64,
+        /// Stroops of KALE, without the stake.
+        reward: Base,
+    },
+    /// Recorded before.
+    Already,
+    /// Somebody else harvested it for us.
+    Elsewhere {
+        /// Hash of the transaction.
+        tx: String,
+        /// Its ledger.
+        ledger: u32,
+        /// Stroops of KALE, without the stake.
+        reward: Base,
+    },
+    /// The stake is gone.
+    Lost {
+        /// What happened.
+        reason: Reason,
+        /// What it was lost by.
+        cause: Reason,
+    },
+    /// Still there: not harvested, for this reason.
+    Failed {
+        /// Why, in a word.
+        reason: Reason,
+        /// Why, for a person.
+        error: Error,
+    },
+}
+
+/// What a harvest came to for one pail.
+#[derive(Debug, Clone)]
+pub struct Harvested {
+    /// The farmer.
+    pub hand: Hand,
+    /// The block.
+    pub block: u32,
+    /// Stroops of KALE at stake.
+    pub stake: Base,
+    /// What the formula said the reward would be.
+    pub forecast: Option<Base>,
+    /// How it ended.
+    pub fate: Fate,
+}
+
+/// A pail as it is due.
+#[derive(Debug, Clone)]
+struct Due {
+    hand: Hand,
+    pail: OpenPail,
+    chain: Option<Living<Pail>>,
+    block: Option<Block>,
+}
+
+/// What is to be harvested.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The farm as it was looked at; `None` where no pail is open.
+    pub view: Option<View>,
+    wanted: Vec<(Due, Intent)>,
+    unworked: Vec<(Due, Reason)>,
+    gone: Vec<Due>,
+    refused: Vec<(Due, Reason, Error)>,
+    lives: Vec<(String, u32, u32)>,
+    worked: Vec<(String, u32, u32, u32)>,
+    near: BTreeMap<String, Vec<(u32, u32)>>,
+}
+
+impl Prepared {
+    /// Harvests to be sent: address, block, stake, forecast.
+    pub fn wanted(&self) -> impl Iterator<Item = (&Hand, u32, Base, Option<Base>)> {
+        self.wanted.iter().map(|(due, _)| (&due.hand, due.pail.block, due.pail.stake, due.pail.forecast))
+    }
+
+    /// The transactions, for a rehearsal.
+    pub fn intents(&self) -> Vec<Intent> {
+        self.wanted.iter().map(|(_, intent)| intent.clone()).collect()
+    }
+
+    /// Pails that were never worked: farmer, block, stake, and what it was lost by.
+    pub fn unworked(&self) -> impl Iterator<Item = (&Hand, u32, Base, Reason)> {
+        self.unworked.iter().map(|(due, cause)| (&due.hand, due.pail.block, due.pail.stake, *cause))
+    }
+
+    /// Pails that are no longer there.
+    pub fn gone(&self) -> impl Iterator<Item = (&Hand, u32, Base)> {
+        self.gone.iter().map(|due| (&due.hand, due.pail.block, due.pail.stake))
+    }
+
+    /// Pails that expire soon: farmer id, and of each its block and last ledger.
+    pub const fn near(&self) -> &BTreeMap<String, Vec<(u32, u32)>> {
+        &self.near
+    }
+
+    /// Whether there is anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.wanted.is_empty() && self.unworked.is_empty() && self.gone.is_empty() && self.refused.is_empty()
+    }
+}
+
+/// Looks at every open pail; `hands` are all farmers, whatever their status.
+///
+/// # Errors
+/// Those of [`View::read`].
+pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
+    let mut prepared = Prepared {
+        view: None,
+        wanted: Vec::new(),
+        unworked: Vec::new(),
+        gone: Vec::new(),
+        refused: Vec::new(),
+        lives: Vec::new(),
+        worked: Vec::new(),
+        near: BTreeMap::new(),
+    };
+    let conn = farming.work.state.conn();
+    let open = rows::pails_before(conn, u32::MAX)?;
+    if open.is_empty() {
+        return Ok(prepared);
+    }
+    let by_id: HashMap<&str, &Hand> = hands.iter().map(|hand| (hand.who.id.as_str(), hand)).collect();
+    let guess = rows::last_block(conn)?;
+    let ask = Ask { who: &[], wallets: false, guess };
+    let (view, dues) = farming
+        .site
+        .client
+        .view(async |chain| {
+            let view = View::once(farming.site, chain, &ask).await?;
+            let dues = look(farming.site, chain, &open, &by_id).await?;
+            Ok((view, dues))
+        })
+        .await?;
+    let asset = view.asset_contract()?.to_string();
+    let (ledger, index) = (view.at.ledger, view.farm.index);
+    for due in dues {
+        if let Some(until) = due.chain.as_ref().and_then(|pail| pail.live_until) {
+            prepared.lives.push((due.pail.farmer.clone(), due.pail.block, until));
+            if until.saturating_sub(ledger) <= farming.settings.harvest_alarm {
+                prepared.near.entry(due.pail.farmer.clone()).or_default().push((due.pail.block, until));
+            }
+        }
+        if let Some((gap, zeros)) = due.chain.as_ref().and_then(|pail| pail.entry.gap.zip(pail.entry.zeros)) {
+            prepared.worked.push((due.pail.farmer.clone(), due.pail.block, gap, zeros));
+        }
+        if due.pail.block < index {
+            prepared.sort(farming, due, &asset)?;
+        }
+    }
+    prepared.view = Some(view);
+    Ok(prepared)
+}
+
+/// Reads the pails and their blocks.
+async fn look(
+    site: &Site,
+    chain: &crate::stellar::View,
+    open: &[OpenPail],
+    by_id: &HashMap<&str, &Hand>,
+) -> Result<Vec<Due>> {
+    let missing = |pail: &OpenPail| {
+        Error::new(
+            Code::StateCorrupt,
+            format!("an open pail belongs to farmer {}, who is missing", pail.farmer),
+        )
+        .hint("run: poolctl state check")
+    };
+    let mut keys = Vec::new();
+    for pail in open {
+        let hand = by_id.get(pail.farmer.as_str()).ok_or_else(|| missing(pail))?;
+        keys.push(Entry::Pail(hand.who.contract_address(), pail.block).key(&site.farm)?);
+        keys.push(Entry::Block(pail.block).key(&site.farm)?);
+    }
+    let entries = chain.entries(keys.iter().cloned()).await?;
+    let mut dues = Vec::with_capacity(open.len());
+    for (pail, keys) in open.iter().zip(keys.chunks(2)) {
+        let hand = by_id.get(pail.farmer.as_str()).ok_or_else(|| missing(pail))?;
+        let address = hand.who.contract_address();
+        let [pail_key, block_key] = keys else { continue };
+        dues.push(Due {
+            hand: (*hand).clone(),
+            chain: living(&entries, pail_key, |data| decode_pail(&site.farm, &address, pail.block, data))?,
+            block: living(&entries, block_key, |data| decode_block(&site.farm, pail.block, data))?
+                .map(|living| living.entry),
+            pail: pail.clone(),
+        });
+    }
+    Ok(dues)
+}
+
+impl Prepared {
+    fn sort(&mut self, farming: &Farming<'_, '_>, mut due: Due, asset: &str) -> Result<()> {
+        let conn = farming.work.state.conn();
+        let key = harvest_key(farming.site.network(), &due.hand.who.address, due.pail.block);
+        if let Some(held) = &due.pail.held {
+            let error = Error::new(Code::Drift, format!("it is held: {held}"))
+                .hint("see the alert: poolctl events --kind farm.alert.opened");
+            let reason = Reason::of_word(held).unwrap_or(Reason::Other);
+            self.refused.push((due, reason, error));
+            return Ok(());
+        }
+        if operations::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)) {
+            let error = Error::new(Code::OutcomeUnknown, "its harvest was sent, and is not seen yet")
+                .hint("run the same command again: it settles what was sent");
+            self.refused.push((due, Reason::Other, error));
+            return Ok(());
+        }
+        let Some(pail) = due.chain.as_ref().map(|living| living.entry.clone()) else {
+            self.gone.push(due);
+            return Ok(());
+        };
+        if base(pail.stake)? != due.pail.stake {
+            let error = Error::new(
+                Code::Drift,
+                format!(
+                    "block {}: the pail of {} shows a stake of {} stroops, {} were recorded",
+                    due.pail.block, due.hand.who.address, pail.stake, due.pail.stake
+                ),
+            )
+            .hint("nothing was sent; compare: poolctl events --kind plant.planted");
+            self.refused.push((due, Reason::StakeDisagrees, error));
+            return Ok(());
+        }
+        if !pail.worked() {
+            let block_due = due.block.as_ref().map_or(due.pail.due, Block::due);
+            let margin = farming.settings.work_margin;
+            let cause = loss::why_not_worked(conn, &due.pail, block_due, margin)?;
+            self.unworked.push((due, cause));
+            return Ok(());
+        }
+        let paid = due.block.as_ref().map(|block| forecast::paid_now(due.pail.block, block, &pail));
+        due.pail.forecast = paid.and_then(Result::ok).and_then(|paid| base(paid).ok());
+        due.pail.work = pail.gap.zip(pail.zeros);
+        let intent = intent(farming.site, key, &due, asset)?;
+        self.wanted.push((due, intent));
+        Ok(())
+    }
+}
+
+/// Whether an envelope of it may have had an effect that is not recorded.
+const fn under_way(state: OperationState) -> bool {
+    matches!(state, OperationState::Signed | OperationState::Sent | OperationState::Confirmed)
+}
+
+fn intent(site: &Site, key: String, due: &Due, asset: &str) -> Result<Intent> {
+    let who = &due.hand.who;
+    Ok(Intent {
+        key,
+        kind: kind::HARVEST,
+        subject: who.id.clone(),
+        plan: super::plan::write(&plan(due, asset))?,
+        source: who.account.clone(),
+        action: invoke(site, &Call::Harvest { farmer: who.contract_address(), index: due.pail.block })?,
+        valid_until: None,
+    })
+}
+
+fn plan(due: &Due, asset_contract: &str) -> HarvestPlan {
+    HarvestPlan {
+        farmer: due.hand.who.id.clone(),
+        address: due.hand.who.address.clone(),
+        block: due.pail.block,
+        stake: Stroops(due.pail.stake),
+        pooler: due.hand.pooler.clone(),
+        reward_split_ppm: due.hand.terms.reward_split_ppm(),
+        platform_fee_ppm: due.hand.terms.platform_fee_ppm(),
+        asset_contract: asset_contract.to_owned(),
+        forecast: due.pail.forecast.map(Stroops),
+    }
+}

@@ -1,0 +1,61 @@
+//! A stake that is lost: what the records say it was lost by, and its booking.
+
+use super::accounting;
+use super::reason::Reason;
+use super::rows::{self, Hand, HarvestRow, OpenPail, Trace};
+use crate::amount::Base;
+use crate::output::Result;
+use crate::state::Tx;
+use rusqlite::Connection;
+use serde_json::json;
+
+/// Why a pail was never worked, from the records; `due` is when its block could roll over, `margin` the time before that
+/// in which work is no longer begun.
+///
+/// # Errors
+/// `state_error`.
+pub fn why_not_worked(conn: &Connection, pail: &OpenPail, due: u64, margin: u64) -> Result<Reason> {
+    if pail.planted_time.is_some_and(|planted| planted.saturating_add(margin) >= due) {
+        return Ok(Reason::PlantedLate);
+    }
+    if let Some(word) = rows::work_failure(conn, &pail.farmer, pail.block)? {
+        return Ok(Reason::of_word(&word).unwrap_or(Reason::Other));
+    }
+    Ok(if rows::has_nonce(conn, &pail.farmer, pail.block)? { Reason::TooLate } else { Reason::NoNonce })
+}
+
+/// Books a lost stake: the row, the ledger, who answers for it, and the end of the pail. `reason` stands in the harvest's
+/// row, `cause` says whose fault it is. Returns whether it is new.
+///
+/// # Errors
+/// `state_error`.
+pub fn book(
+    tx: &Tx<'_>,
+    network: &str,
+    hand: &Hand,
+    pail: &OpenPail,
+    reason: Reason,
+    cause: Reason,
+) -> Result<bool> {
+    let row = HarvestRow {
+        farmer: &pail.farmer,
+        block: pail.block,
+        outcome: "lost",
+        stake: pail.stake,
+        reward: Base::ZERO,
+        forecast: pail.forecast,
+    };
+    let trace = Trace { reason: Some(reason.word()), ..Trace::default() };
+    if !rows::harvest(tx, &row, &trace)? {
+        return Ok(false);
+    }
+    let facts = json!({
+        "farmer": hand.who.address, "block": pail.block, "stake": pail.stake.to_string(),
+        "reason": reason.word(), "cause": cause.word(), "fault": cause.blame(), "pooler": hand.pooler,
+    });
+    let event = tx.event("harvest.lost", &pail.farmer, &facts)?;
+    tx.post(event, &accounting::forfeited(network, &pail.farmer, pail.stake))?;
+    rows::compensation(tx, hand, pail.block, pail.stake, cause)?;
+    rows::close_pail(tx, &pail.farmer, pail.block)?;
+    Ok(true)
+}

@@ -1,0 +1,48 @@
+//! The KALE farm: what its contract stores and takes, what work earns, and the farmers that do it.
+
+pub mod accounting;
+pub mod address;
+pub mod asset;
+pub mod call;
+pub mod contract;
+pub mod elsewhere;
+pub mod enrol;
+pub mod events;
+pub mod expiry;
+pub mod farmers;
+pub mod fault;
+mod fields;
+pub mod forecast;
+pub mod funding;
+pub mod harvest;
+pub mod hash;
+mod keyring;
+pub mod loss;
+pub mod model;
+pub mod nonces;
+pub mod outlook;
+pub mod patience;
+pub mod plan;
+pub mod plant;
+pub mod poolers;
+pub mod reason;
+pub mod record;
+pub mod reward;
+pub mod rows;
+pub mod run;
+pub mod schedule;
+pub mod settings;
+pub mod site;
+pub mod status;
+pub mod terms;
+pub mod trust;
+pub mod view;
+pub mod wallet;
+pub mod work;
+
+pub use contract::{Block, Entry, Farm, Pail};
+pub use farmers::Farmer;
+pub use fault::Fault;
+pub use poolers::Pooler;
+pub use status::Status;
+pub use terms::Terms;

@@ -1,0 +1,113 @@
+//! What the farm would do next and why, and what the work for each farmer would earn. It only reads.
+
+use super::contract::Pail;
+use super::forecast::{self, Forecast};
+use super::model::Refusal;
+use super::rows::{self, Hand};
+use super::schedule::{self, Action, Stock};
+use super::settings::{Policy, Settings};
+use super::site::Site;
+use super::view::{Ask, View, Who};
+use super::work::{Orders, cap, needs_work};
+use super::{hash, nonces};
+use crate::output::Result;
+use rusqlite::Connection;
+
+/// The stake whose marginal value is asked for: one KALE, in stroops.
+pub const STAKE_UNIT: i128 = 10_000_000;
+
+/// How a farmer stands in the current block, and what it can earn there. Amounts in stroops.
+#[derive(Debug, Clone)]
+pub struct Prospect {
+    /// The farmer.
+    pub hand: Hand,
+    /// Its pail.
+    pub pail: Option<Pail>,
+    /// Zeros of the best nonce at hand.
+    pub best: Option<u32>,
+    /// What a harvest would pay as the pail stands, without the stake; `None` where it was not worked.
+    pub paid_now: Option<i128>,
+    /// What work in the next ledger would earn, with the best nonce at hand, or with the zeros that are aimed at.
+    pub work: Option<Result<Forecast, Refusal>>,
+}
+
+/// What is next.
+#[derive(Debug)]
+pub struct Outlook {
+    /// The farm as it was looked at.
+    pub view: View,
+    /// Zeros that are worth having.
+    pub cap: Option<u32>,
+    /// When the best is submitted, in seconds of ledger time.
+    pub deadline: Option<u64>,
+    /// What is to be done, the first first.
+    pub agenda: Vec<Action>,
+    /// Farmers that are served.
+    pub prospects: Vec<Prospect>,
+}
+
+/// Looks at the farm and works it out.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`; those of [`View::read`].
+pub async fn look(conn: &Connection, site: &Site, settings: &Settings, orders: &Orders) -> Result<Outlook> {
+    let hands: Vec<Hand> = rows::hands(conn)?.into_iter().filter(|hand| hand.status != "departed").collect();
+    let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
+    let ask = Ask { who: &who, wallets: false, guess: rows::last_block(conn)? };
+    let view = View::read(site, &ask).await?;
+    let mut prospects = Vec::with_capacity(hands.len());
+    for (hand, standing) in hands.into_iter().zip(&view.farmers) {
+        let pail = standing.pail.as_ref().map(|living| living.entry.clone());
+        prospects.push(prospect(conn, &view, settings, hand, pail)?);
+    }
+    let cap = view.current().map(|block| cap(block, settings));
+    let agenda = {
+        let stock = stock(conn, &view, &prospects, orders.policy, cap.unwrap_or_default())?;
+        schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
+    };
+    let deadline = view.current().map(|block| orders.deadline_of(block, settings));
+    Ok(Outlook { view, cap, deadline, agenda, prospects })
+}
+
+fn prospect(
+    conn: &Connection,
+    view: &View,
+    settings: &Settings,
+    hand: Hand,
+    pail: Option<Pail>,
+) -> Result<Prospect> {
+    let index = view.farm.index;
+    let (mut best, mut paid_now, mut work) = (None, None, None);
+    if let (Some(block), Some(pail)) = (view.current(), &pail) {
+        if let Some(job) = hash::job(index, block, &hand.who.contract_address()) {
+            let stored = nonces::load(conn, &hand.who.id, &job)?;
+            best = stored.and_then(|(_, best)| best).map(|best| best.zeros);
+        }
+        paid_now = forecast::paid_now(index, block, pail).ok();
+        let aim = cap(block, settings);
+        let zeros = match (best, pail.zeros) {
+            (Some(best), has) if has.is_none_or(|has| best > has) => best,
+            (_, Some(has)) => aim.max(has.saturating_add(1)),
+            (_, None) => aim,
+        };
+        let ledger = view.at.ledger.saturating_add(1);
+        work = Some(forecast::of_work(index, block, pail, ledger, zeros, STAKE_UNIT));
+    }
+    Ok(Prospect { hand, pail, best, paid_now, work })
+}
+
+fn stock(conn: &Connection, view: &View, prospects: &[Prospect], policy: Policy, cap: u32) -> Result<Stock> {
+    let before = rows::pails_before(conn, view.farm.index)?;
+    let open = before.iter().filter(|pail| pail.held.is_none());
+    let rolled = open.clone().filter(|pail| pail.block.saturating_add(1) == view.farm.index).count();
+    let planters = prospects.iter().filter(|prospect| prospect.hand.status == "active");
+    let pails = prospects.iter().filter_map(|prospect| prospect.pail.as_ref());
+    Ok(Stock {
+        planters: planters.clone().count(),
+        idle: planters.filter(|prospect| prospect.pail.is_none()).count(),
+        unworked: pails.clone().filter(|pail| needs_work(policy, pail.zeros, cap)).count(),
+        worked: pails.filter(|pail| pail.worked()).count(),
+        rolled,
+        older: open.count() - rolled,
+    })
+}

@@ -1,0 +1,163 @@
+//! What is stored of an intended transaction before it is signed: all that is needed to record it, whatever becomes of the
+//! run that planned it.
+
+use crate::amount::{Base, parse_base};
+use crate::output::{Code, Error, Result};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Kinds of operations, as they stand in `operations.kind`.
+pub mod kind {
+    /// `plant`.
+    pub const PLANT: &str = "plant";
+    /// `work`.
+    pub const WORK: &str = "work";
+    /// `harvest`.
+    pub const HARVEST: &str = "harvest";
+    /// Extending the life of pails and blocks.
+    pub const EXTEND: &str = "extend";
+    /// Making the trustline to KALE, and the account where it is missing.
+    pub const TRUST: &str = "trust";
+}
+
+/// The key of a plant: one per farmer and block.
+pub fn plant_key(network: &str, address: &str, block: u32) -> String {
+    format!("plant:{network}:{address}:{block}")
+}
+
+/// The key of work: one per farmer, block and number of zeros.
+pub fn work_key(network: &str, address: &str, block: u32, zeros: u32) -> String {
+    format!("work:{network}:{address}:{block}:{zeros}")
+}
+
+/// The key of a harvest: one per farmer and block.
+pub fn harvest_key(network: &str, address: &str, block: u32) -> String {
+    format!("harvest:{network}:{address}:{block}")
+}
+
+/// The key of a trustline: one per farmer. Where that was recorded and the trustline is gone again, `again` counts on.
+pub fn trust_key(network: &str, address: &str, again: u32) -> String {
+    match again {
+        0 => format!("trust:{network}:{address}"),
+        again => format!("trust:{network}:{address}:{again}"),
+    }
+}
+
+/// Stroops as canonical decimal text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stroops(pub Base);
+
+impl Serialize for Stroops {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Stroops {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(from)?;
+        parse_base(&text).map(Self).ok_or_else(|| serde::de::Error::custom("not an amount of stroops"))
+    }
+}
+
+/// A plant.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlantPlan {
+    /// Row id of the farmer.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// The block it is in.
+    pub block: u32,
+    /// What is staked.
+    pub stake: Stroops,
+    /// Ledger time from which that block may roll over.
+    pub due: u64,
+}
+
+/// Work.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkPlan {
+    /// Row id of the farmer.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// The block it is for.
+    pub block: u32,
+    /// The nonce.
+    pub nonce: u64,
+    /// Its hash, lower-case hex.
+    pub hash: String,
+    /// Leading zeros of the hash.
+    pub zeros: u32,
+    /// Whether the pail had work before, which this improves on.
+    pub improves: bool,
+}
+
+/// A harvest.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HarvestPlan {
+    /// Row id of the farmer.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// The block.
+    pub block: u32,
+    /// What the pail says was staked.
+    pub stake: Stroops,
+    /// Row id of the farmer's pooler.
+    pub pooler: String,
+    /// The pooler's part of the reward, in millionths.
+    pub reward_split_ppm: u32,
+    /// The operator's part of the reward, in millionths.
+    pub platform_fee_ppm: u32,
+    /// The contract of KALE, `C…`, whose mint pays the harvest.
+    pub asset_contract: String,
+    /// What the harvest should pay.
+    pub forecast: Option<Stroops>,
+}
+
+/// Extending the life of pails and their blocks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExtendPlan {
+    /// Row id of the farmer who pays.
+    pub farmer: String,
+    /// Whose pails (row ids) in which blocks.
+    pub pails: Vec<(String, u32)>,
+    /// The ledger they are to live to.
+    pub live_until: u32,
+}
+
+/// A trustline.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrustPlan {
+    /// Row id of the farmer.
+    pub farmer: String,
+    /// `G…`.
+    pub address: String,
+    /// What is trusted, `CODE:ISSUER`.
+    pub asset: String,
+    /// Who gives the reserve; the farmer itself where nobody does.
+    pub sponsor: Option<String>,
+    /// Stroops of lumens that the account is made with, where it is made.
+    pub created: Option<Stroops>,
+}
+
+/// Reads a stored plan.
+///
+/// # Errors
+/// `state_corrupt` naming the operation.
+pub fn read<T: DeserializeOwned>(key: &str, plan: &serde_json::Value) -> Result<T> {
+    T::deserialize(plan).map_err(|e| {
+        Error::new(Code::StateCorrupt, format!("operation {key}: its plan cannot be read: {e}"))
+            .hint("run: poolctl state check")
+    })
+}
+
+/// A plan as it is stored.
+///
+/// # Errors
+/// `bug`; plans are plain data.
+pub fn write<T: Serialize>(plan: &T) -> Result<serde_json::Value> {
+    serde_json::to_value(plan).map_err(|e| Error::new(Code::Bug, format!("a plan cannot be stored: {e}")))
+}

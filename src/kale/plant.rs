@@ -1,0 +1,192 @@
+//! `plant`: a stake in the current block for every farmer that is ready.
+
+mod carry;
+
+pub use carry::carry_out;
+
+use super::Fault;
+use super::accounting::base;
+use super::call::Call;
+use super::contract::{Block, Pail};
+use super::funding;
+use super::plan::{PlantPlan, Stroops, kind, plant_key};
+use super::reason::Reason;
+use super::rows::{self, Hand, OpenPail};
+use super::schedule::{self, Planting};
+use super::settings::Settings;
+use super::site::{Farming, invoke};
+use super::terms::{StakeCaps, stake};
+use super::view::{Ask, Living, Standing, View, Who};
+use crate::amount::Base;
+use crate::output::{Code, Error, Result};
+use crate::stellar::submit::Intent;
+use std::collections::HashMap;
+
+/// How a farmer fared.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// Planted by this run.
+    Planted {
+        /// Hash of the transaction.
+        tx: String,
+        /// Its ledger.
+        ledger: u32,
+        /// Stroops of lumens that it cost.
+        fee: i64,
+    },
+    /// There was a pail already.
+    Already,
+    /// Not planted, for this reason; what the error says is for a person.
+    Failed {
+        /// Why, in a word.
+        reason: Reason,
+        /// Why, for a person.
+        error: Error,
+    },
+}
+
+/// What a plant came to for one farmer.
+#[derive(Debug, Clone)]
+pub struct Planted {
+    /// Whose.
+    pub who: Who,
+    /// Stroops of KALE at stake; what would have been, where it failed.
+    pub stake: Base,
+    /// How it fared.
+    pub fate: Fate,
+}
+
+/// What is to be planted.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The farm as it was looked at.
+    pub view: View,
+    /// The block to plant in.
+    pub index: u32,
+    /// When none may begin any more: ledger time from which the next block is planted in.
+    pub wait: Option<u64>,
+    /// Transactions, with what each stakes.
+    pub wanted: Vec<(Who, Base, Intent)>,
+    /// Farmers that need none, or cannot have one.
+    pub settled: Vec<Planted>,
+    /// Pails that are on chain and not recorded.
+    found: Vec<(Who, Living<Pail>)>,
+    block: Option<Block>,
+}
+
+impl Prepared {
+    /// Stroops that would be staked in all.
+    pub fn total(&self) -> Base {
+        self.wanted.iter().fold(Base::ZERO, |sum, (_, stake, _)| sum.saturating_add(*stake))
+    }
+}
+
+/// Looks at the farm and works out who plants how much. `hands` are the active farmers; `index_guess` saves a request.
+///
+/// # Errors
+/// `farm_paused`; those of [`View::read`].
+pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
+    let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
+    let guess = rows::last_block(farming.work.state.conn())?;
+    let view = View::read(farming.site, &Ask { who: &who, wallets: true, guess }).await?;
+    if view.farm.paused {
+        return Err(Error::new(Code::FarmPaused, Fault::FarmPaused.to_string())
+            .hint("only its administrator can let it go on; harvest still works"));
+    }
+    let planting = schedule::planting(&view.farm, view.current(), view.at, farming.settings.plant_cutoff)
+        .map_err(|refusal| Error::new(Code::TransactionFailed, refusal.to_string()))?;
+    let (index, block, valid_until) = match planting {
+        Planting::Now { index, block, valid_until, .. } => (index, Some(block), valid_until),
+        Planting::Wait { .. } => (view.farm.index, view.current().cloned(), 0),
+    };
+    let wait = match planting_wait(&view, valid_until, block.as_ref()) {
+        0 => None,
+        until => Some(until),
+    };
+    let mut prepared =
+        Prepared { index, wait, wanted: Vec::new(), settled: Vec::new(), found: Vec::new(), block, view };
+    let conn = farming.work.state.conn();
+    let recorded: HashMap<String, OpenPail> =
+        rows::pails_in(conn, index)?.into_iter().map(|pail| (pail.farmer.clone(), pail)).collect();
+    for (hand, standing) in hands.iter().zip(prepared.view.farmers.clone()) {
+        let who = &hand.who;
+        let pail = standing.pail.clone().filter(|_| index == prepared.view.farm.index);
+        if let Some(known) = recorded.get(&who.id) {
+            let already = Planted { who: who.clone(), stake: known.stake, fate: Fate::Already };
+            prepared.settled.push(already);
+            continue;
+        }
+        if let Some(pail) = pail {
+            prepared.found.push((who.clone(), pail));
+            continue;
+        }
+        let Some(block) = prepared.block.as_ref().filter(|_| prepared.wait.is_none()) else { continue };
+        match ready(farming, hand, &standing, block) {
+            Ok(stake) => {
+                let intent = intent(farming, who, index, stake, block.due(), valid_until)?;
+                prepared.wanted.push((who.clone(), stake, intent));
+            }
+            Err((reason, error)) => {
+                let fate = Fate::Failed { reason, error };
+                prepared.settled.push(Planted { who: who.clone(), stake: Base::ZERO, fate });
+            }
+        }
+    }
+    Ok(prepared)
+}
+
+/// Ledger time to wait for, or 0 where planting may begin.
+fn planting_wait(view: &View, valid_until: u64, block: Option<&Block>) -> u64 {
+    if valid_until > 0 {
+        return 0;
+    }
+    view.farm.open.as_ref().or(block).map_or(view.at.time, Block::due)
+}
+
+/// What the farmer stakes, or why it cannot.
+fn ready(
+    farming: &Farming<'_, '_>,
+    hand: &Hand,
+    standing: &Standing,
+    block: &Block,
+) -> Result<Base, (Reason, Error)> {
+    let Settings { max_stake, cap_stake, .. } = farming.settings;
+    let address = &hand.who.address;
+    let (lacks, _) = funding::lacking(farming, standing.wallet.as_ref()).map_err(|e| (Reason::NoKey, e))?;
+    if let Some(lack) = lacks.first() {
+        return Err((lack.reason(), lack.error(address)));
+    }
+    let balance = standing.wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
+    let caps =
+        StakeCaps { setting: max_stake, block: if cap_stake { base(block.max_stake).ok() } else { None } };
+    stake(balance, hand.stake_percentage_ppm, caps).map_err(|e| (Reason::Other, e))
+}
+
+fn intent(
+    farming: &Farming<'_, '_>,
+    who: &Who,
+    index: u32,
+    stake: Base,
+    due: u64,
+    valid_until: u64,
+) -> Result<Intent> {
+    let plan = PlantPlan {
+        farmer: who.id.clone(),
+        address: who.address.clone(),
+        block: index,
+        stake: Stroops(stake),
+        due,
+    };
+    let amount = i128::try_from(stake).map_err(|_| {
+        Error::new(Code::Bug, format!("a stake of {stake} stroops does not fit the contract"))
+    })?;
+    Ok(Intent {
+        key: plant_key(farming.site.network(), &who.address, index),
+        kind: kind::PLANT,
+        subject: who.id.clone(),
+        plan: super::plan::write(&plan)?,
+        source: who.account.clone(),
+        action: invoke(farming.site, &Call::Plant { farmer: who.contract_address(), amount })?,
+        valid_until: Some(valid_until),
+    })
+}

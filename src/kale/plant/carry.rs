@@ -1,0 +1,160 @@
+//! Carrying a plant out: what is sent, what is found on chain already, and what is recorded of it.
+
+use super::{Fate, Planted, Prepared};
+use crate::amount::Base;
+use crate::guard::ValuePermit;
+use crate::kale::accounting::base;
+use crate::kale::contract::Pail;
+use crate::kale::reason::{self, Reason, Said};
+use crate::kale::rows::{self, OpenPail, Trace};
+use crate::kale::site::Farming;
+use crate::kale::view::{Ask, Living, View, Who};
+use crate::kale::{Fault, record};
+use crate::output::{Code, Error, Result};
+use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use serde_json::json;
+
+/// Sends what was prepared, records every outcome, and returns one line per farmer.
+///
+/// # Errors
+/// `state_error`; a farmer's own failure is in its line.
+pub async fn carry_out(
+    farming: &mut Farming<'_, '_>,
+    prepared: Prepared,
+    permit: ValuePermit<'_>,
+) -> Result<Vec<Planted>> {
+    let Prepared { view, index, wanted, mut settled, mut found, block, .. } = prepared;
+    let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
+    let results = farming.submit(permit, &intents).await?;
+    let mut exists: Vec<Who> = Vec::new();
+    for ((who, stake, _), result) in wanted.into_iter().zip(results) {
+        match fate(farming, result) {
+            Some(fate) => settled.push(Planted { who, stake, fate }),
+            None => exists.push(who),
+        }
+    }
+    // Planted by another hand while we were at it: the pail says what is at stake.
+    let mut block = block.filter(|_| index == view.farm.index);
+    if !exists.is_empty() {
+        let guess = Some(index);
+        let again = View::read(farming.site, &Ask { who: &exists, wallets: false, guess }).await?;
+        block = again.current().cloned();
+        for standing in again.farmers {
+            match standing.pail.filter(|_| again.farm.index == index) {
+                Some(pail) => found.push((standing.who, pail)),
+                None => settled.push(Planted {
+                    fate: Fate::Failed {
+                        reason: Reason::RolledOver,
+                        error: Error::new(
+                            Code::TransactionFailed,
+                            format!("farmer {} has a pail in a block that has ended", standing.who.address),
+                        ),
+                    },
+                    who: standing.who,
+                    stake: Base::ZERO,
+                }),
+            }
+        }
+    }
+    let due = block.map_or(view.at.time, |block| block.due());
+    let adopted = adopt(farming, index, due, &found)?;
+    settled.extend(adopted);
+    tell(farming, index, &settled)?;
+    Ok(settled)
+}
+
+/// How a transaction ended; `None` where the farmer has a pail already.
+fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
+    Some(match result {
+        Ok(Submitted::AlreadyDone { .. }) => Fate::Already,
+        Ok(Submitted::Settled(settled)) => {
+            if reason::said(&farming.site.farm, &settled) == Some(Said::Farm(Fault::PailExists)) {
+                return None;
+            }
+            of_settled(farming, &settled)
+        }
+        Err(error) => Fate::Failed { reason: Reason::of_error(error.code()), error },
+    })
+}
+
+fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Fate {
+    match (settled.status, &settled.hash, settled.ledger) {
+        (Status::Confirmed, Some(tx), Some(ledger)) => {
+            Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged }
+        }
+        _ => Fate::Failed {
+            reason: reason::of(&farming.site.farm, settled).unwrap_or(Reason::Other),
+            error: reason::error(&farming.site.farm, settled),
+        },
+    }
+}
+
+/// Records pails that are on chain already.
+fn adopt(
+    farming: &mut Farming<'_, '_>,
+    index: u32,
+    due: u64,
+    found: &[(Who, Living<Pail>)],
+) -> Result<Vec<Planted>> {
+    if found.is_empty() {
+        return Ok(Vec::new());
+    }
+    let permit = farming.work.permit;
+    farming.work.state.write(permit, |tx| {
+        found
+            .iter()
+            .map(|(who, Living { entry: pail, live_until })| {
+                let stake = base(pail.stake)?;
+                let open = OpenPail {
+                    block: index,
+                    farmer: who.id.clone(),
+                    stake,
+                    planted_ledger: pail.sequence,
+                    planted_time: None,
+                    due,
+                    work: pail.gap.zip(pail.zeros),
+                    forecast: None,
+                    live_until: *live_until,
+                    held: None,
+                };
+                let trace = Trace { ledger: Some(pail.sequence), ..Trace::default() };
+                let facts = json!({
+                    "farmer": who.address, "block": index, "stake": stake.to_string(),
+                    "ledger": pail.sequence, "found": true,
+                });
+                record::planted(tx, &open, &trace, &facts)?;
+                Ok(Planted { who: who.clone(), stake, fate: Fate::Already })
+            })
+            .collect()
+    })
+}
+
+/// Records why farmers could not plant, where no transaction of theirs tells: each reason once per block.
+fn tell(farming: &mut Farming<'_, '_>, index: u32, settled: &[Planted]) -> Result<()> {
+    let failed: Vec<(&Planted, Reason, &Error)> = settled
+        .iter()
+        .filter_map(|planted| match &planted.fate {
+            Fate::Failed { reason, error } if error.code() != Code::OutcomeUnknown => {
+                Some((planted, *reason, error))
+            }
+            _ => None,
+        })
+        .collect();
+    if failed.is_empty() {
+        return Ok(());
+    }
+    let permit = farming.work.permit;
+    farming.work.state.write(permit, |tx| {
+        for (planted, reason, error) in failed {
+            let trace = Trace { reason: Some(reason.word()), ..Trace::default() };
+            if rows::planting(tx, &planted.who.id, index, "failed", planted.stake, &trace)? {
+                let facts = json!({
+                    "farmer": planted.who.address, "block": index, "reason": reason.word(),
+                    "why": error.message(),
+                });
+                tx.event("plant.failed", &planted.who.id, &facts)?;
+            }
+        }
+        Ok(())
+    })
+}

@@ -1,0 +1,291 @@
+//! What follows from an operation that ended: rows, ledger, audit event, in the write that ends it.
+//!
+//! It works from the stored plan and the chain's answer alone, because a run that was killed is recorded by the next one.
+//! Recorded twice, nothing is booked twice: the rows' own uniqueness says what is new.
+
+use super::call::{harvest_result, work_result};
+use super::plan::{ExtendPlan, HarvestPlan, PlantPlan, TrustPlan, WorkPlan, kind, read};
+use super::reason::{self, Reason};
+use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
+use super::site::Site;
+use super::terms::Terms;
+use super::{accounting, events};
+use crate::alert::{self, Subject};
+use crate::amount::Base;
+use crate::kale::fault::Fault;
+use crate::kale::reason::Said;
+use crate::output::{Code, Error, Result};
+use crate::state::Tx;
+use crate::state::operations::Operation;
+use crate::stellar::submit::{Recorder, Settled, Status};
+use crate::stellar::xdr::{ContractId, ScVal};
+use crate::stellar::{account, contract};
+use serde_json::{Value, json};
+
+/// The alert about a pail that is no longer harvested because the chain contradicts itself about it.
+pub const HELD: &str = "pail_held";
+
+/// Records the farm's operations; others are left to themselves.
+#[derive(Debug, Clone)]
+pub struct FarmRecorder {
+    network: &'static str,
+    farm: ContractId,
+}
+
+impl FarmRecorder {
+    /// For the operations of this farm.
+    pub fn of(site: &Site) -> Self {
+        Self { network: site.network(), farm: site.farm.clone() }
+    }
+}
+
+impl Recorder for FarmRecorder {
+    fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
+        let (key, plan) = (&operation.key, &operation.plan);
+        match operation.kind.as_str() {
+            kind::PLANT => self.plant(tx, operation.id, &read(key, plan)?, settled),
+            kind::WORK => self.work(tx, operation.id, &read(key, plan)?, settled),
+            kind::HARVEST => self.harvest(tx, operation.id, &read(key, plan)?, settled),
+            kind::EXTEND => extend(tx, &read(key, plan)?, settled),
+            kind::TRUST => trust(tx, &read(key, plan)?, settled),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl FarmRecorder {
+    fn plant(&self, tx: &Tx<'_>, operation: i64, plan: &PlantPlan, settled: &Settled) -> Result<()> {
+        let stake = plan.stake.0;
+        let facts = |more: Value| story(&plan.address, plan.block, settled, more);
+        if let Some(reason) = reason::of(&self.farm, settled) {
+            if reason::said(&self.farm, settled) == Some(Said::Farm(Fault::PailExists)) {
+                // Planted already: the pail is read, and what it shows is recorded.
+                return Ok(());
+            }
+            let trace = trace(operation, settled, Some(reason));
+            if rows::planting(tx, &plan.farmer, plan.block, "failed", stake, &trace)? {
+                tx.event("plant.failed", &plan.farmer, &facts(json!({ "reason": reason.word() })))?;
+            }
+            return Ok(());
+        }
+        let ledger = ledger_of(settled)?;
+        let pail = OpenPail {
+            block: plan.block,
+            farmer: plan.farmer.clone(),
+            stake,
+            planted_ledger: ledger.sequence,
+            planted_time: Some(ledger.close_time),
+            due: plan.due,
+            work: None,
+            forecast: None,
+            live_until: None,
+            held: None,
+        };
+        planted(tx, &pail, &trace(operation, settled, None), &facts(json!({ "stake": stake.to_string() })))
+    }
+
+    fn work(&self, tx: &Tx<'_>, operation: i64, plan: &WorkPlan, settled: &Settled) -> Result<()> {
+        let WorkPlan { farmer, block, nonce, hash, zeros, .. } = plan;
+        let row = |outcome, gap| WorkRow {
+            farmer,
+            block: *block,
+            outcome,
+            nonce: *nonce,
+            hash,
+            zeros: *zeros,
+            gap,
+        };
+        let facts = |more: Value| story(&plan.address, *block, settled, more);
+        if let Some(reason) = reason::of(&self.farm, settled) {
+            if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
+                tx.event(
+                    "work.failed",
+                    farmer,
+                    &facts(json!({ "reason": reason.word(), "zeros": zeros, "nonce": nonce.to_string() })),
+                )?;
+            }
+            return Ok(());
+        }
+        let gap = work_result(value_of(settled)?)?;
+        let outcome = if plan.improves { "improved" } else { "worked" };
+        if rows::work(tx, &row(outcome, Some(gap)), &trace(operation, settled, None))? {
+            rows::work_pail(tx, farmer, *block, gap, *zeros)?;
+            if !plan.improves {
+                rows::tally(tx, farmer, *block, Tally { worked: 1, ..Tally::default() })?;
+            }
+            tx.event(
+                &format!("work.{outcome}"),
+                farmer,
+                &facts(json!({ "gap": gap, "zeros": zeros, "nonce": nonce.to_string() })),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn harvest(&self, tx: &Tx<'_>, operation: i64, plan: &HarvestPlan, settled: &Settled) -> Result<()> {
+        if let Some(reason) = reason::of(&self.farm, settled) {
+            return harvest_failed(tx, plan, reason, &trace(operation, settled, Some(reason)), settled);
+        }
+        let reward = accounting::base(harvest_result(value_of(settled)?)?)?;
+        let asset = contract("the stored plan", &plan.asset_contract)?;
+        let farmer = account("the stored plan", &plan.address)?;
+        let minted = events::minted(&settled.events, &asset, &farmer)?.unwrap_or_default();
+        let stake = plan.stake.0;
+        if reward.checked_add(stake) != Some(minted) {
+            let why = format!(
+                "block {}: minted {minted} stroops, but stake {stake} and reward {reward} were due",
+                plan.block
+            );
+            rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.word())?;
+            alert::edge(tx, Subject::Farm(&plan.farmer), HELD, Some(&why))?;
+            let trace = trace(operation, settled, Some(Reason::MintDisagrees));
+            return harvest_failed(tx, plan, Reason::MintDisagrees, &trace, settled);
+        }
+        let trace = trace(operation, settled, None);
+        let facts = json!({ "tx": settled.hash, "ledger": trace.ledger });
+        self.credit(tx, plan, "harvested", reward, &trace, &facts)
+    }
+
+    /// Books a harvest: the stake returns, the reward is shared out, the pail is closed.
+    ///
+    /// # Errors
+    /// `state_error`, `state_corrupt`.
+    pub fn credit(
+        &self,
+        tx: &Tx<'_>,
+        plan: &HarvestPlan,
+        outcome: &'static str,
+        reward: Base,
+        trace: &Trace<'_>,
+        chain: &Value,
+    ) -> Result<()> {
+        let (farmer, stake, block) = (plan.farmer.as_str(), plan.stake.0, plan.block);
+        let forecast = plan.forecast.map(|f| f.0);
+        let row = HarvestRow { farmer, block, outcome, stake, reward, forecast };
+        if !rows::harvest(tx, &row, trace)? {
+            return Ok(());
+        }
+        let terms = Terms::new(plan.reward_split_ppm, plan.platform_fee_ppm)?;
+        let (lines, shares) =
+            accounting::harvested(self.network, farmer, &plan.pooler, terms, stake, reward)?;
+        let facts = json!({
+            "farmer": plan.address, "block": block, "stake": stake.to_string(), "reward": reward.to_string(),
+            "forecast": forecast.map(|f| f.to_string()), "to_farmer": shares.farmer.to_string(),
+            "to_pooler": shares.pooler.to_string(), "platform_fee": shares.platform.to_string(), "chain": chain,
+        });
+        let event = tx.event(&format!("harvest.{outcome}"), farmer, &facts)?;
+        tx.post(event, &lines)?;
+        rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;
+        rows::close_pail(tx, farmer, block)
+    }
+}
+
+fn harvest_failed(
+    tx: &Tx<'_>,
+    plan: &HarvestPlan,
+    reason: Reason,
+    trace: &Trace<'_>,
+    settled: &Settled,
+) -> Result<()> {
+    let row = HarvestRow {
+        farmer: &plan.farmer,
+        block: plan.block,
+        outcome: "failed",
+        stake: plan.stake.0,
+        reward: Base::ZERO,
+        forecast: plan.forecast.map(|f| f.0),
+    };
+    if rows::harvest(tx, &row, trace)? {
+        let facts = story(&plan.address, plan.block, settled, json!({ "reason": reason.word() }));
+        tx.event("harvest.failed", &plan.farmer, &facts)?;
+    }
+    Ok(())
+}
+
+/// Notes that a farmer has planted: the row, the open pail, and the stake in the ledger. Returns without effect where it is
+/// noted already.
+///
+/// # Errors
+/// `state_error`.
+pub fn planted(tx: &Tx<'_>, pail: &OpenPail, trace: &Trace<'_>, facts: &Value) -> Result<()> {
+    if rows::planting(tx, &pail.farmer, pail.block, "planted", pail.stake, trace)? {
+        let event = tx.event("plant.planted", &pail.farmer, facts)?;
+        tx.post(event, &accounting::planted(&pail.farmer, pail.stake))?;
+        rows::open_pail(tx, pail)?;
+        let tally = Tally { planted: 1, staked: pail.stake, ..Tally::default() };
+        rows::tally(tx, &pail.farmer, pail.block, tally)?;
+    }
+    Ok(())
+}
+
+fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {
+    let pails: Vec<Value> =
+        plan.pails.iter().map(|(farmer, block)| json!({ "farmer": farmer, "block": block })).collect();
+    if settled.status != Status::Confirmed {
+        let words = settled.reason.as_ref().map(|reason| reason.words.as_str());
+        tx.event(
+            "extend.failed",
+            &plan.farmer,
+            &json!({ "pails": pails, "why": words, "tx": settled.hash }),
+        )?;
+        return Ok(());
+    }
+    for (farmer, block) in &plan.pails {
+        rows::live_pail(tx, farmer, *block, plan.live_until)?;
+    }
+    let facts = json!({ "pails": pails, "live_until": plan.live_until, "tx": settled.hash });
+    tx.event("extend.extended", &plan.farmer, &facts)?;
+    Ok(())
+}
+
+/// The farmer's status is left alone: that follows from what the chain shows when it is checked.
+fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled) -> Result<()> {
+    let mut facts = json!({
+        "farmer": plan.address, "asset": plan.asset, "sponsor": plan.sponsor, "created_with": plan.created,
+        "tx": settled.hash, "ledger": settled.ledger.map(|ledger| ledger.sequence),
+        "fee": settled.fee_charged.to_string(),
+    });
+    let kind = match &settled.reason {
+        None => "trust.made",
+        Some(reason) => {
+            facts["why"] = reason.words.clone().into();
+            "trust.failed"
+        }
+    };
+    tx.event(kind, &plan.farmer, &facts)?;
+    Ok(())
+}
+
+fn trace(operation: i64, settled: &Settled, reason: Option<Reason>) -> Trace<'static> {
+    Trace {
+        operation: Some(operation),
+        ledger: settled.ledger.map(|ledger| ledger.sequence),
+        reason: reason.map(Reason::word),
+    }
+}
+
+/// What the audit log says of a transaction on the farm.
+fn story(address: &str, block: u32, settled: &Settled, more: Value) -> Value {
+    let mut story = json!({
+        "farmer": address, "block": block, "tx": settled.hash,
+        "ledger": settled.ledger.map(|ledger| ledger.sequence), "fee": settled.fee_charged.to_string(),
+    });
+    if let (Value::Object(story), Value::Object(more)) = (&mut story, more) {
+        story.extend(more);
+        if let Some(reason) = &settled.reason {
+            story.insert("why".into(), reason.words.clone().into());
+        }
+    }
+    story
+}
+
+fn ledger_of(settled: &Settled) -> Result<crate::stellar::Ledger> {
+    settled.ledger.ok_or_else(|| Error::new(Code::Bug, "a confirmed transaction without its ledger"))
+}
+
+fn value_of(settled: &Settled) -> Result<&ScVal> {
+    settled
+        .value
+        .as_ref()
+        .ok_or_else(|| Error::new(Code::BadReply, "a confirmed call came back without its result"))
+}

@@ -1,0 +1,14 @@
+//! The farm's rows. SQL only; who calls it decides.
+
+mod hands;
+mod lookups;
+mod pails;
+mod records;
+
+pub use hands::{Hand, hands};
+pub use lookups::{count_mint, has_nonce, is_counted, is_ours, last_block, open_count, work_failure};
+pub use pails::{
+    OpenPail, amount, close_pail, forecast_pail, hold_pail, live_pail, open_pail, pail, pails_before,
+    pails_in, work_pail,
+};
+pub use records::{HarvestRow, Tally, Trace, WorkRow, compensation, harvest, planting, tally, work};

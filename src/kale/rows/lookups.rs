@@ -1,0 +1,82 @@
+//! Single facts that the services ask the records for.
+
+use crate::output::Result;
+use crate::state::Tx;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// The newest block that any plant was tried in: probably the current one, or the one before.
+///
+/// # Errors
+/// `state_error`.
+pub fn last_block(conn: &Connection) -> Result<Option<u32>> {
+    Ok(conn
+        .prepare_cached("SELECT block_index FROM plantings ORDER BY block_index DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?)
+}
+
+/// Why the last work of a farmer in a block failed, if it did.
+///
+/// # Errors
+/// `state_error`.
+pub fn work_failure(conn: &Connection, farmer: &str, block: u32) -> Result<Option<String>> {
+    let found: Option<Option<String>> = conn
+        .prepare_cached(
+            "SELECT reason FROM works WHERE block_index = ?1 AND farmer_id = ?2 AND outcome = 'failed'
+             ORDER BY id DESC LIMIT 1",
+        )?
+        .query_row(params![block, farmer], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Whether a nonce was found for a farmer in a block.
+///
+/// # Errors
+/// `state_error`.
+pub fn has_nonce(conn: &Connection, farmer: &str, block: u32) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM nonces WHERE farmer_id = ?1 AND block_index = ?2 AND best_nonce IS NOT NULL)",
+        )?
+        .query_row(params![farmer, block], |row| row.get(0))?)
+}
+
+/// Whether an envelope with this hash is one of ours.
+///
+/// # Errors
+/// `state_error`.
+pub fn is_ours(conn: &Connection, hash: &str) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM operation_attempts WHERE hash = ?1)")?
+        .query_row([hash], |row| row.get(0))?)
+}
+
+/// Whether a mint already stands for a pail.
+///
+/// # Errors
+/// `state_error`.
+pub fn is_counted(conn: &Connection, event: &str) -> Result<bool> {
+    Ok(conn
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM foreign_mints WHERE event_id = ?1)")?
+        .query_row([event], |row| row.get(0))?)
+}
+
+/// Notes which pail a mint stands for.
+///
+/// # Errors
+/// `state_error` where it stands for another already.
+pub fn count_mint(tx: &Tx<'_>, event: &str, farmer: &str, block: u32) -> Result<()> {
+    tx.conn()
+        .prepare_cached("INSERT INTO foreign_mints (event_id, farmer_id, block_index) VALUES (?1, ?2, ?3)")?
+        .execute(params![event, farmer, block])?;
+    Ok(())
+}
+
+/// How many stakes are neither back nor lost.
+///
+/// # Errors
+/// `state_error`.
+pub fn open_count(conn: &Connection) -> Result<usize> {
+    Ok(conn.prepare_cached("SELECT count(*) FROM open_pails")?.query_row([], |row| row.get(0))?)
+}

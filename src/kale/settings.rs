@@ -1,0 +1,106 @@
+//! The settings of the farm, read once per run.
+
+use crate::amount::{Base, parse_units};
+use crate::config::Config;
+use crate::kale::contract::DECIMALS;
+use crate::output::{Code, Error, Result};
+
+/// When work is submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// The best nonce near the deadline, for the largest gap.
+    Late,
+    /// As soon as a farmer has enough zeros, or after `early_sec`.
+    Early,
+    /// A cheap nonce at once, then a strictly better one near the deadline.
+    Insured,
+}
+
+impl Policy {
+    /// Every word that the setting and the flag take.
+    pub const WORDS: &[&str] = &["late", "early", "insured"];
+
+    /// Reads the word.
+    ///
+    /// # Errors
+    /// `invalid_value` listing the words.
+    pub fn of(word: &str) -> Result<Self> {
+        match word {
+            "late" => Ok(Self::Late),
+            "early" => Ok(Self::Early),
+            "insured" => Ok(Self::Insured),
+            other => Err(Error::new(Code::InvalidValue, format!("\"{other}\" is no work policy"))
+                .hint(format!("one of: {}", Self::WORDS.join(", ")))),
+        }
+    }
+
+    /// Its word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Late => "late",
+            Self::Early => "early",
+            Self::Insured => "insured",
+        }
+    }
+}
+
+/// What the operator set. Times are seconds of ledger time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// `kale.max_stake` in stroops.
+    pub max_stake: Option<Base>,
+    /// `kale.cap_stake`: no more than counts in the block.
+    pub cap_stake: bool,
+    /// `kale.min_lumens` in stroops.
+    pub min_lumens: i64,
+    /// `kale.parallel`.
+    pub parallel: usize,
+    /// `kale.plant_cutoff_sec`.
+    pub plant_cutoff: u64,
+    /// `kale.work_margin_sec`.
+    pub work_margin: u64,
+    /// `kale.work_policy`.
+    pub policy: Policy,
+    /// `kale.early_sec`.
+    pub early: u64,
+    /// `kale.target_zeros`.
+    pub target_zeros: u32,
+    /// `kale.harvest_delay_sec`.
+    pub harvest_delay: u64,
+    /// `kale.harvest_alarm_ledgers`.
+    pub harvest_alarm: u32,
+}
+
+impl Settings {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// `invalid_value` for an amount with more decimals than KALE has.
+    pub fn of(config: &Config) -> Result<Self> {
+        let stroops = |name: &str| {
+            config.get(name).map(|text| {
+                parse_units(text, DECIMALS)
+                    .map_err(|why| Error::new(Code::InvalidValue, format!("{name}: \"{text}\" {why}")))
+            })
+        };
+        let min_lumens = stroops("kale.min_lumens").transpose()?.unwrap_or_default();
+        let small = |name: &str| -> Result<u32> {
+            u32::try_from(config.number(name)?)
+                .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is too large")))
+        };
+        Ok(Self {
+            max_stake: stroops("kale.max_stake").transpose()?,
+            cap_stake: config.get("kale.cap_stake") != Some("false"),
+            min_lumens: i64::try_from(min_lumens)
+                .map_err(|_| Error::new(Code::InvalidValue, "kale.min_lumens is more than there is"))?,
+            parallel: usize::try_from(config.number("kale.parallel")?).unwrap_or(1),
+            plant_cutoff: config.number("kale.plant_cutoff_sec")?,
+            work_margin: config.number("kale.work_margin_sec")?,
+            policy: Policy::of(config.require("kale.work_policy")?)?,
+            early: config.number("kale.early_sec")?,
+            target_zeros: small("kale.target_zeros")?,
+            harvest_delay: config.number("kale.harvest_delay_sec")?,
+            harvest_alarm: small("kale.harvest_alarm_ledgers")?,
+        })
+    }
+}

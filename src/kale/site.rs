@@ -1,0 +1,128 @@
+//! Where the farm is, and what its services are handed.
+
+use super::call::Call;
+use super::record::FarmRecorder;
+use super::settings::Settings;
+use crate::context::Work;
+use crate::guard::ValuePermit;
+use crate::output::Result;
+use crate::state::operations::Operation;
+use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
+use crate::stellar::xdr::{AccountId, ContractId};
+use crate::stellar::{Action, Client, Known, Signers};
+
+/// A farm on a network.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// Its network.
+    pub client: Client,
+    /// What is known of that network beforehand; its name stands in operation keys and ledger accounts.
+    pub known: &'static Known,
+    /// The farm contract.
+    pub farm: ContractId,
+}
+
+impl Site {
+    /// The network's name.
+    pub const fn network(&self) -> &'static str {
+        self.known.name
+    }
+}
+
+/// A call of the farm as an action.
+///
+/// # Errors
+/// `bug`, as [`Call::arguments`].
+pub fn invoke(site: &Site, call: &Call) -> Result<Action> {
+    Ok(Action::Invoke {
+        contract: site.farm.clone(),
+        function: call.name().to_owned(),
+        args: call.arguments()?,
+    })
+}
+
+/// The keys of farmers and sponsor. They are unlocked on first use: what needs none never asks for a passphrase.
+pub trait Keyring {
+    /// Who signs.
+    ///
+    /// # Errors
+    /// Those of unlocking.
+    fn signers(&self) -> Result<&dyn Signers>;
+
+    /// Who pays the fees; each farmer its own where nobody does.
+    ///
+    /// # Errors
+    /// Those of unlocking.
+    fn sponsor(&self) -> Result<Option<AccountId>>;
+}
+
+/// What a farming service works with.
+pub struct Farming<'f, 'w> {
+    /// State, the right to write, progress, the wish to stop.
+    pub work: &'f mut Work<'w>,
+    /// The farm.
+    pub site: &'f Site,
+    /// The farm's settings.
+    pub settings: Settings,
+    /// The terms of transactions; who pays is for the keys to say.
+    pub terms: Terms,
+    /// The keys.
+    pub keys: &'f dyn Keyring,
+}
+
+impl Farming<'_, '_> {
+    fn desk(&mut self, payer: Option<AccountId>) -> Desk<'_> {
+        Desk {
+            client: &self.site.client,
+            state: &mut *self.work.state,
+            permit: self.work.permit,
+            stop: self.work.stop,
+            terms: Terms { payer, parallel: self.settings.parallel, ..self.terms.clone() },
+        }
+    }
+
+    fn recorder(&self) -> FarmRecorder {
+        FarmRecorder::of(self.site)
+    }
+
+    /// Settles every unfinished operation: first thing that a writing service does. With a `permit`, what is signed and
+    /// still valid is sent again.
+    ///
+    /// # Errors
+    /// As [`submit::settle_open`]; those of one operation stand beside it.
+    pub async fn settle(
+        &mut self,
+        permit: Option<ValuePermit<'_>>,
+    ) -> Result<Vec<(Operation, Result<Settled>)>> {
+        let recorder = self.recorder();
+        submit::settle_open(&mut self.desk(None), permit, &recorder).await
+    }
+
+    /// Submits and records; results in the order of the intents.
+    ///
+    /// # Errors
+    /// As [`submit::submit`].
+    pub async fn submit(
+        &mut self,
+        permit: ValuePermit<'_>,
+        intents: &[Intent],
+    ) -> Result<Vec<Result<Submitted>>> {
+        if intents.is_empty() {
+            return Ok(Vec::new());
+        }
+        let recorder = self.recorder();
+        let (keys, payer) = (self.keys, self.keys.sponsor()?);
+        submit::submit(&mut self.desk(payer), permit, intents, keys.signers()?, &recorder).await
+    }
+
+    /// Simulates without signing, sending or writing anything.
+    ///
+    /// # Errors
+    /// As [`submit::rehearse`].
+    pub async fn rehearse(&self, intents: &[Intent]) -> Result<Vec<Result<Rehearsal>>> {
+        if intents.is_empty() {
+            return Ok(Vec::new());
+        }
+        submit::rehearse(&self.site.client, &self.terms, intents).await
+    }
+}

@@ -1,0 +1,255 @@
+//! Trustlines to KALE: who lacks one, who gives its reserve, and the accounts that a sponsor makes with it.
+
+use super::funding::Lack;
+use super::plan::{Stroops, TrustPlan, kind, trust_key};
+use super::reason::{self, Reason};
+use super::rows::Hand;
+use super::site::Farming;
+use super::view::Who;
+use super::wallet::{BASE_RESERVE, Look};
+use super::{asset, plan};
+use crate::amount::Base;
+use crate::guard::ValuePermit;
+use crate::output::{Code, Error, Result};
+use crate::state::operations::{self, OperationState};
+use crate::stellar::Action;
+use crate::stellar::submit::{self, Intent, Rehearsal, Status, Submitted, Terms};
+use crate::stellar::xdr::{AccountId, Asset};
+use rusqlite::Connection;
+
+/// How trustlines are wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// Whether the sponsor gives the reserves; `None` = where there is a sponsor.
+    pub sponsored: Option<bool>,
+    /// Stroops of lumens that the sponsor makes missing accounts with; `None` = it makes none.
+    pub create: Option<i64>,
+}
+
+/// How a farmer fared.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// Made by this run.
+    Made {
+        /// Hash of the transaction.
+        tx: String,
+        /// Its ledger.
+        ledger: u32,
+        /// Stroops of lumens that it cost.
+        fee: i64,
+    },
+    /// There was one already.
+    Already,
+    /// Not made, for this reason; what the error says is for a person.
+    Failed {
+        /// Why, in a word.
+        reason: Reason,
+        /// Why, for a person.
+        error: Error,
+    },
+}
+
+/// What came of it for one farmer.
+#[derive(Debug, Clone)]
+pub struct Trusted {
+    /// Which farmer.
+    pub who: Who,
+    /// Whether its account is, or would be, made too.
+    pub creates: bool,
+    /// How it fared.
+    pub fate: Fate,
+}
+
+/// A trustline to be made.
+#[derive(Debug, Clone)]
+pub struct Wanted {
+    /// Whose.
+    pub who: Who,
+    /// Whether the account is made too.
+    pub creates: bool,
+    intent: Intent,
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The accounts as they were read.
+    pub look: Look,
+    /// Trustlines to be made.
+    pub wanted: Vec<Wanted>,
+    /// Farmers that need none, or cannot have one.
+    pub settled: Vec<Trusted>,
+    /// Who pays the fees; each farmer its own where nobody does.
+    pub payer: Option<AccountId>,
+    /// Stroops of lumens that the sponsor gives: reserves, and what accounts are made with.
+    pub given: i64,
+}
+
+/// Looks at the accounts, and works out what is to be made and who gives what for it.
+///
+/// # Errors
+/// `no_key` where a sponsor is wanted and there is none, `not_ready` for one that cannot give enough; those of
+/// [`Look::read`] and of unlocking.
+pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> Result<Prepared> {
+    if (wish.sponsored == Some(true) || wish.create.is_some()) && farming.keys.sponsor()?.is_none() {
+        return Err(Error::new(Code::NoKey, "there is no sponsor in the key store")
+            .hint("bring its key in with: poolctl farmer import --sponsor"));
+    }
+    let accounts: Vec<&AccountId> = hands.iter().map(|hand| &hand.who.account).collect();
+    let look = Look::read(farming.site, &accounts).await?;
+    let is_done = look.wallets.iter().all(|wallet| wallet.as_ref().is_some_and(|w| w.kale.is_some()));
+    // The keys stay locked where nothing is to be signed.
+    let payer = if is_done { None } else { farming.keys.sponsor()? };
+    let sponsor = payer.clone().filter(|_| wish.sponsored != Some(false));
+    let mut prepared = Prepared { wanted: Vec::new(), settled: Vec::new(), payer, given: 0, look };
+    for (hand, wallet) in hands.iter().zip(prepared.look.wallets.clone()) {
+        let who = &hand.who;
+        let mut settle = |fate| {
+            prepared.settled.push(Trusted { who: who.clone(), creates: false, fate });
+        };
+        let refuse = |lack: Lack| Fate::Failed { reason: lack.reason(), error: lack.error(&who.address) };
+        let creates = match (wallet, wish.create, &sponsor) {
+            (Some(wallet), ..) if wallet.kale.is_some() => {
+                settle(Fate::Already);
+                continue;
+            }
+            (Some(wallet), _, None) if wallet.spare() < BASE_RESERVE => {
+                settle(refuse(Lack::Lumens { spare: wallet.spare(), least: BASE_RESERVE }));
+                continue;
+            }
+            (Some(_), ..) => None,
+            (None, Some(balance), Some(_)) => Some(balance),
+            (None, ..) => {
+                let needed = farming.settings.min_lumens.saturating_add(3 * BASE_RESERVE);
+                settle(refuse(Lack::Account { needed }));
+                continue;
+            }
+        };
+        let gives = match (creates, &sponsor) {
+            (Some(balance), _) => balance.saturating_add(3 * BASE_RESERVE),
+            (None, Some(_)) => BASE_RESERVE,
+            (None, None) => 0,
+        };
+        prepared.given = prepared.given.saturating_add(gives);
+        let intent = intent(farming, who, &prepared.look.asset, sponsor.as_ref(), creates)?;
+        prepared.wanted.push(Wanted { who: who.clone(), creates: creates.is_some(), intent });
+    }
+    if let (Some(payer), false) = (&prepared.payer, prepared.wanted.is_empty()) {
+        can_give(farming, payer, prepared.given).await?;
+    }
+    Ok(prepared)
+}
+
+/// Refuses before anything is sent what the sponsor could not end.
+async fn can_give(farming: &Farming<'_, '_>, sponsor: &AccountId, given: i64) -> Result<()> {
+    let found = Look::read(farming.site, &[sponsor]).await?.wallets.into_iter().next().flatten();
+    let spare = found.map_or(0, |wallet| wallet.spare());
+    // Something must be left for the fees.
+    if spare > given {
+        return Ok(());
+    }
+    let lack = match found {
+        None => Lack::Account { needed: 0 }.words(),
+        Some(_) => Lack::Lumens { spare, least: given.saturating_add(1) }.words(),
+    };
+    Err(Error::new(Code::NotReady, format!("the sponsor {sponsor} {lack}"))
+        .hint("send lumens to it, or name fewer farmers"))
+}
+
+fn intent(
+    farming: &Farming<'_, '_>,
+    who: &Who,
+    kale: &Asset,
+    sponsor: Option<&AccountId>,
+    creates: Option<i64>,
+) -> Result<Intent> {
+    let plan = TrustPlan {
+        farmer: who.id.clone(),
+        address: who.address.clone(),
+        asset: asset::text(kale),
+        sponsor: sponsor.map(ToString::to_string),
+        created: creates.map(|balance| Stroops(Base::from(u64::try_from(balance).unwrap_or_default()))),
+    };
+    let (account, limit) = (who.account.clone(), i64::MAX);
+    let (source, action) = match (creates, sponsor) {
+        (Some(balance), Some(sponsor)) => {
+            (sponsor.clone(), Action::Adopt { account, balance, asset: kale.clone(), limit })
+        }
+        _ => (account, Action::Trust { asset: kale.clone(), limit, sponsor: sponsor.cloned() }),
+    };
+    Ok(Intent {
+        key: free_key(farming.work.state.conn(), farming.site.network(), &who.address)?,
+        kind: kind::TRUST,
+        subject: who.id.clone(),
+        plan: plan::write(&plan)?,
+        source,
+        action,
+        valid_until: None,
+    })
+}
+
+/// The farmer's key, or the next one where a trustline was made and somebody has taken it away since.
+fn free_key(conn: &Connection, network: &str, address: &str) -> Result<String> {
+    let mut again = 0;
+    loop {
+        let key = trust_key(network, address, again);
+        let known = operations::find(conn, &key)?;
+        if known.is_none_or(|operation| operation.state != OperationState::Recorded) {
+            return Ok(key);
+        }
+        again += 1;
+    }
+}
+
+impl Prepared {
+    fn intents(&self) -> Vec<Intent> {
+        self.wanted.iter().map(|wanted| wanted.intent.clone()).collect()
+    }
+}
+
+/// What it would cost, trustline by trustline.
+///
+/// # Errors
+/// As [`submit::rehearse`].
+pub async fn rehearse(farming: &Farming<'_, '_>, prepared: &Prepared) -> Result<Vec<Result<Rehearsal>>> {
+    let intents = prepared.intents();
+    if intents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let terms = Terms { payer: prepared.payer.clone(), ..farming.terms.clone() };
+    submit::rehearse(&farming.site.client, &terms, &intents).await
+}
+
+/// Sends what was prepared, records every outcome, and returns one line per farmer.
+///
+/// # Errors
+/// `state_error`; a farmer's own failure is in its line.
+pub async fn carry_out(
+    farming: &mut Farming<'_, '_>,
+    prepared: Prepared,
+    permit: ValuePermit<'_>,
+) -> Result<Vec<Trusted>> {
+    let results = farming.submit(permit, &prepared.intents()).await?;
+    let Prepared { wanted, mut settled, .. } = prepared;
+    for (Wanted { who, creates, .. }, result) in wanted.into_iter().zip(results) {
+        settled.push(Trusted { who, creates, fate: fate(farming, result) });
+    }
+    Ok(settled)
+}
+
+fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Fate {
+    let settled = match result {
+        Ok(Submitted::Settled(settled)) => settled,
+        Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
+        Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error },
+    };
+    match (settled.status, &settled.hash, settled.ledger) {
+        (Status::Confirmed, Some(tx), Some(ledger)) => {
+            Fate::Made { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged }
+        }
+        _ => Fate::Failed {
+            reason: reason::of(&farming.site.farm, &settled).unwrap_or(Reason::Other),
+            error: reason::error(&farming.site.farm, &settled),
+        },
+    }
+}

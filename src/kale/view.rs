@@ -1,0 +1,192 @@
+//! One moment of the farm, from one endpoint: the ledger, the farm, the current block, and what farmers have in it.
+
+use super::contract::{Block, Entry, Farm, Pail, decode_block, decode_farm, decode_pail};
+use super::fields::bad;
+use super::model::Moment;
+use super::site::Site;
+use super::wallet::{self, Wallet};
+use super::{asset, model};
+use crate::output::{Code, Error, Result};
+use crate::stellar::xdr::{AccountId, Asset, LedgerKey, ScAddress};
+use crate::stellar::{self, Entries, account};
+use std::collections::BTreeSet;
+
+/// A temporary entry, with the last ledger in which it lives.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Living<T> {
+    /// The entry.
+    pub entry: T,
+    /// `liveUntilLedgerSeq`.
+    pub live_until: Option<u32>,
+}
+
+/// A farmer whose entries are asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Who {
+    /// Row id.
+    pub id: String,
+    /// `G…`.
+    pub address: String,
+    /// The same, for ledger keys.
+    pub account: AccountId,
+}
+
+impl Who {
+    /// A farmer by row id and address.
+    ///
+    /// # Errors
+    /// `invalid_address`.
+    pub fn new(id: &str, address: &str) -> Result<Self> {
+        Ok(Self { id: id.to_owned(), address: address.to_owned(), account: account("a farmer", address)? })
+    }
+
+    /// The address as contracts take it.
+    pub fn contract_address(&self) -> ScAddress {
+        ScAddress::Account(self.account.clone())
+    }
+}
+
+/// What a farmer has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// Whose.
+    pub who: Who,
+    /// The pail in the current block.
+    pub pail: Option<Living<Pail>>,
+    /// The account; `None` where it does not exist, or was not asked for.
+    pub wallet: Option<Wallet>,
+}
+
+/// What to read beside the farm itself.
+#[derive(Debug, Clone, Default)]
+pub struct Ask<'a> {
+    /// Farmers whose pails in the current block are read.
+    pub who: &'a [Who],
+    /// Their accounts and trustlines too.
+    pub wallets: bool,
+    /// The block that is probably the current one, or the one before: where it is, a request is saved.
+    pub guess: Option<u32>,
+}
+
+/// The farm at one ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct View {
+    /// The endpoint's name.
+    pub endpoint: String,
+    /// The ledger and its close time.
+    pub at: Moment,
+    /// The contract's instance.
+    pub farm: Farm,
+    /// Block `farm.index`; `None` where its entry is not there.
+    pub block: Option<Living<Block>>,
+    /// The farmers that were asked for, in that order.
+    pub farmers: Vec<Standing>,
+}
+
+impl View {
+    /// The current block without its life time.
+    pub fn current(&self) -> Option<&Block> {
+        self.block.as_ref().map(|living| &living.entry)
+    }
+
+    /// The contract of KALE.
+    ///
+    /// # Errors
+    /// `bad_reply` for a farm that was never set up.
+    pub fn asset_contract(&self) -> Result<&stellar_xdr::ContractId> {
+        self.farm.asset.as_ref().ok_or_else(|| bad("the farm's instance", "it names no asset"))
+    }
+
+    /// Reads the farm: two HTTP requests where the guess is right and no accounts are asked for.
+    ///
+    /// # Errors
+    /// `not_a_contract` where there is no farm; those of [`stellar::Client::view`].
+    pub async fn read(site: &Site, ask: &Ask<'_>) -> Result<Self> {
+        site.client.view(async |view| Self::once(site, view, ask).await).await
+    }
+
+    /// As [`View::read`], on an endpoint that is open already.
+    ///
+    /// # Errors
+    /// As [`View::read`].
+    pub async fn once(site: &Site, view: &stellar::View, ask: &Ask<'_>) -> Result<Self> {
+        let instance = Entry::Instance.key(&site.farm)?;
+        let guesses = ask.guess.map(|guess| [guess, guess.saturating_add(1)]);
+        let mut keys = vec![instance.clone()];
+        for index in guesses.into_iter().flatten() {
+            keys.extend(block_keys(site, ask.who, index)?);
+        }
+        let mut entries = view.entries(keys).await?;
+        let Some(found) = entries.get(&instance) else {
+            return Err(no_farm(site));
+        };
+        let farm = decode_farm(&site.farm, &found.data)?;
+        let mut more: BTreeSet<LedgerKey> = BTreeSet::new();
+        if !guesses.is_some_and(|guesses| guesses.contains(&farm.index)) {
+            more.extend(block_keys(site, ask.who, farm.index)?);
+        }
+        let mut trust = None;
+        if ask.wallets {
+            let contract =
+                farm.asset.as_ref().ok_or_else(|| bad("the farm's instance", "it names no asset"))?;
+            let asset = asset::of(site, view, contract).await?;
+            more.extend(ask.who.iter().flat_map(|who| wallet::keys(&who.account, &asset)));
+            trust = Some(asset);
+        }
+        if !more.is_empty() {
+            entries.found.append(&mut view.entries(more).await?.found);
+        }
+        let ledger = view.ledger();
+        let block = living(&entries, &Entry::Block(farm.index).key(&site.farm)?, |data| {
+            decode_block(&site.farm, farm.index, data)
+        })?;
+        let standing = |who: &Who| standing(site, &entries, who, farm.index, trust.as_ref());
+        Ok(Self {
+            endpoint: view.endpoint().to_owned(),
+            at: model::Moment { ledger: ledger.sequence, time: ledger.close_time },
+            block,
+            farmers: ask.who.iter().map(standing).collect::<Result<_>>()?,
+            farm,
+        })
+    }
+}
+
+/// Where the farm should be, there is nothing.
+pub(super) fn no_farm(site: &Site) -> Error {
+    Error::new(Code::NotAContract, format!("there is no contract {}", site.farm))
+        .hint("check kale.contract_id and stellar.network")
+}
+
+fn block_keys(site: &Site, who: &[Who], index: u32) -> Result<Vec<LedgerKey>> {
+    let pails = who.iter().map(|who| Entry::Pail(who.contract_address(), index));
+    std::iter::once(Entry::Block(index)).chain(pails).map(|entry| entry.key(&site.farm)).collect()
+}
+
+fn standing(
+    site: &Site,
+    entries: &Entries,
+    who: &Who,
+    index: u32,
+    asset: Option<&Asset>,
+) -> Result<Standing> {
+    let address = who.contract_address();
+    let key = Entry::Pail(address.clone(), index).key(&site.farm)?;
+    let pail = living(entries, &key, |data| decode_pail(&site.farm, &address, index, data))?;
+    let wallet = asset.map(|asset| wallet::decode(entries, &who.account, asset)).transpose()?.flatten();
+    Ok(Standing { who: who.clone(), pail, wallet })
+}
+
+/// An entry that is there, decoded, with its life time.
+///
+/// # Errors
+/// What `decode` says.
+pub fn living<T>(
+    entries: &Entries,
+    key: &LedgerKey,
+    decode: impl FnOnce(&stellar_xdr::LedgerEntryData) -> Result<T>,
+) -> Result<Option<Living<T>>> {
+    entries
+        .get(key)
+        .map(|found| Ok(Living { entry: decode(&found.data)?, live_until: found.live_until }))
+        .transpose()
+}

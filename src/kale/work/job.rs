@@ -1,0 +1,241 @@
+//! The command `work`: one shift, from now to its end.
+
+use super::send::{Bid, intent};
+use super::{Shift, Worked, cap, grinder, needs_work, pails};
+use crate::grind::Solution;
+use crate::guard::ValuePermit;
+use crate::kale::contract::{Block, Pail};
+use crate::kale::model::Moment;
+use crate::kale::patience::Patience;
+use crate::kale::settings::{Policy, Settings};
+use crate::kale::site::Farming;
+use crate::kale::view::{Ask, View, Who};
+use crate::kale::{hash, nonces, rows, schedule};
+use crate::output::{Code, Error, Result};
+use crate::stellar::submit::{Intent, Rehearsal};
+use std::time::{Duration, Instant};
+
+/// What the operator wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Orders {
+    /// When work is submitted.
+    pub policy: Policy,
+    /// When the best is submitted; else as the settings say.
+    pub deadline: Option<Deadline>,
+}
+
+/// When the best is submitted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    /// At this second of ledger time.
+    At(u64),
+    /// So many seconds after the block began.
+    Into(u64),
+}
+
+impl Orders {
+    /// The deadline for this block, early enough for a transaction to get in.
+    pub fn deadline_of(&self, block: &Block, settings: &Settings) -> u64 {
+        let wanted = match self.deadline {
+            Some(Deadline::At(second)) => second,
+            Some(Deadline::Into(seconds)) => block.timestamp.saturating_add(seconds),
+            None => schedule::work_deadline(block, settings.work_margin),
+        };
+        wanted.min(schedule::work_end(block).saturating_sub(LEAST))
+    }
+}
+
+/// Seconds of ledger time that a submission needs at least: two ledgers.
+const LEAST: u64 = 10;
+
+/// What a run of `work` came to.
+#[derive(Debug)]
+pub struct Report {
+    /// The farm as it was looked at first.
+    pub view: View,
+    /// When the best was to be submitted, in seconds of ledger time; `None` where there was nothing to do.
+    pub deadline: Option<u64>,
+    /// What came of each farmer's work, the tries in order.
+    pub worked: Vec<Worked>,
+    /// Nonces tried.
+    pub hashes: u64,
+    /// Time that all threads hashed.
+    pub hashing: Duration,
+    /// Time from the first to the last nonce's end, pauses included.
+    pub took: Duration,
+    /// Whether the operator stopped it before its end.
+    pub stopped: bool,
+    /// What the operator should know.
+    pub warnings: Vec<String>,
+}
+
+/// Grinds for the pails of the current block until the deadline, and submits as the policy says.
+///
+/// # Errors
+/// `state_error`; those of [`View::read`] and of unlocking the keys, where they last. What fails for one farmer is in its
+/// line.
+pub async fn run(
+    farming: &mut Farming<'_, '_>,
+    permit: ValuePermit<'_>,
+    orders: &Orders,
+    farmers: &[Who],
+) -> Result<Report> {
+    let guess = rows::last_block(farming.work.state.conn())?;
+    let view = View::read(farming.site, &Ask { who: farmers, wallets: false, guess }).await?;
+    pails::note(farming, &view)?;
+    let seed = farming.work.state.run().clock.now().unsigned_abs();
+    let (kernel, warnings) = grinder::kernel(seed);
+    let begun = Instant::now();
+    let mut report = Report {
+        view,
+        deadline: None,
+        worked: Vec::new(),
+        hashes: 0,
+        hashing: Duration::ZERO,
+        took: Duration::ZERO,
+        stopped: false,
+        warnings,
+    };
+    if let Some(mut shift) = Shift::begin(farming, &report.view, orders, kernel)? {
+        report.deadline = Some(shift.hours().deadline);
+        let first = (report.view.at, report.view.farm.index);
+        watch(farming, permit, &mut shift, first, &mut report).await?;
+        let reach = shift.reach();
+        (report.hashes, report.hashing) = (reach.figures.hashes, reach.figures.elapsed);
+        report.took = begun.elapsed();
+    }
+    Ok(report)
+}
+
+/// A pail that would be worked.
+#[derive(Debug)]
+pub struct Wanted {
+    /// Whose.
+    pub who: Who,
+    /// The pail.
+    pub pail: Pail,
+    /// The best nonce at hand.
+    pub solution: Option<Solution>,
+    /// How it would go now, where there is a nonce that helps.
+    pub rehearsal: Option<Result<Rehearsal>>,
+}
+
+/// What [`run`] would do: the pails that need work, and how the nonces at hand would fare now. Nothing is ground.
+///
+/// # Errors
+/// As [`run`].
+pub async fn rehearse(
+    farming: &Farming<'_, '_>,
+    orders: &Orders,
+    farmers: &[Who],
+) -> Result<(View, Option<u64>, Vec<Wanted>)> {
+    let guess = rows::last_block(farming.work.state.conn())?;
+    let view = View::read(farming.site, &Ask { who: farmers, wallets: false, guess }).await?;
+    let Some(block) = view.current().cloned() else { return Ok((view, None, Vec::new())) };
+    let (index, settings) = (view.farm.index, &farming.settings);
+    let (end, enough) = (schedule::work_end(&block), cap(&block, settings));
+    let mut wanted = Vec::new();
+    for standing in view.farmers.iter().filter(|_| view.at.time < end) {
+        let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
+        let job = hash::job(index, &block, &who.contract_address());
+        if let Some(job) = job.filter(|_| needs_work(orders.policy, pail.entry.zeros, enough)) {
+            let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
+            let solution = stored.and_then(|(_, best)| best);
+            wanted.push(Wanted { who: who.clone(), pail: pail.entry.clone(), solution, rehearsal: None });
+        }
+    }
+    let mut places = Vec::new();
+    let mut intents: Vec<Intent> = Vec::new();
+    for (place, one) in wanted.iter().enumerate() {
+        if let Some(solution) = one.solution.filter(|best| one.pail.zeros.is_none_or(|has| best.zeros > has))
+        {
+            let bid = Bid { who: one.who.clone(), pail: one.pail.clone(), solution };
+            intents.push(intent(farming.site, index, &bid, end)?);
+            places.push(place);
+        }
+    }
+    for (place, rehearsal) in places.into_iter().zip(farming.rehearse(&intents).await?) {
+        if let Some(one) = wanted.get_mut(place) {
+            one.rehearsal = Some(rehearsal);
+        }
+    }
+    Ok((view, Some(orders.deadline_of(&block, settings)), wanted))
+}
+
+/// Ticks until the shift is over or the operator wants to stop.
+async fn watch(
+    farming: &mut Farming<'_, '_>,
+    permit: ValuePermit<'_>,
+    shift: &mut Shift,
+    first: (Moment, u32),
+    report: &mut Report,
+) -> Result<()> {
+    let (mut moment, mut patience) = (first, Patience::new());
+    begin_bar(farming, shift, moment.0);
+    let ended: Result<()> = async {
+        loop {
+            let ticked = shift.tick(farming, permit, moment).await;
+            report.worked.extend(patience.bear(ticked)?.unwrap_or_default());
+            if shift.is_over(moment.0) {
+                return Ok(());
+            }
+            if farming.work.stop.wanted() {
+                report.stopped = true;
+                return Ok(());
+            }
+            tokio::time::sleep(farming.terms.poll).await;
+            let ask = Ask { who: &[], wallets: false, guess: Some(shift.block()) };
+            if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
+                advance_bar(farming, shift, moment.0, view.at);
+                moment = (view.at, view.farm.index);
+            }
+        }
+    }
+    .await;
+    farming.work.progress.end();
+    let missed = shift.finish(farming, moment.0)?;
+    report.worked.extend(missed);
+    ended
+}
+
+/// A bar from now to the deadline, in seconds of ledger time.
+pub(crate) fn begin_bar(farming: &Farming<'_, '_>, shift: &Shift, at: Moment) {
+    let left = shift.hours().deadline.saturating_sub(at.time);
+    farming.work.progress.begin(&format!("grinding for block {}", shift.block()), Some(left));
+}
+
+/// Moves it, with a word on how it stands.
+pub(crate) fn advance_bar(farming: &Farming<'_, '_>, shift: &Shift, before: Moment, now: Moment) {
+    let progress = farming.work.progress;
+    progress.advance(now.time.saturating_sub(before.time));
+    let reach = shift.reach();
+    let millis = reach.figures.elapsed.as_millis().max(1);
+    let rate = u128::from(reach.figures.hashes) / 1000 / millis;
+    progress.note(&format!(
+        "{rate} MH/s, {} of {} farmers at their cap, fewest zeros {}",
+        reach.figures.done, reach.farmers, reach.figures.lowest
+    ));
+}
+
+/// Whose work failed, by address.
+pub fn failures(worked: &[Worked]) -> Vec<(String, Error)> {
+    // The last word on each farmer counts: a try that failed may have been made good.
+    let mut last: Vec<&Worked> = Vec::new();
+    for one in worked {
+        last.retain(|other| other.who.id != one.who.id);
+        last.push(one);
+    }
+    let failed = |one: &&Worked| one.failure().is_some();
+    last.into_iter()
+        .filter(failed)
+        .filter_map(|one| Some((one.who.address.clone(), one.failure()?.clone())))
+        .collect()
+}
+
+/// Whether another try may help.
+pub(crate) fn is_passing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Behind | Code::Rpc | Code::FeeCapped
+    )
+}

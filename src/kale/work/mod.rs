@@ -1,0 +1,79 @@
+//! `work`: nonces for the pails of the current block, ground until the deadline and submitted in time.
+
+mod grinder;
+mod job;
+mod lines;
+mod pails;
+mod policy;
+mod send;
+mod shift;
+mod submit;
+
+pub use grinder::{Figures, kernel};
+pub use job::{Deadline, Orders, Report, Wanted, failures, rehearse, run};
+pub(crate) use job::{advance_bar, begin_bar, is_passing};
+pub use lines::LONGEST;
+pub use pails::{Seen, note};
+pub use policy::{Hours, needs_work};
+pub use shift::{Reach, Shift, cap};
+pub use submit::{LineFate, LineReport, Submission, check, submit};
+
+use super::reason::Reason;
+use super::view::Who;
+use crate::grind::Solution;
+use crate::output::Error;
+
+/// How the work for a farmer fared.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// Submitted by this run, and confirmed.
+    Worked {
+        /// Hash of the transaction.
+        tx: String,
+        /// Its ledger.
+        ledger: u32,
+        /// Ledgers from plant to work, as the contract returned it.
+        gap: u32,
+        /// Stroops of lumens that it cost.
+        fee: i64,
+        /// Whether there was work before, which this improves on.
+        improved: bool,
+    },
+    /// Confirmed in an earlier run.
+    Already,
+    /// The pail has as many zeros or more, from another hand.
+    Elsewhere {
+        /// How many it has.
+        zeros: u32,
+    },
+    /// No effect, for this reason; what the error says is for a person.
+    Failed {
+        /// Why, in a word.
+        reason: Reason,
+        /// Why, for a person.
+        error: Error,
+    },
+}
+
+/// What one farmer's work came to.
+#[derive(Debug, Clone)]
+pub struct Worked {
+    /// Whose.
+    pub who: Who,
+    /// The block.
+    pub block: u32,
+    /// The nonce; none where none was found.
+    pub solution: Option<Solution>,
+    /// How it fared.
+    pub fate: Fate,
+}
+
+impl Worked {
+    /// The error, where it failed.
+    pub const fn failure(&self) -> Option<&Error> {
+        match &self.fate {
+            Fate::Failed { error, .. } => Some(error),
+            _ => None,
+        }
+    }
+}

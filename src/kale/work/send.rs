@@ -1,0 +1,109 @@
+//! Work transactions: what is wanted of the network for a nonce, and what came of it.
+
+use super::{Fate, Worked};
+use crate::context::Stop;
+use crate::grind::Solution;
+use crate::guard::ValuePermit;
+use crate::kale::call::{Call, work_result};
+use crate::kale::contract::Pail;
+use crate::kale::nonces::hex;
+use crate::kale::plan::{self, WorkPlan, kind, work_key};
+use crate::kale::reason::{self, Reason};
+use crate::kale::record::FarmRecorder;
+use crate::kale::site::{Farming, Site, invoke};
+use crate::kale::view::Who;
+use crate::output::{Code, Error, Result};
+use crate::stellar::submit::{self, Desk, Intent, Settled, Status, Submitted, Terms};
+
+/// A nonce that is to be submitted.
+#[derive(Debug, Clone)]
+pub(super) struct Bid {
+    /// For whom.
+    pub who: Who,
+    /// The pail as it was looked at.
+    pub pail: Pail,
+    /// The nonce.
+    pub solution: Solution,
+}
+
+/// What is wanted of the network, by `valid_until` in seconds of ledger time.
+pub(super) fn intent(site: &Site, block: u32, bid: &Bid, valid_until: u64) -> Result<Intent> {
+    let Bid { who, pail, solution: Solution { nonce, hash, zeros } } = bid;
+    let plan = WorkPlan {
+        farmer: who.id.clone(),
+        address: who.address.clone(),
+        block,
+        nonce: *nonce,
+        hash: hex(hash),
+        zeros: *zeros,
+        improves: pail.worked(),
+    };
+    let call = Call::Work { farmer: who.contract_address(), hash: *hash, nonce: *nonce };
+    Ok(Intent {
+        key: work_key(site.network(), &who.address, block, *zeros),
+        kind: kind::WORK,
+        subject: who.id.clone(),
+        plan: plan::write(&plan)?,
+        source: who.account.clone(),
+        action: invoke(site, &call)?,
+        valid_until: Some(valid_until),
+    })
+}
+
+/// Submits and records; results in the order of the bids. A wish to stop does not keep it from signing: the work is at
+/// hand, and a stake depends on it.
+pub(super) async fn send(
+    farming: &mut Farming<'_, '_>,
+    permit: ValuePermit<'_>,
+    block: u32,
+    bids: &[Bid],
+    valid_until: u64,
+) -> Result<Vec<Worked>> {
+    let site = farming.site;
+    let (keys, payer) = (farming.keys, farming.keys.sponsor()?);
+    let intents: Vec<Intent> =
+        bids.iter().map(|bid| intent(site, block, bid, valid_until)).collect::<Result<_>>()?;
+    let calm = Stop::default();
+    let mut desk = Desk {
+        client: &site.client,
+        state: &mut *farming.work.state,
+        permit: farming.work.permit,
+        stop: &calm,
+        terms: Terms { payer, parallel: farming.settings.parallel, ..farming.terms.clone() },
+    };
+    let recorder = FarmRecorder::of(site);
+    let results = submit::submit(&mut desk, permit, &intents, keys.signers()?, &recorder).await?;
+    let worked = bids.iter().zip(results).map(|(bid, result)| Worked {
+        who: bid.who.clone(),
+        block,
+        solution: Some(bid.solution),
+        fate: fate(site, bid, result),
+    });
+    Ok(worked.collect())
+}
+
+fn fate(site: &Site, bid: &Bid, result: Result<Submitted>) -> Fate {
+    match result {
+        Ok(Submitted::AlreadyDone { .. }) => Fate::Already,
+        Ok(Submitted::Settled(settled)) => of_settled(site, bid, &settled)
+            .unwrap_or_else(|error| Fate::Failed { reason: Reason::Other, error }),
+        Err(error) => Fate::Failed { reason: Reason::of_error(error.code()), error },
+    }
+}
+
+fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
+    if let (Status::Confirmed, Some(tx), Some(ledger)) = (settled.status, &settled.hash, settled.ledger) {
+        let value = settled.value.as_ref();
+        let value =
+            value.ok_or_else(|| Error::new(Code::BadReply, "confirmed work came back without its gap"))?;
+        return Ok(Fate::Worked {
+            tx: tx.clone(),
+            ledger: ledger.sequence,
+            gap: work_result(value)?,
+            fee: settled.fee_charged,
+            improved: bid.pail.worked(),
+        });
+    }
+    let reason = reason::of(&site.farm, settled).unwrap_or(Reason::Other);
+    Ok(Fate::Failed { reason, error: reason::error(&site.farm, settled) })
+}

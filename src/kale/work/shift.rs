@@ -1,0 +1,459 @@
+//! One block's work: who is worked for, the threads that grind for them, and what goes out when.
+
+use super::grinder::{Figures, Grinder};
+use super::policy::{self, Hand, Hours};
+use super::send::{Bid, send};
+use super::{Fate, Orders, Worked, pails};
+use crate::grind::kernel::KernelRef;
+use crate::grind::scheduler::Farmer;
+use crate::guard::ValuePermit;
+use crate::kale::contract::{Block, Pail};
+use crate::kale::model::Moment;
+use crate::kale::nonces::{self, hex};
+use crate::kale::reason::Reason;
+use crate::kale::rows::{self, Trace, WorkRow};
+use crate::kale::settings::{Policy, Settings};
+use crate::kale::site::Farming;
+use crate::kale::view::{Ask, Standing, View, Who};
+use crate::kale::{hash, schedule};
+use crate::output::{Code, Error, Result};
+use serde_json::json;
+use std::time::Duration;
+
+/// Farmers whose work is submitted together; the farm's index is read again before each group.
+const GROUP: usize = 50;
+/// How long is ground where the deadline has passed and a farmer has no nonce at all: any nonce is work.
+const LAST_CALL: Duration = Duration::from_millis(500);
+/// The most zeros that a hash can have.
+const MOST_ZEROS: u32 = crate::grind::block::MAX_ZEROS;
+
+/// One who is worked for.
+#[derive(Debug, Clone)]
+struct Mate {
+    who: Who,
+    pail: Pail,
+    search: Farmer,
+    /// The ledger of the last try to submit: one try each is enough.
+    tried: Option<u32>,
+    /// Why nothing more is tried.
+    given_up: Option<Reason>,
+}
+
+impl Mate {
+    fn hand(&self) -> Hand {
+        Hand {
+            planted: self.pail.sequence,
+            has: self.pail.zeros,
+            best: self.search.best.map(|best| best.zeros),
+            cap: self.search.cap,
+        }
+    }
+}
+
+/// How far a shift is, for people who watch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reach {
+    /// How the hashing goes.
+    pub figures: Figures,
+    /// For how many.
+    pub farmers: usize,
+    /// Of how many the chain has work.
+    pub worked: usize,
+}
+
+/// The work on one block. Dropping it stops the threads.
+#[derive(Debug)]
+pub struct Shift {
+    block: u32,
+    entry: Block,
+    hours: Hours,
+    policy: Policy,
+    kernel: KernelRef,
+    crew: Vec<Mate>,
+    /// The threads, and whose search (place in the crew) each of their farmers is.
+    grinder: Option<(Grinder, Vec<usize>)>,
+    /// Of threads that have ended.
+    before: Figures,
+    rolled: bool,
+}
+
+/// Zeros that are worth having in a block: more than its maximum earn nothing. Without a range, as many as are set.
+pub fn cap(block: &Block, settings: &Settings) -> u32 {
+    let cap = if block.max_zeros == 0 { settings.target_zeros } else { block.max_zeros };
+    cap.min(MOST_ZEROS)
+}
+
+impl Shift {
+    /// Begins to grind for the pails of the view that need work, from where an earlier run was. `None` where there is
+    /// nothing to do, or no time left to do it.
+    ///
+    /// # Errors
+    /// `state_error`, `state_corrupt`, `io_error`.
+    pub fn begin(
+        farming: &Farming<'_, '_>,
+        view: &View,
+        orders: &Orders,
+        kernel: KernelRef,
+    ) -> Result<Option<Self>> {
+        let Some(entry) = view.current() else { return Ok(None) };
+        let end = schedule::work_end(entry);
+        if view.at.time >= end {
+            return Ok(None);
+        }
+        let settings = &farming.settings;
+        let deadline = orders.deadline_of(entry, settings);
+        let hours = Hours { begun: view.at.time, deadline, end, early: settings.early };
+        let mut shift = Self {
+            block: view.farm.index,
+            entry: entry.clone(),
+            hours,
+            policy: orders.policy,
+            kernel,
+            crew: Vec::new(),
+            grinder: None,
+            before: Figures::default(),
+            rolled: false,
+        };
+        shift.enlist(farming, view)?;
+        Ok((!shift.crew.is_empty()).then_some(shift))
+    }
+
+    /// The block.
+    pub const fn block(&self) -> u32 {
+        self.block
+    }
+
+    /// Its times.
+    pub const fn hours(&self) -> &Hours {
+        &self.hours
+    }
+
+    /// When its best is submitted.
+    pub const fn policy(&self) -> Policy {
+        self.policy
+    }
+
+    /// Whether this farmer is worked for.
+    pub fn has(&self, farmer: &str) -> bool {
+        self.crew.iter().any(|mate| mate.who.id == farmer)
+    }
+
+    /// Row ids of those who are worked for.
+    pub fn farmers(&self) -> impl Iterator<Item = &str> {
+        self.crew.iter().map(|mate| mate.who.id.as_str())
+    }
+
+    /// Takes in those of the view who need work and are not worked for yet.
+    ///
+    /// # Errors
+    /// As [`Shift::begin`].
+    pub fn enlist(&mut self, farming: &Farming<'_, '_>, view: &View) -> Result<()> {
+        let before = self.crew.len();
+        for standing in &view.farmers {
+            if !self.has(&standing.who.id) {
+                let mate = mate(farming, self.block, &self.entry, standing)?;
+                self.crew.extend(mate.filter(|mate| policy::is_open(self.policy, &mate.hand())));
+            }
+        }
+        if self.crew.len() > before && view.at.time < self.hours.end {
+            self.halt();
+            self.start(view.at)?;
+        }
+        Ok(())
+    }
+
+    /// Sets the threads on everyone for whom a better nonce would still be of use.
+    fn start(&mut self, at: Moment) -> Result<()> {
+        let late = at.time >= self.hours.deadline;
+        let needs = |mate: &Mate| {
+            let hand = mate.hand();
+            let enough = hand.best.is_some_and(|best| best >= hand.cap);
+            policy::is_open(self.policy, &hand) && !enough && !(late && hand.best.is_some())
+        };
+        let places: Vec<usize> =
+            self.crew.iter().enumerate().filter(|(_, mate)| needs(mate)).map(|(n, _)| n).collect();
+        if places.is_empty() {
+            return Ok(());
+        }
+        let farmers = places.iter().filter_map(|n| Some(self.crew.get(*n)?.search)).collect();
+        self.grinder = Some((Grinder::start(self.kernel, farmers)?, places));
+        if late {
+            // Its first pieces take milliseconds; there is no later to come back to.
+            while let Some((grinder, _)) = &self.grinder
+                && grinder.age() < LAST_CALL
+                && grinder.ended().is_none()
+            {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            self.halt();
+        }
+        Ok(())
+    }
+
+    /// Stops the threads and takes over what they found; it is still to be saved.
+    fn halt(&mut self) {
+        if let Some((mut grinder, places)) = self.grinder.take() {
+            grinder.stop();
+            let figures = grinder.figures();
+            self.before.hashes = self.before.hashes.saturating_add(figures.hashes);
+            self.before.elapsed = self.before.elapsed.saturating_add(figures.elapsed);
+            self.take_over(&grinder, &places);
+        }
+    }
+
+    fn take_over(&mut self, grinder: &Grinder, places: &[usize]) {
+        for (n, search) in grinder.changed() {
+            if let Some(mate) = places.get(n).and_then(|place| self.crew.get_mut(*place)) {
+                mate.search = search;
+            }
+        }
+    }
+
+    /// Saves what was found since the last call, in one write.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn save(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
+        let known: Vec<Farmer> = self.crew.iter().map(|mate| mate.search).collect();
+        if let Some((grinder, places)) = self.grinder.take() {
+            self.take_over(&grinder, &places);
+            self.grinder = Some((grinder, places));
+        }
+        self.write(farming, &known)
+    }
+
+    /// Stops the threads and saves where they were.
+    fn down(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
+        let known: Vec<Farmer> = self.crew.iter().map(|mate| mate.search).collect();
+        self.halt();
+        self.write(farming, &known)
+    }
+
+    fn write(&self, farming: &mut Farming<'_, '_>, known: &[Farmer]) -> Result<()> {
+        let new: Vec<&Mate> = self
+            .crew
+            .iter()
+            .zip(known)
+            .filter(|(mate, known)| mate.search != **known)
+            .map(|(mate, _)| mate)
+            .collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let permit = farming.work.permit;
+        farming
+            .work
+            .state
+            .write(permit, |tx| new.iter().try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
+    }
+
+    /// How far it is.
+    pub fn reach(&self) -> Reach {
+        let mut figures = self.grinder.as_ref().map_or(Figures::default(), |(grinder, _)| grinder.figures());
+        figures.hashes = figures.hashes.saturating_add(self.before.hashes);
+        figures.elapsed = figures.elapsed.saturating_add(self.before.elapsed);
+        let worked = self.crew.iter().filter(|mate| mate.pail.worked()).count();
+        Reach { figures, farmers: self.crew.len(), worked }
+    }
+
+    /// Whether nothing is left to be done for this block.
+    pub fn is_over(&self, at: Moment) -> bool {
+        let is_done = |mate: &Mate| {
+            let hand = mate.hand();
+            mate.given_up.is_some()
+                || !policy::is_open(self.policy, &hand)
+                || (at.time >= self.hours.deadline && hand.best.is_some() && !hand.improves())
+        };
+        self.rolled || at.time >= self.hours.end || self.crew.iter().all(is_done)
+    }
+
+    /// Saves what was found and submits what is due at this moment of the farm; whoever is told `rolled` finds nothing
+    /// submitted. Returns what came of each that was tried, for the last time or not.
+    ///
+    /// # Errors
+    /// `state_error`; those of [`View::read`] and of unlocking the keys. What fails for one farmer is in its line.
+    pub async fn tick(
+        &mut self,
+        farming: &mut Farming<'_, '_>,
+        permit: ValuePermit<'_>,
+        (at, index): (Moment, u32),
+    ) -> Result<Vec<Worked>> {
+        if index != self.block {
+            self.rolled = true;
+            self.down(farming)?;
+            return Ok(Vec::new());
+        }
+        if at.time >= self.hours.deadline {
+            // The cores are needed for the submission now.
+            self.down(farming)?;
+        } else {
+            self.save(farming)?;
+        }
+        let mut all = Vec::new();
+        for group in self.due(at).chunks(GROUP) {
+            let Some(mut worked) = self.submit(farming, permit, group).await? else { break };
+            all.append(&mut worked);
+        }
+        Ok(all)
+    }
+
+    fn due(&self, at: Moment) -> Vec<usize> {
+        let hands: Vec<Hand> = self.crew.iter().map(Mate::hand).collect();
+        let mut due = policy::due(self.policy, &self.hours, at, &hands);
+        due.retain(|n| {
+            self.crew
+                .get(*n)
+                .is_some_and(|mate| mate.given_up.is_none() && mate.tried.is_none_or(|t| t < at.ledger))
+        });
+        due
+    }
+
+    /// Looks once more, and submits for these of the crew what is still due. `None` after a roll-over.
+    async fn submit(
+        &mut self,
+        farming: &mut Farming<'_, '_>,
+        permit: ValuePermit<'_>,
+        group: &[usize],
+    ) -> Result<Option<Vec<Worked>>> {
+        let who: Vec<Who> = group.iter().filter_map(|n| Some(self.crew.get(*n)?.who.clone())).collect();
+        let (view, mut worked) = self.look(farming, &who).await?;
+        if self.rolled {
+            return Ok(None);
+        }
+        let still = self.due(view.at);
+        let places: Vec<usize> = group.iter().copied().filter(|n| still.contains(n)).collect();
+        let bids: Vec<Bid> = places
+            .iter()
+            .filter_map(|n| {
+                let mate = self.crew.get_mut(*n)?;
+                mate.tried = Some(view.at.ledger);
+                let solution = mate.search.best?;
+                Some(Bid { who: mate.who.clone(), pail: mate.pail.clone(), solution })
+            })
+            .collect();
+        if bids.is_empty() {
+            return Ok(Some(worked));
+        }
+        // What goes out before the deadline is settled by then, so that the deadline's own is not held up.
+        let Hours { deadline, end, .. } = self.hours;
+        let until = if view.at.time < deadline { deadline } else { end };
+        let sent = send(farming, permit, self.block, &bids, until).await?;
+        for (place, sent) in places.iter().zip(&sent) {
+            if let Some(mate) = self.crew.get_mut(*place) {
+                mate.note(sent);
+            }
+        }
+        worked.extend(sent);
+        let (_, elsewhere) = self.look(farming, &who).await?;
+        worked.extend(elsewhere);
+        Ok(Some(worked))
+    }
+
+    /// Reads the farm and these farmers' pails anew; returns whom another hand has worked for as well as we would.
+    async fn look(&mut self, farming: &mut Farming<'_, '_>, who: &[Who]) -> Result<(View, Vec<Worked>)> {
+        let ask = Ask { who, wallets: false, guess: Some(self.block) };
+        let view = View::read(farming.site, &ask).await?;
+        if view.farm.index != self.block {
+            self.rolled = true;
+            return Ok((view, Vec::new()));
+        }
+        let seen = pails::note(farming, &view)?;
+        for standing in &view.farmers {
+            let mate = self.crew.iter_mut().find(|mate| mate.who.id == standing.who.id);
+            match (mate, &standing.pail) {
+                (Some(mate), Some(pail)) => mate.pail = pail.entry.clone(),
+                (Some(mate), None) => mate.given_up = Some(Reason::NotPlanted),
+                (None, _) => {}
+            }
+        }
+        let elsewhere = seen.into_iter().filter_map(|seen| {
+            let mate = self.crew.iter().find(|mate| mate.who.id == seen.who.id)?;
+            let fate = Fate::Elsewhere { zeros: seen.zeros };
+            let solution = mate.search.best;
+            (!mate.hand().improves()).then_some(Worked { who: seen.who, block: self.block, solution, fate })
+        });
+        let elsewhere = elsewhere.collect();
+        Ok((view, elsewhere))
+    }
+
+    /// Ends it: saves where the search is, and, unless it goes on in a later run, tells and records who was missed.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn finish(&mut self, farming: &mut Farming<'_, '_>, at: Moment) -> Result<Vec<Worked>> {
+        self.down(farming)?;
+        if !self.rolled && at.time < self.hours.end {
+            return Ok(Vec::new());
+        }
+        let reason = if self.rolled { Reason::RolledOver } else { Reason::TooLate };
+        let block = self.block;
+        let missed: Vec<(&Mate, Reason)> = self
+            .crew
+            .iter()
+            .filter(|mate| !mate.pail.worked())
+            .map(|mate| (mate, mate.search.best.map_or(Reason::NoNonce, |_| mate.given_up.unwrap_or(reason))))
+            .collect();
+        if !missed.is_empty() {
+            let permit = farming.work.permit;
+            farming.work.state.write(permit, |tx| {
+                missed.iter().try_for_each(|(mate, reason)| miss(tx, mate, block, *reason))
+            })?;
+        }
+        let worked = missed.into_iter().map(|(mate, reason)| {
+            let why =
+                format!("farmer {}: no work got into block {block} in time ({reason})", mate.who.address);
+            let error = Error::new(Code::WorkMissed, why)
+                .hint("its stake is forfeited; poolctl harvest books the loss and who answers for it");
+            let fate = Fate::Failed { reason, error };
+            Worked { who: mate.who.clone(), block, solution: mate.search.best, fate }
+        });
+        Ok(worked.collect())
+    }
+}
+
+impl Mate {
+    /// Takes note of what came of a submission.
+    fn note(&mut self, worked: &Worked) {
+        match (&worked.fate, worked.solution) {
+            (Fate::Worked { gap, .. }, Some(solution)) => {
+                (self.pail.gap, self.pail.zeros) = (Some(*gap), Some(solution.zeros));
+            }
+            (Fate::Failed { reason, error }, _) => {
+                let is_final = matches!(
+                    reason,
+                    Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
+                ) || error.code() == Code::OutcomeUnknown;
+                // A pail that is better than ours is read right after this.
+                self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
+            }
+            _ => {}
+        }
+    }
+}
+
+fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standing) -> Result<Option<Mate>> {
+    let (Some(pail), who) = (&standing.pail, &standing.who) else { return Ok(None) };
+    let Some(job) = hash::job(index, block, &who.contract_address()) else { return Ok(None) };
+    let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
+    let (next, best) = stored.unwrap_or((0, None));
+    let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
+    Ok(Some(Mate { who: who.clone(), pail: pail.entry.clone(), search, tried: None, given_up: None }))
+}
+
+fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
+    let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.word() });
+    if let Some(best) = mate.search.best {
+        let hash = hex(&best.hash);
+        let row = WorkRow {
+            farmer: &mate.who.id,
+            block,
+            outcome: "failed",
+            nonce: best.nonce,
+            hash: &hash,
+            zeros: best.zeros,
+            gap: None,
+        };
+        rows::work(tx, &row, &Trace { reason: Some(reason.word()), ..Trace::default() })?;
+    }
+    tx.event("work.missed", &mate.who.id, &facts).map(|_| ())
+}

@@ -1,0 +1,320 @@
+//! `work submit`: nonces that other machines found. Each is checked by us before anything is sent.
+
+use super::lines::{self, Line, Offer};
+use super::pails;
+use super::send::{Bid, intent, send};
+use super::{Fate, Worked};
+use crate::grind::Solution;
+use crate::guard::ValuePermit;
+use crate::kale::contract::Pail;
+use crate::kale::nonces::hex;
+use crate::kale::reason::Reason;
+use crate::kale::rows::{self, Hand, Trace, WorkRow};
+use crate::kale::site::Farming;
+use crate::kale::view::{Ask, View, Who};
+use crate::kale::{hash, schedule};
+use crate::output::Result;
+use crate::state::Tx;
+use crate::stellar::submit::Intent;
+use serde_json::json;
+use std::collections::{HashMap, HashSet};
+
+/// How a line fared.
+#[derive(Debug, Clone)]
+pub enum LineFate {
+    /// To be submitted.
+    Valid,
+    /// Another line has more zeros for the same farmer, and goes instead.
+    Superseded {
+        /// Its number.
+        by: u64,
+    },
+    /// Not submitted.
+    Refused {
+        /// A stable word.
+        code: &'static str,
+        /// Why, for a person.
+        message: String,
+    },
+    /// Submitted; what came of it.
+    Sent(Fate),
+}
+
+/// A line and what became of it.
+#[derive(Debug, Clone)]
+pub struct LineReport {
+    /// Its number, from 1.
+    pub line: u64,
+    /// Whom it names: the farmer's address, where it is one of ours.
+    pub named: Option<String>,
+    /// The farmer, where it is one of ours.
+    pub who: Option<Who>,
+    /// The nonce with its hash in the current block, where there is one.
+    pub solution: Option<Solution>,
+    /// How it fared.
+    pub fate: LineFate,
+}
+
+impl LineReport {
+    /// Whether it was not to be used, or failed.
+    pub const fn is_bad(&self) -> bool {
+        matches!(self.fate, LineFate::Refused { .. } | LineFate::Sent(Fate::Failed { .. }))
+    }
+}
+
+/// Lines that were checked against one moment of the farm.
+#[derive(Debug)]
+pub struct Submission {
+    /// The farm as it was looked at.
+    pub view: View,
+    /// Every line that holds something, in order.
+    pub lines: Vec<LineReport>,
+    bids: Vec<(usize, Bid)>,
+    until: u64,
+}
+
+impl Submission {
+    /// The transactions, for a rehearsal.
+    ///
+    /// # Errors
+    /// `bug`; what was checked can be sent.
+    pub fn intents(&self, farming: &Farming<'_, '_>) -> Result<Vec<Intent>> {
+        let block = self.view.farm.index;
+        self.bids.iter().map(|(_, bid)| intent(farming.site, block, bid, self.until)).collect()
+    }
+
+    /// How many are to be sent.
+    pub const fn count(&self) -> usize {
+        self.bids.len()
+    }
+}
+
+fn refused(code: &'static str, message: impl Into<String>) -> LineFate {
+    LineFate::Refused { code, message: message.into() }
+}
+
+/// Reads and checks every line: a nonce of 64 bits, for a farmer of ours that is planted, whose hash we compute, strictly
+/// better than what is submitted. Nothing is sent and nothing written.
+///
+/// # Errors
+/// Those of [`View::read`].
+pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[String]) -> Result<Submission> {
+    let ours: HashMap<&str, &Who> = hands
+        .iter()
+        .flat_map(|hand| [(hand.who.id.as_str(), &hand.who), (hand.who.address.as_str(), &hand.who)])
+        .collect();
+    let parsed: Vec<(u64, Line)> = (1..).zip(text).map(|(n, line)| (n, lines::parse(line))).collect();
+    let mut who: Vec<Who> = Vec::new();
+    for (_, line) in &parsed {
+        if let Line::Offer(offer) = line
+            && let Some(found) = ours.get(offer.farmer.as_str())
+            && !who.contains(found)
+        {
+            who.push((*found).clone());
+        }
+    }
+    let guess = rows::last_block(farming.work.state.conn())?;
+    let view = View::read(farming.site, &Ask { who: &who, wallets: false, guess }).await?;
+    let until = view.current().map_or(0, schedule::work_end);
+    let mut checker = Checker { view: &view, until, seen: HashSet::new(), best: HashMap::new() };
+    let mut reports: Vec<LineReport> = Vec::new();
+    for (line, read) in parsed {
+        let report = |named, who, solution, fate| LineReport { line, named, who, solution, fate };
+        match read {
+            Line::Nothing => {}
+            Line::Wrong(wrong) => {
+                reports.push(report(wrong.farmer, None, None, refused(wrong.code, wrong.message)));
+            }
+            Line::Offer(offer) => {
+                let who = ours.get(offer.farmer.as_str()).copied();
+                let (solution, fate) = checker.judge(reports.len(), who, &offer);
+                let named = who.map_or_else(|| lines::shown(&offer.farmer), |who| who.address.clone());
+                reports.push(report(Some(named), who.cloned(), solution, fate));
+            }
+        }
+    }
+    let bids = checker.best.into_values().collect();
+    Ok(Submission { lines: reports, bids, until, view }.settled())
+}
+
+fn pail_of<'v>(view: &'v View, who: &Who) -> Option<&'v Pail> {
+    let standing = view.farmers.iter().find(|standing| standing.who == *who)?;
+    standing.pail.as_ref().map(|living| &living.entry)
+}
+
+struct Checker<'a> {
+    view: &'a View,
+    until: u64,
+    /// Farmer and nonce of each line so far.
+    seen: HashSet<(String, u64)>,
+    /// The best of each farmer, with the place of its line.
+    best: HashMap<String, (usize, Bid)>,
+}
+
+impl Checker<'_> {
+    fn judge(&mut self, place: usize, who: Option<&Who>, offer: &Offer) -> (Option<Solution>, LineFate) {
+        let Some(who) = who else {
+            let why = format!("no farmer {:?}", lines::shown(&offer.farmer));
+            return (None, refused("unknown_farmer", why));
+        };
+        let index = self.view.farm.index;
+        if !self.seen.insert((who.id.clone(), offer.nonce)) {
+            return (
+                None,
+                refused(Reason::Duplicate.word(), "the same nonce for the same farmer stands above"),
+            );
+        }
+        let view = self.view;
+        let pail = pail_of(view, who);
+        let (Some(block), Some(pail)) = (view.current(), pail) else {
+            let why = format!("farmer {} has no pail in block {index}", who.address);
+            return (None, refused(Reason::NotPlanted.word(), why));
+        };
+        let Some(job) = hash::job(index, block, &who.contract_address()) else {
+            return (None, refused(Reason::NotPlanted.word(), "not an address that can plant"));
+        };
+        let solution = Solution::new(&job, offer.nonce);
+        let fate = self.rank(place, who, pail, solution, offer);
+        (Some(solution), fate)
+    }
+
+    fn rank(&mut self, place: usize, who: &Who, pail: &Pail, solution: Solution, offer: &Offer) -> LineFate {
+        let index = self.view.farm.index;
+        let hash = hex(&solution.hash);
+        if let Some(said) = &offer.hash
+            && !said.eq_ignore_ascii_case(&hash)
+        {
+            let why =
+                format!("in block {index} its hash is {hash}: it was ground for another block or farmer");
+            return refused(Reason::HashInvalid.word(), why);
+        }
+        if self.view.at.time >= self.until {
+            let why = format!("block {index} may roll over before the work is in");
+            return refused(Reason::TooLate.word(), why);
+        }
+        if self.view.at.ledger <= pail.sequence {
+            return refused(Reason::SameLedger.word(), "planted in this ledger: try again in the next one");
+        }
+        let zeros = solution.zeros;
+        if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
+            return refused(
+                Reason::NotBetter.word(),
+                format!("{zeros} zeros, and {has} are submitted already"),
+            );
+        }
+        match self.best.get(&who.id) {
+            Some((_, other)) if zeros <= other.solution.zeros => {
+                let why = format!("{zeros} zeros, and a line above has {}", other.solution.zeros);
+                return refused(Reason::NotBetter.word(), why);
+            }
+            _ => {}
+        }
+        let bid = Bid { who: who.clone(), pail: pail.clone(), solution };
+        self.best.insert(who.id.clone(), (place, bid));
+        LineFate::Valid
+    }
+}
+
+impl Submission {
+    /// Puts the bids in the order of their lines, and names for each line that was outdone the one that did.
+    fn settled(mut self) -> Self {
+        self.bids.sort_by_key(|(place, _)| *place);
+        let winners: HashMap<&str, (usize, u64)> = self
+            .bids
+            .iter()
+            .filter_map(|(place, bid)| Some((bid.who.id.as_str(), (*place, self.lines.get(*place)?.line))))
+            .collect();
+        for (place, line) in self.lines.iter_mut().enumerate() {
+            if let (LineFate::Valid, Some(who)) = (&line.fate, &line.who)
+                && let Some((winner, by)) = winners.get(who.id.as_str())
+                && *winner != place
+            {
+                line.fate = LineFate::Superseded { by: *by };
+            }
+        }
+        self
+    }
+}
+
+/// Records what is refused, and submits the rest.
+///
+/// # Errors
+/// `state_error`; those of unlocking the keys. What fails for one line is in its report.
+pub async fn submit(
+    farming: &mut Farming<'_, '_>,
+    permit: ValuePermit<'_>,
+    submission: Submission,
+) -> Result<(View, Vec<LineReport>)> {
+    let Submission { view, mut lines, bids, until } = submission;
+    let block = view.farm.index;
+    let may_write = farming.work.permit;
+    farming.work.state.write(may_write, |tx| lines.iter().try_for_each(|line| record(tx, block, line)))?;
+    let (places, bids): (Vec<usize>, Vec<Bid>) = bids.into_iter().unzip();
+    for (places, bids) in places.chunks(GROUP).zip(bids.chunks(GROUP)) {
+        let sent = group(farming, permit, block, bids, until).await?;
+        for (place, fate) in places.iter().zip(sent) {
+            if let Some(line) = lines.get_mut(*place) {
+                line.fate = fate;
+            }
+        }
+    }
+    Ok((view, lines))
+}
+
+/// Lines that are submitted together; the farm's index is read again before each group.
+const GROUP: usize = 50;
+
+async fn group(
+    farming: &mut Farming<'_, '_>,
+    permit: ValuePermit<'_>,
+    block: u32,
+    bids: &[Bid],
+    until: u64,
+) -> Result<Vec<LineFate>> {
+    let who: Vec<Who> = bids.iter().map(|bid| bid.who.clone()).collect();
+    let ask = Ask { who: &who, wallets: false, guess: Some(block) };
+    let view = View::read(farming.site, &ask).await?;
+    if view.farm.index != block {
+        let why = format!("block {block} has rolled over; the farm is at block {}", view.farm.index);
+        return Ok(bids.iter().map(|_| refused(Reason::RolledOver.word(), why.clone())).collect());
+    }
+    let sent: Vec<Worked> = send(farming, permit, block, bids, until).await?;
+    let view = View::read(farming.site, &ask).await?;
+    if view.farm.index == block {
+        pails::note(farming, &view)?;
+    }
+    let has = |who: &Who| pail_of(&view, who)?.zeros;
+    Ok(sent
+        .into_iter()
+        .map(|worked| match (worked.fate, has(&worked.who)) {
+            (Fate::Failed { reason: Reason::NotBetter, .. }, Some(zeros)) => {
+                LineFate::Sent(Fate::Elsewhere { zeros })
+            }
+            (fate, _) => LineFate::Sent(fate),
+        })
+        .collect())
+}
+
+/// An attempt that is not sent: in the audit log always, and beside the farmer's works where it holds a nonce.
+fn record(tx: &Tx<'_>, block: u32, line: &LineReport) -> Result<()> {
+    let LineFate::Refused { code, message } = &line.fate else { return Ok(()) };
+    if let (Some(who), Some(solution)) = (&line.who, &line.solution) {
+        let hash = hex(&solution.hash);
+        let row = WorkRow {
+            farmer: &who.id,
+            block,
+            outcome: "failed",
+            nonce: solution.nonce,
+            hash: &hash,
+            zeros: solution.zeros,
+            gap: None,
+        };
+        rows::work(tx, &row, &Trace { reason: Some(code), ..Trace::default() })?;
+    }
+    let subject = line.who.as_ref().map_or("unknown", |who| who.id.as_str());
+    let facts = json!({
+        "line": line.line, "block": block, "reason": code, "why": message,
+        "nonce": line.solution.map(|solution| solution.nonce.to_string()),
+    });
+    tx.event("work.refused", subject, &facts).map(|_| ())
+}

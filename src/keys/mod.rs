@@ -1,0 +1,220 @@
+//! The key store: the secret keys of the farmers and of the fee sponsor, in one age-encrypted file per profile.
+//!
+//! The file is plain age (<https://age-encryption.org>), so that `age -d` reads it without poolctl: a JSON document
+//! `{"version":1,"keys":[{"address":"G…","secret":"S…","origin":"made"|"imported"}],"sponsor":"G…"|null}`.
+//! Whoever changes it holds a kernel lock beside it, and a key that was added is on the disk before anything else
+//! learns of it.
+
+mod document;
+mod file;
+mod seal;
+mod signer;
+
+pub use file::read_private;
+pub use seal::{Identities, Method, Unlock};
+pub use signer::{Signer, address_of, parse_secret};
+
+use crate::killpoint;
+use crate::output::{Code, Error, Result};
+use crate::state::Lock;
+use document::StoredKey;
+use ed25519_dalek::SigningKey;
+use secrecy::SecretString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// How a key came into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Made here, from the system's randomness.
+    Made,
+    /// Brought by the operator.
+    Imported,
+}
+
+/// An unlocked key store.
+pub struct KeyStore {
+    path: PathBuf,
+    unlock: Unlock,
+    keys: Vec<StoredKey>,
+    sponsor: Option<String>,
+}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "KeyStore({}, {} keys)", self.path.display(), self.keys.len())
+    }
+}
+
+impl KeyStore {
+    /// How the key store at `path` is locked, so that the right secret can be asked for.
+    ///
+    /// # Errors
+    /// `keys_missing`, `keys_exposed`, `keys_corrupt`, `io_error`.
+    pub fn method(path: &Path) -> Result<Method> {
+        seal::method(path, &file::read(path)?)
+    }
+
+    /// Unlocks the key store, to sign.
+    ///
+    /// # Errors
+    /// As [`KeyStore::method`], and `wrong_passphrase`, `wrong_identity`.
+    pub fn open(path: &Path, unlock: Unlock) -> Result<Self> {
+        let plain = seal::open(path, &file::read(path)?, &unlock)?;
+        let (keys, sponsor) = document::read(path, &plain)?;
+        Ok(Self { path: path.to_owned(), unlock, keys, sponsor })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The public keys, in the order in which they were added.
+    pub fn addresses(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().map(|key| key.address.as_str())
+    }
+
+    /// Whether there is a key for this address.
+    pub fn holds(&self, address: &str) -> bool {
+        self.find(address).is_some()
+    }
+
+    /// How the key of this address came in.
+    pub fn origin(&self, address: &str) -> Option<Origin> {
+        self.find(address).map(|key| key.origin)
+    }
+
+    /// The address of the account that pays the fees, if it has a key here.
+    pub fn sponsor(&self) -> Option<&str> {
+        self.sponsor.as_deref()
+    }
+
+    /// What signs for this address.
+    ///
+    /// # Errors
+    /// `no_key`.
+    pub fn signer(&self, address: &str) -> Result<Signer> {
+        self.find(address).map(StoredKey::signer).ok_or_else(|| self.no_key(address))
+    }
+
+    /// The secret of this address as `S…`.
+    ///
+    /// # Errors
+    /// `no_key`.
+    pub fn export(&self, address: &str) -> Result<SecretString> {
+        self.find(address).map(StoredKey::secret).ok_or_else(|| self.no_key(address))
+    }
+
+    fn find(&self, address: &str) -> Option<&StoredKey> {
+        self.keys.iter().find(|key| key.address == address)
+    }
+
+    fn no_key(&self, address: &str) -> Error {
+        Error::new(Code::NoKey, format!("the key store {} has no key for {address}", self.path.display()))
+            .hint("poolctl farmer list --keys compares; a key is brought in with: poolctl farmer import")
+            .detail("address", address)
+    }
+}
+
+/// A key store that is being changed. It stays locked until dropped, so nobody else's change is lost.
+pub struct Editor {
+    store: KeyStore,
+    /// Whether the file is still to be made.
+    new: bool,
+    _lock: Lock,
+}
+
+impl fmt::Debug for Editor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Editor({:?})", self.store)
+    }
+}
+
+impl Editor {
+    /// Opens the key store for a change, or begins a new one; nothing is written before a key is added.
+    /// `lock` takes the kernel lock beside it ([`Lock::keys`]); `unlock` gets `None` where there is no store yet.
+    ///
+    /// # Errors
+    /// `keys_locked` while another run changes it, and those of [`KeyStore::open`] but `keys_missing`.
+    pub fn open(
+        path: &Path,
+        lock: impl FnOnce(&Path) -> Result<Lock>,
+        unlock: impl FnOnce(Option<Method>) -> Result<Unlock>,
+    ) -> Result<Self> {
+        file::make_folder(path)?;
+        let lock = lock(path)?;
+        let method = match KeyStore::method(path) {
+            Ok(method) => Some(method),
+            Err(e) if e.code() == Code::KeysMissing => None,
+            Err(e) => return Err(e),
+        };
+        let unlock = unlock(method)?;
+        let store = match method {
+            Some(_) => KeyStore::open(path, unlock)?,
+            None => KeyStore { path: path.to_owned(), unlock, keys: Vec::new(), sponsor: None },
+        };
+        Ok(Self { store, new: method.is_none(), _lock: lock })
+    }
+
+    /// The store as it is on the disk now.
+    pub const fn store(&self) -> &KeyStore {
+        &self.store
+    }
+
+    /// Makes a key from the system's randomness and writes it; returns its address.
+    ///
+    /// # Errors
+    /// `io_error`; then the file is as it was.
+    pub fn make(&mut self) -> Result<String> {
+        let key = signer::generate()?;
+        let address = address_of(&key);
+        self.add(&key, Origin::Made)?;
+        Ok(address)
+    }
+
+    /// Writes a key unless it is there; true where it was added.
+    ///
+    /// # Errors
+    /// As [`Editor::make`].
+    pub fn add(&mut self, key: &SigningKey, origin: Origin) -> Result<bool> {
+        let address = address_of(key);
+        if self.store.holds(&address) {
+            return Ok(false);
+        }
+        self.store.keys.push(StoredKey::new(key, origin));
+        if let Err(e) = self.save() {
+            self.store.keys.pop();
+            return Err(e);
+        }
+        Ok(true)
+    }
+
+    /// Makes the account of this address the fee sponsor; the sponsor before it keeps its key. True where it changed.
+    ///
+    /// # Errors
+    /// `no_key`, and those of [`Editor::make`].
+    pub fn set_sponsor(&mut self, address: &str) -> Result<bool> {
+        self.store.signer(address)?;
+        if self.store.sponsor() == Some(address) {
+            return Ok(false);
+        }
+        let before = self.store.sponsor.replace(address.to_owned());
+        if let Err(e) = self.save() {
+            self.store.sponsor = before;
+            return Err(e);
+        }
+        Ok(true)
+    }
+
+    /// The whole store, encrypted anew, through a neighbour and a rename; on the disk when this returns.
+    fn save(&mut self) -> Result<()> {
+        let plain = document::write(&self.store.keys, self.store.sponsor.as_deref());
+        let sealed = seal::seal(&self.store.path, &plain, &self.store.unlock)?;
+        killpoint::reach();
+        file::replace(&self.store.path, &sealed, self.new)?;
+        killpoint::reach();
+        self.new = false;
+        Ok(())
+    }
+}

@@ -1,0 +1,150 @@
+//! Encryption of the key store, by age: with a passphrase (scrypt), or to the identities of a file (X25519) for cron.
+
+use crate::output::{Code, Error, Result};
+use age::{DecryptError, Decryptor, Encryptor, x25519};
+use secrecy::SecretString;
+use std::fmt;
+use std::io::{Read, Write};
+use std::path::Path;
+use zeroize::Zeroizing;
+
+/// How a key store is locked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// With a passphrase.
+    Passphrase,
+    /// To age identities.
+    Identity,
+}
+
+/// What unlocks a key store, and locks it again.
+#[derive(Clone)]
+pub enum Unlock {
+    /// A passphrase.
+    Passphrase(SecretString),
+    /// The identities of a file.
+    Identities(Identities),
+}
+
+impl fmt::Debug for Unlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Passphrase(_) => "Unlock(passphrase)",
+            Self::Identities(_) => "Unlock(identities)",
+        })
+    }
+}
+
+/// Secret keys of age, as `age-keygen` writes them.
+#[derive(Clone)]
+pub struct Identities(Vec<x25519::Identity>);
+
+impl fmt::Debug for Identities {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Identities({})", self.0.len())
+    }
+}
+
+impl Identities {
+    /// Reads an identity file's text: one `AGE-SECRET-KEY-1…` a line, `#` for comments.
+    ///
+    /// # Errors
+    /// `no_passphrase` naming the line that is none, or that there is none; never what stands there.
+    pub fn parse(path: &Path, text: &[u8]) -> Result<Self> {
+        let shown = path.display();
+        let bad = |why: String| {
+            Error::new(Code::NoPassphrase, format!("the identity file {shown}: {why}"))
+                .hint("make one with: age-keygen -o FILE")
+        };
+        let text = std::str::from_utf8(text).map_err(|_| bad("is no text".into()))?;
+        let mut identities = Vec::new();
+        for (at, line) in text.lines().map(str::trim).enumerate() {
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let identity = line.parse().map_err(|_| bad(format!("line {} is no age identity", at + 1)))?;
+            identities.push(identity);
+        }
+        if identities.is_empty() {
+            return Err(bad("holds no identity".into()));
+        }
+        Ok(Self(identities))
+    }
+}
+
+fn corrupt(path: &Path, why: impl fmt::Display) -> Error {
+    Error::new(Code::KeysCorrupt, format!("the key store {} is damaged: {why}", path.display()))
+        .hint("it is left as it is; bring back a copy of it")
+}
+
+fn decryptor<'a>(path: &Path, sealed: &'a [u8]) -> Result<Decryptor<&'a [u8]>> {
+    Decryptor::new_buffered(sealed).map_err(|e| match e {
+        DecryptError::UnknownFormat => corrupt(path, "it is of a newer version of age"),
+        DecryptError::Io(_) => corrupt(path, "it is no age file, or its end is missing"),
+        _ => corrupt(path, "it is no age file"),
+    })
+}
+
+pub(super) fn method(path: &Path, sealed: &[u8]) -> Result<Method> {
+    let scrypt = decryptor(path, sealed)?.is_scrypt();
+    Ok(if scrypt { Method::Passphrase } else { Method::Identity })
+}
+
+pub(super) fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroizing<Vec<u8>>> {
+    let decryptor = decryptor(path, sealed)?;
+    let shown = path.display();
+    let reader = match unlock {
+        Unlock::Passphrase(passphrase) => {
+            let identity = age::scrypt::Identity::new(passphrase.clone());
+            decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity))
+        }
+        Unlock::Identities(Identities(identities)) => {
+            decryptor.decrypt(identities.iter().map(|identity| identity as &dyn age::Identity))
+        }
+    };
+    let mut reader = reader.map_err(|e| match (e, unlock) {
+        (DecryptError::ExcessiveWork { .. }, _) => Error::new(
+            Code::WrongPassphrase,
+            format!(
+                "the key store {shown} asks for more work than this machine can do to check a passphrase"
+            ),
+        )
+        .hint("unlock it on the machine that made it, or check that it is yours"),
+        (DecryptError::InvalidMac | DecryptError::InvalidHeader | DecryptError::Io(_), _) => {
+            corrupt(path, "its header does not hold")
+        }
+        (_, Unlock::Passphrase(_)) => Error::new(
+            Code::WrongPassphrase,
+            format!("the passphrase does not unlock the key store {shown}"),
+        )
+        .hint("nothing was changed; if it is the right one, the file's header is damaged: bring back a copy"),
+        (_, Unlock::Identities(_)) => Error::new(
+            Code::WrongIdentity,
+            format!("no identity of keys.identity_file unlocks the key store {shown}"),
+        )
+        .hint("nothing was changed; if it is the right one, the file's header is damaged: bring back a copy"),
+    })?;
+    // The plain text is shorter than the sealed one, so this never grows.
+    let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
+    reader.read_to_end(&mut plain).map_err(|e| corrupt(path, e))?;
+    Ok(plain)
+}
+
+pub(super) fn seal(path: &Path, plain: &[u8], unlock: &Unlock) -> Result<Vec<u8>> {
+    let failed = |e: &dyn fmt::Display| {
+        Error::new(Code::Io, format!("cannot encrypt the key store {}: {e}", path.display()))
+    };
+    let encryptor = match unlock {
+        Unlock::Passphrase(passphrase) => Encryptor::with_user_passphrase(passphrase.clone()),
+        Unlock::Identities(Identities(identities)) => {
+            let recipients: Vec<_> = identities.iter().map(x25519::Identity::to_public).collect();
+            let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);
+            Encryptor::with_recipients(recipients).map_err(|e| failed(&e))?
+        }
+    };
+    let mut sealed = Vec::new();
+    let mut writer = encryptor.wrap_output(&mut sealed).map_err(|e| failed(&e))?;
+    writer.write_all(plain).map_err(|e| failed(&e))?;
+    writer.finish().map_err(|e| failed(&e))?;
+    Ok(sealed)
+}

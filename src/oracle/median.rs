@@ -1,0 +1,151 @@
+//! One price from several: the median of what was accepted, if enough was and it lies together. Pure.
+
+use crate::amount::{Base, mul_div, to_people};
+use crate::output::Code;
+
+/// What prices must satisfy together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bar {
+    /// So many prices at least.
+    pub quorum: usize,
+    /// Largest distance between the lowest and the highest, in millionths of the median; equal is allowed.
+    pub max_spread_ppm: u32,
+}
+
+/// The smallest number that is more than half.
+pub const fn majority(feeds: usize) -> usize {
+    feeds / 2 + 1
+}
+
+/// What several prices come to, all with 18 decimals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Median {
+    /// The middle one, or the floor of the mean of the middle two.
+    pub price_e18: Base,
+    /// The lowest.
+    pub lowest_e18: Base,
+    /// The highest.
+    pub highest_e18: Base,
+}
+
+/// Why several prices are not one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Split {
+    /// Too few.
+    #[error("{accepted} of {feeds} feeds have a price that may be used, {needed} are needed")]
+    NoQuorum {
+        /// Prices that may be used.
+        accepted: usize,
+        /// Feeds asked.
+        feeds: usize,
+        /// How many it takes.
+        needed: usize,
+    },
+    /// Too far apart.
+    #[error("prices from {} to {} lie further apart than {max_ppm} ppm of their median", shown(.lowest_e18), shown(.highest_e18))]
+    Spread {
+        /// The lowest.
+        lowest_e18: Base,
+        /// The highest.
+        highest_e18: Base,
+        /// The limit.
+        max_ppm: u32,
+    },
+}
+
+fn shown(price_e18: &Base) -> String {
+    to_people(*price_e18, 18)
+}
+
+impl Split {
+    /// The code of the command that this ends.
+    pub const fn code(&self) -> Code {
+        match self {
+            Self::NoQuorum { .. } => Code::NoQuorum,
+            Self::Spread { .. } => Code::SpreadExceeded,
+        }
+    }
+}
+
+/// The median of accepted prices of `feeds` feeds.
+///
+/// # Errors
+/// [`Split`] where there are too few of them, or they lie too far apart.
+pub fn median(prices_e18: &[Base], feeds: usize, bar: Bar) -> Result<Median, Split> {
+    let mut sorted = prices_e18.to_vec();
+    sorted.sort_unstable();
+    let none = Split::NoQuorum { accepted: sorted.len(), feeds, needed: bar.quorum };
+    if sorted.len() < bar.quorum {
+        return Err(none);
+    }
+    let upper = sorted.len() / 2;
+    let lower = (sorted.len().max(1) - 1) / 2;
+    let (Some(&low), Some(&high)) = (sorted.get(lower), sorted.get(upper)) else { return Err(none) };
+    let (Some(&lowest_e18), Some(&highest_e18)) = (sorted.first(), sorted.last()) else { return Err(none) };
+    // Half of the distance, so that no sum can pass 256 bits.
+    let price_e18 = low + (high - low) / Base::from(2u8);
+    let max_ppm = bar.max_spread_ppm;
+    let allowed = mul_div(price_e18, Base::from(max_ppm), Base::from(1_000_000u32)).unwrap_or(Base::MAX);
+    if highest_e18 - lowest_e18 > allowed {
+        return Err(Split::Spread { lowest_e18, highest_e18, max_ppm });
+    }
+    Ok(Median { price_e18, lowest_e18, highest_e18 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(prices: &[u64], quorum: usize, max_spread_ppm: u32) -> Result<u64, Split> {
+        let prices: Vec<Base> = prices.iter().copied().map(Base::from).collect();
+        median(&prices, 5, Bar { quorum, max_spread_ppm }).map(|m| m.price_e18.to())
+    }
+
+    #[test]
+    fn the_middle_or_the_floor_between_the_middle_two() {
+        for (prices, want) in [
+            (vec![7], 7),
+            (vec![9, 7], 8),
+            (vec![7, 10], 8),
+            (vec![1_000, 1, 2], 2),
+            (vec![4, 1, 9, 6], 5),
+            (vec![4, 1, 9, 7], 5),
+        ] {
+            assert_eq!(of(&prices, 1, u32::MAX), Ok(want), "{prices:?}");
+        }
+        let high = [Base::MAX, Base::MAX - Base::ONE];
+        let bar = Bar { quorum: 2, max_spread_ppm: 0 };
+        assert!(matches!(median(&high, 2, bar), Err(Split::Spread { .. })), "no overflow at the top");
+        assert_eq!(median(&[Base::MAX; 2], 2, bar).unwrap().price_e18, Base::MAX);
+    }
+
+    #[test]
+    fn a_quorum_and_a_spread_include_their_limits() {
+        assert_eq!([1, 2, 3, 4, 5].map(majority), [1, 2, 2, 3, 3]);
+        assert_eq!(of(&[5, 5], 2, 0), Ok(5));
+        assert_eq!(of(&[5, 5], 3, 0), Err(Split::NoQuorum { accepted: 2, feeds: 5, needed: 3 }));
+        assert_eq!(
+            of(&[], 0, 0),
+            Err(Split::NoQuorum { accepted: 0, feeds: 5, needed: 0 }),
+            "nothing is no price"
+        );
+        // 5 % of a median of 1,000 is 50.
+        assert_eq!(of(&[980, 1_000, 1_030], 2, 50_000), Ok(1_000));
+        assert!(matches!(of(&[980, 1_000, 1_031], 2, 50_000), Err(Split::Spread { .. })));
+    }
+
+    proptest! {
+        #[test]
+        fn no_more_than_half_lie_on_either_side(prices in proptest::collection::vec(1u64.., 1..12)) {
+            let got = of(&prices, 1, u32::MAX).ok();
+            let Some(got) = got else {
+                // Only prices that lie more than 4,295 times the median apart are refused here.
+                return Ok(());
+            };
+            let below = prices.iter().filter(|p| **p < got).count();
+            let above = prices.iter().filter(|p| **p > got).count();
+            prop_assert!(2 * below <= prices.len() && 2 * above <= prices.len());
+        }
+    }
+}

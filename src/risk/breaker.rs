@@ -1,0 +1,93 @@
+//! The circuit breaker of a pool: it opens on its own, keeps when it first did, and is closed by the operator alone.
+
+use super::rules::Rule;
+use crate::context::Work;
+use crate::output::Result;
+use crate::pool::Pool;
+use crate::state::Tx;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::json;
+
+/// A pool's breaker, once it has been open.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Breaker {
+    /// Open now.
+    pub active: bool,
+    /// The rule that opened it.
+    pub rule: String,
+    /// Why, in words.
+    pub reason: String,
+    /// When it opened, seconds since 1970; what came after while it was open does not count.
+    pub triggered_at: i64,
+    /// When it was closed, and why.
+    pub reset: Option<(i64, String)>,
+}
+
+/// A pool's breaker; `None` = it never opened.
+///
+/// # Errors
+/// `state_error`.
+pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
+    let read = |row: &Row<'_>| {
+        let reset: (Option<i64>, Option<String>) = (row.get(4)?, row.get(5)?);
+        Ok(Breaker {
+            active: row.get(0)?,
+            rule: row.get(1)?,
+            reason: row.get(2)?,
+            triggered_at: row.get(3)?,
+            reset: reset.0.zip(reset.1),
+        })
+    };
+    let found = conn
+        .prepare_cached(
+            "SELECT active, rule, reason, triggered_at, reset_at, reset_reason FROM circuit_breaker_status
+             WHERE pool_id = ?1",
+        )?
+        .query_row([pool.id], read)
+        .optional()?;
+    Ok(found)
+}
+
+/// Opens a pool's breaker, in the write that records what opened it. Returns false where it is open already: its
+/// first reason and time stay.
+///
+/// # Errors
+/// `state_error`.
+pub fn trip(tx: &Tx<'_>, pool: &Pool, rule: Rule, reason: &str) -> Result<bool> {
+    let opened = tx
+        .conn()
+        .prepare_cached(
+            "INSERT INTO circuit_breaker_status (pool_id, active, rule, reason, triggered_at) VALUES (?1, 1, ?2, ?3, ?4)
+             ON CONFLICT (pool_id) DO UPDATE SET active = 1, rule = ?2, reason = ?3, triggered_at = ?4,
+                 reset_at = NULL, reset_reason = NULL WHERE active = 0",
+        )?
+        .execute(params![pool.id, rule.word(), reason, tx.now()])?
+        > 0;
+    if opened {
+        tx.event("risk.breaker_opened", &pool.name, &json!({ "rule": rule.word(), "reason": reason }))?;
+    }
+    Ok(opened)
+}
+
+/// Closes a pool's breaker. Returns false where it is not open. What opened it is forgotten; only what happens from
+/// now on can open it again.
+///
+/// # Errors
+/// `state_error`.
+pub fn reset_breaker(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
+    work.state.write(work.permit, |tx| {
+        let Some(open) = breaker(tx.conn(), pool)?.filter(|breaker| breaker.active) else {
+            return Ok(false);
+        };
+        tx.conn().execute(
+            "UPDATE circuit_breaker_status SET active = 0, reset_at = ?2, reset_reason = ?3 WHERE pool_id = ?1",
+            params![pool.id, tx.now(), reason],
+        )?;
+        tx.event(
+            "risk.breaker_reset",
+            &pool.name,
+            &json!({ "reason": reason, "rule": open.rule, "opened_for": open.reason, "triggered_at": open.triggered_at }),
+        )?;
+        Ok(true)
+    })
+}

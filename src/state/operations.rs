@@ -1,0 +1,307 @@
+//! The outbox: every intended transaction by its key, each signed envelope of it, and what became of them.
+//!
+//! Only the rows. Their life (planned → signed → sent → confirmed, failed or expired) is `stellar::submit`'s.
+
+use super::Tx;
+use crate::output::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde_json::Value;
+
+/// How far an operation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OperationState {
+    /// Intended; no envelope of it is under way.
+    Planned,
+    /// An envelope is signed and stored; it may have been sent.
+    Signed,
+    /// An envelope has been sent.
+    Sent,
+    /// It took effect on chain, and what follows from that is not recorded yet.
+    Confirmed,
+    /// It has no effect, and cannot have one.
+    Failed,
+    /// Its time ran out without effect.
+    Expired,
+    /// It took effect on chain, and what follows from that is recorded.
+    Recorded,
+}
+
+impl OperationState {
+    const WORDS: [(Self, &'static str); 7] = [
+        (Self::Planned, "planned"),
+        (Self::Signed, "signed"),
+        (Self::Sent, "sent"),
+        (Self::Confirmed, "confirmed"),
+        (Self::Failed, "failed"),
+        (Self::Expired, "expired"),
+        (Self::Recorded, "recorded"),
+    ];
+
+    /// The word in the table.
+    pub fn word(self) -> &'static str {
+        Self::WORDS.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
+    }
+
+    fn of(word: &str) -> Result<Self> {
+        let known = Self::WORDS.iter().find(|(_, known)| *known == word);
+        known.map(|(state, _)| *state).ok_or_else(|| {
+            Error::new(Code::StateCorrupt, format!("operations: \"{word}\" is no state of an operation"))
+        })
+    }
+}
+
+/// How an envelope ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AttemptOutcome {
+    /// In a ledger, with success.
+    Confirmed,
+    /// In a ledger without success, or refused for good.
+    Failed,
+    /// In no ledger, and in none to come.
+    Expired,
+}
+
+impl AttemptOutcome {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Confirmed => "confirmed",
+            Self::Failed => "failed",
+            Self::Expired => "expired",
+        }
+    }
+}
+
+/// An intended transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Operation {
+    /// Row id, for tables that refer to it.
+    pub id: i64,
+    /// What makes it the same intention: `plant:<network>:<farmer>:<block>`.
+    pub key: String,
+    /// What is done: `plant`.
+    pub kind: String,
+    /// To whom or what: a farmer.
+    pub subject: String,
+    /// How far it is.
+    pub state: OperationState,
+    /// Everything that its effects are recorded from.
+    pub plan: Value,
+}
+
+/// A signed envelope of an operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// From 1.
+    pub attempt: u32,
+    /// Lower-case hex.
+    pub hash: String,
+    /// Base64.
+    pub envelope: String,
+    /// Whether it ended, in whichever way.
+    pub ended: bool,
+}
+
+/// A new envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewAttempt<'a> {
+    /// Lower-case hex.
+    pub hash: &'a str,
+    /// Base64.
+    pub envelope: &'a str,
+    /// Seconds of ledger time.
+    pub valid_until: u64,
+    /// Stroops.
+    pub max_fee: u64,
+    /// The endpoint that it will be sent to first.
+    pub endpoint: &'a str,
+}
+
+const COLUMNS: &str = "id, key, kind, subject, state, plan";
+
+/// An operation by its key.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn find(conn: &Connection, key: &str) -> Result<Option<Operation>> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM operations WHERE key = ?1"))?;
+    statement.query_row([key], |row| Ok(read(row))).optional()?.transpose()
+}
+
+/// Every operation that may have an effect on chain which is not recorded, oldest first.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM operations
+         WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id"
+    ))?;
+    let rows = statement.query_map([], |row| Ok(read(row)))?;
+    rows.map(|row| row?).collect()
+}
+
+fn read(row: &Row<'_>) -> Result<Operation> {
+    let (state, plan): (String, String) = (row.get(4)?, row.get(5)?);
+    Ok(Operation {
+        id: row.get(0)?,
+        key: row.get(1)?,
+        kind: row.get(2)?,
+        subject: row.get(3)?,
+        state: OperationState::of(&state)?,
+        plan: serde_json::from_str(&plan)
+            .map_err(|e| Error::new(Code::StateCorrupt, format!("operations: a plan cannot be read: {e}")))?,
+    })
+}
+
+/// The envelopes of an operation, oldest first.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT attempt, hash, envelope, outcome IS NOT NULL FROM operation_attempts
+         WHERE operation_id = ?1 ORDER BY attempt",
+    )?;
+    let rows = statement.query_map([id], |row| {
+        Ok(Attempt { attempt: row.get(0)?, hash: row.get(1)?, envelope: row.get(2)?, ended: row.get(3)? })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// How many envelopes of an operation there are.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn attempts_made(conn: &Connection, id: i64) -> Result<u32> {
+    let mut statement = conn
+        .prepare_cached("SELECT coalesce(max(attempt), 0) FROM operation_attempts WHERE operation_id = ?1")?;
+    Ok(statement.query_row([id], |row| row.get(0))?)
+}
+
+/// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.
+///
+/// # Errors
+/// `bug` for one that may have an effect.
+pub fn plan(tx: &Tx<'_>, key: &str, kind: &str, subject: &str, plan: &Value) -> Result<i64> {
+    let conn = tx.conn();
+    let text = plan.to_string();
+    let again = conn
+        .prepare_cached(
+            "UPDATE operations SET state = 'planned', plan = ?2, planned_at = ?3,
+                 settled_at = NULL, recorded_at = NULL, error = NULL
+             WHERE key = ?1 AND state IN ('planned', 'failed', 'expired')
+             RETURNING id",
+        )?
+        .query_row(params![key, text, tx.now()], |row| row.get(0))
+        .optional()?;
+    if let Some(id) = again {
+        return Ok(id);
+    }
+    let id = conn
+        .prepare_cached(
+            "INSERT INTO operations (key, kind, subject, state, plan, planned_at)
+             VALUES (?1, ?2, ?3, 'planned', ?4, ?5) ON CONFLICT (key) DO NOTHING RETURNING id",
+        )?
+        .query_row(params![key, kind, subject, text, tx.now()], |row| row.get(0))
+        .optional()?;
+    id.ok_or_else(|| Error::new(Code::Bug, format!("operation \"{key}\" is under way and planned anew")))
+}
+
+/// Stores a signed envelope, before it is sent for the first time; returns its number.
+///
+/// # Errors
+/// `bug` while an older envelope may still land.
+pub fn signed(tx: &Tx<'_>, id: i64, new: &NewAttempt<'_>) -> Result<u32> {
+    let conn = tx.conn();
+    let (last, open): (u32, bool) = conn
+        .prepare_cached(
+            "SELECT coalesce(max(attempt), 0), count(*) > count(outcome) FROM operation_attempts
+             WHERE operation_id = ?1",
+        )?
+        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    if open {
+        return Err(Error::new(Code::Bug, format!("operation {id} has an envelope that may still land")));
+    }
+    let attempt = last + 1;
+    conn.prepare_cached(
+        "INSERT INTO operation_attempts
+             (operation_id, attempt, hash, envelope, valid_until, max_fee, endpoint, signed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+    )?
+    .execute(params![
+        id,
+        attempt,
+        new.hash,
+        new.envelope,
+        i64::try_from(new.valid_until).unwrap_or(i64::MAX),
+        new.max_fee.to_string(),
+        new.endpoint,
+        tx.now(),
+    ])?;
+    set_state(conn, id, OperationState::Signed)?;
+    Ok(attempt)
+}
+
+/// Notes that an envelope was sent, `times` times in all.
+///
+/// # Errors
+/// `state_error` where the disk refuses.
+pub fn sent(tx: &Tx<'_>, id: i64, attempt: u32, times: u32, endpoint: &str) -> Result<()> {
+    let conn = tx.conn();
+    conn.prepare_cached(
+        "UPDATE operation_attempts
+         SET sends = max(sends, ?3), sent_at = coalesce(sent_at, ?4), endpoint = ?5
+         WHERE operation_id = ?1 AND attempt = ?2",
+    )?
+    .execute(params![id, attempt, times, tx.now(), endpoint])?;
+    conn.prepare_cached("UPDATE operations SET state = 'sent' WHERE id = ?1 AND state = 'signed'")?
+        .execute([id])?;
+    Ok(())
+}
+
+/// Ends an envelope.
+///
+/// # Errors
+/// `state_error` where the disk refuses.
+pub fn end_attempt(
+    tx: &Tx<'_>,
+    id: i64,
+    attempt: u32,
+    outcome: AttemptOutcome,
+    error: Option<&str>,
+) -> Result<()> {
+    tx.conn()
+        .prepare_cached(
+            "UPDATE operation_attempts SET outcome = ?3, error = ?4
+             WHERE operation_id = ?1 AND attempt = ?2 AND outcome IS NULL",
+        )?
+        .execute(params![id, attempt, outcome.word(), error])?;
+    Ok(())
+}
+
+/// An envelope ended without effect and the next one will be made.
+///
+/// # Errors
+/// `state_error` where the disk refuses.
+pub fn again(tx: &Tx<'_>, id: i64) -> Result<()> {
+    set_state(tx.conn(), id, OperationState::Planned)
+}
+
+/// Ends an operation: what follows from it is recorded in the same write.
+///
+/// # Errors
+/// `state_error` where the disk refuses.
+pub fn end(tx: &Tx<'_>, id: i64, state: OperationState, error: Option<&str>) -> Result<()> {
+    tx.conn()
+        .prepare_cached(
+            "UPDATE operations SET state = ?2, settled_at = ?3, recorded_at = ?3, error = ?4 WHERE id = ?1",
+        )?
+        .execute(params![id, state.word(), tx.now(), error])?;
+    Ok(())
+}
+
+fn set_state(conn: &Connection, id: i64, state: OperationState) -> Result<()> {
+    conn.prepare_cached("UPDATE operations SET state = ?2 WHERE id = ?1")?
+        .execute(params![id, state.word()])?;
+    Ok(())
+}

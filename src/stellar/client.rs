@@ -1,0 +1,344 @@
+//! A network as a profile pins it: its endpoints in order, and the failover of what is asked of them.
+
+use super::fault::{Fault, passes};
+use super::network::network_id;
+use super::replies::Ledger;
+use super::view::View;
+use super::wire;
+use crate::net::asker::{Asker, Patience};
+use crate::net::jsonrpc::{Answer, Call, Client as Wire};
+use crate::net::{Endpoint, Http, HttpLimits, RetryPolicy, Verdict, retry};
+use crate::{Code, Error, Result};
+use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long an endpoint may show no new ledger while there is another to ask; a ledger takes some five seconds.
+const STUCK: Duration = Duration::from_secs(30);
+
+/// What a profile says about its network.
+#[derive(Debug, Clone)]
+pub struct ClientConfig {
+    /// The profile's name, for errors.
+    pub profile: String,
+    /// The pinned network.
+    pub passphrase: String,
+    /// Endpoints, the preferred one first.
+    pub endpoints: Vec<Endpoint>,
+    /// Limits on each HTTP exchange.
+    pub http: HttpLimits,
+    /// How one endpoint is asked again.
+    pub retry: RetryPolicy,
+    /// Calls per JSON-RPC batch; 1 = no batches.
+    pub batch: usize,
+}
+
+impl ClientConfig {
+    /// The defaults for a profile's network.
+    pub fn new(profile: impl Into<String>, passphrase: impl Into<String>, endpoints: Vec<Endpoint>) -> Self {
+        Self {
+            profile: profile.into(),
+            passphrase: passphrase.into(),
+            endpoints,
+            http: HttpLimits::default(),
+            retry: RetryPolicy::default(),
+            batch: 20,
+        }
+    }
+}
+
+/// The pinned network, asked through [`Client::view`] only.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+pub(super) struct Inner {
+    config: ClientConfig,
+    network_id: [u8; 32],
+    http: Arc<Http>,
+    peers: Vec<Arc<Peer>>,
+    warnings: Mutex<Vec<String>>,
+    /// The newest ledger that any endpoint has shown to this run, and when it first did.
+    seen: Mutex<Option<(Ledger, Instant)>>,
+}
+
+/// An endpoint, and what this process knows of it.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub asker: Asker,
+    /// Its passphrase was compared with the pin, and is the same.
+    checked: AtomicBool,
+}
+
+/// Whether a view must begin with a look at the newest ledger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    Fresh,
+    /// An endpoint that was opened before is used as it is.
+    Known,
+}
+
+/// Why a view could not begin at an endpoint.
+enum Unopened {
+    Fault(Fault),
+    /// It belongs to another network, with this passphrase.
+    Foreign(String),
+}
+
+impl From<Fault> for Unopened {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl Client {
+    /// Prepares the endpoints; nothing is sent yet. Errors: `missing_setting` without endpoints.
+    pub fn new(config: ClientConfig) -> Result<Self> {
+        if config.endpoints.is_empty() {
+            let why = format!("profile {:?} has no Stellar endpoint", config.profile);
+            return Err(Error::new(Code::MissingSetting, why)
+                .hint("set stellar.rpc_urls in the config, or STELLAR_RPC_URL"));
+        }
+        let http = Arc::new(Http::new(config.http));
+        let peers = config
+            .endpoints
+            .iter()
+            .map(|endpoint| {
+                let wire = Wire::new(Arc::clone(&http), endpoint.clone())?;
+                let asker = Asker::new(wire, config.retry, config.batch, passes);
+                Ok(Arc::new(Peer { asker, checked: AtomicBool::new(false) }))
+            })
+            .collect::<Result<_>>()?;
+        let network_id = network_id(&config.passphrase);
+        let (warnings, seen) = (Mutex::default(), Mutex::default());
+        Ok(Self { inner: Arc::new(Inner { config, network_id, http, peers, warnings, seen }) })
+    }
+
+    /// The pinned passphrase.
+    pub fn passphrase(&self) -> &str {
+        &self.inner.config.passphrase
+    }
+
+    /// Its SHA-256, under which everything is signed.
+    pub fn network_id(&self) -> [u8; 32] {
+        self.inner.network_id
+    }
+
+    /// The newest ledger that this run has seen. Time is the network's, never the machine's.
+    pub fn seen(&self) -> Option<Ledger> {
+        self.inner.seen()
+    }
+
+    /// HTTP requests sent so far, to all endpoints, tries that failed included.
+    pub fn requests(&self) -> u64 {
+        self.inner.http.sent()
+    }
+
+    /// What went wrong and was made good, since the last call; for the envelope's warnings.
+    pub fn take_warnings(&self) -> Vec<String> {
+        std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn warn(&self, text: String) {
+        let mut warnings = self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
+        if !warnings.contains(&text) {
+            tracing::debug!("{text}");
+            warnings.push(text);
+        }
+    }
+
+    /// Runs `body` on one endpoint, whose passphrase was checked and whose newest ledger was read, in one HTTP
+    /// request where the server takes batches.
+    ///
+    /// When the endpoint fails, the next one takes over and `body` starts from the beginning, so `body` must be fit
+    /// to run again. An error that is no fault of the endpoint returns at once.
+    ///
+    /// Errors of its own, when no endpoint could serve, naming each and why: `wrong_network`, `unreachable`,
+    /// `rate_limited`, `bad_reply`, `behind` or `rpc_error`.
+    pub async fn view<T>(&self, body: impl AsyncFnMut(&View) -> Result<T>) -> Result<T> {
+        self.over_endpoints(Opening::Fresh, body).await
+    }
+
+    /// As [`Client::view`], but an endpoint that this run has used before is used without a request of its own; the
+    /// view's ledger is then the newest that was seen.
+    pub(super) async fn known<T>(&self, body: impl AsyncFnMut(&View) -> Result<T>) -> Result<T> {
+        self.over_endpoints(Opening::Known, body).await
+    }
+
+    async fn over_endpoints<T>(
+        &self,
+        opening: Opening,
+        mut body: impl AsyncFnMut(&View) -> Result<T>,
+    ) -> Result<T> {
+        let mut order: Vec<&Arc<Peer>> = self.inner.peers.iter().collect();
+        order.sort_by_key(|peer| peer.asker.is_resting());
+        let mut order = order.into_iter().peekable();
+        let mut failed: Vec<(&str, Code, String)> = Vec::new();
+        while let Some(peer) = order.next() {
+            let name = peer.asker.name();
+            let (code, words) = match self.open(peer, opening).await {
+                Err(Unopened::Foreign(found)) => {
+                    (Code::WrongNetwork, format!("it serves the network {found:?}"))
+                }
+                Err(Unopened::Fault(fault)) => self.tired(peer, &fault),
+                Ok(ledger) => {
+                    let view = View::new(Arc::clone(&self.inner), Arc::clone(peer), ledger);
+                    let result = body(&view).await;
+                    match view.into_fault() {
+                        None => return result,
+                        Some(fault) => self.tired(peer, &fault),
+                    }
+                }
+            };
+            if let Some(next) = order.peek() {
+                self.warn(format!("endpoint {name:?}: {words}; {:?} took over", next.asker.name()));
+            }
+            failed.push((name, code, words));
+        }
+        Err(self.none_left(&failed))
+    }
+
+    /// Notes that an endpoint failed: it is asked last for a while.
+    fn tired(&self, peer: &Peer, fault: &Fault) -> (Code, String) {
+        if self.inner.peers.len() > 1 {
+            peer.asker.rest();
+        }
+        (fault.code(), fault.words())
+    }
+
+    /// Checks the endpoint against the pin and reads its newest ledger, which must not be older than any seen.
+    async fn open(&self, peer: &Peer, opening: Opening) -> Result<Ledger, Unopened> {
+        let check = !peer.checked.load(Ordering::Relaxed);
+        if let (false, Opening::Known, Some(ledger)) = (check, opening, self.seen()) {
+            return Ok(ledger);
+        }
+        let mut calls = Vec::with_capacity(2);
+        if check {
+            calls.push(Call::new(NETWORK, json!({})));
+        }
+        calls.push(Call::new(LATEST, json!({})));
+        let again = |unopened: &Unopened| match unopened {
+            Unopened::Fault(Fault::Stale { .. }) => Verdict::Again,
+            _ => Verdict::Stop,
+        };
+        retry(&self.inner.config.retry, again, async || {
+            let floor = self.inner.seen_sequence();
+            let answers = peer.asker.ask(&calls, Patience::Retry).await.map_err(Fault::from)?;
+            let mut answers = answers.into_iter();
+            if check {
+                let found = value(NETWORK, answers.next(), wire::network)?;
+                if found != self.inner.config.passphrase {
+                    return Err(Unopened::Foreign(crate::net::redact::bounded(&found)));
+                }
+            }
+            let ledger = value(LATEST, answers.next(), wire::latest_ledger)?;
+            Inner::fresh(floor, ledger.sequence)?;
+            self.inner.saw_ledger(ledger);
+            peer.checked.store(true, Ordering::Relaxed);
+            Ok(ledger)
+        })
+        .await
+    }
+
+    fn none_left(&self, failed: &[(&str, Code, String)]) -> Error {
+        let all = |code: Code| failed.iter().all(|(_, other, _)| *other == code);
+        let any = |code: Code| failed.iter().any(|(_, other, _)| *other == code);
+        let order = [Code::Unreachable, Code::RateLimited, Code::BadReply, Code::Behind, Code::Rpc];
+        let code = if all(Code::WrongNetwork) {
+            Code::WrongNetwork
+        } else if all(Code::RateLimited) {
+            Code::RateLimited
+        } else if all(Code::Behind) {
+            Code::Behind
+        } else {
+            order.into_iter().find(|code| any(*code)).unwrap_or(Code::Unreachable)
+        };
+        let config = &self.inner.config;
+        let message = if let [(name, _, words)] = failed {
+            format!("endpoint {name:?}: {words}")
+        } else {
+            let each: Vec<_> = failed.iter().map(|(name, _, words)| format!("{name:?}: {words}")).collect();
+            format!("no Stellar endpoint of profile {:?} could serve: {}", config.profile, each.join("; "))
+        };
+        let hint = match code {
+            Code::WrongNetwork => {
+                format!(
+                    "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another --profile",
+                    config.profile, config.passphrase
+                )
+            }
+            Code::Rpc => {
+                "check the endpoint's URL and its plan, or add another to stellar.rpc_urls".to_owned()
+            }
+            _ => "try again later, or add another endpoint to stellar.rpc_urls".to_owned(),
+        };
+        let list: Vec<Value> = failed
+            .iter()
+            .map(|(name, code, words)| json!({ "endpoint": name, "code": code.word(), "reason": words }))
+            .collect();
+        Error::new(code, message).hint(hint).detail("endpoints", list).detail("profile", &*config.profile)
+    }
+}
+
+impl Inner {
+    fn seen(&self) -> Option<Ledger> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner).map(|(ledger, _)| ledger)
+    }
+
+    /// What an answer to a question that is asked now must reach.
+    pub fn seen_sequence(&self) -> u32 {
+        self.seen().map_or(0, |ledger| ledger.sequence)
+    }
+
+    /// Refuses an answer from a ledger below what had been seen when the question was asked.
+    pub fn fresh(floor: u32, sequence: u32) -> Result<(), Fault> {
+        if sequence < floor {
+            return Err(Fault::Stale { ledger: sequence, seen: floor });
+        }
+        Ok(())
+    }
+
+    /// Remembers the newest ledger.
+    pub fn saw_ledger(&self, ledger: Ledger) {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.is_none_or(|(seen, _)| seen.sequence < ledger.sequence) {
+            *seen = Some((ledger, Instant::now()));
+        }
+    }
+
+    /// Whether no new ledger has come for so long that another endpoint, if there is one, may know more.
+    pub fn stuck(&self) -> Option<Fault> {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ledger, since) = (*seen)?;
+        if self.peers.len() < 2 || since.elapsed() < STUCK {
+            return None;
+        }
+        // The next one gets as long.
+        *seen = Some((ledger, Instant::now()));
+        Some(Fault::Stuck { ledger: ledger.sequence })
+    }
+
+    /// How one endpoint is asked again.
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        &self.config.retry
+    }
+}
+
+const NETWORK: &str = "getNetwork";
+pub(super) const LATEST: &str = "getLatestLedger";
+
+/// Reads one answer; an error of the server is a fault.
+pub(super) fn value<T>(
+    method: &'static str,
+    answer: Option<Answer>,
+    read: impl FnOnce(&serde_json::value::RawValue) -> Result<T, String>,
+) -> Result<T, Fault> {
+    match answer {
+        Some(Ok(raw)) => read(&raw).map_err(|why| Fault::Bad { method, why }),
+        Some(Err(error)) => Err(Fault::Rpc { method, error }),
+        None => Err(Fault::Bad { method, why: "no answer".to_owned() }),
+    }
+}

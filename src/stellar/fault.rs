@@ -1,0 +1,123 @@
+//! What can go wrong with an endpoint of Stellar RPC, and whether another endpoint or a later time may do better.
+
+use crate::net::asker::Unanswered;
+use crate::net::jsonrpc::RpcError;
+use crate::net::{self, FaultKind};
+use crate::{Code, Error};
+
+/// A failure of an endpoint, not of what was asked of the network.
+#[derive(Debug, Clone)]
+pub(super) enum Fault {
+    /// The exchange itself failed, after its retries.
+    Net(net::Fault),
+    /// The server answered with an error.
+    Rpc { method: &'static str, error: RpcError },
+    /// The answer cannot be right: which field, and why.
+    Bad { method: &'static str, why: String },
+    /// The endpoint's newest ledger is older than one that this run has seen.
+    Stale { ledger: u32, seen: u32 },
+    /// The endpoint's newest ledger has not changed for too long.
+    Stuck { ledger: u32 },
+}
+
+impl From<Unanswered> for Fault {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Net(fault) => Self::Net(fault),
+            Unanswered::Passing { method, error } => Self::Rpc { method, error },
+        }
+    }
+}
+
+impl Fault {
+    /// What went wrong, without the endpoint's name.
+    pub fn words(&self) -> String {
+        match self {
+            Self::Net(fault) => fault.to_string(),
+            Self::Rpc { method, error } => format!("{method}: {error}"),
+            Self::Bad { method, why } => format!("bad answer to {method}: {}", net::redact::bounded(why)),
+            Self::Stale { ledger, seen } => {
+                format!("its newest ledger is {ledger}, but {seen} has been seen already")
+            }
+            Self::Stuck { ledger } => format!("its newest ledger has been {ledger} for too long"),
+        }
+    }
+
+    /// The code of a command that this ends.
+    pub fn code(&self) -> Code {
+        match self {
+            Self::Net(fault) => match fault.kind {
+                FaultKind::Connect
+                | FaultKind::Timeout
+                | FaultKind::Closed
+                | FaultKind::Server
+                | FaultKind::NotJson => Code::Unreachable,
+                FaultKind::RateLimited => Code::RateLimited,
+                FaultKind::BadReply => Code::BadReply,
+                FaultKind::Denied | FaultKind::Status | FaultKind::TooLarge => Code::Rpc,
+            },
+            Self::Rpc { error, .. } if is_limited(error) => Code::RateLimited,
+            Self::Rpc { error, .. } if is_transient(error) => Code::Unreachable,
+            Self::Rpc { .. } => Code::Rpc,
+            Self::Bad { .. } => Code::BadReply,
+            Self::Stale { .. } | Self::Stuck { .. } => Code::Behind,
+        }
+    }
+
+    /// What an operator can do about it.
+    pub fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::Net(fault) if fault.kind == FaultKind::Denied => {
+                Some("check the key in the endpoint's URL and its plan")
+            }
+            Self::Stale { .. } | Self::Stuck { .. } => Some(
+                "the endpoint has fallen behind the network: try again, or add another to stellar.rpc_urls",
+            ),
+            _ => None,
+        }
+    }
+
+    /// The error of one read; the loop over endpoints has the last word.
+    pub fn into_error(self, endpoint: &str) -> Error {
+        let error = Error::new(self.code(), format!("endpoint {endpoint:?}: {}", self.words()));
+        match self.hint() {
+            Some(hint) => error.hint(hint),
+            None => error,
+        }
+    }
+}
+
+/// Whether an error of the server passes by waiting.
+pub(super) fn passes(_method: &str, error: &RpcError) -> bool {
+    is_limited(error) || is_transient(error)
+}
+
+fn is_limited(error: &RpcError) -> bool {
+    const WORDS: &[&str] = &["rate limit", "too many requests", "requests per second", "quota", "throttl"];
+    let text = error.message.to_lowercase();
+    error.code == 429 || error.code == -32005 || WORDS.iter().any(|word| text.contains(word))
+}
+
+/// -32603 is an internal error of the server (JSON-RPC 2.0, section 5.1).
+fn is_transient(error: &RpcError) -> bool {
+    error.code == -32603
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn errors_that_pass() {
+        for (code, message, want) in [
+            (-32602, "invalid_xdr", Code::Rpc),
+            (-32603, "DB error", Code::Unreachable),
+            (-32000, "Rate limit exceeded", Code::RateLimited),
+            (429, "", Code::RateLimited),
+        ] {
+            let error = RpcError { code, message: message.to_owned(), data: None };
+            assert_eq!(passes("m", &error), want != Code::Rpc, "{code} {message}");
+            assert_eq!(Fault::Rpc { method: "m", error }.code(), want, "{code} {message}");
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! Stellar: endpoints with a pinned network, the RPC's methods, transactions, and the one way to submit them.
+//!
+//! Nothing here knows of farmers or blocks. [`Client::view`] reads; [`submit`] is the only thing that sends.
+
+mod client;
+mod diagnostics;
+mod fault;
+mod network;
+mod replies;
+mod results;
+pub mod submit;
+mod transaction;
+mod view;
+mod wire;
+
+pub use client::{Client, ClientConfig};
+pub use diagnostics::Raised;
+pub use network::{KNOWN, Known, account, asset, contract, known, network_id};
+pub use replies::{
+    Entry, Event, EventPage, FeeStats, Health, Landed, Ledger, Lookup, Percentile, Percentiles, Refusal,
+    Simulated, Simulation,
+};
+pub use results::{Failure, Kind};
+/// SDF's types of everything on the network.
+pub use stellar_xdr as xdr;
+pub use transaction::{Action, Signers, Validity, account_of};
+pub use view::{Entries, EventQuery, View};

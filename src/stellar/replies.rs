@@ -1,0 +1,248 @@
+//! What Stellar RPC answers, decoded.
+
+use super::diagnostics::Raised;
+use super::xdr::{
+    ContractEvent, LedgerEntryData, ScVal, SorobanAuthorizationEntry, SorobanTransactionData,
+    TransactionResult,
+};
+use serde::{Deserialize, Serialize};
+
+/// A closed ledger: what a figure was read at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Ledger {
+    /// Its number.
+    pub sequence: u32,
+    /// When it closed, in seconds since 1970, by the network's own clock.
+    pub close_time: u64,
+}
+
+/// One entry of the ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// What it holds.
+    pub data: LedgerEntryData,
+    /// The last ledger that changed it.
+    pub last_modified: u32,
+    /// The last ledger in which it lives; contract data and code only.
+    pub live_until: Option<u32>,
+}
+
+/// The health of an endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// `healthy`, or the server's own word.
+    pub status: String,
+    /// Its newest ledger.
+    pub latest_ledger: u32,
+    /// The oldest ledger that it can tell of.
+    pub oldest_ledger: u32,
+    /// How many ledgers it keeps.
+    pub retention: u32,
+}
+
+/// What inclusion cost lately, in stroops for each operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FeeStats {
+    /// Of contract calls.
+    pub soroban: Percentiles,
+    /// Of classic transactions.
+    pub classic: Percentiles,
+    /// Its newest ledger.
+    pub latest_ledger: u32,
+}
+
+/// A distribution of fees, in stroops.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Percentiles {
+    #[serde(deserialize_with = "super::wire::number")]
+    p50: u64,
+    #[serde(deserialize_with = "super::wire::number")]
+    p60: u64,
+    #[serde(deserialize_with = "super::wire::number")]
+    p70: u64,
+    #[serde(deserialize_with = "super::wire::number")]
+    p80: u64,
+    #[serde(deserialize_with = "super::wire::number")]
+    p90: u64,
+    #[serde(deserialize_with = "super::wire::number")]
+    p95: u64,
+    #[serde(deserialize_with = "super::wire::number")]
+    p99: u64,
+    #[serde(deserialize_with = "super::wire::number")]
+    max: u64,
+}
+
+/// Which part of the fees paid lately a bid should reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Percentile {
+    /// Half of them.
+    P50,
+    /// 60 %.
+    P60,
+    /// 70 %.
+    P70,
+    /// 80 %.
+    P80,
+    /// 90 %.
+    #[default]
+    P90,
+    /// 95 %.
+    P95,
+    /// 99 %.
+    P99,
+    /// All of them.
+    Max,
+}
+
+impl Percentile {
+    /// The words that settings use.
+    pub const WORDS: &[&str] = &["p50", "p60", "p70", "p80", "p90", "p95", "p99", "max"];
+
+    /// Reads a setting's word.
+    pub fn of(word: &str) -> Option<Self> {
+        const ALL: [Percentile; 8] = [
+            Percentile::P50,
+            Percentile::P60,
+            Percentile::P70,
+            Percentile::P80,
+            Percentile::P90,
+            Percentile::P95,
+            Percentile::P99,
+            Percentile::Max,
+        ];
+        let place = Self::WORDS.iter().position(|known| *known == word)?;
+        ALL.get(place).copied()
+    }
+}
+
+impl Percentiles {
+    /// Stroops for each operation.
+    pub fn at(&self, percentile: Percentile) -> u64 {
+        match percentile {
+            Percentile::P50 => self.p50,
+            Percentile::P60 => self.p60,
+            Percentile::P70 => self.p70,
+            Percentile::P80 => self.p80,
+            Percentile::P90 => self.p90,
+            Percentile::P95 => self.p95,
+            Percentile::P99 => self.p99,
+            Percentile::Max => self.max,
+        }
+    }
+}
+
+/// A transaction tried on the newest ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulation {
+    /// The ledger it was tried on.
+    pub ledger: u32,
+    /// What came of it.
+    pub outcome: Result<Simulated, Refusal>,
+}
+
+/// What a transaction that would succeed needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Simulated {
+    /// Footprint, resources and the resource fee in stroops, without any margin.
+    pub data: SorobanTransactionData,
+    /// Authorisations of the call.
+    pub auth: Vec<SorobanAuthorizationEntry>,
+    /// What the call would return; none for operations on entries' lives.
+    pub value: Option<ScVal>,
+    /// Entries that must be restored first: footprint, resources and fee of the transaction that does it.
+    pub restore: Option<SorobanTransactionData>,
+}
+
+/// Why a simulation failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// The server's words, cut.
+    pub words: String,
+    /// The error, by the diagnostic events.
+    pub raised: Option<Raised>,
+}
+
+/// What became of a submission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sent {
+    /// It waits for a ledger.
+    Pending,
+    /// It was waiting already.
+    Duplicate,
+    /// The server does not take it now.
+    TryAgainLater,
+    /// It cannot enter a ledger.
+    Refused(Box<TransactionResult>),
+}
+
+/// What an endpoint knows of a transaction.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lookup {
+    /// Its newest ledger.
+    pub latest: Ledger,
+    /// The oldest ledger that it can tell of.
+    pub oldest: Ledger,
+    /// The transaction, if it is in one of these ledgers.
+    pub found: Option<Landed>,
+}
+
+/// A transaction in a closed ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed {
+    /// Where.
+    pub ledger: Ledger,
+    /// Whether it succeeded.
+    pub succeeded: bool,
+    /// Its result; `fee_charged` in stroops.
+    pub result: TransactionResult,
+    /// What its contract call returned.
+    pub value: Option<ScVal>,
+    /// Events of contracts and assets, in order.
+    pub events: Vec<ContractEvent>,
+    /// The error of a failed call.
+    pub raised: Option<Raised>,
+}
+
+/// One event of a contract, in a closed ledger.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// Place in the chain's order of events; unique.
+    pub id: String,
+    /// Its ledger's number.
+    pub ledger: u32,
+    /// Hash of its transaction, lower-case hex.
+    pub tx_hash: String,
+    /// Which contract, `C…`.
+    pub contract: String,
+    /// What kind of event, and of what.
+    pub topics: Vec<ScVal>,
+    /// Its particulars.
+    pub value: ScVal,
+}
+
+/// Some events, in order, and where to go on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EventPage {
+    /// The events.
+    pub events: Vec<Event>,
+    /// Where the next page begins.
+    pub cursor: String,
+    /// The endpoint's newest ledger.
+    pub latest_ledger: u32,
+    /// The oldest ledger that it can tell of.
+    pub oldest_ledger: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_have_their_words() {
+        for word in Percentile::WORDS {
+            assert!(Percentile::of(word).is_some(), "{word}");
+        }
+        assert_eq!(Percentile::of("p90"), Some(Percentile::default()));
+        assert_eq!(Percentile::of("p91"), None);
+    }
+}

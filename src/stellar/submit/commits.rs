@@ -1,0 +1,223 @@
+//! Group commit: what many transactions want written becomes true in as few writes as possible, since a write costs
+//! a wait for the disk. Each learns what came of its own part.
+
+use super::{Recorder, Settled, Status};
+use crate::guard::Permit;
+use crate::output::{Code, Error, Result};
+use crate::state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
+use crate::state::{State, Tx};
+use crate::stellar::transaction::Signed;
+use serde_json::{Value, json};
+use std::cell::{Cell, RefCell};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+use tokio::time::{Instant, sleep_until};
+
+/// How long a write waits for others that are nearly as far.
+const LINGER: Duration = Duration::from_millis(5);
+/// How long notes wait that nothing depends on.
+const LAZY: Duration = Duration::from_millis(50);
+
+/// Something to be written, before its transaction goes on.
+#[derive(Debug)]
+pub(super) enum Write {
+    /// A transaction that another one needs first.
+    Plan { key: String, kind: &'static str, subject: String, plan: Value },
+    /// An envelope, before it is sent.
+    Signed { id: i64, signed: Signed, endpoint: String },
+    /// An envelope ended without effect; the next one will be made.
+    Again { id: i64, attempt: u32, outcome: AttemptOutcome, error: String },
+    /// The operation ended.
+    Ended { operation: Operation, attempt: Option<u32>, settled: Box<Settled> },
+    /// Nothing was signed, and nothing will be now.
+    Abandoned { id: i64, error: String },
+}
+
+/// What a write made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Written(pub i64);
+
+/// An envelope was sent; if the note is lost, settling finds out.
+#[derive(Debug)]
+struct SentNote {
+    id: i64,
+    attempt: u32,
+    times: u32,
+    endpoint: String,
+}
+
+/// What waits to be written.
+#[derive(Debug, Default)]
+pub(super) struct Commits {
+    writes: RefCell<Vec<(Write, oneshot::Sender<Result<Written>>)>>,
+    notes: RefCell<Vec<SentNote>>,
+    changed: Notify,
+    /// When the first of the writes, or of the notes, came.
+    since: Cell<Option<(Instant, Instant)>>,
+    /// Transactions that will soon want a write of their own.
+    nearing: Cell<usize>,
+}
+
+/// Says, until dropped, that a write will come soon.
+pub(super) struct Nearing<'a>(&'a Commits);
+
+impl Drop for Nearing<'_> {
+    fn drop(&mut self) {
+        self.0.nearing.set(self.0.nearing.get().saturating_sub(1));
+        self.0.changed.notify_one();
+    }
+}
+
+impl Commits {
+    /// Writes, together with others, and says what was made.
+    pub async fn write(&self, write: Write) -> Result<Written> {
+        let (done, written) = oneshot::channel();
+        self.writes.borrow_mut().push((write, done));
+        self.began();
+        written.await.map_err(|_| Error::new(Code::Bug, "a write was dropped"))?
+    }
+
+    /// Notes that an envelope was sent; written with whatever is written next.
+    pub fn note_sent(&self, id: i64, attempt: u32, times: u32, endpoint: &str) {
+        self.notes.borrow_mut().push(SentNote { id, attempt, times, endpoint: endpoint.to_owned() });
+        self.began();
+    }
+
+    /// Others wait for a write that is near.
+    pub fn nearing(&self) -> Nearing<'_> {
+        self.nearing.set(self.nearing.get() + 1);
+        Nearing(self)
+    }
+
+    fn began(&self) {
+        let now = Instant::now();
+        let (write, note) = self.since.get().unwrap_or((now, now));
+        // The first write counts from when it came, not from an earlier note.
+        let write = if self.writes.borrow().len() == 1 { now } else { write };
+        self.since.set(Some((write, note)));
+        self.changed.notify_one();
+    }
+
+    /// When the next write is to be made; none while nothing waits.
+    fn next(&self) -> Option<Instant> {
+        let (write, note) = self.since.get()?;
+        match (self.writes.borrow().is_empty(), self.notes.borrow().is_empty()) {
+            (true, true) => None,
+            (true, false) => Some(note + LAZY),
+            (false, _) if self.nearing.get() == 0 => Some(write),
+            (false, _) => Some(write + LINGER),
+        }
+    }
+
+    /// Waits until something should be written.
+    pub async fn due(&self) {
+        loop {
+            match self.next() {
+                None => self.changed.notified().await,
+                Some(at) if at <= Instant::now() => return,
+                Some(at) => tokio::select! {
+                    () = sleep_until(at) => return,
+                    () = self.changed.notified() => {}
+                },
+            }
+        }
+    }
+
+    /// Writes everything that waits. Where one part makes the whole fail, each is written alone.
+    pub fn flush(&self, state: &mut State, permit: Permit<'_>, recorder: &dyn Recorder) {
+        let (writes, notes) = (self.writes.take(), self.notes.take());
+        self.since.set(None);
+        if writes.is_empty() && notes.is_empty() {
+            return;
+        }
+        let together = state.write(permit, |tx| {
+            for note in &notes {
+                note.apply(tx)?;
+            }
+            writes.iter().map(|(write, _)| write.apply(tx, recorder)).collect::<Result<Vec<_>>>()
+        });
+        if let Ok(written) = together {
+            for ((_, done), written) in writes.into_iter().zip(written) {
+                // One whose transaction is not awaited any more needs no answer.
+                let _ = done.send(Ok(written));
+            }
+            return;
+        }
+        for note in notes {
+            // Lost notes are made up for by the next run, which looks the envelope up whatever they say.
+            let _ = state.write(permit, |tx| note.apply(tx));
+        }
+        for (write, done) in writes {
+            let _ = done.send(state.write(permit, |tx| write.apply(tx, recorder)));
+        }
+    }
+}
+
+impl SentNote {
+    fn apply(&self, tx: &Tx<'_>) -> Result<()> {
+        operations::sent(tx, self.id, self.attempt, self.times, &self.endpoint)
+    }
+}
+
+impl Write {
+    fn apply(&self, tx: &Tx<'_>, recorder: &dyn Recorder) -> Result<Written> {
+        let written = match self {
+            Self::Plan { key, kind, subject, plan } => operations::plan(tx, key, kind, subject, plan)?,
+            Self::Signed { id, signed, endpoint } => {
+                let new = NewAttempt {
+                    hash: &signed.hash,
+                    envelope: &signed.envelope,
+                    valid_until: signed.validity.until,
+                    max_fee: u64::try_from(signed.max_fee).unwrap_or_default(),
+                    endpoint,
+                };
+                i64::from(operations::signed(tx, *id, &new)?)
+            }
+            Self::Again { id, attempt, outcome, error } => {
+                operations::end_attempt(tx, *id, *attempt, *outcome, Some(error))?;
+                operations::again(tx, *id)?;
+                *id
+            }
+            Self::Ended { operation, attempt, settled } => {
+                ended(tx, recorder, operation, *attempt, settled)?;
+                operation.id
+            }
+            Self::Abandoned { id, error } => {
+                operations::end(tx, *id, OperationState::Expired, Some(error))?;
+                *id
+            }
+        };
+        Ok(Written(written))
+    }
+}
+
+fn ended(
+    tx: &Tx<'_>,
+    recorder: &dyn Recorder,
+    operation: &Operation,
+    attempt: Option<u32>,
+    settled: &Settled,
+) -> Result<()> {
+    let (outcome, state, event) = match settled.status {
+        Status::Confirmed => (AttemptOutcome::Confirmed, OperationState::Recorded, "operation.confirmed"),
+        Status::Failed => (AttemptOutcome::Failed, OperationState::Failed, "operation.failed"),
+        Status::Expired => (AttemptOutcome::Expired, OperationState::Expired, "operation.expired"),
+    };
+    let words = settled.reason.as_ref().map(|reason| reason.words.as_str());
+    if let Some(attempt) = attempt {
+        operations::end_attempt(tx, operation.id, attempt, outcome, words)?;
+    }
+    operations::end(tx, operation.id, state, words)?;
+    let payload = json!({
+        "key": operation.key,
+        "hash": settled.hash,
+        "ledger": settled.ledger.map(|ledger| ledger.sequence),
+        "fee": settled.fee_charged.to_string(),
+        "reason": words,
+    });
+    tx.event(event, &operation.subject, &payload)?;
+    if operation.kind == super::RESTORE {
+        return Ok(());
+    }
+    recorder.record(tx, &Operation { state, ..operation.clone() }, settled)
+}

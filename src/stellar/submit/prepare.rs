@@ -1,0 +1,210 @@
+//! From an intent to a signed envelope: the account's sequence number, the simulation, the fee, the signatures.
+
+use super::{Intent, Reason, Settled, Terms};
+use crate::output::{Code, Error, Result};
+use crate::stellar::replies::{FeeStats, Refusal, Simulated};
+use crate::stellar::transaction::{
+    Action, Signed, Signers, Validity, assemble, draft, price, sign, unsigned,
+};
+use crate::stellar::xdr::{
+    AccountId, LedgerEntryData, LedgerKey, LedgerKeyAccount, ScVal, SorobanTransactionData, Transaction,
+};
+use crate::stellar::{Client, View};
+use futures_util::future::try_join;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+/// How much earlier than the newest ledger a transaction becomes valid, in seconds: a server that is a ledger or two
+/// behind must not refuse it. It also says from when on an endpoint must know the past to tell that it never landed.
+const BACKDATE: u64 = 10;
+/// The network's least fee for an operation, in stroops.
+const LEAST_FEE: u64 = 100;
+
+/// What is known of the network while transactions are prepared.
+pub(super) struct Market<'a> {
+    pub client: &'a Client,
+    pub terms: &'a Terms,
+    fees: RefCell<Option<FeeStats>>,
+    /// The last sequence number used by each account; none where the account does not exist.
+    sequences: RefCell<BTreeMap<AccountId, Option<i64>>>,
+}
+
+/// A transaction ready for its signatures.
+pub(super) struct Priced {
+    pub transaction: Transaction,
+    /// The most that it can cost, in stroops.
+    pub max_fee: i64,
+    /// What its contract call would return.
+    pub value: Option<ScVal>,
+    /// The endpoint that it was prepared at.
+    pub endpoint: String,
+}
+
+/// What became of preparing.
+pub(super) enum Prepared {
+    Ready(Box<Priced>),
+    /// Archived entries must be restored first.
+    Restore(SorobanTransactionData),
+    /// It is not worth sending.
+    Refused(Box<Settled>),
+}
+
+impl<'a> Market<'a> {
+    pub fn new(client: &'a Client, terms: &'a Terms) -> Self {
+        Self { client, terms, fees: RefCell::default(), sequences: RefCell::default() }
+    }
+
+    /// Reads the newest ledger, the fees and all accounts at once.
+    pub async fn open(&self, sources: impl Iterator<Item = &AccountId> + Clone) -> Result<()> {
+        self.client
+            .view(async |view| {
+                let keys = sources.clone().map(account_key);
+                let (entries, fees) = try_join(view.entries(keys), view.fee_stats()).await?;
+                let mut sequences = self.sequences.borrow_mut();
+                for source in sources.clone() {
+                    let found = entries.get(&account_key(source)).and_then(|e| sequence_of(&e.data));
+                    sequences.insert(source.clone(), found);
+                }
+                *self.fees.borrow_mut() = Some(fees);
+                Ok(())
+            })
+            .await
+    }
+
+    /// The account's sequence number is not what it was.
+    pub fn forget(&self, account: &AccountId) {
+        self.sequences.borrow_mut().remove(account);
+    }
+
+    /// The account's last sequence number is this one now.
+    pub fn used(&self, account: &AccountId, sequence: i64) {
+        self.sequences.borrow_mut().insert(account.clone(), Some(sequence));
+    }
+
+    /// Fees are not what they were.
+    pub fn forget_fees(&self) {
+        *self.fees.borrow_mut() = None;
+    }
+
+    /// What is offered for each operation, in stroops, and whether the cap kept it below what others pay.
+    pub fn inclusion(&self, is_contract: bool) -> Option<(u32, bool)> {
+        let fees = self.fees.borrow();
+        let fees = fees.as_ref()?;
+        let paid = if is_contract { &fees.soroban } else { &fees.classic };
+        let wanted = paid.at(self.terms.percentile).max(LEAST_FEE);
+        let cap = u64::from(self.terms.max_inclusion_fee);
+        Some((u32::try_from(wanted.min(cap)).unwrap_or(u32::MAX), wanted > cap))
+    }
+
+    /// Who pays for this source's transactions, if not itself.
+    pub fn payer(&self, source: &AccountId) -> Option<&AccountId> {
+        self.terms.payer.as_ref().filter(|payer| *payer != source)
+    }
+
+    /// Makes the transaction and tries it, without signing anything. No two attempts at an intent are the same bytes,
+    /// so that each has a hash of its own.
+    pub async fn compose(&self, intent: &Intent, attempt: u32) -> Result<Prepared> {
+        self.client.known(async |view| self.compose_at(view, intent, attempt).await).await
+    }
+
+    async fn compose_at(&self, view: &View, intent: &Intent, attempt: u32) -> Result<Prepared> {
+        let Some(sequence) = self.sequence(view, &intent.source).await? else {
+            let words = format!("the account {} does not exist", intent.source);
+            return Ok(Prepared::Refused(Box::new(Settled::refused(words, None))));
+        };
+        let now = self.client.seen().unwrap_or(view.ledger()).close_time;
+        let until = now.saturating_add(self.terms.valid_sec).min(intent.valid_until.unwrap_or(u64::MAX));
+        if until <= now {
+            return Ok(Prepared::Refused(Box::new(Settled::too_late(until, now))));
+        }
+        let validity = Validity { from: now.saturating_sub(BACKDATE + u64::from(attempt)), until };
+        let mut transaction = draft(&intent.action, &intent.source, sequence + 1, validity)?;
+        let mut value = None;
+        if intent.action.is_contract() {
+            match self.try_out(view, &intent.action, &transaction).await? {
+                Err(refusal) => {
+                    let words = format!("the simulation fails: {}", refusal.words);
+                    return Ok(Prepared::Refused(Box::new(Settled::refused(words, refusal.raised))));
+                }
+                Ok(Simulated { restore: Some(data), .. }) => return Ok(Prepared::Restore(data)),
+                Ok(found) => {
+                    transaction = assemble(transaction, &found, self.terms.resource_margin)?;
+                    value = found.value;
+                }
+            }
+        }
+        if self.fees.borrow().is_none() {
+            let fees = view.fee_stats().await?;
+            *self.fees.borrow_mut() = Some(fees);
+        }
+        let (inclusion, capped) = self.inclusion(intent.action.is_contract()).unwrap_or_default();
+        if capped {
+            self.client.warn(format!(
+                "fee_capped: inclusion costs more than stellar.max_inclusion_fee allows to offer; {inclusion} stroops are offered"
+            ));
+        }
+        let max_fee = price(&mut transaction, inclusion, self.payer(&intent.source).is_some())?;
+        let endpoint = view.endpoint().to_owned();
+        Ok(Prepared::Ready(Box::new(Priced { transaction, max_fee, value, endpoint })))
+    }
+
+    async fn try_out(
+        &self,
+        view: &View,
+        action: &Action,
+        transaction: &Transaction,
+    ) -> Result<Result<Simulated, Refusal>> {
+        if let Action::Restore { data } = action {
+            // A simulation has just said what it takes.
+            let (data, auth) = (data.clone(), Vec::new());
+            return Ok(Ok(Simulated { data, auth, value: None, restore: None }));
+        }
+        Ok(view.simulate(&unsigned(transaction.clone())).await?.outcome)
+    }
+
+    async fn sequence(&self, view: &View, account: &AccountId) -> Result<Option<i64>> {
+        if let Some(known) = self.sequences.borrow().get(account) {
+            return Ok(*known);
+        }
+        let (_, found) = read_sequence(view, account).await?;
+        self.sequences.borrow_mut().insert(account.clone(), found);
+        Ok(found)
+    }
+
+    pub fn sign(&self, intent: &Intent, priced: Priced, signers: &dyn Signers) -> Result<Signed> {
+        let Priced { transaction, max_fee, .. } = priced;
+        let payer = self.payer(&intent.source);
+        sign(transaction, &intent.action, max_fee, payer, self.client.network_id(), signers)
+    }
+}
+
+/// An account's last sequence number, none where it does not exist; and as of which ledger.
+pub(super) async fn read_sequence(view: &View, account: &AccountId) -> Result<(u32, Option<i64>)> {
+    let key = account_key(account);
+    let entries = view.entries([key.clone()]).await?;
+    Ok((entries.ledger, entries.get(&key).and_then(|entry| sequence_of(&entry.data))))
+}
+
+fn sequence_of(entry: &LedgerEntryData) -> Option<i64> {
+    match entry {
+        LedgerEntryData::Account(account) => Some(account.seq_num.0),
+        _ => None,
+    }
+}
+
+fn account_key(account: &AccountId) -> LedgerKey {
+    LedgerKey::Account(LedgerKeyAccount { account_id: account.clone() })
+}
+
+impl Reason {
+    /// As the error of one intent, for commands that show one.
+    pub fn to_error(&self, what: &str) -> Error {
+        let error = Error::new(Code::TransactionFailed, format!("{what}: {}", self.words));
+        match self.raised.as_ref().and_then(|raised| raised.contract_error()) {
+            Some((contract, code)) => {
+                error.detail("contract", contract.to_string()).detail("contract_error", code)
+            }
+            None => error,
+        }
+    }
+}

@@ -1,0 +1,544 @@
+//! The shapes of Stellar RPC answers, read strictly: a missing field is a bad reply, never a default.
+//!
+//! Source: the RPC's method reference, <https://developers.stellar.org/docs/data/apis/rpc/api-reference/methods>.
+//! Numbers of 64 bits come as decimal strings at some servers and as numbers at others; both are read.
+
+use super::diagnostics::raised;
+use super::replies::{
+    Entry, Event, EventPage, FeeStats, Health, Landed, Ledger, Lookup, Percentiles, Refusal, Sent, Simulated,
+    Simulation,
+};
+use super::xdr::{
+    ContractEvent, DiagnosticEvent, LedgerEntryData, LedgerHeader, LedgerKey, Limits, ReadXdr, ScVal,
+    SorobanTransactionData, TransactionMeta, TransactionResult, WriteXdr,
+};
+use serde::Deserialize;
+use serde::de::{Deserializer, Error as _};
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+/// Depth and length that a value from outside may have; the largest real ones are a small part of it.
+pub(super) const LIMITS: Limits = Limits { depth: 250, len: 16 << 20 };
+
+pub(super) fn number<'de, D: Deserializer<'de>>(from: D) -> Result<u64, D::Error> {
+    match Value::deserialize(from)? {
+        Value::Number(number) => number.as_u64(),
+        Value::String(text) if text.bytes().all(|b| b.is_ascii_digit()) => text.parse().ok(),
+        _ => None,
+    }
+    .ok_or_else(|| D::Error::custom("not a whole number"))
+}
+
+fn maybe_number<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u64>, D::Error> {
+    number(from).map(Some)
+}
+
+type Read<T> = Result<T, String>;
+
+/// Reads an object; serde would take an array for the fields in their order.
+fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Read<T> {
+    if raw.get().starts_with('[') {
+        return Err("an array instead of an object".to_owned());
+    }
+    serde_json::from_str(raw.get()).map_err(|e| e.to_string())
+}
+
+fn decode<T: ReadXdr>(field: &str, text: &str) -> Read<T> {
+    T::from_xdr_base64(text, LIMITS).map_err(|e| format!("field {field}: {e}"))
+}
+
+fn decode_all<T: ReadXdr>(field: &str, texts: &[String]) -> Read<Vec<T>> {
+    texts.iter().map(|text| decode(field, text)).collect()
+}
+
+/// A value as a parameter.
+pub(super) fn encode(value: &impl WriteXdr) -> Read<String> {
+    value.to_xdr_base64(LIMITS).map_err(|e| e.to_string())
+}
+
+/// The passphrase of `getNetwork`.
+pub(super) fn network(raw: &RawValue) -> Read<String> {
+    #[derive(Deserialize)]
+    struct Raw {
+        passphrase: String,
+    }
+    Ok(parse::<Raw>(raw)?.passphrase)
+}
+
+/// `getHealth`.
+pub(super) fn health(raw: &RawValue) -> Read<Health> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        status: String,
+        latest_ledger: u32,
+        oldest_ledger: u32,
+        ledger_retention_window: u32,
+    }
+    let raw: Raw = parse(raw)?;
+    Ok(Health {
+        status: crate::net::redact::bounded(&raw.status),
+        latest_ledger: raw.latest_ledger,
+        oldest_ledger: raw.oldest_ledger,
+        retention: raw.ledger_retention_window,
+    })
+}
+
+/// `getLatestLedger`. The close time is the header's; servers from before they sent it give it as a field.
+pub(super) fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        sequence: u32,
+        header_xdr: Option<String>,
+        #[serde(default, deserialize_with = "maybe_number")]
+        close_time: Option<u64>,
+    }
+    let raw: Raw = parse(raw)?;
+    let close_time = match (raw.header_xdr, raw.close_time) {
+        (Some(text), _) => {
+            let header: LedgerHeader = decode("headerXdr", &text)?;
+            if header.ledger_seq != raw.sequence {
+                return Err(format!(
+                    "field headerXdr: ledger {} instead of {}",
+                    header.ledger_seq, raw.sequence
+                ));
+            }
+            header.scp_value.close_time.0
+        }
+        (None, Some(time)) => time,
+        (None, None) => return Err("missing field `headerXdr`".to_owned()),
+    };
+    Ok(Ledger { sequence: raw.sequence, close_time })
+}
+
+/// `getLedgerEntries`: the newest ledger, and the entries in the order of `keys`.
+pub(super) fn entries(
+    raw: &RawValue,
+    keys: &[LedgerKey],
+    texts: &[String],
+) -> Read<(u32, Vec<Option<Entry>>)> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        entries: Option<Vec<RawEntry>>,
+        latest_ledger: u32,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct RawEntry {
+        key: String,
+        xdr: String,
+        last_modified_ledger_seq: u32,
+        live_until_ledger_seq: Option<u32>,
+    }
+    let raw: Raw = parse(raw)?;
+    let mut found: Vec<Option<Entry>> = vec![None; keys.len()];
+    for entry in raw.entries.unwrap_or_default() {
+        let place = texts.iter().position(|text| *text == entry.key);
+        let slot = place.and_then(|place| found.get_mut(place).zip(keys.get(place)));
+        let Some((slot, key)) = slot else { return Err("field key: an entry that was not asked for".into()) };
+        if slot.is_some() {
+            return Err("field key: an entry that comes twice".to_owned());
+        }
+        let data: LedgerEntryData = decode("xdr", &entry.xdr)?;
+        if data.to_key() != *key {
+            return Err("field xdr: an entry of another key".to_owned());
+        }
+        *slot = Some(Entry {
+            data,
+            last_modified: entry.last_modified_ledger_seq,
+            // Zero is how Go writes "none".
+            live_until: entry.live_until_ledger_seq.filter(|ledger| *ledger != 0),
+        });
+    }
+    Ok((raw.latest_ledger, found))
+}
+
+/// `getFeeStats`.
+pub(super) fn fee_stats(raw: &RawValue) -> Read<FeeStats> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        soroban_inclusion_fee: Percentiles,
+        inclusion_fee: Percentiles,
+        latest_ledger: u32,
+    }
+    let raw: Raw = parse(raw)?;
+    Ok(FeeStats {
+        soroban: raw.soroban_inclusion_fee,
+        classic: raw.inclusion_fee,
+        latest_ledger: raw.latest_ledger,
+    })
+}
+
+/// `simulateTransaction`.
+pub(super) fn simulation(raw: &RawValue) -> Read<Simulation> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        latest_ledger: u32,
+        error: Option<String>,
+        transaction_data: Option<String>,
+        #[serde(default, deserialize_with = "maybe_number")]
+        min_resource_fee: Option<u64>,
+        #[serde(default)]
+        events: Option<Vec<String>>,
+        #[serde(default)]
+        results: Option<Vec<RawResult>>,
+        restore_preamble: Option<RawPreamble>,
+    }
+    #[derive(Deserialize)]
+    struct RawResult {
+        auth: Option<Vec<String>>,
+        xdr: String,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct RawPreamble {
+        transaction_data: String,
+        #[serde(deserialize_with = "number")]
+        min_resource_fee: u64,
+    }
+    let raw: Raw = parse(raw)?;
+    let ledger = raw.latest_ledger;
+    if let Some(words) = raw.error.filter(|words| !words.is_empty()) {
+        let events: Vec<DiagnosticEvent> = decode_all("events", &raw.events.unwrap_or_default())?;
+        let words = crate::net::redact::bounded(&words);
+        return Ok(Simulation { ledger, outcome: Err(Refusal { words, raised: raised(&events) }) });
+    }
+    let text = raw.transaction_data.ok_or("missing field `transactionData`")?;
+    let fee = raw.min_resource_fee.ok_or("missing field `minResourceFee`")?;
+    let data = with_fee(decode("transactionData", &text)?, fee)?;
+    let (auth, value) = match raw.results.as_deref() {
+        Some([result]) => {
+            let auth = decode_all("results.auth", result.auth.as_deref().unwrap_or_default())?;
+            (auth, Some(decode("results.xdr", &result.xdr)?))
+        }
+        None | Some([]) => (Vec::new(), None),
+        Some(_) => return Err("field results: more than one".to_owned()),
+    };
+    let restore = raw.restore_preamble.filter(|preamble| !preamble.transaction_data.is_empty());
+    let restore = match restore {
+        Some(preamble) => {
+            let data = decode("restorePreamble.transactionData", &preamble.transaction_data)?;
+            Some(with_fee(data, preamble.min_resource_fee)?)
+        }
+        None => None,
+    };
+    Ok(Simulation { ledger, outcome: Ok(Simulated { data, auth, value, restore }) })
+}
+
+/// The fee stands in two places; the larger one counts.
+fn with_fee(mut data: SorobanTransactionData, fee: u64) -> Read<SorobanTransactionData> {
+    let fee = i64::try_from(fee).map_err(|_| "field minResourceFee: too large")?;
+    if data.resource_fee < 0 {
+        return Err("field transactionData: a negative fee".to_owned());
+    }
+    data.resource_fee = data.resource_fee.max(fee);
+    Ok(data)
+}
+
+/// `sendTransaction`; `hash` is what was sent.
+pub(super) fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        status: String,
+        hash: String,
+        error_result_xdr: Option<String>,
+    }
+    let raw: Raw = parse(raw)?;
+    if raw.hash != hash {
+        return Err("field hash: of another transaction".to_owned());
+    }
+    match raw.status.as_str() {
+        "PENDING" => Ok(Sent::Pending),
+        "DUPLICATE" => Ok(Sent::Duplicate),
+        "TRY_AGAIN_LATER" => Ok(Sent::TryAgainLater),
+        "ERROR" => {
+            let text = raw.error_result_xdr.ok_or("missing field `errorResultXdr`")?;
+            Ok(Sent::Refused(Box::new(decode("errorResultXdr", &text)?)))
+        }
+        _ => Err("field status: not a known word".to_owned()),
+    }
+}
+
+/// `getTransaction`.
+pub(super) fn lookup(raw: &RawValue) -> Read<Lookup> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        status: String,
+        latest_ledger: u32,
+        #[serde(deserialize_with = "number")]
+        latest_ledger_close_time: u64,
+        oldest_ledger: u32,
+        #[serde(deserialize_with = "number")]
+        oldest_ledger_close_time: u64,
+    }
+    let head: Raw = parse(raw)?;
+    let succeeded = match head.status.as_str() {
+        "NOT_FOUND" => None,
+        "SUCCESS" => Some(true),
+        "FAILED" => Some(false),
+        _ => return Err("field status: not a known word".to_owned()),
+    };
+    Ok(Lookup {
+        latest: Ledger { sequence: head.latest_ledger, close_time: head.latest_ledger_close_time },
+        oldest: Ledger { sequence: head.oldest_ledger, close_time: head.oldest_ledger_close_time },
+        found: succeeded.map(|succeeded| landed(raw, succeeded)).transpose()?,
+    })
+}
+
+fn landed(raw: &RawValue, succeeded: bool) -> Read<Landed> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        ledger: u32,
+        #[serde(deserialize_with = "number")]
+        created_at: u64,
+        result_xdr: String,
+        result_meta_xdr: String,
+        #[serde(default)]
+        diagnostic_events_xdr: Option<Vec<String>>,
+    }
+    let raw: Raw = parse(raw)?;
+    let result: TransactionResult = decode("resultXdr", &raw.result_xdr)?;
+    if super::results::succeeded(&result) != succeeded {
+        return Err("field resultXdr: disagrees with the status".to_owned());
+    }
+    let (value, events, mut diagnostics) = of_meta(decode("resultMetaXdr", &raw.result_meta_xdr)?)?;
+    if diagnostics.is_empty() {
+        let given = raw.diagnostic_events_xdr.unwrap_or_default();
+        diagnostics = decode_all("diagnosticEventsXdr", &given)?;
+    }
+    Ok(Landed {
+        ledger: Ledger { sequence: raw.ledger, close_time: raw.created_at },
+        succeeded,
+        result,
+        value,
+        events,
+        raised: if succeeded { None } else { raised(&diagnostics) },
+    })
+}
+
+type OfMeta = (Option<ScVal>, Vec<ContractEvent>, Vec<DiagnosticEvent>);
+
+/// Return value, events and diagnostics, which stand in different places in each version (CAP-0067).
+fn of_meta(meta: TransactionMeta) -> Read<OfMeta> {
+    match meta {
+        TransactionMeta::V4(meta) => {
+            let events = meta.operations.iter().flat_map(|operation| operation.events.iter().cloned());
+            let value = meta.soroban_meta.and_then(|soroban| soroban.return_value);
+            Ok((value, events.collect(), meta.diagnostic_events.into_vec()))
+        }
+        TransactionMeta::V3(meta) => Ok(match meta.soroban_meta {
+            Some(soroban) => {
+                (Some(soroban.return_value), soroban.events.into_vec(), soroban.diagnostic_events.into_vec())
+            }
+            None => (None, Vec::new(), Vec::new()),
+        }),
+        _ => Err("field resultMetaXdr: of an older version than 3".to_owned()),
+    }
+}
+
+/// `getEvents`.
+pub(super) fn events(raw: &RawValue) -> Read<EventPage> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Raw {
+        events: Option<Vec<RawEvent>>,
+        cursor: String,
+        latest_ledger: u32,
+        #[serde(default)]
+        oldest_ledger: u32,
+    }
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct RawEvent {
+        id: String,
+        ledger: u32,
+        tx_hash: String,
+        contract_id: String,
+        topic: Vec<String>,
+        value: String,
+    }
+    let raw: Raw = parse(raw)?;
+    let read = |event: RawEvent| -> Read<Event> {
+        Ok(Event {
+            topics: decode_all("events.topic", &event.topic)?,
+            value: decode("events.value", &event.value)?,
+            id: event.id,
+            ledger: event.ledger,
+            tx_hash: event.tx_hash,
+            contract: event.contract_id,
+        })
+    };
+    Ok(EventPage {
+        events: raw.events.unwrap_or_default().into_iter().map(read).collect::<Read<_>>()?,
+        cursor: raw.cursor,
+        latest_ledger: raw.latest_ledger,
+        oldest_ledger: raw.oldest_ledger,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stellar::xdr::SorobanAuthorizationEntry;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn raw(value: &Value) -> Box<RawValue> {
+        RawValue::from_string(value.to_string()).unwrap()
+    }
+
+    /// Reads a value as the answer to every method; nothing may panic.
+    fn read_all(value: &Value) -> [bool; 9] {
+        let raw = raw(value);
+        [
+            network(&raw).is_ok(),
+            health(&raw).is_ok(),
+            latest_ledger(&raw).is_ok(),
+            entries(&raw, &[], &[]).is_ok(),
+            fee_stats(&raw).is_ok(),
+            simulation(&raw).is_ok(),
+            sent(&raw, "h").is_ok(),
+            lookup(&raw).is_ok(),
+            events(&raw).is_ok(),
+        ]
+    }
+
+    /// A value for a field: of the right kind now and then, of a wrong one often, with any bytes for encoded ones.
+    fn field() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<u32>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            any::<u64>().prop_map(|n| Value::from(n.to_string())),
+            "\\PC{0,12}".prop_map(Value::from),
+            "[A-Za-z0-9+/]{0,80}={0,2}".prop_map(Value::from),
+            Just(json!("SUCCESS")),
+            Just(json!("FAILED")),
+            Just(json!("NOT_FOUND")),
+            Just(json!("ERROR")),
+            Just(json!("h")),
+        ];
+        leaf.prop_recursive(3, 24, 4, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((prop::sample::select(FIELDS), inner), 0..8)
+                    .prop_map(|fields| fields.into_iter().map(|(name, v)| (name.to_owned(), v)).collect()),
+            ]
+        })
+    }
+
+    const FIELDS: &[&str] = &[
+        "passphrase",
+        "status",
+        "latestLedger",
+        "oldestLedger",
+        "ledgerRetentionWindow",
+        "sequence",
+        "headerXdr",
+        "closeTime",
+        "entries",
+        "key",
+        "xdr",
+        "lastModifiedLedgerSeq",
+        "liveUntilLedgerSeq",
+        "sorobanInclusionFee",
+        "inclusionFee",
+        "p50",
+        "p60",
+        "p70",
+        "p80",
+        "p90",
+        "p95",
+        "p99",
+        "max",
+        "error",
+        "transactionData",
+        "minResourceFee",
+        "events",
+        "results",
+        "auth",
+        "restorePreamble",
+        "hash",
+        "errorResultXdr",
+        "latestLedgerCloseTime",
+        "oldestLedgerCloseTime",
+        "ledger",
+        "createdAt",
+        "resultXdr",
+        "resultMetaXdr",
+        "diagnosticEventsXdr",
+        "cursor",
+        "id",
+        "txHash",
+        "contractId",
+        "topic",
+        "value",
+    ];
+
+    proptest! {
+        #[test]
+        fn no_answer_makes_it_panic(fields in prop::collection::vec((prop::sample::select(FIELDS), field()), 0..40)) {
+            let object: Value = fields.into_iter().map(|(name, v)| (name.to_owned(), v)).collect();
+            read_all(&object);
+        }
+
+        #[test]
+        fn no_bytes_make_decoding_panic(bytes in prop::collection::vec(prop_oneof![3 => Just(0), 1 => 0..8_u8, 1 => any::<u8>()], 0..400)) {
+            let text = base64_of(&bytes);
+            let _ = decode::<TransactionMeta>("f", &text);
+            let _ = decode::<TransactionResult>("f", &text);
+            let _ = decode::<LedgerEntryData>("f", &text);
+            let _ = decode::<SorobanTransactionData>("f", &text);
+            let _ = decode::<SorobanAuthorizationEntry>("f", &text);
+            let _ = decode::<DiagnosticEvent>("f", &text);
+            let _ = decode::<LedgerHeader>("f", &text);
+            let _ = decode::<ScVal>("f", &text);
+        }
+    }
+
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+    /// Base64 of the whole groups of three bytes, which need no padding.
+    fn base64_of(bytes: &[u8]) -> String {
+        let groups = bytes.chunks_exact(3).map(|b| u32::from_be_bytes([0, b[0], b[1], b[2]]));
+        let digits = groups.flat_map(|n| [18, 12, 6, 0].map(|shift| DIGITS[(n >> shift & 63) as usize]));
+        digits.map(char::from).collect()
+    }
+
+    #[test]
+    fn deep_nesting_ends_in_an_error() {
+        // A vector in a vector in a vector …: eight bytes and a count each.
+        let mut bytes = Vec::new();
+        for _ in 0..30_000 {
+            bytes.extend_from_slice(&[0, 0, 0, 16, 0, 0, 0, 1, 0, 0, 0, 1]);
+        }
+        let why = decode::<ScVal>("f", &base64_of(&bytes)).unwrap_err();
+        assert!(why.contains("depth"), "{why}");
+    }
+
+    #[test]
+    fn numbers_come_in_both_forms() {
+        for (value, want) in [
+            (json!(5), Some(5)),
+            (json!("5"), Some(5)),
+            (json!("18446744073709551615"), Some(u64::MAX)),
+            (json!("18446744073709551616"), None),
+            (json!(""), None),
+            (json!("-5"), None),
+            (json!(-5), None),
+            (json!("+5"), None),
+            (json!(5.0), None),
+            (json!(null), None),
+        ] {
+            assert_eq!(number(&value).ok(), want, "{value}");
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Killed at every step – each request, each commit – of plant, work and harvest, and run again: one effect on chain,
+//! and the same end as undisturbed.
+
+use crate::desk::{Desk, Ran, XLM};
+use crate::same::{self, Facts, facts, pails_agree, same};
+use poolctl_sandbox::stellar::Keypair;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+
+/// Kills `line` at its `step`-th step on a copy of everything and runs it again; false when it has fewer steps.
+fn killed_and_done(desk: &Desk, line: &str, step: u64, code: i32, want: &Facts) -> bool {
+    let when = format!("{line} killed at {step}");
+    let mut run = desk.run(line).env("POOLCTL_CRASH_AT", &step.to_string());
+    let output = {
+        let _ledgers = desk.ledgers();
+        run.command.output().unwrap()
+    };
+    if output.status.signal().is_none() {
+        assert_eq!(output.status.code(), Some(code), "{when}: {:?}", Ran::from(output));
+        same(want, &facts(desk), &when);
+        return false;
+    }
+    assert_eq!(output.status.signal(), Some(9), "{when}");
+    // What it left is sound, before anybody mends anything.
+    desk.is_sound();
+    let (_, again) = desk.run(line).ends();
+    // What the killed run had booked as a failure already is none of the next run.
+    assert!([0, code].map(Some).contains(&again.code), "{when}: {again:?}");
+    same(want, &facts(desk), &when);
+    pails_agree(desk, &when);
+    desk.is_sound();
+    true
+}
+
+/// Every step of a command that ends with `code`, two at a time. Returns how many there were.
+fn every_step(desk: Desk, line: &str, code: i32) -> u64 {
+    let whole = desk.fork();
+    whole.run(line).exits(code);
+    let want = facts(&whole);
+    pails_agree(&whole, "undisturbed");
+    let (desk, next, past) = (Mutex::new(desk), AtomicU64::new(1), Mutex::new(u64::MAX));
+    thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                loop {
+                    let step = next.fetch_add(1, Ordering::Relaxed);
+                    if step > *past.lock().unwrap() {
+                        return;
+                    }
+                    let copy = desk.lock().unwrap().fork();
+                    if !killed_and_done(&copy, line, step, code, &want) {
+                        let mut past = past.lock().unwrap();
+                        *past = step.min(*past);
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    past.into_inner().unwrap() - 1
+}
+
+#[test]
+fn plant() {
+    let steps = every_step(same::ripe(), "plant", 0);
+    assert!(steps >= 20, "{steps}");
+}
+
+#[test]
+fn plant_with_a_sponsor_for_the_fees() {
+    let desk = same::ripe();
+    let sponsor = Keypair::derive("poolctl farm test: sponsor");
+    desk.run("farmer import --sponsor").input(&sponsor.secret).exits(0);
+    desk.network.fund(&sponsor.address, 100 * XLM).unwrap();
+    let before = desk.wallet(&desk.farmers[0]).lumens;
+    let whole = desk.fork();
+    whole.run("plant").exits(0);
+    assert_eq!(whole.wallet(&whole.farmers[0]).lumens, before, "the sponsor pays");
+    let steps = every_step(desk, "plant", 0);
+    assert!(steps >= 20, "{steps}");
+}
+
+#[test]
+fn work() {
+    let steps = every_step(same::ground(), "work", 0);
+    assert!(steps >= 20, "{steps}");
+}
+
+#[test]
+fn harvest() {
+    let steps = every_step(same::rolled(), "harvest", 3);
+    assert!(steps >= 12, "{steps}");
+}

@@ -1,0 +1,24 @@
+//! The farm through the real binary, on the embedded network: plant, work, harvest, and what is booked of them.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test stops at the first surprise, and looks into what the library protects"
+)]
+
+mod block;
+mod crash;
+mod desk;
+mod faults;
+mod funding;
+mod harvest;
+mod plant;
+mod round;
+mod run;
+mod same;
+mod secrets;
+mod submit;
+mod trust;
+mod work;

@@ -1,0 +1,235 @@
+//! `farm run` and `farm plan`: the whole round on the block's clock, restarts, and what is said on the way.
+
+use crate::desk::{Desk, KALE, Ran, block_on, until};
+use poolctl::kale::contract::{Entry, decode_farm};
+use poolctl::stellar::Client;
+use poolctl::stellar::xdr::ContractId;
+use poolctl_testkit::Proxy;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::path::Path;
+use std::process::Child;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Ledgers that close by themselves, until dropped: the network's clock runs.
+struct Clock {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Clock {
+    /// 5 seconds of ledger time each so many milliseconds. From a block's deadline on it waits for the work that is due,
+    /// as a network of this pace would leave a slow machine no time for it.
+    fn start(desk: &Desk, milliseconds: u64) -> Self {
+        let (network, stop) = (Arc::clone(&desk.network), Arc::new(AtomicBool::new(false)));
+        let (ended, state) = (Arc::clone(&stop), desk.state());
+        let (client, contract) = (desk.client.clone(), desk.contract.clone());
+        let thread = std::thread::spawn(move || {
+            let mut before = 0;
+            while !ended.load(Ordering::Relaxed) {
+                std::thread::sleep(Duration::from_millis(milliseconds));
+                let waiting = network.waiting();
+                if !is_awaited(&client, &contract, &state) || (waiting > 0 && waiting == before) {
+                    network.advance(1).unwrap();
+                }
+                before = waiting;
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+}
+
+/// Whether work for the block that is open on chain is due (well after the deadline, 60 s before the end) and not in.
+fn is_awaited(client: &Client, contract: &ContractId, state: &Path) -> bool {
+    let key = Entry::Instance.key(contract).unwrap();
+    let seen = block_on(client.view(async |view| Ok((view.ledger(), view.entries([key.clone()]).await?))));
+    let (ledger, entries) = seen.unwrap();
+    let farm = decode_farm(contract, &entries.get(&key).unwrap().data).unwrap();
+    let due = farm.open.unwrap().due();
+    let conn = rusqlite::Connection::open(state).unwrap();
+    conn.busy_timeout(Duration::from_secs(10)).unwrap();
+    let sql = "SELECT EXISTS (SELECT 1 FROM open_pails WHERE block_index = ?1 AND zeros IS NULL)";
+    let unworked: bool = conn.query_row(sql, [farm.index], |row| row.get(0)).unwrap();
+    unworked && (due - 40..due).contains(&ledger.close_time)
+}
+
+impl Drop for Clock {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            thread.join().unwrap();
+        }
+    }
+}
+
+fn desk(count: usize) -> Desk {
+    let desk = Desk::with_farmers(count, 100 * KALE);
+    desk.configure("kale.target_zeros = 3\nkale.work_margin_sec = 60");
+    desk
+}
+
+fn ended(child: Child) -> Ran {
+    Ran::from(child.wait_with_output().unwrap())
+}
+
+fn terminate(child: &Child) {
+    kill_process(Pid::from_child(child), Signal::TERM).unwrap();
+}
+
+fn count(desk: &Desk, sql: &str) -> i64 {
+    desk.value(&format!("SELECT count(*) FROM {sql}"))
+}
+
+#[test]
+fn blocks_are_planted_worked_and_harvested_as_the_clock_asks() {
+    let desk = desk(3);
+    let clock = Clock::start(&desk, 40);
+    let child = desk.run("farm run --json").spawn();
+    until("two blocks are harvested", || count(&desk, "harvests WHERE outcome = 'harvested'") >= 6);
+    terminate(&child);
+    let ran = ended(child);
+    drop(clock);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let kinds: Vec<&str> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
+    for kind in ["block", "plant", "grinding", "work", "ground", "harvest"] {
+        assert!(kinds.contains(&kind), "{kind}: {kinds:?}");
+    }
+    assert_eq!(kinds.iter().filter(|kind| **kind == "result").count(), 1);
+    let result = lines.last().unwrap();
+    assert_eq!((result["type"].as_str(), result["ok"].as_bool()), (Some("result"), Some(true)));
+    assert!(result["data"]["harvested"].as_u64().unwrap() >= 6);
+    // Nobody else farms: what the formula said is what was paid.
+    assert_eq!(count(&desk, "harvests WHERE outcome = 'harvested' AND forecast IS NOT reward"), 0);
+    assert_eq!(count(&desk, "harvests WHERE outcome = 'lost'"), 0);
+    assert_eq!(count(&desk, "plantings WHERE outcome = 'failed'"), 0);
+    // No block is left out.
+    let blocks = desk.column("SELECT DISTINCT block_index || '' FROM plantings ORDER BY block_index");
+    let blocks: Vec<u32> = blocks.iter().map(|block| block.parse().unwrap()).collect();
+    assert!(blocks.windows(2).all(|pair| pair[1] == pair[0] + 1), "{blocks:?}");
+    desk.is_sound();
+}
+
+#[test]
+fn once_does_what_is_due_and_ends() {
+    let desk = desk(2);
+    desk.ripen();
+    let clock = Clock::start(&desk, 30);
+    let child = desk.run("farm run --once --json").spawn();
+    let ran = ended(child);
+    drop(clock);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let data = ran.envelope()["data"].clone();
+    assert_eq!((data["planted"].as_u64(), data["worked"].as_u64()), (Some(2), Some(2)), "{data}");
+    let next = data["next"].as_array().unwrap();
+    assert!(next.iter().any(|action| action["step"] == "plant"), "{data}");
+    assert!(next.iter().any(|action| action["step"] == "harvest"), "{data}");
+    desk.is_sound();
+}
+
+#[test]
+fn nothing_due_is_two_requests_and_no_write() {
+    let desk = desk(2);
+    desk.ripen();
+    desk.run("plant").exits(0);
+    desk.network.advance(1).unwrap();
+    desk.run("work --policy early").exits(0);
+    let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    desk.write_config(&[proxy.url()], "");
+    let ran = desk.run("farm run --once").exits(0);
+    assert_eq!(proxy.http_count(), 2, "{:?}", proxy.methods());
+    assert_eq!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), before);
+    assert!(ran.stdout.contains("nothing was due"), "{}", ran.stdout);
+}
+
+#[test]
+fn a_run_that_is_killed_between_plant_and_work_is_taken_up_by_the_next() {
+    let desk = desk(2);
+    let index = desk.farm().index + 1;
+    desk.ripen();
+    let clock = Clock::start(&desk, 40);
+    let mut child = desk.run("farm run --json").spawn();
+    until("it is planted", || count(&desk, "open_pails") == 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let ran = ended(desk.run("farm run --once --json").spawn());
+    drop(clock);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let data = ran.envelope()["data"].clone();
+    assert_eq!((data["planted"].as_u64(), data["worked"].as_u64()), (Some(0), Some(2)), "{data}");
+    assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
+    assert_eq!(count(&desk, "plantings WHERE outcome = 'planted'"), 2);
+    desk.is_sound();
+}
+
+#[test]
+fn a_second_run_finds_the_state_locked() {
+    let desk = desk(1);
+    let child = desk.run("farm run --json").spawn();
+    until("it runs", || desk.run("plant --dry-run").ends().1.code == Some(0) && locked(&desk));
+    let envelope = desk.run("farm run --once").fails(11, "state_locked");
+    assert_eq!(envelope["error"]["details"]["command"], "farm run");
+    terminate(&child);
+    assert_eq!(ended(child).code, Some(0));
+}
+
+fn locked(desk: &Desk) -> bool {
+    desk.run("harvest").ends().1.code == Some(11) || desk.run("farm run --once").ends().1.code == Some(11)
+}
+
+#[test]
+fn a_farmer_who_cannot_plant_does_not_keep_the_others_from_it() {
+    let mut desk = desk(2);
+    desk.register("poor", "0.25");
+    desk.ripen();
+    let clock = Clock::start(&desk, 30);
+    let ran = ended(desk.run("farm run --once --json").spawn());
+    drop(clock);
+    assert_eq!(ran.code, Some(3), "{}\n{}", ran.stdout, ran.stderr);
+    let envelope = ran.envelope();
+    assert_eq!(
+        (envelope["data"]["planted"].as_u64(), envelope["data"]["worked"].as_u64()),
+        (Some(2), Some(2))
+    );
+    assert_eq!(envelope["error"]["code"], "partial");
+    assert_eq!(desk.column("SELECT reason FROM plantings WHERE outcome = 'failed'"), ["no_account"]);
+}
+
+#[test]
+fn the_plan_says_what_is_next_and_what_it_earns() {
+    let desk = desk(2);
+    desk.ripen();
+    let step = |data: &Value, n: usize| data["actions"][n]["step"].as_str().unwrap_or_default().to_owned();
+    let data = desk.run("farm plan").json();
+    assert_eq!(step(&data, 0), "plant");
+    assert_eq!(data["actions"][0]["block"].as_u64(), data["block"].as_u64().map(|block| block + 1));
+    desk.run("plant").exits(0);
+    desk.network.advance(1).unwrap();
+    let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
+    let data = desk.run("farm plan").json();
+    assert_eq!((step(&data, 0).as_str(), step(&data, 1).as_str()), ("work", "plant"));
+    assert_eq!(data["farmers"][0]["status"], "planted");
+    assert_eq!(data["zeros_cap"], 3);
+    let work = &data["farmers"][0]["work"];
+    assert!(work["reward"].as_str().unwrap().parse::<f64>().unwrap() > 0.0, "{data}");
+    // What it says for work in the next ledger is what the block shows after that.
+    let farmer = desk.farmers[0].clone();
+    let zeros = desk.work(&farmer, 3);
+    let data = desk.run("farm plan").json();
+    let line =
+        data["farmers"].as_array().unwrap().iter().find(|line| line["address"] == farmer.address).unwrap();
+    assert_eq!((line["status"].as_str(), line["zeros"].as_u64()), (Some("worked"), Some(u64::from(zeros))));
+    if zeros == 3 {
+        assert_eq!(line["reward_now"], work["reward"], "{data}");
+    }
+    // It only reads; a dry run of the loop shows the same.
+    let dry = desk.run("farm run --once --dry-run").json();
+    assert_eq!(dry["actions"], data["actions"]);
+    assert_eq!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), before);
+    let text = desk.run("farm plan").exits(0).stdout;
+    assert!(text.contains("STEP") && text.contains("WORK PAYS"), "{text}");
+}

@@ -1,0 +1,151 @@
+//! What runs of the same work must agree on, however they were disturbed.
+
+use crate::desk::{Desk, KALE, until};
+use rusqlite::types::ValueRef;
+use std::collections::BTreeMap;
+
+/// What two runs of the same work must agree on: all but ids, times, ledger numbers and what follows from those.
+const LASTING: &[(&str, &str)] = &[
+    (
+        "plantings",
+        "SELECT farmer_id, block_index, outcome, stake, reason, operation_id IS NULL FROM plantings",
+    ),
+    ("works", "SELECT farmer_id, block_index, outcome, nonce, hash, zeros, reason FROM works"),
+    ("harvests", "SELECT farmer_id, block_index, outcome, stake, reward, forecast, reason FROM harvests"),
+    ("open_pails", "SELECT block_index, farmer_id, stake, zeros, held FROM open_pails"),
+    (
+        "block_operations",
+        "SELECT pooler_id, block_index, planted, worked, harvested, staked, rewarded FROM block_operations",
+    ),
+    (
+        "pooler_compensations",
+        "SELECT pooler_id, farmer_id, block_index, fault, amount, reason FROM pooler_compensations",
+    ),
+    ("ledger_accounts", "SELECT owner_kind, owner, purpose, asset, balance FROM ledger_accounts"),
+    (
+        "ledger_entries",
+        "SELECT a.owner_kind, a.owner, a.purpose, e.amount
+         FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id",
+    ),
+    ("operations", "SELECT key, kind, subject, state, json_remove(plan, '$.due') FROM operations"),
+    (
+        "operation_attempts",
+        "SELECT o.key, t.attempt, t.outcome FROM operation_attempts t JOIN operations o ON o.id = t.operation_id",
+    ),
+    ("events", "SELECT kind, subject FROM events"),
+    ("farm_alerts", "SELECT subject, kind, closed_at IS NULL FROM farm_alerts"),
+];
+
+pub type Facts = BTreeMap<String, Vec<String>>;
+
+/// What is recorded, and what each farmer has on chain: transactions sent, KALE, and its pails.
+pub fn facts(desk: &Desk) -> Facts {
+    let conn = desk.sqlite();
+    let mut facts = Facts::new();
+    for (table, sql) in LASTING {
+        let mut statement = conn.prepare(sql).unwrap();
+        let count = statement.column_count();
+        let mut found = Vec::new();
+        let mut rows = statement.query([]).unwrap();
+        while let Some(row) = rows.next().unwrap() {
+            let cells = (0..count).map(|place| match row.get_ref(place).unwrap() {
+                ValueRef::Null => "-".to_owned(),
+                ValueRef::Integer(number) => number.to_string(),
+                ValueRef::Text(text) => String::from_utf8(text.to_vec()).unwrap(),
+                other => panic!("{table}: {other:?}"),
+            });
+            found.push(cells.collect::<Vec<_>>().join(" | "));
+        }
+        found.sort();
+        facts.insert((*table).to_owned(), found);
+    }
+    let index = desk.farm().index;
+    let chain = desk.farmers.iter().map(|farmer| {
+        let wallet = desk.wallet(farmer);
+        let pails: Vec<_> = (0..=index)
+            .filter_map(|block| desk.pail(farmer, block).map(|pail| (block, pail.stake, pail.zeros)))
+            .collect();
+        format!("{} {} {:?} {pails:?}", farmer.id, wallet.sequence, wallet.kale)
+    });
+    facts.insert("chain".to_owned(), chain.collect());
+    facts
+}
+
+#[track_caller]
+pub fn same(want: &Facts, got: &Facts, when: &str) {
+    for (what, rows) in want {
+        assert_eq!(rows, &got[what], "{what}, {when}");
+    }
+}
+
+/// Every pail that is recorded is on chain, with the ledger, the gap and the zeros that are recorded.
+#[track_caller]
+pub fn pails_agree(desk: &Desk, when: &str) {
+    for farmer in &desk.farmers {
+        let of = format!("WHERE farmer_id = '{}' ORDER BY block_index", farmer.id);
+        let blocks: Vec<u32> = desk
+            .column(&format!("SELECT CAST(block_index AS TEXT) FROM open_pails {of}"))
+            .iter()
+            .map(|block| block.parse().unwrap())
+            .collect();
+        for block in blocks {
+            let row = |column: &str| {
+                desk.value::<Option<u32>>(&format!(
+                    "SELECT {column} FROM open_pails WHERE farmer_id = '{}' AND block_index = {block}",
+                    farmer.id
+                ))
+            };
+            let pail = desk.pail(farmer, block).unwrap();
+            // The block that a plant begins gets its time from the ledger of the plant, a little after it was planned.
+            let (due, planned) = (desk.block(block).unwrap().due(), u64::from(row("due_time").unwrap()));
+            assert!((planned..=planned + 60).contains(&due), "{when}: due at {due}, {planned} is recorded");
+            assert_eq!(
+                (row("planted_ledger"), row("gap"), row("zeros")),
+                (Some(pail.sequence), pail.gap, pail.zeros),
+                "{when}"
+            );
+        }
+    }
+}
+
+/// Stakes count in full, and four zeros are enough.
+pub const STAKES: &str = "kale.cap_stake = false\nkale.target_zeros = 4";
+
+/// Two farmers with pails in block 1.
+pub fn planted() -> Desk {
+    let desk = Desk::with_farmers(2, 1_000 * KALE);
+    desk.configure(STAKES);
+    desk.ripen();
+    desk.run("plant").exits(0);
+    desk.network.advance(2).unwrap();
+    desk
+}
+
+/// As [`planted`], and the time to submit what was ground has come.
+pub fn ground() -> Desk {
+    let desk = planted();
+    let saved = || desk.value::<i64>("SELECT count(*) FROM nonces WHERE best_zeros >= 4") == 2;
+    let mut child = desk.run("work").spawn();
+    until("both have a nonce", saved);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    desk.age(281);
+    desk
+}
+
+/// Two farmers whose pails of block 1 are due: one comes back, the other was never worked.
+pub fn rolled() -> Desk {
+    let desk = planted();
+    desk.work(&desk.farmers[0], 1);
+    desk.ripen();
+    desk.run("plant").exits(0);
+    desk
+}
+
+/// Two farmers, and the first of their plants begins the next block.
+pub fn ripe() -> Desk {
+    let desk = Desk::with_farmers(2, 1_000 * KALE);
+    desk.configure(STAKES);
+    desk.ripen();
+    desk
+}

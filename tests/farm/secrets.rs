@@ -1,0 +1,88 @@
+//! A passphrase and a secret key: in no output, log, file, metric or request of a whole round, whatever goes wrong.
+
+use crate::desk::{Desk, KALE, XLM};
+use crate::same;
+use poolctl_sandbox::fault::Fault as Wrong;
+use poolctl_sandbox::stellar::Keypair;
+use poolctl_testkit::Proxy;
+use std::path::Path;
+
+const PASSPHRASE: &str = "CaNaRy-of-the-key-store-5f1e";
+
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+/// Every file below this folder, but those that have to hold the secret.
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(files(&path));
+        } else if !path.ends_with("passphrase.txt") && !path.ends_with("wrong.txt") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+#[test]
+fn secrets_are_shown_and_stored_nowhere_in_a_whole_round() {
+    let mut desk = Desk::empty();
+    let wire = Proxy::start(&desk.network.url()).unwrap();
+    desk.write_private("passphrase.txt", PASSPHRASE);
+    let passphrase = format!("keys.passphrase_file = \"{}\"", desk.path("passphrase.txt").display());
+    desk.write_config(&[wire.url()], &format!("{passphrase}\n{}", same::STAKES));
+    let config = desk.path(".config/poolctl/config.toml");
+    let text = std::fs::read_to_string(&config).unwrap();
+    let kept: Vec<&str> = text.lines().filter(|line| !line.starts_with("keys.identity_file")).collect();
+    std::fs::write(&config, kept.join("\n")).unwrap();
+
+    let farmer = desk.register("canary", "0.25");
+    let secret = Keypair::derive("poolctl farm test: canary").secret;
+    let seed = farmer.key.to_bytes();
+    let hex = poolctl::kale::nonces::hex(&seed);
+    let secrets: [&[u8]; 4] = [PASSPHRASE.as_bytes(), secret.as_bytes(), &seed, hex.as_bytes()];
+    desk.network.fund(&farmer.address, 100 * XLM).unwrap();
+    desk.trust(std::slice::from_ref(&farmer));
+    desk.network.fund_kale(&farmer.address, 1_000 * KALE).unwrap();
+    let metrics = desk.path("metrics.prom");
+    let hidden = |line: &str| {
+        let run = desk.run(line).arg("-vv").arg("--metrics-file").arg(metrics.to_str().unwrap());
+        let (shown, ran) = run.ends();
+        for secret in secrets {
+            for said in [&ran.stdout, &ran.stderr] {
+                assert!(!holds(said.as_bytes(), secret), "{shown} said a secret: {said}");
+            }
+            for file in files(desk.folder.path()) {
+                assert!(!holds(&std::fs::read(&file).unwrap(), secret), "{shown}: {}", file.display());
+            }
+        }
+        ran.code
+    };
+
+    desk.ripen();
+    // A passphrase that is wrong is as secret as the right one.
+    desk.write_private("wrong.txt", &format!("{PASSPHRASE}2"));
+    assert_eq!(hidden("plant --passphrase-file wrong.txt --json"), Some(12));
+    desk.network.fault("sendTransaction", Wrong::BadJson, 1);
+    assert_eq!(hidden("plant"), Some(0));
+    desk.age(281);
+    desk.network.fault("sendTransaction", Wrong::DropAfter, 1);
+    assert_eq!(hidden("work --json"), Some(0));
+    desk.ripen();
+    desk.plant(&desk.stranger(), 0);
+    desk.network.fault("getTransaction", Wrong::BadXdr, 1);
+    assert_eq!(hidden("harvest"), Some(0));
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM harvests WHERE outcome = 'harvested'"), 1);
+    for line in
+        ["farm plan --json", "block", "info --json", "config show --origin", "events --json", "farmer list"]
+    {
+        assert_eq!(hidden(line), Some(0), "{line}");
+    }
+    for request in wire.requests() {
+        let text = request.to_string();
+        assert!(secrets.iter().all(|secret| !holds(text.as_bytes(), secret)), "sent: {text}");
+    }
+}

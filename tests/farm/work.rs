@@ -1,0 +1,264 @@
+//! `work`: policies, resuming, strangers, roll-overs, and what is recorded of them.
+
+use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, XLM, until};
+use ed25519_dalek::SigningKey;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use std::process::Child;
+use std::time::Duration;
+
+/// Farmers that are planted in a fresh block whose range of zeros is not set; `kale.target_zeros` is what counts then.
+fn planted(count: usize, zeros: u32) -> Desk {
+    let desk = Desk::with_farmers(count, 100 * KALE);
+    desk.configure(&format!("kale.target_zeros = {zeros}"));
+    desk.ripen();
+    desk.run("plant").exits(0);
+    desk
+}
+
+/// A run of `work` under way, with ledgers that close for it.
+fn working(desk: &Desk, line: &str) -> (Child, Ledgers) {
+    let ledgers = desk.ledgers();
+    (desk.run(line).arg("--json").spawn(), ledgers)
+}
+
+#[track_caller]
+fn ended(child: Child, code: i32) -> Value {
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
+    ran.envelope()
+}
+
+fn signal(child: &Child, signal: Signal) {
+    kill_process(Pid::from_child(child), signal).unwrap();
+}
+
+/// An account that is none of ours.
+fn stranger(desk: &Desk) -> Farmer {
+    let pair = desk.network.account("stranger", 100 * XLM).unwrap();
+    let seed: stellar_strkey::ed25519::PrivateKey = pair.secret.parse().unwrap();
+    Farmer { id: String::new(), address: pair.address, key: SigningKey::from_bytes(&seed.0) }
+}
+
+/// Every farmer has a nonce saved with so many zeros.
+fn has_ground(desk: &Desk, count: usize, zeros: u32) -> bool {
+    desk.value::<i64>(&format!("SELECT count(*) FROM nonces WHERE best_zeros >= {zeros}"))
+        == i64::try_from(count).unwrap()
+}
+
+#[test]
+fn late_work_is_submitted_at_the_deadline_with_the_best_of_each() {
+    let desk = planted(3, 4);
+    let index = desk.farm().index;
+    let (child, _ledgers) = working(&desk, "work");
+    until("everybody has enough", || has_ground(&desk, 3, 4));
+    assert!(desk.farmers.iter().all(|farmer| !desk.pail(farmer, index).unwrap().worked()));
+    desk.age(280);
+    let data = ended(child, 0)["data"].clone();
+    assert_eq!((data["worked"].as_u64(), data["policy"].as_str()), (Some(3), Some("late")));
+    for line in data["farmers"].as_array().unwrap() {
+        assert_eq!(line["status"], "worked", "{line}");
+        let farmer = desk.farmers.iter().find(|farmer| line["address"] == farmer.address).unwrap();
+        let pail = desk.pail(farmer, index).unwrap();
+        assert_eq!(Some(u64::from(pail.zeros.unwrap())), line["zeros"].as_u64());
+        assert_eq!(Some(u64::from(pail.gap.unwrap())), line["gap"].as_u64());
+        assert!(pail.zeros.unwrap() >= 4 && pail.gap.unwrap() >= 50, "{pail:?}");
+    }
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM works WHERE outcome = 'worked'"), 3);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE zeros >= 4 AND forecast > 0"), 3);
+    // Again: nothing is to be done, nothing is sent.
+    let data = desk.run("work").json();
+    assert_eq!((data["worked"].as_u64(), &data["deadline"]), (Some(0), &Value::Null));
+    desk.is_sound();
+}
+
+#[test]
+fn early_work_goes_out_as_soon_as_a_farmer_has_what_counts() {
+    let desk = planted(2, 4);
+    desk.network.advance(1).unwrap();
+    let data = desk.run("work --policy early").json();
+    assert_eq!(data["worked"], 2);
+    let (_, now) = desk.network.latest().unwrap();
+    assert!(now < desk.farm().open.unwrap().timestamp + 100, "long before the deadline");
+}
+
+#[test]
+fn insured_work_is_improved_at_the_deadline() {
+    // More zeros than can be found: it grinds to the deadline.
+    let desk = planted(1, 12);
+    let index = desk.farm().index;
+    let farmer = desk.farmers[0].clone();
+    desk.network.advance(1).unwrap();
+    let (child, _ledgers) = working(&desk, "work --policy insured");
+    until("the first work is in", || desk.pail(&farmer, index).unwrap().worked());
+    let first = desk.pail(&farmer, index).unwrap();
+    until("a better nonce is found", || {
+        desk.value::<Option<u32>>("SELECT max(best_zeros) FROM nonces") > first.zeros
+    });
+    desk.age(280);
+    ended(child, 0);
+    let last = desk.pail(&farmer, index).unwrap();
+    assert!(last.zeros > first.zeros && last.gap > first.gap, "{first:?} {last:?}");
+    let outcomes = desk.column("SELECT outcome FROM works ORDER BY id");
+    assert_eq!(outcomes, ["worked", "improved"]);
+    assert_eq!(desk.value::<u32>("SELECT zeros FROM open_pails"), last.zeros.unwrap());
+    desk.is_sound();
+}
+
+#[test]
+fn a_killed_run_goes_on_where_it_was() {
+    let desk = planted(2, 12);
+    let (mut child, ledgers) = working(&desk, "work");
+    until("something is saved", || has_ground(&desk, 2, 3));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(ledgers);
+    let column = "SELECT farmer_id || ' ' || best_zeros FROM nonces ORDER BY farmer_id";
+    let next = |desk: &Desk| -> Vec<u64> {
+        let texts = desk.column("SELECT next_nonce FROM nonces ORDER BY farmer_id");
+        texts.iter().map(|text| text.parse().unwrap()).collect()
+    };
+    let (before, from) = (desk.column(column), next(&desk));
+    assert!(from.iter().all(|next| *next > 0));
+    let (child, _ledgers) = working(&desk, "work");
+    desk.age(280);
+    let data = ended(child, 0)["data"].clone();
+    assert_eq!(data["worked"], 2);
+    for (before, after) in before.iter().zip(desk.column(column)) {
+        assert!(after >= *before, "what was found is not lost: {before} {after}");
+    }
+    assert!(from.iter().zip(next(&desk)).all(|(from, next)| next >= *from));
+}
+
+#[test]
+fn a_terminated_run_saves_submits_nothing_early_and_can_go_on() {
+    let desk = planted(1, 12);
+    let index = desk.farm().index;
+    let (child, ledgers) = working(&desk, "work");
+    until("something is saved", || has_ground(&desk, 1, 2));
+    signal(&child, Signal::TERM);
+    let envelope = ended(child, 75);
+    assert_eq!(envelope["error"]["code"], "interrupted");
+    drop(ledgers);
+    assert!(!desk.pail(&desk.farmers[0], index).unwrap().worked());
+    desk.age(281);
+    assert_eq!(desk.run("work").json()["worked"], 1, "the time to submit has come");
+}
+
+#[test]
+fn past_the_deadline_any_nonce_is_better_than_none() {
+    let desk = planted(2, 4);
+    desk.age(285);
+    assert_eq!(desk.run("work").json()["worked"], 2);
+}
+
+#[test]
+fn too_late_nothing_is_sent() {
+    let desk = planted(1, 4);
+    desk.age(299);
+    let data = desk.run("work").json();
+    assert_eq!((data["worked"].as_u64(), &data["deadline"]), (Some(0), &Value::Null));
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM operations WHERE kind = 'work'"), 0);
+}
+
+#[test]
+fn a_block_that_rolls_over_ends_the_work_and_nothing_is_submitted() {
+    let desk = planted(2, 12);
+    let index = desk.farm().index;
+    let (child, _ledgers) = working(&desk, "work");
+    until("something is found", || has_ground(&desk, 2, 2));
+    // The machine sleeps through the end of the block, and a stranger rolls it over.
+    signal(&child, Signal::STOP);
+    desk.ripen();
+    desk.plant(&stranger(&desk), 0);
+    assert_eq!(desk.farm().index, index + 1);
+    signal(&child, Signal::CONT);
+    let envelope = ended(child, 1);
+    assert_eq!(envelope["error"]["code"], "work_missed");
+    for line in envelope["data"]["farmers"].as_array().unwrap() {
+        assert_eq!((line["status"].as_str(), line["reason"].as_str()), (Some("failed"), Some("rolled_over")));
+    }
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM operations WHERE kind = 'work'"), 0);
+    assert_eq!(desk.column("SELECT DISTINCT reason FROM works"), ["rolled_over"]);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM events WHERE kind = 'work.missed'"), 2);
+}
+
+#[test]
+fn a_strangers_work_is_left_where_it_is_as_good_and_outdone_where_it_is_not() {
+    let desk = planted(2, 4);
+    let index = desk.farm().index;
+    let (good, poor) = (desk.farmers[0].clone(), desk.farmers[1].clone());
+    desk.network.advance(1).unwrap();
+    let (child, _ledgers) = working(&desk, "work");
+    until("everybody has enough", || has_ground(&desk, 2, 4));
+    let best: u32 = desk.value(&format!("SELECT best_zeros FROM nonces WHERE farmer_id = '{}'", good.id));
+    let strong = desk.work(&good, best);
+    let weak = desk.work(&poor, 0);
+    assert!(weak < 4, "{weak}");
+    desk.age(280);
+    let data = ended(child, 0)["data"].clone();
+    let line = |id: &str| {
+        let lines = data["farmers"].as_array().unwrap();
+        lines.iter().rfind(|line| line["farmer"] == id).unwrap_or(&Value::Null).clone()
+    };
+    assert_eq!(line(&poor.id)["status"], "improved", "{data}");
+    assert!(desk.pail(&poor, index).unwrap().zeros.unwrap() >= 4);
+    assert_eq!(desk.pail(&good, index).unwrap().zeros, Some(strong));
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM works WHERE outcome = 'worked'"), 0);
+    // The harvest of both goes on as if it were our own work.
+    desk.ripen();
+    desk.run("plant").exits(0);
+    assert_eq!(desk.run("harvest").json()["harvested"], 2);
+    desk.is_sound();
+}
+
+#[test]
+fn a_dry_run_sends_and_writes_nothing() {
+    let desk = planted(1, 12);
+    desk.network.advance(1).unwrap();
+    let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
+    let data = desk.run("work --dry-run").json();
+    assert_eq!(data["farmers"][0]["status"], "would_grind");
+    let (mut child, ledgers) = working(&desk, "work");
+    until("something is saved", || has_ground(&desk, 1, 1));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(ledgers);
+    assert_ne!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), before);
+    let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
+    let data = desk.run("work --dry-run").json();
+    assert_eq!(data["farmers"][0]["status"], "would_submit", "{data}");
+    assert!(data["farmers"][0]["fee"].is_string(), "{data}");
+    assert_eq!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), before);
+}
+
+#[test]
+fn bad_flags_are_refused_before_anything_is_asked() {
+    let desk = Desk::empty();
+    let before = desk.client.requests();
+    for (flags, code) in [
+        ("--policy soon", "invalid_value"),
+        ("--deadline 300s", "invalid_value"),
+        ("--deadline noon", "invalid_value"),
+        ("--parallel 0", "invalid_value"),
+        ("GNOBODY", "unknown_farmer"),
+    ] {
+        desk.run(&format!("work {flags}")).fails(2, code);
+    }
+    assert_eq!(desk.client.requests(), before);
+    let data = desk.run("work").json();
+    assert_eq!(data["view"], Value::Null, "nobody to work for");
+}
+
+#[test]
+fn nearly_all_of_the_time_is_hashed() {
+    let desk = planted(5, 12);
+    let (child, _ledgers) = working(&desk, "work");
+    // Long enough for the share to mean something; what is measured is the run's own clock.
+    std::thread::sleep(Duration::from_secs(4));
+    desk.age(280);
+    let data = ended(child, 0)["data"].clone();
+    assert_eq!(data["worked"], 5);
+    let hashing = data["hashing_ms"].as_u64().unwrap();
+    assert!(hashing >= 3_800, "{data}");
+}
