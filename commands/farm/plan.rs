@@ -84,7 +84,7 @@ pub struct ProspectView {
     pub farmer: String,
     /// `G…`.
     pub address: String,
-    /// `not_planted`, `planted` or `worked`.
+    /// `not_active` (it will not be planted for), `not_planted`, `planted` or `worked`.
     pub status: &'static str,
     /// At stake.
     pub stake: Option<Quantity>,
@@ -189,6 +189,7 @@ impl ProspectView {
     fn of(prospect: &Prospect) -> Self {
         let pail = prospect.pail.as_ref();
         let status = match pail {
+            None if prospect.hand.status != "active" => "not_active",
             None => "not_planted",
             Some(pail) if pail.worked() => "worked",
             Some(_) => "planted",
@@ -243,6 +244,9 @@ impl Present for PlanOutput {
         page.gap();
         if self.agenda.is_empty() {
             page.line("nothing is to be done");
+            if self.farmers.iter().any(|farmer| farmer.status == "not_active") {
+                page.line("what farmers lack to be active: poolctl farmer check-funding --all");
+            }
         } else {
             let mut table = Table::new(&["WHEN", "STEP", ">BLOCK", ">FOR", "BY", "WHY"]);
             for action in &self.agenda {

@@ -165,6 +165,11 @@ impl Present for RunOutput {
                 self.staked, self.rewarded
             ));
         }
+        // Whoever stops a run must know what stays undone.
+        for ActionView { step, block, count, from, until, why } in &self.next {
+            let until = until.as_ref().map(|until| format!(", by {until}")).unwrap_or_default();
+            page.line(format!("next: {step} for {count} in block {block} from {from}{until}: {why}"));
+        }
         if let Some(view) = &self.view {
             page.line(view);
         }
