@@ -402,7 +402,11 @@ fn settings_of(session: &Session, sources: &mut Sources, state: &State, lenient:
     }
 }
 
-fn runtime() -> Result<Runtime> {
+/// What waits for the network, on this thread.
+///
+/// # Errors
+/// `io_error` where the system gives none.
+pub fn runtime() -> Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,5 +1,8 @@
 //! `poolctl demo`: the whole job on embedded networks, through the binary's own commands.
 
+mod farm;
+mod harvests;
+mod ledgers;
 mod pools;
 mod rewards;
 mod stage;
@@ -7,6 +10,7 @@ mod stage;
 use crate::sandbox::{Files, Ready, Tick, broken, hold};
 use crate::session::Session;
 use clap::Args;
+use harvests::Harvests;
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
 use poolctl_sandbox::network::{Networks, Options};
 use rewards::Rewards;
@@ -49,6 +53,8 @@ pub struct DemoOutput {
     pub milliseconds: u64,
     /// Where every unit of the emission went.
     pub rewards: Rewards,
+    /// Where every stroop of the harvests went.
+    pub harvests: Harvests,
 }
 
 impl Demo {
@@ -56,7 +62,7 @@ impl Demo {
     ///
     /// # Errors
     /// `interrupted` after a signal; `io_error` where there is no place for its folder; `check_failed` where the
-    /// rewards do not add up; `bug` where a command ends in another way than it should.
+    /// rewards or the harvests do not add up; `bug` where a command ends in another way than it should.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let mut stage = Stage::open(session)?;
         match self.play(session, &mut stage) {
@@ -76,6 +82,7 @@ impl Demo {
         files.write_config(&networks)?;
         introduce(stage, &networks)?;
         let rewards = pools::play(stage, &networks)?;
+        let harvests = farm::play(stage, &networks)?;
         let output = DemoOutput {
             folder: stage.folder().to_owned(),
             config: files.config.clone(),
@@ -84,10 +91,10 @@ impl Demo {
             milliseconds: stage.milliseconds(),
             program: stage.program(),
             rewards,
+            harvests,
         };
-        let wrong = (!output.rewards.add_up()).then(|| {
-            Error::new(Code::CheckFailed, "the rewards do not add up to the emission")
-                .hint("keep the folder, and compare with: poolctl state check")
+        let wrong = output.wrong().map(|why| {
+            Error::new(Code::CheckFailed, why).hint("keep the folder, and compare with: poolctl state check")
         });
         let mut outcome = Outcome::of(&output)?.but(wrong);
         if self.keep {
@@ -104,6 +111,16 @@ impl Demo {
             }
         }
         Ok(outcome)
+    }
+}
+
+impl DemoOutput {
+    /// What does not add up.
+    fn wrong(&self) -> Option<&'static str> {
+        if !self.rewards.add_up() {
+            return Some("the rewards do not add up to the emission");
+        }
+        (!self.harvests.add_up()).then_some("the harvests do not add up to what the contract minted")
     }
 }
 
@@ -131,6 +148,8 @@ impl Present for Unread {
 impl Present for DemoOutput {
     fn present(&self, page: &mut Page) {
         self.rewards.present(page);
+        page.gap();
+        self.harvests.present(page);
         let seconds = self.milliseconds / 1_000;
         let tenths = self.milliseconds % 1_000 / 100;
         page.gap();
@@ -145,6 +164,7 @@ impl Present for DemoOutput {
         page.line(format!("  export POOLCTL_CONFIG={}", self.config.display()));
         page.line("  poolctl pool list");
         page.line("  poolctl member list");
+        page.line("  poolctl farmer list");
         page.line("  poolctl events");
         page.line("Networks of your own, to try more: poolctl sandbox up --write-config sandbox.toml");
     }

@@ -69,7 +69,7 @@ pub struct Up {
     /// Chain time of a block and a ledger: with a tick of 1s, 5 is five times as fast as the clock
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
     ledger_seconds: u64,
-    /// Write a config file for these networks, and an empty state file beside it, for use from another terminal
+    /// Write a config file for these networks, for use from another terminal; beside it an empty state file and the age identity of a key store
     #[arg(long, value_name = "FILE")]
     write_config: Option<PathBuf>,
 }

@@ -6,6 +6,7 @@ use crate::session::Session;
 use poolctl::output::{Code, Error, Result};
 use serde_json::{Value, json};
 use std::fs::DirBuilder;
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -96,15 +97,26 @@ impl<'s> Stage<'s> {
 
     /// As [`Stage::run`], for a command that is to end with another exit code.
     pub fn run_to(&mut self, line: &str, exit: i32) -> Result<(), End> {
+        self.step(line, None, exit)
+    }
+
+    /// As [`Stage::run`], for a command that reads a secret from stdin, which is not shown.
+    pub fn run_with(&mut self, line: &str, secret: &str) -> Result<(), End> {
+        self.step(line, Some(secret), 0)
+    }
+
+    fn step(&mut self, line: &str, input: Option<&str>, exit: i32) -> Result<(), End> {
         self.session.stop.check()?;
         let json = self.session.options.json;
-        let output = self.child(line, json)?;
+        let output = self.child(line, input, json)?;
         self.commands += 1;
         let code = output.status.code();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
         if json {
-            let envelope: Value = serde_json::from_str(&stdout).unwrap_or(Value::Null);
+            // The last line is the envelope, of a command that streams too.
+            let last = stdout.lines().last().unwrap_or_default();
+            let envelope: Value = serde_json::from_str(last).unwrap_or(Value::Null);
             let words: Vec<&str> = line.split(' ').collect();
             let step = json!({"type": "step", "command": words, "exit_code": code, "envelope": envelope});
             self.show(String::new, || step)?;
@@ -125,7 +137,7 @@ impl<'s> Stage<'s> {
     /// Runs a command silently and gives its data.
     pub fn ask(&self, line: &str) -> Result<Value, End> {
         self.session.stop.check()?;
-        let output = self.child(line, true)?;
+        let output = self.child(line, None, true)?;
         let envelope: Option<Value> = serde_json::from_slice(&output.stdout).ok();
         let data = envelope.filter(|e| e["ok"] == true).map(|mut envelope| envelope["data"].take());
         data.ok_or_else(|| {
@@ -138,16 +150,24 @@ impl<'s> Stage<'s> {
     }
 
     /// Runs the binary in the folder, with nothing of the operator's own environment.
-    fn child(&self, line: &str, json: bool) -> Result<Output> {
-        Command::new(&self.binary)
+    fn child(&self, line: &str, input: Option<&str>, json: bool) -> Result<Output> {
+        let failed = |e| Error::new(Code::Io, format!("cannot run {}: {e}", self.binary.display()));
+        let mut child = Command::new(&self.binary)
             .args(line.split(' '))
             .args(json.then_some("--json"))
             .current_dir(&self.folder)
             .env_clear()
             .env("POOLCTL_CONFIG", self.config())
-            .stdin(Stdio::null())
-            .output()
-            .map_err(|e| Error::new(Code::Io, format!("cannot start {}: {e}", self.binary.display())))
+            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(failed)?;
+        if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
+            // One that ends without reading it says why itself.
+            let _ = stdin.write_all(input.as_bytes());
+        }
+        child.wait_with_output().map_err(failed)
     }
 
     fn show(&self, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) -> Result<(), End> {

@@ -1,4 +1,4 @@
-//! The config file and the state file of embedded networks, for use from another terminal.
+//! The config file of embedded networks, the state file and the identity beside it, for use from another terminal.
 
 use crate::app::App;
 use crate::new_file;
@@ -6,11 +6,16 @@ use poolctl::config::template;
 use poolctl::output::{Code, Error, Result};
 use poolctl::state;
 use poolctl_sandbox::network::Networks;
+use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// Blocks of a reward epoch: a minute of chain time at the usual pace.
 const EPOCH_BLOCKS: u64 = 10;
+/// Pause between two looks at a transaction: ledgers come fast here.
+const POLL_MS: u64 = 50;
+/// Zeros that are enough in a block without a range of its own: a million hashes or so.
+const TARGET_ZEROS: u32 = 5;
 /// Emission of a block, in whole units of the reward token.
 pub const BLOCK_REWARD: &str = "2";
 
@@ -21,10 +26,12 @@ pub struct Files {
     pub config: PathBuf,
     /// The state file, named after the config file.
     pub state: PathBuf,
+    /// The age identity that unlocks the key store.
+    pub identity: PathBuf,
 }
 
 impl Files {
-    /// A config file at this path and the state file beside it, neither of which may exist.
+    /// A config file at this path, and the others beside it; none of them may exist.
     ///
     /// # Errors
     /// `conflict` naming the file that is there; `invalid_value` for a path that names no file.
@@ -38,8 +45,8 @@ impl Files {
             )
             .hint("name it like sandbox.toml; the state file beside it is then sandbox.sqlite"));
         }
-        let files = Self { config, state };
-        for path in [&files.config, &files.state] {
+        let files = Self { state, identity: config.with_extension("identity.txt"), config };
+        for path in [&files.config, &files.state, &files.identity] {
             if path.exists() {
                 return Err(taken(path));
             }
@@ -47,17 +54,17 @@ impl Files {
         Ok(files)
     }
 
-    /// Writes the config file: a profile with all that is known of these networks.
+    /// Writes the config file, a profile with all that is known of these networks, and the identity.
     ///
     /// # Errors
     /// `conflict`, `io_error`.
     pub fn write_config(&self, networks: &Networks) -> Result<()> {
-        let state = self
-            .state
-            .to_str()
-            .ok_or_else(|| Error::new(Code::InvalidValue, format!("{} is no UTF-8", self.state.display())))?;
+        let text = |path: &Path| {
+            let text = path.to_str().map(str::to_owned);
+            text.ok_or_else(|| Error::new(Code::InvalidValue, format!("{} is no UTF-8", path.display())))
+        };
         let values = BTreeMap::from([
-            ("state.path", state.to_owned()),
+            ("state.path", text(&self.state)?),
             ("evm.chain_id", networks.evm.chain_id().to_string()),
             ("evm.rpc_urls", format!("sandbox={}", networks.evm.url())),
             ("reward.asset", networks.world.dollars.asset.to_string()),
@@ -65,12 +72,23 @@ impl Files {
             ("reward.block_reward", BLOCK_REWARD.to_owned()),
             ("stellar.network", "sandbox".to_owned()),
             ("stellar.rpc_urls", format!("sandbox={}", networks.stellar.url())),
+            ("stellar.poll_ms", POLL_MS.to_string()),
             ("kale.contract_id", networks.farm.contract.clone()),
+            // Nobody else stakes: no more than counts would forever be nothing.
+            ("kale.cap_stake", false.to_string()),
+            ("kale.target_zeros", TARGET_ZEROS.to_string()),
+            ("keys.identity_file", text(&self.identity)?),
         ]);
-        if new_file::write(&self.config, &template("sandbox", &values))? {
-            return Ok(());
+        let identity = age::x25519::Identity::generate().to_string();
+        for (path, text) in [
+            (&self.config, template("sandbox", &values).as_str()),
+            (&self.identity, &format!("{}\n", identity.expose_secret())),
+        ] {
+            if !new_file::write(path, text)? {
+                return Err(taken(path));
+            }
         }
-        Err(taken(&self.config))
+        Ok(())
     }
 
     /// Creates the state file.

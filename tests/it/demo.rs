@@ -1,6 +1,7 @@
 //! `demo` from outside: it needs nothing, it leaves nothing where it should not, and what it says is true.
 
 use crate::support::{Home, Run};
+use poolctl::stellar::xdr::{Limits, ReadXdr, ScVal};
 use poolctl_testkit::alloy::primitives::{Address, U256};
 use poolctl_testkit::{Rpc, model, units};
 use rusqlite::Connection;
@@ -42,8 +43,12 @@ fn it_needs_nothing_and_takes_less_than_a_minute() {
         "$ poolctl risk check --all\ndollars: 9 of 9 rules ok",
         "$ poolctl reward claim alice --all\ncredited ",
         "$ poolctl reward claim alice --all\nnothing to claim",
+        "$ poolctl work --policy early\nFARMER ",
+        "$ poolctl farm run --once --policy early\nblock 1, ",
+        "nothing to harvest: no block with a stake of ours has ended",
         "is sound: ",
         "\nMEMBER ",
+        "\nKALE ",
     ] {
         assert!(ran.stdout.contains(shown), "{shown}\n{}", ran.stdout);
     }
@@ -56,6 +61,11 @@ fn it_needs_nothing_and_takes_less_than_a_minute() {
     let pools =
         home.run("pool list").env("POOLCTL_CONFIG", folder.join("demo.toml").to_str().unwrap()).json();
     assert_eq!(pools["pools"].as_array().unwrap().len(), 2);
+    // Neither the secret that came in by stdin nor the identity was shown.
+    let identity = std::fs::read_to_string(folder.join("demo.identity.txt")).unwrap();
+    assert!(identity.starts_with("AGE-SECRET-KEY-1") && !ran.stdout.contains(identity.trim()));
+    let word = |word: &str| word.len() == 56 && word.starts_with('S');
+    assert!(!ran.stdout.split_whitespace().any(word), "{}", ran.stdout);
     std::fs::remove_dir_all(folder).unwrap();
 }
 
@@ -84,6 +94,51 @@ fn as_json_every_line_is_a_document_and_the_last_is_the_result() {
     assert_eq!(refused.len(), 1);
     assert_eq!((&refused[0]["command"], &refused[0]["exit_code"]), (&json!(["oracle", "check"]), &json!(5)));
     assert!(steps.iter().all(|line| ["step", "note", "setting"].contains(&line["type"].as_str().unwrap())));
+}
+
+/// Stroops of all mints of a token, whoever they went to.
+fn minted(rpc: &Rpc, asset: &Value) -> i128 {
+    let decoded = |text: &Value| ScVal::from_xdr_base64(text.as_str().unwrap(), Limits::none()).unwrap();
+    let query = json!({
+        "startLedger": rpc.call("getHealth", json!({})).unwrap()["oldestLedger"],
+        "filters": [{ "type": "contract", "contractIds": [asset] }], "pagination": { "limit": 10_000 },
+    });
+    let page = rpc.call("getEvents", query).unwrap();
+    let events = page["events"].as_array().unwrap().iter();
+    let mints = events.filter(
+        |event| matches!(decoded(&event["topic"][0]), ScVal::Symbol(name) if name.as_slice() == b"mint"),
+    );
+    let amounts = mints.map(|event| match decoded(&event["value"]) {
+        ScVal::I128(parts) => i128::from(&parts),
+        other => panic!("{other:?}"),
+    });
+    amounts.sum()
+}
+
+/// Stroops of an amount as the demo shows it.
+fn stroops(amount: &Value) -> i128 {
+    amount.as_str().unwrap().replace('.', "").parse().unwrap()
+}
+
+/// What the demo says of its harvests, against the chain and the state.
+fn harvests_follow(harvests: &Value, minted: i128, conn: &Connection) {
+    let sum = |sql: &str| column(conn, sql).iter().map(|text| text.parse::<i128>().unwrap()).sum::<i128>();
+    assert_eq!(harvests["pails"], 6);
+    assert_eq!((stroops(&harvests["minted"]), stroops(&harvests["total"])), (minted, minted));
+    let rewards = sum("SELECT reward FROM harvests WHERE outcome = 'harvested'");
+    let stakes = sum("SELECT stake FROM harvests WHERE outcome = 'harvested'");
+    assert_eq!(rewards + stakes, minted);
+    assert_eq!((stroops(&harvests["rewards"]), stroops(&harvests["forecast"])), (rewards, rewards));
+    let booked = |kind: &str| {
+        sum(&format!("SELECT balance FROM ledger_accounts WHERE owner_kind = '{kind}' AND asset = 'KALE'"))
+    };
+    assert_eq!(stroops(&harvests["pooler"]), booked("pooler"));
+    assert_eq!(stroops(&harvests["operator"]), booked("operator"));
+    let farmers = harvests["farmers"].as_array().unwrap();
+    assert_eq!(farmers.iter().map(|farmer| stroops(&farmer["rewards"])).sum::<i128>(), booked("farmer"));
+    // In the second block the stakes count.
+    let parts: Vec<i128> = farmers.iter().map(|farmer| stroops(&farmer["rewards"])).collect();
+    assert!(parts.is_sorted() && parts.first() < parts.last(), "{parts:?}");
 }
 
 #[test]
@@ -128,6 +183,9 @@ fn what_it_says_follows_from_the_chain() {
     assert!(epochs >= 9, "{epochs}");
     assert_eq!(everything, units(20 * epochs, 6), "nothing is lost, nothing is made");
     assert_eq!(run("state check --full").json()["findings"], json!([]));
+    let stellar = Rpc::new(ready["stellar"]["url"].as_str().unwrap()).unwrap();
+    let minted = minted(&stellar, &ready["stellar"]["asset_contract"]);
+    assert!(minted > 0);
 
     // The networks still serve, and time goes on.
     run("sync --all").ok();
@@ -137,6 +195,7 @@ fn what_it_says_follows_from_the_chain() {
     let rewards = &rest.last().unwrap()["data"]["rewards"];
     let whole = format!("{}.000000", 20 * epochs);
     assert_eq!((&rewards["emission"], &rewards["total"]), (&json!(whole), &json!(whole)));
+    harvests_follow(&rest.last().unwrap()["data"]["harvests"], minted, &conn);
     assert_eq!(rest.len(), 1);
 }
 

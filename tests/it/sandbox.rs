@@ -154,6 +154,33 @@ fn the_profile_serves_every_command_from_another_process() {
 }
 
 #[test]
+fn the_farm_works_from_another_process() {
+    let home = Home::empty();
+    let up =
+        Up::start(home.run("sandbox up --json --tick 250ms --ledger-seconds 1 --write-config net/try.toml"));
+    let stellar = up.stellar();
+    let run = |line: &str| home.run(&format!("{line} --config net/try.toml"));
+    let block = run("block").json();
+    assert_eq!(block["farm"], up.json()["stellar"]["farm"]);
+    run("pooler add north --reward-split 0.2").ok();
+    // The identity beside the config: nobody is asked for a passphrase.
+    let farmer = run("farmer register --pooler north --stake-percentage 0.5").json();
+    assert_eq!(farmer["keys"], home.path().join("net/try.keys.age").to_str().unwrap());
+    let identity = home.path().join("net/try.identity.txt");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(identity).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    stellar.call("sandbox_fund", json!({"account": farmer["address"]})).unwrap();
+    assert_eq!(run("farmer trust --all").json()["trusted"], 1);
+    assert_eq!(run("farmer check-funding --all").json()["ready"], 1);
+    assert_eq!(run("plant").json()["planted"], 1);
+    assert_eq!(run("work --policy early").json()["worked"], 1);
+    let pails = run("block").json()["pails"].take();
+    assert_eq!((&pails[0]["address"], pails[0]["zeros"].is_u64()), (&farmer["address"], true), "{pails}");
+    assert_eq!(run("state check").json()["findings"], json!([]));
+    assert_eq!(up.end(Signal::TERM).0, Some(0));
+}
+
+#[test]
 fn for_a_person_the_line_has_the_same_between_tabs() {
     let home = Home::empty();
     let up = Up::start(home.run("sandbox up --tick manual"));
@@ -267,6 +294,7 @@ fn bad_input_is_refused_before_anything_runs() {
     put("bare.wasm", b"\0asm\x01\0\0\0");
     put("there.toml", b"# mine");
     put("state.sqlite", b"mine too");
+    put("keys.identity.txt", b"mine as well");
     let before = files(home.path());
     for (line, exit, code, needle) in [
         (format!("--evm-port {port}"), 1, "io_error", format!("--evm-port {port}: ")),
@@ -285,6 +313,7 @@ fn bad_input_is_refused_before_anything_runs() {
         ("--ledger-seconds 1.5".to_owned(), 2, "usage", "--ledger-seconds".to_owned()),
         ("--write-config there.toml".to_owned(), 2, "conflict", "there.toml exists already".to_owned()),
         ("--write-config state.toml".to_owned(), 2, "conflict", "state.sqlite exists already".to_owned()),
+        ("--write-config keys.toml".to_owned(), 2, "conflict", "keys.identity.txt exists already".to_owned()),
         ("--write-config new.sqlite".to_owned(), 2, "invalid_value", "cannot be a config file".to_owned()),
         ("--write-config there.toml/x.toml".to_owned(), 1, "io_error", "there.toml/x.toml".to_owned()),
     ] {

@@ -1,0 +1,89 @@
+//! The KALE part of the demo: three farmers, from their keys to harvested blocks.
+
+use super::harvests::Harvests;
+use super::ledgers::closing;
+use super::stage::{End, Stage};
+use crate::sandbox::broken;
+use poolctl_sandbox::network::Networks;
+
+/// Length of a block, in seconds of ledger time.
+const BLOCK_SECONDS: u64 = 300;
+/// Its ledgers, at the usual five seconds each.
+const BLOCK_LEDGERS: u32 = 60;
+/// Ledgers from plant to work, in the first block and the second.
+const PATIENCE: [u32; 2] = [12, 24];
+/// What the farmers have to stake from, in whole KALE.
+const FUNDS: [i64; 3] = [100, 200, 400];
+/// Stroops of a KALE.
+const KALE: i64 = 10_000_000;
+
+/// Plays it; gives where the harvests went.
+pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Harvests, End> {
+    closing(&networks.stellar, || {
+        enrol(stage, networks)?;
+        farm(stage, networks)?;
+        let harvests = Harvests::of(stage, networks)?;
+        stage.run("state check --full")?;
+        Ok(harvests)
+    })
+}
+
+/// Farmers with keys, accounts and trustlines.
+fn enrol(stage: &mut Stage<'_>, networks: &Networks) -> Result<(), End> {
+    let [(_, sponsor), (_, own), ..] = &networks.farmers;
+    stage.say(
+        "KALE: a pooler works for three farmers. The keys of two are made here, one brings its own, and a sponsor pays \
+         all fees; secret keys come from stdin. An age identity unlocks the key store, so nobody is asked for a passphrase.",
+    )?;
+    stage.run("pooler add north --reward-split 0.2 --platform-fee 0.05")?;
+    stage.run("farmer register --pooler north --stake-percentage 0.1")?;
+    stage.run("farmer register --pooler north --stake-percentage 0.25")?;
+    stage.run_with("farmer import --pooler north --stake-percentage 0.5", &own.secret)?;
+    stage.run_with("farmer import --sponsor", &sponsor.secret)?;
+
+    stage.say("The sponsor makes the accounts that are missing, and all trustlines. Then each can plant.")?;
+    stage.run("farmer trust --all --create")?;
+    stage.run("farmer check-funding --all")
+}
+
+/// Three blocks, of which two are harvested.
+fn farm(stage: &mut Stage<'_>, networks: &Networks) -> Result<(), End> {
+    let stellar = &networks.stellar;
+    let wrong = |e: poolctl_sandbox::Error| broken(&e);
+    let [first, second] = PATIENCE;
+    for (address, funds) in addresses(stage)?.iter().zip(FUNDS) {
+        stellar.fund_kale(address, funds * KALE).map_err(wrong)?;
+    }
+    stage.say("They have bought 100, 200 and 400 KALE. What is to be done next, and when?")?;
+    stage.run("farm plan")?;
+    stage.run("plant")?;
+    stage.say("A minute passes: the longer from plant to work, the more that gap earns.")?;
+    stellar.advance(first).map_err(wrong)?;
+    stage.run("work --policy early")?;
+
+    stage.say(
+        "Five minutes pass, and the next plant begins a new block. The first one of a farm pays all alike; in the \
+         second, gap, stake and zeros count.",
+    )?;
+    let next_block = || stellar.advance_over(BLOCK_LEDGERS, BLOCK_SECONDS).map_err(wrong);
+    next_block()?;
+    stage.run("plant")?;
+    stellar.advance(second).map_err(wrong)?;
+    stage.run("block")?;
+    stage.run("work --policy early")?;
+    stage.run("harvest")?;
+
+    stage.say("All of it in one command, which cron can run each minute: it does what is due.")?;
+    next_block()?;
+    stage.run("farm run --once --policy early")?;
+    stage.run("harvest")?;
+    stage.say("Harvested twice, nothing is paid twice.")?;
+    stage.run("harvest")
+}
+
+/// The farmers' accounts.
+pub fn addresses(stage: &Stage<'_>) -> Result<Vec<String>, End> {
+    let list = stage.ask("farmer list")?;
+    let farmers = list["farmers"].as_array().map(Vec::as_slice).unwrap_or_default();
+    Ok(farmers.iter().filter_map(|farmer| farmer["address"].as_str()).map(str::to_owned).collect())
+}
