@@ -19,7 +19,7 @@ const TARGET_ZEROS: u32 = 5;
 /// Emission of a block, in whole units of the reward token.
 pub const BLOCK_REWARD: &str = "2";
 
-/// Where both files will be.
+/// Where the files will be.
 #[derive(Debug)]
 pub struct Files {
     /// The config file.
