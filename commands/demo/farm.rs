@@ -12,10 +12,8 @@ const BLOCK_SECONDS: u64 = 300;
 const BLOCK_LEDGERS: u32 = 60;
 /// Ledgers from plant to work, in the first block and the second.
 const PATIENCE: [u32; 2] = [12, 24];
-/// What the farmers have to stake from, in whole KALE.
-const FUNDS: [i64; 3] = [100, 200, 400];
-/// Stroops of a KALE.
-const KALE: i64 = 10_000_000;
+/// What each farmer has to stake from, in stroops.
+const FUNDS: i64 = 200 * 10_000_000;
 
 /// Plays it; gives where the harvests went.
 pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Harvests, End> {
@@ -51,10 +49,10 @@ fn farm(stage: &mut Stage<'_>, networks: &Networks) -> Result<(), End> {
     let stellar = &networks.stellar;
     let wrong = |e: poolctl_sandbox::Error| broken(&e);
     let [first, second] = PATIENCE;
-    for (address, funds) in addresses(stage)?.iter().zip(FUNDS) {
-        stellar.fund_kale(address, funds * KALE).map_err(wrong)?;
+    for address in addresses(stage)? {
+        stellar.fund_kale(&address, FUNDS).map_err(wrong)?;
     }
-    stage.say("They have bought 100, 200 and 400 KALE. What is to be done next, and when?")?;
+    stage.say("Each has bought 200 KALE. What is to be done next, and when?")?;
     stage.run("farm plan")?;
     stage.run("plant")?;
     stage.say("A minute passes: the longer from plant to work, the more that gap earns.")?;
