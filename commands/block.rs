@@ -10,6 +10,7 @@ use poolctl::kale::accounting::base;
 use poolctl::kale::contract::{BLOCK_SECONDS, Block as Entry, Pail};
 use poolctl::kale::forecast::{Forecast, of_work, paid_now};
 use poolctl::kale::model::Refusal;
+use poolctl::kale::nonces::hex;
 use poolctl::kale::reward::block_reward;
 use poolctl::kale::rows;
 use poolctl::kale::settings::Settings;
@@ -96,6 +97,8 @@ pub struct BlockOutput {
     pub age_sec: Option<u64>,
     /// When a plant rolls it over.
     pub due_at: Option<String>,
+    /// What its work is hashed with, in hexadecimal, as `grind --entropy` takes it.
+    pub entropy: Option<String>,
     /// Given out for it, apart from forfeited stakes.
     pub reward: Quantity,
     /// Planted and not worked yet.
@@ -151,6 +154,7 @@ impl BlockOutput {
             began_at: block.map(|block| time(block.timestamp)),
             age_sec: block.map(|block| view.at.time.saturating_sub(block.timestamp)),
             due_at: block.map(|block| time(block.due())),
+            entropy: block.map(|block| hex(&block.entropy)),
             reward: stroops(block_reward(view.farm.index)),
             staked: block.map(|block| stroops(block.staked_total)),
             gaps: block.map(|block| RangeView { min: block.min_gap, max: block.max_gap }),

@@ -1,7 +1,11 @@
-//! Homes for the binary, whole-process timing in turns, and the table of what was found.
+//! Homes for the binary on an EVM.
+
+mod measure;
+
+pub use self::measure::{Table, interleaved, median, quiet, spread};
 
 use alloy::primitives::Address;
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Result, ensure};
 use poolctl::clock::Clock;
 use poolctl::config::{Config, Sources};
 use poolctl::context::{Silent, Stop, Work};
@@ -9,12 +13,9 @@ use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
 use poolctl::guard::Permit;
 use poolctl::pool::{self, AddPool, abi::Abi};
 use poolctl::state::{self, Holder, Lock, Run, State};
-use std::fmt;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tempfile::TempDir;
 
 const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
@@ -146,112 +147,8 @@ fn lock(state: &std::path::Path) -> Result<Lock> {
     Ok(Lock::acquire(state, &holder, Duration::ZERO, &Stop::default())?)
 }
 
-/// Runs a command to its end, its output thrown away by the system.
-pub fn quiet(command: &mut Command) -> Result<()> {
-    let status = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).status()?;
-    ensure!(status.success(), "{command:?}: {status}");
-    Ok(())
-}
-
-/// One new connection, one POST of what opens a view, one answer.
+/// What opens a view, asked for by a new connection: the round trip that no run can do without.
 pub fn round_trip(url: &str) -> Result<()> {
-    let authority = url.strip_prefix("http://").context("not http")?.trim_end_matches('/');
     let body = r#"[{"jsonrpc":"2.0","id":1,"method":"eth_chainId","params":[]},{"jsonrpc":"2.0","id":2,"method":"eth_getBlockByNumber","params":["finalized",false]},{"jsonrpc":"2.0","id":3,"method":"eth_getBlockByNumber","params":["latest",false]}]"#;
-    let mut stream = TcpStream::connect(authority)?;
-    stream.set_nodelay(true)?;
-    let request = format!(
-        "POST / HTTP/1.1\r\nhost: {authority}\r\ncontent-type: application/json\r\nconnection: close\r\n\
-         content-length: {}\r\n\r\n{body}",
-        body.len()
-    );
-    stream.write_all(request.as_bytes())?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer)?;
-    if !answer.starts_with("HTTP/1.1 200") {
-        bail!("the node answered: {answer}");
-    }
-    Ok(())
-}
-
-/// Times two things in turn, A B A B …, after one of each that does not count.
-pub fn interleaved(
-    runs: usize,
-    mut a: impl FnMut() -> Result<()>,
-    mut b: impl FnMut() -> Result<()>,
-) -> Result<(Vec<Duration>, Vec<Duration>)> {
-    a()?;
-    b()?;
-    let (mut of_a, mut of_b) = (Vec::with_capacity(runs), Vec::with_capacity(runs));
-    for _ in 0..runs {
-        let begun = Instant::now();
-        a()?;
-        of_a.push(begun.elapsed());
-        let begun = Instant::now();
-        b()?;
-        of_b.push(begun.elapsed());
-    }
-    of_a.sort_unstable();
-    of_b.sort_unstable();
-    Ok((of_a, of_b))
-}
-
-/// Of sorted times.
-pub fn median(times: &[Duration]) -> Duration {
-    times.get(times.len() / 2).copied().unwrap_or_default()
-}
-
-/// Median, fastest and slowest of sorted times.
-pub fn spread(times: &[Duration]) -> String {
-    let ms = |time: Option<&Duration>| {
-        let micros = time.map_or(0, Duration::as_micros);
-        format!("{}.{:02}", micros / 1_000, micros % 1_000 / 10)
-    };
-    format!("{} ms ({} – {})", ms(times.get(times.len() / 2)), ms(times.first()), ms(times.last()))
-}
-
-/// What was found, with the limits that there are.
-#[derive(Default)]
-pub struct Table {
-    rows: Vec<(String, String)>,
-    broken: Vec<String>,
-}
-
-impl Table {
-    pub fn note(&mut self, what: String, found: String) {
-        self.rows.push((what, found));
-    }
-
-    fn judge(&mut self, what: String, found: &str, holds: bool) {
-        if !holds {
-            self.broken.push(format!("{what}: {found}"));
-        }
-        self.rows.push((what, format!("{found}{}", if holds { "" } else { "  BROKEN" })));
-    }
-
-    pub fn row(&mut self, what: String, found: usize, limit: usize) {
-        self.judge(what, &format!("{found} (limit {limit})"), found <= limit);
-    }
-
-    pub fn ratio(&mut self, what: String, a: Duration, b: Duration, limit: f64) {
-        let ratio = a.div_duration_f64(b);
-        self.judge(what, &format!("{ratio:.2} (limit {limit:.0})"), ratio <= limit);
-    }
-
-    pub fn above(&mut self, what: String, a: Duration, b: Duration, limit: Duration) {
-        let more = a.saturating_sub(b);
-        self.judge(what, &format!("{} (limit {} ms)", spread(&[more]), limit.as_millis()), more <= limit);
-    }
-
-    /// Fails where a limit is broken.
-    pub fn verdict(&self) -> Result<()> {
-        ensure!(self.broken.is_empty(), "limits that do not hold:\n{}", self.broken.join("\n"));
-        Ok(())
-    }
-}
-
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self.rows.iter().map(|(what, _)| what.chars().count()).max().unwrap_or_default();
-        self.rows.iter().try_for_each(|(what, found)| writeln!(f, "{what:<width$}  {found}"))
-    }
+    measure::round_trips(url, &[body])
 }

@@ -11,6 +11,7 @@
 mod block;
 mod crash;
 mod desk;
+mod examples;
 mod faults;
 mod funding;
 mod harvest;

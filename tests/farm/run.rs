@@ -15,7 +15,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Ledgers that close by themselves, until dropped: the network's clock runs.
-struct Clock {
+pub struct Clock {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -23,7 +23,7 @@ struct Clock {
 impl Clock {
     /// 5 seconds of ledger time each so many milliseconds. From a block's deadline on it waits for the work that is due,
     /// as a network of this pace would leave a slow machine no time for it.
-    fn start(desk: &Desk, milliseconds: u64) -> Self {
+    pub fn start(desk: &Desk, milliseconds: u64) -> Self {
         let (network, stop) = (Arc::clone(&desk.network), Arc::new(AtomicBool::new(false)));
         let (ended, state) = (Arc::clone(&stop), desk.state());
         let (client, contract) = (desk.client.clone(), desk.contract.clone());

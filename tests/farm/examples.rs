@@ -1,0 +1,182 @@
+//! The examples as an operator uses them: the crontab's lines, the units, a block that is ground elsewhere.
+
+use crate::desk::{BINARY, Desk, KALE, Ran};
+use crate::run::Clock;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(example(name)).unwrap()
+}
+
+/// A desk with `poolctl` on its path, whose farmers can plant and work at once.
+fn desk(farmers: usize) -> Desk {
+    let desk = Desk::with_farmers(farmers, 1_000 * KALE);
+    std::fs::create_dir(desk.path("bin")).unwrap();
+    std::os::unix::fs::symlink(BINARY, desk.path("bin/poolctl")).unwrap();
+    desk.configure("kale.target_zeros = 1\nkale.work_policy = \"early\"");
+    desk
+}
+
+/// A command in the desk's home.
+fn command(desk: &Desk, program: &str) -> Command {
+    let mut command = Command::new(program);
+    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", desk.path("bin").display());
+    command.current_dir(desk.folder.path()).env_clear().env("PATH", path);
+    command.env("HOME", desk.folder.path()).env("USER", "tester").stdin(Stdio::null());
+    command
+}
+
+/// Runs it to its end, while the network's clock runs.
+fn ends(desk: &Desk, mut command: Command) -> Ran {
+    let _clock = Clock::start(desk, 40);
+    Ran::from(command.output().unwrap())
+}
+
+fn count(desk: &Desk, rows: &str) -> i64 {
+    desk.value(&format!("SELECT count(*) FROM {rows}"))
+}
+
+#[test]
+fn a_block_is_ground_elsewhere_and_submitted_here() {
+    let desk = desk(3);
+    desk.ripen();
+    desk.run("plant").exits(0);
+    desk.network.advance(1).unwrap();
+    let grind = |parts: &str, env: &[(&str, &str)]| {
+        let mut sh = command(&desk, "sh");
+        sh.arg(example("grind/farm.sh")).arg(parts).envs(env.iter().copied());
+        ends(&desk, sh)
+    };
+    // The chain here is weeks behind the clock, by which the machines stop.
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+    let due = desk.farm().open.unwrap().due();
+    let margin = format!("-{}", now + 60 - due);
+    let elsewhere = "tee jobs.ndjson | poolctl grind --jobs - | tee solutions.ndjson";
+    std::fs::write(desk.path("elsewhere.sh"), elsewhere).unwrap();
+    let ran = grind("3", &[("GRIND", "sh elsewhere.sh"), ("MARGIN", &margin), ("ZEROS", "1")]);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    let lines = |name: &str| std::fs::read_to_string(desk.path(name)).unwrap();
+    assert_eq!(lines("jobs.ndjson").lines().count(), 9);
+    let index = desk.farm().index;
+    for farmer in &desk.farmers {
+        let best = lines("solutions.ndjson")
+            .lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+            .filter(|line| line["type"] == "solution" && line["id"] == *farmer.address)
+            .filter_map(|line| line["zeros"].as_u64())
+            .max();
+        let zeros = desk.pail(farmer, index).unwrap().zeros.map(u64::from);
+        assert!(zeros.is_some() && zeros == best, "{zeros:?}, {best:?}");
+    }
+    assert_eq!(count(&desk, "works WHERE outcome = 'worked'"), 3);
+    assert_eq!(count(&desk, "works WHERE outcome = 'failed'"), 0);
+    // Nothing is left to grind.
+    let ran = grind("3", &[("GRIND", "false")]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{}", ran.stderr);
+    desk.is_sound();
+}
+
+#[test]
+fn the_crontab_farms_checks_and_backs_up() {
+    let desk = desk(2);
+    desk.ripen();
+    let table = text("farm/crontab");
+    let jobs: Vec<&str> =
+        table.lines().filter(|line| line.contains("poolctl ") && !line.starts_with('#')).collect();
+    assert_eq!(jobs.len(), 3);
+    for job in jobs {
+        let mut rest = job;
+        for _ in 0..5 {
+            let (field, after) = rest.split_once(char::is_whitespace).unwrap();
+            assert!(field.bytes().all(|b| b"0123456789*/,-".contains(&b)), "{job}");
+            rest = after.trim_start();
+        }
+        // cron's own: a percent sign is written with a backslash.
+        assert!(!rest.replace("\\%", "").contains('%'), "{job}");
+        let mut sh = command(&desk, "sh");
+        sh.arg("-c").arg(rest.replace("\\%", "%"));
+        let ran = ends(&desk, sh);
+        // Whatever cron sees it sends by mail.
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "{job}");
+    }
+    assert_eq!((count(&desk, "plantings WHERE outcome = 'planted'"), count(&desk, "works")), (2, 2));
+    let metrics = std::fs::read_to_string(desk.path("poolctl-farm.prom")).unwrap();
+    assert!(metrics.contains("poolctl_run_planted_farmers 2"), "{metrics}");
+    let is_backup = |name: &str| name.starts_with("farm-") && name.ends_with(".sqlite");
+    let files = std::fs::read_dir(desk.folder.path()).unwrap();
+    assert!(files.into_iter().any(|file| is_backup(&file.unwrap().file_name().to_string_lossy())));
+}
+
+const UNITS: [&str; 3] = ["poolctl-farm.service", "poolctl-farm-once.service", "poolctl-farm-once.timer"];
+
+/// The values of a key of a unit.
+fn values<'a>(unit: &'a str, key: &str) -> Vec<&'a str> {
+    unit.lines().filter_map(|line| line.strip_prefix(key)?.strip_prefix('=')).collect()
+}
+
+#[test]
+fn the_units_start_what_farms_and_keep_the_passphrase_out_of_sight() {
+    let desk = desk(2);
+    desk.ripen();
+    for name in &UNITS[..2] {
+        let unit = text(&format!("farm/{name}"));
+        let [start] = values(&unit, "ExecStart")[..] else { panic!("{name}: not one ExecStart") };
+        assert_eq!(
+            values(&unit, "LoadCredentialEncrypted"),
+            ["poolctl-passphrase:/etc/poolctl/passphrase.cred"]
+        );
+        assert_eq!(values(&unit, "Environment"), ["POOLCTL_CONFIG=/etc/poolctl/config.toml"]);
+        assert!(start.starts_with("/usr/local/bin/poolctl farm run "), "{start}");
+        assert_eq!(start.contains("--once"), name.contains("once"), "{start}");
+    }
+    let once = text("farm/poolctl-farm-once.service");
+    let mut words = values(&once, "ExecStart")[0].split_whitespace();
+    assert_eq!(words.next(), Some("/usr/local/bin/poolctl"));
+    let mut run = command(&desk, BINARY);
+    run.args(words);
+    let ran = ends(&desk, run);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!((count(&desk, "plantings WHERE outcome = 'planted'"), count(&desk, "works")), (2, 2));
+}
+
+#[test]
+fn systemd_accepts_the_units_and_their_hardening() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        // Without systemd: each line of a unit is a section, a setting or a comment.
+        for name in UNITS {
+            for line in text(&format!("farm/{name}")).lines() {
+                let is_section = line.starts_with('[') && line.ends_with(']');
+                assert!(
+                    line.is_empty() || line.starts_with('#') || is_section || line.contains('='),
+                    "{line}"
+                );
+            }
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let units = UNITS.map(|name| {
+        // The program is looked for, and is not installed here.
+        let unit = text(&format!("farm/{name}")).replace("/usr/local/bin/poolctl", BINARY);
+        let path = folder.path().join(name);
+        std::fs::write(&path, unit).unwrap();
+        path
+    });
+    let output = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    // It may complain of other units of the machine.
+    let ours: Vec<&str> = said.lines().filter(|line| line.contains("poolctl")).collect();
+    assert!(output.status.success() && ours.is_empty(), "{said}");
+    for unit in &units[..2] {
+        // From 0, safe, to 100.
+        let mut command = Command::new("systemd-analyze");
+        command.args(["security", "--offline=true", "--threshold=20"]).arg(unit);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
