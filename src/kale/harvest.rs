@@ -224,9 +224,7 @@ impl Prepared {
         let conn = farming.work.state.conn();
         let key = harvest_key(farming.site.network(), &due.hand.who.address, due.pail.block);
         if let Some(held) = &due.pail.held {
-            let error = Error::new(Code::Drift, format!("it is held: {held}"))
-                .hint("see the alert: poolctl events --kind farm.alert.opened");
-            let reason = Reason::of_word(held).unwrap_or(Reason::Other);
+            let (reason, error) = of_held(held);
             self.refused.push((due, reason, error));
             return Ok(());
         }
@@ -266,6 +264,13 @@ impl Prepared {
         self.wanted.push((due, intent));
         Ok(())
     }
+}
+
+/// What is said of a pail that is held.
+fn of_held(held: &str) -> (Reason, Error) {
+    let error = Error::new(Code::Drift, format!("it is held: {held}"))
+        .hint("see the alert: poolctl events --kind farm.alert.opened");
+    (Reason::of_word(held).unwrap_or(Reason::Other), error)
 }
 
 /// Whether an envelope of it may have had an effect that is not recorded.

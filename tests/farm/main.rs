@@ -15,6 +15,7 @@ mod examples;
 mod faults;
 mod funding;
 mod harvest;
+mod held;
 mod plant;
 mod round;
 mod run;

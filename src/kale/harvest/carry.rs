@@ -1,6 +1,6 @@
 //! Carrying a harvest out: what is sent, what is booked, and what became of the pails that are gone.
 
-use super::{Due, Fate, Harvested, Prepared, plan};
+use super::{Due, Fate, Harvested, Prepared, of_held, plan};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::guard::ValuePermit;
@@ -39,7 +39,7 @@ pub async fn carry_out(
     let intents: Vec<Intent> = wanted.iter().map(|(_, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     for ((due, _), result) in wanted.into_iter().zip(results) {
-        match fate(farming, result)? {
+        match fate(farming, &due, result)? {
             Some(fate) => ends.push(due.end(fate)),
             None => gone.push(due),
         }
@@ -120,7 +120,7 @@ fn forfeit(farming: &mut Farming<'_, '_>, unworked: Vec<(Due, Reason)>) -> Resul
 }
 
 /// How a transaction ended; `None` where the pail is gone.
-fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Result<Option<Fate>> {
+fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Result<Option<Fate>> {
     let settled = match result {
         Ok(Submitted::AlreadyDone { .. }) => return Ok(Some(Fate::Already)),
         Err(error) => {
@@ -131,6 +131,12 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Result<Option<F
     let farm = &farming.site.farm;
     if matches!(reason::said(farm, &settled), Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))) {
         return Ok(None);
+    }
+    // It took effect, and the recorder could not book it: the mint is not what was due.
+    let pail = rows::pail(farming.work.state.conn(), &due.pail.farmer, due.pail.block)?;
+    if let Some(held) = pail.and_then(|pail| pail.held) {
+        let (reason, error) = of_held(&held);
+        return Ok(Some(Fate::Failed { reason, error }));
     }
     of_settled(farming, &settled).map(Some)
 }
