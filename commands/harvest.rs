@@ -1,5 +1,7 @@
 //! `poolctl harvest`: stakes and rewards of blocks that have ended.
 
+mod decide;
+
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::options::DryRun;
@@ -18,9 +20,14 @@ use std::collections::BTreeMap;
 /// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
 ///
 /// All farmers are harvested for, those that leave too. A pail that was never worked, or that is gone without pay, is
-/// booked as a loss with its reason. A pail that expires soon is an alert.
+/// booked as a loss with its reason; where the endpoint's history is too short to tell, it stays open. A pail that expires
+/// soon is an alert.
+///
+/// A pail about which the chain contradicts itself is held until it is released: then what a harvest of ours minted, by the
+/// chain's events, is booked, and what is still there is fetched.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl harvest\n         poolctl harvest --extend")]
+#[command(before_help = "Example: poolctl harvest\n         poolctl harvest --extend\n         \
+                   poolctl harvest --release GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE --block 37")]
 pub struct Harvest {
     /// Transactions under way at once; default: kale.parallel
     #[arg(long, value_name = "N", value_parser = farming::parallel, allow_hyphen_values = true)]
@@ -28,6 +35,15 @@ pub struct Harvest {
     /// Let pails that expire soon and cannot be harvested yet live a day longer
     #[arg(long)]
     extend: bool,
+    /// Do nothing but release the held pail of this farmer (id or address): the next harvest looks at the chain afresh
+    #[arg(long, value_name = "FARMER", group = "decision", requires = "block", conflicts_with_all = ["extend", "parallel"])]
+    release: Option<String>,
+    /// Do nothing but book the stake of this farmer as lost, whose pail is gone and no payment of it is in sight
+    #[arg(long, value_name = "FARMER", group = "decision", requires = "block", conflicts_with_all = ["extend", "parallel"])]
+    book_lost: Option<String>,
+    /// The block of the pail that is released or given up
+    #[arg(long, value_name = "N", requires = "decision")]
+    block: Option<u32>,
     #[command(flatten)]
     dry: DryRun,
 }
@@ -111,6 +127,15 @@ impl Harvest {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let hands = farming::everybody(&app)?;
+        match (&self.release, &self.book_lost, self.block) {
+            (Some(farmer), _, Some(block)) => {
+                return decide::release(&app, hands, farmer, block, self.dry.dry_run);
+            }
+            (None, Some(farmer), Some(block)) => {
+                return decide::book_lost(&app, hands, farmer, block, self.dry.dry_run);
+            }
+            _ => {}
+        }
         if rows::open_count(app.read()?.conn())? == 0 {
             return Outcome::of(&HarvestOutput::new(None));
         }

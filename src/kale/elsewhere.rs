@@ -36,13 +36,17 @@ pub struct Gone<'a> {
     pub pail: &'a OpenPail,
     /// Its reward by the block's own figures, where the block is still there.
     pub reward: Option<Base>,
+    /// Our own harvests of it that took effect and were not booked, by hash: those of a pail that was held and released.
+    pub ours: Vec<String>,
 }
 
 /// What the chain tells of the mints since a pail's plant.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Search {
-    /// Somebody else harvested it.
+    /// It was harvested: by somebody else, or by us without being booked.
     Found(Paid),
+    /// Our own harvest of it minted so much, which is less than the stake.
+    Short(Base),
     /// Nobody did, and the endpoint's history reaches back to the plant.
     Nothing,
     /// Nobody did as far as the endpoint remembers, which is only back to this ledger.
@@ -50,7 +54,8 @@ pub enum Search {
 }
 
 /// Looks for the mint that paid for a pail: stake and the computed reward, or stake and what the harvest that minted it
-/// returned. A mint stands for one pail only; `taken` holds those that were matched in this run.
+/// returned. A mint stands for one pail only; `taken` holds those that were matched in this run. Where a harvest of our own
+/// took effect, what it minted is the answer, whatever it returned.
 ///
 /// # Errors
 /// Those of the view.
@@ -63,7 +68,11 @@ pub async fn search(
 ) -> Result<Search> {
     let oldest = view.health().await?.oldest_ledger;
     let start = gone.pail.planted_ledger.max(oldest);
-    for event in mints(view, asset, gone.who, start).await? {
+    let events = mints(view, asset, gone.who, start).await?;
+    if let Some(found) = own(&events, gone)? {
+        return Ok(found);
+    }
+    for event in events {
         let Some(amount) = mint(&event.topics, &event.value, &gone.who.account) else { continue };
         let amount = base(amount)?;
         let fresh = !taken.contains(&event.id)
@@ -77,6 +86,25 @@ pub async fn search(
         }
     }
     Ok(if oldest > gone.pail.planted_ledger { Search::Forgotten(oldest) } else { Search::Nothing })
+}
+
+/// What our own harvest minted, by the events alone.
+fn own(events: &[Event], gone: &Gone<'_>) -> Result<Option<Search>> {
+    let mut found: Option<(&Event, Base)> = None;
+    for event in events.iter().filter(|event| gone.ours.contains(&event.tx_hash)) {
+        let Some(amount) = mint(&event.topics, &event.value, &gone.who.account) else { continue };
+        let (first, sum) = found.unwrap_or((event, Base::ZERO));
+        found = Some((first, sum.saturating_add(base(amount)?)));
+    }
+    Ok(found.map(|(event, sum)| match sum.checked_sub(gone.pail.stake) {
+        Some(reward) => Search::Found(Paid {
+            event: event.id.clone(),
+            tx: event.tx_hash.clone(),
+            ledger: event.ledger,
+            reward,
+        }),
+        None => Search::Short(sum),
+    }))
 }
 
 /// Mints of the asset contract to a farmer from ledger `start` on.

@@ -1,8 +1,11 @@
 //! `harvest`: every stake of a block that has ended comes back, or is booked as lost with its reason.
 
 mod carry;
+mod decide;
+mod sight;
 
 pub use carry::carry_out;
+pub use decide::{Released, WrittenOff, release, write_off};
 
 use super::accounting::base;
 use super::call::Call;
@@ -35,7 +38,7 @@ pub enum Fate {
     },
     /// Recorded before.
     Already,
-    /// Somebody else harvested it for us.
+    /// Somebody else harvested it for us, or we did in a run that could not book it.
     Elsewhere {
         /// Hash of the transaction.
         tx: String,
@@ -269,7 +272,7 @@ impl Prepared {
 /// What is said of a pail that is held.
 fn of_held(held: &str) -> (Reason, Error) {
     let error = Error::new(Code::Drift, format!("it is held: {held}"))
-        .hint("see the alert: poolctl events --kind farm.alert.opened");
+        .hint("see the alert: poolctl events --kind farm.alert.opened; then: poolctl harvest --release");
     (Reason::of_word(held).unwrap_or(Reason::Other), error)
 }
 

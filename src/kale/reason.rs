@@ -98,6 +98,8 @@ reasons! {
     PailExpired = "pail_expired" => Operator,
     /// The pail is gone, and nobody was paid for it.
     PailGone = "pail_gone" => Operator,
+    /// The pail is gone, and the endpoint's history is too short to tell whether somebody was paid for it.
+    OutOfSight = "out_of_sight" => Operator,
     /// The block is still open.
     NotReady = "not_ready" => Operator,
     /// The pail shows another stake than was recorded.

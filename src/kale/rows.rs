@@ -6,9 +6,11 @@ mod pails;
 mod records;
 
 pub use hands::{Hand, hands};
-pub use lookups::{count_mint, has_nonce, is_counted, is_ours, last_block, open_count, work_failure};
+pub use lookups::{
+    confirmed, count_mint, has_nonce, is_counted, is_ours, last_block, open_count, work_failure,
+};
 pub use pails::{
-    OpenPail, amount, close_pail, forecast_pail, hold_pail, live_pail, open_pail, pail, pails_before,
-    pails_in, work_pail,
+    OpenPail, amount, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, pail,
+    pails_before, pails_in, release_pail, work_pail,
 };
 pub use records::{HarvestRow, Tally, Trace, WorkRow, compensation, harvest, planting, tally, work};

@@ -1,13 +1,13 @@
 //! Carrying a harvest out: what is sent, what is booked, and what became of the pails that are gone.
 
-use super::{Due, Fate, Harvested, Prepared, of_held, plan};
+use super::{Due, Fate, Harvested, Prepared, of_held, plan, sight};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::guard::ValuePermit;
 use crate::kale::accounting::base;
 use crate::kale::call::harvest_result;
 use crate::kale::contract::Pail;
-use crate::kale::elsewhere::{self, Gone, Search};
+use crate::kale::elsewhere::Search;
 use crate::kale::reason::{self, Reason, Said};
 use crate::kale::record::{FarmRecorder, HELD};
 use crate::kale::rows::{self, Trace};
@@ -62,7 +62,7 @@ impl Due {
     }
 
     /// What a harvest would have paid, by the block's own figures and the recorded work.
-    fn computed(&self) -> Option<Base> {
+    pub(super) fn computed(&self) -> Option<Base> {
         let (gap, zeros) = self.pail.work?;
         let pail = Pail {
             gap: Some(gap),
@@ -157,25 +157,14 @@ fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
     })
 }
 
-/// Finds out who was paid for the pails that are gone, and books the rest as lost.
+/// Books the pails that are gone: as paid where the chain shows it, as lost where its history shows that nobody was. Where
+/// it does not reach back far enough, they stay open.
 async fn settle_gone(farming: &mut Farming<'_, '_>, view: &View, gone: Vec<Due>) -> Result<Vec<Harvested>> {
     if gone.is_empty() {
         return Ok(Vec::new());
     }
     let asset = view.asset_contract()?.clone();
-    let conn = farming.work.state.conn();
-    let found = farming
-        .site
-        .client
-        .view(async |chain| {
-            let (mut found, mut taken) = (Vec::with_capacity(gone.len()), Vec::new());
-            for due in &gone {
-                let gone = Gone { who: &due.hand.who, pail: &due.pail, reward: due.computed() };
-                found.push(elsewhere::search(chain, conn, &asset, &gone, &mut taken).await?);
-            }
-            Ok(found)
-        })
-        .await?;
+    let found = sight::search(farming, &asset, &gone).await?;
     let recorder = FarmRecorder::of(farming.site);
     let (permit, network) = (farming.work.permit, farming.site.network());
     let margin = farming.settings.work_margin;
@@ -192,7 +181,17 @@ async fn settle_gone(farming: &mut Farming<'_, '_>, view: &View, gone: Vec<Due>)
                         rows::count_mint(tx, &paid.event, &due.pail.farmer, due.pail.block)?;
                         Fate::Elsewhere { tx: paid.tx, ledger: paid.ledger, reward: paid.reward }
                     }
-                    Search::Nothing | Search::Forgotten(_) => {
+                    Search::Short(minted) => {
+                        let error = sight::short(&due, minted);
+                        let (reason, farmer) = (Reason::MintDisagrees, &due.pail.farmer);
+                        rows::hold_pail(tx, farmer, due.pail.block, reason.word())?;
+                        alert::edge(tx, Subject::Farm(farmer), HELD, Some(error.message()))?;
+                        Fate::Failed { reason, error }
+                    }
+                    Search::Forgotten(oldest) => {
+                        Fate::Failed { reason: Reason::OutOfSight, error: sight::forgotten(&due, oldest) }
+                    }
+                    Search::Nothing => {
                         let (reason, cause) = why_gone(tx.conn(), &due, view.at.ledger, margin)?;
                         loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
                         Fate::Lost { reason, cause }
@@ -205,7 +204,12 @@ async fn settle_gone(farming: &mut Farming<'_, '_>, view: &View, gone: Vec<Due>)
 }
 
 /// What a pail that is gone without pay was lost by.
-fn why_gone(conn: &rusqlite::Connection, due: &Due, ledger: u32, margin: u64) -> Result<(Reason, Reason)> {
+pub(super) fn why_gone(
+    conn: &rusqlite::Connection,
+    due: &Due,
+    ledger: u32,
+    margin: u64,
+) -> Result<(Reason, Reason)> {
     if due.pail.work.is_none() {
         return Ok((Reason::NotWorked, loss::why_not_worked(conn, &due.pail, due.pail.due, margin)?));
     }
@@ -214,7 +218,8 @@ fn why_gone(conn: &rusqlite::Connection, due: &Due, ledger: u32, margin: u64) ->
     Ok((reason, reason))
 }
 
-/// Records why pails were not harvested, where no transaction of theirs tells: each reason once per pail.
+/// Records why pails were not harvested, where no transaction of theirs tells: each reason once per pail. Opens and closes
+/// the alerts on those that are out of sight.
 fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested]) -> Result<()> {
     let failed: Vec<(&Harvested, Reason, &Error)> = ends
         .iter()
@@ -225,11 +230,15 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested]) -> Result<()> {
             _ => None,
         })
         .collect();
-    if failed.is_empty() {
+    let hidden = sight::hidden(farming.work.state.conn(), ends)?;
+    if failed.is_empty() && hidden.is_empty() {
         return Ok(());
     }
     let permit = farming.work.permit;
     farming.work.state.write(permit, |tx| {
+        for (farmer, why) in hidden {
+            alert::edge(tx, Subject::Farm(farmer), sight::OUT_OF_SIGHT, why.as_deref())?;
+        }
         for (end, reason, error) in failed {
             let row = rows::HarvestRow {
                 farmer: &end.hand.who.id,

@@ -52,6 +52,20 @@ pub fn is_ours(conn: &Connection, hash: &str) -> Result<bool> {
         .query_row([hash], |row| row.get(0))?)
 }
 
+/// Hashes of the transactions of an operation that took effect.
+///
+/// # Errors
+/// `state_error`.
+pub fn confirmed(conn: &Connection, key: &str) -> Result<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT hash FROM operation_attempts
+         WHERE operation_id = (SELECT id FROM operations WHERE key = ?1) AND outcome = 'confirmed'
+         ORDER BY attempt",
+    )?;
+    let found = statement.query_map([key], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// Whether a mint already stands for a pail.
 ///
 /// # Errors

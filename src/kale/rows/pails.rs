@@ -179,6 +179,29 @@ pub fn hold_pail(tx: &Tx<'_>, farmer: &str, block: u32, why: &str) -> Result<()>
     Ok(())
 }
 
+/// Lets a held pail be harvested again.
+///
+/// # Errors
+/// `state_error`.
+pub fn release_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
+    tx.conn()
+        .prepare_cached("UPDATE open_pails SET held = NULL WHERE block_index = ?1 AND farmer_id = ?2")?
+        .execute(params![block, farmer])?;
+    Ok(())
+}
+
+/// The pails of a farmer that are held: block, and why.
+///
+/// # Errors
+/// `state_error`.
+pub fn held_pails(conn: &Connection, farmer: &str) -> Result<Vec<(u32, String)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT block_index, held FROM open_pails WHERE farmer_id = ?1 AND held IS NOT NULL ORDER BY block_index",
+    )?;
+    let found = statement.query_map([farmer], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// The stake is back or lost: the pail and its nonces are no longer needed.
 ///
 /// # Errors

@@ -1,0 +1,175 @@
+//! What the operator decides about a pail that no harvest can end: look at it afresh, or give it up.
+
+use super::carry::why_gone;
+use super::sight::{self, OUT_OF_SIGHT};
+use super::{Due, look, under_way};
+use crate::alert::{self, Subject};
+use crate::amount::Base;
+use crate::guard::ValuePermit;
+use crate::kale::elsewhere::Search;
+use crate::kale::loss;
+use crate::kale::plan::harvest_key;
+use crate::kale::reason::Reason;
+use crate::kale::record::HELD;
+use crate::kale::rows::{self, Hand, OpenPail};
+use crate::kale::site::Farming;
+use crate::kale::view::{Ask, View};
+use crate::output::{Code, Error, Result};
+use crate::state::Tx;
+use crate::state::operations::{self, OperationState};
+use rusqlite::Connection;
+use serde_json::json;
+use std::collections::HashMap;
+
+/// A pail that is held no longer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Released {
+    /// Stroops of KALE at stake.
+    pub stake: Base,
+    /// Why it was held.
+    pub held: String,
+}
+
+impl Released {
+    /// The pail as it is held.
+    ///
+    /// # Errors
+    /// `invalid_value` where no stake is open there, or it is not held.
+    pub fn of(conn: &Connection, hand: &Hand, block: u32) -> Result<Self> {
+        let OpenPail { stake, held, .. } = open(conn, hand, block)?;
+        let held = held.ok_or_else(|| {
+            let address = &hand.who.address;
+            Error::new(Code::InvalidValue, format!("the pail of {address} in block {block} is not held"))
+                .hint("run: poolctl harvest")
+        })?;
+        Ok(Self { stake, held })
+    }
+}
+
+/// Releases a held pail: the next harvest looks at the chain afresh. Where a harvest of ours took effect there, what it
+/// minted by the chain's events is booked then.
+///
+/// # Errors
+/// As [`Released::of`]; `state_error`.
+pub fn release(tx: &Tx<'_>, network: &str, hand: &Hand, block: u32) -> Result<Released> {
+    let released = Released::of(tx.conn(), hand, block)?;
+    let farmer = hand.who.id.as_str();
+    rows::release_pail(tx, farmer, block)?;
+    let key = harvest_key(network, &hand.who.address, block);
+    if let Some(operation) = operations::find(tx.conn(), &key)?
+        && operation.state == OperationState::Recorded
+    {
+        // Nothing of it was booked; where the pail is there after all, it is harvested again.
+        operations::end(tx, operation.id, OperationState::Failed, Some("its pail was held, and released"))?;
+    }
+    let facts = json!({ "farmer": hand.who.address, "block": block, "held": released.held });
+    tx.event("harvest.released", farmer, &facts)?;
+    held_alert(tx, farmer)?;
+    Ok(released)
+}
+
+/// A stake that is given up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrittenOff {
+    /// Stroops of KALE.
+    pub stake: Base,
+    /// What happened.
+    pub reason: Reason,
+    /// What it was lost by.
+    pub cause: Reason,
+}
+
+/// Books a pail as lost that is gone from the chain and that no payment is in sight of, though the endpoint's history may
+/// be too short to rule one out. Without a permit, nothing is written.
+///
+/// # Errors
+/// `invalid_value` where no stake is open there; `conflict` where the chain still shows the pail or its payment;
+/// `not_ready` while its block is open; `outcome_unknown` while its harvest is under way; those of [`View::read`].
+pub async fn write_off(
+    farming: &mut Farming<'_, '_>,
+    hand: &Hand,
+    block: u32,
+    permit: Option<ValuePermit<'_>>,
+) -> Result<WrittenOff> {
+    let (due, view, search) = missing(farming, hand, block).await?;
+    let (state, margin) = (&mut farming.work.state, farming.settings.work_margin);
+    let (reason, cause) = why_gone(state.conn(), &due, view.at.ledger, margin)?;
+    let written = WrittenOff { stake: due.pail.stake, reason, cause };
+    let Some(permit) = permit else { return Ok(written) };
+    let network = farming.site.network();
+    state.write(permit.permit(), |tx| {
+        let farmer = due.pail.farmer.as_str();
+        let mut facts = json!({ "farmer": hand.who.address, "block": block, "held": due.pail.held });
+        match search {
+            Search::Forgotten(oldest) => facts["history_from"] = oldest.into(),
+            Search::Short(minted) => facts["minted"] = minted.to_string().into(),
+            _ => {}
+        }
+        tx.event("harvest.written_off", farmer, &facts)?;
+        loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
+        held_alert(tx, farmer)?;
+        // Where another is out of sight too, the next harvest opens it again.
+        alert::edge(tx, Subject::Farm(farmer), OUT_OF_SIGHT, None)?;
+        Ok(())
+    })?;
+    Ok(written)
+}
+
+/// The pail as it is recorded, the farm, and what the chain tells of its payment, which must not be that it was paid.
+async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(Due, View, Search)> {
+    let (conn, site) = (farming.work.state.conn(), farming.site);
+    let pails = [open(conn, hand, block)?];
+    let address = &hand.who.address;
+    let key = harvest_key(site.network(), address, block);
+    if operations::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)) {
+        return Err(Error::new(Code::OutcomeUnknown, "its harvest was sent, and is not seen yet")
+            .hint("run: poolctl harvest; it settles what was sent"));
+    }
+    let by_id = HashMap::from([(hand.who.id.as_str(), hand)]);
+    let ask = Ask { who: &[], wallets: false, guess: rows::last_block(conn)? };
+    let (view, mut dues) = site
+        .client
+        .view(async |chain| {
+            let view = View::once(site, chain, &ask).await?;
+            Ok((view, look(site, chain, &pails, &by_id).await?))
+        })
+        .await?;
+    let conflict =
+        |what: String| Error::new(Code::Conflict, format!("the pail of {address} in block {block} {what}"));
+    let due = dues.pop().ok_or_else(|| Error::new(Code::Bug, "a pail was looked at and is not there"))?;
+    if due.chain.is_some() {
+        return Err(conflict("is still on the chain".into())
+            .hint("fetch it: poolctl harvest; where it is held: poolctl harvest --release"));
+    }
+    if block >= view.farm.index {
+        return Err(Error::new(Code::NotReady, format!("block {block} is still open"))
+            .hint("wait for the next block: poolctl block"));
+    }
+    let asset = view.asset_contract()?;
+    let mut found = sight::search(farming, asset, std::slice::from_ref(&due)).await?;
+    match found.pop() {
+        Some(Search::Found(paid)) => {
+            Err(conflict(format!("was paid in ledger {}, by {}", paid.ledger, paid.tx))
+                .hint("book it: poolctl harvest; where it is held: poolctl harvest --release"))
+        }
+        Some(search) => Ok((due, view, search)),
+        None => Err(Error::new(Code::Bug, "a pail was searched for and nothing came of it")),
+    }
+}
+
+fn open(conn: &Connection, hand: &Hand, block: u32) -> Result<OpenPail> {
+    rows::pail(conn, &hand.who.id, block)?.ok_or_else(|| {
+        let address = &hand.who.address;
+        Error::new(Code::InvalidValue, format!("no stake of {address} is open in block {block}"))
+            .hint("what became of it: poolctl events --kind harvest.harvested, or harvest.lost")
+    })
+}
+
+/// The alert on held pails says what is left of them.
+fn held_alert(tx: &Tx<'_>, farmer: &str) -> Result<()> {
+    let left = rows::held_pails(tx.conn(), farmer)?;
+    let words: Vec<String> = left.iter().map(|(block, why)| format!("block {block}: {why}")).collect();
+    let why = (!words.is_empty()).then(|| words.join(", "));
+    alert::edge(tx, Subject::Farm(farmer), HELD, why.as_deref())?;
+    Ok(())
+}
