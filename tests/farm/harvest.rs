@@ -184,3 +184,32 @@ fn a_dry_run_shows_what_is_due_and_changes_nothing() {
     assert_eq!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), version);
     assert!(desk.pail(ada, 0).is_some());
 }
+
+#[test]
+fn a_harvest_that_is_not_what_the_ledger_booked_is_found() {
+    let desk = planted();
+    for farmer in &desk.farmers {
+        desk.work(farmer, 0);
+    }
+    roll(&desk);
+    desk.run("harvest").json();
+    desk.is_sound();
+    let mut ids: Vec<&str> = desk.farmers.iter().map(|farmer| farmer.id.as_str()).collect();
+    ids.sort_unstable();
+    for (sql, pail, words) in [
+        ("UPDATE harvests SET reward = reward || '0'", 0, "block 0: stake and reward are"),
+        ("UPDATE harvests SET outcome = 'failed'", 0, "block 0: booked as harvested without a harvest"),
+        ("UPDATE harvests SET outcome = 'failed'", 1, "block 0: booked as harvested without a harvest"),
+        ("UPDATE harvests SET block_index = 5", 0, "block 5: harvested, and booked 0 times"),
+    ] {
+        let copy = desk.fork();
+        copy.sqlite().execute(&format!("{sql} WHERE farmer_id = ?1"), [ids[pail]]).unwrap();
+        let envelope = copy.run("state check --json").ends().1.envelope();
+        let found = envelope["data"]["findings"].as_array().unwrap();
+        let want = format!("farmer {}, {words}", ids[pail]);
+        let told = |one: &&Value| {
+            one["check"] == "harvests_equal_credits" && one["message"].as_str().unwrap().starts_with(&want)
+        };
+        assert_eq!(found.iter().filter(told).count(), 1, "{want}: {envelope}");
+    }
+}

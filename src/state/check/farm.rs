@@ -3,8 +3,8 @@
 use super::{add, amounts, each};
 use crate::amount::Delta;
 use crate::output::Result;
-use rusqlite::Connection;
-use std::collections::{BTreeMap, BTreeSet};
+use rusqlite::{Connection, Statement};
+use std::collections::BTreeMap;
 
 type Pail = (String, i64);
 
@@ -75,63 +75,97 @@ pub(super) fn stakes_equal_open_pails(conn: &Connection) -> Result<Vec<String>> 
 }
 
 /// Each harvest has one ledger transaction, which gives back its stake and takes its reward from the mint; nothing else
-/// takes from the mint.
+/// takes from the mint. Two ordered cursors are merged: memory does not grow with the number of harvests.
 pub(super) fn harvests_equal_credits(conn: &Connection) -> Result<Vec<String>> {
-    let mut booked: BTreeMap<Pail, Vec<(i64, Delta, Delta)>> = BTreeMap::new();
-    let mut moved: BTreeMap<i64, (Delta, Delta)> = BTreeMap::new();
-    each(
-        conn,
-        "SELECT e.event_id, e.amount, a.purpose FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
-         WHERE a.purpose IN ('staked', 'mint')",
-        |row| {
-            let slot = moved.entry(row.get(0)?).or_default();
-            let (amount, purpose): (String, String) = (row.get(1)?, row.get(2)?);
-            add(if purpose == "mint" { &mut slot.1 } else { &mut slot.0 }, &amount)
-        },
+    let mut found = strays(conn)?;
+    let mut moved = conn.prepare(
+        "SELECT a.purpose, e.amount FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id
+         WHERE e.event_id = ?1 AND a.purpose IN ('staked', 'mint')",
     )?;
-    each(
-        conn,
-        "SELECT id, subject, json_extract(payload, '$.block') FROM events
-         WHERE kind IN ('harvest.harvested', 'harvest.harvested_elsewhere')",
-        |row| {
-            let event: i64 = row.get(0)?;
-            let (stake, mint) = moved.get(&event).copied().unwrap_or_default();
-            booked.entry((row.get(1)?, row.get(2)?)).or_default().push((event, stake, mint));
-            Ok(())
-        },
+    let mut events = conn.prepare(
+        "SELECT subject, json_extract(payload, '$.block') AS block, id FROM events
+         WHERE kind IN ('harvest.harvested', 'harvest.harvested_elsewhere') ORDER BY subject, block, id",
     )?;
-    let known: BTreeSet<i64> = booked.values().flatten().map(|(event, ..)| *event).collect();
-    let mut found: Vec<String> = moved
-        .iter()
-        .filter(|(event, (_, mint))| !mint.is_zero() && !known.contains(event))
-        .map(|(event, (_, mint))| format!("event {event}: {mint} from the mint without a harvest"))
-        .collect();
-    each(
-        conn,
+    let mut events = events.query([])?;
+    let mut next_event = || -> Result<Option<(Pail, i64)>> {
+        let Some(row) = events.next()? else { return Ok(None) };
+        Ok(Some(((row.get(0)?, row.get(1)?), row.get(2)?)))
+    };
+    let mut harvests = conn.prepare(
         "SELECT stake, reward, farmer_id, block_index FROM harvests
-         WHERE outcome IN ('harvested', 'harvested_elsewhere')",
-        |row| {
-            let [stake, reward] = amounts::<2>(row, 0)?;
-            let pail: Pail = (row.get(2)?, row.get(3)?);
-            let want = (Delta::debit(stake), Delta::debit(reward));
-            match booked.remove(&pail).unwrap_or_default().as_slice() {
-                [(_, stake, mint)] if (*stake, *mint) == want => {}
-                [(event, stake, mint)] => found.push(format!(
-                    "{}: stake and reward are {} and {}, event {event} booked {stake} and {mint}",
-                    shown(&pail),
-                    want.0,
-                    want.1
-                )),
-                events => {
-                    let times = events.len();
-                    found.push(format!("{}: harvested, and booked {times} times", shown(&pail)));
-                }
-            }
-            Ok(())
-        },
+         WHERE outcome <> 'failed' AND outcome <> 'lost' ORDER BY farmer_id, block_index",
     )?;
-    found.extend(booked.keys().map(|pail| format!("{}: booked as harvested without a harvest", shown(pail))));
+    let mut harvests = harvests.query([])?;
+    let mut booked = next_event()?;
+    while let Some(row) = harvests.next()? {
+        let [stake, reward] = amounts::<2>(row, 0)?;
+        let pail: Pail = (row.get(2)?, row.get(3)?);
+        while let Some((other, _)) = booked.take_if(|(other, _)| *other < pail) {
+            unharvested(&mut found, &other);
+            booked = next_event()?;
+        }
+        let (mut times, mut last) = (0_u64, None);
+        while let Some((_, event)) = booked.take_if(|(other, _)| *other == pail) {
+            (times, last) = (times + 1, Some(event));
+            booked = next_event()?;
+        }
+        let (Some(event), 1) = (last, times) else {
+            found.push(format!("{}: harvested, and booked {times} times", shown(&pail)));
+            continue;
+        };
+        let want = (Delta::debit(stake), Delta::debit(reward));
+        let (stake, mint) = moved_by(&mut moved, event)?;
+        if (stake, mint) != want {
+            found.push(format!(
+                "{}: stake and reward are {} and {}, event {event} booked {stake} and {mint}",
+                shown(&pail),
+                want.0,
+                want.1
+            ));
+        }
+    }
+    while let Some((pail, _)) = booked {
+        unharvested(&mut found, &pail);
+        booked = next_event()?;
+    }
     Ok(found)
+}
+
+/// What an event moved: from what is at stake, and from the mint.
+fn moved_by(statement: &mut Statement<'_>, event: i64) -> Result<(Delta, Delta)> {
+    let mut rows = statement.query([event])?;
+    let (mut stake, mut mint) = <(Delta, Delta)>::default();
+    while let Some(row) = rows.next()? {
+        let (purpose, amount): (String, String) = (row.get(0)?, row.get(1)?);
+        add(if purpose == "mint" { &mut mint } else { &mut stake }, &amount)?;
+    }
+    Ok((stake, mint))
+}
+
+/// Events other than harvests that take from the mint.
+fn strays(conn: &Connection) -> Result<Vec<String>> {
+    let mut strays: BTreeMap<i64, Delta> = BTreeMap::new();
+    each(
+        conn,
+        "SELECT e.event_id, e.amount FROM ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id
+         LEFT JOIN events v ON v.id = e.event_id
+         WHERE a.purpose = 'mint'
+             AND coalesce(v.kind, '') NOT IN ('harvest.harvested', 'harvest.harvested_elsewhere')",
+        |row| add(strays.entry(row.get(0)?).or_default(), &row.get::<_, String>(1)?),
+    )?;
+    strays.retain(|_, mint| !mint.is_zero());
+    Ok(strays
+        .iter()
+        .map(|(event, mint)| format!("event {event}: {mint} from the mint without a harvest"))
+        .collect())
+}
+
+/// Says it once, however often it was booked.
+fn unharvested(found: &mut Vec<String>, pail: &Pail) {
+    let words = format!("{}: booked as harvested without a harvest", shown(pail));
+    if found.last() != Some(&words) {
+        found.push(words);
+    }
 }
 
 /// Each lost stake is in the ledger's account of losses, and somebody answers for it.
