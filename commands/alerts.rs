@@ -4,8 +4,9 @@ use crate::views::age;
 use clap::Args;
 use poolctl::alert::{self, Alert, Subject};
 use poolctl::clock;
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
 use rusqlite::Connection;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Which alerts are shown.
@@ -20,7 +21,7 @@ pub struct Shown {
 }
 
 /// Alerts, the newest first.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AlertsOutput {
     /// One by one.
     pub alerts: Vec<AlertView>,
@@ -33,7 +34,7 @@ pub struct AlertsOutput {
 }
 
 /// One alert.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AlertView {
     /// Alerts are numbered in the order in which they were opened.
     pub id: i64,
@@ -46,12 +47,15 @@ pub struct AlertView {
     /// Whether it holds still.
     pub open: bool,
     /// When it was opened, RFC 3339.
+    #[schemars(with = "forms::Time")]
     pub first_seen: String,
     /// When it was last found to hold.
+    #[schemars(with = "forms::Time")]
     pub last_seen: String,
     /// How often it was found to hold.
     pub count: u64,
     /// When it was closed; null while it is open.
+    #[schemars(with = "Option<forms::Time>")]
     pub closed_at: Option<String>,
     #[serde(skip)]
     since: i64,

@@ -15,11 +15,15 @@ use poolctl::kale::reward::block_reward;
 use poolctl::kale::rows;
 use poolctl::kale::settings::Settings;
 use poolctl::kale::view::{Ask, Standing, View};
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, Table, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What one more KALE would change is asked for in this unit.
 const UNIT: i128 = 10_000_000;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<BlockOutput>("block")];
 
 /// Show the farm's current block: its age, what counts in it, our pails and what they would be paid
 ///
@@ -30,7 +34,7 @@ const UNIT: i128 = 10_000_000;
 pub struct Block {}
 
 /// A range of what counts.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RangeView<T> {
     /// Less counts as this.
     pub min: T,
@@ -39,11 +43,12 @@ pub struct RangeView<T> {
 }
 
 /// A farmer's pail.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PailView {
     /// Id.
     pub farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// At stake.
     pub stake: Quantity,
@@ -62,40 +67,48 @@ pub struct PailView {
 }
 
 /// What work would come to. Changes are signed decimals of KALE.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct WorkView {
     /// Ledgers from plant to work.
     pub gap: u32,
     /// Its zeros.
     pub zeros: u32,
     /// The reward.
+    #[schemars(with = "forms::Decimal")]
     pub reward: String,
     /// How much of it the work adds.
+    #[schemars(with = "forms::Change")]
     pub adds: String,
     /// One more zero.
+    #[schemars(with = "forms::Change")]
     pub one_more_zero: String,
     /// One more ledger.
+    #[schemars(with = "forms::Change")]
     pub one_more_ledger: String,
     /// One more KALE of stake.
+    #[schemars(with = "forms::Change")]
     pub one_more_kale: String,
 }
 
 /// The block.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BlockOutput {
     /// Whose view it is.
     pub view: LedgerStamp,
     /// The farm contract.
+    #[schemars(with = "forms::StellarContract")]
     pub farm: String,
     /// The block's number.
     pub block: u32,
     /// Whether planting is stopped.
     pub paused: bool,
     /// When it began; null where its entry is not there.
+    #[schemars(with = "Option<forms::Time>")]
     pub began_at: Option<String>,
     /// Seconds of ledger time since then.
     pub age_sec: Option<u64>,
     /// When a plant rolls it over.
+    #[schemars(with = "Option<forms::Time>")]
     pub due_at: Option<String>,
     /// What its work is hashed with, in hexadecimal, as `grind --entropy` takes it.
     pub entropy: Option<String>,

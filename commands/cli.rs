@@ -4,7 +4,7 @@ use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
     block, config, events, farm, farmer, grind, harvest, info, init, member, oracle, plant, pool, pooler,
-    reward, risk, state, sync, work,
+    reward, risk, schema, state, sync, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -12,7 +12,7 @@ use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use poolctl::kale::address::without_secrets;
-use poolctl::output::{Code, Error, Outcome, Result};
+use poolctl::output::{Code, Contract, Error, Outcome, Result};
 use std::error::Error as _;
 use std::ffi::OsString;
 
@@ -33,7 +33,7 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Every command; a new one is a line here and a line in [`Command::run`].
+/// Every command; a new one is a line here, a line in [`Command::run`], and its contract in [`CONTRACTS`].
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Init(init::Init),
@@ -67,6 +67,7 @@ pub enum Command {
     State(state::Command),
     Events(events::Events),
     Info(info::Info),
+    Schema(schema::Schema),
     #[cfg(feature = "sandbox")]
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -100,11 +101,40 @@ impl Command {
             Self::State(command) => command.run(session),
             Self::Events(command) => command.run(session),
             Self::Info(command) => command.run(session),
+            Self::Schema(command) => command.run(),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(command) => command.run(session),
         }
     }
 }
+
+/// What every command writes with `--json`, in the order of the commands.
+pub const CONTRACTS: &[&[Contract]] = &[
+    init::CONTRACTS,
+    #[cfg(feature = "sandbox")]
+    demo::CONTRACTS,
+    sync::CONTRACTS,
+    pool::CONTRACTS,
+    member::CONTRACTS,
+    reward::CONTRACTS,
+    oracle::CONTRACTS,
+    risk::CONTRACTS,
+    pooler::CONTRACTS,
+    farmer::CONTRACTS,
+    block::CONTRACTS,
+    plant::CONTRACTS,
+    work::CONTRACTS,
+    harvest::CONTRACTS,
+    farm::CONTRACTS,
+    grind::CONTRACTS,
+    config::CONTRACTS,
+    state::CONTRACTS,
+    events::CONTRACTS,
+    info::CONTRACTS,
+    schema::CONTRACTS,
+    #[cfg(feature = "sandbox")]
+    sandbox::CONTRACTS,
+];
 
 /// What the arguments come to.
 pub enum Parsed {
@@ -251,6 +281,26 @@ mod tests {
         root.build();
         walk(&root, "poolctl");
         Cli::command().debug_assert();
+    }
+
+    /// A command of which it is not said what it writes would have no schema.
+    #[test]
+    fn every_command_has_a_contract() {
+        fn walk(command: &clap::Command, path: &[&str], leaves: &mut Vec<String>) {
+            if !command.is_subcommand_required_set() {
+                leaves.push(path.join(" "));
+            }
+            for inner in command.get_subcommands() {
+                walk(inner, &[path, &[inner.get_name()]].concat(), leaves);
+            }
+        }
+        let mut leaves = Vec::new();
+        for command in Cli::command().get_subcommands() {
+            walk(command, &[command.get_name()], &mut leaves);
+        }
+        let contracts: Vec<&str> =
+            CONTRACTS.iter().copied().flatten().map(|contract| contract.command).collect();
+        assert_eq!(leaves, contracts);
     }
 
     #[test]

@@ -6,11 +6,21 @@ use crate::session::Session;
 use clap::{Args, Subcommand};
 use poolctl::config::keys::{self, KEYS, Key};
 use poolctl::config::{Config, Entry, Origin, file, value};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<ShowOutput>("config show"),
+    Contract::of::<CheckOutput>("config check"),
+    Contract::of::<PathOutput>("config path"),
+    Contract::of::<ChangeOutput>("config set"),
+    Contract::of::<ChangeOutput>("config unset"),
+];
 
 /// See, check and change settings
 #[derive(Debug, Subcommand)]
@@ -51,7 +61,7 @@ pub struct Show {
 }
 
 /// Every setting in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowOutput {
     /// The profile.
     pub profile: String,
@@ -62,7 +72,7 @@ pub struct ShowOutput {
 }
 
 /// One setting as it may be shown.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Shown {
     /// Dotted name.
     pub key: &'static str,
@@ -118,7 +128,7 @@ impl Present for ShowOutput {
 pub struct Check {}
 
 /// What `config check` looked at and found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckOutput {
     /// The config file, if there is one.
     pub path: Option<PathBuf>,
@@ -129,7 +139,7 @@ pub struct CheckOutput {
 }
 
 /// One thing that is wrong.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Finding {
     /// The code that a command would fail with.
     pub code: &'static str,
@@ -228,7 +238,7 @@ impl Present for CheckOutput {
 pub struct PathCommand {}
 
 /// Where the config file is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PathOutput {
     /// The path.
     pub path: PathBuf,
@@ -281,7 +291,7 @@ pub struct Unset {
 }
 
 /// What a change of a setting came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ChangeOutput {
     /// Dotted name.
     pub key: String,

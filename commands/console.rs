@@ -7,6 +7,7 @@ use render::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
+use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
 use zeroize::Zeroizing;
@@ -74,6 +75,16 @@ impl Console {
     /// `io_error` where stdout cannot be written for another reason.
     pub fn emit(line: &str) -> Result<bool> {
         crate::progress::suspend(|| write(&format!("{line}\n")))
+    }
+
+    /// Writes one object of an NDJSON stream to stdout; false where nobody reads it any more.
+    ///
+    /// # Errors
+    /// As [`Console::emit`], and `bug` where it cannot be written as JSON.
+    pub fn tell<T: Serialize>(line: &T) -> Result<bool> {
+        let text = serde_json::to_string(line)
+            .map_err(|e| Error::new(Code::Bug, format!("a line cannot be written as JSON: {e}")))?;
+        Self::emit(&text)
     }
 
     /// Shows a page before the command ends.

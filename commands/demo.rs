@@ -11,9 +11,10 @@ use crate::sandbox::{Files, Ready, Tick, broken, hold};
 use crate::session::Session;
 use clap::Args;
 use harvests::Harvests;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
 use poolctl_sandbox::network::{Networks, Options};
 use rewards::Rewards;
+use schemars::JsonSchema;
 use serde::Serialize;
 use stage::{End, Stage};
 use std::path::PathBuf;
@@ -21,6 +22,9 @@ use std::time::Duration;
 
 /// What ticks once the show is over, with --keep.
 const TICK: Tick = Tick::Every(Duration::from_secs(1));
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<DemoOutput>("demo").lines::<stage::Line<'static>>()];
 
 /// Run the whole job on embedded networks: no config, no node, no keys, and seconds of your time
 ///
@@ -37,7 +41,7 @@ pub struct Demo {
 }
 
 /// How the demo ended; with `--json` in the stream's last line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DemoOutput {
     /// The demo's folder.
     pub folder: PathBuf,
@@ -138,7 +142,7 @@ fn introduce(stage: &mut Stage<'_>, networks: &Networks) -> Result<(), End> {
 }
 
 /// The output of a demo that nobody reads to its end.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Unread {}
 
 impl Present for Unread {

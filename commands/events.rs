@@ -5,9 +5,13 @@ use crate::session::Session;
 use clap::Args;
 use jiff::{SignedDuration, Timestamp};
 use poolctl::clock;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state::{self, ChainReport, Event, EventFilter};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<EventsOutput>("events")];
 
 /// Show the audit log, or verify it
 #[derive(Debug, Args)]
@@ -34,7 +38,7 @@ pub struct Events {
 }
 
 /// What `events` shows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct EventsOutput {
     /// The events, oldest first; empty with `--verify`.
     pub events: Vec<Event>,

@@ -1,12 +1,19 @@
 //! `poolctl farm`: the block's clock, run or explained.
 
+mod lines;
 mod notes;
 mod plan;
 mod run;
 
 use crate::session::Session;
 use clap::Subcommand;
-use poolctl::output::{Outcome, Result};
+use poolctl::output::{Contract, Outcome, Result};
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<run::RunOutput>("farm run").or::<plan::PlanOutput>().lines::<lines::Line>(),
+    Contract::of::<plan::PlanOutput>("farm plan"),
+];
 
 /// Farm as the block's clock asks: plant, work, harvest
 #[derive(Debug, Subcommand)]

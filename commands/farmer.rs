@@ -15,8 +15,21 @@ use poolctl::clock;
 use poolctl::kale::rows::Hand;
 use poolctl::kale::terms::ratio;
 use poolctl::kale::{Farmer, Status};
-use poolctl::output::{Outcome, Result};
+use poolctl::output::{Contract, Outcome, Result, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<enrol::EnrolOutput>("farmer register").or::<enrol::SponsorOutput>(),
+    Contract::of::<enrol::EnrolOutput>("farmer import").or::<enrol::SponsorOutput>(),
+    Contract::of::<list::ListOutput>("farmer list"),
+    Contract::of::<list::ShowOutput>("farmer show"),
+    Contract::of::<set::SetOutput>("farmer set"),
+    Contract::of::<funding::FundingOutput>("farmer check-funding"),
+    Contract::of::<trust::TrustOutput>("farmer trust"),
+    Contract::of::<export::ExportOutput>("farmer export-key"),
+];
 
 /// Register farmers, make them ready to plant, see and change them, and bring their keys in and out
 #[derive(Debug, Subcommand)]
@@ -79,23 +92,27 @@ impl Several {
 }
 
 /// A farmer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FarmerView {
     /// UUID; null for one that a dry run would register.
     pub id: Option<String>,
     /// Its account; null for a key that a dry run would make.
+    #[schemars(with = "Option<forms::StellarAccount>")]
     pub address: Option<String>,
     /// Name of its pooler.
     pub pooler: String,
     /// `wallet_created`, `funded`, `active`, `leaving` or `departed`.
     pub status: &'static str,
     /// The part of its balance that is staked.
+    #[schemars(with = "forms::Decimal")]
     pub stake_percentage: String,
     /// Where its proceeds go; null = to itself.
     pub payout: Option<String>,
     /// When it was registered, RFC 3339 UTC.
+    #[schemars(with = "Option<forms::Time>")]
     pub added_at: Option<String>,
     /// Since when it has its status.
+    #[schemars(with = "Option<forms::Time>")]
     pub status_at: Option<String>,
 }
 

@@ -14,11 +14,12 @@ use poolctl::kale::site::{Farming, Keyring, Site};
 use poolctl::kale::view::View;
 use poolctl::kale::wallet::Look;
 use poolctl::keys::KeyStore;
-use poolctl::output::{Code, Error, Exit, Result};
+use poolctl::output::{Code, Error, Exit, Result, forms};
 use poolctl::state::operations;
 use poolctl::stellar::submit::Status;
 use poolctl::stellar::xdr::AccountId;
 use poolctl::stellar::{self, Client, Signers};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::cell::OnceCell;
 
@@ -148,11 +149,12 @@ pub fn everybody(app: &App<'_>) -> Result<Vec<Hand>> {
 }
 
 /// Whose view a figure is.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct LedgerStamp {
     /// The ledger.
     pub ledger: u32,
     /// When it closed, RFC 3339.
+    #[schemars(with = "forms::Time")]
     pub closed_at: String,
     /// The endpoint's name.
     pub endpoint: String,

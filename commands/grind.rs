@@ -7,9 +7,10 @@ mod single;
 use crate::session::Session;
 use clap::Args;
 use poolctl::grind::Settings;
+use poolctl::grind::jobs::Answer;
 use poolctl::grind::kernel::{self, KernelRef};
 use poolctl::grind::search::all_cores;
-use poolctl::output::{Code, Error, Outcome, Result};
+use poolctl::output::{Code, Contract, Error, Outcome, Result};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -17,6 +18,12 @@ use std::time::Duration;
 
 /// Random inputs on which a kernel must agree with the reference before it is used.
 const CHECKS: u64 = 4096;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<single::GrindOutput>("grind")
+    .or::<bench::BenchOutput>()
+    .or::<jobs::JobsOutput>()
+    .lines::<Answer>()];
 
 /// Grind KALE nonces: one job from flags, many from NDJSON, or a bench of this machine
 ///

@@ -12,10 +12,14 @@ use poolctl::amount::{Base, Quantity};
 use poolctl::kale::expiry::{self, Extended};
 use poolctl::kale::harvest::{self, Fate, Harvested, Prepared};
 use poolctl::kale::rows::{self, Hand};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
 use poolctl::stellar::submit::{Rehearsal, Submitted};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<HarvestOutput>("harvest").or::<decide::DecisionOutput>()];
 
 /// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
 ///
@@ -49,11 +53,12 @@ pub struct Harvest {
 }
 
 /// What a harvest came to for one pail.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct HarvestView {
     /// Id.
     pub farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// The block.
     pub block: u32,
@@ -66,6 +71,7 @@ pub struct HarvestView {
     /// What the formula said it would be.
     pub forecast: Option<Quantity>,
     /// Hash of the transaction.
+    #[schemars(with = "Option<forms::Digest>")]
     pub tx: Option<String>,
     /// Its ledger.
     pub ledger: Option<u32>,
@@ -82,7 +88,7 @@ pub struct HarvestView {
 }
 
 /// An extension.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ExtendView {
     /// Id.
     pub farmer: String,
@@ -91,13 +97,14 @@ pub struct ExtendView {
     /// The ledger that they live to.
     pub live_until: u32,
     /// Hash of the transaction.
+    #[schemars(with = "Option<forms::Digest>")]
     pub tx: Option<String>,
     /// Why it failed.
     pub error: Option<String>,
 }
 
 /// What was harvested.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct HarvestOutput {
     /// Whose view it is; null where no pail is open.
     pub view: Option<LedgerStamp>,

@@ -5,11 +5,15 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::clock;
 use poolctl::config::{Config, keys, profile};
-use poolctl::output::{Error, Outcome, Page, Present, Result};
+use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, forms};
 use poolctl::state::{self, State};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<InfoOutput>("info")];
 
 /// Show versions, networks, the state and the limits in force
 ///
@@ -19,7 +23,7 @@ use std::path::PathBuf;
 pub struct Info {}
 
 /// What `info` shows.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct InfoOutput {
     /// Version of poolctl.
     pub version: &'static str,
@@ -40,7 +44,7 @@ pub struct InfoOutput {
 }
 
 /// The config file in force.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ConfigFacts {
     /// Where it is, or would be.
     pub path: Option<PathBuf>,
@@ -53,7 +57,7 @@ pub struct ConfigFacts {
 }
 
 /// A network as the profile pins it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Network {
     /// EVM chain id, or Stellar network name.
     #[serde(rename = "network")]
@@ -66,7 +70,7 @@ pub struct Network {
 }
 
 /// The state file.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct StateFacts {
     /// Where it is, or would be.
     pub path: PathBuf,
@@ -79,7 +83,7 @@ pub struct StateFacts {
 }
 
 /// What is in the state.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Contents {
     /// Size of the main file in bytes.
     pub bytes: u64,
@@ -96,6 +100,7 @@ pub struct Contents {
     /// Height of the newest accepted sync.
     pub synced_block: Option<i64>,
     /// When that was, RFC 3339 UTC.
+    #[schemars(with = "Option<forms::Time>")]
     pub synced_at: Option<String>,
 }
 

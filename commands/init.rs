@@ -7,11 +7,15 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::config::file::{self, ConfigFile};
 use poolctl::config::{Config, profile, template};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
 use poolctl::state::{self, State};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<InitOutput>("init")];
 
 /// Write a commented config file and create the state file of a profile
 ///
@@ -28,7 +32,7 @@ pub struct Init {
 }
 
 /// What `init` did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct InitOutput {
     /// The profile that the files are for.
     pub profile: String,
@@ -39,7 +43,7 @@ pub struct InitOutput {
 }
 
 /// A file that was made or found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Made {
     /// Where it is.
     pub path: PathBuf,

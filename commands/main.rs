@@ -31,6 +31,7 @@ mod reward;
 mod risk;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+mod schema;
 mod session;
 mod state;
 mod sync;

@@ -6,9 +6,17 @@ use crate::session::Session;
 use clap::{Args, Subcommand};
 use poolctl::amount::Quantity;
 use poolctl::config::value::address;
-use poolctl::output::{Outcome, Page, Present, Result, Table};
+use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms};
 use poolctl::{pool, state};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<AddOutput>("member add"),
+    Contract::of::<ListOutput>("member list"),
+    Contract::of::<ShowOutput>("member show"),
+];
 
 /// Name, list and show members: addresses that hold shares
 #[derive(Debug, Subcommand)]
@@ -49,9 +57,10 @@ pub struct Add {
 }
 
 /// A member.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MemberView {
     /// Its address.
+    #[schemars(with = "forms::EvmAddress")]
     pub address: String,
     /// Its name, if it has one.
     pub name: Option<String>,
@@ -64,7 +73,7 @@ impl From<pool::Member> for MemberView {
 }
 
 /// What was added.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AddOutput {
     /// False where nothing changed.
     pub changed: bool,
@@ -105,7 +114,7 @@ pub struct List {
 }
 
 /// A page of members.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {
     /// In the order in which they appeared.
     pub members: Vec<MemberView>,
@@ -152,7 +161,7 @@ pub struct Show {
 }
 
 /// A member with everything it has.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowOutput {
     /// Who.
     #[serde(flatten)]
@@ -164,7 +173,7 @@ pub struct ShowOutput {
 }
 
 /// Shares in one pool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Shares {
     /// The pool.
     pub pool: String,
@@ -173,7 +182,7 @@ pub struct Shares {
 }
 
 /// One ledger account.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Balance {
     /// What the money is for.
     pub purpose: String,

@@ -5,6 +5,7 @@ mod alerts;
 mod get;
 mod quotes;
 
+use crate::alerts::AlertsOutput;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
@@ -15,9 +16,21 @@ use poolctl::clock;
 use poolctl::config::value::address;
 use poolctl::oracle::quote::Limits;
 use poolctl::oracle::{self, AddFeed, Feed, Source};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
 use poolctl::pool::ViewStamp;
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<AddOutput>("oracle add"),
+    Contract::of::<ListOutput>("oracle list"),
+    Contract::of::<quotes::QuotesOutput>("oracle fetch"),
+    Contract::of::<get::GetOutput>("oracle get"),
+    Contract::of::<aggregate::AggregateOutput>("oracle aggregate"),
+    Contract::of::<quotes::QuotesOutput>("oracle check"),
+    Contract::of::<AlertsOutput>("oracle alerts"),
+];
 
 /// Add price feeds, read them, and check that they may be used
 #[derive(Debug, Subcommand)]
@@ -94,7 +107,7 @@ pub struct Add {
 }
 
 /// A feed.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FeedView {
     /// The operator's name for it.
     pub name: String,
@@ -103,6 +116,7 @@ pub struct FeedView {
     /// Its kind.
     pub kind: &'static str,
     /// Its contract; null for a fixed price.
+    #[schemars(with = "Option<forms::EvmAddress>")]
     pub address: Option<String>,
     /// The price of a fixed feed.
     pub fixed_price: Option<Quantity>,
@@ -115,6 +129,7 @@ pub struct FeedView {
     /// Highest accepted price.
     pub max: Option<Quantity>,
     /// Largest accepted change.
+    #[schemars(with = "Option<forms::Decimal>")]
     pub max_deviation: Option<String>,
     /// Refusals in a row.
     pub failure_streak: u64,
@@ -140,7 +155,7 @@ impl From<&Feed> for FeedView {
 }
 
 /// What was added.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AddOutput {
     /// False where it stood there before.
     pub added: bool,
@@ -210,7 +225,7 @@ impl Present for AddOutput {
 pub struct List {}
 
 /// The feeds.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {
     /// In the order in which they were added.
     pub feeds: Vec<FeedView>,

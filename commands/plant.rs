@@ -8,9 +8,13 @@ use crate::views::Failure;
 use clap::Args;
 use poolctl::amount::{Base, Quantity};
 use poolctl::kale::plant::{self, Fate, Planted, Prepared};
-use poolctl::output::{Error, Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
 use poolctl::stellar::submit::Rehearsal;
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<PlantOutput>("plant")];
 
 /// Plant: a stake in the current block for every farmer that is active and ready
 ///
@@ -30,17 +34,19 @@ pub struct Plant {
 }
 
 /// What a plant came to for one farmer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PlantView {
     /// Id.
     pub farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// `planted`, `already_planted`, `would_plant` or `failed`.
     pub status: &'static str,
     /// At stake.
     pub stake: Option<Quantity>,
     /// Hash of the transaction.
+    #[schemars(with = "Option<forms::Digest>")]
     pub tx: Option<String>,
     /// Its ledger.
     pub ledger: Option<u32>,
@@ -53,13 +59,14 @@ pub struct PlantView {
 }
 
 /// What was planted.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PlantOutput {
     /// Whose view it is; null where there is no farmer to plant for.
     pub view: Option<LedgerStamp>,
     /// The block.
     pub block: Option<u32>,
     /// No plant begins any more in this block: when the next one can begin.
+    #[schemars(with = "Option<forms::Time>")]
     pub wait_until: Option<String>,
     /// Farmers planted by this run.
     pub planted: usize,

@@ -9,10 +9,19 @@ use clap::{Args, Subcommand};
 use poolctl::amount::{self, Quantity};
 use poolctl::clock;
 use poolctl::config::value::address;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
 use poolctl::pool::abi::Abi;
 use poolctl::pool::{self, AddPool, ViewStamp};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<AddOutput>("pool add"),
+    Contract::of::<ListOutput>("pool list"),
+    Contract::of::<ShowOutput>("pool show"),
+    Contract::of::<PositionOutput>("pool position"),
+];
 
 /// Add, list and show pools, and members' positions in them
 #[derive(Debug, Subcommand)]
@@ -69,7 +78,7 @@ pub struct Add {
 }
 
 /// The pool that was added.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AddOutput {
     /// False where it stood there before.
     pub added: bool,
@@ -141,7 +150,7 @@ impl Present for AddOutput {
 pub struct List {}
 
 /// The pools.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {
     /// By age in the state.
     pub pools: Vec<PoolView>,
@@ -190,7 +199,7 @@ pub struct Show {
 }
 
 /// A pool, whole.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowOutput {
     /// The figures of the last sync.
     #[serde(flatten)]
@@ -204,6 +213,7 @@ pub struct ShowOutput {
     /// Members with shares.
     pub holders: u64,
     /// Fall of the rate that is an alert.
+    #[schemars(with = "forms::Decimal")]
     pub max_rate_drop: String,
     /// First block that earns rewards, once known.
     pub reward_genesis_block: Option<u64>,
@@ -274,7 +284,7 @@ pub struct Position {
 }
 
 /// A member's position, as the state knows it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PositionOutput {
     /// The member's address.
     pub member: String,
@@ -291,6 +301,7 @@ pub struct PositionOutput {
     /// Rewards claimed so far.
     pub claimed: Vec<Reward>,
     /// Time of the last deposit, RFC 3339.
+    #[schemars(with = "Option<forms::Time>")]
     pub last_deposit: Option<String>,
     /// Block of the last deposit.
     pub last_deposit_block: Option<u64>,
@@ -301,7 +312,7 @@ pub struct PositionOutput {
 }
 
 /// A reward in one token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Reward {
     /// The token's symbol.
     pub symbol: String,

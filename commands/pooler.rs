@@ -8,8 +8,13 @@ use poolctl::amount::parse_weight;
 use poolctl::clock;
 use poolctl::kale::terms::ratio;
 use poolctl::kale::{Pooler, Terms, poolers};
-use poolctl::output::{Outcome, Page, Present, Result, Table};
+use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] =
+    &[Contract::of::<AddOutput>("pooler add"), Contract::of::<ListOutput>("pooler list")];
 
 /// Add and list poolers: who works for a group of farmers, and on what terms
 #[derive(Debug, Subcommand)]
@@ -55,7 +60,7 @@ pub struct Add {
 }
 
 /// A pooler.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PoolerView {
     /// UUID.
     pub id: String,
@@ -66,12 +71,16 @@ pub struct PoolerView {
     /// Its farmers, those who have departed aside.
     pub farmers: u32,
     /// Its part of each reward.
+    #[schemars(with = "forms::Decimal")]
     pub reward_split: String,
     /// The operator's part of each reward.
+    #[schemars(with = "forms::Decimal")]
     pub platform_fee: String,
     /// When it was added, RFC 3339 UTC.
+    #[schemars(with = "forms::Time")]
     pub added_at: String,
     /// When it last worked; null = never.
+    #[schemars(with = "Option<forms::Time>")]
     pub last_seen_at: Option<String>,
 }
 
@@ -91,7 +100,7 @@ impl From<Pooler> for PoolerView {
 }
 
 /// What was added.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AddOutput {
     /// False where it was there before, just so.
     pub changed: bool,
@@ -133,7 +142,7 @@ impl Present for AddOutput {
 pub struct List {}
 
 /// The poolers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {
     /// By name.
     pub poolers: Vec<PoolerView>,

@@ -6,10 +6,20 @@ use crate::session::Session;
 use crate::views::{Failure, percent, ppm};
 use clap::{Args, Subcommand};
 use poolctl::amount::{self, Quantity};
-use poolctl::output::{Outcome, Page, Present, Result, Table, partly};
+use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms, partly};
 use poolctl::pool::{self, Member, Pool, ViewStamp};
 use poolctl::reward::{self, Claimed, CycleReport, Pending};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<SetWeightOutput>("reward set-weight"),
+    Contract::of::<WeightsOutput>("reward weights"),
+    Contract::of::<CycleOutput>("reward cycle"),
+    Contract::of::<PendingOutput>("reward pending"),
+    Contract::of::<ClaimOutput>("reward claim"),
+];
 
 /// Share out rewards: weights, cycles, claims
 #[derive(Debug, Subcommand)]
@@ -54,11 +64,12 @@ pub struct SetWeight {
 }
 
 /// What was set.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SetWeightOutput {
     /// The pool.
     pub pool: String,
     /// Its weight.
+    #[schemars(with = "forms::Decimal")]
     pub weight: String,
     /// First block it holds for.
     pub effective_block: u64,
@@ -97,22 +108,25 @@ impl Present for SetWeightOutput {
 pub struct Weights {}
 
 /// A pool's weight.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct WeightView {
     /// The pool.
     pub pool: String,
     /// In force at the next epoch; null where it takes no part yet.
+    #[schemars(with = "Option<forms::Decimal>")]
     pub weight: Option<String>,
     /// Share of the emission, 0 to 1, cut to six decimals; null where all weights are 0.
+    #[schemars(with = "Option<forms::Decimal>")]
     pub share: Option<String>,
     /// A change to come.
+    #[schemars(with = "Option<forms::Decimal>")]
     pub next_weight: Option<String>,
     /// First block of that change.
     pub next_block: Option<u64>,
 }
 
 /// The weights.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct WeightsOutput {
     /// By pool.
     pub weights: Vec<WeightView>,
@@ -186,7 +200,7 @@ pub struct Cycle {
 }
 
 /// What a cycle did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CycleOutput {
     /// The block and endpoint that the chain was read at.
     pub view: ViewStamp,
@@ -199,7 +213,7 @@ pub struct CycleOutput {
 }
 
 /// One pool's part of a cycle.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PoolCycleView {
     /// The pool.
     pub pool: String,
@@ -214,7 +228,7 @@ pub struct PoolCycleView {
 }
 
 /// A distributed epoch.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct EpochView {
     /// Its id.
     pub epoch: i64,
@@ -336,7 +350,7 @@ pub struct PendingCommand {
 }
 
 /// What is owed in one pool, in one token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PendingView {
     /// The pool.
     pub pool: String,
@@ -360,7 +374,7 @@ impl From<Pending> for PendingView {
 }
 
 /// Rewards that are not claimed yet.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PendingOutput {
     /// The member's address; null for the pools' totals.
     pub member: Option<String>,
@@ -433,7 +447,7 @@ pub struct Claim {
 }
 
 /// What was credited.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ClaimOutput {
     /// The member's address.
     pub member: String,

@@ -4,6 +4,7 @@ mod check;
 mod switch;
 mod violations;
 
+use crate::alerts::AlertsOutput;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
@@ -13,10 +14,23 @@ use clap::{Args, Subcommand};
 use poolctl::amount::{self, Base, Quantity};
 use poolctl::clock;
 use poolctl::config::value::address;
-use poolctl::output::{Outcome, Page, Present, Result, partly};
+use poolctl::output::{Contract, Outcome, Page, Present, Result, forms, partly};
 use poolctl::pool::{self, Pool, ViewStamp};
 use poolctl::risk::{self, Breaker, Engine, RiskRow, SetRisk, Window};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<SetOutput>("risk set"),
+    Contract::of::<ShowOutput>("risk fetch"),
+    Contract::of::<ShowOutput>("risk show"),
+    Contract::of::<check::CheckOutput>("risk check"),
+    Contract::of::<AlertsOutput>("risk violations"),
+    Contract::of::<switch::SwitchOutput>("risk pause"),
+    Contract::of::<switch::SwitchOutput>("risk unpause"),
+    Contract::of::<switch::SwitchOutput>("risk reset-breaker"),
+];
 
 /// Set, fetch and check the limits of pools
 #[derive(Debug, Subcommand)]
@@ -88,13 +102,14 @@ pub struct Set {
 }
 
 /// A pool's limits.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RiskView {
     /// The pool.
     pub pool: String,
     /// Where they come from.
     pub engine: &'static str,
     /// The engine's contract.
+    #[schemars(with = "Option<forms::EvmAddress>")]
     pub engine_address: Option<String>,
     /// Largest TVL; null = unlimited, as everywhere here.
     pub max_tvl: Option<Quantity>,
@@ -107,6 +122,7 @@ pub struct RiskView {
     /// What a day is.
     pub window: &'static str,
     /// Share of TVL withdrawn in 24 h that trips the breaker.
+    #[schemars(with = "Option<forms::Decimal>")]
     pub breaker_threshold: Option<String>,
     /// Whether deposits are let in.
     pub deposits_enabled: bool,
@@ -119,6 +135,7 @@ pub struct RiskView {
     /// The circuit breaker while it is open.
     pub breaker: Option<BreakerView>,
     /// When they were last confirmed, RFC 3339; null = never.
+    #[schemars(with = "Option<forms::Time>")]
     pub refreshed_at: Option<String>,
     /// How long ago.
     pub age_sec: Option<u64>,
@@ -129,13 +146,14 @@ pub struct RiskView {
 }
 
 /// An open circuit breaker.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BreakerView {
     /// The rule that opened it.
     pub rule: String,
     /// Why, in words.
     pub reason: String,
     /// When it opened, RFC 3339.
+    #[schemars(with = "forms::Time")]
     pub triggered_at: String,
 }
 
@@ -218,7 +236,7 @@ impl RiskView {
 }
 
 /// What was set.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SetOutput {
     /// False where nothing changed.
     pub changed: bool,
@@ -284,7 +302,7 @@ pub struct Show {
 }
 
 /// Limits, pool by pool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowOutput {
     /// Those that have any.
     pub pools: Vec<RiskView>,

@@ -9,8 +9,9 @@ pub use ready::Ready;
 use crate::options::duration;
 use crate::session::Session;
 use clap::{Args, Subcommand};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
 use poolctl_sandbox::network::{Networks, Options, StartError};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -20,6 +21,9 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(100);
 /// What a wasm module starts with: its magic and version 1.
 const WASM: &[u8] = b"\0asm\x01\0\0\0";
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<UpOutput>("sandbox up").lines::<Ready>()];
 
 /// Run networks of your own on this machine: an EVM and a Stellar network
 #[derive(Debug, Subcommand)]
@@ -101,7 +105,7 @@ impl FromStr for Tick {
 }
 
 /// How far the networks came; with `--json` in the stream's last line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct UpOutput {
     /// Number of the EVM's newest block.
     pub block: u64,

@@ -5,11 +5,21 @@ use crate::options::DryRun;
 use crate::session::Session;
 use clap::{Args, Subcommand};
 use poolctl::guard::Permit;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state::{self, BackupReport, CheckReport, State};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use std::path::PathBuf;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<CheckOutput>("state check"),
+    Contract::of::<BackupOutput>("state backup"),
+    Contract::of::<RestoreOutput>("state restore"),
+    Contract::of::<MigrateOutput>("state migrate"),
+    Contract::of::<PathOutput>("state path"),
+];
 
 /// Check, copy, restore and migrate the state file
 #[derive(Debug, Subcommand)]
@@ -50,7 +60,7 @@ pub struct Check {
 }
 
 /// What `state check` found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckOutput {
     /// The file.
     pub path: PathBuf,
@@ -122,7 +132,7 @@ impl Backup {
 }
 
 /// A finished, checked copy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BackupOutput {
     /// Where it is, its size, digest and number of events.
     #[serde(flatten)]
@@ -155,7 +165,7 @@ pub struct Restore {
 }
 
 /// What `state restore` did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RestoreOutput {
     /// The backup.
     pub source: PathBuf,
@@ -225,7 +235,7 @@ pub struct Migrate {
 }
 
 /// What `state migrate` did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MigrateOutput {
     /// The file.
     pub path: PathBuf,
@@ -269,7 +279,7 @@ impl Present for MigrateOutput {
 pub struct PathCommand {}
 
 /// Where the state file is.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PathOutput {
     /// The path.
     pub path: PathBuf,

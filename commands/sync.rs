@@ -7,9 +7,13 @@ use crate::session::Session;
 use crate::views::{Failure, or_dash, yes_no};
 use clap::Args;
 use poolctl::amount::{Quantity, to_units};
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, partly};
+use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, Table, partly};
 use poolctl::pool::{self, PoolSync, SyncReport, SyncStatus};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<SyncOutput>("sync")];
 
 /// Sync pools with the chain: value, shares, exchange rate, holders
 ///
@@ -31,7 +35,7 @@ pub struct Sync {
 }
 
 /// What a sync did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SyncOutput {
     /// Null where there is no pool yet.
     #[serde(flatten)]

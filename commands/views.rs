@@ -2,14 +2,16 @@
 
 use poolctl::amount::{Base, Quantity};
 use poolctl::clock;
-use poolctl::output::{Error, Result};
+use poolctl::output::{Error, Result, forms};
 use poolctl::pool::{self, Asset, Pool, Snapshot, ViewStamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A token.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AssetView {
     /// Its address.
+    #[schemars(with = "forms::EvmAddress")]
     pub address: String,
     /// `symbol()`.
     pub symbol: String,
@@ -24,11 +26,12 @@ impl From<&Asset> for AssetView {
 }
 
 /// A pool with the figures of its last sync.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PoolView {
     /// The operator's name for it.
     pub name: String,
     /// The vault.
+    #[schemars(with = "forms::EvmAddress")]
     pub address: String,
     /// ABI profile.
     pub abi: &'static str,
@@ -47,6 +50,7 @@ pub struct PoolView {
     /// Whose view the figures are; null before the first sync.
     pub view: Option<ViewStamp>,
     /// When they were read, RFC 3339.
+    #[schemars(with = "Option<forms::Time>")]
     pub synced_at: Option<String>,
     /// How long ago.
     pub age_sec: Option<u64>,

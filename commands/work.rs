@@ -14,8 +14,13 @@ use poolctl::grind::Solution;
 use poolctl::kale::settings::Policy;
 use poolctl::kale::view::Who;
 use poolctl::kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] =
+    &[Contract::of::<WorkOutput>("work"), Contract::of::<submit::SubmitOutput>("work submit")];
 
 /// Work: grind nonces for the pails of the current block, and submit the best in time
 ///
@@ -91,23 +96,27 @@ fn deadline(text: &str) -> Result<Deadline> {
 }
 
 /// What came of a farmer's work.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct WorkView {
     /// Id.
     pub farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `failed`; in a dry run `would_submit`, `would_grind`.
     pub status: &'static str,
     /// The nonce, in decimal digits.
+    #[schemars(with = "Option<forms::Whole>")]
     pub nonce: Option<String>,
     /// Its hash.
+    #[schemars(with = "Option<forms::Digest>")]
     pub hash: Option<String>,
     /// Leading zeros of the hash; of the work that is there, where another hand did it.
     pub zeros: Option<u32>,
     /// Ledgers from plant to work.
     pub gap: Option<u32>,
     /// Hash of the transaction.
+    #[schemars(with = "Option<forms::Digest>")]
     pub tx: Option<String>,
     /// Its ledger.
     pub ledger: Option<u32>,
@@ -177,19 +186,21 @@ impl WorkView {
 }
 
 /// What was worked.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct WorkOutput {
     /// Whose view it is, at the start; null where there are no farmers.
     pub view: Option<LedgerStamp>,
     /// The block.
     pub block: Option<u32>,
     /// When the best was to be submitted; null where there was nothing to do.
+    #[schemars(with = "Option<forms::Time>")]
     pub deadline: Option<String>,
     /// When work is submitted.
     pub policy: &'static str,
     /// Farmers for whom this run got work in.
     pub worked: usize,
     /// Nonces tried.
+    #[schemars(with = "forms::Whole")]
     pub hashes: String,
     /// Time that all threads hashed, in milliseconds.
     pub hashing_ms: u64,

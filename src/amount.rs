@@ -1,8 +1,11 @@
 //! Base units, decimals, strict parsing, multiply-then-divide, and the largest-remainder split.
 
+use crate::output::forms::Decimal;
 use crate::output::{Code, Error, Result};
 use alloy::primitives::{U256, U512, Uint};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
+use std::borrow::Cow;
 use std::fmt;
 
 /// A quantity of an asset in its base units (wei, stroop, share wei), unsigned 256 bit.
@@ -187,6 +190,20 @@ impl fmt::Display for Quantity {
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&to_units(self.base, self.decimals))
+    }
+}
+
+impl JsonSchema for Quantity {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Quantity".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Decimal::json_schema(generator)
     }
 }
 

@@ -8,10 +8,11 @@ use poolctl::amount::{Base, Quantity};
 use poolctl::kale::accounting::base;
 use poolctl::kale::events::mint;
 use poolctl::net::Endpoint;
-use poolctl::output::{Error, Page, Result, Table};
+use poolctl::output::{Error, Page, Result, Table, forms};
 use poolctl::stellar::xdr::AccountId;
 use poolctl::stellar::{Client, ClientConfig, EventQuery, account};
 use poolctl_sandbox::network::Networks;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -19,7 +20,7 @@ use serde_json::Value;
 const PAGE: u32 = 1_000;
 
 /// The harvests so far, and who got them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Harvests {
     /// Pails that were harvested.
     pub pails: usize,
@@ -40,9 +41,10 @@ pub struct Harvests {
 }
 
 /// What a farmer got.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FarmerPart {
     /// `G…`.
+    #[schemars(with = "forms::EvmAddress")]
     pub address: String,
     /// Its stakes, back.
     pub stakes: Quantity,

@@ -4,11 +4,12 @@ use super::stage::{End, Stage};
 use crate::sandbox::{BLOCK_REWARD, broken};
 use poolctl::amount::{Base, Quantity, parse_units};
 use poolctl::output::{Error, Page, Table};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 
 /// The emission of the blocks paid so far, and who got it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Rewards {
     /// First block that earned rewards.
     pub first_block: u64,
@@ -25,7 +26,7 @@ pub struct Rewards {
 }
 
 /// A member's rewards over all pools.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Share {
     /// The member.
     pub member: String,

@@ -4,7 +4,9 @@ use crate::app::App;
 use crate::console::Console;
 use crate::session::Session;
 use poolctl::output::{Code, Error, Result};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::Value;
 use std::fs::DirBuilder;
 use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
@@ -24,6 +26,33 @@ impl From<Error> for End {
     fn from(e: Error) -> Self {
         Self::Failed(e)
     }
+}
+
+/// One thing that is shown, for a program.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Line<'a> {
+    /// What happens on the networks, or why a command comes next.
+    Note {
+        /// In words.
+        text: &'a str,
+    },
+    /// A setting of the environment that all commands have.
+    Setting {
+        /// Of the variable.
+        name: &'a str,
+        /// What it is set to.
+        value: &'a str,
+    },
+    /// A command that was run.
+    Step {
+        /// Its words.
+        command: Vec<&'a str>,
+        /// How it ended; null by a signal.
+        exit_code: Option<i32>,
+        /// What it wrote, as `poolctl schema COMMAND` says; of a stream the last line.
+        envelope: Value,
+    },
 }
 
 /// Where the demo plays.
@@ -79,15 +108,12 @@ impl<'s> Stage<'s> {
 
     /// Tells what happens on the networks, or why a command comes next.
     pub fn say(&self, text: &str) -> Result<(), End> {
-        self.show(|| wrap(text), || json!({"type": "note", "text": text}))
+        self.show(&wrap(text), &Line::Note { text })
     }
 
     /// Shows a setting of the environment that all commands have.
     pub fn show_setting(&self, name: &str, value: &str) -> Result<(), End> {
-        self.show(
-            || format!("$ export {name}={value}\n"),
-            || json!({"type": "setting", "name": name, "value": value}),
-        )
+        self.show(&format!("$ export {name}={value}\n"), &Line::Setting { name, value })
     }
 
     /// Runs a command that is to succeed, and shows it with its output.
@@ -113,18 +139,13 @@ impl<'s> Stage<'s> {
         let code = output.status.code();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
-        if json {
-            // The last line is the envelope, of a command that streams too.
-            let last = stdout.lines().last().unwrap_or_default();
-            let envelope: Value = serde_json::from_str(last).unwrap_or(Value::Null);
-            let words: Vec<&str> = line.split(' ').collect();
-            let step = json!({"type": "step", "command": words, "exit_code": code, "envelope": envelope});
-            self.show(String::new, || step)?;
-        } else {
-            let ended = code.filter(|code| *code != 0).map(|code| format!("(exit code {code})\n"));
-            let ended = ended.unwrap_or_default();
-            self.show(|| format!("$ poolctl {line}\n{stdout}{stderr}{ended}"), || Value::Null)?;
-        }
+        // With --json the last line is the envelope, of a command that streams too.
+        let last = stdout.lines().last().filter(|_| json).unwrap_or_default();
+        let envelope = serde_json::from_str(last).unwrap_or(Value::Null);
+        let ended = code.filter(|code| *code != 0).map(|code| format!("(exit code {code})\n"));
+        let shown = format!("$ poolctl {line}\n{stdout}{stderr}{}", ended.unwrap_or_default());
+        let command = line.split(' ').collect();
+        self.show(&shown, &Line::Step { command, exit_code: code, envelope })?;
         if code == Some(exit) {
             return Ok(());
         }
@@ -170,9 +191,9 @@ impl<'s> Stage<'s> {
         child.wait_with_output().map_err(failed)
     }
 
-    fn show(&self, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) -> Result<(), End> {
-        let line = if self.session.options.json { value().to_string() } else { text() };
-        if Console::emit(&line)? { Ok(()) } else { Err(End::Unread) }
+    fn show(&self, text: &str, line: &Line<'_>) -> Result<(), End> {
+        let read = if self.session.options.json { Console::tell(line) } else { Console::emit(text) }?;
+        if read { Ok(()) } else { Err(End::Unread) }
     }
 }
 

@@ -1,11 +1,9 @@
-//! What `farm run` tells as it happens: a line for a person, an object for a program.
+//! What `farm run` tells a person as it happens, and what it counts.
 
 use crate::farming::{kale, time};
 use crate::views::Failure;
-use crate::work::WorkView;
 use poolctl::amount::Base;
 use poolctl::clock;
-use poolctl::kale::accounting::base;
 use poolctl::kale::harvest::{self, Harvested};
 use poolctl::kale::plant::{self, Planted};
 use poolctl::kale::run::Note;
@@ -14,12 +12,12 @@ use poolctl::kale::view::View;
 use poolctl::kale::work::{self, Reach, Worked};
 use poolctl::output::{Code, Error};
 use poolctl::stellar::submit::Status;
+use schemars::JsonSchema;
 use serde::Serialize;
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
 /// What a run did, in numbers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Totals {
     /// Plants.
     pub planted: usize,
@@ -222,94 +220,8 @@ pub fn action_line(action: &Action) -> String {
     format!("next: {} for {count} in block {block} at {}: {why}", step.word(), time(*from))
 }
 
-/// The object for a program.
-pub fn object(note: &Note<'_>) -> Value {
-    match note {
-        Note::Block(view) => json!({
-            "type": "block", "block": view.farm.index, "paused": view.farm.paused,
-            "began_at": view.current().map(|block| time(block.timestamp)),
-            "not_worked": view.current().and_then(|block| base(block.staked_total).ok()).map(kale),
-            "ledger": view.at.ledger, "closed_at": time(view.at.time), "endpoint": view.endpoint,
-        }),
-        Note::Settled(operation, settled) => json!({
-            "type": "settled", "operation": operation.key, "status": ended(settled),
-        }),
-        Note::Planted(block, planted) => plant_object(*block, planted),
-        Note::Shift(shift, reach) => json!({
-            "type": "grinding", "block": shift.block(), "farmers": reach.farmers,
-            "deadline": time(shift.hours().deadline), "policy": shift.policy().word(),
-        }),
-        Note::Worked(worked) => {
-            let mut object = json!({ "type": "work", "block": worked.block });
-            extend(&mut object, serde_json::to_value(WorkView::of(worked)).unwrap_or_default());
-            object
-        }
-        Note::ShiftEnded(block, Reach { figures, farmers, worked }) => json!({
-            "type": "ground", "block": block, "farmers": farmers, "worked": worked,
-            "hashes": figures.hashes.to_string(),
-            "hashing_ms": u64::try_from(figures.elapsed.as_millis()).unwrap_or(u64::MAX),
-        }),
-        Note::Harvested(harvested) => harvest_object(harvested),
-        Note::Waiting(action) => json!({
-            "type": "waiting", "step": action.step, "block": action.block, "count": action.count,
-            "from": time(action.from), "why": action.why,
-        }),
-        Note::Trouble(step, e) => json!({
-            "type": "trouble", "step": step, "code": e.code().word(), "message": e.message(),
-        }),
-    }
-}
-
-fn plant_object(block: u32, planted: &Planted) -> Value {
-    let mut object = json!({
-        "type": "plant", "block": block, "farmer": planted.who.id, "address": planted.who.address,
-        "status": "already_planted", "stake": kale(planted.stake),
-    });
-    match &planted.fate {
-        plant::Fate::Planted { tx, ledger, .. } => {
-            extend(&mut object, json!({ "status": "planted", "tx": tx, "ledger": ledger }));
-        }
-        plant::Fate::Already => {}
-        plant::Fate::Failed { reason, error } => {
-            let more = json!({ "status": "failed", "reason": reason.word(), "error": error.message() });
-            extend(&mut object, more);
-        }
-    }
-    object
-}
-
-fn harvest_object(harvested: &Harvested) -> Value {
-    let who = &harvested.hand.who;
-    let mut object = json!({
-        "type": "harvest", "block": harvested.block, "farmer": who.id, "address": who.address,
-        "status": "already_harvested", "stake": kale(harvested.stake), "forecast": harvested.forecast.map(kale),
-    });
-    let more = match &harvested.fate {
-        harvest::Fate::Harvested { tx, ledger, reward, .. } => {
-            json!({ "status": "harvested", "tx": tx, "ledger": ledger, "reward": kale(*reward) })
-        }
-        harvest::Fate::Already => json!({}),
-        harvest::Fate::Elsewhere { tx, ledger, reward } => {
-            json!({ "status": "harvested_elsewhere", "tx": tx, "ledger": ledger, "reward": kale(*reward) })
-        }
-        harvest::Fate::Lost { reason, cause } => {
-            json!({ "status": "lost", "reason": reason.word(), "cause": cause.word(), "fault": cause.blame().word() })
-        }
-        harvest::Fate::Failed { reason, error } => {
-            json!({ "status": "failed", "reason": reason.word(), "error": error.message() })
-        }
-    };
-    extend(&mut object, more);
-    object
-}
-
-fn extend(object: &mut Value, more: Value) {
-    if let (Value::Object(object), Value::Object(more)) = (object, more) {
-        object.extend(more);
-    }
-}
-
-fn ended(settled: &poolctl::output::Result<poolctl::stellar::submit::Settled>) -> String {
+/// What became of an operation of an earlier run.
+pub fn ended(settled: &poolctl::output::Result<poolctl::stellar::submit::Settled>) -> String {
     match settled {
         Ok(settled) => match settled.status {
             Status::Confirmed => "took effect".to_owned(),

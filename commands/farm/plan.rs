@@ -14,7 +14,8 @@ use poolctl::kale::outlook::{self, Outlook, Prospect};
 use poolctl::kale::schedule::Action;
 use poolctl::kale::settings::Settings;
 use poolctl::kale::work::Orders;
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Explain what would be done next, when and why, and what each farmer's work would earn
@@ -29,7 +30,7 @@ pub struct Plan {
 }
 
 /// One thing to do.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ActionView {
     /// `plant`, `work` or `harvest`.
     pub step: &'static str,
@@ -38,8 +39,10 @@ pub struct ActionView {
     /// For how many farmers, or pails.
     pub count: usize,
     /// From when on.
+    #[schemars(with = "forms::Time")]
     pub from: String,
     /// By when, where that is limited.
+    #[schemars(with = "Option<forms::Time>")]
     pub until: Option<String>,
     /// Why then.
     pub why: &'static str,
@@ -59,30 +62,36 @@ impl From<&Action> for ActionView {
 }
 
 /// What work would earn. Changes carry a sign.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct EarningView {
     /// Zeros of the work.
     pub zeros: u32,
     /// Ledgers from plant to work.
     pub gap: u32,
     /// What the harvest would pay, in KALE.
+    #[schemars(with = "forms::Decimal")]
     pub reward: String,
     /// How much of that the work adds.
+    #[schemars(with = "forms::Change")]
     pub adds: String,
     /// With one more zero.
+    #[schemars(with = "forms::Change")]
     pub one_more_zero: String,
     /// A ledger later.
+    #[schemars(with = "forms::Change")]
     pub one_more_ledger: String,
     /// With one more KALE of stake.
+    #[schemars(with = "forms::Change")]
     pub one_more_kale: String,
 }
 
 /// How a farmer stands.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ProspectView {
     /// Id.
     pub farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// `not_active` (it will not be planted for), `not_planted`, `planted` or `worked`.
     pub status: &'static str,
@@ -101,7 +110,7 @@ pub struct ProspectView {
 }
 
 /// What is next.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PlanOutput {
     /// Whose view it is.
     pub view: LedgerStamp,
@@ -112,8 +121,10 @@ pub struct PlanOutput {
     /// Age of the block.
     pub age_sec: Option<u64>,
     /// When a plant rolls it over.
+    #[schemars(with = "Option<forms::Time>")]
     pub due_at: Option<String>,
     /// When the best work is submitted.
+    #[schemars(with = "Option<forms::Time>")]
     pub deadline: Option<String>,
     /// When work is submitted.
     pub policy: &'static str,

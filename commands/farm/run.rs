@@ -1,5 +1,6 @@
 //! `poolctl farm run`: the loop on the block's clock.
 
+use super::lines::Line;
 use super::notes::{self, Totals};
 use super::plan::{self, ActionView};
 use crate::app::App;
@@ -11,7 +12,8 @@ use crate::work::OrderFlags;
 use clap::Args;
 use poolctl::amount::Quantity;
 use poolctl::kale::run::{self, Note, Ran, Terms};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
 
@@ -36,7 +38,7 @@ pub struct Run {
 }
 
 /// What the run did.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RunOutput {
     /// Whose view it is, at the end.
     pub view: Option<LedgerStamp>,
@@ -50,6 +52,7 @@ pub struct RunOutput {
     /// What was earned.
     pub rewarded: Quantity,
     /// Nonces tried.
+    #[schemars(with = "forms::Whole")]
     pub hashes: String,
     /// Time that all threads hashed, in milliseconds.
     pub hashing_ms: u64,
@@ -74,8 +77,9 @@ impl Run {
         let stop = session.stop.flag();
         let mut tell = |note: &Note<'_>| {
             totals.count(note);
-            let line = if json { notes::object(note).to_string() } else { notes::line(note) };
-            match Console::emit(&line) {
+            let told =
+                if json { Console::tell(&Line::from(note)) } else { Console::emit(&notes::line(note)) };
+            match told {
                 Ok(true) => {}
                 // Nobody listens any more: what is under way is finished, and that is all.
                 Ok(false) => stop.store(true, Ordering::Relaxed),

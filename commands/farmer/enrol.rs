@@ -13,8 +13,9 @@ use poolctl::kale::farmers::Joining;
 use poolctl::kale::terms::ratio;
 use poolctl::kale::{Status, farmers, poolers};
 use poolctl::keys::{Editor, address_of, parse_secret};
-use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present, Result, forms};
 use rusqlite::Connection;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
 
@@ -59,7 +60,7 @@ impl JoiningArgs {
 }
 
 /// What was registered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct EnrolOutput {
     /// False where it was there before, just so.
     pub changed: bool,
@@ -182,11 +183,12 @@ pub struct Import {
 }
 
 /// The sponsor that was set.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SponsorOutput {
     /// False where it was the sponsor before.
     pub changed: bool,
     /// The account that pays the fees.
+    #[schemars(with = "forms::StellarAccount")]
     pub sponsor: String,
     /// The key store.
     pub keys: PathBuf,

@@ -7,7 +7,8 @@ use crate::unlock::open_keys;
 use clap::Args;
 use poolctl::kale::address::account;
 use poolctl::kale::farmers;
-use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present, Result, forms};
+use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};
 use serde_json::json;
@@ -28,11 +29,13 @@ pub struct ExportKey {
 }
 
 /// The key.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ExportOutput {
     /// Whose.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// The secret; null in a dry run.
+    #[schemars(with = "Option<String>")]
     pub secret: Option<Shown>,
 }
 

@@ -8,7 +8,8 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::amount::Quantity;
 use poolctl::kale::funding::{self, Check, Checked, Lack};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
@@ -26,11 +27,12 @@ pub struct CheckFunding {
 }
 
 /// What a farmer has and lacks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FundingView {
     /// Id.
     pub farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// Whether it lacks nothing.
     pub ready: bool,
@@ -55,7 +57,7 @@ pub struct FundingView {
 }
 
 /// Something that a farmer lacks.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct LackView {
     /// `no_account`, `too_few_lumens`, `no_trustline` or `not_authorized`.
     pub reason: &'static str,
@@ -66,9 +68,10 @@ pub struct LackView {
 }
 
 /// The sponsor that farmers count on.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SponsorView {
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// Whether it can pay fees.
     pub ready: bool,
@@ -77,7 +80,7 @@ pub struct SponsorView {
 }
 
 /// What the check found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FundingOutput {
     /// Whose view it is; null where there is no farmer.
     pub view: Option<LedgerStamp>,

@@ -8,7 +8,8 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use poolctl::kale::terms::{ONE_PPM, ratio};
 use poolctl::kale::{Status, enrol, farmers, poolers};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// List farmers in the order in which they came
@@ -27,7 +28,7 @@ pub struct List {
 }
 
 /// The farmers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {
     /// In the order in which they came.
     pub farmers: Vec<FarmerView>,
@@ -36,11 +37,12 @@ pub struct ListOutput {
 }
 
 /// Key store and farmers compared.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct KeysView {
     /// Keys in the store.
     pub keys: usize,
     /// The fee sponsor.
+    #[schemars(with = "Option<forms::StellarAccount>")]
     pub sponsor: Option<String>,
     /// Addresses with a key that are no farmer's: of a run that died, or imported for later.
     pub without_farmer: Vec<String>,
@@ -125,16 +127,19 @@ pub struct Show {
 }
 
 /// A farmer with its terms.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ShowOutput {
     /// The farmer.
     #[serde(flatten)]
     pub farmer: FarmerView,
     /// Its own part of each reward.
+    #[schemars(with = "forms::Decimal")]
     pub farmer_part: String,
     /// The pooler's part.
+    #[schemars(with = "forms::Decimal")]
     pub reward_split: String,
     /// The operator's part.
+    #[schemars(with = "forms::Decimal")]
     pub platform_fee: String,
 }
 

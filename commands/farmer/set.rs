@@ -10,6 +10,7 @@ use poolctl::amount::parse_weight;
 use poolctl::kale::address::account;
 use poolctl::kale::farmers::{self, Change};
 use poolctl::output::{Outcome, Page, Present, Result};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Change a farmer: its stake percentage, payout, pooler or status
@@ -42,7 +43,7 @@ pub struct Set {
 }
 
 /// The farmer as it is now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SetOutput {
     /// False where it was so already.
     pub changed: bool,

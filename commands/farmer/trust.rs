@@ -11,8 +11,9 @@ use poolctl::amount::{Quantity, parse_flag};
 use poolctl::kale::contract::DECIMALS;
 use poolctl::kale::trust::{self, Fate, Prepared, Trusted, Wish};
 use poolctl::kale::{Status, asset};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
 use poolctl::stellar::submit::Rehearsal;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Make the trustline to KALE of each farmer that has none
@@ -42,17 +43,19 @@ pub struct Trust {
 }
 
 /// What came of it for one farmer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TrustView {
     /// Id.
     pub farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// `trusted`, `already_trusted`, `would_trust` or `failed`.
     pub status: &'static str,
     /// Whether the account is made too.
     pub creates_account: bool,
     /// Hash of the transaction.
+    #[schemars(with = "Option<forms::Digest>")]
     pub tx: Option<String>,
     /// Its ledger.
     pub ledger: Option<u32>,
@@ -65,7 +68,7 @@ pub struct TrustView {
 }
 
 /// What was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TrustOutput {
     /// Whose view it is; null where there is no farmer.
     pub view: Option<LedgerStamp>,
@@ -74,6 +77,7 @@ pub struct TrustOutput {
     /// Trustlines made by this run.
     pub trusted: usize,
     /// Who pays the fees; null where each farmer pays its own, and where nothing was to be done.
+    #[schemars(with = "Option<forms::StellarAccount>")]
     pub sponsor: Option<String>,
     /// What the sponsor was to give: reserves, and what accounts are made with.
     pub sponsor_gives: Quantity,

@@ -5,6 +5,7 @@ use crate::session::Session;
 use poolctl::grind::bench::{Row, bench};
 use poolctl::grind::kernel::checked;
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::time::Duration;
@@ -12,14 +13,14 @@ use std::time::Duration;
 const DEFAULT_SECONDS: u32 = 10;
 
 /// Rates of every kernel and number of threads.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BenchOutput {
     /// The first row is the reference.
     pub rows: Vec<BenchRow>,
 }
 
 /// One kernel with one number of threads.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct BenchRow {
     /// Its name.
     pub kernel: &'static str,

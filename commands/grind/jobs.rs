@@ -4,7 +4,8 @@ use crate::console::Console;
 use crate::session::Session;
 use poolctl::grind::Settings;
 use poolctl::grind::jobs::{self, Answer};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
@@ -13,13 +14,14 @@ use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
 
 /// What became of the lines; with `--json` the stream's last line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct JobsOutput {
     /// Jobs with a solution.
     pub solved: u64,
     /// Lines that were no jobs.
     pub failed: u64,
     /// Nonces tried.
+    #[schemars(with = "forms::Whole")]
     pub hashes: String,
 }
 
@@ -47,10 +49,7 @@ pub fn run(session: &Session, path: &Path, stream: bool, settings: &Settings<'_>
         stream,
         &mut || (SystemTime::now(), Instant::now()),
         &mut |answer: Answer| {
-            let told = serde_json::to_string(&answer)
-                .map_err(|e| Error::new(Code::Bug, format!("an answer cannot be written as JSON: {e}")))
-                .and_then(|line| Console::emit(&line));
-            match told {
+            match Console::tell(&answer) {
                 Ok(true) => {}
                 // Nobody reads any more: grinding on would be for nothing.
                 Ok(false) => {

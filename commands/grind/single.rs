@@ -6,7 +6,8 @@ use poolctl::amount::to_people;
 use poolctl::clock;
 use poolctl::grind::job::{Found, parse_entropy, parse_farmer, parse_nonce};
 use poolctl::grind::{End, Job, Limits, Outcome as Searched, Settings, search};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -55,17 +56,20 @@ impl Task {
 }
 
 /// What was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct GrindOutput {
     /// The best nonce; null where none was tried.
     pub best: Option<Found>,
     /// Nonces tried.
+    #[schemars(with = "forms::Whole")]
     pub hashes: String,
     /// Hashes a second.
     pub rate: u64,
     /// First nonce that `best` is the best of.
+    #[schemars(with = "Option<forms::Whole>")]
     pub first: Option<String>,
     /// Last nonce that `best` is the best of.
+    #[schemars(with = "Option<forms::Whole>")]
     pub last: Option<String>,
     /// Why it ended: `zeros`, `nonces`, `deadline` or `stopped`.
     pub end: &'static str,

@@ -5,16 +5,18 @@ use crate::farming::{kale, named, on_farm};
 use poolctl::amount::Quantity;
 use poolctl::kale::harvest::{self, Released, WrittenOff};
 use poolctl::kale::rows::Hand;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
 use poolctl::stellar;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What was decided about a pail.
-#[derive(Debug, Serialize)]
-struct DecisionOutput {
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DecisionOutput {
     /// Id.
     farmer: String,
     /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
     address: String,
     /// The block.
     block: u32,

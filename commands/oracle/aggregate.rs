@@ -9,8 +9,9 @@ use clap::Args;
 use poolctl::amount::{self, E18, Quantity, to_units};
 use poolctl::clock;
 use poolctl::oracle;
-use poolctl::output::{Error, Gauge, Outcome, Page, Present, Result};
+use poolctl::output::{Error, Gauge, Outcome, Page, Present, Result, forms};
 use poolctl::pool::ViewStamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The median price of all feeds of an asset, if enough of them agree; exit 5 if not
@@ -35,13 +36,14 @@ pub struct Aggregate {
 }
 
 /// The median, or why there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AggregateOutput {
     /// What is priced.
     pub asset: String,
     /// The price; null where there is none.
     pub price: Option<Quantity>,
     /// When the oldest quote that was used was computed, RFC 3339; null where all prices are fixed.
+    #[schemars(with = "Option<forms::Time>")]
     pub updated_at: Option<String>,
     /// How old that one is.
     pub age_sec: Option<u64>,

@@ -8,8 +8,9 @@ use clap::Args;
 use poolctl::amount::{E18, Quantity};
 use poolctl::clock;
 use poolctl::oracle::{self, Price};
-use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present, Result, forms};
 use poolctl::pool::ViewStamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The price of an asset: from the cache, or read now
@@ -30,7 +31,7 @@ pub struct Get {
 }
 
 /// A price that may be used.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct GetOutput {
     /// What is priced.
     pub asset: String,
@@ -41,6 +42,7 @@ pub struct GetOutput {
     /// `cache`, `chain`, `degraded` where the chain could not be read, or `fixed` for the operator's own price.
     pub source: &'static str,
     /// When the feed computed it, RFC 3339; null for a fixed price, as are the next two.
+    #[schemars(with = "Option<forms::Time>")]
     pub updated_at: Option<String>,
     /// Its age.
     pub age_sec: Option<u64>,

@@ -10,13 +10,15 @@ use poolctl::amount::{E18, Quantity, to_units};
 use poolctl::clock;
 use poolctl::oracle::quote::Refusal;
 use poolctl::oracle::{self, Deviation, Fetched};
+use poolctl::output::forms;
 use poolctl::output::nagios::{Perf, Probe, Status};
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
 use poolctl::pool::ViewStamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// A price, or why there is none.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct QuoteView {
     /// The feed.
     pub feed: String,
@@ -29,6 +31,7 @@ pub struct QuoteView {
     /// The price, if accepted.
     pub price: Option<Quantity>,
     /// When the feed computed it, RFC 3339; null for a fixed price.
+    #[schemars(with = "Option<forms::Time>")]
     pub updated_at: Option<String>,
     /// Its age against its block, and the time since.
     pub age_sec: Option<u64>,
@@ -102,7 +105,7 @@ impl QuoteView {
 }
 
 /// What feeds answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct QuotesOutput {
     /// The block and endpoint; null where no feed was read.
     pub view: Option<ViewStamp>,

@@ -10,6 +10,7 @@ use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table}
 use poolctl::pool::{self, ViewStamp};
 use poolctl::risk::rules::{Rule, Verdict};
 use poolctl::risk::{self, PoolCheck};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Check every risk rule of pools; exit 5 if one is violated or cannot be told
@@ -34,7 +35,7 @@ pub struct Check {
 }
 
 /// What the rules found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckOutput {
     /// Block and endpoint of the engines' answers; null where no engine was asked or reached.
     pub view: Option<ViewStamp>,
@@ -43,7 +44,7 @@ pub struct CheckOutput {
 }
 
 /// One pool's findings.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PoolCheckView {
     /// The pool.
     pub pool: String,
@@ -54,7 +55,7 @@ pub struct PoolCheckView {
 }
 
 /// One rule's finding.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RuleView {
     /// The rule.
     pub rule: Rule,

@@ -9,6 +9,7 @@ use poolctl::context::Work;
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
 use poolctl::pool::{self, Pool};
 use poolctl::risk;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Most characters of a reason.
@@ -53,7 +54,7 @@ struct What {
 }
 
 /// How the pool stands now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SwitchOutput {
     /// The pool.
     pub pool: String,

@@ -4,17 +4,20 @@ use super::{Files, broken};
 use crate::console::Console;
 use crate::session::Session;
 use poolctl::output::Result;
+use poolctl::output::forms;
 use poolctl_sandbox::evm::MULTICALL3;
 use poolctl_sandbox::network::Networks;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
 /// What there is on the networks. All keys are worthless anywhere else.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct Ready {
     #[serde(rename = "type")]
+    #[schemars(extend("const" = "ready"))]
     kind: &'static str,
     evm: Evm,
     stellar: Stellar,
@@ -23,7 +26,7 @@ pub struct Ready {
     config: Option<PathBuf>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Evm {
     url: String,
     chain_id: u64,
@@ -33,7 +36,7 @@ struct Evm {
     accounts: Vec<EvmAccount>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Pool {
     name: &'static str,
     vault: String,
@@ -43,26 +46,30 @@ struct Pool {
     deploy_block: u64,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct EvmAccount {
     name: &'static str,
+    #[schemars(with = "forms::EvmAddress")]
     address: String,
     private_key: String,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct Stellar {
     url: String,
     passphrase: String,
+    #[schemars(with = "forms::StellarContract")]
     farm: String,
     asset: String,
+    #[schemars(with = "forms::StellarContract")]
     asset_contract: String,
     accounts: Vec<StellarAccount>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 struct StellarAccount {
     name: &'static str,
+    #[schemars(with = "forms::EvmAddress")]
     address: String,
     secret: String,
 }
@@ -128,10 +135,10 @@ impl Ready {
     /// # Errors
     /// `io_error` where stdout cannot be written.
     pub fn tell(&self, session: &Session) -> Result<bool> {
-        let value = serde_json::to_value(self).map_err(|e| broken(&e))?;
         if session.options.json {
-            return Console::emit(&value.to_string());
+            return Console::tell(self);
         }
+        let value = serde_json::to_value(self).map_err(|e| broken(&e))?;
         let mut line = String::new();
         fields(&mut line, "", &value);
         Console::emit(line.trim_start_matches("\ttype="))

@@ -9,6 +9,7 @@ use clap::Args;
 use poolctl::kale::work::{self, LONGEST, LineFate, LineReport, Submission};
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
 use poolctl::stellar::submit::Rehearsal;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
@@ -38,7 +39,7 @@ pub struct Submit {
 }
 
 /// What became of a line.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct LineView {
     /// Its number, from 1.
     pub line: u64,
@@ -56,7 +57,7 @@ pub struct LineView {
 }
 
 /// What became of the lines.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct SubmitOutput {
     /// Whose view they were checked against.
     pub view: LedgerStamp,

@@ -14,12 +14,13 @@ use crate::output::{Code, Error, Result};
 use crate::state::Setting;
 use alloy::primitives::Address;
 use keys::{KEYS, Key, Kind};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "from", content = "name", rename_all = "snake_case")]
 pub enum Origin {
     /// A flag.

@@ -4,8 +4,10 @@ use super::block::Job;
 use super::search::{Limits, Solution};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
+use std::borrow::Cow;
 use stellar_strkey::Strkey;
 
 /// Text that is not what it should be.
@@ -121,6 +123,20 @@ impl Serialize for Number {
     }
 }
 
+impl JsonSchema for Number {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Number".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "pattern": "^[0-9]+$" })
+    }
+}
+
 struct NumberVisitor;
 
 impl Visitor<'_> for NumberVisitor {
@@ -140,7 +156,7 @@ impl Visitor<'_> for NumberVisitor {
 }
 
 /// The name a job is answered under: any JSON string or whole number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Id {
     /// A whole number.
@@ -247,11 +263,12 @@ impl Task {
 }
 
 /// A solution as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Found {
     /// The nonce.
     pub nonce: Number,
     /// Its digest in hex.
+    #[schemars(pattern("^[0-9a-f]{64}$"))]
     pub hash: String,
     /// Leading zero hex digits of it.
     pub zeros: u32,

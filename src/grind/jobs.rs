@@ -2,13 +2,14 @@
 
 use super::job::{Found, Id, JobError, Number, Task};
 use super::search::{Limits, Settings, search};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
 /// One line of answer.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Answer {
     /// A better nonce than before, while the job goes on. Only when streaming.

@@ -1,6 +1,7 @@
 //! The one JSON document of `--json`: the same fields in the same order, on success and on failure.
 
 use super::{Exit, Outcome, Result};
+use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
@@ -18,11 +19,18 @@ pub struct Report {
     pub outcome: Outcome,
 }
 
-#[derive(Serialize)]
-struct Failure<'a> {
+/// Why a command failed.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Error")]
+pub(super) struct Failure<'a> {
+    /// A stable word, on which scripts match.
+    #[schemars(pattern("^[a-z][a-z0-9_]*$"))]
     code: &'static str,
+    /// What happened, to what, and why.
     message: &'a str,
+    /// What to do about it.
     hint: Option<&'a str>,
+    /// The particulars.
     details: &'a Map<String, Value>,
 }
 
@@ -68,7 +76,7 @@ mod tests {
     use super::*;
     use crate::output::{Code, Error, Page, Present};
 
-    #[derive(Serialize)]
+    #[derive(Serialize, JsonSchema)]
     struct Yes(bool);
 
     impl Present for Yes {

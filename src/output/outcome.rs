@@ -3,11 +3,12 @@
 use super::nagios::Probe;
 use super::page::Page;
 use super::{Code, Error, Exit, Result};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// Output of a command: the serialisation is the JSON contract, the page is for a person.
-pub trait Present: Serialize {
+/// Output of a command: the serialisation is the JSON contract, with its schema, the page is for a person.
+pub trait Present: Serialize + JsonSchema {
     /// Writes what a person wants to see.
     fn present(&self, page: &mut Page);
 }

@@ -25,18 +25,21 @@ pub use sync::{PoolSync, SyncReport, SyncStatus, newest_known, sync};
 
 use crate::amount::Base;
 use crate::evm::BlockRef;
-use crate::output::{Code, Error, Result};
+use crate::output::{Code, Error, Result, forms};
 use alloy::primitives::{Address, B256};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The block and endpoint that figures come from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ViewStamp {
     /// Block height.
     pub number: u64,
     /// Block hash.
+    #[schemars(with = "forms::EvmHash")]
     pub hash: B256,
     /// RFC 3339 time of the block.
+    #[schemars(with = "forms::Time")]
     pub time: String,
     /// Name of the endpoint.
     pub endpoint: String,

@@ -15,7 +15,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
 
 /// A pool that was taken back.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
 pub struct RolledBack {
     /// The pool's name.
     pub pool: String,

@@ -16,12 +16,13 @@ use crate::risk::{
 };
 use crate::state::Tx;
 use rusqlite::{Connection, params};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
 
 /// How a pool fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncStatus {
     /// New figures were taken in.
@@ -33,7 +34,7 @@ pub enum SyncStatus {
 }
 
 /// One pool's part of a sync.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct PoolSync {
     /// Its name.
     pub pool: String,
@@ -67,7 +68,7 @@ impl PoolSync {
 }
 
 /// What a sync did.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct SyncReport {
     /// The block and endpoint of every figure in it.
     pub view: ViewStamp,

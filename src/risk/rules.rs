@@ -1,10 +1,11 @@
 //! The risk rules, each on its own: what is known goes in, ok, violated or unknown comes out. Pure.
 
 use crate::amount::{Base, mul_div};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Every rule there is; the word is stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Rule {
     /// TVL above the cap.
@@ -58,7 +59,7 @@ impl Rule {
 }
 
 /// What a rule found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(tag = "result", content = "why", rename_all = "snake_case")]
 pub enum Verdict {
     /// Within limits.

@@ -2,9 +2,10 @@
 
 use super::{Lock, Run, check, open};
 use crate::clock::Clock;
-use crate::output::{Code, Error, Result};
+use crate::output::{Code, Error, Result, forms};
 use alloy::hex;
 use rusqlite::{Connection, OpenFlags};
+use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
@@ -13,13 +14,14 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A finished, checked copy.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct BackupReport {
     /// Where it is.
     pub path: PathBuf,
     /// Size in bytes.
     pub bytes: u64,
     /// SHA-256 of the file, lower-case hex.
+    #[schemars(with = "forms::Digest")]
     pub sha256: String,
     /// Number of audit events in it.
     pub events: i64,

@@ -8,11 +8,12 @@ use crate::amount::{Base, Delta, parse_base};
 use crate::output::{Code, Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Row};
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 
 /// What was looked at and what does not hold.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct CheckReport {
     /// Every invariant that was looked at, by name.
     pub checked: Vec<&'static str>,
@@ -25,7 +26,7 @@ pub struct CheckReport {
 }
 
 /// One thing that does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Finding {
     /// The invariant's name.
     pub check: &'static str,

@@ -5,9 +5,10 @@
 //! is seen too.
 
 use super::{Run, meta};
-use crate::output::{Code, Error, Result};
+use crate::output::{Code, Error, Result, forms};
 use alloy::hex;
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -15,11 +16,12 @@ use sha2::{Digest, Sha256};
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
 
 /// One fact.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Event {
     /// Position in the log, from 1.
     pub id: i64,
     /// RFC 3339 UTC.
+    #[schemars(with = "forms::Time")]
     pub at: String,
     /// The run that wrote it.
     pub run_id: String,
@@ -32,8 +34,10 @@ pub struct Event {
     /// The particulars.
     pub payload: Value,
     /// Hash of the row before.
+    #[schemars(with = "forms::Digest")]
     pub prev_hash: String,
     /// Hash of this row.
+    #[schemars(with = "forms::Digest")]
     pub hash: String,
 }
 
@@ -55,7 +59,7 @@ pub struct EventFilter {
 }
 
 /// What the walk over the chain found.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct ChainReport {
     /// Rows walked.
     pub events: i64,
@@ -66,7 +70,7 @@ pub struct ChainReport {
 }
 
 /// The first row at which the chain does not hold.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Broken {
     /// Its id.
     pub id: i64,

@@ -519,11 +519,13 @@ pub struct Ran {
 
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
-        Self {
+        let ran = Self {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
-        }
+        };
+        poolctl_testkit::contract::check(Path::new(BINARY), &ran.stdout).unwrap();
+        ran
     }
 }
 

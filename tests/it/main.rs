@@ -23,6 +23,8 @@ mod metrics;
 mod poolers;
 #[cfg(feature = "sandbox")]
 mod sandbox;
+#[cfg(feature = "sandbox")]
+mod schema;
 mod settings;
 mod state_file;
 mod support;

@@ -18,6 +18,7 @@
 
 pub mod abi;
 mod anvil;
+pub mod contract;
 pub mod contracts;
 mod http;
 pub mod model;

@@ -1,0 +1,107 @@
+//! What a command writes with `--json`, as JSON Schema (draft 2020-12) made from its output structs: one document, or
+//! the lines of a stream.
+
+use super::envelope::{Failure, SCHEMA_VERSION};
+use super::outcome::Present;
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+/// Part of a schema, made when it is asked for.
+type Part = fn(&mut SchemaGenerator) -> Schema;
+
+/// What one command promises to write with `--json`.
+#[derive(Debug, Clone, Copy)]
+pub struct Contract {
+    /// The command's words: `pool list`.
+    pub command: &'static str,
+    data: [Option<Part>; 3],
+    line: Option<Part>,
+}
+
+impl Contract {
+    /// A command whose data is a `T`.
+    pub const fn of<T: Present>(command: &'static str) -> Self {
+        Self { command, data: [Some(SchemaGenerator::subschema_for::<T>), None, None], line: None }
+    }
+
+    /// Its data may be a `T` too: by a flag, or as things stand.
+    #[must_use]
+    pub const fn or<T: Present>(mut self) -> Self {
+        let mut at = 0;
+        // Contracts are constants: one too many does not compile.
+        while self.data[at].is_some() {
+            at += 1;
+        }
+        self.data[at] = Some(SchemaGenerator::subschema_for::<T>);
+        self
+    }
+
+    /// It may be a stream, whose lines are a `T` each but for the last, which is the envelope with the type `result`.
+    #[must_use]
+    pub const fn lines<T: JsonSchema>(self) -> Self {
+        Self { line: Some(SchemaGenerator::subschema_for::<T>), ..self }
+    }
+
+    /// Whether it may be a stream.
+    pub const fn is_stream(&self) -> bool {
+        self.line.is_some()
+    }
+
+    /// The schema of the whole document; of a stream, of each of its lines.
+    ///
+    /// It describes what this version writes. A later one may add fields, so nothing forbids them.
+    pub fn schema(&self) -> Schema {
+        let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let envelope = self.envelope(&mut generator);
+        let mut schema = json_schema!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": format!("poolctl {} --json", self.command),
+        });
+        if let Some(line) = self.line {
+            let line = line(&mut generator);
+            schema.insert("anyOf".to_owned(), json!([line, envelope]));
+        } else if let Value::Object(envelope) = envelope.to_value() {
+            schema.ensure_object().extend(envelope);
+        }
+        let definitions = generator.take_definitions(true);
+        if !definitions.is_empty() {
+            schema.insert("$defs".to_owned(), Value::Object(definitions));
+        }
+        schema
+    }
+
+    fn envelope(&self, generator: &mut SchemaGenerator) -> Schema {
+        let mut data: Vec<Schema> = self.data.iter().flatten().map(|part| part(generator)).collect();
+        data.push(json_schema!({ "type": "null" }));
+        let error = generator.subschema_for::<Option<Failure<'_>>>();
+        let mut schema = json_schema!({
+            "type": "object",
+            "description": "How the command ended.",
+            "properties": {
+                "schema_version": {
+                    "description": "No field is renamed or retyped within it.",
+                    "const": SCHEMA_VERSION,
+                },
+                "command": { "const": self.command },
+                "ok": { "description": "True where the exit code is 0.", "type": "boolean" },
+                "dry_run": { "description": "There where --dry-run was given: nothing was written.", "const": true },
+                "data": { "description": "What the command did or found; null where it failed before.", "anyOf": data },
+                "warnings": {
+                    "description": "What the operator should know.",
+                    "type": "array",
+                    "items": { "type": "string" },
+                },
+                "error": error,
+            },
+            "required": ["schema_version", "command", "ok", "data", "warnings", "error"],
+        });
+        if self.is_stream()
+            && let Some(Value::Object(properties)) = schema.get_mut("properties")
+        {
+            let kind = json!({ "description": "There in the last line of a stream.", "const": "result" });
+            properties.insert("type".to_owned(), kind);
+        }
+        schema
+    }
+}
