@@ -4,7 +4,7 @@ use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
     block, config, events, farm, farmer, grind, harvest, info, init, member, oracle, plant, pool, pooler,
-    reward, risk, schema, state, sync, work,
+    reward, risk, schema, state, sync, withdrawal, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -44,6 +44,8 @@ pub enum Command {
     Pool(pool::Command),
     #[command(subcommand)]
     Member(member::Command),
+    #[command(subcommand)]
+    Withdrawal(withdrawal::Command),
     #[command(subcommand)]
     Reward(reward::Command),
     #[command(subcommand)]
@@ -86,6 +88,7 @@ impl Command {
             Self::Sync(command) => command.run(session),
             Self::Pool(command) => command.run(session),
             Self::Member(command) => command.run(session),
+            Self::Withdrawal(command) => command.run(session),
             Self::Reward(command) => command.run(session),
             Self::Oracle(command) => command.run(session),
             Self::Risk(command) => command.run(session),

@@ -37,6 +37,7 @@ mod state;
 mod sync;
 mod unlock;
 mod views;
+mod withdrawal;
 mod work;
 
 use cli::Parsed;

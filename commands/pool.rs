@@ -1,5 +1,7 @@
 //! `poolctl pool …`: the pools there are, and what a member has in one.
 
+mod validate_withdrawal;
+
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
@@ -31,6 +33,7 @@ pub enum Command {
     List(List),
     Show(Show),
     Position(Position),
+    ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal),
 }
 
 impl Command {
@@ -44,6 +47,7 @@ impl Command {
             Self::List(List {}) => List::run(session),
             Self::Show(command) => command.run(session),
             Self::Position(command) => command.run(session),
+            Self::ValidateWithdrawal(command) => command.run(session),
         }
     }
 }

@@ -178,6 +178,11 @@ impl Quantity {
     pub fn new(base: Base, decimals: u8, symbol: impl Into<String>) -> Self {
         Self { base, decimals, symbol: symbol.into() }
     }
+
+    /// The exact decimal, as JSON gets it.
+    pub fn exact(&self) -> String {
+        to_units(self.base, self.decimals)
+    }
 }
 
 impl fmt::Display for Quantity {
@@ -189,7 +194,7 @@ impl fmt::Display for Quantity {
 
 impl Serialize for Quantity {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&to_units(self.base, self.decimals))
+        serializer.serialize_str(&self.exact())
     }
 }
 

@@ -2,18 +2,15 @@
 
 use super::BreakerView;
 use crate::app::App;
-use crate::options::DryRun;
+use crate::options::{DryRun, REASON, one_line};
 use crate::session::Session;
 use clap::Args;
 use poolctl::context::Work;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present, Result};
 use poolctl::pool::{self, Pool};
 use poolctl::risk;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// Most characters of a reason.
-const LONGEST: usize = 500;
 
 /// Set the emergency pause of a pool: no deposit and no withdrawal validates
 #[derive(Debug, Args)]
@@ -102,13 +99,7 @@ impl ResetBreaker {
 
 impl What {
     fn switch(self, session: &Session, switch: Switch) -> Result<Outcome> {
-        let reason = self.reason.trim();
-        if reason.is_empty() || reason.chars().count() > LONGEST || reason.chars().any(char::is_control) {
-            return Err(Error::new(
-                Code::InvalidValue,
-                format!("--reason: one line of 1 to {LONGEST} characters is wanted"),
-            ));
-        }
+        let reason = one_line("--reason", &self.reason, REASON)?;
         let app = App::open(session)?;
         let found = pool::find(app.read()?.conn(), &self.pool)?;
         let output = app.write(self.dry.dry_run, |work| {

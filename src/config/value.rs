@@ -3,7 +3,7 @@
 use super::keys::{Key, Kind};
 use crate::amount;
 use crate::output::{Code, Error, Result};
-use alloy::primitives::Address;
+use alloy::primitives::{Address, B256};
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
 ///
@@ -78,6 +78,21 @@ pub fn address(flag: &str, text: &str) -> Result<Address> {
     Ok(parsed)
 }
 
+/// The hash of an EVM transaction: 0x and 64 hex digits.
+///
+/// # Errors
+/// `invalid_value` naming the flag.
+pub fn tx_hash(flag: &str, text: &str) -> Result<B256> {
+    let digits = text.strip_prefix("0x").unwrap_or_default();
+    let hash = text.parse().ok().filter(|_| digits.len() == 64);
+    hash.ok_or_else(|| {
+        Error::new(Code::InvalidValue, format!("{flag}: \"{text}\" is no transaction hash"))
+            .hint("a hash is 0x and 64 hex digits")
+            .detail("flag", flag)
+            .detail("value", text)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +111,15 @@ mod tests {
             "0xzz",
         ] {
             assert_eq!(address("POOL", bad).unwrap_err().code(), Code::InvalidAddress, "{bad}");
+        }
+    }
+
+    #[test]
+    fn hashes() {
+        let good = format!("0x{}", "aB".repeat(32));
+        assert_eq!(tx_hash("--tx", &good).ok(), Some(B256::repeat_byte(0xab)));
+        for bad in ["", "0x", &good[2..], &good[..65], &format!("{good}0"), &good.replace('B', "g")] {
+            assert_eq!(tx_hash("--tx", bad).unwrap_err().code(), Code::InvalidValue, "{bad}");
         }
     }
 

@@ -185,6 +185,18 @@ impl PinnedView {
         }
     }
 
+    /// Whether the endpoint has heard of a transaction, mined or waiting to be.
+    pub async fn knows(&self, tx: B256) -> Result<bool> {
+        let method = "eth_getTransactionByHash";
+        match self.read_one(Call::new(method, json!([tx])), wire::transaction).await? {
+            None => Ok(false),
+            Some(found) if found == tx => Ok(true),
+            Some(_) => {
+                Err(self.fail(Fault::Bad { method, why: "another transaction than asked".to_owned() }))
+            }
+        }
+    }
+
     /// The endpoint's canonical blocks of some heights, in one round trip with a check that the view's block is
     /// among them still.
     pub async fn canonical(&self, numbers: &[u64]) -> Result<Vec<Option<BlockRef>>> {

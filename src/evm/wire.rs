@@ -88,6 +88,11 @@ struct RawReceipt {
     logs: Vec<RawLog>,
 }
 
+#[derive(Deserialize)]
+struct RawTransaction {
+    hash: B256,
+}
+
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
     serde_json::from_str(raw.get()).map_err(|e| e.to_string())
 }
@@ -135,6 +140,11 @@ pub(super) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
         return Err("a log of the receipt names another block or transaction".to_owned());
     }
     Ok(Some(receipt))
+}
+
+/// The hash of a transaction, or none for `null`.
+pub(super) fn transaction(raw: &RawValue) -> Result<Option<B256>, String> {
+    Ok(parse::<Option<RawTransaction>>(raw)?.map(|found| found.hash))
 }
 
 fn event(raw: RawLog) -> Result<EventLog, String> {
@@ -211,6 +221,14 @@ mod tests {
         assert!(quantity(&raw("null")).is_err());
         assert_eq!(data(&raw("\"0x\"")), Ok(Bytes::new()));
         assert!(data(&raw("\"0x1\"")).is_err());
+    }
+
+    #[test]
+    fn reads_transactions() {
+        assert_eq!(transaction(&raw("null")), Ok(None));
+        let text = format!(r#"{{"hash":"{H}","blockNumber":null}}"#);
+        assert_eq!(transaction(&raw(&text)), Ok(Some(H.parse().unwrap())));
+        assert!(transaction(&raw("{}")).is_err());
     }
 
     #[test]

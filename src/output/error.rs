@@ -65,6 +65,10 @@ codes! {
     UnknownFarmer = "unknown_farmer" => Usage,
     /// No such asset.
     UnknownAsset = "unknown_asset" => Usage,
+    /// No such withdrawal.
+    UnknownWithdrawal = "unknown_withdrawal" => Usage,
+    /// No endpoint knows a transaction of this hash.
+    UnknownTransaction = "unknown_transaction" => Usage,
     /// No such reward epoch.
     UnknownEpoch = "unknown_epoch" => Usage,
     /// Something of that name or address exists already, with other values.
@@ -75,6 +79,10 @@ codes! {
     NeedsConfirmation = "needs_confirmation" => Refused,
     /// An endpoint or a state file belongs to another network.
     WrongNetwork = "wrong_network" => Refused,
+    /// A deposit or withdrawal that does not validate; `details.reasons` has every failed rule.
+    NotValid = "not_valid" => Refused,
+    /// A transaction that does something else than it is named for.
+    TransactionMismatch = "transaction_mismatch" => Refused,
     /// The pool's circuit breaker is open.
     BreakerActive = "breaker_active" => Refused,
     /// The pool is paused.

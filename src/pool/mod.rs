@@ -10,6 +10,7 @@ mod reorg;
 mod store;
 mod sync;
 pub mod validate;
+pub mod withdrawal;
 
 pub(crate) use add::token;
 pub use add::{AddPool, Added, add};

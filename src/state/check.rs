@@ -1,6 +1,7 @@
 //! Is the file sound: SQLite's own checks, the audit chain, and every money invariant.
 
 mod farm;
+mod withdrawals;
 
 use super::events::verify_chain;
 use super::ledger::stored;
@@ -46,6 +47,8 @@ const MONEY: &[(&str, Check)] = &[
     ("claims_equal_credits", claims_equal_credits),
     ("payable_equals_unclaimed", payable_equals_unclaimed),
     ("shares_equal_transfers", shares_equal_transfers),
+    ("withdrawals_have_evidence", withdrawals::withdrawals_have_evidence),
+    ("reservations_fit_shares", withdrawals::reservations_fit_shares),
     ("pails_are_accounted_for", farm::pails_are_accounted_for),
     ("stakes_equal_open_pails", farm::stakes_equal_open_pails),
     ("harvests_equal_credits", farm::harvests_equal_credits),

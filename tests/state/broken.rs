@@ -1,8 +1,14 @@
 //! Each invariant of `state check`, broken on purpose in a sound state, is found and named, and only it.
 
-use crate::support::{Place, run};
+use crate::support::{Place, config, run, work};
+use alloy::primitives::B256;
 use poolctl::Code;
+use poolctl::context::Stop;
+use poolctl::evm::Chain;
+use poolctl::guard::{Consent, Permit, ValuePermit};
+use poolctl::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
 use poolctl::state::{self, State, backup};
+use poolctl::{pool, risk};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 
@@ -164,6 +170,52 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
+/// The same for a state with withdrawals: 1 pending, 2 completed on the operator's word, 3 failed.
+const WITHDRAWAL_BREAKS: &[(&str, &str, &[&str])] = &[
+    (
+        "withdrawals_have_evidence",
+        "UPDATE pool_withdrawals SET verified = 1, tx_hash = NULL WHERE id = 2",
+        &["withdrawal 2: completed with no transaction that shows it"],
+    ),
+    (
+        "withdrawals_have_evidence",
+        "UPDATE pool_withdrawals SET verified = NULL WHERE id = 2",
+        &["withdrawal 2: completed with a mark that its status does not allow"],
+    ),
+    (
+        "withdrawals_have_evidence",
+        "UPDATE pool_withdrawals SET tx_hash = '0x01' WHERE id = 1",
+        &["withdrawal 1: pending with a transaction"],
+    ),
+    (
+        "withdrawals_have_evidence",
+        "UPDATE pool_withdrawals SET status = 'processing', tx_hash = '0x01' WHERE id = 1",
+        &["withdrawal 1: processing with no transaction or time"],
+    ),
+    (
+        "withdrawals_have_evidence",
+        "UPDATE pool_withdrawals SET error = NULL WHERE id = 3",
+        &["withdrawal 3: failed with a transaction, or no reason"],
+    ),
+    (
+        "withdrawals_have_evidence",
+        "UPDATE pool_withdrawals SET shares = '999000000' WHERE id = 1",
+        &["withdrawal 1: other amounts than were asked for"],
+    ),
+    (
+        "withdrawals_have_evidence",
+        "INSERT INTO pool_withdrawals (pool_id, member_id, shares, assets, status, requested_at)
+         VALUES (2, 1, '1', '1', 'pending', 1)",
+        &["withdrawal 5: nobody asked for it"],
+    ),
+    (
+        // More is reserved by what had failed.
+        "reservations_fit_shares",
+        "UPDATE pool_withdrawals SET status = 'pending', ended_at = NULL, error = NULL WHERE id = 3",
+        &["pool 2, member 1: withdrawals reserve 2000000001 shares of 2000000000"],
+    ),
+];
+
 /// Breaks that cannot but break another invariant too.
 const SEVERAL: &[(&[&str], &str)] = &[
     (
@@ -216,10 +268,54 @@ fn the_fixture_is_sound() {
     }
 }
 
+/// All 2,000 shares of alice in the pool `stable` are asked for in two withdrawals; one of a unit more came between.
+fn with_withdrawals() -> Place {
+    let place = Place::lived_in();
+    let (lock, stop, config) = (place.lock(), Stop::default(), config(&[]));
+    let mut state = place.writer(&lock);
+    let (stable, alice) = {
+        let stable = pool::find(state.conn(), "stable").unwrap();
+        (stable, pool::find_member(state.conn(), "alice").unwrap())
+    };
+    let mut work = work(&config, &mut state, &lock, &stop);
+    let unlimited = risk::SetRisk { max_tvl: Some(None), ..risk::SetRisk::default() };
+    risk::set(&mut work, &stable, &unlimited).unwrap();
+    let agreed = || ValuePermit::obtain(Permit::of(&lock), Consent::Given, "withdraw").unwrap();
+    let mut ask = |shares: u64| {
+        let ask =
+            Request { pool: &stable, member: &alice, shares: poolctl::amount::Base::from(shares), key: None };
+        match withdrawal::request(&mut work, &agreed(), &ask).unwrap() {
+            Requested::New { withdrawal, .. } => withdrawal.id,
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!((ask(1_000_000_000), ask(999_999_999), ask(1)), (1, 2, 3));
+    let offline = || -> poolctl::Result<Chain> { panic!("the network is not asked") };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let by_word = Evidence::Word(agreed());
+    let two = Complete { id: 2, tx: Some(B256::repeat_byte(7)), evidence: by_word };
+    runtime.block_on(withdrawal::complete(&mut work, offline, two)).unwrap();
+    runtime.block_on(withdrawal::fail(&mut work, offline, 3, "withdrawn", Evidence::Chain)).unwrap();
+    // What is free again is asked for again, and by one unit more it would not be free.
+    let mut ask = |shares: u64| {
+        let shares = poolctl::amount::Base::from(shares);
+        let ask = Request { pool: &stable, member: &alice, shares, key: None };
+        withdrawal::request(&mut work, &agreed(), &ask).unwrap()
+    };
+    assert!(matches!(ask(2), Requested::Refused(_)));
+    assert!(matches!(ask(1), Requested::New { .. }));
+    drop(state);
+    drop(lock);
+    place
+}
+
 #[test]
 fn each_invariant_is_found_and_named() {
-    for (name, sql, words) in BREAKS {
-        let place = Place::lived_in();
+    assert_eq!(found(&with_withdrawals(), true), (BTreeSet::new(), String::new()));
+    let all = BREAKS.iter().map(|each| (Place::lived_in as fn() -> Place, each));
+    let all = all.chain(WITHDRAWAL_BREAKS.iter().map(|each| (with_withdrawals as fn() -> Place, each)));
+    for (place, (name, sql, words)) in all {
+        let place = place();
         break_it(&place, sql);
         let (names, said) = found(&place, true);
         assert_eq!(names, BTreeSet::from([*name]), "{sql}\n{said}");
@@ -247,7 +343,7 @@ fn what_breaks_several_is_named_as_each() {
 
 #[test]
 fn no_invariant_is_left_out() {
-    let broken: BTreeSet<&str> = BREAKS.iter().map(|(name, ..)| *name).collect();
+    let broken: BTreeSet<&str> = BREAKS.iter().chain(WITHDRAWAL_BREAKS).map(|(name, ..)| *name).collect();
     assert_eq!(broken, Place::fresh().check().checked.into_iter().collect());
 }
 

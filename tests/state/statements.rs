@@ -34,6 +34,22 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("clause", "WHERE asset IN (?1, ?2) ORDER BY id")],
         ],
     ),
+    (
+        "pool/withdrawal/store.rs",
+        &[
+            &[(
+                "clause",
+                "w.member_id = ?1 AND (?2 IS NULL OR w.pool_id = ?2)
+             AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC",
+            )],
+            &[(
+                "clause",
+                "?1 IS NULL AND w.pool_id = ?2
+             AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC",
+            )],
+            &[("clause", "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC")],
+        ],
+    ),
     ("reward/store.rs", &[&[("clause", "start_block = ?1")], &[("clause", "start_block < ?1")]]),
     (
         "state/events.rs",

@@ -1,9 +1,10 @@
 //! What validating a deposit or a withdrawal answers: a verdict with every failed rule, each by its stable code.
 
+pub mod withdrawal;
+
 use crate::amount::{self, Base};
 use crate::output::{Code, Error, Page, Table};
 use crate::risk::{Barrier, Gate};
-use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
@@ -106,8 +107,10 @@ impl From<&Barrier> for Reason {
 }
 
 /// The answer: valid where no rule failed. In JSON `{"valid", "reasons"}`, to be flattened into a command's output.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
+    /// No rule failed.
+    valid: bool,
     /// Every failed rule, in the order of [`ReasonCode`].
     reasons: Vec<Reason>,
 }
@@ -116,12 +119,12 @@ impl Verdict {
     /// From all that failed, in any order.
     pub fn of(mut reasons: Vec<Reason>) -> Self {
         reasons.sort_by_key(|reason| reason.code);
-        Self { reasons }
+        Self { valid: reasons.is_empty(), reasons }
     }
 
     /// No rule failed.
     pub const fn valid(&self) -> bool {
-        self.reasons.is_empty()
+        self.valid
     }
 
     /// Every failed rule.
@@ -137,7 +140,7 @@ impl Verdict {
     /// For a person: one line where it is valid, else a table of what failed. `what` names the matter:
     /// "withdrawal of 12.5 sUSD".
     pub fn show(&self, what: &str, page: &mut Page) {
-        if self.valid() {
+        if self.valid {
             page.line(format!("{what}: valid"));
             return;
         }
@@ -163,15 +166,6 @@ impl Verdict {
         };
         let message = format!("{what}: {}: {}{more}", first.code.word(), first.message);
         Some(Error::new(code, message).detail("reasons", self.codes()))
-    }
-}
-
-impl Serialize for Verdict {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("valid", &self.valid())?;
-        map.serialize_entry("reasons", &self.reasons)?;
-        map.end()
     }
 }
 

@@ -1,0 +1,99 @@
+//! `poolctl pool validate-withdrawal`: may a member withdraw so many shares now, and if not, for which reasons.
+
+use crate::app::App;
+use crate::session::Session;
+use crate::views::{age, stamp};
+use clap::Args;
+use poolctl::amount::Quantity;
+use poolctl::clock;
+use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::pool::ViewStamp;
+use poolctl::pool::validate::Verdict;
+use poolctl::pool::withdrawal::{Ask, Validation, validate};
+use serde::Serialize;
+
+/// Say whether a member may withdraw so many shares, with every reason why not; exit 5 if not
+///
+/// Asks the state alone: shares that earlier withdrawals reserve are not free, limits and pauses are as last fetched.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl pool validate-withdrawal main alice 12.5")]
+pub struct ValidateWithdrawal {
+    /// Name or address of the pool
+    pool: String,
+    /// Name or address of the member
+    member: String,
+    /// Shares in whole units
+    #[arg(allow_negative_numbers = true)]
+    shares: String,
+}
+
+/// The answer.
+#[derive(Debug, Serialize)]
+pub struct ValidateWithdrawalOutput {
+    /// The pool's name, or what was typed where there is none.
+    pub pool: String,
+    /// The member's address, or what was typed where there is none.
+    pub member: String,
+    /// The member's name, if it has one.
+    pub member_name: Option<String>,
+    /// Shares asked for; null where what was typed is no amount of them.
+    pub shares: Option<Quantity>,
+    /// What they are worth by the last sync, rounded down; null where that is not known.
+    pub assets: Option<Quantity>,
+    /// Whether it is valid, and every failed rule.
+    #[serde(flatten)]
+    pub verdict: Verdict,
+    /// Whose view the figures are; null before the first sync.
+    pub view: Option<ViewStamp>,
+    /// How long ago that was read.
+    pub age_sec: Option<u64>,
+}
+
+impl ValidateWithdrawal {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `check_failed` with every reason, `invalid_address`; those of the state.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let now = session.run.clock.now();
+        let ask = Ask { pool: &self.pool, member: &self.member, shares: &self.shares };
+        let look = state.look()?;
+        let Validation { pool, member, shares, assets, snapshot, verdict } =
+            validate(look.conn(), &app.config, ask, now)?;
+        let output = ValidateWithdrawalOutput {
+            shares: pool.as_ref().zip(shares).map(|(pool, shares)| pool.shares(shares)),
+            assets: pool.as_ref().zip(assets).map(|(pool, assets)| pool.asset.quantity(assets)),
+            pool: pool.map_or(self.pool, |pool| pool.name),
+            member_name: member.as_ref().and_then(|member| member.name.clone()),
+            member: member.map_or(self.member, |member| member.address.to_string()),
+            verdict,
+            view: snapshot.as_ref().map(stamp),
+            age_sec: snapshot.as_ref().map(|s| age(s.synced_at, now)),
+        };
+        let finding = output.verdict.finding(&output.what());
+        Ok(Outcome::of(&output)?.but(finding))
+    }
+}
+
+impl ValidateWithdrawalOutput {
+    /// "withdrawal of 12.50 sUSD by alice from pool "main"".
+    fn what(&self) -> String {
+        let shares = self.shares.as_ref().map(|shares| format!(" of {shares}")).unwrap_or_default();
+        let member = self.member_name.as_ref().unwrap_or(&self.member);
+        format!("withdrawal{shares} by {member} from pool \"{}\"", self.pool)
+    }
+}
+
+impl Present for ValidateWithdrawalOutput {
+    fn present(&self, page: &mut Page) {
+        self.verdict.show(&self.what(), page);
+        if let Some(assets) = &self.assets {
+            page.line(format!("worth {assets}"));
+        }
+        if let (Some(view), Some(age)) = (&self.view, self.age_sec) {
+            page.line(format!("{view}, synced {} ago", clock::span(age)));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! `poolctl withdrawal complete`: by the transaction that moved its shares, or on the operator's word.
+
+use super::WithdrawalView;
+use crate::app::App;
+use crate::options::DryRun;
+use crate::session::Session;
+use clap::Args;
+use poolctl::config::value::tx_hash;
+use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::pool::withdrawal::{Complete, Completed, Evidence, complete, find};
+use poolctl::pool::{self, ViewStamp};
+use serde::Serialize;
+
+/// Complete a withdrawal by the transaction that moved its shares
+///
+/// The transaction must have succeeded in a final block, and must burn or transfer exactly the withdrawal's shares of
+/// that pool from that member. While its block is not final the withdrawal is processing, exit 76: run it again.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl withdrawal complete 7 --tx 0x5c504ed432cb51138bcf09aa5e8a410dd4a1e204ef84bfed1be16dfba1b22060"
+)]
+pub struct CompleteCommand {
+    /// The withdrawal, by its id
+    #[arg(allow_negative_numbers = true)]
+    id: i64,
+    /// The transaction; not needed where the withdrawal names it already
+    #[arg(long, value_name = "HASH")]
+    tx: Option<String>,
+    /// Do not look at the chain: it is complete on your word, and marked so
+    #[arg(long)]
+    unverified: bool,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// How the withdrawal stands now.
+#[derive(Debug, Serialize)]
+pub struct CompleteOutput {
+    /// False where it stood like this before.
+    pub changed: bool,
+    /// The withdrawal.
+    pub withdrawal: WithdrawalView,
+    /// Whose view of the chain; null where it was not asked.
+    pub view: Option<ViewStamp>,
+}
+
+impl CompleteCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Those of [`complete`], `invalid_value`, `needs_confirmation`; those of the state.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let tx = self.tx.as_deref().map(|text| tx_hash("--tx", text)).transpose()?;
+        let app = App::open(session)?;
+        // Who does not exist is told before the lock is taken.
+        find(app.read()?.conn(), self.id)?;
+        let (done, pools) = app.write_async(self.dry.dry_run, async |work| {
+            let evidence = if self.unverified {
+                let what = format!("complete withdrawal {} without looking at the chain", self.id);
+                Evidence::Word(app.value_permit(work.permit, &what)?)
+            } else {
+                Evidence::Chain
+            };
+            let done = complete(work, || app.chain(), Complete { id: self.id, tx, evidence }).await?;
+            Ok((done, pool::list(work.state.conn())?))
+        })?;
+        let Completed { withdrawal, changed, open, view } = done;
+        let withdrawal = WithdrawalView::in_pools(&pools, withdrawal)?;
+        Ok(Outcome::of(&CompleteOutput { changed, withdrawal, view })?.but(open))
+    }
+}
+
+impl Present for CompleteOutput {
+    fn present(&self, page: &mut Page) {
+        if !self.changed {
+            page.line("nothing to change");
+        }
+        page.line(self.withdrawal.line());
+        if let Some(tx) = &self.withdrawal.tx_hash {
+            page.line(format!("transaction {tx}"));
+        }
+        if let Some(view) = &self.view {
+            page.line(view);
+        }
+    }
+}

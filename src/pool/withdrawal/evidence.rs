@@ -1,0 +1,168 @@
+//! What shows that a withdrawal happened: a final transaction that moves exactly its shares away from the member.
+
+use super::store::Withdrawal;
+use super::subject;
+use crate::amount::Base;
+use crate::evm::{At, Chain, Mined, PinnedView, Receipt};
+use crate::guard::ValuePermit;
+use crate::output::{Code, Error, Result};
+use crate::pool::abi::sol::IERC20::Transfer;
+use crate::pool::{Pool, ViewStamp, newest_known};
+use alloy::primitives::B256;
+use alloy::sol_types::SolEvent;
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::Value;
+
+/// On what a withdrawal is ended.
+#[derive(Debug, Clone, Copy)]
+pub enum Evidence<'a> {
+    /// What the chain shows of its transaction.
+    Chain,
+    /// The operator's word, which the audit log keeps as such.
+    Word(ValuePermit<'a>),
+}
+
+/// What the chain shows of a transaction, held against a withdrawal.
+#[derive(Debug)]
+pub(super) enum Sight {
+    /// In a final block, and it moved the shares.
+    Moved(Receipt),
+    /// It moved the shares in a block that is not final yet; says which.
+    NotFinal(String),
+    /// No block has it, and it waits to be taken into one.
+    Waiting,
+    /// The node has not heard of it.
+    Unknown,
+    /// It failed, or moved something else.
+    Refuted {
+        /// Whether its block is final.
+        for_good: bool,
+        /// What it did instead.
+        why: Error,
+    },
+}
+
+/// Looks at a withdrawal's transaction at the newest block of an endpoint that is not behind the state.
+///
+/// # Errors
+/// Those of [`Chain::view`], `state_corrupt`.
+pub(super) async fn look(
+    chain: &Chain,
+    conn: &Connection,
+    pool: &Pool,
+    withdrawal: &Withdrawal,
+    tx: B256,
+) -> Result<(Sight, ViewStamp)> {
+    let counted = counted_at(conn, withdrawal)?;
+    let known = newest_known(std::slice::from_ref(pool));
+    chain
+        .view_above(At::Latest, known, async |view| {
+            let sight = see(view, pool, withdrawal, tx, counted).await?;
+            Ok((sight, ViewStamp::new(view.block(), view.endpoint())))
+        })
+        .await
+}
+
+async fn see(view: &PinnedView, pool: &Pool, of: &Withdrawal, tx: B256, counted: u64) -> Result<Sight> {
+    let receipt = match view.receipt(tx).await? {
+        Mined::Included(receipt) => receipt,
+        Mined::Later { number } => {
+            return Ok(Sight::NotFinal(format!("is in block {number}, which is not final yet")));
+        }
+        Mined::Unknown if view.knows(tx).await? => return Ok(Sight::Waiting),
+        Mined::Unknown => return Ok(Sight::Unknown),
+    };
+    let (number, last) = (receipt.block_number, view.final_block().number);
+    if !view.is_canonical(number, receipt.block_hash).await? {
+        // The node's receipts lag behind its blocks: what it said of this one is of a block that is gone.
+        return Ok(Sight::Waiting);
+    }
+    let for_good = number <= last;
+    if let Err(why) = moves(&receipt, pool, of).and_then(|()| is_younger(&receipt, of, counted)) {
+        return Ok(Sight::Refuted { for_good, why });
+    }
+    if for_good {
+        return Ok(Sight::Moved(receipt));
+    }
+    Ok(Sight::NotFinal(format!("is in block {number}, the last final one is {last}")))
+}
+
+/// Whether a receipt shows that exactly the withdrawal's shares left the member: one Transfer log of the pool's
+/// share token (EIP-20; a burn is one to the zero address) of that amount, and no shares that came back.
+///
+/// # Errors
+/// `transaction_failed`, `transaction_mismatch`.
+fn moves(receipt: &Receipt, pool: &Pool, of: &Withdrawal) -> Result<()> {
+    let tx = receipt.tx_hash;
+    if !receipt.succeeded {
+        return Err(Error::new(
+            Code::TransactionFailed,
+            format!("transaction {tx} failed in block {}", receipt.block_number),
+        )
+        .hint(
+            "name the transaction that took its place, or give the withdrawal up: poolctl withdrawal fail ID",
+        ));
+    }
+    let member = of.member.address;
+    let token = receipt.logs.iter().filter(|log| log.inner.address == pool.address);
+    let transfers: Vec<Transfer> =
+        token.filter_map(|log| Transfer::decode_log(&log.inner).ok().map(|log| log.data)).collect();
+    let sum = |found: &mut dyn Iterator<Item = &Transfer>| {
+        found.fold(Base::ZERO, |sum, transfer| sum.saturating_add(transfer.value))
+    };
+    let left: Vec<&Transfer> = transfers.iter().filter(|t| t.from == member && t.to != member).collect();
+    let out = sum(&mut left.iter().copied());
+    let back = sum(&mut transfers.iter().filter(|t| t.to == member && t.from != member));
+    let exact = left.iter().any(|transfer| transfer.value == of.shares);
+    let why = if transfers.is_empty() {
+        format!("moves no shares of pool \"{}\" ({})", pool.name, pool.address)
+    } else if left.is_empty() {
+        format!("takes no shares of pool \"{}\" from {}", pool.name, of.member.shown())
+    } else if !exact {
+        format!("takes {} from {}", pool.shares(out), of.member.shown())
+    } else if out.saturating_sub(back) < of.shares {
+        format!("gives {} back to {}", pool.shares(back), of.member.shown())
+    } else {
+        return Ok(());
+    };
+    Err(mismatch(
+        of,
+        format!("transaction {tx} {why}; withdrawal {} is of {}", of.id, pool.shares(of.shares)),
+    ))
+}
+
+/// A transaction that was replayed before the request moved shares that the request did not count any more.
+fn is_younger(receipt: &Receipt, of: &Withdrawal, counted: u64) -> Result<()> {
+    let number = receipt.block_number;
+    if number > counted {
+        return Ok(());
+    }
+    let tx = receipt.tx_hash;
+    Err(mismatch(
+        of,
+        format!(
+            "transaction {tx} is older than withdrawal {}: it is in block {number}, and the shares were counted at \
+             block {counted}",
+            of.id
+        ),
+    ))
+}
+
+fn mismatch(of: &Withdrawal, why: String) -> Error {
+    Error::new(Code::TransactionMismatch, why)
+        .hint("check the hash; nothing was changed. What the chain cannot show is taken on your word with --unverified")
+        .detail("withdrawal", of.id)
+}
+
+/// The block at which the member's shares were counted when the withdrawal was asked for.
+fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
+    let payload: Option<String> = conn
+        .prepare_cached("SELECT payload FROM events WHERE subject = ?1 AND kind = 'withdrawal.requested'")?
+        .query_row([subject(withdrawal.id)], |row| row.get(0))
+        .optional()?;
+    let payload: Option<Value> = payload.and_then(|text| serde_json::from_str(&text).ok());
+    payload.and_then(|payload| payload["shares_at_block"].as_u64()).ok_or_else(|| {
+        let why = format!("the audit log does not say how withdrawal {} was asked for", withdrawal.id);
+        Error::new(Code::StateCorrupt, why).hint("run: poolctl state check")
+    })
+}

@@ -1,0 +1,153 @@
+//! Whether a withdrawal may be asked for, by what the state knows.
+
+use super::store::{reserved, withdrawn_since};
+use crate::amount::Base;
+use crate::config::Config;
+use crate::output::{Code, Result};
+use crate::pool::validate::withdrawal::{Deposit, Facts, Figures, Holding, check};
+use crate::pool::validate::{Reason, ReasonCode, Verdict, parse_amount};
+use crate::pool::{self, Member, Pool, Snapshot, db_block, stored_base};
+use crate::risk::{self, Window};
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A withdrawal as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Name or address of the pool.
+    pub pool: &'a str,
+    /// Name or address of the member.
+    pub member: &'a str,
+    /// Shares in whole units, with at most the share token's decimals.
+    pub shares: &'a str,
+}
+
+/// What validating came to.
+#[derive(Debug, Clone)]
+pub struct Validation {
+    /// The pool, if there is one.
+    pub pool: Option<Pool>,
+    /// The member, if there is one.
+    pub member: Option<Member>,
+    /// The shares, if they are an amount; base units.
+    pub shares: Option<Base>,
+    /// What they are worth by the last sync, rounded down; asset base units.
+    pub assets: Option<Base>,
+    /// The sync that it stands on.
+    pub snapshot: Option<Snapshot>,
+    /// Every rule that failed.
+    pub verdict: Verdict,
+}
+
+/// Validates a withdrawal at `now`, seconds since 1970; what is unknown or malformed is among the reasons.
+///
+/// # Errors
+/// `invalid_address`, `state_error`, `state_corrupt`.
+pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Validation> {
+    let mut reasons = Vec::new();
+    let mut known = |code, error: crate::Error| match (code, error.code()) {
+        (ReasonCode::UnknownPool, Code::UnknownPool) | (ReasonCode::UnknownMember, Code::UnknownMember) => {
+            reasons.push(Reason::new(code, error.message()));
+            Ok(())
+        }
+        _ => Err(error),
+    };
+    let pool = match pool::find(conn, ask.pool) {
+        Ok(pool) => Some(pool),
+        Err(e) => known(ReasonCode::UnknownPool, e).map(|()| None)?,
+    };
+    let member = match pool::find_member(conn, ask.member) {
+        Ok(member) => Some(member),
+        Err(e) => known(ReasonCode::UnknownMember, e).map(|()| None)?,
+    };
+    let shares = match parse_amount("SHARES", ask.shares, pool.as_ref().map(|pool| pool.share_decimals)) {
+        Ok(shares) => Some(shares),
+        Err(reason) => {
+            reasons.push(reason);
+            None
+        }
+    };
+    let (mut assets, mut snapshot) = (None, None);
+    if let Some(pool) = &pool {
+        snapshot = pool::snapshot(conn, pool)?;
+        let facts = facts(conn, config, pool, member.as_ref(), shares, snapshot.as_ref(), now)?;
+        assets = facts.assets();
+        reasons.extend_from_slice(check(pool, &facts).reasons());
+    }
+    Ok(Validation { pool, member, shares, assets, snapshot, verdict: Verdict::of(reasons) })
+}
+
+/// As [`validate`], of what is known: the verdict, and the worth of the shares in asset base units where it is
+/// known.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn verdict(
+    conn: &Connection,
+    config: &Config,
+    pool: &Pool,
+    member: &Member,
+    shares: Base,
+    now: i64,
+) -> Result<(Verdict, Option<Base>)> {
+    let snapshot = pool::snapshot(conn, pool)?;
+    let facts = facts(conn, config, pool, Some(member), Some(shares), snapshot.as_ref(), now)?;
+    Ok((check(pool, &facts), facts.assets()))
+}
+
+fn facts(
+    conn: &Connection,
+    config: &Config,
+    pool: &Pool,
+    member: Option<&Member>,
+    asked: Option<Base>,
+    snapshot: Option<&Snapshot>,
+    now: i64,
+) -> Result<Facts> {
+    let gate = risk::gate(conn, config, pool, now)?;
+    let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
+    let (withdrawn, own) = withdrawn_since(conn, pool, member, window.start(now))?;
+    let member = member.map(|member| holding(conn, pool, member, own)).transpose()?;
+    let figures = match snapshot {
+        None => None,
+        Some(s) => Some(Figures {
+            total_assets: s.total_assets,
+            total_shares: s.total_shares,
+            paused: s.paused.unwrap_or_default(),
+            cooldown_sec: cooldown_sec(conn, pool, s)?,
+        }),
+    };
+    Ok(Facts {
+        asked,
+        member,
+        figures,
+        withdrawals_enabled: gate.row.as_ref().is_none_or(|row| row.withdrawals_enabled),
+        daily_cap: gate.parameters.as_ref().and_then(|p| p.daily_withdrawal_cap),
+        user_daily_cap: gate.parameters.as_ref().and_then(|p| p.user_daily_cap),
+        barriers: gate.barriers,
+        window,
+        withdrawn,
+        now,
+    })
+}
+
+fn holding(conn: &Connection, pool: &Pool, member: &Member, withdrawn: Base) -> Result<Holding> {
+    let row: Option<(String, Option<u64>, Option<i64>)> = conn
+        .prepare_cached(
+            "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
+             WHERE pool_id = ?1 AND member_id = ?2",
+        )?
+        .query_row(params![pool.id, member.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (shares, last_deposit) = match row {
+        None => (Base::ZERO, None),
+        Some((shares, block, at)) => (stored_base(&shares)?, block.map(|block| Deposit { block, at })),
+    };
+    Ok(Holding { shares, reserved: reserved(conn, pool, member)?, last_deposit, withdrawn })
+}
+
+fn cooldown_sec(conn: &Connection, pool: &Pool, snapshot: &Snapshot) -> Result<u64> {
+    let found: Option<u64> = conn
+        .prepare_cached("SELECT cooldown_sec FROM pool_snapshots WHERE pool_id = ?1 AND block_number = ?2")?
+        .query_row(params![pool.id, db_block(snapshot.block.number)?], |row| row.get(0))?;
+    Ok(found.unwrap_or_default())
+}
