@@ -111,3 +111,23 @@ fn reward_claim() {
     desk.first_cycle();
     assert_eq!(every_step(&desk.home, "reward claim alice --all"), 2, "one commit, and nothing else");
 }
+
+#[test]
+fn withdrawals() {
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    desk.run("risk set stable --max-tvl unlimited --breaker-threshold 0.1").ok();
+    let (world, node) = (&desk.world, &desk.world.node);
+    // With the breaker that it opens.
+    let request = "withdrawal request stable alice 500 --idempotency-key k";
+    assert_eq!(every_step(&desk.home, request), 2, "one commit");
+    desk.run(request).exits(0);
+    let breakers = "SELECT count(*) FROM circuit_breaker_status WHERE active = 1";
+    assert_eq!(desk.one(breakers), "1");
+    assert_eq!(every_step(&desk.home, "withdrawal fail 1 --reason x"), 2, "one commit");
+    let tx = world.withdraw(world.six.vault, world.alice, units(500, 6)).unwrap().tx;
+    node.mine(2).unwrap();
+    let steps = every_step(&desk.home, &format!("withdrawal complete 1 --tx {tx}"));
+    assert!(steps >= 4, "{steps}: requests and one commit");
+    assert_eq!(every_step(&desk.home, "withdrawal complete 1 --unverified"), 2, "one commit");
+}

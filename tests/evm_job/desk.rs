@@ -2,7 +2,7 @@
 
 use super::NODE;
 use crate::support::{Home, Ran, Run};
-use poolctl_testkit::{Proxy, World};
+use poolctl_testkit::{Proxy, World, units};
 use rusqlite::{Connection, types::ValueRef};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -311,8 +311,11 @@ impl Desk {
     pub fn chain_commands(&self) -> Vec<String> {
         let six = self.world.six;
         let third = self.world.add_vault(six.asset, 0).unwrap().address().unwrap();
+        self.run("withdrawal request stable alice 1").ok();
+        let gone = self.world.withdraw(six.vault, self.world.alice, units(1, 6)).unwrap().tx;
         self.world.node.mine(2).unwrap();
         vec![
+            format!("withdrawal complete 1 --tx {gone}"),
             "sync --all".to_owned(),
             format!("oracle add stable-usd --asset {} --address {}", six.asset, six.feed),
             "oracle fetch".to_owned(),

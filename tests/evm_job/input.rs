@@ -44,7 +44,7 @@ const NO_AMOUNTS: [(&str, &str); 13] = [
 ];
 
 /// The same digits with one letter's case wrong.
-fn misspelt(address: Address) -> String {
+pub fn misspelt(address: Address) -> String {
     let good = address.to_string();
     let at = good.char_indices().skip(2).find(|(_, c)| c.is_ascii_alphabetic()).unwrap().0;
     let mut bytes = good.into_bytes();

@@ -20,6 +20,7 @@ mod anvil {
     mod oracles;
     mod pinned;
     mod prices;
+    mod receipts;
     mod reorg;
     mod rewards;
     mod risk;
@@ -27,6 +28,8 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod validation;
+    mod withdrawals;
 }
 
 #[path = "."]
@@ -41,6 +44,7 @@ mod sandbox {
     mod oracles;
     mod pinned;
     mod prices;
+    mod receipts;
     mod reorg;
     mod rewards;
     mod risk;
@@ -48,6 +52,8 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod validation;
+    mod withdrawals;
 }
 
 #[path = "../it/support.rs"]

@@ -18,4 +18,5 @@ mod plans;
 mod refusals;
 mod statements;
 mod support;
+mod withdrawals;
 mod writers;

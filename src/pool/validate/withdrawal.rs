@@ -96,8 +96,8 @@ pub fn check(pool: &Pool, facts: &Facts) -> Verdict {
     }
     if let Some(assets) = facts.assets() {
         let window = facts.window;
-        let within = |code, whose: &str, cap, withdrawn| {
-            within_cap(pool, window, Cap { code, whose, cap, withdrawn }, assets)
+        let within = |code, whose: &str, most, withdrawn| {
+            within_cap(pool, window, &Cap { code, whose, most, withdrawn }, assets)
         };
         reasons.extend(within(ReasonCode::DailyWithdrawalCap, "the pool", facts.daily_cap, facts.withdrawn));
         if let Some(member) = &facts.member {
@@ -161,13 +161,13 @@ fn cooldown(facts: &Facts, member: &Holding) -> Option<Reason> {
 struct Cap<'a> {
     code: ReasonCode,
     whose: &'a str,
-    cap: Option<Base>,
+    most: Option<Base>,
     withdrawn: Base,
 }
 
 /// Exactly the cap is allowed.
-fn within_cap(pool: &Pool, window: Window, of: Cap<'_>, assets: Base) -> Option<Reason> {
-    let cap = of.cap?;
+fn within_cap(pool: &Pool, window: Window, of: &Cap<'_>, assets: Base) -> Option<Reason> {
+    let cap = of.most?;
     // Past 256 bits it is above any cap.
     if of.withdrawn.checked_add(assets).is_some_and(|sum| sum <= cap) {
         return None;
