@@ -42,9 +42,8 @@ fn pinned_after_the_choice(command: &str, requests: &[Value], more: usize) -> BT
                     "{command}: {call}"
                 );
             }
-            "eth_getCode" | "eth_getBlockByNumber" | "eth_getBlockByHash" => {}
-            // By its hash, and checked against the block that it names.
-            "eth_getTransactionReceipt" => {}
+            // A receipt is asked for by its transaction, and its block is checked by hash.
+            "eth_getCode" | "eth_getBlockByNumber" | "eth_getBlockByHash" | "eth_getTransactionReceipt" => {}
             other => panic!("{command} sent {other}"),
         }
     }
