@@ -8,11 +8,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 /// Kills `command` at its `step`-th step in a copy of the home and runs it again; false when it has fewer steps.
-fn killed_and_done(home: &Home, command: &str, step: u64, want: &Dump) -> bool {
+fn killed_and_done(home: &Home, command: &str, exit: i32, step: u64, want: &Dump) -> bool {
     let copy = fork(home);
     match crash_at(copy.run(command), step) {
         Ended::Whole(ran) => {
-            assert_eq!(ran.code, Some(0), "{command} at {step}: {ran:?}");
+            assert_eq!(ran.code, Some(exit), "{command} at {step}: {ran:?}");
             same(want, &lasting(&copy.sqlite()));
             return false;
         }
@@ -20,7 +20,7 @@ fn killed_and_done(home: &Home, command: &str, step: u64, want: &Dump) -> bool {
     }
     // What it left is sound, before anybody mends anything.
     sound(&copy);
-    copy.run(command).exits(0);
+    copy.run(command).exits(exit);
     same(want, &lasting(&copy.sqlite()));
     sound(&copy);
     true
@@ -28,8 +28,13 @@ fn killed_and_done(home: &Home, command: &str, step: u64, want: &Dump) -> bool {
 
 /// Every step of a command, a few at a time. Returns how many there were.
 fn every_step(home: &Home, command: &str) -> u64 {
+    every_step_to(home, command, 0)
+}
+
+/// The same for a command that ends with this exit code.
+fn every_step_to(home: &Home, command: &str, exit: i32) -> u64 {
     let whole = fork(home);
-    whole.run(command).exits(0);
+    whole.run(command).exits(exit);
     let want = lasting(&whole.sqlite());
     let (next, past) = (AtomicU64::new(1), Mutex::new(u64::MAX));
     thread::scope(|scope| {
@@ -40,7 +45,7 @@ fn every_step(home: &Home, command: &str) -> u64 {
                     if step > *past.lock().unwrap() {
                         return;
                     }
-                    if !killed_and_done(home, command, step, &want) {
+                    if !killed_and_done(home, command, exit, step, &want) {
                         let mut past = past.lock().unwrap();
                         *past = step.min(*past);
                         return;
@@ -126,8 +131,11 @@ fn withdrawals() {
     assert_eq!(desk.one(breakers), "1");
     assert_eq!(every_step(&desk.home, "withdrawal fail 1 --reason x"), 2, "one commit");
     let tx = world.withdraw(world.six.vault, world.alice, units(500, 6)).unwrap().tx;
+    let complete = format!("withdrawal complete 1 --tx {tx}");
+    let steps = every_step_to(&desk.home, &complete, 76);
+    assert!(steps >= 4, "{steps}: it is in process from one commit on");
     node.mine(2).unwrap();
-    let steps = every_step(&desk.home, &format!("withdrawal complete 1 --tx {tx}"));
+    let steps = every_step(&desk.home, &complete);
     assert!(steps >= 4, "{steps}: requests and one commit");
     assert_eq!(every_step(&desk.home, "withdrawal complete 1 --unverified"), 2, "one commit");
 }

@@ -18,6 +18,7 @@ mod anvil {
     mod endpoints;
     mod input;
     mod oracles;
+    mod orders;
     mod pinned;
     mod prices;
     mod receipts;
@@ -42,6 +43,7 @@ mod sandbox {
     mod endpoints;
     mod input;
     mod oracles;
+    mod orders;
     mod pinned;
     mod prices;
     mod receipts;

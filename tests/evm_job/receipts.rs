@@ -59,6 +59,9 @@ fn only_the_withdrawals_own_movement_completes_it() {
     node.mine(2).unwrap();
     check();
     refused(&desk, id, B256::repeat_byte(7), 2, "unknown_transaction", &["\"main\" does not know"]);
+    let word = format!("withdrawal complete {id} --tx {older} --unverified");
+    let envelope = desk.unchanged(|| desk.run(&word).fails(4, "transaction_mismatch"));
+    says(&envelope["error"]["message"], &["is older than withdrawal"]);
     assert_eq!(only(&desk)["status"], "pending");
 
     // A transfer of exactly the shares to somebody who pays out is as good as a burn, and good for one.

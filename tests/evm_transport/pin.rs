@@ -192,6 +192,13 @@ fn code_receipts_and_old_blocks() -> Done {
         let Mined::Included(receipt) = view.receipt(reverted.tx).await? else { panic!("not included") };
         assert!(!receipt.succeeded);
         assert_eq!(view.receipt(B256::ZERO).await?, Mined::Unknown);
+        assert!(view.knows(mined.tx).await? && !view.knows(B256::ZERO).await?);
+        // One that waits is known, and no block has it.
+        world.node.set_automine(false).unwrap();
+        let call = Asset::transferCall { to: world.bob, amount: U256::ONE };
+        let waiting = world.node.submit(world.dave, world.six.asset, &call).unwrap();
+        assert!(view.knows(waiting).await?);
+        assert_eq!(view.receipt(waiting).await?, Mined::Unknown);
         let blocks = view.blocks_by_number(&[7, 2]).await?;
         assert_eq!((blocks[0].number, blocks[1].number), (7, 2));
         assert!(blocks[0].timestamp > blocks[1].timestamp);

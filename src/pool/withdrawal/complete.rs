@@ -1,6 +1,6 @@
 //! Completing a withdrawal: by its transaction, or by the operator's word.
 
-use super::evidence::{Evidence, Sight, look};
+use super::evidence::{Evidence, Sight, is_not_replayed_before, look};
 use super::store::{self, Status, Withdrawal};
 use super::subject;
 use crate::context::Work;
@@ -95,6 +95,10 @@ fn by_word(
     found: &Withdrawal,
     tx: Option<B256>,
 ) -> Result<Completed> {
+    if let Some(tx) = tx {
+        // A word may stand for what the chain cannot show, not against what it has shown.
+        is_not_replayed_before(work.state.conn(), found, tx)?;
+    }
     let withdrawal = work.state.write(agreed.permit(), |db| {
         store::set_completed(db, found.id, tx, false)?;
         let told = told(found, tx, json!({ "verified": false }));

@@ -7,7 +7,7 @@ use crate::evm::{At, Chain, Mined, PinnedView, Receipt};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::IERC20::Transfer;
-use crate::pool::{Pool, ViewStamp, newest_known};
+use crate::pool::{Pool, ViewStamp, newest_known, stored_block};
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use rusqlite::{Connection, OptionalExtension};
@@ -78,7 +78,8 @@ async fn see(view: &PinnedView, pool: &Pool, of: &Withdrawal, tx: B256, counted:
         return Ok(Sight::Waiting);
     }
     let for_good = number <= last;
-    if let Err(why) = moves(&receipt, pool, of).and_then(|()| is_younger(&receipt, of, counted)) {
+    let judged = moves(&receipt, pool, of).and_then(|()| is_younger(tx, number, of, counted));
+    if let Err(why) = judged {
         return Ok(Sight::Refuted { for_good, why });
     }
     if for_good {
@@ -132,12 +133,10 @@ fn moves(receipt: &Receipt, pool: &Pool, of: &Withdrawal) -> Result<()> {
 }
 
 /// A transaction that was replayed before the request moved shares that the request did not count any more.
-fn is_younger(receipt: &Receipt, of: &Withdrawal, counted: u64) -> Result<()> {
-    let number = receipt.block_number;
+fn is_younger(tx: B256, number: u64, of: &Withdrawal, counted: u64) -> Result<()> {
     if number > counted {
         return Ok(());
     }
-    let tx = receipt.tx_hash;
     Err(mismatch(
         of,
         format!(
@@ -146,6 +145,21 @@ fn is_younger(receipt: &Receipt, of: &Withdrawal, counted: u64) -> Result<()> {
             of.id
         ),
     ))
+}
+
+/// As far as the state knows the transaction, it is younger than the request.
+///
+/// # Errors
+/// `transaction_mismatch`, `state_error`, `state_corrupt`.
+pub(super) fn is_not_replayed_before(conn: &Connection, of: &Withdrawal, tx: B256) -> Result<()> {
+    let replayed: Option<i64> = conn
+        .prepare_cached("SELECT block_number FROM share_transfers WHERE tx_hash = ?1 LIMIT 1")?
+        .query_row([tx.as_slice()], |row| row.get(0))
+        .optional()?;
+    match replayed {
+        None => Ok(()),
+        Some(number) => is_younger(tx, stored_block(number)?, of, counted_at(conn, of)?),
+    }
 }
 
 fn mismatch(of: &Withdrawal, why: String) -> Error {
