@@ -119,6 +119,7 @@ pub const CONTRACTS: &[&[Contract]] = &[
     sync::CONTRACTS,
     pool::CONTRACTS,
     member::CONTRACTS,
+    withdrawal::CONTRACTS,
     reward::CONTRACTS,
     oracle::CONTRACTS,
     risk::CONTRACTS,

@@ -23,6 +23,7 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<ListOutput>("pool list"),
     Contract::of::<ShowOutput>("pool show"),
     Contract::of::<PositionOutput>("pool position"),
+    Contract::of::<validate_withdrawal::ValidateWithdrawalOutput>("pool validate-withdrawal"),
 ];
 
 /// Add, list and show pools, and members' positions in them

@@ -9,10 +9,19 @@ use crate::session::Session;
 use clap::Subcommand;
 use poolctl::amount::Quantity;
 use poolctl::clock;
-use poolctl::output::{Code, Error, Outcome, Result};
+use poolctl::output::{Code, Contract, Error, Outcome, Result, forms};
 use poolctl::pool::Pool;
 use poolctl::pool::withdrawal::{Status, Withdrawal};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[
+    Contract::of::<request::RequestOutput>("withdrawal request"),
+    Contract::of::<list::ListOutput>("withdrawal list"),
+    Contract::of::<complete::CompleteOutput>("withdrawal complete"),
+    Contract::of::<fail::FailOutput>("withdrawal fail"),
+];
 
 /// Ask for withdrawals, list them, complete them by their transaction, or give them up
 #[derive(Debug, Subcommand)]
@@ -40,13 +49,14 @@ impl Command {
 }
 
 /// A withdrawal.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct WithdrawalView {
     /// Its id, by which it is completed or failed.
     pub id: i64,
     /// The pool.
     pub pool: String,
     /// The member's address.
+    #[schemars(with = "forms::EvmAddress")]
     pub member: String,
     /// The member's name, if it has one.
     pub member_name: Option<String>,
@@ -61,12 +71,16 @@ pub struct WithdrawalView {
     /// The key that it was asked for with.
     pub idempotency_key: Option<String>,
     /// When it was asked for, RFC 3339.
+    #[schemars(with = "forms::Time")]
     pub requested_at: String,
     /// When its transaction was first named without being final, RFC 3339.
+    #[schemars(with = "Option<forms::Time>")]
     pub processing_at: Option<String>,
     /// When it was completed or failed, RFC 3339.
+    #[schemars(with = "Option<forms::Time>")]
     pub ended_at: Option<String>,
     /// The transaction that moves the shares.
+    #[schemars(with = "Option<forms::EvmHash>")]
     pub tx_hash: Option<String>,
     /// Completed: true where the chain showed it, false where it stands on the operator's word.
     pub verified: Option<bool>,

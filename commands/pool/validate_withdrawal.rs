@@ -10,6 +10,7 @@ use poolctl::output::{Outcome, Page, Present, Result};
 use poolctl::pool::ViewStamp;
 use poolctl::pool::validate::Verdict;
 use poolctl::pool::withdrawal::{Ask, Validation, validate};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Say whether a member may withdraw so many shares, with every reason why not; exit 5 if not
@@ -28,7 +29,7 @@ pub struct ValidateWithdrawal {
 }
 
 /// The answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ValidateWithdrawalOutput {
     /// The pool's name, or what was typed where there is none.
     pub pool: String,

@@ -9,6 +9,7 @@ use poolctl::config::value::tx_hash;
 use poolctl::output::{Outcome, Page, Present, Result};
 use poolctl::pool::withdrawal::{Complete, Completed, Evidence, complete, find};
 use poolctl::pool::{self, ViewStamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Complete a withdrawal by the transaction that moved its shares
@@ -34,7 +35,7 @@ pub struct CompleteCommand {
 }
 
 /// How the withdrawal stands now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CompleteOutput {
     /// False where it stood like this before.
     pub changed: bool,

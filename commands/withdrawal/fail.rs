@@ -8,6 +8,7 @@ use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Result};
 use poolctl::pool;
 use poolctl::pool::withdrawal::{Evidence, fail, find};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Give a withdrawal up: its shares are free again
@@ -30,7 +31,7 @@ pub struct Fail {
 }
 
 /// How the withdrawal stands now.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct FailOutput {
     /// False where it had failed before.
     pub changed: bool,

@@ -9,6 +9,7 @@ use poolctl::clock;
 use poolctl::output::{Outcome, Page, Present, Result, Table};
 use poolctl::pool;
 use poolctl::pool::withdrawal::{Filter, Status, list};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// List withdrawals, the newest first
@@ -30,7 +31,7 @@ pub struct List {
 }
 
 /// Withdrawals.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {
     /// The newest first.
     pub withdrawals: Vec<WithdrawalView>,

@@ -10,6 +10,7 @@ use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
 use poolctl::pool::validate::{Verdict, parse_amount};
 use poolctl::pool::withdrawal::{Request, Requested, earlier, request, verdict};
 use poolctl::pool::{self, Member, Pool};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Most characters of an idempotency key.
@@ -36,7 +37,7 @@ pub struct RequestCommand {
 }
 
 /// What became of the request.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RequestOutput {
     /// True where it is new.
     pub requested: bool,

@@ -5,14 +5,15 @@ pub mod withdrawal;
 use crate::amount::{self, Base};
 use crate::output::{Code, Error, Page, Table};
 use crate::risk::{Barrier, Gate};
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 macro_rules! reason_codes {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
         /// Why a deposit or a withdrawal does not validate; the words are stable, and verdicts keep this order.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum ReasonCode { $($(#[$doc])* $name,)+ }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        pub enum ReasonCode { $($(#[$doc])* #[serde(rename = $word)] $name,)+ }
 
         impl ReasonCode {
             /// Every code there is, for documentation and tests.
@@ -63,15 +64,9 @@ reason_codes! {
     UserDailyCap = "user_daily_cap",
 }
 
-impl Serialize for ReasonCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
-}
-
 /// One failed rule. In JSON `{"code", "message", "details"}`; amounts among the details are exact decimals in whole
 /// units, as everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reason {
     /// The rule.
     pub code: ReasonCode,
@@ -107,7 +102,7 @@ impl From<&Barrier> for Reason {
 }
 
 /// The answer: valid where no rule failed. In JSON `{"valid", "reasons"}`, to be flattened into a command's output.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verdict {
     /// No rule failed.
     valid: bool,

@@ -180,3 +180,128 @@ fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
         Error::new(Code::StateCorrupt, why).hint("run: poolctl state check")
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evm::EventLog;
+    use crate::pool::withdrawal::Status;
+    use crate::pool::{Asset, Member, abi::Abi};
+    use alloy::primitives::{Address, Log, U256};
+
+    const VAULT: Address = Address::repeat_byte(1);
+    const OTHER_VAULT: Address = Address::repeat_byte(2);
+    const ALICE: Address = Address::repeat_byte(3);
+    const ROUTER: Address = Address::repeat_byte(4);
+    const NOBODY: Address = Address::ZERO;
+
+    fn pool() -> Pool {
+        Pool {
+            id: 1,
+            name: "main".into(),
+            address: VAULT,
+            abi: Abi::Erc4626,
+            asset: Asset { address: Address::ZERO, symbol: "USD".into(), decimals: 0 },
+            share_symbol: "sUSD".into(),
+            share_decimals: 0,
+            deploy_block: 0,
+            max_rate_drop_ppm: 0,
+            reward_genesis: None,
+            reward_cursor: None,
+            reward_carry: Base::ZERO,
+            cursor: None,
+            synced_block: None,
+        }
+    }
+
+    /// Alice withdraws ten shares.
+    fn ten() -> Withdrawal {
+        Withdrawal {
+            id: 7,
+            pool_id: 1,
+            member: Member { id: 1, address: ALICE, name: Some("alice".into()) },
+            shares: U256::from(10),
+            assets: U256::from(10),
+            status: Status::Pending,
+            key: None,
+            requested_at: 0,
+            processing_at: None,
+            ended_at: None,
+            tx: None,
+            verified: None,
+            error: None,
+            reserves: true,
+        }
+    }
+
+    /// A receipt with these transfers: token, from, to, shares.
+    fn receipt(transfers: &[(Address, Address, Address, u64)]) -> Receipt {
+        let log =
+            |(index, &(token, from, to, shares)): (usize, &(Address, Address, Address, u64))| EventLog {
+                inner: Log {
+                    address: token,
+                    data: Transfer { from, to, value: U256::from(shares) }.encode_log_data(),
+                },
+                block_number: 5,
+                block_hash: B256::repeat_byte(5),
+                tx_hash: B256::repeat_byte(9),
+                tx_index: 0,
+                log_index: index as u64,
+            };
+        Receipt {
+            tx_hash: B256::repeat_byte(9),
+            block_number: 5,
+            block_hash: B256::repeat_byte(5),
+            succeeded: true,
+            from: ALICE,
+            to: Some(VAULT),
+            logs: transfers.iter().enumerate().map(log).collect(),
+        }
+    }
+
+    #[test]
+    fn exactly_the_shares_leave_the_member_for_good() {
+        let good: [&[(Address, Address, Address, u64)]; 5] = [
+            &[(VAULT, ALICE, NOBODY, 10)],
+            &[(VAULT, ALICE, ROUTER, 10)],
+            // A router takes them and burns them.
+            &[(VAULT, ALICE, ROUTER, 10), (VAULT, ROUTER, NOBODY, 10)],
+            // Several withdrawals in one transaction: this one is among them.
+            &[(VAULT, ROUTER, NOBODY, 3), (VAULT, ALICE, NOBODY, 4), (VAULT, ALICE, NOBODY, 10)],
+            // What other tokens do is of no interest.
+            &[(OTHER_VAULT, NOBODY, ALICE, 10), (VAULT, ALICE, NOBODY, 10)],
+        ];
+        for transfers in good {
+            assert!(moves(&receipt(transfers), &pool(), &ten()).is_ok(), "{transfers:?}");
+        }
+        let bad: [(&[(Address, Address, Address, u64)], &str); 10] = [
+            (&[], "moves no shares of pool \"main\""),
+            (&[(OTHER_VAULT, ALICE, NOBODY, 10)], "moves no shares of pool \"main\""),
+            (&[(VAULT, ROUTER, NOBODY, 10)], "takes no shares of pool \"main\" from alice"),
+            (&[(VAULT, NOBODY, ALICE, 10)], "takes no shares"),
+            (&[(VAULT, ALICE, ALICE, 10)], "takes no shares"),
+            (&[(VAULT, ALICE, NOBODY, 9)], "takes 9 sUSD from alice; withdrawal 7 is of 10 sUSD"),
+            (&[(VAULT, ALICE, NOBODY, 11)], "takes 11 sUSD from alice"),
+            (&[(VAULT, ALICE, NOBODY, 5), (VAULT, ALICE, ROUTER, 5)], "takes 10 sUSD from alice"),
+            (&[(VAULT, ALICE, ROUTER, 10), (VAULT, ROUTER, ALICE, 1)], "gives 1 sUSD back to alice"),
+            (&[(VAULT, NOBODY, ALICE, 10), (VAULT, ALICE, NOBODY, 10)], "gives 10 sUSD back to alice"),
+        ];
+        for (transfers, why) in bad {
+            let e = moves(&receipt(transfers), &pool(), &ten()).unwrap_err();
+            assert_eq!(e.code(), Code::TransactionMismatch, "{transfers:?}");
+            assert!(e.message().contains(why), "{}", e.message());
+        }
+        let mut failed = receipt(&[(VAULT, ALICE, NOBODY, 10)]);
+        failed.succeeded = false;
+        assert_eq!(moves(&failed, &pool(), &ten()).unwrap_err().code(), Code::TransactionFailed);
+    }
+
+    #[test]
+    fn a_transaction_is_younger_than_the_count_of_the_shares() {
+        let tx = B256::repeat_byte(9);
+        assert!(is_younger(tx, 6, &ten(), 5).is_ok());
+        for number in [5, 4] {
+            assert_eq!(is_younger(tx, number, &ten(), 5).unwrap_err().code(), Code::TransactionMismatch);
+        }
+    }
+}

@@ -6,10 +6,11 @@ use crate::pool::{Member, Pool, stored_address, stored_base, stored_hash};
 use crate::state::Tx;
 use alloy::primitives::B256;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Where a withdrawal stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
     /// Asked for; shares are reserved.
