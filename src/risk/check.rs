@@ -1,7 +1,8 @@
 //! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
 
 use super::breaker::{breaker, trip};
-use super::parameters::{RiskRow, Window, refresh, row};
+use super::parameters::{RiskRow, Window, row};
+use super::refresh::refresh;
 use super::rules::{self, Facts, Rule, Verdict};
 use crate::alert::{self, Subject};
 use crate::amount::Base;

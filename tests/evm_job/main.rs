@@ -20,6 +20,7 @@ mod anvil {
     mod oracles;
     mod pinned;
     mod prices;
+    mod profiles;
     mod reorg;
     mod rewards;
     mod risk;
@@ -41,6 +42,7 @@ mod sandbox {
     mod oracles;
     mod pinned;
     mod prices;
+    mod profiles;
     mod reorg;
     mod rewards;
     mod risk;
