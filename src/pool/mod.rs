@@ -9,6 +9,7 @@ mod rate;
 mod reorg;
 mod store;
 mod sync;
+pub mod validate;
 
 pub(crate) use add::token;
 pub use add::{AddPool, Added, add};

@@ -1,0 +1,274 @@
+//! What validating a deposit or a withdrawal answers: a verdict with every failed rule, each by its stable code.
+
+use crate::amount::{self, Base};
+use crate::output::{Code, Error, Page, Table};
+use crate::risk::{Barrier, Gate};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
+
+macro_rules! reason_codes {
+    ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
+        /// Why a deposit or a withdrawal does not validate; the words are stable, and verdicts keep this order.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum ReasonCode { $($(#[$doc])* $name,)+ }
+
+        impl ReasonCode {
+            /// Every code there is, for documentation and tests.
+            pub const ALL: &[Self] = &[$(Self::$name,)+];
+
+            /// The word as it stands in `reasons[].code`.
+            pub const fn word(self) -> &'static str {
+                match self { $(Self::$name => $word,)+ }
+            }
+        }
+    };
+}
+
+reason_codes! {
+    /// No plain decimal, zero, too precise or too large.
+    InvalidAmount = "invalid_amount",
+    /// No such pool.
+    UnknownPool = "unknown_pool",
+    /// No such member.
+    UnknownMember = "unknown_member",
+    /// Risk parameters, or the figures that they are held against, are missing or too old: deny, never allow.
+    RiskUnknown = "risk_unknown",
+    /// The vault is paused, or its engine has this direction closed.
+    PoolPaused = "pool_paused",
+    /// The emergency pause holds, ours or the engine's.
+    EmergencyPaused = "emergency_paused",
+    /// The circuit breaker is open, ours or the engine's.
+    BreakerActive = "breaker_active",
+    /// Less than the vault takes in one deposit.
+    BelowMinimum = "below_minimum",
+    /// More than the vault takes in one deposit.
+    AboveMaximum = "above_maximum",
+    /// More than the vault's `maxDeposit` of this member.
+    ExceedsMaxDeposit = "exceeds_max_deposit",
+    /// The pool's TVL would pass its cap.
+    TvlCap = "tvl_cap",
+    /// What the member has in the pool would pass its cap.
+    UserCap = "user_cap",
+    /// The member has less of the asset.
+    InsufficientBalance = "insufficient_balance",
+    /// The member has fewer shares that are not reserved.
+    InsufficientShares = "insufficient_shares",
+    /// The last deposit is too young.
+    Cooldown = "cooldown",
+    /// Withdrawals of the window would pass the pool's cap.
+    DailyWithdrawalCap = "daily_withdrawal_cap",
+    /// Withdrawals of the window would pass the member's cap.
+    UserDailyCap = "user_daily_cap",
+}
+
+impl Serialize for ReasonCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.word())
+    }
+}
+
+/// One failed rule. In JSON `{"code", "message", "details"}`; amounts among the details are exact decimals in whole
+/// units, as everywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reason {
+    /// The rule.
+    pub code: ReasonCode,
+    /// The sentence for a person.
+    pub message: String,
+    /// Facts for programs: the limit, what is left, seconds to wait.
+    pub details: Map<String, Value>,
+}
+
+impl Reason {
+    /// A failed rule, and a sentence that says by what.
+    pub fn new(code: ReasonCode, message: impl Into<String>) -> Self {
+        Self { code, message: message.into(), details: Map::new() }
+    }
+
+    /// Adds a fact for programs.
+    #[must_use]
+    pub fn detail(mut self, key: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(key.to_owned(), value.into());
+        self
+    }
+}
+
+impl From<&Barrier> for Reason {
+    fn from(barrier: &Barrier) -> Self {
+        let code = match barrier {
+            Barrier::RiskUnknown(_) => ReasonCode::RiskUnknown,
+            Barrier::EmergencyPaused(_) => ReasonCode::EmergencyPaused,
+            Barrier::BreakerActive(_) => ReasonCode::BreakerActive,
+        };
+        Self::new(code, barrier.why())
+    }
+}
+
+/// The answer: valid where no rule failed. In JSON `{"valid", "reasons"}`, to be flattened into a command's output.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Every failed rule, in the order of [`ReasonCode`].
+    reasons: Vec<Reason>,
+}
+
+impl Verdict {
+    /// From all that failed, in any order.
+    pub fn of(mut reasons: Vec<Reason>) -> Self {
+        reasons.sort_by_key(|reason| reason.code);
+        Self { reasons }
+    }
+
+    /// No rule failed.
+    pub const fn valid(&self) -> bool {
+        self.reasons.is_empty()
+    }
+
+    /// Every failed rule.
+    pub fn reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// The codes of the failed rules.
+    pub fn codes(&self) -> Vec<&'static str> {
+        self.reasons.iter().map(|reason| reason.code.word()).collect()
+    }
+
+    /// For a person: one line where it is valid, else a table of what failed. `what` names the matter:
+    /// "withdrawal of 12.5 sUSD".
+    pub fn show(&self, what: &str, page: &mut Page) {
+        if self.valid() {
+            page.line(format!("{what}: valid"));
+            return;
+        }
+        page.line(format!("{what}: NOT valid"));
+        let mut table = Table::new(&["REASON", "WHY"]);
+        for reason in &self.reasons {
+            table.row([reason.code.word().to_owned(), reason.message.clone()]);
+        }
+        page.table(table);
+    }
+
+    /// Why a check ends with exit 5: `check_failed` with every code in `details.reasons`; `None` where it is valid.
+    pub fn finding(&self, what: &str) -> Option<Error> {
+        self.error(Code::CheckFailed, what)
+    }
+
+    /// The failed rules as an error of `code`, the codes in `details.reasons`; `None` where it is valid.
+    pub fn error(&self, code: Code, what: &str) -> Option<Error> {
+        let first = self.reasons.first()?;
+        let more = match self.reasons.len() {
+            1 => String::new(),
+            n => format!(" (and {} more)", n - 1),
+        };
+        let message = format!("{what}: {}: {}{more}", first.code.word(), first.message);
+        Some(Error::new(code, message).detail("reasons", self.codes()))
+    }
+}
+
+impl Serialize for Verdict {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(2))?;
+        map.serialize_entry("valid", &self.valid())?;
+        map.serialize_entry("reasons", &self.reasons)?;
+        map.end()
+    }
+}
+
+/// Reads an amount in whole units; one that moves nothing is no amount. Where the pool is not known, neither are
+/// the `decimals`: then only the form is judged.
+///
+/// # Errors
+/// `invalid_amount`, naming `flag` and quoting what was typed.
+pub fn parse_amount(flag: &str, text: &str, decimals: Option<u8>) -> Result<Base, Reason> {
+    let refuse = |why: String| {
+        Reason::new(ReasonCode::InvalidAmount, format!("{flag}: \"{text}\" {why}"))
+            .detail("flag", flag)
+            .detail("value", text)
+    };
+    // Of an unknown pool, a short amount is not to be found too precise, nor too large for decimals it may not have.
+    let fraction = text.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    let decimals = decimals.unwrap_or_else(|| u8::try_from(fraction.min(77)).unwrap_or(77));
+    let amount = amount::parse_units(text, decimals).map_err(|why| refuse(why.to_string()))?;
+    if amount.is_zero() {
+        return Err(refuse("is nothing".into()));
+    }
+    Ok(amount)
+}
+
+/// What the risk side has against any movement of the pool.
+pub fn barriers(gate: &Gate) -> Vec<Reason> {
+    gate.barriers.iter().map(Reason::from).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn words_are_snake_case_and_unique() {
+        let mut seen = std::collections::HashSet::new();
+        for code in ReasonCode::ALL {
+            assert!(code.word().chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{code:?}");
+            assert!(seen.insert(code.word()), "{code:?} twice");
+        }
+    }
+
+    #[test]
+    fn barriers_keep_their_words() {
+        for barrier in [
+            Barrier::RiskUnknown("x".into()),
+            Barrier::EmergencyPaused("x".into()),
+            Barrier::BreakerActive("x".into()),
+        ] {
+            assert_eq!(Reason::from(&barrier).code.word(), barrier.word());
+        }
+    }
+
+    #[test]
+    fn a_verdict_names_every_reason_in_one_order() {
+        let cap = Reason::new(ReasonCode::UserDailyCap, "too much").detail("limit", "5.0");
+        let paused = Reason::new(ReasonCode::PoolPaused, "paused");
+        let verdict = Verdict::of(vec![cap, paused]);
+        assert_eq!(
+            serde_json::to_value(&verdict).unwrap(),
+            json!({ "valid": false, "reasons": [
+                { "code": "pool_paused", "message": "paused", "details": {} },
+                { "code": "user_daily_cap", "message": "too much", "details": { "limit": "5.0" } },
+            ] })
+        );
+        let e = verdict.finding("withdrawal").unwrap();
+        assert_eq!(
+            (e.code(), e.message()),
+            (Code::CheckFailed, "withdrawal: pool_paused: paused (and 1 more)")
+        );
+        assert_eq!(e.details()["reasons"], json!(["pool_paused", "user_daily_cap"]));
+        let fine = Verdict::of(Vec::new());
+        assert!(fine.valid() && fine.finding("x").is_none());
+        assert_eq!(serde_json::to_value(&fine).unwrap(), json!({ "valid": true, "reasons": [] }));
+    }
+
+    #[test]
+    fn an_amount_is_judged_with_or_without_its_decimals() {
+        for (text, decimals, want) in [
+            ("12.5", Some(6), Some(12_500_000u64)),
+            ("0.000001", Some(6), Some(1)),
+            ("0.0000001", Some(6), None),
+            ("0.0000001", None, Some(1)),
+            ("0", Some(6), None),
+            ("0.00", None, None),
+            ("-1", Some(6), None),
+            ("1e3", None, None),
+            ("", None, None),
+        ] {
+            let got = parse_amount("AMOUNT", text, decimals);
+            assert_eq!(got.as_ref().ok().copied(), want.map(Base::from), "{text}");
+            if let Err(reason) = got {
+                assert_eq!(reason.code, ReasonCode::InvalidAmount);
+                assert!(reason.message.starts_with(&format!("AMOUNT: \"{text}\" ")), "{}", reason.message);
+            }
+        }
+        assert!(parse_amount("AMOUNT", &"9".repeat(78), None).is_err());
+    }
+}
