@@ -1,7 +1,9 @@
 //! `poolctl pool …`: the pools there are, and what a member has in one.
 
 mod add;
+mod reconcile;
 mod show;
+mod validate_deposit;
 
 use crate::app::App;
 use crate::session::Session;
@@ -30,6 +32,8 @@ pub enum Command {
     List(List),
     Show(show::Show),
     Position(Position),
+    ValidateDeposit(validate_deposit::ValidateDeposit),
+    Reconcile(reconcile::Reconcile),
 }
 
 impl Command {
@@ -43,6 +47,8 @@ impl Command {
             Self::List(List {}) => List::run(session),
             Self::Show(command) => command.run(session),
             Self::Position(command) => command.run(session),
+            Self::ValidateDeposit(command) => command.run(session),
+            Self::Reconcile(command) => command.run(session),
         }
     }
 }

@@ -92,6 +92,13 @@ pub struct Snapshot {
     pub cooldown_sec: Option<u64>,
 }
 
+impl Snapshot {
+    /// The rate, where there is a share that has one: what an empty pool answers is a beginning and no fall.
+    pub fn rate(&self) -> Option<Base> {
+        (!self.total_shares.is_zero()).then_some(self.rate_e18)
+    }
+}
+
 const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
      p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block
@@ -250,19 +257,19 @@ fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
     })
 }
 
-/// The exchange rate of the sync before the last one, 18 decimals.
+/// The exchange rate of the sync before the last one, 18 decimals; `None` where there were no shares then.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
-    let found: Option<String> = conn
+    let found: Option<(String, String)> = conn
         .prepare_cached(
-            "SELECT rate_e18 FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
+            "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
              ORDER BY block_number DESC LIMIT 1",
         )?
-        .query_row(params![pool.id, db_block(block)?], |row| row.get(0))
+        .query_row(params![pool.id, db_block(block)?], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    found.map(|text| stored_base(&text)).transpose()
+    found.filter(|(_, shares)| shares != "0").map(|(rate, _)| stored_base(&rate)).transpose()
 }
 
 /// TVL and rate of one past sync.

@@ -273,8 +273,10 @@ fn store_all(
         tx.conn()
             .prepare_cached("UPDATE pools SET synced_block = ?2 WHERE id = ?1")?
             .execute(params![pool.id, number])?;
-        let drop =
-            before.map_or(Verdict::Ok, |b| rate_drop(b.rate_e18, reading.rate_e18, pool.max_rate_drop_ppm));
+        let drop = match before.and_then(|before| before.rate()).zip(reading.rate()) {
+            Some((before, now)) => rate_drop(before, now, pool.max_rate_drop_ppm),
+            None => Verdict::Ok,
+        };
         let identity = if reading.consistent {
             Verdict::Ok
         } else {

@@ -118,7 +118,7 @@ fn facts(
     let snapshot = pool::snapshot(conn, pool)?;
     let rates_e18 = match &snapshot {
         None => None,
-        Some(s) => pool::rate_before(conn, pool, s.block.number)?.map(|before| (before, s.rate_e18)),
+        Some(s) => pool::rate_before(conn, pool, s.block.number)?.zip(s.rate()),
     };
     let window = row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let withdrawals = withdrawals_since(conn, pool, window.start(now))?;

@@ -14,6 +14,7 @@ mod anvil {
 
     mod breaker;
     mod crash;
+    mod deposits;
     mod desk;
     mod endpoints;
     mod input;
@@ -21,6 +22,7 @@ mod anvil {
     mod pinned;
     mod prices;
     mod profiles;
+    mod reconcile;
     mod reorg;
     mod rewards;
     mod risk;
@@ -36,6 +38,7 @@ mod sandbox {
 
     mod breaker;
     mod crash;
+    mod deposits;
     mod desk;
     mod endpoints;
     mod input;
@@ -43,6 +46,7 @@ mod sandbox {
     mod pinned;
     mod prices;
     mod profiles;
+    mod reconcile;
     mod reorg;
     mod rewards;
     mod risk;

@@ -21,7 +21,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub(super) fn new(batch: &mut Batch<'_>, pool: &Pool) -> Result<Self> {
+    pub(super) fn new(batch: &mut Batch<'_>, pool: &Pool, receiver: Address) -> Result<Self> {
         let to = pool.address;
         let shares = pow10(pool.share_decimals)
             .ok_or_else(|| Error::new(Code::Bug, format!("{} decimals", pool.share_decimals)))?;
@@ -29,7 +29,7 @@ impl Asked {
             total_assets: batch.add(to, &IERC4626::totalAssetsCall {}),
             total_shares: batch.add(to, &IERC20::totalSupplyCall {}),
             per_share: batch.add(to, &IERC4626::convertToAssetsCall { shares }),
-            max_deposit: batch.add(to, &IERC4626::maxDepositCall { receiver: Address::ZERO }),
+            max_deposit: batch.add(to, &IERC4626::maxDepositCall { receiver }),
             paused: batch.add(to, &IPausable::pausedCall {}),
         })
     }

@@ -92,6 +92,13 @@ pub struct Reading {
     pub limits: Limits,
 }
 
+impl Reading {
+    /// The rate, where there is a share that has one.
+    pub fn rate(&self) -> Option<Base> {
+        (!self.total_shares.is_zero()).then_some(self.rate_e18)
+    }
+}
+
 /// What a pool contract takes in and lets out, as the contract itself says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Limits {
@@ -163,8 +170,16 @@ pub enum Asked {
 /// # Errors
 /// `bug` for share decimals that the state does not allow.
 pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Result<Asked> {
+    ask_for(batch, pool, Address::ZERO)
+}
+
+/// As [`ask`], with the largest deposit of this member where the contract makes a difference.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_for(batch: &mut Batch<'_>, pool: &Pool, member: Address) -> Result<Asked> {
     Ok(match pool.abi {
-        Abi::Erc4626 => Asked::Erc4626(erc4626::Asked::new(batch, pool)?),
+        Abi::Erc4626 => Asked::Erc4626(erc4626::Asked::new(batch, pool, member)?),
         Abi::Legacy => Asked::Legacy(legacy::Asked::new(batch, pool.address)),
         Abi::Viddhana => Asked::Viddhana(viddhana::Asked::new(batch, pool.address)),
     })

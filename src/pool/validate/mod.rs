@@ -1,5 +1,7 @@
 //! What validating a deposit or a withdrawal answers: a verdict with every failed rule, each by its stable code.
 
+pub mod deposit;
+
 use crate::amount::{self, Base};
 use crate::output::{Code, Error, Page, Table};
 use crate::risk::{Barrier, Gate};
