@@ -126,6 +126,33 @@ fn every_difference_is_named_with_both_values() {
 }
 
 #[test]
+fn more_members_than_one_round_takes_are_all_asked_for() {
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    // Former holders, as the state remembers them: the chain has nothing for them either.
+    desk.meddle(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000)
+         INSERT INTO members (address, added_at) SELECT printf('0x%040x', i + 65536), 1 FROM n",
+    );
+    desk.meddle(
+        "INSERT INTO user_pool_shares (pool_id, member_id, shares)
+         SELECT 2, id, '0' FROM members WHERE address GLOB '0x00000000*'",
+    );
+    desk.wire.clear();
+    let envelope = reconcile(&desk, "stable", 0);
+    assert_eq!(envelope["data"]["pools"][0]["members"], 6003);
+    assert!(desk.wire.http_count() < 20, "{}", desk.wire.http_count());
+    // The last of them is compared like the first.
+    let last = "(SELECT max(member_id) FROM user_pool_shares)";
+    desk.meddle(&format!(
+        "UPDATE user_pool_shares SET shares = '5' WHERE pool_id = 2 AND member_id = {last}"
+    ));
+    let found = drifts(&reconcile(&desk, "stable", 5));
+    assert_eq!(found[1], ("stable shares".to_owned(), Value::Null, json!("0.000005"), json!("0.000000")));
+    assert_eq!(found.len(), 2, "{found:?}");
+}
+
+#[test]
 fn a_pool_that_cannot_be_compared_hides_no_other() {
     let desk = Desk::ready();
     desk.run("sync stable").ok();
