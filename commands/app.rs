@@ -112,6 +112,11 @@ impl<'s> App<'s> {
         opened.unwrap_or_else(|| State::read(&self.state_path, self.session.run.clone()))
     }
 
+    /// Where long work reports how far it is.
+    pub fn progress(&self) -> &dyn Progress {
+        self.progress.as_ref()
+    }
+
     /// Lets go of the state file, for those who replace it.
     pub fn close(&self) {
         drop(self.opened.take());
@@ -189,6 +194,19 @@ impl<'s> App<'s> {
             state::pin_network(work.state, work.permit, STELLAR_PIN, client.passphrase())?;
             body(work, &client).await
         })
+    }
+
+    /// Reads from the profile's EVM chain; nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`App::chain`]; what `body` returns.
+    pub fn look_on_chain<T>(&self, body: impl AsyncFnOnce(&Chain) -> Result<T>) -> Result<T> {
+        let chain = self.chain()?;
+        let found = runtime()?.block_on(body(&chain));
+        for warning in chain.take_warnings() {
+            self.session.warn(warning);
+        }
+        found
     }
 
     /// Reads from the profile's Stellar network; nothing is written.

@@ -14,6 +14,11 @@ pub struct AtFlag {
 }
 
 impl AtFlag {
+    /// Whether a block was asked for.
+    pub const fn is_given(self) -> bool {
+        self.at.is_some()
+    }
+
     /// The block asked for, or the one that the settings name.
     ///
     /// # Errors

@@ -1,27 +1,27 @@
 //! `poolctl pool …`: the pools there are, and what a member has in one.
 
 mod validate_withdrawal;
+mod add;
+mod reconcile;
+mod show;
+mod validate_deposit;
 
 use crate::app::App;
-use crate::at::AtFlag;
-use crate::options::DryRun;
 use crate::session::Session;
-use crate::views::{PoolView, age, limit, or_dash, percent, ppm, yes_no};
+use crate::views::{PoolView, age, or_dash, yes_no};
 use clap::{Args, Subcommand};
-use poolctl::amount::{self, Quantity};
+use poolctl::amount::Quantity;
 use poolctl::clock;
-use poolctl::config::value::address;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
-use poolctl::pool::abi::Abi;
-use poolctl::pool::{self, AddPool, ViewStamp};
+use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms};
+use poolctl::pool::{self, ViewStamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<AddOutput>("pool add"),
+    Contract::of::<add::AddOutput>("pool add"),
     Contract::of::<ListOutput>("pool list"),
-    Contract::of::<ShowOutput>("pool show"),
+    Contract::of::<show::ShowOutput>("pool show"),
     Contract::of::<PositionOutput>("pool position"),
     Contract::of::<validate_withdrawal::ValidateWithdrawalOutput>("pool validate-withdrawal"),
 ];
@@ -30,11 +30,13 @@ pub const CONTRACTS: &[Contract] = &[
 #[derive(Debug, Subcommand)]
 #[command(before_help = "Example: poolctl pool list")]
 pub enum Command {
-    Add(Add),
+    Add(add::Add),
     List(List),
-    Show(Show),
+    Show(show::Show),
     Position(Position),
     ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal),
+    ValidateDeposit(validate_deposit::ValidateDeposit),
+    Reconcile(reconcile::Reconcile),
 }
 
 impl Command {
@@ -49,103 +51,9 @@ impl Command {
             Self::Show(command) => command.run(session),
             Self::Position(command) => command.run(session),
             Self::ValidateWithdrawal(command) => command.run(session),
+            Self::ValidateDeposit(command) => command.run(session),
+            Self::Reconcile(command) => command.run(session),
         }
-    }
-}
-
-/// Add a pool, after looking at its contract
-///
-/// The contract must answer like its ABI profile says. Adding the same pool again changes nothing.
-#[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
-#[command(before_help = "Example: poolctl pool add main 0x83F20F44975D03b1b09e64809B757c47f942BEeA")]
-pub struct Add {
-    /// A name of your own
-    name: String,
-    /// The vault's address
-    address: String,
-    /// What the contract answers to: erc4626
-    #[arg(long, value_name = "PROFILE", default_value = "erc4626")]
-    abi: String,
-    /// Block of its creation; found by bisection where not given, which needs an archive node
-    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
-    deploy_block: Option<u64>,
-    /// Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
-    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
-    max_rate_drop: Option<String>,
-    /// First block that earns rewards
-    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
-    reward_genesis_block: Option<u64>,
-    #[command(flatten)]
-    at: AtFlag,
-    #[command(flatten)]
-    dry: DryRun,
-}
-
-/// The pool that was added.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AddOutput {
-    /// False where it stood there before.
-    pub added: bool,
-    /// The pool.
-    pub pool: PoolView,
-    /// Block of its creation.
-    pub deploy_block: u64,
-    /// Whose view of the contract; null where it stood there before.
-    pub checked_at: Option<ViewStamp>,
-}
-
-impl Add {
-    fn run(self, session: &Session) -> Result<Outcome> {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if self.name.is_empty() || self.name.starts_with("0x") || !self.name.chars().all(fits) {
-            return Err(Error::new(Code::InvalidValue, format!("NAME: \"{}\" is no pool name", self.name))
-                .hint("a name has only letters, digits, -, _ and ., and does not look like an address"));
-        }
-        let pool_address = address("ADDRESS", &self.address)?;
-        let abi = Abi::parse(&self.abi)?;
-        let drop = self.max_rate_drop.as_deref().map(|text| amount::parse_weight("--max-rate-drop", text));
-        let drop = drop.transpose()?;
-        let app = App::open(session)?;
-        let at = self.at.or(&app.config)?;
-        let ask = AddPool {
-            name: self.name,
-            address: pool_address,
-            abi,
-            deploy_block: self.deploy_block,
-            max_rate_drop_ppm: drop,
-            default_rate_drop_ppm: app.config.ratio_ppm("risk.max_rate_drop")?,
-            reward_genesis: self.reward_genesis_block,
-        };
-        let output = app.write_on_chain(self.dry.dry_run, async |work, chain| {
-            let added = pool::add(work, chain, &ask, at)
-                .await
-                .map_err(|e| e.context(format!("cannot add pool \"{}\"", ask.name)))?;
-            Ok(AddOutput {
-                added: added.new,
-                pool: PoolView::of(work.state.conn(), &added.pool, work.state.run().clock.now())?,
-                deploy_block: added.pool.deploy_block,
-                checked_at: added.view,
-            })
-        })?;
-        Outcome::of(&output)
-    }
-}
-
-impl Present for AddOutput {
-    fn present(&self, page: &mut Page) {
-        if !self.added {
-            page.line(format!("pool \"{}\" is there already", self.pool.name));
-            return;
-        }
-        page.line(format!("added pool \"{}\"", self.pool.name));
-        let mut pairs = vec![
-            ("address", self.pool.address.clone()),
-            ("asset", format!("{} ({} decimals)", self.pool.asset.symbol, self.pool.asset.decimals)),
-            ("deployed", format!("block {}", self.deploy_block)),
-        ];
-        pairs.extend(self.checked_at.as_ref().map(|view| ("checked at", view.to_string())));
-        page.pairs(pairs);
     }
 }
 
@@ -192,89 +100,6 @@ impl Present for ListOutput {
             ]);
         }
         page.table(table);
-    }
-}
-
-/// Show a pool: its contract, the figures of its last sync, its rewards
-#[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl pool show main")]
-pub struct Show {
-    /// Name or address
-    pool: String,
-}
-
-/// A pool, whole.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ShowOutput {
-    /// The figures of the last sync.
-    #[serde(flatten)]
-    pub pool: PoolView,
-    /// Symbol of the share token.
-    pub share_symbol: String,
-    /// Block of its creation.
-    pub deploy_block: u64,
-    /// Transfers are replayed through this block.
-    pub transfers_through: Option<u64>,
-    /// Members with shares.
-    pub holders: u64,
-    /// Fall of the rate that is an alert.
-    #[schemars(with = "forms::Decimal")]
-    pub max_rate_drop: String,
-    /// First block that earns rewards, once known.
-    pub reward_genesis_block: Option<u64>,
-    /// Start of the next epoch to be paid, once known.
-    pub reward_next_block: Option<u64>,
-}
-
-impl Show {
-    fn run(self, session: &Session) -> Result<Outcome> {
-        let app = App::open(session)?;
-        let state = app.read()?;
-        let found = pool::find(state.conn(), &self.pool)?;
-        Outcome::of(&ShowOutput {
-            pool: PoolView::of(state.conn(), &found, session.run.clock.now())?,
-            share_symbol: found.share_symbol.clone(),
-            deploy_block: found.deploy_block,
-            transfers_through: found.cursor.map(|(block, _)| block),
-            holders: pool::holder_count(state.conn(), &found)?,
-            max_rate_drop: ppm(found.max_rate_drop_ppm),
-            reward_genesis_block: found.reward_genesis,
-            reward_next_block: found.reward_cursor,
-        })
-    }
-}
-
-impl Present for ShowOutput {
-    fn present(&self, page: &mut Page) {
-        let p = &self.pool;
-        let block =
-            |block: Option<u64>| block.map_or_else(|| "–".to_owned(), |block| format!("block {block}"));
-        let drop = amount::parse_weight("max_rate_drop", &self.max_rate_drop).unwrap_or_default();
-        let mut pairs = vec![
-            ("pool", p.name.clone()),
-            ("address", p.address.clone()),
-            ("kind", format!("{} vault of {} ({})", p.abi, p.asset.symbol, p.asset.address)),
-            ("deployed", format!("block {}", self.deploy_block)),
-            ("TVL", or_dash(p.total_assets.as_ref())),
-            ("shares", or_dash(p.total_shares.as_ref())),
-            ("rate", or_dash(p.exchange_rate.as_ref())),
-            ("holders", self.holders.to_string()),
-            ("paused", yes_no(p.paused)),
-            ("max deposit", if p.view.is_some() { limit(p.max_deposit.as_ref()) } else { String::new() }),
-            ("rate alert", format!("falls by more than {}", percent(drop))),
-            ("rewards from", block(self.reward_genesis_block)),
-            ("next epoch", block(self.reward_next_block)),
-        ];
-        pairs.push((
-            "figures",
-            p.view.as_ref().map_or_else(|| p.freshness(), |v| format!("{v}, {}", p.freshness())),
-        ));
-        for (_, value) in &mut pairs {
-            if value.is_empty() {
-                "–".clone_into(value);
-            }
-        }
-        page.pairs(pairs);
     }
 }
 

@@ -1,6 +1,7 @@
 //! `poolctl risk …`: limits of pools, and whether they are kept.
 
 mod check;
+mod set;
 mod switch;
 mod violations;
 
@@ -13,16 +14,15 @@ use crate::views::{Failure, age, limit, percent, ppm};
 use clap::{Args, Subcommand};
 use poolctl::amount::{self, Base, Quantity};
 use poolctl::clock;
-use poolctl::config::value::address;
 use poolctl::output::{Contract, Outcome, Page, Present, Result, forms, partly};
 use poolctl::pool::{self, Pool, ViewStamp};
-use poolctl::risk::{self, Breaker, Engine, RiskRow, SetRisk, Window};
+use poolctl::risk::{self, Breaker, RiskRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<SetOutput>("risk set"),
+    Contract::of::<set::SetOutput>("risk set"),
     Contract::of::<ShowOutput>("risk fetch"),
     Contract::of::<ShowOutput>("risk show"),
     Contract::of::<check::CheckOutput>("risk check"),
@@ -36,7 +36,7 @@ pub const CONTRACTS: &[Contract] = &[
 #[derive(Debug, Subcommand)]
 #[command(before_help = "Example: poolctl risk check --all")]
 pub enum Command {
-    Set(Box<Set>),
+    Set(Box<set::Set>),
     Fetch(Fetch),
     Show(Show),
     Check(check::Check),
@@ -63,42 +63,6 @@ impl Command {
             Self::ResetBreaker(command) => command.run(session),
         }
     }
-}
-
-/// Set limits of a pool, or name the engine contract they come from
-///
-/// Amounts are in whole units of the pool's asset; 0 or "unlimited" takes a limit away. What is not named stays.
-#[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl risk set main --max-tvl 5000000 --daily-withdrawal-cap 250000")]
-pub struct Set {
-    /// Name or address
-    pool: String,
-    /// Where the limits come from: local, viddhana
-    #[arg(long)]
-    engine: Option<String>,
-    /// The engine's contract
-    #[arg(long, value_name = "ADDRESS", requires = "engine")]
-    engine_address: Option<String>,
-    /// Largest TVL
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    max_tvl: Option<String>,
-    /// Largest deposit of one member
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    max_user_deposit: Option<String>,
-    /// Most withdrawals of a day, over all members
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    daily_withdrawal_cap: Option<String>,
-    /// Most withdrawals of a day of one member
-    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
-    user_daily_cap: Option<String>,
-    /// Share of TVL withdrawn in 24 h that trips the breaker, 0 to 1
-    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
-    breaker_threshold: Option<String>,
-    /// What a day is: utc-day or rolling-24h
-    #[arg(long)]
-    window: Option<String>,
-    #[command(flatten)]
-    dry: DryRun,
 }
 
 /// A pool's limits.
@@ -232,63 +196,6 @@ impl RiskView {
                 self.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age))),
             ),
         ]);
-    }
-}
-
-/// What was set.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SetOutput {
-    /// False where nothing changed.
-    pub changed: bool,
-    /// The limits now.
-    #[serde(flatten)]
-    pub risk: RiskView,
-}
-
-impl Set {
-    fn run(self: Box<Self>, session: &Session) -> Result<Outcome> {
-        let engine_address = self.engine_address.as_deref();
-        let engine_address = engine_address.map(|text| address("--engine-address", text)).transpose()?;
-        let engine = self.engine.as_deref().map(|word| Engine::parse(word, engine_address)).transpose()?;
-        let window = self.window.as_deref().map(Window::parse).transpose()?;
-        let threshold = self.breaker_threshold.as_deref().map(|text| match text {
-            "unlimited" => Ok(None),
-            text => {
-                amount::parse_weight("--breaker-threshold", text).map(|ppm| Some(ppm).filter(|ppm| *ppm > 0))
-            }
-        });
-        let threshold = threshold.transpose()?;
-        let app = App::open(session)?;
-        let found = pool::find(app.read()?.conn(), &self.pool)?;
-        let assets = |flag: &str, text: &Option<String>| match text.as_deref() {
-            None => Ok(None),
-            Some("unlimited") => Ok(Some(None)),
-            Some(text) => amount::parse_flag(flag, text, found.asset.decimals).map(|limit| Some(Some(limit))),
-        };
-        let change = SetRisk {
-            engine,
-            max_tvl: assets("--max-tvl", &self.max_tvl)?,
-            max_user_deposit: assets("--max-user-deposit", &self.max_user_deposit)?,
-            daily_withdrawal_cap: assets("--daily-withdrawal-cap", &self.daily_withdrawal_cap)?,
-            user_daily_cap: assets("--user-daily-cap", &self.user_daily_cap)?,
-            breaker_threshold_ppm: threshold,
-            window,
-        };
-        let now = session.run.clock.now();
-        let (risk, changed) = app.write(self.dry.dry_run, |work| {
-            let (row, changed) = risk::set(work, &found, &change)?;
-            Ok((RiskView::of(work.state.conn(), &found, &row, now)?, changed))
-        })?;
-        Outcome::of(&SetOutput { changed, risk })
-    }
-}
-
-impl Present for SetOutput {
-    fn present(&self, page: &mut Page) {
-        if !self.changed {
-            page.line("nothing to change");
-        }
-        self.risk.show(page);
     }
 }
 

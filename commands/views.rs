@@ -30,7 +30,7 @@ impl From<&Asset> for AssetView {
 pub struct PoolView {
     /// The operator's name for it.
     pub name: String,
-    /// The vault.
+    /// The vault or pool contract.
     #[schemars(with = "forms::EvmAddress")]
     pub address: String,
     /// ABI profile.
@@ -45,8 +45,12 @@ pub struct PoolView {
     pub exchange_rate: Option<Quantity>,
     /// Whether it is paused; null where it cannot be, or before the first sync.
     pub paused: Option<bool>,
+    /// Smallest deposit; null = any.
+    pub min_deposit: Option<Quantity>,
     /// Largest deposit; null = unlimited.
     pub max_deposit: Option<Quantity>,
+    /// Seconds between a deposit and the first withdrawal; null where the contract knows no such thing.
+    pub cooldown_sec: Option<u64>,
     /// Whose view the figures are; null before the first sync.
     pub view: Option<ViewStamp>,
     /// When they were read, RFC 3339.
@@ -77,7 +81,9 @@ impl PoolView {
             total_shares: s.map(|s| pool.shares(s.total_shares)),
             exchange_rate: s.map(|s| Quantity::new(s.rate_e18, 18, "")),
             paused: s.and_then(|s| s.paused),
+            min_deposit: s.and_then(|s| s.min_deposit).map(|min| pool.asset.quantity(min)),
             max_deposit: s.and_then(|s| s.max_deposit).map(|max| pool.asset.quantity(max)),
+            cooldown_sec: s.and_then(|s| s.cooldown_sec),
             view: s.map(stamp),
             synced_at: s.map(|s| clock::rfc3339(s.synced_at)),
             age_sec: s.map(|s| age(s.synced_at, now)),

@@ -102,7 +102,8 @@ impl Home {
             let ask = AddPool {
                 name: format!("p{i}"),
                 address: *vault,
-                abi: Abi::Erc4626,
+                abi: Some(Abi::Erc4626),
+                asset: None,
                 deploy_block: Some(deploy_block),
                 max_rate_drop_ppm: None,
                 default_rate_drop_ppm: 10_000,

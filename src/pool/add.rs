@@ -16,10 +16,12 @@ use serde_json::json;
 pub struct AddPool {
     /// A name for it.
     pub name: String,
-    /// The vault.
+    /// The vault or pool contract.
     pub address: Address,
-    /// Its ABI profile.
-    pub abi: Abi,
+    /// Its ABI profile; `None` = it is found out.
+    pub abi: Option<Abi>,
+    /// What is deposited: needed where the contract does not say, and compared where it does.
+    pub asset: Option<Address>,
     /// Block of its creation; looked for where it is not given.
     pub deploy_block: Option<u64>,
     /// Fall of the rate that is an alert, in millionths, if the operator names one.
@@ -39,7 +41,8 @@ impl AddPool {
     fn is(&self, pool: &Pool) -> bool {
         self.name == pool.name
             && self.address == pool.address
-            && self.abi == pool.abi
+            && self.abi.is_none_or(|abi| abi == pool.abi)
+            && self.asset.is_none_or(|asset| asset == pool.asset.address)
             && self.deploy_block.is_none_or(|block| block == pool.deploy_block)
             && self.max_rate_drop_ppm.is_none_or(|ppm| ppm == pool.max_rate_drop_ppm)
             && self.reward_genesis.is_none_or(|block| Some(block) == pool.reward_genesis)
@@ -55,18 +58,22 @@ pub struct Added {
     pub new: bool,
     /// Whose view of the contract.
     pub view: Option<ViewStamp>,
+    /// The risk engine that the contract names, where it was looked at.
+    pub risk_engine: Option<Address>,
 }
 
 /// Looks at the contract and adds it; adding the same again changes nothing.
 ///
 /// # Errors
-/// `conflict` for a taken name or address; `not_a_contract` for an address without code or that is no vault;
-/// `invalid_value` for a deploy block after the contract's creation.
+/// `conflict` for a taken name or address; `not_a_contract` for an address without code or that is no such pool;
+/// `invalid_value` for a deploy block after the contract's creation, for an asset that is not the contract's, and
+/// for a contract that fits two profiles; `usage` where the contract does not say its asset and nobody else does.
 pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> Result<Added> {
     if let Some(pool) = known(work, ask)? {
-        return Ok(Added { pool, new: false, view: None });
+        return Ok(Added { pool, new: false, view: None, risk_engine: None });
     }
-    let (asset, share, deploy_block, view) = chain.view(at, async |view| look(view, ask).await).await?;
+    let seen = chain.view(at, async |view| look(view, ask).await).await?;
+    let Seen { abi, asset, share, deploy_block, view, risk_engine } = seen;
     let pool = work.state.write(work.permit, |tx| {
         store::put_asset(tx.conn(), &asset)?;
         tx.conn().execute(
@@ -76,7 +83,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
             params![
                 ask.name,
                 ask.address.to_string(),
-                ask.abi.word(),
+                abi.word(),
                 asset.address.to_string(),
                 share.symbol,
                 share.decimals,
@@ -90,12 +97,12 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
         tx.event(
             "pool.added",
             &ask.name,
-            &json!({ "address": ask.address, "abi": ask.abi.word(), "asset": asset.address,
+            &json!({ "address": ask.address, "abi": abi.word(), "asset": asset.address,
                      "deploy_block": deploy_block, "view": view }),
         )?;
         Ok(pool)
     })?;
-    Ok(Added { pool, new: true, view: Some(view) })
+    Ok(Added { pool, new: true, view: Some(view), risk_engine })
 }
 
 /// The same pool if it is there; another one of that name or address is a conflict.
@@ -123,7 +130,17 @@ fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
     Err(Error::new(Code::Conflict, why).hint("see it with: poolctl pool show NAME"))
 }
 
-async fn look(view: &PinnedView, ask: &AddPool) -> Result<(Asset, Asset, u64, ViewStamp)> {
+/// What the chain says of a contract that is to be added.
+struct Seen {
+    abi: Abi,
+    asset: Asset,
+    share: Asset,
+    deploy_block: u64,
+    view: ViewStamp,
+    risk_engine: Option<Address>,
+}
+
+async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     let block = view.block();
     if view.code(ask.address).await?.is_empty() {
         return Err(Error::new(
@@ -133,27 +150,36 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<(Asset, Asset, u64, Vi
         .hint("check the address and that the profile is the pool's network")
         .detail("address", ask.address.to_string()));
     }
-    let vault = |e: CallError| {
-        e.into_error("vault").hint(format!("{} does not answer like an {} pool", ask.address, ask.abi.word()))
+    let abi = match ask.abi {
+        Some(abi) => abi,
+        None => abi::detect(view, ask.address).await?,
+    };
+    let it = |e: CallError| {
+        let hint =
+            format!("{} does not answer like a pool of profile {}; try --abi auto", ask.address, abi.word());
+        e.into_error(abi.noun()).hint(hint)
     };
     let mut batch = view.batch();
     let asset = batch.add(ask.address, &IERC4626::assetCall {});
     let symbol = batch.add(ask.address, &IERC20::symbolCall {});
     let decimals = batch.add(ask.address, &IERC20::decimalsCall {});
     let reply = batch.send().await?;
-    let asset = reply.get(asset).map_err(vault)?;
+    let said = match abi {
+        Abi::Erc4626 | Abi::Viddhana => Some(reply.get(asset).map_err(it)?),
+        Abi::Legacy => reply.get_optional(asset).map_err(it)?,
+    };
     let share = Asset {
         address: ask.address,
-        symbol: reply.get(symbol).map_err(vault)?,
-        decimals: sane_decimals(ask.address, reply.get(decimals).map_err(vault)?)?,
+        symbol: reply.get(symbol).map_err(it)?,
+        decimals: sane_decimals(ask.address, reply.get(decimals).map_err(it)?)?,
     };
-    let asset = token(view, asset).await?;
+    let asset = token(view, agreed_asset(ask, said)?).await?;
     let deploy_block = deploy_block(view, ask).await?;
     let pool = Pool {
         id: 0,
         name: ask.name.clone(),
         address: ask.address,
-        abi: ask.abi,
+        abi,
         asset: asset.clone(),
         share_symbol: share.symbol.clone(),
         share_decimals: share.decimals,
@@ -169,7 +195,26 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<(Asset, Asset, u64, Vi
     let mut batch = view.batch();
     let asked = abi::ask(&mut batch, &pool)?;
     asked.read(&batch.send().await?, &pool)?;
-    Ok((asset, share, deploy_block, ViewStamp::new(block, view.endpoint())))
+    let risk_engine = abi::risk_engine(view, abi, ask.address).await?;
+    let view = ViewStamp::new(block, view.endpoint());
+    Ok(Seen { abi, asset, share, deploy_block, view, risk_engine })
+}
+
+/// The asset that the contract says, or else the operator; both must agree where both speak.
+fn agreed_asset(ask: &AddPool, said: Option<Address>) -> Result<Address> {
+    match (said, ask.asset) {
+        (Some(said), Some(named)) if said != named => Err(Error::new(
+            Code::InvalidValue,
+            format!("--asset: {} says that its asset is {said}, not {named}", ask.address),
+        )
+        .hint("leave the flag out, or check the pool's address")),
+        (Some(asset), _) | (None, Some(asset)) => Ok(asset),
+        (None, None) => Err(Error::new(
+            Code::Usage,
+            format!("{} is a legacy pool that does not say what its asset is", ask.address),
+        )
+        .hint("name it: --asset ADDRESS")),
+    }
 }
 
 /// Symbol and decimals of an ERC-20 token.

@@ -343,7 +343,7 @@ pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Ho
     Ok(holdings)
 }
 
-/// Σ holders must be the token's supply at the same block, at which the pool's cursor is, or beyond.
+/// Σ holders must be the pool's total of shares at the same block, at which the pool's cursor is, or beyond.
 ///
 /// Returns the number of holders.
 ///
@@ -363,7 +363,8 @@ pub fn holders_match(conn: &Connection, pool: &Pool, total_shares: Base, block: 
     Err(Error::new(
         Code::Drift,
         format!(
-            "its {count} holders have {held}, totalSupply() is {} at block {}",
+            "its {count} holders have {held}, {} is {} at block {}",
+            pool.abi.total_shares(),
             pool.shares(total_shares),
             block
         ),

@@ -2,10 +2,12 @@
 
 pub mod abi;
 mod add;
+pub mod deposit;
 mod holders;
 mod members;
 mod position;
 mod rate;
+mod reconcile;
 mod reorg;
 mod store;
 mod sync;
@@ -17,7 +19,8 @@ pub use add::{AddPool, Added, add};
 pub use holders::{Movements, Replayed, holders_match, holdings_before, movements_from, replay_to};
 pub use members::{Member, add_member, find_member, list_members, member_pools};
 pub use position::{Position, position};
-pub use rate::{consistent_rate, underlying};
+pub use rate::underlying;
+pub use reconcile::{Drift, Figure, Reconciled, reconcile};
 pub use reorg::{RolledBack, settle_reorgs};
 pub use store::{
     Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,

@@ -34,7 +34,7 @@ pub struct Pool {
     pub id: i64,
     /// The operator's name for it.
     pub name: String,
-    /// The vault, which is its own share token.
+    /// The vault or pool contract, which is its own share token.
     pub address: Address,
     /// Its ABI profile.
     pub abi: Abi,
@@ -84,8 +84,19 @@ pub struct Snapshot {
     pub rate_e18: Base,
     /// Whether paused; `None` where it cannot be.
     pub paused: Option<bool>,
+    /// Smallest deposit, asset base units; `None` = any.
+    pub min_deposit: Option<Base>,
     /// Largest deposit; `None` = unlimited.
     pub max_deposit: Option<Base>,
+    /// Seconds between a deposit and the first withdrawal; `None` where the contract knows no such thing.
+    pub cooldown_sec: Option<u64>,
+}
+
+impl Snapshot {
+    /// The rate, where there is a share that has one: what an empty pool answers is a beginning and no fall.
+    pub fn rate(&self) -> Option<Base> {
+        (!self.total_shares.is_zero()).then_some(self.rate_e18)
+    }
 }
 
 const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
@@ -190,7 +201,7 @@ fn read_pool(row: &Row<'_>) -> Result<Pool> {
 
 const FIGURES: &str =
     "s.block_number, s.block_hash, s.block_timestamp, s.endpoint, s.synced_at, s.total_assets,
-     s.total_shares, s.rate_e18, s.paused, s.max_deposit";
+     s.total_shares, s.rate_e18, s.paused, s.min_deposit, s.max_deposit, s.cooldown_sec";
 
 /// The figures of a pool's last accepted sync.
 ///
@@ -218,7 +229,7 @@ pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
     let mut rows = statement.query([])?;
     let mut found = HashMap::new();
     while let Some(row) = rows.next()? {
-        found.insert(row.get(10)?, read_snapshot(row)?);
+        found.insert(row.get(12)?, read_snapshot(row)?);
     }
     Ok(found)
 }
@@ -229,6 +240,9 @@ fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
         hash: stored_hash(&row.get::<_, String>(1)?)?,
         timestamp: stored_block(row.get(2)?)?,
     };
+    let limit = |i: usize| -> Result<Option<Base>> {
+        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
+    };
     Ok(Snapshot {
         block,
         endpoint: row.get(3)?,
@@ -237,23 +251,25 @@ fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
         total_shares: stored_base(&row.get::<_, String>(6)?)?,
         rate_e18: stored_base(&row.get::<_, String>(7)?)?,
         paused: row.get(8)?,
-        max_deposit: row.get::<_, Option<String>>(9)?.map(|text| stored_base(&text)).transpose()?,
+        min_deposit: limit(9)?,
+        max_deposit: limit(10)?,
+        cooldown_sec: row.get(11)?,
     })
 }
 
-/// The exchange rate of the sync before the last one, 18 decimals.
+/// The exchange rate of the sync before the last one, 18 decimals; `None` where there were no shares then.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
-    let found: Option<String> = conn
+    let found: Option<(String, String)> = conn
         .prepare_cached(
-            "SELECT rate_e18 FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
+            "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
              ORDER BY block_number DESC LIMIT 1",
         )?
-        .query_row(params![pool.id, db_block(block)?], |row| row.get(0))
+        .query_row(params![pool.id, db_block(block)?], |row| Ok((row.get(0)?, row.get(1)?)))
         .optional()?;
-    found.map(|text| stored_base(&text)).transpose()
+    found.filter(|(_, shares)| shares != "0").map(|(rate, _)| stored_base(&rate)).transpose()
 }
 
 /// TVL and rate of one past sync.

@@ -4,9 +4,9 @@ use super::abi::{self, Reading};
 use super::holders::{Replayed, holders_match, replay_to};
 use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::store::{self, Pool};
-use super::{ViewStamp, consistent_rate, db_block};
+use super::{ViewStamp, db_block};
 use crate::alert::{self, Subject};
-use crate::amount::Quantity;
+use crate::amount::{Base, Quantity};
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
 use crate::output::{Code, Error, Result};
@@ -20,6 +20,12 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
+
+/// The alerts that a sync raises and closes.
+const ALERTS: [&str; 2] = [Rule::ExchangeRateDrop.word(), INCONSISTENT];
+
+/// The alert of a contract whose exchange rate is not TVL over shares.
+const INCONSISTENT: &str = "inconsistent_state";
 
 /// How a pool fared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
@@ -64,6 +70,25 @@ impl PoolSync {
     /// The error of a failed pool.
     pub const fn failure(&self) -> Option<&Error> {
         self.failure.as_ref()
+    }
+
+    fn figures(&mut self, pool: &Pool, total_assets: Base, total_shares: Base, rate_e18: Base) {
+        self.total_assets = Some(pool.asset.quantity(total_assets));
+        self.total_shares = Some(pool.shares(total_shares));
+        self.exchange_rate = Some(Quantity::new(rate_e18, 18, ""));
+    }
+
+    /// The figures of a pool that stands at this block already, and what was found wrong with them.
+    fn unchanged(&mut self, conn: &Connection, pool: &Pool) -> Result<()> {
+        let s = store::snapshot(conn, pool)?.ok_or_else(|| {
+            Error::new(Code::StateCorrupt, format!("pool \"{}\" has no snapshot", pool.name))
+        })?;
+        self.figures(pool, s.total_assets, s.total_shares, s.rate_e18);
+        (self.paused, self.holders) = (s.paused, Some(store::holder_count(conn, pool)?));
+        let open = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
+        let own = open.into_iter().rev().filter(|alert| ALERTS.contains(&alert.kind.as_str()));
+        self.alerts = own.map(|alert| format!("{}: {}", alert.kind, alert.message)).collect();
+        Ok(())
     }
 }
 
@@ -159,26 +184,19 @@ async fn one_view(
         let outcome = match failed.remove(&pool.id) {
             Some(e) => Err(e),
             None => match readings.remove(&pool.id) {
-                None => known(look.conn(), &pool),
+                None => line.unchanged(look.conn(), &pool),
                 Some(reading) => {
                     holders_match(look.conn(), &pool, reading.total_shares, here).map(|holders| {
                         line.status = SyncStatus::Synced;
-                        (reading, holders)
+                        line.figures(&pool, reading.total_assets, reading.total_shares, reading.rate_e18);
+                        (line.paused, line.holders) = (reading.paused, Some(holders));
+                        accepted.push((report.len(), pool.clone(), reading));
                     })
                 }
             },
         };
         match outcome {
-            Ok((reading, holders)) => {
-                line.total_assets = Some(pool.asset.quantity(reading.total_assets));
-                line.total_shares = Some(pool.shares(reading.total_shares));
-                line.exchange_rate = Some(Quantity::new(reading.rate_e18, 18, ""));
-                line.paused = reading.paused;
-                line.holders = Some(holders);
-                if line.status == SyncStatus::Synced {
-                    accepted.push((report.len(), pool, reading));
-                }
-            }
+            Ok(()) => {}
             Err(e) => {
                 line.status = SyncStatus::Failed;
                 line.error = Some(e.to_string());
@@ -221,20 +239,6 @@ async fn read(
     Ok(())
 }
 
-/// The figures of a pool that stands at this block already.
-fn known(conn: &Connection, pool: &Pool) -> Result<(Reading, u64)> {
-    let s = store::snapshot(conn, pool)?
-        .ok_or_else(|| Error::new(Code::StateCorrupt, format!("pool \"{}\" has no snapshot", pool.name)))?;
-    let reading = Reading {
-        total_assets: s.total_assets,
-        total_shares: s.total_shares,
-        rate_e18: s.rate_e18,
-        paused: s.paused,
-        max_deposit: s.max_deposit,
-    };
-    Ok((reading, store::holder_count(conn, pool)?))
-}
-
 fn store_all(
     tx: &Tx<'_>,
     view: &PinnedView,
@@ -248,8 +252,8 @@ fn store_all(
         tx.conn()
             .prepare_cached(
                 "INSERT INTO pool_snapshots (pool_id, block_number, block_hash, block_timestamp, endpoint, synced_at,
-                     total_assets, total_shares, rate_e18, paused, max_deposit)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+                     total_assets, total_shares, rate_e18, paused, min_deposit, max_deposit, cooldown_sec)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
             )?
             .execute(params![
                 pool.id,
@@ -262,21 +266,18 @@ fn store_all(
                 reading.total_shares.to_string(),
                 reading.rate_e18.to_string(),
                 reading.paused,
-                reading.max_deposit.map(|max| max.to_string()),
+                reading.limits.min_deposit.map(|min| min.to_string()),
+                reading.limits.max_deposit.map(|max| max.to_string()),
+                reading.limits.cooldown_sec,
             ])?;
         tx.conn()
             .prepare_cached("UPDATE pools SET synced_block = ?2 WHERE id = ?1")?
             .execute(params![pool.id, number])?;
-        let drop =
-            before.map_or(Verdict::Ok, |b| rate_drop(b.rate_e18, reading.rate_e18, pool.max_rate_drop_ppm));
-        let fits = consistent_rate(
-            reading.rate_e18,
-            reading.total_assets,
-            reading.total_shares,
-            pool.asset.decimals,
-            pool.share_decimals,
-        );
-        let identity = if fits {
+        let drop = match before.and_then(|before| before.rate()).zip(reading.rate()) {
+            Some((before, now)) => rate_drop(before, now, pool.max_rate_drop_ppm),
+            None => Verdict::Ok,
+        };
+        let identity = if reading.consistent {
             Verdict::Ok
         } else {
             Verdict::Violated(format!(
@@ -290,7 +291,7 @@ fn store_all(
             risk::trip(tx, pool, Rule::ExchangeRateDrop, why)?;
         }
         let mut alerts = Vec::new();
-        for (word, verdict) in [(Rule::ExchangeRateDrop.word(), drop), ("inconsistent_state", identity)] {
+        for (word, verdict) in ALERTS.into_iter().zip([drop, identity]) {
             let why = match verdict {
                 Verdict::Ok => None,
                 Verdict::Violated(why) | Verdict::Unknown(why) => Some(why),

@@ -192,7 +192,7 @@ async fn ask(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<(bool, Base
     let mut batch = view.batch();
     let asked: Vec<_> = pools.iter().map(|pool| abi::ask_holders(&mut batch, pool)).collect();
     let reply = batch.send().await?;
-    Ok(asked.iter().map(|asked| asked.read(&reply)).collect())
+    Ok(asked.iter().zip(pools).map(|(asked, pool)| asked.read(&reply, pool)).collect())
 }
 
 /// Hash of the last block of every epoch that is about to be paid.

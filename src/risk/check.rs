@@ -1,7 +1,8 @@
 //! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
 
 use super::breaker::{breaker, trip};
-use super::parameters::{RiskRow, Window, refresh, row};
+use super::parameters::{RiskRow, Window, row};
+use super::refresh::refresh;
 use super::rules::{self, Facts, Rule, Verdict};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
@@ -117,7 +118,7 @@ fn facts(
     let snapshot = pool::snapshot(conn, pool)?;
     let rates_e18 = match &snapshot {
         None => None,
-        Some(s) => pool::rate_before(conn, pool, s.block.number)?.map(|before| (before, s.rate_e18)),
+        Some(s) => pool::rate_before(conn, pool, s.block.number)?.zip(s.rate()),
     };
     let window = row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let withdrawals = withdrawals_since(conn, pool, window.start(now))?;

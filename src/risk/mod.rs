@@ -2,13 +2,17 @@
 
 mod breaker;
 mod check;
+mod engine;
 mod gate;
 mod parameters;
 mod pause;
+mod refresh;
 pub mod rules;
 
 pub use breaker::{Breaker, breaker, reset_breaker, trip};
 pub use check::{PoolCheck, check, watch_withdrawals};
+pub use engine::Engine;
 pub use gate::{Barrier, Gate, gate};
-pub use parameters::{Engine, RiskRow, SetRisk, Window, refresh, row, set};
+pub use parameters::{RiskRow, SetRisk, Window, row, set};
 pub use pause::{pause, unpause};
+pub use refresh::{Refreshed, refresh};

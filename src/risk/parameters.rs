@@ -1,74 +1,14 @@
-//! Risk parameters of a pool: set here, or read from an engine contract, each with when it was last confirmed.
+//! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
 
+use super::engine::Engine;
 use super::rules::Parameters;
 use crate::amount::Base;
 use crate::context::Work;
-use crate::evm::{At, Batch, BatchReply, CallError, Chain, Handle};
 use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, ViewStamp, stored_address, stored_base};
+use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
 use crate::state::Tx;
-use alloy::primitives::Address;
 use rusqlite::{Connection, params};
 use serde_json::json;
-use std::collections::HashMap;
-
-/// The Solidity interfaces of engines.
-#[allow(missing_docs, reason = "the names are the contracts' own")]
-pub mod sol {
-    alloy::sol! {
-        interface IViddhanaEngine {
-            function poolConfigs(address pool) external view returns (
-                uint256 maxTvl, uint256 maxUserDeposit, uint256 dailyWithdrawalCap,
-                bool depositsEnabled, bool withdrawalsEnabled, bool active);
-            function emergencyMode() external view returns (bool);
-            function paused() external view returns (bool);
-        }
-    }
-}
-use sol::IViddhanaEngine as Viddhana;
-
-/// Where a pool's parameters come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Engine {
-    /// `risk set`.
-    Local,
-    /// A contract with `poolConfigs`, `emergencyMode` and `paused`. Its `dailyWithdrawalCap` is per member and
-    /// UTC day; a pool that is not `active` there has no parameters.
-    Viddhana(Address),
-}
-
-impl Engine {
-    /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Viddhana(_) => "viddhana",
-        }
-    }
-
-    /// The contract, where there is one.
-    pub const fn address(self) -> Option<Address> {
-        match self {
-            Self::Local => None,
-            Self::Viddhana(address) => Some(address),
-        }
-    }
-
-    /// Reads the word; engines other than `local` need their contract.
-    ///
-    /// # Errors
-    /// `invalid_value`.
-    pub fn parse(word: &str, address: Option<Address>) -> Result<Self> {
-        let wrong = |why: String| Error::new(Code::InvalidValue, why).hint("engines: local, viddhana");
-        match (word, address) {
-            ("local", None) => Ok(Self::Local),
-            ("viddhana", Some(address)) => Ok(Self::Viddhana(address)),
-            ("local", Some(_)) => Err(wrong("--engine local has no --engine-address".into())),
-            ("viddhana", None) => Err(wrong("--engine viddhana needs --engine-address".into())),
-            _ => Err(wrong(format!("--engine: \"{word}\" is no risk engine"))),
-        }
-    }
-}
 
 /// Whole window that daily caps look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -196,8 +136,16 @@ pub struct SetRisk {
 }
 
 impl SetRisk {
-    const fn sets_engine_values(&self) -> bool {
-        self.max_tvl.is_some() || self.max_user_deposit.is_some() || self.user_daily_cap.is_some()
+    /// The first flag of a limit that the engine gives.
+    fn taken(&self, engine: Engine) -> Option<&'static str> {
+        [
+            ("--max-tvl", self.max_tvl),
+            ("--max-user-deposit", self.max_user_deposit),
+            ("--daily-withdrawal-cap", self.daily_withdrawal_cap),
+            ("--user-daily-cap", self.user_daily_cap),
+        ]
+        .into_iter()
+        .find_map(|(flag, value)| value.and(Some(flag)).filter(|flag| engine.gives().contains(flag)))
     }
 }
 
@@ -226,10 +174,14 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
             (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
         }
     }
-    if after.engine != Engine::Local && change.sets_engine_values() {
+    if let Some(flag) = change.taken(after.engine) {
         return Err(Error::new(
             Code::Conflict,
-            format!("the limits of pool \"{}\" come from its {} engine", pool.name, after.engine.word()),
+            format!(
+                "{flag}: the limits of pool \"{}\" come from its {} engine",
+                pool.name,
+                after.engine.word()
+            ),
         )
         .hint("set them at the engine, or take them over with --engine local"));
     }
@@ -260,136 +212,8 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
     Ok((after, true))
 }
 
-/// What became of the parameters of a pool.
-pub type Refreshed = HashMap<i64, Error>;
-
-/// Confirms the parameters of `pools`: engines are read at one block, local ones are what they are. Returns the
-/// view, if one was needed, and why pools could not be refreshed.
-///
-/// # Errors
-/// Those of the transport; a pool's own engine is in the result.
-pub async fn refresh(
-    work: &mut Work<'_>,
-    chain: impl FnOnce() -> Result<Chain>,
-    pools: &[Pool],
-    at: At,
-) -> Result<(Option<ViewStamp>, Refreshed)> {
-    let mut failures = Refreshed::new();
-    let mut local = Vec::new();
-    let mut remote: Vec<(&Pool, RiskRow, Address)> = Vec::new();
-    for pool in pools {
-        match row(work.state.conn(), pool)?.filter(RiskRow::is_set) {
-            None => {
-                let e = Error::new(
-                    Code::MissingSetting,
-                    format!("pool \"{}\" has no risk parameters", pool.name),
-                )
-                .hint(format!("give it some: poolctl risk set {} --max-tvl …", pool.name));
-                failures.insert(pool.id, e);
-            }
-            Some(row) => match row.engine {
-                Engine::Local => local.push((pool, row)),
-                Engine::Viddhana(address) => remote.push((pool, row, address)),
-            },
-        }
-    }
-    let mut view = None;
-    let mut read: Vec<(&Pool, RiskRow)> = Vec::new();
-    if !remote.is_empty() {
-        let engines: Vec<(&Pool, Address)> =
-            remote.iter().map(|(pool, _, address)| (*pool, *address)).collect();
-        let chain = chain()?;
-        let known = pool::newest_known(pools);
-        let answers = chain.view_above(at, known, async |view| {
-            let mut batch = view.batch();
-            let asked: Vec<Asked> =
-                engines.iter().map(|(pool, engine)| Asked::new(&mut batch, *engine, pool)).collect();
-            let reply = batch.send().await?;
-            let stamp = ViewStamp::new(view.block(), view.endpoint());
-            Ok((stamp, asked.iter().map(|asked| asked.read(&reply)).collect::<Vec<_>>()))
-        });
-        let (stamp, answers) = answers.await?;
-        for ((pool, mut row, _), answer) in remote.into_iter().zip(answers) {
-            match answer {
-                Ok(answer) => {
-                    answer.into_row(&mut row);
-                    row.source = Some((stamp.number, stamp.endpoint.clone()));
-                    read.push((pool, row));
-                }
-                Err(e) => {
-                    failures.insert(pool.id, e.context(format!("risk engine of pool \"{}\"", pool.name)));
-                }
-            }
-        }
-        view = Some(stamp);
-    }
-    let now = work.state.run().clock.now();
-    work.state.write(work.permit, |tx| {
-        for (pool, mut fresh) in local.into_iter().chain(read) {
-            let before = row(tx.conn(), pool)?;
-            fresh.refreshed_at = Some(now);
-            store(tx, pool, &fresh, view.as_ref())?;
-            let values =
-                |row: &RiskRow| (row.parameters.clone(), row.deposits_enabled, row.withdrawals_enabled);
-            if before.as_ref().map(values) != Some(values(&fresh)) {
-                tx.event("risk.fetched", &pool.name, &summary(&fresh))?;
-            }
-        }
-        Ok(())
-    })?;
-    Ok((view, failures))
-}
-
-struct Asked {
-    config: Handle<Viddhana::poolConfigsCall>,
-    emergency: Handle<Viddhana::emergencyModeCall>,
-    paused: Handle<Viddhana::pausedCall>,
-}
-
-struct Answer {
-    config: Viddhana::poolConfigsReturn,
-    emergency: bool,
-}
-
-impl Asked {
-    fn new(batch: &mut Batch<'_>, engine: Address, pool: &Pool) -> Self {
-        Self {
-            config: batch.add(engine, &Viddhana::poolConfigsCall { pool: pool.address }),
-            emergency: batch.add(engine, &Viddhana::emergencyModeCall {}),
-            paused: batch.add(engine, &Viddhana::pausedCall {}),
-        }
-    }
-
-    fn read(&self, reply: &BatchReply) -> Result<Answer> {
-        let engine = |e: CallError| e.into_error("risk engine");
-        let config = reply.get(self.config).map_err(engine)?;
-        let emergency =
-            reply.get(self.emergency).map_err(engine)? || reply.get(self.paused).map_err(engine)?;
-        if !config.active {
-            return Err(Error::new(
-                Code::MissingSetting,
-                "the engine does not know this pool (active is false)",
-            )
-            .hint("configure the pool at the engine"));
-        }
-        Ok(Answer { config, emergency })
-    }
-}
-
-impl Answer {
-    fn into_row(self, row: &mut RiskRow) {
-        // 0 = unlimited, in every engine.
-        let limit = |value: Base| (!value.is_zero()).then_some(value);
-        row.parameters.max_tvl = limit(self.config.maxTvl);
-        row.parameters.max_user_deposit = limit(self.config.maxUserDeposit);
-        row.parameters.user_daily_cap = limit(self.config.dailyWithdrawalCap);
-        row.parameters.engine_emergency = self.emergency;
-        row.deposits_enabled = self.config.depositsEnabled;
-        row.withdrawals_enabled = self.config.withdrawalsEnabled;
-    }
-}
-
-fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewStamp>) -> Result<()> {
+/// Writes a pool's row; `view` is the block of an engine's answer.
+pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewStamp>) -> Result<()> {
     let p = &row.parameters;
     let text = |value: Option<Base>| value.map(|value| value.to_string());
     tx.conn()
@@ -428,7 +252,8 @@ fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewStamp>) -> R
     Ok(())
 }
 
-fn summary(row: &RiskRow) -> serde_json::Value {
+/// The row for the audit log.
+pub(super) fn summary(row: &RiskRow) -> serde_json::Value {
     let p = &row.parameters;
     let text = |value: Option<Base>| value.map(|value| value.to_string());
     json!({ "engine": row.engine.word(), "engine_address": row.engine.address(), "max_tvl": text(p.max_tvl),

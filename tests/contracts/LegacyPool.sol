@@ -27,7 +27,7 @@ contract LegacyPool is ERC20 {
     }
 
     /// Assets for one share, scaled by 1e18.
-    function exchangeRate() external view returns (uint256) {
+    function exchangeRate() public view virtual returns (uint256) {
         uint256 shares = totalSupply();
         return shares == 0 ? 1e18 : Math.mulDiv(totalValueLocked(), 1e18, shares);
     }

@@ -326,6 +326,8 @@ impl Desk {
             "risk check --all".to_owned(),
             "reward set-weight growth 0.5".to_owned(),
             "reward cycle".to_owned(),
+            "pool validate-deposit growth alice 1 --on-chain".to_owned(),
+            "pool reconcile --all".to_owned(),
             format!("pool add third {third}"),
         ]
     }

@@ -195,7 +195,7 @@ fn an_address_without_code_or_that_is_no_vault_is_no_pool() {
     for other in [desk.world.not_a_vault, desk.world.eighteen.asset, desk.world.eighteen.feed, risk] {
         let envelope = desk.unchanged(|| desk.run(&format!("pool add x {other}")).exits(1)).stderr;
         assert!(envelope.contains(&format!("vault {other} function")), "{envelope}");
-        assert!(envelope.contains("does not answer like an erc4626 pool"), "{envelope}");
+        assert!(envelope.contains("does not answer like a pool of profile erc4626"), "{envelope}");
     }
     for other in [desk.world.not_a_vault, desk.world.eighteen.vault, desk.world.dave] {
         let line = format!("oracle add x --asset X --address {other}");

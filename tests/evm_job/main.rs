@@ -14,6 +14,7 @@ mod anvil {
 
     mod breaker;
     mod crash;
+    mod deposits;
     mod desk;
     mod endpoints;
     mod input;
@@ -22,6 +23,8 @@ mod anvil {
     mod pinned;
     mod prices;
     mod receipts;
+    mod profiles;
+    mod reconcile;
     mod reorg;
     mod rewards;
     mod risk;
@@ -39,6 +42,7 @@ mod sandbox {
 
     mod breaker;
     mod crash;
+    mod deposits;
     mod desk;
     mod endpoints;
     mod input;
@@ -47,6 +51,8 @@ mod sandbox {
     mod pinned;
     mod prices;
     mod receipts;
+    mod profiles;
+    mod reconcile;
     mod reorg;
     mod rewards;
     mod risk;

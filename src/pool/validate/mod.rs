@@ -1,5 +1,6 @@
 //! What validating a deposit or a withdrawal answers: a verdict with every failed rule, each by its stable code.
 
+pub mod deposit;
 pub mod withdrawal;
 
 use crate::amount::{self, Base};

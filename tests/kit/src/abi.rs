@@ -91,6 +91,17 @@ alloy::sol! {
     }
 
     #[derive(Debug, PartialEq)]
+    contract TwoProfiles {
+        constructor(address underlying);
+    }
+
+    #[derive(Debug, PartialEq)]
+    contract LyingPool {
+        constructor(address underlying);
+        function lie(uint256 rate) external;
+    }
+
+    #[derive(Debug, PartialEq)]
     contract ViddhanaPool {
         constructor(address asset, address riskEngine);
         function totalAssets() external view returns (uint256);

@@ -1,0 +1,106 @@
+//! `poolctl pool show`: everything that the state knows of one pool.
+
+use crate::alerts::AlertView;
+use crate::app::App;
+use crate::session::Session;
+use crate::views::{PoolView, limit, or_dash, percent, ppm, yes_no};
+use clap::Args;
+use poolctl::alert::{self, Subject};
+use poolctl::amount;
+use poolctl::clock;
+use poolctl::output::{Outcome, Page, Present, Result, forms};
+use poolctl::pool;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// Show a pool: its contract, the figures of its last sync, what is wrong with it, its rewards
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl pool show main")]
+pub struct Show {
+    /// Name or address
+    pool: String,
+}
+
+/// A pool, whole.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ShowOutput {
+    /// The figures of the last sync.
+    #[serde(flatten)]
+    pub pool: PoolView,
+    /// Symbol of the share token.
+    pub share_symbol: String,
+    /// Block of its creation.
+    pub deploy_block: u64,
+    /// Transfers are replayed through this block.
+    pub transfers_through: Option<u64>,
+    /// Members with shares.
+    pub holders: u64,
+    /// Fall of the rate that is an alert.
+    #[schemars(with = "forms::Decimal")]
+    pub max_rate_drop: String,
+    /// What is wrong with it, the newest first: alerts of syncs and violations of risk rules that are open.
+    pub alerts: Vec<AlertView>,
+    /// First block that earns rewards, once known.
+    pub reward_genesis_block: Option<u64>,
+    /// Start of the next epoch to be paid, once known.
+    pub reward_next_block: Option<u64>,
+}
+
+impl Show {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let found = pool::find(state.conn(), &self.pool)?;
+        let open = alert::list(state.conn(), Subject::Pool(found.id, &found.name), None)?;
+        Outcome::of(&ShowOutput {
+            pool: PoolView::of(state.conn(), &found, session.run.clock.now())?,
+            share_symbol: found.share_symbol.clone(),
+            deploy_block: found.deploy_block,
+            transfers_through: found.cursor.map(|(block, _)| block),
+            holders: pool::holder_count(state.conn(), &found)?,
+            max_rate_drop: ppm(found.max_rate_drop_ppm),
+            alerts: open.into_iter().map(AlertView::from).collect(),
+            reward_genesis_block: found.reward_genesis,
+            reward_next_block: found.reward_cursor,
+        })
+    }
+}
+
+impl Present for ShowOutput {
+    fn present(&self, page: &mut Page) {
+        let p = &self.pool;
+        let block =
+            |block: Option<u64>| block.map_or_else(|| "–".to_owned(), |block| format!("block {block}"));
+        let drop = amount::parse_weight("max_rate_drop", &self.max_rate_drop).unwrap_or_default();
+        let mut pairs = vec![
+            ("pool", p.name.clone()),
+            ("address", p.address.clone()),
+            ("kind", format!("{} pool of {} ({})", p.abi, p.asset.symbol, p.asset.address)),
+            ("deployed", format!("block {}", self.deploy_block)),
+            ("TVL", or_dash(p.total_assets.as_ref())),
+            ("shares", or_dash(p.total_shares.as_ref())),
+            ("rate", or_dash(p.exchange_rate.as_ref())),
+            ("holders", self.holders.to_string()),
+            ("paused", yes_no(p.paused)),
+            ("min deposit", or_dash(p.min_deposit.as_ref())),
+            ("max deposit", if p.view.is_some() { limit(p.max_deposit.as_ref()) } else { String::new() }),
+            ("cooldown", p.cooldown_sec.map(clock::span).unwrap_or_default()),
+            ("rate alert", format!("falls by more than {}", percent(drop))),
+            ("rewards from", block(self.reward_genesis_block)),
+            ("next epoch", block(self.reward_next_block)),
+        ];
+        pairs.push((
+            "figures",
+            p.view.as_ref().map_or_else(|| p.freshness(), |v| format!("{v}, {}", p.freshness())),
+        ));
+        for (_, value) in &mut pairs {
+            if value.is_empty() {
+                "–".clone_into(value);
+            }
+        }
+        page.pairs(pairs);
+        for alert in &self.alerts {
+            page.line(format!("ALERT {} since {}: {}", alert.kind, alert.first_seen, alert.why));
+        }
+    }
+}

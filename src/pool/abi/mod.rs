@@ -1,0 +1,260 @@
+//! What a pool contract is asked and how its answers are read, by ABI profile.
+//!
+//! In every profile the share token is the pool contract itself: an ERC-20 with `decimals()`, `symbol()` and
+//! `Transfer` logs, from which the holders are replayed. A pool that keeps its shares in another way cannot be
+//! added, or fails its syncs with the drift.
+
+mod detect;
+mod erc4626;
+mod legacy;
+pub mod sol;
+mod viddhana;
+
+pub use detect::detect;
+
+use super::Pool;
+use super::rate::Rate;
+use crate::amount::Base;
+use crate::evm::{Batch, BatchReply, Handle, PinnedView};
+use crate::output::{Code, Error, Result};
+use alloy::primitives::{Address, U256};
+use sol::{IERC20, ILegacyPool, IPausable, IViddhanaPool};
+
+/// Which functions a pool contract has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abi {
+    /// EIP-4626 tokenized vault; `paused()` and `maxDeposit(address)` may be absent.
+    Erc4626,
+    /// `totalValueLocked`, `totalShares`, `exchangeRate`, `paused`, `minDepositAmount`, `maxDepositAmount`,
+    /// `withdrawalCooldownSeconds`, all required. It need not say what its asset is.
+    Legacy,
+    /// `totalAssets`, `totalSupply`, `exchangeRate`, `paused`, `minDepositAmount`, `withdrawalCooldown`, `asset`,
+    /// `riskEngine`, all required.
+    Viddhana,
+}
+
+impl Abi {
+    /// Every profile, for help and errors.
+    pub const ALL: &[Self] = &[Self::Erc4626, Self::Legacy, Self::Viddhana];
+
+    /// The word used on the command line and in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Erc4626 => "erc4626",
+            Self::Legacy => "legacy",
+            Self::Viddhana => "viddhana",
+        }
+    }
+
+    /// Reads the word.
+    ///
+    /// # Errors
+    /// `invalid_value` listing the profiles there are.
+    pub fn parse(word: &str) -> Result<Self> {
+        Self::ALL.iter().copied().find(|abi| abi.word() == word).ok_or_else(|| {
+            let all: Vec<&str> = Self::ALL.iter().map(|abi| abi.word()).collect();
+            Error::new(Code::InvalidValue, format!("\"{word}\" is no ABI profile"))
+                .hint(format!("there are: {}; auto finds out which", all.join(", ")))
+        })
+    }
+
+    /// What such a contract is called in errors.
+    pub const fn noun(self) -> &'static str {
+        match self {
+            Self::Erc4626 => "vault",
+            Self::Legacy | Self::Viddhana => "pool",
+        }
+    }
+
+    /// The function that tells the total of shares.
+    pub const fn total_shares(self) -> &'static str {
+        match self {
+            Self::Erc4626 | Self::Viddhana => "totalSupply()",
+            Self::Legacy => "totalShares()",
+        }
+    }
+}
+
+/// A pool's figures at one block, in base units.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// TVL, asset base units.
+    pub total_assets: Base,
+    /// Shares, share base units.
+    pub total_shares: Base,
+    /// Assets per share in whole units, 18 decimals.
+    pub rate_e18: Base,
+    /// Whether the contract's rate is TVL over shares, within rounding.
+    pub consistent: bool,
+    /// Whether it is paused; `None` where the contract cannot be paused.
+    pub paused: Option<bool>,
+    /// What it takes in.
+    pub limits: Limits,
+}
+
+impl Reading {
+    /// The rate, where there is a share that has one.
+    pub fn rate(&self) -> Option<Base> {
+        (!self.total_shares.is_zero()).then_some(self.rate_e18)
+    }
+}
+
+/// What a pool contract takes in and lets out, as the contract itself says.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Limits {
+    /// Smallest deposit, asset base units; `None` = any.
+    pub min_deposit: Option<Base>,
+    /// Largest deposit, asset base units; `None` = unlimited.
+    pub max_deposit: Option<Base>,
+    /// Seconds between a member's deposit and its first withdrawal; `None` where the profile knows no such thing.
+    pub cooldown_sec: Option<u64>,
+}
+
+/// Answers that make a reading, as every profile gives them.
+struct Figures {
+    total_assets: Base,
+    total_shares: Base,
+    rate: Rate,
+    /// Shares that the contract adds to the real ones when it works out its rate, with one asset beside them.
+    virtual_shares: Base,
+    paused: Option<bool>,
+    limits: Limits,
+}
+
+impl Figures {
+    fn reading(self, pool: &Pool) -> Result<Reading> {
+        let rate_e18 = self
+            .rate
+            .e18(pool.asset.decimals, pool.share_decimals)
+            .ok_or_else(|| wrong(pool, "its exchange rate passes 256 bits"))?;
+        Ok(Reading {
+            consistent: self.rate.fits(self.total_assets, self.total_shares, self.virtual_shares),
+            total_assets: self.total_assets,
+            total_shares: self.total_shares,
+            rate_e18,
+            paused: self.paused,
+            limits: self.limits,
+        })
+    }
+}
+
+fn wrong(pool: &Pool, why: &str) -> Error {
+    Error::new(Code::NotAContract, format!("{} {}: {why}", pool.abi.noun(), pool.address))
+        .detail("contract", pool.address.to_string())
+}
+
+/// A limit where 0 and 2^256-1 stand for none.
+fn limit(value: U256) -> Option<Base> {
+    (!value.is_zero() && value != U256::MAX).then_some(value)
+}
+
+/// A cooldown in seconds, as far as the state can keep it.
+fn seconds(pool: &Pool, value: U256) -> Result<u64> {
+    let seconds = i64::try_from(value).ok().and_then(|seconds| u64::try_from(seconds).ok());
+    seconds.ok_or_else(|| wrong(pool, &format!("its withdrawal cooldown of {value} s is out of range")))
+}
+
+/// The questions put to one pool within a batch.
+#[derive(Debug)]
+pub enum Asked {
+    /// To a vault of EIP-4626.
+    Erc4626(erc4626::Asked),
+    /// To a pool of the `legacy` profile.
+    Legacy(legacy::Asked),
+    /// To a pool of the `viddhana` profile.
+    Viddhana(viddhana::Asked),
+}
+
+/// Adds a pool's questions to a batch.
+///
+/// # Errors
+/// `bug` for share decimals that the state does not allow.
+pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Result<Asked> {
+    ask_for(batch, pool, Address::ZERO)
+}
+
+/// As [`ask`], with the largest deposit of this member where the contract makes a difference.
+///
+/// # Errors
+/// As [`ask`].
+pub fn ask_for(batch: &mut Batch<'_>, pool: &Pool, member: Address) -> Result<Asked> {
+    Ok(match pool.abi {
+        Abi::Erc4626 => Asked::Erc4626(erc4626::Asked::new(batch, pool, member)?),
+        Abi::Legacy => Asked::Legacy(legacy::Asked::new(batch, pool.address)),
+        Abi::Viddhana => Asked::Viddhana(viddhana::Asked::new(batch, pool.address)),
+    })
+}
+
+impl Asked {
+    /// Reads the answers.
+    ///
+    /// # Errors
+    /// `not_a_contract` or `reverted`, naming contract, function and block.
+    pub fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<Reading> {
+        let figures = match self {
+            Self::Erc4626(asked) => asked.read(reply, pool)?,
+            Self::Legacy(asked) => asked.read(reply, pool)?,
+            Self::Viddhana(asked) => asked.read(reply, pool)?,
+        };
+        figures.reading(pool)
+    }
+}
+
+/// What paying a pool's holders depends on.
+#[derive(Debug)]
+pub struct AskedHolders {
+    total_shares: TotalShares,
+    paused: Handle<IPausable::pausedCall>,
+}
+
+#[derive(Debug)]
+enum TotalShares {
+    Supply(Handle<IERC20::totalSupplyCall>),
+    Legacy(Handle<ILegacyPool::totalSharesCall>),
+}
+
+/// Asks for total shares and pause only.
+pub fn ask_holders(batch: &mut Batch<'_>, pool: &Pool) -> AskedHolders {
+    let to = pool.address;
+    AskedHolders {
+        total_shares: match pool.abi {
+            Abi::Erc4626 | Abi::Viddhana => TotalShares::Supply(batch.add(to, &IERC20::totalSupplyCall {})),
+            Abi::Legacy => TotalShares::Legacy(batch.add(to, &ILegacyPool::totalSharesCall {})),
+        },
+        paused: batch.add(to, &IPausable::pausedCall {}),
+    }
+}
+
+impl AskedHolders {
+    /// (paused, total shares in base units). A vault that cannot be paused is not.
+    ///
+    /// # Errors
+    /// As [`Asked::read`].
+    pub fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<(bool, Base)> {
+        let total_shares = match self.total_shares {
+            TotalShares::Supply(handle) => reply.get(handle),
+            TotalShares::Legacy(handle) => reply.get(handle),
+        };
+        let paused = match pool.abi {
+            Abi::Erc4626 => erc4626::paused(reply, self.paused)?.unwrap_or_default(),
+            Abi::Legacy | Abi::Viddhana => {
+                reply.get(self.paused).map_err(|e| e.into_error(pool.abi.noun()))?
+            }
+        };
+        Ok((paused, total_shares.map_err(|e| e.into_error(pool.abi.noun()))?))
+    }
+}
+
+/// The risk engine that a pool contract names; `None` where its profile has none, or it names nobody.
+///
+/// # Errors
+/// As [`Asked::read`], and those of the transport.
+pub async fn risk_engine(view: &PinnedView, abi: Abi, pool: Address) -> Result<Option<Address>> {
+    if abi != Abi::Viddhana {
+        return Ok(None);
+    }
+    let mut batch = view.batch();
+    let engine = batch.add(pool, &IViddhanaPool::riskEngineCall {});
+    let engine = batch.send().await?.get(engine).map_err(|e| e.into_error(abi.noun()))?;
+    Ok(Some(engine).filter(|engine| !engine.is_zero()))
+}

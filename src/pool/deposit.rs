@@ -1,0 +1,272 @@
+//! Validating a deposit: what the state knows, or the chain at one block, is held against the rules.
+
+use super::abi::{self, Abi, Limits};
+use super::members::{Member, find_member};
+use super::position::position;
+use super::store::{self, Pool, Snapshot};
+use super::validate::deposit::{Depositor, Facts, Figures, check};
+use super::validate::{Reason, ReasonCode, Verdict, parse_amount};
+use super::{ViewStamp, newest_known};
+use crate::amount::{Base, Delta};
+use crate::clock;
+use crate::config::Config;
+use crate::evm::{At, CallError, Chain};
+use crate::output::{Code, Result};
+use crate::pool::abi::sol::IERC20;
+use crate::reward;
+use crate::risk::{self, Gate};
+use crate::state;
+use rusqlite::Connection;
+
+/// What the operator asks.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Name or address of the pool.
+    pub pool: &'a str,
+    /// Name or address of the member.
+    pub member: &'a str,
+    /// Amount in whole units of the pool's asset, as it was typed.
+    pub amount: &'a str,
+}
+
+/// The answer, and what it stands on.
+#[derive(Debug, Clone)]
+pub struct Validation {
+    /// The pool, if there is one of that name.
+    pub pool: Option<Pool>,
+    /// The member, if there is one of that name.
+    pub member: Option<Member>,
+    /// The amount, if it is one; asset base units.
+    pub amount: Option<Base>,
+    /// What the member can deposit, asset base units; `None` where pool or member is not known.
+    pub balance: Option<Base>,
+    /// Every failed rule.
+    pub verdict: Verdict,
+    /// Block and endpoint of the pool's figures; `None` where there are none.
+    pub view: Option<ViewStamp>,
+    /// When they were read, seconds since 1970.
+    pub read_at: Option<i64>,
+}
+
+/// Validates a deposit by what the state knows; the balance is that of the member's ledger account.
+///
+/// # Errors
+/// `invalid_address` for a malformed address; `state_error`, `state_corrupt`.
+pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Validation> {
+    let parties = Parties::find(conn, config, ask, now)?;
+    let Some(pool) = &parties.pool else { return Ok(parties.unknown()) };
+    let snapshot = store::snapshot(conn, pool)?;
+    let depositor = match &parties.member {
+        None => None,
+        Some(member) => Some(Depositor {
+            shares: position(conn, pool, member)?.shares,
+            balance: ledger_balance(conn, pool, member)?,
+            place: "in the ledger",
+        }),
+    };
+    let max_age_sec = config.number("risk.max_age_sec")?;
+    let figures = known_figures(pool, snapshot.as_ref(), now, max_age_sec);
+    let view = snapshot.as_ref().map(|s| ViewStamp::new(s.block, &s.endpoint));
+    let read_at = snapshot.map(|s| s.synced_at);
+    Ok(parties.judge(figures, depositor, view, read_at))
+}
+
+/// Validates a deposit by the pool's figures, the member's shares and its balance of the asset on chain, all at one
+/// block. Limits, pauses and breakers of the risk side are as the state knows them.
+///
+/// # Errors
+/// As [`validate`]; `not_a_contract`, `reverted`, and those of the transport.
+pub async fn validate_on_chain(
+    conn: &Connection,
+    config: &Config,
+    chain: &Chain,
+    ask: Ask<'_>,
+    at: At,
+    now: i64,
+) -> Result<Validation> {
+    let parties = Parties::find(conn, config, ask, now)?;
+    let Some(pool) = &parties.pool else { return Ok(parties.unknown()) };
+    let known = newest_known(std::slice::from_ref(pool));
+    let member = parties.member.as_ref().map(|member| member.address);
+    let read = chain.view_above(at, known, async |view| {
+        let token = |e: CallError| e.into_error("token");
+        let mut batch = view.batch();
+        let asked = abi::ask_for(&mut batch, pool, member.unwrap_or_default())?;
+        let held = member.map(|account| {
+            let call = IERC20::balanceOfCall { account };
+            (batch.add(pool.address, &call), batch.add(pool.asset.address, &call))
+        });
+        let reply = batch.send().await?;
+        let reading = asked.read(&reply, pool)?;
+        let depositor = match held {
+            None => None,
+            Some((shares, balance)) => Some(Depositor {
+                shares: reply.get(shares).map_err(token)?,
+                balance: reply.get(balance).map_err(token)?,
+                place: "on chain",
+            }),
+        };
+        Ok((reading, depositor, ViewStamp::new(view.block(), view.endpoint())))
+    });
+    let (reading, depositor, view) = read.await?;
+    let figures = figures(pool, reading.total_assets, reading.total_shares, reading.paused, &reading.limits);
+    Ok(parties.judge(Ok(figures), depositor, Some(view), Some(now)))
+}
+
+/// Who is meant, and what is known without looking at the pool's figures.
+struct Parties {
+    pool: Option<Pool>,
+    member: Option<Member>,
+    amount: Option<Base>,
+    gate: Option<Gate>,
+    reasons: Vec<Reason>,
+}
+
+impl Parties {
+    fn find(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Self> {
+        let mut reasons = Vec::new();
+        let pool =
+            known(store::find(conn, ask.pool), Code::UnknownPool, ReasonCode::UnknownPool, &mut reasons)?;
+        let member = known(
+            find_member(conn, ask.member),
+            Code::UnknownMember,
+            ReasonCode::UnknownMember,
+            &mut reasons,
+        )?;
+        let amount = match parse_amount("AMOUNT", ask.amount, pool.as_ref().map(|pool| pool.asset.decimals)) {
+            Ok(amount) => Some(amount),
+            Err(reason) => {
+                reasons.push(reason);
+                None
+            }
+        };
+        let gate = pool.as_ref().map(|pool| risk::gate(conn, config, pool, now)).transpose()?;
+        Ok(Self { pool, member, amount, gate, reasons })
+    }
+
+    /// The answer where there is no such pool.
+    fn unknown(self) -> Validation {
+        Validation {
+            pool: None,
+            member: self.member,
+            amount: None,
+            balance: None,
+            verdict: Verdict::of(self.reasons),
+            view: None,
+            read_at: None,
+        }
+    }
+
+    fn judge(
+        self,
+        figures: Result<Figures, String>,
+        member: Option<Depositor>,
+        view: Option<ViewStamp>,
+        read_at: Option<i64>,
+    ) -> Validation {
+        let balance = member.as_ref().map(|member| member.balance);
+        let limits = self.gate.as_ref().and_then(|gate| gate.parameters.as_ref());
+        let row = self.gate.as_ref().and_then(|gate| gate.row.as_ref());
+        let facts = Facts {
+            amount: self.amount,
+            member,
+            figures,
+            barriers: self.gate.as_ref().map(|gate| gate.barriers.clone()).unwrap_or_default(),
+            deposits_enabled: row.is_none_or(|row| row.deposits_enabled),
+            max_tvl: limits.and_then(|limits| limits.max_tvl),
+            max_user_deposit: limits.and_then(|limits| limits.max_user_deposit),
+        };
+        let mut reasons = self.reasons;
+        if let Some(pool) = &self.pool {
+            reasons.extend(check(&pool.asset, &facts).reasons().iter().cloned());
+        }
+        Validation {
+            pool: self.pool,
+            member: self.member,
+            amount: self.amount,
+            balance,
+            verdict: Verdict::of(reasons),
+            view,
+            read_at,
+        }
+    }
+}
+
+/// What was found; not to be found is a reason, any other error ends the command.
+fn known<T>(
+    found: Result<T>,
+    missing: Code,
+    code: ReasonCode,
+    reasons: &mut Vec<Reason>,
+) -> Result<Option<T>> {
+    match found {
+        Ok(found) => Ok(Some(found)),
+        Err(e) if e.code() == missing => {
+            reasons.push(Reason::new(code, e.message()));
+            Ok(None)
+        }
+        Err(e) => Err(e),
+    }
+}
+
+/// The figures of the last sync, if they are there and young enough for limits to be held against them.
+fn known_figures(
+    pool: &Pool,
+    snapshot: Option<&Snapshot>,
+    now: i64,
+    max_age_sec: u64,
+) -> Result<Figures, String> {
+    let mend = format!("run: poolctl sync {}", pool.name);
+    let Some(s) = snapshot else {
+        return Err(format!("the pool was never synced: its TVL, limits and pause are not known; {mend}"));
+    };
+    match clock::age(s.synced_at, now) {
+        None => Err(format!(
+            "the pool's figures are dated in the future, {}; {mend}",
+            clock::rfc3339(s.synced_at)
+        )),
+        Some(age) if age > max_age_sec => Err(format!(
+            "the pool's figures are {} old, the limit is {}; {mend}",
+            clock::span(age),
+            clock::span(max_age_sec)
+        )),
+        Some(_) => {
+            let (min_deposit, max_deposit) = (s.min_deposit, s.max_deposit);
+            let limits = Limits { min_deposit, max_deposit, cooldown_sec: s.cooldown_sec };
+            Ok(figures(pool, s.total_assets, s.total_shares, s.paused, &limits))
+        }
+    }
+}
+
+fn figures(
+    pool: &Pool,
+    total_assets: Base,
+    total_shares: Base,
+    paused: Option<bool>,
+    limits: &Limits,
+) -> Figures {
+    // A vault's maxDeposit is a member's; the other profiles have one limit for all.
+    let (max_deposit, max_of_member) = match pool.abi {
+        Abi::Erc4626 => (None, limits.max_deposit),
+        Abi::Legacy | Abi::Viddhana => (limits.max_deposit, None),
+    };
+    Figures {
+        total_assets,
+        total_shares,
+        paused: paused.unwrap_or_default(),
+        min_deposit: limits.min_deposit,
+        max_deposit,
+        max_of_member,
+    }
+}
+
+/// What a member has of the pool's asset in the ledger, to be used at will.
+fn ledger_balance(conn: &Connection, pool: &Pool, member: &Member) -> Result<Base> {
+    let asset = pool.asset.address.to_string();
+    let balances = state::member_balances(conn, &member.address.to_string())?;
+    let own = balances
+        .into_iter()
+        .find(|(purpose, token, _)| purpose == reward::AVAILABLE && *token == asset)
+        .map(|(_, _, balance)| balance);
+    Ok(own.filter(|balance| !balance.is_negative()).map(Delta::magnitude).unwrap_or_default())
+}
