@@ -140,7 +140,9 @@ impl<'s> App<'s> {
         }
         let lock = self.lock()?;
         let mut state = State::write_access(&self.state_path, self.session.run.clone(), &lock)?;
-        self.work(&mut state, Permit::of(&lock), body)
+        let done = self.work(&mut state, Permit::of(&lock), body);
+        self.session.keep(state, lock);
+        done
     }
 
     /// As [`App::write`], for a service that waits for the network.
@@ -337,6 +339,7 @@ impl<'s> App<'s> {
     /// # Errors
     /// `state_locked` naming the holder, `interrupted`, `io_error`.
     pub fn lock(&self) -> Result<Lock> {
+        self.session.let_go();
         Lock::acquire(&self.state_path, &self.holder(), self.wait(), &self.session.stop)
     }
 

@@ -15,6 +15,7 @@ mod farmer;
 mod farming;
 mod grind;
 mod harvest;
+mod health;
 mod info;
 mod init;
 mod logs;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
 /// Writes the metrics, shows the result, and says with which status the process ends.
 fn finish(session: &Session, begun: Instant, result: Result<Outcome>) -> u8 {
     let mut report = Report::new(&session.command, session.dry_run(), result);
+    session.note_end(report.exit());
     let mut warnings = session.take_warnings();
     if let Some(path) = &session.options.metrics_file {
         let facts = metrics::RunFacts {

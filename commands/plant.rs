@@ -86,6 +86,7 @@ impl Plant {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let mut hands = farming::named(farming::everybody(&app)?, &self.farmers)?;
+        session.covers(self.farmers.is_empty());
         hands.retain(|hand| hand.status == "active");
         if hands.is_empty() {
             return Outcome::of(&PlantOutput::nobody());

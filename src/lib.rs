@@ -7,6 +7,7 @@ pub mod config;
 pub mod context;
 pub mod evm;
 pub mod guard;
+pub mod health;
 pub mod kale;
 pub mod keys;
 pub mod killpoint;

@@ -212,6 +212,7 @@ impl Read {
         let at = at.or(&app.config)?;
         let threshold = app.config.number("risk.failure_streak")?;
         let feeds = super::chosen(&app.read()?, names)?;
+        session.covers(names.is_empty());
         if feeds.is_empty() {
             return Ok(Self { view: None, fetched: Vec::new(), threshold });
         }

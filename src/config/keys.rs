@@ -324,6 +324,38 @@ pub const KEYS: &[Key] = &[
         Some("2160"),
         "a pail that expires within so many ledgers is an alert",
     ),
+    key(
+        "health.sync_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("15"),
+        "age after which the sync of a pool is overdue in health",
+    ),
+    key(
+        "health.cycle_max_age_min",
+        Kind::Number(1, 1_000_000),
+        Some("180"),
+        "age after which a reward cycle is overdue in health",
+    ),
+    key(
+        "health.oracle_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("15"),
+        "age after which the check of a feed is overdue in health",
+    ),
+    key(
+        "health.plant_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("20"),
+        "age after which the last plant of a pooler is too old for health",
+    ),
+    key("health.work_max_age_min", Kind::Number(1, 100_000), Some("20"), "the same for its last work"),
+    key("health.harvest_max_age_min", Kind::Number(1, 100_000), Some("30"), "the same for its last harvest"),
+    key(
+        "health.operation_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("10"),
+        "age after which a transaction that is not settled is a finding of health",
+    ),
     fixed(
         "keys.path",
         Kind::Text,

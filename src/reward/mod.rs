@@ -13,5 +13,5 @@ mod weights;
 pub use claim::{Claimed, Pending, claim, owed, pending};
 pub use cycle::{CycleReport, PoolCycle, cycle};
 pub use distribute::Distributed;
-pub use store::{WeightRow, emitted_to, schedule, totals_of, weight_rows};
+pub use store::{WeightRow, emitted_to, last_emission_at, schedule, totals_of, weight_rows};
 pub use weights::{PoolWeight, set_weight, weights};

@@ -14,6 +14,7 @@ mod contract;
 mod demo;
 mod farmers;
 mod grind;
+mod health;
 #[cfg(feature = "sandbox")]
 mod help;
 mod init;
