@@ -3,7 +3,7 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
-    block, config, events, farm, farmer, grind, harvest, health, info, init, member, oracle, plant, pool, pooler, reward, risk, schema, state, sync, work,
+    block, config, doctor, events, farm, farmer, grind, harvest, health, info, init, member, oracle, plant, pool, pooler, reward, risk, schema, state, sync, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -65,6 +65,7 @@ pub enum Command {
     #[command(subcommand)]
     State(state::Command),
     Events(events::Events),
+    Doctor(doctor::Doctor),
     Health(health::Health),
     Info(info::Info),
     Schema(schema::Schema),
@@ -100,6 +101,7 @@ impl Command {
             Self::Config(command) => command.run(session),
             Self::State(command) => command.run(session),
             Self::Events(command) => command.run(session),
+            Self::Doctor(command) => command.run(session),
             Self::Health(command) => command.run(session),
             Self::Info(command) => command.run(session),
             Self::Schema(command) => command.run(),

@@ -9,6 +9,7 @@ mod config;
 mod console;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 mod events;
 mod farm;
 mod farmer;

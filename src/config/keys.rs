@@ -101,6 +101,12 @@ pub const KEYS: &[Key] = &[
         Some("12"),
         "stands for safe and finalized on chains without these tags",
     ),
+    key(
+        "evm.max_head_age_sec",
+        Kind::Number(1, 4_000_000_000),
+        Some("120"),
+        "age of an endpoint's newest block above which doctor calls it out of date",
+    ),
     key("evm.timeout_sec", Kind::Number(1, 600), Some("20"), "time that one request may take"),
     key("evm.attempts", Kind::Number(1, 20), Some("4"), "tries per endpoint before the next one takes over"),
     key(
@@ -220,6 +226,12 @@ pub const KEYS: &[Key] = &[
             "Stellar RPC endpoints in order of preference, each URL or NAME=URL",
         ),
         &["STELLAR_RPC_URL"],
+    ),
+    key(
+        "stellar.max_head_age_sec",
+        Kind::Number(1, 4_000_000_000),
+        Some("60"),
+        "age of an endpoint's newest ledger above which doctor calls it out of date",
     ),
     key("stellar.timeout_sec", Kind::Number(1, 600), Some("20"), "time that one request may take"),
     key(

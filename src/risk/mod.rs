@@ -10,5 +10,5 @@ pub mod rules;
 pub use breaker::{Breaker, breaker, reset_breaker, trip};
 pub use check::{PoolCheck, check, watch_withdrawals};
 pub use gate::{Barrier, Gate, gate};
-pub use parameters::{Engine, RiskRow, SetRisk, Window, refresh, row, set};
+pub use parameters::{Engine, RiskRow, SetRisk, Window, examine, refresh, row, set};
 pub use pause::{pause, unpause};

@@ -3,7 +3,7 @@
 use super::rules::Parameters;
 use crate::amount::Base;
 use crate::context::Work;
-use crate::evm::{At, Batch, BatchReply, CallError, Chain, Handle};
+use crate::evm::{At, Batch, BatchReply, CallError, Chain, Handle, PinnedView};
 use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, ViewStamp, stored_address, stored_base};
 use crate::state::Tx;
@@ -338,6 +338,18 @@ pub async fn refresh(
         Ok(())
     })?;
     Ok((view, failures))
+}
+
+/// Sees that a risk engine answers like one of its kind for a pool; a local one has no contract.
+///
+/// # Errors
+/// `not_a_contract`, `reverted`, `missing_setting` for a pool that the engine does not know; those of a broken view.
+pub async fn examine(view: &PinnedView, engine: Engine, pool: &Pool) -> Result<()> {
+    let Some(address) = engine.address() else { return Ok(()) };
+    let mut batch = view.batch();
+    let asked = Asked::new(&mut batch, address, pool);
+    let reply = batch.send().await?;
+    asked.read(&reply).map(drop)
 }
 
 struct Asked {

@@ -15,6 +15,7 @@ mod anvil {
     mod breaker;
     mod crash;
     mod desk;
+    mod doctor;
     mod endpoints;
     mod input;
     mod oracles;
@@ -27,6 +28,7 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod vitals;
 }
 
 #[path = "."]
@@ -36,6 +38,7 @@ mod sandbox {
     mod breaker;
     mod crash;
     mod desk;
+    mod doctor;
     mod endpoints;
     mod input;
     mod oracles;
@@ -48,6 +51,7 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod vitals;
 }
 
 #[path = "../it/support.rs"]

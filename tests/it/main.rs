@@ -12,6 +12,7 @@ mod backup;
 mod contract;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 mod farmers;
 mod grind;
 mod health;
