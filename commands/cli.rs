@@ -3,7 +3,7 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
-    block, config, doctor, events, farm, farmer, grind, harvest, health, info, init, member, oracle, plant, pool, pooler, reward, risk, schema, state, sync, work,
+    block, config, doctor, events, farm, farmer, grind, harvest, health, info, init, member, metrics, oracle, plant, pool, pooler, reward, risk, schema, state, sync, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -67,6 +67,7 @@ pub enum Command {
     Events(events::Events),
     Doctor(doctor::Doctor),
     Health(health::Health),
+    Metrics(metrics::Metrics),
     Info(info::Info),
     Schema(schema::Schema),
     #[cfg(feature = "sandbox")]
@@ -103,6 +104,7 @@ impl Command {
             Self::Events(command) => command.run(session),
             Self::Doctor(command) => command.run(session),
             Self::Health(command) => command.run(session),
+            Self::Metrics(command) => command.run(session),
             Self::Info(command) => command.run(session),
             Self::Schema(command) => command.run(),
             #[cfg(feature = "sandbox")]

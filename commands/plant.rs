@@ -211,7 +211,11 @@ impl PlantOutput {
             gauge("poolctl_plant_failed_farmers", "Farmers that could not plant.", failed.to_string()),
         ];
         if let Some(block) = self.block {
-            gauges.push(gauge("poolctl_farm_block", "The farm's block.", block.to_string()));
+            gauges.push(gauge(
+                "poolctl_farm_block_index",
+                "The farm's block, as it was seen last.",
+                block.to_string(),
+            ));
         }
         gauges
     }

@@ -20,6 +20,7 @@ pub mod reward;
 pub mod risk;
 pub mod state;
 pub mod stellar;
+pub mod telemetry;
 
 pub use output::{Code, Error, Result};
 pub use poolctl_grind as grind;

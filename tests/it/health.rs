@@ -4,6 +4,8 @@ use crate::support::Home;
 use serde_json::Value;
 
 const POOL: &str = "0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0";
+const ASSET: &str = "0x5FbDB2315678afecb367f032d93F642f64180aa3";
+const HASH: &str = "0xa368fa44a368fa44a368fa44a368fa44a368fa44a368fa44a368fa44a368fa44";
 const FARMER: &str = "GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE";
 
 /// A home whose state says that everything went well `age` seconds ago: a pool, a feed, rewards, and a farm.
@@ -16,17 +18,17 @@ pub fn tended(age: u64) -> Home {
 fn facts(age: u64) -> String {
     let then = format!("unixepoch() - {age}");
     format!(
-        "INSERT INTO assets VALUES ('0xA', 'DUSD', 6);
+        "INSERT INTO assets VALUES ('{ASSET}', 'DUSD', 6);
          INSERT INTO pools (id, name, address, abi, asset, share_symbol, share_decimals, deploy_block, max_rate_drop_ppm,
-             added_at, synced_block) VALUES (1, 'dollars', '{POOL}', 'erc4626', '0xA', 'vDUSD', 6, 1, 5000,
+             added_at, synced_block) VALUES (1, 'dollars', '{POOL}', 'erc4626', '{ASSET}', 'vDUSD', 6, 1, 5000,
              unixepoch() - 9999999, 7);
-         INSERT INTO pool_snapshots VALUES (1, 7, '0x11', 1700000000, 'main', {then}, '170235000000', '168549504950',
+         INSERT INTO pool_snapshots VALUES (1, 7, '{HASH}', 1700000000, 'main', {then}, '170235000000', '168549504950',
              '1010000000000000000', 0, NULL, NULL, NULL);
          INSERT INTO oracle_feeds (id, name, asset, kind, address, max_staleness_sec, checked_at, added_at)
              VALUES (1, 'dollars-usd', 'DUSD', 'chainlink', '{POOL}', 3600, {then}, unixepoch() - 9999999);
          INSERT INTO oracle_feeds (id, name, asset, kind, fixed_price_e18, max_staleness_sec, added_at)
              VALUES (2, 'fixed', 'EUR', 'fixed', '1', 3600, 1);
-         INSERT INTO oracle_price_cache VALUES ('DUSD', 1, '1000500000000000000', '1', {then}, 7, '0x11', {then}, 'main', {then});
+         INSERT INTO oracle_price_cache VALUES ('DUSD', 1, '1000500000000000000', '1', {then}, 7, '{HASH}', {then}, 'main', {then});
          INSERT INTO pool_reward_weights VALUES (1, 0, 1000000, unixepoch() - 9999999);
          INSERT INTO runs VALUES ('risk check', {then}, 5, NULL, {then}), ('reward cycle', {then}, 0, {then}, {then}),
              ('sync', {then}, 3, NULL, NULL);

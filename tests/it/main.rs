@@ -22,6 +22,8 @@ mod init;
 mod keys;
 mod lock;
 mod metrics;
+mod monitoring;
+mod pings;
 mod poolers;
 #[cfg(feature = "sandbox")]
 mod sandbox;
