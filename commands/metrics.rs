@@ -10,11 +10,12 @@ use std::collections::BTreeMap;
 
 /// Print the state as metrics, in Prometheus' text format
 ///
-/// Asks no network. For node_exporter's textfile collector write it to a file that appears whole: poolctl metrics >
-/// poolctl.prom.draft && mv poolctl.prom.draft poolctl.prom. It says of every scheduled command what --metrics-file says of
-/// one run: collect the one or the other.
+/// Asks no network. For node_exporter's textfile collector: --metrics-file writes the same to a file that appears whole. It
+/// says of every scheduled command what the --metrics-file of that command says of one run: collect the one or the other.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl metrics")]
+#[command(
+    before_help = "Example: poolctl metrics\n         poolctl metrics --quiet --metrics-file poolctl.prom"
+)]
 pub struct Metrics {}
 
 /// The metrics.
@@ -61,7 +62,8 @@ impl Metrics {
         let state = app.read()?;
         let gauges = telemetry::gauges(&state, &app.config, session.run.clock.now())?;
         let text = metrics::render(&gauges);
-        Outcome::of(&MetricsOutput { metrics: gauges.into_iter().map(MetricView::from).collect(), text })
+        let views = gauges.iter().cloned().map(MetricView::from).collect();
+        Ok(Outcome::of(&MetricsOutput { metrics: views, text })?.gauges(gauges))
     }
 }
 

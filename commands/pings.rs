@@ -8,6 +8,7 @@ use poolctl::net::ping::{Step, ping};
 use poolctl::output::{Code, Error, Exit, Result};
 use std::path::Path;
 use std::thread::JoinHandle;
+use zeroize::Zeroizing;
 
 /// The pings of one run.
 pub struct Pings {
@@ -22,7 +23,7 @@ impl Pings {
     pub fn start(session: &Session) -> Option<Self> {
         let path = session.options.ping_url_file.as_deref()?;
         let command = session.command.clone();
-        let url = url_of(path);
+        let url = url_of(path, session.env.get("CREDENTIALS_DIRECTORY").map(Path::new));
         let started = url.as_ref().ok().map(|url| {
             let (url, command) = (url.clone(), command.clone());
             std::thread::spawn(move || send(&url, &command, Step::Start))
@@ -54,9 +55,16 @@ fn send(url: &Endpoint, command: &str, step: Step) -> Result<()> {
     runtime()?.block_on(ping(url, command, step))
 }
 
-/// The URL that stands in a file which only its owner may read.
-fn url_of(path: &Path) -> Result<Endpoint> {
-    let bytes = read_private("ping URL file", path, Code::Io)?;
+/// The URL that stands in a file which only its owner may read, or in a credential: the service manager guards these, and
+/// its access lists show as group bits.
+fn url_of(path: &Path, credentials: Option<&Path>) -> Result<Endpoint> {
+    let bytes = if credentials.is_some_and(|folder| path.starts_with(folder)) {
+        std::fs::read(path).map(Zeroizing::new).map_err(|e| {
+            Error::new(Code::Io, format!("cannot read the credential {}: {e}", path.display()))
+        })?
+    } else {
+        read_private("ping URL file", path, Code::Io)?
+    };
     let bad =
         |why: &str| Error::new(Code::InvalidValue, format!("the ping URL file {}: {why}", path.display()));
     let text = std::str::from_utf8(&bytes).map_err(|_| bad("no UTF-8 text"))?;

@@ -27,7 +27,7 @@ pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
         "poolctl_build_info",
         "The poolctl that wrote this.",
         &[("version", env!("CARGO_PKG_VERSION"))],
-        "1",
+        1_u8,
     );
     let bytes = std::fs::metadata(state.path()).map(|file| file.len()).unwrap_or_default();
     all.add("poolctl_state_size_bytes", "Size of the state file, its log aside.", &[], bytes);
@@ -40,6 +40,24 @@ pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
     Ok(all.0)
 }
 
+/// A sample's value as Prometheus reads it.
+struct Value(String);
+
+macro_rules! whole {
+    ($($kind:ty),+) => { $(impl From<$kind> for Value {
+        fn from(number: $kind) -> Self {
+            Self(number.to_string())
+        }
+    })+ };
+}
+whole!(u8, u32, u64, i64, usize);
+
+impl From<String> for Value {
+    fn from(decimal: String) -> Self {
+        Self(decimal)
+    }
+}
+
 #[derive(Default)]
 struct Gauges(Vec<Gauge>);
 
@@ -49,10 +67,10 @@ impl Gauges {
         name: &'static str,
         help: &'static str,
         labels: &[(&'static str, &str)],
-        value: impl ToString,
+        value: impl Into<Value>,
     ) {
         let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        self.0.push(Gauge { name, help, labels, value: value.to_string() });
+        self.0.push(Gauge { name, help, labels, value: value.into().0 });
     }
 }
 

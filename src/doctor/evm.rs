@@ -1,7 +1,7 @@
 //! The EVM side: every endpoint at once, and on each of them the contracts that the state counts on.
 
-use super::Line;
 use super::peers::{self, Head, Probed};
+use super::{Line, Told};
 use crate::clock::Clock;
 use crate::evm::{At, Chain, ChainConfig, PinnedView};
 use crate::oracle::{self, Feed};
@@ -54,14 +54,14 @@ pub async fn examine(config: &ChainConfig, wanted: &Wanted, terms: Terms) -> Res
         })
         .collect::<Result<Vec<_>>>()?;
     let found = join_all(chains.iter().map(|(name, chain)| probe(name, chain, config, wanted, terms))).await;
-    let (probed, contracts): (Vec<Probed>, Vec<Option<Result<Vec<Line>>>>) = found.into_iter().unzip();
+    let (probed, contracts): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
     let mut lines = peers::lines("evm", "block", &probed, terms.clock.now(), terms.max_head_age_sec);
     lines.extend(of_contracts(contracts, wanted));
     Ok((lines, probed.iter().filter_map(|peer| peer.skew_sec).collect()))
 }
 
 /// The contracts as the first endpoint sees them that could tell.
-fn of_contracts(found: Vec<Option<Result<Vec<Line>>>>, wanted: &Wanted) -> Vec<Line> {
+fn of_contracts(found: Vec<Told>, wanted: &Wanted) -> Vec<Line> {
     if wanted.is_empty() {
         return Vec::new();
     }
@@ -90,7 +90,7 @@ async fn probe(
     config: &ChainConfig,
     wanted: &Wanted,
     terms: Terms,
-) -> (Probed, Option<Result<Vec<Line>>>) {
+) -> (Probed, Told) {
     let begun = Instant::now();
     let head = Cell::new(None);
     let looked = tokio::time::timeout(

@@ -30,6 +30,9 @@ impl Verdict {
     }
 }
 
+/// What an endpoint says of contracts: a line each, or why it cannot tell; `None` where it was not asked.
+type Told = Option<crate::Result<Vec<Line>>>;
+
 /// One line of the findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {

@@ -2,7 +2,7 @@
 
 use super::evm::Terms;
 use super::peers::{self, Head, Probed};
-use super::{Line, Verdict};
+use super::{Line, Told, Verdict};
 use crate::kale::contract::Entry;
 use crate::kale::funding::{self, Lack};
 use crate::kale::rows::{Hand, OpenPail};
@@ -53,7 +53,7 @@ pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Re
         })
         .collect::<Result<Vec<_>>>()?;
     let found = join_all(clients.iter().map(|(name, client)| probe(name, client, wanted, terms))).await;
-    let (probed, farms): (Vec<Probed>, Vec<Option<Result<Vec<Line>>>>) = found.into_iter().unzip();
+    let (probed, farms): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
     let mut lines = peers::lines("stellar", "ledger", &probed, terms.clock.now(), terms.max_head_age_sec);
     if wanted.farm.is_some() {
         let mut why = None;
@@ -72,12 +72,7 @@ pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Re
 }
 
 /// One endpoint: its head, and the farm if it got so far in time.
-async fn probe(
-    name: &str,
-    client: &Client,
-    wanted: &Wanted,
-    terms: Terms,
-) -> (Probed, Option<Result<Vec<Line>>>) {
+async fn probe(name: &str, client: &Client, wanted: &Wanted, terms: Terms) -> (Probed, Told) {
     let begun = Instant::now();
     let head = Cell::new(None);
     let looked = tokio::time::timeout(

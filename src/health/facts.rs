@@ -151,8 +151,7 @@ fn of_farm(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
         "SELECT p.id, p.name, min(f.status_at) FROM poolers p JOIN farmers f ON f.pooler_id = p.id
          WHERE f.status = 'active' GROUP BY p.id ORDER BY p.added_at, p.id",
     )?;
-    let poolers: Vec<(String, String, i64)> =
-        statement.query_map([], |row| three(row))?.collect::<Result<_, _>>()?;
+    let poolers: Vec<(String, String, i64)> = statement.query_map([], three)?.collect::<Result<_, _>>()?;
     let mut found = Vec::new();
     for (id, name, since) in poolers {
         for (check, limit_sec, newest, last) in [
@@ -238,8 +237,7 @@ pub fn alerts(conn: &Connection) -> Result<Vec<Trouble>> {
         ),
     ] {
         let mut statement = conn.prepare_cached(sql)?;
-        let rows: Vec<(String, String, i64)> =
-            statement.query_map([], |row| three(row))?.collect::<Result<_, _>>()?;
+        let rows: Vec<(String, String, i64)> = statement.query_map([], three)?.collect::<Result<_, _>>()?;
         for (subject, why, since) in rows {
             let is_told =
                 |known: &Trouble| known.area == Area::Risk && known.subject == subject && known.kind == kind;

@@ -50,31 +50,29 @@ pub fn write(path: &Path, facts: &RunFacts<'_>, gauges: &[Gauge]) -> io::Result<
 
 /// The file's text; `before` is what stood there.
 pub fn text(facts: &RunFacts<'_>, gauges: &[Gauge], before: &str) -> String {
-    let labels = labels(&[("command", facts.command.to_owned())]);
+    let label = vec![("command", facts.command.to_owned())];
+    let shown = labels(&label);
     let success = match facts.exit {
         Exit::Done => Some(facts.ended.to_string()),
         _ => before
             .lines()
             .find_map(|line| {
-                line.strip_prefix(LAST_SUCCESS.0)?.strip_prefix(&labels)?.split_whitespace().next()
+                line.strip_prefix(LAST_SUCCESS.0)?.strip_prefix(&shown)?.split_whitespace().next()
             })
             .map(str::to_owned),
     };
     let took = format!("{}.{:03}", facts.took.as_secs(), facts.took.subsec_millis());
-    let mut out = String::new();
-    for ((name, help), value) in [
+    let of_run = [
         (LAST_RUN, Some(facts.ended.to_string())),
         (LAST_SUCCESS, success),
         (("poolctl_run_duration_seconds", "How long the last run of this command took."), Some(took)),
         (EXIT_CODE, Some(facts.exit.code().to_string())),
-    ] {
-        if let Some(value) = value {
-            head(&mut out, name, help);
-            let _ = writeln!(out, "{name}{labels} {value}");
-        }
-    }
-    out.push_str(&render(gauges));
-    out
+    ];
+    let of_run = of_run
+        .into_iter()
+        .filter_map(|((name, help), value)| Some(Gauge { name, help, labels: label.clone(), value: value? }));
+    // The command's own may be samples of the same names, for other commands.
+    render(&of_run.chain(gauges.iter().cloned()).collect::<Vec<_>>())
 }
 
 /// Gauges as text.

@@ -17,6 +17,7 @@ mod anvil {
     mod desk;
     mod doctor;
     mod endpoints;
+    mod examples;
     mod input;
     mod oracles;
     mod pinned;
@@ -40,6 +41,7 @@ mod sandbox {
     mod desk;
     mod doctor;
     mod endpoints;
+    mod examples;
     mod input;
     mod oracles;
     mod pinned;

@@ -13,6 +13,7 @@ mod contract;
 #[cfg(feature = "sandbox")]
 mod demo;
 mod doctor;
+mod examples;
 mod farmers;
 mod grind;
 mod health;

@@ -57,6 +57,15 @@ fn value<'t>(text: &'t str, sample: &str) -> &'t str {
 #[test]
 fn promtool_takes_the_metrics() {
     promtool(&["check", "metrics"], &whole().run("metrics").ok());
+    // As a file, with the facts of the run itself.
+    let home = whole();
+    let shown = home.run("metrics --metrics-file all.prom").ok();
+    let written = std::fs::read_to_string(home.path().join("all.prom")).unwrap();
+    promtool(&["check", "metrics"], &written);
+    assert_eq!(value(&written, "poolctl_run_exit_code{command=\"metrics\"}"), "0");
+    for line in shown.lines().filter(|line| line.starts_with("poolctl_pool_")) {
+        assert!(written.contains(line), "{line}");
+    }
     let home = Home::ready();
     promtool(&["check", "metrics"], &home.run("metrics").ok());
     home.run("health --metrics-file run.prom").ok();

@@ -112,4 +112,10 @@ fn a_file_that_others_may_read_or_that_is_no_url_is_a_warning() {
     std::fs::remove_file(&path).unwrap();
     warned("there is no ping URL file");
     assert!(web.take().is_empty(), "nobody was told");
+    // The service manager's access lists show as group bits.
+    home.write_private("ping.url", &web.url());
+    std::fs::set_permissions(&path, PermissionsExt::from_mode(0o440)).unwrap();
+    let run = home.run("events --ping-url-file").arg(&path);
+    run.env("CREDENTIALS_DIRECTORY", home.path().to_str().unwrap()).ok();
+    assert_eq!(web.take().len(), 2);
 }
