@@ -1,4 +1,4 @@
--- The whole state of poolctl, as of user_version 2. Migrations under src/state/ lead here; a test compares.
+-- The whole state of poolctl, as of user_version 3. Migrations under src/state/ lead here; a test compares.
 --
 -- Conventions
 --   amounts     canonical decimal TEXT of base units (no sign, no leading zero, at most 2^256-1),
@@ -101,6 +101,17 @@ CREATE TABLE operation_attempts (
     outcome      TEXT CHECK (outcome IN ('confirmed', 'failed', 'expired')),
     error        TEXT,
     PRIMARY KEY (operation_id, attempt)
+) STRICT, WITHOUT ROWID;
+
+-- When each scheduled command last ran: a note for monitors, no fact of the audit log.
+CREATE TABLE runs (
+    command          TEXT NOT NULL PRIMARY KEY,
+    last_run_at      INTEGER NOT NULL,
+    exit_code        INTEGER NOT NULL CHECK (exit_code BETWEEN 0 AND 255),
+    -- exit code 0
+    last_success_at  INTEGER,
+    -- exit code 0, or 5: whatever it found, it has looked at everything
+    last_complete_at INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- ---------------------------------------------------------------- EVM pools

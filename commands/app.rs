@@ -145,7 +145,9 @@ impl<'s> App<'s> {
         }
         let lock = self.lock()?;
         let mut state = State::write_access(&self.state_path, self.session.run.clone(), &lock)?;
-        self.work(&mut state, Permit::of(&lock), body)
+        let done = self.work(&mut state, Permit::of(&lock), body);
+        self.session.keep(state, lock);
+        done
     }
 
     /// As [`App::write`], for a service that waits for the network.
@@ -239,19 +241,7 @@ impl<'s> App<'s> {
         if let Some(e) = &self.foreign {
             return Err(e.clone());
         }
-        let config = &self.config;
-        let mut chain = ChainConfig::new(
-            config.profile.as_str(),
-            config.number("evm.chain_id")?,
-            config.endpoints("evm.rpc_urls")?,
-        );
-        (chain.http, chain.retry) = self.patience("evm")?;
-        chain.confirmations = config.number("evm.confirmations")?;
-        if let Some(multicall) = config.address("evm.multicall")? {
-            chain.multicall = multicall;
-        }
-        chain.logs.most = config.number("evm.log_blocks")?;
-        chain.logs.start = chain.logs.start.min(chain.logs.most);
+        let chain = self.chain_config()?;
         let chain = Chain::new(chain)?;
         self.chains.borrow_mut().push(chain.clone());
         Ok(chain)
@@ -266,14 +256,49 @@ impl<'s> App<'s> {
         if let Some(e) = &self.foreign_stellar {
             return Err(e.clone());
         }
+        let client = self.client_config()?;
+        let client = Client::new(client)?;
+        self.clients.borrow_mut().push(client.clone());
+        Ok(client)
+    }
+
+    /// What the profile says about its EVM chain.
+    ///
+    /// # Errors
+    /// `missing_setting` where it names no chain or no endpoint.
+    pub fn chain_config(&self) -> Result<ChainConfig> {
+        let config = &self.config;
+        let mut chain = ChainConfig::new(
+            config.profile.as_str(),
+            config.number("evm.chain_id")?,
+            config.endpoints("evm.rpc_urls")?,
+        );
+        (chain.http, chain.retry) = self.patience("evm")?;
+        chain.confirmations = config.number("evm.confirmations")?;
+        if let Some(multicall) = config.address("evm.multicall")? {
+            chain.multicall = multicall;
+        }
+        chain.logs.most = config.number("evm.log_blocks")?;
+        chain.logs.start = chain.logs.start.min(chain.logs.most);
+        Ok(chain)
+    }
+
+    /// What the profile says about its Stellar network.
+    ///
+    /// # Errors
+    /// `missing_setting` where it names no network or no endpoint.
+    pub fn client_config(&self) -> Result<ClientConfig> {
         let config = &self.config;
         let known = stellar::known(config.require("stellar.network")?)?;
         let endpoints = config.endpoints("stellar.rpc_urls")?;
         let mut client = ClientConfig::new(config.profile.as_str(), known.passphrase, endpoints);
         (client.http, client.retry) = self.patience("stellar")?;
-        let client = Client::new(client)?;
-        self.clients.borrow_mut().push(client.clone());
         Ok(client)
+    }
+
+    /// Why the state does not belong to the profile's networks, where it does not.
+    pub fn foreign(&self) -> impl Iterator<Item = &Error> {
+        self.foreign.iter().chain(&self.foreign_stellar)
     }
 
     /// The KALE farm contract: the one that is set, or the network's.
@@ -281,15 +306,7 @@ impl<'s> App<'s> {
     /// # Errors
     /// `missing_setting` where neither is known, `invalid_address`.
     pub fn farm_contract(&self) -> Result<ContractId> {
-        let known = stellar::known(self.config.require("stellar.network")?)?;
-        match (self.config.get("kale.contract_id"), known.farm) {
-            (Some(text), _) | (None, Some(text)) => stellar::contract("kale.contract_id", text),
-            (None, None) => Err(Error::new(
-                Code::MissingSetting,
-                format!("the farm contract of network \"{}\" is not known", known.name),
-            )
-            .hint("set kale.contract_id in the config, or KALE_CONTRACT_ID")),
-        }
+        farm_contract(&self.config)
     }
 
     /// The terms on which transactions are offered, as the settings say.
@@ -355,6 +372,7 @@ impl<'s> App<'s> {
     /// # Errors
     /// `state_locked` naming the holder, `interrupted`, `io_error`.
     pub fn lock(&self) -> Result<Lock> {
+        self.session.let_go();
         Lock::acquire(&self.state_path, &self.holder(), self.wait(), &self.session.stop)
     }
 
@@ -417,6 +435,22 @@ fn settings_of(session: &Session, sources: &mut Sources, state: &State, lenient:
             Config::resolve(sources)
         }
         resolved => resolved,
+    }
+}
+
+/// The KALE farm contract that the settings name, or the network's.
+///
+/// # Errors
+/// As [`App::farm_contract`].
+pub fn farm_contract(config: &Config) -> Result<ContractId> {
+    let known = stellar::known(config.require("stellar.network")?)?;
+    match (config.get("kale.contract_id"), known.farm) {
+        (Some(text), _) | (None, Some(text)) => stellar::contract("kale.contract_id", text),
+        (None, None) => Err(Error::new(
+            Code::MissingSetting,
+            format!("the farm contract of network \"{}\" is not known", known.name),
+        )
+        .hint("set kale.contract_id in the config, or KALE_CONTRACT_ID")),
     }
 }
 

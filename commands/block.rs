@@ -182,7 +182,11 @@ impl BlockOutput {
     fn gauges(&self) -> Vec<Gauge> {
         let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
         let mut gauges = vec![
-            gauge("poolctl_farm_block", "The farm's block.", self.block.to_string()),
+            gauge(
+                "poolctl_farm_block_index",
+                "The farm's block, as it was seen last.",
+                self.block.to_string(),
+            ),
             gauge("poolctl_farm_paused", "Whether planting is stopped.", u8::from(self.paused).to_string()),
             gauge("poolctl_farm_our_pails", "Our pails in the block.", self.pails.len().to_string()),
         ];

@@ -3,8 +3,8 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
-    block, config, events, farm, farmer, grind, harvest, info, init, member, oracle, plant, pool, pooler,
-    reward, risk, schema, state, sync, withdrawal, work,
+    block, config, doctor, events, farm, farmer, grind, harvest, health, info, init, member, metrics, oracle, plant,
+    pool, pooler, reward, risk, schema, state, sync, withdrawal, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -68,6 +68,9 @@ pub enum Command {
     #[command(subcommand)]
     State(state::Command),
     Events(events::Events),
+    Doctor(doctor::Doctor),
+    Health(health::Health),
+    Metrics(metrics::Metrics),
     Info(info::Info),
     Schema(schema::Schema),
     #[cfg(feature = "sandbox")]
@@ -103,6 +106,9 @@ impl Command {
             Self::Config(command) => command.run(session),
             Self::State(command) => command.run(session),
             Self::Events(command) => command.run(session),
+            Self::Doctor(command) => command.run(session),
+            Self::Health(command) => command.run(session),
+            Self::Metrics(command) => command.run(session),
             Self::Info(command) => command.run(session),
             Self::Schema(command) => command.run(),
             #[cfg(feature = "sandbox")]

@@ -1,11 +1,12 @@
 //! `poolctl config …`: what is in force and why, is it sound, and settings made at run time.
 
-use crate::app::App;
+use crate::app::{self, App};
 use crate::options::DryRun;
 use crate::session::Session;
 use clap::{Args, Subcommand};
 use poolctl::config::keys::{self, KEYS, Key};
 use poolctl::config::{Config, Entry, Origin, file, value};
+use poolctl::kale::settings::Settings;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state;
 use schemars::JsonSchema;
@@ -162,7 +163,23 @@ impl From<Error> for Finding {
 impl Check {
     #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
     fn run(self, session: &Session) -> Result<Outcome> {
-        let mut output = CheckOutput { path: None, profile: None, findings: Vec::new() };
+        let output = CheckOutput::of(session)?;
+        let failure = (!output.findings.is_empty()).then(|| {
+            let first = output.findings.first().map(|f| f.message.clone()).unwrap_or_default();
+            Error::new(Code::CheckFailed, format!("{} found, first: {first}", output.findings.len()))
+                .hint("each finding says what to do")
+        });
+        Ok(Outcome::of(&output)?.but(failure))
+    }
+}
+
+impl CheckOutput {
+    /// Looks at everything that settings come from.
+    ///
+    /// # Errors
+    /// `unknown_profile` where it was named and does not exist; those of a state that is there and cannot be read.
+    pub fn of(session: &Session) -> Result<Self> {
+        let mut output = Self { path: None, profile: None, findings: Vec::new() };
         if let Ok((path, _)) = session.config_path()
             && path.exists()
         {
@@ -180,9 +197,7 @@ impl Check {
                 }
                 output.findings.extend(Config::faults(&sources)?.into_iter().map(Finding::from));
                 if let Ok(config) = Config::resolve(&sources) {
-                    for name in ["evm.chain_id", "evm.rpc_urls"] {
-                        output.findings.extend(config.require(name).err().map(Finding::from));
-                    }
+                    output.findings.extend(unusable(&config).into_iter().map(Finding::from));
                 }
                 output.findings.extend(open_to_others(output.path.as_ref()));
                 output.profile = Some(profile);
@@ -194,13 +209,24 @@ impl Check {
             message,
             hint: None,
         }));
-        let failure = (!output.findings.is_empty()).then(|| {
-            let first = output.findings.first().map(|f| f.message.clone()).unwrap_or_default();
-            Error::new(Code::CheckFailed, format!("{} found, first: {first}", output.findings.len()))
-                .hint("each finding says what to do")
-        });
-        Ok(Outcome::of(&output)?.but(failure))
+        Ok(output)
     }
+}
+
+/// What a command would refuse although each setting is well formed. A profile may have one network or both: an EVM chain
+/// for pools, Stellar for farming.
+fn unusable(config: &Config) -> Vec<Error> {
+    let mut found = Vec::new();
+    let (evm, stellar) = (config.get("evm.rpc_urls"), config.get("stellar.rpc_urls"));
+    if evm.is_some() || stellar.is_none() {
+        found.extend(["evm.chain_id", "evm.rpc_urls"].iter().filter_map(|name| config.require(name).err()));
+    }
+    if stellar.is_some() {
+        found.extend(config.require("stellar.network").err());
+        found.extend(app::farm_contract(config).err());
+        found.extend(Settings::of(config).err());
+    }
+    found
 }
 
 /// A config file with endpoint keys that others on the machine can read.

@@ -134,6 +134,7 @@ impl Harvest {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let hands = farming::everybody(&app)?;
+        session.covers(self.block.is_none());
         match (&self.release, &self.book_lost, self.block) {
             (Some(farmer), _, Some(block)) => {
                 return decide::release(&app, hands, farmer, block, self.dry.dry_run);

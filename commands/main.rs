@@ -9,20 +9,24 @@ mod config;
 mod console;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
 mod events;
 mod farm;
 mod farmer;
 mod farming;
 mod grind;
 mod harvest;
+mod health;
 mod info;
 mod init;
 mod logs;
 mod member;
+mod metrics;
 mod new_file;
 mod options;
 mod oracle;
 mod panics;
+mod pings;
 mod plant;
 mod pool;
 mod pooler;
@@ -42,7 +46,9 @@ mod work;
 
 use cli::Parsed;
 use console::Console;
-use poolctl::output::{Exit, Outcome, Report, Result, metrics};
+use pings::Pings;
+use poolctl::output::metrics as textfile;
+use poolctl::output::{Exit, Outcome, Report, Result};
 use session::Session;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -57,11 +63,12 @@ fn main() -> ExitCode {
             let cli::Cli { options, command } = *cli;
             let session = Session::new(options, words, env);
             arm(&session);
+            let pings = Pings::start(&session);
             let result = panics::catch(|| {
                 provoke(&session);
                 command.run(&session)
             });
-            finish(&session, begun, result)
+            finish(&session, begun, pings, result)
         }
         Parsed::Text(options, text) => {
             let console = Console::new(&options, &env);
@@ -80,20 +87,24 @@ fn main() -> ExitCode {
     ExitCode::from(status)
 }
 
-/// Writes the metrics, shows the result, and says with which status the process ends.
-fn finish(session: &Session, begun: Instant, result: Result<Outcome>) -> u8 {
+/// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
+fn finish(session: &Session, begun: Instant, pings: Option<Pings>, result: Result<Outcome>) -> u8 {
     let mut report = Report::new(&session.command, session.dry_run(), result);
+    session.note_end(report.exit());
     let mut warnings = session.take_warnings();
     if let Some(path) = &session.options.metrics_file {
-        let facts = metrics::RunFacts {
+        let facts = textfile::RunFacts {
             command: &session.command,
             ended: session.run.clock.now(),
             took: begun.elapsed(),
             exit: report.exit(),
         };
-        if let Err(e) = metrics::write(path, &facts, &report.outcome.gauges) {
+        if let Err(e) = textfile::write(path, &facts, &report.outcome.gauges) {
             warnings.push(format!("cannot write the metrics file {}: {e}", path.display()));
         }
+    }
+    if let Some(pings) = pings {
+        warnings.extend(pings.end(report.exit()));
     }
     warnings.append(&mut report.outcome.warnings);
     report.outcome.warnings = warnings;

@@ -59,6 +59,11 @@ pub struct Options {
     #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
     pub metrics_file: Option<PathBuf>,
 
+    /// Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to
+    /// URL/fail, as healthchecks.io takes them
+    #[arg(long, global = true, value_name = "PATH", hide_short_help = true)]
+    pub ping_url_file: Option<PathBuf>,
+
     /// Log more to stderr: -v debug, -vv trace
     #[arg(long, short, global = true, action = ArgAction::Count, hide_short_help = true)]
     pub verbose: u8,

@@ -86,6 +86,7 @@ impl Plant {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let mut hands = farming::named(farming::everybody(&app)?, &self.farmers)?;
+        session.covers(self.farmers.is_empty());
         hands.retain(|hand| hand.status == "active");
         if hands.is_empty() {
             return Outcome::of(&PlantOutput::nobody());
@@ -210,7 +211,11 @@ impl PlantOutput {
             gauge("poolctl_plant_failed_farmers", "Farmers that could not plant.", failed.to_string()),
         ];
         if let Some(block) = self.block {
-            gauges.push(gauge("poolctl_farm_block", "The farm's block.", block.to_string()));
+            gauges.push(gauge(
+                "poolctl_farm_block_index",
+                "The farm's block, as it was seen last.",
+                block.to_string(),
+            ));
         }
         gauges
     }

@@ -6,8 +6,9 @@ use poolctl::clock::Clock;
 use poolctl::config::file::{self, ConfigFile};
 use poolctl::config::{Sources, stray_env};
 use poolctl::context::Stop;
+use poolctl::guard::Permit;
 use poolctl::output::{Code, Error, Exit, Result};
-use poolctl::state::Run;
+use poolctl::state::{Lock, Run, State, runs};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,6 +30,10 @@ pub struct Session {
     pub run: Run,
     warnings: RefCell<Vec<String>>,
     dry_run: Cell<bool>,
+    /// What a scheduled command wrote to, with the lock, until it is noted how the run ended.
+    kept: RefCell<Option<(State, Lock)>>,
+    /// Whether the command was for everything there is.
+    whole: Cell<bool>,
 }
 
 /// Reads the environment. Names and values that are no UTF-8 are shown with replacement characters.
@@ -55,6 +60,8 @@ impl Session {
             run,
             warnings: RefCell::default(),
             dry_run: Cell::new(false),
+            kept: RefCell::default(),
+            whole: Cell::new(true),
         };
         for (name, near) in stray_env(&session.env) {
             let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -84,6 +91,35 @@ impl Session {
     /// Whether nothing is written.
     pub fn dry_run(&self) -> bool {
         self.dry_run.get()
+    }
+
+    /// Says whether the run is for everything there is: one for a few pools says nothing about the others, and its end is
+    /// not noted.
+    pub fn covers(&self, whole: bool) {
+        self.whole.set(whole);
+    }
+
+    /// Keeps what a scheduled command has written to, so that its end can be noted there. Others let go of it at once.
+    pub fn keep(&self, state: State, lock: Lock) {
+        if self.whole.get() && runs::is_scheduled(&self.command) {
+            self.kept.replace(Some((state, lock)));
+        }
+    }
+
+    /// Lets go of what was kept, since it is locked again.
+    pub fn let_go(&self) {
+        drop(self.kept.take());
+    }
+
+    /// Notes how a scheduled command ended, and lets go of the state.
+    pub fn note_end(&self, exit: Exit) {
+        let Some((state, lock)) = self.kept.take() else { return };
+        if let Err(e) = state.note_run(Permit::of(&lock), &self.command, exit) {
+            self.warn(format!("cannot note in the state when this run ended: {e}"));
+        }
+        // In this order: nobody else may write while the file is being closed.
+        drop(state);
+        drop(lock);
     }
 
     /// Where the config file is and what named it; it need not exist.

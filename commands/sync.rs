@@ -52,6 +52,7 @@ impl Sync {
         let at = self.at.or(&app.config)?;
         // Unknown names are refused before the lock is taken and anything is sent.
         let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        session.covers(self.pools.is_empty());
         if pools.is_empty() {
             return Outcome::of(&SyncOutput { report: None });
         }

@@ -223,6 +223,7 @@ impl Work {
         let app = App::open(session)?;
         let orders = self.orders.or(&app)?;
         let mut hands = farming::named(farming::everybody(&app)?, &self.farmers)?;
+        session.covers(self.farmers.is_empty());
         hands.retain(|hand| hand.status != "departed");
         let who: Vec<Who> = hands.into_iter().map(|hand| hand.who).collect();
         let output = WorkOutput::new(&orders);

@@ -144,3 +144,61 @@ pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) ->
         }
     }
 }
+
+/// Where an alert belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// Of a pool: `risk violations` lists it.
+    Risk,
+    /// Of a feed: `oracle alerts` lists it.
+    Oracle,
+    /// Of a farmer.
+    Farm,
+}
+
+/// Every alert that is open, by area and in the order in which pools, feeds and farmers came.
+///
+/// # Errors
+/// `state_error`.
+pub fn open(conn: &Connection) -> Result<Vec<(Area, Alert)>> {
+    let mut found = Vec::new();
+    // Left alone, SQLite takes the index that holds the closed ones too.
+    for (area, sql) in [
+        (
+            Area::Risk,
+            "SELECT v.id, p.name, v.rule, v.message, v.first_seen, v.last_seen, v.count FROM pools p
+             CROSS JOIN risk_violations v INDEXED BY risk_violations_open
+                 ON v.pool_id = p.id AND v.closed_at IS NULL ORDER BY p.id",
+        ),
+        (
+            Area::Oracle,
+            "SELECT a.id, f.name, a.kind, a.message, a.first_seen, a.last_seen, a.count FROM oracle_feeds f
+             CROSS JOIN oracle_alerts a INDEXED BY oracle_alerts_open
+                 ON a.feed_id = f.id AND a.closed_at IS NULL ORDER BY f.id",
+        ),
+        (
+            Area::Farm,
+            "SELECT a.id, f.id, a.kind, a.message, a.first_seen, a.last_seen, a.count FROM farmers f
+             CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
+                 ON a.subject = f.id AND a.closed_at IS NULL ORDER BY f.added_at, f.id",
+        ),
+    ] {
+        let mut statement = conn.prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| {
+            Ok(Alert {
+                id: row.get(0)?,
+                subject: row.get(1)?,
+                kind: row.get(2)?,
+                message: row.get(3)?,
+                first_seen: row.get(4)?,
+                last_seen: row.get(5)?,
+                count: row.get(6)?,
+                closed_at: None,
+            })
+        })?;
+        for alert in rows {
+            found.push((area, alert?));
+        }
+    }
+    Ok(found)
+}

@@ -5,8 +5,10 @@ pub mod amount;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod doctor;
 pub mod evm;
 pub mod guard;
+pub mod health;
 pub mod kale;
 pub mod keys;
 pub mod killpoint;
@@ -18,6 +20,7 @@ pub mod reward;
 pub mod risk;
 pub mod state;
 pub mod stellar;
+pub mod telemetry;
 
 pub use output::{Code, Error, Result};
 pub use poolctl_grind as grind;

@@ -190,7 +190,11 @@ impl PlanOutput {
         let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
         let due = self.agenda.iter().filter(|action| action.is_due(self.now)).count();
         vec![
-            gauge("poolctl_farm_block", "The farm's block.", self.block.to_string()),
+            gauge(
+                "poolctl_farm_block_index",
+                "The farm's block, as it was seen last.",
+                self.block.to_string(),
+            ),
             gauge("poolctl_farm_due_steps", "Steps of the farm that are due.", due.to_string()),
         ]
     }

@@ -149,7 +149,11 @@ impl RunOutput {
             gauge("poolctl_run_reward_kale", "Rewards of the last run.", units(&self.rewarded)),
         ];
         if let Some(block) = self.block {
-            gauges.push(gauge("poolctl_farm_block", "The farm's block.", block.to_string()));
+            gauges.push(gauge(
+                "poolctl_farm_block_index",
+                "The farm's block, as it was seen last.",
+                block.to_string(),
+            ));
         }
         gauges
     }

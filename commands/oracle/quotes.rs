@@ -97,7 +97,7 @@ impl QuoteView {
             gauge("poolctl_oracle_price", "Last accepted price.", to_units(price.base, price.decimals))
         });
         let age = self.age_sec.map(|age| {
-            let help = "Age of the last accepted price against its block.";
+            let help = "Age of the last accepted price against its block, and the time since.";
             gauge("poolctl_oracle_price_age_seconds", help, age.to_string())
         });
         price.into_iter().chain(age).collect()
@@ -212,6 +212,7 @@ impl Read {
         let at = at.or(&app.config)?;
         let threshold = app.config.number("risk.failure_streak")?;
         let feeds = super::chosen(&app.read()?, names)?;
+        session.covers(names.is_empty());
         if feeds.is_empty() {
             return Ok(Self { view: None, fetched: Vec::new(), threshold });
         }

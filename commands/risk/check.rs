@@ -93,6 +93,7 @@ impl Check {
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
         let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        session.covers(self.pools.is_empty());
         app.write_async(self.dry.dry_run, async |work| risk::check(work, || app.chain(), &pools, at).await)
     }
 }

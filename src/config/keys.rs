@@ -101,6 +101,12 @@ pub const KEYS: &[Key] = &[
         Some("12"),
         "stands for safe and finalized on chains without these tags",
     ),
+    key(
+        "evm.max_head_age_sec",
+        Kind::Number(1, 4_000_000_000),
+        Some("120"),
+        "age of an endpoint's newest block above which doctor calls it out of date",
+    ),
     key("evm.timeout_sec", Kind::Number(1, 600), Some("20"), "time that one request may take"),
     key("evm.attempts", Kind::Number(1, 20), Some("4"), "tries per endpoint before the next one takes over"),
     key(
@@ -221,6 +227,12 @@ pub const KEYS: &[Key] = &[
         ),
         &["STELLAR_RPC_URL"],
     ),
+    key(
+        "stellar.max_head_age_sec",
+        Kind::Number(1, 4_000_000_000),
+        Some("60"),
+        "age of an endpoint's newest ledger above which doctor calls it out of date",
+    ),
     key("stellar.timeout_sec", Kind::Number(1, 600), Some("20"), "time that one request may take"),
     key(
         "stellar.attempts",
@@ -323,6 +335,38 @@ pub const KEYS: &[Key] = &[
         Kind::Number(1, 1_000_000),
         Some("2160"),
         "a pail that expires within so many ledgers is an alert",
+    ),
+    key(
+        "health.sync_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("15"),
+        "age after which the sync of a pool is overdue in health",
+    ),
+    key(
+        "health.cycle_max_age_min",
+        Kind::Number(1, 1_000_000),
+        Some("180"),
+        "age after which a reward cycle is overdue in health",
+    ),
+    key(
+        "health.oracle_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("15"),
+        "age after which the check of a feed is overdue in health",
+    ),
+    key(
+        "health.plant_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("20"),
+        "age after which the last plant of a pooler is too old for health",
+    ),
+    key("health.work_max_age_min", Kind::Number(1, 100_000), Some("20"), "the same for its last work"),
+    key("health.harvest_max_age_min", Kind::Number(1, 100_000), Some("30"), "the same for its last harvest"),
+    key(
+        "health.operation_max_age_min",
+        Kind::Number(1, 100_000),
+        Some("10"),
+        "age after which a transaction that is not settled is a finding of health",
     ),
     fixed(
         "keys.path",

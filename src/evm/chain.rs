@@ -14,6 +14,7 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 /// Multicall3 where nearly every chain has it, <https://github.com/mds1/multicall3>.
 pub const MULTICALL3: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
@@ -164,6 +165,11 @@ impl From<Fault> for Unopened {
 }
 
 impl Chain {
+    /// As [`Http::server_clock`].
+    pub fn server_clock(&self) -> Option<(Instant, i64)> {
+        self.inner.http.server_clock()
+    }
+
     /// Prepares the endpoints; nothing is sent yet. Errors: `missing_setting` without endpoints.
     pub fn new(config: ChainConfig) -> Result<Self> {
         if config.endpoints.is_empty() {

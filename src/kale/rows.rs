@@ -7,7 +7,8 @@ mod records;
 
 pub use hands::{Hand, hands};
 pub use lookups::{
-    confirmed, count_mint, has_nonce, is_counted, is_ours, last_block, open_count, work_failure,
+    LastHarvest, confirmed, count_mint, has_nonce, is_counted, is_ours, last_block, last_harvests,
+    open_count, work_failure,
 };
 pub use pails::{
     OpenPail, amount, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, pail,

@@ -10,8 +10,9 @@ use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
 use crate::grind::kernel::KernelRef;
 use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
+use crate::output::{Code, Error, Exit, Result};
 use crate::state::operations::Operation;
+use crate::state::runs;
 use crate::stellar::submit::Settled;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -22,6 +23,9 @@ const AGAIN: u64 = 30;
 const LEDGER: u64 = 5;
 /// Looks are at most so many times farther apart than `stellar.poll_ms`.
 const FAR: u64 = 15;
+
+/// A run that goes on for days notes so often, in seconds, that it is well.
+const BEAT: i64 = 60;
 
 /// What happens, told as it happens.
 #[derive(Debug)]
@@ -90,6 +94,8 @@ struct Farmhand<'t> {
     done: (u32, HashSet<String>),
     /// A run that is to end by itself plants in one block only, and not after its work: this one.
     only: Option<u32>,
+    /// When it was last noted that all is well.
+    beat: i64,
     ran: Ran,
 }
 
@@ -114,7 +120,8 @@ pub async fn run(
     };
     let (shift, kernel, block, next, again) = (None, None, None, None, BTreeMap::new());
     let done = (0, HashSet::new());
-    let mut hand = Farmhand { terms, tell, shift, kernel, block, next, again, done, only: None, ran };
+    let mut hand =
+        Farmhand { terms, tell, shift, kernel, block, next, again, done, only: None, beat: 0, ran };
     let ended = hand.turns(farming, permit).await;
     farming.work.progress.end();
     if let (Some(mut shift), Some(view)) = (hand.shift.take(), &hand.ran.view) {
@@ -155,6 +162,9 @@ impl Farmhand<'_> {
                 }
                 turn => patience.bear(turn)?,
             };
+            if turn.is_some() && !self.terms.once {
+                self.note_well(farming)?;
+            }
             if farming.work.stop.wanted() {
                 self.ran.stopped = true;
                 return Ok(());
@@ -167,6 +177,17 @@ impl Farmhand<'_> {
                 tokio::time::sleep(self.pause(farming.terms.poll)).await;
             }
         }
+    }
+
+    /// For monitors, who see no end of a service: it looks after the farm.
+    fn note_well(&mut self, farming: &Farming<'_, '_>) -> Result<()> {
+        let state = &*farming.work.state;
+        let now = state.run().clock.now();
+        if now.saturating_sub(self.beat) >= BEAT {
+            state.note_run(farming.work.permit, runs::FARM, Exit::Done)?;
+            self.beat = now;
+        }
+        Ok(())
     }
 
     /// How long to wait for the next look: the farther the next step, the longer.

@@ -93,6 +93,16 @@ impl Endpoint {
         redact::origin(&self.url)
     }
 
+    /// The same with one more segment at the end of its path; the query stays.
+    pub(crate) fn below(&self, segment: &str) -> Self {
+        let mut url = self.url.clone();
+        // An http URL always has a path.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().push(segment);
+        }
+        Self { name: self.name.clone(), url }
+    }
+
     /// The whole URL, for the HTTP client only.
     pub(crate) fn url(&self) -> &Url {
         &self.url
@@ -168,6 +178,18 @@ mod tests {
             assert!(error.message().starts_with("endpoint 3: "), "{error}");
             assert!(error.message().contains(why), "{text}: {error}");
             assert!(!error.message().contains("KEY"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_segment_goes_before_the_query() {
+        for (text, want) in [
+            ("https://a/KEY", "https://a/KEY/fail"),
+            ("https://a/KEY/", "https://a/KEY/fail"),
+            ("https://a", "https://a/fail"),
+            ("https://a/KEY?rid=1", "https://a/KEY/fail?rid=1"),
+        ] {
+            assert_eq!(Endpoint::parse(text, 1).unwrap().below("fail").url().as_str(), want);
         }
     }
 

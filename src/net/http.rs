@@ -7,7 +7,7 @@ use crate::{Code, Error, Result, killpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Limits on one HTTP exchange.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,8 @@ pub struct Http {
     /// With and without TLS, beyond this machine and within it.
     clients: Mutex<[Option<reqwest::Client>; 4]>,
     sent: AtomicU64,
+    /// The last `Date` that a server sent, in seconds since 1970, and when it came.
+    dated: Mutex<Option<(Instant, i64)>>,
 }
 
 impl Http {
@@ -100,6 +102,12 @@ impl Http {
         self.sent.load(Ordering::Relaxed)
     }
 
+    /// What the clock of a server said last (its `Date`, in seconds since 1970), and when that came; `None` where none
+    /// says.
+    pub fn server_clock(&self) -> Option<(Instant, i64)> {
+        *self.dated.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Posts JSON and reads the whole answer, within the limits.
     pub(crate) async fn post(
         &self,
@@ -126,6 +134,10 @@ impl Http {
         };
         let status = response.status().as_u16();
         let retry_after = retry_after(response.headers());
+        if let Some(date) = date(response.headers()) {
+            let dated = Some((Instant::now(), date.timestamp().as_second()));
+            *self.dated.lock().unwrap_or_else(PoisonError::into_inner) = dated;
+        }
         let html = response
             .headers()
             .get(CONTENT_TYPE)
@@ -182,14 +194,16 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = value.parse::<u64>() {
         return Some(Duration::from_secs(seconds));
     }
-    let date = |headers: &HeaderMap| {
-        let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
-        jiff::fmt::rfc2822::parse(text).ok()
-    };
     let until = jiff::fmt::rfc2822::parse(value).ok()?;
     // Measured by the server's own clock, so that ours needs no trust.
     let span = until.timestamp().duration_since(date(headers)?.timestamp());
     Some(Duration::try_from(span).unwrap_or_default())
+}
+
+/// When the server sent it, by its own clock (RFC 9110 section 6.6.1).
+fn date(headers: &HeaderMap) -> Option<jiff::Zoned> {
+    let text = headers.get(reqwest::header::DATE)?.to_str().ok()?;
+    jiff::fmt::rfc2822::parse(text).ok()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod endpoint;
 pub mod fault;
 pub mod http;
 pub mod jsonrpc;
+pub mod ping;
 pub mod redact;
 pub mod retry;
 

@@ -94,6 +94,50 @@ fn of_feed(conn: &Connection, feed: Feed, now: i64, max_age_sec: Option<u64>) ->
     }))
 }
 
+/// How a feed stands: its last accepted price, however old, and how often it was refused since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The feed.
+    pub feed: String,
+    /// What it prices.
+    pub asset: String,
+    /// The price, 18 decimals; `None` = never accepted.
+    pub price_e18: Option<Base>,
+    /// Its age against its block, and the time since it was fetched; `None` for a fixed price, and where it cannot be told.
+    pub age_sec: Option<u64>,
+    /// Refusals in a row.
+    pub failure_streak: u64,
+}
+
+/// How every feed stands at `now`, by id.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18), c.updated_at, c.block_at, c.fetched_at,
+             f.failure_streak FROM oracle_feeds f
+         LEFT JOIN oracle_price_cache c ON c.asset = f.asset AND c.feed_id = f.id ORDER BY f.id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let price: Option<String> = row.get(2)?;
+        let (updated, block, fetched): (Option<u64>, Option<u64>, Option<i64>) =
+            (row.get(3)?, row.get(4)?, row.get(5)?);
+        let at_block = block.zip(updated).map(|(block, updated)| block.saturating_sub(updated));
+        let since = fetched.and_then(|fetched| clock::age(fetched, now));
+        found.push(Standing {
+            feed: row.get(0)?,
+            asset: row.get(1)?,
+            price_e18: price.map(|text| stored_base(&text)).transpose()?,
+            age_sec: at_block.zip(since).map(|(before, since)| before.saturating_add(since)),
+            failure_streak: row.get(6)?,
+        });
+    }
+    Ok(found)
+}
+
 /// The last accepted price of a feed, however old.
 pub(super) fn last_good(conn: &Connection, feed: &Feed) -> Result<Option<Base>> {
     let found: Option<String> = conn

@@ -4,7 +4,7 @@ use super::quote::Limits;
 use super::source::Source;
 use crate::amount::{Base, to_people};
 use crate::context::Work;
-use crate::evm::{At, Chain};
+use crate::evm::{At, Chain, PinnedView};
 use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
 use rusqlite::{Connection, Row, params};
@@ -127,6 +127,14 @@ pub async fn add(
         find(tx.conn(), &ask.name)
     })?;
     Ok((feed, true, view))
+}
+
+/// Sees that a feed's contract answers like one of its kind. A fixed price has none.
+///
+/// # Errors
+/// `not_a_contract`, `reverted`; those of a broken view.
+pub async fn examine(view: &PinnedView, feed: &Feed) -> Result<()> {
+    feed.source.describe(view).await.map(drop)
 }
 
 const FEED: &str =

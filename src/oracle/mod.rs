@@ -10,8 +10,8 @@ pub mod sequencer;
 mod source;
 
 pub use aggregate::{Aggregate, aggregate};
-pub use cache::{Price, Reading, cached};
-pub use feeds::{AddFeed, Feed, add, all, asset_name, find, of_asset, of_pool};
+pub use cache::{Price, Reading, Standing, cached, standings};
+pub use feeds::{AddFeed, Feed, add, all, asset_name, examine, find, of_asset, of_pool};
 pub(crate) use fetch::is_silence;
 pub use fetch::{Deviation, Fetched, fetch, price};
 pub use source::Source;

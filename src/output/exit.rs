@@ -31,4 +31,9 @@ impl Exit {
     pub const fn code(self) -> u8 {
         self as u8
     }
+
+    /// Whether the run did all that it was there for: also where it is a check that found something.
+    pub const fn is_complete(self) -> bool {
+        matches!(self, Self::Done | Self::Found)
+    }
 }

@@ -22,7 +22,14 @@ pub struct RunFacts<'a> {
     pub exit: Exit,
 }
 
-const LAST_SUCCESS: &str = "poolctl_run_last_success_timestamp_seconds";
+/// When the last run of a command ended: name and help, as all of these.
+pub const LAST_RUN: (&str, &str) =
+    ("poolctl_run_last_timestamp_seconds", "When the last run of this command ended.");
+/// When a command last succeeded.
+pub const LAST_SUCCESS: (&str, &str) =
+    ("poolctl_run_last_success_timestamp_seconds", "When this command last ended with exit code 0.");
+/// How the last run ended.
+pub const EXIT_CODE: (&str, &str) = ("poolctl_run_exit_code", "Exit code of the last run of this command.");
 
 /// Writes the metrics of a run to `path` through a neighbour and a rename, keeping the last success of the same
 /// command from the file that stands there when this run failed.
@@ -43,37 +50,34 @@ pub fn write(path: &Path, facts: &RunFacts<'_>, gauges: &[Gauge]) -> io::Result<
 
 /// The file's text; `before` is what stood there.
 pub fn text(facts: &RunFacts<'_>, gauges: &[Gauge], before: &str) -> String {
-    let labels = labels(&[("command", facts.command.to_owned())]);
+    let label = vec![("command", facts.command.to_owned())];
+    let shown = labels(&label);
     let success = match facts.exit {
         Exit::Done => Some(facts.ended.to_string()),
         _ => before
             .lines()
             .find_map(|line| {
-                line.strip_prefix(LAST_SUCCESS)?.strip_prefix(&labels)?.split_whitespace().next()
+                line.strip_prefix(LAST_SUCCESS.0)?.strip_prefix(&shown)?.split_whitespace().next()
             })
             .map(str::to_owned),
     };
     let took = format!("{}.{:03}", facts.took.as_secs(), facts.took.subsec_millis());
+    let of_run = [
+        (LAST_RUN, Some(facts.ended.to_string())),
+        (LAST_SUCCESS, success),
+        (("poolctl_run_duration_seconds", "How long the last run of this command took."), Some(took)),
+        (EXIT_CODE, Some(facts.exit.code().to_string())),
+    ];
+    let of_run = of_run
+        .into_iter()
+        .filter_map(|((name, help), value)| Some(Gauge { name, help, labels: label.clone(), value: value? }));
+    // The command's own may be samples of the same names, for other commands.
+    render(&of_run.chain(gauges.iter().cloned()).collect::<Vec<_>>())
+}
+
+/// Gauges as text.
+pub fn render(gauges: &[Gauge]) -> String {
     let mut out = String::new();
-    for (name, help, value) in [
-        (
-            "poolctl_run_last_timestamp_seconds",
-            "When the last run of this command ended.",
-            Some(facts.ended.to_string()),
-        ),
-        (LAST_SUCCESS, "When this command last ended with exit code 0.", success),
-        ("poolctl_run_duration_seconds", "How long the last run of this command took.", Some(took)),
-        (
-            "poolctl_run_exit_code",
-            "Exit code of the last run of this command.",
-            Some(facts.exit.code().to_string()),
-        ),
-    ] {
-        if let Some(value) = value {
-            head(&mut out, name, help);
-            let _ = writeln!(out, "{name}{labels} {value}");
-        }
-    }
     // All samples of a name stand together under one head, in the order of first mention.
     for (at, first) in gauges.iter().enumerate() {
         if gauges.iter().take(at).any(|g| g.name == first.name) {

@@ -14,5 +14,5 @@ pub use claim::{Claimed, Pending, claim, owed, pending};
 pub use cycle::{CycleReport, PoolCycle, cycle};
 pub use distribute::Distributed;
 pub use distribute::purpose::AVAILABLE;
-pub use store::{WeightRow, emitted_to, schedule, totals_of, weight_rows};
+pub use store::{WeightRow, emitted_to, last_emission_at, schedule, totals_of, weight_rows};
 pub use weights::{PoolWeight, set_weight, weights};

@@ -167,3 +167,14 @@ pub fn totals_of(
     }
     Ok((unclaimed, claimed))
 }
+
+/// When the newest emission was shared out, seconds since 1970.
+///
+/// # Errors
+/// `state_error`.
+pub fn last_emission_at(conn: &Connection) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached("SELECT created_at FROM reward_emissions ORDER BY start_block DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?)
+}

@@ -11,7 +11,7 @@ pub mod rules;
 
 pub use breaker::{Breaker, breaker, reset_breaker, trip};
 pub use check::{PoolCheck, check, watch_withdrawals};
-pub use engine::Engine;
+pub use engine::{Engine, examine};
 pub use gate::{Barrier, Gate, gate};
 pub use parameters::{RiskRow, SetRisk, Window, row, set};
 pub use pause::{pause, unpause};

@@ -9,6 +9,7 @@ mod meta;
 mod migrate;
 mod open;
 pub mod operations;
+pub mod runs;
 mod settings;
 mod tx;
 

@@ -140,6 +140,19 @@ pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
     rows.map(|row| row?).collect()
 }
 
+/// When each operation that is not settled and recorded was planned, oldest first.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn open_since(conn: &Connection) -> Result<Vec<i64>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT planned_at FROM operations
+         WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",
+    )?;
+    let rows = statement.query_map([], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 fn read(row: &Row<'_>) -> Result<Operation> {
     let (state, plan): (String, String) = (row.get(4)?, row.get(5)?);
     Ok(Operation {

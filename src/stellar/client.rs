@@ -132,6 +132,11 @@ impl Client {
         self.inner.seen()
     }
 
+    /// As [`Http::server_clock`].
+    pub fn server_clock(&self) -> Option<(Instant, i64)> {
+        self.inner.http.server_clock()
+    }
+
     /// HTTP requests sent so far, to all endpoints, tries that failed included.
     pub fn requests(&self) -> u64 {
         self.inner.http.sent()

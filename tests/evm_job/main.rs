@@ -16,7 +16,9 @@ mod anvil {
     mod crash;
     mod deposits;
     mod desk;
+    mod doctor;
     mod endpoints;
+    mod examples;
     mod input;
     mod oracles;
     mod orders;
@@ -34,6 +36,7 @@ mod anvil {
     mod sync;
     mod validation;
     mod withdrawals;
+    mod vitals;
 }
 
 #[path = "."]
@@ -44,7 +47,9 @@ mod sandbox {
     mod crash;
     mod deposits;
     mod desk;
+    mod doctor;
     mod endpoints;
+    mod examples;
     mod input;
     mod oracles;
     mod orders;
@@ -62,6 +67,7 @@ mod sandbox {
     mod sync;
     mod validation;
     mod withdrawals;
+    mod vitals;
 }
 
 #[path = "../it/support.rs"]

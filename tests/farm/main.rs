@@ -11,6 +11,7 @@
 mod block;
 mod crash;
 mod desk;
+mod doctor;
 mod examples;
 mod faults;
 mod funding;
@@ -23,4 +24,5 @@ mod same;
 mod secrets;
 mod submit;
 mod trust;
+mod vitals;
 mod work;

@@ -12,14 +12,19 @@ mod backup;
 mod contract;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod doctor;
+mod examples;
 mod farmers;
 mod grind;
+mod health;
 #[cfg(feature = "sandbox")]
 mod help;
 mod init;
 mod keys;
 mod lock;
 mod metrics;
+mod monitoring;
+mod pings;
 mod poolers;
 #[cfg(feature = "sandbox")]
 mod sandbox;

@@ -18,6 +18,7 @@ const SMALL: &[&str] = &[
     "circuit_breaker_status",
     "poolers",
     "farmers",
+    "runs",
 ];
 
 /// Statements that may read a growing table from end to end: file, a part of the text (all of it where empty), why.
@@ -77,6 +78,13 @@ const DEMANDED: &[(&str, &str, &str)] = &[
         "USING PRIMARY KEY (pool_id=? AND block_number>? AND block_number<?)",
     ),
     ("state/events.rs", "WHERE at >= ? ORDER BY", "USING INDEX events_by_time (at>?)"),
+    ("alert.rs", "CROSS JOIN risk_violations", "USING INDEX risk_violations_open (pool_id=?)"),
+    ("alert.rs", "CROSS JOIN oracle_alerts", "USING INDEX oracle_alerts_open (feed_id=?)"),
+    ("alert.rs", "CROSS JOIN farm_alerts", "USING INDEX farm_alerts_open (subject=?)"),
+    ("health/facts.rs", "FROM plantings d", "USING INDEX plantings_by_block (block_index=?)"),
+    ("health/facts.rs", "FROM works d", "USING INDEX works_by_block (block_index=?)"),
+    ("health/facts.rs", "FROM harvests d", "USING INDEX harvests_by_block (block_index=?)"),
+    ("health/facts.rs", "LEFT JOIN pool_snapshots s", "USING PRIMARY KEY (pool_id=? AND block_number=?)"),
     (
         "state/operations.rs",
         "WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",

@@ -82,6 +82,7 @@ const WORDS: &[&str] = &[
     "best_hash",
     "block_hash",
     "carry_reason",
+    "command",
     "cursor_hash",
     "description",
     "endpoint",

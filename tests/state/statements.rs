@@ -75,8 +75,15 @@ const FILLINGS: &[(&str, &[Filling])] = &[
 ];
 
 /// Variables that carry a statement to where it is prepared; its text stands in the same file.
-const CARRIERS: &[(&str, &str)] =
-    &[("state/check.rs", "sql"), ("state/events.rs", "sql"), ("state/migrate.rs", "sql")];
+const CARRIERS: &[(&str, &str)] = &[
+    ("alert.rs", "sql"),
+    ("health/facts.rs", "last"),
+    ("health/facts.rs", "newest"),
+    ("health/facts.rs", "sql"),
+    ("state/check.rs", "sql"),
+    ("state/events.rs", "sql"),
+    ("state/migrate.rs", "sql"),
+];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.
 const STRUCTURE: &[(&str, &str)] = &[

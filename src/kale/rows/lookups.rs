@@ -1,5 +1,7 @@
 //! Single facts that the services ask the records for.
 
+use super::pails::amount;
+use crate::amount::Base;
 use crate::output::Result;
 use crate::state::Tx;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -93,4 +95,35 @@ pub fn count_mint(tx: &Tx<'_>, event: &str, farmer: &str, block: u32) -> Result<
 /// `state_error`.
 pub fn open_count(conn: &Connection) -> Result<usize> {
     Ok(conn.prepare_cached("SELECT count(*) FROM open_pails")?.query_row([], |row| row.get(0))?)
+}
+
+/// What the farmers of a pooler got for the newest block that was harvested for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastHarvest {
+    /// The pooler's name.
+    pub pooler: String,
+    /// Stroops of rewards, stakes aside.
+    pub reward: Base,
+}
+
+/// The last harvest of each pooler that has harvested, in the order in which they came.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn last_harvests(conn: &Connection) -> Result<Vec<LastHarvest>> {
+    let mut poolers = conn.prepare_cached("SELECT id, name FROM poolers ORDER BY added_at, id")?;
+    let poolers: Vec<(String, String)> =
+        poolers.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let mut newest = conn.prepare_cached(
+        "SELECT rewarded FROM block_operations WHERE pooler_id = ?1 AND harvested > 0
+         ORDER BY block_index DESC LIMIT 1",
+    )?;
+    let mut found = Vec::new();
+    for (id, pooler) in poolers {
+        let reward: Option<String> = newest.query_row([id], |row| row.get(0)).optional()?;
+        if let Some(reward) = reward {
+            found.push(LastHarvest { pooler, reward: amount(&reward)? });
+        }
+    }
+    Ok(found)
 }

@@ -5,7 +5,7 @@ mod viddhana;
 
 use super::parameters::RiskRow;
 use crate::amount::Base;
-use crate::evm::{Batch, BatchReply};
+use crate::evm::{Batch, BatchReply, PinnedView};
 use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, U256};
 
@@ -98,6 +98,17 @@ impl Asked {
             Self::Legacy(asked) => asked.read(reply, row),
         }
     }
+}
+
+/// Sees that a risk engine answers like one of its kind for a pool; a local one has no contract.
+///
+/// # Errors
+/// `not_a_contract`, `reverted`, `missing_setting` for a pool that the engine does not know; those of a broken view.
+pub async fn examine(view: &PinnedView, row: &RiskRow, pool: Address) -> Result<()> {
+    let mut batch = view.batch();
+    let Some(asked) = Asked::new(&mut batch, row.engine, pool) else { return Ok(()) };
+    let reply = batch.send().await?;
+    asked.read(&reply, row.clone()).map(drop)
 }
 
 /// 0 = unlimited, in every engine.

@@ -27,10 +27,12 @@ pub mod proxy;
 pub mod round;
 pub mod rpc;
 pub mod tools;
+pub mod web;
 pub mod world;
 
 pub use alloy;
 pub use node::{MULTICALL3, Node, NodeKind, NodeOptions, Receipt};
 pub use proxy::{Fault, Matcher, Proxy, Rule};
 pub use rpc::{Rpc, RpcError};
+pub use web::{Request, Web};
 pub use world::{ManyVaults, Pool, World, units};

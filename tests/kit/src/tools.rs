@@ -1,4 +1,5 @@
-//! Finds the programs and packages that the tests need, or installs them from npm into the git-ignored `.cache`.
+//! Finds the programs and packages that the tests need, or installs them into the git-ignored `.cache`: from npm, and from
+//! Debian's archive what only that has.
 
 use anyhow::{Context as _, Result, bail};
 use std::{
@@ -39,6 +40,25 @@ pub fn anvil() -> Result<PathBuf> {
     let name = format!("@foundry-rs/anvil-{system}-{machine}");
     let package = Package { name, version: ANVIL_VERSION, with_dependencies: false };
     Ok(package.installed()?.join("bin/anvil"))
+}
+
+/// `promtool`: the one on `$PATH` if there is one, else that of Debian's package, unpacked and not installed.
+pub fn promtool() -> Result<PathBuf> {
+    if let Some(found) = on_path("promtool") {
+        return Ok(found);
+    }
+    let folder = cache()?.join("deb/prometheus");
+    let fetched = once(&folder, |draft| {
+        run(Command::new("apt-get").args(["download", "-q", "prometheus"]).current_dir(draft))?;
+        let package = fs::read_dir(draft)?.find_map(|file| Some(file.ok()?.path()).filter(|p| p.is_file()));
+        let package = package.context("apt-get downloaded nothing")?;
+        run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(draft))?;
+        Ok(fs::remove_file(package)?)
+    });
+    fetched.context(
+        "promtool is needed; on Debian: apt-get update && apt-get install -y --no-install-recommends prometheus",
+    )?;
+    Ok(folder.join("usr/bin/promtool"))
 }
 
 /// The folder of `solc`, to be `require`d by node.

@@ -1,0 +1,298 @@
+//! `poolctl doctor`: is this installation sound. It prints what it can and stops at nothing.
+
+use crate::app::{App, runtime};
+use crate::config::CheckOutput;
+use crate::session::Session;
+use clap::Args;
+use poolctl::config::Config;
+use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
+use poolctl::kale::rows::{self, Hand, OpenPail};
+use poolctl::kale::settings::Settings;
+use poolctl::oracle;
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::pool;
+use poolctl::risk;
+use poolctl::state::State;
+use poolctl::stellar::known;
+use serde::Serialize;
+use std::path::Path;
+use std::time::Duration;
+
+/// Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
+///
+/// Every endpoint is asked side by side, once, so that it ends within the slowest time limit (evm.timeout_sec,
+/// stellar.timeout_sec). Each line says what was found and what mends it. Nothing is changed, no key is unlocked, and no
+/// secret is shown. Exit 5 if anything fails.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl doctor")]
+pub struct Doctor {}
+
+/// What was looked at.
+#[derive(Debug, Serialize)]
+pub struct DoctorOutput {
+    /// `ok`, `warn` or `fail`: the worst of all.
+    pub verdict: &'static str,
+    /// How many are as they should be.
+    pub ok: usize,
+    /// How many work, and should be mended.
+    pub warn: usize,
+    /// How many do not work.
+    pub fail: usize,
+    /// One by one.
+    pub checks: Vec<LineView>,
+}
+
+/// One thing that was looked at.
+#[derive(Debug, Serialize)]
+pub struct LineView {
+    /// `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
+    pub area: &'static str,
+    /// What was looked at.
+    pub subject: String,
+    /// `ok`, `warn` or `fail`.
+    pub status: &'static str,
+    /// What was found.
+    pub found: String,
+    /// What mends it.
+    pub mend: Option<String>,
+}
+
+impl Doctor {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `check_failed` with every line; `unknown_profile` for one that was named and does not exist.
+    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let mut lines = of_config(session)?;
+        lines.push(store::sqlite_line());
+        match App::open_lenient(session) {
+            // The settings say why.
+            Err(_) => lines.push(Line::warn(
+                "state",
+                "file",
+                "not looked at: the settings do not say where it is",
+                "poolctl config check",
+            )),
+            Ok(app) => of_app(&app, &mut lines),
+        }
+        outcome(lines)
+    }
+}
+
+fn of_config(session: &Session) -> Result<Vec<Line>> {
+    let checked = CheckOutput::of(session)?;
+    let mut lines: Vec<Line> = checked
+        .findings
+        .iter()
+        .map(|finding| Line {
+            verdict: Verdict::Fail,
+            mend: finding.hint.clone().or_else(|| Some("poolctl config check".to_owned())),
+            ..Line::ok("config", "settings", finding.message.clone())
+        })
+        .collect();
+    if lines.is_empty() {
+        let path =
+            checked.path.map_or_else(|| "no config file".to_owned(), |path| path.display().to_string());
+        let profile = checked.profile.unwrap_or_default();
+        lines.push(Line::ok("config", "settings", format!("{path}, profile \"{profile}\"")));
+    }
+    Ok(lines)
+}
+
+/// What there is to look after, as far as the state can be read.
+#[derive(Default)]
+struct Household {
+    evm: evm::Wanted,
+    hands: Vec<Hand>,
+    pails: Vec<OpenPail>,
+    farms: bool,
+}
+
+fn of_app(app: &App<'_>, lines: &mut Vec<Line>) {
+    let config = &app.config;
+    let household = match app.read() {
+        Err(e) => {
+            lines.push(Line::error("state", "file", &e));
+            Household::default()
+        }
+        Ok(state) => {
+            lines.extend(store::lines(&state).unwrap_or_else(|e| vec![Line::error("state", "file", &e)]));
+            Household::of(&state, config).unwrap_or_else(|e| {
+                lines.push(Line::error("state", "contents", &e));
+                Household::default()
+            })
+        }
+    };
+    lines.extend(app.foreign().map(|e| Line::error("state", "network", e)));
+    of_files(app, household.farms, lines);
+    of_networks(app, household, lines);
+}
+
+impl Household {
+    fn of(state: &State, config: &Config) -> Result<Self> {
+        let look = state.look()?;
+        let conn = look.conn();
+        let pools = pool::list(conn)?;
+        let mut engines = Vec::new();
+        for pool in &pools {
+            if let Some(row) = risk::row(conn, pool)?.filter(|row| row.engine.address().is_some()) {
+                engines.push((pool.clone(), row));
+            }
+        }
+        let hands: Vec<Hand> =
+            rows::hands(conn)?.into_iter().filter(|hand| hand.status != "departed").collect();
+        Ok(Self {
+            evm: evm::Wanted {
+                pools,
+                feeds: oracle::all(conn)?,
+                engines,
+                sequencer: config.address("oracle.sequencer_feed")?,
+            },
+            pails: rows::pails_before(conn, u32::MAX)?,
+            farms: !hands.is_empty(),
+            hands,
+        })
+    }
+}
+
+fn of_files(app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
+    let config = &app.config;
+    if let Some(folder) = app.state_path.parent().filter(|folder| folder.exists()) {
+        lines.push(files::folder("state folder", folder));
+        lines.push(files::room(folder));
+    }
+    if let Ok(path) = config.keys_path() {
+        lines.push(files::secret("key store", &path, farms));
+    }
+    for (what, name) in [("identity file", "keys.identity_file"), ("passphrase file", "keys.passphrase_file")]
+    {
+        if let Some(path) = config.get(name) {
+            lines.push(files::secret(what, Path::new(path), true));
+        }
+    }
+}
+
+fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
+    let clock = app.session.run.clock;
+    let terms = |group: &str| -> Result<evm::Terms> {
+        Ok(evm::Terms {
+            limit: Duration::from_secs(app.config.number(&format!("{group}.timeout_sec"))?),
+            max_head_age_sec: app.config.number(&format!("{group}.max_head_age_sec"))?,
+            clock,
+        })
+    };
+    let Household { evm: wanted, hands, pails, farms } = household;
+    let has = |name: &str| app.config.get(name).is_some();
+    let pools = !wanted.pools.is_empty() || !wanted.feeds.is_empty();
+    let evm = (has("evm.rpc_urls") || pools).then(|| Ok::<_, Error>((app.chain_config()?, terms("evm")?)));
+    let stellar = (has("stellar.rpc_urls") || farms).then(|| {
+        let wanted = stellar::Wanted {
+            known: known(app.config.require("stellar.network")?)?,
+            // Where no farming is done, a network without a known farm has none to look for.
+            farm: match app.farm_contract() {
+                Err(e) if farms => return Err(e),
+                farm => farm.ok(),
+            },
+            hands,
+            pails,
+            settings: Settings::of(&app.config)?,
+        };
+        Ok::<_, Error>((app.client_config()?, wanted, terms("stellar")?))
+    });
+    let on_evm = async {
+        match evm {
+            None => Ok((Vec::new(), Vec::new())),
+            Some(evm) => {
+                let (config, terms) = evm?;
+                doctor::evm::examine(&config, &wanted, terms).await
+            }
+        }
+    };
+    let on_stellar = async {
+        match stellar {
+            None => Ok((Vec::new(), Vec::new())),
+            Some(stellar) => {
+                let (config, wanted, terms) = stellar?;
+                doctor::stellar::examine(&config, &wanted, terms).await
+            }
+        }
+    };
+    let runtime = match runtime() {
+        Ok(runtime) => runtime,
+        Err(e) => return lines.push(Line::error("evm", "endpoints", &e)),
+    };
+    let (on_evm, on_stellar) = runtime.block_on(async { tokio::join!(on_evm, on_stellar) });
+    // A name that is being looked up still is not waited for.
+    runtime.shutdown_background();
+    let mut skews = Vec::new();
+    for (area, found) in [("evm", on_evm), ("stellar", on_stellar)] {
+        match found {
+            Ok((found, told)) => {
+                lines.extend(found);
+                skews.extend(told);
+            }
+            Err(e) => lines.push(Line::error(area, "endpoints", &e)),
+        }
+    }
+    lines.extend(peers::clock_line(skews));
+}
+
+fn outcome(lines: Vec<Line>) -> Result<Outcome> {
+    let count = |verdict: Verdict| lines.iter().filter(|line| line.verdict == verdict).count();
+    let first = lines.iter().find(|line| line.verdict == Verdict::Fail);
+    let failure = first.map(|line| {
+        let words = format!(
+            "{} of {} checks fail; first: {} {}: {}",
+            count(Verdict::Fail),
+            lines.len(),
+            line.area,
+            line.subject,
+            line.words
+        );
+        let error = Error::new(Code::CheckFailed, words);
+        match &line.mend {
+            Some(mend) => error.hint(mend.clone()),
+            None => error,
+        }
+    });
+    let worst = lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Ok);
+    let output = DoctorOutput {
+        verdict: worst.word(),
+        ok: count(Verdict::Ok),
+        warn: count(Verdict::Warn),
+        fail: count(Verdict::Fail),
+        checks: lines
+            .into_iter()
+            .map(|line| LineView {
+                area: line.area,
+                subject: line.subject,
+                status: line.verdict.word(),
+                found: line.words,
+                mend: line.mend,
+            })
+            .collect(),
+    };
+    Ok(Outcome::of(&output)?.but(failure))
+}
+
+impl Present for DoctorOutput {
+    fn present(&self, page: &mut Page) {
+        let mut table = Table::new(&["", "AREA", "WHAT", "FOUND", "WHAT TO DO"]);
+        for check in &self.checks {
+            let status = match check.status {
+                "fail" => "FAIL".to_owned(),
+                status => status.to_owned(),
+            };
+            table.row([
+                status,
+                check.area.to_owned(),
+                check.subject.clone(),
+                check.found.clone(),
+                check.mend.clone().unwrap_or_default(),
+            ]);
+        }
+        page.table(table);
+        page.line(format!("{} ok, {} to look at, {} failing", self.ok, self.warn, self.fail));
+    }
+}

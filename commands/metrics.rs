@@ -1,0 +1,76 @@
+//! `poolctl metrics`: the state as Prometheus text.
+
+use crate::app::App;
+use crate::session::Session;
+use clap::Args;
+use poolctl::output::{Gauge, Outcome, Page, Present, Result, metrics};
+use poolctl::telemetry;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Print the state as metrics, in Prometheus' text format
+///
+/// Asks no network. For node_exporter's textfile collector: --metrics-file writes the same to a file that appears whole. It
+/// says of every scheduled command what the --metrics-file of that command says of one run: collect the one or the other.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl metrics\n         poolctl metrics --quiet --metrics-file poolctl.prom"
+)]
+pub struct Metrics {}
+
+/// The metrics.
+#[derive(Debug, Serialize)]
+pub struct MetricsOutput {
+    /// Sample by sample; those of one name need not stand together.
+    pub metrics: Vec<MetricView>,
+    #[serde(skip)]
+    text: String,
+}
+
+/// One sample of a gauge.
+#[derive(Debug, Serialize)]
+pub struct MetricView {
+    /// The metric's name, with its unit.
+    pub name: &'static str,
+    /// What it says.
+    pub help: &'static str,
+    /// Labels by name.
+    pub labels: BTreeMap<&'static str, String>,
+    /// An exact decimal.
+    pub value: String,
+}
+
+impl From<Gauge> for MetricView {
+    fn from(gauge: Gauge) -> Self {
+        Self {
+            name: gauge.name,
+            help: gauge.help,
+            labels: gauge.labels.into_iter().collect(),
+            value: gauge.value,
+        }
+    }
+}
+
+impl Metrics {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Those of the settings and the state.
+    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let gauges = telemetry::gauges(&state, &app.config, session.run.clock.now())?;
+        let text = metrics::render(&gauges);
+        let views = gauges.iter().cloned().map(MetricView::from).collect();
+        Ok(Outcome::of(&MetricsOutput { metrics: views, text })?.gauges(gauges))
+    }
+}
+
+impl Present for MetricsOutput {
+    fn present(&self, page: &mut Page) {
+        for line in self.text.lines() {
+            page.line(line);
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! Files and folders: who may read and write them, and whether there is room.
+
+use super::Line;
+use std::fs;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+/// Free bytes below which a state may soon not be written any more.
+const LITTLE: u64 = 1 << 30;
+/// Free bytes below which nothing should be begun.
+const TOO_LITTLE: u64 = 100 << 20;
+
+/// A file with secrets: it must be there if it is `needed`, and be its owner's alone. It is not read.
+pub fn secret(what: &str, path: &Path, needed: bool) -> Line {
+    let shown = path.display();
+    match fs::metadata(path) {
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && !needed => {
+            Line::ok("files", what, format!("{shown}: none yet"))
+        }
+        Err(e) => Line::fail(
+            "files",
+            what,
+            format!("{shown}: {e}"),
+            format!("bring {shown} back, or correct its setting"),
+        ),
+        Ok(found) if !found.is_file() => {
+            Line::fail("files", what, format!("{shown}: no file"), format!("name a file for the {what}"))
+        }
+        Ok(found) if found.permissions().mode() & 0o077 != 0 => Line::fail(
+            "files",
+            what,
+            format!(
+                "{shown}: mode {:04o}, others than its owner may use it",
+                found.permissions().mode() & 0o7777
+            ),
+            format!("chmod 600 {shown}"),
+        ),
+        Ok(found) if !is_ours(found.uid()) => Line::warn(
+            "files",
+            what,
+            format!("{shown}: belongs to uid {}", found.uid()),
+            format!("chown it: {shown}"),
+        ),
+        Ok(_) => Line::ok("files", what, format!("{shown}: its owner's alone")),
+    }
+}
+
+/// A folder that files are written in: it must be writable, and not by everybody.
+pub fn folder(what: &str, path: &Path) -> Line {
+    let shown = path.display();
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
+        Err(e) => return Line::fail("files", what, format!("{shown}: {e}"), format!("mkdir -p {shown}")),
+    };
+    if rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
+        let mend = format!("run as its owner, or: chmod u+rwx {shown}");
+        return Line::fail("files", what, format!("{shown}: cannot be written"), mend);
+    }
+    let mode = found.permissions().mode();
+    // Where the sticky bit is set, nobody replaces the files of another.
+    if mode & 0o022 != 0 && mode & 0o1000 == 0 {
+        let words = format!("{shown}: mode {:04o}, others may replace what is in it", mode & 0o7777);
+        return Line::warn("files", what, words, format!("chmod go-w {shown}"));
+    }
+    Line::ok("files", what, format!("{shown}: writable"))
+}
+
+/// Room on the disk of a folder.
+pub fn room(path: &Path) -> Line {
+    match rustix::fs::statvfs(path) {
+        Err(e) => Line::warn("files", "free disk", format!("{}: {e}", path.display()), "see: df -h"),
+        Ok(found) => {
+            let free = found.f_bavail.saturating_mul(found.f_frsize);
+            let words = format!("{} MiB free at {}", free >> 20, path.display());
+            match free {
+                0..TOO_LITTLE => {
+                    Line::fail("files", "free disk", words, "make room before anything is begun")
+                }
+                TOO_LITTLE..LITTLE => Line::warn("files", "free disk", words, "make room"),
+                _ => Line::ok("files", "free disk", words),
+            }
+        }
+    }
+}
+
+fn is_ours(uid: u32) -> bool {
+    let own = rustix::process::geteuid();
+    own.is_root() || own.as_raw() == uid
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    #[test]
+    fn secrets_are_their_owners_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("secret");
+        assert_eq!(secret("key store", &path, false).verdict, Verdict::Ok);
+        assert_eq!(secret("key store", &path, true).verdict, Verdict::Fail);
+        fs::write(&path, "x").unwrap();
+        for (mode, want) in
+            [(0o600, Verdict::Ok), (0o400, Verdict::Ok), (0o640, Verdict::Fail), (0o604, Verdict::Fail)]
+        {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(secret("key store", &path, true).verdict, want, "{mode:o}");
+        }
+        assert_eq!(secret("key store", folder.path(), true).verdict, Verdict::Fail, "a folder");
+    }
+
+    #[test]
+    fn folders_are_not_everybodys() {
+        let outer = tempfile::tempdir().unwrap();
+        let path = outer.path().join("state");
+        assert_eq!(folder("state folder", &path).verdict, Verdict::Fail, "there is none");
+        fs::create_dir(&path).unwrap();
+        for (mode, want) in
+            [(0o700, Verdict::Ok), (0o755, Verdict::Ok), (0o777, Verdict::Warn), (0o1777, Verdict::Ok)]
+        {
+            fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
+            assert_eq!(folder("state folder", &path).verdict, want, "{mode:o}");
+        }
+        assert!(room(&path).words.contains("MiB free"));
+    }
+}

@@ -1,0 +1,82 @@
+//! Whether this installation is sound: files, state, clock, endpoints, contracts, farmers. Finds what it can, changes nothing.
+
+pub mod evm;
+pub mod files;
+pub mod peers;
+pub mod stellar;
+pub mod store;
+
+pub use peers::{Head, Probed};
+
+/// How a thing stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Verdict {
+    /// As it should be.
+    Ok,
+    /// It works, and something should be done.
+    Warn,
+    /// It does not work, or money is at risk.
+    Fail,
+}
+
+impl Verdict {
+    /// Its stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Warn => "warn",
+            Self::Fail => "fail",
+        }
+    }
+}
+
+/// What an endpoint says of contracts: a line each, or why it cannot tell; `None` where it was not asked.
+type Told = Option<crate::Result<Vec<Line>>>;
+
+/// One line of the findings.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    /// What it belongs to: `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
+    pub area: &'static str,
+    /// What was looked at.
+    pub subject: String,
+    /// How it stands.
+    pub verdict: Verdict,
+    /// What was found.
+    pub words: String,
+    /// What mends it.
+    pub mend: Option<String>,
+}
+
+impl Line {
+    /// A thing that is as it should be.
+    pub fn ok(area: &'static str, subject: impl Into<String>, words: impl Into<String>) -> Self {
+        Self { area, subject: subject.into(), verdict: Verdict::Ok, words: words.into(), mend: None }
+    }
+
+    /// A thing that works, and about which something should be done.
+    pub fn warn(
+        area: &'static str,
+        subject: impl Into<String>,
+        words: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self { verdict: Verdict::Warn, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
+    }
+
+    /// A thing that does not work.
+    pub fn fail(
+        area: &'static str,
+        subject: impl Into<String>,
+        words: impl Into<String>,
+        mend: impl Into<String>,
+    ) -> Self {
+        Self { verdict: Verdict::Fail, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
+    }
+
+    /// An error as a finding.
+    pub fn error(area: &'static str, subject: impl Into<String>, e: &crate::Error) -> Self {
+        let mend = e.hint_text().map(str::to_owned);
+        Self { verdict: Verdict::Fail, mend, ..Self::ok(area, subject, e.message()) }
+    }
+}

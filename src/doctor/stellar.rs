@@ -1,0 +1,203 @@
+//! The Stellar side: every endpoint at once, the farm contract and how long it lives, what farmers lack, pails that expire.
+
+use super::evm::Terms;
+use super::peers::{self, Head, Probed};
+use super::{Line, Told, Verdict};
+use crate::kale::contract::Entry;
+use crate::kale::funding::{self, Lack};
+use crate::kale::rows::{Hand, OpenPail};
+use crate::kale::settings::Settings;
+use crate::kale::site::Site;
+use crate::kale::status::Status;
+use crate::kale::view::{Ask, View, Who};
+use crate::output::{Code, Error, Result};
+use crate::stellar::xdr::ContractId;
+use crate::stellar::{self, Client, ClientConfig, Known};
+use futures_util::future::join_all;
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+/// Ledgers of five seconds in a day.
+const DAY: u32 = 17_280;
+
+/// What should be there.
+#[derive(Debug)]
+pub struct Wanted {
+    /// The network.
+    pub known: &'static Known,
+    /// The farm; none where no farming is done.
+    pub farm: Option<ContractId>,
+    /// Farmers.
+    pub hands: Vec<Hand>,
+    /// Stakes that are neither back nor lost.
+    pub pails: Vec<OpenPail>,
+    /// What farmers must have, and from when on a pail expires soon.
+    pub settings: Settings,
+}
+
+/// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
+/// endpoint's that tells.
+///
+/// # Errors
+/// `bug` where TLS cannot be set up.
+pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Result<(Vec<Line>, Vec<i64>)> {
+    let clients = config
+        .endpoints
+        .iter()
+        .map(|endpoint| {
+            let mut own = config.clone();
+            own.endpoints = vec![endpoint.clone()];
+            own.retry.attempts = 1;
+            Ok((endpoint.to_string(), Client::new(own)?))
+        })
+        .collect::<Result<Vec<_>>>()?;
+    let found = join_all(clients.iter().map(|(name, client)| probe(name, client, wanted, terms))).await;
+    let (probed, farms): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
+    let mut lines = peers::lines("stellar", "ledger", &probed, terms.clock.now(), terms.max_head_age_sec);
+    if wanted.farm.is_some() {
+        let mut why = None;
+        let mut told = None;
+        for found in farms.into_iter().flatten() {
+            match found {
+                Ok(lines) => drop(told.get_or_insert(lines)),
+                Err(e) => drop(why.get_or_insert(e)),
+            }
+        }
+        let unknown = Error::new(Code::Unreachable, "no endpoint could tell how the farm stands")
+            .hint("mend the endpoints first");
+        lines.extend(told.unwrap_or_else(|| vec![Line::error("contracts", "farm", &why.unwrap_or(unknown))]));
+    }
+    Ok((lines, probed.iter().filter_map(|peer| peer.skew_sec).collect()))
+}
+
+/// One endpoint: its head, and the farm if it got so far in time.
+async fn probe(name: &str, client: &Client, wanted: &Wanted, terms: Terms) -> (Probed, Told) {
+    let begun = Instant::now();
+    let head = Cell::new(None);
+    let looked = tokio::time::timeout(
+        terms.limit,
+        client.view(async |view| {
+            let ledger = view.ledger();
+            let (height, time) = (u64::from(ledger.sequence), ledger.close_time);
+            head.set(Some(Head { height, time, latency: begun.elapsed() }));
+            farm(client, view, wanted).await
+        }),
+    )
+    .await;
+    let late = || {
+        Error::new(Code::Unreachable, format!("no whole answer within {} s", terms.limit.as_secs()))
+            .hint("the endpoint is slow: mend it, or raise stellar.timeout_sec")
+    };
+    let looked = looked.unwrap_or_else(|_| Err(late()));
+    let skew_sec = client
+        .server_clock()
+        .map(|(came, server)| peers::skew_sec(terms.clock.now(), came.elapsed(), server));
+    let (head, farm) = match (head.get(), looked) {
+        (Some(head), looked) => (Ok(head), Some(looked)),
+        (None, Ok(_)) => (Err(late()), None),
+        (None, Err(e)) => (Err(e), None),
+    };
+    (Probed { name: name.to_owned(), head, skew_sec }, farm)
+}
+
+/// The farm's lines, from one endpoint.
+async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<Vec<Line>> {
+    let Some(farm) = &wanted.farm else { return Ok(Vec::new()) };
+    let site = Site { client: client.clone(), known: wanted.known, farm: farm.clone() };
+    let who: Vec<Who> = wanted.hands.iter().map(|hand| hand.who.clone()).collect();
+    let ask = Ask { who: &who, wallets: !who.is_empty(), guess: None };
+    let seen = match View::once(&site, view, &ask).await {
+        // It is the address that is wrong, whichever endpoint is asked.
+        Err(e) if e.code() == Code::NotAContract => return Ok(vec![Line::error("contracts", "farm", &e)]),
+        seen => seen?,
+    };
+    let paused = if seen.farm.paused { ", paused" } else { "" };
+    let words = format!("{farm} is a KALE farm, block {}{paused}", seen.farm.index);
+    let mut lines = vec![if seen.farm.paused {
+        Line::warn("contracts", "farm", words, "nobody can plant; wait for the farm's owner")
+    } else {
+        Line::ok("contracts", "farm", words)
+    }];
+    let ledger = seen.at.ledger;
+    let instance = Entry::Instance.key(farm)?;
+    let lives = view.entries([instance.clone()]).await?.get(&instance).and_then(|entry| entry.live_until);
+    if let Some(until) = lives {
+        lines.push(expiry(
+            "the farm's instance",
+            until,
+            ledger,
+            DAY,
+            "anyone may extend it: stellar contract extend",
+        ));
+    }
+    lines.extend(of_farmers(wanted, &seen));
+    lines.extend(of_pails(&wanted.pails, ledger, wanted.settings.harvest_alarm));
+    Ok(lines)
+}
+
+fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &str) -> Line {
+    let left = until.saturating_sub(ledger);
+    let words = format!("{what} lives until ledger {until}, {left} from now");
+    if until < ledger {
+        Line::fail("expiry", what, format!("{what} ended at ledger {until}"), mend)
+    } else if left < soon {
+        Line::warn("expiry", what, words, mend)
+    } else {
+        Line::ok("expiry", what, words)
+    }
+}
+
+/// What active farmers lack: a line for each that lacks something, or one for all.
+fn of_farmers(wanted: &Wanted, seen: &View) -> Vec<Line> {
+    let active = wanted.hands.iter().filter(|hand| hand.status == Status::Active.word());
+    let mut lines = Vec::new();
+    let mut ready = 0_usize;
+    for hand in active {
+        let Some(standing) = seen.farmers.iter().find(|standing| standing.who.id == hand.who.id) else {
+            continue;
+        };
+        let lacks = funding::lacks(standing.wallet.as_ref(), wanted.settings.min_lumens);
+        if lacks.is_empty() {
+            ready = ready.saturating_add(1);
+        }
+        for lack in lacks {
+            let address = &hand.who.address;
+            let words = format!("it {}", lack.words());
+            // A sponsor may pay its fees, which only the key store tells.
+            let mild = matches!(lack, Lack::Lumens { spare, .. } if spare >= 0);
+            let verdict = if mild { Verdict::Warn } else { Verdict::Fail };
+            let mend = Some(lack.mend(address));
+            lines.push(Line { verdict, mend, ..Line::ok("farmers", address.clone(), words) });
+        }
+    }
+    if lines.is_empty() && ready > 0 {
+        lines.push(Line::ok("farmers", "funding", format!("{ready} active farmers lack nothing")));
+    }
+    lines
+}
+
+/// Stakes that are lost unless they are harvested soon, by the life of their entries as of the last look.
+fn of_pails(pails: &[OpenPail], ledger: u32, alarm: u32) -> Vec<Line> {
+    let mut soon: BTreeMap<&str, u32> = BTreeMap::new();
+    for pail in pails {
+        let near = pail.live_until.filter(|until| until.saturating_sub(ledger) < alarm);
+        if let Some(until) = near {
+            let first = soon.entry(&pail.farmer).or_insert(until);
+            *first = until.min(*first);
+        }
+    }
+    if soon.is_empty() && !pails.is_empty() {
+        return vec![Line::ok("expiry", "pails", format!("none of {} expires soon", pails.len()))];
+    }
+    let line = |(farmer, until): (&str, u32)| {
+        let words = format!("a pail expires at ledger {until}, in {} ledgers", until.saturating_sub(ledger));
+        Line::fail(
+            "expiry",
+            format!("farmer {farmer}"),
+            words,
+            "poolctl harvest, or poolctl harvest --extend",
+        )
+    };
+    soon.into_iter().map(line).collect()
+}

@@ -1,0 +1,89 @@
+//! Whether the pool is looked after: how long ago each regular job last went well, and what is open. State only.
+
+mod facts;
+mod rules;
+
+pub use facts::{Limits, Vital, alerts, in_flight, vitals};
+pub use rules::{GRACE_SEC, Grade, grade};
+
+use crate::alert::Area;
+use crate::config::Config;
+use crate::output::Result;
+use crate::state::State;
+
+/// A regular job with its verdict.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checked {
+    /// The job.
+    pub vital: Vital,
+    /// Seconds since it last went well, or since it became due; `None` where that lies in the future.
+    pub age_sec: Option<u64>,
+    /// How that stands against its limit.
+    pub grade: Grade,
+}
+
+/// Something that is open and should not be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// Where it belongs.
+    pub area: Area,
+    /// The pool, feed or farmer.
+    pub subject: String,
+    /// The rule, the kind of refusal, `circuit_breaker_active` or `emergency_pause`.
+    pub kind: String,
+    /// Why, in words.
+    pub why: String,
+    /// Since when, seconds since 1970.
+    pub since: i64,
+}
+
+/// Transactions that are not settled and recorded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct InFlight {
+    /// How many.
+    pub count: usize,
+    /// Age of the oldest in seconds; `None` where there is none, or its age cannot be told.
+    pub oldest_sec: Option<u64>,
+    /// Above this one is a finding.
+    pub limit_sec: u64,
+    /// How that stands.
+    pub grade: Grade,
+}
+
+/// What a look at the state found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Report {
+    /// Job by job.
+    pub checks: Vec<Checked>,
+    /// Everything that is open.
+    pub troubles: Vec<Trouble>,
+    /// What is under way.
+    pub operations: InFlight,
+}
+
+impl Report {
+    /// Nothing is overdue, nothing is open, nothing is stuck.
+    pub fn is_healthy(&self) -> bool {
+        self.checks.iter().all(|check| check.grade == Grade::Ok)
+            && self.troubles.is_empty()
+            && self.operations.grade == Grade::Ok
+    }
+}
+
+/// Looks at the state as it stands at `now`, seconds since 1970.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn look(state: &State, config: &Config, now: i64) -> Result<Report> {
+    let look = state.look()?;
+    let conn = look.conn();
+    let limits = Limits::of(config)?;
+    let checks = vitals(conn, &limits, now)?
+        .into_iter()
+        .map(|vital| {
+            let (age_sec, grade) = grade(vital.last.unwrap_or(vital.since), now, vital.limit_sec);
+            Checked { vital, age_sec, grade }
+        })
+        .collect();
+    Ok(Report { checks, troubles: alerts(conn)?, operations: in_flight(conn, &limits, now)? })
+}

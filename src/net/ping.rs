@@ -1,0 +1,53 @@
+//! Pings of a watchdog (healthchecks.io and its like): it hears of each start and end, and misses those that do not come.
+//!
+//! Source: <https://healthchecks.io/docs/http_api/>
+
+use super::{Endpoint, Http, HttpLimits};
+use crate::output::{Code, Error, Exit, Result};
+use serde_json::json;
+use std::time::Duration;
+
+/// What the watchdog is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// A run begins: `URL/start`.
+    Start,
+    /// It has ended: `URL` with exit code 0, else `URL/fail`.
+    End(Exit),
+}
+
+/// A watchdog is never waited for longer.
+const LIMITS: HttpLimits = HttpLimits {
+    connect_timeout: Duration::from_secs(3),
+    timeout: Duration::from_secs(5),
+    max_body: 64 << 10,
+};
+
+/// Posts one ping, with the command and its exit code in the body.
+///
+/// # Errors
+/// `unreachable`, `rpc_error` for an answer other than 2xx; none of them shows more of the URL than its host.
+pub async fn ping(url: &Endpoint, command: &str, step: Step) -> Result<()> {
+    let (below, exit_code) = match step {
+        Step::Start => (Some("start"), None),
+        Step::End(Exit::Done) => (None, Some(Exit::Done.code())),
+        Step::End(exit) => (Some("fail"), Some(exit.code())),
+    };
+    let target = match below {
+        Some(word) => url.below(word),
+        None => url.clone(),
+    };
+    let http = Http::new(LIMITS);
+    let client = http.client(&target)?;
+    let body = json!({ "command": command, "exit_code": exit_code }).to_string();
+    let failed = |code: Code, why: String| Error::new(code, format!("watchdog {}: {why}", url.shown()));
+    let reply = http
+        .post(&client, &target, &url.redactor(), body.into_bytes())
+        .await
+        .map_err(|fault| failed(Code::Unreachable, fault.words))?;
+    if (200..300).contains(&reply.status) {
+        Ok(())
+    } else {
+        Err(failed(Code::Rpc, format!("answered with HTTP status {}", reply.status)))
+    }
+}

@@ -1,0 +1,71 @@
+//! When each scheduled command last ran: what tells a monitor of runs that had nothing to do.
+
+use crate::clock;
+use crate::output::{Exit, Result};
+use rusqlite::{Connection, params};
+
+/// The service that looks after the farm.
+pub const FARM: &str = "farm run";
+
+/// The commands that cron or a service runs, by their words. Others leave no note.
+pub const SCHEDULED: &[&str] =
+    &["sync", "oracle check", "risk check", "reward cycle", "plant", "work", "harvest", FARM];
+
+/// Whether the end of such a command is noted.
+pub fn is_scheduled(command: &str) -> bool {
+    SCHEDULED.contains(&command)
+}
+
+/// The last run of a command. Times in seconds since 1970, by the machine's clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastRun {
+    /// Its words: `oracle check`.
+    pub command: String,
+    /// When it ended.
+    pub at: i64,
+    /// The exit code it ended with.
+    pub exit_code: u8,
+    /// When one last ended with exit code 0.
+    pub success_at: Option<i64>,
+    /// When one last did all it was there for: exit code 0, or 5 of a check that found something.
+    pub complete_at: Option<i64>,
+}
+
+/// The last run of every scheduled command that ever ran, by name.
+///
+/// # Errors
+/// `state_error`.
+pub fn last_runs(conn: &Connection) -> Result<Vec<LastRun>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT command, last_run_at, exit_code, last_success_at, last_complete_at FROM runs ORDER BY command",
+    )?;
+    let rows = statement.query_map([], |row| {
+        Ok(LastRun {
+            command: row.get(0)?,
+            at: row.get(1)?,
+            exit_code: row.get(2)?,
+            success_at: row.get(3)?,
+            complete_at: row.get(4)?,
+        })
+    })?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// When `command` last succeeded, if its clock can be believed.
+pub fn success_of(runs: &[LastRun], command: &str, now: i64) -> Option<i64> {
+    let run = runs.iter().find(|run| run.command == command)?;
+    run.success_at.filter(|at| clock::age(*at, now).is_some())
+}
+
+pub(super) fn put(conn: &Connection, command: &str, exit: Exit, now: i64) -> Result<()> {
+    let success = (exit == Exit::Done).then_some(now);
+    let complete = exit.is_complete().then_some(now);
+    conn.prepare_cached(
+        "INSERT INTO runs (command, last_run_at, exit_code, last_success_at, last_complete_at)
+         VALUES (?1, ?2, ?3, ?4, ?5)
+         ON CONFLICT (command) DO UPDATE SET last_run_at = ?2, exit_code = ?3,
+             last_success_at = coalesce(?4, last_success_at), last_complete_at = coalesce(?5, last_complete_at)",
+    )?
+    .execute(params![command, now, exit.code(), success, complete])?;
+    Ok(())
+}

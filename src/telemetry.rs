@@ -1,0 +1,232 @@
+//! The state as gauges for Prometheus: pools, prices, rewards, the farm, what is late and what is open. No network.
+
+use crate::alert::Area;
+use crate::amount::{Base, E18, to_units};
+use crate::config::Config;
+use crate::health::{self, Report};
+use crate::kale::contract::DECIMALS;
+use crate::kale::rows;
+use crate::output::metrics::{EXIT_CODE, LAST_RUN, LAST_SUCCESS};
+use crate::output::{Gauge, Result};
+use crate::state::State;
+use crate::state::runs;
+use crate::{oracle, pool};
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+
+/// Everything that the state tells at `now`, seconds since 1970; the samples of one name stand together.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
+    let report = health::look(state, config, now)?;
+    let look = state.look()?;
+    let conn = look.conn();
+    let mut all = Gauges::default();
+    all.add(
+        "poolctl_build_info",
+        "The poolctl that wrote this.",
+        &[("version", env!("CARGO_PKG_VERSION"))],
+        1_u8,
+    );
+    let bytes = std::fs::metadata(state.path()).map(|file| file.len()).unwrap_or_default();
+    all.add("poolctl_state_size_bytes", "Size of the state file, its log aside.", &[], bytes);
+    of_runs(&mut all, conn)?;
+    of_health(&mut all, &report);
+    of_pools(&mut all, conn)?;
+    of_feeds(&mut all, conn, now)?;
+    of_rewards(&mut all, conn)?;
+    of_farm(&mut all, conn)?;
+    Ok(all.0)
+}
+
+/// A sample's value as Prometheus reads it.
+struct Value(String);
+
+macro_rules! whole {
+    ($($kind:ty),+) => { $(impl From<$kind> for Value {
+        fn from(number: $kind) -> Self {
+            Self(number.to_string())
+        }
+    })+ };
+}
+whole!(u8, u32, u64, i64, usize);
+
+impl From<String> for Value {
+    fn from(decimal: String) -> Self {
+        Self(decimal)
+    }
+}
+
+#[derive(Default)]
+struct Gauges(Vec<Gauge>);
+
+impl Gauges {
+    fn add(
+        &mut self,
+        name: &'static str,
+        help: &'static str,
+        labels: &[(&'static str, &str)],
+        value: impl Into<Value>,
+    ) {
+        let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
+        self.0.push(Gauge { name, help, labels, value: value.into().0 });
+    }
+}
+
+fn of_runs(all: &mut Gauges, conn: &Connection) -> Result<()> {
+    for run in runs::last_runs(conn)? {
+        let labels = [("command", run.command.as_str())];
+        all.add(LAST_RUN.0, LAST_RUN.1, &labels, run.at);
+        if let Some(at) = run.success_at {
+            all.add(LAST_SUCCESS.0, LAST_SUCCESS.1, &labels, at);
+        }
+        all.add(EXIT_CODE.0, EXIT_CODE.1, &labels, run.exit_code);
+    }
+    Ok(())
+}
+
+fn of_health(all: &mut Gauges, report: &Report) {
+    all.add(
+        "poolctl_healthy",
+        "1 while nothing is overdue, open or stuck.",
+        &[],
+        u8::from(report.is_healthy()),
+    );
+    for check in &report.checks {
+        let subject = check.vital.subject.as_deref().unwrap_or_default();
+        let labels = [("check", check.vital.check), ("subject", subject)];
+        if let Some(age) = check.age_sec {
+            let help = "Time since a regular job last went well, or since it was due for the first time.";
+            all.add("poolctl_check_age_seconds", help, &labels, age);
+        }
+        let help = "Age of a regular job that is still well.";
+        all.add("poolctl_check_limit_seconds", help, &labels, check.vital.limit_sec);
+    }
+    let mut open: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    for trouble in &report.troubles {
+        let label = match trouble.area {
+            Area::Risk => "pool",
+            Area::Oracle => "feed",
+            Area::Farm => "farmer",
+        };
+        let count = open.entry((label, trouble.subject.as_str())).or_default();
+        *count = count.saturating_add(1);
+    }
+    for check in &report.checks {
+        let label = match check.vital.check {
+            "sync" => "pool",
+            "oracle" => "feed",
+            _ => continue,
+        };
+        open.entry((label, check.vital.subject.as_deref().unwrap_or_default())).or_default();
+    }
+    for ((label, subject), count) in open {
+        let labels = match label {
+            "pool" => [("pool", subject)],
+            "feed" => [("feed", subject)],
+            _ => [("farmer", subject)],
+        };
+        all.add("poolctl_alerts_open", "Alerts that hold.", &labels, count);
+    }
+    let operations = &report.operations;
+    let help = "Transactions that are not settled and recorded.";
+    all.add("poolctl_operations_in_flight", help, &[], operations.count);
+    let help = "Age of the oldest transaction that is not settled; 0 where there is none.";
+    all.add("poolctl_operations_oldest_age_seconds", help, &[], operations.oldest_sec.unwrap_or_default());
+}
+
+fn of_pools(all: &mut Gauges, conn: &Connection) -> Result<()> {
+    let pools = pool::list(conn)?;
+    let snapshots = pool::snapshots(conn)?;
+    for pool in &pools {
+        let labels = [("pool", pool.name.as_str())];
+        if let Some(s) = snapshots.get(&pool.id) {
+            let tvl = to_units(s.total_assets, pool.asset.decimals);
+            all.add(
+                "poolctl_pool_total_value_locked",
+                "TVL in whole units of the pool's asset.",
+                &labels,
+                tvl,
+            );
+            let shares = to_units(s.total_shares, pool.share_decimals);
+            all.add("poolctl_pool_shares", "Shares in whole units.", &labels, shares);
+            all.add(
+                "poolctl_pool_exchange_rate_ratio",
+                "Assets per share.",
+                &labels,
+                to_units(s.rate_e18, E18),
+            );
+            let help = "When the pool's figures were read.";
+            all.add("poolctl_pool_synced_timestamp_seconds", help, &labels, s.synced_at);
+            all.add("poolctl_pool_synced_block", "Block of the pool's figures.", &labels, s.block.number);
+            if let Some(paused) = s.paused {
+                all.add("poolctl_pool_paused", "1 while the pool is paused.", &labels, u8::from(paused));
+            }
+        }
+        let open = crate::risk::breaker(conn, pool)?.is_some_and(|breaker| breaker.active);
+        let engine = crate::risk::row(conn, pool)?.is_some_and(|row| row.parameters.engine_breaker.is_some());
+        let help = "1 while a circuit breaker of the pool is open.";
+        all.add("poolctl_risk_breaker_open", help, &labels, u8::from(open || engine));
+    }
+    Ok(())
+}
+
+fn of_feeds(all: &mut Gauges, conn: &Connection, now: i64) -> Result<()> {
+    for feed in oracle::standings(conn, now)? {
+        let labels = [("feed", feed.feed.as_str()), ("asset", feed.asset.as_str())];
+        if let Some(price) = feed.price_e18 {
+            all.add("poolctl_oracle_price", "Last accepted price.", &labels, to_units(price, E18));
+        }
+        if let Some(age) = feed.age_sec {
+            let help = "Age of the last accepted price against its block, and the time since.";
+            all.add("poolctl_oracle_price_age_seconds", help, &labels, age);
+        }
+        let help = "Quotes of the feed that were refused in a row.";
+        all.add("poolctl_oracle_refused_quotes", help, &labels, feed.failure_streak);
+    }
+    Ok(())
+}
+
+fn of_rewards(all: &mut Gauges, conn: &Connection) -> Result<()> {
+    if let Some(at) = crate::reward::last_emission_at(conn)? {
+        let help = "When the newest epoch was shared out.";
+        all.add("poolctl_reward_distributed_timestamp_seconds", help, &[], at);
+    }
+    let emitted = crate::reward::emitted_to(conn)?;
+    if emitted > 0 {
+        let help = "Block up to which rewards are shared out.";
+        all.add("poolctl_reward_distributed_block", help, &[], emitted);
+    }
+    Ok(())
+}
+
+fn of_farm(all: &mut Gauges, conn: &Connection) -> Result<()> {
+    let hands = rows::hands(conn)?;
+    if hands.is_empty() {
+        return Ok(());
+    }
+    let mut by_status: BTreeMap<&str, usize> = BTreeMap::new();
+    for hand in &hands {
+        let count = by_status.entry(hand.status.as_str()).or_default();
+        *count = count.saturating_add(1);
+    }
+    for (status, count) in by_status {
+        all.add("poolctl_farm_farmers", "Farmers by status.", &[("status", status)], count);
+    }
+    if let Some(block) = rows::last_block(conn)? {
+        all.add("poolctl_farm_block_index", "The farm's block, as it was seen last.", &[], block);
+    }
+    let pails = rows::pails_before(conn, u32::MAX)?;
+    all.add("poolctl_farm_open_pails", "Stakes neither back nor lost.", &[], pails.len());
+    let held = pails.iter().filter(|pail| pail.held.is_some()).count();
+    all.add("poolctl_farm_held_pails", "Stakes that wait for the operator's decision.", &[], held);
+    let stake = pails.iter().fold(Base::ZERO, |sum, pail| sum.saturating_add(pail.stake));
+    all.add("poolctl_farm_open_stake_kale", "What is at stake.", &[], to_units(stake, DECIMALS));
+    for pooler in rows::last_harvests(conn)? {
+        let labels = [("pooler", pooler.pooler.as_str())];
+        let help = "Rewards of the newest block that was harvested.";
+        all.add("poolctl_farm_last_reward_kale", help, &labels, to_units(pooler.reward, DECIMALS));
+    }
+    Ok(())
+}

@@ -1,0 +1,133 @@
+//! The examples for pools as an operator uses them: the crontab's lines, and pipelines over `--json`.
+
+use super::desk::Desk;
+use crate::support::{BINARY, Ran};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+/// A furnished desk with `poolctl` on its path.
+fn desk() -> Desk {
+    let desk = Desk::bare();
+    desk.furnish();
+    std::fs::create_dir(desk.home.path().join("bin")).unwrap();
+    std::os::unix::fs::symlink(BINARY, desk.home.path().join("bin/poolctl")).unwrap();
+    desk
+}
+
+/// Runs a program on the desk, with the machine's own tools beside `poolctl`.
+fn runs(desk: &Desk, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Ran {
+    let machine = std::env::var_os("PATH").unwrap();
+    let mut path = vec![desk.home.path().join("bin")];
+    path.extend(std::env::split_paths(&machine));
+    let mut command = Command::new(program.as_ref());
+    command.args(args).current_dir(desk.home.path()).stdin(Stdio::null());
+    command.env("PATH", std::env::join_paths(path).unwrap());
+    command.env("POOLCTL_CONFIG", desk.home.config()).env("POOLCTL_STATE", desk.home.state());
+    let output = command.output();
+    Ran::from(output.unwrap_or_else(|e| panic!("{} is needed: {e}", program.as_ref().display())))
+}
+
+#[test]
+fn the_crontab_looks_after_the_pools() {
+    let desk = desk();
+    desk.home.write_private("ping.url", "# nobody\nhttp://127.0.0.1:1/ping");
+    let table = std::fs::read_to_string(example("pools/crontab")).unwrap();
+    let is_job = |line: &&str| line.starts_with(|c: char| c == '*' || c.is_ascii_digit());
+    let jobs: Vec<&str> = table.lines().filter(is_job).collect();
+    assert_eq!(jobs.len(), 6);
+    for job in jobs {
+        let mut rest = job;
+        for _ in 0..5 {
+            let (field, after) = rest.split_once(char::is_whitespace).unwrap();
+            assert!(field.bytes().all(|b| b"0123456789*/,-".contains(&b)), "{job}");
+            rest = after.trim_start();
+        }
+        // cron's own: a percent sign is written with a backslash.
+        assert!(!rest.replace("\\%", "").contains('%'), "{job}");
+        let line = rest.replace("\\%", "%").replace("$HOME", desk.home.path().to_str().unwrap());
+        let ran = runs(&desk, "sh", &["-c", &line]);
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{job}: {ran:?}");
+        // Nobody listens at the watchdog's; whatever else cron sees it sends by mail.
+        let told: Vec<&str> =
+            ran.stderr.lines().filter(|line| !line.starts_with("warning: no ping")).collect();
+        assert!(told.is_empty(), "{job}: {ran:?}");
+    }
+    assert_eq!(
+        desk.rows("SELECT command FROM runs ORDER BY command"),
+        ["oracle check", "reward cycle", "risk check", "sync"]
+    );
+    let metrics = std::fs::read_to_string(desk.home.path().join("poolctl.prom")).unwrap();
+    assert!(metrics.contains("\npoolctl_healthy 1\n") && metrics.contains("{pool=\"growth\"}"), "{metrics}");
+    let files = std::fs::read_dir(desk.home.path()).unwrap();
+    let is_backup = |name: &str| name.starts_with("pools-") && name.ends_with(".sqlite");
+    assert!(files.into_iter().any(|file| is_backup(&file.unwrap().file_name().to_string_lossy())));
+}
+
+#[test]
+fn a_shell_pipeline_names_stale_pools() {
+    let desk = desk();
+    let script = example("pipelines/stale-pools.sh");
+    let ran = runs(&desk, &script, &["900"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+    desk.meddle("UPDATE pool_snapshots SET synced_at = synced_at - 5000 WHERE pool_id = 1");
+    let ran = runs(&desk, &script, &[]);
+    let tvl = desk.json("pool show growth")["total_assets"].clone();
+    let symbol = desk.one("SELECT a.symbol FROM assets a JOIN pools p ON p.asset = a.address WHERE p.id = 1");
+    assert_eq!(ran.stdout, format!("growth\t{}\t{symbol}\n", tvl.as_str().unwrap_or_default()));
+    assert_eq!(ran.code, Some(1));
+    // What poolctl refuses is not taken for "nothing is stale".
+    std::fs::remove_file(desk.home.state()).unwrap();
+    assert_ne!(runs(&desk, &script, &[]).code, Some(0));
+}
+
+#[test]
+fn a_shell_pipeline_sends_what_health_finds() {
+    let desk = desk();
+    let script = example("pipelines/notify.sh");
+    let ran = runs(&desk, &script, &["tee", "sent.txt"]);
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{ran:?}");
+    assert!(!desk.home.path().join("sent.txt").exists(), "silent while all is well");
+    desk.meddle("UPDATE oracle_feeds SET checked_at = 1");
+    let ran = runs(&desk, &script, &["tee", "sent.txt"]);
+    assert!(ran.stdout.starts_with("oracle of growth-usd: "), "{ran:?}");
+    assert_eq!(std::fs::read_to_string(desk.home.path().join("sent.txt")).unwrap(), ran.stdout);
+    std::fs::remove_file(desk.home.state()).unwrap();
+    let ran = runs(&desk, &script, &["cat"]);
+    assert!(ran.stdout.starts_with("poolctl health: state_missing: "), "{ran:?}");
+}
+
+#[test]
+fn a_python_pipeline_writes_exact_values() {
+    let desk = desk();
+    let script = example("pipelines/tvl.py");
+    let ran = runs(&desk, "python3", &[script.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
+    let mut lines = ran.stdout.lines();
+    assert_eq!(lines.next(), Some("pool,asset,tvl,rate,value,synced_at"));
+    let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
+    assert_eq!(rows.len(), 2);
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    for (row, name) in rows.iter().zip(["growth", "stable"]) {
+        let pool = desk.json(&format!("pool show {name}"));
+        assert_eq!(row[0], name);
+        assert_eq!(row[2], text(&pool["total_assets"]), "{row:?}");
+    }
+    // growth has a feed: its value is the product, to the last digit; stable has none.
+    let price = desk.one("SELECT price_e18 FROM oracle_price_cache");
+    let base = desk.one("SELECT s.total_assets FROM pool_snapshots s JOIN pools p ON p.id = s.pool_id AND p.synced_block = s.block_number WHERE p.name = 'growth'");
+    let product: poolctl_testkit::alloy::primitives::U512 =
+        poolctl_testkit::alloy::primitives::U512::from_str_radix(&price, 10).unwrap()
+            * poolctl_testkit::alloy::primitives::U512::from_str_radix(&base, 10).unwrap();
+    let digits: String = rows[0][4].chars().filter(char::is_ascii_digit).collect();
+    assert_eq!(digits.trim_start_matches('0'), product.to_string());
+    assert_eq!(rows[0][4].split('.').nth(1).map(str::len), Some(36), "18 decimals of each");
+    assert_eq!(rows[1][4], "");
+    std::fs::remove_file(desk.home.state()).unwrap();
+    let ran = runs(&desk, "python3", &[script.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(1));
+    assert!(ran.stderr.contains("state_missing"), "{ran:?}");
+}

@@ -1,0 +1,132 @@
+//! The examples that need no network: configs, units, backup and log rotation.
+
+use crate::support::{BINARY, Home};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
+}
+
+fn text(name: &str) -> String {
+    std::fs::read_to_string(example(name)).unwrap()
+}
+
+/// Names of the files of a folder of examples.
+fn names(folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(example(folder))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn each_config_is_sound() {
+    let names = names("config");
+    assert_eq!(names, ["farm.toml", "l2.toml", "mainnet.toml", "sandbox.toml", "testnet.toml"]);
+    for name in names {
+        let home = Home::empty();
+        home.write_private("config.toml", &text(&format!("config/{name}")));
+        let check = home.run("config check --config config.toml").json();
+        assert_eq!(check["findings"].as_array().unwrap().len(), 0, "{name}: {check}");
+        let shown = home.run("config show --config config.toml").json();
+        let profile = shown["profile"].as_str().unwrap();
+        let own = shown["settings"].as_array().unwrap().iter().filter(|setting| {
+            setting["origin"].to_string().contains(profile) && setting["key"] != "state.path"
+        });
+        assert!(own.count() >= 3, "{name} sets little: {shown}");
+        // It would work as it stands: another profile of the same file is refused.
+        home.run("config check --config config.toml --profile nosuch").fails(2, "unknown_profile");
+    }
+}
+
+const UNITS: [&str; 2] = ["poolctl-pools.service", "poolctl-pools.timer"];
+
+#[test]
+fn systemd_accepts_the_units_of_the_pools_and_their_hardening() {
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        // Without systemd: each line of a unit is a section, a setting or a comment.
+        for line in UNITS
+            .iter()
+            .flat_map(|name| text(&format!("pools/{name}")).lines().map(str::to_owned).collect::<Vec<_>>())
+        {
+            let is_section = line.starts_with('[') && line.ends_with(']');
+            assert!(line.is_empty() || line.starts_with('#') || is_section || line.contains('='), "{line}");
+        }
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let units = UNITS.map(|name| {
+        // The program is looked for, and is not installed here.
+        let unit = text(&format!("pools/{name}")).replace("/usr/local/bin/poolctl", BINARY);
+        let path = folder.path().join(name);
+        std::fs::write(&path, unit).unwrap();
+        path
+    });
+    let output = Command::new("systemd-analyze").arg("verify").args(&units).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    let ours: Vec<&str> = said.lines().filter(|line| line.contains("poolctl")).collect();
+    assert!(output.status.success() && ours.is_empty(), "{said}");
+    let mut security = Command::new("systemd-analyze");
+    security.args(["security", "--offline=true", "--threshold=20"]).arg(&units[0]);
+    let output = security.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+/// Every command of the unit is one that poolctl takes, in the order in which one builds on the other.
+#[test]
+fn the_unit_runs_commands_that_there_are() {
+    let unit = text("pools/poolctl-pools.service");
+    let starts: Vec<&str> = unit.lines().filter_map(|line| line.strip_prefix("ExecStart=")).collect();
+    let words: Vec<&str> = starts
+        .iter()
+        .filter_map(|line| line.trim_start_matches('-').strip_prefix("/usr/local/bin/poolctl "))
+        .collect();
+    assert_eq!(words.len(), starts.len());
+    let home = Home::ready();
+    home.write_private("ping-url", "http://127.0.0.1:1");
+    for line in &words {
+        let here = home.path().to_str().unwrap();
+        let line = line.replace("${STATE_DIRECTORY}", here).replace("${CREDENTIALS_DIRECTORY}", here);
+        let ran = home.run(&line).env("RPC_URLS", "http://127.0.0.1:1").exits_one_of(&[0, 2, 5, 75]);
+        assert!(
+            !ran.stderr.contains("unexpected argument") && !ran.stderr.contains("unrecognized"),
+            "{line}: {ran:?}"
+        );
+    }
+    assert!(home.path().join("poolctl.prom").exists());
+    assert!(!starts.last().unwrap().starts_with('-'), "the judgement is the unit's own");
+}
+
+#[test]
+fn litestream_copies_the_state_that_the_config_names() {
+    let config = text("config/mainnet.toml");
+    let state = config.lines().find_map(|line| line.strip_prefix("state.path = ")).unwrap().trim_matches('"');
+    let yaml = text("backup/litestream.yml");
+    assert!(yaml.lines().any(|line| line.trim() == format!("- path: {state}")), "{yaml}");
+    assert!(!yaml.contains('\t'), "YAML is indented with spaces");
+    // The commands that its comments give are ones that poolctl takes.
+    let home = Home::ready();
+    home.run("state backup restored.sqlite").ok();
+    home.run("state check --full --state restored.sqlite").ok();
+    let restore = yaml.lines().find_map(|line| line.split("&& poolctl ").nth(1)).unwrap();
+    home.run(restore).arg("--yes").exits(0);
+}
+
+#[test]
+fn logrotate_takes_its_file() {
+    let rules = text("backup/logrotate");
+    assert_eq!(rules.matches('{').count(), rules.matches('}').count());
+    assert!(rules.contains("copytruncate"), "a service keeps its file open");
+    if Command::new("logrotate").arg("--version").output().is_ok() {
+        let folder = tempfile::tempdir().unwrap();
+        // Its user is not on every machine.
+        let path = folder.path().join("logrotate");
+        std::fs::write(&path, rules.replace("    su poolctl poolctl\n", "")).unwrap();
+        let state = folder.path().join("status");
+        let output = Command::new("logrotate").arg("-d").arg("-s").arg(state).arg(&path).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    }
+}
