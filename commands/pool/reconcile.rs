@@ -6,6 +6,7 @@ use crate::views::Failure;
 use clap::Args;
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, partly};
 use poolctl::pool::{self, Drift, Reconciled, ViewStamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Compare pools with the chain, holder by holder; exit 5 on any difference
@@ -25,7 +26,7 @@ pub struct Reconcile {
 }
 
 /// What the comparison found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ReconcileOutput {
     /// Pool by pool.
     pub pools: Vec<PoolLine>,
@@ -34,7 +35,7 @@ pub struct ReconcileOutput {
 }
 
 /// One pool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PoolLine {
     /// Its name.
     pub pool: String,

@@ -5,15 +5,15 @@ pub mod deposit;
 use crate::amount::{self, Base};
 use crate::output::{Code, Error, Page, Table};
 use crate::risk::{Barrier, Gate};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value};
 
 macro_rules! reason_codes {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
         /// Why a deposit or a withdrawal does not validate; the words are stable, and verdicts keep this order.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum ReasonCode { $($(#[$doc])* $name,)+ }
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
+        pub enum ReasonCode { $($(#[$doc])* #[serde(rename = $word)] $name,)+ }
 
         impl ReasonCode {
             /// Every code there is, for documentation and tests.
@@ -64,15 +64,9 @@ reason_codes! {
     UserDailyCap = "user_daily_cap",
 }
 
-impl Serialize for ReasonCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.word())
-    }
-}
-
 /// One failed rule. In JSON `{"code", "message", "details"}`; amounts among the details are exact decimals in whole
 /// units, as everywhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Reason {
     /// The rule.
     pub code: ReasonCode,
@@ -108,8 +102,10 @@ impl From<&Barrier> for Reason {
 }
 
 /// The answer: valid where no rule failed. In JSON `{"valid", "reasons"}`, to be flattened into a command's output.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verdict {
+    /// No rule failed.
+    valid: bool,
     /// Every failed rule, in the order of [`ReasonCode`].
     reasons: Vec<Reason>,
 }
@@ -118,12 +114,12 @@ impl Verdict {
     /// From all that failed, in any order.
     pub fn of(mut reasons: Vec<Reason>) -> Self {
         reasons.sort_by_key(|reason| reason.code);
-        Self { reasons }
+        Self { valid: reasons.is_empty(), reasons }
     }
 
     /// No rule failed.
     pub const fn valid(&self) -> bool {
-        self.reasons.is_empty()
+        self.valid
     }
 
     /// Every failed rule.
@@ -139,7 +135,7 @@ impl Verdict {
     /// For a person: one line where it is valid, else a table of what failed. `what` names the matter:
     /// "withdrawal of 12.5 sUSD".
     pub fn show(&self, what: &str, page: &mut Page) {
-        if self.valid() {
+        if self.valid {
             page.line(format!("{what}: valid"));
             return;
         }
@@ -165,15 +161,6 @@ impl Verdict {
         };
         let message = format!("{what}: {}: {}{more}", first.code.word(), first.message);
         Some(Error::new(code, message).detail("reasons", self.codes()))
-    }
-}
-
-impl Serialize for Verdict {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(2))?;
-        map.serialize_entry("valid", &self.valid())?;
-        map.serialize_entry("reasons", &self.reasons)?;
-        map.end()
     }
 }
 
