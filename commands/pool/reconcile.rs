@@ -14,7 +14,6 @@ use serde::Serialize;
 /// Each pool is compared at the block of its last sync, so the endpoint must still have that block's state. Every
 /// member that has or had shares is asked for by balanceOf. Reads only: nothing is mended.
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 #[command(before_help = "Example: poolctl pool reconcile --all")]
 pub struct Reconcile {
     /// Names or addresses; none = all
