@@ -24,6 +24,8 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<show::ShowOutput>("pool show"),
     Contract::of::<PositionOutput>("pool position"),
     Contract::of::<validate_withdrawal::ValidateWithdrawalOutput>("pool validate-withdrawal"),
+    Contract::of::<validate_deposit::ValidateDepositOutput>("pool validate-deposit"),
+    Contract::of::<reconcile::ReconcileOutput>("pool reconcile"),
 ];
 
 /// Add, list and show pools, and members' positions in them

@@ -6,6 +6,7 @@ use crate::views::Failure;
 use clap::Args;
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, partly};
 use poolctl::pool::{self, Drift, Reconciled, ViewStamp};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Compare pools with the chain, holder by holder; exit 5 on any difference
@@ -13,7 +14,6 @@ use serde::Serialize;
 /// Each pool is compared at the block of its last sync, so the endpoint must still have that block's state. Every
 /// member that has or had shares is asked for by balanceOf. Reads only: nothing is mended.
 #[derive(Debug, Args)]
-#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 #[command(before_help = "Example: poolctl pool reconcile --all")]
 pub struct Reconcile {
     /// Names or addresses; none = all
@@ -25,7 +25,7 @@ pub struct Reconcile {
 }
 
 /// What the comparison found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ReconcileOutput {
     /// Pool by pool.
     pub pools: Vec<PoolLine>,
@@ -34,7 +34,7 @@ pub struct ReconcileOutput {
 }
 
 /// One pool.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PoolLine {
     /// Its name.
     pub pool: String,

@@ -11,6 +11,7 @@ use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
 use poolctl::pool::ViewStamp;
 use poolctl::pool::deposit::{Ask, Validation, validate, validate_on_chain};
 use poolctl::pool::validate::Verdict;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Say whether a member may deposit so much, with every reason why not; exit 5 if not
@@ -35,7 +36,7 @@ pub struct ValidateDeposit {
 }
 
 /// The answer.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ValidateDepositOutput {
     /// The pool's name, or what was typed where there is none.
     pub pool: String,

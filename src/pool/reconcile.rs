@@ -8,11 +8,12 @@ use super::{ViewStamp, stored_address};
 use crate::amount::{Base, Quantity};
 use crate::context::{Progress, Stop};
 use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use crate::output::{Code, Error, Result};
+use crate::output::{Code, Error, Result, forms};
 use crate::reward::accrual::MemberId;
 use crate::state::State;
 use alloy::primitives::Address;
 use rusqlite::Connection;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,7 +22,7 @@ use std::fmt;
 const PER_ROUND: usize = 5_000;
 
 /// A figure that a drift is about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Figure {
     /// An amount, a rate, or a limit where null is none.
@@ -44,12 +45,13 @@ impl fmt::Display for Figure {
 }
 
 /// A figure that the state and the chain disagree about.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Drift {
     /// `shares` of one member; of the pool `total_assets`, `total_shares`, `exchange_rate`, `paused`, `min_deposit`,
     /// `max_deposit`, `cooldown_sec`, or `holders`: the sum of all members' shares, on chain the total of shares.
     pub what: &'static str,
     /// Whose, where it is a member's: its address.
+    #[schemars(with = "Option<forms::EvmAddress>")]
     pub member: Option<String>,
     /// That member's name, if it has one.
     pub member_name: Option<String>,
