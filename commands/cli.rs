@@ -3,7 +3,8 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
-    block, config, doctor, events, farm, farmer, grind, harvest, health, info, init, member, metrics, oracle, plant, pool, pooler, reward, risk, schema, state, sync, work,
+    block, config, doctor, events, farm, farmer, grind, harvest, health, info, init, member, metrics, oracle,
+    plant, pool, pooler, reward, risk, schema, state, sync, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -135,6 +136,9 @@ pub const CONTRACTS: &[&[Contract]] = &[
     config::CONTRACTS,
     state::CONTRACTS,
     events::CONTRACTS,
+    doctor::CONTRACTS,
+    health::CONTRACTS,
+    metrics::CONTRACTS,
     info::CONTRACTS,
     schema::CONTRACTS,
     #[cfg(feature = "sandbox")]
