@@ -140,6 +140,9 @@ pub const CONTRACTS: &[&[Contract]] = &[
     config::CONTRACTS,
     state::CONTRACTS,
     events::CONTRACTS,
+    doctor::CONTRACTS,
+    health::CONTRACTS,
+    metrics::CONTRACTS,
     info::CONTRACTS,
     schema::CONTRACTS,
     #[cfg(feature = "sandbox")]

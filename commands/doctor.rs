@@ -9,14 +9,18 @@ use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
 use poolctl::kale::rows::{self, Hand, OpenPail};
 use poolctl::kale::settings::Settings;
 use poolctl::oracle;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::pool;
 use poolctl::risk;
 use poolctl::state::State;
 use poolctl::stellar::known;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::Path;
 use std::time::Duration;
+
+/// What the command writes.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<DoctorOutput>("doctor")];
 
 /// Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
 ///
@@ -28,7 +32,7 @@ use std::time::Duration;
 pub struct Doctor {}
 
 /// What was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DoctorOutput {
     /// `ok`, `warn` or `fail`: the worst of all.
     pub verdict: &'static str,
@@ -43,7 +47,7 @@ pub struct DoctorOutput {
 }
 
 /// One thing that was looked at.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct LineView {
     /// `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
     pub area: &'static str,

@@ -7,9 +7,13 @@ use poolctl::alert::Area;
 use poolctl::clock;
 use poolctl::health::{self, Checked, Grade, Report, Trouble};
 use poolctl::output::nagios::{Perf, Probe, Status};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
 use poolctl::state::runs::{self, LastRun};
+use schemars::JsonSchema;
 use serde::Serialize;
+
+/// What the command writes.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<HealthOutput>("health")];
 
 /// Say whether the pool is looked after; exit 5 if it is not
 ///
@@ -27,7 +31,7 @@ pub struct Health {
 }
 
 /// What the state says.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct HealthOutput {
     /// Whether nothing is wrong.
     pub healthy: bool,
@@ -44,7 +48,7 @@ pub struct HealthOutput {
 }
 
 /// One regular job.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CheckView {
     /// `sync`, `oracle`, `risk`, `cycle`, `plant`, `work` or `harvest`.
     pub check: &'static str,
@@ -53,6 +57,7 @@ pub struct CheckView {
     /// `ok`, `overdue`, or `stalled` above twice the limit.
     pub status: &'static str,
     /// When it last went well, RFC 3339; null = never.
+    #[schemars(with = "Option<forms::Time>")]
     pub last: Option<String>,
     /// Seconds since, or since there has been something to do; null where that is dated in the future.
     pub age_sec: Option<u64>,
@@ -63,7 +68,7 @@ pub struct CheckView {
 }
 
 /// Something that is open.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct TroubleView {
     /// `risk`, `oracle` or `farm`.
     pub area: &'static str,
@@ -74,11 +79,12 @@ pub struct TroubleView {
     /// Why, as it was said last.
     pub why: String,
     /// Since when, RFC 3339.
+    #[schemars(with = "forms::Time")]
     pub since: String,
 }
 
 /// Transactions that are not settled and recorded.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct OperationsView {
     /// How many.
     pub in_flight: usize,
@@ -91,15 +97,17 @@ pub struct OperationsView {
 }
 
 /// The last run of a scheduled command.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RunView {
     /// Its words.
     pub command: String,
     /// When it ended, RFC 3339.
+    #[schemars(with = "forms::Time")]
     pub at: String,
     /// How it ended.
     pub exit_code: u8,
     /// When one last ended with exit code 0.
+    #[schemars(with = "Option<forms::Time>")]
     pub last_success: Option<String>,
 }
 

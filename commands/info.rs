@@ -67,6 +67,9 @@ pub struct Network {
     pub passphrase: Option<&'static str>,
     /// Endpoints by name and host.
     pub endpoints: Vec<String>,
+    /// The KALE farm contract, on Stellar where one is known or set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub farm: Option<String>,
 }
 
 /// The state file.
@@ -135,11 +138,13 @@ impl Info {
                 pin: config.get("evm.chain_id").map(str::to_owned),
                 passphrase: None,
                 endpoints: endpoints(config, "evm.rpc_urls"),
+                farm: None,
             },
             stellar: Network {
                 pin: config.get("stellar.network").map(str::to_owned),
                 passphrase: config.get("stellar.network").and_then(profile::built_in).map(|p| p.passphrase),
                 endpoints: endpoints(config, "stellar.rpc_urls"),
+                farm: app.farm_contract().ok().map(|farm| farm.to_string()),
             },
             state: StateFacts {
                 path: state_path,
@@ -216,6 +221,7 @@ impl Present for InfoOutput {
             ("evm endpoints", list(&self.evm)),
             ("stellar network", network(&self.stellar)),
             ("stellar endpoints", list(&self.stellar)),
+            ("kale farm", self.stellar.farm.clone().unwrap_or_else(|| "not known".to_owned())),
         ]);
         let state = self.state.path.display();
         let mut pairs = vec![("state", state.to_string())];

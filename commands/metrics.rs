@@ -3,10 +3,14 @@
 use crate::app::App;
 use crate::session::Session;
 use clap::Args;
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, metrics};
+use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, forms, metrics};
 use poolctl::telemetry;
+use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// What the command writes.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<MetricsOutput>("metrics")];
 
 /// Print the state as metrics, in Prometheus' text format
 ///
@@ -19,7 +23,7 @@ use std::collections::BTreeMap;
 pub struct Metrics {}
 
 /// The metrics.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MetricsOutput {
     /// Sample by sample; those of one name need not stand together.
     pub metrics: Vec<MetricView>,
@@ -28,7 +32,7 @@ pub struct MetricsOutput {
 }
 
 /// One sample of a gauge.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct MetricView {
     /// The metric's name, with its unit.
     pub name: &'static str,
@@ -37,6 +41,7 @@ pub struct MetricView {
     /// Labels by name.
     pub labels: BTreeMap<&'static str, String>,
     /// An exact decimal.
+    #[schemars(with = "forms::Decimal")]
     pub value: String,
 }
 
