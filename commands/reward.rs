@@ -2,6 +2,8 @@
 
 mod claim;
 mod cycle;
+mod epoch;
+mod verify;
 mod weights;
 
 use crate::session::Session;
@@ -24,6 +26,8 @@ pub enum Command {
     SetWeight(weights::SetWeight),
     Weights(weights::Weights),
     Cycle(cycle::Cycle),
+    #[command(subcommand)]
+    Epoch(epoch::Command),
     Pending(claim::PendingCommand),
     Claim(claim::Claim),
 }
@@ -38,6 +42,7 @@ impl Command {
             Self::SetWeight(command) => command.run(session),
             Self::Weights(weights::Weights {}) => weights::Weights::run(session),
             Self::Cycle(command) => command.run(session),
+            Self::Epoch(command) => command.run(session),
             Self::Pending(command) => command.run(session),
             Self::Claim(command) => command.run(session),
         }
