@@ -18,6 +18,13 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<weights::SetWeightOutput>("reward set-weight"),
     Contract::of::<weights::WeightsOutput>("reward weights"),
     Contract::of::<cycle::CycleOutput>("reward cycle"),
+    Contract::of::<manual::CreateOutput>("reward epoch create"),
+    Contract::of::<cycle::CycleOutput>("reward epoch distribute").or::<manual::NothingOutput>(),
+    Contract::of::<epoch::ListOutput>("reward epoch list"),
+    Contract::of::<epoch::EpochView>("reward epoch show"),
+    Contract::of::<verify::VerifyOutput>("reward epoch verify"),
+    Contract::of::<apr::AprOutput>("reward apr"),
+    Contract::of::<export::ExportOutput>("reward export"),
     Contract::of::<claim::PendingOutput>("reward pending"),
     Contract::of::<claim::ClaimOutput>("reward claim"),
 ];

@@ -6,10 +6,11 @@ use crate::views::{or_dash, stamp};
 use clap::Args;
 use poolctl::amount::{Base, Quantity, to_people, to_units};
 use poolctl::oracle::Price;
-use poolctl::output::{Outcome, Page, Present, Result, Table};
+use poolctl::output::{Outcome, Page, Present, Result, Table, forms};
 use poolctl::pool::{self, ViewStamp};
 use poolctl::reward::apr::{DECIMALS, Yields};
 use poolctl::reward::{self, Outlook};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Show what pools yield in a year, simple (APR) and compounded daily (APY)
@@ -25,20 +26,22 @@ pub struct Apr {
 }
 
 /// The yields.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AprOutput {
     /// Pool by pool.
     pub pools: Vec<AprView>,
 }
 
 /// What a pool yields.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct AprView {
     /// The pool.
     pub pool: String,
     /// Simple, as a part of 1, cut to six decimals; null where it cannot be told.
+    #[schemars(with = "Option<forms::Decimal>")]
     pub apr: Option<String>,
     /// Compounded daily, the same.
+    #[schemars(with = "Option<forms::Decimal>")]
     pub apy: Option<String>,
     /// Why one is missing.
     pub why: Option<&'static str>,
@@ -55,7 +58,7 @@ pub struct AprView {
 }
 
 /// A price that was used.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct PriceView {
     /// The feed.
     pub feed: String,

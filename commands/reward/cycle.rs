@@ -47,7 +47,7 @@ pub struct PoolCycleView {
     /// The pool.
     pub pool: String,
     /// Epochs distributed now.
-    pub epochs: Vec<EpochView>,
+    pub epochs: Vec<PaidView>,
     /// The epoch that comes next.
     pub next_start_block: Option<u64>,
     /// Its end; it is paid when the block before is final.
@@ -58,7 +58,7 @@ pub struct PoolCycleView {
 
 /// A distributed epoch.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct EpochView {
+pub struct PaidView {
     /// Its id.
     pub epoch: i64,
     /// First block.
@@ -111,7 +111,7 @@ impl CycleOutput {
             epochs: p
                 .epochs
                 .into_iter()
-                .map(|e| EpochView {
+                .map(|e| PaidView {
                     epoch: e.id,
                     start_block: e.epoch.start,
                     end_block: e.epoch.end,

@@ -7,10 +7,11 @@ use crate::session::Session;
 use clap::{Args, Subcommand};
 use poolctl::amount::Quantity;
 use poolctl::clock;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
 use poolctl::pool::{self, Pool};
 use poolctl::reward::{self, EpochRow};
 use rusqlite::Connection;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// See, make and verify the epochs of pools
@@ -41,7 +42,7 @@ impl Command {
 }
 
 /// An epoch as the state has it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct EpochView {
     /// Its id.
     pub epoch: i64,
@@ -52,6 +53,7 @@ pub struct EpochView {
     /// First block after it.
     pub end_block: u64,
     /// Hash of its last block; null before it is distributed.
+    #[schemars(with = "Option<forms::EvmHash>")]
     pub last_hash: Option<String>,
     /// `cycle`, or `manual` for one made by hand.
     pub origin: &'static str,
@@ -78,8 +80,10 @@ pub struct EpochView {
     /// Members who got something.
     pub holders: u64,
     /// When it was made, RFC 3339.
+    #[schemars(with = "forms::Time")]
     pub created_at: String,
     /// When it was distributed.
+    #[schemars(with = "Option<forms::Time>")]
     pub distributed_at: Option<String>,
 }
 
@@ -139,7 +143,7 @@ pub struct List {
 }
 
 /// The epochs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ListOutput {
     /// The newest first.
     pub epochs: Vec<EpochView>,

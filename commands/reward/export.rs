@@ -6,9 +6,10 @@ use crate::out_file;
 use crate::session::Session;
 use clap::{Args, ValueEnum};
 use poolctl::amount::{Quantity, to_units};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
 use poolctl::pool;
 use poolctl::reward::{self, Export};
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
@@ -47,7 +48,7 @@ pub struct ExportCommand {
 }
 
 /// What was exported.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct ExportOutput {
     /// The epoch.
     pub epoch: i64,
@@ -58,6 +59,7 @@ pub struct ExportOutput {
     /// First block after it.
     pub end_block: u64,
     /// The reward token's address.
+    #[schemars(with = "forms::EvmAddress")]
     pub asset: String,
     /// Its symbol.
     pub symbol: String,
@@ -68,6 +70,7 @@ pub struct ExportOutput {
     /// Their sum.
     pub total: Quantity,
     /// Root of the Merkle tree; null without --merkle.
+    #[schemars(with = "Option<forms::EvmHash>")]
     pub merkle_root: Option<String>,
     /// The file that was written; null without --output.
     pub file: Option<PathBuf>,
@@ -78,15 +81,18 @@ pub struct ExportOutput {
 }
 
 /// One member's reward.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct RewardView {
     /// Who.
+    #[schemars(with = "forms::EvmAddress")]
     pub address: String,
     /// Whole units.
     pub amount: Quantity,
     /// Base units, as contracts count.
+    #[schemars(with = "forms::Whole")]
     pub amount_base: String,
     /// From the leaf to the root; null without --merkle.
+    #[schemars(with = "Option<Vec<forms::EvmHash>>")]
     pub proof: Option<Vec<String>>,
 }
 

@@ -12,6 +12,7 @@ use poolctl::pool;
 use poolctl::reward::accrual::Basis;
 use poolctl::reward::grid::Epoch;
 use poolctl::reward::{self, NewEpoch};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Make an epoch of one pool by hand, beside or instead of those of the cycle
@@ -41,7 +42,7 @@ pub struct Create {
 }
 
 /// The epoch that was made.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct CreateOutput {
     /// The epoch.
     #[serde(flatten)]
@@ -128,7 +129,7 @@ impl Distribute {
                         EpochView::of(state.conn(), &pool, &row)
                     })
                     .transpose()?;
-                return Outcome::of(&DistributeOutput { already: done, cycle: None });
+                return Outcome::of(&NothingOutput { already: done });
             }
             named.map(|row| (row.pool_id, row.id))
         };
@@ -149,34 +150,28 @@ impl Distribute {
                 .map_err(|e| e.context("cannot distribute rewards"))
         })?;
         let Some(report) = report else {
-            return Outcome::of(&DistributeOutput { already: None, cycle: None });
+            return Outcome::of(&NothingOutput { already: None });
         };
-        let (cycle, failure) = CycleOutput::of(report);
-        Ok(Outcome::of(&DistributeOutput { already: None, cycle: Some(cycle) })?.but(failure))
+        let (output, failure) = CycleOutput::of(report);
+        Ok(Outcome::of(&output)?.but(failure))
     }
 }
 
-/// What was distributed.
-#[derive(Debug, Serialize)]
-pub struct DistributeOutput {
-    /// The epoch that was asked for, where it is distributed already.
+/// Nothing was distributed, because there was nothing to do.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct NothingOutput {
+    /// The epoch that was asked for, which is distributed already; null where none was named.
     pub already: Option<EpochView>,
-    /// What was done; null where there was nothing to do.
-    #[serde(flatten)]
-    pub cycle: Option<CycleOutput>,
 }
 
-impl Present for DistributeOutput {
+impl Present for NothingOutput {
     fn present(&self, page: &mut Page) {
-        match (&self.already, &self.cycle) {
-            (_, Some(cycle)) => cycle.present(page),
-            (Some(epoch), None) => {
+        match &self.already {
+            Some(epoch) => {
                 let at = epoch.distributed_at.as_deref().unwrap_or_default();
-                page.line(format!("epoch {} was distributed already, at {at}", epoch.epoch));
+                page.line(format!("epoch {} was distributed already, at {at}", epoch.epoch))
             }
-            (None, None) => {
-                page.line("nothing to distribute");
-            }
-        }
+            None => page.line("nothing to distribute"),
+        };
     }
 }

@@ -5,10 +5,11 @@ use crate::app::App;
 use crate::session::Session;
 use clap::Args;
 use poolctl::amount::{Base, Quantity, parse_base};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
 use poolctl::pool::{self, Pool, ViewStamp};
 use poolctl::reward::{self, Difference, Subject, Verification};
 use rusqlite::Connection;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Compute epochs again from the chain and compare row by row; exit 5 on any difference
@@ -36,7 +37,7 @@ pub struct Verify {
 }
 
 /// What was found.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct VerifyOutput {
     /// `chain`, or `state` with --offline.
     pub source: &'static str,
@@ -51,7 +52,7 @@ pub struct VerifyOutput {
 }
 
 /// An epoch that was computed again.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct VerifiedView {
     /// Its id.
     pub epoch: i64,
@@ -70,13 +71,14 @@ pub struct VerifiedView {
 }
 
 /// One difference.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 pub struct DifferenceView {
     /// The epoch.
     pub epoch: i64,
     /// Its pool.
     pub pool: String,
     /// The member's address; null for a figure of the epoch itself.
+    #[schemars(with = "Option<forms::EvmAddress>")]
     pub member: Option<String>,
     /// Which figure.
     pub field: &'static str,
