@@ -198,12 +198,16 @@ impl<'s> App<'s> {
         })
     }
 
-    /// Reads from the profile's EVM chain; nothing is written.
+    /// Reads from the profile's EVM chain, at one endpoint alone where it is named; nothing is written.
     ///
     /// # Errors
-    /// Those of [`App::chain`]; what `body` returns.
-    pub fn look_on_chain<T>(&self, body: impl AsyncFnOnce(&Chain) -> Result<T>) -> Result<T> {
-        let chain = self.chain()?;
+    /// Those of [`App::chain_at`]; what `body` returns.
+    pub fn look_on_chain<T>(
+        &self,
+        endpoint: Option<&str>,
+        body: impl AsyncFnOnce(&Chain) -> Result<T>,
+    ) -> Result<T> {
+        let chain = self.chain_at(endpoint)?;
         let found = runtime()?.block_on(body(&chain));
         for warning in chain.take_warnings() {
             self.session.warn(warning);
@@ -238,10 +242,28 @@ impl<'s> App<'s> {
     /// # Errors
     /// `missing_setting` where the profile names no chain or no endpoint, `wrong_network`.
     pub fn chain(&self) -> Result<Chain> {
+        self.chain_at(None)
+    }
+
+    /// As [`App::chain`], with one endpoint alone where it is named.
+    ///
+    /// # Errors
+    /// As [`App::chain`], and `invalid_value` for an endpoint that the profile does not name.
+    pub fn chain_at(&self, endpoint: Option<&str>) -> Result<Chain> {
         if let Some(e) = &self.foreign {
             return Err(e.clone());
         }
-        let chain = self.chain_config()?;
+        let mut chain = self.chain_config()?;
+        if let Some(name) = endpoint {
+            let names: Vec<String> =
+                chain.endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
+            chain.endpoints.retain(|endpoint| endpoint.name() == name);
+            if chain.endpoints.is_empty() {
+                return Err(Error::new(Code::InvalidValue, format!("--endpoint: no endpoint \"{name}\""))
+                    .hint(format!("the profile's endpoints are: {}", names.join(", ")))
+                    .detail("endpoint", name));
+            }
+        }
         let chain = Chain::new(chain)?;
         self.chains.borrow_mut().push(chain.clone());
         Ok(chain)

@@ -25,6 +25,7 @@ mod metrics;
 mod new_file;
 mod options;
 mod oracle;
+mod out_file;
 mod panics;
 mod pings;
 mod plant;

@@ -75,7 +75,7 @@ impl Reconcile {
         if pools.is_empty() {
             return Outcome::of(&ReconcileOutput { pools: Vec::new(), drifts: 0 });
         }
-        let found = app.look_on_chain(async |chain| {
+        let found = app.look_on_chain(None, async |chain| {
             pool::reconcile(&state, chain, &pools, app.progress(), &session.stop).await
         })?;
         let failures: Vec<Failure> =

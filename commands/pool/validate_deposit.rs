@@ -78,7 +78,7 @@ impl ValidateDeposit {
         let ask = Ask { pool: &self.pool, member: &self.member, amount: &self.amount };
         let found = if self.on_chain {
             let at = self.at.or(&app.config)?;
-            app.look_on_chain(async |chain| {
+            app.look_on_chain(None, async |chain| {
                 validate_on_chain(state.conn(), &app.config, chain, ask, at, now).await
             })?
         } else {

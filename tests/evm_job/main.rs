@@ -12,6 +12,7 @@
 mod anvil {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
 
+    mod bases;
     mod breaker;
     mod crash;
     mod deposits;
@@ -19,7 +20,10 @@ mod anvil {
     mod doctor;
     mod endpoints;
     mod examples;
+    mod epochs;
+    mod export;
     mod input;
+    mod month;
     mod oracles;
     mod orders;
     mod pinned;
@@ -37,12 +41,15 @@ mod anvil {
     mod validation;
     mod withdrawals;
     mod vitals;
+    mod verify;
+    mod yields;
 }
 
 #[path = "."]
 mod sandbox {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
 
+    mod bases;
     mod breaker;
     mod crash;
     mod deposits;
@@ -50,7 +57,10 @@ mod sandbox {
     mod doctor;
     mod endpoints;
     mod examples;
+    mod epochs;
+    mod export;
     mod input;
+    mod month;
     mod oracles;
     mod orders;
     mod pinned;
@@ -68,6 +78,8 @@ mod sandbox {
     mod validation;
     mod withdrawals;
     mod vitals;
+    mod verify;
+    mod yields;
 }
 
 #[path = "../it/support.rs"]
