@@ -15,9 +15,6 @@ use alloy::primitives::B256;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{BTreeMap, HashMap};
 
-/// Rows after which the write-ahead log is worth shrinking.
-const BULK_ROWS: u64 = 50_000;
-
 /// What a cycle did for one pool.
 #[derive(Debug, Clone)]
 pub struct PoolCycle {
@@ -253,10 +250,7 @@ fn pay_pool(
         work.progress.advance(1);
     }
     work.progress.end();
-    if rows >= BULK_ROWS {
-        work.state.truncate_wal()?;
-    }
-    Ok(())
+    work.state.after_bulk(rows)
 }
 
 fn open_breaker(conn: &Connection, pool: &Pool) -> Result<Option<String>> {

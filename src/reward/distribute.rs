@@ -1,12 +1,12 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
-use super::accrual::{Holdings, MemberId, accrue};
+use super::accrual::{Accrual, Holdings, MemberId};
 use super::emission::{CarryReason, emission, split_members, split_pools};
 use super::grid::{Epoch, Terms};
 use super::store::{EmissionRow, emission_at, emission_before, participants};
-use crate::amount::{Base, Delta, Weight};
+use crate::amount::{Base, Delta, Digits, Weight};
 use crate::output::{Code, Error, Result};
-use crate::pool::{Pool, db_block};
+use crate::pool::{self, Pool, db_block};
 use crate::state::{Account, Line, OwnerKind, Tx};
 use alloy::primitives::B256;
 use rusqlite::{Connection, params};
@@ -64,9 +64,9 @@ pub(super) fn draft(
     last_hash: B256,
     paused: bool,
 ) -> Result<Draft> {
-    let movements = crate::pool::movements_from(conn, pool.id, epoch.start, epoch.end)?;
-    let opening = std::mem::take(holdings);
-    let (weights, closing) = accrue(opening, &movements, epoch.start, epoch.end, terms.basis)?;
+    let mut accrual = Accrual::new(std::mem::take(holdings), epoch.start, epoch.end, terms.basis);
+    pool::each_movement(conn, pool.id, epoch.start, epoch.end, |movement| accrual.take(movement))?;
+    let (weights, closing) = accrual.finish();
     *holdings = closing;
     Ok(Draft { epoch, last_hash, weights, paused })
 }
@@ -155,7 +155,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, terms: &Terms, draft: &Draft)
         .conn()
         .prepare_cached("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (?1, ?2, ?3)")?;
     for (member, reward) in &shared.rewards {
-        insert.execute(params![id, member, reward.to_string()])?;
+        insert.execute(params![id, member, Digits::from(*reward)])?;
     }
     tx.conn()
         .prepare_cached("UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1")?
@@ -186,7 +186,7 @@ fn pool_carry(conn: &Connection, pool: &Pool) -> Result<Base> {
     let text: String = conn
         .prepare_cached("SELECT reward_carry FROM pools WHERE id = ?1")?
         .query_row([pool.id], |row| row.get(0))?;
-    crate::pool::stored_base(&text)
+    pool::stored_base(&text)
 }
 
 fn lines(pool: &Pool, terms: &Terms, part: Base, carry_in: Base, given: Base, carry_out: Base) -> Vec<Line> {
