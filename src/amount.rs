@@ -264,8 +264,9 @@ impl fmt::Display for Delta {
 
 /// Reads canonical base units as the state file stores them: digits, no leading zero.
 pub fn parse_base(text: &str) -> Option<Base> {
-    let is_canonical =
-        !text.is_empty() && (text.len() == 1 || !text.starts_with('0')) && text.bytes().all(|b| b.is_ascii_digit());
+    let is_canonical = !text.is_empty()
+        && (text.len() == 1 || !text.starts_with('0'))
+        && text.bytes().all(|b| b.is_ascii_digit());
     if is_canonical { read_digits(text.bytes()) } else { None }
 }
 

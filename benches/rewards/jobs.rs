@@ -94,7 +94,8 @@ impl Job {
         let taken = intake.finish().taken.values().sum();
         state.after_bulk(taken)?;
         time += begun.elapsed();
-        let held: u64 = state.conn().query_row("SELECT count(*) FROM user_pool_shares", [], |row| row.get(0))?;
+        let held: u64 =
+            state.conn().query_row("SELECT count(*) FROM user_pool_shares", [], |row| row.get(0))?;
         ensure!(held == taken, "{held} holders");
         Ok((taken, time))
     }
@@ -149,8 +150,9 @@ impl Job {
             (0..self.holders).map(|i| (1_000_000_000_000_000_000 + i * 7_919).to_string()).collect();
         let begun = Instant::now();
         state.write(permit, |tx| {
-            let mut insert =
-                tx.conn().prepare("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (1, ?1, ?2)")?;
+            let mut insert = tx
+                .conn()
+                .prepare("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (1, ?1, ?2)")?;
             for (member, amount) in (1_i64..).zip(&amounts) {
                 insert.execute(params![member, amount])?;
             }

@@ -73,7 +73,11 @@ fn replay(network: &Network, base: &Path, table: &mut Table, turns: usize) -> Re
     let (times, peak) = sorted(&done);
     let logs = network.holders;
     table.note(format!("{logs} Transfer logs, decoded and taken into the state"), spread(&times));
-    table.rate("the same: logs a second, median".to_owned(), per_second(logs, median(&times)), LOGS_PER_SECOND);
+    table.rate(
+        "the same: logs a second, median".to_owned(),
+        per_second(logs, median(&times)),
+        LOGS_PER_SECOND,
+    );
     table.note("the same: peak memory, MiB".to_owned(), peak.to_string());
     Ok(())
 }
@@ -96,7 +100,12 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
     table.note("the same rows inserted by a bare loop".to_owned(), spread(&bare));
     let rates = format!("{} and {}", per_second(rows, median(&ours)), per_second(rows, median(&bare)));
     table.note("rows a second, medians".to_owned(), rates);
-    table.ratio("distribution / bare loop, of the medians".to_owned(), median(&ours), median(&bare), INSERT_RATIO);
+    table.ratio(
+        "distribution / bare loop, of the medians".to_owned(),
+        median(&ours),
+        median(&bare),
+        INSERT_RATIO,
+    );
     table.row("distribution: peak memory, MiB".to_owned(), peak, PEAK_MIB);
     Ok(())
 }

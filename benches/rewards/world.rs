@@ -104,9 +104,8 @@ pub fn ranges(first: u64, holders: u64, head: BlockRef) -> impl Iterator<Item = 
             let number = from + blocks_per_range - 1;
             BlockRef { number, hash: keccak256(number.to_le_bytes()), timestamp: 0 }
         };
-        let logs = (range * blocks_per_range * per_block..).take_while(|holder| {
-            *holder < holders && *holder < (range + 1) * blocks_per_range * per_block
-        });
+        let logs = (range * blocks_per_range * per_block..)
+            .take_while(|holder| *holder < holders && *holder < (range + 1) * blocks_per_range * per_block);
         LogRange { from, end, logs: logs.map(|holder| mint(holder, first, per_block)).collect() }
     })
 }

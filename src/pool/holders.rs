@@ -32,8 +32,8 @@ pub(super) fn shares_after(
 }
 
 fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> {
-    let mut statement = conn
-        .prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?;
+    let mut statement =
+        conn.prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?;
     let mut rows = statement.query(params![pool_id, member])?;
     rows.next()?.map_or(Ok(Base::ZERO), |row| base_at(row, 0))
 }
@@ -76,17 +76,21 @@ fn each_holder(
     Ok(())
 }
 
-/// What each member held after block `start - 1`: the present holdings, taken back.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`, `drift`.
-pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Holdings> {
+/// What each member holds at the pool's cursor.
+fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
     let mut pairs = Vec::new();
     each_holder(conn, pool_id, |member, shares| {
         pairs.push((member, shares));
         Ok(())
     })?;
-    let mut holdings = Holdings::new(pairs);
+    Ok(Holdings::new(pairs))
+}
+
+/// Takes holdings at the pool's cursor back to what they were after block `start - 1`.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`, `drift`.
+pub fn take_back_to(conn: &Connection, pool_id: i64, start: u64, holdings: &mut Holdings) -> Result<()> {
     let mut newest_first = conn.prepare_cached(
         "SELECT block_number, from_member, to_member, shares FROM share_transfers
          WHERE pool_id = ?1 AND block_number >= ?2 ORDER BY block_number DESC, log_index DESC",
@@ -95,30 +99,34 @@ pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Ho
     while let Some(row) = rows.next()? {
         holdings.undo(&movement(row)?)?;
     }
+    Ok(())
+}
+
+/// What each member held after block `start - 1`: the present holdings, taken back.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`, `drift`.
+pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Holdings> {
+    let mut holdings = holdings_now(conn, pool_id)?;
+    take_back_to(conn, pool_id, start, &mut holdings)?;
     Ok(holdings)
 }
 
-/// Number of holders after a block, and their shares in all; `None` past 256 bits.
-fn held_at(conn: &Connection, pool_id: i64, block: u64) -> Result<(u64, Option<Base>)> {
-    let (mut count, mut sum) = (0, Some(Base::ZERO));
-    let mut add = |shares| {
-        count += 1;
-        sum = sum.and_then(|sum: Base| sum.checked_add(shares));
-    };
-    let moved_since: bool = conn
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number > ?2)",
-        )?
-        .query_row(params![pool_id, db_block(block)?], |row| row.get(0))?;
-    if moved_since {
-        holdings_before(conn, pool_id, block + 1)?.iter().for_each(|(_, shares)| add(shares));
-    } else {
-        each_holder(conn, pool_id, |_, shares| {
-            add(shares);
-            Ok(())
-        })?;
+/// What each member holds at the pool's cursor, which is at `block` or beyond, once it is sure that at `block` they
+/// held the token's supply.
+///
+/// # Errors
+/// `drift` with both figures.
+pub fn holdings_matched(conn: &Connection, pool: &Pool, total_shares: Base, block: u64) -> Result<Holdings> {
+    if moved_since(conn, pool.id, block)? {
+        holders_match(conn, pool, total_shares, block)?;
+        return holdings_now(conn, pool.id);
     }
-    Ok((count, sum))
+    let holdings = holdings_now(conn, pool.id)?;
+    let mut held = Held::default();
+    holdings.iter().for_each(|(_, shares)| held.add(shares));
+    held.matches(pool, total_shares, block)?;
+    Ok(holdings)
 }
 
 /// Σ holders must be the token's supply at the same block, at which the pool's cursor is, or beyond.
@@ -128,26 +136,67 @@ fn held_at(conn: &Connection, pool_id: i64, block: u64) -> Result<(u64, Option<B
 /// # Errors
 /// `drift` with both figures.
 pub fn holders_match(conn: &Connection, pool: &Pool, total_shares: Base, block: u64) -> Result<u64> {
-    let (count, sum) = held_at(conn, pool.id, block)?;
-    if sum == Some(total_shares) {
-        return Ok(count);
+    let mut held = Held::default();
+    if moved_since(conn, pool.id, block)? {
+        holdings_before(conn, pool.id, block + 1)?.iter().for_each(|(_, shares)| held.add(shares));
+    } else {
+        each_holder(conn, pool.id, |_, shares| {
+            held.add(shares);
+            Ok(())
+        })?;
     }
-    let held = sum.map_or_else(|| "more than 2^256".to_owned(), |sum| pool.shares(sum).to_string());
-    Err(Error::new(
-        Code::Drift,
-        format!(
-            "its {count} holders have {held}, totalSupply() is {} at block {}",
-            pool.shares(total_shares),
-            block
-        ),
-    )
-    .hint(format!(
-        "the token moves shares without Transfer logs, or it is older than deploy block {}",
-        pool.deploy_block
-    ))
-    .detail("pool", pool.name.clone())
-    .detail("holders", sum.map(|s| s.to_string()))
-    .detail("total_supply", total_shares.to_string()))
+    held.matches(pool, total_shares, block)?;
+    Ok(held.count)
+}
+
+fn moved_since(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number > ?2)",
+        )?
+        .query_row(params![pool_id, db_block(block)?], |row| row.get(0))?)
+}
+
+/// Number of holders, and their shares in all; `None` past 256 bits.
+struct Held {
+    count: u64,
+    sum: Option<Base>,
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Self { count: 0, sum: Some(Base::ZERO) }
+    }
+}
+
+impl Held {
+    fn add(&mut self, shares: Base) {
+        self.count += 1;
+        self.sum = self.sum.and_then(|sum| sum.checked_add(shares));
+    }
+
+    fn matches(&self, pool: &Pool, total_shares: Base, block: u64) -> Result<()> {
+        let Self { count, sum } = *self;
+        if sum == Some(total_shares) {
+            return Ok(());
+        }
+        let held = sum.map_or_else(|| "more than 2^256".to_owned(), |sum| pool.shares(sum).to_string());
+        Err(Error::new(
+            Code::Drift,
+            format!(
+                "its {count} holders have {held}, totalSupply() is {} at block {}",
+                pool.shares(total_shares),
+                block
+            ),
+        )
+        .hint(format!(
+            "the token moves shares without Transfer logs, or it is older than deploy block {}",
+            pool.deploy_block
+        ))
+        .detail("pool", pool.name.clone())
+        .detail("holders", sum.map(|s| s.to_string()))
+        .detail("total_supply", total_shares.to_string()))
+    }
 }
 
 /// The movements of a pool in blocks `from..to`, in order, one in memory at a time.

@@ -1,14 +1,15 @@
 //! Transfer logs on their way into the state: a few ranges of blocks are gathered, then written with their cursors at once.
 
 use super::abi::sol::IERC20::Transfer;
+use super::db_block;
 use super::holders::{put_shares, shares_after};
 use super::store::Pool;
-use super::db_block;
 use crate::amount::{Base, Delta, Digits};
 use crate::evm::{BlockRef, EventLog, LogRange};
 use crate::guard::Permit;
 use crate::output::{Code, Error, Result};
 use crate::reward::accrual::MemberId;
+use crate::state::bulk::{insert_all, more_of};
 use crate::state::{State, Tx};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
@@ -17,9 +18,9 @@ use std::collections::{BTreeMap, HashMap};
 
 /// Logs after which what was gathered is written. Addresses and transaction hashes come in no order, so that each new
 /// row is in a page of its own; gathered, they share pages, and fewer of them go through the write-ahead log.
-const LOGS: usize = 100_000;
+const LOGS: usize = 250_000;
 /// Ranges after which it is written however few the logs are: what a kill costs is downloaded again.
-const RANGES: u32 = 10;
+const RANGES: u32 = 25;
 
 /// What a replay came to, by pool id.
 #[derive(Debug, Default)]
@@ -142,9 +143,12 @@ impl Intake {
             match holdings_after(tx.conn(), pool_id, part, known) {
                 Ok(after) => {
                     insert(tx.conn(), part)?;
-                    for (member, (shares, deposit)) in after {
-                        put_shares(tx.conn(), pool_id, member, shares, deposit)?;
+                    let first_new = after.partition_point(|held| held.member <= known);
+                    let (old, new) = after.split_at(first_new);
+                    for held in old {
+                        put_shares(tx.conn(), pool_id, held.member, held.shares, held.deposit)?;
                     }
+                    put_new(tx.conn(), pool_id, new)?;
                     *self.replayed.taken.entry(pool_id).or_default() += part.len() as u64;
                 }
                 Err(e) if e.code() == Code::Drift => {
@@ -178,13 +182,16 @@ fn newest_member(conn: &Connection) -> Result<MemberId> {
     Ok(newest.unwrap_or_default())
 }
 
-/// Shares of each member that one pool's moves concern, and the block of its last deposit among them. Nothing is written.
-fn holdings_after(
-    conn: &Connection,
-    pool_id: i64,
-    moves: &[Move<'_>],
-    known: MemberId,
-) -> Result<BTreeMap<MemberId, (Base, Option<u64>)>> {
+/// What a member holds once one pool's moves are taken in.
+struct Held {
+    member: MemberId,
+    shares: Base,
+    /// Block of its last deposit among them.
+    deposit: Option<u64>,
+}
+
+/// What each member that one pool's moves concern holds then, by id. Nothing is written.
+fn holdings_after(conn: &Connection, pool_id: i64, moves: &[Move<'_>], known: MemberId) -> Result<Vec<Held>> {
     let mut changes: BTreeMap<MemberId, (Delta, Option<u64>)> = BTreeMap::new();
     for Move { log, from, to } in moves {
         for (member, amount) in [(from, Delta::debit(log.shares)), (to, Delta::credit(log.shares))] {
@@ -199,28 +206,43 @@ fn holdings_after(
     }
     let after = changes.into_iter().map(|(member, (change, deposit))| {
         let is_new = member > known;
-        Ok((member, (shares_after(conn, pool_id, member, change, is_new)?, deposit)))
+        Ok(Held { member, shares: shares_after(conn, pool_id, member, change, is_new)?, deposit })
     });
     after.collect()
 }
 
+/// Members that were just made, who cannot have shares yet.
+fn put_new(conn: &Connection, pool_id: i64, new: &[Held]) -> Result<()> {
+    const HOLDER: &str =
+        "INSERT INTO user_pool_shares (pool_id, member_id, shares, last_deposit_block) VALUES (?, ?, ?, ?)";
+    let more = more_of(4);
+    let (mut long, mut short) =
+        (conn.prepare_cached(&format!("{HOLDER}{more}"))?, conn.prepare_cached(HOLDER)?);
+    insert_all((&mut long, &mut short), 4, new.iter().map(Ok), |statement, at, held| {
+        statement.raw_bind_parameter(at, pool_id)?;
+        statement.raw_bind_parameter(at + 1, held.member)?;
+        statement.raw_bind_parameter(at + 2, Digits::from(held.shares))?;
+        statement.raw_bind_parameter(at + 3, held.deposit.map(db_block).transpose()?)?;
+        Ok(())
+    })
+}
+
 fn insert(conn: &Connection, moves: &[Move<'_>]) -> Result<()> {
-    let mut insert = conn.prepare_cached(
-        "INSERT INTO share_transfers (pool_id, block_number, log_index, tx_hash, from_member, to_member, shares)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-    )?;
-    for Move { log, from, to } in moves {
-        insert.execute(params![
-            log.pool_id,
-            db_block(log.block)?,
-            db_block(log.log_index)?,
-            log.tx_hash.as_slice(),
-            from,
-            to,
-            Digits::from(log.shares)
-        ])?;
-    }
-    Ok(())
+    const TRANSFER: &str = "INSERT INTO share_transfers
+         (pool_id, block_number, log_index, tx_hash, from_member, to_member, shares) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let more = more_of(7);
+    let (mut long, mut short) =
+        (conn.prepare_cached(&format!("{TRANSFER}{more}"))?, conn.prepare_cached(TRANSFER)?);
+    insert_all((&mut long, &mut short), 7, moves.iter().map(Ok), |statement, at, Move { log, from, to }| {
+        statement.raw_bind_parameter(at, log.pool_id)?;
+        statement.raw_bind_parameter(at + 1, db_block(log.block)?)?;
+        statement.raw_bind_parameter(at + 2, db_block(log.log_index)?)?;
+        statement.raw_bind_parameter(at + 3, log.tx_hash.as_slice())?;
+        statement.raw_bind_parameter(at + 4, from)?;
+        statement.raw_bind_parameter(at + 5, to)?;
+        statement.raw_bind_parameter(at + 6, Digits::from(log.shares))?;
+        Ok(())
+    })
 }
 
 /// Ids of members by address, so that a long replay does not look each up anew.

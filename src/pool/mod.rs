@@ -14,7 +14,7 @@ mod sync;
 
 pub(crate) use add::token;
 pub use add::{AddPool, Added, add};
-pub use holders::{each_movement, holders_match, holdings_before};
+pub use holders::{each_movement, holders_match, holdings_before, holdings_matched, take_back_to};
 pub use intake::{Intake, Replayed};
 pub use members::{Member, add_member, find_member, list_members, member_pools};
 pub use position::{Position, position};

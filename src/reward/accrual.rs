@@ -165,7 +165,8 @@ impl Accrual {
     /// The weights, none of them zero, and the holdings at the epoch's end.
     pub fn finish(mut self) -> (BTreeMap<MemberId, Weight>, Holdings) {
         if self.basis == Basis::Snapshot {
-            self.weights = self.holdings.iter().map(|(member, shares)| (member, Weight::from(shares))).collect();
+            self.weights =
+                self.holdings.iter().map(|(member, shares)| (member, Weight::from(shares))).collect();
         }
         self.weights.retain(|_, weight| !weight.is_zero());
         (self.weights, self.holdings)

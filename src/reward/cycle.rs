@@ -1,5 +1,6 @@
 //! `reward cycle`: every closed epoch of every pool, in order, up to the last final block.
 
+use super::accrual::Holdings;
 use super::distribute::{Distributed, distribute, draft};
 use super::grid::{Epoch, Terms, closed_epoch, terms_at};
 use super::prepare::{prepare, wanted};
@@ -159,6 +160,7 @@ async fn pay(
     failures.extend(pool::replay_to(work, view, &alive, here).await?.failed);
     let hashes = last_hashes(view, terms, alive.iter().chain(&unborn), last_final).await?;
 
+    let closed = Closed { terms, last_final, hashes: &hashes };
     let unasked = unborn.into_iter().map(|pool| (pool, Ok((false, Base::ZERO))));
     for (pool, answer) in alive.into_iter().zip(answers).chain(unasked) {
         if failures.contains_key(&pool.id) {
@@ -167,8 +169,8 @@ async fn pay(
         let slot = done.entry(pool.id).or_default();
         let paid = answer.and_then(|(paused, total_shares)| {
             // Nobody is paid by holders that do not add up.
-            pool::holders_match(work.state.conn(), &pool, total_shares, here)?;
-            pay_pool(work, &pool, terms, last_final, &hashes, paused, slot)
+            let holdings = pool::holdings_matched(work.state.conn(), &pool, total_shares, here)?;
+            pay_pool(work, &pool, closed, paused, holdings, slot)
         });
         match paid {
             Ok(()) => {}
@@ -222,17 +224,26 @@ fn epochs<'a>(terms: &'a [Terms], pool: &Pool, last_final: u64) -> impl Iterator
     })
 }
 
+/// What tells the epochs that are closed.
+#[derive(Clone, Copy)]
+struct Closed<'a> {
+    terms: &'a [Terms],
+    last_final: u64,
+    /// Hash of each one's last block.
+    hashes: &'a HashMap<u64, B256>,
+}
+
+/// Distributes all closed epochs of a pool; `holdings` are those at its cursor.
 fn pay_pool(
     work: &mut Work<'_>,
     pool: &Pool,
-    terms: &[Terms],
-    last_final: u64,
-    hashes: &HashMap<u64, B256>,
+    Closed { terms, last_final, hashes }: Closed<'_>,
     paused: bool,
+    mut holdings: Holdings,
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
     let Some(start) = pool.reward_cursor else { return Ok(()) };
-    let mut holdings = pool::holdings_before(work.state.conn(), pool.id, start)?;
+    pool::take_back_to(work.state.conn(), pool.id, start, &mut holdings)?;
     let due: Vec<Epoch> = epochs(terms, pool, last_final).collect();
     work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(due.len() as u64));
     let mut rows = 0;

@@ -7,6 +7,7 @@ use super::store::{EmissionRow, emission_at, emission_before, participants};
 use crate::amount::{Base, Delta, Digits, Weight};
 use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, db_block};
+use crate::state::bulk::{insert_all, more_of};
 use crate::state::{Account, Line, OwnerKind, Tx};
 use alloy::primitives::B256;
 use rusqlite::{Connection, params};
@@ -151,12 +152,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, terms: &Terms, draft: &Draft)
             tx.now(),
         ])?;
     let id = tx.conn().last_insert_rowid();
-    let mut insert = tx
-        .conn()
-        .prepare_cached("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (?1, ?2, ?3)")?;
-    for (member, reward) in &shared.rewards {
-        insert.execute(params![id, member, Digits::from(*reward)])?;
-    }
+    insert_rewards(tx.conn(), id, &shared.rewards)?;
     tx.conn()
         .prepare_cached("UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1")?
         .execute(params![pool.id, db_block(end)?, shared.carry.to_string()])?;
@@ -178,6 +174,19 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, terms: &Terms, draft: &Draft)
         carry_out: shared.carry,
         reason,
         holders: shared.rewards.len() as u64,
+    })
+}
+
+fn insert_rewards(conn: &Connection, epoch: i64, rewards: &[(MemberId, Base)]) -> Result<()> {
+    const REWARD: &str = "INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (?, ?, ?)";
+    let more = more_of(3);
+    let (mut long, mut short) =
+        (conn.prepare_cached(&format!("{REWARD}{more}"))?, conn.prepare_cached(REWARD)?);
+    insert_all((&mut long, &mut short), 3, rewards.iter().map(Ok), |statement, at, (member, amount)| {
+        statement.raw_bind_parameter(at, epoch)?;
+        statement.raw_bind_parameter(at + 1, member)?;
+        statement.raw_bind_parameter(at + 2, Digits::from(*amount))?;
+        Ok(())
     })
 }
 

@@ -34,6 +34,8 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("clause", "WHERE asset IN (?1, ?2) ORDER BY id")],
         ],
     ),
+    ("pool/intake.rs", &[&[("more", "")]]),
+    ("reward/distribute.rs", &[&[("more", "")]]),
     ("reward/store.rs", &[&[("clause", "start_block = ?1")], &[("clause", "start_block < ?1")]]),
     (
         "state/events.rs",

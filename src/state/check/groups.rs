@@ -97,7 +97,8 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         let sql = |rows: &str| format!("SELECT * FROM (VALUES {rows}) ORDER BY 1, 2");
         let none = "SELECT 1, 1 WHERE 0".to_owned();
-        let (left, right) = (sql("(1, 10), (3, 30), (3, 31), (5, 50)"), sql("(2, 20), (3, 33), (5, 55), (6, 60), (6, 61)"));
+        let (left, right) =
+            (sql("(1, 10), (3, 30), (3, 31), (5, 50)"), sql("(2, 20), (3, 33), (5, 55), (6, 60), (6, 61)"));
         let met = |left: &str, right: &str| {
             let (mut a, mut b) = (conn.prepare(left).unwrap(), conn.prepare(right).unwrap());
             let mut met = Vec::new();

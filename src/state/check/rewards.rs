@@ -29,8 +29,7 @@ pub(super) fn epoch_conserves(conn: &Connection) -> Result<Vec<String>> {
         &mut epochs,
         |row| Ok(row.get(0)?),
         |epoch, row| {
-            *epoch =
-                Epoch { amounts: amounts(row, 1)?, holders: row.get(5)?, is_distributed: row.get(6)? };
+            *epoch = Epoch { amounts: amounts(row, 1)?, holders: row.get(5)?, is_distributed: row.get(6)? };
             Ok(())
         },
     )?;
@@ -153,9 +152,8 @@ pub(super) fn claims_equal_credits(conn: &Connection) -> Result<Vec<String>> {
          CROSS JOIN ledger_entries l ON l.event_id = e.id CROSS JOIN ledger_accounts a ON a.id = l.account_id
          WHERE e.kind = 'reward.claimed' AND a.owner_kind = 'member' ORDER BY e.id",
     )?;
-    let by_asset = |sums: &mut Sums, row: &rusqlite::Row<'_>| {
-        add(sums.entry(row.get(1)?).or_default(), text(row, 2)?)
-    };
+    let by_asset =
+        |sums: &mut Sums, row: &rusqlite::Row<'_>| add(sums.entry(row.get(1)?).or_default(), text(row, 2)?);
     let claims: Groups<'_, i64, Sums> = Groups::new(&mut claims, |row| Ok(row.get(0)?), by_asset)?;
     let credits: Groups<'_, i64, Sums> = Groups::new(&mut credits, |row| Ok(row.get(0)?), by_asset)?;
     let mut found = Vec::new();

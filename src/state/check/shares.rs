@@ -11,8 +11,8 @@ type Holder = (i64, i64);
 
 /// Shares of a member = Σ of its transfers, and Σ of a pool's holders = the supply at its last sync.
 pub(super) fn shares_equal_transfers(conn: &Connection) -> Result<Vec<String>> {
-    let mut holders = conn
-        .prepare("SELECT pool_id, member_id, shares FROM user_pool_shares ORDER BY pool_id, member_id")?;
+    let mut holders =
+        conn.prepare("SELECT pool_id, member_id, shares FROM user_pool_shares ORDER BY pool_id, member_id")?;
     // There is no index by member: SQLite sorts, beyond its cache in a file.
     let mut moves = conn.prepare(
         "SELECT pool_id, to_member AS member_id, shares, 1 FROM share_transfers WHERE to_member IS NOT NULL
