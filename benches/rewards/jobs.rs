@@ -8,7 +8,7 @@ use poolctl::evm::{At, BlockRef, Chain, ChainConfig, Endpoint};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::{self, Intake};
 use poolctl::reward;
-use poolctl::state::{self, State};
+use poolctl::state::{self, State, Tx};
 use rusqlite::params;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -18,6 +18,8 @@ pub struct Done {
     /// Rows that it was about.
     pub rows: u64,
     pub time: Duration,
+    /// Processor time in it: what it would take if nobody else used the machine, the disk aside.
+    pub cpu: Duration,
     /// The process's peak, its start and all that the job needs besides included.
     pub peak_mib: usize,
 }
@@ -27,9 +29,34 @@ impl Done {
     pub fn parse(line: &str) -> Result<Self> {
         let mut words = line.split_whitespace().map(str::parse::<u64>);
         let mut next = || words.next().context("a figure is missing")?.context("not a figure");
-        let (rows, time, peak) = (next()?, Duration::from_micros(next()?), next()?);
-        Ok(Self { rows, time, peak_mib: usize::try_from(peak.div_ceil(1024))? })
+        let (rows, time, cpu) = (next()?, Duration::from_micros(next()?), Duration::from_micros(next()?));
+        let peak = next()?;
+        Ok(Self { rows, time, cpu, peak_mib: usize::try_from(peak.div_ceil(1024))? })
     }
+}
+
+/// Time that the measured part took.
+#[derive(Default)]
+struct Spent {
+    time: Duration,
+    cpu: Duration,
+}
+
+impl Spent {
+    fn during<T>(&mut self, body: impl FnOnce() -> T) -> T {
+        let (begun, cpu) = (Instant::now(), on_processor());
+        let result = body();
+        self.time += begun.elapsed();
+        self.cpu += on_processor().saturating_sub(cpu);
+        result
+    }
+}
+
+/// For how long this thread has run, as Linux tells; elsewhere 0.
+fn on_processor() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = told.split_whitespace().next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
 }
 
 /// A job, with what it is told of the network.
@@ -62,7 +89,7 @@ impl Job {
 
     /// Does it, and prints what came of it.
     pub fn run(&self) -> Result<()> {
-        let (rows, time) = match self.name.as_str() {
+        let (rows, Spent { time, cpu }) = match self.name.as_str() {
             "replay" => self.replay()?,
             "distribute" => self.distribute()?,
             "bare" => self.bare()?,
@@ -71,37 +98,38 @@ impl Job {
         };
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
-        println!("{rows} {} {}", time.as_micros(), peak.split_whitespace().next().unwrap_or("0"));
+        println!(
+            "{rows} {} {} {}",
+            time.as_micros(),
+            cpu.as_micros(),
+            peak.split_whitespace().next().unwrap_or("0")
+        );
         Ok(())
     }
 
     /// All ranges into a state. Only what the library does counts, not the making of the logs.
-    fn replay(&self) -> Result<(u64, Duration)> {
+    fn replay(&self) -> Result<(u64, Spent)> {
         let lock = world::lock(&self.state)?;
         let mut state = world::open(&self.state, &lock)?;
         let permit = Permit::of(&lock);
         let pools = pool::list(state.conn())?;
         let mut intake = Intake::default();
         intake.aim(&pools);
-        let mut time = Duration::ZERO;
+        let mut spent = Spent::default();
         for range in world::ranges(self.first, self.holders, self.head) {
-            let begun = Instant::now();
-            intake.push(&mut state, permit, &range)?;
-            time += begun.elapsed();
+            spent.during(|| intake.push(&mut state, permit, &range))?;
         }
-        let begun = Instant::now();
-        intake.flush(&mut state, permit)?;
+        spent.during(|| intake.flush(&mut state, permit))?;
         let taken = intake.finish().taken.values().sum();
-        state.after_bulk(taken)?;
-        time += begun.elapsed();
+        spent.during(|| state.after_bulk(taken))?;
         let held: u64 =
             state.conn().query_row("SELECT count(*) FROM user_pool_shares", [], |row| row.get(0))?;
         ensure!(held == taken, "{held} holders");
-        Ok((taken, time))
+        Ok((taken, spent))
     }
 
     /// A whole cycle, as the command runs it.
-    fn distribute(&self) -> Result<(u64, Duration)> {
+    fn distribute(&self) -> Result<(u64, Spent)> {
         let setting = |key, value: &str| (key, value.to_owned(), "bench");
         let flags = vec![
             setting("reward.asset", &ASSET.to_string()),
@@ -117,20 +145,19 @@ impl Job {
         let (permit, stop) = (Permit::of(&lock), Stop::default());
         let agreed = ValuePermit::obtain(permit, Consent::NotNeeded, "pay")?;
         let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
-        let begun = Instant::now();
-        let report =
-            runtime.block_on(reward::cycle(&mut work, &chain, &agreed, Some(self.first), At::Latest))?;
-        let time = begun.elapsed();
+        let mut spent = Spent::default();
+        let cycle = reward::cycle(&mut work, &chain, &agreed, Some(self.first), At::Latest);
+        let report = spent.during(|| runtime.block_on(cycle))?;
         let [pool] = report.pools.as_slice() else { anyhow::bail!("{} pools", report.pools.len()) };
         if let Some(e) = &pool.failure {
             anyhow::bail!("{e}");
         }
         ensure!(pool.epochs.len() == 1, "{} epochs", pool.epochs.len());
-        Ok((pool.epochs.iter().map(|epoch| epoch.holders).sum(), time))
+        Ok((pool.epochs.iter().map(|epoch| epoch.holders).sum(), spent))
     }
 
     /// A prepared statement in a loop, on the same connection as the service's, the texts ready.
-    fn bare(&self) -> Result<(u64, Duration)> {
+    fn bare(&self) -> Result<(u64, Spent)> {
         let lock = world::lock(&self.state)?;
         let mut state = world::open(&self.state, &lock)?;
         let permit = Permit::of(&lock);
@@ -148,8 +175,8 @@ impl Job {
         // As many digits as a reward has.
         let amounts: Vec<String> =
             (0..self.holders).map(|i| (1_000_000_000_000_000_000 + i * 7_919).to_string()).collect();
-        let begun = Instant::now();
-        state.write(permit, |tx| {
+        let mut spent = Spent::default();
+        let body = |tx: &Tx<'_>| {
             let mut insert = tx
                 .conn()
                 .prepare("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (1, ?1, ?2)")?;
@@ -157,19 +184,18 @@ impl Job {
                 insert.execute(params![member, amount])?;
             }
             Ok(())
-        })?;
-        let time = begun.elapsed();
+        };
+        spent.during(|| state.write(permit, body))?;
         let rows = state.conn().query_row("SELECT count(*) FROM pool_rewards", [], |row| row.get(0))?;
-        Ok((rows, time))
+        Ok((rows, spent))
     }
 
     /// Every invariant.
-    fn check(&self) -> Result<(u64, Duration)> {
+    fn check(&self) -> Result<(u64, Spent)> {
         let state = State::read(&self.state, world::run())?;
-        let begun = Instant::now();
-        let report = state::check(state.conn(), false)?;
-        let time = begun.elapsed();
+        let mut spent = Spent::default();
+        let report = spent.during(|| state::check(state.conn(), false))?;
         ensure!(report.findings.is_empty(), "{:?}", report.findings);
-        Ok((self.holders, time))
+        Ok((self.holders, spent))
     }
 }

@@ -70,9 +70,10 @@ fn replay(network: &Network, base: &Path, table: &mut Table, turns: usize) -> Re
         network.init(base)?;
         done.push(child("replay", base, network)?);
     }
-    let (times, peak) = sorted(&done);
+    let (times, cpu, peak) = sorted(&done);
     let logs = network.holders;
     table.note(format!("{logs} Transfer logs, decoded and taken into the state"), spread(&times));
+    table.note("the same: on a processor".to_owned(), spread(&cpu));
     table.rate(
         "the same: logs a second, median".to_owned(),
         per_second(logs, median(&times)),
@@ -94,10 +95,11 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
     }
     remove(&own)?;
     let rows = network.holders;
-    let (ours, peak) = sorted(&ours);
-    let (bare, _) = sorted(&bare);
+    let (ours, our_cpu, peak) = sorted(&ours);
+    let (bare, bare_cpu, _) = sorted(&bare);
     table.note(format!("an epoch with {rows} transfers paid to {rows} holders"), spread(&ours));
     table.note("the same rows inserted by a bare loop".to_owned(), spread(&bare));
+    table.note("both: on a processor".to_owned(), format!("{}; {}", spread(&our_cpu), spread(&bare_cpu)));
     let rates = format!("{} and {}", per_second(rows, median(&ours)), per_second(rows, median(&bare)));
     table.note("rows a second, medians".to_owned(), rates);
     table.ratio(
@@ -126,15 +128,20 @@ fn child(job: &str, state: &Path, network: &Network) -> Result<Done> {
     ensure!(output.status.success(), "{job}: {}", output.status);
     let done = Done::parse(&String::from_utf8(output.stdout)?).with_context(|| job.to_owned())?;
     ensure!(done.rows == network.holders, "{job}: {} rows of {}", done.rows, network.holders);
-    eprintln!("{job}: {} ms, {} MiB", done.time.as_millis(), done.peak_mib);
+    let (time, cpu) = (done.time.as_millis(), done.cpu.as_millis());
+    eprintln!("{job}: {time} ms, {cpu} ms on a processor, {} MiB", done.peak_mib);
     Ok(done)
 }
 
-/// Times in order, and the highest peak.
-fn sorted(done: &[Done]) -> (Vec<Duration>, usize) {
-    let mut times: Vec<Duration> = done.iter().map(|done| done.time).collect();
-    times.sort_unstable();
-    (times, done.iter().map(|done| done.peak_mib).max().unwrap_or_default())
+/// Times in order, processor times in order, and the highest peak.
+fn sorted(done: &[Done]) -> (Vec<Duration>, Vec<Duration>, usize) {
+    let in_order = |time: fn(&Done) -> Duration| {
+        let mut times: Vec<Duration> = done.iter().map(time).collect();
+        times.sort_unstable();
+        times
+    };
+    let peak = done.iter().map(|done| done.peak_mib).max().unwrap_or_default();
+    (in_order(|done| done.time), in_order(|done| done.cpu), peak)
 }
 
 fn per_second(rows: u64, time: Duration) -> usize {

@@ -84,7 +84,7 @@ mod tests {
         Groups::new(
             statement,
             |row| Ok(row.get(0)?),
-            |values, row| {
+            |values: &mut Vec<i64>, row| {
                 values.push(row.get(1)?);
                 Ok(())
             },
