@@ -16,7 +16,9 @@ mod anvil {
     mod crash;
     mod desk;
     mod endpoints;
+    mod full_disk;
     mod input;
+    mod interleavings;
     mod oracles;
     mod pinned;
     mod prices;
@@ -37,7 +39,9 @@ mod sandbox {
     mod crash;
     mod desk;
     mod endpoints;
+    mod full_disk;
     mod input;
+    mod interleavings;
     mod oracles;
     mod pinned;
     mod prices;
