@@ -2,12 +2,29 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{base, each, overflow, sum, text};
-use crate::amount::{Base, Delta};
+use crate::amount::{Base, Weight};
 use crate::output::Result;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use std::fmt;
 
 type Holder = (i64, i64);
+
+/// What a member got and gave in all. It comes in no order, so that either may pass what there ever was at once.
+#[derive(Default)]
+struct Moved {
+    got: Weight,
+    gave: Weight,
+}
+
+impl fmt::Display for Moved {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.got.checked_sub(self.gave) {
+            Some(left) => write!(f, "{left}"),
+            None => write!(f, "-{}", self.gave - self.got),
+        }
+    }
+}
 
 /// Shares of a member = Σ of its transfers, and Σ of a pool's holders = the supply at its last sync.
 pub(super) fn shares_equal_transfers(conn: &Connection) -> Result<Vec<String>> {
@@ -28,31 +45,26 @@ pub(super) fn shares_equal_transfers(conn: &Connection) -> Result<Vec<String>> {
             Ok(())
         },
     )?;
-    let moves: Groups<'_, Holder, Delta> = Groups::new(
+    let moves: Groups<'_, Holder, Moved> = Groups::new(
         &mut moves,
         |row| Ok((row.get(0)?, row.get(1)?)),
-        |held: &mut Delta, row| {
-            let shares = base(text(row, 2)?)?;
-            let change = if row.get(3)? { Delta::credit(shares) } else { Delta::debit(shares) };
-            *held = held.checked_add(change).ok_or_else(overflow)?;
+        |moved: &mut Moved, row| {
+            let shares = Weight::from(base(text(row, 2)?)?);
+            let side = if row.get(3)? { &mut moved.got } else { &mut moved.gave };
+            *side = side.checked_add(shares).ok_or_else(overflow)?;
             Ok(())
         },
     )?;
     let mut found = Vec::new();
     let mut totals: BTreeMap<i64, Base> = BTreeMap::new();
-    side_by_side(holders, moves, |(pool, member), shares, derived| {
-        let want = derived.unwrap_or_default();
-        match shares {
-            Some(shares) => {
-                let total = totals.entry(pool).or_default();
-                *total = sum(*total, shares)?;
-                if want != Delta::credit(shares) {
-                    found
-                        .push(format!("pool {pool}, member {member}: {shares} shares, transfers say {want}"));
-                }
-            }
-            None if want.is_zero() => {}
-            None => found.push(format!("pool {pool}, member {member}: {want} shares missing")),
+    side_by_side(holders, moves, |(pool, member), shares, moved| {
+        let moved = moved.unwrap_or_default();
+        let held = shares.unwrap_or_default();
+        let total = totals.entry(pool).or_default();
+        *total = sum(*total, held)?;
+        if moved.gave.checked_add(Weight::from(held)) != Some(moved.got) {
+            let said = shares.map_or_else(|| "no row".to_owned(), |shares| format!("{shares} shares"));
+            found.push(format!("pool {pool}, member {member}: {said}, transfers say {moved}"));
         }
         Ok(())
     })?;
