@@ -1,18 +1,17 @@
 //! A disk that fills up while rewards are distributed: said clearly, nothing half-done, and made up for with room.
 
 use super::desk::{Desk, fork, lasting, rows, same, says, sound};
-use crate::support::{BINARY, Home, Run};
+use crate::support::{BINARY, Home, Ran};
 use std::process::{Command, Stdio};
 
 /// Makes writes beyond so many blocks of 512 bytes of any file fail, rather than end the process.
 const CRAMPED: &str = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
 
-fn cramped(home: &Home, blocks: u64, line: &str) -> Run {
+fn cramped(home: &Home, blocks: u64, line: &str) -> Ran {
     let mut command = Command::new("sh");
     command.args(["-c", CRAMPED, &blocks.to_string(), BINARY]).args(line.split_whitespace());
     command.current_dir(home.path()).env_clear().env("HOME", home.path()).env("USER", "tester");
-    command.stdin(Stdio::null());
-    Run { command }
+    Ran::from(command.stdin(Stdio::null()).output().unwrap())
 }
 
 fn epochs(home: &Home) -> usize {
@@ -36,7 +35,7 @@ fn a_disk_that_fills_up_in_a_distribution_leaves_whole_epochs_only() {
     let mut blocks = 80;
     loop {
         let home = fork(&desk.home);
-        let ran = cramped(&home, blocks, &format!("{cycle} --json")).alone();
+        let ran = cramped(&home, blocks, &format!("{cycle} --json"));
         let done = epochs(&home);
         if ran.code == Some(0) {
             assert_eq!(done, all);
