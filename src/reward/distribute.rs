@@ -122,8 +122,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, terms: &Terms, draft: &Draft)
         ));
     }
     let given = given.unwrap_or_default();
-    let reason = if split.carry.is_zero() { shared.reason } else { Some(CarryReason::ZeroWeight) };
-    let reason = reason.filter(|_| !shared.carry.is_zero() || !split.carry.is_zero());
+    let reason = CarryReason::of(&shared, split.carry);
 
     let sum_ppm: u64 = weights.iter().map(|ppm| u64::from(*ppm)).sum();
     tx.conn()
