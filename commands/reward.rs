@@ -2,6 +2,8 @@
 
 mod claim;
 mod cycle;
+mod epoch;
+mod verify;
 mod weights;
 
 use crate::session::Session;
@@ -15,6 +17,8 @@ pub enum Command {
     SetWeight(weights::SetWeight),
     Weights(weights::Weights),
     Cycle(cycle::Cycle),
+    #[command(subcommand)]
+    Epoch(epoch::Command),
     Pending(claim::PendingCommand),
     Claim(claim::Claim),
 }
@@ -29,6 +33,7 @@ impl Command {
             Self::SetWeight(command) => command.run(session),
             Self::Weights(weights::Weights {}) => weights::Weights::run(session),
             Self::Cycle(command) => command.run(session),
+            Self::Epoch(command) => command.run(session),
             Self::Pending(command) => command.run(session),
             Self::Claim(command) => command.run(session),
         }

@@ -10,8 +10,9 @@ mod reorg;
 mod store;
 mod sync;
 
-pub(crate) use add::token;
 pub use add::{AddPool, Added, add};
+pub(crate) use add::{token, transfer_topic};
+pub(crate) use holders::decode;
 pub use holders::{Movements, Replayed, holders_match, holdings_before, movements_from, replay_to};
 pub use members::{Member, add_member, find_member, list_members, member_pools};
 pub use position::{Position, position};

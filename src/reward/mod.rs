@@ -1,17 +1,25 @@
 //! Rewards: epochs of blocks, an emission per epoch, an exact split over pools and members, and claims.
 
 pub mod accrual;
+mod audit;
 mod claim;
 mod cycle;
 mod distribute;
 pub mod emission;
+mod epochs;
 pub mod grid;
 mod prepare;
+pub mod recount;
 mod store;
+pub mod verify;
 mod weights;
 
+pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};
 pub use claim::{Claimed, Pending, claim, owed, pending};
 pub use cycle::{CycleReport, PoolCycle, cycle};
 pub use distribute::Distributed;
+pub use epochs::{
+    EpochRow, Origin, distributed as distributed_epochs, epoch, newest as newest_epochs, token_of,
+};
 pub use store::{WeightRow, emitted_to, schedule, totals_of, weight_rows};
 pub use weights::{PoolWeight, set_weight, weights};

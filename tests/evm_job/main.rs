@@ -27,6 +27,7 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod verify;
 }
 
 #[path = "."]
@@ -48,6 +49,7 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod verify;
 }
 
 #[path = "../it/support.rs"]
