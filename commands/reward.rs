@@ -3,6 +3,7 @@
 mod claim;
 mod cycle;
 mod epoch;
+mod manual;
 mod verify;
 mod weights;
 

@@ -6,7 +6,7 @@ use crate::session::Session;
 use crate::views::Failure;
 use clap::Args;
 use poolctl::amount::Quantity;
-use poolctl::output::{Outcome, Page, Present, Result, Table, partly};
+use poolctl::output::{Error, Outcome, Page, Present, Result, Table, partly};
 use poolctl::pool::ViewStamp;
 use poolctl::reward::{self, CycleReport};
 use serde::Serialize;
@@ -92,16 +92,18 @@ impl Cycle {
                 .await
                 .map_err(|e| e.context("cannot distribute rewards"))
         })?;
-        let failures: Vec<Failure> =
-            report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure.clone()?))).collect();
-        let failure = partly(report.pools.len() - failures.len(), &failures, "pools");
         let notes = report.notes.clone();
-        Ok(Outcome::of(&CycleOutput::of(report))?.warn(notes).but(failure))
+        let (output, failure) = CycleOutput::of(report);
+        Ok(Outcome::of(&output)?.warn(notes).but(failure))
     }
 }
 
 impl CycleOutput {
-    fn of(report: CycleReport) -> Self {
+    /// From the report, with why the run did not wholly succeed.
+    pub(super) fn of(report: CycleReport) -> (Self, Option<Error>) {
+        let failures: Vec<Failure> =
+            report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure.clone()?))).collect();
+        let failure = partly(report.pools.len() - failures.len(), &failures, "pools");
         let token = report.asset;
         let pools = report.pools.into_iter().map(|p| PoolCycleView {
             pool: p.pool,
@@ -112,24 +114,25 @@ impl CycleOutput {
                     epoch: e.id,
                     start_block: e.epoch.start,
                     end_block: e.epoch.end,
-                    part: token.quantity(e.part),
-                    carry_in: token.quantity(e.carry_in),
-                    distributed: token.quantity(e.distributed),
-                    carry_out: token.quantity(e.carry_out),
-                    carry_reason: e.reason.map(reward::emission::CarryReason::word),
-                    holders: e.holders,
+                    part: token.quantity(e.sums.part),
+                    carry_in: token.quantity(e.sums.carry_in),
+                    distributed: token.quantity(e.sums.distributed),
+                    carry_out: token.quantity(e.sums.carry_out),
+                    carry_reason: e.sums.reason.map(reward::emission::CarryReason::word),
+                    holders: e.sums.holders,
                 })
                 .collect(),
             next_start_block: p.next_start,
             next_end_block: p.next_end,
             error: p.failure.map(|e| e.to_string()),
         });
-        Self {
+        let output = Self {
             view: report.view,
             final_block: report.final_block,
             pools: pools.collect(),
             symbol: token.symbol,
-        }
+        };
+        (output, failure)
     }
 }
 

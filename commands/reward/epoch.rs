@@ -1,5 +1,6 @@
 //! `poolctl reward epoch …`: the epochs of pools: listed, shown, made by hand, and verified.
 
+use super::manual::{Create, Distribute};
 use super::verify::Verify;
 use crate::app::App;
 use crate::session::Session;
@@ -16,6 +17,8 @@ use serde::Serialize;
 #[derive(Debug, Subcommand)]
 #[command(before_help = "Example: poolctl reward epoch list main")]
 pub enum Command {
+    Create(Create),
+    Distribute(Distribute),
     List(List),
     Show(Show),
     Verify(Verify),
@@ -28,6 +31,8 @@ impl Command {
     /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
+            Self::Create(command) => command.run(session),
+            Self::Distribute(command) => command.run(session),
             Self::List(command) => command.run(session),
             Self::Show(command) => command.run(session),
             Self::Verify(command) => command.run(session),

@@ -7,7 +7,7 @@ use crate::amount::Base;
 use crate::output::{Code, Error, Result};
 use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::B256;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 /// Who made an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,18 +121,16 @@ pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
 /// `state_error`, `state_corrupt`.
 pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -> Result<Vec<EpochRow>> {
     let before = i64::try_from(before).unwrap_or(i64::MAX);
-    match pool {
-        Some(pool) => all(
-            conn,
-            &format!("{EPOCH} WHERE pool_id = ?1 AND start_block < ?2 ORDER BY start_block DESC LIMIT ?3"),
-            params![pool.id, before, limit],
-        ),
-        None => all(
-            conn,
-            &format!("{EPOCH} WHERE start_block < ?1 ORDER BY start_block DESC, pool_id DESC LIMIT ?2"),
-            params![before, limit],
-        ),
-    }
+    let Some(pool) = pool else {
+        let mut statement = conn.prepare_cached(&format!(
+            "{EPOCH} WHERE start_block < ?1 ORDER BY start_block DESC, pool_id DESC LIMIT ?2"
+        ))?;
+        return all(statement.query(params![before, limit])?);
+    };
+    let mut statement = conn.prepare_cached(&format!(
+        "{EPOCH} WHERE pool_id = ?1 AND start_block < ?2 ORDER BY start_block DESC LIMIT ?3"
+    ))?;
+    all(statement.query(params![pool.id, before, limit])?)
 }
 
 /// The distributed epochs of a pool, in order.
@@ -140,13 +138,13 @@ pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn distributed(conn: &Connection, pool: &Pool) -> Result<Vec<EpochRow>> {
-    let sql = format!("{EPOCH} WHERE pool_id = ?1 AND status = 'distributed' ORDER BY start_block");
-    all(conn, &sql, params![pool.id])
+    let mut statement = conn.prepare_cached(&format!(
+        "{EPOCH} WHERE pool_id = ?1 AND status = 'distributed' ORDER BY start_block"
+    ))?;
+    all(statement.query(params![pool.id])?)
 }
 
-fn all(conn: &Connection, sql: &str, params: impl rusqlite::Params) -> Result<Vec<EpochRow>> {
-    let mut statement = conn.prepare_cached(sql)?;
-    let mut rows = statement.query(params)?;
+fn all(mut rows: Rows<'_>) -> Result<Vec<EpochRow>> {
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(read(row)?);
@@ -196,4 +194,31 @@ pub fn each_reward(
 pub fn token_of(conn: &Connection, row: &EpochRow) -> Result<Asset> {
     let missing = || Error::new(Code::StateCorrupt, format!("epoch {} has no reward token", row.id));
     crate::pool::asset(conn, stored_address(&row.asset)?)?.ok_or_else(missing)
+}
+
+/// The epoch of a pool that starts at a block.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<EpochRow>> {
+    let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE pool_id = ?1 AND start_block = ?2"))?;
+    Ok(all(statement.query(params![pool.id, db_block(start)?])?)?.pop())
+}
+
+/// Epochs made by hand and not distributed yet, of every pool, by pool and block. They stand at or after their
+/// pool's cursor.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn created(conn: &Connection) -> Result<Vec<EpochRow>> {
+    // CROSS JOIN keeps the order: the pools are few, the epochs many.
+    let mut statement = conn.prepare_cached(
+        "SELECT e.id, e.pool_id, e.start_block, e.end_block, e.last_hash, e.origin, e.basis, e.asset,
+             e.weight_ppm, e.weight_sum_ppm, e.part, e.carry_in, e.distributed, e.carry_out, e.carry_reason,
+             e.holders, e.created_at, e.distributed_at
+         FROM pools p CROSS JOIN pool_reward_epochs e
+             ON e.pool_id = p.id AND e.start_block >= p.reward_cursor_block
+         WHERE e.status = 'created' ORDER BY e.pool_id, e.start_block",
+    )?;
+    all(statement.query([])?)
 }

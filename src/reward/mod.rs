@@ -8,6 +8,9 @@ mod distribute;
 pub mod emission;
 mod epochs;
 pub mod grid;
+pub mod lane;
+mod manual;
+pub mod merkle;
 mod prepare;
 pub mod recount;
 mod store;
@@ -16,10 +19,12 @@ mod weights;
 
 pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};
 pub use claim::{Claimed, Pending, claim, owed, pending};
-pub use cycle::{CycleReport, PoolCycle, cycle};
-pub use distribute::Distributed;
+pub use cycle::{CycleReport, PoolCycle, cycle, distribute_manual};
+pub use distribute::{Distributed, Sums};
 pub use epochs::{
-    EpochRow, Origin, distributed as distributed_epochs, epoch, newest as newest_epochs, token_of,
+    EpochRow, Origin, created as created_epochs, distributed as distributed_epochs, epoch,
+    newest as newest_epochs, token_of,
 };
+pub use manual::{NewEpoch, create, token};
 pub use store::{WeightRow, emitted_to, schedule, totals_of, weight_rows};
 pub use weights::{PoolWeight, set_weight, weights};

@@ -12,10 +12,12 @@
 mod anvil {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
 
+    mod bases;
     mod breaker;
     mod crash;
     mod desk;
     mod endpoints;
+    mod epochs;
     mod input;
     mod oracles;
     mod pinned;
@@ -34,10 +36,12 @@ mod anvil {
 mod sandbox {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
 
+    mod bases;
     mod breaker;
     mod crash;
     mod desk;
     mod endpoints;
+    mod epochs;
     mod input;
     mod oracles;
     mod pinned;
