@@ -1,8 +1,10 @@
 //! `poolctl reward …`: weights, cycles, epochs, what is owed, and claims.
 
+mod apr;
 mod claim;
 mod cycle;
 mod epoch;
+mod export;
 mod manual;
 mod verify;
 mod weights;
@@ -11,7 +13,7 @@ use crate::session::Session;
 use clap::Subcommand;
 use poolctl::output::{Outcome, Result};
 
-/// Share out rewards: weights, cycles, claims
+/// Share out rewards: weights, cycles, epochs, claims, exports, yields
 #[derive(Debug, Subcommand)]
 #[command(before_help = "Example: poolctl reward cycle")]
 pub enum Command {
@@ -20,6 +22,8 @@ pub enum Command {
     Cycle(cycle::Cycle),
     #[command(subcommand)]
     Epoch(epoch::Command),
+    Apr(apr::Apr),
+    Export(export::ExportCommand),
     Pending(claim::PendingCommand),
     Claim(claim::Claim),
 }
@@ -35,6 +39,8 @@ impl Command {
             Self::Weights(weights::Weights {}) => weights::Weights::run(session),
             Self::Cycle(command) => command.run(session),
             Self::Epoch(command) => command.run(session),
+            Self::Apr(command) => command.run(session),
+            Self::Export(command) => command.run(session),
             Self::Pending(command) => command.run(session),
             Self::Claim(command) => command.run(session),
         }

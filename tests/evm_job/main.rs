@@ -18,6 +18,7 @@ mod anvil {
     mod desk;
     mod endpoints;
     mod epochs;
+    mod export;
     mod input;
     mod oracles;
     mod pinned;
@@ -30,6 +31,7 @@ mod anvil {
     mod settings;
     mod sync;
     mod verify;
+    mod yields;
 }
 
 #[path = "."]
@@ -42,6 +44,7 @@ mod sandbox {
     mod desk;
     mod endpoints;
     mod epochs;
+    mod export;
     mod input;
     mod oracles;
     mod pinned;
@@ -54,6 +57,7 @@ mod sandbox {
     mod settings;
     mod sync;
     mod verify;
+    mod yields;
 }
 
 #[path = "../it/support.rs"]
