@@ -8,7 +8,7 @@ use poolctl::amount::{Base, Quantity, to_people, to_units};
 use poolctl::oracle::Price;
 use poolctl::output::{Outcome, Page, Present, Result, Table};
 use poolctl::pool::{self, ViewStamp};
-use poolctl::reward::apr::DECIMALS;
+use poolctl::reward::apr::{DECIMALS, Yields};
 use poolctl::reward::{self, Outlook};
 use serde::Serialize;
 
@@ -40,7 +40,7 @@ pub struct AprView {
     pub apr: Option<String>,
     /// Compounded daily, the same.
     pub apy: Option<String>,
-    /// Why there is none.
+    /// Why one is missing.
     pub why: Option<&'static str>,
     /// A year's emission for the pool.
     pub yearly_emission: Option<Quantity>,
@@ -84,8 +84,12 @@ impl From<Outlook> for AprView {
         let text = |part: Base| to_units(part, DECIMALS);
         Self {
             apr: yields.map(|yields| text(yields.apr_e6)),
-            apy: yields.map(|yields| text(yields.apy_e6)),
-            why: outlook.yields.err(),
+            apy: yields.and_then(|yields| yields.apy_e6).map(text),
+            why: match outlook.yields {
+                Ok(Yields { apy_e6: None, .. }) => Some("its APY is too large to tell"),
+                Ok(_) => None,
+                Err(why) => Some(why),
+            },
             yearly_emission: outlook.yearly,
             tvl: outlook.snapshot.as_ref().map(|s| outlook.pool.asset.quantity(s.total_assets)),
             view: outlook.snapshot.as_ref().map(stamp),

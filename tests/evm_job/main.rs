@@ -20,6 +20,7 @@ mod anvil {
     mod epochs;
     mod export;
     mod input;
+    mod month;
     mod oracles;
     mod pinned;
     mod prices;
@@ -46,6 +47,7 @@ mod sandbox {
     mod epochs;
     mod export;
     mod input;
+    mod month;
     mod oracles;
     mod pinned;
     mod prices;
