@@ -191,6 +191,28 @@ impl<'s> App<'s> {
         })
     }
 
+    /// Reads from the profile's EVM chain, at one endpoint alone where it is named; nothing is written.
+    ///
+    /// # Errors
+    /// Those of [`App::chain_at`]; what `body` returns.
+    pub fn look_on_chain<T>(
+        &self,
+        endpoint: Option<&str>,
+        body: impl AsyncFnOnce(&Chain) -> Result<T>,
+    ) -> Result<T> {
+        let chain = self.chain_at(endpoint)?;
+        let found = runtime()?.block_on(body(&chain));
+        for warning in chain.take_warnings() {
+            self.session.warn(warning);
+        }
+        found
+    }
+
+    /// Where long work reports how far it is.
+    pub fn progress(&self) -> &dyn Progress {
+        self.progress.as_ref()
+    }
+
     /// Reads from the profile's Stellar network; nothing is written.
     ///
     /// # Errors
@@ -218,15 +240,29 @@ impl<'s> App<'s> {
     /// # Errors
     /// `missing_setting` where the profile names no chain or no endpoint, `wrong_network`.
     pub fn chain(&self) -> Result<Chain> {
+        self.chain_at(None)
+    }
+
+    /// As [`App::chain`], with one endpoint alone where it is named.
+    ///
+    /// # Errors
+    /// As [`App::chain`], and `invalid_value` for an endpoint that the profile does not name.
+    pub fn chain_at(&self, endpoint: Option<&str>) -> Result<Chain> {
         if let Some(e) = &self.foreign {
             return Err(e.clone());
         }
         let config = &self.config;
-        let mut chain = ChainConfig::new(
-            config.profile.as_str(),
-            config.number("evm.chain_id")?,
-            config.endpoints("evm.rpc_urls")?,
-        );
+        let mut endpoints = config.endpoints("evm.rpc_urls")?;
+        if let Some(name) = endpoint {
+            let names: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
+            endpoints.retain(|endpoint| endpoint.name() == name);
+            if endpoints.is_empty() {
+                return Err(Error::new(Code::InvalidValue, format!("--endpoint: no endpoint \"{name}\""))
+                    .hint(format!("the profile's endpoints are: {}", names.join(", ")))
+                    .detail("endpoint", name));
+            }
+        }
+        let mut chain = ChainConfig::new(config.profile.as_str(), config.number("evm.chain_id")?, endpoints);
         (chain.http, chain.retry) = self.patience("evm")?;
         chain.confirmations = config.number("evm.confirmations")?;
         if let Some(multicall) = config.address("evm.multicall")? {

@@ -22,6 +22,7 @@ mod member;
 mod new_file;
 mod options;
 mod oracle;
+mod out_file;
 mod panics;
 mod plant;
 mod pool;

@@ -93,6 +93,7 @@ impl Job {
             "replay" => self.replay()?,
             "distribute" => self.distribute()?,
             "bare" => self.bare()?,
+            "verify" => self.verify()?,
             "check" => self.check()?,
             other => anyhow::bail!("no job {other}"),
         };
@@ -188,6 +189,22 @@ impl Job {
         spent.during(|| state.write(permit, body))?;
         let rows = state.conn().query_row("SELECT count(*) FROM pool_rewards", [], |row| row.get(0))?;
         Ok((rows, spent))
+    }
+
+    /// The epoch computed again from the stored transfers, and compared row by row.
+    fn verify(&self) -> Result<(u64, Spent)> {
+        let state = State::read(&self.state, world::run())?;
+        let mut spent = Spent::default();
+        let found = spent.during(|| {
+            let mut subjects = Vec::new();
+            for pool in pool::list(state.conn())? {
+                let epochs = reward::distributed_epochs(state.conn(), &pool)?;
+                subjects.push(reward::Subject { pool, epochs });
+            }
+            reward::verify_stored(state.conn(), &subjects, &Silent, &Stop::default())
+        })?;
+        ensure!(found.total == 0, "{:?}", found.differences);
+        Ok((found.epochs.iter().map(|epoch| epoch.rewards).sum(), spent))
     }
 
     /// Every invariant.

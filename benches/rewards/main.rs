@@ -27,6 +27,8 @@ use world::Network;
 
 /// A distribution may take so many times as long as a bare loop that inserts the same rows.
 const INSERT_RATIO: f64 = 2.0;
+/// A verification may take so many times as long as the distribution.
+const VERIFY_RATIO: f64 = 1.0;
 /// Logs a second that are replayed at least.
 const LOGS_PER_SECOND: usize = 100_000;
 /// Memory that a process may take at its peak.
@@ -83,13 +85,14 @@ fn replay(network: &Network, base: &Path, table: &mut Table, turns: usize) -> Re
     Ok(())
 }
 
-/// A whole cycle that pays one epoch, and a loop that does nothing but insert as many rows, in turns.
+/// A whole cycle that pays one epoch, its verification, and a loop that does nothing but insert as many rows, in turns.
 fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, turns: usize) -> Result<()> {
-    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let (mut ours, mut bare, mut verified) = (Vec::new(), Vec::new(), Vec::new());
     let own = paid.with_extension("bare");
     for _ in 0..turns {
         copy(base, paid)?;
         ours.push(child("distribute", paid, network)?);
+        verified.push(child("verify", paid, network)?);
         copy(base, &own)?;
         bare.push(child("bare", &own, network)?);
     }
@@ -97,6 +100,7 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
     let rows = network.holders;
     let (ours, our_cpu, peak) = sorted(&ours);
     let (bare, bare_cpu, _) = sorted(&bare);
+    let (verified, verified_cpu, verified_peak) = sorted(&verified);
     table.note(format!("an epoch with {rows} transfers paid to {rows} holders"), spread(&ours));
     table.note("the same rows inserted by a bare loop".to_owned(), spread(&bare));
     table.note("both: on a processor".to_owned(), format!("{}; {}", spread(&our_cpu), spread(&bare_cpu)));
@@ -109,6 +113,10 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
         INSERT_RATIO,
     );
     table.row("distribution: peak memory, MiB".to_owned(), peak, PEAK_MIB);
+    table.note("reward epoch verify of that epoch, from the stored transfers".to_owned(), spread(&verified));
+    table.note("the same: on a processor".to_owned(), spread(&verified_cpu));
+    table.ratio("verify / distribution, of the medians".to_owned(), median(&verified), median(&ours), VERIFY_RATIO);
+    table.row("verify: peak memory, MiB".to_owned(), verified_peak, PEAK_MIB);
     Ok(())
 }
 

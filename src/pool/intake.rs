@@ -281,7 +281,11 @@ impl MemberIds {
     }
 }
 
-fn decode(log: &EventLog) -> Result<Transfer> {
+/// Reads a Transfer log.
+///
+/// # Errors
+/// `not_a_contract` for one that is not of EIP-20.
+pub(crate) fn decode(log: &EventLog) -> Result<Transfer> {
     Transfer::decode_log(&log.inner).map(|log| log.data).map_err(|e| {
         Error::new(
             Code::NotAContract,

@@ -12,10 +12,11 @@ mod replay;
 mod store;
 mod sync;
 
-pub(crate) use add::token;
 pub use add::{AddPool, Added, add};
+pub(crate) use add::{token, transfer_topic};
 pub use holders::{each_movement, holders_match, holdings_before, holdings_matched, take_back_to};
 pub use intake::{Intake, Replayed};
+pub(crate) use intake::decode;
 pub use members::{Member, add_member, find_member, list_members, member_pools};
 pub use position::{Position, position};
 pub use rate::{consistent_rate, underlying};

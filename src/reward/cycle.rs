@@ -1,19 +1,23 @@
 //! `reward cycle`: every closed epoch of every pool, in order, up to the last final block.
 
 use super::accrual::Holdings;
-use super::distribute::{Distributed, distribute, draft};
-use super::grid::{Epoch, Terms, closed_epoch, terms_at};
+use super::distribute::{Distributed, Due, distribute, draft};
+use super::epochs::{created, token_of};
+use super::grid::{Terms, terms_at};
+use super::lane::{Lane, Step};
 use super::prepare::{prepare, wanted};
-use super::store::{schedule, weight_rows};
+use super::store::{lanes, schedule, weight_rows};
 use crate::amount::Base;
+use crate::config::Config;
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::abi;
 use crate::pool::{self, Asset, Pool, ViewStamp};
-use alloy::primitives::B256;
-use rusqlite::{Connection, OptionalExtension};
+use crate::risk::{self, Barrier};
+use alloy::primitives::{Address, B256};
+use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 
 /// What a cycle did for one pool.
@@ -46,7 +50,20 @@ pub struct CycleReport {
     pub notes: Vec<String>,
 }
 
-/// Distributes what is due. Running it again for the same blocks changes nothing.
+/// What of all that is due is to be paid.
+#[derive(Debug, Clone, Copy)]
+enum Scope {
+    /// Everything.
+    All {
+        /// Block at which rewards begin, where the operator names it.
+        from: Option<u64>,
+    },
+    /// What was made by hand: all of it, or one epoch of one pool.
+    Manual(Option<(i64, i64)>),
+}
+
+/// Distributes what is due: the closed epochs of the grid, and those made by hand. Running it again for the same
+/// blocks changes nothing.
 ///
 /// # Errors
 /// `missing_setting` without `reward.asset` or, on the first run, a genesis block; those of the transport. A
@@ -59,59 +76,142 @@ pub async fn cycle(
     at: At,
 ) -> Result<CycleReport> {
     work.config.require("reward.asset")?;
-    let weights = weight_rows(work.state.conn())?;
-    if weights.is_empty() {
+    if weight_rows(work.state.conn())?.is_empty() && created(work.state.conn())?.is_empty() {
         return Err(Error::new(Code::MissingSetting, "no pool has a reward weight")
             .hint("give one with: poolctl reward set-weight POOL 1"));
     }
+    run(work, chain, Scope::All { from }, None, at).await
+}
+
+/// Distributes epochs that were made by hand: one, by its id and its pool's, or all that are due.
+///
+/// # Errors
+/// Those of the transport and the state. A pool's own failure is in the report: `not_final` where the named epoch's
+/// blocks are not all final, `conflict` where epochs before it are not distributed.
+pub async fn distribute_manual(
+    work: &mut Work<'_>,
+    chain: &Chain,
+    _agreed: &ValuePermit<'_>,
+    only: Option<(i64, i64)>,
+    at: At,
+) -> Result<CycleReport> {
+    let conn = work.state.conn();
+    let row = created(conn)?.pop();
+    let none = || Error::new(Code::UnknownEpoch, "no epoch waits to be distributed");
+    // All rewards are counted in one token.
+    let token = token_of(conn, &row.ok_or_else(none)?)?;
+    run(work, chain, Scope::Manual(only), Some(token), at).await
+}
+
+async fn run(
+    work: &mut Work<'_>,
+    chain: &Chain,
+    scope: Scope,
+    token: Option<Asset>,
+    at: At,
+) -> Result<CycleReport> {
     // Finished epochs survive a view that starts over; they are reported once.
     let mut done: BTreeMap<i64, Vec<Distributed>> = BTreeMap::new();
     let known = pool::newest_known(&pool::list(work.state.conn())?);
-    chain.view_above(at, known, async |view| one_view(work, view, from, &mut done).await).await
+    chain
+        .view_above(at, known, async |view| one_view(work, view, scope, token.as_ref(), &mut done).await)
+        .await
+}
+
+/// The steps that are due, and of which pools.
+struct Plan {
+    terms: Vec<Terms>,
+    lanes: HashMap<i64, Lane>,
+    scope: Scope,
+    last_final: u64,
+}
+
+impl Plan {
+    fn steps<'a>(&'a self, pool: &Pool) -> impl Iterator<Item = Step> + use<'a> {
+        let (scope, pool_id) = (self.scope, pool.id);
+        let closed = self.lanes.get(&pool.id).map(|lane| lane.closed(&self.terms, self.last_final));
+        let wanted = move |step: &Step| match (scope, step) {
+            (Scope::All { .. }, _) | (Scope::Manual(None), Step::Manual(_)) => true,
+            (Scope::Manual(Some((pool, epoch))), Step::Manual(row)) => pool == pool_id && epoch == row.id,
+            (Scope::Manual(_), Step::Grid(_)) => false,
+        };
+        // Nothing is paid before what comes before it.
+        closed.into_iter().flatten().take_while(wanted)
+    }
+
+    /// Why the epoch that was asked for cannot be paid, where that is so.
+    fn refusal(&self, pool: &Pool) -> Option<Error> {
+        let Scope::Manual(Some((wanted, id))) = self.scope else { return None };
+        let lane = self.lanes.get(&pool.id).filter(|_| wanted == pool.id)?;
+        let row = lane.created.iter().find(|row| row.id == id)?;
+        if row.epoch.end > self.last_final.saturating_add(1) {
+            let last = row.epoch.end - 1;
+            let why =
+                format!("epoch {id} ends with block {last}, the last final block is {}", self.last_final);
+            return Some(Error::new(Code::NotFinal, why).hint("wait until that block is final"));
+        }
+        match lane.step(&self.terms, lane.cursor?)? {
+            Step::Manual(next) if next.id == id => None,
+            step => {
+                let why = format!("the epoch from block {} comes before epoch {id}", step.epoch().start);
+                Some(
+                    Error::new(Code::Conflict, why)
+                        .hint("distribute everything in order: poolctl reward cycle"),
+                )
+            }
+        }
+    }
 }
 
 async fn one_view(
     work: &mut Work<'_>,
     view: &PinnedView,
-    from: Option<u64>,
+    scope: Scope,
+    token: Option<&Asset>,
     done: &mut BTreeMap<i64, Vec<Distributed>>,
 ) -> Result<CycleReport> {
-    let asset = reward_asset(work, view).await?;
-    let terms = wanted(work.config, &asset)?;
-    let head = view.block().number;
-    let pools = pool::list(work.state.conn())?;
-    let notes = work.state.write(work.permit, |tx| {
-        pool::put_asset(tx.conn(), &asset)?;
-        prepare(tx, &terms, &pools, head, from)
-    })?;
-
-    let terms = schedule(work.state.conn())?;
+    let asset = match token {
+        Some(token) => token.clone(),
+        None => reward_asset(work, view).await?,
+    };
+    let notes = match scope {
+        Scope::All { from } => begin(work, view, &asset, from)?,
+        Scope::Manual(_) => Vec::new(),
+    };
+    let conn = work.state.conn();
     let last_final = view.final_block().number;
-    let pools: Vec<Pool> =
-        pool::list(work.state.conn())?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
-    let is_due = |p: &&Pool| p.reward_cursor.is_some_and(|at| closed_epoch(&terms, at, last_final).is_some());
+    let plan = Plan { terms: schedule(conn)?, lanes: lanes(conn)?, scope, last_final };
+    let pools: Vec<Pool> = pool::list(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
     let mut failures: HashMap<i64, Error> = HashMap::new();
     let mut due: Vec<Pool> = Vec::new();
-    for pool in pools.iter().filter(is_due) {
-        match open_breaker(work.state.conn(), pool)? {
-            Some(reason) => {
-                failures.insert(pool.id, breaker_error(pool, &reason));
+    for pool in &pools {
+        if let Some(e) = plan.refusal(pool) {
+            failures.insert(pool.id, e);
+        } else if plan.steps(pool).next().is_some() {
+            match barrier(work, pool)? {
+                Some(e) => drop(failures.insert(pool.id, e)),
+                None => due.push(pool.clone()),
             }
-            None => due.push(pool.clone()),
         }
     }
     if !due.is_empty() {
-        pay(work, view, &terms, due, &mut failures, done).await?;
+        pay(work, view, &plan, due, &mut failures, done).await?;
     }
 
+    let lanes = lanes(work.state.conn())?;
     let pools = pool::list(work.state.conn())?.into_iter().filter(|p| p.reward_cursor.is_some());
-    let report = pools.map(|pool| {
-        let next_start = pool.reward_cursor;
-        let length = next_start.and_then(|at| terms_at(&terms, at)).map(|t| t.epoch_blocks);
+    let shown = |pool: &Pool| match scope {
+        Scope::All { .. } => true,
+        Scope::Manual(_) => done.contains_key(&pool.id) || failures.contains_key(&pool.id),
+    };
+    let pools: Vec<Pool> = pools.filter(shown).collect();
+    let report = pools.into_iter().map(|pool| {
+        let next =
+            lanes.get(&pool.id).zip(pool.reward_cursor).and_then(|(lane, at)| lane.step(&plan.terms, at));
         PoolCycle {
             epochs: done.get(&pool.id).cloned().unwrap_or_default(),
-            next_start,
-            next_end: next_start.zip(length).map(|(at, length)| at + length),
+            next_start: next.as_ref().map(|step| step.epoch().start),
+            next_end: next.as_ref().map(|step| step.epoch().end),
             failure: failures
                 .remove(&pool.id)
                 .map(|e| e.context(format!("cannot pay pool \"{}\"", pool.name))),
@@ -127,25 +227,46 @@ async fn one_view(
     })
 }
 
+/// Brings schedule and first epochs up to date, where a pool has a weight.
+fn begin(work: &mut Work<'_>, view: &PinnedView, asset: &Asset, from: Option<u64>) -> Result<Vec<String>> {
+    let terms = wanted(work.config, asset)?;
+    let pools = pool::list(work.state.conn())?;
+    let head = view.block().number;
+    work.state.write(work.permit, |tx| {
+        if weight_rows(tx.conn())?.is_empty() {
+            return Ok(Vec::new());
+        }
+        pool::put_asset(tx.conn(), asset)?;
+        prepare(tx, &terms, &pools, head, from)
+    })
+}
+
 async fn reward_asset(work: &Work<'_>, view: &PinnedView) -> Result<Asset> {
-    let address = work.config.address("reward.asset")?.ok_or_else(|| {
-        Error::new(Code::MissingSetting, "reward.asset is not set").hint("set reward.asset in the profile")
-    })?;
+    let address = reward_address(work.config)?;
     match pool::asset(work.state.conn(), address)? {
         Some(asset) => Ok(asset),
         None => pool::token(view, address).await,
     }
 }
 
+/// The token that the settings name.
+///
+/// # Errors
+/// `missing_setting`, `invalid_address`.
+pub(super) fn reward_address(config: &Config) -> Result<Address> {
+    config.address("reward.asset")?.ok_or_else(|| {
+        Error::new(Code::MissingSetting, "reward.asset is not set").hint("set reward.asset in the profile")
+    })
+}
+
 async fn pay(
     work: &mut Work<'_>,
     view: &PinnedView,
-    terms: &[Terms],
+    plan: &Plan,
     due: Vec<Pool>,
     failures: &mut HashMap<i64, Error>,
     done: &mut BTreeMap<i64, Vec<Distributed>>,
 ) -> Result<()> {
-    let last_final = view.final_block().number;
     let (_, unsettled) = pool::settle_reorgs(work, view, &due).await?;
     failures.extend(unsettled);
     let names: Vec<String> = due.iter().map(|pool| pool.name.clone()).collect();
@@ -158,7 +279,7 @@ async fn pay(
     let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
     let answers = ask(view, &alive).await?;
     failures.extend(pool::replay_to(work, view, &alive, here).await?.failed);
-    let hashes = last_hashes(view, terms, alive.iter().chain(&unborn), last_final).await?;
+    let hashes = last_hashes(view, plan, alive.iter().chain(&unborn)).await?;
 
     let closed = Closed { terms, last_final, hashes: &hashes };
     let unasked = unborn.into_iter().map(|pool| (pool, Ok((false, Base::ZERO))));
@@ -170,7 +291,7 @@ async fn pay(
         let paid = answer.and_then(|(paused, total_shares)| {
             // Nobody is paid by holders that do not add up.
             let holdings = pool::holdings_matched(work.state.conn(), &pool, total_shares, here)?;
-            pay_pool(work, &pool, closed, paused, holdings, slot)
+            pay_pool(work, &pool, plan, &hashes, paused, holdings, slot)
         });
         match paid {
             Ok(()) => {}
@@ -197,13 +318,12 @@ async fn ask(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<(bool, Base
 /// Hash of the last block of every epoch that is about to be paid.
 async fn last_hashes(
     view: &PinnedView,
-    terms: &[Terms],
+    plan: &Plan,
     pools: impl Iterator<Item = &Pool>,
-    last_final: u64,
 ) -> Result<HashMap<u64, B256>> {
     const PER_ROUND: usize = 1_000;
     let mut blocks: Vec<u64> =
-        pools.flat_map(|pool| epochs(terms, pool, last_final)).map(|e| e.end - 1).collect();
+        pools.flat_map(|pool| plan.steps(pool)).map(|step| step.epoch().end - 1).collect();
     blocks.sort_unstable();
     blocks.dedup();
     let mut hashes = HashMap::with_capacity(blocks.len());
@@ -215,48 +335,36 @@ async fn last_hashes(
     Ok(hashes)
 }
 
-fn epochs<'a>(terms: &'a [Terms], pool: &Pool, last_final: u64) -> impl Iterator<Item = Epoch> + use<'a> {
-    let mut at = pool.reward_cursor;
-    std::iter::from_fn(move || {
-        let epoch = closed_epoch(terms, at?, last_final)?;
-        at = Some(epoch.end);
-        Some(epoch)
-    })
-}
-
-/// What tells the epochs that are closed.
-#[derive(Clone, Copy)]
-struct Closed<'a> {
-    terms: &'a [Terms],
-    last_final: u64,
-    /// Hash of each one's last block.
-    hashes: &'a HashMap<u64, B256>,
-}
-
-/// Distributes all closed epochs of a pool; `holdings` are those at its cursor.
+/// Distributes what is due to a pool; `holdings` are those at its cursor.
 fn pay_pool(
     work: &mut Work<'_>,
     pool: &Pool,
-    Closed { terms, last_final, hashes }: Closed<'_>,
+    plan: &Plan,
+    hashes: &HashMap<u64, B256>,
     paused: bool,
     mut holdings: Holdings,
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
-    let Some(start) = pool.reward_cursor else { return Ok(()) };
+    let due: Vec<Step> = plan.steps(pool).collect();
+    let Some(start) = due.first().map(|step| step.epoch().start) else { return Ok(()) };
     pool::take_back_to(work.state.conn(), pool.id, start, &mut holdings)?;
-    let due: Vec<Epoch> = epochs(terms, pool, last_final).collect();
     work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(due.len() as u64));
     let mut rows = 0;
-    for epoch in due {
+    for step in &due {
         work.stop.check()?;
-        let in_force = terms_at(terms, epoch.start)
-            .ok_or_else(|| Error::new(Code::Bug, format!("no terms at block {}", epoch.start)))?;
-        let last_hash = hashes.get(&(epoch.end - 1)).copied().ok_or_else(|| {
-            Error::new(Code::Bug, format!("the hash of block {} was not asked for", epoch.end - 1))
-        })?;
-        let draft = draft(work.state.conn(), pool, epoch, in_force, &mut holdings, last_hash, paused)?;
-        let paid = work.state.write(work.permit, |tx| distribute(tx, pool, in_force, &draft))?;
-        rows += paid.holders;
+        let due = match step {
+            Step::Manual(row) => Due::Manual(row),
+            Step::Grid(epoch) => {
+                let none = || Error::new(Code::Bug, format!("no terms at block {}", epoch.start));
+                Due::Grid(*epoch, terms_at(&plan.terms, epoch.start).ok_or_else(none)?)
+            }
+        };
+        let last = due.epoch().end - 1;
+        let unasked = || Error::new(Code::Bug, format!("the hash of block {last} was not asked for"));
+        let last_hash = hashes.get(&last).copied().ok_or_else(unasked)?;
+        let draft = draft(work.state.conn(), pool, due, &mut holdings, last_hash, paused)?;
+        let paid = work.state.write(work.permit, |tx| distribute(tx, pool, &draft))?;
+        rows += paid.sums.holders;
         done.push(paid);
         work.progress.advance(1);
     }
@@ -264,14 +372,31 @@ fn pay_pool(
     work.state.after_bulk(rows)
 }
 
-fn open_breaker(conn: &Connection, pool: &Pool) -> Result<Option<String>> {
-    Ok(conn
-        .prepare_cached("SELECT reason FROM circuit_breaker_status WHERE pool_id = ?1 AND active = 1")?
-        .query_row([pool.id], |row| row.get(0))
-        .optional()?)
-}
-
-fn breaker_error(pool: &Pool, reason: &str) -> Error {
-    Error::new(Code::BreakerActive, format!("its circuit breaker is open: {reason}"))
-        .hint(format!("when the cause is gone: poolctl risk reset-breaker {} --reason …", pool.name))
+/// What forbids to pay a pool: a breaker or an emergency pause, ours or the engine's. Nothing is carried meanwhile:
+/// who earned it is paid when it is over.
+fn barrier(work: &Work<'_>, pool: &Pool) -> Result<Option<Error>> {
+    let conn: &Connection = work.state.conn();
+    let gate = risk::gate(conn, work.config, pool, work.state.run().clock.now())?;
+    let here = gate.row.as_ref().is_some_and(|row| row.local_pause.is_some());
+    let ours = risk::breaker(conn, pool)?.is_some_and(|breaker| breaker.active);
+    let again = |own: bool, command: &str| {
+        let name = &pool.name;
+        if own {
+            format!("when the cause is gone: poolctl risk {command} {name} --reason …")
+        } else {
+            format!("when the engine has let go: poolctl risk fetch {name}")
+        }
+    };
+    Ok(gate.barriers.iter().find_map(|barrier| match barrier {
+        // Limits say what may go in and out, not what was earned.
+        Barrier::RiskUnknown(_) => None,
+        Barrier::EmergencyPaused(why) => Some(
+            Error::new(Code::PoolPaused, format!("its emergency pause holds: {why}"))
+                .hint(again(here, "unpause")),
+        ),
+        Barrier::BreakerActive(why) => Some(
+            Error::new(Code::BreakerActive, format!("its circuit breaker is open: {why}"))
+                .hint(again(ours, "reset-breaker")),
+        ),
+    }))
 }

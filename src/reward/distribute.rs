@@ -1,7 +1,8 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
-use super::accrual::{Accrual, Holdings, MemberId};
+use super::accrual::{Accrual, Basis, Holdings, MemberId};
 use super::emission::{CarryReason, emission, split_members, split_pools};
+use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
 use super::store::{EmissionRow, emission_at, emission_before, participants};
 use crate::amount::{Base, Delta, Digits, Weight};
@@ -33,7 +34,14 @@ pub struct Distributed {
     pub id: i64,
     /// Its blocks.
     pub epoch: Epoch,
-    /// The pool's part of the emission, base units.
+    /// Its amounts.
+    pub sums: Sums,
+}
+
+/// What an epoch comes to: part + carry in = distributed + carry out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// The pool's part of the emission or the total given by hand, base units, as all that follow.
     pub part: Base,
     /// Carried in from the epoch before.
     pub carry_in: Base,
@@ -47,29 +55,61 @@ pub struct Distributed {
     pub holders: u64,
 }
 
+/// An epoch that is due, and where its amount comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Due<'a> {
+    /// One of the grid, by the terms in force at its start.
+    Grid(Epoch, &'a Terms),
+    /// One made by hand.
+    Manual(&'a EpochRow),
+}
+
+impl Due<'_> {
+    pub const fn epoch(&self) -> Epoch {
+        match self {
+            Self::Grid(epoch, _) => *epoch,
+            Self::Manual(row) => row.epoch,
+        }
+    }
+
+    const fn basis(&self) -> Basis {
+        match self {
+            Self::Grid(_, terms) => terms.basis,
+            Self::Manual(row) => row.basis,
+        }
+    }
+
+    fn asset(&self) -> &str {
+        match self {
+            Self::Grid(_, terms) => &terms.asset,
+            Self::Manual(row) => &row.asset,
+        }
+    }
+}
+
 /// The parts of an epoch, worked out before the transaction.
-pub(super) struct Draft {
-    pub epoch: Epoch,
+pub(super) struct Draft<'a> {
+    pub due: Due<'a>,
     pub last_hash: B256,
     pub weights: BTreeMap<MemberId, Weight>,
     pub paused: bool,
 }
 
 /// Accrues an epoch and moves `holdings` to its end.
-pub(super) fn draft(
+pub(super) fn draft<'a>(
     conn: &Connection,
     pool: &Pool,
-    epoch: Epoch,
-    terms: &Terms,
+    due: Due<'a>,
     holdings: &mut Holdings,
     last_hash: B256,
     paused: bool,
-) -> Result<Draft> {
-    let mut accrual = Accrual::new(std::mem::take(holdings), epoch.start, epoch.end, terms.basis);
+) -> Result<Draft<'a>> {
+    let epoch = due.epoch();
+    let mut accrual = Accrual::new(std::mem::take(holdings), epoch.start, epoch.end, due.basis());
     pool::each_movement(conn, pool.id, epoch.start, epoch.end, |movement| accrual.take(movement))?;
     let (weights, closing) = accrual.finish();
     *holdings = closing;
-    Ok(Draft { epoch, last_hash, weights, paused })
+    Ok(Draft { due, last_hash, weights, paused })
 }
 
 /// The emission of an epoch: as it was frozen, or as the terms give it now.
@@ -97,19 +137,42 @@ fn emission_row(tx: &Tx<'_>, epoch: Epoch, terms: &Terms, weights: &[u32]) -> Re
     Ok(EmissionRow { emission, carry_in, carry_out })
 }
 
-/// Writes a drafted epoch.
-pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, terms: &Terms, draft: &Draft) -> Result<Distributed> {
-    let Epoch { start, end } = draft.epoch;
-    let taking_part = participants(tx.conn(), start)?;
+/// A pool's part of what an epoch gives.
+struct Share {
+    part: Base,
+    /// What no pool gets of the emission.
+    unsplit: Base,
+    /// The pool's weight and the sum of all; none by hand.
+    weights: Option<(u32, u64)>,
+}
+
+fn share(tx: &Tx<'_>, pool: &Pool, due: Due<'_>) -> Result<Share> {
+    let (epoch, terms) = match due {
+        Due::Manual(row) => return Ok(Share { part: row.part, unsplit: Base::ZERO, weights: None }),
+        Due::Grid(epoch, terms) => (epoch, terms),
+    };
+    let taking_part = participants(tx.conn(), epoch.start)?;
     let weights: Vec<u32> = taking_part.iter().map(|(_, ppm)| *ppm).collect();
     let position = taking_part.iter().position(|(id, _)| *id == pool.id).ok_or_else(|| {
+        let start = epoch.start;
         Error::new(Code::Bug, format!("pool \"{}\" has no weight in the epoch from block {start}", pool.name))
     })?;
-    let row = emission_row(tx, draft.epoch, terms, &weights)?;
+    let row = emission_row(tx, epoch, terms, &weights)?;
     // Frozen with the emission row: weights change for epochs that are not emitted yet only.
-    let total = row.emission.saturating_add(row.carry_in);
-    let split = split_pools(total, &weights);
-    let part = split.parts.get(position).copied().unwrap_or_default();
+    let split = split_pools(row.emission.saturating_add(row.carry_in), &weights);
+    let sum = weights.iter().map(|ppm| u64::from(*ppm)).sum();
+    Ok(Share {
+        part: split.parts.get(position).copied().unwrap_or_default(),
+        unsplit: split.carry,
+        weights: weights.get(position).map(|weight| (*weight, sum)),
+    })
+}
+
+/// Writes a drafted epoch.
+pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Distributed> {
+    let Epoch { start, end } = draft.due.epoch();
+    let asset = draft.due.asset();
+    let Share { part, unsplit, weights } = share(tx, pool, draft.due)?;
     let carry_in = pool_carry(tx.conn(), pool)?;
     let amount = part
         .checked_add(carry_in)
@@ -123,10 +186,49 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, terms: &Terms, draft: &Draft)
         ));
     }
     let given = given.unwrap_or_default();
-    let reason = if split.carry.is_zero() { shared.reason } else { Some(CarryReason::ZeroWeight) };
-    let reason = reason.filter(|_| !shared.carry.is_zero() || !split.carry.is_zero());
+    let reason = CarryReason::of(&shared, unsplit);
 
-    let sum_ppm: u64 = weights.iter().map(|ppm| u64::from(*ppm)).sum();
+    let sums = Sums {
+        part,
+        carry_in,
+        distributed: given,
+        carry_out: shared.carry,
+        reason,
+        holders: shared.rewards.len() as u64,
+    };
+    let id = put(tx, pool, draft, weights, &sums)?;
+    insert_rewards(tx.conn(), id, &shared.rewards)?;
+    tx.conn()
+        .prepare_cached("UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1")?
+        .execute(params![pool.id, db_block(end)?, shared.carry.to_string()])?;
+    let event = tx.event(
+        "reward.distributed",
+        &pool.name,
+        &json!({ "epoch": id, "start_block": start, "end_block": end, "asset": asset,
+                 "part": part.to_string(), "carry_in": carry_in.to_string(), "distributed": given.to_string(),
+                 "carry_out": shared.carry.to_string(), "reason": reason.map(CarryReason::word),
+                 "holders": shared.rewards.len() }),
+    )?;
+    tx.post(event, &lines(pool, asset, &sums))?;
+    Ok(Distributed { id, epoch: Epoch { start, end }, sums })
+}
+
+/// Writes the epoch itself; returns its id.
+fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>, sums: &Sums) -> Result<i64> {
+    let Epoch { start, end } = draft.due.epoch();
+    let (last_hash, reason) = (draft.last_hash.to_string(), sums.reason.map(CarryReason::word));
+    let [part, carry_in, given, carry_out] =
+        [sums.part, sums.carry_in, sums.distributed, sums.carry_out].map(|amount| amount.to_string());
+    let holders = db_block(sums.holders)?;
+    if let Due::Manual(row) = draft.due {
+        tx.conn()
+            .prepare_cached(
+                "UPDATE pool_reward_epochs SET last_hash = ?2, carry_in = ?3, distributed = ?4, carry_out = ?5,
+                     carry_reason = ?6, holders = ?7, status = 'distributed', distributed_at = ?8 WHERE id = ?1",
+            )?
+            .execute(params![row.id, last_hash, carry_in, given, carry_out, reason, holders, tx.now()])?;
+        return Ok(row.id);
+    }
     tx.conn()
         .prepare_cached(
             "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, last_hash, origin, basis, asset,
@@ -138,43 +240,20 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, terms: &Terms, draft: &Draft)
             pool.id,
             db_block(start)?,
             db_block(end)?,
-            draft.last_hash.to_string(),
-            terms.basis.word(),
-            terms.asset,
-            weights.get(position),
-            db_block(sum_ppm)?,
-            part.to_string(),
-            carry_in.to_string(),
-            given.to_string(),
-            shared.carry.to_string(),
-            reason.map(CarryReason::word),
-            db_block(shared.rewards.len() as u64)?,
+            last_hash,
+            draft.due.basis().word(),
+            draft.due.asset(),
+            weights.map(|(weight, _)| weight),
+            weights.map(|(_, sum)| db_block(sum)).transpose()?,
+            part,
+            carry_in,
+            given,
+            carry_out,
+            reason,
+            holders,
             tx.now(),
         ])?;
-    let id = tx.conn().last_insert_rowid();
-    insert_rewards(tx.conn(), id, &shared.rewards)?;
-    tx.conn()
-        .prepare_cached("UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1")?
-        .execute(params![pool.id, db_block(end)?, shared.carry.to_string()])?;
-    let event = tx.event(
-        "reward.distributed",
-        &pool.name,
-        &json!({ "epoch": id, "start_block": start, "end_block": end, "asset": terms.asset,
-                 "part": part.to_string(), "carry_in": carry_in.to_string(), "distributed": given.to_string(),
-                 "carry_out": shared.carry.to_string(), "reason": reason.map(CarryReason::word),
-                 "holders": shared.rewards.len() }),
-    )?;
-    tx.post(event, &lines(pool, terms, part, carry_in, given, shared.carry))?;
-    Ok(Distributed {
-        id,
-        epoch: draft.epoch,
-        part,
-        carry_in,
-        distributed: given,
-        carry_out: shared.carry,
-        reason,
-        holders: shared.rewards.len() as u64,
-    })
+    Ok(tx.conn().last_insert_rowid())
 }
 
 fn insert_rewards(conn: &Connection, epoch: i64, rewards: &[(MemberId, Base)]) -> Result<()> {
@@ -198,25 +277,25 @@ fn pool_carry(conn: &Connection, pool: &Pool) -> Result<Base> {
     pool::stored_base(&text)
 }
 
-fn lines(pool: &Pool, terms: &Terms, part: Base, carry_in: Base, given: Base, carry_out: Base) -> Vec<Line> {
+fn lines(pool: &Pool, asset: &str, sums: &Sums) -> Vec<Line> {
     let of_pool = |purpose| Account {
         owner_kind: OwnerKind::Pool,
         owner: pool.address.to_string(),
         purpose,
-        asset: terms.asset.clone(),
+        asset: asset.to_owned(),
         overdraft: false,
     };
     let source = Account {
         owner_kind: OwnerKind::Operator,
         owner: "operator".into(),
         purpose: purpose::EMISSION,
-        asset: terms.asset.clone(),
+        asset: asset.to_owned(),
         overdraft: true,
     };
     vec![
-        Line { account: source, amount: Delta::debit(part) },
-        Line { account: of_pool(purpose::CARRY), amount: Delta::debit(carry_in) },
-        Line { account: of_pool(purpose::CARRY), amount: Delta::credit(carry_out) },
-        Line { account: of_pool(purpose::PAYABLE), amount: Delta::credit(given) },
+        Line { account: source, amount: Delta::debit(sums.part) },
+        Line { account: of_pool(purpose::CARRY), amount: Delta::debit(sums.carry_in) },
+        Line { account: of_pool(purpose::CARRY), amount: Delta::credit(sums.carry_out) },
+        Line { account: of_pool(purpose::PAYABLE), amount: Delta::credit(sums.distributed) },
     ]
 }

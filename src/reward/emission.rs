@@ -47,6 +47,21 @@ impl CarryReason {
             Self::ZeroWeight => "zero_weight",
         }
     }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::NoHolders, Self::PoolPaused, Self::ZeroWeight].into_iter().find(|reason| reason.word() == word)
+    }
+
+    /// The reason that stands with a pool's epoch: why the pool carries what it does, or else why no pool got
+    /// anything of the emission, of which `unsplit` is carried.
+    pub fn of(shared: &MemberParts, unsplit: Base) -> Option<Self> {
+        match (shared.carry.is_zero(), unsplit.is_zero()) {
+            (false, _) => shared.reason,
+            (true, false) => Some(Self::ZeroWeight),
+            (true, true) => None,
+        }
+    }
 }
 
 /// A pool's epoch, shared out: Σ rewards + carry = amount.
@@ -97,6 +112,26 @@ mod tests {
         {
             let parts = split_members(total, weights, paused);
             assert_eq!((parts.carry, parts.reason), (total, Some(reason)));
+        }
+    }
+
+    #[test]
+    fn what_a_pool_carries_is_explained_before_what_nobody_emits() {
+        let holders = BTreeMap::from([(7, Weight::from(1u8))]);
+        let n = |amount: u8| Base::from(amount);
+        for (amount, paused, unsplit, want) in [
+            (5, false, 0, None),
+            (5, false, 9, Some(CarryReason::ZeroWeight)),
+            (5, true, 0, Some(CarryReason::PoolPaused)),
+            (5, true, 9, Some(CarryReason::PoolPaused)),
+            (0, true, 0, None),
+            (0, true, 9, Some(CarryReason::ZeroWeight)),
+        ] {
+            let shared = split_members(n(amount), &holders, paused);
+            assert_eq!(CarryReason::of(&shared, n(unsplit)), want, "{amount} {paused} {unsplit}");
+        }
+        for reason in [CarryReason::NoHolders, CarryReason::PoolPaused, CarryReason::ZeroWeight] {
+            assert_eq!(CarryReason::parse(reason.word()), Some(reason));
         }
     }
 

@@ -1,8 +1,9 @@
 //! Before a cycle: the terms of emission are written down, and each pool with a weight gets its first epoch.
 
 use super::accrual::Basis;
+use super::epochs::created;
 use super::grid::{Terms, boundary_from};
-use super::store::{emitted_to, schedule, weight_rows};
+use super::store::{counted_in, emitted_to, schedule, weight_rows};
 use crate::amount;
 use crate::config::Config;
 use crate::output::{Code, Error, Result};
@@ -59,16 +60,11 @@ pub(super) fn prepare(
             }
         }
     }
-    if let (Some(first), Some(last)) = (terms.first(), terms.last())
-        && last.asset != wanted.asset
-    {
+    if let Some(other) = counted_in(tx.conn())?.filter(|other| *other != wanted.asset) {
         // What pools carry is counted in that token.
         return Err(Error::new(
             Code::Conflict,
-            format!(
-                "reward.asset is {}, but rewards are counted in {} since block {}",
-                wanted.asset, last.asset, first.from_block
-            ),
+            format!("reward.asset is {}, but rewards are counted in {other}", wanted.asset),
         )
         .hint("set reward.asset back; another token needs a state file of its own"));
     }
@@ -81,7 +77,9 @@ pub(super) fn prepare(
         )?;
         terms = schedule(tx.conn())?;
         if terms.last().is_some_and(|last| !same(last)) {
-            let start = emitted_to(tx.conn())?.max(head + 1);
+            // Epochs made by hand end on the grid of their day.
+            let by_hand = created(tx.conn())?.iter().map(|row| row.epoch.end).max().unwrap_or_default();
+            let start = emitted_to(tx.conn())?.max(head + 1).max(by_hand);
             let start = boundary_from(&terms, start).unwrap_or(start);
             put(tx, &Terms { from_block: start, ..wanted.clone() })?;
             notes.push(format!("the reward settings changed; they hold for epochs from block {start} on"));

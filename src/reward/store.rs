@@ -1,12 +1,14 @@
 //! Rows of weights, schedule, emissions, epochs and rewards.
 
 use super::accrual::Basis;
+use super::epochs::created;
 use super::grid::Terms;
+use super::lane::Lane;
 use crate::amount::{Base, Quantity};
 use crate::output::{Code, Error, Result};
-use crate::pool::{db_block, stored_base, stored_block};
+use crate::pool::{self, Pool, db_block, stored_base, stored_block};
 use rusqlite::{Connection, OptionalExtension, params};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.
 ///
@@ -75,7 +77,8 @@ pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
     Ok(found)
 }
 
-/// (pool id, weight) of the pools taking part in the epoch that starts at `start`, by pool id.
+/// (pool id, weight) of the pools taking part in the epoch that starts at `start`, by pool id. A pool with an epoch
+/// made by hand there takes no part.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
@@ -84,7 +87,11 @@ pub fn participants(conn: &Connection, start: u64) -> Result<Vec<(i64, u32)>> {
         "SELECT p.id, (SELECT w.weight_ppm FROM pool_reward_weights w
                        WHERE w.pool_id = p.id AND w.effective_block <= ?1
                        ORDER BY w.effective_block DESC LIMIT 1) AS ppm
-         FROM pools p WHERE p.reward_genesis_block <= ?1 AND ppm IS NOT NULL ORDER BY p.id",
+         FROM pools p WHERE p.reward_genesis_block <= ?1 AND ppm IS NOT NULL
+             AND coalesce((SELECT e.origin = 'cycle' OR e.end_block <= ?1 FROM pool_reward_epochs e
+                           WHERE e.pool_id = p.id AND e.start_block <= ?1
+                           ORDER BY e.start_block DESC LIMIT 1), 1)
+         ORDER BY p.id",
     )?;
     let rows = statement.query_map([db_block(start)?], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -166,4 +173,59 @@ pub fn totals_of(
         if open { unclaimed.push(sum) } else { claimed.push(sum) }
     }
     Ok((unclaimed, claimed))
+}
+
+/// The reward token that amounts are counted in so far.
+///
+/// # Errors
+/// `state_error`.
+pub fn counted_in(conn: &Connection) -> Result<Option<String>> {
+    let found = conn
+        .prepare_cached(
+            "SELECT asset FROM pool_reward_epochs WHERE id = (SELECT max(id) FROM pool_reward_epochs)",
+        )?
+        .query_row([], |row| row.get(0))
+        .optional()?;
+    match found {
+        Some(asset) => Ok(Some(asset)),
+        None => Ok(schedule(conn)?.pop().map(|terms| terms.asset)),
+    }
+}
+
+/// The way of every pool, by pool id; pools that never had to do with rewards have none.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn lanes(conn: &Connection) -> Result<HashMap<i64, Lane>> {
+    let mut lanes: HashMap<i64, Lane> = HashMap::new();
+    for row in weight_rows(conn)? {
+        // The first of a pool's weights comes first.
+        lanes.entry(row.pool_id).or_default().weighted_from.get_or_insert(row.effective_block);
+    }
+    for row in created(conn)? {
+        lanes.entry(row.pool_id).or_default().created.push(row);
+    }
+    for pool in pool::list(conn)? {
+        if pool.reward_cursor.is_some() {
+            lanes.entry(pool.id).or_default().cursor = pool.reward_cursor;
+        }
+    }
+    Ok(lanes)
+}
+
+/// The way of one pool, with all that is needed to make an epoch by hand.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn lane_of(conn: &Connection, pool: &Pool) -> Result<Lane> {
+    let mut lane = lanes(conn)?.remove(&pool.id).unwrap_or_default();
+    let first: Option<String> = conn
+        .prepare_cached(
+            "SELECT origin FROM pool_reward_epochs WHERE pool_id = ?1 AND origin = 'cycle'
+             UNION ALL SELECT origin FROM pool_reward_epochs WHERE pool_id = ?1 LIMIT 1",
+        )?
+        .query_row([pool.id], |row| row.get(0))
+        .optional()?;
+    lane.by_hand = first.is_some_and(|origin| origin == "manual");
+    Ok(lane)
 }

@@ -12,13 +12,17 @@
 mod anvil {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
 
+    mod bases;
     mod breaker;
     mod crash;
     mod desk;
     mod endpoints;
+    mod epochs;
+    mod export;
     mod full_disk;
     mod input;
     mod interleavings;
+    mod month;
     mod oracles;
     mod pinned;
     mod prices;
@@ -29,19 +33,25 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod verify;
+    mod yields;
 }
 
 #[path = "."]
 mod sandbox {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
 
+    mod bases;
     mod breaker;
     mod crash;
     mod desk;
     mod endpoints;
+    mod epochs;
+    mod export;
     mod full_disk;
     mod input;
     mod interleavings;
+    mod month;
     mod oracles;
     mod pinned;
     mod prices;
@@ -52,6 +62,8 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod verify;
+    mod yields;
 }
 
 #[path = "../it/support.rs"]

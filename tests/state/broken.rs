@@ -65,9 +65,19 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     ("epoch_conserves", "UPDATE pool_reward_epochs SET holders = 7 WHERE id = 1", &["epoch 1", "stand for"]),
     (
         "epoch_conserves",
-        "UPDATE pool_reward_epochs SET status = 'created', distributed_at = NULL
-             WHERE id = (SELECT min(epoch_id) FROM pool_rewards)",
+        "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, origin, basis, asset, part, status, created_at)
+             SELECT pool_id, 500000, 500010, 'manual', basis, asset, '5', 'created', 1 FROM pool_reward_epochs
+             WHERE id = (SELECT min(epoch_id) FROM pool_rewards);
+         UPDATE pool_rewards SET epoch_id = (SELECT max(id) FROM pool_reward_epochs)
+             WHERE epoch_id = (SELECT min(epoch_id) FROM pool_rewards)",
         &["has rewards but is not distributed"],
+    ),
+    (
+        "epochs_are_gapless",
+        "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, origin, basis, asset, part, status, created_at)
+             SELECT p.id, p.reward_cursor_block - 1, p.reward_cursor_block + 9, 'manual', 'snapshot', a.address, '5',
+                 'created', 1 FROM pools p, assets a LIMIT 1",
+        &["should start at"],
     ),
     (
         "emission_conserves",

@@ -51,6 +51,12 @@ pub fn openzeppelin() -> Result<PathBuf> {
     Package { name: "@openzeppelin/contracts".into(), version: "5.7.0", with_dependencies: false }.installed()
 }
 
+/// The folder of `@openzeppelin/merkle-tree`, to be `require`d by node.
+pub fn merkle_tree() -> Result<PathBuf> {
+    Package { name: "@openzeppelin/merkle-tree".into(), version: "1.0.8", with_dependencies: true }
+        .installed()
+}
+
 /// The folder of the sources of `@chainlink/contracts` (one of its dependencies is a git repository, so it is unpacked
 /// without them).
 pub fn chainlink() -> Result<PathBuf> {

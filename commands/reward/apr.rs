@@ -1,0 +1,143 @@
+//! `poolctl reward apr`: what pools yield in a year.
+
+use crate::app::App;
+use crate::session::Session;
+use crate::views::{or_dash, stamp};
+use clap::Args;
+use poolctl::amount::{Base, Quantity, to_people, to_units};
+use poolctl::oracle::Price;
+use poolctl::output::{Outcome, Page, Present, Result, Table};
+use poolctl::pool::{self, ViewStamp};
+use poolctl::reward::apr::{DECIMALS, Yields};
+use poolctl::reward::{self, Outlook};
+use serde::Serialize;
+
+/// Show what pools yield in a year, simple (APR) and compounded daily (APY)
+///
+/// A year's emission by the weights and terms of the next epoch, over TVL at the last sync, both at accepted prices
+/// that are not stale. Without a price there is no yield. Epochs made by hand do not count.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward apr main")]
+pub struct Apr {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+}
+
+/// The yields.
+#[derive(Debug, Serialize)]
+pub struct AprOutput {
+    /// Pool by pool.
+    pub pools: Vec<AprView>,
+}
+
+/// What a pool yields.
+#[derive(Debug, Serialize)]
+pub struct AprView {
+    /// The pool.
+    pub pool: String,
+    /// Simple, as a part of 1, cut to six decimals; null where it cannot be told.
+    pub apr: Option<String>,
+    /// Compounded daily, the same.
+    pub apy: Option<String>,
+    /// Why one is missing.
+    pub why: Option<&'static str>,
+    /// A year's emission for the pool.
+    pub yearly_emission: Option<Quantity>,
+    /// What the pool holds.
+    pub tvl: Option<Quantity>,
+    /// Whose view TVL is.
+    pub view: Option<ViewStamp>,
+    /// Price of the reward token.
+    pub reward_price: Option<PriceView>,
+    /// Price of the pool's asset.
+    pub asset_price: Option<PriceView>,
+}
+
+/// A price that was used.
+#[derive(Debug, Serialize)]
+pub struct PriceView {
+    /// The feed.
+    pub feed: String,
+    /// 18 decimals.
+    pub price: Quantity,
+    /// Set by the operator.
+    pub fixed: bool,
+    /// Its age; null for a fixed one.
+    pub age_sec: Option<u64>,
+}
+
+impl From<&Price> for PriceView {
+    fn from(price: &Price) -> Self {
+        Self {
+            feed: price.feed.clone(),
+            price: Quantity::new(price.price_e18, 18, ""),
+            fixed: price.is_fixed(),
+            age_sec: price.read.as_ref().map(|read| read.age_sec),
+        }
+    }
+}
+
+impl From<Outlook> for AprView {
+    fn from(outlook: Outlook) -> Self {
+        let yields = outlook.yields.ok();
+        let text = |part: Base| to_units(part, DECIMALS);
+        Self {
+            apr: yields.map(|yields| text(yields.apr_e6)),
+            apy: yields.and_then(|yields| yields.apy_e6).map(text),
+            why: match outlook.yields {
+                Ok(Yields { apy_e6: None, .. }) => Some("its APY is too large to tell"),
+                Ok(_) => None,
+                Err(why) => Some(why),
+            },
+            yearly_emission: outlook.yearly,
+            tvl: outlook.snapshot.as_ref().map(|s| outlook.pool.asset.quantity(s.total_assets)),
+            view: outlook.snapshot.as_ref().map(stamp),
+            reward_price: outlook.reward_price.as_ref().map(PriceView::from),
+            asset_price: outlook.asset_price.as_ref().map(PriceView::from),
+            pool: outlook.pool.name,
+        }
+    }
+}
+
+impl Apr {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let look = state.look()?;
+        let pools = pool::select(look.conn(), &self.pools)?;
+        let found = reward::outlook(look.conn(), &app.config, pools, session.run.clock.now())?;
+        Outcome::of(&AprOutput { pools: found.into_iter().map(AprView::from).collect() })
+    }
+}
+
+impl Present for AprOutput {
+    fn present(&self, page: &mut Page) {
+        if self.pools.is_empty() {
+            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+            return;
+        }
+        let mut table = Table::new(&["POOL", ">APR", ">APY", ">EMISSION A YEAR", ">TVL", "WHY NOT"]);
+        for p in &self.pools {
+            table.row([
+                p.pool.clone(),
+                percent(p.apr.as_ref()),
+                percent(p.apy.as_ref()),
+                or_dash(p.yearly_emission.as_ref()),
+                or_dash(p.tvl.as_ref()),
+                p.why.unwrap_or_default().to_owned(),
+            ]);
+        }
+        page.table(table);
+    }
+}
+
+/// A part of 1 as a percentage with its four decimals.
+fn percent(part: Option<&String>) -> String {
+    let millionths = part.and_then(|text| poolctl::amount::parse_units(text, DECIMALS).ok());
+    millionths.map(|part| format!("{}%", to_people(part, DECIMALS - 2))).unwrap_or_default()
+}

@@ -1,0 +1,196 @@
+//! `poolctl reward pending|claim`: what is owed, and its claim.
+
+use crate::app::App;
+use crate::options::DryRun;
+use crate::session::Session;
+use clap::Args;
+use poolctl::amount::Quantity;
+use poolctl::output::{Outcome, Page, Present, Result, Table};
+use poolctl::pool::{self, Member, Pool};
+use poolctl::reward::{self, Claimed, Pending};
+use serde::Serialize;
+
+/// Show rewards that are not claimed yet
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward pending alice")]
+pub struct PendingCommand {
+    /// Name or address of a member; none = what each pool owes in all
+    member: Option<String>,
+    /// Only of this pool
+    #[arg(long)]
+    pool: Option<String>,
+}
+
+/// What is owed in one pool, in one token.
+#[derive(Debug, Serialize)]
+pub struct PendingView {
+    /// The pool.
+    pub pool: String,
+    /// The token's symbol.
+    pub symbol: String,
+    /// The sum.
+    pub amount: Quantity,
+    /// Epochs it comes from; null for a pool's total.
+    pub epochs: Option<u64>,
+}
+
+impl From<Pending> for PendingView {
+    fn from(pending: Pending) -> Self {
+        Self {
+            pool: pending.pool,
+            symbol: pending.amount.symbol.clone(),
+            amount: pending.amount,
+            epochs: Some(pending.epochs),
+        }
+    }
+}
+
+/// Rewards that are not claimed yet.
+#[derive(Debug, Serialize)]
+pub struct PendingOutput {
+    /// The member's address; null for the pools' totals.
+    pub member: Option<String>,
+    /// By pool and token.
+    pub pending: Vec<PendingView>,
+}
+
+impl PendingCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let conn = state.conn();
+        let only = self.pool.as_deref().map(|name| pool::find(conn, name)).transpose()?;
+        let Some(member) = &self.member else {
+            let totals = reward::owed(conn, only.as_ref())?;
+            let pending = totals
+                .into_iter()
+                .map(|(pool, amount)| PendingView {
+                    pool,
+                    symbol: amount.symbol.clone(),
+                    amount,
+                    epochs: None,
+                })
+                .collect();
+            return Outcome::of(&PendingOutput { member: None, pending });
+        };
+        let member = pool::find_member(conn, member)?;
+        let pending = reward::pending(conn, &member, only.as_ref())?;
+        Outcome::of(&PendingOutput {
+            member: Some(member.address.to_string()),
+            pending: pending.into_iter().map(PendingView::from).collect(),
+        })
+    }
+}
+
+impl Present for PendingOutput {
+    fn present(&self, page: &mut Page) {
+        if self.pending.is_empty() {
+            page.line("nothing pending");
+            return;
+        }
+        let mut table = Table::new(&["POOL", ">PENDING", ">EPOCHS"]);
+        for p in &self.pending {
+            table.row([
+                p.pool.clone(),
+                p.amount.to_string(),
+                p.epochs.map(|n| n.to_string()).unwrap_or_default(),
+            ]);
+        }
+        page.table(table);
+    }
+}
+
+/// Claim a member's rewards: its unclaimed rows are marked and their sum is credited, at once
+///
+/// Claiming again credits nothing and ends with exit 0.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward claim alice --all")]
+pub struct Claim {
+    /// Name or address of the member
+    member: String,
+    /// Name or address of the pool
+    #[arg(required_unless_present = "all")]
+    pool: Option<String>,
+    /// Of all pools
+    #[arg(long, conflicts_with = "pool")]
+    all: bool,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// What was credited.
+#[derive(Debug, Serialize)]
+pub struct ClaimOutput {
+    /// The member's address.
+    pub member: String,
+    /// By pool and token; empty where there was nothing to claim.
+    pub credited: Vec<PendingView>,
+    /// Audit event and ledger transaction.
+    pub event: Option<i64>,
+}
+
+impl Claim {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let (member, only) = {
+            let state = app.read()?;
+            let member = pool::find_member(state.conn(), &self.member)?;
+            let only = self.pool.as_deref().map(|name| pool::find(state.conn(), name)).transpose()?;
+            if reward::pending(state.conn(), &member, only.as_ref())?.is_empty() {
+                // Nothing to do needs no lock and no consent.
+                return Outcome::of(&ClaimOutput {
+                    member: member.address.to_string(),
+                    credited: Vec::new(),
+                    event: None,
+                });
+            }
+            (member, only)
+        };
+        let claimed = app.write(self.dry.dry_run, |work| {
+            let Some(what) = question(work.state.conn(), &member, only.as_ref())? else {
+                // Another claim was faster while this one waited for the lock.
+                return Ok(Claimed { event: None, credited: Vec::new() });
+            };
+            let agreed = app.value_permit(work.permit, &what)?;
+            reward::claim(work, &agreed, &member, only.as_ref())
+        })?;
+        Outcome::of(&ClaimOutput {
+            member: member.address.to_string(),
+            credited: claimed.credited.into_iter().map(PendingView::from).collect(),
+            event: claimed.event,
+        })
+    }
+}
+
+/// What a claim asks consent for; `None` where there is nothing to claim.
+fn question(conn: &rusqlite::Connection, member: &Member, only: Option<&Pool>) -> Result<Option<String>> {
+    let pending = reward::pending(conn, member, only)?;
+    let sums: Vec<String> = pending.iter().map(|p| format!("{} of pool \"{}\"", p.amount, p.pool)).collect();
+    Ok((!sums.is_empty()).then(|| format!("claim {} for {}", sums.join(", "), member.shown())))
+}
+
+impl Present for ClaimOutput {
+    fn present(&self, page: &mut Page) {
+        if self.credited.is_empty() {
+            page.line("nothing to claim");
+            return;
+        }
+        for c in &self.credited {
+            page.line(format!(
+                "credited {} of pool \"{}\" ({} epochs) to {}",
+                c.amount,
+                c.pool,
+                c.epochs.unwrap_or_default(),
+                self.member
+            ));
+        }
+    }
+}

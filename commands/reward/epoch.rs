@@ -1,0 +1,251 @@
+//! `poolctl reward epoch …`: the epochs of pools: listed, shown, made by hand, and verified.
+
+use super::manual::{Create, Distribute};
+use super::verify::Verify;
+use crate::app::App;
+use crate::session::Session;
+use clap::{Args, Subcommand};
+use poolctl::amount::Quantity;
+use poolctl::clock;
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::pool::{self, Pool};
+use poolctl::reward::{self, EpochRow};
+use rusqlite::Connection;
+use serde::Serialize;
+
+/// See, make and verify the epochs of pools
+#[derive(Debug, Subcommand)]
+#[command(before_help = "Example: poolctl reward epoch list main")]
+pub enum Command {
+    Create(Create),
+    Distribute(Distribute),
+    List(List),
+    Show(Show),
+    Verify(Verify),
+}
+
+impl Command {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        match self {
+            Self::Create(command) => command.run(session),
+            Self::Distribute(command) => command.run(session),
+            Self::List(command) => command.run(session),
+            Self::Show(command) => command.run(session),
+            Self::Verify(command) => command.run(session),
+        }
+    }
+}
+
+/// An epoch as the state has it.
+#[derive(Debug, Serialize)]
+pub struct EpochView {
+    /// Its id.
+    pub epoch: i64,
+    /// Its pool.
+    pub pool: String,
+    /// First block.
+    pub start_block: u64,
+    /// First block after it.
+    pub end_block: u64,
+    /// Hash of its last block; null before it is distributed.
+    pub last_hash: Option<String>,
+    /// `cycle`, or `manual` for one made by hand.
+    pub origin: &'static str,
+    /// `time-weighted` or `snapshot`.
+    pub basis: &'static str,
+    /// `created` or `distributed`.
+    pub status: &'static str,
+    /// The reward token's symbol.
+    pub symbol: String,
+    /// The pool's share of the emission, in millionths of the weights' sum; null for one made by hand.
+    pub weight_ppm: Option<u32>,
+    /// Sum of all weights; null for one made by hand.
+    pub weight_sum_ppm: Option<u64>,
+    /// The pool's part of the emission, or the total given by hand.
+    pub part: Quantity,
+    /// Carried in.
+    pub carry_in: Quantity,
+    /// Given to members.
+    pub distributed: Quantity,
+    /// Carried to the next epoch.
+    pub carry_out: Quantity,
+    /// Why: `no_holders`, `pool_paused` or `zero_weight`.
+    pub carry_reason: Option<&'static str>,
+    /// Members who got something.
+    pub holders: u64,
+    /// When it was made, RFC 3339.
+    pub created_at: String,
+    /// When it was distributed.
+    pub distributed_at: Option<String>,
+}
+
+impl EpochView {
+    /// From its row.
+    ///
+    /// # Errors
+    /// `state_corrupt` where its token is missing.
+    pub fn of(conn: &Connection, pool: &Pool, row: &EpochRow) -> Result<Self> {
+        let token = reward::token_of(conn, row)?;
+        let status = if row.distributed_at.is_some() { "distributed" } else { "created" };
+        Ok(Self {
+            epoch: row.id,
+            pool: pool.name.clone(),
+            start_block: row.epoch.start,
+            end_block: row.epoch.end,
+            last_hash: row.last_hash.map(|hash| hash.to_string()),
+            origin: row.origin.word(),
+            basis: row.basis.word(),
+            status,
+            weight_ppm: row.weight_ppm,
+            weight_sum_ppm: row.weight_sum_ppm,
+            part: token.quantity(row.part),
+            carry_in: token.quantity(row.carry_in),
+            distributed: token.quantity(row.distributed),
+            carry_out: token.quantity(row.carry_out),
+            carry_reason: row.reason.map(reward::emission::CarryReason::word),
+            holders: row.holders,
+            created_at: clock::rfc3339(row.created_at),
+            distributed_at: row.distributed_at.map(clock::rfc3339),
+            symbol: token.symbol,
+        })
+    }
+}
+
+/// The pool of an epoch.
+pub(super) fn pool_of(pools: &[Pool], row: &EpochRow) -> Result<Pool> {
+    pools
+        .iter()
+        .find(|pool| pool.id == row.pool_id)
+        .cloned()
+        .ok_or_else(|| Error::new(Code::StateCorrupt, format!("epoch {} has no pool", row.id)))
+}
+
+/// List epochs, the newest first
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward epoch list main")]
+pub struct List {
+    /// Name or address of a pool; none = all
+    pool: Option<String>,
+    /// So many
+    #[arg(long, value_name = "N", default_value_t = 50, allow_negative_numbers = true)]
+    limit: u32,
+    /// Only those that start before this block
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
+    before: Option<u64>,
+}
+
+/// The epochs.
+#[derive(Debug, Serialize)]
+pub struct ListOutput {
+    /// The newest first.
+    pub epochs: Vec<EpochView>,
+}
+
+impl List {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let look = state.look()?;
+        let conn = look.conn();
+        let pools = pool::list(conn)?;
+        let only = self.pool.as_deref().map(|name| pool::find(conn, name)).transpose()?;
+        let rows = reward::newest_epochs(conn, only.as_ref(), self.before.unwrap_or(u64::MAX), self.limit)?;
+        let views = rows.iter().map(|row| EpochView::of(conn, &pool_of(&pools, row)?, row));
+        Outcome::of(&ListOutput { epochs: views.collect::<Result<_>>()? })
+    }
+}
+
+impl Present for ListOutput {
+    fn present(&self, page: &mut Page) {
+        if self.epochs.is_empty() {
+            page.line("no epochs; distribute rewards with: poolctl reward cycle");
+            return;
+        }
+        let mut table = Table::new(&[
+            "EPOCH",
+            "POOL",
+            "BLOCKS",
+            "STATUS",
+            ">PART",
+            ">DISTRIBUTED",
+            ">HOLDERS",
+            ">CARRIED",
+            "WHY",
+        ]);
+        for e in &self.epochs {
+            let mut status = e.status.to_owned();
+            if e.origin == "manual" {
+                status.push_str(" by hand");
+            }
+            table.row([
+                e.epoch.to_string(),
+                e.pool.clone(),
+                format!("{}..{}", e.start_block, e.end_block),
+                status,
+                e.part.to_string(),
+                e.distributed.to_string(),
+                e.holders.to_string(),
+                if e.carry_out.base.is_zero() { String::new() } else { e.carry_out.to_string() },
+                e.carry_reason.unwrap_or_default().to_owned(),
+            ]);
+        }
+        page.table(table);
+    }
+}
+
+/// Show an epoch
+///
+/// Its rewards, member by member, are listed by: poolctl reward export EPOCH
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward epoch show 12")]
+pub struct Show {
+    /// Its id
+    #[arg(allow_negative_numbers = true)]
+    epoch: i64,
+}
+
+impl Show {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let row = reward::epoch(state.conn(), self.epoch)?;
+        let pool = pool_of(&pool::list(state.conn())?, &row)?;
+        Outcome::of(&EpochView::of(state.conn(), &pool, &row)?)
+    }
+}
+
+impl Present for EpochView {
+    fn present(&self, page: &mut Page) {
+        let share = self.weight_ppm.zip(self.weight_sum_ppm);
+        let carried = self
+            .carry_reason
+            .map_or_else(|| self.carry_out.to_string(), |reason| format!("{} ({reason})", self.carry_out));
+        page.line(format!("epoch {} of pool \"{}\"", self.epoch, self.pool));
+        page.pairs([
+            ("blocks", format!("{}..{}", self.start_block, self.end_block)),
+            ("last block", self.last_hash.clone().unwrap_or_else(|| "–".to_owned())),
+            ("made by", if self.origin == "manual" { "hand" } else { "the cycle" }.to_owned()),
+            ("measured by", self.basis.to_owned()),
+            ("weight", share.map_or_else(|| "–".to_owned(), |(w, sum)| format!("{w} of {sum} millionths"))),
+            ("part", self.part.to_string()),
+            ("carried in", self.carry_in.to_string()),
+            ("distributed", self.distributed.to_string()),
+            ("holders", self.holders.to_string()),
+            ("carried on", carried),
+            ("created", self.created_at.clone()),
+            ("distributed at", self.distributed_at.clone().unwrap_or_else(|| "not yet".to_owned())),
+        ]);
+    }
+}

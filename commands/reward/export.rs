@@ -1,0 +1,246 @@
+//! `poolctl reward export`: an epoch's rewards for spreadsheets, scripts and contracts.
+
+use super::epoch::pool_of;
+use crate::app::App;
+use crate::out_file;
+use crate::session::Session;
+use clap::{Args, ValueEnum};
+use poolctl::amount::{Quantity, to_units};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use poolctl::pool;
+use poolctl::reward::{self, Export};
+use serde::Serialize;
+use serde_json::{Value, json};
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+/// How the rewards are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// address, amount in base units, amount in whole units
+    #[default]
+    Csv,
+    /// One JSON document
+    Json,
+}
+
+/// Write an epoch's rewards, member by member
+///
+/// With --merkle, a proof stands with each, of the StandardMerkleTree of OpenZeppelin with leaves (address, uint256), for
+/// contracts that pay whoever proves a claim. As JSON it is then what `StandardMerkleTree.load` reads.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward export 12 --merkle --format json --output epoch-12.json")]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
+pub struct ExportCommand {
+    /// Id of a distributed epoch
+    #[arg(allow_negative_numbers = true)]
+    epoch: i64,
+    /// How
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// With the root and proofs of a Merkle tree
+    #[arg(long)]
+    merkle: bool,
+    /// Write to this file, whole or not at all
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+/// What was exported.
+#[derive(Debug, Serialize)]
+pub struct ExportOutput {
+    /// The epoch.
+    pub epoch: i64,
+    /// Its pool.
+    pub pool: String,
+    /// First block.
+    pub start_block: u64,
+    /// First block after it.
+    pub end_block: u64,
+    /// The reward token's address.
+    pub asset: String,
+    /// Its symbol.
+    pub symbol: String,
+    /// Its decimals.
+    pub decimals: u8,
+    /// Number of rewards.
+    pub count: usize,
+    /// Their sum.
+    pub total: Quantity,
+    /// Root of the Merkle tree; null without --merkle.
+    pub merkle_root: Option<String>,
+    /// The file that was written; null without --output.
+    pub file: Option<PathBuf>,
+    /// The rewards, by member id; null where they went to a file.
+    pub rewards: Option<Vec<RewardView>>,
+    #[serde(skip)]
+    lines: Vec<String>,
+}
+
+/// One member's reward.
+#[derive(Debug, Serialize)]
+pub struct RewardView {
+    /// Who.
+    pub address: String,
+    /// Whole units.
+    pub amount: Quantity,
+    /// Base units, as contracts count.
+    pub amount_base: String,
+    /// From the leaf to the root; null without --merkle.
+    pub proof: Option<Vec<String>>,
+}
+
+impl ExportCommand {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// What the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let export = {
+            let look = state.look()?;
+            let row = reward::epoch(look.conn(), self.epoch)?;
+            let pool = pool_of(&pool::list(look.conn())?, &row)?;
+            reward::export(look.conn(), pool, row, self.merkle)?
+        };
+        let mut output = ExportOutput::of(&export);
+        if let Some(path) = &self.output {
+            let path = App::absolute(path)?;
+            out_file::write(&path, |out| self.format.write(&export, out))?;
+            output.file = Some(path);
+        } else if session.options.json {
+            output.rewards = Some((0..export.rewards.len()).map(|n| RewardView::of(&export, n)).collect());
+        } else {
+            let mut text = Vec::new();
+            let broken =
+                |e: &dyn std::fmt::Display| Error::new(Code::Bug, format!("cannot write the export: {e}"));
+            self.format.write(&export, &mut text).map_err(|e| broken(&e))?;
+            let text = String::from_utf8(text).map_err(|e| broken(&e))?;
+            output.lines = text.lines().map(str::to_owned).collect();
+        }
+        Outcome::of(&output)
+    }
+}
+
+impl ExportOutput {
+    fn of(export: &Export) -> Self {
+        let token = &export.token;
+        Self {
+            epoch: export.row.id,
+            pool: export.pool.name.clone(),
+            start_block: export.row.epoch.start,
+            end_block: export.row.epoch.end,
+            asset: token.address.to_string(),
+            symbol: token.symbol.clone(),
+            decimals: token.decimals,
+            count: export.rewards.len(),
+            total: token.quantity(export.row.distributed),
+            merkle_root: export.tree.as_ref().map(|tree| tree.root().to_string()),
+            file: None,
+            rewards: None,
+            lines: Vec::new(),
+        }
+    }
+}
+
+impl RewardView {
+    fn of(export: &Export, n: usize) -> Self {
+        let (address, amount) = export.rewards.get(n).copied().unwrap_or_default();
+        Self {
+            address: address.to_string(),
+            amount: export.token.quantity(amount),
+            amount_base: amount.to_string(),
+            proof: proof(export, n),
+        }
+    }
+}
+
+fn proof(export: &Export, n: usize) -> Option<Vec<String>> {
+    let proof = export.tree.as_ref()?.proof(n)?;
+    Some(proof.iter().map(ToString::to_string).collect())
+}
+
+impl Format {
+    fn write(self, export: &Export, out: &mut dyn Write) -> io::Result<()> {
+        match self {
+            Self::Csv => csv(export, out),
+            Self::Json => document(export, out),
+        }
+    }
+}
+
+/// Every row holds all that its member needs.
+fn csv(export: &Export, out: &mut dyn Write) -> io::Result<()> {
+    let root = export.tree.as_ref().map(|tree| tree.root().to_string());
+    let more = if root.is_some() { ",root,proof" } else { "" };
+    writeln!(out, "address,amount,amount_whole{more}")?;
+    for (n, (address, amount)) in export.rewards.iter().enumerate() {
+        write!(out, "{address},{amount},{}", to_units(*amount, export.token.decimals))?;
+        if let Some((root, proof)) = root.as_ref().zip(proof(export, n)) {
+            write!(out, ",{root},{}", proof.join(" "))?;
+        }
+        writeln!(out)?;
+    }
+    Ok(())
+}
+
+/// One line for each reward, so that a large document can be written as it is made.
+fn document(export: &Export, out: &mut dyn Write) -> io::Result<()> {
+    let head = json!({
+        "epoch": export.row.id, "pool": export.pool.name, "pool_address": export.pool.address.to_string(),
+        "start_block": export.row.epoch.start, "end_block": export.row.epoch.end,
+        "asset": export.token.address.to_string(), "decimals": export.token.decimals,
+    });
+    writeln!(out, "{{")?;
+    if let Some(tree) = &export.tree {
+        // What the library's own dump() has.
+        writeln!(out, "\"format\":\"standard-v1\",\"leafEncoding\":[\"address\",\"uint256\"],")?;
+        writeln!(out, "\"root\":\"{}\",", tree.root())?;
+        write!(out, "\"tree\":[")?;
+        list(out, tree.nodes().iter().map(|node| json!(node)))?;
+        writeln!(out, "],")?;
+    }
+    for (key, value) in head.as_object().into_iter().flatten() {
+        writeln!(out, "{}:{value},", json!(key))?;
+    }
+    write!(out, "\"values\":[")?;
+    let value = |n: usize| {
+        let (address, amount) = export.rewards.get(n).copied().unwrap_or_default();
+        let (address, base) = (address.to_string(), amount.to_string());
+        let whole = to_units(amount, export.token.decimals);
+        match export.tree.as_ref().and_then(|tree| tree.place(n)) {
+            None => json!({ "address": address, "amount": base, "amount_whole": whole }),
+            Some(place) => json!({
+                "value": [address, base], "treeIndex": place, "amount_whole": whole, "proof": proof(export, n),
+            }),
+        }
+    };
+    list(out, (0..export.rewards.len()).map(value))?;
+    writeln!(out, "]")?;
+    writeln!(out, "}}")
+}
+
+fn list(out: &mut dyn Write, items: impl Iterator<Item = Value>) -> io::Result<()> {
+    for (n, item) in items.enumerate() {
+        let comma = if n == 0 { "" } else { "," };
+        write!(out, "{comma}\n{item}")?;
+    }
+    Ok(())
+}
+
+impl Present for ExportOutput {
+    fn present(&self, page: &mut Page) {
+        let Some(file) = &self.file else {
+            for line in &self.lines {
+                page.line(line);
+            }
+            return;
+        };
+        let of = format!("{} rewards of epoch {}, {} together", self.count, self.epoch, self.total);
+        page.line(format!("wrote {of}, to {}", file.display()));
+        if let Some(root) = &self.merkle_root {
+            page.line(format!("root {root}"));
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! `poolctl reward epoch verify`: what was paid, computed again.
+
+use super::epoch::pool_of;
+use crate::app::App;
+use crate::session::Session;
+use clap::Args;
+use poolctl::amount::{Base, Quantity, parse_base};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::pool::{self, Pool, ViewStamp};
+use poolctl::reward::{self, Difference, Subject, Verification};
+use rusqlite::Connection;
+use serde::Serialize;
+
+/// Compute epochs again from the chain and compare row by row; exit 5 on any difference
+///
+/// The Transfer logs are read again from the pool's creation on, and the hashes of the epochs' last blocks with them.
+/// Whether a pool was paused when it was paid is taken from the state.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward epoch verify --all --endpoint backup")]
+pub struct Verify {
+    /// Id of an epoch; none = all that are distributed
+    #[arg(allow_negative_numbers = true, conflicts_with_all = ["all", "pool"])]
+    epoch: Option<i64>,
+    /// All distributed epochs
+    #[arg(long)]
+    all: bool,
+    /// Only those of this pool
+    #[arg(long)]
+    pool: Option<String>,
+    /// Ask this endpoint alone, by its name
+    #[arg(long, value_name = "NAME")]
+    endpoint: Option<String>,
+    /// Compute from the transfers in the state, without the network
+    #[arg(long, conflicts_with = "endpoint")]
+    offline: bool,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+pub struct VerifyOutput {
+    /// `chain`, or `state` with --offline.
+    pub source: &'static str,
+    /// The block and endpoint that the logs were read at; null with --offline.
+    pub view: Option<ViewStamp>,
+    /// Epoch by epoch.
+    pub epochs: Vec<VerifiedView>,
+    /// What is not as it should be; the first 10,000.
+    pub differences: Vec<DifferenceView>,
+    /// How many there are.
+    pub difference_count: u64,
+}
+
+/// An epoch that was computed again.
+#[derive(Debug, Serialize)]
+pub struct VerifiedView {
+    /// Its id.
+    pub epoch: i64,
+    /// Its pool.
+    pub pool: String,
+    /// First block.
+    pub start_block: u64,
+    /// First block after it.
+    pub end_block: u64,
+    /// Rewards compared.
+    pub rewards: u64,
+    /// Given to members, as it stands in the state.
+    pub distributed: Quantity,
+    /// Differences in it.
+    pub differences: u64,
+}
+
+/// One difference.
+#[derive(Debug, Serialize)]
+pub struct DifferenceView {
+    /// The epoch.
+    pub epoch: i64,
+    /// Its pool.
+    pub pool: String,
+    /// The member's address; null for a figure of the epoch itself.
+    pub member: Option<String>,
+    /// Which figure.
+    pub field: &'static str,
+    /// What stands in the state; amounts in base units.
+    pub stored: Option<String>,
+    /// What it comes to.
+    pub computed: Option<String>,
+}
+
+impl Verify {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// `check_failed` with the differences; what the command says.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let at = app.config.require("evm.at")?.parse()?;
+        let state = app.read()?;
+        let conn = state.conn();
+        let subjects = self.subjects(conn)?;
+        let (progress, stop) = (app.progress(), &session.stop);
+        let found = if self.offline || subjects.is_empty() {
+            reward::verify_stored(conn, &subjects, progress, stop)?
+        } else {
+            app.look_on_chain(self.endpoint.as_deref(), async |chain| {
+                reward::verify_on_chain(conn, chain, at, &subjects, progress, stop).await
+            })?
+        };
+        let failure = failure(&found);
+        Ok(Outcome::of(&VerifyOutput::of(conn, found)?)?.but(failure))
+    }
+
+    fn subjects(&self, conn: &Connection) -> Result<Vec<Subject>> {
+        let pools = match (&self.pool, self.epoch) {
+            (Some(name), _) => vec![pool::find(conn, name)?],
+            (None, Some(id)) => {
+                let row = reward::epoch(conn, id)?;
+                if row.distributed_at.is_none() {
+                    return Err(Error::new(Code::InvalidValue, format!("epoch {id} is not distributed yet"))
+                        .hint(format!("when its last block is final: poolctl reward epoch distribute {id}"))
+                        .detail("epoch", id));
+                }
+                let pool = pool_of(&pool::list(conn)?, &row)?;
+                return Ok(vec![Subject { pool, epochs: vec![row] }]);
+            }
+            (None, None) => pool::list(conn)?,
+        };
+        let subject = |pool: Pool| Ok(Subject { epochs: reward::distributed_epochs(conn, &pool)?, pool });
+        let mut subjects = pools.into_iter().map(subject).collect::<Result<Vec<_>>>()?;
+        subjects.retain(|subject| !subject.epochs.is_empty());
+        Ok(subjects)
+    }
+}
+
+fn failure(found: &Verification) -> Option<Error> {
+    let first = found.differences.first()?;
+    let wrong = found.epochs.iter().filter(|epoch| epoch.differences > 0).count();
+    let words = format!(
+        "{} differences in {wrong} of {} epochs; first: {}",
+        found.total,
+        found.epochs.len(),
+        named(first)
+    );
+    Some(
+        Error::new(Code::CheckFailed, words)
+            .hint("what was paid is not what it comes to; see: poolctl events --verify, poolctl state check")
+            .detail("differences", found.total),
+    )
+}
+
+fn named(difference: &Difference) -> String {
+    let nothing = || "nothing".to_owned();
+    format!(
+        "epoch {} of pool \"{}\": {}{} is {}, computed {}",
+        difference.epoch,
+        difference.pool,
+        difference.member.as_ref().map(|member| format!("{member}: ")).unwrap_or_default(),
+        difference.field,
+        difference.stored.clone().unwrap_or_else(nothing),
+        difference.computed.clone().unwrap_or_else(nothing),
+    )
+}
+
+impl VerifyOutput {
+    fn of(conn: &Connection, found: Verification) -> Result<Self> {
+        let mut epochs = Vec::with_capacity(found.epochs.len());
+        for epoch in found.epochs {
+            let token = reward::token_of(conn, &epoch.row)?;
+            epochs.push(VerifiedView {
+                epoch: epoch.row.id,
+                pool: epoch.pool,
+                start_block: epoch.row.epoch.start,
+                end_block: epoch.row.epoch.end,
+                rewards: epoch.rewards,
+                distributed: token.quantity(epoch.row.distributed),
+                differences: epoch.differences,
+            });
+        }
+        let differences = found.differences.into_iter().map(|d| DifferenceView {
+            epoch: d.epoch,
+            pool: d.pool,
+            member: d.member,
+            field: d.field,
+            stored: d.stored,
+            computed: d.computed,
+        });
+        Ok(Self {
+            source: if found.view.is_some() { "chain" } else { "state" },
+            view: found.view,
+            epochs,
+            differences: differences.collect(),
+            difference_count: found.total,
+        })
+    }
+}
+
+impl Present for VerifyOutput {
+    fn present(&self, page: &mut Page) {
+        if self.epochs.is_empty() {
+            page.line("nothing to verify: no epoch is distributed");
+            return;
+        }
+        let mut table = Table::new(&["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"]);
+        for d in &self.differences {
+            table.row([
+                d.epoch.to_string(),
+                d.pool.clone(),
+                d.member.clone().unwrap_or_default(),
+                d.field.to_owned(),
+                shown(d.stored.as_ref()),
+                shown(d.computed.as_ref()),
+            ]);
+        }
+        if !table.is_empty() {
+            page.table(table);
+        }
+        let rewards: u64 = self.epochs.iter().map(|epoch| epoch.rewards).sum();
+        page.line(format!(
+            "{} epochs with {rewards} rewards computed again: {} differences",
+            self.epochs.len(),
+            self.difference_count
+        ));
+        match &self.view {
+            Some(view) => page.line(view),
+            None => page.line("from the transfers in the state; the chain was not asked"),
+        };
+    }
+}
+
+/// Base units, with separators where it is an amount.
+fn shown(value: Option<&String>) -> String {
+    let Some(text) = value else { return String::new() };
+    parse_base(text).map_or_else(|| text.clone(), |amount: Base| poolctl::amount::to_people(amount, 0))
+}

@@ -1,0 +1,158 @@
+//! `reward export`: amounts and addresses, and a Merkle tree that OpenZeppelin's own library reads.
+
+use super::desk::{Desk, fork, says};
+use crate::support::Home;
+use poolctl_testkit::alloy::primitives::{Address, U256, keccak256};
+use poolctl_testkit::tools;
+use serde_json::{Value, json};
+use std::path::Path;
+use std::process::Command;
+
+/// A copy of the home in which epoch `epoch` gave `count` members what a test makes up.
+fn with_rewards(home: &Home, epoch: i64, count: u64) -> Home {
+    let copy = fork(home);
+    let conn = copy.sqlite();
+    conn.execute_batch("DROP TRIGGER pool_rewards_no_delete; PRAGMA foreign_keys = OFF;").unwrap();
+    conn.execute("DELETE FROM pool_rewards WHERE epoch_id = ?1", [epoch]).unwrap();
+    for n in 0..count {
+        let address = Address::from_word(keccak256(n.to_be_bytes())).to_string();
+        let amount = (U256::from(n * n + 1) << (n % 200) as usize).to_string();
+        conn.execute("INSERT INTO members (address, added_at) VALUES (?1, 1)", [address]).unwrap();
+        conn.execute(
+            "INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (?1, ?2, ?3)",
+            (epoch, conn.last_insert_rowid(), amount),
+        )
+        .unwrap();
+    }
+    copy
+}
+
+/// The root as the library computes it; it checks everything else.
+fn library_root(file: &Path) -> String {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/evm_job/merkle.js");
+    let output =
+        Command::new("node").arg(script).arg(tools::merkle_tree().unwrap()).arg(file).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn paid() -> (Desk, i64) {
+    let desk = Desk::weighted();
+    desk.first_cycle();
+    let epoch = desk.one("SELECT max(epoch_id) FROM pool_rewards").parse().unwrap();
+    (desk, epoch)
+}
+
+#[test]
+fn openzeppelins_library_loads_the_tree_and_finds_the_same() {
+    let (desk, epoch) = paid();
+    for count in [1, 2, 3, 7, 100] {
+        let home = with_rewards(&desk.home, epoch, count);
+        let line = format!("reward export {epoch} --merkle --format json --output tree.json");
+        let said = home.run(&line).json();
+        let file = home.path().join("tree.json");
+        assert_eq!(said["merkle_root"], library_root(&file), "{count} leaves");
+        assert_eq!((&said["count"], &said["rewards"]), (&json!(count), &Value::Null));
+        assert_eq!(said["file"], json!(file));
+        let written = std::fs::read_to_string(&file).unwrap();
+        assert_eq!(
+            home.run(&format!("reward export {epoch} --merkle --format json")).ok(),
+            written,
+            "on stdout too"
+        );
+        // The other ways say the same.
+        let document: Value = serde_json::from_str(&written).unwrap();
+        let envelope = home.run(&format!("reward export {epoch} --merkle")).json();
+        let csv = home.run(&format!("reward export {epoch} --merkle")).ok();
+        let lines: Vec<&str> = csv.lines().collect();
+        assert_eq!(lines[0], "address,amount,amount_whole,root,proof");
+        assert_eq!(lines.len(), usize::try_from(count).unwrap() + 1);
+        for (n, value) in document["values"].as_array().unwrap().iter().enumerate() {
+            let reward = &envelope["rewards"][n];
+            assert_eq!(json!([reward["address"], reward["amount_base"]]), value["value"]);
+            assert_eq!((&reward["proof"], &reward["amount"]), (&value["proof"], &value["amount_whole"]));
+            let proof: Vec<&str> =
+                value["proof"].as_array().unwrap().iter().map(|p| p.as_str().unwrap()).collect();
+            let text = |v: &Value| v.as_str().unwrap().to_owned();
+            let row = [
+                text(&value["value"][0]),
+                text(&value["value"][1]),
+                text(&value["amount_whole"]),
+                text(&document["root"]),
+                proof.join(" "),
+            ];
+            assert_eq!(lines[n + 1], row.join(","));
+        }
+    }
+}
+
+#[test]
+fn an_export_is_what_the_state_has() {
+    let (desk, epoch) = paid();
+    let want = desk.rows(&format!(
+        "SELECT m.address, r.amount FROM pool_rewards r JOIN members m ON m.id = r.member_id
+         WHERE r.epoch_id = {epoch} ORDER BY m.id"
+    ));
+    let csv = desk.unchanged(|| desk.run(&format!("reward export {epoch}")).ok());
+    let rows: Vec<String> = csv
+        .lines()
+        .skip(1)
+        .map(|line| {
+            let cells: Vec<&str> = line.split(',').collect();
+            let [address, base, whole] = cells[..] else { panic!("{line}") };
+            let (units, rest) = whole.split_once('.').unwrap();
+            assert_eq!(format!("{units}{rest}").trim_start_matches('0'), base);
+            format!("{address} | {base}")
+        })
+        .collect();
+    assert_eq!(rows, want);
+    let document: Value =
+        serde_json::from_str(&desk.run(&format!("reward export {epoch} --format json")).ok()).unwrap();
+    assert_eq!((&document["epoch"], &document["decimals"]), (&json!(epoch), &json!(18)));
+    let listed: Vec<String> = document["values"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| format!("{} | {}", v["address"].as_str().unwrap(), v["amount"].as_str().unwrap()))
+        .collect();
+    assert_eq!(listed, want);
+    let total = desk.json(&format!("reward epoch show {epoch}"))["distributed"].clone();
+    assert_eq!(desk.json(&format!("reward export {epoch}"))["total"], total);
+}
+
+#[test]
+fn what_cannot_be_exported_leaves_no_file() {
+    let (desk, epoch) = paid();
+    // An epoch that gave nothing has rows, none, but no tree.
+    let empty = desk.one("SELECT min(id) FROM pool_reward_epochs WHERE holders = 0");
+    assert_eq!(desk.run(&format!("reward export {empty}")).ok(), "address,amount,amount_whole\n");
+    let start: u64 = desk.one("SELECT reward_cursor_block FROM pools WHERE name = 'growth'").parse().unwrap();
+    let made =
+        desk.json(&format!("reward epoch create growth --start {start} --end {} --total 1", start + 10));
+    for (line, code) in [
+        (format!("reward export {empty} --merkle --output out"), "invalid_value"),
+        (format!("reward export {} --output out", made["epoch"]), "invalid_value"),
+        ("reward export 99999 --output out".to_owned(), "unknown_epoch"),
+        (format!("reward export {epoch} --format xml --output out"), "usage"),
+        ("reward export one --output out".to_owned(), "usage"),
+    ] {
+        desk.refuses_offline(&line.split(' ').collect::<Vec<_>>(), code, &[]);
+        assert!(!desk.home.path().join("out").exists(), "{line}");
+    }
+    // A file is replaced whole; where it cannot be, what was there stays.
+    let out = desk.home.path().join("out");
+    std::fs::write(&out, "old").unwrap();
+    desk.run(&format!("reward export {epoch} --output out")).ok();
+    assert!(std::fs::read_to_string(&out).unwrap().starts_with("address,amount,"));
+    let nowhere = desk.home.path().join("folder");
+    std::fs::create_dir(&nowhere).unwrap();
+    let envelope = desk.run(&format!("reward export {epoch} --output folder")).fails(1, "io_error");
+    says(&envelope["error"]["message"], &["folder"]);
+    desk.run(&format!("reward export {epoch} --output missing/out")).fails(1, "io_error");
+    let left: Vec<String> = std::fs::read_dir(desk.home.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.contains("draft"))
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
