@@ -154,7 +154,7 @@ impl Job {
             anyhow::bail!("{e}");
         }
         ensure!(pool.epochs.len() == 1, "{} epochs", pool.epochs.len());
-        Ok((pool.epochs.iter().map(|epoch| epoch.holders).sum(), spent))
+        Ok((pool.epochs.iter().map(|epoch| epoch.sums.holders).sum(), spent))
     }
 
     /// A prepared statement in a loop, on the same connection as the service's, the texts ready.

@@ -115,7 +115,12 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
     table.row("distribution: peak memory, MiB".to_owned(), peak, PEAK_MIB);
     table.note("reward epoch verify of that epoch, from the stored transfers".to_owned(), spread(&verified));
     table.note("the same: on a processor".to_owned(), spread(&verified_cpu));
-    table.ratio("verify / distribution, of the medians".to_owned(), median(&verified), median(&ours), VERIFY_RATIO);
+    table.ratio(
+        "verify / distribution, of the medians".to_owned(),
+        median(&verified),
+        median(&ours),
+        VERIFY_RATIO,
+    );
     table.row("verify: peak memory, MiB".to_owned(), verified_peak, PEAK_MIB);
     Ok(())
 }

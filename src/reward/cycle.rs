@@ -281,7 +281,6 @@ async fn pay(
     failures.extend(pool::replay_to(work, view, &alive, here).await?.failed);
     let hashes = last_hashes(view, plan, alive.iter().chain(&unborn)).await?;
 
-    let closed = Closed { terms, last_final, hashes: &hashes };
     let unasked = unborn.into_iter().map(|pool| (pool, Ok((false, Base::ZERO))));
     for (pool, answer) in alive.into_iter().zip(answers).chain(unasked) {
         if failures.contains_key(&pool.id) {

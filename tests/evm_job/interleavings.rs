@@ -2,8 +2,8 @@
 //! middle: in the end the state is that of a straight sync, and every balance is the contract's own.
 
 use super::NODE;
-use crate::support::Ran;
 use super::desk::{Desk, figures, says, straight, warnings};
+use crate::support::Ran;
 use crate::support::Ran;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, keccak256};
