@@ -1,5 +1,9 @@
 //! Base units, decimals, strict parsing, multiply-then-divide, and the largest-remainder split.
 
+mod digits;
+
+pub use digits::Digits;
+
 use crate::output::forms::Decimal;
 use crate::output::{Code, Error, Result};
 use alloy::primitives::{U256, U512, Uint};
@@ -282,10 +286,10 @@ impl fmt::Display for Delta {
 
 /// Reads canonical base units as the state file stores them: digits, no leading zero.
 pub fn parse_base(text: &str) -> Option<Base> {
-    if text.is_empty() || (text.len() > 1 && text.starts_with('0')) {
-        return None;
-    }
-    parse_units(text, 0).ok()
+    let is_canonical = !text.is_empty()
+        && (text.len() == 1 || !text.starts_with('0'))
+        && text.bytes().all(|b| b.is_ascii_digit());
+    if is_canonical { read_digits(text.bytes()) } else { None }
 }
 
 /// What a holder's part is measured by: shares (256 bit) times blocks (64 bit).
@@ -296,13 +300,19 @@ type Wide = Uint<576, 9>;
 /// Splits `total` over `weights` so that nothing is lost: floor each, then hand the units left over to the
 /// largest remainders, ties to the earlier position. Returns `None` if all weights are zero or their sum
 /// passes 320 bits.
-pub fn split_largest_remainder(total: Base, weights: &[Weight]) -> Option<Vec<Base>> {
-    let sum = weights.iter().try_fold(Weight::ZERO, |sum, w| sum.checked_add(*w))?;
+pub fn split_largest_remainder<'w>(
+    total: Base,
+    weights: impl IntoIterator<Item = &'w Weight, IntoIter: Clone>,
+) -> Option<Vec<Base>> {
+    let weights = weights.into_iter();
+    let (count, sum) = weights
+        .clone()
+        .try_fold((0_usize, Weight::ZERO), |(count, sum), w| Some((count + 1, sum.checked_add(*w)?)))?;
     if sum.is_zero() {
         return None;
     }
-    let mut parts = Vec::with_capacity(weights.len());
-    let mut remainders = Vec::with_capacity(weights.len());
+    let mut parts = Vec::with_capacity(count);
+    let mut remainders = Vec::with_capacity(count);
     let mut given = Base::ZERO;
     for weight in weights {
         let (part, remainder) = div_rem_product(total, *weight, sum);
@@ -312,7 +322,7 @@ pub fn split_largest_remainder(total: Base, weights: &[Weight]) -> Option<Vec<Ba
     }
     let left = usize::try_from(total - given).ok()?;
     if left > 0 {
-        let mut order: Vec<usize> = (0..weights.len()).collect();
+        let mut order: Vec<usize> = (0..count).collect();
         let by_remainder = |a: &usize, b: &usize| remainders[*b].cmp(&remainders[*a]).then(a.cmp(b));
         // Fewer units are left over than there are positions, so a partial selection is enough.
         order.select_nth_unstable_by(left, by_remainder);

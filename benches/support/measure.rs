@@ -106,6 +106,11 @@ impl Table {
         self.judge(what, &format!("{ratio:.2} (limit {limit:.0})"), ratio <= limit);
     }
 
+    /// A rate that is to be no less than a limit.
+    pub fn rate(&mut self, what: String, found: usize, limit: usize) {
+        self.judge(what, &format!("{found} (at least {limit})"), found >= limit);
+    }
+
     /// A share in percent that is to be no less than a limit.
     pub fn at_least(&mut self, what: String, share: f64, limit: f64) {
         self.judge(what, &format!("{share:.1} % (at least {limit:.0} %)"), share >= limit);

@@ -259,6 +259,10 @@ impl From<rusqlite::Error> for Error {
                 (Code::StateForeign, "check --state: this file is not an SQLite database")
             }
             Some(C::DiskFull) => (Code::State, "free disk space and run the command again; nothing was lost"),
+            Some(C::SystemIoFailure) => (
+                Code::State,
+                "the disk refused: see to its space, quota and health, then run the command again",
+            ),
             Some(C::ReadOnly | C::CannotOpen | C::PermissionDenied) => {
                 (Code::State, "check that the folder of the state file exists and is writable")
             }

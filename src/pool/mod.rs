@@ -4,11 +4,13 @@ pub mod abi;
 mod add;
 pub mod deposit;
 mod holders;
+mod intake;
 mod members;
 mod position;
 mod rate;
 mod reconcile;
 mod reorg;
+mod replay;
 mod store;
 mod sync;
 pub mod validate;
@@ -16,13 +18,15 @@ pub mod withdrawal;
 
 pub use add::{AddPool, Added, add};
 pub(crate) use add::{token, transfer_topic};
-pub(crate) use holders::decode;
-pub use holders::{Movements, Replayed, holders_match, holdings_before, movements_from, replay_to};
+pub use holders::{each_movement, holders_match, holdings_before, holdings_matched, take_back_to};
+pub(crate) use intake::decode;
+pub use intake::{Intake, Replayed};
 pub use members::{Member, add_member, find_member, list_members, member_pools};
 pub use position::{Position, position};
 pub use rate::underlying;
 pub use reconcile::{Drift, Figure, Reconciled, reconcile};
 pub use reorg::{RolledBack, settle_reorgs};
+pub use replay::replay_to;
 pub use store::{
     Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,
     select, snapshot, snapshots,
@@ -33,6 +37,7 @@ use crate::amount::Base;
 use crate::evm::BlockRef;
 use crate::output::{Code, Error, Result, forms};
 use alloy::primitives::{Address, B256};
+use rusqlite::Row;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -81,6 +86,11 @@ pub(crate) fn stored_block(number: i64) -> Result<u64> {
 
 pub(crate) fn stored_base(text: &str) -> Result<Base> {
     crate::amount::parse_base(text).ok_or_else(|| corrupt(text, "an amount"))
+}
+
+/// The amount in a column, read in place.
+pub(crate) fn base_at(row: &Row<'_>, column: usize) -> Result<Base> {
+    stored_base(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 pub(crate) fn stored_address(text: &str) -> Result<Address> {

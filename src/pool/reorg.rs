@@ -1,6 +1,6 @@
 //! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
 
-use super::holders::{add_shares, movements_from};
+use super::holders::{add_shares, each_movement};
 use super::store::Pool;
 use super::{db_block, stored_block, stored_hash};
 use crate::amount::Delta;
@@ -162,7 +162,7 @@ fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
 fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<()> {
     let first_gone = keep.map_or(0, |block| block + 1);
     let mut changes: BTreeMap<MemberId, Delta> = BTreeMap::new();
-    for m in movements_from(tx.conn(), pool.id, first_gone, u64::MAX)? {
+    each_movement(tx.conn(), pool.id, first_gone, u64::MAX, |m| {
         for (member, amount) in [(m.from, Delta::credit(m.shares)), (m.to, Delta::debit(m.shares))] {
             if let Some(member) = member {
                 let slot = changes.entry(member).or_default();
@@ -171,7 +171,8 @@ fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<()> {
                     .ok_or_else(|| Error::new(Code::StateCorrupt, "shares pass 256 bits"))?;
             }
         }
-    }
+        Ok(())
+    })?;
     let conn = tx.conn();
     conn.execute(
         "DELETE FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2",

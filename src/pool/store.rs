@@ -65,6 +65,11 @@ impl Pool {
     pub fn shares(&self, base: Base) -> Quantity {
         Quantity::new(base, self.share_decimals, &self.share_symbol)
     }
+
+    /// First block whose transfers are not replayed yet.
+    pub fn next_block(&self) -> u64 {
+        self.cursor.map_or(self.deploy_block, |(block, _)| block + 1)
+    }
 }
 
 /// A pool's figures at its last sync.

@@ -1,8 +1,10 @@
 //! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
 
 use super::abi::{self, Reading};
-use super::holders::{Replayed, holders_match, replay_to};
+use super::holders::holders_match;
+use super::intake::Replayed;
 use super::reorg::{RolledBack, behind, settle_reorgs};
+use super::replay::replay_to;
 use super::store::{self, Pool};
 use super::{ViewStamp, db_block};
 use crate::alert::{self, Subject};

@@ -111,10 +111,69 @@ fn impossible(m: &Movement, member: MemberId) -> Error {
     .hint("the replayed transfers are incomplete; run: poolctl pool reconcile POOL")
 }
 
-/// Weights of one epoch `[start, end)`, and the holdings at its end.
-///
-/// `opening` is what was held after block `start - 1`; `movements` are those of the epoch in order. Shares got
-/// in block `b` count from `b` on, so a deposit in the last block earns one block's worth.
+/// An epoch being accrued: what each holder's part comes to, movement by movement.
+#[derive(Debug)]
+pub struct Accrual {
+    start: u64,
+    end: u64,
+    basis: Basis,
+    holdings: Holdings,
+    weights: BTreeMap<MemberId, Weight>,
+}
+
+impl Accrual {
+    /// Of the epoch `[start, end)`; `opening` is what was held after block `start - 1`.
+    pub fn new(opening: Holdings, start: u64, end: u64, basis: Basis) -> Self {
+        let weights = match basis {
+            Basis::TimeWeighted => {
+                let blocks = Weight::from(end.saturating_sub(start));
+                opening.iter().map(|(member, shares)| (member, Weight::from(shares) * blocks)).collect()
+            }
+            Basis::Snapshot => BTreeMap::new(),
+        };
+        Self { start, end, basis, holdings: opening, weights }
+    }
+
+    /// Takes the epoch's next movement. Shares got in block `b` count from `b` on, so a deposit in the last block
+    /// earns one block's worth.
+    ///
+    /// # Errors
+    /// `drift` for a movement that does not fit the holdings or lies outside the epoch.
+    pub fn take(&mut self, m: &Movement) -> Result<()> {
+        let Self { start, end, .. } = *self;
+        if m.block < start || m.block >= end {
+            return Err(Error::new(
+                Code::Drift,
+                format!("a transfer in block {} stands in the epoch {start}..{end}", m.block),
+            ));
+        }
+        self.holdings.apply(m)?;
+        if self.basis == Basis::TimeWeighted {
+            let moved = Weight::from(m.shares) * Weight::from(end - m.block);
+            if let Some(member) = m.to {
+                *self.weights.entry(member).or_default() += moved;
+            }
+            if let Some(member) = m.from {
+                // What the giver held until the end of the epoch is part of its weight already.
+                let weight = self.weights.entry(member).or_default();
+                *weight = weight.checked_sub(moved).ok_or_else(|| impossible(m, member))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The weights, none of them zero, and the holdings at the epoch's end.
+    pub fn finish(mut self) -> (BTreeMap<MemberId, Weight>, Holdings) {
+        if self.basis == Basis::Snapshot {
+            self.weights =
+                self.holdings.iter().map(|(member, shares)| (member, Weight::from(shares))).collect();
+        }
+        self.weights.retain(|_, weight| !weight.is_zero());
+        (self.weights, self.holdings)
+    }
+}
+
+/// Weights of one epoch `[start, end)`, and the holdings at its end: an [`Accrual`] of all its movements, in order.
 ///
 /// # Errors
 /// `drift` for movements that do not fit the holdings or lie outside the epoch.
@@ -125,37 +184,9 @@ pub fn accrue(
     end: u64,
     basis: Basis,
 ) -> Result<(BTreeMap<MemberId, Weight>, Holdings)> {
-    let mut weights: BTreeMap<MemberId, Weight> = BTreeMap::new();
-    if basis == Basis::TimeWeighted {
-        let blocks = Weight::from(end.saturating_sub(start));
-        weights = opening.iter().map(|(member, shares)| (member, Weight::from(shares) * blocks)).collect();
-    }
-    let mut holdings = opening;
-    for m in movements {
-        if m.block < start || m.block >= end {
-            return Err(Error::new(
-                Code::Drift,
-                format!("a transfer in block {} stands in the epoch {start}..{end}", m.block),
-            ));
-        }
-        holdings.apply(m)?;
-        if basis == Basis::TimeWeighted {
-            let moved = Weight::from(m.shares) * Weight::from(end - m.block);
-            if let Some(member) = m.to {
-                *weights.entry(member).or_default() += moved;
-            }
-            if let Some(member) = m.from {
-                // What the giver held until the end of the epoch is part of its weight already.
-                let weight = weights.entry(member).or_default();
-                *weight = weight.checked_sub(moved).ok_or_else(|| impossible(m, member))?;
-            }
-        }
-    }
-    if basis == Basis::Snapshot {
-        weights = holdings.iter().map(|(member, shares)| (member, Weight::from(shares))).collect();
-    }
-    weights.retain(|_, weight| !weight.is_zero());
-    Ok((weights, holdings))
+    let mut accrual = Accrual::new(opening, start, end, basis);
+    movements.iter().try_for_each(|movement| accrual.take(movement))?;
+    Ok(accrual.finish())
 }
 
 #[cfg(test)]

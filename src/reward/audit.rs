@@ -138,9 +138,10 @@ pub fn verify_stored(
         let mut way = Way::new(subject, opening, first.epoch.start);
         for row in &subject.epochs {
             stop.check()?;
-            for movement in pool::movements_from(conn, subject.pool.id, way.recount.at(), row.epoch.end)? {
-                way.recount.push(movement);
-            }
+            pool::each_movement(conn, subject.pool.id, way.recount.at(), row.epoch.end, |movement| {
+                way.recount.push(*movement);
+                Ok(())
+            })?;
             way.reach(row.epoch.end, &mut judge)?;
             progress.advance(1);
         }

@@ -1,5 +1,6 @@
 //! `reward cycle`: every closed epoch of every pool, in order, up to the last final block.
 
+use super::accrual::Holdings;
 use super::distribute::{Distributed, Due, distribute, draft};
 use super::epochs::{created, token_of};
 use super::grid::{Terms, terms_at};
@@ -18,9 +19,6 @@ use crate::risk::{self, Barrier};
 use alloy::primitives::{Address, B256};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
-
-/// Rows after which the write-ahead log is worth shrinking.
-const BULK_ROWS: u64 = 50_000;
 
 /// What a cycle did for one pool.
 #[derive(Debug, Clone)]
@@ -291,8 +289,8 @@ async fn pay(
         let slot = done.entry(pool.id).or_default();
         let paid = answer.and_then(|(paused, total_shares)| {
             // Nobody is paid by holders that do not add up.
-            pool::holders_match(work.state.conn(), &pool, total_shares, here)?;
-            pay_pool(work, &pool, plan, &hashes, paused, slot)
+            let holdings = pool::holdings_matched(work.state.conn(), &pool, total_shares, here)?;
+            pay_pool(work, &pool, plan, &hashes, paused, holdings, slot)
         });
         match paid {
             Ok(()) => {}
@@ -336,17 +334,19 @@ async fn last_hashes(
     Ok(hashes)
 }
 
+/// Distributes what is due to a pool; `holdings` are those at its cursor.
 fn pay_pool(
     work: &mut Work<'_>,
     pool: &Pool,
     plan: &Plan,
     hashes: &HashMap<u64, B256>,
     paused: bool,
+    mut holdings: Holdings,
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
     let due: Vec<Step> = plan.steps(pool).collect();
     let Some(start) = due.first().map(|step| step.epoch().start) else { return Ok(()) };
-    let mut holdings = pool::holdings_before(work.state.conn(), pool.id, start)?;
+    pool::take_back_to(work.state.conn(), pool.id, start, &mut holdings)?;
     work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(due.len() as u64));
     let mut rows = 0;
     for step in &due {
@@ -368,10 +368,7 @@ fn pay_pool(
         work.progress.advance(1);
     }
     work.progress.end();
-    if rows >= BULK_ROWS {
-        work.state.truncate_wal()?;
-    }
-    Ok(())
+    work.state.after_bulk(rows)
 }
 
 /// What forbids to pay a pool: a breaker or an emergency pause, ours or the engine's. Nothing is carried meanwhile:

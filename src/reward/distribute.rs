@@ -1,13 +1,14 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
-use super::accrual::{Basis, Holdings, MemberId, accrue};
+use super::accrual::{Accrual, Basis, Holdings, MemberId};
 use super::emission::{CarryReason, emission, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
 use super::store::{EmissionRow, emission_at, emission_before, participants};
-use crate::amount::{Base, Delta, Weight};
+use crate::amount::{Base, Delta, Digits, Weight};
 use crate::output::{Code, Error, Result};
-use crate::pool::{Pool, db_block};
+use crate::pool::{self, Pool, db_block};
+use crate::state::bulk::{insert_all, more_of};
 use crate::state::{Account, Line, OwnerKind, Tx};
 use alloy::primitives::B256;
 use rusqlite::{Connection, params};
@@ -104,9 +105,9 @@ pub(super) fn draft<'a>(
     paused: bool,
 ) -> Result<Draft<'a>> {
     let epoch = due.epoch();
-    let movements = crate::pool::movements_from(conn, pool.id, epoch.start, epoch.end)?;
-    let opening = std::mem::take(holdings);
-    let (weights, closing) = accrue(opening, &movements, epoch.start, epoch.end, due.basis())?;
+    let mut accrual = Accrual::new(std::mem::take(holdings), epoch.start, epoch.end, due.basis());
+    pool::each_movement(conn, pool.id, epoch.start, epoch.end, |movement| accrual.take(movement))?;
+    let (weights, closing) = accrual.finish();
     *holdings = closing;
     Ok(Draft { due, last_hash, weights, paused })
 }
@@ -196,12 +197,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
         holders: shared.rewards.len() as u64,
     };
     let id = put(tx, pool, draft, weights, &sums)?;
-    let mut insert = tx
-        .conn()
-        .prepare_cached("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (?1, ?2, ?3)")?;
-    for (member, reward) in &shared.rewards {
-        insert.execute(params![id, member, reward.to_string()])?;
-    }
+    insert_rewards(tx.conn(), id, &shared.rewards)?;
     tx.conn()
         .prepare_cached("UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1")?
         .execute(params![pool.id, db_block(end)?, shared.carry.to_string()])?;
@@ -260,12 +256,25 @@ fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>,
     Ok(tx.conn().last_insert_rowid())
 }
 
+fn insert_rewards(conn: &Connection, epoch: i64, rewards: &[(MemberId, Base)]) -> Result<()> {
+    const REWARD: &str = "INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (?, ?, ?)";
+    let more = more_of(3);
+    let (mut long, mut short) =
+        (conn.prepare_cached(&format!("{REWARD}{more}"))?, conn.prepare_cached(REWARD)?);
+    insert_all((&mut long, &mut short), 3, rewards.iter().map(Ok), |statement, at, (member, amount)| {
+        statement.raw_bind_parameter(at, epoch)?;
+        statement.raw_bind_parameter(at + 1, member)?;
+        statement.raw_bind_parameter(at + 2, Digits::from(*amount))?;
+        Ok(())
+    })
+}
+
 /// What the pool carries now; read inside the transaction, since the epochs before changed it.
 fn pool_carry(conn: &Connection, pool: &Pool) -> Result<Base> {
     let text: String = conn
         .prepare_cached("SELECT reward_carry FROM pools WHERE id = ?1")?
         .query_row([pool.id], |row| row.get(0))?;
-    crate::pool::stored_base(&text)
+    pool::stored_base(&text)
 }
 
 fn lines(pool: &Pool, asset: &str, sums: &Sums) -> Vec<Line> {

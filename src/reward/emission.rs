@@ -81,8 +81,7 @@ pub fn split_members(amount: Base, weights: &BTreeMap<MemberId, Weight>, paused:
     if paused {
         return carried(CarryReason::PoolPaused);
     }
-    let measures: Vec<Weight> = weights.values().copied().collect();
-    let Some(parts) = split_largest_remainder(amount, &measures) else {
+    let Some(parts) = split_largest_remainder(amount, weights.values()) else {
         return carried(CarryReason::NoHolders);
     };
     let rewards = weights.keys().copied().zip(parts).filter(|(_, part)| !part.is_zero()).collect();

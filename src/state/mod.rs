@@ -1,6 +1,7 @@
 //! The state file: one SQLite database, one way to write, one writer at a time.
 
 mod backup;
+pub(crate) mod bulk;
 mod check;
 mod events;
 mod ledger;

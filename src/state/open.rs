@@ -11,6 +11,12 @@ use std::time::Duration;
 /// `PRAGMA application_id` of a poolctl state: "Pool".
 pub const APPLICATION_ID: i32 = 0x506f_6f6c;
 
+/// Rows after which the write-ahead log is worth shrinking.
+const BULK_ROWS: u64 = 50_000;
+
+/// Memory for pages of a file that is written to, in KiB; taken as it is needed. A replay touches indexes all over.
+const CACHE_KIB: i64 = 64 * 1024;
+
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// An open state file.
@@ -56,6 +62,7 @@ impl State {
         if found < migrate::SCHEMA_VERSION {
             migrate::migrate(&conn, path, found, run.clock)?;
         }
+        conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         conn.pragma_update(None, "query_only", true)?;
         Ok(Self { conn, path: path.to_owned(), run })
     }
@@ -143,12 +150,15 @@ impl State {
         noted
     }
 
-    /// Shrinks the write-ahead log after a bulk commit; a reader in the way is no error.
+    /// To be called when so many rows were written: shrinks the write-ahead log if they are many. A reader in the
+    /// way is no error.
     ///
     /// # Errors
     /// `state_error` where the disk refuses.
-    pub fn truncate_wal(&self) -> Result<()> {
-        self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+    pub fn after_bulk(&self, rows: u64) -> Result<()> {
+        if rows >= BULK_ROWS {
+            self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
+        }
         Ok(())
     }
 }

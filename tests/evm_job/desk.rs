@@ -240,6 +240,32 @@ pub fn rows(conn: &Connection, sql: &str) -> Vec<String> {
     found
 }
 
+/// What a state says of pools, whoever was seen first in it: figures, transfers, holders.
+pub fn figures(conn: &Connection) -> Vec<Vec<String>> {
+    [
+        "SELECT p.name, p.deploy_block, p.cursor_block, p.cursor_hash, p.synced_block, s.block_hash, s.block_timestamp,
+             s.total_assets, s.total_shares, s.rate_e18, s.paused, s.max_deposit
+         FROM pools p JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block ORDER BY 1",
+        "SELECT p.name, t.block_number, t.log_index, t.tx_hash, f.address, g.address, t.shares FROM share_transfers t
+         JOIN pools p ON p.id = t.pool_id LEFT JOIN members f ON f.id = t.from_member
+         LEFT JOIN members g ON g.id = t.to_member ORDER BY 1, 2, 3",
+        "SELECT p.name, m.address, u.shares, u.last_deposit_block, u.last_deposit_at FROM user_pool_shares u
+         JOIN pools p ON p.id = u.pool_id JOIN members m ON m.id = u.member_id WHERE u.shares <> '0' ORDER BY 1, 2",
+    ]
+    .map(|sql| rows(conn, sql))
+    .into()
+}
+
+/// The figures of a home that knows nothing but the chain as it is.
+pub fn straight(world: &World) -> Vec<Vec<String>> {
+    let home = Home::ready();
+    home.write_config(&config(world, &[("main", world.node.url())]));
+    home.run(&format!("pool add growth {}", world.eighteen.vault)).ok();
+    home.run(&format!("pool add stable {}", world.six.vault)).ok();
+    home.run("sync").ok();
+    figures(&home.sqlite())
+}
+
 /// A home with a copy of everything in this one.
 pub fn fork(home: &Home) -> Home {
     let copy = Home::empty();

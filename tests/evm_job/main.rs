@@ -19,17 +19,19 @@ mod anvil {
     mod desk;
     mod doctor;
     mod endpoints;
-    mod examples;
     mod epochs;
+    mod examples;
     mod export;
+    mod full_disk;
     mod input;
+    mod interleavings;
     mod month;
     mod oracles;
     mod orders;
     mod pinned;
     mod prices;
-    mod receipts;
     mod profiles;
+    mod receipts;
     mod reconcile;
     mod reorg;
     mod rewards;
@@ -39,9 +41,9 @@ mod anvil {
     mod settings;
     mod sync;
     mod validation;
-    mod withdrawals;
-    mod vitals;
     mod verify;
+    mod vitals;
+    mod withdrawals;
     mod yields;
 }
 
@@ -56,17 +58,19 @@ mod sandbox {
     mod desk;
     mod doctor;
     mod endpoints;
-    mod examples;
     mod epochs;
+    mod examples;
     mod export;
+    mod full_disk;
     mod input;
+    mod interleavings;
     mod month;
     mod oracles;
     mod orders;
     mod pinned;
     mod prices;
-    mod receipts;
     mod profiles;
+    mod receipts;
     mod reconcile;
     mod reorg;
     mod rewards;
@@ -76,9 +80,9 @@ mod sandbox {
     mod settings;
     mod sync;
     mod validation;
-    mod withdrawals;
-    mod vitals;
     mod verify;
+    mod vitals;
+    mod withdrawals;
     mod yields;
 }
 

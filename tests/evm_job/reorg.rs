@@ -1,37 +1,9 @@
 //! Reorganisations: taken back to common ground, never below what was paid; replays that were cut off go on.
 
 use super::NODE;
-use super::desk::{Desk, config, lasting, rows, same, says, warnings};
-use crate::support::Home;
+use super::desk::{Desk, figures, lasting, same, says, straight, warnings};
 use poolctl_testkit::{Fault, Rule, World, units};
-use rusqlite::Connection;
 use serde_json::{Value, json};
-
-/// What a state says of pools, whoever was seen first in it: figures, transfers, holders.
-fn figures(conn: &Connection) -> Vec<Vec<String>> {
-    [
-        "SELECT p.name, p.deploy_block, p.cursor_block, p.cursor_hash, p.synced_block, s.block_hash, s.block_timestamp,
-             s.total_assets, s.total_shares, s.rate_e18, s.paused, s.max_deposit
-         FROM pools p JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block ORDER BY 1",
-        "SELECT p.name, t.block_number, t.log_index, t.tx_hash, f.address, g.address, t.shares FROM share_transfers t
-         JOIN pools p ON p.id = t.pool_id LEFT JOIN members f ON f.id = t.from_member
-         LEFT JOIN members g ON g.id = t.to_member ORDER BY 1, 2, 3",
-        "SELECT p.name, m.address, u.shares, u.last_deposit_block, u.last_deposit_at FROM user_pool_shares u
-         JOIN pools p ON p.id = u.pool_id JOIN members m ON m.id = u.member_id WHERE u.shares <> '0' ORDER BY 1, 2",
-    ]
-    .map(|sql| rows(conn, sql))
-    .into()
-}
-
-/// The figures of a home that knows nothing but the chain as it is.
-fn straight(world: &World) -> Vec<Vec<String>> {
-    let home = Home::ready();
-    home.write_config(&config(world, &[("main", world.node.url())]));
-    home.run(&format!("pool add growth {}", world.eighteen.vault)).ok();
-    home.run(&format!("pool add stable {}", world.six.vault)).ok();
-    home.run("sync").ok();
-    figures(&home.sqlite())
-}
 
 /// Replaces the blocks above `keep` by others with another history, and as many more as the old ones were.
 fn fork_at(world: &World, keep: u64) {

@@ -126,7 +126,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
              (SELECT pool_id, min(member_id) FROM user_pool_shares WHERE pool_id = 1)",
         &["pool 1", "1 shares, transfers say"],
     ),
-    ("shares_equal_transfers", "DELETE FROM user_pool_shares WHERE pool_id = 2", &["pool 2", "shares missing"]),
+    ("shares_equal_transfers", "DELETE FROM user_pool_shares WHERE pool_id = 2", &["pool 2", "no row, transfers say"]),
     (
         "shares_equal_transfers",
         "DELETE FROM share_transfers WHERE pool_id = 1 AND block_number =

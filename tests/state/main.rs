@@ -12,6 +12,7 @@ mod broken;
 mod conservation;
 mod files;
 mod gate;
+mod intake;
 mod ledger;
 mod lexer;
 mod plans;

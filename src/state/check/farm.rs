@@ -1,9 +1,10 @@
 //! The farm's money invariants: every planted stake is open, back or lost, and the ledger says the same.
 
+use super::groups::{Groups, side_by_side};
 use super::{add, amounts, each};
 use crate::amount::Delta;
 use crate::output::Result;
-use rusqlite::{Connection, Statement};
+use rusqlite::{Connection, Row, Statement};
 use std::collections::BTreeMap;
 
 type Pail = (String, i64);
@@ -170,26 +171,35 @@ fn unharvested(found: &mut Vec<String>, pail: &Pail) {
 
 /// Each lost stake is in the ledger's account of losses, and somebody answers for it.
 pub(super) fn losses_equal_compensations(conn: &Connection) -> Result<Vec<String>> {
-    let mut lost: BTreeMap<Pail, String> = BTreeMap::new();
-    let mut sum = Delta::default();
-    each(conn, "SELECT farmer_id, block_index, stake FROM harvests WHERE outcome = 'lost'", |row| {
-        let stake: String = row.get(2)?;
-        add(&mut sum, &stake)?;
-        lost.insert((row.get(0)?, row.get(1)?), stake);
+    let mut lost = conn.prepare(
+        "SELECT farmer_id, block_index, stake FROM harvests WHERE outcome <> 'failed' AND outcome = 'lost'
+         ORDER BY farmer_id, block_index",
+    )?;
+    let mut answered = conn.prepare(
+        "SELECT farmer_id, block_index, amount FROM pooler_compensations ORDER BY farmer_id, block_index",
+    )?;
+    let amount = |amount: &mut String, row: &Row<'_>| {
+        *amount = row.get(2)?;
         Ok(())
-    })?;
+    };
+    let lost: Groups<'_, Pail, String> = Groups::new(&mut lost, pail, amount)?;
+    let answered: Groups<'_, Pail, String> = Groups::new(&mut answered, pail, amount)?;
     let mut found = Vec::new();
-    each(conn, "SELECT farmer_id, block_index, amount FROM pooler_compensations", |row| {
-        let pail: Pail = (row.get(0)?, row.get(1)?);
-        let amount: String = row.get(2)?;
-        let stake = lost.remove(&pail);
-        if stake.as_deref() != Some(&amount) {
-            let stake = stake.unwrap_or_else(|| "nothing".to_owned());
-            found.push(format!("{}: {stake} lost, {amount} to be compensated", shown(&pail)));
+    let mut sum = Delta::default();
+    side_by_side(lost, answered, |pail, stake, amount| {
+        if let Some(stake) = &stake {
+            add(&mut sum, stake)?;
+        }
+        match (stake, amount) {
+            (_, None) => found.push(format!("{}: lost, and nobody answers for it", shown(&pail))),
+            (stake, Some(amount)) if stake.as_ref() != Some(&amount) => {
+                let stake = stake.unwrap_or_else(|| "nothing".to_owned());
+                found.push(format!("{}: {stake} lost, {amount} to be compensated", shown(&pail)));
+            }
+            _ => {}
         }
         Ok(())
     })?;
-    found.extend(lost.keys().map(|pail| format!("{}: lost, and nobody answers for it", shown(pail))));
     let mut held = Delta::default();
     each(
         conn,
@@ -200,6 +210,10 @@ pub(super) fn losses_equal_compensations(conn: &Connection) -> Result<Vec<String
         found.push(format!("losses sum to {sum}, the ledger holds {held}"));
     }
     Ok(found)
+}
+
+fn pail(row: &Row<'_>) -> Result<Pail> {
+    Ok((row.get(0)?, row.get(1)?))
 }
 
 fn shown(pail: &Pail) -> String {

@@ -1,0 +1,218 @@
+//! What is measured, each in a process of its own: the library's services, and the bare loop that they are compared with.
+
+use crate::world::{self, ASSET, BLOCKS};
+use anyhow::{Context as _, Result, ensure};
+use poolctl::config::{Config, Sources};
+use poolctl::context::{Silent, Stop, Work};
+use poolctl::evm::{At, BlockRef, Chain, ChainConfig, Endpoint};
+use poolctl::guard::{Consent, Permit, ValuePermit};
+use poolctl::pool::{self, Intake};
+use poolctl::reward;
+use poolctl::state::{self, State, Tx};
+use rusqlite::params;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// What came of a job.
+pub struct Done {
+    /// Rows that it was about.
+    pub rows: u64,
+    pub time: Duration,
+    /// Processor time in it: what it would take if nobody else used the machine, the disk aside.
+    pub cpu: Duration,
+    /// The process's peak, its start and all that the job needs besides included.
+    pub peak_mib: usize,
+}
+
+impl Done {
+    /// Reads the line that [`Job::run`] printed.
+    pub fn parse(line: &str) -> Result<Self> {
+        let mut words = line.split_whitespace().map(str::parse::<u64>);
+        let mut next = || words.next().context("a figure is missing")?.context("not a figure");
+        let (rows, time, cpu) = (next()?, Duration::from_micros(next()?), Duration::from_micros(next()?));
+        let peak = next()?;
+        Ok(Self { rows, time, cpu, peak_mib: usize::try_from(peak.div_ceil(1024))? })
+    }
+}
+
+/// Time that the measured part took.
+#[derive(Default)]
+struct Spent {
+    time: Duration,
+    cpu: Duration,
+}
+
+impl Spent {
+    fn during<T>(&mut self, body: impl FnOnce() -> T) -> T {
+        let (begun, cpu) = (Instant::now(), on_processor());
+        let result = body();
+        self.time += begun.elapsed();
+        self.cpu += on_processor().saturating_sub(cpu);
+        result
+    }
+}
+
+/// For how long this thread has run, as Linux tells; elsewhere 0.
+fn on_processor() -> Duration {
+    let told = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanos = told.split_whitespace().next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanos.unwrap_or_default())
+}
+
+/// A job, with what it is told of the network.
+pub struct Job {
+    name: String,
+    url: String,
+    first: u64,
+    holders: u64,
+    head: BlockRef,
+    state: PathBuf,
+}
+
+impl Job {
+    /// The job that the arguments ask for, if any.
+    pub fn from_args(args: &[String]) -> Result<Option<Self>> {
+        let of = |name: &str| {
+            let flag = format!("--{name}=");
+            args.iter().find_map(|arg| arg.strip_prefix(flag.as_str())).with_context(|| flag.clone())
+        };
+        let Ok(name) = of("job") else { return Ok(None) };
+        Ok(Some(Self {
+            name: name.to_owned(),
+            url: of("url")?.to_owned(),
+            first: of("first")?.parse()?,
+            holders: of("holders")?.parse()?,
+            head: BlockRef { number: of("head")?.parse()?, hash: of("hash")?.parse()?, timestamp: 0 },
+            state: args.last().context("no state")?.into(),
+        }))
+    }
+
+    /// Does it, and prints what came of it.
+    pub fn run(&self) -> Result<()> {
+        let (rows, Spent { time, cpu }) = match self.name.as_str() {
+            "replay" => self.replay()?,
+            "distribute" => self.distribute()?,
+            "bare" => self.bare()?,
+            "verify" => self.verify()?,
+            "check" => self.check()?,
+            other => anyhow::bail!("no job {other}"),
+        };
+        let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or("0");
+        println!(
+            "{rows} {} {} {}",
+            time.as_micros(),
+            cpu.as_micros(),
+            peak.split_whitespace().next().unwrap_or("0")
+        );
+        Ok(())
+    }
+
+    /// All ranges into a state. Only what the library does counts, not the making of the logs.
+    fn replay(&self) -> Result<(u64, Spent)> {
+        let lock = world::lock(&self.state)?;
+        let mut state = world::open(&self.state, &lock)?;
+        let permit = Permit::of(&lock);
+        let pools = pool::list(state.conn())?;
+        let mut intake = Intake::default();
+        intake.aim(&pools);
+        let mut spent = Spent::default();
+        for range in world::ranges(self.first, self.holders, self.head) {
+            spent.during(|| intake.push(&mut state, permit, &range))?;
+        }
+        spent.during(|| intake.flush(&mut state, permit))?;
+        let taken = intake.finish().taken.values().sum();
+        spent.during(|| state.after_bulk(taken))?;
+        let held: u64 =
+            state.conn().query_row("SELECT count(*) FROM user_pool_shares", [], |row| row.get(0))?;
+        ensure!(held == taken, "{held} holders");
+        Ok((taken, spent))
+    }
+
+    /// A whole cycle, as the command runs it.
+    fn distribute(&self) -> Result<(u64, Spent)> {
+        let setting = |key, value: &str| (key, value.to_owned(), "bench");
+        let flags = vec![
+            setting("reward.asset", &ASSET.to_string()),
+            setting("reward.block_reward", "1000"),
+            setting("reward.epoch_blocks", &BLOCKS.to_string()),
+        ];
+        let config = Config::resolve(&Sources { flags, data_dir: "/".into(), ..Sources::default() })?;
+        let endpoints = Endpoint::parse_list(&[format!("node={}", self.url)])?;
+        let chain = Chain::new(ChainConfig::new("sandbox", 31_337, endpoints))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let lock = world::lock(&self.state)?;
+        let mut state = world::open(&self.state, &lock)?;
+        let (permit, stop) = (Permit::of(&lock), Stop::default());
+        let agreed = ValuePermit::obtain(permit, Consent::NotNeeded, "pay")?;
+        let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
+        let mut spent = Spent::default();
+        let cycle = reward::cycle(&mut work, &chain, &agreed, Some(self.first), At::Latest);
+        let report = spent.during(|| runtime.block_on(cycle))?;
+        let [pool] = report.pools.as_slice() else { anyhow::bail!("{} pools", report.pools.len()) };
+        if let Some(e) = &pool.failure {
+            anyhow::bail!("{e}");
+        }
+        ensure!(pool.epochs.len() == 1, "{} epochs", pool.epochs.len());
+        Ok((pool.epochs.iter().map(|epoch| epoch.sums.holders).sum(), spent))
+    }
+
+    /// A prepared statement in a loop, on the same connection as the service's, the texts ready.
+    fn bare(&self) -> Result<(u64, Spent)> {
+        let lock = world::lock(&self.state)?;
+        let mut state = world::open(&self.state, &lock)?;
+        let permit = Permit::of(&lock);
+        state.write(permit, |tx| {
+            tx.conn().execute(
+                "INSERT INTO pool_reward_epochs (id, pool_id, start_block, end_block, last_hash, origin, basis, asset,
+                     weight_ppm, weight_sum_ppm, part, carry_in, distributed, carry_out, holders, status,
+                     created_at, distributed_at)
+                 VALUES (1, 1, ?1, ?2, '0x', 'cycle', 'snapshot', ?3, 1000000, 1000000, '1', '0', '1', '0', ?4,
+                     'distributed', 1, 1)",
+                params![self.first, self.first + BLOCKS, ASSET.to_string(), self.holders],
+            )?;
+            Ok(())
+        })?;
+        // As many digits as a reward has.
+        let amounts: Vec<String> =
+            (0..self.holders).map(|i| (1_000_000_000_000_000_000 + i * 7_919).to_string()).collect();
+        let mut spent = Spent::default();
+        let body = |tx: &Tx<'_>| {
+            let mut insert = tx
+                .conn()
+                .prepare("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (1, ?1, ?2)")?;
+            for (member, amount) in (1_i64..).zip(&amounts) {
+                insert.execute(params![member, amount])?;
+            }
+            Ok(())
+        };
+        spent.during(|| state.write(permit, body))?;
+        let rows = state.conn().query_row("SELECT count(*) FROM pool_rewards", [], |row| row.get(0))?;
+        Ok((rows, spent))
+    }
+
+    /// The epoch computed again from the stored transfers, and compared row by row.
+    fn verify(&self) -> Result<(u64, Spent)> {
+        let state = State::read(&self.state, world::run())?;
+        let mut spent = Spent::default();
+        let found = spent.during(|| {
+            let mut subjects = Vec::new();
+            for pool in pool::list(state.conn())? {
+                let epochs = reward::distributed_epochs(state.conn(), &pool)?;
+                subjects.push(reward::Subject { pool, epochs });
+            }
+            reward::verify_stored(state.conn(), &subjects, &Silent, &Stop::default())
+        })?;
+        ensure!(found.total == 0, "{:?}", found.differences);
+        Ok((found.epochs.iter().map(|epoch| epoch.rewards).sum(), spent))
+    }
+
+    /// Every invariant.
+    fn check(&self) -> Result<(u64, Spent)> {
+        let state = State::read(&self.state, world::run())?;
+        let mut spent = Spent::default();
+        let report = spent.during(|| state::check(state.conn(), false))?;
+        ensure!(report.findings.is_empty(), "{:?}", report.findings);
+        Ok((self.holders, spent))
+    }
+}

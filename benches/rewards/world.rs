@@ -1,0 +1,141 @@
+//! A pool with many holders on an embedded network: the vault, and the logs that its token would have written.
+
+use alloy::hex;
+use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
+use anyhow::{Context as _, Result};
+use poolctl::clock::Clock;
+use poolctl::context::Stop;
+use poolctl::evm::{BlockRef, EventLog, LogRange};
+use poolctl::guard::Permit;
+use poolctl::pool::{Asset, put_asset};
+use poolctl::state::{self, Holder, Lock, Run, State};
+use poolctl_testkit::{Node, NodeKind, NodeOptions};
+use rusqlite::params;
+use std::path::Path;
+use std::time::Duration;
+
+/// Blocks over which the transfers are spread: those of the epoch that is paid.
+pub const BLOCKS: u64 = 1_000;
+/// Logs in a range, as the endpoints give them.
+pub const LOGS_PER_RANGE: u64 = 10_000;
+/// Blocks above the epoch, so that it is final.
+const ABOVE: u64 = 10;
+
+pub const ASSET: Address = Address::repeat_byte(0xaa);
+pub const VAULT: Address = Address::repeat_byte(0xbb);
+
+/// The chain that the pool lives on.
+pub struct Network {
+    node: Node,
+    /// First block of the epoch, in which the first transfer is.
+    pub first: u64,
+    pub holders: u64,
+    head: BlockRef,
+}
+
+impl Network {
+    pub fn start(holders: u64) -> Result<Self> {
+        let node = Node::start(NodeKind::Sandbox, &NodeOptions::default())?;
+        let supply = (0..holders).map(shares).fold(U256::ZERO, |sum, shares| sum + shares);
+        node.set_code(VAULT, &vault(supply))?;
+        let first = node.block_number()? + 1;
+        node.mine(BLOCKS + ABOVE)?;
+        let number = node.block_number()?;
+        let head = BlockRef { number, hash: node.block_hash(number)?, timestamp: 0 };
+        Ok(Self { node, first, holders, head })
+    }
+
+    /// What a child is told of it.
+    pub fn arguments(&self, job: &str) -> [String; 6] {
+        let Self { first, holders, head, .. } = self;
+        [
+            format!("--job={job}"),
+            format!("--url={}", self.node.url()),
+            format!("--first={first}"),
+            format!("--holders={holders}"),
+            format!("--head={}", head.number),
+            format!("--hash={}", head.hash),
+        ]
+    }
+
+    /// A new state that knows the pool, its token and its weight.
+    pub fn init(&self, path: &Path) -> Result<()> {
+        state::create(path)?;
+        let lock = lock(path)?;
+        let mut state = open(path, &lock)?;
+        state.write(Permit::of(&lock), |tx| {
+            put_asset(tx.conn(), &Asset { address: ASSET, symbol: "R".into(), decimals: 18 })?;
+            tx.conn().execute(
+                "INSERT INTO pools (name, address, abi, asset, share_symbol, share_decimals, deploy_block,
+                     max_rate_drop_ppm, added_at) VALUES ('p', ?1, 'erc4626', ?2, 'S', 18, ?3, 0, 1)",
+                params![VAULT.to_string(), ASSET.to_string(), self.first],
+            )?;
+            tx.conn().execute("INSERT INTO pool_reward_weights VALUES (1, 0, 1000000, 1)", [])?;
+            Ok(())
+        })?;
+        Ok(())
+    }
+}
+
+/// What a holder is given, base units of 18 decimals: up to a thousand tokens, with all digits.
+fn shares(holder: u64) -> U256 {
+    let spread = keccak256(holder.to_le_bytes());
+    U256::from_be_slice(&spread[..8]) % U256::from(1_000_000_000_000_000_000_000_u128) + U256::from(1u8)
+}
+
+/// The code of a vault that knows its `totalSupply()`, and answers 0 to everything else: it is not paused.
+fn vault(supply: U256) -> Bytes {
+    let mut code = hex!("5f3560e01c6318160ddd146016576000 5f5260205ff3 5b7f").to_vec();
+    code.extend(supply.to_be_bytes::<32>());
+    code.extend(hex!("5f5260205ff3"));
+    code.into()
+}
+
+/// The ranges of all logs, one holder after the other: each is minted shares, in a transaction of its own.
+pub fn ranges(first: u64, holders: u64, head: BlockRef) -> impl Iterator<Item = LogRange> {
+    let per_block = holders.div_ceil(BLOCKS);
+    let blocks_per_range = (LOGS_PER_RANGE / per_block).max(1);
+    let last = BLOCKS.div_ceil(blocks_per_range) - 1;
+    (0..=last).map(move |range| {
+        let from = first + range * blocks_per_range;
+        let end = if range == last {
+            head
+        } else {
+            let number = from + blocks_per_range - 1;
+            BlockRef { number, hash: keccak256(number.to_le_bytes()), timestamp: 0 }
+        };
+        let logs = (range * blocks_per_range * per_block..)
+            .take_while(|holder| *holder < holders && *holder < (range + 1) * blocks_per_range * per_block);
+        LogRange { from, end, logs: logs.map(|holder| mint(holder, first, per_block)).collect() }
+    })
+}
+
+fn mint(holder: u64, first: u64, per_block: u64) -> EventLog {
+    let transfer = keccak256("Transfer(address,address,uint256)");
+    let tx_hash = keccak256([&b"tx"[..], &holder.to_le_bytes()].concat());
+    let to = Address::from_word(keccak256([&b"to"[..], &holder.to_le_bytes()].concat()));
+    let topics = vec![transfer, Address::ZERO.into_word(), to.into_word()];
+    let data = Bytes::copy_from_slice(&shares(holder).to_be_bytes::<32>());
+    let block_number = first + holder / per_block;
+    EventLog {
+        inner: Log { address: VAULT, data: LogData::new_unchecked(topics, data) },
+        block_number,
+        block_hash: keccak256(block_number.to_le_bytes()),
+        tx_hash,
+        tx_index: holder % per_block,
+        log_index: holder % per_block,
+    }
+}
+
+pub fn lock(state: &Path) -> Result<Lock> {
+    let holder = Holder { pid: std::process::id(), command: "bench".into(), since: 0 };
+    Lock::acquire(state, &holder, Duration::ZERO, &Stop::default()).context("lock")
+}
+
+pub fn run() -> Run {
+    Run { id: "bench".into(), actor: "bench".into(), clock: Clock::System }
+}
+
+pub fn open(state: &Path, lock: &Lock) -> Result<State> {
+    State::write_access(state, run(), lock).context("open")
+}

@@ -1,0 +1,68 @@
+//! The ledger's invariants: every transaction balances, every account holds what its entries say.
+
+use super::groups::{Groups, side_by_side};
+use super::{add, stored, text};
+use crate::amount::Delta;
+use crate::output::Result;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+
+/// Entries of a transaction sum to zero per asset.
+pub(super) fn ledger_sums_to_zero(conn: &Connection) -> Result<Vec<String>> {
+    // The entries in the order of their events, whatever the planner thinks of the accounts.
+    let mut entries = conn.prepare(
+        "SELECT e.event_id, a.asset, e.amount FROM ledger_entries e
+         CROSS JOIN ledger_accounts a ON a.id = e.account_id ORDER BY e.event_id",
+    )?;
+    let mut transactions: Groups<'_, i64, BTreeMap<String, Delta>> = Groups::new(
+        &mut entries,
+        |row| Ok(row.get(0)?),
+        |sums: &mut BTreeMap<String, Delta>, row| add(sums.entry(row.get(1)?).or_default(), text(row, 2)?),
+    )?;
+    let mut found = Vec::new();
+    while let Some((event, sums)) = transactions.next()? {
+        for (asset, sum) in sums.iter().filter(|(_, sum)| !sum.is_zero()) {
+            found.push(format!("ledger transaction of event {event}: {sum} of {asset} left over"));
+        }
+    }
+    Ok(found)
+}
+
+#[derive(Default)]
+struct Cached {
+    name: String,
+    balance: String,
+    overdraft: bool,
+}
+
+/// The cached balance of an account = Σ of its entries, and nothing is below zero that may not be.
+pub(super) fn cached_equals_derived(conn: &Connection) -> Result<Vec<String>> {
+    let mut accounts = conn.prepare(
+        "SELECT id, owner_kind || ' ' || owner || ' ' || purpose, balance, overdraft FROM ledger_accounts ORDER BY id",
+    )?;
+    let mut entries = conn.prepare("SELECT account_id, amount FROM ledger_entries ORDER BY account_id")?;
+    let accounts: Groups<'_, i64, Cached> = Groups::new(
+        &mut accounts,
+        |row| Ok(row.get(0)?),
+        |cached, row| {
+            *cached = Cached { name: row.get(1)?, balance: row.get(2)?, overdraft: row.get(3)? };
+            Ok(())
+        },
+    )?;
+    let entries: Groups<'_, i64, Delta> =
+        Groups::new(&mut entries, |row| Ok(row.get(0)?), |sum, row| add(sum, text(row, 1)?))?;
+    let mut found = Vec::new();
+    side_by_side(accounts, entries, |id, cached, derived| {
+        // Entries without an account are the foreign keys' finding.
+        let Some(Cached { name, balance, overdraft }) = cached else { return Ok(()) };
+        let sum = derived.unwrap_or_default();
+        if stored(&balance)? != sum {
+            found.push(format!("account {id} ({name}) holds {balance}, its entries sum to {sum}"));
+        }
+        if sum.is_negative() && !overdraft {
+            found.push(format!("account {id} ({name}) is below zero: {sum}"));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}

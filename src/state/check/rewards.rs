@@ -1,0 +1,252 @@
+//! Rewards: epochs hand out what they were given, without gap, and what is claimed or owed stands in the ledger.
+
+use super::groups::{Groups, side_by_side};
+use super::{add, amounts, base, each, stored, sum, text};
+use crate::amount::{Base, Delta};
+use crate::output::Result;
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+
+/// Sums by asset.
+type Sums = BTreeMap<String, Delta>;
+
+#[derive(Default)]
+struct Epoch {
+    /// Part, carry in, distributed, carry out.
+    amounts: [Base; 4],
+    holders: i64,
+    is_distributed: bool,
+}
+
+/// Σ rewards of an epoch = what it distributed, and that and its carry = its part and the carry before.
+pub(super) fn epoch_conserves(conn: &Connection) -> Result<Vec<String>> {
+    let mut epochs = conn.prepare(
+        "SELECT id, part, carry_in, distributed, carry_out, holders, status = 'distributed'
+         FROM pool_reward_epochs ORDER BY id",
+    )?;
+    let mut rewards = conn.prepare("SELECT epoch_id, amount FROM pool_rewards ORDER BY epoch_id")?;
+    let epochs: Groups<'_, i64, Epoch> = Groups::new(
+        &mut epochs,
+        |row| Ok(row.get(0)?),
+        |epoch, row| {
+            *epoch = Epoch { amounts: amounts(row, 1)?, holders: row.get(5)?, is_distributed: row.get(6)? };
+            Ok(())
+        },
+    )?;
+    let rewards: Groups<'_, i64, (Base, i64)> = Groups::new(
+        &mut rewards,
+        |row| Ok(row.get(0)?),
+        |(given, count), row| {
+            *given = sum(*given, base(text(row, 1)?)?)?;
+            *count += 1;
+            Ok(())
+        },
+    )?;
+    let mut found = Vec::new();
+    side_by_side(epochs, rewards, |id, epoch, rewards| {
+        let Some(Epoch { amounts, holders, .. }) = epoch.filter(|epoch| epoch.is_distributed) else {
+            if rewards.is_some() {
+                found.push(format!("epoch {id} has rewards but is not distributed"));
+            }
+            return Ok(());
+        };
+        let [part, carry_in, distributed, carry_out] = amounts;
+        let (given, count) = rewards.unwrap_or_default();
+        if given != distributed || count != holders {
+            found.push(format!("epoch {id}: {count} rewards of {given} stand for {distributed} distributed"));
+        }
+        if sum(part, carry_in)? != sum(distributed, carry_out)? {
+            found.push(format!(
+                "epoch {id}: part {part} + carry {carry_in} is not distributed {distributed} + carry {carry_out}"
+            ));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Σ parts of the pools + carry = emission + the carry before.
+pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
+    let mut emissions = conn.prepare(
+        "SELECT start_block, emission, carry_in, carry_out FROM reward_emissions ORDER BY start_block",
+    )?;
+    let mut parts = conn.prepare(
+        "SELECT start_block, part, weight_ppm, weight_sum_ppm FROM pool_reward_epochs WHERE origin = 'cycle'
+         ORDER BY start_block",
+    )?;
+    let emissions: Groups<'_, i64, [Base; 3]> = Groups::new(
+        &mut emissions,
+        |row| Ok(row.get(0)?),
+        |emission, row| {
+            *emission = amounts(row, 1)?;
+            Ok(())
+        },
+    )?;
+    let parts: Groups<'_, i64, (Base, i64, i64)> = Groups::new(
+        &mut parts,
+        |row| Ok(row.get(0)?),
+        |(given, weight, of), row| {
+            *given = sum(*given, base(text(row, 1)?)?)?;
+            *weight += row.get::<_, i64>(2)?;
+            *of = row.get(3)?;
+            Ok(())
+        },
+    )?;
+    let mut found = Vec::new();
+    side_by_side(emissions, parts, |start, emission, parts| {
+        let Some([emission, carry_in, carry_out]) = emission else { return Ok(()) };
+        let (given, weight, of) = parts.unwrap_or_default();
+        let (out, total) = (sum(given, carry_out)?, sum(emission, carry_in)?);
+        // Pools that still lag behind have yet to take their part.
+        let whole = weight == of;
+        if out > total || (whole && out != total) {
+            found.push(format!(
+                "emission at block {start}: parts {given} + carry {carry_out} is not {emission} + {carry_in}"
+            ));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// A pool's epochs follow each other, and its cursor stands at the end of the last distributed one. A pool that was
+/// paid by hand joins the grid at a boundary, so a gap may lie before its first epoch of the grid; what is made by
+/// hand and not distributed yet may stand ahead.
+pub(super) fn epochs_are_gapless(conn: &Connection) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut last = Place::default();
+    each(
+        conn,
+        "SELECT e.pool_id, e.start_block, e.end_block, p.reward_genesis_block, p.reward_cursor_block,
+                lead(e.pool_id) OVER (ORDER BY e.pool_id, e.start_block), e.origin = 'cycle',
+                e.status = 'distributed'
+         FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id ORDER BY e.pool_id, e.start_block",
+        |row| {
+            let (pool, start, end): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            let (on_grid, distributed): (bool, bool) = (row.get(6)?, row.get(7)?);
+            if last.pool != Some(pool) {
+                let begin = row.get(3)?;
+                last = Place { pool: Some(pool), begin, paid: begin, ..Place::default() };
+            }
+            let expected = last.begin;
+            let joins = on_grid && last.by_hand && !last.on_grid;
+            let ahead = joins || !distributed;
+            if expected.is_none_or(|expected| start < expected || (start > expected && !ahead)) {
+                found.push(format!("pool {pool}: epoch at {start} should start at {expected:?}"));
+            }
+            if distributed && last.waiting {
+                found.push(format!("pool {pool}: epoch at {start} is distributed before an earlier one"));
+            }
+            last.on_grid |= on_grid;
+            last.by_hand |= !on_grid;
+            last.waiting |= !distributed;
+            last.begin = Some(end);
+            if distributed {
+                last.paid = Some(end);
+            }
+            let cursor: Option<i64> = row.get(4)?;
+            if row.get::<_, Option<i64>>(5)? != Some(pool) && cursor != last.paid {
+                let paid = last.paid.unwrap_or_default();
+                found.push(format!("pool {pool}: cursor {cursor:?} is not the end {paid} of its last epoch"));
+            }
+            Ok(())
+        },
+    )?;
+    Ok(found)
+}
+
+/// How far the walk over a pool's epochs is.
+#[derive(Default)]
+struct Place {
+    pool: Option<i64>,
+    /// Where the next epoch begins.
+    begin: Option<i64>,
+    /// End of the last distributed one; before the first, where rewards begin.
+    paid: Option<i64>,
+    on_grid: bool,
+    by_hand: bool,
+    waiting: bool,
+}
+
+/// What a claim marked = what it credited.
+pub(super) fn claims_equal_credits(conn: &Connection) -> Result<Vec<String>> {
+    let mut claims = conn.prepare(
+        "SELECT r.claim_id, e.asset, r.amount FROM pool_rewards r
+         CROSS JOIN pool_reward_epochs e ON e.id = r.epoch_id
+         WHERE r.claim_id IS NOT NULL ORDER BY r.claim_id",
+    )?;
+    let mut credits = conn.prepare(
+        "SELECT e.id, a.asset, l.amount FROM events e
+         CROSS JOIN ledger_entries l ON l.event_id = e.id CROSS JOIN ledger_accounts a ON a.id = l.account_id
+         WHERE e.kind = 'reward.claimed' AND a.owner_kind = 'member' ORDER BY e.id",
+    )?;
+    let by_asset =
+        |sums: &mut Sums, row: &rusqlite::Row<'_>| add(sums.entry(row.get(1)?).or_default(), text(row, 2)?);
+    let claims: Groups<'_, i64, Sums> = Groups::new(&mut claims, |row| Ok(row.get(0)?), by_asset)?;
+    let credits: Groups<'_, i64, Sums> = Groups::new(&mut credits, |row| Ok(row.get(0)?), by_asset)?;
+    let mut found = Vec::new();
+    side_by_side(claims, credits, |claim, claimed, credited| {
+        let mut credited = credited.unwrap_or_default();
+        for (asset, sum) in claimed.unwrap_or_default() {
+            let given = credited.remove(&asset).unwrap_or_default();
+            if given != sum {
+                found.push(format!("claim {claim}: rows of {sum} {asset} were credited as {given}"));
+            }
+        }
+        found.extend(credited.values().map(|sum| format!("claim {claim}: {sum} credited without a row")));
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// What the ledger owes a pool's members and carries to its next epoch = what the rows say.
+pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>> {
+    let mut owed: BTreeMap<(String, String, &str), Delta> = BTreeMap::new();
+    let mut unclaimed =
+        conn.prepare("SELECT epoch_id, amount FROM pool_rewards WHERE claimed_at IS NULL ORDER BY epoch_id")?;
+    let mut epoch = conn.prepare(
+        "SELECT p.address, e.asset FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id WHERE e.id = ?1",
+    )?;
+    let mut unclaimed: Groups<'_, i64, Delta> =
+        Groups::new(&mut unclaimed, |row| Ok(row.get(0)?), |sum, row| add(sum, text(row, 1)?))?;
+    while let Some((id, sum)) = unclaimed.next()? {
+        let mut rows = epoch.query([id])?;
+        // Rewards without an epoch are the foreign keys' finding.
+        let Some(row) = rows.next()? else { continue };
+        let slot = owed.entry((row.get(0)?, row.get(1)?, "reward_payable")).or_default();
+        *slot = slot.checked_add(sum).ok_or_else(super::overflow)?;
+    }
+    each(
+        conn,
+        "SELECT e.pool_address, e.asset, p.reward_carry FROM pools p JOIN (
+             SELECT owner.address AS pool_address, epoch.pool_id, epoch.asset, max(epoch.start_block)
+             FROM pool_reward_epochs epoch JOIN pools owner ON owner.id = epoch.pool_id
+             GROUP BY epoch.pool_id) e ON e.pool_id = p.id",
+        |row| {
+            let slot = owed.entry((row.get(0)?, row.get(1)?, "reward_carry")).or_default();
+            add(slot, &row.get::<_, String>(2)?)
+        },
+    )?;
+    let mut found = Vec::new();
+    each(
+        conn,
+        "SELECT owner, asset, purpose, balance FROM ledger_accounts
+         WHERE owner_kind = 'pool' AND purpose IN ('reward_payable', 'reward_carry')",
+        |row| {
+            let purpose = row.get::<_, String>(2)?;
+            let name = if purpose == "reward_payable" { "reward_payable" } else { "reward_carry" };
+            let want = owed.remove(&(row.get(0)?, row.get(1)?, name)).unwrap_or_default();
+            let cached: String = row.get(3)?;
+            if stored(&cached)? != want {
+                found.push(format!(
+                    "pool {}: account {purpose} holds {cached}, the rows sum to {want}",
+                    row.get::<_, String>(0)?
+                ));
+            }
+            Ok(())
+        },
+    )?;
+    let left = owed.iter().filter(|(_, sum)| !sum.is_zero());
+    found.extend(left.map(|((pool, _, purpose), sum)| format!("pool {pool}: {sum} missing in {purpose}")));
+    Ok(found)
+}
