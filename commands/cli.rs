@@ -3,8 +3,8 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
-    block, config, events, farm, farmer, grind, harvest, info, init, member, oracle, plant, pool, pooler,
-    reward, risk, schema, state, sync, work,
+    block, completions, config, events, farm, farmer, grind, harvest, info, init, man, member, oracle, plant,
+    pool, pooler, reward, risk, schema, state, sync, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -68,6 +68,8 @@ pub enum Command {
     Events(events::Events),
     Info(info::Info),
     Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
     #[cfg(feature = "sandbox")]
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -102,6 +104,8 @@ impl Command {
             Self::Events(command) => command.run(session),
             Self::Info(command) => command.run(session),
             Self::Schema(command) => command.run(),
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(command) => command.run(session),
         }
@@ -132,6 +136,8 @@ pub const CONTRACTS: &[&[Contract]] = &[
     events::CONTRACTS,
     info::CONTRACTS,
     schema::CONTRACTS,
+    completions::CONTRACTS,
+    man::CONTRACTS,
     #[cfg(feature = "sandbox")]
     sandbox::CONTRACTS,
 ];
@@ -224,6 +230,29 @@ fn guess(args: &[OsString]) -> Options {
                     options.color = When::from_str(when, false).unwrap_or_default();
                 }
             }
+        }
+    }
+    options
+}
+
+/// The files that words mean in which nothing else need be right: `--config`, `--profile` and `--state`.
+pub fn files_of(words: &[OsString]) -> Options {
+    let mut options = Options::default();
+    let mut words = words.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        let Some(word) = word.to_str() else { continue };
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.into())),
+            None => (word, None),
+        };
+        if !matches!(flag, "--config" | "--profile" | "--state") {
+            continue;
+        }
+        let Some(value) = value.or_else(|| words.next().cloned()) else { break };
+        match flag {
+            "--config" => options.config = Some(value.into()),
+            "--state" => options.state = Some(value.into()),
+            _ => options.profile = value.into_string().ok(),
         }
     }
     options

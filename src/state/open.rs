@@ -11,6 +11,9 @@ use std::time::Duration;
 /// `PRAGMA application_id` of a poolctl state: "Pool".
 pub const APPLICATION_ID: i32 = 0x506f_6f6c;
 
+/// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// An open state file.
@@ -27,8 +30,21 @@ impl State {
     /// # Errors
     /// `state_missing`, `state_foreign`, `state_too_new`, `state_outdated`, `state_corrupt`.
     pub fn read(path: &Path, run: Run) -> Result<Self> {
+        Self::read_within(path, run, PATIENCE)
+    }
+
+    /// As [`State::read`], for those who would rather know nothing than wait for an instant.
+    ///
+    /// # Errors
+    /// As [`State::read`], and `state_error` where another process keeps the whole file to itself.
+    pub fn glance(path: &Path, run: Run) -> Result<Self> {
+        Self::read_within(path, run, Duration::ZERO)
+    }
+
+    fn read_within(path: &Path, run: Run, patience: Duration) -> Result<Self> {
         let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         configure(&conn)?;
+        conn.busy_timeout(patience)?;
         match identify(&conn, path)? {
             migrate::SCHEMA_VERSION => Ok(Self { conn, path: path.to_owned(), run }),
             found => Err(Error::new(
@@ -223,7 +239,7 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
 
 /// Settings of every connection, before anything is read.
 fn configure(conn: &Connection) -> Result<()> {
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(PATIENCE)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.set_prepared_statement_cache_capacity(64);

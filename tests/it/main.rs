@@ -9,6 +9,7 @@
 
 mod audit;
 mod backup;
+mod completions;
 mod contract;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -19,6 +20,8 @@ mod help;
 mod init;
 mod keys;
 mod lock;
+#[cfg(feature = "sandbox")]
+mod man;
 mod metrics;
 mod poolers;
 #[cfg(feature = "sandbox")]
