@@ -9,6 +9,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
+/// What makes an apostrophe of an apostrophe.
+const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
+
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<ManOutput>("man")];
 
@@ -98,9 +101,9 @@ fn page(command: &clap::Command, is_root: bool) -> std::io::Result<(String, Stri
     let has_options = own.get_arguments().any(|arg| !arg.is_hide_set());
     let has_commands = own.has_subcommands();
     let example = command.get_before_help().map(ToString::to_string).unwrap_or_default();
-    let man = clap_mangen::Man::new(own).manual("poolctl");
+    let man = clap_mangen::Man::new(own);
+    let name = man.get_filename();
     let mut text = Vec::new();
-    man.render_title(&mut text)?;
     man.render_name_section(&mut text)?;
     man.render_synopsis_section(&mut text)?;
     man.render_description_section(&mut text)?;
@@ -126,8 +129,24 @@ fn page(command: &clap::Command, is_root: bool) -> std::io::Result<(String, Stri
         more.text([roman("poolctl(1) has the options that every command takes, and the exit codes.")]);
     }
     more.to_writer(&mut text)?;
-    let text = String::from_utf8(text).map_err(std::io::Error::other)?;
-    Ok((man.get_filename(), text))
+    let body = String::from_utf8(text).map_err(std::io::Error::other)?;
+    // Each section begins with the same definitions; one page needs them once.
+    let body = ascii(&body.replace(PREAMBLE, ""));
+    let title = name.trim_end_matches(".1");
+    // No date: the same program gives the same page.
+    let head = format!(".TH {title} 1 \"\" \"poolctl {}\" poolctl\n", env!("CARGO_PKG_VERSION"));
+    Ok((name, format!("{PREAMBLE}{head}{body}")))
+}
+
+/// Every other character by its number, which each formatter knows.
+fn ascii(text: &str) -> String {
+    text.chars().fold(String::with_capacity(text.len()), |text, c| {
+        if c.is_ascii() {
+            text + c.encode_utf8(&mut [0; 4])
+        } else {
+            format!("{text}\\[u{:04X}]", u32::from(c))
+        }
+    })
 }
 
 impl Present for ManOutput {

@@ -30,19 +30,26 @@ impl State {
     /// # Errors
     /// `state_missing`, `state_foreign`, `state_too_new`, `state_outdated`, `state_corrupt`.
     pub fn read(path: &Path, run: Run) -> Result<Self> {
-        Self::read_within(path, run, PATIENCE)
+        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Self::reading(conn, path, run, PATIENCE)
     }
 
-    /// As [`State::read`], for those who would rather know nothing than wait for an instant.
+    /// As [`State::read`], for those who would rather know nothing than wait for an instant, or leave a trace: no file is
+    /// made beside the state, as even a reader's log index is.
     ///
     /// # Errors
     /// As [`State::read`], and `state_error` where another process keeps the whole file to itself.
     pub fn glance(path: &Path, run: Run) -> Result<Self> {
-        Self::read_within(path, run, Duration::ZERO)
+        let conn = if beside(path, "-wal").exists() {
+            connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
+        } else {
+            // No run has it open. Should one begin to write this very moment, the worst is that nothing is known.
+            unchanging(path)?
+        };
+        Self::reading(conn, path, run, Duration::ZERO)
     }
 
-    fn read_within(path: &Path, run: Run, patience: Duration) -> Result<Self> {
-        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    fn reading(conn: Connection, path: &Path, run: Run, patience: Duration) -> Result<Self> {
         configure(&conn)?;
         conn.busy_timeout(patience)?;
         match identify(&conn, path)? {
@@ -235,6 +242,23 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     Connection::open_with_flags(path, flags)
         .map_err(|e| Error::from(e).context(format!("cannot open state {}", path.display())))
+}
+
+/// Opens a file that nobody changes meanwhile: SQLite then makes no log and no index of it, and takes no locks.
+fn unchanging(path: &Path) -> Result<Connection> {
+    let missing = || Error::new(Code::StateMissing, format!("there is no state at {}", path.display()));
+    let whole = path.canonicalize().map_err(|_| missing())?;
+    let mut url = url::Url::from_file_path(whole).map_err(|()| missing())?;
+    url.set_query(Some("immutable=1"));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Ok(Connection::open_with_flags(url.as_str(), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+}
+
+/// A file of SQLite's own beside the state.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 /// Settings of every connection, before anything is read.
