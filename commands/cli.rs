@@ -3,8 +3,8 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
-    block, config, doctor, events, farm, farmer, grind, harvest, health, info, init, member, metrics, oracle, plant,
-    pool, pooler, reward, risk, schema, state, sync, withdrawal, work,
+    block, completions, config, doctor, events, farm, farmer, grind, harvest, health, info, init, man, member,
+    metrics, oracle, plant, pool, pooler, reward, risk, schema, state, sync, withdrawal, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -73,6 +73,8 @@ pub enum Command {
     Metrics(metrics::Metrics),
     Info(info::Info),
     Schema(schema::Schema),
+    Completions(completions::Completions),
+    Man(man::Man),
     #[cfg(feature = "sandbox")]
     #[command(subcommand)]
     Sandbox(sandbox::Command),
@@ -111,6 +113,8 @@ impl Command {
             Self::Metrics(command) => command.run(session),
             Self::Info(command) => command.run(session),
             Self::Schema(command) => command.run(),
+            Self::Completions(command) => command.run(),
+            Self::Man(command) => command.run(),
             #[cfg(feature = "sandbox")]
             Self::Sandbox(command) => command.run(session),
         }
@@ -145,6 +149,8 @@ pub const CONTRACTS: &[&[Contract]] = &[
     metrics::CONTRACTS,
     info::CONTRACTS,
     schema::CONTRACTS,
+    completions::CONTRACTS,
+    man::CONTRACTS,
     #[cfg(feature = "sandbox")]
     sandbox::CONTRACTS,
 ];
@@ -237,6 +243,29 @@ fn guess(args: &[OsString]) -> Options {
                     options.color = When::from_str(when, false).unwrap_or_default();
                 }
             }
+        }
+    }
+    options
+}
+
+/// The files that words mean in which nothing else need be right: `--config`, `--profile` and `--state`.
+pub fn files_of(words: &[OsString]) -> Options {
+    let mut options = Options::default();
+    let mut words = words.iter().take_while(|word| *word != "--");
+    while let Some(word) = words.next() {
+        let Some(word) = word.to_str() else { continue };
+        let (flag, value) = match word.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.into())),
+            None => (word, None),
+        };
+        if !matches!(flag, "--config" | "--profile" | "--state") {
+            continue;
+        }
+        let Some(value) = value.or_else(|| words.next().cloned()) else { break };
+        match flag {
+            "--config" => options.config = Some(value.into()),
+            "--state" => options.state = Some(value.into()),
+            _ => options.profile = value.into_string().ok(),
         }
     }
     options

@@ -10,6 +10,7 @@ use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::{self, IsTerminal, Write};
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// What the three standard streams can take.
@@ -69,6 +70,30 @@ impl Console {
         printed
     }
 
+    /// Waits so long, or until nobody reads stdout any more or a signal comes; false where nobody reads it.
+    ///
+    /// # Errors
+    /// `io_error` where the system refuses.
+    pub fn wait(&self, time: Duration) -> Result<bool> {
+        let stdout = io::stdout();
+        // Asked for nothing, it tells only that the other end is gone.
+        let mut ends = [PollFd::new(&stdout, PollFlags::empty())];
+        let time = Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() };
+        match poll(&mut ends, Some(&time)) {
+            Ok(_) => Ok(ends[0].revents().is_empty()),
+            Err(Errno::INTR) => Ok(true),
+            Err(e) => Err(Error::new(Code::Io, format!("cannot wait for stdout: {e}"))),
+        }
+    }
+
+    /// Writes a text to stdout as it stands.
+    ///
+    /// # Errors
+    /// As [`Console::emit`].
+    pub fn write(text: &str) -> Result<()> {
+        print(text)
+    }
+
     /// Writes one line of a stream to stdout; false where nobody reads it any more.
     ///
     /// # Errors
@@ -91,7 +116,6 @@ impl Console {
     ///
     /// # Errors
     /// As [`Console::show`].
-    #[cfg(feature = "sandbox")]
     pub fn present(&self, page: &poolctl::output::Page) -> Result<()> {
         print(&render::page(page, self.out))
     }

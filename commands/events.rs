@@ -1,8 +1,11 @@
-//! `poolctl events`: the audit log, filtered, or walked from its first row to its last.
+//! `poolctl events`: the audit log, filtered, followed, or walked from its first row to its last.
+
+mod follow;
 
 use crate::app::App;
 use crate::session::Session;
 use clap::Args;
+use follow::{FollowOutput, Line};
 use jiff::{SignedDuration, Timestamp};
 use poolctl::clock;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
@@ -11,9 +14,10 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<EventsOutput>("events")];
+pub const CONTRACTS: &[Contract] =
+    &[Contract::of::<EventsOutput>("events").or::<FollowOutput>().lines::<Line<'static>>()];
 
-/// Show the audit log, or verify it
+/// Show the audit log, follow it, or verify it
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl events --kind reward. --since 24h")]
 pub struct Events {
@@ -32,8 +36,11 @@ pub struct Events {
     /// The newest so many
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
+    /// Then wait for new ones, until Ctrl-C; with --json an object a line, the result last
+    #[arg(long, short)]
+    follow: bool,
     /// Walk the whole chain of hashes instead; exit code 5 names the first broken row
-    #[arg(long, conflicts_with_all = ["kind", "subject", "run", "since", "limit"])]
+    #[arg(long, conflicts_with_all = ["kind", "subject", "run", "since", "limit", "follow"])]
     verify: bool,
 }
 
@@ -64,11 +71,20 @@ impl Events {
             run_id: self.run,
             // The same form as in the log, where times are compared as texts.
             since: self.since.map(|time| format!("{time:.3}")),
-            after: None,
             limit: Some(self.limit),
         };
+        if self.follow {
+            return follow::run(session, &state, &filter);
+        }
         Outcome::of(&EventsOutput { events: state::list_events(state.conn(), &filter)?, chain: None })
     }
+}
+
+const HEADS: &[&str] = &[">ID", "AT", "ACTOR", "KIND", "SUBJECT", "PAYLOAD"];
+
+fn cells(e: &Event) -> [String; 6] {
+    let Event { id, at, actor, kind, subject, payload, .. } = e;
+    [id.to_string(), at.clone(), actor.clone(), kind.clone(), subject.clone(), payload.to_string()]
 }
 
 /// Reads a time, or a span before now.
@@ -102,16 +118,9 @@ impl Present for EventsOutput {
                 page.line("no events");
             }
             None => {
-                let mut table = Table::new(&[">ID", "AT", "ACTOR", "KIND", "SUBJECT", "PAYLOAD"]);
+                let mut table = Table::new(HEADS);
                 for e in &self.events {
-                    table.row([
-                        e.id.to_string(),
-                        e.at.clone(),
-                        e.actor.clone(),
-                        e.kind.clone(),
-                        e.subject.clone(),
-                        e.payload.to_string(),
-                    ]);
+                    table.row(cells(e));
                 }
                 page.table(table);
             }

@@ -5,6 +5,8 @@ mod app;
 mod at;
 mod block;
 mod cli;
+mod complete;
+mod completions;
 mod config;
 mod console;
 #[cfg(feature = "sandbox")]
@@ -20,6 +22,7 @@ mod health;
 mod info;
 mod init;
 mod logs;
+mod man;
 mod member;
 mod metrics;
 mod new_file;
@@ -59,6 +62,11 @@ fn main() -> ExitCode {
     let begun = Instant::now();
     let env = session::environment();
     let args: Vec<OsString> = std::env::args_os().collect();
+    if let Some(question) = complete::asked(&args) {
+        // Whatever goes wrong, a prompt is no place to say so.
+        let _ = panics::catch(|| Console::write(&complete::answer(question, env)));
+        return ExitCode::SUCCESS;
+    }
     let status = match cli::parse(&args) {
         Parsed::Run(cli, words) => {
             let cli::Cli { options, command } = *cli;

@@ -5,6 +5,7 @@ use clap::Args;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::{Map, Value};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<SchemaOutput>("schema")];
@@ -39,6 +40,7 @@ pub struct SchemaView {
     /// Whether it may be a stream of lines.
     pub stream: bool,
     /// The schema.
+    #[schemars(with = "Map<String, Value>")]
     pub schema: schemars::Schema,
 }
 

@@ -44,7 +44,7 @@ pub struct Harvests {
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct FarmerPart {
     /// `G…`.
-    #[schemars(with = "forms::EvmAddress")]
+    #[schemars(with = "forms::StellarAccount")]
     pub address: String,
     /// Its stakes, back.
     pub stakes: Quantity,

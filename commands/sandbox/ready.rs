@@ -30,7 +30,9 @@ pub struct Ready {
 struct Evm {
     url: String,
     chain_id: u64,
+    #[schemars(with = "forms::EvmAddress")]
     multicall: String,
+    #[schemars(with = "forms::EvmAddress")]
     risk_engine: String,
     pools: Vec<Pool>,
     accounts: Vec<EvmAccount>,
@@ -39,9 +41,12 @@ struct Evm {
 #[derive(Debug, Serialize, JsonSchema)]
 struct Pool {
     name: &'static str,
+    #[schemars(with = "forms::EvmAddress")]
     vault: String,
+    #[schemars(with = "forms::EvmAddress")]
     asset: String,
     decimals: u8,
+    #[schemars(with = "forms::EvmAddress")]
     feed: String,
     deploy_block: u64,
 }
@@ -69,7 +74,7 @@ struct Stellar {
 #[derive(Debug, Serialize, JsonSchema)]
 struct StellarAccount {
     name: &'static str,
-    #[schemars(with = "forms::EvmAddress")]
+    #[schemars(with = "forms::StellarAccount")]
     address: String,
     secret: String,
 }

@@ -52,8 +52,6 @@ pub struct EventFilter {
     pub run_id: Option<String>,
     /// Not older than this RFC 3339 time.
     pub since: Option<String>,
-    /// Only ids above this one.
-    pub after: Option<i64>,
     /// The newest so many.
     pub limit: Option<u32>,
 }
@@ -181,17 +179,13 @@ pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>
             push(clause, Sql::Text(value.clone()));
         }
     }
-    if let Some(after) = filter.after {
-        push("id > ?", Sql::Integer(after));
-    }
     let whole = if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
     let limit = filter.limit.map_or(-1, i64::from);
     // By time alone, the index by time has the newest at its end; by id, rows would be looked through in vain.
     let by_time = filter.since.is_some()
         && filter.kind.is_none()
         && filter.subject.is_none()
-        && filter.run_id.is_none()
-        && filter.after.is_none();
+        && filter.run_id.is_none();
     let order = if by_time { "at DESC, id DESC" } else { "id DESC" };
     let sql = format!(
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events {whole}
@@ -202,6 +196,40 @@ pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>
     let mut events = rows.collect::<Result<Vec<_>, _>>()?;
     events.sort_unstable_by_key(|event| event.id);
     Ok(events)
+}
+
+/// The id of the last event, 0 where there is none.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn last_event(conn: &Connection) -> Result<i64> {
+    let sql = "SELECT coalesce(max(id), 0) FROM events";
+    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+}
+
+/// The events after this id, oldest first, whatever they are about; at most a thousand at once.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn events_after(conn: &Connection, id: i64) -> Result<Vec<Event>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events
+         WHERE id > ?1 ORDER BY id LIMIT 1000",
+    )?;
+    let rows = statement.query_map([id], read_event)?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+impl EventFilter {
+    /// Whether it takes this event. The limit does not matter here.
+    pub fn takes(&self, event: &Event) -> bool {
+        let kind = self.kind.as_ref().is_none_or(|kind| {
+            event.kind == *kind || (kind.ends_with('.') && event.kind.starts_with(kind.as_str()))
+        });
+        kind && self.subject.as_ref().is_none_or(|subject| event.subject == *subject)
+            && self.run_id.as_ref().is_none_or(|run| event.run_id == *run)
+            && self.since.as_ref().is_none_or(|since| event.at >= *since)
+    }
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {

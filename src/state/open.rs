@@ -17,6 +17,9 @@ const BULK_ROWS: u64 = 50_000;
 /// Memory for pages of a file that is written to, in KiB; taken as it is needed. A replay touches indexes all over.
 const CACHE_KIB: i64 = 64 * 1024;
 
+/// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// An open state file.
@@ -34,7 +37,27 @@ impl State {
     /// `state_missing`, `state_foreign`, `state_too_new`, `state_outdated`, `state_corrupt`.
     pub fn read(path: &Path, run: Run) -> Result<Self> {
         let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        Self::reading(conn, path, run, PATIENCE)
+    }
+
+    /// As [`State::read`], for those who would rather know nothing than wait for an instant, or leave a trace: no file is
+    /// made beside the state, as even a reader's log index is.
+    ///
+    /// # Errors
+    /// As [`State::read`], and `state_error` where another process keeps the whole file to itself.
+    pub fn glance(path: &Path, run: Run) -> Result<Self> {
+        let conn = if beside(path, "-wal").exists() {
+            connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
+        } else {
+            // No run has it open. Should one begin to write this very moment, the worst is that nothing is known.
+            unchanging(path)?
+        };
+        Self::reading(conn, path, run, Duration::ZERO)
+    }
+
+    fn reading(conn: Connection, path: &Path, run: Run, patience: Duration) -> Result<Self> {
         configure(&conn)?;
+        conn.busy_timeout(patience)?;
         match identify(&conn, path)? {
             migrate::SCHEMA_VERSION => Ok(Self { conn, path: path.to_owned(), run }),
             found => Err(Error::new(
@@ -243,9 +266,26 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
         .map_err(|e| Error::from(e).context(format!("cannot open state {}", path.display())))
 }
 
+/// Opens a file that nobody changes meanwhile: SQLite then makes no log and no index of it, and takes no locks.
+fn unchanging(path: &Path) -> Result<Connection> {
+    let missing = || Error::new(Code::StateMissing, format!("there is no state at {}", path.display()));
+    let whole = path.canonicalize().map_err(|_| missing())?;
+    let mut url = url::Url::from_file_path(whole).map_err(|()| missing())?;
+    url.set_query(Some("immutable=1"));
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    Ok(Connection::open_with_flags(url.as_str(), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
+}
+
+/// A file of SQLite's own beside the state.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
 /// Settings of every connection, before anything is read.
 fn configure(conn: &Connection) -> Result<()> {
-    conn.busy_timeout(Duration::from_secs(5))?;
+    conn.busy_timeout(PATIENCE)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     conn.pragma_update(None, "trusted_schema", false)?;
     conn.set_prepared_statement_cache_capacity(64);

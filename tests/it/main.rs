@@ -9,6 +9,7 @@
 
 mod audit;
 mod backup;
+mod completions;
 mod contract;
 #[cfg(feature = "sandbox")]
 mod demo;
@@ -22,6 +23,8 @@ mod help;
 mod init;
 mod keys;
 mod lock;
+#[cfg(feature = "sandbox")]
+mod man;
 mod metrics;
 mod monitoring;
 mod pings;

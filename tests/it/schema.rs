@@ -3,7 +3,7 @@
 //! `INSTA_UPDATE=always cargo test --test it schema`.
 
 use crate::support::Home;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Every command with its schema, as the binary tells them.
 fn all() -> Vec<(String, Value)> {
@@ -12,22 +12,49 @@ fn all() -> Vec<(String, Value)> {
     schemas.map(|one| (one["command"].as_str().unwrap().to_owned(), one["schema"].clone())).collect()
 }
 
+/// What is the same for all commands, and what is a command's own.
+fn parts(command: &str, schema: &Value) -> (Value, Value) {
+    let mut schema = schema.clone();
+    assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
+    assert_eq!(schema["title"], format!("poolctl {command} --json"));
+    let root = schema.as_object_mut().unwrap();
+    for name in ["$schema", "title"] {
+        root.shift_remove(name);
+    }
+    let mut own = json!({ "$defs": root.shift_remove("$defs").unwrap() });
+    let error = own["$defs"].as_object_mut().unwrap().shift_remove("Error").unwrap();
+    let mut envelope = match schema.get("anyOf").and_then(Value::as_array).map(Vec::as_slice) {
+        Some([line, envelope]) => {
+            own["line"] = line.clone();
+            envelope.clone()
+        }
+        _ => schema,
+    };
+    let fields = envelope["properties"].as_object_mut().unwrap();
+    assert_eq!(fields.shift_remove("command").unwrap(), json!({ "const": command }));
+    assert_eq!(fields.shift_remove("type").is_some(), own.get("line").is_some(), "{command}");
+    own["data"] = fields.shift_remove("data").unwrap();
+    (json!({ "envelope": envelope, "error": error }), own)
+}
+
 #[test]
 fn schemas_of_every_command() {
     let mut settings = insta::Settings::clone_current();
     settings.set_prepend_module_to_snapshot(false);
     settings.set_omit_expression(true);
     let _bound = settings.bind_to_scope();
-    let mut groups: Vec<(String, String)> = Vec::new();
+    let (mut groups, mut common): (Vec<(String, String)>, Option<Value>) = Default::default();
     for (command, schema) in all() {
+        let (shared, own) = parts(&command, &schema);
+        assert_eq!(common.get_or_insert_with(|| shared.clone()), &shared, "{command}");
         let group = command.split(' ').next().unwrap().to_owned();
-        let text =
-            format!("$ poolctl schema {command}\n{}\n\n", serde_json::to_string_pretty(&schema).unwrap());
+        let text = format!("$ poolctl schema {command}\n{}\n\n", serde_json::to_string_pretty(&own).unwrap());
         match groups.last_mut() {
             Some((last, all)) if *last == group => all.push_str(&text),
             _ => groups.push((group, text)),
         }
     }
+    insta::assert_snapshot!("schema-of-all", serde_json::to_string_pretty(&common).unwrap());
     for (group, text) in groups {
         insta::assert_snapshot!(format!("schema-{group}"), text);
     }
@@ -74,9 +101,9 @@ fn a_schema_refuses_what_the_command_does_not_write() {
         ("/command", "pool show".into()),
         ("/schema_version", 2.into()),
         ("/data/pools", Value::Null),
-        ("/data", serde_json::json!({ "pools": [], "more": 1 })),
+        ("/data", json!({ "pools": [], "more": 1 })),
         ("/warnings", "none".into()),
-        ("/error", serde_json::json!({ "code": "Not A Word", "message": "", "hint": null, "details": {} })),
+        ("/error", json!({ "code": "Not A Word", "message": "", "hint": null, "details": {} })),
     ];
     for (place, value) in edits {
         let mut bad = good.clone();

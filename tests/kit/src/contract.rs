@@ -1,9 +1,11 @@
 //! Whether what the binary writes with `--json` is what its own `poolctl schema` promises, and nothing more.
 
 use anyhow::{Context, Result, anyhow, ensure};
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -45,14 +47,31 @@ pub fn check(binary: &Path, stdout: &str) -> Result<()> {
 }
 
 fn valid(validator: &Validator, command: &str, line: &Value) -> Result<()> {
-    let faults: Vec<String> =
-        validator.iter_errors(line).map(|fault| format!("  {}: {fault}", fault.instance_path())).collect();
+    let mut faults = String::new();
+    for fault in validator.iter_errors(line) {
+        explain(&fault, 1, &mut faults);
+    }
     ensure!(
         faults.is_empty(),
-        "`poolctl {command} --json` wrote what `poolctl schema {command}` does not say:\n{}\n{line}",
-        faults.join("\n")
+        "`poolctl {command} --json` wrote what `poolctl schema {command}` does not say:\n{faults}{line}",
     );
     Ok(())
+}
+
+/// A line for each fault, those inside of a choice too: what is wrong stands innermost.
+fn explain(fault: &ValidationError<'_>, depth: usize, text: &mut String) {
+    let (indent, place) = ("  ".repeat(depth), fault.instance_path());
+    let branches = match fault.kind() {
+        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context,
+        _ => {
+            let _ = writeln!(text, "{indent}{place}: {fault}");
+            return;
+        }
+    };
+    let _ = writeln!(text, "{indent}{place}: fits no branch:");
+    for inner in branches.iter().flatten() {
+        explain(inner, depth + 1, text);
+    }
 }
 
 /// The validator of a command; of a group, as in `poolctl pool lst`, there is none.

@@ -1,0 +1,67 @@
+//! How soon poolctl answers where people wait at a prompt: `cargo bench --bench start`.
+//!
+//! The release binary runs as a whole process, each question in turn with `true`, which does nothing: what is above that
+//! is poolctl's own. A limit that does not hold fails the bench.
+#![allow(clippy::print_stderr, reason = "a bench says what it found")]
+
+#[path = "support/measure.rs"]
+mod measure;
+
+use anyhow::{Result, ensure};
+use measure::{Table, interleaved, median, quiet, spread};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
+/// From the start of the process to its end.
+const LIMIT: Duration = Duration::from_millis(5);
+const RUNS: usize = 201;
+
+/// What is asked, each as words after `poolctl`. The last two know nothing without the state, which they open.
+const QUESTIONS: [(&str, &str); 6] = [
+    ("poolctl --version", "--version"),
+    ("poolctl --help", "--help"),
+    ("poolctl pool list --help", "pool list --help"),
+    ("completion of a command", "__complete 1 poolctl poo"),
+    ("completion of a pooler's name, of 1,000", "__complete 4 poolctl farmer register --pooler pooler-99"),
+    ("completion of a setting", "__complete 3 poolctl config set oracle."),
+];
+
+fn main() -> Result<()> {
+    // `cargo test --benches` only wants to see that it starts.
+    if !std::env::args().any(|arg| arg == "--bench") {
+        return Ok(());
+    }
+    let home = tempfile::tempdir()?;
+    let run = |line: &str| {
+        let mut command = Command::new(BINARY);
+        command.args(line.split_whitespace()).env_clear().env("HOME", home.path()).stdin(Stdio::null());
+        command
+    };
+    quiet(&mut run("init"))?;
+    fill(&home.path().join(".local/share/poolctl/sandbox.sqlite"))?;
+    let answer = run(QUESTIONS[4].1).output()?;
+    ensure!(answer.stdout.iter().filter(|byte| **byte == b'\n').count() == 11, "{answer:?}");
+
+    let mut table = Table::default();
+    for (what, line) in QUESTIONS {
+        let (ours, nothing) =
+            interleaved(RUNS, || quiet(&mut run(line)), || quiet(Command::new("true").env_clear()))?;
+        table.note(format!("{what}: wall"), spread(&ours));
+        table.note("true: wall".to_owned(), spread(&nothing));
+        table.below(format!("{what}: median"), median(&ours), LIMIT);
+    }
+    eprintln!("\n{table}");
+    table.verdict()
+}
+
+/// A thousand poolers.
+fn fill(state: &Path) -> Result<()> {
+    let conn = rusqlite::Connection::open(state)?;
+    conn.execute_batch(
+        "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
+         INSERT INTO poolers SELECT 'id-' || i, 'pooler-' || i, 1, 0, 0, 1, NULL FROM n;",
+    )?;
+    Ok(())
+}

@@ -1,0 +1,1738 @@
+module completions {
+
+  def "nu-complete poolctl color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # The back office of a pool in one binary: sync, rewards, oracles, risk, and KALE farming
+  export extern poolctl [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    --version(-V)             # Print version
+  ]
+
+  def "nu-complete poolctl init color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Write a commented config file and create the state file of a profile
+  export extern "poolctl init" [
+    --chain-id: string        # EVM chain id that the profile is pinned to; needed for a profile of your own
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl init color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl demo color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Run the whole job on embedded networks: no config, no node, no keys, and seconds of your time
+  export extern "poolctl demo" [
+    --keep                    # Leave the networks running afterwards, until Ctrl-C
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl demo color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl sync color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Sync pools with the chain: value, shares, exchange rate, holders
+  export extern "poolctl sync" [
+    --all                     # All pools
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl sync color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Names or addresses; none = all
+  ]
+
+  def "nu-complete poolctl pool color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Add, list and show pools, and members' positions in them
+  export extern "poolctl pool" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl pool add color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Add a pool, after looking at its contract
+  export extern "poolctl pool add" [
+    --abi: string             # What the contract answers to: erc4626
+    --deploy-block: string    # Block of its creation; found by bisection where not given, which needs an archive node
+    --max-rate-drop: string   # Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
+    --reward-genesis-block: string # First block that earns rewards
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool add color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    name: string              # A name of your own
+    address: string           # The vault's address
+  ]
+
+  def "nu-complete poolctl pool list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List the pools with the figures of their last sync
+  export extern "poolctl pool list" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl pool show color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show a pool: its contract, the figures of its last sync, its rewards
+  export extern "poolctl pool show" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool show color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl pool position color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show what a member has in a pool: shares, their worth, rewards
+  export extern "poolctl pool position" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool position color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    member: string            # Name or address of the member
+    pool: string              # Name or address of the pool
+  ]
+
+  def "nu-complete poolctl member color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Name, list and show members: addresses that hold shares
+  export extern "poolctl member" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl member color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl member add color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Add a member, or name one that a sync found
+  export extern "poolctl member add" [
+    --name: string            # A name of your own
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl member add color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    address: string           # The member's address
+  ]
+
+  def "nu-complete poolctl member list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List members in the order in which they appeared
+  export extern "poolctl member list" [
+    --limit: string           # Show at most so many
+    --after: string           # Go on after this id, the last one of the page before
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl member list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl member show color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show a member: shares in every pool, and balances
+  export extern "poolctl member show" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl member show color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    member: string            # Name or address
+  ]
+
+  def "nu-complete poolctl reward color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Share out rewards: weights, cycles, claims
+  export extern "poolctl reward" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl reward set-weight color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Set a pool's weight from the next epoch on
+  export extern "poolctl reward set-weight" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward set-weight color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+    weight: string            # 0 to 1, at most six decimals
+  ]
+
+  def "nu-complete poolctl reward weights color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show weights and what share of the emission they come to
+  export extern "poolctl reward weights" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward weights color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl reward cycle color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Distribute every closed epoch, up to the last final block
+  export extern "poolctl reward cycle" [
+    --from: string            # Block at which rewards begin; the first run needs it, unless the pools name one
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward cycle color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl reward pending color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show rewards that are not claimed yet
+  export extern "poolctl reward pending" [
+    --pool: string            # Only of this pool
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward pending color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    member?: string           # Name or address of a member; none = what each pool owes in all
+  ]
+
+  def "nu-complete poolctl reward claim color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Claim a member's rewards: its unclaimed rows are marked and their sum is credited, at once
+  export extern "poolctl reward claim" [
+    --all                     # Of all pools
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward claim color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    member: string            # Name or address of the member
+    pool?: string             # Name or address of the pool
+  ]
+
+  def "nu-complete poolctl oracle color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Add price feeds, read them, and check that they may be used
+  export extern "poolctl oracle" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl oracle add color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Add a feed, after looking at its contract
+  export extern "poolctl oracle add" [
+    --asset: string           # What it prices: a symbol or a token's address
+    --address: string         # The feed's contract
+    --kind: string            # What the contract answers to: chainlink, adapter; or fixed
+    --price: string           # The price of a fixed feed
+    --max-staleness: string   # Oldest accepted quote in seconds, the feed's heartbeat [default: oracle.max_staleness_sec]
+    --min: string             # Lowest accepted price
+    --max: string             # Highest accepted price
+    --max-deviation: string   # Largest accepted change against the last good price, 0 to 1
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle add color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    name: string              # A name of your own
+  ]
+
+  def "nu-complete poolctl oracle list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List the feeds with their limits
+  export extern "poolctl oracle list" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl oracle fetch color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Read feeds now; accepted prices enter the cache
+  export extern "poolctl oracle fetch" [
+    --accept-deviation        # Take the price of these feeds however far it is from the last good one; the other rules hold
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle fetch color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...feeds: string          # Names; none = all
+  ]
+
+  def "nu-complete poolctl oracle get color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # The price of an asset: from the cache, or read now
+  export extern "poolctl oracle get" [
+    --refresh                 # Read the chain even if the cache is fresh
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle get color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    asset: string             # A symbol or a token's address
+  ]
+
+  def "nu-complete poolctl oracle aggregate color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # The median price of all feeds of an asset, if enough of them agree; exit 5 if not
+  export extern "poolctl oracle aggregate" [
+    --min-quorum: string      # So many feeds at least must have a price that may be used [default: more than half]
+    --max-spread: string      # Largest distance between the prices, as a part of their median, 0 to 1 [default: oracle.max_spread]
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle aggregate color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    asset: string             # A symbol or a token's address
+  ]
+
+  def "nu-complete poolctl oracle check color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Read feeds now and end with exit 5 if any price may not be used
+  export extern "poolctl oracle check" [
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --nagios                  # One line for a monitoring system, exit 0/1/2/3: warning while another feed prices the asset
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle check color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...feeds: string          # Names; none = all
+  ]
+
+  def "nu-complete poolctl oracle alerts color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the alerts of feeds: those that are open, or all of them
+  export extern "poolctl oracle alerts" [
+    --closed                  # The closed ones too, the newest first
+    --limit: string           # With --closed: at most so many
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl oracle alerts color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...feeds: string          # Names; none = all
+  ]
+
+  def "nu-complete poolctl risk color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Set, fetch and check the limits of pools
+  export extern "poolctl risk" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl risk set color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Set limits of a pool, or name the engine contract they come from
+  export extern "poolctl risk set" [
+    --engine: string          # Where the limits come from: local, viddhana
+    --engine-address: string  # The engine's contract
+    --max-tvl: string         # Largest TVL
+    --max-user-deposit: string # Largest deposit of one member
+    --daily-withdrawal-cap: string # Most withdrawals of a day, over all members
+    --user-daily-cap: string  # Most withdrawals of a day of one member
+    --breaker-threshold: string # Share of TVL withdrawn in 24 h that trips the breaker, 0 to 1
+    --window: string          # What a day is: utc-day or rolling-24h
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk set color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl risk fetch color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Read the limits from the pools' engines now
+  export extern "poolctl risk fetch" [
+    --all                     # All pools
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk fetch color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Names or addresses; none = all
+  ]
+
+  def "nu-complete poolctl risk show color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the limits of pools as last confirmed
+  export extern "poolctl risk show" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk show color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Names or addresses; none = all
+  ]
+
+  def "nu-complete poolctl risk check color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Check every risk rule of pools; exit 5 if one is violated or cannot be told
+  export extern "poolctl risk check" [
+    --all                     # All pools
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --nagios                  # One line for a monitoring system, exit 0/1/2/3: warning where limits are not fresh
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk check color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Names or addresses; none = all
+  ]
+
+  def "nu-complete poolctl risk violations color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the violations of pools: those that are open, or all of them
+  export extern "poolctl risk violations" [
+    --closed                  # The closed ones too, the newest first
+    --limit: string           # With --closed: at most so many
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk violations color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Names or addresses; none = all
+  ]
+
+  def "nu-complete poolctl risk pause color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Set the emergency pause of a pool: no deposit and no withdrawal validates
+  export extern "poolctl risk pause" [
+    --reason: string          # Why; it stands in the audit log
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk pause color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl risk unpause color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Lift the emergency pause of a pool
+  export extern "poolctl risk unpause" [
+    --reason: string          # Why; it stands in the audit log
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk unpause color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl risk reset-breaker color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Close the circuit breaker of a pool, once its cause is gone
+  export extern "poolctl risk reset-breaker" [
+    --reason: string          # Why; it stands in the audit log
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl risk reset-breaker color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl pooler color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Add and list poolers: who works for a group of farmers, and on what terms
+  export extern "poolctl pooler" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pooler color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl pooler add color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Add a pooler
+  export extern "poolctl pooler add" [
+    --capacity: string        # Most farmers that it takes
+    --reward-split: string    # The pooler's part of each reward, 0 to 1
+    --platform-fee: string    # The operator's part of each reward, 0 to 1
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pooler add color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    name: string              # A name for it
+  ]
+
+  def "nu-complete poolctl pooler list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List poolers, with their terms and how full they are
+  export extern "poolctl pooler list" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pooler list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farmer color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Register farmers, make them ready to plant, see and change them, and bring their keys in and out
+  export extern "poolctl farmer" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farmer register color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Register a farmer: makes its key, stores it, and prints its id and address
+  export extern "poolctl farmer register" [
+    --pooler: string          # Name or id of its pooler
+    --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
+    --payout: string          # Where its proceeds go [default: to itself]
+    --address: string         # Take the key of this address, which is in the key store without a farmer
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer register color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farmer import color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Import a key: register its account as a farmer, or make it the fee sponsor
+  export extern "poolctl farmer import" [
+    --sponsor                 # Store it as the key of the account that pays the fees; no farmer is registered
+    --pooler: string          # Name or id of its pooler
+    --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
+    --payout: string          # Where its proceeds go [default: to itself]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer import color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farmer list status" [] {
+    [ "wallet_created" "funded" "active" "leaving" "departed" ]
+  }
+
+  def "nu-complete poolctl farmer list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List farmers in the order in which they came
+  export extern "poolctl farmer list" [
+    --pooler: string          # Those of one pooler, by name or id
+    --status: string@"nu-complete poolctl farmer list status" # Those of one status
+    --keys                    # Unlock the key store and compare: keys without a farmer, farmers without a key (exit code 5)
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farmer show color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show a farmer and what it gets of a reward
+  export extern "poolctl farmer show" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer show color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    farmer: string            # Its id or address
+  ]
+
+  def "nu-complete poolctl farmer set status" [] {
+    [ "active" "leaving" "departed" ]
+  }
+
+  def "nu-complete poolctl farmer set color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Change a farmer: its stake percentage, payout, pooler or status
+  export extern "poolctl farmer set" [
+    --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
+    --payout: string          # Where its proceeds go
+    --no-payout               # Its proceeds stay with it
+    --pooler: string          # Move it to this pooler, by name or id
+    --status: string@"nu-complete poolctl farmer set status" # active plants; leaving plants no more, and what stands is still worked and harvested; departed is the end
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer set color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    farmer: string            # Its id or address
+  ]
+
+  def "nu-complete poolctl farmer check-funding color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
+  export extern "poolctl farmer check-funding" [
+    --all                     # All who have not departed
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer check-funding color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...farmers: string        # Ids or addresses; none = all who have not departed
+  ]
+
+  def "nu-complete poolctl farmer trust color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Make the trustline to KALE of each farmer that has none
+  export extern "poolctl farmer trust" [
+    --all                     # All who have not departed
+    --sponsored               # Let the sponsor give the reserves; fails without one [default: where there is one]
+    --unsponsored             # Let each farmer keep the reserve of its trustline itself, sponsor or not
+    --create                  # Let the sponsor make the accounts that are missing, one after the other, and give their reserves
+    --starting-balance: string # What the sponsor gives each account that it makes, beside the reserves [default: 0]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer trust color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...farmers: string        # Ids or addresses; none = all who have not departed
+  ]
+
+  def "nu-complete poolctl farmer export-key color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print a secret key (S…), and nothing else, on stdout
+  export extern "poolctl farmer export-key" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farmer export-key color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    farmer: string            # The farmer's id or address, or the address of another key in the key store
+  ]
+
+  def "nu-complete poolctl block color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the farm's current block: its age, what counts in it, our pails and what they would be paid
+  export extern "poolctl block" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl block color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl plant color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Plant: a stake in the current block for every farmer that is active and ready
+  export extern "poolctl plant" [
+    --parallel: string        # Transactions under way at once; default: kale.parallel
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl plant color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...farmers: string        # Ids or addresses of farmers; none = all that are active
+  ]
+
+  def "nu-complete poolctl work color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Work: grind nonces for the pails of the current block, and submit the best in time
+  export extern "poolctl work" [
+    --policy: string          # When to submit: late, early or insured [default: kale.work_policy]
+    --deadline: string        # When the best is submitted: a time, or a span after the block's start as in 280s [default: kale.work_margin_sec before its end]
+    --parallel: string        # Transactions under way at once; default: kale.parallel
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl work color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...farmers: string        # Ids or addresses of farmers; none = all that are served
+  ]
+
+  def "nu-complete poolctl work submit color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Submit nonces from other machines: NDJSON lines {farmer, nonce}, or what grind --jobs answers
+  export extern "poolctl work submit" [
+    --parallel: string        # Transactions under way at once; default: kale.parallel
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl work submit color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    file?: path               # NDJSON: {"farmer": id or address, "nonce": …}; - = stdin
+  ]
+
+  def "nu-complete poolctl harvest color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
+  export extern "poolctl harvest" [
+    --parallel: string        # Transactions under way at once; default: kale.parallel
+    --extend                  # Let pails that expire soon and cannot be harvested yet live a day longer
+    --release: string         # Do nothing but release the held pail of this farmer (id or address): the next harvest looks at the chain afresh
+    --book-lost: string       # Do nothing but book the stake of this farmer as lost, whose pail is gone and no payment of it is in sight
+    --block: string           # The block of the pail that is released or given up
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl harvest color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farm color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Farm as the block's clock asks: plant, work, harvest
+  export extern "poolctl farm" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farm color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farm run color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Plant as soon as a block rolls, work until its deadline, harvest a minute after the roll
+  export extern "poolctl farm run" [
+    --once                    # Do whatever is due now, the grinding of this block included, and end
+    --policy: string          # When to submit: late, early or insured [default: kale.work_policy]
+    --deadline: string        # When the best is submitted: a time, or a span after the block's start as in 280s [default: kale.work_margin_sec before its end]
+    --parallel: string        # Transactions under way at once; default: kale.parallel
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farm run color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl farm plan color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Explain what would be done next, when and why, and what each farmer's work would earn
+  export extern "poolctl farm plan" [
+    --policy: string          # When to submit: late, early or insured [default: kale.work_policy]
+    --deadline: string        # When the best is submitted: a time, or a span after the block's start as in 280s [default: kale.work_margin_sec before its end]
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farm plan color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl grind color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Grind KALE nonces: one job from flags, many from NDJSON, or a bench of this machine
+  export extern "poolctl grind" [
+    --index: string           # Index of the block
+    --entropy: string         # Entropy of the block, hex or base64
+    --farmer: string          # The farmer: G…, C… or 64 hex digits
+    --start: string           # First nonce
+    --zeros: string           # Stop at the first nonce with at least so many zeros, 0 to 64
+    --nonces: string          # Try so many nonces
+    --seconds: string         # Stop after so many seconds
+    --jobs: path              # Jobs as NDJSON from a file or stdin (-): {id, index, entropy, farmer, start?, nonces?, zeros?, until?}
+    --stream                  # With --jobs, write every improvement as it is found
+    --bench                   # Measure every kernel and number of threads on this machine
+    --threads: string         # Threads [default: all cores]
+    --kernel: string          # Kernel: avx512, avx2, neon or portable [default: the fastest here]
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl grind color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl config color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # See, check and change settings
+  export extern "poolctl config" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl config color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl config show color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show every setting in force
+  export extern "poolctl config show" [
+    --origin                  # Name where each value came from
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl config show color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl config check color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Check the config file, the environment and the stored settings
+  export extern "poolctl config check" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl config check color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl config path color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print where the config file is, or would be
+  export extern "poolctl config path" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl config path color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl config set color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Change a setting at run time; it is kept in the state and audited
+  export extern "poolctl config set" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl config set color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    key: string               # Dotted name, as in poolctl config show
+    value: string             # New value
+  ]
+
+  def "nu-complete poolctl config unset color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Remove a setting that was made at run time
+  export extern "poolctl config unset" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl config unset color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    key: string               # Dotted name, as in poolctl config show
+  ]
+
+  def "nu-complete poolctl state color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Check, copy, restore and migrate the state file
+  export extern "poolctl state" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl state color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl state check color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Check the file, the audit log and every money invariant
+  export extern "poolctl state check" [
+    --full                    # Read every page and index too; takes as long as reading the whole file
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl state check color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl state backup color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Copy the state to a new file and check the copy
+  export extern "poolctl state backup" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl state backup color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    file: path                # The new file; an existing one is never overwritten
+  ]
+
+  def "nu-complete poolctl state restore color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Replace the state by a backup, after checking it
+  export extern "poolctl state restore" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl state restore color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    file: path                # The backup
+  ]
+
+  def "nu-complete poolctl state migrate color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Take a state of an older poolctl to the present schema
+  export extern "poolctl state migrate" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl state migrate color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl state path color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print where the state file is, or would be
+  export extern "poolctl state path" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl state path color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl events color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the audit log, follow it, or verify it
+  export extern "poolctl events" [
+    --kind: string            # Only this kind, or with a trailing dot all kinds that begin so
+    --subject: string         # Only about this subject: a pool, a member, a setting
+    --run: string             # Only those of this run
+    --since: string           # Only since this time (RFC 3339), or not longer ago than this (as in 24h)
+    --limit: string           # The newest so many
+    --follow(-f)              # Then wait for new ones, until Ctrl-C; with --json an object a line, the result last
+    --verify                  # Walk the whole chain of hashes instead; exit code 5 names the first broken row
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl events color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl info color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show versions, networks, the state and the limits in force
+  export extern "poolctl info" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl info color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl schema color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the JSON Schema of what a command writes with --json
+  export extern "poolctl schema" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl schema color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...words: string          # The command, or a group of commands
+  ]
+
+  def "nu-complete poolctl completions shell" [] {
+    [ "bash" "zsh" "fish" "powershell" "nushell" ]
+  }
+
+  def "nu-complete poolctl completions color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print the completion script of a shell
+  export extern "poolctl completions" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl completions color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    shell: string@"nu-complete poolctl completions shell" # Which shell
+  ]
+
+  def "nu-complete poolctl man color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print the manual page of a command, or write the pages of all
+  export extern "poolctl man" [
+    --output: path            # Write the pages of all commands into this folder, as poolctl-pool-list.1
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl man color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...words: string          # The command, or a group of commands
+  ]
+
+  def "nu-complete poolctl sandbox color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Run networks of your own on this machine: an EVM and a Stellar network
+  export extern "poolctl sandbox" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl sandbox color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl sandbox up color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Start both networks, furnish them, and run them until Ctrl-C
+  export extern "poolctl sandbox up" [
+    --evm-port: string        # Port of the EVM; 0 takes a free one
+    --stellar-port: string    # Port of the Stellar network; 0 takes a free one
+    --farm-wasm: path         # Deploy this build of the farm contract instead of the built-in one; it must have the same interface
+    --tick: string            # A block and a ledger come this often, as in 1s or 250ms; or "manual": only sandbox_advance makes them
+    --ledger-seconds: string  # Chain time of a block and a ledger: with a tick of 1s, 5 is five times as fast as the clock
+    --write-config: path      # Write a config file for these networks, for use from another terminal; beside it an empty state file and the age identity of a key store
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl sandbox up color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+}
+
+export use completions *
