@@ -112,6 +112,14 @@ impl<'s> App<'s> {
         opened.unwrap_or_else(|| State::read(&self.state_path, self.session.run.clone()))
     }
 
+    /// The state, for reading at length.
+    ///
+    /// # Errors
+    /// As [`State::read`]; what `body` returns.
+    pub fn look<T>(&self, body: impl FnOnce(&State, &dyn Progress) -> Result<T>) -> Result<T> {
+        body(&self.read()?, self.progress.as_ref())
+    }
+
     /// Lets go of the state file, for those who replace it.
     pub fn close(&self) {
         drop(self.opened.take());

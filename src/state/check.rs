@@ -4,6 +4,7 @@ mod farm;
 
 use super::events::verify_chain;
 use super::ledger::stored;
+use super::pruned::brought_forward;
 use crate::amount::{Base, Delta, parse_base};
 use crate::output::{Code, Error, Result};
 use rusqlite::config::DbConfig;
@@ -50,6 +51,7 @@ const MONEY: &[(&str, Check)] = &[
     ("stakes_equal_open_pails", farm::stakes_equal_open_pails),
     ("harvests_equal_credits", farm::harvests_equal_credits),
     ("losses_equal_compensations", farm::losses_equal_compensations),
+    ("pruned_is_brought_forward", brought_forward),
 ];
 
 /// Runs every check; `full` reads every index too (`integrity_check`), otherwise `quick_check`.

@@ -7,8 +7,11 @@ use rusqlite::Connection;
 use std::path::Path;
 
 /// Step `n` (from 1) leads from schema `n - 1` to schema `n`.
-const STEPS: &[&str] =
-    &[include_str!("migrations/0001_initial.sql"), include_str!("migrations/0002_farm.sql")];
+const STEPS: &[&str] = &[
+    include_str!("migrations/0001_initial.sql"),
+    include_str!("migrations/0002_farm.sql"),
+    include_str!("migrations/0003_prune.sql"),
+];
 
 /// The schema that this program reads and writes: the number of steps there are.
 #[expect(clippy::cast_possible_truncation, reason = "there are few steps")]

@@ -9,6 +9,8 @@ mod meta;
 mod migrate;
 mod open;
 pub mod operations;
+mod prune;
+mod pruned;
 mod settings;
 mod tx;
 
@@ -20,6 +22,7 @@ pub use lock::{Holder, Lock};
 pub use meta::{Pin, check_network, meta_get, pin_network};
 pub use migrate::{SCHEMA_VERSION, pending_steps};
 pub use open::{APPLICATION_ID, Look, State, create, schema_of};
+pub use prune::{LEAST_AGE, PruneReport, check_age, prune, prune_preview};
 pub use settings::{Setting, setting_set, setting_unset, settings};
 pub use tx::Tx;
 
