@@ -329,9 +329,13 @@ impl<'a> Selection<'a> {
             let goes = match by {
                 By::Age => old,
                 By::Transaction => {
-                    let key: Option<String> = row.get(10)?;
-                    let kind = key.as_deref().and_then(|key| key.split(':').next());
-                    old && kind.is_some_and(|kind| TRANSACTIONS.contains(&kind))
+                    old && match row.get::<_, Option<String>>(10)?.as_deref().and_then(routine) {
+                        None => false,
+                        Some(None) => true,
+                        Some(Some(block)) => {
+                            self.verdict(&row.get::<_, String>(5)?, block)? != Verdict::Stays
+                        }
+                    }
                 }
                 By::Pail => match row.get::<_, Option<i64>>(9)? {
                     None => old,
@@ -401,6 +405,14 @@ impl<'a> Selection<'a> {
         }
         Ok(())
     }
+}
+
+/// The key of a routine transaction: the block it is in, where it is about one pail.
+fn routine(key: &str) -> Option<Option<i64>> {
+    let mut parts = key.split(':');
+    let kind = parts.next().filter(|kind| TRANSACTIONS.contains(kind))?;
+    let block = parts.nth(2).and_then(|block| block.parse().ok());
+    Some(block.filter(|_| matches!(kind, "plant" | "work" | "harvest")))
 }
 
 /// Whether an event of this kind stands for a harvest that is booked.
