@@ -1,7 +1,7 @@
 //! The archive: an SQLite file with the very rows that go, written, read back and on the disk before anything is deleted.
 
 use super::select::{Cut, Selection};
-use super::tables::{Copying, Counts, EVENTS, TABLES};
+use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::clock::Clock;
 use crate::context::Stop;
 use crate::output::{Code, Error, Result};
@@ -44,10 +44,20 @@ pub(super) fn write(
     stop: &Stop,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Archive>> {
-    refuse_existing(path)?;
+    if path.exists() {
+        // Where there is nothing to be pruned, there is nothing to refuse: the prune may have been this one.
+        let look = state.look()?;
+        Selection::new(look.conn(), cut, stop)?.walk(&mut Taken(path), progress)?;
+        return Ok(None);
+    }
     let draft = draft_of(path);
     remove(&draft)?;
-    let written = fill(state, &draft, cut, stop, progress).and_then(|counts| {
+    // What SQLite says of its files names none of them.
+    let named = |e: Error| match e.code() {
+        Code::State => e.context(format!("cannot write the archive {}", path.display())),
+        _ => e,
+    };
+    let written = fill(state, &draft, cut, stop, progress).map_err(named).and_then(|counts| {
         if counts.total() == 0 {
             return Ok(None);
         }
@@ -62,13 +72,14 @@ pub(super) fn write(
     written
 }
 
-/// Refuses a name that is taken.
-pub(super) fn refuse_existing(path: &Path) -> Result<()> {
-    if !path.exists() {
-        return Ok(());
+/// Refuses the first row: the name of its archive is taken.
+struct Taken<'p>(&'p Path);
+
+impl Sink for Taken<'_> {
+    fn take(&mut self, _table: usize, _row: &Row<'_>) -> Result<()> {
+        Err(Error::new(Code::Conflict, format!("{} exists already", self.0.display()))
+            .hint("it is left as it is, and nothing was pruned; give the archive a new name with --archive"))
     }
-    Err(Error::new(Code::Conflict, format!("{} exists already", path.display()))
-        .hint("it is left as it is, and nothing was pruned; give the archive a new name with --archive"))
 }
 
 fn remove(draft: &Path) -> Result<()> {
