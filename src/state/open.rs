@@ -11,7 +11,7 @@ use std::time::Duration;
 /// `PRAGMA application_id` of a poolctl state: "Pool".
 pub const APPLICATION_ID: i32 = 0x506f_6f6c;
 
-/// `PRAGMA application_id` of an archive of rows that `state prune` took out of one: "PooA".
+/// `PRAGMA application_id` of an archive of rows that `state prune` took out of one: `PooA`.
 pub(super) const ARCHIVE_ID: i32 = 0x506f_6f41;
 
 const SCHEMA: &str = include_str!("../../schema.sql");

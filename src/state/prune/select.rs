@@ -331,8 +331,8 @@ impl<'a> Selection<'a> {
                 By::Transaction => {
                     old && match row.get::<_, Option<String>>(10)?.as_deref().and_then(routine) {
                         None => false,
-                        Some(None) => true,
-                        Some(Some(block)) => {
+                        Some(About::More) => true,
+                        Some(About::Pail(block)) => {
                             self.verdict(&row.get::<_, String>(5)?, block)? != Verdict::Stays
                         }
                     }
@@ -407,12 +407,21 @@ impl<'a> Selection<'a> {
     }
 }
 
-/// The key of a routine transaction: the block it is in, where it is about one pail.
-fn routine(key: &str) -> Option<Option<i64>> {
+/// What a routine transaction is about, by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// The pail of its farmer in this block.
+    Pail(i64),
+    /// Several pails, or what lies below them.
+    More,
+}
+
+fn routine(key: &str) -> Option<About> {
     let mut parts = key.split(':');
     let kind = parts.next().filter(|kind| TRANSACTIONS.contains(kind))?;
     let block = parts.nth(2).and_then(|block| block.parse().ok());
-    Some(block.filter(|_| matches!(kind, "plant" | "work" | "harvest")))
+    let one = block.filter(|_| matches!(kind, "plant" | "work" | "harvest"));
+    Some(one.map_or(About::More, About::Pail))
 }
 
 /// Whether an event of this kind stands for a harvest that is booked.
