@@ -1,4 +1,4 @@
--- The whole state of poolctl, as of user_version 3. Migrations under src/state/ lead here; a test compares.
+-- The whole state of poolctl, as of user_version 4. Migrations under src/state/ lead here; a test compares.
 --
 -- Conventions
 --   amounts     canonical decimal TEXT of base units (no sign, no leading zero, at most 2^256-1),
@@ -40,7 +40,22 @@ CREATE INDEX events_by_time ON events (at, id);
 CREATE TRIGGER events_no_update BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
 CREATE TRIGGER events_no_delete BEFORE DELETE ON events
+WHEN coalesce((SELECT last_id FROM pruned_events WHERE first_id <= old.id ORDER BY first_id DESC LIMIT 1), 0) < old.id
 BEGIN SELECT RAISE(ABORT, 'events is append-only'); END;
+-- Runs of audit events that were pruned: prev_hash is the hash before the first, hash that of the last. The event that
+-- declares them carries their digest, and their ledger entries as a balance brought forward; see src/state/pruned.rs.
+CREATE TABLE pruned_events (
+    first_id  INTEGER NOT NULL PRIMARY KEY CHECK (first_id >= 1),
+    last_id   INTEGER NOT NULL CHECK (last_id >= first_id),
+    prev_hash TEXT NOT NULL,
+    hash      TEXT NOT NULL,
+    event_id  INTEGER NOT NULL REFERENCES events (id) CHECK (event_id > last_id)
+) STRICT;
+CREATE INDEX pruned_events_by_event ON pruned_events (event_id, first_id);
+CREATE TRIGGER pruned_events_no_update BEFORE UPDATE ON pruned_events
+BEGIN SELECT RAISE(ABORT, 'pruned_events is append-only'); END;
+CREATE TRIGGER pruned_events_no_delete BEFORE DELETE ON pruned_events
+BEGIN SELECT RAISE(ABORT, 'pruned_events is append-only'); END;
 
 -- Double entry. A ledger transaction is named by the audit event that explains it.
 CREATE TABLE ledger_accounts (
@@ -68,6 +83,8 @@ CREATE INDEX ledger_entries_by_account ON ledger_entries (account_id, event_id);
 CREATE TRIGGER ledger_entries_no_update BEFORE UPDATE ON ledger_entries
 BEGIN SELECT RAISE(ABORT, 'ledger_entries is append-only'); END;
 CREATE TRIGGER ledger_entries_no_delete BEFORE DELETE ON ledger_entries
+WHEN coalesce((SELECT last_id FROM pruned_events WHERE first_id <= old.event_id ORDER BY first_id DESC LIMIT 1), 0)
+    < old.event_id
 BEGIN SELECT RAISE(ABORT, 'ledger_entries is append-only'); END;
 
 -- The outbox: one row per intended on-chain action, keyed so that it can be intended only once.
@@ -452,6 +469,7 @@ CREATE UNIQUE INDEX plantings_once ON plantings (farmer_id, block_index) WHERE o
 -- The same reason for the same farmer in the same block is told once.
 CREATE UNIQUE INDEX plantings_told ON plantings (farmer_id, block_index, reason) WHERE outcome = 'failed';
 CREATE INDEX plantings_by_block ON plantings (block_index, farmer_id);
+CREATE INDEX plantings_by_operation ON plantings (operation_id) WHERE operation_id IS NOT NULL;
 CREATE TABLE works (
     id           INTEGER NOT NULL PRIMARY KEY,
     farmer_id    TEXT NOT NULL REFERENCES farmers (id),
@@ -468,6 +486,7 @@ CREATE TABLE works (
 ) STRICT;
 CREATE UNIQUE INDEX works_once ON works (farmer_id, block_index, zeros) WHERE outcome <> 'failed';
 CREATE INDEX works_by_block ON works (block_index, farmer_id);
+CREATE INDEX works_by_operation ON works (operation_id) WHERE operation_id IS NOT NULL;
 CREATE TABLE harvests (
     id           INTEGER NOT NULL PRIMARY KEY,
     farmer_id    TEXT NOT NULL REFERENCES farmers (id),
@@ -484,6 +503,7 @@ CREATE TABLE harvests (
 CREATE UNIQUE INDEX harvests_once ON harvests (farmer_id, block_index) WHERE outcome <> 'failed';
 CREATE UNIQUE INDEX harvests_told ON harvests (farmer_id, block_index, reason) WHERE outcome = 'failed';
 CREATE INDEX harvests_by_block ON harvests (block_index, farmer_id);
+CREATE INDEX harvests_by_operation ON harvests (operation_id) WHERE operation_id IS NOT NULL;
 
 -- What a pooler's farmers did in one block, in counts and stroops.
 CREATE TABLE block_operations (

@@ -117,6 +117,14 @@ impl<'s> App<'s> {
         self.progress.as_ref()
     }
 
+    /// The state, for reading at length.
+    ///
+    /// # Errors
+    /// As [`State::read`]; what `body` returns.
+    pub fn look<T>(&self, body: impl FnOnce(&State, &dyn Progress) -> Result<T>) -> Result<T> {
+        body(&self.read()?, self.progress.as_ref())
+    }
+
     /// Lets go of the state file, for those who replace it.
     pub fn close(&self) {
         drop(self.opened.take());

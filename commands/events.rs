@@ -106,7 +106,11 @@ impl Present for EventsOutput {
     fn present(&self, page: &mut Page) {
         match &self.chain {
             Some(chain) if chain.broken.is_none() => {
-                page.line(format!("{} events, unbroken; last hash {}", chain.events, chain.head));
+                let pruned = match chain.pruned {
+                    0 => String::new(),
+                    pruned => format!(" ({pruned} more were pruned)"),
+                };
+                page.line(format!("{} events, unbroken{pruned}; last hash {}", chain.events, chain.head));
             }
             Some(chain) => {
                 page.line(format!(

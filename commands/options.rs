@@ -116,6 +116,6 @@ pub fn one_line<'a>(flag: &str, text: &'a str, longest: usize) -> Result<&'a str
 pub fn duration(text: &str) -> Result<Duration> {
     clock::parse_span(text).ok_or_else(|| {
         Error::new(Code::InvalidValue, format!("\"{text}\" is no duration"))
-            .hint("write a whole number and its unit: 250ms, 30s, 5m, 2h or 1d")
+            .hint("write a whole number and its unit: 250ms, 30s, 5m, 2h, 1d or 1w")
     })
 }

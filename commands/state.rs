@@ -1,4 +1,6 @@
-//! `poolctl state …`: is the file sound, copies of it, its schema, and where it is.
+//! `poolctl state …`: is the file sound, copies of it, its old rows, its schema, and where it is.
+
+mod prune;
 
 use crate::app::App;
 use crate::options::DryRun;
@@ -17,17 +19,19 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<CheckOutput>("state check"),
     Contract::of::<BackupOutput>("state backup"),
     Contract::of::<RestoreOutput>("state restore"),
+    Contract::of::<prune::PruneOutput>("state prune"),
     Contract::of::<MigrateOutput>("state migrate"),
     Contract::of::<PathOutput>("state path"),
 ];
 
-/// Check, copy, restore and migrate the state file
+/// Check, copy, restore, prune and migrate the state file
 #[derive(Debug, Subcommand)]
 #[command(before_help = "Example: poolctl state check")]
 pub enum Command {
     Check(Check),
     Backup(Backup),
     Restore(Restore),
+    Prune(prune::Prune),
     Migrate(Migrate),
     Path(PathCommand),
 }
@@ -42,6 +46,7 @@ impl Command {
             Self::Check(command) => command.run(session),
             Self::Backup(command) => command.run(session),
             Self::Restore(command) => command.run(session),
+            Self::Prune(command) => command.run(session),
             Self::Migrate(command) => command.run(session),
             Self::Path(command) => command.run(session),
         }

@@ -67,7 +67,7 @@ pub fn span(seconds: u64) -> String {
     words.join(" ")
 }
 
-/// Reads `30s`, `5m`, `2h`, `1d` or `250ms`; a bare number is refused, since nobody can tell its unit.
+/// Reads `30s`, `5m`, `2h`, `1d`, `1w` or `250ms`; a bare number is refused, since nobody can tell its unit.
 pub fn parse_span(text: &str) -> Option<Duration> {
     let split = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(split);
@@ -78,6 +78,7 @@ pub fn parse_span(text: &str) -> Option<Duration> {
         "m" => Some(Duration::from_secs(n.checked_mul(60)?)),
         "h" => Some(Duration::from_secs(n.checked_mul(3_600)?)),
         "d" => Some(Duration::from_secs(n.checked_mul(86_400)?)),
+        "w" => Some(Duration::from_secs(n.checked_mul(604_800)?)),
         _ => None,
     }
 }
@@ -95,7 +96,8 @@ mod tests {
         }
         assert_eq!(parse_span("30s"), Some(Duration::from_secs(30)));
         assert_eq!(parse_span("2h"), Some(Duration::from_hours(2)));
-        for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "1w"] {
+        assert_eq!(parse_span("13w"), Some(Duration::from_hours(13 * 7 * 24)));
+        for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "1y"] {
             assert_eq!(parse_span(bad), None, "{bad}");
         }
     }

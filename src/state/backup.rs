@@ -163,19 +163,19 @@ pub(super) fn migration_copy(path: &Path, found: u32, clock: Clock) -> PathBuf {
     stamped(path, &format!("schema-{found}"), clock)
 }
 
-fn stamped(path: &Path, why: &str, clock: Clock) -> PathBuf {
+pub(super) fn stamped(path: &Path, why: &str, clock: Clock) -> PathBuf {
     let stamp: String = clock.rfc3339().chars().filter(char::is_ascii_alphanumeric).collect();
     sibling(path, &format!("{why}-{stamp}"))
 }
 
-fn sibling(path: &Path, suffix: &str) -> PathBuf {
+pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
     name.push(suffix);
     name.into()
 }
 
-fn digest(path: &Path) -> io::Result<(u64, String)> {
+pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
     let mut file = File::open(path)?;
     let bytes = io::copy(&mut file, &mut Hasher(&mut hasher))?;
@@ -195,7 +195,7 @@ impl io::Write for Hasher<'_> {
     }
 }
 
-fn io_error(path: &Path, e: &io::Error) -> Error {
+pub(super) fn io_error(path: &Path, e: &io::Error) -> Error {
     Error::new(Code::Io, format!("{}: {e}", path.display()))
         .hint("check free space and permissions of the folder")
 }

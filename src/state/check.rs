@@ -9,6 +9,7 @@ mod withdrawals;
 
 use super::events::verify_chain;
 use super::ledger::stored;
+use super::pruned::brought_forward;
 use crate::amount::{Base, Delta, parse_base};
 use crate::output::{Code, Error, Result};
 use rusqlite::config::DbConfig;
@@ -56,6 +57,7 @@ const MONEY: &[(&str, Check)] = &[
     ("stakes_equal_open_pails", farm::stakes_equal_open_pails),
     ("harvests_equal_credits", farm::harvests_equal_credits),
     ("losses_equal_compensations", farm::losses_equal_compensations),
+    ("pruned_is_brought_forward", brought_forward),
 ];
 
 /// Runs every check, in memory that does not grow with the state: what belongs together is read in one order and

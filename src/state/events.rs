@@ -2,8 +2,9 @@
 //!
 //! `hash = sha256(prev_hash ‖ JSON array of id, at, run_id, actor, kind, subject, payload)`, in lower-case hex;
 //! the first row's `prev_hash` is 64 zeros. `meta.audit_head` keeps the last id and hash, so that a cut tail
-//! is seen too.
+//! is seen too. Where rows were pruned, the walk steps over them as [`super::pruned`] says.
 
+use super::pruned::{PRUNED, Steps};
 use super::{Run, meta};
 use crate::output::{Code, Error, Result, forms};
 use alloy::hex;
@@ -61,6 +62,8 @@ pub struct EventFilter {
 pub struct ChainReport {
     /// Rows walked.
     pub events: i64,
+    /// Rows that were pruned, as the log itself declares.
+    pub pruned: i64,
     /// Hash of the last good row.
     pub head: String,
     /// The first broken row and why, if any.
@@ -121,35 +124,53 @@ pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events ORDER BY id",
     )?;
     let mut rows = statement.query([])?;
-    let mut report = ChainReport { events: 0, head: GENESIS.to_owned(), broken: None };
+    let mut report = ChainReport { events: 0, pruned: 0, head: GENESIS.to_owned(), broken: None };
+    let (mut last, mut steps) = (0, Steps::default());
     while let Some(row) = rows.next()? {
         let text = |i: usize| row.get::<_, String>(i);
         let id: i64 = row.get(0)?;
-        let broken = |why: &str| Some(Broken { id, why: why.to_owned() });
+        let gap = steps.cross(conn, &mut last, &mut report.head, id)?;
         let want =
             row_hash(&report.head, id, &text(1)?, &text(2)?, &text(3)?, &text(4)?, &text(5)?, &text(6)?);
-        report.broken = if id != report.events + 1 {
-            broken("ids have a gap: a row before this one is missing")
+        let why = if gap.is_some() {
+            gap
         } else if text(7)? != report.head {
-            broken("prev_hash is not the hash of the row before")
+            Some("prev_hash is not the hash of the row before")
         } else if text(8)? != want {
-            broken("the row was altered: its hash does not fit its contents")
+            Some("the row was altered: its hash does not fit its contents")
+        } else if text(4)? == PRUNED {
+            Steps::declared(conn, id, &text(6)?)?
         } else {
             None
         };
-        if report.broken.is_some() {
+        report.pruned = steps.events;
+        if let Some(why) = why {
+            report.broken = Some(Broken { id, why: why.to_owned() });
             return Ok(report);
         }
-        report.events = id;
-        report.head = want;
+        (last, report.head) = (id, want);
+        report.events += 1;
+    }
+    if let Some(id) = steps.stray(conn)? {
+        let why = "said to be pruned, and no event declares it, or nothing is missing there".to_owned();
+        report.broken = Some(Broken { id, why });
+        return Ok(report);
     }
     let head = meta::meta_get(conn, "audit_head")?;
-    let want = (report.events > 0).then(|| format!("{}:{}", report.events, report.head));
+    let want = (last > 0).then(|| format!("{last}:{}", report.head));
     if head != want {
         let why = "the newest rows are missing: meta.audit_head names another last row".to_owned();
-        report.broken = Some(Broken { id: report.events + 1, why });
+        report.broken = Some(Broken { id: last + 1, why });
     }
     Ok(report)
+}
+
+/// Whether an event's hash fits its contents; what stands before it is not looked at.
+pub(super) fn is_intact(row: &Row<'_>) -> rusqlite::Result<bool> {
+    let text = |i: usize| row.get::<_, String>(i);
+    let (prev, id) = (text(7)?, row.get(0)?);
+    let want = row_hash(&prev, id, &text(1)?, &text(2)?, &text(3)?, &text(4)?, &text(5)?, &text(6)?);
+    Ok(text(8)? == want)
 }
 
 /// Lists events, oldest first.

@@ -11,6 +11,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0001_initial.sql"),
     include_str!("migrations/0002_farm.sql"),
     include_str!("migrations/0003_runs.sql"),
+    include_str!("migrations/0004_prune.sql"),
 ];
 
 /// The schema that this program reads and writes: the number of steps there are.

@@ -11,6 +11,8 @@ mod migrate;
 mod names;
 mod open;
 pub mod operations;
+mod prune;
+mod pruned;
 pub mod runs;
 mod settings;
 mod tx;
@@ -24,6 +26,7 @@ pub use meta::{Pin, check_network, meta_get, pin_network};
 pub use migrate::{SCHEMA_VERSION, pending_steps};
 pub use names::{Named, names_like};
 pub use open::{APPLICATION_ID, Look, State, create, schema_of};
+pub use prune::{LEAST_AGE, PruneReport, check_age, prune, prune_preview};
 pub use settings::{Setting, setting_set, setting_unset, settings};
 pub use tx::Tx;
 

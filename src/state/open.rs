@@ -20,6 +20,9 @@ const CACHE_KIB: i64 = 64 * 1024;
 /// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// `PRAGMA application_id` of an archive of rows that `state prune` took out of one: `PooA`.
+pub(super) const ARCHIVE_ID: i32 = 0x506f_6f41;
+
 const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// An open state file.
@@ -307,6 +310,13 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     };
     let application = pragma("application_id")?;
     let version = pragma("user_version")?;
+    if application == ARCHIVE_ID {
+        return Err(Error::new(
+            Code::StateForeign,
+            format!("{shown} is an archive of pruned rows, and no state by itself"),
+        )
+        .hint("any SQLite tool reads it; its table meta says where the rows come from"));
+    }
     if application != APPLICATION_ID {
         return Err(Error::new(Code::StateForeign, format!("{shown} is a database of another program"))
             .hint("it is left as it is; check --state"));

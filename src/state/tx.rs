@@ -51,6 +51,14 @@ impl<'a> Tx<'a> {
         meta::meta_set(self.conn(), key, value)
     }
 
+    /// Takes back a fact about the file.
+    ///
+    /// # Errors
+    /// `state_error` where the disk refuses.
+    pub fn meta_unset(&self, key: &str) -> Result<()> {
+        meta::meta_unset(self.conn(), key)
+    }
+
     pub(super) fn bump_data_version(&self) -> Result<()> {
         meta::bump_data_version(self.conn())
     }

@@ -88,7 +88,7 @@ fn the_crontab_farms_checks_and_backs_up() {
     let table = text("farm/crontab");
     let jobs: Vec<&str> =
         table.lines().filter(|line| line.contains("poolctl ") && !line.starts_with('#')).collect();
-    assert_eq!(jobs.len(), 3);
+    assert_eq!(jobs.len(), 4);
     for job in jobs {
         let mut rest = job;
         for _ in 0..5 {

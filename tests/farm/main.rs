@@ -18,6 +18,7 @@ mod funding;
 mod harvest;
 mod held;
 mod plant;
+mod prune;
 mod round;
 mod run;
 mod same;

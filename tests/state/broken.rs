@@ -226,6 +226,83 @@ const WITHDRAWAL_BREAKS: &[(&str, &str, &[&str])] = &[
     ),
 ];
 
+/// The same where rows were pruned.
+const PRUNED_BREAKS: &[(&str, &str, &[&str])] = &[
+    (
+        // An event that is there is said to be pruned.
+        "audit_chain",
+        "INSERT INTO pruned_events SELECT id, id, prev_hash, hash, (SELECT max(id) FROM events) FROM events
+         WHERE kind = 'farmer.changed' LIMIT 1",
+        &["no event declares it"],
+    ),
+    (
+        "audit_chain",
+        "DELETE FROM events WHERE id = (SELECT min(id) FROM events WHERE kind = 'farmer.changed')",
+        &["gap"],
+    ),
+    (
+        // A deleted event with a run of its own, which another kind of event is to answer for.
+        "audit_chain",
+        "INSERT INTO pruned_events SELECT id, id, prev_hash, hash, (SELECT max(id) FROM events) FROM events
+         WHERE kind = 'farmer.changed' LIMIT 1;
+         DELETE FROM events WHERE id = (SELECT max(first_id) FROM pruned_events WHERE event_id = (SELECT max(id) FROM events))",
+        &["no event declares it"],
+    ),
+    (
+        // The same under the event of the prune.
+        "audit_chain",
+        "INSERT INTO pruned_events SELECT id, id, prev_hash, hash, (SELECT max(event_id) FROM pruned_events) FROM events
+         WHERE kind = 'farmer.changed' LIMIT 1;
+         DELETE FROM events WHERE id = (SELECT min(id) FROM events WHERE kind = 'farmer.changed')",
+        &["the runs that it declares are not those of pruned_events"],
+    ),
+    (
+        "audit_chain",
+        "UPDATE pruned_events SET hash = prev_hash WHERE first_id = (SELECT max(first_id) FROM pruned_events)",
+        &["prev_hash is not"],
+    ),
+    (
+        "audit_chain",
+        "UPDATE pruned_events SET prev_hash = hash WHERE first_id = (SELECT max(first_id) FROM pruned_events)",
+        &["do not fit the rows on both sides"],
+    ),
+    (
+        "audit_chain",
+        "DELETE FROM pruned_events WHERE first_id = (SELECT max(first_id) FROM pruned_events)",
+        &["gap"],
+    ),
+    (
+        // The event that declares is rewritten.
+        "audit_chain",
+        "UPDATE events SET payload = json_remove(payload, '$.runs') WHERE kind = 'state.pruned'",
+        &["altered"],
+    ),
+    (
+        // What is brought forward for one farmer becomes another's, cached balances and all.
+        "pruned_is_brought_forward",
+        "CREATE TEMP TABLE two AS SELECT l.event_id, l.line, l.account_id, row_number() OVER () * 2 - 3 AS change
+             FROM ledger_entries l JOIN events e ON e.id = l.event_id JOIN ledger_accounts a ON a.id = l.account_id
+             WHERE e.kind = 'state.pruned' AND a.owner_kind = 'farmer' AND a.purpose = 'kale' LIMIT 2;
+         UPDATE ledger_entries AS l SET amount = CAST(CAST(amount AS INTEGER) + two.change AS TEXT) FROM two
+             WHERE two.event_id = l.event_id AND two.line = l.line;
+         UPDATE ledger_accounts AS a SET balance = CAST(CAST(balance AS INTEGER) + two.change AS TEXT) FROM two
+             WHERE two.account_id = a.id",
+        &["the balance brought forward is not the one that it declares"],
+    ),
+    (
+        "harvests_equal_credits",
+        "UPDATE harvests SET reward = reward || '0' WHERE outcome = 'harvested'",
+        &["booked"],
+    ),
+    (
+        "stakes_equal_open_pails",
+        "UPDATE open_pails SET stake = '1'; UPDATE plantings SET stake = '1' WHERE (block_index, farmer_id) IN
+             (SELECT block_index, farmer_id FROM open_pails)",
+        &["in open pails"],
+    ),
+    ("pails_are_accounted_for", "DELETE FROM plantings WHERE outcome = 'planted'", &["without a plant"]),
+];
+
 /// Breaks that cannot but break another invariant too.
 const SEVERAL: &[(&[&str], &str)] = &[
     (
@@ -322,10 +399,18 @@ fn with_withdrawals() -> Place {
 #[test]
 fn each_invariant_is_found_and_named() {
     assert_eq!(found(&with_withdrawals(), true), (BTreeSet::new(), String::new()));
-    let all = BREAKS.iter().map(|each| (Place::lived_in as fn() -> Place, each));
-    let all = all.chain(WITHDRAWAL_BREAKS.iter().map(|each| (with_withdrawals as fn() -> Place, each)));
-    for (place, (name, sql, words)) in all {
-        let place = place();
+    are_found_and_named(BREAKS, Place::lived_in);
+    are_found_and_named(WITHDRAWAL_BREAKS, with_withdrawals);
+}
+
+#[test]
+fn after_a_prune_each_is_found_as_before() {
+    are_found_and_named(PRUNED_BREAKS, Place::pruned);
+}
+
+fn are_found_and_named(breaks: &[(&str, &str, &[&str])], made: fn() -> Place) {
+    for (name, sql, words) in breaks {
+        let place = made();
         break_it(&place, sql);
         let (names, said) = found(&place, true);
         assert_eq!(names, BTreeSet::from([*name]), "{sql}\n{said}");
@@ -353,7 +438,8 @@ fn what_breaks_several_is_named_as_each() {
 
 #[test]
 fn no_invariant_is_left_out() {
-    let broken: BTreeSet<&str> = BREAKS.iter().chain(WITHDRAWAL_BREAKS).map(|(name, ..)| *name).collect();
+    let all = BREAKS.iter().chain(WITHDRAWAL_BREAKS).chain(PRUNED_BREAKS);
+    let broken: BTreeSet<&str> = all.map(|(name, ..)| *name).collect();
     assert_eq!(broken, Place::fresh().check().checked.into_iter().collect());
 }
 

@@ -1,6 +1,6 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
-use crate::support::{FIXTURE, Place, run, schema, structure};
+use crate::support::{FARM, FIXTURE, Place, run, schema, structure};
 use poolctl::Code;
 use poolctl::guard::Permit;
 use poolctl::state::{self, APPLICATION_ID, SCHEMA_VERSION, State, backup, inspect, restore, schema_of};
@@ -185,4 +185,20 @@ fn the_stored_state_of_this_schema_opens_and_is_sound() {
     drop(state);
     assert_eq!(place.files("schema-").len(), usize::from(SCHEMA_VERSION > 1), "migrated only if it is older");
     assert!(!FIXTURE.contains("/home/") && !FIXTURE.contains("/root"), "nobody's folders are in it");
+}
+
+#[test]
+fn the_stored_state_with_a_farm_is_migrated_and_sound() {
+    let place = Place::empty();
+    place.outsider().execute_batch(FARM).unwrap();
+    assert_eq!(schema_of(&place.path()).unwrap(), 2);
+    let lock = place.lock();
+    let state = place.writer(&lock);
+    assert_eq!(structure(state.conn()), schema());
+    let report = state::check(state.conn(), true).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
+    assert_eq!(report.events, 109);
+    let open = poolctl::kale::rows::pails_before(state.conn(), u32::MAX).unwrap();
+    assert_eq!(open.len(), 3);
+    assert!(!FARM.contains("/home/") && !FARM.contains("/root"), "nobody's folders are in it");
 }

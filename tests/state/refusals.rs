@@ -39,6 +39,26 @@ fn history_is_neither_changed_nor_deleted() {
 }
 
 #[test]
+fn what_was_pruned_is_not_declared_anew_and_nothing_else_may_go() {
+    let place = Place::pruned();
+    let conn = place.outsider();
+    for (sql, why) in [
+        ("DELETE FROM events WHERE id = (SELECT min(id) FROM events)", "events is append-only"),
+        ("DELETE FROM events WHERE id = (SELECT max(id) FROM events)", "events is append-only"),
+        ("DELETE FROM ledger_entries WHERE line = 0", "ledger_entries is append-only"),
+        ("UPDATE pruned_events SET last_id = last_id + 1", "pruned_events is append-only"),
+        ("DELETE FROM pruned_events", "pruned_events is append-only"),
+        (
+            "INSERT INTO pruned_events SELECT id, id, '', '', id FROM events LIMIT 1",
+            "CHECK constraint failed",
+        ),
+    ] {
+        let e = conn.execute(sql, []).expect_err(sql).to_string();
+        assert!(e.contains(why), "{sql}: {e}");
+    }
+}
+
+#[test]
 fn once_means_once() {
     let place = Place::lived_in();
     let conn = place.outsider();

@@ -82,6 +82,14 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/check.rs", "sql"),
     ("state/events.rs", "sql"),
     ("state/migrate.rs", "sql"),
+    // The definitions of the state's own tables, and what tables.rs has of each.
+    ("state/prune/archive.rs", "sql"),
+    ("state/prune/archive.rs", "table"),
+    ("state/prune/archive.rs", "events"),
+    ("state/prune/delete.rs", "TABLES"),
+    ("state/prune/delete.rs", "sql"),
+    ("state/prune/select.rs", "sql"),
+    ("state/prune/tables.rs", "table"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.
@@ -89,6 +97,8 @@ const STRUCTURE: &[(&str, &str)] = &[
     ("state/open.rs", "PRAGMA application_id = "),
     ("state/open.rs", "BEGIN"),
     ("state/open.rs", "COMMIT"),
+    ("state/prune/archive.rs", "BEGIN"),
+    ("state/prune/archive.rs", "CREATE INDEX "),
     ("state/migrate.rs", "BEGIN IMMEDIATE; "),
     ("state/migrate.rs", "ROLLBACK"),
 ];

@@ -13,6 +13,9 @@ use tempfile::TempDir;
 /// A dump of a state that the program itself wrote; its first lines say how.
 pub const FIXTURE: &str = include_str!("../fixtures/state-v1.sql");
 
+/// The same of schema 2, with a farm.
+pub const FARM: &str = include_str!("../fixtures/state-v2.sql");
+
 pub struct Place {
     folder: TempDir,
 }
@@ -42,7 +45,29 @@ impl Place {
         let place = Self::stored();
         let conn = place.outsider();
         conn.execute_batch(include_str!("../../src/state/migrations/0002_farm.sql")).unwrap();
+        conn.execute_batch(include_str!("../../src/state/migrations/0003_prune.sql")).unwrap();
         conn.pragma_update(None, "user_version", state::SCHEMA_VERSION).unwrap();
+        place
+    }
+
+    /// The state of the second fixture, migrated: two pools and a farm, whose last stakes are still out.
+    pub fn farmed() -> Self {
+        let place = Self::empty();
+        place.outsider().execute_batch(FARM).unwrap();
+        let lock = place.lock();
+        drop(place.writer(&lock));
+        place
+    }
+
+    /// The same, two years later, after a prune.
+    pub fn pruned() -> Self {
+        let place = Self::farmed();
+        let lock = place.lock();
+        let mut state = State::write_access(&place.path(), run_at(1_860_000_000), &lock).unwrap();
+        let (config, stop) = (config(&[]), Stop::default());
+        let work = &mut work(&config, &mut state, &lock, &stop);
+        let report = state::prune(work, Duration::from_hours(24), None).unwrap();
+        assert!(report.rows["events"] > 20 && report.rows["harvests"] > 0, "{report:?}");
         place
     }
 
@@ -83,7 +108,12 @@ impl Place {
 }
 
 pub fn run() -> Run {
-    Run { id: "run".into(), actor: "tester".into(), clock: Clock::Fixed(1_700_000_000) }
+    run_at(1_700_000_000)
+}
+
+/// A run at this second.
+pub fn run_at(second: i64) -> Run {
+    Run { id: "run".into(), actor: "tester".into(), clock: Clock::Fixed(second) }
 }
 
 pub fn holder() -> Holder {

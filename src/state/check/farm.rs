@@ -143,7 +143,7 @@ fn moved_by(statement: &mut Statement<'_>, event: i64) -> Result<(Delta, Delta)>
     Ok((stake, mint))
 }
 
-/// Events other than harvests that take from the mint.
+/// Events other than harvests that take from the mint. What pruned ones took is brought forward by the event that says so.
 fn strays(conn: &Connection) -> Result<Vec<String>> {
     let mut strays: BTreeMap<i64, Delta> = BTreeMap::new();
     each(
@@ -151,7 +151,7 @@ fn strays(conn: &Connection) -> Result<Vec<String>> {
         "SELECT e.event_id, e.amount FROM ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id
          LEFT JOIN events v ON v.id = e.event_id
          WHERE a.purpose = 'mint'
-             AND coalesce(v.kind, '') NOT IN ('harvest.harvested', 'harvest.harvested_elsewhere')",
+             AND coalesce(v.kind, '') NOT IN ('harvest.harvested', 'harvest.harvested_elsewhere', 'state.pruned')",
         |row| add(strays.entry(row.get(0)?).or_default(), &row.get::<_, String>(1)?),
     )?;
     strays.retain(|_, mint| !mint.is_zero());

@@ -1,0 +1,214 @@
+//! Deleting what stands in the archive, in steps that are each one transaction: sound after every one of them.
+//!
+//! A step takes events in the order of their ids, what their ledger entries sum to is brought forward, and with a booked
+//! harvest goes all that is left of its pail. What no harvest stands for goes last.
+
+use super::archive::{Archived, events_after};
+use super::select::is_harvest;
+use super::tables::{
+    ATTEMPTS, Counts, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
+    SNAPSHOTS, TABLES, VIOLATIONS, WORKS, delete, kept,
+};
+use crate::amount::Delta;
+use crate::context::{Progress, Stop};
+use crate::guard::Permit;
+use crate::output::{Code, Error, Result};
+use crate::state::ledger::stored;
+use crate::state::pruned::{self, Run};
+use crate::state::{State, Tx};
+use rusqlite::types::Value;
+use rusqlite::{Connection, params};
+use serde_json::{Map, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Events, or rows, of one step. Debug builds take small ones, so that the crash tests die between them.
+const STEP: usize = if cfg!(debug_assertions) { 40 } else { 50_000 };
+
+/// What is deleted after the events: all that the archive has, wherever it is still there.
+const REST: [usize; 9] =
+    [PLANTINGS, WORKS, HARVESTS, NONCES, OPERATIONS, SNAPSHOTS, ORACLE_ALERTS, VIOLATIONS, FARM_ALERTS];
+
+/// The `state.archived` event, and the archive that it names.
+pub(super) struct Source<'a> {
+    /// Its id.
+    pub event: i64,
+    /// The archive.
+    pub archive: &'a Connection,
+    /// Where that is.
+    pub path: &'a Path,
+}
+
+/// Deletes everything; what earlier runs deleted is not there any more.
+///
+/// # Errors
+/// `state_corrupt` for rows that are not what was archived; `interrupted` between two steps; `state_error`.
+pub(super) fn run(
+    state: &mut State,
+    permit: Permit<'_>,
+    source: &Source<'_>,
+    progress: &dyn Progress,
+    stop: &Stop,
+) -> Result<()> {
+    let mut after = pruned::reached(state.conn(), source.event)?;
+    loop {
+        let events = events_after(source.archive, after, STEP)?;
+        let Some(last) = events.last() else { break };
+        after = last.id;
+        let forward = entries_of(source.archive, &events)?;
+        state.write(permit, |tx| with_events(tx, source, &events, &forward))?;
+        progress.advance(events.len() as u64);
+        stop.check()?;
+    }
+    for table in REST {
+        rest(state, permit, source, table, stop)?;
+    }
+    Ok(())
+}
+
+/// The entries of these events, and what they sum to by account.
+struct Forward {
+    entries: Vec<Vec<Value>>,
+    sums: BTreeMap<i64, Delta>,
+}
+
+fn entries_of(archive: &Connection, events: &[Archived]) -> Result<Forward> {
+    let mut statement = archive.prepare_cached("SELECT * FROM ledger_entries WHERE event_id = ?1")?;
+    let mut forward = Forward { entries: Vec::new(), sums: BTreeMap::new() };
+    for event in events {
+        let mut rows = statement.query([event.id])?;
+        while let Some(row) = rows.next()? {
+            let sum = forward.sums.entry(row.get(2)?).or_default();
+            let amount = stored(&row.get::<_, String>(3)?)?;
+            *sum = sum.checked_add(amount).ok_or_else(pruned::overflow)?;
+            forward.entries.push(kept(ENTRIES, row)?);
+        }
+    }
+    forward.sums.retain(|_, sum| !sum.is_zero());
+    Ok(forward)
+}
+
+fn with_events(tx: &Tx<'_>, source: &Source<'_>, events: &[Archived], forward: &Forward) -> Result<()> {
+    let conn = tx.conn();
+    let mut counts = Counts::default();
+    let mut runs: Vec<Run> = Vec::new();
+    for event in events {
+        pruned::add_to_runs(&mut runs, event.id, event.prev_hash.clone(), event.hash.clone());
+        if is_harvest(&event.kind) {
+            pail(conn, source.archive, event, &mut counts)?;
+        }
+    }
+    counts.0[EVENTS] = events.len() as u64;
+    counts.0[ENTRIES] = forward.entries.len() as u64;
+    let (said_runs, said_forward) = pruned::declaration(&runs, &forward.sums);
+    let ends = events.first().zip(events.last()).map(|(first, last)| {
+        json!({ "first": { "id": first.id, "hash": first.hash }, "last": { "id": last.id, "hash": last.hash } })
+    });
+    let facts = json!({
+        "archived": source.event, "rows": rows(&counts), "events": ends,
+        "runs": said_runs, "forward": said_forward,
+    });
+    let id = tx.event(pruned::PRUNED, &source.path.to_string_lossy(), &facts)?;
+    pruned::declare(conn, id, &runs)?;
+    pruned::bring_forward(conn, id, &forward.sums)?;
+    let gone = |table: usize, row: &[Value]| {
+        if delete(conn, table, row)? { Ok(()) } else { Err(missing(table, row)) }
+    };
+    for entry in &forward.entries {
+        gone(ENTRIES, entry)?;
+    }
+    for event in events {
+        gone(EVENTS, &event.row)?;
+    }
+    Ok(())
+}
+
+/// All that is left of a pail that was harvested: its rows and their transactions.
+fn pail(conn: &Connection, archive: &Connection, event: &Archived, counts: &mut Counts) -> Result<()> {
+    let mut operations = BTreeSet::new();
+    for (table, sql, column) in [
+        (PLANTINGS, "SELECT * FROM plantings WHERE block_index = ?1 AND farmer_id = ?2", 5),
+        (WORKS, "SELECT * FROM works WHERE block_index = ?1 AND farmer_id = ?2", 8),
+        (HARVESTS, "SELECT * FROM harvests WHERE block_index = ?1 AND farmer_id = ?2", 7),
+    ] {
+        let mut statement = archive.prepare_cached(sql)?;
+        let mut rows = statement.query(params![event.block, event.farmer])?;
+        while let Some(row) = rows.next()? {
+            operations.extend(row.get::<_, Option<i64>>(column)?);
+            if delete(conn, table, &kept(table, row)?)? {
+                counts.add(table);
+            }
+        }
+    }
+    let mut statement = archive.prepare_cached("SELECT * FROM operations WHERE id = ?1")?;
+    for id in operations {
+        let mut rows = statement.query([id])?;
+        while let Some(row) = rows.next()? {
+            operation(conn, archive, &kept(OPERATIONS, row)?, counts)?;
+        }
+    }
+    Ok(())
+}
+
+/// A transaction with its envelopes.
+fn operation(conn: &Connection, archive: &Connection, row: &[Value], counts: &mut Counts) -> Result<()> {
+    let mut statement = archive.prepare_cached("SELECT * FROM operation_attempts WHERE operation_id = ?1")?;
+    let mut attempts = statement.query(params![row.first()])?;
+    while let Some(attempt) = attempts.next()? {
+        if delete(conn, ATTEMPTS, &kept(ATTEMPTS, attempt)?)? {
+            counts.add(ATTEMPTS);
+        }
+    }
+    if delete(conn, OPERATIONS, row)? {
+        counts.add(OPERATIONS);
+    }
+    Ok(())
+}
+
+/// What is left of one table, in steps.
+fn rest(state: &mut State, permit: Permit<'_>, source: &Source<'_>, table: usize, stop: &Stop) -> Result<()> {
+    let mut statement = source.archive.prepare(TABLES[table].all)?;
+    let mut rows_left = statement.query([])?;
+    let mut more = true;
+    while more {
+        state.write(permit, |tx| {
+            let mut counts = Counts::default();
+            for _ in 0..STEP {
+                let Some(row) = rows_left.next()? else {
+                    more = false;
+                    break;
+                };
+                let row = kept(table, row)?;
+                if table == OPERATIONS {
+                    operation(tx.conn(), source.archive, &row, &mut counts)?;
+                } else if delete(tx.conn(), table, &row)? {
+                    counts.add(table);
+                }
+            }
+            if counts.total() == 0 {
+                return Ok(());
+            }
+            let (runs, forward) = pruned::declaration(&[], &BTreeMap::new());
+            let facts = json!({
+                "archived": source.event, "rows": rows(&counts), "runs": runs, "forward": forward,
+            });
+            tx.event(pruned::PRUNED, &source.path.to_string_lossy(), &facts).map(|_| ())
+        })?;
+        stop.check()?;
+    }
+    Ok(())
+}
+
+/// Row counts as the audit log has them.
+pub(super) fn rows(counts: &Counts) -> Map<String, serde_json::Value> {
+    counts.named().map(|(name, count)| (name.to_owned(), count.into())).collect()
+}
+
+fn missing(table: usize, row: &[Value]) -> Error {
+    let id = match row.first() {
+        Some(Value::Integer(id)) => *id,
+        _ => 0,
+    };
+    Error::new(Code::StateCorrupt, format!("{} row {id} was archived, and is gone", TABLES[table].name))
+        .hint("nothing more is deleted; somebody wrote to the file without poolctl: run poolctl state check")
+}

@@ -1,0 +1,430 @@
+//! What `state prune` takes: rows of farmed blocks that have ended, routine events, transactions nothing refers to any
+//! more, past syncs, closed alerts. One walk, whether rows are counted or archived.
+
+use super::tables::{
+    ATTEMPTS, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
+    SNAPSHOTS, Sink, VIOLATIONS, WORKS,
+};
+use crate::clock::Clock;
+use crate::context::Stop;
+use crate::output::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::{HashMap, HashSet};
+
+/// What decides whether an event of a kind goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// What became of the pail that it is about.
+    Pail,
+    /// Its age alone.
+    Age,
+    /// Its age, where the transaction that it is about is one of the farm's routine.
+    Transaction,
+}
+
+/// The kinds of events that are routine; every other kind stays, whatever its age.
+const ROUTINE: &[(&str, By)] = &[
+    ("plant.planted", By::Pail),
+    ("plant.failed", By::Pail),
+    ("work.worked", By::Pail),
+    ("work.improved", By::Pail),
+    ("work.failed", By::Pail),
+    ("work.elsewhere", By::Pail),
+    ("work.refused", By::Pail),
+    ("work.missed", By::Pail),
+    ("harvest.harvested", By::Pail),
+    ("harvest.harvested_elsewhere", By::Pail),
+    ("harvest.failed", By::Pail),
+    ("extend.extended", By::Age),
+    ("extend.failed", By::Age),
+    ("operation.confirmed", By::Transaction),
+    ("operation.failed", By::Transaction),
+    ("operation.expired", By::Transaction),
+    ("pool.synced", By::Age),
+    ("oracle.alert.opened", By::Age),
+    ("oracle.alert.closed", By::Age),
+    ("risk.violation.opened", By::Age),
+    ("risk.violation.closed", By::Age),
+    ("farm.alert.opened", By::Age),
+    ("farm.alert.closed", By::Age),
+];
+
+/// Transactions that are routine, by kind: of farming, and of keeping its entries alive.
+const TRANSACTIONS: &[&str] = &["plant", "work", "harvest", "extend", "restore"];
+
+/// An event is written in the same transaction as its row; its clock is read a moment later, or after a correction.
+const CLOCKS_SEC: i64 = 3_600;
+
+/// Verdicts that are remembered.
+const REMEMBERED: usize = 200_000;
+
+/// Up to where rows may go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// What is older may go; seconds since 1970.
+    pub before: i64,
+    /// The same, as events are dated.
+    at: String,
+    /// Blocks from this one on stay.
+    end_block: i64,
+}
+
+impl Cut {
+    /// Looks up what `before` means for blocks: those in which all began later stay, and the newest in any case, since
+    /// runs look there first.
+    pub fn new(conn: &Connection, before: i64) -> Result<Self> {
+        let mut statement = conn.prepare(
+            "SELECT block_index, at FROM plantings WHERE block_index > ?1 ORDER BY block_index LIMIT 1",
+        )?;
+        let mut end_block = -1;
+        loop {
+            let next: Option<(i64, i64)> =
+                statement.query_row([end_block], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            match next {
+                Some((block, at)) if at < before => end_block = block,
+                Some((block, _)) => {
+                    end_block = block;
+                    break;
+                }
+                // The last one that there is.
+                None => break,
+            }
+        }
+        Ok(Self { before, at: Clock::Fixed(before).rfc3339(), end_block })
+    }
+
+    /// As an event would be dated.
+    pub fn at(&self) -> &str {
+        &self.at
+    }
+}
+
+/// What becomes of a pail's rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It is open, or ended too recently, or lost; or its payment still tells others apart.
+    Stays,
+    /// It was harvested long ago.
+    Goes,
+    /// Nothing was ever at stake: each attempt by its age.
+    Never,
+}
+
+/// Walks over everything that may go.
+pub(super) struct Selection<'a> {
+    conn: &'a Connection,
+    cut: &'a Cut,
+    stop: &'a Stop,
+    /// Pails that are open, by block and farmer.
+    open: HashSet<(i64, String)>,
+    /// The ledger of each farmer's oldest plant that is out. While its pail is sought, our own harvests since then must be
+    /// told from those of others.
+    since: HashMap<String, i64>,
+    verdicts: HashMap<(i64, String), Verdict>,
+    /// Harvests that go, by their rows and by their events.
+    harvests: [u64; 2],
+}
+
+impl<'a> Selection<'a> {
+    /// On one moment of the state.
+    pub fn new(conn: &'a Connection, cut: &'a Cut, stop: &'a Stop) -> Result<Self> {
+        let (mut open, mut since) = (HashSet::new(), HashMap::new());
+        let mut statement = conn.prepare("SELECT block_index, farmer_id, planted_ledger FROM open_pails")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (farmer, ledger): (String, i64) = (row.get(1)?, row.get(2)?);
+            let oldest = since.entry(farmer.clone()).or_insert(ledger);
+            *oldest = ledger.min(*oldest);
+            open.insert((row.get(0)?, farmer));
+        }
+        drop(rows);
+        drop(statement);
+        Ok(Self { conn, cut, stop, open, since, verdicts: HashMap::new(), harvests: [0; 2] })
+    }
+
+    /// Hands every row that goes to `sink`.
+    ///
+    /// # Errors
+    /// `state_corrupt` where harvests and their events do not agree; `interrupted`.
+    pub fn walk(mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        self.farmed(sink, progress)?;
+        self.operations(sink, progress)?;
+        self.events(sink, progress)?;
+        self.snapshots(sink)?;
+        self.alerts(sink)?;
+        let [rows, events] = self.harvests;
+        if rows == events {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::StateCorrupt,
+            format!("{rows} harvests are older than {}, and {events} events say so", self.cut.at),
+        )
+        .hint("nothing was pruned; run: poolctl state check"))
+    }
+
+    fn farmed(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        for (table, sql) in [
+            (
+                PLANTINGS,
+                "SELECT *, farmer_id, block_index, at, NULL FROM plantings WHERE block_index < ?1
+                 ORDER BY block_index, farmer_id",
+            ),
+            (
+                WORKS,
+                "SELECT *, farmer_id, block_index, at, NULL FROM works WHERE block_index < ?1
+                 ORDER BY block_index, farmer_id",
+            ),
+            (
+                HARVESTS,
+                "SELECT *, farmer_id, block_index, at, outcome FROM harvests WHERE block_index < ?1
+                 ORDER BY block_index, farmer_id",
+            ),
+            (
+                NONCES,
+                "SELECT n.*, n.farmer_id, n.block_index, n.updated_at, NULL FROM farmers f
+                 CROSS JOIN nonces n ON n.farmer_id = f.id AND n.block_index < ?1",
+            ),
+        ] {
+            let columns = super::tables::TABLES[table].columns;
+            let mut statement = self.conn.prepare(sql)?;
+            let mut rows = statement.query([self.cut.end_block])?;
+            while let Some(row) = rows.next()? {
+                let (farmer, block, at): (String, i64, i64) =
+                    (row.get(columns)?, row.get(columns + 1)?, row.get(columns + 2)?);
+                let goes = match self.verdict(&farmer, block)? {
+                    Verdict::Stays => false,
+                    Verdict::Goes => true,
+                    Verdict::Never => at < self.cut.before,
+                };
+                if goes {
+                    let outcome: Option<String> = row.get(columns + 3)?;
+                    self.harvests[0] += u64::from(outcome.is_some_and(|outcome| outcome != "failed"));
+                    sink.take(table, row)?;
+                    progress(1);
+                }
+            }
+            self.stop.check()?;
+        }
+        Ok(())
+    }
+
+    fn verdict(&mut self, farmer: &str, block: i64) -> Result<Verdict> {
+        if block >= self.cut.end_block {
+            return Ok(Verdict::Stays);
+        }
+        let pail = (block, farmer.to_owned());
+        if let Some(known) = self.verdicts.get(&pail) {
+            return Ok(*known);
+        }
+        let verdict = self.judge(&pail)?;
+        if self.verdicts.len() >= REMEMBERED {
+            self.verdicts.clear();
+        }
+        self.verdicts.insert(pail, verdict);
+        Ok(verdict)
+    }
+
+    fn judge(&self, pail: &(i64, String)) -> Result<Verdict> {
+        if self.open.contains(pail) {
+            return Ok(Verdict::Stays);
+        }
+        let (block, farmer) = pail;
+        let end: Option<(String, i64, Option<i64>)> = self
+            .conn
+            .prepare_cached(
+                "SELECT outcome, at, ledger FROM harvests
+                 WHERE farmer_id = ?1 AND block_index = ?2 AND outcome <> 'failed'",
+            )?
+            .query_row(params![farmer, block], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        if let Some((outcome, at, ledger)) = end {
+            let sought = self.since.get(farmer).is_some_and(|since| ledger.is_none_or(|l| l >= *since));
+            let goes = outcome != "lost" && at < self.cut.before && !sought;
+            return Ok(if goes { Verdict::Goes } else { Verdict::Stays });
+        }
+        let planted: bool = self
+            .conn
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM plantings
+                 WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'planted')",
+            )?
+            .query_row(params![farmer, block], |row| row.get(0))?;
+        Ok(if planted { Verdict::Stays } else { Verdict::Never })
+    }
+
+    fn operations(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        let mut statement = self.conn.prepare(
+            "SELECT *, json_extract(plan, '$.farmer'), json_extract(plan, '$.block') FROM operations
+             WHERE id > 0 ORDER BY id",
+        )?;
+        let mut attempts =
+            self.conn.prepare("SELECT * FROM operation_attempts WHERE operation_id = ?1 ORDER BY attempt")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let (id, kind, state): (i64, String, String) = (row.get(0)?, row.get(2)?, row.get(4)?);
+            let (planned, settled): (i64, Option<i64>) = (row.get(6)?, row.get(7)?);
+            if planned >= self.cut.before {
+                // They are planned in the order of their ids.
+                break;
+            }
+            let ended = matches!(state.as_str(), "recorded" | "failed" | "expired");
+            if !ended
+                || settled.is_none_or(|settled| settled >= self.cut.before)
+                || !TRANSACTIONS.contains(&kind.as_str())
+            {
+                continue;
+            }
+            let verdict = match (row.get::<_, Option<String>>(10)?, row.get::<_, Option<i64>>(11)?) {
+                (Some(farmer), Some(block)) => self.verdict(&farmer, block)?,
+                _ => Verdict::Never,
+            };
+            let goes = match verdict {
+                Verdict::Stays => false,
+                Verdict::Goes => true,
+                Verdict::Never => !self.is_wanted(id)?,
+            };
+            if goes {
+                let mut found = attempts.query([id])?;
+                while let Some(attempt) = found.next()? {
+                    sink.take(ATTEMPTS, attempt)?;
+                }
+                sink.take(OPERATIONS, row)?;
+                progress(1);
+            }
+        }
+        self.stop.check()
+    }
+
+    /// Whether a row refers to an operation that stays because of its age.
+    fn is_wanted(&self, operation: i64) -> Result<bool> {
+        Ok(self
+            .conn
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM plantings WHERE operation_id = ?1 AND at >= ?2)
+                 OR EXISTS (SELECT 1 FROM works WHERE operation_id = ?1 AND at >= ?2)
+                 OR EXISTS (SELECT 1 FROM harvests WHERE operation_id = ?1 AND at >= ?2)",
+            )?
+            .query_row(params![operation, self.cut.before], |row| row.get(0))?)
+    }
+
+    fn events(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
+        let end = Clock::Fixed(self.cut.before.saturating_add(CLOCKS_SEC)).rfc3339();
+        let last: Option<i64> = self
+            .conn
+            .prepare("SELECT id FROM events WHERE at < ?1 ORDER BY at DESC, id DESC LIMIT 1")?
+            .query_row([end], |row| row.get(0))
+            .optional()?;
+        let mut statement = self.conn.prepare(
+            "SELECT *, json_extract(payload, '$.block'), json_extract(payload, '$.key') FROM events
+             WHERE id <= ?1 ORDER BY id",
+        )?;
+        let mut entries =
+            self.conn.prepare("SELECT * FROM ledger_entries WHERE event_id = ?1 ORDER BY line")?;
+        let mut rows = statement.query([last.unwrap_or(0)])?;
+        while let Some(row) = rows.next()? {
+            let (id, at, kind): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(4)?);
+            let Some((_, by)) = ROUTINE.iter().find(|(routine, _)| *routine == kind) else { continue };
+            let old = at < self.cut.at;
+            let goes = match by {
+                By::Age => old,
+                By::Transaction => {
+                    old && match row.get::<_, Option<String>>(10)?.as_deref().and_then(routine) {
+                        None => false,
+                        Some(About::More) => true,
+                        Some(About::Pail(block)) => {
+                            self.verdict(&row.get::<_, String>(5)?, block)? != Verdict::Stays
+                        }
+                    }
+                }
+                By::Pail => match row.get::<_, Option<i64>>(9)? {
+                    None => old,
+                    Some(block) => match self.verdict(&row.get::<_, String>(5)?, block)? {
+                        Verdict::Stays => false,
+                        Verdict::Goes => true,
+                        Verdict::Never => old,
+                    },
+                },
+            };
+            if !goes {
+                continue;
+            }
+            self.harvests[1] += u64::from(is_harvest(&kind));
+            sink.take(EVENTS, row)?;
+            let mut lines = entries.query([id])?;
+            while let Some(line) = lines.next()? {
+                sink.take(ENTRIES, line)?;
+            }
+            progress(1);
+            if id % 65_536 == 0 {
+                self.stop.check()?;
+            }
+        }
+        self.stop.check()
+    }
+
+    /// All but the newest two of each pool: the last one, and the rate before it.
+    fn snapshots(&self, sink: &mut dyn Sink) -> Result<()> {
+        let mut pools = self.conn.prepare("SELECT id, synced_block FROM pools")?;
+        let mut statement = self.conn.prepare(
+            "SELECT * FROM pool_snapshots WHERE pool_id = ?1 AND block_number <
+                 (SELECT max(block_number) FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2)
+             ORDER BY block_number",
+        )?;
+        let mut pools = pools.query([])?;
+        while let Some(pool) = pools.next()? {
+            let (id, synced): (i64, Option<i64>) = (pool.get(0)?, pool.get(1)?);
+            let mut rows = statement.query(params![id, synced.unwrap_or(0)])?;
+            while let Some(row) = rows.next()? {
+                if row.get::<_, i64>(5)? >= self.cut.before {
+                    break;
+                }
+                sink.take(SNAPSHOTS, row)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn alerts(&self, sink: &mut dyn Sink) -> Result<()> {
+        for (table, sql) in [
+            (ORACLE_ALERTS, "SELECT * FROM oracle_alerts WHERE id > 0 ORDER BY id"),
+            (VIOLATIONS, "SELECT * FROM risk_violations WHERE id > 0 ORDER BY id"),
+            (FARM_ALERTS, "SELECT * FROM farm_alerts WHERE id > 0 ORDER BY id"),
+        ] {
+            let mut statement = self.conn.prepare(sql)?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                let (first_seen, closed): (i64, Option<i64>) = (row.get(4)?, row.get(7)?);
+                if first_seen >= self.cut.before {
+                    break;
+                }
+                if closed.is_some_and(|closed| closed < self.cut.before) {
+                    sink.take(table, row)?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a routine transaction is about, by its key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum About {
+    /// The pail of its farmer in this block.
+    Pail(i64),
+    /// Several pails, or what lies below them.
+    More,
+}
+
+fn routine(key: &str) -> Option<About> {
+    let mut parts = key.split(':');
+    let kind = parts.next().filter(|kind| TRANSACTIONS.contains(kind))?;
+    let block = parts.nth(2).and_then(|block| block.parse().ok());
+    let one = block.filter(|_| matches!(kind, "plant" | "work" | "harvest"));
+    Some(one.map_or(About::More, About::Pail))
+}
+
+/// Whether an event of this kind stands for a harvest that is booked.
+pub(super) fn is_harvest(kind: &str) -> bool {
+    matches!(kind, "harvest.harvested" | "harvest.harvested_elsewhere")
+}

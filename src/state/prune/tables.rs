@@ -1,0 +1,260 @@
+//! The tables that `state prune` takes rows from, and how a row gets from one file to another and out of the state.
+
+use super::archive::mismatch;
+use crate::output::Result;
+use rusqlite::types::{ToSqlOutput, Value, ValueRef};
+use rusqlite::{Connection, Row, Statement, params_from_iter};
+
+/// A table, by its position in [`TABLES`].
+#[derive(Debug)]
+pub(super) struct Table {
+    /// Its name, in the state and in the archive.
+    pub name: &'static str,
+    /// Number of columns, in the order of the schema.
+    pub columns: usize,
+    /// Which of them are the primary key.
+    key: &'static [usize],
+    /// Adds a whole row.
+    insert: &'static str,
+    /// Deletes the row of a key, and says what it was.
+    delete: &'static str,
+    /// All rows.
+    pub all: &'static str,
+    /// How many rows there are.
+    pub count: &'static str,
+}
+
+/// The audit events.
+pub(super) const EVENTS: usize = 0;
+/// The entries of their ledger transactions.
+pub(super) const ENTRIES: usize = 1;
+/// What farmers did.
+pub(super) const PLANTINGS: usize = 2;
+pub(super) const WORKS: usize = 3;
+pub(super) const HARVESTS: usize = 4;
+pub(super) const NONCES: usize = 5;
+/// The outbox.
+pub(super) const OPERATIONS: usize = 6;
+pub(super) const ATTEMPTS: usize = 7;
+/// Past syncs of pools, and alerts that are closed.
+pub(super) const SNAPSHOTS: usize = 8;
+pub(super) const ORACLE_ALERTS: usize = 9;
+pub(super) const VIOLATIONS: usize = 10;
+pub(super) const FARM_ALERTS: usize = 11;
+
+/// Every table that rows are taken from.
+pub(super) const TABLES: [Table; 12] = [
+    Table {
+        name: "events",
+        columns: 9,
+        key: &[0],
+        insert: "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        delete: "DELETE FROM events WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM events",
+        count: "SELECT count(*) FROM events",
+    },
+    Table {
+        name: "ledger_entries",
+        columns: 4,
+        key: &[0, 1],
+        insert: "INSERT INTO ledger_entries VALUES (?1, ?2, ?3, ?4)",
+        delete: "DELETE FROM ledger_entries WHERE event_id = ?1 AND line = ?2 RETURNING *",
+        all: "SELECT * FROM ledger_entries",
+        count: "SELECT count(*) FROM ledger_entries",
+    },
+    Table {
+        name: "plantings",
+        columns: 9,
+        key: &[0],
+        insert: "INSERT INTO plantings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+        delete: "DELETE FROM plantings WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM plantings",
+        count: "SELECT count(*) FROM plantings",
+    },
+    Table {
+        name: "works",
+        columns: 12,
+        key: &[0],
+        insert: "INSERT INTO works VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        delete: "DELETE FROM works WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM works",
+        count: "SELECT count(*) FROM works",
+    },
+    Table {
+        name: "harvests",
+        columns: 11,
+        key: &[0],
+        insert: "INSERT INTO harvests VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        delete: "DELETE FROM harvests WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM harvests",
+        count: "SELECT count(*) FROM harvests",
+    },
+    Table {
+        name: "nonces",
+        columns: 8,
+        key: &[0, 1, 2],
+        insert: "INSERT INTO nonces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        delete: "DELETE FROM nonces WHERE farmer_id = ?1 AND block_index = ?2 AND entropy = ?3 RETURNING *",
+        all: "SELECT * FROM nonces",
+        count: "SELECT count(*) FROM nonces",
+    },
+    Table {
+        name: "operations",
+        columns: 10,
+        key: &[0],
+        insert: "INSERT INTO operations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        delete: "DELETE FROM operations WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM operations",
+        count: "SELECT count(*) FROM operations",
+    },
+    Table {
+        name: "operation_attempts",
+        columns: 12,
+        key: &[0, 1],
+        insert: "INSERT INTO operation_attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+        delete: "DELETE FROM operation_attempts WHERE operation_id = ?1 AND attempt = ?2 RETURNING *",
+        all: "SELECT * FROM operation_attempts",
+        count: "SELECT count(*) FROM operation_attempts",
+    },
+    Table {
+        name: "pool_snapshots",
+        columns: 13,
+        key: &[0, 1],
+        insert: "INSERT INTO pool_snapshots VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+        delete: "DELETE FROM pool_snapshots WHERE pool_id = ?1 AND block_number = ?2 RETURNING *",
+        all: "SELECT * FROM pool_snapshots",
+        count: "SELECT count(*) FROM pool_snapshots",
+    },
+    Table {
+        name: "oracle_alerts",
+        columns: 8,
+        key: &[0],
+        insert: "INSERT INTO oracle_alerts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        delete: "DELETE FROM oracle_alerts WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM oracle_alerts",
+        count: "SELECT count(*) FROM oracle_alerts",
+    },
+    Table {
+        name: "risk_violations",
+        columns: 8,
+        key: &[0],
+        insert: "INSERT INTO risk_violations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        delete: "DELETE FROM risk_violations WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM risk_violations",
+        count: "SELECT count(*) FROM risk_violations",
+    },
+    Table {
+        name: "farm_alerts",
+        columns: 8,
+        key: &[0],
+        insert: "INSERT INTO farm_alerts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        delete: "DELETE FROM farm_alerts WHERE id = ?1 RETURNING *",
+        all: "SELECT * FROM farm_alerts",
+        count: "SELECT count(*) FROM farm_alerts",
+    },
+];
+
+/// Rows by table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Counts(pub [u64; TABLES.len()]);
+
+impl Counts {
+    /// Rows of all tables.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// Tables with rows, by name.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        TABLES.iter().zip(self.0).filter(|(_, count)| *count > 0).map(|(table, count)| (table.name, count))
+    }
+
+    /// Counts one row more.
+    pub fn add(&mut self, table: usize) {
+        if let Some(count) = self.0.get_mut(table) {
+            *count += 1;
+        }
+    }
+}
+
+/// Where rows go that are found.
+pub(super) trait Sink {
+    /// Takes a row of `TABLES[table]`; what follows its columns is none of it.
+    fn take(&mut self, table: usize, row: &Row<'_>) -> Result<()>;
+}
+
+/// Counts rows, and the bytes of their values.
+#[derive(Debug, Default)]
+pub(super) struct Counting {
+    pub counts: Counts,
+    pub bytes: u64,
+}
+
+impl Sink for Counting {
+    fn take(&mut self, table: usize, row: &Row<'_>) -> Result<()> {
+        self.counts.add(table);
+        for column in 0..TABLES.get(table).map_or(0, |table| table.columns) {
+            self.bytes += match row.get_ref(column)? {
+                ValueRef::Null => 0,
+                ValueRef::Integer(_) | ValueRef::Real(_) => 8,
+                ValueRef::Text(bytes) | ValueRef::Blob(bytes) => bytes.len() as u64,
+            };
+        }
+        Ok(())
+    }
+}
+
+/// Writes rows into another file.
+#[derive(Debug)]
+pub(super) struct Copying<'c> {
+    inserts: Vec<Statement<'c>>,
+    pub counts: Counts,
+}
+
+impl<'c> Copying<'c> {
+    /// Into the tables of the same names.
+    pub fn into(conn: &'c Connection) -> Result<Self> {
+        let inserts = TABLES.iter().map(|table| conn.prepare(table.insert)).collect::<Result<_, _>>()?;
+        Ok(Self { inserts, counts: Counts::default() })
+    }
+}
+
+impl Sink for Copying<'_> {
+    fn take(&mut self, table: usize, row: &Row<'_>) -> Result<()> {
+        let (Some(insert), Some(Table { columns, .. })) = (self.inserts.get_mut(table), TABLES.get(table))
+        else {
+            return Ok(());
+        };
+        for column in 0..*columns {
+            insert.raw_bind_parameter(column + 1, ToSqlOutput::Borrowed(row.get_ref(column)?))?;
+        }
+        insert.raw_execute()?;
+        self.counts.add(table);
+        Ok(())
+    }
+}
+
+/// A row of `TABLES[table]`, to be kept for a moment.
+pub(super) fn kept(table: usize, row: &Row<'_>) -> Result<Vec<Value>> {
+    let columns = TABLES.get(table).map_or(0, |table| table.columns);
+    Ok((0..columns).map(|column| row.get(column)).collect::<Result<_, _>>()?)
+}
+
+/// Deletes the row with the key of `archived`, if it is there: it must be the very same row.
+///
+/// # Errors
+/// `state_corrupt` where another row has that key.
+pub(super) fn delete(conn: &Connection, table: usize, archived: &[Value]) -> Result<bool> {
+    let Some(table) = TABLES.get(table) else { return Ok(false) };
+    let mut statement = conn.prepare_cached(table.delete)?;
+    let key = table.key.iter().filter_map(|column| archived.get(*column));
+    let mut rows = statement.query(params_from_iter(key))?;
+    let Some(row) = rows.next()? else { return Ok(false) };
+    for (column, value) in archived.iter().enumerate() {
+        if row.get_ref(column)? != ValueRef::from(value) {
+            return Err(mismatch(table.name, archived));
+        }
+    }
+    while rows.next()?.is_some() {}
+    Ok(true)
+}
