@@ -4,7 +4,7 @@ use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
     block, config, events, farm, farmer, grind, harvest, info, init, member, oracle, plant, pool, pooler,
-    reward, risk, schema, state, sync, work,
+    report, reward, risk, schema, state, sync, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -66,6 +66,7 @@ pub enum Command {
     #[command(subcommand)]
     State(state::Command),
     Events(events::Events),
+    Report(report::Report),
     Info(info::Info),
     Schema(schema::Schema),
     #[cfg(feature = "sandbox")]
@@ -100,6 +101,7 @@ impl Command {
             Self::Config(command) => command.run(session),
             Self::State(command) => command.run(session),
             Self::Events(command) => command.run(session),
+            Self::Report(command) => command.run(session),
             Self::Info(command) => command.run(session),
             Self::Schema(command) => command.run(),
             #[cfg(feature = "sandbox")]
@@ -130,6 +132,7 @@ pub const CONTRACTS: &[&[Contract]] = &[
     config::CONTRACTS,
     state::CONTRACTS,
     events::CONTRACTS,
+    report::CONTRACTS,
     info::CONTRACTS,
     schema::CONTRACTS,
     #[cfg(feature = "sandbox")]

@@ -27,6 +27,7 @@ mod plant;
 mod pool;
 mod pooler;
 mod progress;
+mod report;
 mod reward;
 mod risk;
 #[cfg(feature = "sandbox")]

@@ -22,6 +22,8 @@ mod lock;
 mod metrics;
 mod poolers;
 #[cfg(feature = "sandbox")]
+mod report;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(feature = "sandbox")]
 mod schema;

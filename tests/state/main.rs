@@ -16,6 +16,7 @@ mod ledger;
 mod lexer;
 mod plans;
 mod refusals;
+mod report;
 mod statements;
 mod support;
 mod writers;
