@@ -4,7 +4,7 @@ use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
     block, completions, config, doctor, events, farm, farmer, grind, harvest, health, info, init, man, member,
-    metrics, oracle, plant, pool, pooler, reward, risk, schema, state, sync, withdrawal, work,
+    metrics, oracle, plant, pool, pooler, report, reward, risk, schema, state, sync, withdrawal, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -71,6 +71,7 @@ pub enum Command {
     Doctor(doctor::Doctor),
     Health(health::Health),
     Metrics(metrics::Metrics),
+    Report(report::Report),
     Info(info::Info),
     Schema(schema::Schema),
     Completions(completions::Completions),
@@ -111,6 +112,7 @@ impl Command {
             Self::Doctor(command) => command.run(session),
             Self::Health(command) => command.run(session),
             Self::Metrics(command) => command.run(session),
+            Self::Report(command) => command.run(session),
             Self::Info(command) => command.run(session),
             Self::Schema(command) => command.run(),
             Self::Completions(command) => command.run(),
@@ -147,6 +149,7 @@ pub const CONTRACTS: &[&[Contract]] = &[
     doctor::CONTRACTS,
     health::CONTRACTS,
     metrics::CONTRACTS,
+    report::CONTRACTS,
     info::CONTRACTS,
     schema::CONTRACTS,
     completions::CONTRACTS,

@@ -170,6 +170,7 @@ impl Present for DemoOutput {
         page.line("  poolctl member list");
         page.line("  poolctl farmer list");
         page.line("  poolctl events");
+        page.line("  poolctl report --html report.html");
         page.line("Networks of your own, to try more: poolctl sandbox up --write-config sandbox.toml");
     }
 }

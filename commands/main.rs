@@ -35,6 +35,7 @@ mod plant;
 mod pool;
 mod pooler;
 mod progress;
+mod report;
 mod reward;
 mod risk;
 #[cfg(feature = "sandbox")]

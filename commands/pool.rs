@@ -1,10 +1,10 @@
 //! `poolctl pool …`: the pools there are, and what a member has in one.
 
-mod validate_withdrawal;
 mod add;
 mod reconcile;
 mod show;
 mod validate_deposit;
+mod validate_withdrawal;
 
 use crate::app::App;
 use crate::session::Session;

@@ -16,6 +16,7 @@ pub mod net;
 pub mod oracle;
 pub mod output;
 pub mod pool;
+pub mod report;
 pub mod reward;
 pub mod risk;
 pub mod state;

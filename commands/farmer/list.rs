@@ -2,13 +2,16 @@
 
 use super::FarmerView;
 use crate::app::App;
+use crate::farming::kale;
 use crate::session::Session;
 use crate::unlock::open_keys;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
+use poolctl::amount::{Base, Quantity};
+use poolctl::kale::rows::last_ends;
 use poolctl::kale::terms::{ONE_PPM, ratio};
 use poolctl::kale::{Status, enrol, farmers, poolers};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms, spark};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -116,7 +119,10 @@ impl Present for ListOutput {
     }
 }
 
-/// Show a farmer and what it gets of a reward
+/// Blocks that `farmer show` draws.
+const DRAWN: u32 = 20;
+
+/// Show a farmer, what it gets of a reward, and the rewards of its last 20 blocks
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl farmer show GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE"
@@ -141,6 +147,21 @@ pub struct ShowOutput {
     /// The operator's part.
     #[schemars(with = "forms::Decimal")]
     pub platform_fee: String,
+    /// How its last stakes ended, the oldest first.
+    pub blocks: Vec<BlockView>,
+}
+
+/// How a stake ended.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct BlockView {
+    /// The block.
+    pub block: u32,
+    /// `harvested`, `harvested_elsewhere` or `lost`.
+    pub outcome: String,
+    /// The stake.
+    pub stake: Quantity,
+    /// The whole reward, before it is shared out.
+    pub reward: Quantity,
 }
 
 impl Show {
@@ -149,12 +170,22 @@ impl Show {
         let state = app.read()?;
         let farmer = farmers::find(state.conn(), &self.farmer)?;
         let terms = poolers::find(state.conn(), &farmer.pooler_id)?.terms;
+        let ends = last_ends(state.conn(), &farmer.id, DRAWN)?;
         let (split, fee) = (terms.reward_split_ppm(), terms.platform_fee_ppm());
         Outcome::of(&ShowOutput {
             farmer: farmer.into(),
             farmer_part: ratio(ONE_PPM - split - fee),
             reward_split: ratio(split),
             platform_fee: ratio(fee),
+            blocks: ends
+                .into_iter()
+                .map(|end| BlockView {
+                    block: end.block,
+                    outcome: end.outcome,
+                    stake: kale(end.stake),
+                    reward: kale(end.reward),
+                })
+                .collect(),
         })
     }
 }
@@ -170,6 +201,19 @@ impl Present for ShowOutput {
             ("the pooler's", self.reward_split.clone()),
             ("the operator's", self.platform_fee.clone()),
         ]);
+        if let (Some(first), Some(last)) = (self.blocks.first(), self.blocks.last()) {
+            let rewards: Vec<Base> = self.blocks.iter().map(|block| block.reward.base).collect();
+            let most = kale(rewards.iter().copied().max().unwrap_or_default());
+            let columns = spark::columns(&rewards);
+            pairs.push((
+                "rewards",
+                format!("{columns}  blocks {} to {}, at most {most}", first.block, last.block),
+            ));
+            let lost = self.blocks.iter().filter(|block| block.outcome == "lost").count();
+            if lost > 0 {
+                pairs.push(("lost", format!("{lost} of these stakes")));
+            }
+        }
         page.pairs(pairs);
     }
 }

@@ -2,9 +2,10 @@
 
 use super::{settings, shown_rate};
 use crate::session::Session;
+use poolctl::amount::Base;
 use poolctl::grind::bench::{Row, bench};
 use poolctl::grind::kernel::checked;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, spark};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::num::NonZeroUsize;
@@ -81,11 +82,10 @@ fn whole(rate: f64) -> u64 {
 
 impl Present for BenchOutput {
     fn present(&self, page: &mut Page) {
-        const WIDTH: u64 = 40;
+        const WIDTH: u32 = 40;
         let mut table = Table::new(&["KERNEL", ">LANES", ">THREADS", ">MEDIAN", ">BEST", ">RATIO", "RATE"]);
-        let most = self.rows.iter().map(|row| row.median).max().unwrap_or(1).max(1);
+        let most = self.rows.iter().map(|row| row.median).max().unwrap_or_default();
         for row in &self.rows {
-            let bar = usize::try_from(row.median * WIDTH / most).unwrap_or(0);
             table.row([
                 row.kernel.to_owned(),
                 row.lanes.to_string(),
@@ -93,7 +93,7 @@ impl Present for BenchOutput {
                 shown_rate(row.median),
                 shown_rate(row.best),
                 format!("{}.{:02}", row.ratio_percent / 100, row.ratio_percent % 100),
-                "█".repeat(bar.max(1)),
+                spark::bar(Base::from(row.median), Base::from(most), WIDTH),
             ]);
         }
         page.table(table);

@@ -6,14 +6,18 @@ use crate::session::Session;
 use crate::views::{PoolView, limit, or_dash, percent, ppm, yes_no};
 use clap::Args;
 use poolctl::alert::{self, Subject};
-use poolctl::amount;
+use poolctl::amount::{self, Base, E18, Quantity};
 use poolctl::clock;
-use poolctl::output::{Outcome, Page, Present, Result, forms};
+use poolctl::output::{Outcome, Page, Present, Result, forms, spark};
 use poolctl::pool;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Show a pool: its contract, the figures of its last sync, what is wrong with it, its rewards
+/// Syncs that are drawn.
+const DRAWN: u32 = 60;
+
+/// Show a pool: its contract, the figures of its last sync and the course of the last 60, what is wrong with it, its
+/// rewards
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool show main")]
 pub struct Show {
@@ -44,6 +48,19 @@ pub struct ShowOutput {
     pub reward_genesis_block: Option<u64>,
     /// Start of the next epoch to be paid, once known.
     pub reward_next_block: Option<u64>,
+    /// TVL and rate at the last syncs, the oldest first.
+    pub history: Vec<SyncPoint>,
+}
+
+/// TVL and rate at one sync.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SyncPoint {
+    /// Block height.
+    pub block: u64,
+    /// TVL.
+    pub total_assets: Quantity,
+    /// Assets per share.
+    pub exchange_rate: Quantity,
 }
 
 impl Show {
@@ -62,7 +79,33 @@ impl Show {
             alerts: open.into_iter().map(AlertView::from).collect(),
             reward_genesis_block: found.reward_genesis,
             reward_next_block: found.reward_cursor,
+            history: pool::history(state.conn(), &found, DRAWN)?
+                .into_iter()
+                .map(|point| SyncPoint {
+                    block: point.block,
+                    total_assets: found.asset.quantity(point.total_assets),
+                    exchange_rate: Quantity::new(point.rate_e18, E18, ""),
+                })
+                .collect(),
         })
+    }
+}
+
+impl ShowOutput {
+    /// How one of the figures went, with its lowest and highest; empty where there is no course yet.
+    fn course(&self, figure: fn(&SyncPoint) -> &Quantity) -> String {
+        let values: Vec<Base> = self.history.iter().map(|point| figure(point).base).collect();
+        let (Some((low, high)), Some(first)) = (spark::range(values.iter().copied()), self.history.first())
+        else {
+            return String::new();
+        };
+        if values.len() < 2 {
+            return String::new();
+        }
+        let shown = |base| amount::to_people(base, figure(first).decimals);
+        let scale =
+            if low == high { "unchanged".to_owned() } else { format!("{} to {}", shown(low), shown(high)) };
+        format!("{}  {scale}, {} syncs", spark::line(&values), values.len())
     }
 }
 
@@ -78,8 +121,10 @@ impl Present for ShowOutput {
             ("kind", format!("{} pool of {} ({})", p.abi, p.asset.symbol, p.asset.address)),
             ("deployed", format!("block {}", self.deploy_block)),
             ("TVL", or_dash(p.total_assets.as_ref())),
+            ("", self.course(|point| &point.total_assets)),
             ("shares", or_dash(p.total_shares.as_ref())),
             ("rate", or_dash(p.exchange_rate.as_ref())),
+            ("", self.course(|point| &point.exchange_rate)),
             ("holders", self.holders.to_string()),
             ("paused", yes_no(p.paused)),
             ("min deposit", or_dash(p.min_deposit.as_ref())),
@@ -93,6 +138,8 @@ impl Present for ShowOutput {
             "figures",
             p.view.as_ref().map_or_else(|| p.freshness(), |v| format!("{v}, {}", p.freshness())),
         ));
+        // A course goes with the figure above it, where there is one.
+        pairs.retain(|(name, value)| !(name.is_empty() && value.is_empty()));
         for (_, value) in &mut pairs {
             if value.is_empty() {
                 "–".clone_into(value);

@@ -14,4 +14,6 @@ pub use pails::{
     OpenPail, amount, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, pail,
     pails_before, pails_in, release_pail, work_pail,
 };
-pub use records::{HarvestRow, Tally, Trace, WorkRow, compensation, harvest, planting, tally, work};
+pub use records::{
+    Ended, HarvestRow, Tally, Trace, WorkRow, compensation, harvest, last_ends, planting, tally, work,
+};

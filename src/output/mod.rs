@@ -10,6 +10,7 @@ pub mod nagios;
 mod outcome;
 mod page;
 pub mod render;
+pub mod spark;
 
 pub use contract::Contract;
 pub use envelope::{Report, SCHEMA_VERSION};

@@ -150,7 +150,7 @@ fn straight(text: &mut String, rows: &Table, widths: &[usize], style: Style) {
 }
 
 /// Names and symbols come from chains: whatever could steer a terminal or turn the reading order is replaced.
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let steers = |c: char| {
         c.is_control()
             || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

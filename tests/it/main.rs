@@ -30,6 +30,8 @@ mod monitoring;
 mod pings;
 mod poolers;
 #[cfg(feature = "sandbox")]
+mod report;
+#[cfg(feature = "sandbox")]
 mod sandbox;
 #[cfg(feature = "sandbox")]
 mod schema;

@@ -19,6 +19,7 @@ mod past;
 mod plans;
 mod prune;
 mod refusals;
+mod report;
 mod statements;
 mod support;
 mod withdrawals;

@@ -57,6 +57,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "FROM pool_reward_epochs WHERE pool_id = ?1 AND status = 'distributed' ORDER BY end_block DESC LIMIT 1",
         "after a reorg only: the epochs of one pool are sorted",
     ),
+    (
+        "report/pools.rs",
+        "FROM user_pool_shares",
+        "for people: SQLite ranks the holders of one pool and keeps the ten largest",
+    ),
     ("reward/store.rs", "FROM reward_emissions ORDER BY start_block DESC LIMIT 1", "reads one row, the last"),
     (
         "state/operations.rs",
@@ -83,6 +88,9 @@ const DEMANDED: &[(&str, &str, &str)] = &[
         "FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2 AND block_number < ?3",
         "USING PRIMARY KEY (pool_id=? AND block_number>? AND block_number<?)",
     ),
+    ("report/pools.rs", "block_number <= ?2", "USING PRIMARY KEY (pool_id=? AND block_number<?)"),
+    ("report/farm.rs", "WHERE block_index < ?1", "USING COVERING INDEX harvests_by_block (block_index<?)"),
+    ("kale/rows/records.rs", "ORDER BY block_index DESC", "USING INDEX harvests_once (farmer_id=?)"),
     ("state/events.rs", "WHERE at >= ? ORDER BY", "USING INDEX events_by_time (at>?)"),
     ("alert.rs", "CROSS JOIN risk_violations", "USING INDEX risk_violations_open (pool_id=?)"),
     ("alert.rs", "CROSS JOIN oracle_alerts", "USING INDEX oracle_alerts_open (feed_id=?)"),

@@ -6,7 +6,7 @@ use crate::amount::Base;
 use crate::kale::reason::Reason;
 use crate::output::Result;
 use crate::state::Tx;
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 /// What became of an attempt; `reason` is a stable word, the rest of the story stands in the event.
 #[derive(Debug, Clone, Default)]
@@ -139,6 +139,42 @@ pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<b
             tx.now()
         ])?;
     Ok(changed == 1)
+}
+
+/// How a farmer's stake in a block ended. Amounts in stroops.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ended {
+    /// The block.
+    pub block: u32,
+    /// `harvested`, `harvested_elsewhere` or `lost`.
+    pub outcome: String,
+    /// The stake.
+    pub stake: Base,
+    /// The reward, without the stake.
+    pub reward: Base,
+}
+
+/// How the newest `limit` stakes of a farmer ended, the oldest first.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn last_ends(conn: &Connection, farmer: &str, limit: u32) -> Result<Vec<Ended>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT block_index, outcome, stake, reward FROM harvests
+         WHERE farmer_id = ?1 AND outcome <> 'failed' ORDER BY block_index DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![farmer, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(Ended {
+            block: row.get(0)?,
+            outcome: row.get(1)?,
+            stake: amount(&row.get::<_, String>(2)?)?,
+            reward: amount(&row.get::<_, String>(3)?)?,
+        });
+    }
+    found.reverse();
+    Ok(found)
 }
 
 /// What is added to a pooler's figures of a block. Amounts in stroops.

@@ -18,6 +18,7 @@
 
 pub mod abi;
 mod anvil;
+pub mod browser;
 pub mod contract;
 pub mod contracts;
 mod http;

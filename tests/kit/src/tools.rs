@@ -83,6 +83,43 @@ pub fn chainlink() -> Result<PathBuf> {
     Package { name: "@chainlink/contracts".into(), version: "1.5.0", with_dependencies: false }.installed()
 }
 
+/// A Chromium, and the folder of the libraries that it needs beside the system's.
+#[derive(Clone, Debug)]
+pub struct Chromium {
+    /// The program.
+    pub program: PathBuf,
+    /// For `LD_LIBRARY_PATH`.
+    pub libraries: Option<PathBuf>,
+}
+
+/// Chromium: the one on `$PATH` if there is one, else that of npm's `@sparticuz/chromium`, which has the binary in the
+/// package, packed with Brotli; node unpacks it.
+pub fn chromium() -> Result<Chromium> {
+    const BY_HAND: &str = "install one: apt-get install -y chromium";
+    let named = ["chromium", "chromium-browser", "google-chrome", "chrome-headless-shell"];
+    if let Some(program) = named.into_iter().find_map(on_path) {
+        return Ok(Chromium { program, libraries: None });
+    }
+    if (env::consts::OS, env::consts::ARCH) != ("linux", "x86_64") {
+        bail!("there is no chromium on $PATH; {BY_HAND}");
+    }
+    let package =
+        Package { name: "@sparticuz/chromium".into(), version: "147.0.0", with_dependencies: false };
+    let packed = package.installed().context(BY_HAND)?.join("bin");
+    let folder = cache()?.join("chromium-147.0.0");
+    once(&folder, |draft| {
+        for name in ["chromium", "al2023.tar"] {
+            let unpack = "const [,from,to]=process.argv,fs=require('fs');\
+                          fs.writeFileSync(to,require('zlib').brotliDecompressSync(fs.readFileSync(from)),{mode:0o755})";
+            let from = packed.join(name).with_added_extension("br");
+            run(Command::new("node").args(["-e", unpack]).arg(from).arg(draft.join(name)))?;
+        }
+        run(Command::new("tar").arg("--no-same-owner").arg("-xf").arg(draft.join("al2023.tar")).arg("-C").arg(draft))
+    })
+    .context(BY_HAND)?;
+    Ok(Chromium { program: folder.join("chromium"), libraries: Some(folder.join("lib")) })
+}
+
 /// The workspace's root.
 pub(crate) fn workspace() -> Result<PathBuf> {
     let kit = Path::new(env!("CARGO_MANIFEST_DIR"));

@@ -15,4 +15,5 @@ mod sandbox {
     mod node;
 }
 
+mod browser;
 mod wire;

@@ -1,0 +1,83 @@
+//! `poolctl report`: one page with pictures, from the state alone.
+
+use crate::app::App;
+use crate::session::Session;
+use clap::Args;
+use poolctl::output::{Contract, Outcome, Page, Present, Result, forms};
+use poolctl::report::{self, Counts, Report as Gathered};
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::path::PathBuf;
+
+/// What the commands write.
+pub const CONTRACTS: &[Contract] = &[Contract::of::<ReportOutput>("report")];
+
+/// Write one HTML page: TVL, rates, rewards, holders, the farm, and what needs a look
+///
+/// The page is made from the state alone and needs nothing else: no script, no network, no font. It reads well on a
+/// phone, on paper, in light and in dark. A year of syncs is thinned to evenly picked points; the newest 60 epochs and
+/// 96 blocks are shown. An older report of that name is replaced, whole or not at all; nothing else ever is.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl report --html report.html")]
+pub struct Report {
+    /// Only these pools, by name or address; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    /// The page
+    #[arg(long, value_name = "FILE")]
+    html: PathBuf,
+}
+
+/// The page that was written.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ReportOutput {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: usize,
+    /// SHA-256 of it, lower-case hex.
+    #[schemars(with = "forms::Digest")]
+    pub sha256: String,
+    /// How much of everything is on it.
+    pub counts: Counts,
+}
+
+impl Report {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// Those of opening the state; `unknown_pool`; `conflict` for a file that is no report; `io_error`.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let path = App::absolute(&self.html)?;
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let look = state.look()?;
+        let gathered = Gathered::gather(look.conn(), &app.config, &self.pools, session.run.clock.now())?;
+        drop(look);
+        let written = report::write(&path, &report::page(&gathered))?;
+        Outcome::of(&ReportOutput {
+            path: written.path,
+            bytes: written.bytes,
+            sha256: written.sha256,
+            counts: gathered.counts(),
+        })
+    }
+}
+
+impl Present for ReportOutput {
+    fn present(&self, page: &mut Page) {
+        let counts = &self.counts;
+        let farm = match (counts.farmers, counts.blocks) {
+            (0, 0) => "none".to_owned(),
+            (farmers, blocks) => format!("{farmers} farmers, {blocks} blocks"),
+        };
+        page.pairs([
+            ("report", self.path.display().to_string()),
+            ("bytes", self.bytes.to_string()),
+            ("sha256", self.sha256.clone()),
+            ("pools", format!("{} with {} points, {} epochs", counts.pools, counts.points, counts.epochs)),
+            ("farm", farm),
+            ("needs a look", counts.alarms.to_string()),
+        ]);
+    }
+}

@@ -1,0 +1,81 @@
+//! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
+
+use crate::alert::{self, Alert, Subject};
+use crate::config::Config;
+use crate::kale::farmers;
+use crate::oracle;
+use crate::output::Result;
+use crate::pool::Pool;
+use crate::risk::{self, Barrier};
+use rusqlite::Connection;
+
+/// One thing that needs a look.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Alarm {
+    /// Money cannot move, or is at risk, until somebody acts.
+    pub grave: bool,
+    /// The pool, feed or farmer.
+    pub subject: String,
+    /// The rule, or the kind of refusal.
+    pub kind: String,
+    /// Why, in words.
+    pub why: String,
+    /// Since when, seconds since 1970, where that is recorded.
+    pub since: Option<i64>,
+}
+
+impl Alarm {
+    fn of(alert: Alert, grave: bool) -> Self {
+        let Alert { subject, kind, message, first_seen, .. } = alert;
+        Self { grave, subject, kind, why: message, since: Some(first_seen) }
+    }
+}
+
+/// Barriers and violations of a pool.
+pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result<Vec<Alarm>> {
+    let gate = risk::gate(conn, config, pool, now)?;
+    let open = risk::breaker(conn, pool)?.filter(|breaker| breaker.active);
+    let barrier = |barrier: &Barrier| Alarm {
+        grave: !matches!(barrier, Barrier::RiskUnknown(_)),
+        subject: pool.name.clone(),
+        kind: barrier.word().to_owned(),
+        why: barrier.why().to_owned(),
+        since: match barrier {
+            Barrier::BreakerActive(_) => open.as_ref().map(|breaker| breaker.triggered_at),
+            _ => None,
+        },
+    };
+    let mut found: Vec<Alarm> = gate.barriers.iter().map(barrier).collect();
+    // Rules that say no more than a barrier does.
+    let said = |alert: &Alert| {
+        gate.barriers.iter().any(|barrier| match barrier {
+            Barrier::RiskUnknown(_) => alert.kind == "risk_unknown",
+            Barrier::EmergencyPaused(_) => alert.kind == "emergency_pause",
+            Barrier::BreakerActive(_) => alert.kind == "circuit_breaker_active",
+        })
+    };
+    let violations = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
+    found.extend(violations.into_iter().filter(|alert| !said(alert)).map(|alert| Alarm::of(alert, true)));
+    Ok(found)
+}
+
+/// Alerts of every feed.
+pub(super) fn of_feeds(conn: &Connection) -> Result<Vec<Alarm>> {
+    let mut found = Vec::new();
+    for feed in oracle::all(conn)? {
+        let alerts = alert::list(conn, Subject::Feed(feed.id, &feed.name), None)?;
+        found.extend(alerts.into_iter().map(|alert| Alarm::of(alert, false)));
+    }
+    Ok(found)
+}
+
+/// Alerts of every farmer, who is named by address.
+pub(super) fn of_farmers(conn: &Connection) -> Result<Vec<Alarm>> {
+    let mut found = Vec::new();
+    for farmer in farmers::list(conn, None, None)? {
+        for alert in alert::list(conn, Subject::Farm(&farmer.id), None)? {
+            found.push(Alarm { subject: farmer.address.clone(), ..Alarm::of(alert, true) });
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,233 @@
+//! What the report says of a pool: its course, its epochs and its largest holders, each bounded.
+
+use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
+use crate::amount::{Base, Quantity};
+use crate::output::{Code, Error, Result};
+use crate::pool::{self, Pool, Snapshot, db_block, stored_base, stored_block, underlying};
+use rusqlite::{Connection, Row, params};
+use std::collections::BTreeMap;
+
+/// A pool's part of the report.
+#[derive(Debug, Clone)]
+pub struct PoolPart {
+    /// The pool.
+    pub pool: Pool,
+    /// The figures of its last sync.
+    pub snapshot: Option<Snapshot>,
+    /// Members with shares.
+    pub holders: u64,
+    /// The largest of them.
+    pub top: Vec<Holder>,
+    /// TVL and rate over time, the oldest first; the last point is the last sync.
+    pub course: Vec<Point>,
+    /// The course leaves syncs out.
+    pub thinned: bool,
+    /// The newest epochs, the oldest first.
+    pub epochs: Vec<Epoch>,
+    /// Whether courses, epochs and holders were gathered at all.
+    pub detailed: bool,
+}
+
+/// TVL and rate at one sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Block height.
+    pub block: u64,
+    /// Time of the block, seconds since 1970.
+    pub time: u64,
+    /// TVL, asset base units.
+    pub total_assets: Base,
+    /// Assets per share, 18 decimals.
+    pub rate_e18: Base,
+}
+
+/// A holder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// Its address.
+    pub address: String,
+    /// The operator's name for it.
+    pub name: Option<String>,
+    /// Share base units.
+    pub shares: Base,
+    /// What they were worth at the last sync, asset base units; `None` before the first.
+    pub worth: Option<Base>,
+}
+
+/// One epoch of a pool: part + carried in = distributed + carried out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    /// First block.
+    pub start: u64,
+    /// First block after it.
+    pub end: u64,
+    /// The pool's part of the emission.
+    pub part: Quantity,
+    /// From the epoch before.
+    pub carry_in: Quantity,
+    /// To the holders.
+    pub distributed: Quantity,
+    /// To the epoch after.
+    pub carry_out: Quantity,
+    /// Why something was carried out.
+    pub reason: Option<String>,
+    /// Holders that were paid.
+    pub holders: u64,
+    /// Whether it is distributed; else it is only created.
+    pub done: bool,
+}
+
+impl PoolPart {
+    pub(super) fn gather(
+        conn: &Connection,
+        pool: Pool,
+        snapshot: Option<Snapshot>,
+        detailed: bool,
+    ) -> Result<Self> {
+        let mut part = Self {
+            holders: 0,
+            top: Vec::new(),
+            course: Vec::new(),
+            thinned: false,
+            epochs: Vec::new(),
+            detailed,
+            pool,
+            snapshot,
+        };
+        if detailed {
+            part.holders = pool::holder_count(conn, &part.pool)?;
+            part.top = largest(conn, &part.pool, part.snapshot.as_ref())?;
+            (part.course, part.thinned) = course(conn, &part.pool, MOST_POINTS)?;
+            part.epochs = epochs(conn, &part.pool)?;
+        }
+        Ok(part)
+    }
+}
+
+/// TVL by asset address.
+///
+/// # Errors
+/// `state_corrupt` where a sum passes 256 bits.
+pub(super) fn by_asset(parts: &[PoolPart]) -> Result<BTreeMap<String, Quantity>> {
+    let mut sums: BTreeMap<String, Quantity> = BTreeMap::new();
+    for part in parts {
+        let Some(snapshot) = &part.snapshot else { continue };
+        let asset = &part.pool.asset;
+        let sum = sums.entry(asset.address.to_string()).or_insert_with(|| asset.quantity(Base::ZERO));
+        sum.base = add(sum.base, snapshot.total_assets, "TVL")?;
+    }
+    Ok(sums)
+}
+
+/// A sum of stored amounts.
+///
+/// # Errors
+/// `state_corrupt` where it passes 256 bits.
+pub(super) fn add(a: Base, b: Base, what: &str) -> Result<Base> {
+    a.checked_add(b).ok_or_else(|| {
+        Error::new(Code::StateCorrupt, format!("the sum of {what} passes 256 bits"))
+            .hint("run: poolctl state check")
+    })
+}
+
+/// The syncs of a pool, the oldest first: all where there are at most `most`, else as they stood at `most` evenly spaced
+/// blocks, each found by its key. The first and the last are always among them. True where some are left out.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub(super) fn course(conn: &Connection, pool: &Pool, most: u32) -> Result<(Vec<Point>, bool)> {
+    let mut points = Vec::new();
+    let mut newest = conn.prepare_cached(
+        "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
+         WHERE pool_id = ?1 ORDER BY block_number DESC LIMIT ?2",
+    )?;
+    let mut rows = newest.query(params![pool.id, most.saturating_add(1)])?;
+    while let Some(row) = rows.next()? {
+        points.push(read_point(row)?);
+    }
+    points.reverse();
+    if points.len() <= most as usize || most < 2 {
+        return Ok((points, false));
+    }
+    let last = points.last().map_or(0, |point| point.block);
+    let mut oldest = conn.prepare_cached(
+        "SELECT block_number FROM pool_snapshots WHERE pool_id = ?1 ORDER BY block_number LIMIT 1",
+    )?;
+    let first = stored_block(oldest.query_row([pool.id], |row| row.get(0))?)?;
+    let mut as_of = conn.prepare_cached(
+        "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
+         WHERE pool_id = ?1 AND block_number <= ?2 ORDER BY block_number DESC LIMIT 1",
+    )?;
+    let mut thinned: Vec<Point> = Vec::with_capacity(most as usize);
+    for step in 0..most {
+        let block = first + part_of(last - first, step, most - 1);
+        let mut rows = as_of.query(params![pool.id, db_block(block)?])?;
+        let Some(row) = rows.next()? else { continue };
+        let point = read_point(row)?;
+        if thinned.last().is_none_or(|before| before.block < point.block) {
+            thinned.push(point);
+        }
+    }
+    Ok((thinned, true))
+}
+
+/// `span × step ÷ steps`, rounded down.
+fn part_of(span: u64, step: u32, steps: u32) -> u64 {
+    let found = u128::from(span) * u128::from(step) / u128::from(steps.max(1));
+    u64::try_from(found).unwrap_or(span)
+}
+
+fn read_point(row: &Row<'_>) -> Result<Point> {
+    Ok(Point {
+        block: stored_block(row.get(0)?)?,
+        time: stored_block(row.get(1)?)?,
+        total_assets: stored_base(&row.get::<_, String>(2)?)?,
+        rate_e18: stored_base(&row.get::<_, String>(3)?)?,
+    })
+}
+
+fn largest(conn: &Connection, pool: &Pool, snapshot: Option<&Snapshot>) -> Result<Vec<Holder>> {
+    // Digits without leading zeros are in the order of their numbers: first by length, then as texts.
+    let mut statement = conn.prepare_cached(
+        "SELECT m.address, m.name, s.shares FROM user_pool_shares s JOIN members m ON m.id = s.member_id
+         WHERE s.pool_id = ?1 AND s.shares <> '0' ORDER BY length(s.shares) DESC, s.shares DESC, m.id LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![pool.id, MOST_HOLDERS])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let shares = stored_base(&row.get::<_, String>(2)?)?;
+        let worth = snapshot.map(|s| underlying(shares, s.total_assets, s.total_shares));
+        found.push(Holder { address: row.get(0)?, name: row.get(1)?, shares, worth });
+    }
+    Ok(found)
+}
+
+fn epochs(conn: &Connection, pool: &Pool) -> Result<Vec<Epoch>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT e.start_block, e.end_block, a.symbol, a.decimals, e.part, e.carry_in, e.distributed, e.carry_out,
+             e.carry_reason, e.holders, e.status = 'distributed'
+         FROM pool_reward_epochs e JOIN assets a ON a.address = e.asset
+         WHERE e.pool_id = ?1 ORDER BY e.start_block DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![pool.id, MOST_EPOCHS])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let (symbol, decimals): (String, u8) = (row.get(2)?, row.get(3)?);
+        let amount = |at: usize| -> Result<Quantity> {
+            Ok(Quantity::new(stored_base(&row.get::<_, String>(at)?)?, decimals, symbol.as_str()))
+        };
+        found.push(Epoch {
+            start: stored_block(row.get(0)?)?,
+            end: stored_block(row.get(1)?)?,
+            part: amount(4)?,
+            carry_in: amount(5)?,
+            distributed: amount(6)?,
+            carry_out: amount(7)?,
+            reason: row.get(8)?,
+            holders: row.get(9)?,
+            done: row.get(10)?,
+        });
+    }
+    found.reverse();
+    Ok(found)
+}
