@@ -52,8 +52,7 @@ fn farm(stage: &mut Stage<'_>, networks: &Networks) -> Result<(), End> {
     for address in addresses(stage)? {
         stellar.fund_kale(&address, FUNDS).map_err(wrong)?;
     }
-    stage.say("Each has bought 200 KALE. What is to be done next, and when?")?;
-    stage.run("farm plan")?;
+    stage.say("Each has bought 200 KALE.")?;
     stage.run("plant")?;
     stage.say("A minute passes: the longer from plant to work, the more that gap earns.")?;
     stellar.advance(first).map_err(wrong)?;
@@ -68,6 +67,8 @@ fn farm(stage: &mut Stage<'_>, networks: &Networks) -> Result<(), End> {
     stage.run("plant")?;
     stellar.advance(second).map_err(wrong)?;
     stage.run("block")?;
+    stage.say("What is to be done next, and when?")?;
+    stage.run("farm plan")?;
     stage.run("work --policy early")?;
     stage.run("harvest")?;
 

@@ -39,3 +39,5 @@ mod settings;
 mod state_file;
 mod support;
 mod terminal;
+#[cfg(feature = "sandbox")]
+mod tour;
