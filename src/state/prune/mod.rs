@@ -182,7 +182,7 @@ fn carry_out(
         tx.event("state.prune_done", &archive.path.to_string_lossy(), &json!({ "archived": event }))?;
         tx.meta_unset(PENDING)
     })?;
-    state.truncate_wal()
+    state.after_bulk(u64::MAX)
 }
 
 /// Gives up an interrupted prune whose archive is not there any more.
