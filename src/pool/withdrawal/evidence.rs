@@ -234,20 +234,22 @@ mod tests {
         }
     }
 
-    /// A receipt with these transfers: token, from, to, shares.
-    fn receipt(transfers: &[(Address, Address, Address, u64)]) -> Receipt {
-        let log =
-            |(index, &(token, from, to, shares)): (usize, &(Address, Address, Address, u64))| EventLog {
-                inner: Log {
-                    address: token,
-                    data: Transfer { from, to, value: U256::from(shares) }.encode_log_data(),
-                },
-                block_number: 5,
-                block_hash: B256::repeat_byte(5),
-                tx_hash: B256::repeat_byte(9),
-                tx_index: 0,
-                log_index: index as u64,
-            };
+    /// A transfer: token, from, to, shares.
+    type Move = (Address, Address, Address, u64);
+
+    /// A receipt with these transfers.
+    fn receipt(transfers: &[Move]) -> Receipt {
+        let log = |(index, &(token, from, to, shares)): (usize, &Move)| EventLog {
+            inner: Log {
+                address: token,
+                data: Transfer { from, to, value: U256::from(shares) }.encode_log_data(),
+            },
+            block_number: 5,
+            block_hash: B256::repeat_byte(5),
+            tx_hash: B256::repeat_byte(9),
+            tx_index: 0,
+            log_index: index as u64,
+        };
         Receipt {
             tx_hash: B256::repeat_byte(9),
             block_number: 5,
@@ -261,7 +263,7 @@ mod tests {
 
     #[test]
     fn exactly_the_shares_leave_the_member_for_good() {
-        let good: [&[(Address, Address, Address, u64)]; 5] = [
+        let good: [&[Move]; 5] = [
             &[(VAULT, ALICE, NOBODY, 10)],
             &[(VAULT, ALICE, ROUTER, 10)],
             // A router takes them and burns them.
@@ -274,7 +276,7 @@ mod tests {
         for transfers in good {
             assert!(moves(&receipt(transfers), &pool(), &ten()).is_ok(), "{transfers:?}");
         }
-        let bad: [(&[(Address, Address, Address, u64)], &str); 10] = [
+        let bad: [(&[Move], &str); 10] = [
             (&[], "moves no shares of pool \"main\""),
             (&[(OTHER_VAULT, ALICE, NOBODY, 10)], "moves no shares of pool \"main\""),
             (&[(VAULT, ROUTER, NOBODY, 10)], "takes no shares of pool \"main\" from alice"),
