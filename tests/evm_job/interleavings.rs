@@ -4,7 +4,6 @@
 use super::NODE;
 use super::desk::{Desk, figures, says, straight, warnings};
 use crate::support::Ran;
-use crate::support::Ran;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, keccak256};
 use poolctl_testkit::{Fault, Pool, Rule, World, model, units};
