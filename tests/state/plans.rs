@@ -71,6 +71,9 @@ const DEMANDED: &[(&str, &str, &str)] = &[
         "USING PRIMARY KEY (pool_id=? AND block_number>? AND block_number<?)",
     ),
     ("state/events.rs", "WHERE at >= ? ORDER BY", "USING INDEX events_by_time (at>?)"),
+    ("state/events.rs", "WHERE id > ?1 ORDER BY id", "USING INTEGER PRIMARY KEY (rowid>?)"),
+    ("state/names.rs", "FROM members WHERE name >= ?1", "(name>? AND name<?)"),
+    ("state/names.rs", "FROM farmers WHERE address >= ?1", "(address>? AND address<?)"),
     (
         "state/operations.rs",
         "WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",

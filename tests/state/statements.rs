@@ -56,8 +56,12 @@ const FILLINGS: &[(&str, &[Filling])] = &[
 ];
 
 /// Variables that carry a statement to where it is prepared; its text stands in the same file.
-const CARRIERS: &[(&str, &str)] =
-    &[("state/check.rs", "sql"), ("state/events.rs", "sql"), ("state/migrate.rs", "sql")];
+const CARRIERS: &[(&str, &str)] = &[
+    ("state/check.rs", "sql"),
+    ("state/events.rs", "sql"),
+    ("state/migrate.rs", "sql"),
+    ("state/names.rs", "sql"),
+];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.
 const STRUCTURE: &[(&str, &str)] = &[
