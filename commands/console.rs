@@ -74,7 +74,7 @@ impl Console {
     ///
     /// # Errors
     /// `io_error` where the system refuses.
-    pub fn wait(&self, time: Duration) -> Result<bool> {
+    pub fn wait(time: Duration) -> Result<bool> {
         let stdout = io::stdout();
         // Asked for nothing, it tells only that the other end is gone.
         let mut ends = [PollFd::new(&stdout, PollFlags::empty())];

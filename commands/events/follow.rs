@@ -49,7 +49,7 @@ pub fn run(session: &Session, state: &State, filter: &EventFilter) -> Result<Out
             let wanted: Vec<Event> = new.into_iter().filter(|event| filter.takes(event)).collect();
             is_read = teller.tell(&wanted)?;
         } else if identity(state)? == place {
-            is_read = session.console.wait(POLL)?;
+            is_read = Console::wait(POLL)?;
         } else {
             return Err(Error::new(Code::Conflict, "another state was put in the place of the followed one")
                 .hint("it was restored from a backup; follow its log with the same command"));

@@ -99,6 +99,9 @@ const DEMANDED: &[(&str, &str, &str)] = &[
     ("health/facts.rs", "FROM works d", "USING INDEX works_by_block (block_index=?)"),
     ("health/facts.rs", "FROM harvests d", "USING INDEX harvests_by_block (block_index=?)"),
     ("health/facts.rs", "LEFT JOIN pool_snapshots s", "USING PRIMARY KEY (pool_id=? AND block_number=?)"),
+    ("state/events.rs", "WHERE id > ?1 ORDER BY id", "USING INTEGER PRIMARY KEY (rowid>?)"),
+    ("state/names.rs", "FROM members WHERE name >= ?1", "(name>? AND name<?)"),
+    ("state/names.rs", "FROM farmers WHERE address >= ?1", "(address>? AND address<?)"),
     (
         "state/operations.rs",
         "WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",

@@ -90,6 +90,7 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/prune/delete.rs", "sql"),
     ("state/prune/select.rs", "sql"),
     ("state/prune/tables.rs", "table"),
+    ("state/names.rs", "sql"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.

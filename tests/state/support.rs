@@ -45,7 +45,8 @@ impl Place {
         let place = Self::stored();
         let conn = place.outsider();
         conn.execute_batch(include_str!("../../src/state/migrations/0002_farm.sql")).unwrap();
-        conn.execute_batch(include_str!("../../src/state/migrations/0003_prune.sql")).unwrap();
+        conn.execute_batch(include_str!("../../src/state/migrations/0003_runs.sql")).unwrap();
+        conn.execute_batch(include_str!("../../src/state/migrations/0004_prune.sql")).unwrap();
         conn.pragma_update(None, "user_version", state::SCHEMA_VERSION).unwrap();
         place
     }

@@ -61,12 +61,11 @@ fn valid(validator: &Validator, command: &str, line: &Value) -> Result<()> {
 /// A line for each fault, those inside of a choice too: what is wrong stands innermost.
 fn explain(fault: &ValidationError<'_>, depth: usize, text: &mut String) {
     let (indent, place) = ("  ".repeat(depth), fault.instance_path());
-    let branches = match fault.kind() {
-        ValidationErrorKind::AnyOf { context } | ValidationErrorKind::OneOfNotValid { context } => context,
-        _ => {
-            let _ = writeln!(text, "{indent}{place}: {fault}");
-            return;
-        }
+    let (ValidationErrorKind::AnyOf { context: branches }
+    | ValidationErrorKind::OneOfNotValid { context: branches }) = fault.kind()
+    else {
+        let _ = writeln!(text, "{indent}{place}: {fault}");
+        return;
     };
     let _ = writeln!(text, "{indent}{place}: fits no branch:");
     for inner in branches.iter().flatten() {
