@@ -18,7 +18,7 @@ const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
 const LIMIT: Duration = Duration::from_millis(5);
 const RUNS: usize = 201;
 
-/// What is asked, each as words after `poolctl`. The last two know nothing without the state, which they open.
+/// What is asked, each as words after `poolctl`. Names come from the state, which is opened for them.
 const QUESTIONS: [(&str, &str); 6] = [
     ("poolctl --version", "--version"),
     ("poolctl --help", "--help"),
@@ -41,8 +41,8 @@ fn main() -> Result<()> {
     };
     quiet(&mut run("init"))?;
     fill(&home.path().join(".local/share/poolctl/sandbox.sqlite"))?;
-    let answer = run(QUESTIONS[4].1).output()?;
-    ensure!(answer.stdout.iter().filter(|byte| **byte == b'\n').count() == 11, "{answer:?}");
+    let answer = String::from_utf8(run(QUESTIONS[4].1).output()?.stdout)?;
+    ensure!(answer.lines().count() == 11, "{answer}");
 
     let mut table = Table::default();
     for (what, line) in QUESTIONS {

@@ -315,7 +315,12 @@ mod tests {
             let line = line.strip_prefix("Example: ").unwrap_or_else(|| panic!("{path}: no example"));
             assert!(line.starts_with(path), "{path}: {line}");
             // What follows is what the shell, or a reader, makes of it.
-            let line = line.split(" |").flat_map(|part| part.split("  ")).next().unwrap_or_default();
+            let line = line
+                .split(" |")
+                .flat_map(|part| part.split(" > "))
+                .flat_map(|part| part.split("  "))
+                .next()
+                .unwrap_or_default();
             assert!(matches!(parse(&args(line)), Parsed::Run(..)), "{path}: {line}");
             assert!(command.get_about().is_some(), "{path}: no about");
             for inner in command.get_subcommands() {
