@@ -29,6 +29,7 @@ pub const CONTRACTS: &[Contract] = &[Contract::of::<DoctorOutput>("doctor")];
 /// secret is shown. Exit 5 if anything fails.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl doctor")]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct Doctor {}
 
 /// What was looked at.

@@ -23,6 +23,7 @@ pub const CONTRACTS: &[Contract] = &[Contract::of::<HealthOutput>("health")];
 /// that stay unsettled.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl health\n         poolctl health --nagios")]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct Health {
     /// One line for a monitoring system, exit 0/1/2/3: warning above a limit, critical above twice as much or where an
     /// alert is open
@@ -215,7 +216,7 @@ fn probe(report: &Report) -> Probe {
         _ => Status::Ok,
     };
     let text = match (found.as_slice(), status) {
-        ([first, more @ ..], _) if more.is_empty() => first.clone(),
+        ([first], _) => first.clone(),
         ([first, more @ ..], _) => format!("{first} (and {} more)", more.len()),
         ([], Status::Unknown) => "there is nothing to look after".to_owned(),
         ([], _) => format!("{} of {} checks ok", report.checks.len(), report.checks.len()),

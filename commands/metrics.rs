@@ -20,6 +20,7 @@ pub const CONTRACTS: &[Contract] = &[Contract::of::<MetricsOutput>("metrics")];
 #[command(
     before_help = "Example: poolctl metrics\n         poolctl metrics --quiet --metrics-file poolctl.prom"
 )]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct Metrics {}
 
 /// The metrics.

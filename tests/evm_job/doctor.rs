@@ -146,7 +146,7 @@ fn a_contract_that_is_gone_or_another_is_found() {
 fn an_endpoint_that_stalls_later_keeps_to_its_limit() {
     let desk = desk();
     let slow = Proxy::start(desk.world.node.url()).unwrap();
-    let stall = Fault::Delay(std::time::Duration::from_secs(60));
+    let stall = Fault::Delay(std::time::Duration::from_mins(1));
     slow.fault(Rule::new(stall).on(Matcher::Method("eth_getCode".into())));
     let main = desk.wire.url();
     let text = config(&desk.world, &[("slow", &slow.url()), ("main", &main)]);

@@ -5,7 +5,8 @@ use crate::support::Home;
 use poolctl_testkit::tools;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::io::Write;
+use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -169,10 +170,8 @@ fn the_dashboard_names_what_is_exported() {
     let mut rules = "groups:\n  - name: dashboard\n    rules:\n".to_owned();
     for (at, panel) in panels.iter().enumerate() {
         for (which, target) in panel["targets"].as_array().unwrap().iter().enumerate() {
-            rules += &format!(
-                "      - record: panel:{at}_{which}\n        expr: {}\n",
-                target["expr"].as_str().unwrap()
-            );
+            let expr = target["expr"].as_str().unwrap();
+            writeln!(rules, "      - record: panel:{at}_{which}\n        expr: {expr}").unwrap();
         }
     }
     let path = folder.path().join("dashboard.yml");
