@@ -3,8 +3,9 @@
 use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
-    block, completions, config, doctor, events, farm, farmer, grind, harvest, health, info, init, man, member,
-    metrics, oracle, plant, pool, pooler, report, reward, risk, schema, state, sync, withdrawal, work,
+    block, completions, config, doctor, events, farm, farmer, grind, harvest, health, info, init, man,
+    member, metrics, oracle, plant, pool, pooler, report, reward, risk, schema, state, sync, withdrawal,
+    work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};

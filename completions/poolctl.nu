@@ -15,6 +15,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -38,6 +39,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -59,6 +61,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -82,6 +85,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -103,6 +107,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -114,7 +119,8 @@ module completions {
 
   # Add a pool, after looking at its contract
   export extern "poolctl pool add" [
-    --abi: string             # What the contract answers to: erc4626
+    --abi: string             # What the contract answers to: erc4626, legacy, viddhana, or auto to find out
+    --asset: string           # What is deposited, where the contract itself does not say (legacy)
     --deploy-block: string    # Block of its creation; found by bisection where not given, which needs an archive node
     --max-rate-drop: string   # Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
     --reward-genesis-block: string # First block that earns rewards
@@ -129,6 +135,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -151,6 +158,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -160,7 +168,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Show a pool: its contract, the figures of its last sync, its rewards
+  # Show a pool: its contract, the figures of its last sync and the course of the last 60, what is wrong with it, its rewards
   export extern "poolctl pool show" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -171,6 +179,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -192,11 +201,85 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
     member: string            # Name or address of the member
     pool: string              # Name or address of the pool
+  ]
+
+  def "nu-complete poolctl pool validate-withdrawal color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Say whether a member may withdraw so many shares, with every reason why not; exit 5 if not
+  export extern "poolctl pool validate-withdrawal" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool validate-withdrawal color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address of the pool
+    member: string            # Name or address of the member
+    shares: string            # Shares in whole units
+  ]
+
+  def "nu-complete poolctl pool validate-deposit color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Say whether a member may deposit so much, with every reason why not; exit 5 if not
+  export extern "poolctl pool validate-deposit" [
+    --on-chain                # Read the pool and the member's balance on chain
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool validate-deposit color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address of the pool
+    member: string            # Name or address of the member
+    amount: string            # Amount in whole units of the pool's asset
+  ]
+
+  def "nu-complete poolctl pool reconcile color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Compare pools with the chain, holder by holder; exit 5 on any difference
+  export extern "poolctl pool reconcile" [
+    --all                     # All pools
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool reconcile color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Names or addresses; none = all
   ]
 
   def "nu-complete poolctl member color" [] {
@@ -214,6 +297,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -236,6 +320,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -259,6 +344,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -279,17 +365,140 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
     member: string            # Name or address
   ]
 
+  def "nu-complete poolctl withdrawal color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Ask for withdrawals, list them, complete them by their transaction, or give them up
+  export extern "poolctl withdrawal" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl withdrawal color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl withdrawal request color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Ask for a withdrawal: it is validated, and its shares are reserved
+  export extern "poolctl withdrawal request" [
+    --idempotency-key: string # A key of your own, by which this is asked for once
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl withdrawal request color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address of the pool
+    member: string            # Name or address of the member
+    shares: string            # Shares in whole units
+  ]
+
+  def "nu-complete poolctl withdrawal list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List withdrawals, the newest first
+  export extern "poolctl withdrawal list" [
+    --status: string          # Only those: pending, processing, completed or failed
+    --member: string          # Only of this member, by name or address
+    --pool: string            # Only from this pool, by name or address
+    --limit: string           # Show at most so many
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl withdrawal list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl withdrawal complete color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Complete a withdrawal by the transaction that moved its shares
+  export extern "poolctl withdrawal complete" [
+    --tx: string              # The transaction; not needed where the withdrawal names it already
+    --unverified              # Do not look at the chain: it is complete on your word, and marked so
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl withdrawal complete color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    id: string                # The withdrawal, by its id
+  ]
+
+  def "nu-complete poolctl withdrawal fail color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Give a withdrawal up: its shares are free again
+  export extern "poolctl withdrawal fail" [
+    --reason: string          # Why; it stands in the list and in the audit log
+    --unverified              # Do not look at the chain: on your word, its transaction never moves the shares
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl withdrawal fail color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    id: string                # The withdrawal, by its id
+  ]
+
   def "nu-complete poolctl reward color" [] {
     [ "auto" "always" "never" ]
   }
 
-  # Share out rewards: weights, cycles, claims
+  # Share out rewards: weights, cycles, epochs, claims, exports, yields
   export extern "poolctl reward" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -300,6 +509,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -321,6 +531,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -343,6 +554,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -365,9 +577,203 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl reward epoch color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # See, make and verify the epochs of pools
+  export extern "poolctl reward epoch" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward epoch color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl reward epoch create color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Make an epoch of one pool by hand, beside or instead of those of the cycle
+  export extern "poolctl reward epoch create" [
+    --start: string           # First block
+    --end: string             # First block after it
+    --total: string           # What it gives, in whole units of the reward token
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward epoch create color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
+  ]
+
+  def "nu-complete poolctl reward epoch distribute color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Distribute epochs that were made by hand
+  export extern "poolctl reward epoch distribute" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward epoch distribute color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    epoch?: string            # Id of the epoch; none = all that are due
+  ]
+
+  def "nu-complete poolctl reward epoch list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List epochs, the newest first
+  export extern "poolctl reward epoch list" [
+    --limit: string           # So many
+    --before: string          # Only those that start before this block
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward epoch list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool?: string             # Name or address of a pool; none = all
+  ]
+
+  def "nu-complete poolctl reward epoch show color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show an epoch
+  export extern "poolctl reward epoch show" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward epoch show color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    epoch: string             # Its id
+  ]
+
+  def "nu-complete poolctl reward epoch verify color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Compute epochs again from the chain and compare row by row; exit 5 on any difference
+  export extern "poolctl reward epoch verify" [
+    --all                     # All distributed epochs
+    --pool: string            # Only those of this pool
+    --endpoint: string        # Ask this endpoint alone, by its name
+    --offline                 # Compute from the transfers in the state, without the network
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward epoch verify color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    epoch?: string            # Id of an epoch; none = all that are distributed
+  ]
+
+  def "nu-complete poolctl reward apr color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show what pools yield in a year, simple (APR) and compounded daily (APY)
+  export extern "poolctl reward apr" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward apr color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Names or addresses; none = all
+  ]
+
+  def "nu-complete poolctl reward export format" [] {
+    [ "csv" "json" ]
+  }
+
+  def "nu-complete poolctl reward export color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Write an epoch's rewards, member by member
+  export extern "poolctl reward export" [
+    --format: string@"nu-complete poolctl reward export format" # How
+    --merkle                  # With the root and proofs of a Merkle tree
+    --output: path            # Write to this file, whole or not at all
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl reward export color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    epoch: string             # Id of a distributed epoch
   ]
 
   def "nu-complete poolctl reward pending color" [] {
@@ -386,6 +792,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -409,6 +816,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -431,6 +839,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -461,6 +870,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -482,6 +892,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -505,6 +916,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -529,6 +941,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -554,6 +967,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -578,6 +992,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -601,6 +1016,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -622,6 +1038,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -633,8 +1050,8 @@ module completions {
 
   # Set limits of a pool, or name the engine contract they come from
   export extern "poolctl risk set" [
-    --engine: string          # Where the limits come from: local, viddhana
-    --engine-address: string  # The engine's contract
+    --engine: string          # Where the limits come from: local, viddhana, legacy
+    --engine-address: string  # The engine's contract; for viddhana, the one that a viddhana pool itself names is the default
     --max-tvl: string         # Largest TVL
     --max-user-deposit: string # Largest deposit of one member
     --daily-withdrawal-cap: string # Most withdrawals of a day, over all members
@@ -651,6 +1068,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -675,6 +1093,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -696,6 +1115,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -721,6 +1141,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -744,6 +1165,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -767,6 +1189,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -790,6 +1213,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -813,6 +1237,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -834,6 +1259,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -858,6 +1284,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -879,6 +1306,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -899,6 +1327,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -924,6 +1353,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -949,6 +1379,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -976,6 +1407,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -985,7 +1417,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Show a farmer and what it gets of a reward
+  # Show a farmer, what it gets of a reward, and the rewards of its last 20 blocks
   export extern "poolctl farmer show" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -996,6 +1428,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1027,6 +1460,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1050,6 +1484,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1077,6 +1512,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1099,6 +1535,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1120,6 +1557,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1142,6 +1580,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1167,6 +1606,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1190,6 +1630,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1217,6 +1658,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1237,6 +1679,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1262,6 +1705,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1284,6 +1728,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1316,6 +1761,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1336,6 +1782,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1357,6 +1804,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1377,6 +1825,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1397,6 +1846,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1418,6 +1868,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1441,6 +1892,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1451,7 +1903,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Check, copy, restore and migrate the state file
+  # Check, copy, restore, prune and migrate the state file
   export extern "poolctl state" [
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -1462,6 +1914,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1483,6 +1936,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1503,6 +1957,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1525,10 +1980,35 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
     file: path                # The backup
+  ]
+
+  def "nu-complete poolctl state prune color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Move old rows of ended blocks and routine events into an archive
+  export extern "poolctl state prune" [
+    --older-than: string      # Only what is older than this, as in 90d or 13w; at least 1d
+    --archive: path           # The archive, which must not exist [default: beside the state, named by the time]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl state prune color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
   ]
 
   def "nu-complete poolctl state migrate color" [] {
@@ -1547,6 +2027,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1567,6 +2048,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1594,9 +2076,97 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl doctor color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
+  export extern "poolctl doctor" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl doctor color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl health color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Say whether the pool is looked after; exit 5 if it is not
+  export extern "poolctl health" [
+    --nagios                  # One line for a monitoring system, exit 0/1/2/3: warning above a limit, critical above twice as much or where an alert is open
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl health color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl metrics color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Print the state as metrics, in Prometheus' text format
+  export extern "poolctl metrics" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl metrics color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl report color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Write one HTML page: TVL, rates, rewards, holders, the farm, and what needs a look
+  export extern "poolctl report" [
+    --html: path              # The page
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl report color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...pools: string          # Only these pools, by name or address; none = all
   ]
 
   def "nu-complete poolctl info color" [] {
@@ -1614,6 +2184,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1634,6 +2205,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1659,6 +2231,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1681,6 +2254,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1702,6 +2276,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
@@ -1728,6 +2303,7 @@ module completions {
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
     --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')

@@ -143,7 +143,8 @@ async fn contracts(view: &PinnedView, config: &ChainConfig, wanted: &Wanted) -> 
     for ((feed, address), read) in feeds.into_iter().zip(read) {
         lines.push(answers(format!("feed {}", feed.name), address, read));
     }
-    let read = join_all(wanted.engines.iter().map(|(pool, row)| risk::examine(view, row, pool.address))).await;
+    let read =
+        join_all(wanted.engines.iter().map(|(pool, row)| risk::examine(view, row, pool.address))).await;
     for ((pool, row), read) in wanted.engines.iter().zip(read) {
         if let Some(address) = row.engine.address() {
             lines.push(answers(format!("risk engine of {}", pool.name), address, read));

@@ -52,9 +52,9 @@ fn plain(word: &str) -> String {
     while let Some(first) = rest.chars().next() {
         let run = |fits: fn(char) -> bool| rest.find(|c| !fits(c)).unwrap_or(rest.len());
         let alphanumeric = run(|c| c.is_ascii_alphanumeric());
-        let hex = rest.strip_prefix("0x").map_or(0, |digits| {
-            digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len())
-        });
+        let hex = rest
+            .strip_prefix("0x")
+            .map_or(0, |digits| digits.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(digits.len()));
         let stamp = run(|c| c.is_ascii_digit() || "-:.TZ".contains(c));
         let uuid = run(|c| c.is_ascii_hexdigit() || c == '-');
         let (kind, taken) = if hex >= 8 && hex != 40 {
@@ -119,7 +119,9 @@ fn same(shown: &str, printed: &str) -> bool {
 fn fits(shown: &[String], printed: &[String]) -> bool {
     match shown.split_first() {
         None => printed.is_empty(),
-        Some((word, rest)) if word == LEFT_OUT => (0..=printed.len()).any(|skipped| fits(rest, &printed[skipped..])),
+        Some((word, rest)) if word == LEFT_OUT => {
+            (0..=printed.len()).any(|skipped| fits(rest, &printed[skipped..]))
+        }
         Some((word, rest)) => printed.split_first().is_some_and(|(first, others)| {
             let alike = word.split_once(LEFT_OUT).map_or(word == first, |(head, tail)| {
                 first.len() >= head.len() + tail.len() && first.starts_with(head) && first.ends_with(tail)
@@ -241,7 +243,8 @@ fn the_sandbox_is_as_the_readme_shows() {
         let text = if command.starts_with("export ") {
             assert_eq!(command, "export POOLCTL_CONFIG=sandbox.toml");
             String::new()
-        } else if let Some((_, body)) = command.strip_prefix("curl ").and_then(|line| line.split_once(" -d ")) {
+        } else if let Some((_, body)) = command.strip_prefix("curl ").and_then(|line| line.split_once(" -d "))
+        {
             let asked: Value = serde_json::from_str(body.trim_matches('\'')).unwrap();
             let result = rpc.call(asked["method"].as_str().unwrap(), asked["params"].clone()).unwrap();
             json!({ "jsonrpc": "2.0", "id": asked["id"], "result": result }).to_string()
