@@ -21,7 +21,11 @@ pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Harvests, End>
         enrol(stage, networks)?;
         farm(stage, networks)?;
         let harvests = Harvests::of(stage, networks)?;
+        stage.say("At the end of the day: is everything looked after, and is the installation sound?")?;
+        stage.run("health")?;
+        stage.run("doctor")?;
         stage.run("state check --full")?;
+        stage.run("report --html report.html")?;
         Ok(harvests)
     })
 }

@@ -8,6 +8,9 @@ use poolctl_sandbox::evm::abi::Vault;
 use poolctl_sandbox::evm::world::units;
 use poolctl_sandbox::network::Networks;
 
+/// Whole shares of the pool of dollars that bob takes back.
+const BOBS_SHARES: u64 = 500;
+
 /// Longer than a quote may be old.
 const SILENCE_SECONDS: u64 = 2 * 3_600;
 
@@ -65,12 +68,37 @@ pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Rewards, End> 
     stage.run("reward claim alice --all")?;
     stage.run("pool position alice dollars")?;
 
+    stage.say("Was every epoch paid as the chain says? Each is computed again from its logs, row by row.")?;
+    stage.run("reward epoch verify --all")?;
+    stage.run("reward epoch list dollars")?;
+
+    stage
+        .say("Bob wants shares back. What he asks for is reserved, and his own transaction completes it.")?;
+    stage.run(&format!("pool validate-withdrawal dollars bob {BOBS_SHARES}"))?;
+    stage.run(&format!("withdrawal request dollars bob {BOBS_SHARES} --idempotency-key bob-1"))?;
+    let redeemed = redeem(networks).map_err(|e| broken(&e))?;
+    stage.run(&format!("withdrawal complete 1 --tx {redeemed}"))?;
+    stage.run("sync --all")?;
+    stage.run("withdrawal list")?;
+
     stage.say("The books: every figure is checked against every other.")?;
     stage.run("state check --full")?;
     stage.run("events --limit 5")?;
     stage.run("pool list")?;
+    stage.run("pool reconcile --all")?;
     let members: Vec<&str> = world.members.iter().map(|(name, _)| *name).collect();
     Rewards::of(stage, &members, &[world.dollars.name, world.ether.name])
+}
+
+/// Bob's shares leave by his own transaction; gives its hash once its block is final.
+fn redeem(networks: &Networks) -> Result<String, Error> {
+    let (evm, world) = (&networks.evm, &networks.world);
+    let [_, (_, bob), ..] = world.members;
+    let dollars = &world.dollars;
+    let shares = units(BOBS_SHARES, dollars.decimals);
+    let receipt = evm.send(bob, dollars.vault, &Vault::redeemCall { shares, receiver: bob, owner: bob })?;
+    evm.mine(3)?;
+    Ok(receipt.transaction.to_string())
 }
 
 /// Life goes on: two epochs' worth of blocks, with something in them.

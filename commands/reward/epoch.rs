@@ -7,7 +7,7 @@ use crate::session::Session;
 use clap::{Args, Subcommand};
 use poolctl::amount::Quantity;
 use poolctl::clock;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms, spark};
 use poolctl::pool::{self, Pool};
 use poolctl::reward::{self, EpochRow};
 use rusqlite::Connection;
@@ -40,6 +40,9 @@ impl Command {
         }
     }
 }
+
+/// Characters of the longest bar of rewards.
+const BAR: u32 = 12;
 
 /// An epoch as the state has it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -183,7 +186,9 @@ impl Present for ListOutput {
             ">HOLDERS",
             ">CARRIED",
             "WHY",
+            "REWARDS",
         ]);
+        let most = self.epochs.iter().map(|e| e.distributed.base).max().unwrap_or_default();
         for e in &self.epochs {
             let mut status = e.status.to_owned();
             if e.origin == "manual" {
@@ -199,6 +204,7 @@ impl Present for ListOutput {
                 e.holders.to_string(),
                 if e.carry_out.base.is_zero() { String::new() } else { e.carry_out.to_string() },
                 e.carry_reason.unwrap_or_default().to_owned(),
+                spark::bar(e.distributed.base, most, BAR),
             ]);
         }
         page.table(table);

@@ -16,6 +16,8 @@ const EPOCH_BLOCKS: u64 = 10;
 const POLL_MS: u64 = 50;
 /// Zeros that are enough in a block without a range of its own: a million hashes or so.
 const TARGET_ZEROS: u32 = 5;
+/// These chains have a time of their own, which the clock says nothing about.
+const ANY_AGE_SEC: u32 = 4_000_000_000;
 /// Emission of a block, in whole units of the reward token.
 pub const BLOCK_REWARD: &str = "2";
 
@@ -67,11 +69,13 @@ impl Files {
             ("state.path", text(&self.state)?),
             ("evm.chain_id", networks.evm.chain_id().to_string()),
             ("evm.rpc_urls", format!("sandbox={}", networks.evm.url())),
+            ("evm.max_head_age_sec", ANY_AGE_SEC.to_string()),
             ("reward.asset", networks.world.dollars.asset.to_string()),
             ("reward.epoch_blocks", EPOCH_BLOCKS.to_string()),
             ("reward.block_reward", BLOCK_REWARD.to_owned()),
             ("stellar.network", "sandbox".to_owned()),
             ("stellar.rpc_urls", format!("sandbox={}", networks.stellar.url())),
+            ("stellar.max_head_age_sec", ANY_AGE_SEC.to_string()),
             ("stellar.poll_ms", POLL_MS.to_string()),
             ("kale.contract_id", networks.farm.contract.clone()),
             // Nobody else stakes: no more than counts would forever be nothing.

@@ -97,7 +97,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
         tx.event(
             "pool.added",
             &ask.name,
-            &json!({ "address": ask.address, "abi": abi.word(), "asset": asset.address,
+            &json!({ "address": ask.address.to_string(), "abi": abi.word(), "asset": asset.address.to_string(),
                      "deploy_block": deploy_block, "view": view }),
         )?;
         Ok(pool)

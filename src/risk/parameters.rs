@@ -256,7 +256,7 @@ pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewS
 pub(super) fn summary(row: &RiskRow) -> serde_json::Value {
     let p = &row.parameters;
     let text = |value: Option<Base>| value.map(|value| value.to_string());
-    json!({ "engine": row.engine.word(), "engine_address": row.engine.address(), "max_tvl": text(p.max_tvl),
+    json!({ "engine": row.engine.word(), "engine_address": row.engine.address().map(|address| address.to_string()), "max_tvl": text(p.max_tvl),
             "max_user_deposit": text(p.max_user_deposit), "daily_withdrawal_cap": text(p.daily_withdrawal_cap),
             "user_daily_cap": text(p.user_daily_cap), "window": row.window.word(),
             "breaker_threshold_ppm": p.breaker_threshold_ppm, "engine_emergency": p.engine_emergency,

@@ -56,7 +56,10 @@ fn a_drop_of_the_rate_opens_it_in_the_sync_that_sees_it_and_nobody_is_paid() {
     let genesis = desk.genesis();
     desk.world.node.mine(20).unwrap();
     let envelope = desk.run(&format!("reward cycle --from {genesis}")).fails(3, "partial");
-    says(&envelope["error"]["message"], &["growth", "circuit breaker is open: exchange rate fell"]);
+    says(
+        &envelope["error"]["message"],
+        &["growth", "circuit breaker is open: exchange_rate_drop: exchange rate fell"],
+    );
     assert_eq!(desk.rows("SELECT DISTINCT pool_id FROM pool_reward_epochs"), ["2"]);
     // The operator closes it; the same drop does not open it again, a new one does.
     let dry = "risk reset-breaker growth --reason seen --dry-run";

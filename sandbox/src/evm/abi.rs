@@ -26,6 +26,7 @@ alloy::sol! {
         function maxDeposit(address receiver) external view returns (uint256);
         function deposit(uint256 assets, address receiver) external returns (uint256);
         function withdraw(uint256 assets, address receiver, address owner) external returns (uint256);
+        function redeem(uint256 shares, address receiver, address owner) external returns (uint256);
         function transfer(address to, uint256 shares) external returns (bool);
         function pause() external;
         function unpause() external;

@@ -90,7 +90,7 @@ pub fn request(work: &mut Work<'_>, agreed: &ValuePermit<'_>, ask: &Request<'_>)
         tx.event(
             "withdrawal.requested",
             &subject(id),
-            &json!({ "pool": pool.name, "member": ask.member.address, "shares": ask.shares.to_string(),
+            &json!({ "pool": pool.name, "member": ask.member.address.to_string(), "shares": ask.shares.to_string(),
                      "assets": assets.to_string(), "idempotency_key": ask.key,
                      "shares_at_block": pool.cursor.map(|(block, _)| block) }),
         )?;
