@@ -121,7 +121,7 @@ pub async fn add(
         tx.event(
             "oracle.feed_added",
             &ask.name,
-            &json!({ "asset": ask.asset.to_string(), "kind": ask.source.word(),
+            &json!({ "asset": ask.asset, "kind": ask.source.word(),
                      "address": ask.source.address().map(|address| address.to_string()),
                      "fixed_price_e18": price, "view": view }),
         )?;
