@@ -24,8 +24,8 @@ pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Harvests, End>
         stage.say("At the end of the day: is everything looked after, and is the installation sound?")?;
         stage.run("health")?;
         stage.run("doctor")?;
-        stage.run("state check --full")?;
         stage.run("report --html report.html")?;
+        stage.run("state check --full")?;
         Ok(harvests)
     })
 }
