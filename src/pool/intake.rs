@@ -135,9 +135,8 @@ impl Intake {
         let known = newest_member(tx.conn())?;
         let mut moves = Vec::with_capacity(waiting.len());
         // Ids are given in the order of the logs, wherever the ranges were cut.
-        self.ids.learn(tx, waiting.iter().flat_map(|log| [log.from, log.to]))?;
         for log in waiting {
-            moves.push(Move { log, from: self.ids.of(log.from)?, to: self.ids.of(log.to)? });
+            moves.push(Move { log, from: self.ids.of(tx, log.from)?, to: self.ids.of(tx, log.to)? });
         }
         moves.sort_by_key(|m| m.log.pool_id);
         for part in moves.chunk_by(|a, b| a.log.pool_id == b.log.pool_id) {
