@@ -12,6 +12,7 @@ use poolctl::state::{self, State, Tx};
 use rusqlite::params;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
 
 /// What came of a job.
 pub struct Done {
@@ -91,6 +92,7 @@ impl Job {
     pub fn run(&self) -> Result<()> {
         let (rows, Spent { time, cpu }) = match self.name.as_str() {
             "replay" => self.replay()?,
+            "date" => self.date()?,
             "distribute" => self.distribute()?,
             "bare" => self.bare()?,
             "verify" => self.verify()?,
@@ -129,6 +131,31 @@ impl Job {
         Ok((taken, spent))
     }
 
+    fn network(&self) -> Result<(Chain, Runtime)> {
+        let endpoints = Endpoint::parse_list(&[format!("node={}", self.url)])?;
+        let chain = Chain::new(ChainConfig::new("sandbox", 31_337, endpoints))?;
+        Ok((chain, Builder::new_current_thread().enable_all().build()?))
+    }
+
+    /// The rest of a sync: deposits get their times, which the logs lack. Headers are asked for over HTTP meanwhile.
+    fn date(&self) -> Result<(u64, Spent)> {
+        let (chain, runtime) = self.network()?;
+        let config = Config::resolve(&Sources { data_dir: "/".into(), ..Sources::default() })?;
+        let lock = world::lock(&self.state)?;
+        let mut state = world::open(&self.state, &lock)?;
+        let (permit, stop) = (Permit::of(&lock), Stop::default());
+        let pools = pool::list(state.conn())?;
+        let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
+        let rest = chain.view_above(At::Latest, 0, async |view| {
+            pool::replay_to(&mut work, view, &pools, view.block().number).await
+        });
+        let mut spent = Spent::default();
+        let replayed = spent.during(|| runtime.block_on(rest))?;
+        ensure!(replayed.taken.is_empty(), "there was more to replay");
+        let dated = "SELECT count(*) FROM user_pool_shares WHERE last_deposit_at IS NOT NULL";
+        Ok((state.conn().query_row(dated, [], |row| row.get(0))?, spent))
+    }
+
     /// A whole cycle, as the command runs it.
     fn distribute(&self) -> Result<(u64, Spent)> {
         let setting = |key, value: &str| (key, value.to_owned(), "bench");
@@ -138,9 +165,7 @@ impl Job {
             setting("reward.epoch_blocks", &BLOCKS.to_string()),
         ];
         let config = Config::resolve(&Sources { flags, data_dir: "/".into(), ..Sources::default() })?;
-        let endpoints = Endpoint::parse_list(&[format!("node={}", self.url)])?;
-        let chain = Chain::new(ChainConfig::new("sandbox", 31_337, endpoints))?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let (chain, runtime) = self.network()?;
         let lock = world::lock(&self.state)?;
         let mut state = world::open(&self.state, &lock)?;
         let (permit, stop) = (Permit::of(&lock), Stop::default());

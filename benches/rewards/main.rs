@@ -89,6 +89,9 @@ fn replay(network: &Network, base: &Path, table: &mut Table, turns: usize) -> Re
 fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, turns: usize) -> Result<()> {
     let (mut ours, mut bare, mut verified) = (Vec::new(), Vec::new(), Vec::new());
     let own = paid.with_extension("bare");
+    // What a sync does besides, and no part of what is paid.
+    let dated = child("date", base, network)?;
+    table.note("the times of as many deposits, headers included".to_owned(), spread(&[dated.time]));
     for _ in 0..turns {
         copy(base, paid)?;
         ours.push(child("distribute", paid, network)?);

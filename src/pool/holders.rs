@@ -87,10 +87,7 @@ fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
 }
 
 /// Takes holdings at the pool's cursor back to what they were after block `start - 1`.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`, `drift`.
-pub fn take_back_to(conn: &Connection, pool_id: i64, start: u64, holdings: &mut Holdings) -> Result<()> {
+fn take_back_to(conn: &Connection, pool_id: i64, start: u64, holdings: &mut Holdings) -> Result<()> {
     let mut newest_first = conn.prepare_cached(
         "SELECT block_number, from_member, to_member, shares FROM share_transfers
          WHERE pool_id = ?1 AND block_number >= ?2 ORDER BY block_number DESC, log_index DESC",
@@ -107,25 +104,36 @@ pub fn take_back_to(conn: &Connection, pool_id: i64, start: u64, holdings: &mut 
 /// # Errors
 /// `state_error`, `state_corrupt`, `drift`.
 pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Holdings> {
+    if !moved_before(conn, pool_id, start)? {
+        return Ok(Holdings::default());
+    }
     let mut holdings = holdings_now(conn, pool_id)?;
     take_back_to(conn, pool_id, start, &mut holdings)?;
     Ok(holdings)
 }
 
-/// What each member holds at the pool's cursor, which is at `block` or beyond, once it is sure that at `block` they
-/// held the token's supply.
+/// What each member held after block `start - 1`, once it is sure that at `block`, which the pool's cursor is at or
+/// beyond, they held the token's supply.
 ///
 /// # Errors
 /// `drift` with both figures.
-pub fn holdings_matched(conn: &Connection, pool: &Pool, total_shares: Base, block: u64) -> Result<Holdings> {
-    if moved_since(conn, pool.id, block)? {
+pub fn opening_matched(
+    conn: &Connection,
+    pool: &Pool,
+    total_shares: Base,
+    block: u64,
+    start: u64,
+) -> Result<Holdings> {
+    if moved_since(conn, pool.id, block)? || !moved_before(conn, pool.id, start)? {
         holders_match(conn, pool, total_shares, block)?;
-        return holdings_now(conn, pool.id);
+        return holdings_before(conn, pool.id, start);
     }
-    let holdings = holdings_now(conn, pool.id)?;
+    // The holders are read once for both.
+    let mut holdings = holdings_now(conn, pool.id)?;
     let mut held = Held::default();
     holdings.iter().for_each(|(_, shares)| held.add(shares));
     held.matches(pool, total_shares, block)?;
+    take_back_to(conn, pool.id, start, &mut holdings)?;
     Ok(holdings)
 }
 
@@ -153,6 +161,14 @@ fn moved_since(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
     Ok(conn
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number > ?2)",
+        )?
+        .query_row(params![pool_id, db_block(block)?], |row| row.get(0))?)
+}
+
+fn moved_before(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
+    Ok(conn
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number < ?2)",
         )?
         .query_row(params![pool_id, db_block(block)?], |row| row.get(0))?)
 }

@@ -3,6 +3,7 @@
 use super::abi::sol::IERC20::Transfer;
 use super::db_block;
 use super::holders::{put_shares, shares_after};
+use super::member_ids::MemberIds;
 use super::store::Pool;
 use crate::amount::{Base, Delta, Digits};
 use crate::evm::{BlockRef, EventLog, LogRange};
@@ -14,13 +15,13 @@ use crate::state::{State, Tx};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use rusqlite::{Connection, params};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 /// Logs after which what was gathered is written. Addresses and transaction hashes come in no order, so that each new
 /// row is in a page of its own; gathered, they share pages, and fewer of them go through the write-ahead log.
-const LOGS: usize = 250_000;
+const LOGS: usize = 500_000;
 /// Ranges after which it is written however few the logs are: what a kill costs is downloaded again.
-const RANGES: u32 = 25;
+const RANGES: u32 = 50;
 
 /// What a replay came to, by pool id.
 #[derive(Debug, Default)]
@@ -120,7 +121,7 @@ impl Intake {
         let done = state.write(permit, |tx| self.store(tx, &waiting, end));
         if done.is_err() {
             // The members of these ids were taken back.
-            self.ids.0.clear();
+            self.ids.forget();
         }
         done
     }
@@ -192,23 +193,29 @@ struct Held {
 
 /// What each member that one pool's moves concern holds then, by id. Nothing is written.
 fn holdings_after(conn: &Connection, pool_id: i64, moves: &[Move<'_>], known: MemberId) -> Result<Vec<Held>> {
-    let mut changes: BTreeMap<MemberId, (Delta, Option<u64>)> = BTreeMap::new();
-    for Move { log, from, to } in moves {
-        for (member, amount) in [(from, Delta::debit(log.shares)), (to, Delta::credit(log.shares))] {
-            if let Some(member) = member {
-                let (shares, deposit) = changes.entry(*member).or_default();
-                *shares = shares.checked_add(amount).ok_or_else(|| overflow(log))?;
-                if from.is_none() {
-                    *deposit = Some(log.block);
-                }
-            }
-        }
+    // Each side of each move, by member and then in order: a self-transfer is given before it is got.
+    let mut sides: Vec<(MemberId, usize, bool)> = Vec::with_capacity(moves.len());
+    for (place, Move { from, to, .. }) in moves.iter().enumerate() {
+        sides.extend(from.map(|member| (member, place, false)));
+        sides.extend(to.map(|member| (member, place, true)));
     }
-    let after = changes.into_iter().map(|(member, (change, deposit))| {
-        let is_new = member > known;
-        Ok(Held { member, shares: shares_after(conn, pool_id, member, change, is_new)?, deposit })
-    });
-    after.collect()
+    sides.sort_unstable();
+    let mut after = Vec::new();
+    for of_member in sides.chunk_by(|a, b| a.0 == b.0) {
+        let (mut change, mut deposit, mut member) = (Delta::default(), None, 0);
+        for (id, place, gets) in of_member {
+            let Some(Move { log, from, .. }) = moves.get(*place) else { continue };
+            let amount = if *gets { Delta::credit(log.shares) } else { Delta::debit(log.shares) };
+            change = change.checked_add(amount).ok_or_else(|| overflow(log))?;
+            if from.is_none() {
+                deposit = Some(log.block);
+            }
+            member = *id;
+        }
+        let shares = shares_after(conn, pool_id, member, change, member > known)?;
+        after.push(Held { member, shares, deposit });
+    }
+    Ok(after)
 }
 
 /// Members that were just made, who cannot have shares yet.
@@ -228,57 +235,22 @@ fn put_new(conn: &Connection, pool_id: i64, new: &[Held]) -> Result<()> {
 }
 
 fn insert(conn: &Connection, moves: &[Move<'_>]) -> Result<()> {
-    const TRANSFER: &str = "INSERT INTO share_transfers
-         (pool_id, block_number, log_index, tx_hash, from_member, to_member, shares) VALUES (?, ?, ?, ?, ?, ?, ?)";
-    let more = more_of(7);
-    let (mut long, mut short) =
-        (conn.prepare_cached(&format!("{TRANSFER}{more}"))?, conn.prepare_cached(TRANSFER)?);
-    insert_all((&mut long, &mut short), 7, moves.iter().map(Ok), |statement, at, Move { log, from, to }| {
-        statement.raw_bind_parameter(at, log.pool_id)?;
-        statement.raw_bind_parameter(at + 1, db_block(log.block)?)?;
-        statement.raw_bind_parameter(at + 2, db_block(log.log_index)?)?;
-        statement.raw_bind_parameter(at + 3, log.tx_hash.as_slice())?;
-        statement.raw_bind_parameter(at + 4, from)?;
-        statement.raw_bind_parameter(at + 5, to)?;
-        statement.raw_bind_parameter(at + 6, Digits::from(log.shares))?;
-        Ok(())
-    })
-}
-
-/// Ids of members by address, so that a long replay does not look each up anew.
-#[derive(Debug, Default)]
-struct MemberIds(HashMap<Address, MemberId>);
-
-impl MemberIds {
-    const MOST: usize = 1_000_000;
-
-    fn of(&mut self, tx: &Tx<'_>, address: Address) -> Result<Option<MemberId>> {
-        if address.is_zero() {
-            return Ok(None);
-        }
-        if let Some(id) = self.0.get(&address) {
-            return Ok(Some(*id));
-        }
-        let mut checksummed = [0; 42];
-        let text: &str = address.to_checksum_raw(&mut checksummed, None);
-        // In a long replay most are new, so that looking first would only cost.
-        let added = tx
-            .conn()
-            .prepare_cached("INSERT INTO members (address, added_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-            .execute(params![text, tx.now()])?;
-        let id = if added == 1 {
-            tx.conn().last_insert_rowid()
-        } else {
-            tx.conn()
-                .prepare_cached("SELECT id FROM members WHERE address = ?1")?
-                .query_row([text], |row| row.get(0))?
-        };
-        if self.0.len() >= Self::MOST {
-            self.0.clear();
-        }
-        self.0.insert(address, id);
-        Ok(Some(id))
+    // One row at a time: hashes come in no order, see `state::bulk`.
+    let mut transfer = conn.prepare_cached(
+        "INSERT INTO share_transfers (pool_id, block_number, log_index, tx_hash, from_member, to_member, shares)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    for Move { log, from, to } in moves {
+        transfer.raw_bind_parameter(1, log.pool_id)?;
+        transfer.raw_bind_parameter(2, db_block(log.block)?)?;
+        transfer.raw_bind_parameter(3, db_block(log.log_index)?)?;
+        transfer.raw_bind_parameter(4, log.tx_hash.as_slice())?;
+        transfer.raw_bind_parameter(5, from)?;
+        transfer.raw_bind_parameter(6, to)?;
+        transfer.raw_bind_parameter(7, Digits::from(log.shares))?;
+        transfer.raw_execute()?;
     }
+    Ok(())
 }
 
 /// Reads a Transfer log.

@@ -5,6 +5,7 @@ mod add;
 pub mod deposit;
 mod holders;
 mod intake;
+mod member_ids;
 mod members;
 mod position;
 mod rate;
@@ -18,7 +19,7 @@ pub mod withdrawal;
 
 pub use add::{AddPool, Added, add};
 pub(crate) use add::{token, transfer_topic};
-pub use holders::{each_movement, holders_match, holdings_before, holdings_matched, take_back_to};
+pub use holders::{each_movement, holders_match, holdings_before, opening_matched};
 pub(crate) use intake::decode;
 pub use intake::{Intake, Replayed};
 pub use members::{Member, add_member, find_member, list_members, member_pools};

@@ -1,11 +1,11 @@
 //! `reward epoch verify`: epochs computed again, from the chain's own logs or from the stored transfers, beside what
 //! was paid.
 
-use super::accrual::{Holdings, MemberId, Movement};
+use super::accrual::{Accrual, Holdings, MemberId, Movement, Weights};
 use super::emission::{CarryReason, emission, split_members, split_pools};
 use super::epochs::{EpochRow, Origin, carry_before, each_reward};
-use super::grid::{Terms, terms_at};
-use super::recount::{Recount, Weights};
+use super::grid::{Epoch, Terms, terms_at};
+use super::recount::Recount;
 use super::store::{EmissionRow, emission_at, emission_before, participants, schedule};
 use super::verify::{Mismatch, Walk};
 use crate::amount::Base;
@@ -135,19 +135,46 @@ pub fn verify_stored(
         let Some(first) = subject.epochs.first() else { continue };
         progress.begin(&format!("verifying \"{}\"", subject.pool.name), Some(subject.epochs.len() as u64));
         let opening = pool::holdings_before(conn, subject.pool.id, first.epoch.start)?;
-        let mut way = Way::new(subject, opening, first.epoch.start);
+        let mut way = Stored { conn, pool: &subject.pool, holdings: opening, at: first.epoch.start };
+        let mut broken: Option<Error> = None;
         for row in &subject.epochs {
             stop.check()?;
-            pool::each_movement(conn, subject.pool.id, way.recount.at(), row.epoch.end, |movement| {
-                way.recount.push(*movement);
-                Ok(())
-            })?;
-            way.reach(row.epoch.end, &mut judge)?;
+            // Without possible holders nothing that follows can be computed.
+            match broken.take().map_or_else(|| way.through(row), Err) {
+                Ok(weights) => judge.epoch(&subject.pool, row, &weights)?,
+                Err(e) if e.code() == Code::Drift => {
+                    judge.impossible(&subject.pool, row, &e);
+                    broken = Some(e);
+                }
+                Err(e) => return Err(e),
+            }
             progress.advance(1);
         }
         progress.end();
     }
     Ok(judge.end())
+}
+
+/// A pool on its way through its epochs, by the stored transfers.
+struct Stored<'c> {
+    conn: &'c Connection,
+    pool: &'c Pool,
+    holdings: Holdings,
+    /// Transfers in blocks below this one are part of `holdings`.
+    at: u64,
+}
+
+impl Stored<'_> {
+    /// The epoch's weights; goes on to its end.
+    fn through(&mut self, row: &EpochRow) -> Result<Weights> {
+        let Epoch { start, end } = row.epoch;
+        pool::each_movement(self.conn, self.pool.id, self.at, start, |m| self.holdings.apply(m))?;
+        let mut accrual = Accrual::new(std::mem::take(&mut self.holdings), start, end, row.basis);
+        pool::each_movement(self.conn, self.pool.id, start, end, |m| accrual.take(m))?;
+        let (weights, closing) = accrual.finish();
+        (self.holdings, self.at) = (closing, end);
+        Ok(weights)
+    }
 }
 
 /// Compares the hash of each epoch's last block.
@@ -179,10 +206,8 @@ async fn replay(
     let rows = || subjects.iter().flat_map(|subject| &subject.epochs);
     let Some(to) = rows().map(|row| row.epoch.end - 1).max() else { return Ok(()) };
     let from = subjects.iter().map(|subject| subject.pool.deploy_block).min().unwrap_or_default();
-    let mut ways: HashMap<Address, Way<'_>> = subjects
-        .iter()
-        .map(|subject| (subject.pool.address, Way::new(subject, Holdings::default(), 0)))
-        .collect();
+    let mut ways: HashMap<Address, Way<'_>> =
+        subjects.iter().map(|subject| (subject.pool.address, Way::new(subject))).collect();
     let addresses: Vec<Address> = ways.keys().copied().collect();
     let mut members = Members::after(judge.strangers.len());
     progress.begin("replaying transfers", Some((to + 1).saturating_sub(from)));
@@ -215,7 +240,7 @@ async fn replay(
     Ok(())
 }
 
-/// A pool on its way through its epochs.
+/// A pool on its way through its epochs, by the chain's logs.
 struct Way<'s> {
     subject: &'s Subject,
     recount: Recount,
@@ -223,8 +248,8 @@ struct Way<'s> {
 }
 
 impl<'s> Way<'s> {
-    fn new(subject: &'s Subject, opening: Holdings, at: u64) -> Self {
-        Self { subject, recount: Recount::new(opening, at), due: subject.epochs.iter().collect() }
+    fn new(subject: &'s Subject) -> Self {
+        Self { subject, recount: Recount::new(Holdings::default(), 0), due: subject.epochs.iter().collect() }
     }
 
     /// Judges the epochs that end by block `next`, below which all movements are there.

@@ -1,6 +1,5 @@
 //! `reward cycle`: every closed epoch of every pool, in order, up to the last final block.
 
-use super::accrual::Holdings;
 use super::distribute::{Distributed, Due, distribute, draft};
 use super::epochs::{created, token_of};
 use super::grid::{Terms, terms_at};
@@ -288,9 +287,8 @@ async fn pay(
         }
         let slot = done.entry(pool.id).or_default();
         let paid = answer.and_then(|(paused, total_shares)| {
-            // Nobody is paid by holders that do not add up.
-            let holdings = pool::holdings_matched(work.state.conn(), &pool, total_shares, here)?;
-            pay_pool(work, &pool, plan, &hashes, paused, holdings, slot)
+            let seen = Seen { block: here, paused, total_shares };
+            pay_pool(work, &pool, plan, &hashes, &seen, slot)
         });
         match paid {
             Ok(()) => {}
@@ -334,19 +332,26 @@ async fn last_hashes(
     Ok(hashes)
 }
 
-/// Distributes what is due to a pool; `holdings` are those at its cursor.
+/// What the view shows of a pool.
+struct Seen {
+    block: u64,
+    paused: bool,
+    total_shares: Base,
+}
+
+/// Distributes what is due to a pool.
 fn pay_pool(
     work: &mut Work<'_>,
     pool: &Pool,
     plan: &Plan,
     hashes: &HashMap<u64, B256>,
-    paused: bool,
-    mut holdings: Holdings,
+    seen: &Seen,
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
     let due: Vec<Step> = plan.steps(pool).collect();
     let Some(start) = due.first().map(|step| step.epoch().start) else { return Ok(()) };
-    pool::take_back_to(work.state.conn(), pool.id, start, &mut holdings)?;
+    // Nobody is paid by holders that do not add up.
+    let mut holdings = pool::opening_matched(work.state.conn(), pool, seen.total_shares, seen.block, start)?;
     work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(due.len() as u64));
     let mut rows = 0;
     for step in &due {
@@ -361,7 +366,7 @@ fn pay_pool(
         let last = due.epoch().end - 1;
         let unasked = || Error::new(Code::Bug, format!("the hash of block {last} was not asked for"));
         let last_hash = hashes.get(&last).copied().ok_or_else(unasked)?;
-        let draft = draft(work.state.conn(), pool, due, &mut holdings, last_hash, paused)?;
+        let draft = draft(work.state.conn(), pool, due, &mut holdings, last_hash, seen.paused)?;
         let paid = work.state.write(work.permit, |tx| distribute(tx, pool, &draft))?;
         rows += paid.sums.holders;
         done.push(paid);

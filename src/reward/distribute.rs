@@ -1,11 +1,11 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
-use super::accrual::{Accrual, Basis, Holdings, MemberId};
+use super::accrual::{Accrual, Basis, Holdings, MemberId, Weights};
 use super::emission::{CarryReason, emission, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
 use super::store::{EmissionRow, emission_at, emission_before, participants};
-use crate::amount::{Base, Delta, Digits, Weight};
+use crate::amount::{Base, Delta, Digits};
 use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, db_block};
 use crate::state::bulk::{insert_all, more_of};
@@ -13,7 +13,6 @@ use crate::state::{Account, Line, OwnerKind, Tx};
 use alloy::primitives::B256;
 use rusqlite::{Connection, params};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 /// Account purposes of the reward ledger.
 pub(super) mod purpose {
@@ -91,7 +90,7 @@ impl Due<'_> {
 pub(super) struct Draft<'a> {
     pub due: Due<'a>,
     pub last_hash: B256,
-    pub weights: BTreeMap<MemberId, Weight>,
+    pub weights: Weights,
     pub paused: bool,
 }
 

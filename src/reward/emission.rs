@@ -2,7 +2,6 @@
 
 use super::accrual::MemberId;
 use crate::amount::{Base, Weight, split_largest_remainder};
-use std::collections::BTreeMap;
 
 /// Emission of an epoch over pools.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,16 +74,17 @@ pub struct MemberParts {
     pub reason: Option<CarryReason>,
 }
 
-/// Shares a pool's amount out over its members, ties to the lower member id.
-pub fn split_members(amount: Base, weights: &BTreeMap<MemberId, Weight>, paused: bool) -> MemberParts {
+/// Shares a pool's amount out over its members, who come in ascending order: ties go to the lower member id.
+pub fn split_members(amount: Base, weights: &[(MemberId, Weight)], paused: bool) -> MemberParts {
     let carried = |reason| MemberParts { rewards: Vec::new(), carry: amount, reason: Some(reason) };
     if paused {
         return carried(CarryReason::PoolPaused);
     }
-    let Some(parts) = split_largest_remainder(amount, weights.values()) else {
+    let Some(parts) = split_largest_remainder(amount, weights.iter().map(|(_, weight)| weight)) else {
         return carried(CarryReason::NoHolders);
     };
-    let rewards = weights.keys().copied().zip(parts).filter(|(_, part)| !part.is_zero()).collect();
+    let members = weights.iter().map(|(member, _)| *member);
+    let rewards = members.zip(parts).filter(|(_, part)| !part.is_zero()).collect();
     MemberParts { rewards, carry: Base::ZERO, reason: None }
 }
 
@@ -106,9 +106,9 @@ mod tests {
         let total = Base::from(200u8);
         let none = split_pools(total, &[0, 0]);
         assert_eq!((none.parts.len(), none.carry), (2, total));
-        let holders = BTreeMap::from([(7, Weight::from(1u8))]);
+        let holders = [(7, Weight::from(1u8))];
         for (weights, paused, reason) in
-            [(&BTreeMap::new(), false, CarryReason::NoHolders), (&holders, true, CarryReason::PoolPaused)]
+            [(&[][..], false, CarryReason::NoHolders), (&holders, true, CarryReason::PoolPaused)]
         {
             let parts = split_members(total, weights, paused);
             assert_eq!((parts.carry, parts.reason), (total, Some(reason)));
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn what_a_pool_carries_is_explained_before_what_nobody_emits() {
-        let holders = BTreeMap::from([(7, Weight::from(1u8))]);
+        let holders = [(7, Weight::from(1u8))];
         let n = |amount: u8| Base::from(amount);
         for (amount, paused, unsplit, want) in [
             (5, false, 0, None),
@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn ties_go_to_the_lower_id() {
-        let three = [(9, 1u8), (2, 1), (5, 1)].map(|(id, w)| (id, Weight::from(w)));
-        let parts = split_members(Base::from(10u8), &BTreeMap::from(three), false);
+        let three = [2, 5, 9].map(|id| (id, Weight::from(1u8)));
+        let parts = split_members(Base::from(10u8), &three, false);
         assert_eq!(parts.rewards, [(2, Base::from(4u8)), (5, Base::from(3u8)), (9, Base::from(3u8))]);
     }
 
@@ -158,7 +158,7 @@ mod tests {
             prop_assert_eq!(given, Some(total));
             for (part, (weight, members, paused)) in split.parts.iter().zip(&pools) {
                 prop_assert!(*weight > 0 || part.is_zero());
-                let weights = members
+                let weights: Vec<(MemberId, Weight)> = members
                     .iter()
                     .map(|(id, (shares, blocks))| (*id, Weight::from(*shares) * Weight::from(*blocks)))
                     .filter(|(_, w)| !w.is_zero())
@@ -167,7 +167,7 @@ mod tests {
                 let sum = shared.rewards.iter().try_fold(shared.carry, |sum, (_, r)| sum.checked_add(*r));
                 prop_assert_eq!(sum, Some(*part));
                 prop_assert!(shared.rewards.windows(2).all(|w| w[0].0 < w[1].0));
-                prop_assert!(shared.rewards.iter().all(|(id, r)| weights.contains_key(id) && !r.is_zero()));
+                prop_assert!(shared.rewards.iter().all(|(id, r)| weights.iter().any(|(member, _)| member == id) && !r.is_zero()));
                 prop_assert_eq!(shared.reason.is_some(), *paused || weights.is_empty());
             }
         }

@@ -1,13 +1,8 @@
 //! What the holders of a pool accrued in each of its epochs, from a stream of movements. Pure.
 
-use super::accrual::{Basis, Holdings, MemberId, Movement, accrue};
+use super::accrual::{Basis, Holdings, Movement, Weights, accrue};
 use super::grid::Epoch;
-use crate::amount::Weight;
 use crate::output::Result;
-use std::collections::BTreeMap;
-
-/// Weights of one epoch's holders.
-pub type Weights = BTreeMap<MemberId, Weight>;
 
 /// A pool on its way through its epochs. It keeps the holders and the movements of one stretch of blocks, however
 /// many epochs there are.
@@ -23,11 +18,6 @@ impl Recount {
     /// Begins with what was held after block `at - 1`.
     pub const fn new(holdings: Holdings, at: u64) -> Self {
         Self { holdings, at, waiting: Vec::new(), weights: Weights::new() }
-    }
-
-    /// First block whose movements are still to come.
-    pub const fn at(&self) -> u64 {
-        self.at
     }
 
     /// Takes the next movement, in order.
@@ -57,9 +47,7 @@ impl Recount {
             self.holdings = closing;
             self.at = to;
             if basis == Basis::TimeWeighted && !self.weights.is_empty() {
-                for (member, weight) in weights {
-                    *self.weights.entry(member).or_default() += weight;
-                }
+                join(&mut self.weights, weights);
             } else {
                 self.weights = weights;
             }
@@ -72,6 +60,19 @@ impl Recount {
         let later = self.waiting.split_off(count);
         std::mem::replace(&mut self.waiting, later)
     }
+}
+
+/// Adds more weights of the same epoch.
+fn join(weights: &mut Weights, more: Weights) {
+    weights.extend(more);
+    weights.sort_by_key(|(member, _)| *member);
+    weights.dedup_by(|(member, weight), (before, sum)| {
+        let same = member == before;
+        if same {
+            *sum += *weight;
+        }
+        same
+    });
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ pub const APPLICATION_ID: i32 = 0x506f_6f6c;
 const BULK_ROWS: u64 = 50_000;
 
 /// Memory for pages of a file that is written to, in KiB; taken as it is needed. A replay touches indexes all over.
-const CACHE_KIB: i64 = 64 * 1024;
+const CACHE_KIB: i64 = 160 * 1024;
 
 /// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -89,6 +89,8 @@ impl State {
             migrate::migrate(&conn, path, found, run.clock)?;
         }
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
+        // What takes back a long statement that fails: in bulk each touches so many pages that it would go to a file.
+        conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "query_only", true)?;
         Ok(Self { conn, path: path.to_owned(), run })
     }

@@ -1,0 +1,53 @@
+//! Members of those that hold shares: who is none yet becomes one, and is remembered.
+
+use crate::output::Result;
+use crate::reward::accrual::MemberId;
+use crate::state::Tx;
+use alloy::primitives::Address;
+use rusqlite::params;
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+/// Ids of members by address, so that a long replay does not look each up anew.
+#[derive(Debug, Default)]
+pub(super) struct MemberIds(HashMap<Address, MemberId>);
+
+impl MemberIds {
+    const MOST: usize = 1_000_000;
+
+    /// The id of a member, who is made one if need be; the zero address is nobody.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn of(&mut self, tx: &Tx<'_>, address: Address) -> Result<Option<MemberId>> {
+        if address.is_zero() {
+            return Ok(None);
+        }
+        if self.0.len() >= Self::MOST {
+            self.forget();
+        }
+        let place = match self.0.entry(address) {
+            Entry::Occupied(known) => return Ok(Some(*known.get())),
+            Entry::Vacant(place) => place,
+        };
+        let conn = tx.conn();
+        let mut checksummed = [0; 42];
+        let text: &str = address.to_checksum_raw(&mut checksummed, None);
+        // In a long replay most are new, so that looking first would only cost.
+        let added = conn
+            .prepare_cached("INSERT INTO members (address, added_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
+            .execute(params![text, tx.now()])?;
+        let id = if added == 1 {
+            conn.last_insert_rowid()
+        } else {
+            conn.prepare_cached("SELECT id FROM members WHERE address = ?1")?
+                .query_row([text], |row| row.get(0))?
+        };
+        Ok(Some(*place.insert(id)))
+    }
+
+    /// To be called where members were taken back.
+    pub fn forget(&mut self) {
+        self.0.clear();
+    }
+}
