@@ -48,7 +48,9 @@ impl Exit {
             Self::Failed => "failed",
             Self::Usage => "wrong usage or bad input; nothing was sent or written",
             Self::Partial => "partly done: some items failed, each is named",
-            Self::Refused => "refused: needs --yes, or a guard (breaker, wrong network, a withdrawal that does not validate) says no",
+            Self::Refused => {
+                "refused: needs --yes, or a guard (breaker, wrong network, a withdrawal that does not validate) says no"
+            }
             Self::Found => "a check found something, or there is no price that may be used",
             Self::Locked => "the state is locked by another run",
             Self::KeyStore => "the key store could not be unlocked",

@@ -27,7 +27,10 @@ const LASTING: &[(&str, &str)] = &[
         "SELECT a.owner_kind, a.owner, a.purpose, e.amount
          FROM ledger_entries e JOIN ledger_accounts a ON a.id = e.account_id",
     ),
-    ("operations", "SELECT key, kind, subject, state, json_remove(plan, '$.due', '$.live_until') FROM operations"),
+    (
+        "operations",
+        "SELECT key, kind, subject, state, json_remove(plan, '$.due', '$.live_until') FROM operations",
+    ),
     (
         "operation_attempts",
         "SELECT o.key, t.attempt, t.outcome FROM operation_attempts t JOIN operations o ON o.id = t.operation_id",
