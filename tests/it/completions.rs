@@ -1,7 +1,7 @@
 //! Completion: the committed scripts are what poolctl prints, real shells take them, and the names come from the state
 //! without a lock, a wait or a word on an error.
 
-use crate::support::{BINARY, Home, digest};
+use crate::support::{BINARY, Home, digest, there};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -204,20 +204,15 @@ fn an_error_is_silence() {
     }
 }
 
-/// Runs a script in a shell that reads no files of its own, with poolctl on its path; `None` where there is no such shell.
-fn shell(home: &Home, program: &str, args: &[&str], script: &str) -> Option<String> {
+/// Runs a script in a shell that reads no files of its own, with poolctl on its path.
+fn shell(home: &Home, program: &str, args: &[&str], script: &str) -> String {
     let bin = Path::new(BINARY).parent().unwrap().display().to_string();
     let mut command = Command::new(program);
     command.args(args).arg(script).current_dir(home.path()).env_clear().stdin(Stdio::null());
     command.env("HOME", home.path()).env("PATH", format!("{bin}:/usr/local/bin:/usr/bin:/bin"));
-    match command.output() {
-        Ok(output) => {
-            assert!(output.stderr.is_empty(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-            Some(String::from_utf8(output.stdout).unwrap())
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && program != "bash" => None,
-        Err(e) => panic!("{program}: {e}"),
-    }
+    let output = there(program, command.output());
+    assert!(output.stderr.is_empty(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 #[test]
@@ -232,7 +227,7 @@ fn bash_completes() {
              COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _poolctl; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             script.display()
         );
-        shell(&home, "bash", &["--norc", "--noprofile", "-c"], &script).unwrap()
+        shell(&home, "bash", &["--norc", "--noprofile", "-c"], &script)
     };
     assert_eq!(complete("poolctl pool show g"), "great\ngrowth\n");
     assert_eq!(complete("poolctl pool show ''"), "great\ngrowth\n");
@@ -258,11 +253,10 @@ fn zsh_completes() {
         );
         shell(&home, "zsh", &["-f", "-c"], &script)
     };
-    let Some(names) = complete("poolctl pool show g") else { return };
-    assert_eq!(names, "registered poolctl\ngreat\ngrowth\n");
-    assert_eq!(complete("poolctl pool show ''").unwrap(), "registered poolctl\ngreat\ngrowth\n");
-    assert_eq!(complete("poolctl pool show gro"), Some("registered poolctl\ngrowth\n".to_owned()));
-    assert_eq!(complete("poolctl nonsense x"), Some("registered poolctl\n".to_owned()));
+    assert_eq!(complete("poolctl pool show g"), "registered poolctl\ngreat\ngrowth\n");
+    assert_eq!(complete("poolctl pool show ''"), "registered poolctl\ngreat\ngrowth\n");
+    assert_eq!(complete("poolctl pool show gro"), "registered poolctl\ngrowth\n");
+    assert_eq!(complete("poolctl nonsense x"), "registered poolctl\n");
 }
 
 #[test]
@@ -273,10 +267,10 @@ fn fish_completes() {
         let script = format!("source '{}'; complete --do-complete '{line}'", script.display());
         shell(&home, "fish", &["--no-config", "-c"], &script)
     };
-    let Some(names) = complete("poolctl pool show g") else { return };
+    let names = complete("poolctl pool show g");
     assert_eq!(names, "great\tgreat-address\ngrowth\tgrowth-address\n");
-    assert_eq!(complete("poolctl pool show ").unwrap(), names);
-    assert_eq!(complete("poolctl --profile=san"), Some("--profile=sandbox\n".to_owned()));
-    assert_eq!(complete("poolctl risk reset").unwrap().split('\t').next(), Some("reset-breaker"));
-    assert_eq!(complete("poolctl nonsense x"), Some(String::new()));
+    assert_eq!(complete("poolctl pool show "), names);
+    assert_eq!(complete("poolctl --profile=san"), "--profile=sandbox\n");
+    assert_eq!(complete("poolctl risk reset").split('\t').next(), Some("reset-breaker"));
+    assert_eq!(complete("poolctl nonsense x"), "");
 }

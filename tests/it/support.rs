@@ -244,6 +244,16 @@ impl Ran {
     }
 }
 
+/// What a program of another package printed; where it is missing, how to get it.
+#[track_caller]
+pub fn there(program: &str, ran: std::io::Result<Output>) -> Output {
+    ran.unwrap_or_else(|e| {
+        panic!(
+            "{program}: {e}; on Debian: apt-get install -y --no-install-recommends zsh fish groff-base mandoc"
+        )
+    })
+}
+
 /// A text that nothing may ever show.
 pub fn canary() -> String {
     format!("CaNaRy{}x", uuid::Uuid::new_v4().simple())
