@@ -12,6 +12,7 @@ const STEPS: &[&str] = &[
     include_str!("migrations/0002_farm.sql"),
     include_str!("migrations/0003_runs.sql"),
     include_str!("migrations/0004_prune.sql"),
+    include_str!("migrations/0005_evidence.sql"),
 ];
 
 /// The schema that this program reads and writes: the number of steps there are.

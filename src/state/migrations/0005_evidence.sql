@@ -1,0 +1,1 @@
+-- Step 5: what is believed only on evidence. Not released yet: until then it changes in place.
