@@ -25,6 +25,7 @@ mod anvil {
     mod full_disk;
     mod input;
     mod interleavings;
+    mod long_run;
     mod month;
     mod oracles;
     mod orders;
@@ -64,6 +65,7 @@ mod sandbox {
     mod full_disk;
     mod input;
     mod interleavings;
+    mod long_run;
     mod month;
     mod oracles;
     mod orders;

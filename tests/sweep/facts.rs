@@ -1,0 +1,120 @@
+//! What two runs of the same work must agree on: rows and files, without times, random ids and what follows from them.
+
+use crate::evm::desk::lasting;
+use poolctl::state::{SCHEMA_VERSION, check};
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+/// By table, or by what else it is that they say something of.
+pub type Facts = BTreeMap<String, Vec<String>>;
+
+/// The rows of a state; none where there is no file. Opening it lets SQLite recover it.
+pub fn rows(state: &Path, folder: &Path) -> Facts {
+    if !state.exists() {
+        return Facts::new();
+    }
+    let conn = Connection::open(state).unwrap();
+    let plain = |row: &String| plain(&row.replace(folder.to_str().unwrap(), "~"));
+    lasting(&conn).iter().map(|(table, rows)| (table.clone(), rows.iter().map(plain).collect())).collect()
+}
+
+/// What `state check --full` would find; nothing where there is no file, or one of an older schema.
+pub fn findings(state: &Path) -> Vec<String> {
+    if !state.exists() {
+        return Vec::new();
+    }
+    let conn = Connection::open(state).unwrap();
+    let schema: u32 = match conn.query_row("PRAGMA user_version", [], |row| row.get(0)) {
+        Ok(schema) => schema,
+        Err(e) => return vec![format!("cannot be opened: {e}")],
+    };
+    if schema != SCHEMA_VERSION {
+        return Vec::new();
+    }
+    match check(&conn, true) {
+        Ok(report) => report.findings.iter().map(|f| format!("{}: {}", f.check, f.message)).collect(),
+        Err(e) => vec![format!("cannot be checked: {e}")],
+    }
+}
+
+/// Every file below a folder, by its path in it; times in names are not shown.
+pub fn names(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(at) = folders.pop() {
+        for entry in std::fs::read_dir(at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(plain(path.strip_prefix(folder).unwrap().to_str().unwrap()));
+            }
+        }
+    }
+    found
+}
+
+/// The files of a folder that are text and whose content follows from the state: config files and exports.
+pub fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut found = BTreeMap::new();
+    for name in [".config/poolctl/config.toml", "export.json"] {
+        if let Ok(text) = std::fs::read_to_string(folder.join(name)) {
+            found.insert(name.into(), text.replace(folder.to_str().unwrap(), "~"));
+        }
+    }
+    found
+}
+
+/// A text without what differs from run to run: UUIDs, Stellar addresses, and the time.
+fn plain(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(first) = rest.chars().next() {
+        let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-:.".contains(c)).unwrap_or(rest.len());
+        if word == 0 {
+            out.push(first);
+            rest = &rest[first.len_utf8()..];
+            continue;
+        }
+        let (token, after) = rest.split_at(word);
+        out.push_str(&token.split('.').map(kind).collect::<Vec<_>>().join("."));
+        rest = after;
+    }
+    out
+}
+
+fn kind(token: &str) -> String {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let hex = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+    let parts: Vec<&str> = token.split('-').collect();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    if parts.iter().map(|p| p.len()).eq([8, 4, 4, 4, 12]) && parts.iter().all(|p| hex(p)) {
+        return "UUID".to_owned();
+    }
+    if token.len() == 56 && token.starts_with('G') {
+        return "ADDRESS".to_owned();
+    }
+    if token.len() == 10 && token.parse::<u64>().is_ok_and(|n| n.abs_diff(now) < 86_400) {
+        return "TIME".to_owned();
+    }
+    // As in 2026-01-31T12:00:00, 20260131T120000123Z, and what a fraction leaves of the first: 123Z.
+    let stamp = token.bytes().filter(u8::is_ascii_digit).count() >= 14 && token.contains('T');
+    let fraction = token.strip_suffix('Z').is_some_and(digits);
+    if stamp || fraction {
+        return token.split(|c: char| c.is_ascii_digit()).next().unwrap_or_default().to_owned() + "TIME";
+    }
+    token.to_owned()
+}
+
+#[test]
+fn what_differs_from_run_to_run_is_not_shown() {
+    for (text, want) in [
+        ("id 8642f1a0-7a63-4235-a815-cdbb397772a7.", "id UUID."),
+        ("\"2026-11-29T03:12:01.123Z\"", "\"TIME.TIME\""),
+        ("sandbox.sqlite.schema-2-20231114T221320000Z", "sandbox.sqlite.schema-2-TIME"),
+        ("0x00 | 1700000000 | 12.50", "0x00 | 1700000000 | 12.50"),
+    ] {
+        assert_eq!(plain(text), want.replace("schema-2-TIME", "schema-TIME"), "{text}");
+    }
+}

@@ -1,0 +1,92 @@
+//! The commands of the farm, each on a network of its own.
+
+use crate::desk::{Desk, KALE, Ledgers, XLM};
+use crate::facts::Facts;
+use crate::homes::filled;
+use crate::same::{self, facts};
+use crate::sweep::{self, Place, Row, Task};
+use poolctl_sandbox::stellar::Keypair;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// Each with the desk that has something to do for it.
+pub const ROWS: &[Row] = &[
+    Row::new("block"),
+    Row::new("plant"),
+    Row::new("work"),
+    Row::new("work submit found.ndjson"),
+    Row::new("harvest"),
+    Row::new("farm run --once"),
+    Row::new("farmer check-funding"),
+    Row::new("farmer trust --all"),
+];
+
+impl Place for Desk {
+    type Beside = Ledgers;
+
+    fn fork(&self) -> Self {
+        self.fork()
+    }
+
+    fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.state()
+    }
+
+    fn facts(&self) -> Facts {
+        facts(self)
+    }
+
+    fn beside(&self) -> Ledgers {
+        self.ledgers()
+    }
+
+    fn command(&self, line: &str, input: &str) -> Command {
+        sweep::command(self.folder.path(), line, input)
+    }
+}
+
+/// The desk on which a row has something to do.
+fn place(line: &str) -> Desk {
+    match line {
+        "block" | "harvest" => same::rolled(),
+        "plant" => same::ripe(),
+        "work" | "farm run --once" => same::ground(),
+        "work submit found.ndjson" => {
+            let desk = same::planted();
+            let farmer = desk.farmers[0].clone();
+            let (nonce, _, _) = desk.grind(&farmer, 2);
+            desk.write_private("found.ndjson", &format!("{{\"farmer\":\"{}\",\"nonce\":{nonce}}}\n", farmer.address));
+            desk
+        }
+        "farmer check-funding" => Desk::with_farmers(2, 10 * KALE),
+        "farmer trust --all" => {
+            let mut desk = Desk::empty();
+            for name in ["ada", "bob"] {
+                desk.register(name, "0.25");
+                desk.network.fund(&Keypair::derive(&format!("poolctl farm test: {name}")).address, 5 * XLM).unwrap();
+            }
+            desk
+        }
+        other => panic!("{other}: on which desk?"),
+    }
+}
+
+#[test]
+fn the_farm() {
+    let tasks: Vec<Task<Desk>> = ROWS
+        .iter()
+        .map(|row| Task {
+            place: Mutex::new(place(row.line)),
+            line: filled(row.line, &BTreeMap::new()),
+            input: String::new(),
+        })
+        .collect();
+    let reached = sweep::sweep(&tasks);
+    assert!(reached >= 30, "{reached}");
+}

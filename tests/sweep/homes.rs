@@ -1,0 +1,180 @@
+//! The commands that act on a home, and on pools of an EVM.
+
+use crate::evm::desk::{Desk, fork};
+use crate::facts::{self, Facts};
+use crate::support::Home;
+use crate::sweep::{self, Place, Row, Task};
+use poolctl_sandbox::stellar::Keypair;
+use poolctl_testkit::units;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Mutex;
+
+/// In a home where there is nothing.
+pub const BARE: &[Row] = &[Row::new("init")];
+
+/// The first that is done after `init`.
+pub const NEW: &[Row] = &[
+    Row::new("pooler add north"),
+    Row::new("member add 0x00000000000000000000000000000000000000a1 --name ann"),
+    Row::new("config set oracle.cache_ttl_sec 60"),
+    Row::new("state backup copy.sqlite"),
+];
+
+/// With a pooler and a farmer.
+pub const LOCAL: &[Row] = &[
+    Row::new("pooler add south --capacity 9"),
+    Row::new("farmer import --pooler north --stake-percentage 0.5").input("{secret}"),
+    Row::new("farmer import --sponsor").input("{secret}"),
+    Row::new("farmer register --pooler north --stake-percentage 0.25"),
+    Row::new("farmer set {farmer} --stake-percentage 0.75"),
+    Row::new("farmer export-key {farmer} --yes"),
+    Row::new("config set oracle.cache_ttl_sec 60"),
+    Row::new("config unset oracle.cache_ttl_sec").after(&["config set oracle.cache_ttl_sec 60"]),
+    Row::new("state backup copy.sqlite"),
+    Row::new("state restore copy.sqlite --yes").after(&["state backup copy.sqlite", "pooler add south"]),
+    Row::new("metrics --quiet"),
+    Row::new("report --html report.html"),
+];
+
+/// With a state of an older schema, whose rows are old too.
+pub const OLD: &[Row] =
+    &[Row::new("state migrate"), Row::new("state prune --older-than 90d --yes").after(&["state migrate"])];
+
+/// With two pools that have lived a little.
+pub const POOLS: &[Row] = &[
+    Row::new("sync"),
+    Row::new("pool add third {third}"),
+    Row::new("member add {bob} --name bob"),
+    Row::new("withdrawal request stable alice 1 --idempotency-key k"),
+    Row::new("withdrawal complete 1 --tx {gone}").after(&["withdrawal request stable alice 1"]),
+    Row::new("withdrawal complete 1 --unverified").after(&["withdrawal request stable alice 1"]),
+    Row::new("withdrawal fail 1 --reason late").after(&["withdrawal request stable alice 1"]),
+    Row::new("reward set-weight growth 0.5"),
+    Row::new("reward cycle"),
+    Row::new("reward epoch create growth --start {next} --end {next_end} --total 12"),
+    Row::new("reward epoch distribute")
+        .after(&["reward epoch create growth --start {next} --end {next_end} --total 12"]),
+    Row::new("reward claim alice --all"),
+    Row::new("reward export {epoch} --merkle --format json --output export.json"),
+    Row::new("oracle add six --asset {six_asset} --address {six_feed}"),
+    Row::new("oracle add fixed --asset USD --kind fixed --price 1"),
+    Row::new("oracle fetch"),
+    Row::new("oracle check"),
+    Row::new("oracle get {asset} --refresh"),
+    Row::new("oracle aggregate {asset}"),
+    Row::new("risk set stable --max-tvl 5"),
+    Row::new("risk fetch --all"),
+    Row::new("risk check --all"),
+    Row::new("risk pause growth --reason seen"),
+    Row::new("risk unpause growth --reason seen").after(&["risk pause growth --reason seen"]),
+    Row::new("risk reset-breaker stable --reason seen").after(&[
+        "risk set stable --max-tvl unlimited --breaker-threshold 0.1",
+        "withdrawal request stable alice 500",
+    ]),
+];
+
+impl Place for Home {
+    type Beside = ();
+
+    fn fork(&self) -> Self {
+        let copy = fork(self);
+        if let Ok(text) = std::fs::read_to_string(copy.config()) {
+            let [old, new] = [self, &copy].map(|home| home.path().to_str().unwrap());
+            copy.write_config(&text.replace(old, new));
+        }
+        copy
+    }
+
+    fn folder(&self) -> &Path {
+        self.path()
+    }
+
+    fn state(&self) -> PathBuf {
+        self.state()
+    }
+
+    fn facts(&self) -> Facts {
+        facts::rows(&self.state(), self.path())
+    }
+
+    fn beside(&self) {}
+
+    fn command(&self, line: &str, input: &str) -> Command {
+        let mut command = sweep::command(self.path(), line, input);
+        command.env("POOLCTL_KEYS_IDENTITY_FILE", "identity.txt");
+        command
+    }
+}
+
+/// Rows as tasks, each on a copy of `home` on which what comes before is done.
+pub fn tasks(home: &Home, rows: &[Row], words: &BTreeMap<&str, String>) -> Vec<Task<Home>> {
+    rows.iter()
+        .map(|row| {
+            let place = Place::fork(home);
+            for before in row.before {
+                let output = place.command(&filled(before, words), "").output().unwrap();
+                assert!(output.status.success(), "{before}: {output:?}");
+            }
+            Task { place: Mutex::new(place), line: filled(row.line, words), input: filled(row.input, words) }
+        })
+        .collect()
+}
+
+/// A text with the words that stand for `{names}`.
+pub fn filled(text: &str, words: &BTreeMap<&str, String>) -> String {
+    words.iter().fold(text.to_owned(), |text, (name, word)| text.replace(&format!("{{{name}}}"), word))
+}
+
+/// A home with a pooler and a farmer, and what the rows call them.
+pub fn local() -> (Home, BTreeMap<&'static str, String>) {
+    let home = Home::farming();
+    let farmer = home.farm("farmer register --pooler north --stake-percentage 0.25").json();
+    let secret = Keypair::derive("poolctl sweep").secret;
+    (home, BTreeMap::from([("farmer", farmer["address"].as_str().unwrap().to_owned()), ("secret", secret)]))
+}
+
+#[test]
+fn what_needs_no_network() {
+    let mut all = tasks(&Home::empty(), BARE, &BTreeMap::new());
+    all.extend(tasks(&Home::ready(), NEW, &BTreeMap::new()));
+    let (home, words) = local();
+    all.extend(tasks(&home, LOCAL, &words));
+    let old = Home::ready();
+    std::fs::remove_file(old.state()).unwrap();
+    old.sqlite().execute_batch(include_str!("../fixtures/state-v2.sql")).unwrap();
+    all.extend(tasks(&old, OLD, &BTreeMap::new()));
+    let reached = sweep::sweep(&all);
+    assert!(reached >= 100, "{reached}");
+}
+
+/// A furnished desk, and what the rows call what is on it.
+pub fn pools() -> (Desk, BTreeMap<&'static str, String>) {
+    let desk = Desk::bare();
+    desk.furnish();
+    let world = &desk.world;
+    let third = world.add_vault(world.six.asset, 0).unwrap().address().unwrap();
+    let gone = world.withdraw(world.six.vault, world.alice, units(1, 6)).unwrap().tx;
+    world.node.mine(2).unwrap();
+    let next: u64 = desk.one("SELECT max(end_block) FROM pool_reward_epochs").parse().unwrap();
+    let words = BTreeMap::from([
+        ("third", third.to_string()),
+        ("bob", world.bob.to_string()),
+        ("gone", gone.to_string()),
+        ("asset", world.eighteen.asset.to_string()),
+        ("six_asset", world.six.asset.to_string()),
+        ("six_feed", world.six.feed.to_string()),
+        ("next", next.to_string()),
+        ("next_end", (next + 5).to_string()),
+        ("epoch", desk.one("SELECT max(id) FROM pool_reward_epochs")),
+    ]);
+    (desk, words)
+}
+
+#[test]
+fn pools_on_an_evm() {
+    let (desk, words) = pools();
+    let reached = sweep::sweep(&tasks(&desk.home, POOLS, &words));
+    assert!(reached >= 100, "{reached}");
+}
