@@ -167,7 +167,7 @@ mod tests {
             ("fish", &["--no-config", "-c", "complete -c x -f -a two; complete --do-complete 'x t'"], "two"),
             ("python3", &["-c", "import csv, decimal, json, subprocess; print(decimal.Decimal(2))"], "2"),
             ("groff", &["-man", "-Tutf8", "-ww", "/dev/null"], ""),
-            ("mandoc", &["-Tascii", "-Ios=x", "/dev/null"], "x"),
+            ("mandoc", &["-Tascii", "/dev/null"], "()"),
             ("promtool", &["--version"], "promtool, version"),
             ("strace", &["-V"], "strace -- version"),
         ] {
