@@ -1,22 +1,45 @@
-//! How long a run that waits for the block's clock puts up with endpoints that fail: a minute, not an evening.
+//! How long a run that waits for the block's clock puts up with endpoints that fail, or with a clock that stands still:
+//! minutes, not an evening.
 
 use super::work::is_passing;
-use crate::output::Result;
+use crate::output::{Code, Error, Result};
 use std::time::{Duration, Instant};
 
 /// After so long without an answer it is an error.
 const MOST: Duration = Duration::from_mins(1);
 
-/// Bears failures that pass, for a while.
+/// After so long without a new ledger, which comes every 5 seconds, it is an error.
+const STANDSTILL: Duration = Duration::from_mins(4);
+
+/// Bears failures that pass, and a pause of the network, for a while.
 #[derive(Debug)]
 pub struct Patience {
     since: Option<Instant>,
+    /// The newest ledger, and when it was first seen.
+    newest: Option<(u32, Instant)>,
 }
 
 impl Patience {
     /// A fresh one.
     pub const fn new() -> Self {
-        Self { since: None }
+        Self { since: None, newest: None }
+    }
+
+    /// Takes note of the newest ledger that an endpoint knows.
+    ///
+    /// # Errors
+    /// `behind` when no newer one has been seen for minutes.
+    pub fn see(&mut self, ledger: u32) -> Result<()> {
+        let (newest, since) = *self.newest.get_or_insert_with(|| (ledger, Instant::now()));
+        if ledger > newest {
+            self.newest = Some((ledger, Instant::now()));
+        } else if since.elapsed() >= STANDSTILL {
+            let minutes = STANDSTILL.as_secs() / 60;
+            let why = format!("no ledger after {newest} was seen for {minutes} minutes");
+            let hint = "the network or the endpoints stand still: run it again, or put others first in stellar.rpc_urls";
+            return Err(Error::new(Code::Behind, why).hint(hint));
+        }
+        Ok(())
     }
 
     /// The value; `None` for a failure that may pass, while it has not lasted too long.
@@ -51,7 +74,6 @@ impl Default for Patience {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Code, Error};
 
     #[test]
     fn failures_that_pass_are_borne_for_a_while_and_others_are_not() {
@@ -64,5 +86,22 @@ mod tests {
         assert_eq!(patience.bear(fail(Code::Unreachable)).unwrap_err().code(), Code::Unreachable);
         patience.bear(Ok(())).unwrap();
         assert_eq!(patience.bear(fail(Code::Unreachable)).unwrap(), None, "an answer makes it new");
+    }
+
+    #[test]
+    fn a_clock_that_stands_still_is_waited_for_a_while() {
+        let mut patience = Patience::new();
+        for ledger in [7, 7, 8, 8, 6] {
+            patience.see(ledger).unwrap();
+        }
+        let long_ago = Instant::now().checked_sub(STANDSTILL).unwrap();
+        patience.newest = Some((8, long_ago));
+        for ledger in [8, 7] {
+            let error = patience.see(ledger).unwrap_err();
+            assert_eq!(error.code(), Code::Behind);
+            assert!(error.to_string().contains("no ledger after 8 was seen for 4 minutes"), "{error}");
+        }
+        patience.see(9).unwrap();
+        patience.see(9).unwrap();
     }
 }

@@ -154,7 +154,13 @@ impl Farmhand<'_> {
     async fn turns(&mut self, farming: &mut Farming<'_, '_>, permit: ValuePermit<'_>) -> Result<()> {
         let mut patience = Patience::new();
         loop {
-            let turn = match self.turn(farming, permit).await {
+            let mut turned = self.turn(farming, permit).await;
+            if let (Ok(_), Some(view)) = (&turned, &self.ran.view)
+                && let Err(e) = patience.see(view.at.ledger)
+            {
+                turned = Err(e);
+            }
+            let turn = match turned {
                 // A service outlives its endpoints.
                 Err(e) if !self.terms.once && work::is_passing(e.code()) => {
                     (self.tell)(&Note::Trouble(Step::Work, &e));

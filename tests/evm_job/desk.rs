@@ -297,7 +297,7 @@ pub enum Ended {
 /// Runs a command that is killed at its `step`-th step.
 pub fn crash_at(mut run: Run, step: u64) -> Ended {
     run.command.env("POOLCTL_CRASH_AT", step.to_string());
-    let output = run.command.output().unwrap();
+    let output = poolctl_testkit::watch::output(&mut run.command).unwrap();
     match output.status.signal() {
         Some(signal) => {
             assert_eq!(signal, 9, "{output:?}");

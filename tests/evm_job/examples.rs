@@ -2,6 +2,7 @@
 
 use super::desk::Desk;
 use crate::support::{BINARY, Ran};
+use poolctl_testkit::{tools, watch};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -18,17 +19,16 @@ fn desk() -> Desk {
     desk
 }
 
-/// Runs a program on the desk, with the machine's own tools beside `poolctl`.
+/// Runs a program on the desk, with `jq`, `python3` and the machine's own tools beside `poolctl`.
 fn runs(desk: &Desk, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Ran {
-    let machine = std::env::var_os("PATH").unwrap();
-    let mut path = vec![desk.home.path().join("bin")];
-    path.extend(std::env::split_paths(&machine));
-    let mut command = Command::new(program.as_ref());
+    let mut path = desk.home.path().join("bin").into_os_string();
+    path.push(":");
+    path.push(tools::path_with(&["jq", "python3"]).unwrap());
+    let mut command = Command::new(program);
     command.args(args).current_dir(desk.home.path()).stdin(Stdio::null());
-    command.env("PATH", std::env::join_paths(path).unwrap());
+    command.env("PATH", path);
     command.env("POOLCTL_CONFIG", desk.home.config()).env("POOLCTL_STATE", desk.home.state());
-    let output = command.output();
-    Ran::from(output.unwrap_or_else(|e| panic!("{} is needed: {e}", program.as_ref().display())))
+    Ran::from(watch::output(&mut command).unwrap())
 }
 
 #[test]
@@ -104,7 +104,7 @@ fn a_shell_pipeline_sends_what_health_finds() {
 fn a_python_pipeline_writes_exact_values() {
     let desk = desk();
     let script = example("pipelines/tvl.py");
-    let ran = runs(&desk, "python3", &[script.to_str().unwrap()]);
+    let ran = runs(&desk, tools::debian("python3").unwrap(), &[script.to_str().unwrap()]);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""), "{ran:?}");
     let mut lines = ran.stdout.lines();
     assert_eq!(lines.next(), Some("pool,asset,tvl,rate,value,synced_at"));
@@ -127,7 +127,7 @@ fn a_python_pipeline_writes_exact_values() {
     assert_eq!(rows[0][4].split('.').nth(1).map(str::len), Some(36), "18 decimals of each");
     assert_eq!(rows[1][4], "");
     std::fs::remove_file(desk.home.state()).unwrap();
-    let ran = runs(&desk, "python3", &[script.to_str().unwrap()]);
+    let ran = runs(&desk, tools::debian("python3").unwrap(), &[script.to_str().unwrap()]);
     assert_eq!(ran.code, Some(1));
     assert!(ran.stderr.contains("state_missing"), "{ran:?}");
 }

@@ -3,7 +3,7 @@
 use super::desk::{Desk, fork, says};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::{Address, U256, keccak256};
-use poolctl_testkit::tools;
+use poolctl_testkit::{tools, watch};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -30,8 +30,8 @@ fn with_rewards(home: &Home, epoch: i64, count: u64) -> Home {
 /// The root as the library computes it; it checks everything else.
 fn library_root(file: &Path) -> String {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/evm_job/merkle.js");
-    let output =
-        Command::new("node").arg(script).arg(tools::merkle_tree().unwrap()).arg(file).output().unwrap();
+    let mut node = Command::new("node");
+    let output = watch::output(node.arg(script).arg(tools::merkle_tree().unwrap()).arg(file)).unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }

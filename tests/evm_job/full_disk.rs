@@ -11,7 +11,7 @@ fn cramped(home: &Home, blocks: u64, line: &str) -> Ran {
     let mut command = Command::new("sh");
     command.args(["-c", CRAMPED, &blocks.to_string(), BINARY]).args(line.split_whitespace());
     command.current_dir(home.path()).env_clear().env("HOME", home.path()).env("USER", "tester");
-    Ran::from(command.stdin(Stdio::null()).output().unwrap())
+    Ran::from(poolctl_testkit::watch::output(command.stdin(Stdio::null())).unwrap())
 }
 
 fn epochs(home: &Home) -> usize {

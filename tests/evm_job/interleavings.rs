@@ -47,7 +47,8 @@ fn live(desk: &Desk, dice: &mut Dice) -> (u64, u64) {
                 desk.wire.clear();
                 let fault = Rule::new(Fault::Status(500, None)).on_method("eth_getLogs");
                 desk.wire.fault(fault.after(usize::try_from(dice.below(4)).unwrap()));
-                let ran = Ran::from(desk.run("sync --json").command.output().unwrap());
+                let ran =
+                    Ran::from(poolctl_testkit::watch::output(&mut desk.run("sync --json").command).unwrap());
                 desk.wire.heal();
                 match ran.code {
                     Some(0) => whole += 1,

@@ -5,7 +5,7 @@ use super::desk::{dump, rows, same};
 use crate::support::BINARY;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, U256};
-use poolctl_testkit::{Rpc, model, round, units};
+use poolctl_testkit::{Rpc, model, round, units, watch};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -13,14 +13,9 @@ use std::path::Path;
 use std::process::Command;
 
 fn poolctl(folder: &Path, line: &str) -> Value {
-    let output = Command::new(BINARY)
-        .args(line.split_whitespace())
-        .arg("--json")
-        .current_dir(folder)
-        .env_clear()
-        .env("POOLCTL_CONFIG", "config.toml")
-        .output()
-        .unwrap();
+    let mut command = Command::new(BINARY);
+    command.args(line.split_whitespace()).arg("--json").current_dir(folder);
+    let output = watch::output(command.env_clear().env("POOLCTL_CONFIG", "config.toml")).unwrap();
     assert!(output.status.success(), "{output:?}");
     serde_json::from_slice::<Value>(&output.stdout).unwrap()["data"].clone()
 }

@@ -24,7 +24,8 @@ fn keys_of_endpoints_are_shown_nowhere() {
         let metrics = metrics.to_str().unwrap();
         for more in ["-vv", "-vv --json", "--metrics-file"] {
             let more = if more == "--metrics-file" { format!("{more} {metrics}") } else { more.to_owned() };
-            let output = desk.run(&format!("{line} {more}")).command.output().unwrap();
+            let output =
+                poolctl_testkit::watch::output(&mut desk.run(&format!("{line} {more}")).command).unwrap();
             for key in &keys {
                 for text in [&output.stdout, &output.stderr] {
                     let text = String::from_utf8_lossy(text);

@@ -15,7 +15,7 @@ fn killed_and_done(desk: &Desk, line: &str, step: u64, code: i32, want: &Facts) 
     let mut run = desk.run(line).env("POOLCTL_CRASH_AT", &step.to_string());
     let output = {
         let _ledgers = desk.ledgers();
-        run.command.output().unwrap()
+        poolctl_testkit::watch::output(&mut run.command).unwrap()
     };
     if output.status.signal().is_none() {
         assert_eq!(output.status.code(), Some(code), "{when}: {:?}", Ran::from(output));

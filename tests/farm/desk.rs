@@ -15,6 +15,7 @@ use poolctl::stellar::submit::{Desk as Submitting, Intent, NothingMore, Submitte
 use poolctl::stellar::xdr::{AccountId, ContractId, LedgerEntryData, LedgerKey, ScAddress, ScVal};
 use poolctl::stellar::{self, Action, Client, ClientConfig};
 use poolctl_sandbox::stellar::{FARM_WASM, Keypair, Stellar, StellarOptions};
+use poolctl_testkit::watch;
 use rusqlite::Connection;
 use serde_json::Value;
 use std::io::Write;
@@ -28,6 +29,9 @@ use tempfile::TempDir;
 pub const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
 pub const XLM: i64 = 10_000_000;
 pub const KALE: i64 = 10_000_000;
+
+/// Requests after which a run is waiting for the clock: what failed in a ledger is tried again in the next.
+const IN_VAIN: u64 = 200;
 
 /// Unlocks the key store of these tests, and nothing else anywhere.
 const IDENTITY: &str = "AGE-SECRET-KEY-1E0LTVZ5A3A80855SZCF8HZF58HEAYAP72505EGQN66XMCTQU29YSK5X8J9";
@@ -230,17 +234,20 @@ impl Desk {
         Run { desk: self, command }
     }
 
-    /// Ledgers that close whenever a transaction waits for one, until dropped.
+    /// Ledgers that close whenever a transaction waits for one, or a run has asked for a new one in vain for long, until
+    /// dropped.
     pub fn ledgers(&self) -> Ledgers {
         let (network, stop) = (Arc::clone(&self.network), Arc::new(AtomicBool::new(false)));
         let ended = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
-            let mut before = 0;
+            let (mut before, mut asked) = (0, network.requests());
             while !ended.load(Ordering::Relaxed) {
                 // Those that are sent together land together: wait for the queue to stand still.
                 let waiting = network.waiting();
-                if waiting > 0 && waiting == before {
+                let in_vain = waiting == 0 && network.requests().saturating_sub(asked) >= IN_VAIN;
+                if (waiting > 0 && waiting == before) || in_vain {
                     network.advance(1).unwrap();
+                    asked = network.requests();
                 }
                 before = waiting;
                 std::thread::sleep(Duration::from_millis(5));
@@ -478,7 +485,7 @@ impl Run<'_> {
     /// Runs it, however it ends.
     pub fn ends(mut self) -> (String, Ran) {
         let _ledgers = self.desk.ledgers();
-        let output = self.command.output().unwrap();
+        let output = watch::output(&mut self.command).unwrap();
         (format!("{:?}", self.command), Ran::from(output))
     }
 
@@ -500,12 +507,12 @@ impl Run<'_> {
 
     /// Runs it while no ledger closes.
     pub fn alone(mut self) -> Ran {
-        Ran::from(self.command.output().unwrap())
+        Ran::from(watch::output(&mut self.command).unwrap())
     }
 
     /// Starts it; the ledgers are the caller's.
     pub fn spawn(mut self) -> Child {
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        watch::spawn(self.command.stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use crate::desk::{BINARY, Desk, KALE, Ran};
 use crate::run::Clock;
+use poolctl_testkit::{tools, watch};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -22,10 +23,12 @@ fn desk(farmers: usize) -> Desk {
     desk
 }
 
-/// A command in the desk's home.
+/// A command in the desk's home, with `jq` among the machine's tools.
 fn command(desk: &Desk, program: &str) -> Command {
     let mut command = Command::new(program);
-    let path = format!("{}:/usr/local/bin:/usr/bin:/bin", desk.path("bin").display());
+    let mut path = desk.path("bin").into_os_string();
+    path.push(":");
+    path.push(tools::path_with(&["jq"]).unwrap());
     command.current_dir(desk.folder.path()).env_clear().env("PATH", path);
     command.env("HOME", desk.folder.path()).env("USER", "tester").stdin(Stdio::null());
     command
@@ -34,7 +37,7 @@ fn command(desk: &Desk, program: &str) -> Command {
 /// Runs it to its end, while the network's clock runs.
 fn ends(desk: &Desk, mut command: Command) -> Ran {
     let _clock = Clock::start(desk, 40);
-    Ran::from(command.output().unwrap())
+    Ran::from(watch::output(&mut command).unwrap())
 }
 
 fn count(desk: &Desk, rows: &str) -> i64 {

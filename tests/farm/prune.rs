@@ -170,7 +170,7 @@ impl Copied {
     }
 
     fn run(&self, line: &str) -> Output {
-        self.command(line).output().unwrap()
+        poolctl_testkit::watch::output(&mut self.command(line)).unwrap()
     }
 
     #[track_caller]
@@ -205,7 +205,10 @@ fn killed_at_every_step_it_is_undone_or_finished_by_the_next_run() {
             steps += 1;
             let when = format!("{line} killed at {steps}");
             let copy = Copied::of(&desk);
-            let output = copy.command(&line).env("POOLCTL_CRASH_AT", steps.to_string()).output().unwrap();
+            let output = poolctl_testkit::watch::output(
+                copy.command(&line).env("POOLCTL_CRASH_AT", steps.to_string()),
+            )
+            .unwrap();
             let killed = output.status.signal() == Some(9);
             assert!(killed || output.status.success(), "{when}: {output:?}");
             // What it left is sound, and every row is somewhere.
@@ -249,7 +252,7 @@ fn where_the_disk_is_full_nothing_is_deleted_and_nothing_left_behind() {
         .env_clear()
         .env("HOME", copy.folder.path())
         .env("POOLCTL_STATE", copy.state());
-    let ran = Ran::from(limited.output().unwrap());
+    let ran = Ran::from(poolctl_testkit::watch::output(&mut limited).unwrap());
     assert_eq!(ran.code, Some(1), "{ran:?}");
     let error = &ran.envelope()["error"];
     assert!(error["message"].as_str().unwrap().contains(".pruned-"), "{error}");
@@ -269,7 +272,7 @@ fn an_archive_that_is_moved_away_meanwhile_stops_nothing() {
     let mut at = 1;
     let moved = loop {
         let copy = Copied::of(&desk);
-        copy.command(PRUNE).env("POOLCTL_CRASH_AT", at.to_string()).output().unwrap();
+        poolctl_testkit::watch::output(copy.command(PRUNE).env("POOLCTL_CRASH_AT", at.to_string())).unwrap();
         let left = rows_of(&copy.state());
         if left["events"].iter().any(|row| row.contains("state.pruned")) {
             break copy;

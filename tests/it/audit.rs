@@ -171,7 +171,12 @@ fn a_follower_without_a_reader_ends_quietly() {
     // The reader was never there.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = home.run("events --follow").command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+    let output = poolctl_testkit::watch::spawn(
+        home.run("events --follow").command.stdout(writer).stderr(Stdio::piped()),
+    )
+    .unwrap()
+    .wait_with_output()
+    .unwrap();
     assert_eq!((output.status.code(), output.stderr.len()), (Some(0), 0), "{output:?}");
 }
 

@@ -1,7 +1,8 @@
 //! Completion: the committed scripts are what poolctl prints, real shells take them, and the names come from the state
 //! without a lock, a wait or a word on an error.
 
-use crate::support::{BINARY, Home, digest, there};
+use crate::support::{BINARY, Home, digest};
+use poolctl_testkit::{tools, watch};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -207,10 +208,10 @@ fn an_error_is_silence() {
 /// Runs a script in a shell that reads no files of its own, with poolctl on its path.
 fn shell(home: &Home, program: &str, args: &[&str], script: &str) -> String {
     let bin = Path::new(BINARY).parent().unwrap().display().to_string();
-    let mut command = Command::new(program);
+    let mut command = Command::new(tools::debian(program).unwrap());
     command.args(args).arg(script).current_dir(home.path()).env_clear().stdin(Stdio::null());
     command.env("HOME", home.path()).env("PATH", format!("{bin}:/usr/local/bin:/usr/bin:/bin"));
-    let output = there(program, command.output());
+    let output = watch::output(&mut command).unwrap();
     assert!(output.stderr.is_empty(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }

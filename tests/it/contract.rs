@@ -91,7 +91,10 @@ fn a_closed_pipe_ends_quietly() {
         // A pipe whose reading end is closed before the program starts.
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = run.command.stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let output = poolctl_testkit::watch::spawn(run.command.stdout(writer).stderr(Stdio::piped()))
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
         assert_eq!(output.status.code(), Some(0), "{line}");
         assert_eq!(String::from_utf8(output.stderr).unwrap(), "", "{line}");
     }
@@ -101,7 +104,11 @@ fn a_closed_pipe_ends_quietly() {
 fn a_full_disk_under_stdout_is_a_failure() {
     let home = Home::ready();
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let output = home.run("config show").command.stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let output =
+        poolctl_testkit::watch::spawn(home.run("config show").command.stdout(full).stderr(Stdio::piped()))
+            .unwrap()
+            .wait_with_output()
+            .unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(String::from_utf8(output.stderr).unwrap().starts_with("error: cannot write to stdout: "));
 }

@@ -297,7 +297,7 @@ fn killed_at_any_step_a_registration_is_finished_by_the_next() {
         let home = Home::farming();
         let run = home.farm(REGISTER).env("POOLCTL_CRASH_AT", &step.to_string());
         let mut command = run.command;
-        let output = command.output().unwrap();
+        let output = poolctl_testkit::watch::output(&mut command).unwrap();
         let kept: Vec<String> = if home.keys().exists() {
             keys(&home)["keys"]
                 .as_array()
@@ -341,7 +341,7 @@ fn killed_at_any_step_an_import_is_finished_by_the_same_import() {
             let (address, secret) = key();
             let run = home.farm(line).input(&secret).env("POOLCTL_CRASH_AT", &step.to_string());
             let mut command = run.command;
-            let output = command.output().unwrap();
+            let output = poolctl_testkit::watch::output(&mut command).unwrap();
             if output.status.success() {
                 assert!(step > 3, "no step was hit");
                 break;

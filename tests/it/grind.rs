@@ -1,6 +1,7 @@
 //! `grind` from outside: one job, many jobs, bad input, signals, the examples for many machines.
 
 use crate::support::{BINARY, Home};
+use poolctl_testkit::watch;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -23,7 +24,8 @@ fn jobs(args: &str, input: &str) -> (Option<i32>, Vec<Value>, String) {
     let home = Home::empty();
     let mut run = home.run(args);
     let mut child =
-        run.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        watch::spawn(run.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))
+            .unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let lines = String::from_utf8(output.stdout).unwrap();
@@ -130,7 +132,8 @@ fn a_signal_ends_the_search_with_the_best_so_far() {
     // Streaming tells when the search is under way.
     let mut run = home.run("grind --jobs - --stream");
     let mut child =
-        run.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        watch::spawn(run.command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()))
+            .unwrap();
     let mut stdin = child.stdin.take().unwrap();
     writeln!(stdin, "{}", line(1, r#""zeros":64"#)).unwrap();
     let mut stdout = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -166,15 +169,10 @@ fn the_examples_cut_a_search_and_work_on_its_parts() {
     std::os::unix::fs::symlink(BINARY, bin.join("poolctl")).unwrap();
     let path = format!("{}:/usr/local/bin:/usr/bin:/bin", bin.display());
     let sh = |script: &str, args: &[&str], env: &[(&str, &str)]| {
-        let output = Command::new("sh")
-            .arg(example(script))
-            .args(args)
-            .current_dir(home.path())
-            .env_clear()
-            .env("PATH", &path)
-            .envs(env.iter().copied())
-            .output()
-            .unwrap();
+        let mut command = Command::new("sh");
+        command.arg(example(script)).args(args).current_dir(home.path());
+        command.env_clear().env("PATH", &path).envs(env.iter().copied());
+        let output = watch::output(&mut command).unwrap();
         assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -194,14 +192,10 @@ fn the_examples_cut_a_search_and_work_on_its_parts() {
     let yaml = std::fs::read_to_string(example("kubernetes-job.yaml")).unwrap();
     let shell = yaml.lines().find_map(|line| line.trim().strip_prefix("- sed ")).unwrap();
     let shell = format!("sed {}", shell.replace("/jobs/", ""));
-    let output = Command::new("sh")
-        .args(["-c", &shell])
-        .current_dir(home.path())
-        .env_clear()
-        .env("PATH", &path)
-        .env("JOB_COMPLETION_INDEX", "2")
-        .output()
-        .unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", &shell]).current_dir(home.path());
+    command.env_clear().env("PATH", &path).env("JOB_COMPLETION_INDEX", "2");
+    let output = watch::output(&mut command).unwrap();
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&answer["type"], &answer["line"]), (&Value::from("solution"), &Value::from(1)));
 }

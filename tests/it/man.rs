@@ -1,12 +1,14 @@
 //! `poolctl man`: a page for every command, which the formatters of this machine find nothing wrong with.
 
-use crate::support::{Home, there};
+use crate::support::Home;
+use poolctl_testkit::{tools, watch};
 use std::path::Path;
 use std::process::Command;
 
 /// What the program says of a page, stdout and stderr.
 fn format(program: &str, args: &[&str], page: &Path) -> (String, String) {
-    let output = there(program, Command::new(program).args(args).arg(page).env("LC_ALL", "C.UTF-8").output());
+    let mut command = Command::new(tools::debian(program).unwrap());
+    let output = watch::output(command.args(args).arg(page).env("LC_ALL", "C.UTF-8")).unwrap();
     (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
 }
 

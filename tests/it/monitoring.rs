@@ -2,7 +2,7 @@
 
 use crate::health::tended;
 use crate::support::Home;
-use poolctl_testkit::tools;
+use poolctl_testkit::{tools, watch};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
@@ -17,9 +17,9 @@ fn example(name: &str) -> PathBuf {
 /// `promtool` with these arguments and this stdin takes what it is given, without a remark.
 #[track_caller]
 fn promtool(args: &[&str], input: &str) {
-    let mut command = Command::new(tools::promtool().unwrap());
+    let mut command = Command::new(tools::debian("promtool").unwrap());
     command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().unwrap();
+    let mut child = watch::spawn(&mut command).unwrap();
     child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
     let output = child.wait_with_output().unwrap();
     let said =

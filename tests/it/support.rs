@@ -1,5 +1,6 @@
 //! The harness: a home of its own for each test, the real binary, exact exit codes, the parsed envelope.
 
+use poolctl_testkit::watch;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -153,8 +154,7 @@ impl Run {
     /// Runs it and demands this exit code.
     #[track_caller]
     pub fn exits(mut self, code: i32) -> Ran {
-        let output = self.command.output().unwrap();
-        let ran = Ran::from(output);
+        let ran = Ran::from(watch::output(&mut self.command).unwrap());
         assert_eq!(ran.code, Some(code), "{:?}\n{}\n{}", self.command, ran.stdout, ran.stderr);
         ran
     }
@@ -162,7 +162,7 @@ impl Run {
     /// Runs it and demands one of these exit codes.
     #[track_caller]
     pub fn exits_one_of(mut self, codes: &[i32]) -> Ran {
-        let ran = Ran::from(self.command.output().unwrap());
+        let ran = Ran::from(watch::output(&mut self.command).unwrap());
         assert!(ran.code.is_some_and(|code| codes.contains(&code)), "{:?}\n{ran:?}", self.command);
         ran
     }
@@ -192,7 +192,7 @@ impl Run {
     }
 
     pub fn spawn(mut self) -> Child {
-        self.command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+        watch::spawn(self.command.stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap()
     }
 }
 
@@ -242,16 +242,6 @@ impl Ran {
     pub fn hides(&self, secret: &str) {
         assert!(!self.stdout.contains(secret) && !self.stderr.contains(secret), "the secret was said");
     }
-}
-
-/// What a program of another package printed; where it is missing, how to get it.
-#[track_caller]
-pub fn there(program: &str, ran: std::io::Result<Output>) -> Output {
-    ran.unwrap_or_else(|e| {
-        panic!(
-            "{program}: {e}; on Debian: apt-get install -y --no-install-recommends zsh fish groff-base mandoc"
-        )
-    })
 }
 
 /// A text that nothing may ever show.

@@ -18,7 +18,7 @@ fn start(mut run: Run) -> (Child, File) {
     run.command.env("TERM", "xterm").stdin(slave.try_clone().unwrap());
     run.command.stdout(slave.try_clone().unwrap()).stderr(slave);
     // With `run` dropped here, only the child keeps its side open, so that its end is seen.
-    (run.command.spawn().unwrap(), File::from(master))
+    (poolctl_testkit::watch::spawn(&mut run.command).unwrap(), File::from(master))
 }
 
 /// Types `input`, and returns exit code and screen.

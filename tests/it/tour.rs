@@ -178,7 +178,7 @@ fn run(home: &Home, config: &Path, line: &str) -> String {
     let words = line.strip_prefix("poolctl ").unwrap_or_else(|| panic!("no poolctl: {line}"));
     let mut run = home.run(words);
     run.command.env("POOLCTL_CONFIG", config);
-    let ran = Ran::from(run.command.output().unwrap());
+    let ran = Ran::from(poolctl_testkit::watch::output(&mut run.command).unwrap());
     let Some(path) = path else {
         return ran.stdout + &ran.stderr;
     };

@@ -24,6 +24,7 @@ mod transaction;
 #[cfg(test)]
 mod vectors;
 
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError};
 use std::thread::JoinHandle;
@@ -150,6 +151,11 @@ impl Stellar {
     /// Transactions that wait for the next ledger.
     pub fn waiting(&self) -> usize {
         self.node.chain().waiting()
+    }
+
+    /// Requests that were looked at so far.
+    pub fn requests(&self) -> u64 {
+        self.node.requests.load(Ordering::Relaxed)
     }
 
     /// Closes this many ledgers of the usual length; returns the newest one's number.

@@ -186,6 +186,7 @@ async fn watch(
             tokio::time::sleep(farming.terms.poll).await;
             let ask = Ask { who: &[], wallets: false, guess: Some(shift.block()) };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
+                patience.see(view.at.ledger)?;
                 advance_bar(farming, shift, moment.0, view.at);
                 moment = (view.at, view.farm.index);
             }

@@ -1,5 +1,6 @@
 //! Whether what the binary writes with `--json` is what its own `poolctl schema` promises, and nothing more.
 
+use crate::watch;
 use anyhow::{Context, Result, anyhow, ensure};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
@@ -79,7 +80,7 @@ fn validator(binary: &Path, command: &str) -> Result<Option<Arc<Validator>>> {
     if let Some(validator) = known.get(command) {
         return Ok(Some(Arc::clone(validator)));
     }
-    let printed = Command::new(binary).arg("schema").args(command.split(' ')).env_clear().output()?;
+    let printed = watch::output(Command::new(binary).arg("schema").args(command.split(' ')).env_clear())?;
     ensure!(
         printed.status.success(),
         "poolctl schema {command}: {}",

@@ -1,6 +1,6 @@
 //! Real nodes, real contracts and faulty wires for the tests of `poolctl`.
 //!
-//! Everything here blocks, and asks the machine for nothing but node with npm, `tar` and `sh`.
+//! Everything here blocks, and asks the machine for nothing but node with npm, and `sh`.
 //!
 //! ```
 //! use poolctl_testkit::{Fault, NodeKind, Proxy, Rule, World, abi::Vault, units};
@@ -21,6 +21,7 @@ mod anvil;
 pub mod browser;
 pub mod contract;
 pub mod contracts;
+mod debian;
 mod http;
 pub mod model;
 pub mod node;
@@ -28,6 +29,7 @@ pub mod proxy;
 pub mod round;
 pub mod rpc;
 pub mod tools;
+pub mod watch;
 pub mod web;
 pub mod world;
 

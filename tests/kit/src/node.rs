@@ -1,7 +1,7 @@
 //! An EVM node for one test, on a free port, with a clock that gives the same blocks each run: Foundry's `anvil`, or
 //! the sandbox's embedded network.
 
-use crate::{Rpc, anvil, contracts};
+use crate::{Rpc, anvil, contracts, watch};
 use alloy::{
     hex,
     primitives::{Address, B256, Bytes, U256, address},
@@ -98,6 +98,7 @@ pub struct Snapshot(Value);
 impl Node {
     /// Starts a node and waits until it answers. Fails when anvil is wanted, missing and cannot be installed, saying how to.
     pub fn start(kind: NodeKind, options: &NodeOptions) -> Result<Self> {
+        watch::test();
         let (running, url) = match kind {
             NodeKind::Anvil => {
                 let (process, url) = anvil::start(options)?;

@@ -1,6 +1,6 @@
 //! One whole operator's round on a real node, through the real binary.
 
-use crate::{Node, NodeKind, NodeOptions, World};
+use crate::{Node, NodeKind, NodeOptions, World, watch};
 use alloy::primitives::I256;
 use anyhow::{Context as _, Result, ensure};
 use std::path::Path;
@@ -32,13 +32,10 @@ pub fn round(kind: NodeKind, binary: &Path, folder: &Path, mut show: impl FnMut(
     std::fs::write(folder.join("config.toml"), config(&world))?;
 
     let mut run = |command: &str| -> Result<Step> {
-        let output = Command::new(binary)
-            .args(command.split_whitespace())
-            .current_dir(folder)
-            .env_clear()
-            .env("POOLCTL_CONFIG", "config.toml")
-            .output()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
+        let mut poolctl = Command::new(binary);
+        poolctl.args(command.split_whitespace()).current_dir(folder);
+        let output = watch::output(poolctl.env_clear().env("POOLCTL_CONFIG", "config.toml"))
+            .with_context(|| format!("cannot run {}", binary.display()))?;
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         let step =
             Step { command: command.to_owned(), stdout: text(&output.stdout), stderr: text(&output.stderr) };

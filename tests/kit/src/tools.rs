@@ -1,6 +1,8 @@
-//! Finds the programs and packages that the tests need, or installs them into the git-ignored `.cache`: from npm, and from
-//! Debian's archive what only that has.
+//! Finds the programs and packages that the tests need, or installs them into the git-ignored `.cache`: from npm here, and
+//! from Debian's archive what only that has.
 
+pub use crate::debian::{debian, path_with};
+use crate::watch;
 use anyhow::{Context as _, Result, bail};
 use std::{
     env, fs,
@@ -12,6 +14,10 @@ use std::{
 
 const ANVIL_VERSION: &str = "1.7.1";
 const TRIES: u32 = 3;
+/// Between two tries.
+pub(crate) const PAUSE: Duration = Duration::from_secs(2);
+/// How long a program that fetches or builds something may take.
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// An npm package of a fixed version, as a folder of its own.
 #[derive(Clone, Debug)]
@@ -42,25 +48,6 @@ pub fn anvil() -> Result<PathBuf> {
     Ok(package.installed()?.join("bin/anvil"))
 }
 
-/// `promtool`: the one on `$PATH` if there is one, else that of Debian's package, unpacked and not installed.
-pub fn promtool() -> Result<PathBuf> {
-    if let Some(found) = on_path("promtool") {
-        return Ok(found);
-    }
-    let folder = cache()?.join("deb/prometheus");
-    let fetched = once(&folder, |draft| {
-        run(Command::new("apt-get").args(["download", "-q", "prometheus"]).current_dir(draft))?;
-        let package = fs::read_dir(draft)?.find_map(|file| Some(file.ok()?.path()).filter(|p| p.is_file()));
-        let package = package.context("apt-get downloaded nothing")?;
-        run(Command::new("dpkg-deb").arg("-x").arg(&package).arg(draft))?;
-        Ok(fs::remove_file(package)?)
-    });
-    fetched.context(
-        "promtool is needed; on Debian: apt-get update && apt-get install -y --no-install-recommends prometheus",
-    )?;
-    Ok(folder.join("usr/bin/promtool"))
-}
-
 /// The folder of `solc`, to be `require`d by node.
 pub fn solc() -> Result<PathBuf> {
     Package { name: "solc".into(), version: "0.8.37", with_dependencies: true }.installed()
@@ -75,6 +62,12 @@ pub fn openzeppelin() -> Result<PathBuf> {
 pub fn merkle_tree() -> Result<PathBuf> {
     Package { name: "@openzeppelin/merkle-tree".into(), version: "1.0.8", with_dependencies: true }
         .installed()
+}
+
+/// The folder of packages with `@stellar/stellar-sdk`, for node's `NODE_PATH`.
+pub fn stellar_sdk() -> Result<PathBuf> {
+    let package = Package { name: "@stellar/stellar-sdk".into(), version: "15.1.0", with_dependencies: true };
+    Ok(package.installed()?.ancestors().nth(2).context("a package in no folder")?.to_owned())
 }
 
 /// The folder of the sources of `@chainlink/contracts` (one of its dependencies is a git repository, so it is unpacked
@@ -108,13 +101,11 @@ pub fn chromium() -> Result<Chromium> {
     let packed = package.installed().context(BY_HAND)?.join("bin");
     let folder = cache()?.join("chromium-147.0.0");
     once(&folder, |draft| {
-        for name in ["chromium", "al2023.tar"] {
-            let unpack = "const [,from,to]=process.argv,fs=require('fs');\
-                          fs.writeFileSync(to,require('zlib').brotliDecompressSync(fs.readFileSync(from)),{mode:0o755})";
-            let from = packed.join(name).with_added_extension("br");
-            run(Command::new("node").args(["-e", unpack]).arg(from).arg(draft.join(name)))?;
-        }
-        run(Command::new("tar").arg("--no-same-owner").arg("-xf").arg(draft.join("al2023.tar")).arg("-C").arg(draft))
+        let unpack = "const [,from,to]=process.argv,fs=require('fs');\
+                      fs.writeFileSync(to,require('zlib').brotliDecompressSync(fs.readFileSync(from)),{mode:0o755})";
+        let program = draft.join("chromium");
+        run(Command::new("node").args(["-e", unpack]).arg(packed.join("chromium.br")).arg(program))?;
+        untar(&packed.join("al2023.tar.br"), draft)
     })
     .context(BY_HAND)?;
     Ok(Chromium { program: folder.join("chromium"), libraries: Some(folder.join("lib")) })
@@ -153,7 +144,7 @@ pub(crate) fn once(folder: &Path, fill: impl FnOnce(&Path) -> Result<()>) -> Res
 /// Runs a program to its end; its output is the error when it fails.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command.output().with_context(|| format!("cannot start `{program}`"))?;
+    let output = watch::output_within(command, LIMIT).with_context(|| format!("cannot run `{program}`"))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
         bail!("`{program}` failed ({}): {}", output.status, said.trim());
@@ -161,19 +152,37 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
-fn on_path(program: &str) -> Option<PathBuf> {
+/// What comes over the network fails now and then: tries it some times.
+pub(crate) fn retried(pause: Duration, mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    let mut tried = 1;
+    while let Err(error) = attempt() {
+        if tried == TRIES {
+            return Err(error.context(format!("failed {TRIES} times")));
+        }
+        tried += 1;
+        thread::sleep(pause);
+    }
+    Ok(())
+}
+
+/// Unpacks a tar file into a folder, compressed by gzip or Brotli as it may be; not every machine has `tar`.
+fn untar(file: &Path, folder: &Path) -> Result<()> {
+    run(Command::new("node").arg("-e").arg(include_str!("unpack.js")).arg(file).arg(folder))
+}
+
+pub(crate) fn on_path(program: &str) -> Option<PathBuf> {
     env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(program)).find(|path| path.is_file())
 }
 
 impl Package {
     fn installed(&self) -> Result<PathBuf> {
-        self.install(&cache()?, "npm", Duration::from_secs(2))
+        self.install(&cache()?, "npm", PAUSE)
     }
 
     /// The package's folder below `cache`, installed if it is not there; `pause` is what lies between two tries.
     fn install(&self, cache: &Path, npm: &str, pause: Duration) -> Result<PathBuf> {
         let folder = cache.join(self.folder());
-        once(&folder, |draft| self.fetch(draft, npm, pause)).with_context(|| {
+        once(&folder, |draft| retried(pause, || self.fetch(draft, npm))).with_context(|| {
             format!(
                 "cannot install {}; by hand, in the workspace's root:\n  {}",
                 self.spec(),
@@ -183,26 +192,14 @@ impl Package {
         Ok(folder.join(self.inner()))
     }
 
-    fn fetch(&self, draft: &Path, npm: &str, pause: Duration) -> Result<()> {
-        let mut tried = 1;
-        while let Err(error) = self.try_fetch(draft, npm) {
-            if tried == TRIES {
-                return Err(error.context(format!("npm failed {TRIES} times")));
-            }
-            tried += 1;
-            thread::sleep(pause);
-        }
-        Ok(())
-    }
-
-    fn try_fetch(&self, draft: &Path, npm: &str) -> Result<()> {
+    fn fetch(&self, draft: &Path, npm: &str) -> Result<()> {
         if self.with_dependencies {
             let install = ["install", "--ignore-scripts", "--no-audit", "--no-fund", "--prefix"];
             return run(Command::new(npm).args(install).arg(draft).arg(self.spec()));
         }
         run(Command::new(npm).args(["pack", "--silent", "--pack-destination"]).arg(draft).arg(self.spec()))?;
         let tarball = draft.join(self.tarball());
-        run(Command::new("tar").arg("-xzf").arg(&tarball).arg("-C").arg(draft))?;
+        untar(&tarball, draft)?;
         fs::remove_file(tarball)?;
         Ok(())
     }
@@ -267,7 +264,7 @@ mod tests {
             let failed = package.install(cache.path(), "false", Duration::ZERO).err().context("must fail")?;
             let said = format!("{failed:#}");
             assert!(said.contains(line), "{said}");
-            assert!(said.contains("npm failed 3 times"), "{said}");
+            assert!(said.contains("failed 3 times"), "{said}");
             assert!(!cache.path().join(package.folder()).exists());
         }
         Ok(())

@@ -6,6 +6,7 @@ mod ledger;
 mod simulate;
 mod transactions;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -22,6 +23,8 @@ const LIMITS: Limits = Limits { depth: 500, len: 4 << 20 };
 pub(crate) struct Node {
     chain: Mutex<Chain>,
     faults: FaultBook,
+    /// Requests so far.
+    pub(crate) requests: AtomicU64,
     /// Whether a simulation lets the call restore archived entries, rather than saying they must be restored first.
     pub(crate) auto_restore: bool,
     /// The farm's asset and contract, once they are deployed, for the control methods.
@@ -30,7 +33,8 @@ pub(crate) struct Node {
 
 impl Node {
     pub(crate) fn new(chain: Chain, auto_restore: bool) -> Self {
-        Self { chain: Mutex::new(chain), faults: FaultBook::default(), auto_restore, farm: Mutex::new(None) }
+        let (faults, requests) = (FaultBook::default(), AtomicU64::new(0));
+        Self { chain: Mutex::new(chain), faults, requests, auto_restore, farm: Mutex::new(None) }
     }
 
     /// The chain, alone for the caller. A thread that died over it has left a whole ledger behind: states are replaced
@@ -47,6 +51,7 @@ impl Node {
 
 impl Service for Node {
     fn call(&self, method: &str, params: &Value, fault: Option<&Fault>) -> Result<Value, RpcError> {
+        self.requests.fetch_add(1, Ordering::Relaxed);
         let view = self.view(fault)?;
         let mut answer = match method {
             "getHealth" => ledger::health(self, &view),
