@@ -125,6 +125,11 @@ impl Console {
         note(&render::error(e, self.err));
     }
 
+    /// Shows a warning that came after the report.
+    pub fn warn(&self, warning: &str) {
+        note(&render::warning(warning, self.err));
+    }
+
     /// Shows a help or version text: on stdout if it was asked for, else on stderr.
     ///
     /// # Errors

@@ -3,11 +3,12 @@
 mod follow;
 
 use crate::app::App;
+use crate::options::bad_duration;
 use crate::session::Session;
 use clap::Args;
 use follow::{FollowOutput, Line};
 use jiff::{SignedDuration, Timestamp};
-use poolctl::clock;
+use poolctl::clock::{self, BadDuration};
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state::{self, ChainReport, Event, EventFilter};
 use schemars::JsonSchema;
@@ -93,12 +94,13 @@ fn since(text: &str) -> Result<Timestamp> {
         Error::new(Code::InvalidValue, format!("\"{text}\" is neither a time nor a span"))
             .hint("write 2026-11-21T08:00:00Z, or a span before now: 30m, 24h, 7d")
     };
-    match clock::parse_span(text) {
-        Some(span) => SignedDuration::try_from(span)
+    match clock::duration(text) {
+        Ok(span) => SignedDuration::try_from(span)
             .ok()
             .and_then(|span| Timestamp::now().checked_sub(span).ok())
             .ok_or_else(refuse),
-        None => text.parse().map_err(|_| refuse()),
+        Err(why @ BadDuration::TooLong) => Err(bad_duration(text, why)),
+        Err(BadDuration::Malformed) => text.parse().map_err(|_| refuse()),
     }
 }
 

@@ -1,8 +1,8 @@
 //! `poolctl init`: a commented config file and a state file; what is there already is left alone.
 
 use crate::app::App;
-use crate::new_file;
 use crate::options::DryRun;
+use crate::out_file;
 use crate::session::Session;
 use clap::Args;
 use poolctl::config::file::{self, ConfigFile};
@@ -92,7 +92,7 @@ impl Init {
             let mut values = BTreeMap::from([("state.path", state.path.to_string_lossy().into_owned())]);
             values.extend(chain_id.map(|id| ("evm.chain_id", id.to_string())));
             // Another run may have made it meanwhile; then it is left as it is.
-            new_file::write(&config_path, &template(&config.profile, &values))?;
+            out_file::create_private(&config_path, &template(&config.profile, &values))?;
         }
         let config_file = Made { path: config_path, created: found.is_none() };
         Outcome::of(&InitOutput { profile: config.profile, config: config_file, state })

@@ -25,7 +25,6 @@ mod logs;
 mod man;
 mod member;
 mod metrics;
-mod new_file;
 mod options;
 mod oracle;
 mod out_file;
@@ -44,6 +43,7 @@ mod schema;
 mod session;
 mod state;
 mod sync;
+mod textfile;
 mod unlock;
 mod views;
 mod withdrawal;
@@ -52,12 +52,12 @@ mod work;
 use cli::Parsed;
 use console::Console;
 use pings::Pings;
-use poolctl::output::metrics as textfile;
 use poolctl::output::{Exit, Outcome, Report, Result};
 use session::Session;
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
+use textfile::Textfile;
 
 fn main() -> ExitCode {
     let begun = Instant::now();
@@ -76,6 +76,7 @@ fn main() -> ExitCode {
             let pings = Pings::start(&session);
             let result = panics::catch(|| {
                 provoke(&session);
+                textfile::check(&session)?;
                 command.run(&session)
             });
             finish(&session, begun, pings, result)
@@ -98,31 +99,43 @@ fn main() -> ExitCode {
 }
 
 /// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
-fn finish(session: &Session, begun: Instant, pings: Option<Pings>, result: Result<Outcome>) -> u8 {
+fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
     let mut report = Report::new(&session.command, session.dry_run(), result);
     session.note_end(report.exit());
     let mut warnings = session.take_warnings();
-    if let Some(path) = &session.options.metrics_file {
-        let facts = textfile::RunFacts {
-            command: &session.command,
-            ended: session.run.clock.now(),
-            took: begun.elapsed(),
-            exit: report.exit(),
-        };
-        if let Err(e) = textfile::write(path, &facts, &report.outcome.gauges) {
-            warnings.push(format!("cannot write the metrics file {}: {e}", path.display()));
+    let mut textfile = Textfile::of(session, begun, &report.outcome.gauges);
+    if let Some(Err(e)) = textfile.as_mut().map(|file| file.write(report.exit())) {
+        // Of the command that is there for it, it is the result.
+        if session.command == "metrics" && report.outcome.failure.is_none() {
+            report.outcome.failure = Some(e);
+        } else {
+            warnings.push(e.to_string());
         }
     }
-    if let Some(pings) = pings {
+    if let Some(pings) = &mut pings {
         warnings.extend(pings.end(report.exit()));
     }
     warnings.append(&mut report.outcome.warnings);
     report.outcome.warnings = warnings;
-    let shown = session.console.show(&report);
-    match &report.outcome.probe {
-        Some(probe) if shown.is_ok() => probe.status as u8,
-        _ => settle(&session.console, report.exit(), shown).code(),
+    // What was committed stands, whatever it looks like.
+    let shown = panics::catch(|| session.console.show(&report))
+        .and_then(|()| textfile.as_ref().map_or(Ok(()), |file| file.print(report.exit())));
+    if let (Some(probe), true) = (&report.outcome.probe, shown.is_ok()) {
+        return probe.status as u8;
     }
+    let exit = settle(&session.console, report.exit(), shown);
+    if exit != report.exit() {
+        let written = textfile.as_mut().map_or(Ok(()), |file| file.write(exit));
+        for warning in written
+            .err()
+            .map(|e| e.to_string())
+            .into_iter()
+            .chain(pings.iter_mut().flat_map(|pings| pings.end(exit)))
+        {
+            session.console.warn(&warning);
+        }
+    }
+    exit.code()
 }
 
 /// The command's own exit code, unless its result could not be written.

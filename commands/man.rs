@@ -4,6 +4,7 @@ use crate::app::App;
 use crate::cli::Cli;
 use clap::{Args, CommandFactory};
 use clap_mangen::roff::{Roff, roman};
+use poolctl::files::{self, Access};
 use poolctl::output::{Code, Contract, Error, Exit, Outcome, Page, Present, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -88,7 +89,7 @@ fn write_all(
 ) -> std::io::Result<()> {
     let (name, text) = page(command, is_root)?;
     let path = folder.join(&name);
-    std::fs::write(&path, text)?;
+    files::write(&path, Access::Shared, |out| out.write_all(text.as_bytes()))?;
     pages.push(PageView { name, path: Some(path), text: None });
     command.get_subcommands().try_for_each(|inner| write_all(inner, false, folder, pages))
 }

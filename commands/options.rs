@@ -1,7 +1,7 @@
 //! The flags that every command takes.
 
 use clap::{ArgAction, Args, ValueEnum};
-use poolctl::clock;
+use poolctl::clock::{self, BadDuration};
 use poolctl::output::{Code, Error, Result};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -114,8 +114,18 @@ pub fn one_line<'a>(flag: &str, text: &'a str, longest: usize) -> Result<&'a str
 /// # Errors
 /// `invalid_value`.
 pub fn duration(text: &str) -> Result<Duration> {
-    clock::parse_span(text).ok_or_else(|| {
-        Error::new(Code::InvalidValue, format!("\"{text}\" is no duration"))
-            .hint("write a whole number and its unit: 250ms, 30s, 5m, 2h, 1d or 1w")
-    })
+    clock::duration(text).map_err(|why| bad_duration(text, why))
+}
+
+/// Says what is wrong with a duration.
+pub fn bad_duration(text: &str, why: BadDuration) -> Error {
+    match why {
+        BadDuration::Malformed => Error::new(Code::InvalidValue, format!("invalid duration: \"{text}\""))
+            .hint("write a whole number and its unit: 250ms, 30s, 5m, 2h, 1d or 1w"),
+        BadDuration::TooLong => {
+            let limit = clock::LONGEST.0;
+            Error::new(Code::InvalidValue, format!("invalid duration: \"{text}\" is longer than {limit}"))
+                .hint(format!("the longest duration is {limit}"))
+        }
+    }
 }

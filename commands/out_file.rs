@@ -1,27 +1,64 @@
-//! Writing a file that others read: it appears whole, or what was there stays.
+//! Where what a command writes goes: to stdout, or to what a path names.
 
+use crate::app::App;
+use poolctl::files::{self, Access};
 use poolctl::output::{Code, Error, Result};
-use std::fs;
-use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
-/// Fills a draft beside `path` and puts it in its place.
+/// The place of an output.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// `-`, or whatever else stdout is: `/dev/stdout`.
+    Stdout,
+    /// A file, a pipe or a device, from the root on.
+    File(PathBuf),
+}
+
+impl Output {
+    /// What a path means.
+    ///
+    /// # Errors
+    /// `invalid_value` for an empty path.
+    pub fn of(path: &Path) -> Result<Self> {
+        if path == Path::new("-") || is_stdout(path) {
+            return Ok(Self::Stdout);
+        }
+        App::absolute(path).map(Self::File)
+    }
+}
+
+/// Whether a path names what stdout is. A rename there would replace a link that everybody uses.
+fn is_stdout(path: &Path) -> bool {
+    let same = || -> io::Result<bool> {
+        let found = fs::metadata(path)?;
+        let stdout = File::from(io::stdout().as_fd().try_clone_to_owned()?).metadata()?;
+        Ok((found.dev(), found.ino()) == (stdout.dev(), stdout.ino()))
+    };
+    same().unwrap_or(false)
+}
+
+/// Writes a file whole, or a pipe or a device in place.
 ///
 /// # Errors
-/// `io_error` where the folder cannot be written; nothing is changed then. Those of `fill`.
+/// Those of [`files::cannot_write`].
 pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = folder.join(format!(".{name}.{}.draft", std::process::id()));
-    let written = fs::File::create(&draft).and_then(|file| {
-        let mut out = BufWriter::new(file);
-        fill(&mut out)?;
-        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
-        fs::rename(&draft, path)
-    });
-    written.map_err(|e| {
-        let _ = fs::remove_file(&draft);
-        Error::new(Code::Io, format!("cannot write {}: {e}", path.display()))
-            .hint("name a file in a folder where you may write")
+    files::write(path, Access::Shared, fill).map_err(|e| files::cannot_write("the file", path, &e))
+}
+
+/// Writes a file that must not exist yet, readable by its owner only, since configs hold keys of endpoints; false, and
+/// nothing is changed, where there is one already.
+///
+/// # Errors
+/// `io_error` where the folder cannot be made or written.
+pub fn create_private(path: &Path, text: &str) -> Result<bool> {
+    let made = fs::create_dir_all(files::folder_of(path))
+        .and_then(|()| files::create(path, Access::Owner, text.as_bytes()));
+    made.map_err(|e| {
+        Error::new(Code::Io, format!("cannot write config {}: {e}", path.display()))
+            .hint("name a place where you may write")
     })
 }

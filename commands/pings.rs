@@ -2,6 +2,7 @@
 
 use crate::app::runtime;
 use crate::session::Session;
+use poolctl::files;
 use poolctl::keys::read_private;
 use poolctl::net::Endpoint;
 use poolctl::net::ping::{Step, ping};
@@ -9,6 +10,9 @@ use poolctl::output::{Code, Error, Exit, Result};
 use std::path::Path;
 use std::thread::JoinHandle;
 use zeroize::Zeroizing;
+
+/// A credential with the URL is never larger, bytes.
+const MOST: u64 = 64 << 10;
 
 /// The pings of one run.
 pub struct Pings {
@@ -32,13 +36,12 @@ impl Pings {
     }
 
     /// Sends the last ping; returns what the operator should know.
-    pub fn end(self, exit: Exit) -> Vec<String> {
-        let Self { command, url, started } = self;
+    pub fn end(&mut self, exit: Exit) -> Vec<String> {
         // In this order, or the end would be taken for that of an earlier run.
-        let first = started.map_or(Ok(()), |thread| {
+        let first = self.started.take().map_or(Ok(()), |thread| {
             thread.join().unwrap_or_else(|_| Err(Error::new(Code::Bug, "the first ping broke off")))
         });
-        let last = url.and_then(|url| send(&url, &command, Step::End(exit)));
+        let last = self.url.clone().and_then(|url| send(&url, &self.command, Step::End(exit)));
         let mut warnings: Vec<String> =
             [first, last].into_iter().filter_map(Result::err).map(|e| words(&e)).collect();
         warnings.dedup();
@@ -59,7 +62,7 @@ fn send(url: &Endpoint, command: &str, step: Step) -> Result<()> {
 /// its access lists show as group bits.
 fn url_of(path: &Path, credentials: Option<&Path>) -> Result<Endpoint> {
     let bytes = if credentials.is_some_and(|folder| path.starts_with(folder)) {
-        std::fs::read(path).map(Zeroizing::new).map_err(|e| {
+        files::read(path, MOST).map(Zeroizing::new).map_err(|e| {
             Error::new(Code::Io, format!("cannot read the credential {}: {e}", path.display()))
         })?
     } else {

@@ -1,10 +1,11 @@
 //! `poolctl report`: one page with pictures, from the state alone.
 
 use crate::app::App;
+use crate::out_file::Output;
 use crate::session::Session;
 use clap::Args;
-use poolctl::output::{Contract, Outcome, Page, Present, Result, forms};
-use poolctl::report::{self, Counts, Report as Gathered};
+use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, forms};
+use poolctl::report::{self, Counts, Report as Gathered, Written};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -23,7 +24,7 @@ pub struct Report {
     /// Only these pools, by name or address; none = all
     #[arg(value_name = "POOL")]
     pools: Vec<String>,
-    /// The page
+    /// The page; - is stdout
     #[arg(long, value_name = "FILE")]
     html: PathBuf,
 }
@@ -40,6 +41,9 @@ pub struct ReportOutput {
     pub sha256: String,
     /// How much of everything is on it.
     pub counts: Counts,
+    /// The page itself, where it goes to stdout.
+    #[serde(skip)]
+    html: Option<String>,
 }
 
 impl Report {
@@ -48,24 +52,37 @@ impl Report {
     /// # Errors
     /// Those of opening the state; `unknown_pool`; `conflict` for a file that is no report; `io_error`.
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let path = App::absolute(&self.html)?;
+        let place = Output::of(&self.html)?;
+        if place == Output::Stdout && session.options.json {
+            return Err(Error::new(Code::Usage, "--html: with --json, stdout takes the JSON document alone")
+                .hint("name a file, or leave --json out"));
+        }
         let app = App::open(session)?;
         let state = app.read()?;
         let look = state.look()?;
         let gathered = Gathered::gather(look.conn(), &app.config, &self.pools, session.run.clock.now())?;
         drop(look);
-        let written = report::write(&path, &report::page(&gathered))?;
+        let html = report::page(&gathered);
+        let (written, html) = match place {
+            Output::Stdout => (Written::of(&self.html, &html), Some(html)),
+            Output::File(path) => (report::write(&path, &html)?, None),
+        };
         Outcome::of(&ReportOutput {
             path: written.path,
             bytes: written.bytes,
             sha256: written.sha256,
             counts: gathered.counts(),
+            html,
         })
     }
 }
 
 impl Present for ReportOutput {
     fn present(&self, page: &mut Page) {
+        if let Some(html) = &self.html {
+            page.line(html);
+            return;
+        }
         let counts = &self.counts;
         let farm = match (counts.farmers, counts.blocks) {
             (0, 0) => "none".to_owned(),

@@ -9,6 +9,7 @@ pub use ready::Ready;
 use crate::options::duration;
 use crate::session::Session;
 use clap::{Args, Subcommand};
+use poolctl::files;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
 use poolctl_sandbox::network::{Networks, Options, StartError};
 use schemars::JsonSchema;
@@ -21,6 +22,9 @@ use std::time::Duration;
 const POLL: Duration = Duration::from_millis(100);
 /// What a wasm module starts with: its magic and version 1.
 const WASM: &[u8] = b"\0asm\x01\0\0\0";
+
+/// A contract is never larger, bytes.
+const MOST_WASM: u64 = 16 << 20;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<UpOutput>("sandbox up").lines::<Ready>()];
@@ -187,7 +191,7 @@ pub fn broken(why: &dyn std::fmt::Display) -> Error {
 
 fn read_wasm(path: &Path) -> Result<Vec<u8>> {
     let shown = path.display();
-    let bytes = std::fs::read(path)
+    let bytes = files::read(path, MOST_WASM)
         .map_err(|e| Error::new(Code::Io, format!("--farm-wasm: cannot read {shown}: {e}")))?;
     if !bytes.starts_with(WASM) {
         return Err(Error::new(Code::InvalidValue, format!("--farm-wasm: {shown} is not a wasm module"))

@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::console::ask_secret;
+use poolctl::files;
 use poolctl::kale::farmers;
 use poolctl::keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
 use poolctl::output::{Code, Error, Result};
@@ -84,7 +85,7 @@ fn passphrase(app: &App<'_>, new: bool) -> Result<SecretString> {
         env.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join("poolctl-passphrase"));
     if let Some(path) = credential.filter(|path| path.exists()) {
         // The service manager guards the folder, and its access lists show as group bits of the file.
-        let text = std::fs::read(&path).map(Zeroizing::new).map_err(|e| {
+        let text = files::read(&path, MOST).map(Zeroizing::new).map_err(|e| {
             Error::new(Code::NoPassphrase, format!("cannot read the credential {}: {e}", path.display()))
                 .hint("see LoadCredential= of the unit")
         })?;

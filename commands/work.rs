@@ -9,7 +9,7 @@ use crate::session::Session;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use poolctl::amount::Quantity;
-use poolctl::clock;
+use poolctl::clock::{self, BadDuration};
 use poolctl::grind::Solution;
 use poolctl::kale::settings::Policy;
 use poolctl::kale::view::Who;
@@ -81,12 +81,13 @@ impl OrderFlags {
 
 /// Reads `--deadline`.
 fn deadline(text: &str) -> Result<Deadline> {
-    if let Some(span) = clock::parse_span(text) {
-        return match span.as_secs() {
-            seconds @ 1..300 => Ok(Deadline::Into(seconds)),
-            _ => Err(Error::new(Code::InvalidValue, format!("\"{text}\" is not within a block"))
-                .hint("a block lasts 300 seconds; write 1s to 299s after its start")),
-        };
+    match clock::duration(text).map(|span| span.as_secs()) {
+        Ok(seconds @ 1..300) => return Ok(Deadline::Into(seconds)),
+        Ok(_) | Err(BadDuration::TooLong) => {
+            return Err(Error::new(Code::InvalidValue, format!("\"{text}\" is not within a block"))
+                .hint("a block lasts 300 seconds; write 1s to 299s after its start"));
+        }
+        Err(BadDuration::Malformed) => {}
     }
     let second = text.parse::<Timestamp>().ok().and_then(|time| u64::try_from(time.as_second()).ok());
     second.map(Deadline::At).ok_or_else(|| {

@@ -67,20 +67,40 @@ pub fn span(seconds: u64) -> String {
     words.join(" ")
 }
 
+/// The longest duration that is taken: a hundred years and some. Any time of day plus or minus it can be told.
+pub const LONGEST: (&str, Duration) = ("5300w", Duration::from_secs(5_300 * 604_800));
+
+/// Why a text is no duration.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BadDuration {
+    /// No whole number with a unit.
+    Malformed,
+    /// Longer than [`LONGEST`].
+    TooLong,
+}
+
 /// Reads `30s`, `5m`, `2h`, `1d`, `1w` or `250ms`; a bare number is refused, since nobody can tell its unit.
-pub fn parse_span(text: &str) -> Option<Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit())?;
-    let (number, unit) = text.split_at(split);
-    let n: u64 = number.parse().ok()?;
-    match unit {
-        "ms" => Some(Duration::from_millis(n)),
-        "s" => Some(Duration::from_secs(n)),
-        "m" => Some(Duration::from_secs(n.checked_mul(60)?)),
-        "h" => Some(Duration::from_secs(n.checked_mul(3_600)?)),
-        "d" => Some(Duration::from_secs(n.checked_mul(86_400)?)),
-        "w" => Some(Duration::from_secs(n.checked_mul(604_800)?)),
-        _ => None,
+///
+/// # Errors
+/// What is wrong with it.
+pub fn duration(text: &str) -> Result<Duration, BadDuration> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = text.split_at(digits);
+    let unit_ms: u64 = match unit {
+        "ms" => 1,
+        "s" => 1_000,
+        "m" => 60_000,
+        "h" => 3_600_000,
+        "d" => 86_400_000,
+        "w" => 604_800_000,
+        _ => return Err(BadDuration::Malformed),
+    };
+    if number.is_empty() {
+        return Err(BadDuration::Malformed);
     }
+    // Digits alone can only fail to be a number by being too large a one.
+    let span = number.parse().ok().and_then(|n: u64| n.checked_mul(unit_ms)).map(Duration::from_millis);
+    span.filter(|span| *span <= LONGEST.1).ok_or(BadDuration::TooLong)
 }
 
 #[cfg(test)]
@@ -94,12 +114,25 @@ mod tests {
         {
             assert_eq!(span(s), want);
         }
-        assert_eq!(parse_span("30s"), Some(Duration::from_secs(30)));
-        assert_eq!(parse_span("2h"), Some(Duration::from_hours(2)));
-        assert_eq!(parse_span("13w"), Some(Duration::from_hours(13 * 7 * 24)));
-        for bad in ["", "30", "s", "-1s", "1.5s", "1 s", "99999999999999999999s", "1y"] {
-            assert_eq!(parse_span(bad), None, "{bad}");
+    }
+
+    #[test]
+    fn durations_have_a_unit_and_a_limit() {
+        for (text, seconds) in [("30s", 30), ("5m", 300), ("2h", 7_200), ("1d", 86_400), ("13w", 7_862_400)] {
+            assert_eq!(duration(text), Ok(Duration::from_secs(seconds)), "{text}");
         }
+        assert_eq!(duration("250ms"), Ok(Duration::from_millis(250)));
+        assert_eq!(duration(LONGEST.0), Ok(LONGEST.1));
+        for bad in ["", "30", "s", "-1s", "+1s", "1.5s", "1 s", " 1s", "1s ", "1y", "é", "１s"] {
+            assert_eq!(duration(bad), Err(BadDuration::Malformed), "{bad}");
+        }
+        for long in ["5301w", "3205440000001ms", "18446744073709551615s", "18446744073709551616s"] {
+            assert_eq!(duration(long), Err(BadDuration::TooLong), "{long}");
+        }
+        assert_eq!(duration(&format!("{}s", "9".repeat(1_000))), Err(BadDuration::TooLong));
+        let now = Timestamp::now();
+        assert!(now.checked_sub(jiff::SignedDuration::try_from(LONGEST.1).unwrap()).is_ok());
+        assert!(std::time::Instant::now().checked_add(LONGEST.1).is_some());
     }
 
     #[test]

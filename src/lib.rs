@@ -7,6 +7,7 @@ pub mod config;
 pub mod context;
 pub mod doctor;
 pub mod evm;
+pub mod files;
 pub mod guard;
 pub mod health;
 pub mod kale;

@@ -2,7 +2,7 @@
 
 use super::epoch::pool_of;
 use crate::app::App;
-use crate::out_file;
+use crate::out_file::{self, Output};
 use crate::session::Session;
 use clap::{Args, ValueEnum};
 use poolctl::amount::{Quantity, to_units};
@@ -42,7 +42,7 @@ pub struct ExportCommand {
     /// With the root and proofs of a Merkle tree
     #[arg(long)]
     merkle: bool,
-    /// Write to this file, whole or not at all
+    /// Write to this file, whole or not at all; to a pipe or a device as it is; - is stdout
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -102,6 +102,7 @@ impl ExportCommand {
     /// # Errors
     /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
+        let place = self.output.as_deref().map(Output::of).transpose()?;
         let app = App::open(session)?;
         let state = app.read()?;
         let export = {
@@ -111,8 +112,7 @@ impl ExportCommand {
             reward::export(look.conn(), pool, row, self.merkle)?
         };
         let mut output = ExportOutput::of(&export);
-        if let Some(path) = &self.output {
-            let path = App::absolute(path)?;
+        if let Some(Output::File(path)) = place {
             out_file::write(&path, |out| self.format.write(&export, out))?;
             output.file = Some(path);
         } else if session.options.json {

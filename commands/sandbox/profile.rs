@@ -1,7 +1,7 @@
 //! The config file of embedded networks, the state file and the identity beside it, for use from another terminal.
 
 use crate::app::App;
-use crate::new_file;
+use crate::out_file;
 use poolctl::config::template;
 use poolctl::output::{Code, Error, Result};
 use poolctl::state;
@@ -88,7 +88,7 @@ impl Files {
             (&self.config, template("sandbox", &values).as_str()),
             (&self.identity, &format!("{}\n", identity.expose_secret())),
         ] {
-            if !new_file::write(path, text)? {
+            if !out_file::create_private(path, text)? {
                 return Err(taken(path));
             }
         }

@@ -2,10 +2,14 @@
 
 use super::keys::{self, KEYS};
 use super::profile::BUILT_IN;
+use crate::files;
 use crate::output::{Code, Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
+
+/// A config file is never larger, bytes.
+const MOST: u64 = 1 << 20;
 
 /// What a config file says.
 #[derive(Debug, Clone, Default)]
@@ -22,9 +26,11 @@ pub struct ConfigFile {
 /// `invalid_config` for what is not TOML or has the wrong type, `unknown_key` with the nearest known key.
 /// The text of the file is never quoted: it may hold endpoint secrets.
 pub fn read(path: &Path) -> Result<ConfigFile> {
-    let text = std::fs::read_to_string(path).map_err(|e| {
-        Error::new(Code::InvalidConfig, format!("cannot read config {}: {e}", path.display()))
-    })?;
+    let unreadable = |why: &dyn std::fmt::Display| {
+        Error::new(Code::InvalidConfig, format!("cannot read config {}: {why}", path.display()))
+    };
+    let bytes = files::read_file(path, MOST).map_err(|e| unreadable(&e))?;
+    let text = String::from_utf8(bytes).map_err(|_| unreadable(&"it is not UTF-8 text"))?;
     parse(&text, &path.display().to_string())
 }
 

@@ -1,13 +1,11 @@
-//! `--metrics-file`: a Prometheus textfile that appears whole or not at all.
+//! The text of `--metrics-file`, as Prometheus reads it.
 //!
 //! One file belongs to one command: each run replaces it. Format:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
 use super::{Exit, Gauge};
 use std::fmt::Write;
-use std::path::Path;
 use std::time::Duration;
-use std::{fs, io};
 
 /// The facts of a run that every command has.
 #[derive(Debug, Clone)]
@@ -31,24 +29,8 @@ pub const LAST_SUCCESS: (&str, &str) =
 /// How the last run ended.
 pub const EXIT_CODE: (&str, &str) = ("poolctl_run_exit_code", "Exit code of the last run of this command.");
 
-/// Writes the metrics of a run to `path` through a neighbour and a rename, keeping the last success of the same
-/// command from the file that stands there when this run failed.
-///
-/// # Errors
-/// What the disk says.
-pub fn write(path: &Path, facts: &RunFacts<'_>, gauges: &[Gauge]) -> io::Result<()> {
-    let before = fs::read_to_string(path).unwrap_or_default();
-    let name = path.file_name().ok_or_else(|| io::Error::other("the path names no file"))?;
-    // The collector reads *.prom only, so it never sees the draft.
-    let draft = path.with_file_name(format!(".{}.{}.draft", name.to_string_lossy(), std::process::id()));
-    let written = fs::write(&draft, text(facts, gauges, &before)).and_then(|()| fs::rename(&draft, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&draft);
-    }
-    written
-}
-
-/// The file's text; `before` is what stood there.
+/// The file's text; `before` is what stood there, from which a run that failed takes over when the same command last
+/// succeeded.
 pub fn text(facts: &RunFacts<'_>, gauges: &[Gauge], before: &str) -> String {
     let label = vec![("command", facts.command.to_owned())];
     let shown = labels(&label);

@@ -2,6 +2,17 @@
 
 use std::fmt::Display;
 
+/// Characters of a cell that are shown. Symbols come from chains, and can be of any length; `--json` has all of it.
+const MOST_CELL: usize = 2_000;
+
+/// A text, or its beginning and an ellipsis where it is longer than a cell.
+fn clipped(text: String) -> String {
+    match text.char_indices().nth(MOST_CELL) {
+        Some((end, _)) => text[..end].to_owned() + "…",
+        None => text,
+    }
+}
+
 /// A table: short upper-case heads, one row a thing.
 #[derive(Debug, Clone, Default)]
 pub struct Table {
@@ -28,7 +39,7 @@ impl Table {
     /// Adds a row; missing cells are shown as `–`.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let mut cells: Vec<String> =
-            cells.into_iter().map(|c| if c.is_empty() { "–".to_owned() } else { c }).collect();
+            cells.into_iter().map(|c| if c.is_empty() { "–".to_owned() } else { clipped(c) }).collect();
         cells.resize(self.heads.len(), "–".to_owned());
         self.rows.push(cells);
     }
@@ -81,7 +92,8 @@ impl Page {
         &mut self,
         pairs: impl IntoIterator<Item = (N, V)>,
     ) -> &mut Self {
-        self.pieces.push(Piece::Pairs(pairs.into_iter().map(|(n, v)| (n.into(), v.into())).collect()));
+        let pairs = pairs.into_iter().map(|(n, v)| (clipped(n.into()), v.into()));
+        self.pieces.push(Piece::Pairs(pairs.collect()));
         self
     }
 }

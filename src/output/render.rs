@@ -70,12 +70,17 @@ pub fn notices(report: &Report, style: Style) -> String {
         let _ = writeln!(text, "{}", style.paint(CYAN, "dry run: nothing was written"));
     }
     for warning in &report.outcome.warnings {
-        let _ = writeln!(text, "{} {}", style.paint(YELLOW, "warning:"), plain(warning));
+        text.push_str(&self::warning(warning, style));
     }
     if let Some(e) = &report.outcome.failure {
         text.push_str(&error(e, style));
     }
     text
+}
+
+/// `warning: …`.
+pub fn warning(text: &str, style: Style) -> String {
+    format!("{} {}\n", style.paint(YELLOW, "warning:"), plain(text))
 }
 
 /// `error: …` and, where something can be done, `hint: …`.
@@ -93,11 +98,13 @@ fn table(text: &mut String, rows: &Table, style: Style) {
     {
         return straight(text, rows, &widths, style);
     }
+    let crowded = style.width.is_some_and(|width| natural_width(rows) > usize::from(width));
     let mut table = comfy_table::Table::new();
     table.load_style(presets::NOTHING);
     table.set_header(rows.heads.iter().map(|head| plain(&head.title)));
     for row in &rows.rows {
-        table.add_row(row.iter().map(|cell| plain(cell)));
+        let shown = |cell: &String| if crowded { shorter_ids(&plain(cell)) } else { plain(cell) };
+        table.add_row(row.iter().map(shown));
     }
     if let Some(width) = style.width {
         table.set_content_arrangement(ContentArrangement::Dynamic).set_width(width);
@@ -115,6 +122,25 @@ fn table(text: &mut String, rows: &Table, style: Style) {
         text.push_str(&line);
         text.push('\n');
     }
+}
+
+/// About how wide a table is that is not wrapped: as if every character took one place.
+fn natural_width(rows: &Table) -> usize {
+    let width = |at: usize, head: &str| {
+        let cells = rows.rows.iter().filter_map(|row| row.get(at));
+        cells.map(|cell| cell.chars().count()).chain([head.chars().count()]).max().unwrap_or_default()
+    };
+    let widths = rows.heads.iter().enumerate().map(|(at, head)| width(at, &head.title) + 2);
+    widths.sum::<usize>().saturating_sub(2)
+}
+
+/// Addresses, hashes and run ids by their beginning and end; all else as it is.
+fn shorter_ids(cell: &str) -> String {
+    let id = |word: &str| word.len() >= 36 && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    let shown = cell.split(' ').map(|word| {
+        if id(word) { format!("{}…{}", &word[..8], &word[word.len() - 6..]) } else { word.to_owned() }
+    });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 /// The widths of the columns, where every character is known to take one place; `None` where that is not so.
@@ -213,6 +239,34 @@ mod tests {
         let text = page(&sample(), Style { color: false, width: Some(36) });
         assert!(text.lines().all(|line| line.chars().count() <= 36), "{text}");
         assert!(text.contains("remark") && text.contains("pool"), "{text}");
+    }
+
+    #[test]
+    fn a_cell_of_any_length_is_shown_by_its_beginning() {
+        for symbol in ["x".repeat(70_000), "世".repeat(70_000), "\u{1f4b0}\u{301}".repeat(40_000)] {
+            let mut table = Table::new(&["NAME", ">AMOUNT"]);
+            table.row([symbol.clone(), format!("1.5 {symbol}")]);
+            let mut long = Page::default();
+            long.table(table).pairs([(symbol.clone(), symbol.clone())]).line(&symbol);
+            for width in [None, Some(20), Some(80), Some(u16::MAX)] {
+                let text = page(&long, Style { color: true, width });
+                assert!(text.contains('…') && text.ends_with(&format!("{symbol}\n")), "{width:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn ids_are_shortened_where_a_table_would_not_fit() {
+        let address = "0xcA11bde05977b3631167028862bE2a173976CA11";
+        let mut table = Table::new(&["MEMBER", "NOTE"]);
+        table.row([address.to_owned(), "a long remark on this member, in words".to_owned()]);
+        let mut crowded = Page::default();
+        crowded.table(table);
+        for (width, whole) in [(None, true), (Some(120), true), (Some(60), false)] {
+            let text = page(&crowded, Style { color: false, width });
+            assert_eq!(text.contains(address), whole, "{text}");
+            assert!(whole || text.contains("0xcA11bd…76CA11"), "{text}");
+        }
     }
 
     #[test]

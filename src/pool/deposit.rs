@@ -5,10 +5,9 @@ use super::members::{Member, find_member};
 use super::position::position;
 use super::store::{self, Pool, Snapshot};
 use super::validate::deposit::{Depositor, Facts, Figures, check};
-use super::validate::{Reason, ReasonCode, Verdict, parse_amount};
+use super::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
 use super::{ViewStamp, newest_known};
 use crate::amount::{Base, Delta};
-use crate::clock;
 use crate::config::Config;
 use crate::evm::{At, CallError, Chain};
 use crate::output::{Code, Result};
@@ -209,33 +208,17 @@ fn known<T>(
     }
 }
 
-/// The figures of the last sync, if they are there and young enough for limits to be held against them.
+/// The figures of the last sync, if they can be used.
 fn known_figures(
     pool: &Pool,
     snapshot: Option<&Snapshot>,
     now: i64,
     max_age_sec: u64,
 ) -> Result<Figures, String> {
-    let mend = format!("run: poolctl sync {}", pool.name);
-    let Some(s) = snapshot else {
-        return Err(format!("the pool was never synced: its TVL, limits and pause are not known; {mend}"));
-    };
-    match clock::age(s.synced_at, now) {
-        None => Err(format!(
-            "the pool's figures are dated in the future, {}; {mend}",
-            clock::rfc3339(s.synced_at)
-        )),
-        Some(age) if age > max_age_sec => Err(format!(
-            "the pool's figures are {} old, the limit is {}; {mend}",
-            clock::span(age),
-            clock::span(max_age_sec)
-        )),
-        Some(_) => {
-            let (min_deposit, max_deposit) = (s.min_deposit, s.max_deposit);
-            let limits = Limits { min_deposit, max_deposit, cooldown_sec: s.cooldown_sec };
-            Ok(figures(pool, s.total_assets, s.total_shares, s.paused, &limits))
-        }
-    }
+    let s = usable(pool, snapshot, now, max_age_sec)?;
+    let (min_deposit, max_deposit) = (s.min_deposit, s.max_deposit);
+    let limits = Limits { min_deposit, max_deposit, cooldown_sec: s.cooldown_sec };
+    Ok(figures(pool, s.total_assets, s.total_shares, s.paused, &limits))
 }
 
 fn figures(

@@ -1,16 +1,17 @@
-//! Writing the page: whole or not at all, and never over a file that is something else.
+//! Writing the page, never over a file that is something else.
 
+use crate::files::{self, Access};
 use crate::output::{Code, Error, Result};
 use alloy::hex;
 use sha2::{Digest, Sha256};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 /// What every page begins with; a file that does not is not replaced.
 pub(super) const MARK: &str = "<!DOCTYPE html><!-- poolctl report -->";
 
-/// A page on the disk.
+/// A page that was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Written {
     /// Where it is.
@@ -21,15 +22,20 @@ pub struct Written {
     pub sha256: String,
 }
 
-/// Writes a page to `path` through a neighbour and a rename.
+impl Written {
+    /// A page that goes there.
+    pub fn of(path: &Path, page: &str) -> Self {
+        let sha256 = hex::encode(Sha256::digest(page.as_bytes()));
+        Self { path: path.to_owned(), bytes: page.len(), sha256 }
+    }
+}
+
+/// Writes a page: a regular file whole, a pipe or a device in place.
 ///
 /// # Errors
-/// `conflict` where something stands there that is no report; `io_error` where the disk refuses.
+/// `conflict` where a file is there that is no report; those of [`files::cannot_write`].
 pub fn write(path: &Path, page: &str) -> Result<Written> {
-    let refuse = |e: &io::Error| {
-        Error::new(Code::Io, format!("cannot write the report {}: {e}", path.display()))
-            .hint("name a file in a folder where you may write")
-    };
+    let refuse = |e: &io::Error| files::cannot_write("the report", path, e);
     if !may_replace(path).map_err(|e| refuse(&e))? {
         return Err(Error::new(
             Code::Conflict,
@@ -37,28 +43,17 @@ pub fn write(path: &Path, page: &str) -> Result<Written> {
         )
         .hint("it is left as it is; name another file"));
     }
-    let name = path.file_name().ok_or_else(|| refuse(&io::Error::other("the path names no file")))?;
-    let draft = path.with_file_name(format!(".{}.{}.draft", name.to_string_lossy(), std::process::id()));
-    let written = File::create(&draft)
-        .and_then(|mut file| file.write_all(page.as_bytes()).and_then(|()| file.sync_all()))
-        .and_then(|()| fs::rename(&draft, path));
-    if written.is_err() {
-        let _ = fs::remove_file(&draft);
-    }
-    written.map_err(|e| refuse(&e))?;
-    let sha256 = hex::encode(Sha256::digest(page.as_bytes()));
-    Ok(Written { path: path.to_owned(), bytes: page.len(), sha256 })
+    files::write(path, Access::Shared, |out| out.write_all(page.as_bytes())).map_err(|e| refuse(&e))?;
+    Ok(Written::of(path, page))
 }
 
-/// Nothing is there, or an older report.
+/// No regular file is there, or an older report.
 fn may_replace(path: &Path) -> io::Result<bool> {
-    match fs::metadata(path) {
-        Ok(found) if !found.is_file() => return Ok(false),
-        Ok(_) => {}
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(true),
-        Err(e) => return Err(e),
-    }
-    let mut file = File::open(path)?;
+    let mut file = match fs::metadata(path) {
+        Ok(found) if found.is_file() => files::open(path)?,
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        Ok(_) | Err(_) => return Ok(true),
+    };
     let mut head = vec![0; MARK.len()];
     match file.read_exact(&mut head) {
         Ok(()) => Ok(head == MARK.as_bytes()),
@@ -86,7 +81,7 @@ mod tests {
             assert_eq!(write(&path, &page).unwrap_err().code(), Code::Conflict, "{foreign}");
             assert_eq!(fs::read_to_string(&path).unwrap(), foreign);
         }
-        assert_eq!(write(folder.path(), &page).unwrap_err().code(), Code::Conflict);
+        assert_eq!(write(folder.path(), &page).unwrap_err().code(), Code::InvalidValue);
         assert_eq!(write(&folder.path().join("no/such.html"), &page).unwrap_err().code(), Code::Io);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no draft is left");
     }

@@ -349,3 +349,15 @@ fn the_list_shows_what_was_asked_for() {
         desk.unchanged(|| desk.run(&format!("withdrawal list {line}")).fails(2, code));
     }
 }
+
+#[test]
+fn figures_that_are_too_old_deny() {
+    let desk = desk();
+    free(&desk, 2_000);
+    // The vault may have been paused since.
+    desk.meddle("UPDATE pool_snapshots SET synced_at = synced_at - 604800");
+    assert_eq!(reasons(&desk, "500"), ["risk_unknown"]);
+    desk.unchanged(|| desk.run("withdrawal request stable alice 500").exits(4));
+    desk.run("sync").ok();
+    free(&desk, 2_000);
+}

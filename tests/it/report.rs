@@ -263,7 +263,7 @@ fn nothing_but_a_report_is_replaced() {
     let failed = home.run("report").arg("--html").arg(&state).fails(2, "conflict");
     assert!(failed["error"]["message"].as_str().unwrap().contains("is no report"), "{failed}");
     assert_eq!(crate::support::digest(&state), before);
-    home.run("report --html .").fails(2, "conflict");
+    home.run("report --html .").fails(2, "invalid_value");
     home.run("report --html no/such/report.html").fails(1, "io_error");
     home.run("report --html other.html nope").fails(2, "unknown_pool");
     home.run("report").fails(2, "usage");

@@ -3,7 +3,9 @@
 pub mod deposit;
 pub mod withdrawal;
 
+use super::{Pool, Snapshot};
 use crate::amount::{self, Base};
+use crate::clock;
 use crate::output::{Code, Error, Page, Table};
 use crate::risk::{Barrier, Gate};
 use schemars::JsonSchema;
@@ -184,6 +186,34 @@ pub fn parse_amount(flag: &str, text: &str, decimals: Option<u8>) -> Result<Base
         return Err(refuse("is nothing".into()));
     }
     Ok(amount)
+}
+
+/// The figures of a pool's last sync, if they are there and young enough to decide by.
+///
+/// # Errors
+/// Why they cannot be used, and what to do about it.
+pub fn usable<'s>(
+    pool: &Pool,
+    snapshot: Option<&'s Snapshot>,
+    now: i64,
+    max_age_sec: u64,
+) -> Result<&'s Snapshot, String> {
+    let fix = format!("run: poolctl sync {}", pool.name);
+    let Some(s) = snapshot else {
+        return Err(format!("the pool was never synced: its TVL, limits and pause are not known; {fix}"));
+    };
+    match clock::age(s.synced_at, now) {
+        None => {
+            let dated = clock::rfc3339(s.synced_at);
+            Err(format!("the pool's figures are dated in the future, {dated}; {fix}"))
+        }
+        Some(age) if age > max_age_sec => Err(format!(
+            "the pool's figures are {} old, the limit is {}; {fix}",
+            clock::span(age),
+            clock::span(max_age_sec)
+        )),
+        Some(_) => Ok(s),
+    }
 }
 
 /// What the risk side has against any movement of the pool.

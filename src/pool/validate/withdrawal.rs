@@ -13,8 +13,8 @@ pub struct Facts {
     pub asked: Option<Base>,
     /// The member's side; `None` where there is no such member.
     pub member: Option<Holding>,
-    /// The pool at its last sync; `None` = it was never synced.
-    pub figures: Option<Figures>,
+    /// The pool at its last sync, or why nothing can be held against that.
+    pub figures: Result<Figures, String>,
     /// What the risk side has against any movement of the pool.
     pub barriers: Vec<Barrier>,
     /// Whether the pool's engine lets out.
@@ -69,7 +69,7 @@ pub struct Deposit {
 impl Facts {
     /// What the shares asked for are worth by the last sync, rounded down.
     pub fn assets(&self) -> Option<Base> {
-        let figures = self.figures.as_ref()?;
+        let figures = self.figures.as_ref().ok()?;
         Some(underlying(self.asked?, figures.total_assets, figures.total_shares))
     }
 }
@@ -78,14 +78,11 @@ impl Facts {
 pub fn check(pool: &Pool, facts: &Facts) -> Verdict {
     let mut reasons: Vec<Reason> = facts.barriers.iter().map(Reason::from).collect();
     match &facts.figures {
-        None => {
-            let why = "the pool was never synced: what its shares are worth is not known";
-            reasons.push(Reason::new(ReasonCode::RiskUnknown, why));
-        }
-        Some(figures) if figures.paused => {
+        Err(why) => reasons.push(Reason::new(ReasonCode::RiskUnknown, why.as_str())),
+        Ok(figures) if figures.paused => {
             reasons.push(Reason::new(ReasonCode::PoolPaused, "the vault is paused"));
         }
-        Some(_) => {}
+        Ok(_) => {}
     }
     if !facts.withdrawals_enabled {
         reasons.push(Reason::new(ReasonCode::PoolPaused, "the engine lets nothing out of this pool"));
@@ -236,7 +233,7 @@ mod tests {
                 last_deposit: Some(Deposit { block: 7, at: Some(NOW - 3600) }),
                 withdrawn: n(40),
             }),
-            figures: Some(Figures {
+            figures: Ok(Figures {
                 total_assets: n(1501),
                 total_shares: n(1000),
                 paused: false,
@@ -306,8 +303,8 @@ mod tests {
             // A rate that is higher by what makes one base unit more.
             (|f| figures(f).total_assets = n(1525), &["daily_withdrawal_cap", "user_daily_cap"]),
             (|f| f.asked = Some(n(41)), &["insufficient_shares", "daily_withdrawal_cap", "user_daily_cap"]),
-            // What was never synced has neither a worth nor a cooldown.
-            (|f| f.figures = None, &["risk_unknown"]),
+            // What was never synced, or too long ago, has neither a worth nor a cooldown.
+            (|f| f.figures = Err("never synced".into()), &["risk_unknown"]),
         ];
         for (at, (change, want)) in others.iter().enumerate() {
             assert_eq!(codes(&[*change]), *want, "{at}");

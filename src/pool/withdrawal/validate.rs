@@ -5,8 +5,8 @@ use crate::amount::Base;
 use crate::config::Config;
 use crate::output::{Code, Result};
 use crate::pool::validate::withdrawal::{Deposit, Facts, Figures, Holding, check};
-use crate::pool::validate::{Reason, ReasonCode, Verdict, parse_amount};
-use crate::pool::{self, Member, Pool, Snapshot, db_block, stored_base};
+use crate::pool::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
+use crate::pool::{self, Member, Pool, Snapshot, stored_base};
 use crate::risk::{self, Window};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -107,15 +107,12 @@ fn facts(
     let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let (withdrawn, own) = withdrawn_since(conn, pool, member, window.start(now))?;
     let member = member.map(|member| holding(conn, pool, member, own)).transpose()?;
-    let figures = match snapshot {
-        None => None,
-        Some(s) => Some(Figures {
-            total_assets: s.total_assets,
-            total_shares: s.total_shares,
-            paused: s.paused.unwrap_or_default(),
-            cooldown_sec: cooldown_sec(conn, pool, s)?,
-        }),
-    };
+    let figures = usable(pool, snapshot, now, config.number("risk.max_age_sec")?).map(|s| Figures {
+        total_assets: s.total_assets,
+        total_shares: s.total_shares,
+        paused: s.paused.unwrap_or_default(),
+        cooldown_sec: s.cooldown_sec.unwrap_or_default(),
+    });
     Ok(Facts {
         asked,
         member,
@@ -143,11 +140,4 @@ fn holding(conn: &Connection, pool: &Pool, member: &Member, withdrawn: Base) -> 
         Some((shares, block, at)) => (stored_base(&shares)?, block.map(|block| Deposit { block, at })),
     };
     Ok(Holding { shares, reserved: reserved(conn, pool, member)?, last_deposit, withdrawn })
-}
-
-fn cooldown_sec(conn: &Connection, pool: &Pool, snapshot: &Snapshot) -> Result<u64> {
-    let found: Option<u64> = conn
-        .prepare_cached("SELECT cooldown_sec FROM pool_snapshots WHERE pool_id = ?1 AND block_number = ?2")?
-        .query_row(params![pool.id, db_block(snapshot.block.number)?], |row| row.get(0))?;
-    Ok(found.unwrap_or_default())
 }
