@@ -6,6 +6,7 @@ use crate::session::Session;
 use clap::{Args, Subcommand};
 use poolctl::config::keys::{self, KEYS, Key};
 use poolctl::config::{Config, Entry, Origin, file, value};
+use poolctl::files;
 use poolctl::kale::settings::Settings;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state;
@@ -181,7 +182,7 @@ impl CheckOutput {
     pub fn of(session: &Session) -> Result<Self> {
         let mut output = Self { path: None, profile: None, findings: Vec::new() };
         if let Ok((path, _)) = session.config_path()
-            && path.exists()
+            && files::is_there(&path)?
         {
             output.path = Some(App::absolute(&path)?);
         }
@@ -279,7 +280,7 @@ impl PathCommand {
     fn run(self, session: &Session) -> Result<Outcome> {
         let (path, origin) = session.config_path()?;
         let path = App::absolute(&path)?;
-        Outcome::of(&PathOutput { exists: path.exists(), path, origin })
+        Outcome::of(&PathOutput { exists: files::is_there(&path)?, path, origin })
     }
 }
 

@@ -5,6 +5,7 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::clock;
 use poolctl::config::{Config, keys, profile};
+use poolctl::files;
 use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, forms};
 use poolctl::state::{self, State};
 use schemars::JsonSchema;
@@ -118,7 +119,7 @@ impl Info {
         let config = &app.config;
         let path = session.config_path().ok().and_then(|(path, _)| App::absolute(&path).ok());
         let state_path = App::absolute(&app.state_path)?;
-        let exists = state_path.exists();
+        let exists = files::is_there(&state_path)?;
         let contents = app.read().and_then(|state| Contents::of(&state));
         let fault = contents.as_ref().err().filter(|_| exists);
         if let Some(e) = fault {
@@ -129,7 +130,7 @@ impl Info {
             sqlite: rusqlite::version(),
             schema: state::SCHEMA_VERSION,
             config: ConfigFacts {
-                exists: path.as_ref().is_some_and(|path| path.exists()),
+                exists: path.as_deref().map(files::is_there).transpose()?.unwrap_or_default(),
                 path,
                 profile: config.profile.clone(),
                 confirm: config.confirm(),

@@ -7,6 +7,7 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::config::file::{self, ConfigFile};
 use poolctl::config::{Config, profile, template};
+use poolctl::files;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
 use poolctl::state::{self, State};
 use schemars::JsonSchema;
@@ -63,7 +64,7 @@ impl Init {
             session.set_dry_run();
         }
         let config_path = App::absolute(&session.config_path()?.0)?;
-        let found = if config_path.exists() { Some(file::read(&config_path)?) } else { None };
+        let found = if files::is_there(&config_path)? { Some(file::read(&config_path)?) } else { None };
         let planned = self.plan(session, found.as_ref())?;
         let config = resolve(session, &planned)?;
         let state_path = App::absolute(&config.state_path()?)?;
@@ -80,7 +81,7 @@ impl Init {
         }
 
         // The state first: if it cannot be had, no config file is left behind that names it.
-        let created = !state_path.exists();
+        let created = !files::is_there(&state_path)?;
         if created && !dry_run {
             state::create(&state_path)?;
         }

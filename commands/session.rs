@@ -6,6 +6,7 @@ use poolctl::clock::Clock;
 use poolctl::config::file::{self, ConfigFile};
 use poolctl::config::{Sources, stray_env};
 use poolctl::context::Stop;
+use poolctl::files;
 use poolctl::guard::Permit;
 use poolctl::output::{Code, Error, Exit, Result};
 use poolctl::state::{Lock, Run, State, runs};
@@ -146,7 +147,7 @@ impl Session {
     /// `invalid_config` for a config file that is named and missing, or cannot be read.
     pub fn sources(&self) -> Result<Sources> {
         let file = match self.config_path() {
-            Ok((path, _)) if path.exists() => file::read(&path)?,
+            Ok((path, _)) if files::is_there(&path)? => file::read(&path)?,
             Ok((_, "default")) | Err(_) => ConfigFile::default(),
             Ok((path, origin)) => {
                 return Err(Error::new(

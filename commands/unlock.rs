@@ -83,7 +83,9 @@ fn passphrase(app: &App<'_>, new: bool) -> Result<SecretString> {
     }
     let credential =
         env.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join("poolctl-passphrase"));
-    if let Some(path) = credential.filter(|path| path.exists()) {
+    if let Some(path) = credential
+        && files::is_there(&path)?
+    {
         // The service manager guards the folder, and its access lists show as group bits of the file.
         let text = files::read(&path, MOST).map(Zeroizing::new).map_err(|e| {
             Error::new(Code::NoPassphrase, format!("cannot read the credential {}: {e}", path.display()))

@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::out_file;
 use poolctl::config::template;
+use poolctl::files;
 use poolctl::output::{Code, Error, Result};
 use poolctl::state;
 use poolctl_sandbox::network::Networks;
@@ -49,7 +50,7 @@ impl Files {
         }
         let files = Self { state, identity: config.with_extension("identity.txt"), config };
         for path in [&files.config, &files.state, &files.identity] {
-            if path.exists() {
+            if files::is_there(path)? {
                 return Err(taken(path));
             }
         }

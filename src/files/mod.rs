@@ -8,7 +8,7 @@ mod read;
 pub use draft::Draft;
 pub use read::{ROOM, open, read, read_file, read_open};
 
-use crate::output::{Code, Error};
+use crate::output::{Code, Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -83,6 +83,17 @@ pub fn cannot_write(what: &str, path: &Path, e: &io::Error) -> Error {
     let code = if e.kind() == io::ErrorKind::InvalidInput { Code::InvalidValue } else { Code::Io };
     Error::new(code, format!("cannot write {what} {}: {e}", path.display()))
         .hint("name a file in a folder where you may write, a pipe, or - for stdout")
+}
+
+/// Whether there is anything of this name. That it cannot be told is no "no".
+///
+/// # Errors
+/// `io_error` with what the system says.
+pub fn is_there(path: &Path) -> Result<bool> {
+    path.try_exists().map_err(|e| {
+        Error::new(Code::Io, format!("cannot tell whether there is a file {}: {e}", path.display()))
+            .hint("see to the disk and to the rights of the folder, then run the command again")
+    })
 }
 
 /// The folder of a file.

@@ -15,8 +15,9 @@ const ROUNDS: u64 = 30;
 const IN: u64 = 50;
 
 /// What decides which answers are spoilt, and what was answered before.
-static WEATHER: LazyLock<Mutex<Weather>> =
-    LazyLock::new(|| Mutex::new(Weather { dice: Dice([7; 32]), before: HashMap::new(), spoilt: BTreeMap::new() }));
+static WEATHER: LazyLock<Mutex<Weather>> = LazyLock::new(|| {
+    Mutex::new(Weather { dice: Dice([7; 32]), before: HashMap::new(), spoilt: BTreeMap::new() })
+});
 
 struct Weather {
     dice: Dice,

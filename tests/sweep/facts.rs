@@ -16,7 +16,13 @@ pub fn rows(state: &Path, folder: &Path) -> Facts {
     }
     let conn = Connection::open(state).unwrap();
     let plain = |row: &String| plain(&row.replace(folder.to_str().unwrap(), "~"));
-    lasting(&conn).iter().map(|(table, rows)| (table.clone(), rows.iter().map(plain).collect())).collect()
+    let sorted = |rows: &Vec<String>| {
+        // Random ids are shown as one, but they order the rows.
+        let mut rows: Vec<String> = rows.iter().map(plain).collect();
+        rows.sort();
+        rows
+    };
+    lasting(&conn).iter().map(|(table, rows)| (table.clone(), sorted(rows))).collect()
 }
 
 /// What `state check --full` would find; nothing where there is no file, or one of an older schema.
@@ -60,7 +66,10 @@ pub fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
     let mut found = BTreeMap::new();
     for name in [".config/poolctl/config.toml", "export.json"] {
         if let Ok(text) = std::fs::read_to_string(folder.join(name)) {
-            found.insert(name.into(), text.replace(folder.to_str().unwrap(), "~"));
+            let text = text.replace(folder.to_str().unwrap(), "~");
+            // A copy has a network of its own, on a port of its own.
+            let lines = text.lines().filter(|line| !line.starts_with("stellar.rpc_urls"));
+            found.insert(name.into(), lines.collect::<Vec<_>>().join("\n"));
         }
     }
     found
@@ -71,7 +80,8 @@ fn plain(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
     while let Some(first) = rest.chars().next() {
-        let word = rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-:.".contains(c)).unwrap_or(rest.len());
+        let word =
+            rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-:.".contains(c)).unwrap_or(rest.len());
         if word == 0 {
             out.push(first);
             rest = &rest[first.len_utf8()..];

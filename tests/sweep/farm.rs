@@ -7,6 +7,7 @@ use crate::same::{self, facts};
 use crate::sweep::{self, Place, Row, Task};
 use poolctl_sandbox::stellar::Keypair;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -46,8 +47,8 @@ impl Place for Desk {
         self.ledgers()
     }
 
-    fn command(&self, line: &str, input: &str) -> Command {
-        sweep::command(self.folder.path(), line, input)
+    fn command(&self, under: &[OsString], line: &str, input: &str) -> Command {
+        sweep::command(self.folder.path(), under, line, input)
     }
 }
 
@@ -61,7 +62,10 @@ fn place(line: &str) -> Desk {
             let desk = same::planted();
             let farmer = desk.farmers[0].clone();
             let (nonce, _, _) = desk.grind(&farmer, 2);
-            desk.write_private("found.ndjson", &format!("{{\"farmer\":\"{}\",\"nonce\":{nonce}}}\n", farmer.address));
+            desk.write_private(
+                "found.ndjson",
+                &format!("{{\"farmer\":\"{}\",\"nonce\":{nonce}}}\n", farmer.address),
+            );
             desk
         }
         "farmer check-funding" => Desk::with_farmers(2, 10 * KALE),
@@ -69,7 +73,9 @@ fn place(line: &str) -> Desk {
             let mut desk = Desk::empty();
             for name in ["ada", "bob"] {
                 desk.register(name, "0.25");
-                desk.network.fund(&Keypair::derive(&format!("poolctl farm test: {name}")).address, 5 * XLM).unwrap();
+                desk.network
+                    .fund(&Keypair::derive(&format!("poolctl farm test: {name}")).address, 5 * XLM)
+                    .unwrap();
             }
             desk
         }

@@ -7,6 +7,7 @@ use crate::sweep::{self, Place, Row, Task};
 use poolctl_sandbox::stellar::Keypair;
 use poolctl_testkit::units;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Mutex;
@@ -101,8 +102,8 @@ impl Place for Home {
 
     fn beside(&self) {}
 
-    fn command(&self, line: &str, input: &str) -> Command {
-        let mut command = sweep::command(self.path(), line, input);
+    fn command(&self, under: &[OsString], line: &str, input: &str) -> Command {
+        let mut command = sweep::command(self.path(), under, line, input);
         command.env("POOLCTL_KEYS_IDENTITY_FILE", "identity.txt");
         command
     }
@@ -114,7 +115,7 @@ pub fn tasks(home: &Home, rows: &[Row], words: &BTreeMap<&str, String>) -> Vec<T
         .map(|row| {
             let place = Place::fork(home);
             for before in row.before {
-                let output = place.command(&filled(before, words), "").output().unwrap();
+                let output = place.command(&[], &filled(before, words), "").output().unwrap();
                 assert!(output.status.success(), "{before}: {output:?}");
             }
             Task { place: Mutex::new(place), line: filled(row.line, words), input: filled(row.input, words) }
@@ -156,7 +157,7 @@ pub fn pools() -> (Desk, BTreeMap<&'static str, String>) {
     let world = &desk.world;
     let third = world.add_vault(world.six.asset, 0).unwrap().address().unwrap();
     let gone = world.withdraw(world.six.vault, world.alice, units(1, 6)).unwrap().tx;
-    world.node.mine(2).unwrap();
+    world.node.mine(12).unwrap();
     let next: u64 = desk.one("SELECT max(end_block) FROM pool_reward_epochs").parse().unwrap();
     let words = BTreeMap::from([
         ("third", third.to_string()),
@@ -166,7 +167,7 @@ pub fn pools() -> (Desk, BTreeMap<&'static str, String>) {
         ("six_asset", world.six.asset.to_string()),
         ("six_feed", world.six.feed.to_string()),
         ("next", next.to_string()),
-        ("next_end", (next + 5).to_string()),
+        ("next_end", (next + 10).to_string()),
         ("epoch", desk.one("SELECT max(id) FROM pool_reward_epochs")),
     ]);
     (desk, words)

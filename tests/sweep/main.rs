@@ -16,7 +16,6 @@ mod facts;
 mod farm;
 mod homes;
 mod registry;
-mod shim;
 mod strace;
 mod sweep;
 

@@ -47,10 +47,8 @@ const READERS: &[&str] = &[
 ];
 
 /// Commands that no row is for, and why.
-const ELSEWHERE: &[(&str, &str)] = &[
-    ("demo", "runs the others, in a folder that it makes"),
-    ("sandbox up", "a network in memory"),
-];
+const ELSEWHERE: &[(&str, &str)] =
+    &[("demo", "runs the others, in a folder that it makes"), ("sandbox up", "a network in memory")];
 
 fn commands() -> Vec<String> {
     let listed = Home::empty().run("schema").json();
@@ -60,18 +58,29 @@ fn commands() -> Vec<String> {
 
 /// The command that a line runs: the most of its first words that are one.
 fn command_of<'c>(line: &str, commands: &'c [String]) -> &'c str {
-    let fits = |command: &&String| line.strip_prefix(command.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-    commands.iter().filter(fits).max_by_key(|command| command.len()).unwrap_or_else(|| panic!("no command: {line}"))
+    let fits = |command: &&String| {
+        line.strip_prefix(command.as_str()).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+    };
+    commands
+        .iter()
+        .filter(fits)
+        .max_by_key(|command| command.len())
+        .unwrap_or_else(|| panic!("no command: {line}"))
 }
 
 #[test]
 fn every_command_is_swept_or_writes_nothing() {
     let commands = commands();
     let rows = [homes::BARE, homes::NEW, homes::LOCAL, homes::OLD, homes::POOLS, farm::ROWS];
-    let swept: Vec<&str> = rows.iter().copied().flatten().map(|row: &Row| command_of(row.line, &commands)).collect();
+    let swept: Vec<&str> =
+        rows.iter().copied().flatten().map(|row: &Row| command_of(row.line, &commands)).collect();
     let reads: Vec<&str> = READERS.iter().map(|line| command_of(line, &commands)).collect();
     for command in &commands {
-        let known = [swept.contains(&command.as_str()), reads.contains(&command.as_str()), ELSEWHERE.iter().any(|(c, _)| c == command)];
+        let known = [
+            swept.contains(&command.as_str()),
+            reads.contains(&command.as_str()),
+            ELSEWHERE.iter().any(|(c, _)| c == command),
+        ];
         let times = known.iter().filter(|known| **known).count();
         assert_eq!(times, 1, "{command}: a row of the sweep, or a line of READERS if it writes nothing");
     }
@@ -84,7 +93,7 @@ fn what_is_said_to_write_nothing_writes_nothing() {
     let now = || (home.snapshot(), facts::names(home.path()), facts::texts(home.path()));
     let before = now();
     for line in READERS {
-        let output = home.command(&filled(line, &words), "").output().unwrap();
+        let output = home.command(&[], &filled(line, &words), "").output().unwrap();
         assert!(output.status.code().is_some(), "{line}: {output:?}");
         assert_eq!(now(), before, "{line}");
     }

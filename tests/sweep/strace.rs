@@ -1,7 +1,8 @@
 //! Which syscalls on files and sockets a run makes, and the same run disturbed at one of them.
 
-use crate::shim::{tools, watch};
+use poolctl_testkit::{tools, watch};
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
@@ -10,19 +11,64 @@ use std::process::{Command, Output};
 
 /// What can change something outside of the process.
 const WRITING: &[&str] = &[
-    "write", "pwrite64", "writev", "pwritev", "ftruncate", "fallocate", "fsync", "fdatasync", "mkdir", "mkdirat",
-    "link", "linkat", "symlink", "symlinkat", "rename", "renameat", "renameat2", "unlink", "unlinkat", "chmod", "fchmod",
-    "fchmodat", "fchown", "connect", "sendto", "sendmsg", "copy_file_range", "sendfile",
+    "write",
+    "pwrite64",
+    "writev",
+    "pwritev",
+    "ftruncate",
+    "fallocate",
+    "fsync",
+    "fdatasync",
+    "mkdir",
+    "mkdirat",
+    "link",
+    "linkat",
+    "symlink",
+    "symlinkat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "unlink",
+    "unlinkat",
+    "chmod",
+    "fchmod",
+    "fchmodat",
+    "fchown",
+    "connect",
+    "sendto",
+    "sendmsg",
+    "copy_file_range",
+    "sendfile",
 ];
 
 /// What finds out how things are; opening may also make a file.
 const READING: &[&str] = &[
-    "open", "openat", "read", "readv", "pread64", "flock", "fcntl", "access", "faccessat", "faccessat2", "stat", "lstat",
-    "fstat", "newfstatat", "statx", "readlink", "getdents64", "socket", "getsockopt", "recvfrom", "recvmsg",
+    "open",
+    "openat",
+    "read",
+    "readv",
+    "pread64",
+    "flock",
+    "fcntl",
+    "access",
+    "faccessat",
+    "faccessat2",
+    "stat",
+    "lstat",
+    "fstat",
+    "newfstatat",
+    "statx",
+    "readlink",
+    "getdents64",
+    "socket",
+    "getsockopt",
+    "recvfrom",
+    "recvmsg",
 ];
 
 /// Those of [`WRITING`] that take up no room on a disk.
-const ROOMLESS: &[&str] = &["unlink", "unlinkat", "chmod", "fchmod", "fchmodat", "fchown", "connect", "sendto", "sendmsg"];
+const ROOMLESS: &[&str] =
+    &["unlink", "unlinkat", "chmod", "fchmod", "fchmodat", "fchown", "connect", "sendto", "sendmsg"];
 
 /// What happens in place of a syscall.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -63,15 +109,10 @@ pub struct Disturbed {
     pub reached: bool,
 }
 
-impl Disturbed {
-    pub fn killed(&self) -> bool {
-        self.output.status.signal().is_some()
-    }
-}
-
 /// Runs `command` to its end and gives every point of it: all that touches files below `folder`, sockets, or stdout.
-pub fn points(command: &Command, folder: &Path) -> (Output, Vec<Point>) {
-    let names = [WRITING, READING].concat().into_iter().map(|name| format!("?{name}")).collect::<Vec<_>>().join(",");
+pub fn points(command: impl FnOnce(&[OsString]) -> Command, folder: &Path) -> (Output, Vec<Point>) {
+    let names =
+        [WRITING, READING].concat().into_iter().map(|name| format!("?{name}")).collect::<Vec<_>>().join(",");
     let (output, log) = traced(command, &[format!("trace={names}")]);
     assert!(!log.is_empty(), "strace cannot trace here: {output:?}\n{ALLOWED}");
     (output, points_of(&log, folder))
@@ -81,28 +122,24 @@ const ALLOWED: &str = "where ptrace is forbidden it has to be allowed: docker ru
                        sysctl kernel.yama.ptrace_scope=1";
 
 /// Runs `command` disturbed at `point`.
-pub fn disturb(command: &Command, point: &Point) -> Disturbed {
+pub fn disturb(command: impl FnOnce(&[OsString]) -> Command, point: &Point) -> Disturbed {
     let (output, log) = traced(command, &[format!("trace={}", point.syscall), point.to_string()]);
     let reached = log.contains("(INJECTED)") || output.status.signal() == Some(9);
     Disturbed { output, reached }
 }
 
-/// Runs a command under strace; gives strace's log.
-fn traced(command: &Command, expressions: &[String]) -> (Output, String) {
+/// Runs a command under strace, as whose arguments it is made; gives strace's log.
+fn traced(command: impl FnOnce(&[OsString]) -> Command, expressions: &[String]) -> (Output, String) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
-    let mut strace = Command::new(tools::debian("strace").unwrap());
-    // Without --seccomp-bpf, with which no signal is injected.
-    strace.args(["-f", "-qq", "-y", "-s", "0", "-E", "LD_LIBRARY_PATH", "-o"]).arg(&log);
+    let mut strace: Vec<OsString> = vec![tools::debian("strace").unwrap().into()];
+    // Without --seccomp-bpf, with which no signal is injected; and without what the program itself needs to be found.
+    strace.extend(["-f", "-qq", "-y", "-s", "0", "-E", "LD_LIBRARY_PATH", "-o"].map(OsString::from));
+    strace.push(log.clone().into());
     for expression in expressions {
-        strace.args(["-e", expression]);
+        strace.extend([OsString::from("-e"), expression.into()]);
     }
-    strace.arg(command.get_program()).args(command.get_args());
-    strace.env_clear().envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
-    if let Some(folder) = command.get_current_dir() {
-        strace.current_dir(folder);
-    }
-    let output = watch::output(&mut strace).unwrap();
+    let output = watch::output(&mut command(&strace)).unwrap();
     (output, fs::read_to_string(log).unwrap_or_default())
 }
 
@@ -133,7 +170,13 @@ fn points_of(log: &str, folder: &Path) -> Vec<Point> {
             let faults = [Some(Fault::Kill), Some(Fault::Eio), room.then_some(Fault::Enospc)];
             let stdout = call.starts_with("write(1<") || call.starts_with("writev(1<");
             let call = call.replace(folder, "~");
-            faults.into_iter().flatten().map(move |fault| Point { syscall, nth, fault, stdout, call: call.clone() })
+            faults.into_iter().flatten().map(move |fault| Point {
+                syscall,
+                nth,
+                fault,
+                stdout,
+                call: call.clone(),
+            })
         })
         .collect()
 }
@@ -145,7 +188,8 @@ fn concerns(arguments: &str, folder: &str) -> bool {
         Some(rest) => rest.split_once(">, ").map_or(rest, |(_, rest)| rest),
         None => arguments,
     };
-    let relative = arguments.starts_with('"') && !arguments.starts_with("\"/") && !arguments.starts_with("\"\"");
+    let relative =
+        arguments.starts_with('"') && !arguments.starts_with("\"/") && !arguments.starts_with("\"\"");
     relative || arguments.contains(folder) || arguments.contains("<socket:") || arguments.starts_with("1<")
 }
 

@@ -2,8 +2,9 @@
 
 use crate::facts::{self, Facts};
 use crate::strace::{self, Fault, Point};
-use crate::shim::watch;
+use poolctl_testkit::watch;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -50,15 +51,17 @@ pub trait Place: Send {
     /// What runs of the same work must agree on.
     fn facts(&self) -> Facts;
     fn beside(&self) -> Self::Beside;
-    /// The command line, and what is on its stdin.
-    fn command(&self, line: &str, input: &str) -> Command;
+    /// The command line, started by the words of `under`, and what is on its stdin.
+    fn command(&self, under: &[OsString], line: &str, input: &str) -> Command;
 }
 
-/// The command of a home whose folder it is.
-pub fn command(folder: &Path, line: &str, input: &str) -> Command {
+/// The command of a home whose folder it is, started by the words of `under`, if any.
+pub fn command(folder: &Path, under: &[OsString], line: &str, input: &str) -> Command {
     use std::io::{Seek as _, Write as _};
-    let mut command = Command::new(crate::support::BINARY);
-    command.args(line.split_whitespace()).current_dir(folder).env_clear();
+    let words = under.iter().cloned().chain([crate::support::BINARY.into()]);
+    let mut words = words.chain(line.split_whitespace().map(OsString::from));
+    let mut command = Command::new(words.next().unwrap());
+    command.args(words).current_dir(folder).env_clear();
     command.env("HOME", folder).env("USER", "tester").stdin(Stdio::null());
     if !input.is_empty() {
         let mut file = tempfile::tempfile().unwrap();
@@ -102,8 +105,10 @@ pub fn sweep<P: Place>(tasks: &[Task<P>]) -> usize {
         };
         (task, want, points)
     });
-    let points: Vec<_> =
-        jobs.iter().flat_map(|(task, want, points)| points.iter().map(move |point| (*task, want, point))).collect();
+    let points: Vec<_> = jobs
+        .iter()
+        .flat_map(|(task, want, points)| points.iter().map(move |point| (*task, want, point)))
+        .collect();
     let reached = AtomicUsize::new(0);
     let wrong: Vec<String> = each(&points, |(task, want, point)| {
         let (came, wrong) = disturbed(task, want, point);
@@ -161,7 +166,9 @@ fn chosen(points: Vec<Point>, count: usize, seed: impl Hash) -> Vec<Point> {
     }
     let most = kinds.values().map(Vec::len).max().unwrap_or_default();
     (0..most)
-        .flat_map(|round| kinds.values().filter_map(move |points| points.get(round)).map(|(_, point)| point.clone()))
+        .flat_map(|round| {
+            kinds.values().filter_map(move |points| points.get(round)).map(|(_, point)| point.clone())
+        })
         .take(count)
         .collect()
 }
@@ -173,7 +180,7 @@ fn undisturbed<P: Place>(task: &Task<P>) -> (Want, Vec<Point>) {
     let before = facts::texts(place.folder());
     let run = || {
         let _beside = place.beside();
-        let ran = strace::points(&place.command(&line, &task.input), place.folder());
+        let ran = strace::points(|under| place.command(under, &line, &task.input), place.folder());
         (ran, place.facts(), facts::texts(place.folder()))
     };
     let ((first, points), once, text) = run();
@@ -198,7 +205,7 @@ fn disturbed<P: Place>(task: &Task<P>, want: &Want, point: &Point) -> (bool, Str
     let mut wrong = Vec::new();
     let ran = {
         let _beside = place.beside();
-        strace::disturb(&place.command(&line, &task.input), point)
+        strace::disturb(|under| place.command(under, &line, &task.input), point)
     };
     let code = ran.output.status.code();
     left_sound(&place, &mut wrong);
@@ -211,7 +218,11 @@ fn disturbed<P: Place>(task: &Task<P>, want: &Want, point: &Point) -> (bool, Str
     whole_files(&place, code, want, &mut wrong);
     let (again, last) = ended(&place, &line, &task.input, want);
     if !want.codes.contains(&again.status.code()) {
-        wrong.push(format!("run again, it ends otherwise than undisturbed {:?}: {}", want.codes, shown(&again)));
+        wrong.push(format!(
+            "run again, it ends otherwise than undisturbed {:?}: {}",
+            want.codes,
+            shown(&again)
+        ));
     } else if last != want.facts[1] {
         differs(&want.facts[0], &last, "run again,", &mut wrong);
     }
@@ -229,7 +240,8 @@ fn disturbed<P: Place>(task: &Task<P>, want: &Want, point: &Point) -> (bool, Str
     if wrong.is_empty() {
         return (ran.reached, String::new());
     }
-    let mut report = format!("strace -f -e trace={} -e {point} poolctl {line}\n  at {}\n", point.syscall, point.call);
+    let mut report =
+        format!("strace -f -e trace={} -e {point} poolctl {line}\n  at {}\n", point.syscall, point.call);
     let _ = writeln!(report, "  ended: {}", shown(&ran.output));
     for what in wrong {
         let _ = writeln!(report, "  {what}");
@@ -241,7 +253,7 @@ fn disturbed<P: Place>(task: &Task<P>, want: &Want, point: &Point) -> (bool, Str
 fn ended<P: Place>(place: &P, line: &str, input: &str, want: &Want) -> (Output, Facts) {
     let run = || {
         let _beside = place.beside();
-        (watch::output(&mut place.command(line, input)).unwrap(), place.facts())
+        (watch::output(&mut place.command(&[], line, input)).unwrap(), place.facts())
     };
     let (again, last) = run();
     if want.facts.contains(&last) || !want.codes.contains(&again.status.code()) {
@@ -273,7 +285,8 @@ fn whole_files<P: Place>(place: &P, code: Option<i32>, want: &Want, wrong: &mut 
         }
     }
     let Ok(metrics) = std::fs::read_to_string(place.folder().join(METRICS)) else { return };
-    let said = metrics.lines().find_map(|line| line.strip_prefix("poolctl_run_exit_code{")?.rsplit(' ').next());
+    let said =
+        metrics.lines().find_map(|line| line.strip_prefix("poolctl_run_exit_code{")?.rsplit(' ').next());
     let code = code.map(|code| code.to_string());
     if said.is_none() || code.is_some() && code.as_deref() != said {
         wrong.push(format!("the metrics say exit code {said:?}, and it was {code:?}"));

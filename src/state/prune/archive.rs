@@ -4,6 +4,7 @@ use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::clock::Clock;
 use crate::context::Stop;
+use crate::files;
 use crate::output::{Code, Error, Result};
 use crate::state::backup::{digest, io_error, sibling, stamped};
 use crate::state::open::ARCHIVE_ID;
@@ -44,7 +45,7 @@ pub(super) fn write(
     stop: &Stop,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Archive>> {
-    if path.exists() {
+    if files::is_there(path)? {
         // Where there is nothing to be pruned, there is nothing to refuse: the prune may have been this one.
         let look = state.look()?;
         Selection::new(look.conn(), cut, stop)?.walk(&mut Taken(path), progress)?;
@@ -237,7 +238,7 @@ impl Archive {
 
     /// Whether there is a file, and it is this one.
     fn is(&self, path: &Path) -> Result<bool> {
-        if !path.exists() {
+        if !files::is_there(path)? {
             return Ok(false);
         }
         Ok(digest(path).map_err(|e| io_error(path, &e))? == (self.bytes, self.sha256.clone()))
