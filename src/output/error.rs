@@ -252,9 +252,12 @@ impl From<rusqlite::Error> for Error {
     fn from(e: rusqlite::Error) -> Self {
         use rusqlite::ErrorCode as C;
         let (code, hint) = match e.sqlite_error_code() {
-            Some(C::DatabaseCorrupt) => {
-                (Code::StateCorrupt, "restore the newest backup: poolctl state restore FILE")
-            }
+            // SQLite says the same of a disk that cannot be read.
+            Some(C::DatabaseCorrupt) => (
+                Code::StateCorrupt,
+                "see to the disk and run: poolctl state check; if the file is damaged, restore the newest backup: \
+                 poolctl state restore FILE",
+            ),
             Some(C::NotADatabase) => {
                 (Code::StateForeign, "check --state: this file is not an SQLite database")
             }

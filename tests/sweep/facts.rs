@@ -1,6 +1,6 @@
 //! What two runs of the same work must agree on: rows and files, without times, random ids and what follows from them.
 
-use crate::evm::desk::lasting;
+use crate::evm::desk;
 use poolctl::state::{SCHEMA_VERSION, check};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,20 +9,40 @@ use std::path::{Path, PathBuf};
 /// By table, or by what else it is that they say something of.
 pub type Facts = BTreeMap<String, Vec<String>>;
 
+/// Columns that say when, by which run, or in which order something was written.
+const VOLATILE: &[&str] = &["run_id", "actor", "prev_hash", "hash"];
+
+/// Tables whose rows have numbers in the order of their making, which is another where a pool failed at first.
+const NUMBERED: &[&str] = &["events", "ledger_entries", "pool_reward_epochs"];
+
+/// The numbers of such rows where others name them.
+const NUMBERS: &[&str] = &["epoch_id", "event_id", "claim_id"];
+
 /// The rows of a state; none where there is no file. Opening it lets SQLite recover it.
 pub fn rows(state: &Path, folder: &Path) -> Facts {
     if !state.exists() {
         return Facts::new();
     }
     let conn = Connection::open(state).unwrap();
-    let plain = |row: &String| plain(&row.replace(folder.to_str().unwrap(), "~"));
-    let sorted = |rows: &Vec<String>| {
+    let tables =
+        "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%' AND name <> 'runs'";
+    let dump = |table: String| {
+        let columns = desk::rows(&conn, &format!("SELECT name FROM pragma_table_info('{table}')"));
+        let volatile = |column: &str| {
+            NUMBERS.contains(&column)
+                || table == "events" && VOLATILE.contains(&column)
+                || NUMBERED.contains(&table.as_str()) && column == "id"
+        };
+        let shown: Vec<String> = columns.into_iter().filter(|column| !volatile(column)).collect();
+        let clause = if table == "meta" { "WHERE key NOT IN ('data_version', 'audit_head')" } else { "" };
+        let found = desk::rows(&conn, &format!("SELECT {} FROM {table} {clause}", shown.join(", ")));
         // Random ids are shown as one, but they order the rows.
-        let mut rows: Vec<String> = rows.iter().map(plain).collect();
-        rows.sort();
-        rows
+        let mut found: Vec<String> =
+            found.iter().map(|row| plain(&row.replace(folder.to_str().unwrap(), "~"))).collect();
+        found.sort();
+        (table, found)
     };
-    lasting(&conn).iter().map(|(table, rows)| (table.clone(), sorted(rows))).collect()
+    desk::rows(&conn, tables).into_iter().map(dump).collect()
 }
 
 /// What `state check --full` would find; nothing where there is no file, or one of an older schema.
@@ -78,7 +98,8 @@ pub fn texts(folder: &Path) -> BTreeMap<PathBuf, String> {
 /// A text without what differs from run to run: UUIDs, Stellar addresses, and the time.
 fn plain(text: &str) -> String {
     let mut out = String::new();
-    let mut rest = text;
+    let numbered = without(text, "\"epoch\":");
+    let mut rest = numbered.as_str();
     while let Some(first) = rest.chars().next() {
         let word =
             rest.find(|c: char| !c.is_ascii_alphanumeric() && !"-:.".contains(c)).unwrap_or(rest.len());
@@ -92,6 +113,13 @@ fn plain(text: &str) -> String {
         rest = after;
     }
     out
+}
+
+/// A text without the numbers that follow `name`.
+fn without(text: &str, name: &str) -> String {
+    let mut parts = text.split(name);
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |out, part| out + name + part.trim_start_matches(|c: char| c.is_ascii_digit()))
 }
 
 fn kind(token: &str) -> String {

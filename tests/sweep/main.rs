@@ -15,6 +15,7 @@
 mod facts;
 mod farm;
 mod homes;
+mod known;
 mod registry;
 mod strace;
 mod sweep;
