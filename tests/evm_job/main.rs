@@ -31,6 +31,7 @@ mod anvil {
     mod pinned;
     mod prices;
     mod profiles;
+    mod providers;
     mod receipts;
     mod reconcile;
     mod reorg;
@@ -70,6 +71,7 @@ mod sandbox {
     mod pinned;
     mod prices;
     mod profiles;
+    mod providers;
     mod receipts;
     mod reconcile;
     mod reorg;
