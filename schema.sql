@@ -133,6 +133,17 @@ CREATE TABLE runs (
 
 -- ---------------------------------------------------------------- EVM pools
 
+-- Block tags that the chain has shown once: from then on it has them, whatever an endpoint says.
+CREATE TABLE evm_tags (
+    tag     TEXT NOT NULL PRIMARY KEY CHECK (tag IN ('finalized', 'safe')),
+    seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+-- Endpoints that refused wide log queries, with the width in blocks that they answered.
+CREATE TABLE evm_endpoints (
+    name       TEXT NOT NULL PRIMARY KEY,
+    log_blocks INTEGER NOT NULL CHECK (log_blocks >= 1)
+) STRICT, WITHOUT ROWID;
+
 -- ERC-20 tokens seen, with the decimals that the chain gave.
 CREATE TABLE assets (
     address  TEXT NOT NULL PRIMARY KEY,

@@ -4,7 +4,7 @@ use crate::session::Session;
 use crate::{console, logs};
 use poolctl::config::{Config, Sources};
 use poolctl::context::{Progress, Work};
-use poolctl::evm::{Chain, ChainConfig};
+use poolctl::evm::{Chain, ChainConfig, Learned};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::net::{HttpLimits, RetryPolicy};
 use poolctl::output::{Code, Error, Result};
@@ -38,6 +38,8 @@ pub struct App<'s> {
     foreign: Option<Error>,
     /// Why the state does not belong to the profile's Stellar network, if it does not.
     foreign_stellar: Option<Error>,
+    /// What earlier runs learned of the EVM chain.
+    learned: Learned,
     /// Every chain that was handed out, for the warnings it gathers.
     chains: RefCell<Vec<Chain>>,
     /// Every Stellar client that was handed out, for the same.
@@ -82,6 +84,10 @@ impl<'s> App<'s> {
             (Ok(state), Some(chain_id)) => state::check_network(state, EVM_PIN, chain_id).err(),
             _ => None,
         };
+        let learned = match &opened {
+            Ok(state) => state::learned(state.conn())?,
+            Err(_) => Learned::default(),
+        };
         let foreign_stellar = match (&opened, config.get("stellar.network").map(stellar::known)) {
             (Ok(state), Some(Ok(known))) => state::check_network(state, STELLAR_PIN, known.passphrase).err(),
             _ => None,
@@ -90,6 +96,7 @@ impl<'s> App<'s> {
         Ok(Self {
             foreign,
             foreign_stellar,
+            learned,
             chains,
             clients,
             session,
@@ -185,6 +192,9 @@ impl<'s> App<'s> {
             let value = body(work, &chain).await?;
             // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
+            let endpoints = &chain.config().endpoints;
+            let asked: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
+            state::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
             Ok(value)
         })
     }
@@ -310,6 +320,7 @@ impl<'s> App<'s> {
         }
         chain.logs.most = config.number("evm.log_blocks")?;
         chain.logs.start = chain.logs.start.min(chain.logs.most);
+        chain.learned = self.learned.clone();
         Ok(chain)
     }
 

@@ -162,10 +162,11 @@ impl Fetch {
     /// Runs the command.
     ///
     /// # Errors
-    /// Those of the transport.
+    /// `no_price` where every feed was refused; those of the transport.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let deviation = if self.accept_deviation { Deviation::Accepted } else { Deviation::Limited };
-        Read::new(session, &self.feeds, self.at, self.dry, deviation)?.outcome()
+        let read = Read::new(session, &self.feeds, self.at, self.dry, deviation)?;
+        Ok(read.outcome()?.but(read.unpriced()))
     }
 }
 
@@ -237,6 +238,17 @@ impl Read {
             Some((f.feed.name.clone(), e))
         });
         refused.collect()
+    }
+
+    /// Why nothing came of it, where every feed was refused.
+    fn unpriced(&self) -> Option<Error> {
+        let refused = self.refused();
+        let (name, first) = refused.first().filter(|_| refused.len() == self.fetched.len())?;
+        let why = match refused.len() {
+            1 => format!("feed \"{name}\" refused: {first}"),
+            all => format!("all {all} feeds refused; first: {name}: {first}"),
+        };
+        Some(Error::new(Code::NoPrice, why).hint(self.advice()))
     }
 
     fn failure(&self) -> Option<Error> {

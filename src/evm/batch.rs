@@ -298,6 +298,7 @@ impl<'v> Batch<'v> {
                     split(&mut queue, range, &peer.chunk);
                     continue;
                 }
+                Err(Fault::Rpc { method, error, .. }) => return Err(view.fail_rpc(method, error).await),
                 Err(fault) => return Err(view.fail(fault)),
             };
             let mut answers = answers.into_iter();

@@ -1,6 +1,6 @@
 //! A chain as a profile pins it: its endpoints in order, the choice of a view's block, and the failover of views.
 
-use super::fault::{Fault, Sort, sort};
+use super::fault::{Fault, sort, speaks_of_a_tag};
 use super::peer::{Patience, Peer};
 use super::view::PinnedView;
 use super::wire::{self, BlockRef};
@@ -9,11 +9,11 @@ use crate::net::{Endpoint, Http, HttpLimits, RetryPolicy};
 use crate::{Code, Error, Result};
 use alloy::primitives::{Address, address};
 use serde_json::{Value, json};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
 use std::str::FromStr;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Multicall3 where nearly every chain has it, <https://github.com/mds1/multicall3>.
@@ -77,6 +77,25 @@ pub enum ChosenBy {
     Confirmations(u64),
 }
 
+impl ChosenBy {
+    /// The tag's name, or what stands in for it: `head-64`.
+    pub(super) fn words(self, tag: &str) -> String {
+        match self {
+            Self::Chain => tag.to_owned(),
+            Self::Confirmations(below) => format!("head-{below}"),
+        }
+    }
+}
+
+/// What runs learn of a chain and its endpoints, for the runs after them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Tags that the chain has shown once: it has them from then on, whatever an endpoint says.
+    pub tags: BTreeSet<String>,
+    /// Endpoints that refused wide log queries, with the width in blocks that they answered.
+    pub log_widths: BTreeMap<String, u64>,
+}
+
 /// How wide log queries are, in blocks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LogLimits {
@@ -109,6 +128,8 @@ pub struct ChainConfig {
     pub batch: usize,
     /// Width of log queries.
     pub logs: LogLimits,
+    /// What earlier runs learned.
+    pub learned: Learned,
 }
 
 impl ChainConfig {
@@ -125,6 +146,7 @@ impl ChainConfig {
             multicall_chunk: 1_000,
             batch: 500,
             logs: LogLimits { start: 2_000, most: 50_000 },
+            learned: Learned::default(),
         }
     }
 }
@@ -141,11 +163,16 @@ pub(super) struct Inner {
     http: Arc<Http>,
     peers: Vec<Arc<Peer>>,
     warnings: Mutex<Vec<String>>,
+    /// Tags that the chain has shown, in this run or an earlier one.
+    tags: Mutex<BTreeSet<String>>,
+    /// No endpoint shows a tag that this chain was never seen to have: blocks are counted instead.
+    counts: AtomicBool,
 }
 
 /// What a view stands on, kept when it fails over.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Pin {
+    pub at: At,
     pub block: BlockRef,
     pub chosen: ChosenBy,
     pub finality: BlockRef,
@@ -184,10 +211,26 @@ impl Chain {
             .iter()
             .map(|endpoint| {
                 let client = Client::new(Arc::clone(&http), endpoint.clone())?;
-                Ok(Arc::new(Peer::new(client, config.retry, config.batch, config.multicall_chunk)))
+                let width = config.learned.log_widths.get(endpoint.name()).copied().unwrap_or_default();
+                Ok(Arc::new(Peer::new(client, &config, width)))
             })
-            .collect::<Result<_>>()?;
-        Ok(Self { inner: Arc::new(Inner { config, http, peers, warnings: Mutex::default() }) })
+            .collect::<Result<Vec<_>>>()?;
+        let (tags, counts) = (Mutex::new(config.learned.tags.clone()), AtomicBool::new(peers.len() < 2));
+        Ok(Self { inner: Arc::new(Inner { config, http, peers, warnings: Mutex::default(), tags, counts }) })
+    }
+
+    /// What this run and earlier ones know of the chain and its endpoints.
+    pub fn learned(&self) -> Learned {
+        let widths = self
+            .inner
+            .peers
+            .iter()
+            .map(|peer| (peer.name().to_owned(), peer.log_width.load(Ordering::Relaxed)));
+        Learned { tags: self.tags().clone(), log_widths: widths.filter(|(_, width)| *width > 0).collect() }
+    }
+
+    fn tags(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.inner.tags.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The pinned chain id.
@@ -247,11 +290,16 @@ impl Chain {
         // With one endpoint there is nothing to choose from.
         let mut known = if matches!(at, At::Number(_)) || order.len() < 2 { 0 } else { known };
         let mut lagging: Vec<(u64, &Arc<Peer>)> = Vec::new();
+        let mut tagless: Vec<(&Arc<Peer>, Fault)> = Vec::new();
         let mut failed: Vec<(&str, Fault)> = Vec::new();
         let mut pin: Option<Pin> = None;
         let mut fresh_starts = 0;
         loop {
             let Some(peer) = order.front().map(|peer| Arc::clone(peer)) else {
+                if !tagless.is_empty() && !self.inner.counts.swap(true, Ordering::Relaxed) {
+                    order = tagless.drain(..).map(|(peer, _)| peer).collect();
+                    continue;
+                }
                 if lagging.is_empty() {
                     return Err(self.none_left(&failed));
                 }
@@ -262,12 +310,23 @@ impl Chain {
             };
             let fault = match self.open(&peer, at, pin).await {
                 Err(Unopened::Fatal(error)) => return Err(error),
+                // Before blocks are counted instead, every endpoint is asked for the tag.
+                Err(Unopened::Fault(fault @ Fault::NoTag { absent: true, .. }))
+                    if !self.inner.counts.load(Ordering::Relaxed) =>
+                {
+                    tagless.extend(order.pop_front().map(|peer| (peer, fault)));
+                    continue;
+                }
                 Err(Unopened::Fault(fault)) => fault,
                 Ok(opened) if pin.is_none() && opened.block.number < known => {
                     lagging.extend(order.pop_front().map(|peer| (opened.block.number, peer)));
                     continue;
                 }
                 Ok(opened) => {
+                    for (behind, fault) in tagless.drain(..) {
+                        let (words, name) = (fault.words(), peer.name());
+                        self.warn(format!("endpoint {:?} {words}; {name:?} took over", behind.name()));
+                    }
                     if known > 0 {
                         for (block, behind) in &lagging {
                             let (behind, name) = (behind.name(), peer.name());
@@ -368,22 +427,23 @@ impl Chain {
         at: At,
         mut answers: impl Iterator<Item = Answer>,
     ) -> Result<Pin, Fault> {
-        let asked = match at {
-            At::Safe => tagged(answers.next())?,
-            At::Number(_) => header(BY_NUMBER, answers.next())?,
-            At::Finalized | At::Latest => None,
-        };
-        let finalized = tagged(answers.next())?;
+        let own = if matches!(at, At::Safe | At::Number(_)) { answers.next() } else { None };
+        let finalized = self.tagged("finalized", answers.next())?;
         let latest = header(BY_NUMBER, answers.next())?
             .ok_or_else(|| Fault::Bad { method: BY_NUMBER, why: "no latest block".to_owned() })?;
+        let asked = match at {
+            At::Number(number) if number > latest.number => {
+                return Err(Fault::NoBlock { number, latest: latest.number });
+            }
+            At::Number(_) => header(BY_NUMBER, own)?,
+            At::Safe => self.tagged("safe", own)?,
+            At::Finalized | At::Latest => None,
+        };
         let confirmations = self.inner.config.confirmations;
         let below = latest.number.saturating_sub(confirmations);
         let (block, chosen) = match (at, asked, finalized) {
             (At::Latest, _, _) => (Some(latest), ChosenBy::Chain),
             (At::Number(number), Some(block), _) if block.number == number => (Some(block), ChosenBy::Chain),
-            (At::Number(number), None, _) if number > latest.number => {
-                return Err(Fault::NoBlock { number, latest: latest.number });
-            }
             (At::Number(number), _, _) => return Err(Fault::UnknownBlock { number }),
             (At::Safe, Some(block), _) | (At::Finalized, _, Some(block)) => (Some(block), ChosenBy::Chain),
             (At::Safe | At::Finalized, _, _) => (None, ChosenBy::Confirmations(confirmations)),
@@ -405,7 +465,27 @@ impl Chain {
             None => (counted.unwrap_or(latest), ChosenBy::Confirmations(confirmations)),
         };
         let finality = if last.number < block.number { last } else { block };
-        Ok(Pin { block, chosen, finality, finality_by })
+        Ok(Pin { at, block, chosen, finality, finality_by })
+    }
+
+    /// The header of a tag. None where the chain was never seen to have it, and no endpoint says that it has; on a
+    /// chain that has shown it once, its absence is the endpoint's fault, as is any failure anywhere.
+    fn tagged(&self, tag: &'static str, answer: Option<Answer>) -> Result<Option<BlockRef>, Fault> {
+        let (words, absent) = match answer {
+            Some(Err(error)) => (error.to_string(), speaks_of_a_tag(&error)),
+            answer => match header(BY_NUMBER, answer)? {
+                Some(block) => {
+                    self.tags().insert(tag.to_owned());
+                    return Ok(Some(block));
+                }
+                None => ("null".to_owned(), true),
+            },
+        };
+        let absent = absent && !self.tags().contains(tag);
+        if absent && self.inner.counts.load(Ordering::Relaxed) {
+            return Ok(None);
+        }
+        Err(Fault::NoTag { tag, words, absent })
     }
 
     fn none_left(&self, failed: &[(&str, Fault)]) -> Error {
@@ -468,14 +548,6 @@ pub(super) fn lasting(
 pub(super) fn header(method: &'static str, answer: Option<Answer>) -> Result<Option<BlockRef>, Fault> {
     let raw = lasting(method, answer)?;
     wire::header(&raw).map_err(|why| Fault::Bad { method, why })
-}
-
-/// The header of a tag; a chain that does not know the tag says so with null or with an error.
-fn tagged(answer: Option<Answer>) -> Result<Option<BlockRef>, Fault> {
-    match answer {
-        Some(Err(error)) if sort(BY_NUMBER, &error) == Sort::Other => Ok(None),
-        answer => header(BY_NUMBER, answer),
-    }
 }
 
 #[cfg(test)]

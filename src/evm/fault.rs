@@ -1,7 +1,7 @@
 //! What a node's error means: try again, ask for less, a revert of the contract, or a question for another endpoint.
 
 use crate::net::jsonrpc::RpcError;
-use crate::net::{self, FaultKind};
+use crate::net::{self, FaultKind, Verdict};
 use crate::{Code, Error};
 use alloy::primitives::Bytes;
 use alloy::sol_types::{Panic, Revert, SolError};
@@ -14,6 +14,8 @@ pub(super) enum Sort {
     RateLimited,
     /// The server is in trouble: ask again.
     Transient,
+    /// The node does not know the block: it lags, or the block is gone.
+    NoBlock,
     /// The contract reverted: final, wherever it is asked.
     Reverted,
     /// The call ran out of gas, time or answer size: ask for less at once.
@@ -25,6 +27,9 @@ pub(super) enum Sort {
 }
 
 /// Sorts an error by what servers are known to say, for the method that was asked.
+///
+/// No words are known for a range of blocks that is too wide: there, whatever is said makes it narrower
+/// ([`Fault::asks_for_less`]).
 pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
     let text = error.message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
@@ -32,23 +37,39 @@ pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
     if method == "eth_call" && (error.code == 3 || has(REVERT) || revert_data(error).is_some()) {
         return Sort::Reverted;
     }
-    if has(LIMITED) || error.code == 429 {
+    let of_query = method == super::logs::GET_LOGS && has(QUERY);
+    if (error.status == 429 || error.code == 429 || has(LIMITED)) && !(of_query && error.asks_to_wait()) {
         return Sort::RateLimited;
     }
-    if method == "eth_getLogs" && has(RANGE) || has(TOO_MUCH) {
+    if method == "eth_call" && has(TOO_MUCH) {
         return Sort::TooMuch;
     }
     if has(PRUNED) {
         return Sort::Pruned;
     }
-    // EIP-1474: -32005 is "limit exceeded"; -32097 and -32055 are load balancers' own.
+    // What is said of a tag is no word on a block that was given out before.
+    if has(NO_BLOCK) && !(method == super::chain::BY_NUMBER && speaks_of_a_tag(error)) {
+        return Sort::NoBlock;
+    }
+    if of_query {
+        return Sort::Other;
+    }
+    // EIP-1474: -32005 is "limit exceeded".
     if error.code == -32005 {
         return Sort::RateLimited;
     }
-    if matches!(error.code, -32055 | -32097) || has(TRANSIENT) {
+    // -32603 is "internal error" (JSON-RPC 2.0); -32097 and -32055 are load balancers' own.
+    if error.status >= 500 || matches!(error.code, -32055 | -32097 | -32603) || has(TRANSIENT) {
         return Sort::Transient;
     }
     Sort::Other
+}
+
+/// Whether an error says that there is no such block tag, which a chain may lack: by its code (invalid parameters,
+/// EIP-1474; unknown block, engine API), or by the tag's own name.
+pub(super) fn speaks_of_a_tag(error: &RpcError) -> bool {
+    let text = error.message.to_lowercase();
+    matches!(error.code, -32602 | -39001) || text.contains("finalized") || text.contains("safe")
 }
 
 /// "Execution reverted" as geth, erigon, reth, anvil, Nethermind, Besu and Parity put it.
@@ -89,37 +110,16 @@ const LIMITED: &[&str] = &[
     "concurrent requests",
 ];
 
-/// Limits on `eth_getLogs`, each seen at a public endpoint.
-const RANGE: &[&str] = &[
-    "too many results",
-    "too many logs",
-    "too many blocks",
-    "query returned more than",
-    "returned more than",
-    "more than 10000 results",
-    "block range",
-    "blocks range",
-    "range is too",
-    "range too",
-    "too wide",
-    "ranges over",
-    "limited to a ",
-    "limited to 0",
-    "exceeds range",
-    "exceeds the range",
-    "exceeds limit",
-    "exceeds max",
-    "exceed max",
-    "exceed maximum",
-    "exceeded max",
-    "max results",
-    "maximum is set to",
-    "blocks distance",
-    "must be smaller than size",
-    "between fromblock and toblock",
-    "reduce your",
-    "narrow your",
-    "smaller range",
+/// What an error of `eth_getLogs` speaks of where it is about the query and not about the load.
+const QUERY: &[&str] = &["result", "logs", "block", "range", "size"];
+
+const NO_BLOCK: &[&str] = &[
+    "header not found",
+    "header for hash not found",
+    "unknown block",
+    "block not found",
+    "not currently canonical",
+    "resource not found",
 ];
 
 const TOO_MUCH: &[&str] = &[
@@ -170,8 +170,14 @@ const TRANSIENT: &[&str] = &[
     "service unavailable",
     "server busy",
     "overloaded",
+    "over capacity",
     "no backends available",
     "no healthy",
+    "not healthy",
+    "unhealthy",
+    "timed out",
+    "timeout",
+    "deadline exceeded",
     "bad gateway",
     "connection refused",
     "connection reset",
@@ -220,7 +226,11 @@ pub(super) enum Fault {
     UnknownBlock { number: u64 },
     /// The endpoint has no such block yet.
     NoBlock { number: u64, latest: u64 },
-    /// One block alone has more logs than the server answers with.
+    /// The endpoint does not say which block a tag stands for; `absent` where the chain may have no such tag.
+    NoTag { tag: &'static str, words: String, absent: bool },
+    /// The endpoint takes blocks by height only (EIP-1898 is missing).
+    NoBlockHash { method: &'static str, error: RpcError },
+    /// The logs of one block alone are refused.
     FullBlock { number: u64, words: String },
     /// The block that the view stands on is not canonical any more.
     LostPin,
@@ -241,6 +251,12 @@ impl Fault {
             Self::Bad { method, why } => format!("bad answer to {method}: {}", net::redact::bounded(why)),
             Self::UnknownBlock { number } => format!("does not know the view's block {number}"),
             Self::NoBlock { number, latest } => format!("has no block {number} yet, its latest is {latest}"),
+            Self::NoTag { tag, words, .. } => {
+                format!("does not give the chain's \"{tag}\" block: {}", net::redact::bounded(words))
+            }
+            Self::NoBlockHash { method, error } => {
+                format!("does not take a block by its hash (EIP-1898): {method}: {error}")
+            }
             Self::FullBlock { number, words } => {
                 format!("cannot answer with the logs of block {number} alone: {words}")
             }
@@ -259,11 +275,15 @@ impl Fault {
                 | FaultKind::NotJson => Code::Unreachable,
                 FaultKind::RateLimited => Code::RateLimited,
                 FaultKind::BadReply => Code::BadReply,
-                FaultKind::Denied | FaultKind::Status | FaultKind::TooLarge => Code::Rpc,
+                FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => {
+                    Code::Rpc
+                }
             },
             Self::Rpc { sort: Sort::RateLimited, .. } => Code::RateLimited,
-            Self::Rpc { sort: Sort::Transient, .. } | Self::UnknownBlock { .. } => Code::Unreachable,
-            Self::Rpc { .. } | Self::FullBlock { .. } => Code::Rpc,
+            Self::Rpc { sort: Sort::Transient | Sort::NoBlock, .. }
+            | Self::UnknownBlock { .. }
+            | Self::NoTag { .. } => Code::Unreachable,
+            Self::Rpc { .. } | Self::FullBlock { .. } | Self::NoBlockHash { .. } => Code::Rpc,
             Self::Bad { .. } => Code::BadReply,
             Self::NoBlock { .. } => Code::InvalidValue,
             Self::LostPin => Code::Reorged,
@@ -276,12 +296,46 @@ impl Fault {
             Self::Net(fault) if fault.kind == FaultKind::Denied => {
                 Some("check the key in the endpoint's URL and its plan")
             }
+            Self::Net(fault) if fault.kind == FaultKind::Redirect => {
+                Some("if the provider has moved, write its new URL in evm.rpc_urls")
+            }
+            Self::NoTag { .. } => Some("try again, or add an endpoint that knows the tag to evm.rpc_urls"),
+            Self::NoBlockHash { .. } => {
+                Some("every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks")
+            }
             Self::Rpc { sort: Sort::Pruned, .. } => {
                 Some("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls")
             }
             Self::FullBlock { .. } => Some("add an endpoint with a higher limit on logs to evm.rpc_urls"),
             Self::NoBlock { .. } => Some("choose a block that exists, or --at safe"),
             _ => None,
+        }
+    }
+
+    /// Whether a narrower range of blocks may do where this came of a wide one: everything but a connection that was
+    /// never made, an endpoint that is elsewhere, and a limit on requests that is told by HTTP itself.
+    pub fn asks_for_less(&self) -> bool {
+        match self {
+            Self::Net(fault) => {
+                !matches!(fault.kind, FaultKind::Connect | FaultKind::Redirect) && !fault.asks_to_wait()
+            }
+            Self::Rpc { sort, error, .. } => *sort != Sort::RateLimited || !error.asks_to_wait(),
+            _ => false,
+        }
+    }
+
+    /// Whether it took all the time there is.
+    pub fn is_slow(&self) -> bool {
+        matches!(self, Self::Net(fault) if fault.kind == FaultKind::Timeout)
+    }
+
+    /// What the server wants beside being asked for less: that one waits.
+    pub fn verdict(&self) -> Verdict {
+        match self {
+            Self::Net(fault) => fault.verdict(),
+            Self::Rpc { error: RpcError { retry_after: Some(wait), .. }, .. } => Verdict::After(*wait),
+            Self::Rpc { sort: Sort::RateLimited | Sort::Transient | Sort::NoBlock, .. } => Verdict::Again,
+            _ => Verdict::Stop,
         }
     }
 
@@ -311,12 +365,12 @@ mod tests {
 
     fn error(code: i64, message: &str, data: Option<&str>) -> RpcError {
         let data = data.map(|d| RawValue::from_string(d.to_owned()).unwrap());
-        RpcError { code, message: message.to_owned(), data }
+        RpcError { code, message: message.to_owned(), data, ..RpcError::default() }
     }
 
     #[test]
     fn sorts_what_nodes_say() {
-        use Sort::{Other, Pruned, RateLimited, Reverted, TooMuch, Transient};
+        use Sort::{NoBlock, Other, Pruned, RateLimited, Reverted, TooMuch, Transient};
         for (method, code, message, data, want) in [
             ("eth_call", 3, "execution reverted: rate limit exceeded", Some("\"0x08c379a0\""), Reverted),
             ("eth_call", -32000, "execution reverted", None, Reverted),
@@ -326,9 +380,14 @@ mod tests {
             ("eth_call", -32003, "Out of gas: gas required exceeds allowance: 30000000", None, TooMuch),
             ("eth_call", -32000, "out of gas", None, TooMuch),
             ("eth_call", -32000, "execution aborted (timeout = 5s)", None, TooMuch),
-            ("eth_call", -32000, "header not found", None, Other),
-            ("eth_call", -32000, "hash is not currently canonical", None, Other),
-            ("eth_call", -32001, "Resource not found", None, Other),
+            ("eth_call", -32000, "header not found", None, NoBlock),
+            ("eth_call", -32000, "header for hash not found", None, NoBlock),
+            ("eth_call", -32000, "hash is not currently canonical", None, NoBlock),
+            ("eth_call", -32001, "Resource not found", None, NoBlock),
+            ("eth_call", -32000, "backend not healthy", None, Transient),
+            ("eth_call", -32000, "we are over capacity, please come back", None, Transient),
+            ("eth_call", -32603, "Internal error", None, Transient),
+            ("eth_getCode", -32002, "request timed out", None, Transient),
             ("eth_call", -32000, "missing trie node 0xabc (path )", None, Pruned),
             ("eth_call", -32602, "invalid argument 1: hex string", None, Other),
             ("eth_call", -32005, "daily request count exceeded, request rate limited", None, RateLimited),
@@ -337,40 +396,15 @@ mod tests {
             ("eth_call", -32007, "100/second request limit reached", None, RateLimited),
             ("eth_call", -32011, "no backends available for method", None, Transient),
             ("eth_getBlockByNumber", -32000, "safe block not found", None, Other),
-            ("eth_getLogs", -32005, "query returned more than 10000 results", None, TooMuch),
-            (
-                "eth_getLogs",
-                -32602,
-                "Log response size exceeded. this block range should work: [0x0, 0x1]",
-                None,
-                TooMuch,
-            ),
-            (
-                "eth_getLogs",
-                -32600,
-                "You can make eth_getLogs requests with up to a 10 block range",
-                None,
-                TooMuch,
-            ),
-            (
-                "eth_getLogs",
-                -32000,
-                "requested too many blocks from 0 to 4095, maximum is set to 2048",
-                None,
-                TooMuch,
-            ),
-            ("eth_getLogs", -32614, "eth_getLogs is limited to a 10,000 range", None, TooMuch),
-            ("eth_getLogs", -32000, "exceed maximum block range: 5000", None, TooMuch),
-            ("eth_getLogs", -32000, "maximum [from, to] blocks distance: 2000", None, TooMuch),
-            ("eth_getLogs", -32000, "too wide blocks range, the limit is 100", None, TooMuch),
-            ("eth_getLogs", -32000, "GetLogs query must be smaller than size 1024", None, TooMuch),
-            ("eth_getLogs", -32603, "eth_getLogs range is too large, max is 1k blocks", None, TooMuch),
-            ("eth_getLogs", -32000, "logs matched by query exceeds limit of 10000", None, TooMuch),
-            ("eth_getLogs", -32001, "ranges over 10000 blocks are not supported on freetier", None, TooMuch),
-            ("eth_getLogs", -32020, "backend response too large", None, TooMuch),
-            ("eth_getLogs", -32002, "request timed out", None, TooMuch),
+            ("eth_getBlockByNumber", -39001, "Unknown block", None, Other),
+            ("eth_getBlockByNumber", -32000, "unknown block", None, NoBlock),
+            ("eth_getLogs", -32000, "unknown block", None, NoBlock),
             ("eth_getLogs", -32005, "project ID request rate exceeded", None, RateLimited),
-            ("eth_getLogs", -32000, "unknown block", None, Other),
+            ("eth_getLogs", -32005, "limit exceeded", None, RateLimited),
+            // Of one block alone, these are about what is in it.
+            ("eth_getLogs", -32005, "query returned more than 10000 results", None, Other),
+            ("eth_getLogs", -32603, "logs matched by query exceeds limit of 10000", None, Other),
+            ("eth_getLogs", -32020, "backend response too large", None, Other),
         ] {
             assert_eq!(sort(method, &error(code, message, data)), want, "{method} {code} {message}");
         }

@@ -6,15 +6,16 @@ use super::peer::Patience;
 use super::range::RangePlan;
 use super::view::PinnedView;
 use super::wire::{self, BlockRef, EventLog};
-use crate::net::FaultKind;
-use crate::net::jsonrpc::Call;
+use crate::net::jsonrpc::{Answer, Call};
+use crate::net::{self, FaultKind, Verdict, retry};
 use crate::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
-const GET_LOGS: &str = "eth_getLogs";
-/// Timeouts and broken answers in a row that are answered with narrower ranges; later ones are retried.
-const SLOW_MOST: u32 = 3;
+pub(super) const GET_LOGS: &str = "eth_getLogs";
+/// A range that was not answered in time is cut to this part, since each try costs a timeout.
+const SLOW_PART: u64 = 8;
 /// How many checkpoints are asked for at once: the newest alone first, since mostly it is the one.
 const FIRST_LOOK: usize = 1;
 const LOOK_GROWTH: usize = 16;
@@ -38,8 +39,11 @@ pub struct LogRange {
 /// is at most the view's block; `from > to` does nothing. An empty `addresses` would mean every contract of the
 /// chain and is refused.
 ///
-/// Errors: those of `sink` as they are; `rpc_error` when one block alone has more logs than the endpoint answers
-/// with; else those of the view.
+/// Whatever is said against a range of several blocks, a narrower one is asked for; what works is kept for the
+/// endpoint. A wait that HTTP asks for is kept too.
+///
+/// Errors: those of `sink` as they are; `rpc_error` when the logs of one block alone are refused; else those of the
+/// view.
 pub async fn replay(
     view: &PinnedView,
     addresses: &[Address],
@@ -52,23 +56,23 @@ pub async fn replay(
         return Err(Error::new(Code::Bug, "a replay of logs without an address"));
     }
     view.not_above(to)?;
-    let limits = view.chain().config.logs;
-    let mut plan = RangePlan::new(from, to, limits.start, limits.most);
-    let mut slow = 0;
+    let (limits, known) = (view.chain().config.logs, &view.peer().log_width);
+    let mut plan = match known.load(Ordering::Relaxed) {
+        0 => RangePlan::new(from, to, limits.start, limits.most),
+        width => RangePlan::known(from, to, width, limits.most),
+    };
     while let Some((first, last)) = plan.current() {
-        match range(view, addresses, topic0, first, last, &mut slow).await? {
+        match range(view, addresses, topic0, first, last).await? {
             Ok(range) => {
-                slow = 0;
                 sink(range)?;
                 plan.accepted();
             }
-            Err(words) => {
-                if !plan.refused() {
-                    return Err(view.fail(Fault::FullBlock { number: first, words }));
-                }
-                tracing::debug!(first, last, words, "log range refused");
+            Err(fault) => {
+                tracing::debug!(first, last, why = fault.words(), "log range refused");
+                plan.refused(if fault.is_slow() { SLOW_PART } else { 2 });
             }
         }
+        known.store(plan.settled().unwrap_or_default(), Ordering::Relaxed);
     }
     Ok(())
 }
@@ -80,8 +84,7 @@ async fn range(
     topic0: B256,
     first: u64,
     last: u64,
-    slow: &mut u32,
-) -> Result<Result<LogRange, String>> {
+) -> Result<Result<LogRange, Fault>> {
     let filter = json!([{
         "fromBlock": wire::hex(first), "toBlock": wire::hex(last), "address": addresses, "topics": [topic0],
     }]);
@@ -89,22 +92,23 @@ async fn range(
     if last != view.block().number {
         calls.push(by_number(wire::hex(last)));
     }
-    let patience = if *slow < SLOW_MOST && first < last { Patience::AskForLess } else { Patience::Retry };
-    let answers = match view.try_ask(&calls, patience).await? {
+    let asked =
+        if first < last { wide(view, &calls).await? } else { view.try_ask(&calls, Patience::Retry).await? };
+    let answers = match asked {
         Ok(answers) => answers,
-        Err(Fault::Net(fault)) if fault.kind == FaultKind::TooLarge => return Ok(Err(fault.words)),
-        Err(Fault::Net(fault))
-            if matches!(fault.kind, FaultKind::Timeout | FaultKind::Closed)
-                && patience == Patience::AskForLess =>
-        {
-            *slow += 1;
-            return Ok(Err(fault.words));
+        // Unless the view's own block is gone.
+        Err(fault) if first < last && fault.asks_for_less() => {
+            let lost = matches!(fault, Fault::Rpc { sort: Sort::NoBlock, .. }) && !view.is_pinned().await?;
+            return if lost { Err(view.fail(Fault::LostPin)) } else { Ok(Err(fault)) };
         }
-        Err(fault) => return Err(view.fail(fault)),
+        Err(fault) => return Err(refused(view, first, fault).await),
     };
     let mut answers = answers.into_iter();
     let logs = match answers.next() {
-        Some(Err(error)) if sort(GET_LOGS, &error) == Sort::TooMuch => return Ok(Err(error.to_string())),
+        Some(Err(error)) => {
+            let sort = sort(GET_LOGS, &error);
+            return Err(refused(view, first, Fault::Rpc { method: GET_LOGS, error, sort }).await);
+        }
         answer => view.value(GET_LOGS, answer, wire::logs).await?,
     };
     view.still_pinned(answers.next())?;
@@ -123,6 +127,61 @@ async fn range(
     match checked(logs, addresses, topic0, first, end) {
         Ok(logs) => Ok(Ok(LogRange { from: first, end, logs })),
         Err(why) => Err(view.fail(Fault::Bad { method: GET_LOGS, why })),
+    }
+}
+
+/// Asks for a range of several blocks: only a limit on requests is waited for, all else is for the caller to answer
+/// with a narrower range. Where both are told at once, the wait comes first.
+async fn wide(view: &PinnedView, calls: &[Call]) -> Result<Result<Vec<Answer>, Fault>> {
+    let verdict = |fault: &Fault| if fault.asks_for_less() { Verdict::Stop } else { fault.verdict() };
+    let policy = view.peer().policy;
+    let asked = retry(&policy, verdict, async || {
+        let answers = match view.try_ask(calls, Patience::Once).await {
+            Ok(asked) => asked?,
+            // The view is broken already.
+            Err(error) => return Ok(Err(error)),
+        };
+        match answers.first() {
+            Some(Err(error)) => {
+                let (error, method) = (error.clone(), GET_LOGS);
+                Err(Fault::Rpc { sort: sort(method, &error), method, error })
+            }
+            _ => Ok(Ok(answers)),
+        }
+    })
+    .await;
+    match asked {
+        Ok(answers) => answers.map(Ok),
+        Err(fault) => {
+            if let Fault::Rpc { error, .. } = &fault
+                && fault.asks_for_less()
+                && error.asks_to_wait()
+            {
+                tokio::time::sleep(error.retry_after.unwrap_or(policy.base).min(policy.max_delay)).await;
+            }
+            Ok(Err(fault))
+        }
+    }
+}
+
+/// The end of a view at an endpoint that refuses the logs of one block.
+async fn refused(view: &PinnedView, number: u64, fault: Fault) -> Error {
+    match fault {
+        Fault::Rpc { method, error, sort: Sort::NoBlock | Sort::Pruned } => {
+            view.fail_rpc(method, error).await
+        }
+        Fault::Rpc { method, error, sort: Sort::Other } if error.asks_to_wait() => {
+            view.fail(Fault::Rpc { method, error, sort: Sort::RateLimited })
+        }
+        Fault::Rpc { error, sort: Sort::Other, .. } => match view.is_pinned().await {
+            Ok(true) => view.fail(Fault::FullBlock { number, words: error.to_string() }),
+            Ok(false) => view.fail(Fault::LostPin),
+            Err(error) => error,
+        },
+        Fault::Net(net::Fault { kind: FaultKind::Status | FaultKind::TooLarge, words, .. }) => {
+            view.fail(Fault::FullBlock { number, words })
+        }
+        fault => view.fail(fault),
     }
 }
 

@@ -14,7 +14,7 @@ mod wire;
 
 pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
-pub use chain::{At, Chain, ChainConfig, ChosenBy, LogLimits, MULTICALL3};
+pub use chain::{At, Chain, ChainConfig, ChosenBy, Learned, LogLimits, MULTICALL3};
 pub use logs::{LogRange, common_ancestor, replay};
 pub use view::{Mined, PinnedView};
 pub use wire::{BlockRef, EventLog, Receipt};

@@ -1,9 +1,10 @@
 //! One endpoint as a view uses it: the asker, and what was learned about the chain behind it.
 
+use super::chain::ChainConfig;
 use super::fault::{Fault, Sort, sort};
 use crate::net::RetryPolicy;
 pub(super) use crate::net::asker::Patience;
-use crate::net::asker::{Asker, Unanswered};
+use crate::net::asker::{Asker, Standing, Unanswered};
 use crate::net::jsonrpc::{Answer, Call, Client, RpcError};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
@@ -11,21 +12,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 #[derive(Debug)]
 pub(super) struct Peer {
     asker: Asker,
+    /// How it is asked again.
+    pub policy: RetryPolicy,
     /// Calls per multicall that the server managed.
     pub chunk: AtomicUsize,
     /// Its chain id was compared with the pin.
     pub checked: AtomicBool,
     /// Multicall3 has code from this block on.
     pub multicall_from: AtomicU64,
+    /// Blocks per query of logs that it answered after it had refused more; 0 = it has refused nothing.
+    pub log_width: AtomicU64,
 }
 
 impl Peer {
-    pub fn new(client: Client, policy: RetryPolicy, batch: usize, chunk: usize) -> Self {
+    /// `log_width` as an earlier run learned it, 0 where it learned nothing.
+    pub fn new(client: Client, config: &ChainConfig, log_width: u64) -> Self {
         Self {
-            asker: Asker::new(client, policy, batch, is_passing),
-            chunk: AtomicUsize::new(chunk.max(1)),
+            policy: config.retry,
+            asker: Asker::new(client, config.retry, config.batch, standing),
+            chunk: AtomicUsize::new(config.multicall_chunk.max(1)),
             checked: AtomicBool::new(false),
             multicall_from: AtomicU64::new(u64::MAX),
+            log_width: AtomicU64::new(log_width),
         }
     }
 
@@ -46,7 +54,7 @@ impl Peer {
     pub async fn ask(&self, calls: &[Call], patience: Patience) -> Result<Vec<Answer>, Fault> {
         self.asker.ask(calls, patience).await.map_err(|unanswered| match unanswered {
             Unanswered::Net(fault) => Fault::Net(fault),
-            Unanswered::Passing { method, error } => {
+            Unanswered::Rpc { method, error } => {
                 let sort = sort(method, &error);
                 Fault::Rpc { method, error, sort }
             }
@@ -54,6 +62,10 @@ impl Peer {
     }
 }
 
-fn is_passing(method: &str, error: &RpcError) -> bool {
-    matches!(sort(method, error), Sort::RateLimited | Sort::Transient)
+fn standing(method: &str, error: &RpcError) -> Standing {
+    match sort(method, error) {
+        Sort::RateLimited | Sort::Transient | Sort::NoBlock => Standing::Passes,
+        Sort::Reverted => Standing::Final,
+        Sort::TooMuch | Sort::Pruned | Sort::Other => Standing::Doubtful,
+    }
 }

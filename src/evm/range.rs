@@ -20,15 +20,18 @@ impl RangePlan {
     /// A plan for `from..=to`, starting `width` blocks wide and never wider than `most`.
     pub fn new(from: u64, to: u64, width: u64, most: u64) -> Self {
         let most = most.max(1);
-        Self {
-            next: from,
-            end: to,
-            width: width.clamp(1, most),
-            most,
-            refused: None,
-            good: 0,
-            done: from > to,
-        }
+        let width = width.clamp(1, most);
+        Self { next: from, end: to, width, most, refused: None, good: 0, done: from > to }
+    }
+
+    /// The same at a server of which the width is known that it answers with and does not answer beyond.
+    pub fn known(from: u64, to: u64, width: u64, most: u64) -> Self {
+        Self { refused: Some(width.saturating_add(1)), ..Self::new(from, to, width, most) }
+    }
+
+    /// The width that the server answers with, where it has refused a wider range lately.
+    pub fn settled(&self) -> Option<u64> {
+        self.refused.map(|_| self.width)
     }
 
     /// The range to ask for now, both ends included; none when all is done.
@@ -59,8 +62,8 @@ impl RangePlan {
         };
     }
 
-    /// The current range was refused: halves it. False when it is a single block already.
-    pub fn refused(&mut self) -> bool {
+    /// The current range was refused: the next one is a `part` as wide. False when it is a single block already.
+    pub fn refused(&mut self, part: u64) -> bool {
         let Some((first, last)) = self.current() else { return false };
         let asked = last - first + 1;
         if asked == 1 {
@@ -68,7 +71,7 @@ impl RangePlan {
         }
         self.refused = Some(asked);
         self.good = 0;
-        self.width = asked / 2;
+        self.width = (asked / part.max(2)).max(1);
         true
     }
 }
@@ -86,7 +89,7 @@ mod tests {
                 plan.accepted();
             } else {
                 refusals += 1;
-                assert!(plan.refused());
+                assert!(plan.refused(2));
             }
         }
         (done, refusals)
@@ -107,11 +110,34 @@ mod tests {
     }
 
     #[test]
+    fn a_width_that_is_known_is_not_tried_beyond_at_first() {
+        let mut plan = RangePlan::known(0, 100_000, 1_000, 50_000);
+        let (ranges, refusals) = walk(&mut plan, 1_000);
+        assert_eq!(ranges.first(), Some(&(0, 999)));
+        // Every 16 ranges it is looked whether more is taken now.
+        assert!(refusals <= 101 / 16, "{refusals}");
+        assert_eq!(plan.settled(), Some(1_000));
+        let mut plan = RangePlan::known(0, 100_000, 1_000, 50_000);
+        let (ranges, refusals) = walk(&mut plan, u64::MAX);
+        assert!((ranges.len(), refusals) < (40, 1), "{} {refusals}", ranges.len());
+        assert_eq!(plan.settled(), None, "the server takes more by now");
+    }
+
+    #[test]
+    fn a_slow_range_is_cut_deeper() {
+        let mut plan = RangePlan::new(0, 99, 100, 100);
+        assert!(plan.refused(8));
+        assert_eq!(plan.current(), Some((0, 11)));
+        assert!(plan.refused(8) && !plan.refused(8));
+        assert_eq!(plan.current(), Some((0, 0)));
+    }
+
+    #[test]
     fn a_single_block_cannot_be_halved() {
         let mut plan = RangePlan::new(7, 8, 2, 10);
-        assert!(plan.refused());
+        assert!(plan.refused(2));
         assert_eq!(plan.current(), Some((7, 7)));
-        assert!(!plan.refused());
+        assert!(!plan.refused(2));
     }
 
     #[test]
@@ -138,7 +164,7 @@ mod tests {
             while let Some((a, b)) = plan.current() {
                 prop_assert_eq!(a, next);
                 prop_assert!(a <= b && b <= to && b - a < most.max(1));
-                if verdicts.next().unwrap_or(true) || !plan.refused() {
+                if verdicts.next().unwrap_or(true) || !plan.refused(2) {
                     plan.accepted();
                     next = b + 1;
                     if b == a && plan.current().is_some_and(|(c, _)| c == a) {

@@ -1,7 +1,7 @@
 //! The pinned view: every read by one block's hash, on one endpoint, with one way to notice that the block is gone.
 
 use super::batch::Batch;
-use super::chain::{BY_NUMBER, ChosenBy, Inner, Pin, by_number, header};
+use super::chain::{At, BY_NUMBER, ChosenBy, Inner, Pin, by_number, header};
 use super::fault::{Fault, Sort, sort};
 use super::peer::{Patience, Peer};
 use super::wire::{self, BlockRef, Receipt};
@@ -84,6 +84,16 @@ impl PinnedView {
     /// By what the final block was found: where the chain has no `finalized` tag, by counting confirmations.
     pub fn final_by(&self) -> ChosenBy {
         self.pin.finality_by
+    }
+
+    /// The same two for people and programs: `finalized`, `safe`, `latest`, `number`, or `head-64` where the chain has
+    /// no such tag.
+    pub fn chosen_words(&self) -> (String, String) {
+        let tag = match self.pin.at {
+            At::Number(_) => "number".to_owned(),
+            at => at.to_string(),
+        };
+        (self.pin.chosen.words(&tag), self.pin.finality_by.words("finalized"))
     }
 
     /// Calls one function. For more than one call use [`PinnedView::batch`].
@@ -233,7 +243,11 @@ impl PinnedView {
 
     /// Asks the view's endpoint; a fault breaks the view.
     pub(super) async fn ask(&self, calls: &[Call], patience: Patience) -> Result<Vec<Answer>> {
-        self.try_ask(calls, patience).await?.map_err(|fault| self.fail(fault))
+        match self.try_ask(calls, patience).await? {
+            Ok(answers) => Ok(answers),
+            Err(Fault::Rpc { method, error, .. }) => Err(self.fail_rpc(method, error).await),
+            Err(fault) => Err(self.fail(fault)),
+        }
     }
 
     /// Asks the view's endpoint; the caller decides about the fault. Fails at once on a broken view.
@@ -257,23 +271,39 @@ impl PinnedView {
     /// Breaks the view on an error of the node; asks first whether the block is gone, which no error code tells.
     pub(super) async fn fail_rpc(&self, method: &'static str, error: RpcError) -> Error {
         let sort = sort(method, &error);
-        let fault = match sort {
-            Sort::Other | Sort::Pruned => match self.is_pinned().await {
-                Ok(true) => Fault::Rpc { method, error, sort },
-                Ok(false) => Fault::LostPin,
-                Err(fault) => fault,
-            },
-            _ => Fault::Rpc { method, error, sort },
-        };
-        self.fail(fault)
+        if matches!(sort, Sort::Other | Sort::Pruned | Sort::NoBlock) {
+            match self.is_pinned().await {
+                Ok(true) => {}
+                Ok(false) => return self.fail(Fault::LostPin),
+                Err(error) => return error,
+            }
+        }
+        if sort == Sort::Other && self.takes_heights_only().await {
+            return self.fail(Fault::NoBlockHash { method, error });
+        }
+        self.fail(Fault::Rpc { method, error, sort })
     }
 
-    async fn is_pinned(&self) -> std::result::Result<bool, Fault> {
+    /// Whether the view's block is canonical still, and known by its hash.
+    pub(super) async fn is_pinned(&self) -> Result<bool> {
         let by_hash = Call::new("eth_getBlockByHash", json!([self.pin.block.hash, false]));
-        let mut answers = self.peer.ask(&[by_hash, self.pin_check()], Patience::Retry).await?.into_iter();
-        let known = header("eth_getBlockByHash", answers.next())?;
-        let canonical = header(BY_NUMBER, answers.next())?;
-        Ok(known.is_some() && canonical.is_some_and(|block| block.hash == self.pin.block.hash))
+        let asked = self.peer.ask(&[by_hash, self.pin_check()], Patience::Retry).await;
+        let found = asked.and_then(|answers| {
+            let mut answers = answers.into_iter();
+            let known = header("eth_getBlockByHash", answers.next())?;
+            let canonical = header(BY_NUMBER, answers.next())?;
+            Ok(known.is_some() && canonical.is_some_and(|block| block.hash == self.pin.block.hash))
+        });
+        found.map_err(|fault| self.fail(fault))
+    }
+
+    /// Whether the endpoint answers for a block by its height and not by its hash (EIP-1898).
+    async fn takes_heights_only(&self) -> bool {
+        let BlockRef { number, hash, .. } = self.pin.block;
+        let at = |block| Call::new("eth_getBalance", json!([Address::ZERO, block]));
+        let calls = [at(wire::pinned(hash)), at(wire::hex(number))];
+        let answers = self.peer.ask(&calls, Patience::Once).await.unwrap_or_default();
+        matches!(answers.as_slice(), [Err(_), Ok(_)])
     }
 
     /// Reads one answer; anything but a readable value breaks the view.

@@ -24,13 +24,24 @@ pub enum Patience {
     Once,
 }
 
+/// What an error of the server means for the call that it stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Standing {
+    /// It passes by waiting.
+    Passes,
+    /// It is the answer.
+    Final,
+    /// It is the answer, unless it speaks of the batch that the call travelled in.
+    Doubtful,
+}
+
 /// Why the questions were not answered.
 #[derive(Debug, Clone)]
 pub enum Unanswered {
     /// The exchange failed.
     Net(Fault),
-    /// The server kept answering with an error that passes.
-    Passing {
+    /// The server kept answering with an error that passes, or took nothing of what was sent at once.
+    Rpc {
         /// What it was asked.
         method: &'static str,
         /// What it said.
@@ -49,8 +60,8 @@ impl From<Fault> for Unanswered {
 pub struct Asker {
     client: Client,
     policy: RetryPolicy,
-    /// Tells errors that pass by waiting, for the method that was asked.
-    passes: fn(&str, &RpcError) -> bool,
+    /// What errors mean, for the method that was asked.
+    standing: fn(&str, &RpcError) -> Standing,
     /// Calls per HTTP request that the server takes; 1 = no batches.
     batch: AtomicUsize,
     rests_until: Mutex<Option<Instant>>,
@@ -62,10 +73,10 @@ impl Asker {
         client: Client,
         policy: RetryPolicy,
         batch: usize,
-        passes: fn(&str, &RpcError) -> bool,
+        standing: fn(&str, &RpcError) -> Standing,
     ) -> Self {
         let batch = AtomicUsize::new(batch.max(1));
-        Self { client, policy, passes, batch, rests_until: Mutex::new(None) }
+        Self { client, policy, standing, batch, rests_until: Mutex::new(None) }
     }
 
     /// The endpoint's name.
@@ -98,17 +109,22 @@ impl Asker {
                 Verdict::Stop
             }
             Unanswered::Net(fault) => fault.verdict(),
-            Unanswered::Passing { .. } => Verdict::Again,
+            Unanswered::Rpc { error, .. } => error.retry_after.map_or(Verdict::Again, Verdict::After),
         };
-        retry(&self.policy, verdict, async || self.round(calls, &mut answers).await).await?;
+        retry(&self.policy, verdict, async || self.round(calls, &mut answers, patience).await).await?;
         answers.into_iter().collect::<Option<Vec<_>>>().ok_or_else(|| {
             let method = calls.first().map_or("a batch", |c| c.method);
             Fault::new(FaultKind::BadReply, format!("{method}: a call was left unanswered")).into()
         })
     }
 
-    /// One try for everything that has no lasting answer yet.
-    async fn round(&self, calls: &[Call], answers: &mut [Option<Answer>]) -> Result<(), Unanswered> {
+    /// One try for everything that has no lasting answer yet. What is answered stays so, whatever the rest comes to.
+    async fn round(
+        &self,
+        calls: &[Call],
+        answers: &mut [Option<Answer>],
+        patience: Patience,
+    ) -> Result<(), Unanswered> {
         let mut passing = None;
         let mut open: Vec<usize> =
             (0..calls.len()).filter(|&i| answers.get(i).is_some_and(Option::is_none)).collect();
@@ -116,43 +132,109 @@ impl Asker {
             let size = self.batch.load(Ordering::Relaxed).min(open.len());
             let (now, later) = open.split_at(if size > 1 { size } else { CONCURRENT.min(open.len()) });
             let asked: Vec<Call> = now.iter().filter_map(|&i| calls.get(i).cloned()).collect();
-            let got = if size > 1 {
-                match self.client.batch(&asked).await? {
-                    Batch::Answers(got) => got,
-                    Batch::Refused(error) => {
-                        self.refused(asked.first(), error, size)?;
-                        continue;
-                    }
-                }
+            let got: Vec<Option<Answer>> = if size > 1 {
+                self.batch(&asked, patience).await?
             } else {
                 let one_by_one = asked.iter().map(|call| self.client.one(call));
-                join_all(one_by_one).await.into_iter().collect::<Result<Vec<_>, Fault>>()?
+                join_all(one_by_one)
+                    .await
+                    .into_iter()
+                    .map(|answer| answer.map(Some))
+                    .collect::<Result<_, _>>()?
             };
+            let mut again = Vec::new();
             for ((&i, call), answer) in now.iter().zip(&asked).zip(got) {
                 match answer {
-                    Err(error) if (self.passes)(call.method, &error) => {
-                        passing = Some(Unanswered::Passing { method: call.method, error });
+                    None => again.push(i),
+                    Some(Err(error)) if (self.standing)(call.method, &error) == Standing::Passes => {
+                        if size > 1 {
+                            self.shrink(size);
+                        }
+                        passing = Some(Unanswered::Rpc { method: call.method, error });
                     }
                     lasting => {
                         if let Some(slot) = answers.get_mut(i) {
-                            *slot = Some(lasting);
+                            *slot = lasting;
                         }
                     }
                 }
             }
-            open = later.to_vec();
+            again.extend_from_slice(later);
+            open = again;
         }
         passing.map_or(Ok(()), Err)
     }
 
-    /// A batch was refused: for load, which passes, or for what it is, so that smaller ones are sent from now on.
-    fn refused(&self, first: Option<&Call>, error: RpcError, size: usize) -> Result<(), Unanswered> {
-        let method = first.map_or("a batch", |c| c.method);
-        if (self.passes)(method, &error) {
-            return Err(Unanswered::Passing { method, error });
+    /// Sends a batch of several calls; none where a call must be sent once more, in a smaller batch.
+    async fn batch(&self, asked: &[Call], patience: Patience) -> Result<Vec<Option<Answer>>, Unanswered> {
+        /// A batch of so few calls is not too large to be answered in time.
+        const FEW: usize = 8;
+        let size = asked.len();
+        let Batch { mut answers, refused } = match self.client.batch(asked).await {
+            Ok(batch) => batch,
+            Err(fault) if fault.kind == FaultKind::TooLarge && patience == Patience::Retry => {
+                self.shrink(size);
+                return Ok(vec![None; size]);
+            }
+            Err(fault) => {
+                if size > FEW && matches!(fault.kind, FaultKind::Timeout | FaultKind::Closed) {
+                    self.shrink(size);
+                }
+                return Err(fault.into());
+            }
+        };
+        if let Some(error) = refused {
+            let method = asked.first().map_or("a batch", |c| c.method);
+            tracing::debug!(endpoint = self.name(), size, %error, "batch refused");
+            if patience == Patience::Once {
+                return Err(Unanswered::Rpc { method, error });
+            }
+            self.shrink(size);
+            let nothing = answers.iter().all(Option::is_none);
+            if nothing && (self.standing)(method, &error) == Standing::Passes {
+                return Err(Unanswered::Rpc { method, error });
+            }
+        } else if patience == Patience::Retry {
+            self.doubt(asked, &mut answers).await?;
         }
-        tracing::debug!(endpoint = self.name(), size, %error, "batch refused");
-        self.batch.store(if size <= 8 { 1 } else { size / 4 }, Ordering::Relaxed);
+        Ok(answers)
+    }
+
+    /// An error on a call may speak of the batch: the first such call is sent alone. If that goes well, the batch was
+    /// too large, and all that failed in it are sent once more; if not, errors of the same code stand.
+    async fn doubt(&self, asked: &[Call], answers: &mut [Option<Answer>]) -> Result<(), Unanswered> {
+        let doubtful: Vec<(usize, i64)> = answers
+            .iter()
+            .zip(asked)
+            .enumerate()
+            .filter_map(|(at, (answer, call))| match answer {
+                Some(Err(error)) if (self.standing)(call.method, error) == Standing::Doubtful => {
+                    Some((at, error.code))
+                }
+                _ => None,
+            })
+            .collect();
+        let Some((first, call)) = doubtful.first().and_then(|&(at, _)| Some((at, asked.get(at)?))) else {
+            return Ok(());
+        };
+        let alone = self.client.one(call).await?;
+        let stands = alone.as_ref().err().map(|error| error.code);
+        if stands.is_none() {
+            self.shrink(asked.len());
+        }
+        for &(at, code) in &doubtful {
+            if let Some(slot) = answers.get_mut(at).filter(|_| at == first || stands != Some(code)) {
+                *slot = None;
+            }
+        }
+        if let Some(slot) = answers.get_mut(first) {
+            *slot = Some(alone);
+        }
         Ok(())
+    }
+
+    /// Smaller batches from now on.
+    fn shrink(&self, size: usize) {
+        self.batch.fetch_min(if size <= 8 { 1 } else { size / 4 }, Ordering::Relaxed);
     }
 }

@@ -19,6 +19,8 @@ pub enum FaultKind {
     Server,
     /// HTTP 401, 402 or 403: a key is missing, wrong or spent.
     Denied,
+    /// HTTP 3xx: the endpoint is elsewhere.
+    Redirect,
     /// Any other HTTP status that is no success.
     Status,
     /// An answer that is no JSON, such as an HTML page.
@@ -56,8 +58,13 @@ impl Fault {
             | FaultKind::Server
             | FaultKind::NotJson
             | FaultKind::BadReply => true,
-            FaultKind::Denied | FaultKind::Status | FaultKind::TooLarge => false,
+            FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => false,
         }
+    }
+
+    /// Whether the server asked to wait: status 429, or `Retry-After`.
+    pub fn asks_to_wait(&self) -> bool {
+        self.kind == FaultKind::RateLimited || self.retry_after.is_some()
     }
 
     /// What the retry policy is told.

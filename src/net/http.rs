@@ -4,7 +4,7 @@ use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultKind};
 use super::redact::Redactor;
 use crate::{Code, Error, Result, killpoint};
-use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -36,6 +36,8 @@ pub(crate) struct Reply {
     pub status: u16,
     pub retry_after: Option<Duration>,
     pub html: bool,
+    /// Where a redirect points to: `scheme://host[:port]`, since the rest may be a key.
+    pub redirect: Option<String>,
     pub body: Vec<u8>,
 }
 
@@ -120,14 +122,19 @@ impl Http {
         self.sent.fetch_add(1, Ordering::Relaxed);
         let request = client.post(endpoint.url().clone()).header(CONTENT_TYPE, "application/json").body(body);
         let reply = match request.send().await {
-            Ok(response) => self.read(response, redactor).await,
+            Ok(response) => self.read(response, endpoint, redactor).await,
             Err(error) => Err(self.fault(error, redactor)),
         };
         killpoint::reach();
         reply
     }
 
-    async fn read(&self, mut response: reqwest::Response, redactor: &Redactor) -> Result<Reply, Fault> {
+    async fn read(
+        &self,
+        mut response: reqwest::Response,
+        endpoint: &Endpoint,
+        redactor: &Redactor,
+    ) -> Result<Reply, Fault> {
         let too_large = || {
             let limit = self.limits.max_body;
             Fault::new(FaultKind::TooLarge, format!("the answer is larger than the limit of {limit} bytes"))
@@ -143,6 +150,10 @@ impl Http {
             .get(CONTENT_TYPE)
             .and_then(|v| v.to_str().ok())
             .is_some_and(|v| v.to_ascii_lowercase().contains("html"));
+        let target = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
+        let redirect = target
+            .and_then(|to| endpoint.url().join(to.to_str().ok()?).ok())
+            .map(|to| super::redact::origin(&to));
         let announced = response.content_length().unwrap_or_default();
         if usize::try_from(announced).map_or(true, |n| n > self.limits.max_body) {
             return Err(too_large());
@@ -154,7 +165,7 @@ impl Http {
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, retry_after, html, body })
+        Ok(Reply { status, retry_after, html, redirect, body })
     }
 
     fn fault(&self, error: reqwest::Error, redactor: &Redactor) -> Fault {

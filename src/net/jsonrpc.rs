@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 /// One call: a method and its parameters.
 #[derive(Debug, Clone)]
@@ -28,19 +29,41 @@ impl Call {
 }
 
 /// An error that the server answered with, in its own words without secrets.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RpcError {
-    /// The server's code; for a batch that was refused below JSON-RPC, the HTTP status.
+    /// The server's code; 0 where it gave none.
     pub code: i64,
     /// The server's message, cleaned and cut.
     pub message: String,
     /// The server's data, as it came.
     pub data: Option<Box<RawValue>>,
+    /// The HTTP status that it came with.
+    pub status: u16,
+    /// How long the server asked to wait.
+    pub retry_after: Option<Duration>,
+}
+
+impl RpcError {
+    /// Whether it came with HTTP's own request to wait: status 429, or `Retry-After`.
+    pub fn asks_to_wait(&self) -> bool {
+        self.status == 429 || self.retry_after.is_some()
+    }
 }
 
 impl fmt::Display for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (code {})", self.message, self.code)
+        let refused = self.status >= 400;
+        if refused && !self.message.starts_with("HTTP ") {
+            write!(f, "HTTP {}: ", self.status)?;
+        }
+        f.write_str(&self.message)?;
+        if self.code != 0 {
+            write!(f, " (code {})", self.code)?;
+        }
+        match self.retry_after {
+            Some(wait) if refused => write!(f, " (it asks to wait {} s)", wait.as_secs()),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -49,11 +72,11 @@ pub type Answer = Result<Box<RawValue>, RpcError>;
 
 /// What a batch was answered with.
 #[derive(Debug)]
-pub enum Batch {
-    /// One answer per call, in the order of the calls.
-    Answers(Vec<Answer>),
-    /// The server takes no batch, or not one of this size.
-    Refused(RpcError),
+pub struct Batch {
+    /// One per call, in their order; none where the server left it open.
+    pub answers: Vec<Option<Answer>>,
+    /// Why it left some open: it takes no batch, or not one of this size.
+    pub refused: Option<RpcError>,
 }
 
 #[derive(Serialize)]
@@ -77,16 +100,36 @@ struct Response {
     /// `null` is a result; only a missing one is none.
     #[serde(default, deserialize_with = "present")]
     result: Option<Box<RawValue>>,
-    error: Option<Refusal>,
+    /// An object by the standard; some servers send a bare text.
+    error: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
 struct Refusal {
     #[serde(default)]
-    code: i64,
+    code: Value,
     #[serde(default)]
-    message: String,
+    message: Value,
     data: Option<Box<RawValue>>,
+}
+
+impl Refusal {
+    fn parse(raw: &RawValue) -> Self {
+        let bare = |text: Value| Self { code: Value::Null, message: text, data: None };
+        if raw.get().starts_with('{') {
+            return serde_json::from_str(raw.get()).unwrap_or_else(|_| bare(raw.get().into()));
+        }
+        bare(serde_json::from_str(raw.get()).unwrap_or_default())
+    }
+
+    /// The server's words: a text as it is, anything else as it was written.
+    fn words(&self) -> String {
+        match &self.message {
+            Value::Null => String::new(),
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        }
+    }
 }
 
 fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
@@ -129,12 +172,11 @@ impl Client {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let reply = self.post(&Request::new(id, call)).await?;
         let response = object(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
-        let limited = reply.status == 429;
         match response {
-            _ if response.id == id && !limited => self.answer(response),
+            _ if response.id == id => self.answer(response, &reply),
             // A server that could not even read the request answers with a null id.
-            Response { id: Value::Null, error: Some(error), .. } if reply.status < 500 && !limited => {
-                Ok(Err(self.error(error)))
+            Response { id: Value::Null, error: Some(error), .. } if !matches!(reply.status, 401..=403) => {
+                Ok(Err(self.error(&error, &reply)))
             }
             Response { id: got, .. } => Err(self.status_fault(&reply).unwrap_or_else(|| {
                 let words = format!("{}: the answer has id {got} instead of {id}", call.method);
@@ -143,48 +185,63 @@ impl Client {
         }
     }
 
-    /// Sends all calls in one HTTP request.
+    /// Sends all calls in one HTTP request. What is answered of it is answered for good, whatever became of the rest.
     pub async fn batch(&self, calls: &[Call]) -> Result<Batch, Fault> {
-        let bad = |words: String| Err(Fault::new(FaultKind::BadReply, words));
         let count = calls.len() as u64;
         let first = self.next_id.fetch_add(count, Ordering::Relaxed);
         let requests: Vec<_> = calls.iter().zip(first..).map(|(call, id)| Request::new(id, call)).collect();
         let reply = self.post(&requests).await?;
-        // An object instead of an array: the batch as a whole was refused.
-        if let Ok(Response { error: Some(error), .. }) = object(&reply.body) {
-            return match self.status_fault(&reply) {
-                Some(fault) if fault.kind != FaultKind::Status => Err(fault),
-                _ => Ok(Batch::Refused(self.error(error))),
-            };
-        }
-        match self.status_fault(&reply) {
-            Some(Fault { kind: FaultKind::Status, words, .. }) => {
-                let code = i64::from(reply.status);
-                return Ok(Batch::Refused(RpcError { code, message: words, data: None }));
+        let mut batch = Batch { answers: Vec::new(), refused: None };
+        batch.answers.resize_with(calls.len(), || None);
+        let responses: Vec<Response> = match serde_json::from_slice(&reply.body) {
+            Ok(responses) => responses,
+            Err(error) => {
+                batch.refused = Some(self.refused(&reply, &error)?);
+                return Ok(batch);
             }
-            Some(fault) => return Err(fault),
-            None => {}
-        }
-        let responses: Vec<Response> =
-            serde_json::from_slice(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
-        let mut answers: Vec<Option<Answer>> = Vec::new();
-        answers.resize_with(calls.len(), || None);
+        };
         for response in responses {
             let place = response.id.as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
-            match place.and_then(|place| answers.get_mut(place)) {
-                Some(slot @ None) => *slot = Some(self.answer(response)?),
-                Some(Some(_)) => return bad(format!("the answer to a batch has id {} twice", response.id)),
+            match place.and_then(|place| batch.answers.get_mut(place)) {
+                Some(slot @ None) => *slot = Some(self.answer(response, &reply)?),
+                Some(Some(_)) => {
+                    let words = format!("the answer to a batch has id {} twice", response.id);
+                    return Err(Fault::new(FaultKind::BadReply, words));
+                }
                 None => match response.error {
                     // What a limit on one batch's items looks like at some servers.
-                    Some(error) if response.id.is_null() => return Ok(Batch::Refused(self.error(error))),
-                    _ => return bad("the answer to a batch has an id that was not asked for".to_owned()),
+                    Some(error) if response.id.is_null() => batch.refused = Some(self.error(&error, &reply)),
+                    _ => {
+                        let words = "the answer to a batch has an id that was not asked for";
+                        return Err(Fault::new(FaultKind::BadReply, words));
+                    }
                 },
             }
         }
-        let got = answers.iter().flatten().count();
-        match answers.into_iter().collect::<Option<Vec<_>>>() {
-            Some(answers) => Ok(Batch::Answers(answers)),
-            None => bad(format!("only {got} of {count} calls of a batch were answered")),
+        let got = batch.answers.iter().flatten().count();
+        if got < calls.len() {
+            // An error beside calls that were left open speaks of the batch: geth puts it on the first call alone.
+            let told = batch.answers.iter_mut().find(|answer| matches!(answer, Some(Err(_))));
+            let told = told.and_then(Option::take).and_then(Result::err);
+            batch.refused = batch.refused.or(told).or_else(|| {
+                let message = format!("only {got} of {count} calls of a batch were answered");
+                Some(RpcError { message, ..RpcError::default() })
+            });
+        }
+        Ok(batch)
+    }
+
+    /// The error of a batch that was answered as a whole, below JSON-RPC or in one object.
+    fn refused(&self, reply: &Reply, error: &serde_json::Error) -> Result<RpcError, Fault> {
+        let fault = self.status_fault(reply);
+        let denied = matches!(&fault, Some(Fault { kind: FaultKind::Denied, .. }));
+        match (object(&reply.body), fault) {
+            (Ok(Response { error: Some(error), .. }), _) if !denied => Ok(self.error(&error, reply)),
+            (_, Some(Fault { kind: FaultKind::Status, words, retry_after })) => {
+                Ok(RpcError { message: words, status: reply.status, retry_after, ..RpcError::default() })
+            }
+            (_, Some(fault)) => Err(fault),
+            (_, None) => Err(self.unreadable(reply, error)),
         }
     }
 
@@ -194,12 +251,15 @@ impl Client {
         self.http.post(&self.wire, &self.endpoint, &self.redactor, body).await
     }
 
-    fn answer(&self, response: Response) -> Result<Answer, Fault> {
+    fn answer(&self, response: Response, reply: &Reply) -> Result<Answer, Fault> {
         match (response.result, response.error) {
-            (Some(result), None) => Ok(Ok(result)),
-            (None, Some(error)) => Ok(Err(self.error(error))),
+            (Some(result), None) => match self.status_fault(reply) {
+                None => Ok(Ok(result)),
+                Some(fault) => Err(fault),
+            },
+            (None, Some(error)) => Ok(Err(self.error(&error, reply))),
             // Servers that write every field give `"result":null` beside an error.
-            (Some(result), Some(error)) if result.get() == "null" => Ok(Err(self.error(error))),
+            (Some(result), Some(error)) if result.get() == "null" => Ok(Err(self.error(&error, reply))),
             (Some(_), Some(_)) => {
                 Err(Fault::new(FaultKind::BadReply, "an answer with both a result and an error"))
             }
@@ -207,8 +267,15 @@ impl Client {
         }
     }
 
-    fn error(&self, error: Refusal) -> RpcError {
-        RpcError { code: error.code, message: self.redactor.clean(&error.message), data: error.data }
+    fn error(&self, error: &RawValue, reply: &Reply) -> RpcError {
+        let error = Refusal::parse(error);
+        RpcError {
+            code: error.code.as_i64().unwrap_or_default(),
+            message: self.redactor.clean(&error.words()),
+            data: error.data,
+            status: reply.status,
+            retry_after: reply.retry_after,
+        }
     }
 
     /// What an answer that does not parse means: its status first, then cut off, then no JSON.
@@ -242,6 +309,7 @@ impl Client {
             401..=403 => FaultKind::Denied,
             408 | 504 | 522 | 524 => FaultKind::Timeout,
             429 => FaultKind::RateLimited,
+            300..=399 => FaultKind::Redirect,
             500..=599 => FaultKind::Server,
             _ => FaultKind::Status,
         };
@@ -251,12 +319,15 @@ impl Client {
             words = format!("{words} {reason}");
         }
         let said = match object(&reply.body) {
-            Ok(Response { error: Some(error), .. }) => error.message,
+            Ok(Response { error: Some(error), .. }) => Refusal::parse(&error).words(),
             _ if reply.html => String::new(),
             _ => String::from_utf8_lossy(reply.body.get(..400).unwrap_or(&reply.body)).into_owned(),
         };
         if !said.trim().is_empty() && !said.trim_start().starts_with('<') {
             words = format!("{words}: {}", self.redactor.clean(&said));
+        }
+        if let Some(to) = &reply.redirect {
+            words = format!("{words}: it redirects to {to}, which is not followed");
         }
         Some(Fault { kind, words, retry_after: reply.retry_after })
     }
@@ -294,7 +365,9 @@ mod tests {
             let first = if request.is_array() { &request[0]["id"] } else { &request["id"] };
             let id = first.as_u64().unwrap();
             let body = body.replace("NEXT", &(id + 1).to_string()).replace("ID", &id.to_string());
-            let head = format!("HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nretry-after: 7\r\n");
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\nretry-after: 7\r\nlocation: https://other.example/v3/KEY\r\n"
+            );
             write!(stream, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
         });
         url
@@ -332,14 +405,18 @@ mod tests {
                 "400 Bad",
                 JSON,
                 r#"{"id":ID,"error":{"code":3,"message":"reverted"}}"#,
-                "error reverted (code 3)",
+                "error HTTP 400: reverted (code 3)",
             ),
             (
                 "500 Oops",
                 JSON,
                 r#"{"id":ID,"error":{"code":3,"message":"reverted"}}"#,
-                "error reverted (code 3)",
+                "error HTTP 500: reverted (code 3) (it asks to wait 7 s)",
             ),
+            ("200 OK", JSON, r#"{"id":ID,"error":"over quota"}"#, "error over quota"),
+            ("200 OK", JSON, r#"{"id":ID,"error":["a",1]}"#, "error [\"a\",1]"),
+            ("200 OK", JSON, r#"{"id":ID,"error":{"code":"x","message":{"a":1}}}"#, "error {\"a\":1}"),
+            ("200 OK", JSON, r#"{"id":ID,"error":{"code":-7}}"#, "error  (code -7)"),
             ("200 OK", JSON, r#"{"id":ID}"#, "BadReply an answer without a result"),
             (
                 "200 OK",
@@ -358,19 +435,24 @@ mod tests {
             ("200 OK", JSON, "", "Closed an empty answer"),
             ("200 OK", JSON, "upstream down", "NotJson not JSON: upstream down"),
             ("200 OK", "text/html", "<p>hi", "NotJson an HTML page instead of JSON: <p>hi"),
-            ("302 Found", "text/html", "<p>hi", "Status HTTP 302 Found (it asks"),
+            (
+                "302 Found",
+                "text/html",
+                "<p>hi",
+                "Redirect HTTP 302 Found: it redirects to https://other.example, which",
+            ),
             (
                 "401 No",
                 JSON,
                 r#"{"error":"bad key SeCrEtKeY123"}"#,
-                "Denied HTTP 401 Unauthorized: {\"error\":\"bad key ***\"}",
+                "Denied HTTP 401 Unauthorized: bad key ***",
             ),
             ("404 No", JSON, "", "Status HTTP 404 Not Found"),
             (
                 "429 No",
                 JSON,
                 r#"{"id":ID,"error":{"code":-5,"message":"slow down"}}"#,
-                "RateLimited HTTP 429 Too Many Requests: slow down (it asks to wait 7 s)",
+                "error HTTP 429: slow down (code -5) (it asks to wait 7 s)",
             ),
             ("503 No", "text/html", "<h1>x", "Server HTTP 503 Service Unavailable (it asks to wait 7 s)"),
             ("504 No", JSON, "", "Timeout HTTP 504 Gateway Timeout"),
@@ -395,11 +477,32 @@ mod tests {
                 r#"[{"id":ID,"result":1},{"id":NEXT,"error":{"code":3,"message":"no"}}]"#,
                 "1 no (code 3)",
             ),
-            ("200 OK", r#"[{"id":ID,"result":1}]"#, "BadReply only 1 of 2 calls"),
+            (
+                "200 OK",
+                r#"[{"id":ID,"result":1}]"#,
+                "1 open refused only 1 of 2 calls of a batch were answered",
+            ),
+            ("200 OK", "[]", "open open refused only 0 of 2 calls"),
             (
                 "200 OK",
                 r#"[{"id":ID,"result":1},{"id":NEXT,"result":2},{"id":9,"result":3}]"#,
                 "BadReply the answer to",
+            ),
+            // The limit on the first call alone, as geth has it, and beside what was answered.
+            (
+                "200 OK",
+                r#"[{"id":ID,"error":{"code":-32600,"message":"batch too large"}}]"#,
+                "open open refused batch too large (code -32600)",
+            ),
+            (
+                "200 OK",
+                r#"[{"id":ID,"result":1},{"id":null,"error":{"code":-5,"message":"limit"}}]"#,
+                "1 open refused limit (code -5)",
+            ),
+            (
+                "503 No",
+                r#"[{"id":ID,"error":{"code":-5,"message":"busy"}},{"id":NEXT,"error":{"code":-5,"message":"busy"}}]"#,
+                "HTTP 503: busy (code -5)",
             ),
             (
                 "200 OK",
@@ -414,20 +517,25 @@ mod tests {
             (
                 "200 OK",
                 r#"[{"id":null,"error":{"code":1,"message":"too long"}}]"#,
-                "refused too long (code 1)",
+                "open open refused too long (code 1)",
             ),
             (
                 "200 OK",
                 r#"{"id":null,"error":{"code":1,"message":"no batches"}}"#,
-                "refused no batches (code 1)",
+                "open open refused no batches (code 1)",
             ),
-            ("413 No", "", "refused HTTP 413 Payload Too Large"),
+            ("413 No", "", "open open refused HTTP 413 Payload Too Large"),
             (
                 "400 No",
                 r#"{"id":1,"error":{"code":1,"message":"no batches"}}"#,
-                "refused no batches (code 1)",
+                "open open refused HTTP 400: no batches (code 1)",
             ),
-            ("429 No", r#"{"id":1,"error":{"code":1,"message":"slow"}}"#, "RateLimited HTTP 429"),
+            (
+                "429 No",
+                r#"{"id":1,"error":{"code":1,"message":"slow"}}"#,
+                "open open refused HTTP 429: slow (code 1)",
+            ),
+            ("429 No", "", "RateLimited HTTP 429"),
             ("401 No", r#"{"id":1,"error":{"code":1,"message":"key"}}"#, "Denied HTTP 401 Unauthorized: key"),
             ("502 No", "", "Server HTTP 502"),
             ("200 OK", "[{", "Closed the answer is cut off"),
@@ -435,12 +543,14 @@ mod tests {
         ] {
             let calls = [Call::new("m", json!([])), Call::new("m", json!({}))];
             let got = match run(client(&server(status, JSON, body)).batch(&calls)) {
-                Ok(Batch::Answers(answers)) => {
-                    let each =
-                        answers.into_iter().map(|a| a.map_or_else(|e| e.to_string(), |v| v.get().to_owned()));
-                    each.collect::<Vec<_>>().join(" ")
+                Ok(Batch { answers, refused }) => {
+                    let each = answers.into_iter().map(|answer| match answer {
+                        None => "open".to_owned(),
+                        Some(Ok(value)) => value.get().to_owned(),
+                        Some(Err(error)) => error.to_string(),
+                    });
+                    each.chain(refused.map(|error| format!("refused {error}"))).collect::<Vec<_>>().join(" ")
                 }
-                Ok(Batch::Refused(error)) => format!("refused {error}"),
                 Err(fault) => format!("{:?} {fault}", fault.kind),
             };
             assert!(got.starts_with(want), "{status} {body}: {got}");

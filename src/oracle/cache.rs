@@ -85,6 +85,9 @@ fn of_feed(conn: &Connection, feed: Feed, now: i64, max_age_sec: Option<u64>) ->
         hash: stored_hash(&row.get::<_, String>(3)?)?,
         time: clock::rfc3339(i64::try_from(block_at).unwrap_or(i64::MAX)),
         endpoint: row.get(5)?,
+        chosen_by: None,
+        final_block: None,
+        final_by: None,
     };
     Ok(Some(Price {
         feed: feed.name,

@@ -91,9 +91,8 @@ pub async fn add(
     let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
         None => (None, None),
         Some(chain) => {
-            let look = chain.view(at, async |view| {
-                Ok((ask.source.describe(view).await?, ViewStamp::new(view.block(), view.endpoint())))
-            });
+            let look =
+                chain.view(at, async |view| Ok((ask.source.describe(view).await?, ViewStamp::of(view))));
             let (description, view) = look.await?;
             (description, Some(view))
         }

@@ -60,11 +60,7 @@ pub async fn fetch(
         let read = chain()?
             .view_above(at, known, async |view| {
                 let quotes = ask(view, feeds, sequencer).await?;
-                Ok(Answers {
-                    view: ViewStamp::new(view.block(), view.endpoint()),
-                    block_time: view.block().timestamp,
-                    quotes,
-                })
+                Ok(Answers { view: ViewStamp::of(view), block_time: view.block().timestamp, quotes })
             })
             .await;
         match read {

@@ -196,7 +196,7 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     let asked = abi::ask(&mut batch, &pool)?;
     asked.read(&batch.send().await?, &pool)?;
     let risk_engine = abi::risk_engine(view, abi, ask.address).await?;
-    let view = ViewStamp::new(block, view.endpoint());
+    let view = ViewStamp::of(view);
     Ok(Seen { abi, asset, share, deploy_block, view, risk_engine })
 }
 

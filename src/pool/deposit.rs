@@ -105,7 +105,7 @@ pub async fn validate_on_chain(
                 place: "on chain",
             }),
         };
-        Ok((reading, depositor, ViewStamp::new(view.block(), view.endpoint())))
+        Ok((reading, depositor, ViewStamp::of(view)))
     });
     let (reading, depositor, view) = read.await?;
     let figures = figures(pool, reading.total_assets, reading.total_shares, reading.paused, &reading.limits);

@@ -188,7 +188,7 @@ async fn compare(
     progress: &dyn Progress,
     stop: &Stop,
 ) -> Result<Vec<Reconciled>> {
-    let stamp = ViewStamp::new(view.block(), view.endpoint());
+    let stamp = ViewStamp::of(view);
     let mut batch = view.batch();
     let asked = known.iter().map(|known| abi::ask(&mut batch, &known.pool)).collect::<Result<Vec<_>>>()?;
     let reply = batch.send().await?;

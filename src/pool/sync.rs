@@ -120,11 +120,7 @@ pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) ->
             let pools = if rolled.is_empty() { pools } else { store::select(work.state.conn(), &names)? };
             rolled_back.extend(rolled);
             let pools = one_view(work, view, pools, failed).await?;
-            Ok(SyncReport {
-                view: ViewStamp::new(view.block(), view.endpoint()),
-                rolled_back: rolled_back.clone(),
-                pools,
-            })
+            Ok(SyncReport { view: ViewStamp::of(view), rolled_back: rolled_back.clone(), pools })
         })
         .await
 }

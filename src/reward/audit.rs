@@ -107,7 +107,7 @@ pub async fn verify_on_chain(
                 .hint("wait for the endpoint, name another with --endpoint, or add --offline"));
             }
             let mut judge = Judge::new(conn)?;
-            judge.found.view = Some(ViewStamp::new(view.block(), view.endpoint()));
+            judge.found.view = Some(ViewStamp::of(view));
             hashes(view, subjects, &mut judge).await?;
             let mut order: Vec<&Subject> = subjects.iter().collect();
             order.sort_by_key(|subject| subject.pool.deploy_block);

@@ -218,7 +218,7 @@ async fn one_view(
         }
     });
     Ok(CycleReport {
-        view: ViewStamp::new(view.block(), view.endpoint()),
+        view: ViewStamp::of(view),
         final_block: last_final,
         asset,
         pools: report.collect(),

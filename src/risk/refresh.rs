@@ -51,7 +51,7 @@ pub async fn refresh(
             let asked: Vec<Option<Asked>> =
                 remote.iter().map(|(pool, row)| Asked::new(&mut batch, row.engine, pool.address)).collect();
             let reply = batch.send().await?;
-            let stamp = ViewStamp::new(view.block(), view.endpoint());
+            let stamp = ViewStamp::of(view);
             let read = |(asked, (_, row)): (&Option<Asked>, &(&Pool, RiskRow))| match asked {
                 Some(asked) => asked.read(&reply, row.clone()),
                 None => Ok(row.clone()),

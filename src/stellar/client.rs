@@ -1,6 +1,6 @@
 //! A network as a profile pins it: its endpoints in order, and the failover of what is asked of them.
 
-use super::fault::{Fault, passes};
+use super::fault::{Fault, standing};
 use super::network::network_id;
 use super::replies::Ledger;
 use super::view::View;
@@ -108,7 +108,7 @@ impl Client {
             .iter()
             .map(|endpoint| {
                 let wire = Wire::new(Arc::clone(&http), endpoint.clone())?;
-                let asker = Asker::new(wire, config.retry, config.batch, passes);
+                let asker = Asker::new(wire, config.retry, config.batch, standing);
                 Ok(Arc::new(Peer { asker, checked: AtomicBool::new(false) }))
             })
             .collect::<Result<_>>()?;

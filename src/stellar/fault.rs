@@ -1,6 +1,6 @@
 //! What can go wrong with an endpoint of Stellar RPC, and whether another endpoint or a later time may do better.
 
-use crate::net::asker::Unanswered;
+use crate::net::asker::{Standing, Unanswered};
 use crate::net::jsonrpc::RpcError;
 use crate::net::{self, FaultKind};
 use crate::{Code, Error};
@@ -24,7 +24,7 @@ impl From<Unanswered> for Fault {
     fn from(unanswered: Unanswered) -> Self {
         match unanswered {
             Unanswered::Net(fault) => Self::Net(fault),
-            Unanswered::Passing { method, error } => Self::Rpc { method, error },
+            Unanswered::Rpc { method, error } => Self::Rpc { method, error },
         }
     }
 }
@@ -54,7 +54,9 @@ impl Fault {
                 | FaultKind::NotJson => Code::Unreachable,
                 FaultKind::RateLimited => Code::RateLimited,
                 FaultKind::BadReply => Code::BadReply,
-                FaultKind::Denied | FaultKind::Status | FaultKind::TooLarge => Code::Rpc,
+                FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => {
+                    Code::Rpc
+                }
             },
             Self::Rpc { error, .. } if is_limited(error) => Code::RateLimited,
             Self::Rpc { error, .. } if is_transient(error) => Code::Unreachable,
@@ -69,6 +71,9 @@ impl Fault {
         match self {
             Self::Net(fault) if fault.kind == FaultKind::Denied => {
                 Some("check the key in the endpoint's URL and its plan")
+            }
+            Self::Net(fault) if fault.kind == FaultKind::Redirect => {
+                Some("if the provider has moved, write its new URL in stellar.rpc_urls")
             }
             Self::Stale { .. } | Self::Stuck { .. } => Some(
                 "the endpoint has fallen behind the network: try again, or add another to stellar.rpc_urls",
@@ -87,20 +92,23 @@ impl Fault {
     }
 }
 
-/// Whether an error of the server passes by waiting.
-pub(super) fn passes(_method: &str, error: &RpcError) -> bool {
-    is_limited(error) || is_transient(error)
+/// What an error of the server means for the call that it stands on.
+pub(super) fn standing(_method: &str, error: &RpcError) -> Standing {
+    if is_limited(error) || is_transient(error) { Standing::Passes } else { Standing::Final }
 }
 
 fn is_limited(error: &RpcError) -> bool {
     const WORDS: &[&str] = &["rate limit", "too many requests", "requests per second", "quota", "throttl"];
     let text = error.message.to_lowercase();
-    error.code == 429 || error.code == -32005 || WORDS.iter().any(|word| text.contains(word))
+    error.status == 429
+        || error.code == 429
+        || error.code == -32005
+        || WORDS.iter().any(|word| text.contains(word))
 }
 
 /// -32603 is an internal error of the server (JSON-RPC 2.0, section 5.1).
 fn is_transient(error: &RpcError) -> bool {
-    error.code == -32603
+    error.code == -32603 || error.status >= 500
 }
 
 #[cfg(test)]
@@ -115,8 +123,8 @@ mod tests {
             (-32000, "Rate limit exceeded", Code::RateLimited),
             (429, "", Code::RateLimited),
         ] {
-            let error = RpcError { code, message: message.to_owned(), data: None };
-            assert_eq!(passes("m", &error), want != Code::Rpc, "{code} {message}");
+            let error = RpcError { code, message: message.to_owned(), ..RpcError::default() };
+            assert_eq!(standing("m", &error) == Standing::Passes, want != Code::Rpc, "{code} {message}");
             assert_eq!(Fault::Rpc { method: "m", error }.code(), want, "{code} {message}");
         }
     }

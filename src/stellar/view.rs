@@ -1,11 +1,11 @@
 //! One endpoint while a body of work runs on it: the methods of Stellar RPC.
 
 use super::client::{Inner, LATEST, Peer, value};
-use super::fault::{Fault, passes};
+use super::fault::{Fault, standing};
 use super::replies::{Entry, EventPage, FeeStats, Health, Ledger, Lookup, Sent, Simulation};
 use super::wire::{self, encode};
 use super::xdr::{LedgerKey, TransactionEnvelope};
-use crate::net::asker::Patience;
+use crate::net::asker::{Patience, Standing};
 use crate::net::jsonrpc::Call;
 use crate::net::{Verdict, retry};
 use crate::output::{Code, Error, Result};
@@ -250,7 +250,9 @@ impl View {
     /// Breaks the view, unless the server merely refused what was asked: its first fault is the one that counts.
     fn fail(&self, fault: Fault) -> Error {
         match &fault {
-            Fault::Rpc { method, error } if !passes(method, error) => fault.into_error(self.endpoint()),
+            Fault::Rpc { method, error } if standing(method, error) == Standing::Final => {
+                fault.into_error(self.endpoint())
+            }
             _ => {
                 let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
                 broken.get_or_insert(fault).clone().into_error(self.endpoint())

@@ -32,6 +32,7 @@ mod anvil {
     mod pinned;
     mod prices;
     mod profiles;
+    mod providers;
     mod receipts;
     mod reconcile;
     mod reorg;
@@ -72,6 +73,7 @@ mod sandbox {
     mod pinned;
     mod prices;
     mod profiles;
+    mod providers;
     mod receipts;
     mod reconcile;
     mod reorg;

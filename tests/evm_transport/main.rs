@@ -13,6 +13,7 @@ mod anvil {
     mod failover;
     mod logs;
     mod pin;
+    mod refusals;
 }
 
 #[path = "."]
@@ -23,6 +24,7 @@ mod sandbox {
     mod failover;
     mod logs;
     mod pin;
+    mod refusals;
 }
 
 use alloy::primitives::{Address, U256};

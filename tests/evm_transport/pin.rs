@@ -1,10 +1,10 @@
 //! The choice of the block, reads by its hash alone, and reorgs.
 
 use super::NODE;
-use crate::{Done, TAGS, chain, run, supply, words};
+use crate::{Done, TAGS, chain, config, run, supply, words};
 use alloy::primitives::{B256, U256};
 use alloy::sol_types::SolEvent;
-use poolctl::evm::{At, ChosenBy, Mined, common_ancestor, replay};
+use poolctl::evm::{At, Chain, ChainConfig, ChosenBy, Learned, Mined, common_ancestor, replay};
 use poolctl::{Code, Error};
 use poolctl_testkit::abi::{Asset, Vault};
 use poolctl_testkit::{Fault, Matcher, Node, NodeOptions, Proxy, Rule, World};
@@ -94,12 +94,73 @@ fn a_rate_limit_on_a_tag_is_not_taken_for_a_chain_without_it() -> Done {
     Ok(())
 }
 
+/// What is said of a tag, and whether a chain may lack it by that.
+const TAG_FAULTS: &[(Option<(i64, &str)>, bool)] = &[
+    (None, true),
+    (Some((-32000, "safe block not found")), true),
+    (Some((-32000, "finalized block not found")), true),
+    (Some((-32602, "invalid argument 0: hex string without 0x prefix")), true),
+    (Some((-39001, "Unknown block")), true),
+    (Some((-32000, "something went wrong")), false),
+    (Some((-32601, "no")), false),
+    (Some((-32603, "Internal error")), false),
+    (Some((-32000, "backend not healthy")), false),
+];
+
+#[test]
+fn a_chain_that_has_shown_a_tag_has_it() -> Done {
+    let world = World::small(NODE)?;
+    let tagged: fn(&Value) -> bool = |call| call["params"][0] == "safe" || call["params"][0] == "finalized";
+    let whole = chain(&[world.node.url()])?;
+    let block = run(whole.view(At::Finalized, async |view| Ok(view.block())))?;
+    run(whole.view(At::Safe, async |_| Ok(())))?;
+    let learned = whole.learned();
+    assert_eq!(learned.tags.iter().map(String::as_str).collect::<Vec<_>>(), ["finalized", "safe"]);
+    for (said, absent) in TAG_FAULTS {
+        let fault = match said {
+            None => Fault::ResultNull,
+            Some((code, message)) => {
+                Fault::RpcError { code: *code, message: (*message).into(), data: Value::Null }
+            }
+        };
+        let (proxy, twin) = (Proxy::start(world.node.url())?, Proxy::start(world.node.url())?);
+        proxy.fault(Rule::new(fault.clone()).on(Matcher::Where(tagged)));
+        twin.fault(Rule::new(fault).on(Matcher::Where(tagged)));
+        let view = |urls: &[&str], learned: &Learned| -> anyhow::Result<_> {
+            let chain = Chain::new(ChainConfig { learned: learned.clone(), ..config(urls)? })?;
+            Ok(run(chain.view(At::Finalized, async |view| Ok((view.block(), view.final_by())))))
+        };
+        // Known to have it: transient, and never head minus confirmations.
+        let error = view(&[&proxy.url()], &learned)?.unwrap_err();
+        assert_eq!((error.code(), error.exit() as i32), (Code::Unreachable, 75), "{said:?}: {error}");
+        // The next endpoint is asked first, whether the chain is known or not.
+        for learned in [&learned, &Learned::default()] {
+            let found = view(&[&proxy.url(), world.node.url()], learned)?;
+            assert_eq!(found.unwrap(), (block, ChosenBy::Chain), "{said:?}");
+        }
+        // A chain that nobody has seen it of: counted where it is absent, and not where it failed.
+        let found = view(&[&proxy.url()], &Learned::default())?.map(|(_, by)| by);
+        match found {
+            Ok(by) => assert!(*absent && by == ChosenBy::Confirmations(3), "{said:?}"),
+            Err(error) => assert!(!absent && error.exit() as i32 == 75, "{said:?}: {error}"),
+        }
+        let found = view(&[&proxy.url(), &twin.url()], &Learned::default())?;
+        assert_eq!(found.is_ok(), *absent, "{said:?}: both lack it");
+    }
+    Ok(())
+}
+
 #[test]
 fn a_block_that_does_not_exist_yet_is_named() -> Done {
     let node = Node::start(NODE, &NodeOptions::default())?;
     let error = run(chain(&[node.url()])?.view(At::Number(500), async |_| Ok(()))).unwrap_err();
     assert_eq!(error.code(), Code::InvalidValue);
     assert_eq!(error.message(), "endpoint \"alchemy\": has no block 500 yet, its latest is 0");
+    // Beyond what nodes read as a height.
+    for number in [i64::MAX as u64, u64::MAX] {
+        let error = run(chain(&[node.url()])?.view(At::Number(number), async |_| Ok(()))).unwrap_err();
+        assert_eq!((error.code(), error.exit() as i32), (Code::InvalidValue, 2), "{error}");
+    }
     Ok(())
 }
 

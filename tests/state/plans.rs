@@ -19,6 +19,8 @@ const SMALL: &[&str] = &[
     "poolers",
     "farmers",
     "runs",
+    "evm_tags",
+    "evm_endpoints",
 ];
 
 /// Statements that may read a growing table from end to end: file, a part of the text (all of it where empty), why.

@@ -148,6 +148,7 @@ const WORDS: &[&str] = &[
     "tx_hash",
     "value",
     "window",
+    "tag",
 ];
 
 /// Every column of the schema that is text and no word: (table, column) and its CHECK.

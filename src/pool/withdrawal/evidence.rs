@@ -58,7 +58,7 @@ pub(super) async fn look(
     chain
         .view_above(At::Latest, known, async |view| {
             let sight = see(view, pool, withdrawal, tx, counted).await?;
-            Ok((sight, ViewStamp::new(view.block(), view.endpoint())))
+            Ok((sight, ViewStamp::of(view)))
         })
         .await
 }

@@ -35,7 +35,7 @@ pub mod world;
 
 pub use alloy;
 pub use node::{MULTICALL3, Node, NodeKind, NodeOptions, Receipt};
-pub use proxy::{Fault, Matcher, Proxy, Rule};
+pub use proxy::{Answer, Fault, Matcher, Proxy, Rule};
 pub use rpc::{Rpc, RpcError};
 pub use web::{Request, Web};
 pub use world::{ManyVaults, Pool, World, units};

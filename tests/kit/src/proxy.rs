@@ -49,6 +49,21 @@ pub enum Fault {
     },
     /// Anything else done to a response.
     Custom(Rewrite),
+    /// Anything else done to the whole answer: an array where the request was a batch.
+    Whole(Rewrite),
+    /// An HTTP answer of its own making, from the request.
+    Http(fn(request: &Value) -> Answer),
+}
+
+/// An HTTP answer as a faulty wire makes it.
+#[derive(Clone, Debug, Default)]
+pub struct Answer {
+    /// The HTTP status.
+    pub status: u16,
+    /// Further header lines, each ended by CR LF.
+    pub headers: &'static str,
+    /// The body, sent as JSON whatever it is.
+    pub body: String,
 }
 
 /// Which requests a rule is about. In a batch the HTTP request matches when one of its calls does, and faults that
@@ -308,6 +323,16 @@ fn answer_all(client: &TcpStream, shared: &Shared) -> Result<()> {
                 write(client, 200, None, "text/html", b"<!doctype html><title>Welcome</title>")?;
                 continue;
             }
+            Some(Fault::Http(make)) => {
+                let Answer { status, headers, body } = make(&request);
+                let head = format!(
+                    "HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
+                    body.len()
+                );
+                let mut client = client;
+                client.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
+                continue;
+            }
             Some(Fault::Delay(pause)) => thread::sleep(*pause),
             _ => {}
         }
@@ -320,7 +345,10 @@ fn answer_all(client: &TcpStream, shared: &Shared) -> Result<()> {
             && fault.is_in_json()
         {
             let answer = serde_json::from_slice(&body)?;
-            body = serde_json::to_vec(&spoil_all(fault, &matcher, &request, answer))?;
+            body = serde_json::to_vec(&match fault {
+                Fault::Whole(rewrite) => rewrite(&request, answer),
+                _ => spoil_all(fault, &matcher, &request, answer),
+            })?;
         }
         let half = body.len() / 2;
         match fault {
@@ -378,7 +406,12 @@ impl Fault {
     fn is_in_json(&self) -> bool {
         matches!(
             self,
-            Self::EmptyCall | Self::ChainId(_) | Self::ResultNull | Self::RpcError { .. } | Self::Custom(_)
+            Self::EmptyCall
+                | Self::ChainId(_)
+                | Self::ResultNull
+                | Self::RpcError { .. }
+                | Self::Custom(_)
+                | Self::Whole(_)
         )
     }
 

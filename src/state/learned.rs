@@ -1,0 +1,62 @@
+//! What runs learn of the EVM chain and its endpoints, for the runs after them.
+
+use super::meta::meta_get;
+use super::{State, Tx};
+use crate::evm::Learned;
+use crate::guard::Permit;
+use crate::output::Result;
+use rusqlite::{Connection, params};
+
+/// What earlier runs learned.
+///
+/// # Errors
+/// `state_error`.
+pub fn learned(conn: &Connection) -> Result<Learned> {
+    let mut tags = conn.prepare_cached("SELECT tag FROM evm_tags")?;
+    let tags = tags.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut widths = conn.prepare_cached("SELECT name, log_blocks FROM evm_endpoints")?;
+    let log_widths = widths.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    Ok(Learned { tags, log_widths })
+}
+
+/// Keeps what a run on chain `chain_id` learned: a tag for good, the widths of the endpoints that were `asked` until
+/// they prove different. A state that does not belong to that chain keeps nothing.
+///
+/// # Errors
+/// `state_error`.
+pub fn learn(
+    state: &mut State,
+    permit: Permit<'_>,
+    chain_id: u64,
+    new: &Learned,
+    asked: &[String],
+) -> Result<()> {
+    let before = learned(state.conn())?;
+    let same = |name: &String| before.log_widths.get(name) == new.log_widths.get(name);
+    let pinned = meta_get(state.conn(), "evm_chain_id")?.is_some_and(|id| id == chain_id.to_string());
+    if !pinned || (new.tags.is_subset(&before.tags) && asked.iter().all(same)) {
+        return Ok(());
+    }
+    state.write(permit, |tx: &Tx<'_>| {
+        for tag in &new.tags {
+            tx.conn()
+                .prepare_cached("INSERT OR IGNORE INTO evm_tags VALUES (?1, ?2)")?
+                .execute(params![tag, tx.now()])?;
+        }
+        for name in asked {
+            match new.log_widths.get(name) {
+                Some(width) => tx
+                    .conn()
+                    .prepare_cached(
+                        "INSERT INTO evm_endpoints VALUES (?1, ?2)
+                         ON CONFLICT (name) DO UPDATE SET log_blocks = ?2",
+                    )?
+                    .execute(params![name, i64::try_from(*width).unwrap_or(i64::MAX)])?,
+                None => {
+                    tx.conn().prepare_cached("DELETE FROM evm_endpoints WHERE name = ?1")?.execute([name])?
+                }
+            };
+        }
+        Ok(())
+    })
+}
