@@ -25,7 +25,6 @@ mod anvil {
     mod full_disk;
     mod input;
     mod interleavings;
-    mod long_run;
     mod month;
     mod oracles;
     mod orders;
@@ -66,7 +65,6 @@ mod sandbox {
     mod full_disk;
     mod input;
     mod interleavings;
-    mod long_run;
     mod month;
     mod oracles;
     mod orders;

@@ -2,6 +2,7 @@
 
 use crate::evm::desk::{Desk, fork};
 use crate::facts::{self, Facts};
+use crate::strace::{self, Fault};
 use crate::support::Home;
 use crate::sweep::{self, Place, Row, Task};
 use poolctl_sandbox::stellar::Keypair;
@@ -178,4 +179,26 @@ fn pools_on_an_evm() {
     let (desk, words) = pools();
     let reached = sweep::sweep(&tasks(&desk.home, POOLS, &words));
     assert!(reached >= 100, "{reached}");
+}
+
+#[test]
+fn a_config_file_that_cannot_be_looked_at_is_not_passed_over() {
+    let home = Home::ready();
+    let before = home.snapshot();
+    let line = "member add 0x00000000000000000000000000000000000000a1";
+    let fork = Place::fork(&home);
+    let (_, points) = strace::points(|under| fork.command(under, line, ""), fork.path());
+    let looks = points.iter().filter(|point| {
+        point.fault == Fault::Eio && point.syscall.contains("stat") && point.call.contains("config.toml\"")
+    });
+    let mut tried = 0;
+    for point in looks {
+        let ran = strace::disturb(|under| home.command(under, line, ""), point);
+        let said = String::from_utf8(ran.output.stderr).unwrap();
+        assert_eq!(ran.output.status.code(), Some(1), "{point}: {said}");
+        assert!(said.contains("cannot tell whether there is a file"), "{point}: {said}");
+        assert_eq!(home.snapshot(), before, "{point}");
+        tried += 1;
+    }
+    assert!(tried > 0, "{points:?}");
 }

@@ -1,7 +1,7 @@
 //! Every command that writes, disturbed at its syscalls – killed, EIO, ENOSPC – and run again: the same end as undisturbed.
 //!
 //! A few points of each command in every run of the tests, others with another `SWEEP_SEED`; as many as wanted of each
-//! with `SWEEP_POINTS=N`, and all that there are with `SWEEP_POINTS=all` (thousands, an hour).
+//! with `SWEEP_POINTS=N`, and all that there are with `SWEEP_POINTS=all` (thousands).
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
