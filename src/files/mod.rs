@@ -90,10 +90,14 @@ pub fn cannot_write(what: &str, path: &Path, e: &io::Error) -> Error {
 /// # Errors
 /// `io_error` with what the system says.
 pub fn is_there(path: &Path) -> Result<bool> {
-    path.try_exists().map_err(|e| {
-        Error::new(Code::Io, format!("cannot tell whether there is a file {}: {e}", path.display()))
-            .hint("see to the disk and to the rights of the folder, then run the command again")
-    })
+    match fs::metadata(path) {
+        Ok(_) => Ok(true),
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(false),
+        Err(e) => {
+            Err(Error::new(Code::Io, format!("cannot tell whether there is a file {}: {e}", path.display()))
+                .hint("see to the disk and to the rights of the folder, then run the command again"))
+        }
+    }
 }
 
 /// The folder of a file.
