@@ -99,7 +99,10 @@ fn on_chain(conn: &Connection, member: &Member, only: Option<&Pool>) -> Result<V
 fn show_exported(exported: &[PendingView], page: &mut Page) {
     for e in exported {
         let epochs = e.epochs.unwrap_or_default();
-        page.line(format!("{} of pool \"{}\" ({epochs} epochs): in Merkle trees, to be claimed on chain", e.amount, e.pool));
+        page.line(format!(
+            "{} of pool \"{}\" ({epochs} epochs): in Merkle trees, to be claimed on chain",
+            e.amount, e.pool
+        ));
     }
 }
 

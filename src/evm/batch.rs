@@ -29,7 +29,8 @@ sol! {
 
 /// The input of a multicall that lets each call fail on its own.
 pub(super) fn aggregate<'i>(calls: impl IntoIterator<Item = (Address, &'i Bytes)>) -> Bytes {
-    let call = |(target, input): (Address, &Bytes)| Call3 { target, allowFailure: true, callData: input.clone() };
+    let call =
+        |(target, input): (Address, &Bytes)| Call3 { target, allowFailure: true, callData: input.clone() };
     aggregate3Call { calls: calls.into_iter().map(call).collect() }.abi_encode().into()
 }
 

@@ -43,7 +43,11 @@ impl PinnedView {
         let calls: Vec<Call> = alone.map(|(block, to)| at_block(block, *to, &input)).collect();
         if !calls.is_empty() {
             for (at, answer) in open.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
-                let past = if is_forgotten(&answer) { Past::Forgotten } else { Past::Done(outcome(self, answer).await?) };
+                let past = if is_forgotten(&answer) {
+                    Past::Forgotten
+                } else {
+                    Past::Done(outcome(self, answer).await?)
+                };
                 if let Some(slot) = found.get_mut(at) {
                     *slot = past;
                 }
@@ -72,8 +76,11 @@ impl PinnedView {
         for (at, (block, _)) in asked.iter().enumerate() {
             by_block.entry(block.number).or_default().push(at);
         }
-        let groups: Vec<&[usize]> =
-            by_block.values().flat_map(|of_block| of_block.chunks(size)).filter(|group| group.len() > 1).collect();
+        let groups: Vec<&[usize]> = by_block
+            .values()
+            .flat_map(|of_block| of_block.chunks(size))
+            .filter(|group| group.len() > 1)
+            .collect();
         let multicall = self.chain().config.multicall;
         let call = |group: &&[usize]| {
             let calls = group.iter().filter_map(|at| asked.get(*at));

@@ -93,7 +93,8 @@ impl World {
     }
 
     fn claimants(&self) -> Vec<Claimant> {
-        let pools = self.pools.iter().zip(1..).filter(|(pool, _)| pool.cursor.is_some() && !pool.weights.is_empty());
+        let pools =
+            self.pools.iter().zip(1..).filter(|(pool, _)| pool.cursor.is_some() && !pool.weights.is_empty());
         let claimant = |(pool, pool_id): (&Pool, i64)| Claimant {
             pool_id,
             begins: pool.begins,
@@ -105,7 +106,8 @@ impl World {
 
     fn lane(&self, pool: usize) -> Lane {
         let pool = &self.pools[pool];
-        let ahead = pool.by_hand.iter().filter(|epoch| pool.cursor.is_some_and(|cursor| epoch.start >= cursor));
+        let ahead =
+            pool.by_hand.iter().filter(|epoch| pool.cursor.is_some_and(|cursor| epoch.start >= cursor));
         Lane {
             cursor: pool.cursor,
             weighted_from: pool.weights.first().map(|(from, _)| *from),
@@ -179,7 +181,8 @@ impl World {
                         let row = self.rows.iter().find(|row| row.epoch == Epoch { start, end }).unwrap();
                         let sharers = sharers(&claimants, start);
                         let place = sharers.iter().position(|(id, _)| *id == at as i64 + 1).unwrap();
-                        let split = split_pools(row.emission + row.carry_in, sharers.iter().map(|(_, ppm)| *ppm));
+                        let split =
+                            split_pools(row.emission + row.carry_in, sharers.iter().map(|(_, ppm)| *ppm));
                         let sum = sharers.iter().map(|(_, ppm)| u64::from(*ppm)).sum();
                         (split.parts[place], Some((sharers[place].1, sum)))
                     }
@@ -274,7 +277,8 @@ fn a_late_first_run_gives_what_many_runs_give() {
     };
     for (start, every) in [(END, 1_000), (13, 1), (13, 7)] {
         let world = run(&plan(start), |head| (head % every == 0).then(Vec::new));
-        let paid: Vec<(u64, Base)> = world.pools[0].paid.iter().map(|paid| (paid.0, paid.2)).take(3).collect();
+        let paid: Vec<(u64, Base)> =
+            world.pools[0].paid.iter().map(|paid| (paid.0, paid.2)).take(3).collect();
         assert_eq!(paid, [(50, Base::from(350u32)), (60, Base::from(70u8)), (70, Base::from(70u8))]);
     }
 }

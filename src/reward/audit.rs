@@ -441,7 +441,9 @@ impl<'c> Judge<'c> {
         let taking_part = sharers(&self.claimants, start);
         let epoch = Epoch { start, end: start.saturating_add(terms.epoch_blocks) };
         let budget = Budget::of(epoch, &terms, &taking_part, carry_in)?;
-        let words = |emission: Base, carry_in: Base, carry_out: Base| format!("{emission} + {carry_in} - {carry_out}");
+        let words = |emission: Base, carry_in: Base, carry_out: Base| {
+            format!("{emission} + {carry_in} - {carry_out}")
+        };
         let computed = words(budget.emission, budget.carry_in, budget.carry_out);
         let stored = stored.map(|row| words(row.emission, row.carry_in, row.carry_out));
         self.same(pool, row, "emission", stored, Some(computed));

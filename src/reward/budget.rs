@@ -81,7 +81,8 @@ pub fn budgets<'a>(
     let mut next = boundary_from(schedule, at);
     std::iter::from_fn(move || {
         let epoch = closed_epoch(schedule, next?, last_final)?;
-        let budget = Budget::of(epoch, terms_at(schedule, epoch.start)?, &sharers(claimants, epoch.start), carry);
+        let budget =
+            Budget::of(epoch, terms_at(schedule, epoch.start)?, &sharers(claimants, epoch.start), carry);
         next = budget.as_ref().ok().map(|budget| budget.epoch.end);
         carry = budget.as_ref().map_or(carry, |budget| budget.carry_out);
         Some(budget)
@@ -137,7 +138,14 @@ mod tests {
         let all = shown(budgets(&schedule, &pools, 10, Base::ZERO, 69));
         assert_eq!(
             all,
-            [(10, 20, 0, 20), (20, 20, 20, 40), (30, 20, 40, 60), (40, 20, 60, 80), (50, 20, 80, 0), (60, 20, 0, 0)]
+            [
+                (10, 20, 0, 20),
+                (20, 20, 20, 40),
+                (30, 20, 40, 60),
+                (40, 20, 60, 80),
+                (50, 20, 80, 0),
+                (60, 20, 0, 0)
+            ]
         );
         // Nobody at all is no different, and a run that ends anywhere is gone on with.
         assert_eq!(shown(budgets(&schedule, &pools[..1], 10, Base::ZERO, 69)), all);

@@ -51,7 +51,12 @@ pub fn pending_on_chain(conn: &Connection, member: &Member, pool: Option<&Pool>)
     unclaimed(conn, member, pool, true)
 }
 
-fn unclaimed(conn: &Connection, member: &Member, pool: Option<&Pool>, in_trees: bool) -> Result<Vec<Pending>> {
+fn unclaimed(
+    conn: &Connection,
+    member: &Member,
+    pool: Option<&Pool>,
+    in_trees: bool,
+) -> Result<Vec<Pending>> {
     let mut statement = conn.prepare_cached(
         "SELECT p.name, p.address, e.asset, a.symbol, a.decimals, r.amount
          FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id

@@ -221,8 +221,7 @@ async fn one_view(
     };
     let pools: Vec<Pool> = pools.filter(shown).collect();
     let report = pools.into_iter().map(|pool| {
-        let next =
-            lanes.get(&pool.id).zip(begins(&pool)).and_then(|(lane, at)| lane.step(&plan.terms, at));
+        let next = lanes.get(&pool.id).zip(begins(&pool)).and_then(|(lane, at)| lane.step(&plan.terms, at));
         PoolCycle {
             epochs: done.get(&pool.id).cloned().unwrap_or_default(),
             next_start: next.as_ref().map(|step| step.epoch().start),
@@ -332,9 +331,8 @@ async fn ask_totals(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<Base
 type Ends = HashMap<(i64, u64), Result<LastBlock>>;
 
 async fn last_blocks(view: &PinnedView, plan: &Plan, pools: impl Iterator<Item = &Pool>) -> Result<Ends> {
-    let due: Vec<(&Pool, u64)> = pools
-        .flat_map(|pool| plan.steps(pool).map(move |step| (pool, step.epoch().end - 1)))
-        .collect();
+    let due: Vec<(&Pool, u64)> =
+        pools.flat_map(|pool| plan.steps(pool).map(move |step| (pool, step.epoch().end - 1))).collect();
     let blocks = view.blocks_of(due.iter().map(|(_, block)| *block)).await?;
     let asked: Vec<(&Pool, BlockRef)> =
         due.iter().filter_map(|(pool, block)| Some((*pool, *blocks.get(block)?))).collect();

@@ -80,7 +80,10 @@ pub fn exported_tree(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Opt
     let found = unclaimed(conn, pool, row)?;
     let root = found.tree.as_ref().map(MerkleTree::root);
     if root != Some(record.root) || found.total != record.total {
-        let why = format!("the rewards of epoch {} do not come to root {}, which was exported", found.row.id, record.root);
+        let why = format!(
+            "the rewards of epoch {} do not come to root {}, which was exported",
+            found.row.id, record.root
+        );
         return Err(Error::new(Code::StateCorrupt, why).hint("see: poolctl state check"));
     }
     Ok(Some(found))
@@ -91,7 +94,12 @@ pub fn exported_tree(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Opt
 /// # Errors
 /// `invalid_value` for an epoch that is not distributed, or with nothing left to claim; `state_error`, `state_corrupt`.
 /// Nothing is recorded then.
-pub fn export_tree(work: &mut Work<'_>, agreed: &ValuePermit<'_>, pool: &Pool, row: &EpochRow) -> Result<Export> {
+pub fn export_tree(
+    work: &mut Work<'_>,
+    agreed: &ValuePermit<'_>,
+    pool: &Pool,
+    row: &EpochRow,
+) -> Result<Export> {
     work.state.write(agreed.permit(), |tx| {
         if let Some(export) = exported_tree(tx.conn(), pool.clone(), row.clone())? {
             return Ok(export);
@@ -110,7 +118,10 @@ fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
         let (why, hint) = if gave {
             ("all its rewards are claimed", "see: poolctl reward export EPOCH, without --merkle")
         } else {
-            ("it gave nothing to anybody", "what it carries is given by a later epoch; see: poolctl reward epoch list")
+            (
+                "it gave nothing to anybody",
+                "what it carries is given by a later epoch; see: poolctl reward epoch list",
+            )
         };
         return Err(Error::new(Code::InvalidValue, format!("epoch {id} has no tree: {why}")).hint(hint));
     }
@@ -132,7 +143,8 @@ fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Ex
     let mut rows = statement.query([row.id])?;
     while let Some(found) = rows.next()? {
         let amount = stored_base(&found.get::<_, String>(1)?)?;
-        let past = || Error::new(Code::StateCorrupt, format!("the rewards of epoch {} pass 256 bits", row.id));
+        let past =
+            || Error::new(Code::StateCorrupt, format!("the rewards of epoch {} pass 256 bits", row.id));
         total = total.checked_add(amount).ok_or_else(past)?;
         rewards.push((stored_address(&found.get::<_, String>(0)?)?, amount));
     }

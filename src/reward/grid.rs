@@ -112,9 +112,14 @@ mod tests {
         }
         assert_eq!(boundary_from(&[], 5), None);
         assert_eq!(boundary_from(&[terms(0, 10)], u64::MAX), None);
-        for (block, want) in
-            [(99, None), (100, Some(100)), (109, Some(100)), (129, Some(120)), (130, Some(130)), (143, Some(137))]
-        {
+        for (block, want) in [
+            (99, None),
+            (100, Some(100)),
+            (109, Some(100)),
+            (129, Some(120)),
+            (130, Some(130)),
+            (143, Some(137)),
+        ] {
             assert_eq!(boundary_to(&schedule, block), want, "{block}");
         }
     }

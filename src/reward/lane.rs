@@ -136,14 +136,17 @@ impl Lane {
             return gap(start, open, &[open, joins]);
         }
         let names = |blocks: &[Option<u64>], low: u64| {
-            let blocks: Vec<String> = blocks.iter().flatten().filter(|b| **b >= low).map(u64::to_string).collect();
+            let blocks: Vec<String> =
+                blocks.iter().flatten().filter(|b| **b >= low).map(u64::to_string).collect();
             blocks.join(" or ")
         };
         for (flag, block, low) in [("--start", start, joins), ("--end", end, joins.max(start + 1))] {
             if block > joins && !on_grid(block) {
                 return refuse(
                     Code::InvalidValue,
-                    format!("{flag}: no epoch of the schedule starts at {block}, so blocks beside it would be paid to nobody"),
+                    format!(
+                        "{flag}: no epoch of the schedule starts at {block}, so blocks beside it would be paid to nobody"
+                    ),
                     format!("use block {}", names(&near(block), low)),
                 );
             }
@@ -263,7 +266,11 @@ mod tests {
             assert_eq!(got.err().map(|e| e.code()), want, "{start}..{end} {lane:?}");
         }
         let refusal = |lane: &Lane, start: u64, end: u64| {
-            lane.place(&grid, Epoch { start, end }, 20, 5).unwrap_err().hint_text().unwrap_or_default().to_owned()
+            lane.place(&grid, Epoch { start, end }, 20, 5)
+                .unwrap_err()
+                .hint_text()
+                .unwrap_or_default()
+                .to_owned()
         };
         // Weight 1, nothing paid, an epoch by hand 140..150 made: the next one cannot end at 157.
         let after = lane(Some(100), Some(0), &[(140, 150)]);

@@ -57,7 +57,10 @@ pub(super) async fn paused(view: &PinnedView, asked: &[(&Pool, BlockRef)]) -> Re
     if !forgotten.is_empty() {
         by_events(view, &forgotten, &mut found).await?;
     }
-    Ok(asked.iter().map(|(pool, block)| found.remove(&(pool.id, block.number)).unwrap_or(Ok(false))).collect())
+    Ok(asked
+        .iter()
+        .map(|(pool, block)| found.remove(&(pool.id, block.number)).unwrap_or(Ok(false)))
+        .collect())
 }
 
 /// Works out from events what the endpoint keeps no state of.
@@ -96,7 +99,11 @@ async fn by_events(
 }
 
 /// Pauses that began or ended from a block on, by contract.
-async fn toggles(view: &PinnedView, addresses: &[Address], from: u64) -> Result<HashMap<Address, Vec<Toggle>>> {
+async fn toggles(
+    view: &PinnedView,
+    addresses: &[Address],
+    from: u64,
+) -> Result<HashMap<Address, Vec<Toggle>>> {
     let mut found: HashMap<Address, Vec<Toggle>> = HashMap::new();
     for (topic, paused) in
         [(IPausable::Paused::SIGNATURE_HASH, true), (IPausable::Unpaused::SIGNATURE_HASH, false)]
@@ -110,7 +117,9 @@ async fn toggles(view: &PinnedView, addresses: &[Address], from: u64) -> Result<
         })
         .await?;
     }
-    found.values_mut().for_each(|toggles| toggles.sort_unstable());
+    for toggles in found.values_mut() {
+        toggles.sort_unstable();
+    }
     Ok(found)
 }
 

@@ -6,8 +6,8 @@ use super::budget::{Budget, Claimant, budgets, sharers};
 use super::epochs::created;
 use super::grid::{Change, Terms, boundary_from, change, closed_epoch};
 use super::store::{
-    carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes, schedule,
-    undecided, weight_rows,
+    carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes,
+    schedule, undecided, weight_rows,
 };
 use crate::amount::{self, Base};
 use crate::config::Config;
@@ -78,12 +78,15 @@ pub(super) fn prepare(
     let open = undecided(tx.conn())?.max(head + 1).max(by_hand);
     if let Some(Change { withdrawn, announced }) = change(&schedule(tx.conn())?, wanted, open) {
         for from_block in &withdrawn {
-            tx.conn().execute("DELETE FROM reward_schedule WHERE from_block = ?1", [db_block(*from_block)?])?;
+            tx.conn()
+                .execute("DELETE FROM reward_schedule WHERE from_block = ?1", [db_block(*from_block)?])?;
         }
         let instead = withdrawn
             .first()
             .map(|from| format!("those announced for epochs from block {from} on are withdrawn"));
-        let holds = announced.as_ref().map(|terms| format!("they hold for epochs from block {} on", terms.from_block));
+        let holds = announced
+            .as_ref()
+            .map(|terms| format!("they hold for epochs from block {} on", terms.from_block));
         if let Some(terms) = &announced {
             put(tx, terms)?;
         } else {
@@ -170,7 +173,9 @@ fn missed(work: &Work<'_>, schedule: &[Terms], claimants: &[Claimant]) -> Result
     let cursors = lanes(conn)?.into_values().filter_map(|lane| lane.weighted_from.and(lane.cursor));
     let mut next = cursors.min().filter(|at| *at < end).and_then(|at| boundary_from(schedule, at));
     let mut found = Vec::new();
-    while let Some(epoch) = next.filter(|start| *start < end).and_then(|start| closed_epoch(schedule, start, end)) {
+    while let Some(epoch) =
+        next.filter(|start| *start < end).and_then(|start| closed_epoch(schedule, start, end))
+    {
         let shared = !sharers(claimants, epoch.start).is_empty();
         if shared && emission_at(conn, epoch.start)?.is_none() {
             let only = budgets(schedule, claimants, epoch.start, Base::ZERO, epoch.end).next();
@@ -183,14 +188,16 @@ fn missed(work: &Work<'_>, schedule: &[Terms], claimants: &[Claimant]) -> Result
 
 fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
     let Budget { epoch, emission, carry_in, carry_out } = budget;
-    tx.conn().prepare_cached("INSERT INTO reward_emissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(params![
-        db_block(epoch.start)?,
-        db_block(epoch.end)?,
-        emission.to_string(),
-        carry_in.to_string(),
-        carry_out.to_string(),
-        tx.now()
-    ])?;
+    tx.conn().prepare_cached("INSERT INTO reward_emissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+        params![
+            db_block(epoch.start)?,
+            db_block(epoch.end)?,
+            emission.to_string(),
+            carry_in.to_string(),
+            carry_out.to_string(),
+            tx.now()
+        ],
+    )?;
     Ok(())
 }
 

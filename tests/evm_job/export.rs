@@ -162,13 +162,17 @@ fn what_cannot_be_exported_leaves_no_file() {
 
 /// Members with something in the epoch, the first of whom has a name.
 fn members(desk: &Desk, epoch: i64) -> Vec<String> {
-    desk.rows(&format!("SELECT m.address FROM pool_rewards r JOIN members m ON m.id = r.member_id WHERE r.epoch_id = {epoch}"))
+    desk.rows(&format!(
+        "SELECT m.address FROM pool_rewards r JOIN members m ON m.id = r.member_id WHERE r.epoch_id = {epoch}"
+    ))
 }
 
 #[test]
 fn a_reward_in_a_tree_cannot_be_claimed_and_a_claimed_one_is_in_no_tree() {
     let (desk, epoch) = paid();
-    let pool = desk.one(&format!("SELECT p.name FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id WHERE e.id = {epoch}"));
+    let pool = desk.one(&format!(
+        "SELECT p.name FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id WHERE e.id = {epoch}"
+    ));
     let holders = members(&desk, epoch);
     assert!(holders.len() >= 2, "{holders:?}");
     // The first one claims before the export.
@@ -213,13 +217,19 @@ fn a_reward_in_a_tree_cannot_be_claimed_and_a_claimed_one_is_in_no_tree() {
     let nothing = desk.unchanged(|| desk.run(&format!("reward claim {other} --all")).ok());
     says(&json!(nothing), &["nothing to claim", "to be claimed on chain"]);
     let position = desk.json(&format!("pool position {other} {pool}"));
-    assert_eq!(position["exported"], json!([{ "symbol": position["exported"][0]["symbol"],
-        "amount": before["exported"][0]["amount"] }]));
+    assert_eq!(
+        position["exported"],
+        json!([{ "symbol": position["exported"][0]["symbol"],
+        "amount": before["exported"][0]["amount"] }])
+    );
     let shown = desk.json(&format!("reward epoch show {epoch}"));
     assert_eq!(shown["merkle_root"], said["merkle_root"]);
     // Whoever tries to mark it past the program is refused by the schema.
     let conn = desk.home.sqlite();
-    let e = conn.execute("UPDATE pool_rewards SET claimed_at = 1, claim_id = 1 WHERE claimed_at IS NULL AND epoch_id = ?1", [epoch]);
+    let e = conn.execute(
+        "UPDATE pool_rewards SET claimed_at = 1, claim_id = 1 WHERE claimed_at IS NULL AND epoch_id = ?1",
+        [epoch],
+    );
     assert!(e.unwrap_err().to_string().contains("can only be claimed on chain"));
     drop(conn);
     desk.sound();
@@ -236,7 +246,8 @@ fn an_epoch_whose_rewards_are_all_claimed_has_no_tree() {
         desk.run(&format!("reward claim {member} --all")).ok();
     }
     let line = format!("reward export {epoch} --merkle --output out");
-    let envelope = desk.refuses_offline(&line.split(' ').collect::<Vec<_>>(), "invalid_value", &["are claimed"]);
+    let envelope =
+        desk.refuses_offline(&line.split(' ').collect::<Vec<_>>(), "invalid_value", &["are claimed"]);
     says(&envelope["error"]["hint"], &["without --merkle"]);
     assert!(!desk.home.path().join("out").exists());
 }
@@ -257,7 +268,10 @@ fn a_run_that_is_killed_on_the_way_to_a_tree_is_run_again() {
             }
             super::desk::Ended::Killed => {
                 let recorded = super::desk::rows(&home.sqlite(), "SELECT root FROM reward_exports");
-                assert!(!tree.exists() || recorded == [root.as_str().unwrap()], "handed out before it was recorded");
+                assert!(
+                    !tree.exists() || recorded == [root.as_str().unwrap()],
+                    "handed out before it was recorded"
+                );
             }
         }
         assert_eq!(home.run(&line).json()["merkle_root"], root);

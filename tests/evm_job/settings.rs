@@ -205,7 +205,8 @@ fn an_announced_weight_is_replaced_where_it_was_and_never_earlier() {
     assert_eq!(desk.json("reward set-weight stable 0.75")["effective_block"], next);
     let said = desk.run("reward set-weight growth 0.125").ok();
     says(&Value::String(said), &[&format!("from block {next} on"), "instead of 0.250000"]);
-    let rows = desk.rows("SELECT effective_block, weight_ppm FROM pool_reward_weights WHERE pool_id = 1 ORDER BY 1");
+    let rows =
+        desk.rows("SELECT effective_block, weight_ppm FROM pool_reward_weights WHERE pool_id = 1 ORDER BY 1");
     assert_eq!(rows, ["0 | 750000".to_owned(), format!("{next} | 125000")]);
     desk.sound();
 }
@@ -236,7 +237,9 @@ fn terms_that_were_paid_by_stay_at_an_endpoint_that_lags() {
     assert!(from >= emitted && from <= head + 10, "{from} {emitted}");
     // The schema refuses it too.
     let conn = desk.home.sqlite();
-    let e = conn.execute("DELETE FROM reward_schedule WHERE block_reward = '3000000000000000000'", []).unwrap_err();
+    let e = conn
+        .execute("DELETE FROM reward_schedule WHERE block_reward = '3000000000000000000'", [])
+        .unwrap_err();
     assert!(e.to_string().contains("immutable"), "{e}");
     desk.sound();
 }
@@ -266,7 +269,8 @@ fn what_an_older_version_lost_is_part_of_the_next_emission() {
     desk.world.node.mine(25).unwrap();
     let envelope = desk.run("reward cycle --json").exits(0).envelope();
     says(&warnings(&envelope), &[&lost, "are part of the epoch from block"]);
-    let told = desk.one("SELECT json_extract(payload, '$.amount') FROM events WHERE kind = 'reward.carry_restored'");
+    let told =
+        desk.one("SELECT json_extract(payload, '$.amount') FROM events WHERE kind = 'reward.carry_restored'");
     assert_eq!(told, lost);
     let sum = |sql: &str| -> U256 { desk.rows(sql).iter().map(|text| text.parse::<U256>().unwrap()).sum() };
     assert_eq!(

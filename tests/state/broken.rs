@@ -318,7 +318,10 @@ const SEVERAL: &[(&[&str], &str)] = &[
         &["epoch_conserves", "payable_equals_unclaimed"],
         "UPDATE pool_rewards SET amount = amount || '0' WHERE claimed_at IS NULL",
     ),
-    (&["emission_is_accounted_for", "payable_equals_unclaimed"], "UPDATE pools SET reward_carry = '5' WHERE id = 1"),
+    (
+        &["emission_is_accounted_for", "payable_equals_unclaimed"],
+        "UPDATE pools SET reward_carry = '5' WHERE id = 1",
+    ),
     (
         &["claims_equal_credits", "payable_equals_unclaimed"],
         "UPDATE pool_rewards SET claimed_at = NULL, claim_id = NULL",

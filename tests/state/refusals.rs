@@ -30,7 +30,10 @@ fn history_is_neither_changed_nor_deleted() {
         ("DELETE FROM reward_emissions", "an emission is immutable"),
         ("UPDATE reward_schedule SET from_block = from_block + 1", "announced and withdrawn, not changed"),
         ("DELETE FROM reward_schedule", "terms that an epoch was emitted by are immutable"),
-        ("UPDATE pool_reward_weights SET weight_ppm = 7", "a weight that an epoch was shared out by is immutable"),
+        (
+            "UPDATE pool_reward_weights SET weight_ppm = 7",
+            "a weight that an epoch was shared out by is immutable",
+        ),
         ("DELETE FROM pool_reward_weights", "a weight that an epoch was shared out by is immutable"),
         ("DELETE FROM pool_rewards", "a reward can only be claimed, and only once"),
         ("DELETE FROM pool_rewards WHERE claimed_at IS NULL", "a reward can only be claimed"),

@@ -212,7 +212,9 @@ pub enum AskedTotal {
 /// Asks for the total of shares only.
 pub fn ask_total(batch: &mut Batch<'_>, pool: &Pool) -> AskedTotal {
     match pool.abi {
-        Abi::Erc4626 | Abi::Viddhana => AskedTotal::Supply(batch.add(pool.address, &IERC20::totalSupplyCall {})),
+        Abi::Erc4626 | Abi::Viddhana => {
+            AskedTotal::Supply(batch.add(pool.address, &IERC20::totalSupplyCall {}))
+        }
         Abi::Legacy => AskedTotal::Legacy(batch.add(pool.address, &ILegacyPool::totalSharesCall {})),
     }
 }

@@ -124,7 +124,8 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
 /// all that they left.
 pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let in_order: i64 = meta_get(conn, "reward_order_from_block")?.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let in_order: i64 =
+        meta_get(conn, "reward_order_from_block")?.and_then(|text| text.parse().ok()).unwrap_or_default();
     let (mut emitted, mut left, mut end, mut last) = (Delta::default(), Delta::default(), None, Base::ZERO);
     each(
         conn,
@@ -133,9 +134,17 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
             let start: i64 = row.get(0)?;
             let [emission, carry_in, carry_out] = amounts(row, 2)?;
             let first = start == in_order && in_order > 0;
-            let due = if first && !left.is_negative() { left.magnitude() } else if first { Base::ZERO } else { last };
+            let due = if first && !left.is_negative() {
+                left.magnitude()
+            } else if first {
+                Base::ZERO
+            } else {
+                last
+            };
             if start >= in_order && carry_in != due {
-                found.push(format!("emission at block {start}: it takes in {carry_in}, {due} was left before it"));
+                found.push(format!(
+                    "emission at block {start}: it takes in {carry_in}, {due} was left before it"
+                ));
             }
             if start >= in_order && end.is_some_and(|end| end != start) {
                 found.push(format!("emission at block {start}: the one before ends at {end:?}"));
@@ -163,7 +172,9 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
     each(conn, "SELECT reward_carry FROM pools", |row| add(&mut standing, text(row, 0)?))?;
     plus(&mut standing, due(conn)?)?;
     if emitted != standing {
-        found.push(format!("{emitted} was emitted and given by hand, {standing} stands with members or is carried"));
+        found.push(format!(
+            "{emitted} was emitted and given by hand, {standing} stands with members or is carried"
+        ));
     }
     Ok(found)
 }
