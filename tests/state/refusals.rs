@@ -239,7 +239,7 @@ fn numbers_have_their_range() {
         "INSERT INTO pool_reward_weights VALUES (1, 999999999, 1000001, 1)",
         "INSERT INTO pool_reward_weights VALUES (1, 999999999, -1, 1)",
         "INSERT INTO reward_schedule SELECT 999999999, 0, block_reward, asset, basis, 1 FROM reward_schedule LIMIT 1",
-        "UPDATE reward_emissions SET end_block = start_block",
+        "INSERT INTO reward_emissions VALUES (999999990, 999999990, '1', '0', '0', 1)",
         "UPDATE share_transfers SET tx_hash = x'00'",
         "UPDATE oracle_feeds SET max_staleness_sec = 0",
         "UPDATE pool_rewards SET claimed_at = 1 WHERE claimed_at IS NULL",
