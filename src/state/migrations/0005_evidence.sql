@@ -1,4 +1,4 @@
--- Step 5: what is believed only on evidence. Not released yet: until then it changes in place.
+-- Step 5: what is paid follows from the chain and the history of settings; what is believed rests on evidence.
 
 -- Rewards: a budget for each epoch before any pool is paid, and whether a pool was paused by the chain at the epoch's end.
 -- What an epoch was shared out by stays as it was.
