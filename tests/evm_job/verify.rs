@@ -13,7 +13,7 @@ fn altered(home: &Home, sql: &str) -> Home {
     let conn = copy.sqlite();
     conn.execute_batch(
         "DROP TRIGGER pool_rewards_immutable; DROP TRIGGER pool_rewards_no_delete;
-         DROP TRIGGER pool_reward_epochs_immutable; PRAGMA foreign_keys = OFF;",
+         DROP TRIGGER pool_reward_epochs_immutable; DROP TRIGGER reward_emissions_no_update; PRAGMA foreign_keys = OFF;",
     )
     .unwrap();
     assert!(conn.execute(sql, []).unwrap() > 0, "{sql}");

@@ -47,6 +47,7 @@ impl Place {
         conn.execute_batch(include_str!("../../src/state/migrations/0002_farm.sql")).unwrap();
         conn.execute_batch(include_str!("../../src/state/migrations/0003_runs.sql")).unwrap();
         conn.execute_batch(include_str!("../../src/state/migrations/0004_prune.sql")).unwrap();
+        conn.execute_batch(include_str!("../../src/state/migrations/0005_evidence.sql")).unwrap();
         conn.pragma_update(None, "user_version", state::SCHEMA_VERSION).unwrap();
         place
     }
