@@ -3,7 +3,7 @@
 use super::desk::{Desk, fork, says};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::{Address, U256, keccak256};
-use poolctl_testkit::tools;
+use poolctl_testkit::{tamper, tools};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -12,8 +12,8 @@ use std::process::Command;
 fn with_rewards(home: &Home, epoch: i64, count: u64) -> Home {
     let copy = fork(home);
     let conn = copy.sqlite();
-    conn.execute_batch("DROP TRIGGER pool_rewards_no_delete; PRAGMA foreign_keys = OFF;").unwrap();
-    conn.execute("DELETE FROM pool_rewards WHERE epoch_id = ?1", [epoch]).unwrap();
+    conn.execute_batch("PRAGMA foreign_keys = OFF;").unwrap();
+    tamper(&conn, |conn| conn.execute("DELETE FROM pool_rewards WHERE epoch_id = ?1", [epoch])).unwrap();
     for n in 0..count {
         let address = Address::from_word(keccak256(n.to_be_bytes())).to_string();
         let amount = (U256::from(n * n + 1) << (n % 200) as usize).to_string();
