@@ -1,4 +1,4 @@
--- The whole state of poolctl, as of user_version 4. Migrations under src/state/ lead here; a test compares.
+-- The whole state of poolctl, as of user_version 5. Migrations under src/state/ lead here; a test compares.
 --
 -- Conventions
 --   amounts     canonical decimal TEXT of base units (no sign, no leading zero, at most 2^256-1),
@@ -271,6 +271,23 @@ CREATE TABLE reward_emissions (
     created_at  INTEGER NOT NULL
 ) STRICT;
 
+-- What an epoch was shared out by stays as it was.
+CREATE TRIGGER pool_reward_weights_no_update BEFORE UPDATE ON pool_reward_weights
+WHEN EXISTS (SELECT 1 FROM reward_emissions WHERE start_block >= min(old.effective_block, new.effective_block))
+BEGIN SELECT RAISE(ABORT, 'a weight that an epoch was shared out by is immutable'); END;
+CREATE TRIGGER pool_reward_weights_no_delete BEFORE DELETE ON pool_reward_weights
+WHEN EXISTS (SELECT 1 FROM reward_emissions WHERE start_block >= old.effective_block)
+BEGIN SELECT RAISE(ABORT, 'a weight that an epoch was shared out by is immutable'); END;
+CREATE TRIGGER reward_schedule_no_update BEFORE UPDATE ON reward_schedule
+BEGIN SELECT RAISE(ABORT, 'terms are announced and withdrawn, not changed'); END;
+CREATE TRIGGER reward_schedule_no_delete BEFORE DELETE ON reward_schedule
+WHEN EXISTS (SELECT 1 FROM reward_emissions WHERE start_block >= old.from_block)
+BEGIN SELECT RAISE(ABORT, 'terms that an epoch was emitted by are immutable'); END;
+CREATE TRIGGER reward_emissions_no_update BEFORE UPDATE ON reward_emissions
+BEGIN SELECT RAISE(ABORT, 'an emission is immutable'); END;
+CREATE TRIGGER reward_emissions_no_delete BEFORE DELETE ON reward_emissions
+BEGIN SELECT RAISE(ABORT, 'an emission is immutable'); END;
+
 -- One pool's epoch [start_block, end_block): part + carry_in = distributed + carry_out.
 CREATE TABLE pool_reward_epochs (
     id             INTEGER NOT NULL PRIMARY KEY,
@@ -301,6 +318,7 @@ CREATE TABLE pool_reward_epochs (
     CHECK ((carry_out = '0') OR (carry_reason IS NOT NULL))
 ) STRICT;
 CREATE INDEX pool_reward_epochs_by_start ON pool_reward_epochs (start_block, pool_id);
+CREATE INDEX pool_reward_epochs_by_hand ON pool_reward_epochs (pool_id, start_block, end_block) WHERE origin = 'manual';
 CREATE TRIGGER pool_reward_epochs_immutable BEFORE UPDATE ON pool_reward_epochs WHEN old.status = 'distributed'
 BEGIN SELECT RAISE(ABORT, 'a distributed epoch is immutable'); END;
 CREATE TRIGGER pool_reward_epochs_no_delete BEFORE DELETE ON pool_reward_epochs WHEN old.status = 'distributed'
@@ -323,6 +341,25 @@ WHEN old.claimed_at IS NOT NULL OR new.amount IS NOT old.amount
 BEGIN SELECT RAISE(ABORT, 'a reward can only be claimed, and only once'); END;
 CREATE TRIGGER pool_rewards_no_delete BEFORE DELETE ON pool_rewards
 BEGIN SELECT RAISE(ABORT, 'a reward can only be claimed, and only once'); END;
+
+-- Epochs whose unclaimed rewards were handed to a Merkle tree, to be paid by a contract: they cannot be claimed here any
+-- more. The event moved their sum in the ledger.
+CREATE TABLE reward_exports (
+    epoch_id    INTEGER NOT NULL PRIMARY KEY REFERENCES pool_reward_epochs (id),
+    root        TEXT NOT NULL,
+    rewards     INTEGER NOT NULL CHECK (rewards >= 1),
+    total       TEXT NOT NULL CHECK (total GLOB '[1-9]*' AND total NOT GLOB '*[^0-9]*'),
+    exported_at INTEGER NOT NULL,
+    event_id    INTEGER NOT NULL REFERENCES events (id)
+) STRICT;
+CREATE INDEX reward_exports_by_event ON reward_exports (event_id);
+CREATE TRIGGER reward_exports_no_update BEFORE UPDATE ON reward_exports
+BEGIN SELECT RAISE(ABORT, 'an export to a Merkle tree is immutable'); END;
+CREATE TRIGGER reward_exports_no_delete BEFORE DELETE ON reward_exports
+BEGIN SELECT RAISE(ABORT, 'an export to a Merkle tree is immutable'); END;
+CREATE TRIGGER pool_rewards_exported BEFORE UPDATE ON pool_rewards
+WHEN EXISTS (SELECT 1 FROM reward_exports WHERE epoch_id = old.epoch_id)
+BEGIN SELECT RAISE(ABORT, 'a reward in a Merkle tree can only be claimed on chain'); END;
 
 -- ---------------------------------------------------------------- oracles and risk
 

@@ -132,6 +132,8 @@ pub struct PositionOutput {
     pub unclaimed: Vec<Reward>,
     /// Rewards claimed so far.
     pub claimed: Vec<Reward>,
+    /// Rewards in Merkle trees, to be claimed on chain.
+    pub exported: Vec<Reward>,
     /// Time of the last deposit, RFC 3339.
     #[schemars(with = "Option<forms::Time>")]
     pub last_deposit: Option<String>,
@@ -170,8 +172,9 @@ impl Position {
             pool: found.name.clone(),
             shares: found.shares(position.shares),
             underlying: position.underlying.map(|assets| found.asset.quantity(assets)),
-            unclaimed: rewards(position.unclaimed),
-            claimed: rewards(position.claimed),
+            unclaimed: rewards(position.rewards.unclaimed),
+            claimed: rewards(position.rewards.claimed),
+            exported: rewards(position.rewards.exported),
             last_deposit: position.last_deposit_at.map(clock::rfc3339),
             last_deposit_block: position.last_deposit_block,
             age_sec: position.snapshot.as_ref().map(|s| age(s.synced_at, now)),
@@ -194,6 +197,7 @@ impl Present for PositionOutput {
             ("worth", self.underlying.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)),
             ("unclaimed", sum(&self.unclaimed)),
             ("claimed", sum(&self.claimed)),
+            ("in Merkle trees", sum(&self.exported)),
             ("last deposit", self.last_deposit.clone().unwrap_or_else(|| "–".to_owned())),
             (
                 "figures",

@@ -758,8 +758,9 @@ module completions {
   # Write an epoch's rewards, member by member
   export extern "poolctl reward export" [
     --format: string@"nu-complete poolctl reward export format" # How
-    --merkle                  # With the root and proofs of a Merkle tree
+    --merkle                  # Export the unclaimed rewards to a Merkle tree, with its root and proofs
     --output: path            # Write to this file, whole or not at all
+    --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]

@@ -189,14 +189,11 @@ fn of_feeds(all: &mut Gauges, conn: &Connection, now: i64) -> Result<()> {
 }
 
 fn of_rewards(all: &mut Gauges, conn: &Connection) -> Result<()> {
-    if let Some(at) = crate::reward::last_emission_at(conn)? {
-        let help = "When the newest epoch was shared out.";
+    if let Some((at, block)) = crate::reward::last_paid(conn)? {
+        let help = "When a pool was last paid.";
         all.add("poolctl_reward_distributed_timestamp_seconds", help, &[], at);
-    }
-    let emitted = crate::reward::emitted_to(conn)?;
-    if emitted > 0 {
-        let help = "Block up to which rewards are shared out.";
-        all.add("poolctl_reward_distributed_block", help, &[], emitted);
+        let help = "Block up to which a pool is paid.";
+        all.add("poolctl_reward_distributed_block", help, &[], block);
     }
     Ok(())
 }

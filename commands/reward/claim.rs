@@ -8,6 +8,7 @@ use poolctl::amount::Quantity;
 use poolctl::output::{Outcome, Page, Present, Result, Table};
 use poolctl::pool::{self, Member, Pool};
 use poolctl::reward::{self, Claimed, Pending};
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -53,6 +54,8 @@ pub struct PendingOutput {
     pub member: Option<String>,
     /// By pool and token.
     pub pending: Vec<PendingView>,
+    /// What is in Merkle trees, to be claimed on chain; by pool and token, of a member only.
+    pub exported: Vec<PendingView>,
 }
 
 impl PendingCommand {
@@ -76,14 +79,30 @@ impl PendingCommand {
                     epochs: None,
                 })
                 .collect();
-            return Outcome::of(&PendingOutput { member: None, pending });
+            return Outcome::of(&PendingOutput { member: None, pending, exported: Vec::new() });
         };
         let member = pool::find_member(conn, member)?;
         let pending = reward::pending(conn, &member, only.as_ref())?;
         Outcome::of(&PendingOutput {
             member: Some(member.address.to_string()),
             pending: pending.into_iter().map(PendingView::from).collect(),
+            exported: on_chain(conn, &member, only.as_ref())?,
         })
+    }
+}
+
+/// What a member has in Merkle trees.
+fn on_chain(conn: &Connection, member: &Member, only: Option<&Pool>) -> Result<Vec<PendingView>> {
+    Ok(reward::pending_on_chain(conn, member, only)?.into_iter().map(PendingView::from).collect())
+}
+
+fn show_exported(exported: &[PendingView], page: &mut Page) {
+    for e in exported {
+        let epochs = e.epochs.unwrap_or_default();
+        page.line(format!(
+            "{} of pool \"{}\" ({epochs} epochs): in Merkle trees, to be claimed on chain",
+            e.amount, e.pool
+        ));
     }
 }
 
@@ -91,6 +110,7 @@ impl Present for PendingOutput {
     fn present(&self, page: &mut Page) {
         if self.pending.is_empty() {
             page.line("nothing pending");
+            show_exported(&self.exported, page);
             return;
         }
         let mut table = Table::new(&["POOL", ">PENDING", ">EPOCHS"]);
@@ -102,12 +122,14 @@ impl Present for PendingOutput {
             ]);
         }
         page.table(table);
+        show_exported(&self.exported, page);
     }
 }
 
 /// Claim a member's rewards: its unclaimed rows are marked and their sum is credited, at once
 ///
-/// Claiming again credits nothing and ends with exit 0.
+/// Claiming again credits nothing and ends with exit 0. What is in a Merkle tree (reward export --merkle) is left out and
+/// listed: it can only be claimed on chain.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl reward claim alice --all")]
 pub struct Claim {
@@ -130,6 +152,8 @@ pub struct ClaimOutput {
     pub member: String,
     /// By pool and token; empty where there was nothing to claim.
     pub credited: Vec<PendingView>,
+    /// What is in Merkle trees, to be claimed on chain; by pool and token.
+    pub exported: Vec<PendingView>,
     /// Audit event and ledger transaction.
     pub event: Option<i64>,
 }
@@ -141,19 +165,21 @@ impl Claim {
     /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        let (member, only) = {
+        let (member, only, exported) = {
             let state = app.read()?;
             let member = pool::find_member(state.conn(), &self.member)?;
             let only = self.pool.as_deref().map(|name| pool::find(state.conn(), name)).transpose()?;
+            let exported = on_chain(state.conn(), &member, only.as_ref())?;
             if reward::pending(state.conn(), &member, only.as_ref())?.is_empty() {
                 // Nothing to do needs no lock and no consent.
                 return Outcome::of(&ClaimOutput {
                     member: member.address.to_string(),
                     credited: Vec::new(),
+                    exported,
                     event: None,
                 });
             }
-            (member, only)
+            (member, only, exported)
         };
         let claimed = app.write(self.dry.dry_run, |work| {
             let Some(what) = question(work.state.conn(), &member, only.as_ref())? else {
@@ -166,13 +192,14 @@ impl Claim {
         Outcome::of(&ClaimOutput {
             member: member.address.to_string(),
             credited: claimed.credited.into_iter().map(PendingView::from).collect(),
+            exported,
             event: claimed.event,
         })
     }
 }
 
 /// What a claim asks consent for; `None` where there is nothing to claim.
-fn question(conn: &rusqlite::Connection, member: &Member, only: Option<&Pool>) -> Result<Option<String>> {
+fn question(conn: &Connection, member: &Member, only: Option<&Pool>) -> Result<Option<String>> {
     let pending = reward::pending(conn, member, only)?;
     let sums: Vec<String> = pending.iter().map(|p| format!("{} of pool \"{}\"", p.amount, p.pool)).collect();
     Ok((!sums.is_empty()).then(|| format!("claim {} for {}", sums.join(", "), member.shown())))
@@ -182,7 +209,6 @@ impl Present for ClaimOutput {
     fn present(&self, page: &mut Page) {
         if self.credited.is_empty() {
             page.line("nothing to claim");
-            return;
         }
         for c in &self.credited {
             page.line(format!(
@@ -193,5 +219,6 @@ impl Present for ClaimOutput {
                 self.member
             ));
         }
+        show_exported(&self.exported, page);
     }
 }

@@ -14,8 +14,9 @@ use serde::Serialize;
 
 /// Distribute every closed epoch, up to the last final block
 ///
-/// Missed epochs are caught up in order. Running it again for the same blocks changes nothing. A pool that fails
-/// leaves the others done (exit 3).
+/// Missed epochs are caught up in order, and pay what they would have paid in time. Running it again for the same blocks
+/// changes nothing. A pool that fails leaves the others done (exit 3). A pool that is paused at the last block of an epoch
+/// carries its part to the next one.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl reward cycle --from 18000000   (the first time; then without --from)"

@@ -88,6 +88,12 @@ pub struct EpochView {
     /// When it was distributed.
     #[schemars(with = "Option<forms::Time>")]
     pub distributed_at: Option<String>,
+    /// Root of the Merkle tree that its unclaimed rewards were exported to; null where they were not.
+    #[schemars(with = "Option<forms::EvmHash>")]
+    pub merkle_root: Option<String>,
+    /// When they were.
+    #[schemars(with = "Option<forms::Time>")]
+    pub exported_at: Option<String>,
 }
 
 impl EpochView {
@@ -97,6 +103,7 @@ impl EpochView {
     /// `state_corrupt` where its token is missing.
     pub fn of(conn: &Connection, pool: &Pool, row: &EpochRow) -> Result<Self> {
         let token = reward::token_of(conn, row)?;
+        let exported = reward::exported(conn, row.id)?;
         let status = if row.distributed_at.is_some() { "distributed" } else { "created" };
         Ok(Self {
             epoch: row.id,
@@ -117,6 +124,8 @@ impl EpochView {
             holders: row.holders,
             created_at: clock::rfc3339(row.created_at),
             distributed_at: row.distributed_at.map(clock::rfc3339),
+            merkle_root: exported.as_ref().map(|tree| tree.root.to_string()),
+            exported_at: exported.map(|tree| clock::rfc3339(tree.exported_at)),
             symbol: token.symbol,
         })
     }
@@ -256,6 +265,13 @@ impl Present for EpochView {
             ("carried on", carried),
             ("created", self.created_at.clone()),
             ("distributed at", self.distributed_at.clone().unwrap_or_else(|| "not yet".to_owned())),
+            (
+                "Merkle tree",
+                match (&self.merkle_root, &self.exported_at) {
+                    (Some(root), Some(at)) => format!("{root}, exported at {at}"),
+                    _ => "none".to_owned(),
+                },
+            ),
         ]);
     }
 }

@@ -2,6 +2,7 @@
 
 use super::epoch::pool_of;
 use crate::app::App;
+use crate::options::DryRun;
 use crate::out_file::{self, Output};
 use crate::session::Session;
 use clap::{Args, ValueEnum};
@@ -27,8 +28,10 @@ pub enum Format {
 
 /// Write an epoch's rewards, member by member
 ///
-/// With --merkle, a proof stands with each, of the StandardMerkleTree of OpenZeppelin with leaves (address, uint256), for
-/// contracts that pay whoever proves a claim. As JSON it is then what `StandardMerkleTree.load` reads.
+/// Without --merkle it is a view: nothing is recorded. With --merkle, each has a proof in a StandardMerkleTree of
+/// OpenZeppelin with leaves (address, uint256), for contracts that pay whoever proves a claim. As JSON it is what
+/// `StandardMerkleTree.load` reads. The epoch is then recorded as exported: its rewards cannot be claimed with reward claim
+/// any more, and those that were claimed before are not in the tree. Exporting it again gives the same tree.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl reward export 12 --merkle --format json --output epoch-12.json")]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
@@ -39,12 +42,14 @@ pub struct ExportCommand {
     /// How
     #[arg(long, value_enum, default_value_t)]
     format: Format,
-    /// With the root and proofs of a Merkle tree
+    /// Export the unclaimed rewards to a Merkle tree, with its root and proofs
     #[arg(long)]
     merkle: bool,
     /// Write to this file, whole or not at all; to a pipe or a device as it is; - is stdout
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    dry: DryRun,
 }
 
 /// What was exported.
@@ -104,15 +109,12 @@ impl ExportCommand {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let place = self.output.as_deref().map(Output::of).transpose()?;
         let app = App::open(session)?;
-        let state = app.read()?;
-        let export = {
-            let look = state.look()?;
-            let row = reward::epoch(look.conn(), self.epoch)?;
-            let pool = pool_of(&pool::list(look.conn())?, &row)?;
-            reward::export(look.conn(), pool, row, self.merkle)?
-        };
+        let export = self.export(&app)?;
         let mut output = ExportOutput::of(&export);
-        if let Some(Output::File(path)) = place {
+        if self.dry.dry_run {
+            // No proof leaves the program before its tree is recorded.
+            output.lines.push(output.summary("would write"));
+        } else if let Some(Output::File(path)) = place {
             out_file::write(&path, |out| self.format.write(&export, out))?;
             output.file = Some(path);
         } else if session.options.json {
@@ -127,9 +129,39 @@ impl ExportCommand {
         }
         Outcome::of(&output)
     }
+
+    /// The rewards; with --merkle, of a tree that is recorded.
+    fn export(&self, app: &App<'_>) -> Result<Export> {
+        let (pool, row) = {
+            let state = app.read()?;
+            let look = state.look()?;
+            let row = reward::epoch(look.conn(), self.epoch)?;
+            let pool = pool_of(&pool::list(look.conn())?, &row)?;
+            if !self.merkle {
+                return reward::export(look.conn(), pool, row);
+            }
+            if let Some(export) = reward::exported_tree(look.conn(), pool.clone(), row.clone())? {
+                // What is recorded needs no lock and no consent.
+                return Ok(export);
+            }
+            (pool, row)
+        };
+        app.write(self.dry.dry_run, |work| {
+            let what = format!(
+                "export the unclaimed rewards of epoch {} to a Merkle tree: from then on they can only be claimed on chain",
+                row.id
+            );
+            let agreed = app.value_permit(work.permit, &what)?;
+            reward::export_tree(work, &agreed, &pool, &row)
+        })
+    }
 }
 
 impl ExportOutput {
+    fn summary(&self, verb: &str) -> String {
+        format!("{verb} {} rewards of epoch {}, {} together", self.count, self.epoch, self.total)
+    }
+
     fn of(export: &Export) -> Self {
         let token = &export.token;
         Self {
@@ -141,7 +173,7 @@ impl ExportOutput {
             symbol: token.symbol.clone(),
             decimals: token.decimals,
             count: export.rewards.len(),
-            total: token.quantity(export.row.distributed),
+            total: token.quantity(export.total),
             merkle_root: export.tree.as_ref().map(|tree| tree.root().to_string()),
             file: None,
             rewards: None,
@@ -243,8 +275,7 @@ impl Present for ExportOutput {
             }
             return;
         };
-        let of = format!("{} rewards of epoch {}, {} together", self.count, self.epoch, self.total);
-        page.line(format!("wrote {of}, to {}", file.display()));
+        page.line(format!("{}, to {}", self.summary("wrote"), file.display()));
         if let Some(root) = &self.merkle_root {
             page.line(format!("root {root}"));
         }

@@ -19,8 +19,8 @@ use serde::Serialize;
 ///
 /// Its holders share the total, and what the pool carries, when its last block is final: with `reward epoch
 /// distribute`, or in the next cycle. Epochs of a pool never overlap and leave no gap. A pool without a weight has
-/// epochs by hand alone, each where the one before ends. For a pool with a weight it stands in the place of the cycle's
-/// epochs that it covers, so it starts and ends where these do, and the pool gets nothing of their emission.
+/// epochs by hand alone, each where the one before ends. For a pool with a weight it replaces the cycle's epochs that it
+/// covers, so it starts and ends where these do, and the pool gets nothing of their emission.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl reward epoch create main --start 18000000 --end 18000100 --total 250"

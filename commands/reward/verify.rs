@@ -14,8 +14,8 @@ use serde::Serialize;
 
 /// Compute epochs again from the chain and compare row by row; exit 5 on any difference
 ///
-/// The Transfer logs are read again from the pool's creation on, and the hashes of the epochs' last blocks with them.
-/// Whether a pool was paused when it was paid is taken from the state.
+/// The Transfer logs are read again from the pool's creation on, with the hashes of the epochs' last blocks and whether the
+/// pool was paused there. With --offline, pauses are taken from the state.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl reward epoch verify --all --endpoint backup")]
 pub struct Verify {

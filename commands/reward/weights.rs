@@ -7,6 +7,7 @@ use crate::views::{percent, ppm};
 use clap::Args;
 use poolctl::amount;
 use poolctl::output::{Outcome, Page, Present, Result, Table, forms};
+use poolctl::reward::grid::Epoch;
 use poolctl::{pool, reward};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -38,6 +39,9 @@ pub struct SetWeightOutput {
     pub effective_block: u64,
     /// False where it was so already.
     pub changed: bool,
+    /// The weight that was announced for that block before, and is withdrawn.
+    #[schemars(with = "Option<forms::Decimal>")]
+    pub replaces: Option<String>,
 }
 
 impl SetWeight {
@@ -49,23 +53,37 @@ impl SetWeight {
         let weight = amount::parse_weight("WEIGHT", &self.weight)?;
         let app = App::open(session)?;
         let found = pool::find(app.read()?.conn(), &self.pool)?;
-        let (effective_block, changed) = app.write_async(self.dry.dry_run, async |work| {
+        let set = app.write_async(self.dry.dry_run, async |work| {
             reward::set_weight(work, || app.chain(), &found, weight).await
         })?;
-        Outcome::of(&SetWeightOutput { pool: found.name, weight: ppm(weight), effective_block, changed })
+        let unpaid = set.unpaid.map(|Epoch { start, end }| {
+            let name = &found.name;
+            format!(
+                "pool \"{name}\" has no epoch for blocks {start}..{end}; make one with: poolctl reward epoch create {name} --start {start} --end {end} --total AMOUNT"
+            )
+        });
+        let output = SetWeightOutput {
+            weight: ppm(weight),
+            effective_block: set.effective_block,
+            changed: set.changed,
+            replaces: set.replaced.map(ppm),
+            pool: found.name,
+        };
+        Ok(Outcome::of(&output)?.warn(unpaid))
     }
 }
 
 impl Present for SetWeightOutput {
     fn present(&self, page: &mut Page) {
-        let Self { pool, weight, effective_block, changed } = self;
+        let Self { pool, weight, effective_block, changed, replaces } = self;
         let from = if *effective_block == 0 {
             "from the first epoch on".to_owned()
         } else {
             format!("for epochs from block {effective_block} on")
         };
         let already = if *changed { "" } else { " already" };
-        page.line(format!("pool \"{pool}\" has weight {weight}{already}, {from}"));
+        let instead = replaces.as_ref().map(|old| format!(", instead of {old}")).unwrap_or_default();
+        page.line(format!("pool \"{pool}\" has weight {weight}{already}, {from}{instead}"));
     }
 }
 

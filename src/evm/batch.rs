@@ -27,6 +27,25 @@ sol! {
     function aggregate3(Call3[] calldata calls) external payable returns (Outcome3[] memory returnData);
 }
 
+/// The input of a multicall that lets each call fail on its own.
+pub(super) fn aggregate<'i>(calls: impl IntoIterator<Item = (Address, &'i Bytes)>) -> Bytes {
+    let call =
+        |(target, input): (Address, &Bytes)| Call3 { target, allowFailure: true, callData: input.clone() };
+    aggregate3Call { calls: calls.into_iter().map(call).collect() }.abi_encode().into()
+}
+
+/// What became of each call of a multicall; `None` where it must be asked on its own, since the multicall itself may have
+/// made it fail. `None` at all for an answer that is no multicall's.
+pub(super) fn unpack(data: &[u8], count: usize) -> Option<Vec<Option<Result<Bytes, CallFault>>>> {
+    let results = aggregate3Call::abi_decode_returns(data).ok().filter(|results| results.len() == count)?;
+    let each = results.into_iter().map(|result| match (result.success, result.returnData) {
+        (true, data) => Some(Ok(data)),
+        (false, data) if data.is_empty() => None,
+        (false, data) => Some(Err(CallFault::Reverted { reason: fault::revert_words(&data), data })),
+    });
+    Some(each.collect())
+}
+
 /// Timeouts and broken answers to multicalls that are answered with smaller ones, per batch; later ones are retried.
 const SLOW_MOST: u32 = 2;
 
@@ -213,7 +232,7 @@ impl BatchReply {
 }
 
 /// Values from bytes: the exact length where it is known, and no stray bits (a `bool` of 2, a `uint8` of 300).
-fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
+pub(super) fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
     let size = <C::ReturnTuple<'_> as SolType>::ENCODED_SIZE;
     if data.is_empty() && size != Some(0) {
         return Err(CallFault::Empty);
@@ -322,11 +341,7 @@ impl<'v> Batch<'v> {
 
     fn multicall(&self, address: Address, range: Range<usize>) -> Call {
         let calls = self.calls.get(range).unwrap_or_default();
-        let calls = calls
-            .iter()
-            .map(|item| Call3 { target: item.to, allowFailure: true, callData: item.input.clone() })
-            .collect();
-        self.eth_call(address, &aggregate3Call { calls }.abi_encode().into())
+        self.eth_call(address, &aggregate(calls.iter().map(|item| (item.to, &item.input))))
     }
 
     fn eth_call(&self, to: Address, input: &Bytes) -> Call {
@@ -342,16 +357,7 @@ impl<'v> Batch<'v> {
             },
             answer => self.view.value("eth_call", answer, wire::data).await?,
         };
-        let Ok(results) = aggregate3Call::abi_decode_returns(&data) else { return Ok(Unpacked::NoMulticall) };
-        if results.len() != range.len() {
-            return Ok(Unpacked::NoMulticall);
-        }
-        let each = results.into_iter().map(|result| match (result.success, result.returnData) {
-            (true, data) => Some(Ok(data)),
-            (false, data) if data.is_empty() => None,
-            (false, data) => Some(Err(CallFault::Reverted { reason: fault::revert_words(&data), data })),
-        });
-        Ok(Unpacked::Each(each.collect()))
+        Ok(unpack(&data, range.len()).map_or(Unpacked::NoMulticall, Unpacked::Each))
     }
 
     /// Asks each call on its own, in JSON-RPC batches where the server takes them.
@@ -367,24 +373,29 @@ impl<'v> Batch<'v> {
         let calls: Vec<Call> = items.map(|item| self.eth_call(item.to, &item.input)).collect();
         let answers = self.view.ask(&calls, Patience::Retry).await?;
         for (&index, answer) in indices.iter().zip(answers) {
-            let outcome = match answer {
-                Err(error) => match sort("eth_call", &error) {
-                    Sort::Reverted => {
-                        let data = fault::revert_data(&error).unwrap_or_default();
-                        let reason = fault::revert_words(&data).or_else(|| own_words(&error.message));
-                        Err(CallFault::Reverted { reason, data })
-                    }
-                    Sort::TooMuch => Err(CallFault::Exhausted(error.message)),
-                    _ => return Err(self.view.fail_rpc("eth_call", error).await),
-                },
-                answer => Ok(self.view.value("eth_call", Some(answer), wire::data).await?),
-            };
+            let outcome = outcome(self.view, answer).await?;
             if let Some(slot) = outcomes.get_mut(index) {
                 *slot = Some(outcome);
             }
         }
         Ok(())
     }
+}
+
+/// What became of a call that was asked on its own; a fault of the endpoint breaks the view.
+pub(super) async fn outcome(view: &PinnedView, answer: Answer) -> Result<Result<Bytes, CallFault>> {
+    Ok(match answer {
+        Err(error) => match sort("eth_call", &error) {
+            Sort::Reverted => {
+                let data = fault::revert_data(&error).unwrap_or_default();
+                let reason = fault::revert_words(&data).or_else(|| own_words(&error.message));
+                Err(CallFault::Reverted { reason, data })
+            }
+            Sort::TooMuch => Err(CallFault::Exhausted(error.message)),
+            _ => return Err(view.fail_rpc("eth_call", error).await),
+        },
+        answer => Ok(view.value("eth_call", Some(answer), wire::data).await?),
+    })
 }
 
 enum Unpacked {

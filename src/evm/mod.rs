@@ -7,6 +7,7 @@ mod batch;
 mod chain;
 mod fault;
 mod logs;
+mod past;
 mod peer;
 mod range;
 mod view;

@@ -11,6 +11,7 @@ use alloy::primitives::{Address, B256, Bytes, U256};
 use alloy::sol_types::SolCall;
 use serde_json::json;
 use serde_json::value::RawValue;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What a node knows of a transaction, as far as the view reaches.
@@ -157,6 +158,17 @@ impl PinnedView {
             .zip(found)
             .map(|(&number, block)| block.ok_or_else(|| self.fail(Fault::UnknownBlock { number })))
             .collect()
+    }
+
+    /// Blocks of the view's chain by height, each at most the view's, each asked for once.
+    pub async fn blocks_of(&self, numbers: impl IntoIterator<Item = u64>) -> Result<HashMap<u64, BlockRef>> {
+        const PER_ROUND: usize = 1_000;
+        let numbers: Vec<u64> = numbers.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let mut found = HashMap::with_capacity(numbers.len());
+        for chunk in numbers.chunks(PER_ROUND) {
+            found.extend(self.blocks_by_number(chunk).await?.into_iter().map(|block| (block.number, block)));
+        }
+        Ok(found)
     }
 
     /// Whether the endpoint's chain has that block now. Unlike the other reads it may be asked of heights above

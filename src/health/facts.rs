@@ -134,7 +134,7 @@ fn of_rewards(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) ->
         .prepare_cached("SELECT min(set_at) FROM pool_reward_weights WHERE weight_ppm > 0")?
         .query_row([], |row| row.get(0))?;
     let Some(since) = since else { return Ok(None) };
-    let paid = reward::last_emission_at(conn)?;
+    let paid = reward::last_paid(conn)?.map(|(at, _)| at);
     Ok(Some(Vital {
         check: "cycle",
         subject: None,

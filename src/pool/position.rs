@@ -4,7 +4,7 @@ use super::members::Member;
 use super::rate::underlying;
 use super::store::{self, Pool, Snapshot};
 use super::stored_base;
-use crate::amount::{Base, Quantity};
+use crate::amount::Base;
 use crate::output::Result;
 use crate::reward;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -16,10 +16,8 @@ pub struct Position {
     pub shares: Base,
     /// What they are worth by the last sync, rounded down; `None` before the first sync.
     pub underlying: Option<Base>,
-    /// Rewards not yet claimed, by asset.
-    pub unclaimed: Vec<Quantity>,
-    /// Rewards claimed so far, by asset.
-    pub claimed: Vec<Quantity>,
+    /// Rewards, by asset.
+    pub rewards: reward::Totals,
     /// Block of the last deposit.
     pub last_deposit_block: Option<u64>,
     /// Time of that block, seconds since 1970.
@@ -45,12 +43,10 @@ pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Posit
         Some((text, block, at)) => (stored_base(&text)?, block, at),
     };
     let snapshot = store::snapshot(conn, pool)?;
-    let (unclaimed, claimed) = reward::totals_of(conn, member.id, Some(pool.id))?;
     Ok(Position {
         shares,
         underlying: snapshot.as_ref().map(|s| underlying(shares, s.total_assets, s.total_shares)),
-        unclaimed,
-        claimed,
+        rewards: reward::totals_of(conn, member.id, Some(pool.id))?,
         last_deposit_block,
         last_deposit_at,
         snapshot,

@@ -2,11 +2,13 @@
 //! was paid.
 
 use super::accrual::{Accrual, Holdings, MemberId, Movement, Weights};
-use super::emission::{CarryReason, emission, split_members, split_pools};
+use super::budget::{Budget, Claimant, sharers};
+use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::{EpochRow, Origin, carry_before, each_reward};
 use super::grid::{Epoch, Terms, terms_at};
+use super::pause::paused;
 use super::recount::Recount;
-use super::store::{EmissionRow, emission_at, emission_before, participants, schedule};
+use super::store::{carry_into, claimants, emission_at, in_order_from, pause_by_run_to, schedule};
 use super::verify::{Mismatch, Walk};
 use crate::amount::Base;
 use crate::context::{Progress, Stop};
@@ -77,8 +79,8 @@ pub struct Verification {
 
 /// Verifies from the chain: every Transfer log is read again through one view, from the pool's creation on.
 ///
-/// That the pool was paused when it was paid is taken from the state: it is a fact of the cycle's own view, which
-/// is not stored. All that follows from it is computed.
+/// Whether the pool was paused is asked at each epoch's last block. For epochs that an earlier version paid, by whether it
+/// was paused when the cycle ran, it is taken from the state.
 ///
 /// # Errors
 /// Those of the transport and the state; `behind` where the view ends before an epoch does. What differs is no
@@ -108,7 +110,7 @@ pub async fn verify_on_chain(
             }
             let mut judge = Judge::new(conn)?;
             judge.found.view = Some(ViewStamp::new(view.block(), view.endpoint()));
-            hashes(view, subjects, &mut judge).await?;
+            last_blocks(view, subjects, &mut judge).await?;
             let mut order: Vec<&Subject> = subjects.iter().collect();
             order.sort_by_key(|subject| subject.pool.deploy_block);
             for chunk in order.chunks(POOLS_PER_QUERY) {
@@ -120,7 +122,7 @@ pub async fn verify_on_chain(
 }
 
 /// Verifies from the transfers that the state holds, without a network: finds what was altered after it was paid,
-/// and what the split got wrong, but not logs that are missing from the state.
+/// and what the split got wrong, but not logs that are missing from the state. Whether a pool was paused is taken from it.
 ///
 /// # Errors
 /// Those of the state. What differs is no error.
@@ -177,21 +179,22 @@ impl Stored<'_> {
     }
 }
 
-/// Compares the hash of each epoch's last block.
-async fn hashes(view: &PinnedView, subjects: &[Subject], judge: &mut Judge<'_>) -> Result<()> {
-    const PER_ROUND: usize = 1_000;
+/// Compares the hash of each epoch's last block, and finds out whether the pool was paused there.
+async fn last_blocks(view: &PinnedView, subjects: &[Subject], judge: &mut Judge<'_>) -> Result<()> {
     let rows: Vec<(&Pool, &EpochRow)> =
         subjects.iter().flat_map(|s| s.epochs.iter().map(|row| (&s.pool, row))).collect();
-    let mut blocks: Vec<u64> = rows.iter().map(|(_, row)| row.epoch.end - 1).collect();
-    blocks.sort_unstable();
-    blocks.dedup();
-    let mut known = HashMap::with_capacity(blocks.len());
-    for chunk in blocks.chunks(PER_ROUND) {
-        known.extend(view.blocks_by_number(chunk).await?.into_iter().map(|block| (block.number, block.hash)));
-    }
+    let known = view.blocks_of(rows.iter().map(|(_, row)| row.epoch.end - 1)).await?;
+    let by_run = pause_by_run_to(judge.conn)?;
+    let mut asked = Vec::with_capacity(rows.len());
     for (pool, row) in rows {
-        let hash = known.get(&(row.epoch.end - 1)).copied();
-        judge.same(pool, row, "last_hash", row.last_hash.map(|h| h.to_string()), hash.map(|h| h.to_string()));
+        let block = known.get(&(row.epoch.end - 1)).copied();
+        let (stored, found) = (row.last_hash, block.map(|block| block.hash));
+        judge.same(pool, row, "last_hash", stored.map(|h| h.to_string()), found.map(|h| h.to_string()));
+        asked.extend(block.filter(|_| row.id > by_run).map(|block| ((pool, block), row.id)));
+    }
+    let (questions, ids): (Vec<_>, Vec<i64>) = asked.into_iter().unzip();
+    for (id, paused) in ids.into_iter().zip(paused(view, &questions).await?) {
+        judge.paused.insert(id, paused?);
     }
     Ok(())
 }
@@ -320,9 +323,12 @@ impl Members {
 struct Judge<'c> {
     conn: &'c Connection,
     terms: Vec<Terms>,
+    claimants: Vec<Claimant>,
     strangers: Vec<Address>,
     found: Verification,
     counts: HashMap<i64, u64>,
+    /// Whether the pool was paused in an epoch, by the epoch's id, as far as the chain was asked.
+    paused: HashMap<i64, bool>,
 }
 
 /// What an epoch's emission comes to.
@@ -334,8 +340,9 @@ struct Due {
 
 impl<'c> Judge<'c> {
     fn new(conn: &'c Connection) -> Result<Self> {
-        let (found, counts) = (Verification::default(), HashMap::new());
-        Ok(Self { conn, terms: schedule(conn)?, strangers: Vec::new(), found, counts })
+        let (found, counts, paused) = (Verification::default(), HashMap::new(), HashMap::new());
+        let (terms, claimants) = (schedule(conn)?, claimants(conn)?);
+        Ok(Self { conn, terms, claimants, strangers: Vec::new(), found, counts, paused })
     }
 
     fn end(mut self) -> Verification {
@@ -400,7 +407,8 @@ impl<'c> Judge<'c> {
         let carry_in = carry_before(self.conn, pool.id, row.epoch.start)?;
         self.figure(pool, row, "carry_in", &row.carry_in, &carry_in);
         let amount = due.part.checked_add(carry_in).ok_or_else(too_large)?;
-        let paused = row.reason == Some(CarryReason::PoolPaused);
+        let stored = row.reason == Some(CarryReason::PoolPaused);
+        let paused = self.paused.get(&row.id).copied().unwrap_or(stored);
         let shared = split_members(amount, weights, paused);
         let word = |reason: Option<CarryReason>| reason.map(|reason| reason.word().to_owned());
         let reason = CarryReason::of(&shared, due.unsplit);
@@ -424,15 +432,23 @@ impl<'c> Judge<'c> {
         self.figure(pool, row, "end_block", &row.epoch.end, &start.saturating_add(terms.epoch_blocks));
         self.figure(pool, row, "basis", &row.basis.word(), &terms.basis.word());
         self.figure(pool, row, "asset", &row.asset.as_str(), &terms.asset.as_str());
-        let emitted = emission(terms.block_reward, terms.epoch_blocks).ok_or_else(too_large)?;
-        let carry_in = emission_before(self.conn, start)?.map_or(Base::ZERO, |row| row.carry_out);
-        let taking_part = participants(self.conn, start)?;
-        let weights: Vec<u32> = taking_part.iter().map(|(_, ppm)| *ppm).collect();
-        let split = split_pools(emitted.checked_add(carry_in).ok_or_else(too_large)?, &weights);
-        let computed = EmissionRow { emission: emitted, carry_in, carry_out: split.carry };
-        let words = |row: &EmissionRow| format!("{} + {} - {}", row.emission, row.carry_in, row.carry_out);
         let stored = emission_at(self.conn, start)?;
-        self.same(pool, row, "emission", stored.as_ref().map(words), Some(words(&computed)));
+        // What an older program did with the carry of its emissions stands, and is made good in the first one after.
+        let carry_in = match &stored {
+            Some(row) if start < in_order_from(self.conn)? => row.carry_in,
+            _ => carry_into(self.conn, start)?,
+        };
+        let taking_part = sharers(&self.claimants, start);
+        let epoch = Epoch { start, end: start.saturating_add(terms.epoch_blocks) };
+        let budget = Budget::of(epoch, &terms, &taking_part, carry_in)?;
+        let words = |emission: Base, carry_in: Base, carry_out: Base| {
+            format!("{emission} + {carry_in} - {carry_out}")
+        };
+        let computed = words(budget.emission, budget.carry_in, budget.carry_out);
+        let stored = stored.map(|row| words(row.emission, row.carry_in, row.carry_out));
+        self.same(pool, row, "emission", stored, Some(computed));
+        let weights: Vec<u32> = taking_part.iter().map(|(_, ppm)| *ppm).collect();
+        let split = split_pools(budget.emission.saturating_add(carry_in), weights.iter().copied());
         let position = taking_part.iter().position(|(id, _)| *id == pool.id);
         let weight = position.and_then(|at| weights.get(at)).copied();
         let text = |ppm: Option<u32>| ppm.map(|ppm| ppm.to_string());

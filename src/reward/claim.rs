@@ -35,18 +35,37 @@ pub struct Claimed {
     pub credited: Vec<Pending>,
 }
 
-/// What a member has not claimed yet, in one pool or in all.
+/// What a member can claim, in one pool or in all.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn pending(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
+    unclaimed(conn, member, pool, false)
+}
+
+/// What a member has in Merkle trees, to be claimed on chain only, in one pool or in all.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn pending_on_chain(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
+    unclaimed(conn, member, pool, true)
+}
+
+fn unclaimed(
+    conn: &Connection,
+    member: &Member,
+    pool: Option<&Pool>,
+    in_trees: bool,
+) -> Result<Vec<Pending>> {
     let mut statement = conn.prepare_cached(
         "SELECT p.name, p.address, e.asset, a.symbol, a.decimals, r.amount
          FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id
          JOIN pools p ON p.id = e.pool_id JOIN assets a ON a.address = e.asset
-         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)",
+         LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
+         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)
+             AND (x.epoch_id IS NOT NULL) = ?3",
     )?;
-    let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id)])?;
+    let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id), in_trees])?;
     let mut sums: BTreeMap<(String, String), Pending> = BTreeMap::new();
     while let Some(row) = rows.next()? {
         let (name, asset): (String, String) = (row.get(0)?, row.get(2)?);
@@ -98,6 +117,7 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
     let marked = tx.conn().execute(
         "UPDATE pool_rewards SET claimed_at = ?3, claim_id = ?4
          WHERE member_id = ?1 AND claimed_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM reward_exports x WHERE x.epoch_id = pool_rewards.epoch_id)
              AND (?2 IS NULL OR epoch_id IN (SELECT id FROM pool_reward_epochs WHERE pool_id = ?2))",
         params![member.id, pool.map(|pool| pool.id), tx.now(), event],
     )?;

@@ -1,21 +1,27 @@
 //! `reward cycle`: every closed epoch of every pool, in order, up to the last final block.
+//!
+//! What is paid follows from the chain and from the history of the settings alone. First each closed epoch gets its budget,
+//! for all pools; then the pools are paid, each as far as nothing stands in its way. A pool that fails is paid the same
+//! later.
 
-use super::distribute::{Distributed, Due, distribute, draft};
+use super::budget::{Claimant, sharers};
+use super::distribute::{Distributed, Due, LastBlock, distribute, draft};
 use super::epochs::{created, token_of};
 use super::grid::{Terms, terms_at};
 use super::lane::{Lane, Step};
-use super::prepare::{prepare, wanted};
-use super::store::{lanes, schedule, weight_rows};
+use super::pause::paused;
+use super::prepare::{emit, prepare, wanted};
+use super::store::{claimants, lanes, schedule, weight_rows};
 use crate::amount::Base;
 use crate::config::Config;
 use crate::context::Work;
-use crate::evm::{At, Chain, PinnedView};
+use crate::evm::{At, BlockRef, Chain, PinnedView};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::abi;
 use crate::pool::{self, Asset, Pool, ViewStamp};
 use crate::risk::{self, Barrier};
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 
@@ -121,6 +127,7 @@ async fn run(
 struct Plan {
     terms: Vec<Terms>,
     lanes: HashMap<i64, Lane>,
+    claimants: Vec<Claimant>,
     scope: Scope,
     last_final: u64,
 }
@@ -173,13 +180,18 @@ async fn one_view(
         Some(token) => token.clone(),
         None => reward_asset(work, view).await?,
     };
+    let last_final = view.final_block().number;
     let notes = match scope {
-        Scope::All { from } => begin(work, view, &asset, from)?,
+        Scope::All { from } => {
+            let mut notes = begin(work, view, &asset, from)?;
+            notes.extend(emit(work, last_final)?);
+            notes
+        }
         Scope::Manual(_) => Vec::new(),
     };
     let conn = work.state.conn();
-    let last_final = view.final_block().number;
-    let plan = Plan { terms: schedule(conn)?, lanes: lanes(conn)?, scope, last_final };
+    let (terms, lanes, claimants) = (schedule(conn)?, self::lanes(conn)?, claimants(conn)?);
+    let plan = Plan { terms, lanes, claimants, scope, last_final };
     let pools: Vec<Pool> = pool::list(conn)?.into_iter().filter(|p| p.reward_cursor.is_some()).collect();
     let mut failures: HashMap<i64, Error> = HashMap::new();
     let mut due: Vec<Pool> = Vec::new();
@@ -197,16 +209,19 @@ async fn one_view(
         pay(work, view, &plan, due, &mut failures, done).await?;
     }
 
-    let lanes = lanes(work.state.conn())?;
-    let pools = pool::list(work.state.conn())?.into_iter().filter(|p| p.reward_cursor.is_some());
+    let lanes = self::lanes(work.state.conn())?;
+    let begins = |pool: &Pool| {
+        let joins = |lane: &Lane| lane.joins(&plan.terms, pool.reward_genesis.unwrap_or_default());
+        pool.reward_cursor.or_else(|| lanes.get(&pool.id).and_then(joins))
+    };
+    let pools = pool::list(work.state.conn())?.into_iter();
     let shown = |pool: &Pool| match scope {
-        Scope::All { .. } => true,
+        Scope::All { .. } => begins(pool).is_some(),
         Scope::Manual(_) => done.contains_key(&pool.id) || failures.contains_key(&pool.id),
     };
     let pools: Vec<Pool> = pools.filter(shown).collect();
     let report = pools.into_iter().map(|pool| {
-        let next =
-            lanes.get(&pool.id).zip(pool.reward_cursor).and_then(|(lane, at)| lane.step(&plan.terms, at));
+        let next = lanes.get(&pool.id).zip(begins(&pool)).and_then(|(lane, at)| lane.step(&plan.terms, at));
         PoolCycle {
             epochs: done.get(&pool.id).cloned().unwrap_or_default(),
             next_start: next.as_ref().map(|step| step.epoch().start),
@@ -276,19 +291,19 @@ async fn pay(
     let here = view.block().number;
     // A pool that is younger than the view has no holders to ask for.
     let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
-    let answers = ask(view, &alive).await?;
+    let totals = ask_totals(view, &alive).await?;
     failures.extend(pool::replay_to(work, view, &alive, here).await?.failed);
-    let hashes = last_hashes(view, plan, alive.iter().chain(&unborn)).await?;
+    let ends = last_blocks(view, plan, alive.iter().chain(&unborn)).await?;
 
-    let unasked = unborn.into_iter().map(|pool| (pool, Ok((false, Base::ZERO))));
-    for (pool, answer) in alive.into_iter().zip(answers).chain(unasked) {
+    let unborn = unborn.into_iter().map(|pool| (pool, Ok(Base::ZERO)));
+    for (pool, total_shares) in alive.into_iter().zip(totals).chain(unborn) {
         if failures.contains_key(&pool.id) {
             continue;
         }
         let slot = done.entry(pool.id).or_default();
-        let paid = answer.and_then(|(paused, total_shares)| {
-            let seen = Seen { block: here, paused, total_shares };
-            pay_pool(work, &pool, plan, &hashes, &seen, slot)
+        let paid = total_shares.and_then(|total_shares| {
+            let seen = Seen { block: here, total_shares };
+            pay_pool(work, &pool, plan, &ends, &seen, slot)
         });
         match paid {
             Ok(()) => {}
@@ -301,41 +316,36 @@ async fn pay(
     Ok(())
 }
 
-/// Whether each pool is paused, and its total shares.
-async fn ask(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<(bool, Base)>>> {
+/// The total shares of each pool.
+async fn ask_totals(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<Base>>> {
     if pools.is_empty() {
         return Ok(Vec::new());
     }
     let mut batch = view.batch();
-    let asked: Vec<_> = pools.iter().map(|pool| abi::ask_holders(&mut batch, pool)).collect();
+    let asked: Vec<_> = pools.iter().map(|pool| abi::ask_total(&mut batch, pool)).collect();
     let reply = batch.send().await?;
     Ok(asked.iter().zip(pools).map(|(asked, pool)| asked.read(&reply, pool)).collect())
 }
 
-/// Hash of the last block of every epoch that is about to be paid.
-async fn last_hashes(
-    view: &PinnedView,
-    plan: &Plan,
-    pools: impl Iterator<Item = &Pool>,
-) -> Result<HashMap<u64, B256>> {
-    const PER_ROUND: usize = 1_000;
-    let mut blocks: Vec<u64> =
-        pools.flat_map(|pool| plan.steps(pool)).map(|step| step.epoch().end - 1).collect();
-    blocks.sort_unstable();
-    blocks.dedup();
-    let mut hashes = HashMap::with_capacity(blocks.len());
-    for chunk in blocks.chunks(PER_ROUND) {
-        for block in view.blocks_by_number(chunk).await? {
-            hashes.insert(block.number, block.hash);
-        }
-    }
-    Ok(hashes)
+/// What the chain says of the last block of every epoch that is about to be paid, by pool and block.
+type Ends = HashMap<(i64, u64), Result<LastBlock>>;
+
+async fn last_blocks(view: &PinnedView, plan: &Plan, pools: impl Iterator<Item = &Pool>) -> Result<Ends> {
+    let due: Vec<(&Pool, u64)> =
+        pools.flat_map(|pool| plan.steps(pool).map(move |step| (pool, step.epoch().end - 1))).collect();
+    let blocks = view.blocks_of(due.iter().map(|(_, block)| *block)).await?;
+    let asked: Vec<(&Pool, BlockRef)> =
+        due.iter().filter_map(|(pool, block)| Some((*pool, *blocks.get(block)?))).collect();
+    let paused = paused(view, &asked).await?;
+    let end = |((pool, block), paused): ((&Pool, BlockRef), Result<bool>)| {
+        ((pool.id, block.number), paused.map(|paused| LastBlock { hash: block.hash, paused }))
+    };
+    Ok(asked.into_iter().zip(paused).map(end).collect())
 }
 
 /// What the view shows of a pool.
 struct Seen {
     block: u64,
-    paused: bool,
     total_shares: Base,
 }
 
@@ -344,7 +354,7 @@ fn pay_pool(
     work: &mut Work<'_>,
     pool: &Pool,
     plan: &Plan,
-    hashes: &HashMap<u64, B256>,
+    ends: &Ends,
     seen: &Seen,
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
@@ -356,17 +366,18 @@ fn pay_pool(
     let mut rows = 0;
     for step in &due {
         work.stop.check()?;
-        let due = match step {
-            Step::Manual(row) => Due::Manual(row),
+        let (due, sharers) = match step {
+            Step::Manual(row) => (Due::Manual(row), Vec::new()),
             Step::Grid(epoch) => {
                 let none = || Error::new(Code::Bug, format!("no terms at block {}", epoch.start));
-                Due::Grid(*epoch, terms_at(&plan.terms, epoch.start).ok_or_else(none)?)
+                let terms = terms_at(&plan.terms, epoch.start).ok_or_else(none)?;
+                (Due::Grid(*epoch, terms), sharers(&plan.claimants, epoch.start))
             }
         };
         let last = due.epoch().end - 1;
-        let unasked = || Error::new(Code::Bug, format!("the hash of block {last} was not asked for"));
-        let last_hash = hashes.get(&last).copied().ok_or_else(unasked)?;
-        let draft = draft(work.state.conn(), pool, due, &mut holdings, last_hash, seen.paused)?;
+        let unasked = || Error::new(Code::Bug, format!("block {last} was not asked for"));
+        let last = ends.get(&(pool.id, last)).cloned().ok_or_else(unasked)??;
+        let draft = draft(work.state.conn(), pool, due, sharers, &mut holdings, last)?;
         let paid = work.state.write(work.permit, |tx| distribute(tx, pool, &draft))?;
         rows += paid.sums.holders;
         done.push(paid);

@@ -1,10 +1,10 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
 use super::accrual::{Accrual, Basis, Holdings, MemberId, Weights};
-use super::emission::{CarryReason, emission, split_members, split_pools};
+use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
-use super::store::{EmissionRow, emission_at, emission_before, participants};
+use super::store::emission_at;
 use crate::amount::{Base, Delta, Digits};
 use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, db_block};
@@ -20,6 +20,8 @@ pub(super) mod purpose {
     pub const EMISSION: &str = "reward_emission";
     /// What a pool owes its members.
     pub const PAYABLE: &str = "reward_payable";
+    /// What a pool's Merkle trees promise, for a contract to pay.
+    pub const EXPORTED: &str = "reward_exported";
     /// What a pool carries to its next epoch.
     pub const CARRY: &str = "reward_carry";
     /// What a member has claimed and not yet been paid out.
@@ -89,8 +91,17 @@ impl Due<'_> {
 /// The parts of an epoch, worked out before the transaction.
 pub(super) struct Draft<'a> {
     pub due: Due<'a>,
-    pub last_hash: B256,
+    /// (pool id, weight) of the pools that share the emission; none for one made by hand.
+    pub sharers: Vec<(i64, u32)>,
+    pub last: LastBlock,
     pub weights: Weights,
+}
+
+/// What the chain says of the last block of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LastBlock {
+    pub hash: B256,
+    /// Whether the pool is paused there.
     pub paused: bool,
 }
 
@@ -99,41 +110,16 @@ pub(super) fn draft<'a>(
     conn: &Connection,
     pool: &Pool,
     due: Due<'a>,
+    sharers: Vec<(i64, u32)>,
     holdings: &mut Holdings,
-    last_hash: B256,
-    paused: bool,
+    last: LastBlock,
 ) -> Result<Draft<'a>> {
     let epoch = due.epoch();
     let mut accrual = Accrual::new(std::mem::take(holdings), epoch.start, epoch.end, due.basis());
     pool::each_movement(conn, pool.id, epoch.start, epoch.end, |movement| accrual.take(movement))?;
     let (weights, closing) = accrual.finish();
     *holdings = closing;
-    Ok(Draft { due, last_hash, weights, paused })
-}
-
-/// The emission of an epoch: as it was frozen, or as the terms give it now.
-fn emission_row(tx: &Tx<'_>, epoch: Epoch, terms: &Terms, weights: &[u32]) -> Result<EmissionRow> {
-    if let Some(row) = emission_at(tx.conn(), epoch.start)? {
-        return Ok(row);
-    }
-    let too_large =
-        || Error::new(Code::InvalidValue, "reward.block_reward: an epoch's emission passes 256 bits");
-    let carry_in = emission_before(tx.conn(), epoch.start)?.map_or(Base::ZERO, |row| row.carry_out);
-    let emission = emission(terms.block_reward, epoch.end - epoch.start).ok_or_else(too_large)?;
-    let total = emission.checked_add(carry_in).ok_or_else(too_large)?;
-    let carry_out = split_pools(total, weights).carry;
-    tx.conn().execute(
-        "INSERT INTO reward_emissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            db_block(epoch.start)?,
-            db_block(epoch.end)?,
-            emission.to_string(),
-            carry_in.to_string(),
-            carry_out.to_string(),
-            tx.now()
-        ],
-    )?;
-    Ok(EmissionRow { emission, carry_in, carry_out })
+    Ok(Draft { due, sharers, last, weights })
 }
 
 /// A pool's part of what an epoch gives.
@@ -145,25 +131,27 @@ struct Share {
     weights: Option<(u32, u64)>,
 }
 
-fn share(tx: &Tx<'_>, pool: &Pool, due: Due<'_>) -> Result<Share> {
-    let (epoch, terms) = match due {
+fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
+    let (epoch, sharers) = match draft.due {
         Due::Manual(row) => return Ok(Share { part: row.part, unsplit: Base::ZERO, weights: None }),
-        Due::Grid(epoch, terms) => (epoch, terms),
+        Due::Grid(epoch, _) => (epoch, &draft.sharers),
     };
-    let taking_part = participants(tx.conn(), epoch.start)?;
-    let weights: Vec<u32> = taking_part.iter().map(|(_, ppm)| *ppm).collect();
-    let position = taking_part.iter().position(|(id, _)| *id == pool.id).ok_or_else(|| {
+    let bug = |what: &str| {
         let start = epoch.start;
-        Error::new(Code::Bug, format!("pool \"{}\" has no weight in the epoch from block {start}", pool.name))
-    })?;
-    let row = emission_row(tx, epoch, terms, &weights)?;
-    // Frozen with the emission row: weights change for epochs that are not emitted yet only.
-    let split = split_pools(row.emission.saturating_add(row.carry_in), &weights);
-    let sum = weights.iter().map(|ppm| u64::from(*ppm)).sum();
+        Error::new(Code::Bug, format!("pool \"{}\" has no {what} in the epoch from block {start}", pool.name))
+    };
+    let position = sharers.iter().position(|(id, _)| *id == pool.id).ok_or_else(|| bug("weight"))?;
+    // The budget was made before any pool was paid; weights change for epochs without one only.
+    let row = emission_at(tx.conn(), epoch.start)?.ok_or_else(|| bug("emission"))?;
+    let split = split_pools(row.total(), sharers.iter().map(|(_, ppm)| *ppm));
+    if split.carry != row.carry_out {
+        return Err(bug("part like its emission"));
+    }
+    let sum = sharers.iter().map(|(_, ppm)| u64::from(*ppm)).sum();
     Ok(Share {
         part: split.parts.get(position).copied().unwrap_or_default(),
         unsplit: split.carry,
-        weights: weights.get(position).map(|weight| (*weight, sum)),
+        weights: sharers.get(position).map(|(_, weight)| (*weight, sum)),
     })
 }
 
@@ -171,12 +159,12 @@ fn share(tx: &Tx<'_>, pool: &Pool, due: Due<'_>) -> Result<Share> {
 pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Distributed> {
     let Epoch { start, end } = draft.due.epoch();
     let asset = draft.due.asset();
-    let Share { part, unsplit, weights } = share(tx, pool, draft.due)?;
+    let Share { part, unsplit, weights } = share(tx, pool, draft)?;
     let carry_in = pool_carry(tx.conn(), pool)?;
     let amount = part
         .checked_add(carry_in)
         .ok_or_else(|| Error::new(Code::InvalidValue, "the carried rewards pass 256 bits"))?;
-    let shared = split_members(amount, &draft.weights, draft.paused);
+    let shared = split_members(amount, &draft.weights, draft.last.paused);
     let given = shared.rewards.iter().try_fold(Base::ZERO, |sum, (_, reward)| sum.checked_add(*reward));
     if given.and_then(|given| given.checked_add(shared.carry)) != Some(amount) {
         return Err(Error::new(
@@ -215,7 +203,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
 /// Writes the epoch itself; returns its id.
 fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>, sums: &Sums) -> Result<i64> {
     let Epoch { start, end } = draft.due.epoch();
-    let (last_hash, reason) = (draft.last_hash.to_string(), sums.reason.map(CarryReason::word));
+    let (last_hash, reason) = (draft.last.hash.to_string(), sums.reason.map(CarryReason::word));
     let [part, carry_in, given, carry_out] =
         [sums.part, sums.carry_in, sums.distributed, sums.carry_out].map(|amount| amount.to_string());
     let holders = db_block(sums.holders)?;

@@ -18,8 +18,8 @@ pub fn emission(block_reward: Base, blocks: u64) -> Option<Base> {
 }
 
 /// Splits an epoch's emission over the pools taking part, ordered by pool id: Σ parts + carry = total.
-pub fn split_pools(total: Base, weights_ppm: &[u32]) -> PoolParts {
-    let weights: Vec<Weight> = weights_ppm.iter().map(|ppm| Weight::from(*ppm)).collect();
+pub fn split_pools(total: Base, weights_ppm: impl IntoIterator<Item = u32>) -> PoolParts {
+    let weights: Vec<Weight> = weights_ppm.into_iter().map(Weight::from).collect();
     match split_largest_remainder(total, &weights) {
         Some(parts) => PoolParts { parts, carry: Base::ZERO },
         None => PoolParts { parts: vec![Base::ZERO; weights.len()], carry: total },
@@ -104,7 +104,7 @@ mod tests {
     #[test]
     fn nothing_is_lost_where_nobody_can_get_it() {
         let total = Base::from(200u8);
-        let none = split_pools(total, &[0, 0]);
+        let none = split_pools(total, [0, 0]);
         assert_eq!((none.parts.len(), none.carry), (2, total));
         let holders = [(7, Weight::from(1u8))];
         for (weights, paused, reason) in
@@ -152,8 +152,7 @@ mod tests {
                 0..8,
             ),
         ) {
-            let ppm: Vec<u32> = pools.iter().map(|p| p.0).collect();
-            let split = split_pools(total, &ppm);
+            let split = split_pools(total, pools.iter().map(|p| p.0));
             let given = split.parts.iter().try_fold(split.carry, |sum, part| sum.checked_add(*part));
             prop_assert_eq!(given, Some(total));
             for (part, (weight, members, paused)) in split.parts.iter().zip(&pools) {

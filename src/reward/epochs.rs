@@ -67,6 +67,32 @@ pub struct EpochRow {
     pub distributed_at: Option<i64>,
 }
 
+#[cfg(test)]
+impl EpochRow {
+    /// One that was made by hand and gives one base unit.
+    pub(super) fn created(start: u64, end: u64) -> Self {
+        Self {
+            id: 1,
+            pool_id: 1,
+            epoch: Epoch { start, end },
+            last_hash: None,
+            origin: Origin::Manual,
+            basis: Basis::TimeWeighted,
+            asset: "0x".into(),
+            weight_ppm: None,
+            weight_sum_ppm: None,
+            part: Base::ONE,
+            carry_in: Base::ZERO,
+            distributed: Base::ZERO,
+            carry_out: Base::ZERO,
+            reason: None,
+            holders: 0,
+            created_at: 0,
+            distributed_at: None,
+        }
+    }
+}
+
 const EPOCH: &str = "SELECT id, pool_id, start_block, end_block, last_hash, origin, basis, asset, weight_ppm,
      weight_sum_ppm, part, carry_in, distributed, carry_out, carry_reason, holders, created_at, distributed_at
      FROM pool_reward_epochs";

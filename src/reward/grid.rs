@@ -45,11 +45,47 @@ pub fn boundary_from(schedule: &[Terms], block: u64) -> Option<u64> {
     Some(next)
 }
 
+/// The last epoch start at or before `block`. `None` before the first.
+pub fn boundary_to(schedule: &[Terms], block: u64) -> Option<u64> {
+    let terms = terms_at(schedule, block)?;
+    Some(block - (block - terms.from_block) % terms.epoch_blocks)
+}
+
 /// The epoch that starts at `start`, if all of it is at or below `last_final`.
 pub fn closed_epoch(schedule: &[Terms], start: u64, last_final: u64) -> Option<Epoch> {
     let terms = terms_at(schedule, start)?;
     let end = start.checked_add(terms.epoch_blocks)?;
     (end <= last_final.saturating_add(1)).then_some(Epoch { start, end })
+}
+
+/// What other settings do to a schedule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Change {
+    /// First blocks of announced terms that are withdrawn; nothing was decided by them yet.
+    pub withdrawn: Vec<u64>,
+    /// Terms that are announced.
+    pub announced: Option<Terms>,
+}
+
+/// Takes other settings into a schedule that is not empty. `open` is the first block that nothing is decided about.
+///
+/// Terms that begin before it stay. Later ones were announced only: they are withdrawn, and what takes their place
+/// does not begin before they would have. `None` where the settings are those of the newest terms, or where no epoch
+/// begins any more.
+pub fn change(schedule: &[Terms], wanted: &Terms, open: u64) -> Option<Change> {
+    let same = |a: &Terms| Terms { from_block: 0, ..a.clone() } == Terms { from_block: 0, ..wanted.clone() };
+    if schedule.last().is_none_or(same) {
+        return None;
+    }
+    let stay = schedule.partition_point(|terms| terms.from_block < open).max(1);
+    let (stay, gone) = schedule.split_at(stay);
+    let withdrawn: Vec<u64> = gone.iter().map(|terms| terms.from_block).collect();
+    if stay.last().is_some_and(same) {
+        return Some(Change { withdrawn, announced: None });
+    }
+    let from = withdrawn.first().map_or(open, |announced| open.max(*announced));
+    let from_block = boundary_from(stay, from)?;
+    Some(Change { withdrawn, announced: Some(Terms { from_block, ..wanted.clone() }) })
 }
 
 #[cfg(test)]
@@ -76,6 +112,44 @@ mod tests {
         }
         assert_eq!(boundary_from(&[], 5), None);
         assert_eq!(boundary_from(&[terms(0, 10)], u64::MAX), None);
+        for (block, want) in [
+            (99, None),
+            (100, Some(100)),
+            (109, Some(100)),
+            (129, Some(120)),
+            (130, Some(130)),
+            (143, Some(137)),
+        ] {
+            assert_eq!(boundary_to(&schedule, block), want, "{block}");
+        }
+    }
+
+    #[test]
+    fn a_change_never_begins_where_something_is_decided_or_before_one_that_was_announced() {
+        let (old, new, newer) = (terms(100, 10), terms(130, 7), terms(0, 5));
+        let announced = |from_block: u64, length: u64| Some(terms(from_block, length));
+        for (schedule, wanted, open, withdrawn, want) in [
+            // At the next epoch start, or on the spot where one begins there.
+            (vec![old.clone()], &newer, 54, vec![], announced(100, 5)),
+            (vec![old.clone()], &newer, 121, vec![], announced(130, 5)),
+            (vec![old.clone()], &newer, 120, vec![], announced(120, 5)),
+            // One that is not in force is replaced, where it would have begun or later.
+            (vec![old.clone(), new.clone()], &newer, 121, vec![130], announced(130, 5)),
+            // A head that lags (blocks below 130 were known when it was announced) does not move it.
+            (vec![old.clone(), new.clone()], &newer, 101, vec![130], announced(130, 5)),
+            // One by which something is decided stays.
+            (vec![old.clone(), new.clone()], &newer, 131, vec![], announced(137, 5)),
+            // Taken back before it was in force, it leaves no trace.
+            (vec![old.clone(), new.clone()], &old, 121, vec![130], None),
+            (vec![old.clone(), new.clone()], &old, 131, vec![], announced(137, 10)),
+            // The first terms stay whatever was decided.
+            (vec![old.clone()], &newer, 0, vec![], announced(100, 5)),
+        ] {
+            let got = change(&schedule, wanted, open).unwrap();
+            assert_eq!((got.withdrawn, got.announced), (withdrawn, want), "{schedule:?} {open}");
+        }
+        assert_eq!(change(&[old.clone(), new.clone()], &terms(7, 7), 0), None);
+        assert_eq!(change(&[], &old, 0), None);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! What a pool is paid next: an epoch made by hand, or the next one of the grid. Pure.
 //!
-//! Epochs of a pool never overlap. The grid is common to all pools that have a weight; an epoch made by hand stands
-//! in the place of the grid's epochs that it covers: the pool takes no part in their emission, which goes to the
-//! other pools. A pool without a weight has epochs by hand alone, each where the one before ends; given a weight, it
-//! joins the grid at the first boundary after them. What an epoch cannot give away is carried to the pool's next one,
-//! whoever made either.
+//! Epochs of a pool never overlap and leave no gap. The grid is common to all pools that have a weight; an epoch made by
+//! hand stands in the place of the grid's epochs that it covers: the pool takes no part in their emission, which goes to
+//! the other pools. A pool without a weight has epochs by hand alone, each where the one before ends; given a weight, it
+//! joins the grid at the first boundary after them, and may fill up to there by hand. What an epoch cannot give away is
+//! carried to the pool's next one, whoever made either.
 
 use super::epochs::EpochRow;
-use super::grid::{Epoch, Terms, boundary_from, closed_epoch, terms_at};
+use super::grid::{Epoch, Terms, boundary_from, boundary_to, closed_epoch, terms_at};
 use crate::output::{Code, Error, Result};
 
 /// The next thing that a pool is paid for.
@@ -38,8 +38,6 @@ pub struct Lane {
     pub weighted_from: Option<u64>,
     /// Epochs made by hand and not distributed, in order, all at or after the cursor.
     pub created: Vec<EpochRow>,
-    /// Whether every epoch so far was made by hand, and there is one.
-    pub by_hand: bool,
 }
 
 impl Lane {
@@ -77,8 +75,27 @@ impl Lane {
         })
     }
 
-    /// Whether an epoch may be made by hand there; `emitted_to` is the first block that no pool's grid epoch was paid
-    /// for.
+    /// First block that has no epoch yet, of those that are paid or made by hand; `None` where rewards have not begun.
+    pub fn free(&self) -> Option<u64> {
+        self.created.last().map(|row| row.epoch.end).or(self.cursor)
+    }
+
+    /// Where the pool takes part in the grid again, once what is made by hand before `free` is paid. `None` without a
+    /// weight, or without a schedule yet.
+    pub fn joins(&self, schedule: &[Terms], free: u64) -> Option<u64> {
+        self.weighted_from.and_then(|from| boundary_from(schedule, free.max(from)))
+    }
+
+    /// The blocks (half-open) between the last epoch by hand and the grid, which nobody is paid for: those of a pool
+    /// that got its weight, or its schedule, after it was paid by hand.
+    pub fn unpaid(&self, schedule: &[Terms]) -> Option<Epoch> {
+        let start = self.free()?;
+        let end = self.joins(schedule, start)?;
+        (start < end).then_some(Epoch { start, end })
+    }
+
+    /// Whether an epoch may be made by hand there; `emitted_to` is the first block that nothing is emitted for,
+    /// `earliest` where the pool's rewards can begin.
     ///
     /// # Errors
     /// `invalid_value` or `conflict`, naming the blocks that would do.
@@ -92,57 +109,69 @@ impl Lane {
                 "an epoch is half-open: --end is the first block after it".into(),
             );
         }
-        let free = self.created.last().map(|row| row.epoch.end).or(self.cursor);
-        if start < free.unwrap_or(earliest) {
-            let free = free.unwrap_or(earliest);
+        let free = self.free();
+        let open = free.or_else(|| self.joins(schedule, earliest)).unwrap_or(earliest);
+        if start < open {
             return refuse(
                 Code::Conflict,
-                format!("--start: the blocks before {free} have their epochs, or are before rewards begin"),
-                format!("begin at block {free} or later"),
+                format!("--start: the blocks before {open} have their epochs, or are before rewards begin"),
+                format!("begin at block {open} or later"),
             );
         }
-        if let Some(from) = self.weighted_from
-            && !schedule.is_empty()
-        {
-            if emitted_to > start.max(from) {
+        let Some(joins) = self.joins(schedule, open) else {
+            // By hand alone: anywhere at first, then where the last one ends.
+            return if free.is_none_or(|free| free == start) { Ok(()) } else { gap(start, open, &[open]) };
+        };
+        if end > joins && emitted_to > start.max(joins) {
+            return refuse(
+                Code::Conflict,
+                format!("--start: the emission of the blocks before {emitted_to} is shared out already"),
+                format!("begin at block {emitted_to} or later"),
+            );
+        }
+        let near = |block: u64| [boundary_to(schedule, block), boundary_from(schedule, block)];
+        let on_grid = |block: u64| near(block) == [Some(block); 2];
+        // From where it joins, the grid's own epochs fill what lies between.
+        if open < start && start < joins {
+            return gap(start, open, &[open, joins]);
+        }
+        let names = |blocks: &[Option<u64>], low: u64| {
+            let blocks: Vec<String> =
+                blocks.iter().flatten().filter(|b| **b >= low).map(u64::to_string).collect();
+            blocks.join(" or ")
+        };
+        for (flag, block, low) in [("--start", start, joins), ("--end", end, joins.max(start + 1))] {
+            if block > joins && !on_grid(block) {
                 return refuse(
-                    Code::Conflict,
-                    format!("--start: the emission of the blocks before {emitted_to} is shared out already"),
-                    format!("begin at block {emitted_to} or later"),
+                    Code::InvalidValue,
+                    format!(
+                        "{flag}: no epoch of the schedule starts at {block}, so blocks beside it would be paid to nobody"
+                    ),
+                    format!("use block {}", names(&near(block), low)),
                 );
             }
-            if !self.by_hand && self.cursor.is_some() {
-                for (flag, block) in [("--start", start), ("--end", end)] {
-                    let boundary = boundary_from(schedule, block);
-                    if boundary != Some(block) {
-                        let next = boundary.map_or_else(|| "none".to_owned(), |block| block.to_string());
-                        return refuse(
-                            Code::InvalidValue,
-                            format!(
-                                "{flag}: the pool has a weight, and no epoch of the grid starts at {block}"
-                            ),
-                            format!("the next one starts at block {next}"),
-                        );
-                    }
-                }
-                return Ok(());
-            }
         }
-        match free {
-            Some(free) if free != start => refuse(
-                Code::Conflict,
-                format!("--start: {start} would leave a gap after block {}", free.saturating_sub(1)),
-                format!("begin at block {free}"),
-            ),
-            _ => Ok(()),
-        }
+        Ok(())
     }
+
+    /// Where the rewards of a pool begin that gets its first epoch by hand at `start`: with a weight, as without it.
+    pub fn begins(&self, schedule: &[Terms], start: u64, earliest: u64) -> u64 {
+        self.joins(schedule, earliest).unwrap_or(start)
+    }
+}
+
+/// The refusal of an epoch by hand that begins too late.
+fn gap(start: u64, open: u64, starts: &[u64]) -> Result<()> {
+    let mut starts = starts.to_vec();
+    starts.dedup();
+    let starts: Vec<String> = starts.iter().map(u64::to_string).collect();
+    let why = format!("--start: {start} would leave a gap after block {}", open.saturating_sub(1));
+    Err(Error::new(Code::Conflict, why).hint(format!("begin at block {}", starts.join(" or "))))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::accrual::Basis;
-    use super::super::epochs::Origin;
     use super::*;
     use crate::amount::Base;
 
@@ -151,31 +180,9 @@ mod tests {
         Terms { from_block, epoch_blocks, block_reward: Base::from(2u8), asset, basis: Basis::TimeWeighted }
     }
 
-    fn row(start: u64, end: u64) -> EpochRow {
-        EpochRow {
-            id: 1,
-            pool_id: 1,
-            epoch: Epoch { start, end },
-            last_hash: None,
-            origin: Origin::Manual,
-            basis: Basis::TimeWeighted,
-            asset: "0x".into(),
-            weight_ppm: None,
-            weight_sum_ppm: None,
-            part: Base::ONE,
-            carry_in: Base::ZERO,
-            distributed: Base::ZERO,
-            carry_out: Base::ZERO,
-            reason: None,
-            holders: 0,
-            created_at: 0,
-            distributed_at: None,
-        }
-    }
-
-    fn lane(cursor: Option<u64>, weighted_from: Option<u64>, created: &[(u64, u64)], by_hand: bool) -> Lane {
-        let created = created.iter().map(|(start, end)| row(*start, *end)).collect();
-        Lane { cursor, weighted_from, created, by_hand }
+    fn lane(cursor: Option<u64>, weighted_from: Option<u64>, created: &[(u64, u64)]) -> Lane {
+        let created = created.iter().map(|(start, end)| EpochRow::created(*start, *end)).collect();
+        Lane { cursor, weighted_from, created }
     }
 
     fn steps(lane: &Lane, schedule: &[Terms], last_final: u64) -> Vec<(char, u64, u64)> {
@@ -191,35 +198,37 @@ mod tests {
     fn epochs_by_hand_stand_in_the_place_of_the_grids() {
         let grid = [terms(100, 10)];
         for (lane, last_final, want) in [
-            (lane(Some(100), Some(0), &[], false), 119, vec![('g', 100, 110), ('g', 110, 120)]),
+            (lane(Some(100), Some(0), &[]), 119, vec![('g', 100, 110), ('g', 110, 120)]),
             (
-                lane(Some(100), Some(0), &[(110, 140)], false),
+                lane(Some(100), Some(0), &[(110, 140)]),
                 150,
                 vec![('g', 100, 110), ('m', 110, 140), ('g', 140, 150)],
             ),
             // Not before it is final, and nothing overtakes it.
-            (lane(Some(100), Some(0), &[(110, 140)], false), 138, vec![('g', 100, 110)]),
+            (lane(Some(100), Some(0), &[(110, 140)]), 138, vec![('g', 100, 110)]),
             // Without a weight: by hand alone.
-            (lane(Some(33), None, &[(33, 40), (40, 41)], true), 200, vec![('m', 33, 40), ('m', 40, 41)]),
+            (lane(Some(33), None, &[(33, 40), (40, 41)]), 200, vec![('m', 33, 40), ('m', 40, 41)]),
             // Given a weight, it joins at the next boundary.
-            (lane(Some(33), Some(110), &[(33, 117)], true), 130, vec![('m', 33, 117), ('g', 120, 130)]),
-            (lane(Some(90), Some(110), &[], true), 125, vec![('g', 110, 120)]),
-            (lane(None, Some(0), &[], false), 500, vec![]),
+            (lane(Some(33), Some(110), &[(33, 117)]), 130, vec![('m', 33, 117), ('g', 120, 130)]),
+            (lane(Some(90), Some(110), &[]), 125, vec![('g', 110, 120)]),
+            (lane(None, Some(0), &[]), 500, vec![]),
         ] {
             assert_eq!(steps(&lane, &grid, last_final), want, "{lane:?}");
         }
-        assert_eq!(steps(&lane(Some(5), None, &[(5, 6)], true), &[], 5), [('m', 5, 6)], "no grid is needed");
+        assert_eq!(steps(&lane(Some(5), None, &[(5, 6)]), &[], 5), [('m', 5, 6)], "no grid is needed");
     }
 
     #[test]
     fn where_an_epoch_may_be_made() {
         use Code::{Conflict, InvalidValue};
         let grid = [terms(100, 10)];
-        let weighted = lane(Some(120), Some(0), &[], false);
-        let joined = lane(Some(120), Some(0), &[(130, 150)], false);
-        let fresh = lane(None, None, &[], false);
-        let by_hand = lane(Some(33), None, &[(33, 40)], true);
-        let joining = lane(Some(33), Some(110), &[], true);
+        let weighted = lane(Some(120), Some(0), &[]);
+        let joined = lane(Some(120), Some(0), &[(130, 150)]);
+        let fresh = lane(None, None, &[]);
+        let by_hand = lane(Some(33), None, &[(33, 40)]);
+        let joining = lane(Some(33), Some(110), &[]);
+        let late = lane(None, Some(80), &[]);
+        let schedule = &[terms(10, 10)];
         for (lane, start, end, emitted_to, want) in [
             (&weighted, 120, 130, 120, None),
             (&weighted, 140, 170, 120, None),
@@ -237,12 +246,53 @@ mod tests {
             (&by_hand, 40, 41, 500, None),
             (&by_hand, 41, 42, 500, Some(Conflict)),
             (&by_hand, 39, 42, 500, Some(Conflict)),
-            (&joining, 33, 115, 110, None),
-            (&joining, 33, 115, 120, Some(Conflict)),
-            (&joining, 34, 115, 110, Some(Conflict)),
+            // Up to where it joins it may be paid by hand, in any pieces; from there on, only whole epochs of the grid.
+            (&joining, 33, 109, 110, None),
+            (&joining, 33, 110, 500, None),
+            (&joining, 33, 120, 110, None),
+            (&joining, 33, 115, 110, Some(InvalidValue)),
+            (&joining, 33, 120, 120, Some(Conflict)),
+            (&joining, 34, 120, 110, Some(Conflict)),
+            (&joining, 120, 130, 110, None),
+            (&joining, 115, 130, 110, Some(InvalidValue)),
+            // Where it joins is where it begins, whether a cycle has written that down or not.
+            (&late, 77, 80, 80, Some(Conflict)),
+            (&late, 80, 85, 80, Some(InvalidValue)),
+            (&late, 85, 90, 80, Some(InvalidValue)),
+            (&late, 80, 90, 90, Some(Conflict)),
+            (&late, 100, 110, 80, None),
         ] {
-            let got = lane.place(&grid, Epoch { start, end }, emitted_to, 5);
+            let got = lane.place(schedule, Epoch { start, end }, emitted_to, 5);
             assert_eq!(got.err().map(|e| e.code()), want, "{start}..{end} {lane:?}");
         }
+        let refusal = |lane: &Lane, start: u64, end: u64| {
+            lane.place(&grid, Epoch { start, end }, 20, 5)
+                .unwrap_err()
+                .hint_text()
+                .unwrap_or_default()
+                .to_owned()
+        };
+        // Weight 1, nothing paid, an epoch by hand 140..150 made: the next one cannot end at 157.
+        let after = lane(Some(100), Some(0), &[(140, 150)]);
+        assert_eq!(refusal(&after, 150, 157), "use block 160");
+        assert_eq!(refusal(&after, 150, 167), "use block 160 or 170");
+        assert_eq!(refusal(&after, 157, 170), "use block 150 or 160");
+        assert_eq!(refusal(&joining, 33, 117), "use block 110 or 120");
+        assert_eq!(refusal(&joining, 34, 120), "begin at block 33 or 110");
+    }
+
+    #[test]
+    fn what_a_late_weight_leaves_open_is_named() {
+        let grid = [terms(100, 10)];
+        let gap = |lane: &Lane| lane.unpaid(&grid).map(|gap| (gap.start, gap.end));
+        assert_eq!(gap(&lane(Some(33), Some(110), &[(33, 104)])), Some((104, 110)));
+        assert_eq!(gap(&lane(Some(117), Some(110), &[])), Some((117, 120)));
+        assert_eq!(gap(&lane(Some(120), Some(110), &[])), None);
+        assert_eq!(gap(&lane(Some(33), None, &[])), None);
+        assert_eq!(gap(&lane(None, Some(110), &[])), None);
+        // A first epoch by hand does not put off the grid.
+        let fresh = lane(None, Some(110), &[]);
+        assert_eq!(fresh.begins(&grid, 150, 5), 110);
+        assert_eq!(lane(None, None, &[]).begins(&grid, 150, 5), 150);
     }
 }

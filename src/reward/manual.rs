@@ -4,7 +4,7 @@ use super::accrual::Basis;
 use super::cycle::reward_address;
 use super::epochs::{EpochRow, epoch, starting_at};
 use super::grid::Epoch;
-use super::store::{counted_in, emitted_to, lane_of, schedule};
+use super::store::{counted_in, emitted_to, lanes, schedule};
 use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{At, Chain};
@@ -70,11 +70,18 @@ pub fn create(
             )
             .hint("set reward.asset back; another token needs a state file of its own"));
         }
-        let lane = lane_of(tx.conn(), pool)?;
-        let earliest = pool.reward_genesis.unwrap_or(pool.deploy_block);
-        lane.place(&schedule(tx.conn())?, wanted.epoch, emitted_to(tx.conn())?, earliest)?;
+        let lane = lanes(tx.conn())?.remove(&pool.id).unwrap_or_default();
+        let (schedule, earliest) = (schedule(tx.conn())?, pool.reward_genesis.unwrap_or(pool.deploy_block));
+        lane.place(&schedule, wanted.epoch, emitted_to(tx.conn())?, earliest)?;
         pool::put_asset(tx.conn(), token)?;
         let id = put(tx, pool, &asset, wanted)?;
+        if lane.cursor.is_none() {
+            let begin = lane.begins(&schedule, wanted.epoch.start, earliest);
+            tx.conn().execute(
+                "UPDATE pools SET reward_genesis_block = ?2, reward_cursor_block = ?2 WHERE id = ?1",
+                params![pool.id, db_block(begin)?],
+            )?;
+        }
         Ok((epoch(tx.conn(), id)?, true))
     })
 }
@@ -87,13 +94,6 @@ fn put(tx: &Tx<'_>, pool: &Pool, asset: &str, wanted: &NewEpoch) -> Result<i64> 
         params![pool.id, db_block(*start)?, db_block(*end)?, basis.word(), asset, total.to_string(), tx.now()],
     )?;
     let id = tx.conn().last_insert_rowid();
-    if pool.reward_cursor.is_none() {
-        // Its rewards begin here.
-        tx.conn().execute(
-            "UPDATE pools SET reward_genesis_block = ?2, reward_cursor_block = ?2 WHERE id = ?1",
-            params![pool.id, db_block(*start)?],
-        )?;
-    }
     tx.event(
         "reward.epoch_created",
         &pool.name,

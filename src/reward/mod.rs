@@ -1,8 +1,11 @@
 //! Rewards: epochs of blocks, an emission per epoch, an exact split over pools and members, and claims.
 
 pub mod accrual;
+#[cfg(test)]
+mod any_order;
 pub mod apr;
 mod audit;
+pub mod budget;
 mod claim;
 mod cycle;
 mod distribute;
@@ -14,6 +17,7 @@ pub mod lane;
 mod manual;
 pub mod merkle;
 mod outlook;
+pub mod pause;
 mod prepare;
 pub mod recount;
 mod store;
@@ -21,7 +25,7 @@ pub mod verify;
 mod weights;
 
 pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};
-pub use claim::{Claimed, Pending, claim, owed, pending};
+pub use claim::{Claimed, Pending, claim, owed, pending, pending_on_chain};
 pub use cycle::{CycleReport, PoolCycle, cycle, distribute_manual};
 pub use distribute::purpose::AVAILABLE;
 pub use distribute::{Distributed, Sums};
@@ -29,8 +33,8 @@ pub use epochs::{
     EpochRow, Origin, created as created_epochs, distributed as distributed_epochs, epoch,
     newest as newest_epochs, token_of,
 };
-pub use export::{Export, export};
+pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
 pub use manual::{NewEpoch, create, token};
 pub use outlook::{Outlook, outlook};
-pub use store::{WeightRow, emitted_to, last_emission_at, schedule, totals_of, weight_rows};
-pub use weights::{PoolWeight, set_weight, weights};
+pub use store::{Totals, WeightRow, emitted_to, last_paid, schedule, totals_of, weight_rows};
+pub use weights::{PoolWeight, WeightSet, set_weight, weights};

@@ -1,11 +1,17 @@
-//! Before a cycle: the terms of emission are written down, and each pool with a weight gets its first epoch.
+//! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
+//! epoch its budget.
 
 use super::accrual::Basis;
+use super::budget::{Budget, Claimant, budgets, sharers};
 use super::epochs::created;
-use super::grid::{Terms, boundary_from};
-use super::store::{counted_in, emitted_to, schedule, weight_rows};
-use crate::amount;
+use super::grid::{Change, Terms, boundary_from, change, closed_epoch};
+use super::store::{
+    carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes,
+    schedule, undecided, weight_rows,
+};
+use crate::amount::{self, Base};
 use crate::config::Config;
+use crate::context::Work;
 use crate::output::{Code, Error, Result};
 use crate::pool::{Asset, Pool, db_block};
 use crate::state::Tx;
@@ -37,8 +43,7 @@ pub(super) fn prepare(
     let weights = weight_rows(tx.conn())?;
     let weighted = |pool: &&Pool| weights.iter().any(|row| row.pool_id == pool.id);
     let mut notes = Vec::new();
-    let mut terms = schedule(tx.conn())?;
-    match terms.first() {
+    match schedule(tx.conn())?.first() {
         None => {
             let genesis = pools.iter().filter(weighted).filter_map(|pool| pool.reward_genesis).min();
             let origin = from.or(genesis).ok_or_else(|| {
@@ -68,22 +73,27 @@ pub(super) fn prepare(
         )
         .hint("set reward.asset back; another token needs a state file of its own"));
     }
-    let same = |a: &Terms| Terms { from_block: 0, ..a.clone() } == Terms { from_block: 0, ..wanted.clone() };
-    if terms.last().is_some_and(|last| !same(last)) {
-        // A change that was announced but is not in force yet is replaced.
-        tx.conn().execute(
-            "DELETE FROM reward_schedule WHERE from_block > ?1 AND from_block > (SELECT min(from_block) FROM reward_schedule)",
-            [db_block(head)?],
-        )?;
-        terms = schedule(tx.conn())?;
-        if terms.last().is_some_and(|last| !same(last)) {
-            // Epochs made by hand end on the grid of their day.
-            let by_hand = created(tx.conn())?.iter().map(|row| row.epoch.end).max().unwrap_or_default();
-            let start = emitted_to(tx.conn())?.max(head + 1).max(by_hand);
-            let start = boundary_from(&terms, start).unwrap_or(start);
-            put(tx, &Terms { from_block: start, ..wanted.clone() })?;
-            notes.push(format!("the reward settings changed; they hold for epochs from block {start} on"));
+    // Epochs made by hand end on the grid of their day.
+    let by_hand = created(tx.conn())?.iter().map(|row| row.epoch.end).max().unwrap_or_default();
+    let open = undecided(tx.conn())?.max(head + 1).max(by_hand);
+    if let Some(Change { withdrawn, announced }) = change(&schedule(tx.conn())?, wanted, open) {
+        for from_block in &withdrawn {
+            tx.conn()
+                .execute("DELETE FROM reward_schedule WHERE from_block = ?1", [db_block(*from_block)?])?;
         }
+        let instead = withdrawn
+            .first()
+            .map(|from| format!("those announced for epochs from block {from} on are withdrawn"));
+        let holds = announced
+            .as_ref()
+            .map(|terms| format!("they hold for epochs from block {} on", terms.from_block));
+        if let Some(terms) = &announced {
+            put(tx, terms)?;
+        } else {
+            tx.event("reward.schedule_withdrawn", &wanted.asset, &json!({ "from_blocks": withdrawn }))?;
+        }
+        let what: Vec<String> = holds.into_iter().chain(instead).collect();
+        notes.push(format!("the reward settings changed; {}", what.join("; ")));
     }
     let terms = schedule(tx.conn())?;
     let emitted = emitted_to(tx.conn())?;
@@ -94,6 +104,10 @@ pub(super) fn prepare(
         let start = boundary_from(&terms, earliest).ok_or_else(|| {
             Error::new(Code::InvalidValue, format!("rewards of pool \"{}\" begin never", pool.name))
         })?;
+        if start > head {
+            // Other settings may come first, and move the boundary.
+            continue;
+        }
         if pool.reward_genesis.is_some_and(|genesis| genesis < start) {
             notes.push(format!(
                 "rewards of pool \"{}\" begin at block {start}, the next epoch start",
@@ -107,6 +121,84 @@ pub(super) fn prepare(
         tx.event("reward.started", &pool.name, &json!({ "first_epoch": start }))?;
     }
     Ok(notes)
+}
+
+/// Fixes what each closed epoch has to give, in the order of the grid, for all pools at once. Which of the pools can be
+/// paid now is no part of it.
+///
+/// # Errors
+/// `invalid_value` for an emission past 256 bits, `state_error`, `state_corrupt`.
+pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<Vec<String>> {
+    /// Epochs that are written at once.
+    const PER_WRITE: usize = 5_000;
+    let (schedule, claimants) = (schedule(work.state.conn())?, claimants(work.state.conn())?);
+    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(Vec::new()) };
+    let missed = missed(work, &schedule, &claimants)?;
+    if !missed.is_empty() {
+        work.state.write(work.permit, |tx| missed.iter().try_for_each(|budget| put_budget(tx, budget)))?;
+    }
+    let conn = work.state.conn();
+    let at = emitted_to(conn)?.max(origin);
+    let carry = carry_into(conn, at)?;
+    let left = emission_before(conn, at)?.map_or(Base::ZERO, |row| row.carry_out);
+    let mut notes = Vec::new();
+    let mut due = budgets(&schedule, &claimants, at, carry, last_final);
+    loop {
+        let some = due.by_ref().take(PER_WRITE).collect::<Result<Vec<Budget>>>()?;
+        let Some(first) = some.first() else { return Ok(notes) };
+        let restored = carry.checked_sub(left).filter(|more| first.epoch.start == at && !more.is_zero());
+        work.state.write(work.permit, |tx| {
+            if let Some(more) = restored {
+                let start = first.epoch.start;
+                let asset = schedule.last().map(|terms| terms.asset.as_str()).unwrap_or_default();
+                tx.event(
+                    "reward.carry_restored",
+                    asset,
+                    &json!({ "start_block": start, "amount": more.to_string() }),
+                )?;
+                notes.push(format!(
+                    "{more} base units that earlier versions carried and never gave are part of the epoch from block {start}"
+                ));
+            }
+            some.iter().try_for_each(|budget| put_budget(tx, budget))
+        })?;
+        work.stop.check()?;
+    }
+}
+
+/// The budgets of epochs that a pool lags behind with, and that earlier versions made only when they paid a first pool.
+fn missed(work: &Work<'_>, schedule: &[Terms], claimants: &[Claimant]) -> Result<Vec<Budget>> {
+    let conn = work.state.conn();
+    let end = in_order_from(conn)?;
+    let cursors = lanes(conn)?.into_values().filter_map(|lane| lane.weighted_from.and(lane.cursor));
+    let mut next = cursors.min().filter(|at| *at < end).and_then(|at| boundary_from(schedule, at));
+    let mut found = Vec::new();
+    while let Some(epoch) =
+        next.filter(|start| *start < end).and_then(|start| closed_epoch(schedule, start, end))
+    {
+        let shared = !sharers(claimants, epoch.start).is_empty();
+        if shared && emission_at(conn, epoch.start)?.is_none() {
+            let only = budgets(schedule, claimants, epoch.start, Base::ZERO, epoch.end).next();
+            found.extend(only.transpose()?);
+        }
+        next = Some(epoch.end);
+    }
+    Ok(found)
+}
+
+fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
+    let Budget { epoch, emission, carry_in, carry_out } = budget;
+    tx.conn().prepare_cached("INSERT INTO reward_emissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+        params![
+            db_block(epoch.start)?,
+            db_block(epoch.end)?,
+            emission.to_string(),
+            carry_in.to_string(),
+            carry_out.to_string(),
+            tx.now()
+        ],
+    )?;
+    Ok(())
 }
 
 fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {

@@ -1,12 +1,14 @@
 //! Rows of weights, schedule, emissions, epochs and rewards.
 
 use super::accrual::Basis;
+use super::budget::Claimant;
 use super::epochs::created;
-use super::grid::Terms;
+use super::grid::{Epoch, Terms};
 use super::lane::Lane;
-use crate::amount::{Base, Quantity};
+use crate::amount::{Base, Delta, Quantity};
 use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, db_block, stored_base, stored_block};
+use crate::pool::{self, db_block, stored_base, stored_block};
+use crate::state::meta_get;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{BTreeMap, HashMap};
 
@@ -77,24 +79,107 @@ pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
     Ok(found)
 }
 
-/// (pool id, weight) of the pools taking part in the epoch that starts at `start`, by pool id. A pool with an epoch
-/// made by hand there takes no part.
+/// The pools with a claim to emissions, by id: those whose rewards have begun and that ever had a weight.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
-pub fn participants(conn: &Connection, start: u64) -> Result<Vec<(i64, u32)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT p.id, (SELECT w.weight_ppm FROM pool_reward_weights w
-                       WHERE w.pool_id = p.id AND w.effective_block <= ?1
-                       ORDER BY w.effective_block DESC LIMIT 1) AS ppm
-         FROM pools p WHERE p.reward_genesis_block <= ?1 AND ppm IS NOT NULL
-             AND coalesce((SELECT e.origin = 'cycle' OR e.end_block <= ?1 FROM pool_reward_epochs e
-                           WHERE e.pool_id = p.id AND e.start_block <= ?1
-                           ORDER BY e.start_block DESC LIMIT 1), 1)
-         ORDER BY p.id",
+pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
+    let mut begun = conn.prepare_cached(
+        "SELECT id, reward_genesis_block FROM pools WHERE reward_cursor_block IS NOT NULL ORDER BY id",
     )?;
-    let rows = statement.query_map([db_block(start)?], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let mut by_hand = conn.prepare_cached(
+        "SELECT start_block, end_block FROM pool_reward_epochs WHERE pool_id = ?1 AND origin = 'manual'
+         ORDER BY start_block",
+    )?;
+    let mut weights: HashMap<i64, Vec<(u64, u32)>> = HashMap::new();
+    for row in weight_rows(conn)? {
+        weights.entry(row.pool_id).or_default().push((row.effective_block, row.weight_ppm));
+    }
+    let mut rows = begun.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let pool_id: i64 = row.get(0)?;
+        let Some(weights) = weights.remove(&pool_id) else { continue };
+        let mut claimant =
+            Claimant { pool_id, begins: stored_block(row.get(1)?)?, weights, by_hand: Vec::new() };
+        let mut epochs = by_hand.query([pool_id])?;
+        while let Some(epoch) = epochs.next()? {
+            claimant
+                .by_hand
+                .push(Epoch { start: stored_block(epoch.get(0)?)?, end: stored_block(epoch.get(1)?)? });
+        }
+        found.push(claimant);
+    }
+    Ok(found)
+}
+
+/// First block that nothing is decided about: no weight holds from a later one, nothing is emitted, paid or replayed
+/// there (a pool that was not paid yet may begin later). A setting that is made now holds from there on, however far an endpoint lags.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn undecided(conn: &Connection) -> Result<u64> {
+    let (weight, place): (Option<i64>, Option<i64>) = conn
+        .prepare_cached(
+            "SELECT (SELECT max(effective_block) FROM pool_reward_weights),
+                 (SELECT max(max(CASE WHEN reward_cursor_block > reward_genesis_block THEN reward_cursor_block ELSE 0 END,
+                             coalesce(cursor_block + 1, 0))) FROM pools)",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let known = weight.max(place).map_or(Ok(0), stored_block)?;
+    Ok(known.max(emitted_to(conn)?))
+}
+
+/// The block from which on emissions follow each other, each taking in what the one before left. Below it stand those of
+/// a program that did not see to that; 0 where there are none.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn in_order_from(conn: &Connection) -> Result<u64> {
+    mark(conn, "reward_order_from_block")
+}
+
+/// The last epoch that was paid by whether its pool was paused when the cycle ran, by its id; 0 where there is none.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn pause_by_run_to(conn: &Connection) -> Result<i64> {
+    let last = mark(conn, "reward_pause_from_epoch")?;
+    i64::try_from(last).map_err(|e| Error::new(Code::StateCorrupt, e.to_string()))
+}
+
+/// A number that the migration left.
+fn mark(conn: &Connection, key: &str) -> Result<u64> {
+    meta_get(conn, key)?.map_or(Ok(0), |text| {
+        text.parse().map_err(|_| Error::new(Code::StateCorrupt, format!("meta.{key} is \"{text}\"")))
+    })
+}
+
+/// What the emission that starts at `start` takes in of those before it.
+///
+/// The first one after those of a program that lost what it carried takes in all that was left.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn carry_into(conn: &Connection, start: u64) -> Result<Base> {
+    let in_order = in_order_from(conn)?;
+    if in_order == 0 || start > in_order {
+        return Ok(emission_before(conn, start)?.map_or(Base::ZERO, |row| row.carry_out));
+    }
+    let mut statement = conn.prepare_cached(
+        "SELECT carry_in, carry_out FROM reward_emissions WHERE start_block < ?1 ORDER BY start_block",
+    )?;
+    let mut rows = statement.query([db_block(start)?])?;
+    let mut left = Delta::default();
+    while let Some(row) = rows.next()? {
+        let [taken, given] = [0, 1].map(|column| row.get::<_, String>(column));
+        let (taken, given) = (stored_base(&taken?)?, stored_base(&given?)?);
+        let past = || Error::new(Code::StateCorrupt, "the carried emissions pass 256 bits");
+        left = left.checked_add(Delta::debit(taken)).ok_or_else(past)?;
+        left = left.checked_add(Delta::credit(given)).ok_or_else(past)?;
+    }
+    // Where it gave more than there was, nothing is taken back from anybody.
+    Ok(if left.is_negative() { Base::ZERO } else { left.magnitude() })
 }
 
 /// Emission of one epoch over all pools.
@@ -106,6 +191,13 @@ pub struct EmissionRow {
     pub carry_in: Base,
     /// To the epoch after, for the same reason.
     pub carry_out: Base,
+}
+
+impl EmissionRow {
+    /// What there is to share out.
+    pub const fn total(&self) -> Base {
+        self.emission.saturating_add(self.carry_in)
+    }
 }
 
 /// The emission row of an epoch start.
@@ -143,47 +235,64 @@ fn emission(conn: &Connection, clause: &str, start: u64) -> Result<Option<Emissi
         .transpose()
 }
 
-/// (unclaimed, claimed) rewards of a member by asset, in one pool or in all.
+/// Rewards of a member by asset.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// To be claimed.
+    pub unclaimed: Vec<Quantity>,
+    /// Claimed so far.
+    pub claimed: Vec<Quantity>,
+    /// In Merkle trees, to be claimed on chain.
+    pub exported: Vec<Quantity>,
+}
+
+/// The rewards of a member, in one pool or in all.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
-pub fn totals_of(
-    conn: &Connection,
-    member_id: i64,
-    pool_id: Option<i64>,
-) -> Result<(Vec<Quantity>, Vec<Quantity>)> {
+pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Result<Totals> {
     let mut statement = conn.prepare_cached(
-        "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NULL, r.amount
+        "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NOT NULL, x.epoch_id IS NOT NULL, r.amount
          FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id JOIN assets a ON a.address = e.asset
+         LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
          WHERE r.member_id = ?1 AND (?2 IS NULL OR e.pool_id = ?2)",
     )?;
     let mut rows = statement.query(params![member_id, pool_id])?;
-    let mut sums: BTreeMap<(bool, String), Quantity> = BTreeMap::new();
+    let mut sums: BTreeMap<(bool, bool, String), Quantity> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let key = (row.get::<_, bool>(3)?, row.get::<_, String>(0)?);
+        let (claimed, exported): (bool, bool) = (row.get(3)?, row.get(4)?);
+        let key = (claimed, exported && !claimed, row.get::<_, String>(0)?);
         let (symbol, decimals) = (row.get::<_, String>(1)?, row.get(2)?);
         let sum = sums.entry(key).or_insert_with(|| Quantity::new(Base::ZERO, decimals, symbol));
         sum.base = sum
             .base
-            .checked_add(stored_base(&row.get::<_, String>(4)?)?)
+            .checked_add(stored_base(&row.get::<_, String>(5)?)?)
             .ok_or_else(|| Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits"))?;
     }
-    let (mut unclaimed, mut claimed) = (Vec::new(), Vec::new());
-    for ((open, _), sum) in sums {
-        if open { unclaimed.push(sum) } else { claimed.push(sum) }
+    let mut totals = Totals::default();
+    for ((claimed, exported, _), sum) in sums {
+        match (claimed, exported) {
+            (true, _) => totals.claimed.push(sum),
+            (false, true) => totals.exported.push(sum),
+            (false, false) => totals.unclaimed.push(sum),
+        }
     }
-    Ok((unclaimed, claimed))
+    Ok(totals)
 }
 
-/// When the newest emission was shared out, seconds since 1970.
+/// When a pool was last paid, seconds since 1970, and the block up to which one is.
 ///
 /// # Errors
-/// `state_error`.
-pub fn last_emission_at(conn: &Connection) -> Result<Option<i64>> {
-    Ok(conn
-        .prepare_cached("SELECT created_at FROM reward_emissions ORDER BY start_block DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
-        .optional()?)
+/// `state_error`, `state_corrupt`.
+pub fn last_paid(conn: &Connection) -> Result<Option<(i64, u64)>> {
+    let (at, block): (Option<i64>, Option<i64>) = conn
+        .prepare_cached(
+            "SELECT max((SELECT e.distributed_at FROM pool_reward_epochs e
+                         WHERE e.pool_id = p.id AND e.start_block < p.reward_cursor_block
+                         ORDER BY e.start_block DESC LIMIT 1)), max(p.reward_cursor_block) FROM pools p",
+        )?
+        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    at.zip(block).map(|(at, block)| Ok((at, stored_block(block)?))).transpose()
 }
 
 /// The reward token that amounts are counted in so far.
@@ -222,21 +331,4 @@ pub fn lanes(conn: &Connection) -> Result<HashMap<i64, Lane>> {
         }
     }
     Ok(lanes)
-}
-
-/// The way of one pool, with all that is needed to make an epoch by hand.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
-pub fn lane_of(conn: &Connection, pool: &Pool) -> Result<Lane> {
-    let mut lane = lanes(conn)?.remove(&pool.id).unwrap_or_default();
-    let first: Option<String> = conn
-        .prepare_cached(
-            "SELECT origin FROM pool_reward_epochs WHERE pool_id = ?1 AND origin = 'cycle'
-             UNION ALL SELECT origin FROM pool_reward_epochs WHERE pool_id = ?1 LIMIT 1",
-        )?
-        .query_row([pool.id], |row| row.get(0))
-        .optional()?;
-    lane.by_hand = first.is_some_and(|origin| origin == "manual");
-    Ok(lane)
 }

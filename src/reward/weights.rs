@@ -1,11 +1,11 @@
 //! Weights of pools: set for the next epoch, shown with what they come to.
 
-use super::grid;
-use super::store::{schedule, weight_rows};
+use super::grid::{self, Epoch};
+use super::store::{lanes, schedule, undecided, weight_rows};
 use crate::context::Work;
 use crate::evm::{At, Chain};
-use crate::output::Result;
-use crate::pool::{Pool, db_block};
+use crate::output::{Code, Error, Result};
+use crate::pool::{self, Pool, db_block};
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -20,31 +20,53 @@ pub struct PoolWeight {
     pub next: Option<(u64, u32)>,
 }
 
-/// Sets a pool's weight from the next epoch on. Returns its first block (0 before the first cycle) and whether
-/// anything changed.
+/// What setting a weight did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WeightSet {
+    /// First block that it holds for; 0 before the first cycle.
+    pub effective_block: u64,
+    /// Whether anything changed.
+    pub changed: bool,
+    /// The weight, in millionths, that was announced for that block before and is withdrawn.
+    pub replaced: Option<u32>,
+    /// Blocks between the pool's last epoch by hand and its first one of the schedule, which have no epoch.
+    pub unpaid: Option<Epoch>,
+}
+
+/// Sets a pool's weight from the next epoch on: never for one that anything is decided about, nor before a change that
+/// was announced already.
 ///
 /// # Errors
-/// Those of the transport where the head must be known, `state_error`.
+/// Those of the transport where the head must be known, `invalid_value` where no epoch begins any more, `state_error`.
 pub async fn set_weight(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
     pool: &Pool,
     weight_ppm: u32,
-) -> Result<(u64, bool)> {
-    let schedule = schedule(work.state.conn())?;
-    let effective = if schedule.is_empty() {
-        0
+) -> Result<WeightSet> {
+    let head = if schedule(work.state.conn())?.is_empty() {
+        None
     } else {
-        let head = chain()?.view(At::Latest, async |view| Ok(view.block().number)).await?;
-        let from = super::store::emitted_to(work.state.conn())?.max(head + 1);
-        grid::boundary_from(&schedule, from).unwrap_or(from)
+        let known = pool::newest_known(&pool::list(work.state.conn())?);
+        Some(chain()?.view_above(At::Latest, known, async |view| Ok(view.block().number)).await?)
     };
-    let changed = work.state.write(work.permit, |tx| {
+    work.state.write(work.permit, |tx| {
+        let schedule = schedule(tx.conn())?;
         let rows = weight_rows(tx.conn())?;
         let last = rows.iter().rev().find(|row| row.pool_id == pool.id);
-        if last.is_some_and(|row| row.weight_ppm == weight_ppm) {
-            return Ok(false);
+        if let Some(row) = last.filter(|row| row.weight_ppm == weight_ppm) {
+            let effective_block = row.effective_block;
+            return Ok(WeightSet { effective_block, changed: false, replaced: None, unpaid: None });
         }
+        let effective = match head {
+            None => 0,
+            Some(head) => {
+                let open = undecided(tx.conn())?.max(head + 1);
+                let none = || Error::new(Code::InvalidValue, format!("no reward epoch begins after block {open}"));
+                grid::boundary_from(&schedule, open).ok_or_else(none)?
+            }
+        };
+        let replaced = last.filter(|row| row.effective_block == effective).map(|row| row.weight_ppm);
         tx.conn().execute(
             "INSERT INTO pool_reward_weights VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (pool_id, effective_block) DO UPDATE SET weight_ppm = ?3, set_at = ?4",
@@ -53,16 +75,12 @@ pub async fn set_weight(
         tx.event(
             "reward.weight_set",
             &pool.name,
-            &json!({ "old_ppm": last.map(|row| row.weight_ppm), "new_ppm": weight_ppm, "effective_block": effective }),
+            &json!({ "old_ppm": last.map(|row| row.weight_ppm), "new_ppm": weight_ppm, "effective_block": effective,
+                     "replaced_ppm": replaced }),
         )?;
-        Ok(true)
-    })?;
-    let in_force = weight_rows(work.state.conn())?
-        .into_iter()
-        .rev()
-        .find(|row| row.pool_id == pool.id)
-        .map_or(effective, |row| row.effective_block);
-    Ok((in_force, changed))
+        let unpaid = lanes(tx.conn())?.get(&pool.id).and_then(|lane| lane.unpaid(&schedule));
+        Ok(WeightSet { effective_block: effective, changed: true, replaced, unpaid })
+    })
 }
 
 /// The weights at the next epoch to be emitted, by pool id.

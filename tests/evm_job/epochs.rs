@@ -178,7 +178,7 @@ fn a_pool_paid_by_hand_joins_the_grid_and_takes_its_carry_along() {
     let last = desk.final_block();
     let off_grid = genesis + (last + 3 - genesis).div_ceil(10) * 10 + 4;
     desk.run(&format!("reward epoch create growth --start {} --end {off_grid} --total 2", deploy + 2)).ok();
-    desk.run("reward set-weight growth 1").ok();
+    desk.run("reward set-weight growth 1").exits(0);
     mine_to_final(&desk, off_grid + 30);
     let cycle = desk.json("reward cycle");
     let growth = cycle["pools"].as_array().unwrap().iter().find(|p| p["pool"] == "growth").unwrap();
@@ -239,4 +239,51 @@ fn two_at_once_pay_once() {
         super::desk::same(&want, &super::desk::lasting(&home.sqlite()));
         super::desk::sound(&home);
     }
+}
+
+#[test]
+fn no_epoch_by_hand_ends_off_the_grid_of_a_pool_with_a_weight() {
+    let desk = Desk::ready();
+    desk.run("reward set-weight growth 1").ok();
+    let begin = desk.final_block() + 1;
+    desk.run(&format!("reward cycle --from {begin}")).ok();
+    let make = |start: u64, end: u64| {
+        format!("reward epoch create growth --start {} --end {} --total 7", begin + start, begin + end)
+    };
+    desk.run(&make(20, 30)).ok();
+    // Blocks 37 to 39 would be paid to nobody.
+    let envelope = desk.unchanged(|| desk.run(&make(30, 37)).fails(2, "invalid_value"));
+    says(&envelope["error"]["hint"], &[&format!("use block {}", begin + 40)]);
+    let envelope = desk.unchanged(|| desk.run(&make(30, 47)).fails(2, "invalid_value"));
+    says(&envelope["error"]["hint"], &[&format!("use block {} or {}", begin + 40, begin + 50)]);
+    desk.run(&make(30, 40)).ok();
+    mine_to_final(&desk, begin + 49);
+    desk.run("reward cycle").ok();
+    let want: Vec<String> = [("cycle", 0), ("cycle", 10), ("manual", 20), ("manual", 30), ("cycle", 40)]
+        .map(|(origin, at)| format!("{origin} | {} | {} | distributed", begin + at, begin + at + 10))
+        .into();
+    assert_eq!(blocks(&desk, "growth"), want);
+    sound(&desk);
+}
+
+#[test]
+fn a_weight_after_epochs_by_hand_names_the_blocks_that_have_none() {
+    let desk = Desk::ready();
+    desk.run("reward set-weight stable 1").ok();
+    let begin = desk.final_block() - 3;
+    desk.run(&format!("reward cycle --from {begin}")).ok();
+    desk.run(&format!("reward epoch create growth --start {begin} --end {} --total 7", begin + 57)).ok();
+    let envelope = desk.run("reward set-weight growth 1 --json").exits(0).envelope();
+    let gap = format!("--start {} --end {}", begin + 57, begin + 60);
+    says(&envelope["warnings"][0], &[&gap]);
+    let fill = |start: u64, end: u64| {
+        format!("reward epoch create growth --start {} --end {} --total 1", begin + start, begin + end)
+    };
+    let envelope = desk.unchanged(|| desk.run(&fill(57, 62)).fails(2, "invalid_value"));
+    says(&envelope["error"]["hint"], &[&format!("{} or {}", begin + 60, begin + 70)]);
+    desk.run(&fill(57, 60)).ok();
+    mine_to_final(&desk, begin + 69);
+    desk.run("reward cycle").ok();
+    assert_eq!(blocks(&desk, "growth")[2], format!("cycle | {} | {} | distributed", begin + 60, begin + 70));
+    sound(&desk);
 }

@@ -14,6 +14,9 @@ fn with_rewards(home: &Home, epoch: i64, count: u64) -> Home {
     let conn = copy.sqlite();
     conn.execute_batch("PRAGMA foreign_keys = OFF;").unwrap();
     tamper(&conn, |conn| conn.execute("DELETE FROM pool_rewards WHERE epoch_id = ?1", [epoch])).unwrap();
+    // The pool owes as much as anybody can make up.
+    let much = (U256::ONE << 250_usize).to_string();
+    conn.execute("UPDATE ledger_accounts SET balance = ?1 WHERE purpose = 'reward_payable'", [much]).unwrap();
     for n in 0..count {
         let address = Address::from_word(keccak256(n.to_be_bytes())).to_string();
         let amount = (U256::from(n * n + 1) << (n % 200) as usize).to_string();
@@ -155,4 +158,123 @@ fn what_cannot_be_exported_leaves_no_file() {
         .filter(|name| name.contains("draft"))
         .collect();
     assert_eq!(left, Vec::<String>::new());
+}
+
+/// Members with something in the epoch, the first of whom has a name.
+fn members(desk: &Desk, epoch: i64) -> Vec<String> {
+    desk.rows(&format!(
+        "SELECT m.address FROM pool_rewards r JOIN members m ON m.id = r.member_id WHERE r.epoch_id = {epoch}"
+    ))
+}
+
+#[test]
+fn a_reward_in_a_tree_cannot_be_claimed_and_a_claimed_one_is_in_no_tree() {
+    let (desk, epoch) = paid();
+    let pool = desk.one(&format!(
+        "SELECT p.name FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id WHERE e.id = {epoch}"
+    ));
+    let holders = members(&desk, epoch);
+    assert!(holders.len() >= 2, "{holders:?}");
+    // The first one claims before the export.
+    desk.run(&format!("reward claim {} {pool}", holders[0])).ok();
+    let line = format!("reward export {epoch} --merkle --format json --output tree.json");
+    let tree = desk.home.path().join("tree.json");
+    // A dry run names the root, and gives no proof away.
+    let dry = desk.unchanged(|| desk.run(&format!("{line} --dry-run --json")).exits(0).envelope());
+    assert!(!tree.exists());
+    assert_eq!(dry["data"]["rewards"], Value::Null);
+    assert!(!dry.to_string().contains("proof\":["), "{dry}");
+    // Consent, where the profile asks for it.
+    let config = std::fs::read_to_string(desk.home.config()).unwrap();
+    desk.setting("guard.confirm = true");
+    desk.unchanged(|| desk.run(&line).fails(4, "needs_confirmation"));
+    assert!(!tree.exists());
+    desk.home.write_config(&config);
+    let said = desk.json(&line);
+    assert_eq!(said["merkle_root"], dry["data"]["merkle_root"]);
+    assert_eq!(said["count"], holders.len() - 1);
+    let written = std::fs::read_to_string(&tree).unwrap();
+    assert!(!written.contains(&holders[0]) && written.contains(&holders[1]));
+    let event = desk.one("SELECT count(*) FROM events WHERE kind = 'reward.exported'");
+    assert_eq!(event, "1");
+    desk.sound();
+    // Again: the same tree, and nothing is written to the state; nor is consent asked for.
+    desk.setting("guard.confirm = true");
+    desk.unchanged(|| desk.run(&line).ok());
+    assert_eq!(std::fs::read_to_string(&tree).unwrap(), written);
+    desk.home.write_config(&config);
+    // Claims leave it out and name it.
+    let other = &holders[1];
+    let before = desk.json(&format!("reward pending {other} --pool {pool}"));
+    assert_eq!(before["exported"][0]["epochs"], 1);
+    let claimed = desk.json(&format!("reward claim {other} --all"));
+    assert_eq!(claimed["exported"][0]["epochs"], 1);
+    let left = format!(
+        "SELECT count(*) FROM pool_rewards r JOIN members m ON m.id = r.member_id
+         WHERE m.address = '{other}' AND r.claimed_at IS NULL AND r.epoch_id = {epoch}"
+    );
+    assert_eq!(desk.one(&left), "1");
+    let nothing = desk.unchanged(|| desk.run(&format!("reward claim {other} --all")).ok());
+    says(&json!(nothing), &["nothing to claim", "to be claimed on chain"]);
+    let position = desk.json(&format!("pool position {other} {pool}"));
+    assert_eq!(
+        position["exported"],
+        json!([{ "symbol": position["exported"][0]["symbol"],
+        "amount": before["exported"][0]["amount"] }])
+    );
+    let shown = desk.json(&format!("reward epoch show {epoch}"));
+    assert_eq!(shown["merkle_root"], said["merkle_root"]);
+    // Whoever tries to mark it past the program is refused by the schema.
+    let conn = desk.home.sqlite();
+    let e = conn.execute(
+        "UPDATE pool_rewards SET claimed_at = 1, claim_id = 1 WHERE claimed_at IS NULL AND epoch_id = ?1",
+        [epoch],
+    );
+    assert!(e.unwrap_err().to_string().contains("can only be claimed on chain"));
+    drop(conn);
+    desk.sound();
+    // A view has everything, and no proofs.
+    let view = desk.unchanged(|| desk.json(&format!("reward export {epoch}")));
+    assert_eq!((&view["count"], &view["merkle_root"]), (&json!(holders.len()), &Value::Null));
+    assert!(view["rewards"].as_array().unwrap().iter().all(|reward| reward["proof"] == Value::Null));
+}
+
+#[test]
+fn an_epoch_whose_rewards_are_all_claimed_has_no_tree() {
+    let (desk, epoch) = paid();
+    for member in members(&desk, epoch) {
+        desk.run(&format!("reward claim {member} --all")).ok();
+    }
+    let line = format!("reward export {epoch} --merkle --output out");
+    let envelope =
+        desk.refuses_offline(&line.split(' ').collect::<Vec<_>>(), "invalid_value", &["are claimed"]);
+    says(&envelope["error"]["hint"], &["without --merkle"]);
+    assert!(!desk.home.path().join("out").exists());
+}
+
+#[test]
+fn a_run_that_is_killed_on_the_way_to_a_tree_is_run_again() {
+    let (desk, epoch) = paid();
+    let line = format!("reward export {epoch} --merkle --format json --output tree.json");
+    let whole = fork(&desk.home);
+    let root = whole.run(&line).json()["merkle_root"].clone();
+    for step in 1.. {
+        let home = fork(&desk.home);
+        let tree = home.path().join("tree.json");
+        match super::desk::crash_at(home.run(&line), step) {
+            super::desk::Ended::Whole(_) => {
+                assert!(step > 1, "nothing was killed");
+                break;
+            }
+            super::desk::Ended::Killed => {
+                let recorded = super::desk::rows(&home.sqlite(), "SELECT root FROM reward_exports");
+                assert!(
+                    !tree.exists() || recorded == [root.as_str().unwrap()],
+                    "handed out before it was recorded"
+                );
+            }
+        }
+        assert_eq!(home.run(&line).json()["merkle_root"], root);
+        super::desk::sound(&home);
+    }
 }

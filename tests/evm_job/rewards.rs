@@ -4,7 +4,7 @@ use super::desk::{Desk, says};
 use crate::support::Ran;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::U256;
-use poolctl_testkit::units;
+use poolctl_testkit::{Fault, Matcher, Rule, units};
 use serde_json::{Value, json};
 
 fn pool<'a>(data: &'a Value, name: &str) -> &'a Value {
@@ -324,5 +324,173 @@ fn where_the_profile_asks_value_moves_only_with_consent() {
     assert_eq!(claimed["credited"].as_array().unwrap().len(), 2);
     // Nothing to claim needs no consent.
     desk.unchanged(|| desk.run("reward claim alice --all").ok());
+    conserves(&desk);
+}
+
+#[test]
+fn a_late_first_cycle_pays_what_many_cycles_pay() {
+    // All the weight is with a pool that begins 40 blocks later than another one, which has none.
+    let desk = Desk::bare();
+    let world = &desk.world;
+    let begin = world.node.block_number().unwrap() + 1;
+    desk.run(&format!("pool add growth {} --reward-genesis-block {}", world.eighteen.vault, begin + 40)).ok();
+    desk.run(&format!("pool add stable {} --reward-genesis-block {begin}", world.six.vault)).ok();
+    desk.run("reward set-weight growth 1").ok();
+    desk.run("reward set-weight stable 0").ok();
+    let often = super::desk::fork(&desk.home);
+    let mut from = format!(" --from {begin}");
+    for _ in 0..8 {
+        world.node.mine(9).unwrap();
+        often.run(&format!("reward cycle{from}")).ok();
+        from.clear();
+    }
+    while desk.final_block() < begin + 59 {
+        world.node.mine(1).unwrap();
+    }
+    often.run("reward cycle").ok();
+    desk.run(&format!("reward cycle --from {begin}")).ok();
+    let rows = "SELECT pool_id, start_block, end_block, weight_ppm, weight_sum_ppm, part, carry_in, distributed, carry_out,
+        carry_reason, holders, last_hash FROM pool_reward_epochs ORDER BY pool_id, start_block";
+    let emissions =
+        "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions ORDER BY 1";
+    for sql in [rows, emissions] {
+        assert_eq!(desk.rows(sql), super::desk::rows(&often.sqlite(), sql));
+    }
+    let given = |start: u64| {
+        amount(
+            &desk,
+            &format!(
+                "SELECT distributed FROM pool_reward_epochs WHERE pool_id = 1 AND start_block = {start}"
+            ),
+        )
+    };
+    assert_eq!((given(begin + 40), given(begin + 50)), (units(100, 18), units(20, 18)), "120 of 120");
+    for home in [&desk.home, &often] {
+        super::desk::sound(home);
+        assert_eq!(home.run("reward epoch verify --all").json()["difference_count"], 0);
+    }
+    conserves(&desk);
+}
+
+#[test]
+fn a_pause_counts_by_the_epochs_last_block_whenever_the_cycle_runs() {
+    let desk = Desk::weighted();
+    let world = &desk.world;
+    let begin = world.node.block_number().unwrap() + 1;
+    let vault = world.eighteen.vault;
+    // Blocks 13 to 16: within the second epoch. Blocks 38 to 41: over the end of the fourth.
+    let to = |block: u64| {
+        let head = world.node.block_number().unwrap();
+        if head < begin + block {
+            world.node.mine(begin + block - head).unwrap();
+        }
+    };
+    to(12);
+    world.pause(vault).unwrap();
+    to(16);
+    world.unpause(vault).unwrap();
+    to(37);
+    world.pause(vault).unwrap();
+    to(41);
+    // Seen in the second pause: only the fourth epoch is carried.
+    let late = super::desk::fork(&desk.home);
+    while desk.final_block() < begin + 39 {
+        world.node.mine(1).unwrap();
+    }
+    let cycle = desk.json(&format!("reward cycle --from {begin}"));
+    let reasons = |cycle: &Value| -> Vec<Value> {
+        let epochs = pool(cycle, "growth")["epochs"].as_array().unwrap();
+        epochs.iter().map(|epoch| epoch["carry_reason"].clone()).collect()
+    };
+    assert_eq!(
+        reasons(&cycle)[..4],
+        [Value::Null, Value::Null, Value::Null, json!("pool_paused")],
+        "{cycle}"
+    );
+    world.unpause(vault).unwrap();
+    while desk.final_block() < begin + 49 {
+        world.node.mine(1).unwrap();
+    }
+    desk.run("reward cycle").ok();
+    // Whoever comes after both pauses pays the same.
+    late.run(&format!("reward cycle --from {begin}")).ok();
+    let rows = "SELECT p.name, e.start_block, e.part, e.carry_in, e.distributed, e.carry_out, e.carry_reason, e.holders
+        FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id WHERE e.start_block < (SELECT min(reward_genesis_block) + 50 FROM pools)
+        ORDER BY 1, 2";
+    assert_eq!(desk.rows(rows), super::desk::rows(&late.sqlite(), rows));
+    let fifth =
+        format!("SELECT carry_in FROM pool_reward_epochs WHERE pool_id = 1 AND start_block = {}", begin + 40);
+    assert_eq!(amount(&desk, &fifth), units(15, 18));
+    conserves(&desk);
+    assert_eq!(desk.json("reward epoch verify --all")["difference_count"], 0);
+    // An epoch that was carried for a pause that was not there is seen by verify.
+    let conn = late.sqlite();
+    conn.execute_batch("DROP TRIGGER pool_reward_epochs_immutable").unwrap();
+    let sql = format!(
+        "UPDATE pool_reward_epochs SET carry_reason = NULL WHERE pool_id = 1 AND start_block = {}",
+        begin + 30
+    );
+    let sql = format!("{}; {}", "PRAGMA ignore_check_constraints = ON", sql);
+    conn.execute_batch(&sql).unwrap();
+    drop(conn);
+    let found = late.run("reward epoch verify --all").fails(5, "check_failed");
+    says(&found["error"]["message"], &["carry_reason", "pool_paused"]);
+}
+
+/// An endpoint that keeps no state of the epochs' last blocks, for one request.
+fn forgetful() -> Rule {
+    let message = "missing trie node 0xabc (path )".to_owned();
+    let fault = Fault::RpcError { code: -32000, message, data: json!(null) };
+    Rule::new(fault).on(Matcher::Selector([0x5c, 0x97, 0x5a, 0xbb])).times(1)
+}
+
+#[test]
+fn without_old_state_pauses_are_taken_back_from_the_contracts_events() {
+    let desk = Desk::ready();
+    let (world, vault) = (&desk.world, desk.world.eighteen.vault);
+    desk.run("reward set-weight growth 1").ok();
+    let begin = world.node.block_number().unwrap() + 1;
+    world.node.mine(17).unwrap();
+    world.pause(vault).unwrap();
+    world.node.mine(4).unwrap();
+    world.unpause(vault).unwrap();
+    while desk.final_block() < begin + 29 {
+        world.node.mine(1).unwrap();
+    }
+    let twin = super::desk::fork(&desk.home);
+    desk.wire.fault(forgetful());
+    let cycle = desk.json(&format!("reward cycle --from {begin}"));
+    desk.wire.heal();
+    let reasons: Vec<&Value> =
+        pool(&cycle, "growth")["epochs"].as_array().unwrap().iter().map(|e| &e["carry_reason"]).collect();
+    assert_eq!(reasons, [&Value::Null, &json!("pool_paused"), &Value::Null]);
+    let plain = twin.run(&format!("reward cycle --from {begin}")).json();
+    assert_eq!(cycle["pools"], plain["pools"]);
+    desk.wire.fault(forgetful());
+    assert_eq!(desk.json("reward epoch verify --all")["difference_count"], 0);
+    conserves(&desk);
+}
+
+#[test]
+fn a_contract_that_does_not_tell_its_pauses_is_not_believed_to_have_none() {
+    let desk = Desk::bare();
+    let legacy = desk.world.add_legacy_pool(desk.world.six.asset).unwrap().address().unwrap();
+    let begin = desk.world.node.block_number().unwrap() + 1;
+    desk.world.node.mine(12).unwrap();
+    desk.run(&format!("pool add old {legacy} --abi legacy --asset {}", desk.world.six.asset)).ok();
+    desk.run("reward set-weight old 1").ok();
+    while desk.final_block() < begin + 9 {
+        desk.world.node.mine(1).unwrap();
+    }
+    desk.wire.fault(forgetful());
+    let ran = desk.run(&format!("reward cycle --from {begin} --json")).spawn().wait_with_output().unwrap();
+    let envelope = Ran::from(ran).envelope();
+    says(&envelope["error"]["message"], &["cannot tell whether pool", "was paused at block"]);
+    says(&envelope["error"]["hint"], &["archive"]);
+    assert_eq!(desk.rows("SELECT id FROM pool_reward_epochs"), Vec::<String>::new());
+    desk.sound();
+    // At another one it is paid what it would have been.
+    desk.wire.heal();
+    assert_eq!(starts(pool(&desk.json("reward cycle"), "old")), [begin]);
     conserves(&desk);
 }

@@ -187,3 +187,97 @@ fn the_snapshot_basis_pays_what_is_held_at_the_end() {
     assert!(got == floor || got == floor + U256::ONE, "{got} {floor}");
     desk.sound();
 }
+
+#[test]
+fn an_announced_weight_is_replaced_where_it_was_and_never_earlier() {
+    let desk = Desk::weighted();
+    desk.first_cycle();
+    let genesis = desk.genesis();
+    let head = desk.world.node.block_number().unwrap();
+    desk.world.node.mine(10 - (head - genesis) % 10 + 3).unwrap();
+    let next = next_epoch(&desk, genesis, 10);
+    assert_eq!(desk.json("reward set-weight growth 0.5")["effective_block"], next);
+    // The endpoint lags: its head is in the epoch before.
+    desk.world.node.rollback(6).unwrap();
+    let set = desk.json("reward set-weight growth 0.25");
+    assert_eq!((&set["effective_block"], &set["replaces"]), (&next.into(), &"0.500000".into()));
+    // Neither does another pool's.
+    assert_eq!(desk.json("reward set-weight stable 0.75")["effective_block"], next);
+    let said = desk.run("reward set-weight growth 0.125").ok();
+    says(&Value::String(said), &[&format!("from block {next} on"), "instead of 0.250000"]);
+    let rows =
+        desk.rows("SELECT effective_block, weight_ppm FROM pool_reward_weights WHERE pool_id = 1 ORDER BY 1");
+    assert_eq!(rows, ["0 | 750000".to_owned(), format!("{next} | 125000")]);
+    desk.sound();
+}
+
+#[test]
+fn terms_that_were_paid_by_stay_at_an_endpoint_that_lags() {
+    let desk = Desk::weighted();
+    desk.first_cycle();
+    let config = std::fs::read_to_string(desk.home.config()).unwrap();
+    let other = config.replace("block_reward = \"2\"", "block_reward = \"3\"");
+    desk.home.write_config(&other);
+    desk.run("reward cycle").exits(0);
+    desk.world.node.mine(30).unwrap();
+    desk.run("reward cycle").ok();
+    let schedule = "SELECT from_block, block_reward FROM reward_schedule ORDER BY 1";
+    let before = desk.rows(schedule);
+    assert_eq!(before.len(), 2, "{before:?}");
+    let emitted: u64 = desk.one("SELECT max(end_block) FROM reward_emissions").parse().unwrap();
+    let head = desk.world.node.block_number().unwrap();
+    // The settings go back, at an endpoint that has not seen the epochs paid by the second terms.
+    desk.world.node.rollback(34).unwrap();
+    desk.home.write_config(&config);
+    let ran = desk.run("reward cycle --json").exits(0).envelope();
+    let after = desk.rows(schedule);
+    assert_eq!(after[..2], before[..], "what was paid by stays: {ran}");
+    assert_eq!(after.len(), 3);
+    let from: u64 = after[2].split(' ').next().unwrap().parse().unwrap();
+    assert!(from >= emitted && from <= head + 10, "{from} {emitted}");
+    // The schema refuses it too.
+    let conn = desk.home.sqlite();
+    let e = conn
+        .execute("DELETE FROM reward_schedule WHERE block_reward = '3000000000000000000'", [])
+        .unwrap_err();
+    assert!(e.to_string().contains("immutable"), "{e}");
+    desk.sound();
+}
+
+/// The state as an older version left it in a catch-up: the newest emission took nothing in of what was carried before.
+#[test]
+fn what_an_older_version_lost_is_part_of_the_next_emission() {
+    let desk = Desk::ready();
+    for pool in ["growth", "stable"] {
+        desk.run(&format!("reward set-weight {pool} 0")).ok();
+    }
+    desk.first_cycle();
+    let conn = desk.home.sqlite();
+    let trigger = desk.one("SELECT sql FROM sqlite_schema WHERE name = 'reward_emissions_no_update'");
+    conn.execute_batch("DROP TRIGGER reward_emissions_no_update").unwrap();
+    let lost = desk.one("SELECT carry_in FROM reward_emissions ORDER BY start_block DESC LIMIT 1");
+    let newest = "start_block = (SELECT max(start_block) FROM reward_emissions)";
+    conn.execute_batch(&format!(
+        "UPDATE reward_emissions SET carry_in = '0', carry_out = emission WHERE {newest};
+         INSERT INTO meta SELECT 'reward_order_from_block', max(end_block) FROM reward_emissions; {trigger}"
+    ))
+    .unwrap();
+    drop(conn);
+    assert_ne!(lost, "0");
+    desk.sound();
+    desk.run("reward set-weight stable 1").ok();
+    desk.world.node.mine(25).unwrap();
+    let envelope = desk.run("reward cycle --json").exits(0).envelope();
+    says(&warnings(&envelope), &[&lost, "are part of the epoch from block"]);
+    let told =
+        desk.one("SELECT json_extract(payload, '$.amount') FROM events WHERE kind = 'reward.carry_restored'");
+    assert_eq!(told, lost);
+    let sum = |sql: &str| -> U256 { desk.rows(sql).iter().map(|text| text.parse::<U256>().unwrap()).sum() };
+    assert_eq!(
+        sum("SELECT part FROM pool_reward_epochs"),
+        sum("SELECT emission FROM reward_emissions"),
+        "all of it reached the pool with a weight"
+    );
+    desk.sound();
+    assert_eq!(desk.json("reward epoch verify --all")["difference_count"], 0);
+}

@@ -42,7 +42,11 @@ fn whole() -> Home {
              INSERT INTO farm_alerts (subject, kind, message, first_seen, last_seen, count)
                  VALUES ('f1', 'pail_held', 'held', 1700000000, 1700000000, 1);
              INSERT INTO circuit_breaker_status VALUES (1, 1, 'withdrawal_rate', 'too much', 1700000000, NULL, NULL);
-             INSERT INTO reward_emissions VALUES (0, 100, '10', '0', '0', unixepoch() - 60);",
+             UPDATE pools SET reward_genesis_block = 0, reward_cursor_block = 100 WHERE id = 1;
+             INSERT INTO pool_reward_epochs
+                 (pool_id, start_block, end_block, origin, basis, asset, part, status, created_at, distributed_at)
+                 SELECT id, 0, 100, 'cycle', 'snapshot', asset, '10', 'distributed', 1, unixepoch() - 60
+                 FROM pools WHERE id = 1;",
         )
         .unwrap();
     home

@@ -26,6 +26,15 @@ fn history_is_neither_changed_nor_deleted() {
             "UPDATE pool_rewards SET claimed_at = 1, claim_id = 1 WHERE claimed_at IS NOT NULL",
             "a reward can only be claimed, and only once",
         ),
+        ("UPDATE reward_emissions SET emission = '1'", "an emission is immutable"),
+        ("DELETE FROM reward_emissions", "an emission is immutable"),
+        ("UPDATE reward_schedule SET from_block = from_block + 1", "announced and withdrawn, not changed"),
+        ("DELETE FROM reward_schedule", "terms that an epoch was emitted by are immutable"),
+        (
+            "UPDATE pool_reward_weights SET weight_ppm = 7",
+            "a weight that an epoch was shared out by is immutable",
+        ),
+        ("DELETE FROM pool_reward_weights", "a weight that an epoch was shared out by is immutable"),
         ("DELETE FROM pool_rewards", "a reward can only be claimed, and only once"),
         ("DELETE FROM pool_rewards WHERE claimed_at IS NULL", "a reward can only be claimed"),
     ] {
@@ -93,6 +102,7 @@ const AMOUNTS: &[&str] = &[
 
 /// Columns of text that hold no amount.
 const WORDS: &[&str] = &[
+    "root",
     "abi",
     "actor",
     "address",
@@ -226,10 +236,10 @@ fn numbers_have_their_range() {
         "UPDATE pools SET deploy_block = -1",
         "UPDATE pools SET cursor_hash = NULL WHERE cursor_block IS NOT NULL",
         "UPDATE pools SET reward_cursor_block = reward_genesis_block - 1",
-        "UPDATE pool_reward_weights SET weight_ppm = 1000001",
-        "UPDATE pool_reward_weights SET weight_ppm = -1",
-        "UPDATE reward_schedule SET epoch_blocks = 0",
-        "UPDATE reward_emissions SET end_block = start_block",
+        "INSERT INTO pool_reward_weights VALUES (1, 999999999, 1000001, 1)",
+        "INSERT INTO pool_reward_weights VALUES (1, 999999999, -1, 1)",
+        "INSERT INTO reward_schedule SELECT 999999999, 0, block_reward, asset, basis, 1 FROM reward_schedule LIMIT 1",
+        "INSERT INTO reward_emissions VALUES (999999990, 999999990, '1', '0', '0', 1)",
         "UPDATE share_transfers SET tx_hash = x'00'",
         "UPDATE oracle_feeds SET max_staleness_sec = 0",
         "UPDATE pool_rewards SET claimed_at = 1 WHERE claimed_at IS NULL",

@@ -35,6 +35,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("clause", "WHERE asset IN (?1, ?2) ORDER BY id")],
         ],
     ),
+    ("reward/export.rs", &[&[("clause", "")], &[("clause", "AND r.claimed_at IS NULL")]]),
     (
         "pool/withdrawal/store.rs",
         &[

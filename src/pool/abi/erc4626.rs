@@ -48,18 +48,18 @@ impl Asked {
             rate,
             // As OpenZeppelin's `ERC4626` works out its rate; vaults that do not are consistent too.
             virtual_shares: pow10(offset).unwrap_or(U256::ONE),
-            paused: paused(reply, self.paused)?,
+            paused: paused(reply.get(self.paused))?,
             limits: Limits { max_deposit, ..Limits::default() },
         })
     }
 }
 
 /// Whether a vault is paused; `None` where it has no such function.
-pub(super) fn paused(reply: &BatchReply, paused: Handle<IPausable::pausedCall>) -> Result<Option<bool>> {
-    match reply.get_optional(paused) {
-        Ok(paused) => Ok(paused),
+pub(super) fn paused(answer: Result<bool, CallError>) -> Result<Option<bool>> {
+    match answer {
+        Ok(paused) => Ok(Some(paused)),
         // A fallback that answers something else: there is no such function.
-        Err(e) if matches!(*e.fault, CallFault::WrongLength { .. } | CallFault::Malformed(_)) => Ok(None),
+        Err(e) if !matches!(*e.fault, CallFault::Exhausted(_) | CallFault::Stray) => Ok(None),
         Err(e) => Err(e.into_error("vault")),
     }
 }

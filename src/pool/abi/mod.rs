@@ -15,10 +15,10 @@ pub use detect::detect;
 use super::Pool;
 use super::rate::Rate;
 use crate::amount::Base;
-use crate::evm::{Batch, BatchReply, Handle, PinnedView};
+use crate::evm::{Batch, BatchReply, CallError, Handle, PinnedView};
 use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, U256};
-use sol::{IERC20, ILegacyPool, IPausable, IViddhanaPool};
+use sol::{IERC20, ILegacyPool, IViddhanaPool};
 
 /// Which functions a pool contract has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -200,48 +200,47 @@ impl Asked {
     }
 }
 
-/// What paying a pool's holders depends on.
-#[derive(Debug)]
-pub struct AskedHolders {
-    total_shares: TotalShares,
-    paused: Handle<IPausable::pausedCall>,
-}
-
-#[derive(Debug)]
-enum TotalShares {
+/// The question for a pool's total of shares.
+#[derive(Debug, Clone, Copy)]
+pub enum AskedTotal {
+    /// To an ERC-20 alone.
     Supply(Handle<IERC20::totalSupplyCall>),
+    /// To a pool of the `legacy` profile.
     Legacy(Handle<ILegacyPool::totalSharesCall>),
 }
 
-/// Asks for total shares and pause only.
-pub fn ask_holders(batch: &mut Batch<'_>, pool: &Pool) -> AskedHolders {
-    let to = pool.address;
-    AskedHolders {
-        total_shares: match pool.abi {
-            Abi::Erc4626 | Abi::Viddhana => TotalShares::Supply(batch.add(to, &IERC20::totalSupplyCall {})),
-            Abi::Legacy => TotalShares::Legacy(batch.add(to, &ILegacyPool::totalSharesCall {})),
-        },
-        paused: batch.add(to, &IPausable::pausedCall {}),
+/// Asks for the total of shares only.
+pub fn ask_total(batch: &mut Batch<'_>, pool: &Pool) -> AskedTotal {
+    match pool.abi {
+        Abi::Erc4626 | Abi::Viddhana => {
+            AskedTotal::Supply(batch.add(pool.address, &IERC20::totalSupplyCall {}))
+        }
+        Abi::Legacy => AskedTotal::Legacy(batch.add(pool.address, &ILegacyPool::totalSharesCall {})),
     }
 }
 
-impl AskedHolders {
-    /// (paused, total shares in base units). A vault that cannot be paused is not.
+impl AskedTotal {
+    /// The total of shares in base units.
     ///
     /// # Errors
     /// As [`Asked::read`].
-    pub fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<(bool, Base)> {
-        let total_shares = match self.total_shares {
-            TotalShares::Supply(handle) => reply.get(handle),
-            TotalShares::Legacy(handle) => reply.get(handle),
+    pub fn read(self, reply: &BatchReply, pool: &Pool) -> Result<Base> {
+        let total = match self {
+            Self::Supply(handle) => reply.get(handle),
+            Self::Legacy(handle) => reply.get(handle),
         };
-        let paused = match pool.abi {
-            Abi::Erc4626 => erc4626::paused(reply, self.paused)?.unwrap_or_default(),
-            Abi::Legacy | Abi::Viddhana => {
-                reply.get(self.paused).map_err(|e| e.into_error(pool.abi.noun()))?
-            }
-        };
-        Ok((paused, total_shares.map_err(|e| e.into_error(pool.abi.noun()))?))
+        total.map_err(|e| e.into_error(pool.abi.noun()))
+    }
+}
+
+/// Reads a pool's answer to `paused()`. A vault that has no such function is not paused.
+///
+/// # Errors
+/// As [`Asked::read`].
+pub fn read_paused(answer: Result<bool, CallError>, pool: &Pool) -> Result<bool> {
+    match pool.abi {
+        Abi::Erc4626 => Ok(erc4626::paused(answer)?.unwrap_or_default()),
+        Abi::Legacy | Abi::Viddhana => answer.map_err(|e| e.into_error(pool.abi.noun())),
     }
 }
 

@@ -20,6 +20,8 @@ alloy::sol! {
     }
 
     interface IPausable {
+        event Paused(address account);
+        event Unpaused(address account);
         function paused() external view returns (bool);
     }
 

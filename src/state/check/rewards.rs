@@ -4,6 +4,7 @@ use super::groups::{Groups, side_by_side};
 use super::{add, amounts, base, each, stored, sum, text};
 use crate::amount::{Base, Delta};
 use crate::output::Result;
+use crate::state::meta_get;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
@@ -66,9 +67,16 @@ pub(super) fn epoch_conserves(conn: &Connection) -> Result<Vec<String>> {
 }
 
 /// Σ parts of the pools + carry = emission + the carry before.
+///
+/// Either nobody gets anything of it and all is carried, or nothing is. What is not given yet is due to a pool that lags.
 pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
     let mut emissions = conn.prepare(
         "SELECT start_block, emission, carry_in, carry_out FROM reward_emissions ORDER BY start_block",
+    )?;
+    let mut lags = conn.prepare(
+        "SELECT EXISTS (SELECT 1 FROM pools p WHERE p.reward_genesis_block <= ?1 AND p.reward_cursor_block <= ?1
+             AND (SELECT w.weight_ppm FROM pool_reward_weights w WHERE w.pool_id = p.id AND w.effective_block <= ?1
+                  ORDER BY w.effective_block DESC LIMIT 1) > 0)",
     )?;
     let mut parts = conn.prepare(
         "SELECT start_block, part, weight_ppm, weight_sum_ppm FROM pool_reward_epochs WHERE origin = 'cycle'
@@ -97,15 +105,129 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
         let Some([emission, carry_in, carry_out]) = emission else { return Ok(()) };
         let (given, weight, of) = parts.unwrap_or_default();
         let (out, total) = (sum(given, carry_out)?, sum(emission, carry_in)?);
-        // Pools that still lag behind have yet to take their part.
-        let whole = weight == of;
-        if out > total || (whole && out != total) {
+        let whole = weight == of && parts.is_some() || !carry_out.is_zero();
+        let mut due = || -> Result<bool> { Ok(lags.query_row([start], |row| row.get(0))?) };
+        if out > total || (out != total && (whole || !due()?)) {
             found.push(format!(
                 "emission at block {start}: parts {given} + carry {carry_out} is not {emission} + {carry_in}"
             ));
         }
         Ok(())
     })?;
+    Ok(found)
+}
+
+/// What was emitted, and given by hand, stands with members or is carried: by pools, to the next emission, or as the part of
+/// pools that lag. Emissions follow each other, and each takes in what the one before left.
+///
+/// Up to the block that the migration noted stand those of a version that did neither; the first one after them takes in
+/// all that they left.
+pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let in_order: i64 =
+        meta_get(conn, "reward_order_from_block")?.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let (mut emitted, mut left, mut end, mut last) = (Delta::default(), Delta::default(), None, Base::ZERO);
+    each(
+        conn,
+        "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions ORDER BY start_block",
+        |row| {
+            let start: i64 = row.get(0)?;
+            let [emission, carry_in, carry_out] = amounts(row, 2)?;
+            let first = start == in_order && in_order > 0;
+            let due = if first && !left.is_negative() {
+                left.magnitude()
+            } else if first {
+                Base::ZERO
+            } else {
+                last
+            };
+            if start >= in_order && carry_in != due {
+                found.push(format!(
+                    "emission at block {start}: it takes in {carry_in}, {due} was left before it"
+                ));
+            }
+            if start >= in_order && end.is_some_and(|end| end != start) {
+                found.push(format!("emission at block {start}: the one before ends at {end:?}"));
+            }
+            plus(&mut emitted, Delta::credit(emission))?;
+            plus(&mut left, Delta::credit(carry_out))?;
+            plus(&mut left, Delta::debit(carry_in))?;
+            (end, last) = (Some(row.get::<_, i64>(1)?), carry_out);
+            Ok(())
+        },
+    )?;
+    // What was emitted = the parts of pools, paid or due, and what is left; the parts paid are shared out or carried.
+    let mut standing = left;
+    each(
+        conn,
+        "SELECT part, distributed, origin = 'cycle' FROM pool_reward_epochs WHERE status = 'distributed'",
+        |row| {
+            let [part, distributed] = amounts(row, 0)?;
+            if !row.get::<_, bool>(2)? {
+                plus(&mut emitted, Delta::credit(part))?;
+            }
+            plus(&mut standing, Delta::credit(distributed))
+        },
+    )?;
+    each(conn, "SELECT reward_carry FROM pools", |row| add(&mut standing, text(row, 0)?))?;
+    plus(&mut standing, due(conn)?)?;
+    if emitted != standing {
+        found.push(format!(
+            "{emitted} was emitted and given by hand, {standing} stands with members or is carried"
+        ));
+    }
+    Ok(found)
+}
+
+/// The parts of pools that lag: what emissions have to give beyond what their pools were paid.
+fn due(conn: &Connection) -> Result<Delta> {
+    let mut due = Delta::default();
+    each(conn, "SELECT emission, carry_in, carry_out FROM reward_emissions", |row| {
+        let [emission, carry_in, carry_out] = amounts(row, 0)?;
+        plus(&mut due, Delta::credit(emission))?;
+        plus(&mut due, Delta::credit(carry_in))?;
+        plus(&mut due, Delta::debit(carry_out))
+    })?;
+    each(
+        conn,
+        "SELECT part FROM pool_reward_epochs WHERE origin = 'cycle' AND status = 'distributed'",
+        |row| plus(&mut due, Delta::debit(base(text(row, 0)?)?)),
+    )?;
+    Ok(due)
+}
+
+fn plus(slot: &mut Delta, amount: Delta) -> Result<()> {
+    *slot = slot.checked_add(amount).ok_or_else(super::overflow)?;
+    Ok(())
+}
+
+/// An epoch that was exported to a Merkle tree: what is unclaimed of it = what the tree holds.
+pub(super) fn exports_equal_unclaimed(conn: &Connection) -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    let mut unclaimed =
+        conn.prepare("SELECT amount FROM pool_rewards WHERE epoch_id = ?1 AND claimed_at IS NULL")?;
+    each(
+        conn,
+        "SELECT x.epoch_id, x.rewards, x.total, e.kind = 'reward.exported' AND json_extract(e.payload, '$.root') = x.root
+         FROM reward_exports x LEFT JOIN events e ON e.id = x.event_id ORDER BY x.epoch_id",
+        |row| {
+            let (id, count): (i64, i64) = (row.get(0)?, row.get(1)?);
+            let (total, told) = (base(text(row, 2)?)?, row.get::<_, Option<bool>>(3)?.unwrap_or_default());
+            let (mut left, mut rows) = (Base::ZERO, 0);
+            let mut rewards = unclaimed.query([id])?;
+            while let Some(reward) = rewards.next()? {
+                left = sum(left, base(text(reward, 0)?)?)?;
+                rows += 1;
+            }
+            if (left, rows) != (total, count) {
+                found.push(format!("epoch {id}: its tree holds {count} rewards of {total}, {rows} of {left} are unclaimed"));
+            }
+            if !told {
+                found.push(format!("epoch {id}: no event tells of its tree"));
+            }
+            Ok(())
+        },
+    )?;
     Ok(found)
 }
 
@@ -199,13 +321,16 @@ pub(super) fn claims_equal_credits(conn: &Connection) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// What the ledger owes a pool's members and carries to its next epoch = what the rows say.
+/// What the ledger owes a pool's members, what its Merkle trees promise them and what it carries to its next epoch = what
+/// the rows say.
 pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>> {
-    let mut owed: BTreeMap<(String, String, &str), Delta> = BTreeMap::new();
+    let mut owed: BTreeMap<(String, String, String), Delta> = BTreeMap::new();
     let mut unclaimed =
         conn.prepare("SELECT epoch_id, amount FROM pool_rewards WHERE claimed_at IS NULL ORDER BY epoch_id")?;
     let mut epoch = conn.prepare(
-        "SELECT p.address, e.asset FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id WHERE e.id = ?1",
+        "SELECT p.address, e.asset, CASE WHEN x.epoch_id IS NULL THEN 'reward_payable' ELSE 'reward_exported' END
+         FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id
+         LEFT JOIN reward_exports x ON x.epoch_id = e.id WHERE e.id = ?1",
     )?;
     let mut unclaimed: Groups<'_, i64, Delta> =
         Groups::new(&mut unclaimed, |row| Ok(row.get(0)?), |sum, row| add(sum, text(row, 1)?))?;
@@ -213,7 +338,7 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
         let mut rows = epoch.query([id])?;
         // Rewards without an epoch are the foreign keys' finding.
         let Some(row) = rows.next()? else { continue };
-        let slot = owed.entry((row.get(0)?, row.get(1)?, "reward_payable")).or_default();
+        let slot = owed.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default();
         *slot = slot.checked_add(sum).ok_or_else(super::overflow)?;
     }
     each(
@@ -223,7 +348,7 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
              FROM pool_reward_epochs epoch JOIN pools owner ON owner.id = epoch.pool_id
              GROUP BY epoch.pool_id) e ON e.pool_id = p.id",
         |row| {
-            let slot = owed.entry((row.get(0)?, row.get(1)?, "reward_carry")).or_default();
+            let slot = owed.entry((row.get(0)?, row.get(1)?, "reward_carry".to_owned())).or_default();
             add(slot, &row.get::<_, String>(2)?)
         },
     )?;
@@ -231,11 +356,10 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
     each(
         conn,
         "SELECT owner, asset, purpose, balance FROM ledger_accounts
-         WHERE owner_kind = 'pool' AND purpose IN ('reward_payable', 'reward_carry')",
+         WHERE owner_kind = 'pool' AND purpose IN ('reward_payable', 'reward_exported', 'reward_carry')",
         |row| {
-            let purpose = row.get::<_, String>(2)?;
-            let name = if purpose == "reward_payable" { "reward_payable" } else { "reward_carry" };
-            let want = owed.remove(&(row.get(0)?, row.get(1)?, name)).unwrap_or_default();
+            let purpose: String = row.get(2)?;
+            let want = owed.remove(&(row.get(0)?, row.get(1)?, purpose.clone())).unwrap_or_default();
             let cached: String = row.get(3)?;
             if stored(&cached)? != want {
                 found.push(format!(

@@ -1,1 +1,46 @@
--- Step 5: what is believed only on evidence. Not released yet: until then it changes in place.
+-- Step 5: what is paid follows from the chain and the history of settings; what is believed rests on evidence.
+
+-- Rewards: a budget for each epoch before any pool is paid, and whether a pool was paused by the chain at the epoch's end.
+-- What an epoch was shared out by stays as it was.
+CREATE TRIGGER IF NOT EXISTS pool_reward_weights_no_update BEFORE UPDATE ON pool_reward_weights
+WHEN EXISTS (SELECT 1 FROM reward_emissions WHERE start_block >= min(old.effective_block, new.effective_block))
+BEGIN SELECT RAISE(ABORT, 'a weight that an epoch was shared out by is immutable'); END;
+CREATE TRIGGER IF NOT EXISTS pool_reward_weights_no_delete BEFORE DELETE ON pool_reward_weights
+WHEN EXISTS (SELECT 1 FROM reward_emissions WHERE start_block >= old.effective_block)
+BEGIN SELECT RAISE(ABORT, 'a weight that an epoch was shared out by is immutable'); END;
+CREATE TRIGGER IF NOT EXISTS reward_schedule_no_update BEFORE UPDATE ON reward_schedule
+BEGIN SELECT RAISE(ABORT, 'terms are announced and withdrawn, not changed'); END;
+CREATE TRIGGER IF NOT EXISTS reward_schedule_no_delete BEFORE DELETE ON reward_schedule
+WHEN EXISTS (SELECT 1 FROM reward_emissions WHERE start_block >= old.from_block)
+BEGIN SELECT RAISE(ABORT, 'terms that an epoch was emitted by are immutable'); END;
+CREATE TRIGGER IF NOT EXISTS reward_emissions_no_update BEFORE UPDATE ON reward_emissions
+BEGIN SELECT RAISE(ABORT, 'an emission is immutable'); END;
+CREATE TRIGGER IF NOT EXISTS reward_emissions_no_delete BEFORE DELETE ON reward_emissions
+BEGIN SELECT RAISE(ABORT, 'an emission is immutable'); END;
+CREATE INDEX IF NOT EXISTS pool_reward_epochs_by_hand ON pool_reward_epochs (pool_id, start_block, end_block) WHERE origin = 'manual';
+
+-- What was emitted and paid before stands. The emission that begins at this block takes in whatever was left of those
+-- before; epochs up to this one were carried or paid by whether the pool was paused when the cycle ran.
+INSERT OR IGNORE INTO meta
+SELECT 'reward_order_from_block', CAST(max(end_block) AS TEXT) FROM reward_emissions HAVING count(*) > 0;
+INSERT OR IGNORE INTO meta
+SELECT 'reward_pause_from_epoch', CAST(max(id) AS TEXT) FROM pool_reward_epochs WHERE status = 'distributed' HAVING count(*) > 0;
+
+-- Epochs whose unclaimed rewards were handed to a Merkle tree, to be paid by a contract: they cannot be claimed here any
+-- more. The event moved their sum in the ledger.
+CREATE TABLE IF NOT EXISTS reward_exports (
+    epoch_id    INTEGER NOT NULL PRIMARY KEY REFERENCES pool_reward_epochs (id),
+    root        TEXT NOT NULL,
+    rewards     INTEGER NOT NULL CHECK (rewards >= 1),
+    total       TEXT NOT NULL CHECK (total GLOB '[1-9]*' AND total NOT GLOB '*[^0-9]*'),
+    exported_at INTEGER NOT NULL,
+    event_id    INTEGER NOT NULL REFERENCES events (id)
+) STRICT;
+CREATE INDEX IF NOT EXISTS reward_exports_by_event ON reward_exports (event_id);
+CREATE TRIGGER IF NOT EXISTS reward_exports_no_update BEFORE UPDATE ON reward_exports
+BEGIN SELECT RAISE(ABORT, 'an export to a Merkle tree is immutable'); END;
+CREATE TRIGGER IF NOT EXISTS reward_exports_no_delete BEFORE DELETE ON reward_exports
+BEGIN SELECT RAISE(ABORT, 'an export to a Merkle tree is immutable'); END;
+CREATE TRIGGER IF NOT EXISTS pool_rewards_exported BEFORE UPDATE ON pool_rewards
+WHEN EXISTS (SELECT 1 FROM reward_exports WHERE epoch_id = old.epoch_id)
+BEGIN SELECT RAISE(ABORT, 'a reward in a Merkle tree can only be claimed on chain'); END;

@@ -1,0 +1,118 @@
+//! One question to contracts at earlier blocks of a view's chain, each by its block's hash, in few round trips.
+
+use super::batch::{CallError, CallFault, aggregate, decode, outcome, unpack};
+use super::fault::{Sort, sort};
+use super::peer::Patience;
+use super::view::PinnedView;
+use super::wire::{self, BlockRef};
+use crate::Result;
+use crate::net::jsonrpc::{Answer, Call};
+use alloy::primitives::{Address, Bytes};
+use alloy::sol_types::SolCall;
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
+
+/// What became of a call at an earlier block.
+enum Past {
+    Done(Result<Bytes, CallFault>),
+    /// The endpoint keeps no state of that block.
+    Forgotten,
+    /// A multicall could not tell.
+    Open,
+}
+
+impl PinnedView {
+    /// What a function of contracts gives at earlier blocks, in the order asked; `None` where the endpoint keeps no state
+    /// of that block. Blocks are of this view's chain, as had from it.
+    ///
+    /// The contracts of a block share a multicall, and the blocks share requests as far as the server takes batches.
+    ///
+    /// Errors: the endpoint's alone; a contract's are in what is returned.
+    pub async fn call_past<C: SolCall>(
+        &self,
+        asked: &[(BlockRef, Address)],
+        call: &C,
+    ) -> Result<Vec<Option<Result<C::Return, CallError>>>> {
+        let input: Bytes = call.abi_encode().into();
+        let mut found: Vec<Past> = asked.iter().map(|_| Past::Open).collect();
+        self.share(asked, &input, &mut found).await?;
+        let open: Vec<usize> =
+            (0..asked.len()).filter(|at| matches!(found.get(*at), Some(Past::Open))).collect();
+        let alone = open.iter().filter_map(|at| asked.get(*at));
+        let calls: Vec<Call> = alone.map(|(block, to)| at_block(block, *to, &input)).collect();
+        if !calls.is_empty() {
+            for (at, answer) in open.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
+                let past = if is_forgotten(&answer) {
+                    Past::Forgotten
+                } else {
+                    Past::Done(outcome(self, answer).await?)
+                };
+                if let Some(slot) = found.get_mut(at) {
+                    *slot = past;
+                }
+            }
+        }
+        let read = |((block, contract), past): (&(BlockRef, Address), Past)| match past {
+            Past::Forgotten => None,
+            Past::Open => Some(Err(self.past_error::<C>(*block, *contract, CallFault::Empty))),
+            Past::Done(done) => Some(
+                done.and_then(|data| decode::<C>(&data))
+                    .map_err(|fault| self.past_error::<C>(*block, *contract, fault)),
+            ),
+        };
+        Ok(asked.iter().zip(found).map(read).collect())
+    }
+
+    fn past_error<C: SolCall>(&self, block: BlockRef, contract: Address, fault: CallFault) -> CallError {
+        let endpoint = self.endpoint().to_owned();
+        CallError { contract, function: C::SIGNATURE, block, endpoint, fault: Box::new(fault) }
+    }
+
+    /// Asks the contracts of each block through Multicall3; what it cannot tell stays open.
+    async fn share(&self, asked: &[(BlockRef, Address)], input: &Bytes, found: &mut [Past]) -> Result<()> {
+        let size = self.peer().chunk.load(Ordering::Relaxed).max(2);
+        let mut by_block: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
+        for (at, (block, _)) in asked.iter().enumerate() {
+            by_block.entry(block.number).or_default().push(at);
+        }
+        let groups: Vec<&[usize]> = by_block
+            .values()
+            .flat_map(|of_block| of_block.chunks(size))
+            .filter(|group| group.len() > 1)
+            .collect();
+        let multicall = self.chain().config.multicall;
+        let call = |group: &&[usize]| {
+            let calls = group.iter().filter_map(|at| asked.get(*at));
+            let (block, _) = group.first().and_then(|at| asked.get(*at))?;
+            Some(at_block(block, multicall, &aggregate(calls.map(|(_, to)| (*to, input)))))
+        };
+        let calls: Vec<Call> = groups.iter().filter_map(call).collect();
+        if calls.is_empty() {
+            return Ok(());
+        }
+        for (group, answer) in groups.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
+            let results = if is_forgotten(&answer) {
+                group.iter().map(|_| Past::Forgotten).collect()
+            } else {
+                let each = outcome(self, answer).await?.ok().and_then(|data| unpack(&data, group.len()));
+                let each = each.unwrap_or_else(|| vec![None; group.len()]);
+                each.into_iter().map(|done| done.map_or(Past::Open, Past::Done)).collect::<Vec<_>>()
+            };
+            for (at, result) in group.iter().zip(results) {
+                if let Some(slot) = found.get_mut(*at) {
+                    *slot = result;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn at_block(block: &BlockRef, to: Address, input: &Bytes) -> Call {
+    Call::new("eth_call", json!([{ "to": to, "data": input }, wire::pinned(block.hash)]))
+}
+
+fn is_forgotten(answer: &Answer) -> bool {
+    matches!(answer, Err(error) if sort("eth_call", error) == Sort::Pruned)
+}
