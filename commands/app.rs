@@ -116,7 +116,9 @@ impl<'s> App<'s> {
     pub fn read(&self) -> Result<State> {
         // The one that was opened for the settings; most commands need no other.
         let opened = self.opened.take();
-        opened.unwrap_or_else(|| State::read(&self.state_path, self.session.run.clone()))
+        let state = opened.unwrap_or_else(|| State::read(&self.state_path, self.session.run.clone()))?;
+        self.session.watch(Some(&state));
+        Ok(state)
     }
 
     /// Where long work reports how far it is.
@@ -161,6 +163,9 @@ impl<'s> App<'s> {
         let lock = self.lock()?;
         let mut state = State::write_access(&self.state_path, self.session.run.clone(), &lock)?;
         let done = self.work(&mut state, Permit::of(&lock), body);
+        if done.as_ref().is_err_and(|e| matches!(e.code(), Code::State | Code::StateCorrupt)) {
+            lock.doubt();
+        }
         self.session.keep(state, lock);
         done
     }

@@ -100,6 +100,7 @@ fn main() -> ExitCode {
 
 /// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
+    let result = session.has_read_one_moment().and(result);
     let mut report = Report::new(&session.command, session.dry_run(), result);
     session.note_end(report.exit());
     let mut warnings = session.take_warnings();

@@ -9,7 +9,7 @@ use poolctl::context::Stop;
 use poolctl::files;
 use poolctl::guard::Permit;
 use poolctl::output::{Code, Error, Exit, Result};
-use poolctl::state::{Lock, Run, State, runs};
+use poolctl::state::{Lock, Run, State, Watch, runs};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -35,6 +35,8 @@ pub struct Session {
     kept: RefCell<Option<(State, Lock)>>,
     /// Whether the command was for everything there is.
     whole: Cell<bool>,
+    /// The state that is read as one that nobody changes.
+    watched: RefCell<Option<Watch>>,
 }
 
 /// Reads the environment. Names and values that are no UTF-8 are shown with replacement characters.
@@ -63,6 +65,7 @@ impl Session {
             dry_run: Cell::new(false),
             kept: RefCell::default(),
             whole: Cell::new(true),
+            watched: RefCell::default(),
         };
         for (name, near) in stray_env(&session.env) {
             let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
@@ -104,7 +107,22 @@ impl Session {
     pub fn keep(&self, state: State, lock: Lock) {
         if self.whole.get() && runs::is_scheduled(&self.command) {
             self.kept.replace(Some((state, lock)));
+        } else {
+            close(state, lock);
         }
+    }
+
+    /// Keeps an eye on a state that is read as one that nobody changes; on none any more where none is given.
+    pub fn watch(&self, state: Option<&State>) {
+        self.watched.replace(state.and_then(State::watch).cloned());
+    }
+
+    /// Whether what was read holds.
+    ///
+    /// # Errors
+    /// As [`Watch::is_unchanged`].
+    pub fn has_read_one_moment(&self) -> Result<()> {
+        self.watched.borrow().as_ref().map_or(Ok(()), Watch::is_unchanged)
     }
 
     /// Lets go of what was kept, since it is locked again.
@@ -118,9 +136,7 @@ impl Session {
         if let Err(e) = state.note_run(Permit::of(&lock), &self.command, exit) {
             self.warn(format!("cannot note in the state when this run ended: {e}"));
         }
-        // In this order: nobody else may write while the file is being closed.
-        drop(state);
-        drop(lock);
+        close(state, lock);
     }
 
     /// Where the config file is and what named it; it need not exist.
@@ -197,6 +213,12 @@ fn folders() -> Option<(PathBuf, PathBuf)> {
     use etcetera::BaseStrategy;
     let platform = etcetera::choose_base_strategy().ok()?;
     Some((platform.config_dir(), platform.data_dir()))
+}
+
+/// Closes the state, and lets go of its lock only then: nobody else may write while the file is being closed.
+fn close(state: State, lock: Lock) {
+    drop(state);
+    drop(lock);
 }
 
 /// `user@host`, as far as the machine tells.

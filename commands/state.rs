@@ -77,7 +77,9 @@ pub struct CheckOutput {
 impl Check {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
-        let state = app.read()?;
+        app.close();
+        let state = State::unjudged(&app.state_path, session.run.clone())?;
+        session.watch(Some(&state));
         let report = state::check(state.conn(), self.full)?;
         let failure = report.findings.first().map(|first| {
             Error::new(

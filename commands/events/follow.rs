@@ -43,7 +43,7 @@ pub fn run(session: &Session, state: &State, filter: &EventFilter) -> Result<Out
     };
     let mut is_read = teller.tell(&before)?;
     while is_read && !session.stop.wanted() {
-        let new = state::events_after(state.conn(), last_id)?;
+        let new = newer(session, state, last_id)?;
         if let Some(last) = new.last() {
             last_id = last.id;
             let wanted: Vec<Event> = new.into_iter().filter(|event| filter.takes(event)).collect();
@@ -58,6 +58,20 @@ pub fn run(session: &Session, state: &State, filter: &EventFilter) -> Result<Out
     let output = FollowOutput { shown: teller.shown, last_id };
     let outcome = Outcome::of(&output)?;
     Ok(if session.options.json { outcome.streamed() } else { outcome })
+}
+
+/// The next events. A state that was opened as one that nobody changes shows none: it is opened anew.
+fn newer(session: &Session, state: &State, last_id: i64) -> Result<Vec<Event>> {
+    if state.watch().is_none() {
+        return state::events_after(state.conn(), last_id);
+    }
+    let state = State::read(state.path(), session.run.clone())?;
+    session.watch(Some(&state));
+    let new = state::events_after(state.conn(), last_id);
+    // Somebody writes just now: what was read is no one moment.
+    let new = if session.has_read_one_moment().is_ok() { new } else { Ok(Vec::new()) };
+    session.watch(None);
+    new
 }
 
 /// Which file stands at the state's place.

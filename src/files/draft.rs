@@ -18,7 +18,7 @@ const SUFFIX: &str = ".draft";
 const SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 /// A file that is not yet in its place. It is locked as long as its maker lives: what is not locked was left by a run
-/// that was killed, and the next draft of the same file removes it. Dropped, it is gone, with what SQLite left beside it.
+/// that was killed, and the next draft in the same folder removes it. Dropped, it is gone, with what SQLite left beside it.
 ///
 /// A connection of SQLite to [`Draft::path`] must be closed before the draft is published or dropped: closing any
 /// handle of a file lets go of the locks that SQLite holds on it.
@@ -133,11 +133,12 @@ fn remove(draft: &Path) -> io::Result<()> {
     fs::remove_file(draft)
 }
 
-/// Removes what killed runs left in the making of `target`.
+/// Removes what killed runs left in the making of files in the folder of `target`: backups and reports have new names
+/// each day, and nobody would come back for theirs.
 ///
 /// # Errors
-/// Those of the system.
-pub(super) fn sweep(target: &Path) -> io::Result<()> {
+/// Those of the system, where the folder cannot be read.
+pub fn sweep(target: &Path) -> io::Result<()> {
     let stem = stem(target)?;
     for entry in fs::read_dir(folder_of(target))? {
         let entry = entry?;
@@ -146,8 +147,12 @@ pub(super) fn sweep(target: &Path) -> io::Result<()> {
         }
         let path = entry.path();
         let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
+        let is_ours = file.metadata()?.uid() == rustix::process::geteuid().as_raw();
         match file.try_lock() {
-            Ok(()) if is_at(&file, &path)? => remove(&path)?,
+            Ok(()) if is_ours && is_at(&file, &path)? => {
+                tracing::debug!(draft = %path.display(), "removing what a killed run left");
+                remove(&path)?;
+            }
             Ok(()) | Err(TryLockError::WouldBlock | TryLockError::Error(_)) => {}
         }
     }
@@ -164,9 +169,20 @@ fn stem(target: &Path) -> io::Result<OsString> {
     Ok(OsString::from_vec([b".", name, b"."].concat()))
 }
 
+/// Whether a file is a draft, by its name. Of earlier versions, which knew no locks, only one of the target's own.
 fn is_draft(stem: &[u8], name: &[u8]) -> bool {
-    let random = name.strip_prefix(stem).and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
-    random.is_some_and(|random| random.len() == 16 && random.iter().all(u8::is_ascii_hexdigit))
+    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
+    if let Some(rest) = name.strip_prefix(stem).or_else(|| name.strip_prefix(b".poolctl-config.")) {
+        // `.NAME.draft`, `.NAME.PID.draft`, `.NAME.PID.new`
+        let of_run = rest.strip_suffix(b".draft").or_else(|| rest.strip_suffix(b".new"));
+        if rest == b"draft" || of_run.is_some_and(digits) {
+            return true;
+        }
+    }
+    let random = name.strip_prefix(b".").and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
+    random.and_then(|rest| rest.rsplit(|b| *b == b'.').next()).is_some_and(|random| {
+        random.len() == 16 && name.len() > 24 && random.iter().all(u8::is_ascii_hexdigit)
+    })
 }
 
 /// Whether an open file is still what its path names.

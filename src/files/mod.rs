@@ -5,7 +5,7 @@
 mod draft;
 mod read;
 
-pub use draft::Draft;
+pub use draft::{Draft, sweep};
 pub use read::{ROOM, open, read, read_file, read_open};
 
 use crate::output::{Code, Error, Result};

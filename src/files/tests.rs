@@ -158,13 +158,14 @@ fn what_killed_runs_left_is_removed_and_what_is_in_the_making_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let left = ".out.0123456789abcdef.draft";
-    for name in
-        [left, &format!("{left}-wal"), ".out.0123.draft", ".other.0123456789abcdef.draft", "out.draft"]
-    {
+    let old = [".out.draft", ".out.4711.draft", ".out.4711.new", ".poolctl-config.12.draft"];
+    let others = [".other.draft", ".other.4711.new", ".0123456789abcdef.draft", "out.draft"];
+    let dead = [left, &format!("{left}-wal"), ".other.0123456789abcdef.draft"];
+    for name in dead.iter().chain(&old).chain(&others) {
         fs::write(at(name), "x").unwrap();
     }
     let living = Draft::beside(&at("out"), Access::Shared).unwrap();
-    let mut others = vec![".other.0123456789abcdef.draft", ".out.0123.draft", "out.draft"];
+    let mut others = others.to_vec();
     let own = living.path().file_name().unwrap().to_str().unwrap().to_owned();
     put(&at("out"), "new").unwrap();
     assert!(living.path().exists(), "another's draft is none of ours");

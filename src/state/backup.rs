@@ -1,7 +1,9 @@
 //! Copies of the state that are checked before they are believed.
 
-use super::{Lock, Run, check, open};
+use super::file::{self, Journal};
+use super::{Lock, Run, check, open, schema};
 use crate::clock::Clock;
+use crate::files::{Access, Draft};
 use crate::output::{Code, Error, Result, forms};
 use alloy::hex;
 use rusqlite::{Connection, OpenFlags};
@@ -37,37 +39,34 @@ pub fn backup(state: &super::State, target: &Path) -> Result<BackupReport> {
 }
 
 pub(super) fn backup_to(conn: &Connection, target: &Path) -> Result<BackupReport> {
-    if target.exists() {
-        return Err(Error::new(Code::Conflict, format!("{} exists already", target.display()))
-            .hint("it is left as it is; give the backup a new name"));
+    let taken = || {
+        Error::new(Code::Conflict, format!("{} exists already", target.display()))
+            .hint("it is left as it is; give the backup a new name")
+    };
+    if target.symlink_metadata().is_ok() {
+        return Err(taken());
     }
-    let draft = sibling(target, "partial");
-    let copied = copy(conn, &draft).and_then(|()| publish(&draft, target));
-    if copied.is_err() {
-        let _ = fs::remove_file(&draft);
+    let draft = Draft::beside(target, Access::Shared).map_err(|e| io_error(target, &e))?;
+    copy(conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", target.display())))?;
+    let events = sound(draft.path())?;
+    let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(target, &e))?;
+    if !draft.publish_new().map_err(|e| io_error(target, &e))? {
+        return Err(taken());
     }
-    copied
+    Ok(BackupReport { path: target.to_owned(), bytes, sha256, events })
 }
 
+/// Copies into an empty file: one plain file, without a write-ahead log beside it.
 fn copy(conn: &Connection, draft: &Path) -> Result<()> {
-    let mut file = Connection::open(draft)?;
+    let mut file = file::open(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     {
         let backup = rusqlite::backup::Backup::new(conn, &mut file)?;
         // All at once: between two steps a writer's commit would make the copy begin anew, again and again.
         // In WAL mode nobody waits for it.
         backup.run_to_completion(i32::MAX, Duration::ZERO, None)?;
     }
-    // One plain file, without a write-ahead log beside it.
-    file.pragma_update(None, "journal_mode", "DELETE")?;
+    Journal::Rollback.set(&file)?;
     file.close().map_err(|(_, e)| Error::from(e))
-}
-
-fn publish(draft: &Path, target: &Path) -> Result<BackupReport> {
-    let events = sound(draft)?;
-    let (bytes, sha256) = digest(draft).map_err(|e| io_error(draft, &e))?;
-    File::open(draft).and_then(|f| f.sync_all()).map_err(|e| io_error(draft, &e))?;
-    fs::rename(draft, target).map_err(|e| io_error(target, &e))?;
-    Ok(BackupReport { path: target.to_owned(), bytes, sha256, events })
 }
 
 /// Checks a file as a state that could be restored; changes nothing.
@@ -75,20 +74,39 @@ fn publish(draft: &Path, target: &Path) -> Result<BackupReport> {
 /// # Errors
 /// `io_error` where it is missing or cannot be read; `check_failed` and the `state_…` codes for what is no sound state.
 pub fn inspect(source: &Path) -> Result<BackupReport> {
-    if !source.exists() {
-        return Err(Error::new(Code::Io, format!("there is no file {}", source.display())));
-    }
+    is_there(source)?;
     let events = sound(source)?;
     let (bytes, sha256) = digest(source).map_err(|e| io_error(source, &e))?;
     Ok(BackupReport { path: source.to_owned(), bytes, sha256, events })
 }
 
+fn is_there(source: &Path) -> Result<()> {
+    match fs::metadata(source) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(Error::new(Code::InvalidValue, format!("{} is no regular file", source.display()))
+            .hint("name a backup that poolctl made")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => {
+            Err(Error::new(Code::Io, format!("there is no file {}", source.display())))
+        }
+        Err(e) => Err(io_error(source, &e)),
+    }
+}
+
+/// Opens a copy to read it. What may be beside it stays there.
+fn open_copy(path: &Path) -> Result<(Connection, u32)> {
+    let conn = file::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let version = open::identify(&conn, path)?;
+    Ok((conn, version))
+}
+
 /// Checks a file as a whole state and returns how many events it has.
 fn sound(path: &Path) -> Result<i64> {
-    let conn = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let version = open::identify(&conn, path)?;
+    let (conn, version) = open_copy(path)?;
     if version < super::SCHEMA_VERSION {
         // Its invariants are those of an older schema; the structure is what can be judged.
+        if let Some(why) = schema::difference(&conn, version)? {
+            return Err(unsound(path, &why));
+        }
         let word: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         return if word == "ok" { Ok(0) } else { Err(unsound(path, &word)) };
     }
@@ -106,53 +124,66 @@ fn unsound(path: &Path, why: &str) -> Error {
 
 /// Verifies `source` and swaps it in for the state at `path`; the replaced file is kept beside it.
 ///
-/// Returns the report on the state now in place, and where the replaced one is, if there was one.
+/// Returns the report on the source, as the state that is now in place, and where the replaced one is, if there was one.
 ///
 /// # Errors
-/// As [`backup`]; nothing is changed unless `source` is sound.
+/// As [`backup`]; `state_locked` where somebody reads the state for long. Nothing is changed unless `source` is sound.
 pub fn restore(
     source: &Path,
     path: &Path,
     run: &Run,
-    _lock: &Lock,
+    lock: &Lock,
 ) -> Result<(BackupReport, Option<PathBuf>)> {
-    if !source.exists() {
-        return Err(Error::new(Code::Io, format!("there is no file {}", source.display())));
+    is_there(source)?;
+    // Through a link, what it leads to is replaced.
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let draft = Draft::beside(&target, Access::Shared).map_err(|e| io_error(path, &e))?;
+    let (conn, _) = open_copy(source)?;
+    copy(&conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", path.display())))?;
+    drop(conn);
+    let events = sound(draft.path())?;
+    let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(path, &e))?;
+    let state = file::open(draft.path(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    Journal::Wal.set(&state)?;
+    file::checkpoint(&state)?;
+    state.close().map_err(|(_, e)| Error::from(e))?;
+    let kept = target.exists().then(|| stamped(path, "before-restore", run.clock));
+    if let Some(kept) = &kept {
+        set_aside(&target, kept)?;
     }
-    let draft = sibling(path, "restore");
-    let _ = fs::remove_file(&draft);
-    let prepared = Connection::open_with_flags(source, OpenFlags::SQLITE_OPEN_READ_ONLY)
-        .map_err(Error::from)
-        .and_then(|conn| open::identify(&conn, source).map(|_| conn))
-        .and_then(|conn| copy(&conn, &draft))
-        .and_then(|()| sound(&draft));
-    let swapped = prepared.and_then(|_| {
-        let kept = path.exists().then(|| stamped(path, "before-restore", run.clock));
-        if let Some(kept) = &kept {
-            set_aside(path, kept)?;
-        }
-        Ok((publish(&draft, path)?, kept))
-    });
-    if swapped.is_err() {
-        let _ = fs::remove_file(&draft);
-    }
-    swapped
+    draft.replace().map_err(|e| io_error(path, &e))?;
+    lock.vouch();
+    Ok((BackupReport { path: path.to_owned(), bytes, sha256, events }, kept))
 }
 
-/// Keeps the present state under another name. A damaged file is copied as it is.
+/// Keeps the present state under another name, and leaves nothing beside it that could be taken for a part of the next. A
+/// damaged file is copied as it is, with what is beside it.
 fn set_aside(path: &Path, kept: &Path) -> Result<()> {
-    let whole = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE)
-        .map_err(Error::from)
-        .and_then(|conn| copy(&conn, kept));
-    if whole.is_err() {
-        let _ = fs::remove_file(kept);
-        fs::copy(path, kept).map_err(|e| io_error(kept, &e))?;
+    let kept_whole = file::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|conn| {
+        let draft = Draft::beside(kept, Access::Shared).map_err(|e| io_error(kept, &e))?;
+        copy(&conn, draft.path())?;
+        // Up to the swap, the file itself is the whole state.
+        Ok((draft, file::checkpoint(&conn)))
+    });
+    if let Ok((draft, settled)) = kept_whole {
+        settled?;
+        if !draft.publish_new().map_err(|e| io_error(kept, &e))? {
+            return Err(Error::new(Code::Conflict, format!("{} exists already", kept.display())));
+        }
+    } else {
+        for suffix in ["", "-journal", "-wal"] {
+            let (from, to) = (file::beside(path, suffix), file::beside(kept, suffix));
+            if from.exists() {
+                fs::copy(&from, &to)
+                    .and_then(|_| File::open(&to)?.sync_all())
+                    .map_err(|e| io_error(&to, &e))?;
+            }
+        }
     }
-    for suffix in ["-wal", "-shm"] {
-        let mut name = path.as_os_str().to_owned();
-        name.push(suffix);
-        match fs::remove_file(&name) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error(Path::new(&name), &e)),
+    for suffix in file::SIDES {
+        let side = file::beside(path, suffix);
+        match fs::remove_file(&side) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(io_error(&side, &e)),
             _ => {}
         }
     }

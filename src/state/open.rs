@@ -1,10 +1,13 @@
 //! Opening and creating the state file, and refusing what is not one.
 
-use super::{Lock, Run, Tx, migrate, runs};
+use super::file::{self, Journal, Watch};
+use super::lock::LastRun;
+use super::{Lock, Run, Tx, migrate, runs, schema};
+use crate::files::{self, Access, Draft};
 use crate::guard::Permit;
 use crate::killpoint;
 use crate::output::{Code, Error, Exit, Result};
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -17,13 +20,8 @@ const BULK_ROWS: u64 = 50_000;
 /// Memory for pages of a file that is written to, in KiB; taken as it is needed. A replay touches indexes all over.
 const CACHE_KIB: i64 = 160 * 1024;
 
-/// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
-const PATIENCE: Duration = Duration::from_secs(5);
-
 /// `PRAGMA application_id` of an archive of rows that `state prune` took out of one: `PooA`.
 pub(super) const ARCHIVE_ID: i32 = 0x506f_6f41;
-
-const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// An open state file.
 #[derive(Debug)]
@@ -31,16 +29,30 @@ pub struct State {
     conn: Connection,
     path: PathBuf,
     run: Run,
+    watch: Option<Watch>,
 }
 
 impl State {
-    /// Opens for reading only; never waits for a writer.
+    /// Opens for reading only; never waits for a writer. In a folder that may not be written, a state that no run has open
+    /// is opened as one that nobody changes: see [`State::watch`].
     ///
     /// # Errors
-    /// `state_missing`, `state_foreign`, `state_too_new`, `state_outdated`, `state_corrupt`.
+    /// `state_missing`, `state_foreign`, `state_too_new`, `state_outdated`, `state_corrupt`; `invalid_value` for what is no
+    /// file, `conflict` for one with several names.
     pub fn read(path: &Path, run: Run) -> Result<Self> {
-        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        Self::reading(conn, path, run, PATIENCE)
+        let state = Self::unjudged(path, run)?;
+        schema::must_be_own(&state.conn, path, migrate::SCHEMA_VERSION)?;
+        Ok(state)
+    }
+
+    /// As [`State::read`], for the check that is to say what is wrong with it: whatever else its schema has.
+    ///
+    /// # Errors
+    /// As [`State::read`].
+    pub fn unjudged(path: &Path, run: Run) -> Result<Self> {
+        let (conn, watch) = file::connect_to_read(path)?;
+        is_of_today(&conn, path)?;
+        Ok(Self { conn, path: path.to_owned(), run, watch })
     }
 
     /// As [`State::read`], for those who would rather know nothing than wait for an instant, or leave a trace: no file is
@@ -49,50 +61,46 @@ impl State {
     /// # Errors
     /// As [`State::read`], and `state_error` where another process keeps the whole file to itself.
     pub fn glance(path: &Path, run: Run) -> Result<Self> {
-        let conn = if beside(path, "-wal").exists() {
-            connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
-        } else {
+        let conn = if file::is_at_rest(path) {
             // No run has it open. Should one begin to write this very moment, the worst is that nothing is known.
-            unchanging(path)?
+            file::unchanging(path)?
+        } else {
+            file::connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?
         };
-        Self::reading(conn, path, run, Duration::ZERO)
+        conn.busy_timeout(Duration::ZERO)?;
+        is_of_today(&conn, path)?;
+        schema::must_be_own(&conn, path, migrate::SCHEMA_VERSION)?;
+        Ok(Self { conn, path: path.to_owned(), run, watch: None })
     }
 
-    fn reading(conn: Connection, path: &Path, run: Run, patience: Duration) -> Result<Self> {
-        configure(&conn)?;
-        conn.busy_timeout(patience)?;
-        match identify(&conn, path)? {
-            migrate::SCHEMA_VERSION => Ok(Self { conn, path: path.to_owned(), run }),
-            found => Err(Error::new(
-                Code::StateOutdated,
-                format!(
-                    "state {} has schema {found}, this poolctl reads schema {}",
-                    path.display(),
-                    migrate::SCHEMA_VERSION
-                ),
-            )
-            .hint("run: poolctl state migrate (it makes a backup first)")),
-        }
-    }
-
-    /// Opens for writing, migrating an older schema after an automatic backup.
+    /// Opens for writing, migrating an older schema after an automatic backup. The whole file is looked at where the last
+    /// run was killed, or where it is not the file that the last run left.
     ///
     /// # Errors
     /// As [`State::read`], and `state_error` where the file or its folder cannot be written.
-    pub fn write_access(path: &Path, run: Run, _lock: &Lock) -> Result<Self> {
-        let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        configure(&conn)?;
+    pub fn write_access(path: &Path, run: Run, lock: &Lock) -> Result<Self> {
+        let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        // Tidying is no reason not to go on.
+        let _ = files::sweep(path);
         let found = identify(&conn, path)?;
-        conn.pragma_update(None, "journal_mode", "WAL")?;
+        schema::must_be_own(&conn, path, found)?;
+        match lock.last_run() {
+            LastRun::Orderly => {}
+            LastRun::Killed => must_be_whole(&conn, path, "quick_check")?,
+            LastRun::Unknown => must_be_whole(&conn, path, "integrity_check")?,
+        }
+        Journal::Wal.set(&conn)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         if found < migrate::SCHEMA_VERSION {
             migrate::migrate(&conn, path, found, run.clock)?;
+            schema::must_be_own(&conn, path, migrate::SCHEMA_VERSION)?;
         }
+        lock.vouch();
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
         // What takes back a long statement that fails: in bulk each touches so many pages that it would go to a file.
         conn.pragma_update(None, "temp_store", "MEMORY")?;
         conn.pragma_update(None, "query_only", true)?;
-        Ok(Self { conn, path: path.to_owned(), run })
+        Ok(Self { conn, path: path.to_owned(), run, watch: None })
     }
 
     /// A private copy that vanishes when closed: what `--dry-run` writes to.
@@ -108,9 +116,16 @@ impl State {
             // In one step, so that no writer's commit makes it begin anew.
             copy.run_to_completion(i32::MAX, Duration::ZERO, None)?;
         }
-        configure(&conn)?;
+        file::configure(&conn)?;
         conn.pragma_update(None, "query_only", true)?;
-        Ok(Self { conn, path: path.to_owned(), run })
+        // What was copied is one moment of the file, unless somebody changed it under the copy.
+        source.watch().map_or(Ok(()), Watch::is_unchanged)?;
+        Ok(Self { conn, path: path.to_owned(), run, watch: None })
+    }
+
+    /// Where the file was opened as one that nobody changes: what tells afterwards whether that was so.
+    pub const fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
     }
 
     /// For queries. Writing through it fails: the connection is `query_only` outside [`State::write`].
@@ -219,24 +234,21 @@ impl Drop for Look<'_> {
 /// # Errors
 /// `conflict` where the file exists, `io_error`/`state_error` where it cannot be written.
 pub fn create(path: &Path) -> Result<()> {
+    let taken = || {
+        Error::new(Code::Conflict, format!("state {} exists already", path.display()))
+            .hint("it is left as it is; choose another place with --state")
+    };
     if path.exists() {
-        return Err(Error::new(Code::Conflict, format!("state {} exists already", path.display()))
-            .hint("it is left as it is; choose another place with --state"));
+        return Err(taken());
     }
-    let io = |e: &std::io::Error| {
+    let io = |e: std::io::Error| {
         Error::new(Code::Io, format!("cannot create state {}: {e}", path.display()))
             .hint("choose a writable folder with --state")
     };
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|e| io(&e))?;
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let draft = folder.join(format!(".{name}.{}.new", std::process::id()));
-    let built = build(&draft).and_then(|()| {
-        // A hard link fails if the name has been taken meanwhile; rename would overwrite.
-        std::fs::hard_link(&draft, path).map_err(|e| io(&e))
-    });
-    let _ = std::fs::remove_file(&draft);
-    built
+    std::fs::create_dir_all(files::folder_of(path)).map_err(io)?;
+    let draft = Draft::beside(path, Access::Shared).map_err(io)?;
+    build(draft.path())?;
+    if draft.publish_new().map_err(io)? { Ok(()) } else { Err(taken()) }
 }
 
 /// The schema version of the state file at `path`, which may be older than this program's.
@@ -244,64 +256,61 @@ pub fn create(path: &Path) -> Result<()> {
 /// # Errors
 /// `state_missing`, `state_foreign`, `state_too_new`, `state_corrupt`.
 pub fn schema_of(path: &Path) -> Result<u32> {
-    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    configure(&conn)?;
-    identify(&conn, path)
+    identify(&file::connect_to_read(path)?.0, path)
 }
 
 fn build(draft: &Path) -> Result<()> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-    let conn = connect(draft, flags)?;
+    let conn = file::open(draft, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    Journal::Wal.set(&conn)?;
     conn.execute_batch(&format!(
-        "PRAGMA application_id = {APPLICATION_ID}; BEGIN IMMEDIATE; {SCHEMA}
+        "PRAGMA application_id = {APPLICATION_ID}; BEGIN IMMEDIATE; {}
          INSERT INTO meta VALUES ('data_version', '0');
          PRAGMA user_version = {}; COMMIT;",
+        schema::SCHEMA,
         migrate::SCHEMA_VERSION
     ))?;
+    file::checkpoint(&conn)?;
     conn.close().map_err(|(_, e)| Error::from(e))
 }
 
-fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
-    if !flags.contains(OpenFlags::SQLITE_OPEN_CREATE) && !path.exists() {
-        return Err(Error::new(Code::StateMissing, format!("there is no state at {}", path.display()))
-            .hint("create it with: poolctl init (or name another one with --state)"));
+/// Refuses a state of another schema than this program's.
+fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
+    let found = identify(conn, path)?;
+    if found == migrate::SCHEMA_VERSION {
+        return Ok(());
     }
-    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    Connection::open_with_flags(path, flags)
-        .map_err(|e| Error::from(e).context(format!("cannot open state {}", path.display())))
+    Err(Error::new(
+        Code::StateOutdated,
+        format!(
+            "state {} has schema {found}, this poolctl reads schema {}",
+            path.display(),
+            migrate::SCHEMA_VERSION
+        ),
+    )
+    .hint("run: poolctl state migrate (it makes a backup first)"))
 }
 
-/// Opens a file that nobody changes meanwhile: SQLite then makes no log and no index of it, and takes no locks.
-fn unchanging(path: &Path) -> Result<Connection> {
-    let missing = || Error::new(Code::StateMissing, format!("there is no state at {}", path.display()));
-    let whole = path.canonicalize().map_err(|_| missing())?;
-    let mut url = url::Url::from_file_path(whole).map_err(|()| missing())?;
-    url.set_query(Some("immutable=1"));
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
-    Ok(Connection::open_with_flags(url.as_str(), flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)?)
-}
-
-/// A file of SQLite's own beside the state.
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// Settings of every connection, before anything is read.
-fn configure(conn: &Connection) -> Result<()> {
-    conn.busy_timeout(PATIENCE)?;
-    conn.pragma_update(None, "foreign_keys", true)?;
-    conn.pragma_update(None, "trusted_schema", false)?;
-    conn.set_prepared_statement_cache_capacity(64);
-    Ok(())
+/// Refuses a file that SQLite finds damaged.
+fn must_be_whole(conn: &Connection, path: &Path, pragma: &str) -> Result<()> {
+    let word: String = conn.query_row(&format!("PRAGMA {pragma}(1)"), [], |row| row.get(0))?;
+    if word == "ok" {
+        return Ok(());
+    }
+    Err(Error::new(Code::StateCorrupt, format!("state {} is damaged: {word}", path.display())).hint(
+        "nothing was changed; see all of it: poolctl state check --full; then restore the newest backup: poolctl state \
+         restore FILE",
+    ))
 }
 
 /// The schema version of a poolctl state; anything else is refused.
 pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     let shown = path.display();
     let pragma = |name: &str| -> Result<i32> {
-        conn.pragma_query_value(None, name, |row| row.get(0)).map_err(|e| match Error::from(e) {
+        let found = conn.pragma_query_value(None, name, |row| row.get(0));
+        if found.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::ReadOnly)) {
+            return Err(file::unfinished(path));
+        }
+        found.map_err(|e| match Error::from(e) {
             e if e.code() == Code::StateForeign || e.code() == Code::StateCorrupt => {
                 Error::new(e.code(), format!("{shown} is not a readable SQLite database")).hint(
                     "it is left as it is; check --state, or restore a backup: poolctl state restore FILE",

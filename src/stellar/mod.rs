@@ -23,5 +23,6 @@ pub use replies::{
 pub use results::{Failure, Kind};
 /// SDF's types of everything on the network.
 pub use stellar_xdr as xdr;
+pub(crate) use transaction::stored as stored_envelope;
 pub use transaction::{Action, Signers, Validity, account_of};
 pub use view::{Entries, EventQuery, View};

@@ -3,7 +3,7 @@
 use super::desk::{Desk, fork, says};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::{Address, U256, keccak256};
-use poolctl_testkit::{tools, watch};
+use poolctl_testkit::{tamper, tools, watch};
 use serde_json::{Value, json};
 use std::path::Path;
 use std::process::Command;
@@ -12,8 +12,8 @@ use std::process::Command;
 fn with_rewards(home: &Home, epoch: i64, count: u64) -> Home {
     let copy = fork(home);
     let conn = copy.sqlite();
-    conn.execute_batch("DROP TRIGGER pool_rewards_no_delete; PRAGMA foreign_keys = OFF;").unwrap();
-    conn.execute("DELETE FROM pool_rewards WHERE epoch_id = ?1", [epoch]).unwrap();
+    conn.execute_batch("PRAGMA foreign_keys = OFF;").unwrap();
+    tamper(&conn, |conn| conn.execute("DELETE FROM pool_rewards WHERE epoch_id = ?1", [epoch])).unwrap();
     // The pool owes as much as anybody can make up.
     let much = (U256::ONE << 250_usize).to_string();
     conn.execute("UPDATE ledger_accounts SET balance = ?1 WHERE purpose = 'reward_payable'", [much]).unwrap();

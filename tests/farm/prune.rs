@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, KALE, Ran};
 use crate::same::{self, facts};
+use poolctl_testkit::tamper;
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
@@ -31,43 +32,42 @@ const TIMES: &[(&str, &[&str])] = &[
 /// says they are made.
 fn age(state: &Path, days: i64) {
     let conn = Connection::open(state).unwrap();
-    let mut triggers = conn.prepare("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'").unwrap();
-    let triggers: Vec<(String, String)> =
-        triggers.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap().map(Result::unwrap).collect();
-    for (name, _) in &triggers {
-        conn.execute_batch(&format!("DROP TRIGGER {name}")).unwrap();
-    }
-    for (table, columns) in TIMES {
-        for column in *columns {
-            conn.execute(&format!("UPDATE {table} SET {column} = {column} - ?1"), [days * 86_400]).unwrap();
+    tamper(&conn, |conn| {
+        for (table, columns) in TIMES {
+            for column in *columns {
+                conn.execute(&format!("UPDATE {table} SET {column} = {column} - ?1"), [days * 86_400])
+                    .unwrap();
+            }
         }
-    }
-    conn.execute("UPDATE events SET at = strftime('%Y-%m-%dT%H:%M:%fZ', at, ?1)", [format!("-{days} days")])
+        conn.execute(
+            "UPDATE events SET at = strftime('%Y-%m-%dT%H:%M:%fZ', at, ?1)",
+            [format!("-{days} days")],
+        )
         .unwrap();
-    let mut head = "0".repeat(64);
-    let mut last = 0;
-    let mut events =
-        conn.prepare("SELECT id, at, run_id, actor, kind, subject, payload FROM events ORDER BY id").unwrap();
-    let events: Vec<(i64, [String; 6])> = events
-        .query_map([], |row| {
-            let text = |i| row.get::<_, String>(i);
-            Ok((row.get(0)?, [text(1)?, text(2)?, text(3)?, text(4)?, text(5)?, text(6)?]))
-        })
-        .unwrap()
-        .map(Result::unwrap)
-        .collect();
-    for (id, texts) in events {
-        let mut row = vec![json!(id)];
-        row.extend(texts.iter().map(|text| json!(text)));
-        let hash = alloy::hex::encode(Sha256::digest(format!("{head}{}", Value::Array(row))));
-        conn.execute("UPDATE events SET prev_hash = ?2, hash = ?3 WHERE id = ?1", (id, &head, &hash))
+        let mut head = "0".repeat(64);
+        let mut last = 0;
+        let mut events = conn
+            .prepare("SELECT id, at, run_id, actor, kind, subject, payload FROM events ORDER BY id")
             .unwrap();
-        (last, head) = (id, hash);
-    }
-    conn.execute("UPDATE meta SET value = ?1 WHERE key = 'audit_head'", [format!("{last}:{head}")]).unwrap();
-    for (_, sql) in triggers {
-        conn.execute_batch(&sql).unwrap();
-    }
+        let events: Vec<(i64, [String; 6])> = events
+            .query_map([], |row| {
+                let text = |i| row.get::<_, String>(i);
+                Ok((row.get(0)?, [text(1)?, text(2)?, text(3)?, text(4)?, text(5)?, text(6)?]))
+            })
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        for (id, texts) in events {
+            let mut row = vec![json!(id)];
+            row.extend(texts.iter().map(|text| json!(text)));
+            let hash = alloy::hex::encode(Sha256::digest(format!("{head}{}", Value::Array(row))));
+            conn.execute("UPDATE events SET prev_hash = ?2, hash = ?3 WHERE id = ?1", (id, &head, &hash))
+                .unwrap();
+            (last, head) = (id, hash);
+        }
+        conn.execute("UPDATE meta SET value = ?1 WHERE key = 'audit_head'", [format!("{last}:{head}")])
+            .unwrap();
+    });
 }
 
 /// Three farmers after four blocks, long ago: all came back but one stake that is lost, and one was harvested by a stranger.

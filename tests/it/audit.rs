@@ -61,8 +61,7 @@ fn tampering_is_found_and_named() {
         let home = busy();
         let conn = home.sqlite();
         assert!(conn.execute_batch("UPDATE events SET actor = 'x'").is_err(), "the trigger stands");
-        conn.execute_batch("DROP TRIGGER events_no_update; DROP TRIGGER events_no_delete").unwrap();
-        conn.execute_batch(tampering).unwrap();
+        poolctl_testkit::tamper(&conn, |conn| conn.execute_batch(tampering)).unwrap();
         drop(conn);
         let envelope = home.run("events --verify").fails(5, "check_failed");
         assert_eq!(envelope["data"]["chain"]["broken"]["id"], id, "{tampering}: {envelope}");

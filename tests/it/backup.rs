@@ -70,10 +70,10 @@ fn an_unsound_file_is_refused() {
     std::fs::write(home.path().join("cut.sqlite"), &whole[..whole.len() / 2 / 4096 * 4096]).unwrap();
     std::fs::write(home.path().join("garbage.sqlite"), "garbage".repeat(1000)).unwrap();
     std::fs::copy(home.path().join("copy.sqlite"), home.path().join("altered.sqlite")).unwrap();
-    rusqlite::Connection::open(home.path().join("altered.sqlite"))
-        .unwrap()
-        .execute_batch("DROP TRIGGER events_no_update; UPDATE events SET actor = 'nobody'")
+    let altered = rusqlite::Connection::open(home.path().join("altered.sqlite")).unwrap();
+    poolctl_testkit::tamper(&altered, |conn| conn.execute_batch("UPDATE events SET actor = 'nobody'"))
         .unwrap();
+    drop(altered);
     rusqlite::Connection::open(home.path().join("foreign.sqlite"))
         .unwrap()
         .execute_batch("CREATE TABLE t (x)")

@@ -1,13 +1,17 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
-use crate::support::{FARM, FIXTURE, Place, run, schema, structure};
+use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
 use poolctl::Code;
+use poolctl::context::Stop;
 use poolctl::guard::Permit;
-use poolctl::state::{self, APPLICATION_ID, SCHEMA_VERSION, State, backup, inspect, restore, schema_of};
+use poolctl::state::{
+    self, APPLICATION_ID, Lock, SCHEMA_VERSION, State, backup, inspect, restore, schema_of,
+};
 use rusqlite::Connection;
 use serde_json::json;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 fn events(path: &Path) -> i64 {
     let conn = Connection::open(path).unwrap();
@@ -151,18 +155,233 @@ fn an_older_state_is_migrated_after_a_backup() {
 }
 
 #[test]
-fn a_failed_migration_leaves_the_old_state_and_says_where_its_copy_is() {
-    let place = Place::empty();
-    let conn = place.outsider();
-    conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-    conn.execute_batch("CREATE TABLE events (wrong TEXT); INSERT INTO events VALUES ('kept')").unwrap();
-    drop(conn);
+fn an_older_state_with_a_schema_of_its_own_is_not_migrated() {
+    for (made, sql, named) in [
+        (
+            "PRAGMA user_version = 0",
+            "CREATE TABLE events (wrong TEXT); INSERT INTO events VALUES ('kept')",
+            "events",
+        ),
+        (
+            FIXTURE,
+            "CREATE TRIGGER evil AFTER INSERT ON pool_snapshots BEGIN UPDATE members SET name = 'x'; END",
+            "CREATE TRIGGER evil",
+        ),
+        (FARM, "CREATE VIEW more AS SELECT 1", "CREATE VIEW more"),
+    ] {
+        let place = Place::empty();
+        let conn = place.outsider();
+        conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
+        conn.execute_batch(made).unwrap();
+        conn.execute_batch(sql).unwrap();
+        drop(conn);
+        let before = std::fs::read(place.path()).unwrap();
+        let lock = place.lock();
+        let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
+        assert_eq!(e.code(), Code::StateCorrupt, "{e}");
+        assert!(e.to_string().contains(named), "{e}");
+        assert!(std::fs::read(place.path()).unwrap() == before && place.files("schema-").is_empty(), "{e}");
+        // Nor is it restored.
+        let other = Place::fresh();
+        let e = restore(&place.path(), &other.path(), &run(), &other.lock()).unwrap_err();
+        assert_eq!(e.code(), Code::CheckFailed, "{e}");
+        assert!(e.to_string().contains(named), "{e}");
+    }
+}
+
+/// What a file may have that is not the program's, and what of it the refusal names.
+const FOREIGN: &[(&str, &str)] = &[
+    (
+        "CREATE TRIGGER evil AFTER INSERT ON pool_snapshots BEGIN UPDATE members SET name = 'x'; END",
+        "CREATE TRIGGER evil",
+    ),
+    (
+        "DROP TABLE runs; CREATE VIEW runs AS WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x FROM r)
+         SELECT 'sync' AS command, x AS last_run_at, 0 AS exit_code, 1 AS last_success_at, 1 AS last_complete_at FROM r",
+        "CREATE VIEW runs",
+    ),
+    ("CREATE TABLE mine (x)", "CREATE TABLE mine"),
+    ("DROP TRIGGER events_no_delete", "CREATE TRIGGER events_no_delete"),
+];
+
+#[test]
+fn a_state_with_a_schema_of_its_own_is_refused_everywhere() {
+    for (sql, named) in FOREIGN {
+        let place = Place::lived_in();
+        place.outsider().execute_batch(sql).unwrap();
+        let before = std::fs::read(place.path()).unwrap();
+        let lock = place.lock();
+        for e in [
+            State::read(&place.path(), run()).unwrap_err(),
+            State::glance(&place.path(), run()).unwrap_err(),
+            State::scratch(&place.path(), run()).unwrap_err(),
+            State::write_access(&place.path(), run(), &lock).unwrap_err(),
+        ] {
+            assert_eq!(e.code(), Code::StateCorrupt, "{e}");
+            assert!(e.to_string().contains(named), "{e}");
+        }
+        // The check says so, and looks at nothing that such a file could lead it astray with.
+        let state = State::unjudged(&place.path(), run()).unwrap();
+        let report = state::check(state.conn(), true).unwrap();
+        assert_eq!(report.checked, ["integrity_check", "schema"]);
+        assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
+        assert!(report.findings[0].check == "schema" && report.findings[0].message.contains(named));
+        let e = backup(&state, &place.folder().join("copy.sqlite")).unwrap_err();
+        assert_eq!(e.code(), Code::CheckFailed);
+        drop(state);
+        let other = Place::fresh();
+        let kept = std::fs::read(other.path()).unwrap();
+        let e = restore(&place.path(), &other.path(), &run(), &other.lock()).unwrap_err();
+        assert_eq!(e.code(), Code::CheckFailed, "{e}");
+        assert!(std::fs::read(other.path()).unwrap() == kept);
+        assert!(std::fs::read(place.path()).unwrap() == before, "{sql}");
+    }
+}
+
+#[test]
+fn a_state_is_made_with_a_log_and_a_copy_without() {
+    let place = Place::lived_in();
     let lock = place.lock();
-    let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
-    assert!(e.hint_text().unwrap().contains("schema-0-"), "{e:?}");
-    assert_eq!(schema_of(&place.path()).unwrap(), 0);
-    let kept: String = place.outsider().query_row("SELECT wrong FROM events", [], |row| row.get(0)).unwrap();
-    assert_eq!((kept.as_str(), structure(&place.outsider()).len()), ("kept", 1));
+    // Bytes 18 and 19 of a file of SQLite's: 2 = with a write-ahead log, 1 = without.
+    let mode = |path: &Path| std::fs::read(path).unwrap()[18..20].to_vec();
+    let fresh = Place::fresh();
+    assert_eq!((mode(&fresh.path()), fresh.files("")), (vec![2, 2], vec!["state.sqlite".to_owned()]));
+    let copy = place.folder().join("copy.sqlite");
+    backup(&place.reader(), &copy).unwrap();
+    assert_eq!(mode(&copy), [1, 1]);
+    let (_, kept) = restore(&copy, &place.path(), &run(), &lock).unwrap();
+    assert_eq!((mode(&place.path()), mode(&kept.unwrap())), (vec![2, 2], vec![1, 1]));
+    // Neither leaves a draft, or something beside the files.
+    drop(lock);
+    let mut left = place.files("");
+    left.retain(|name| !name.contains("before-restore"));
+    left.sort();
+    assert_eq!(left, ["copy.sqlite", "state.sqlite", "state.sqlite.lock"]);
+}
+
+#[test]
+fn what_a_killed_run_left_half_written_is_taken_back_by_whoever_reads_first() {
+    for reads in [true, false] {
+        let place = Place::lived_in();
+        // A copy that was put in place by hand has no log; it is changed, and that is not finished.
+        place.outsider().pragma_update(None, "journal_mode", "DELETE").unwrap();
+        let before = std::fs::read(place.path()).unwrap();
+        let other = Place::empty();
+        let conn = place.outsider();
+        conn.execute_batch(
+            "PRAGMA cache_size = 1; PRAGMA cache_spill = 1; BEGIN; UPDATE members SET added_at = 7",
+        )
+        .unwrap();
+        conn.execute_batch(
+            "CREATE TABLE big AS SELECT hex(randomblob(9000)) AS x FROM members, members, members",
+        )
+        .unwrap();
+        std::fs::copy(place.path(), other.path()).unwrap();
+        std::fs::copy(
+            place.folder().join("state.sqlite-journal"),
+            other.folder().join("state.sqlite-journal"),
+        )
+        .unwrap();
+        conn.execute_batch("ROLLBACK").unwrap();
+        assert!(std::fs::read(other.path()).unwrap() != before, "it is half written");
+        if reads {
+            assert!(other.check().findings.is_empty());
+            assert!(std::fs::read(other.path()).unwrap() == before, "and is as it was");
+        }
+        let lock = other.lock();
+        let mut state = other.writer(&lock);
+        state.write(Permit::of(&lock), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
+        assert!(state::check(state.conn(), true).unwrap().findings.is_empty());
+    }
+}
+
+/// Writes over a page in the middle, as a failing disk does.
+fn damage(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    let root = bytes.len() / 2 / 4096 * 4096;
+    bytes[root..root + 64].fill(0xa5);
+    std::fs::write(path, bytes).unwrap();
+}
+
+#[test]
+fn a_file_that_is_not_as_it_was_left_is_looked_at_before_anything_is_written() {
+    let place = Place::lived_in();
+    damage(&place.path());
+    let before = std::fs::read(place.path()).unwrap();
+    for _ in 0..2 {
+        let lock = place.lock();
+        let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
+        assert_eq!(e.code(), Code::StateCorrupt, "{e}");
+        assert!(e.hint_text().unwrap().contains("state restore"), "{e:?}");
+    }
+    assert!(std::fs::read(place.path()).unwrap() == before);
+
+    // A run that ended in order vouches for the file, one that was killed does not.
+    let place = Place::lived_in();
+    let said = || std::fs::read_to_string(place.folder().join("state.sqlite.lock")).unwrap();
+    let lock = place.lock();
+    assert!(said().contains("\"pid\""), "{}", said());
+    drop(place.writer(&lock));
+    drop(lock);
+    assert!(said().starts_with("{\"left\":"), "{}", said());
+    let lock = place.lock();
+    lock.doubt();
+    drop(lock);
+    let kept = said();
+    assert!(kept.starts_with("{\"left\":"), "who did not open it says nothing new");
+}
+
+#[test]
+fn a_lock_belongs_to_the_file() {
+    let place = Place::fresh();
+    let link = place.folder().join("link.sqlite");
+    std::os::unix::fs::symlink(place.path(), &link).unwrap();
+    let lock = place.lock();
+    let held = |path: &Path| Lock::acquire(path, &holder(), Duration::ZERO, &Stop::default());
+    let relative = place.folder().join(".").join("state.sqlite");
+    for path in [&link, &relative] {
+        assert_eq!(held(path).unwrap_err().code(), Code::StateLocked);
+    }
+    // Who takes away the file of the lock takes away no lock that is asked for later.
+    drop(lock);
+    let lock = held(&link).unwrap();
+    drop(State::write_access(&link, run(), &lock).unwrap());
+    drop(lock);
+    assert_eq!(place.files("link"), ["link.sqlite"], "nothing is beside the link");
+
+    // Of a file with two names SQLite would keep two logs.
+    let other = place.folder().join("other.sqlite");
+    std::fs::hard_link(place.path(), &other).unwrap();
+    for path in [place.path(), link, other.clone()] {
+        let e = State::read(&path, run()).unwrap_err();
+        assert_eq!(e.code(), Code::Conflict, "{e}");
+        let lock = held(&path).unwrap();
+        assert_eq!(State::write_access(&path, run(), &lock).unwrap_err().code(), Code::Conflict);
+    }
+    std::fs::remove_file(other).unwrap();
+    place.reader();
+    // The second name of a draft is that of a run that was killed when it had made the state: it goes by itself.
+    let draft = place.folder().join(".state.sqlite.0123456789abcdef.draft");
+    std::fs::hard_link(place.path(), &draft).unwrap();
+    place.reader();
+    assert!(!draft.exists());
+}
+
+#[test]
+fn what_is_no_file_is_refused_at_once() {
+    let place = Place::empty();
+    let pipe = place.path();
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let socket = place.folder().join("socket");
+    let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+    for path in [pipe.as_path(), &socket, place.folder(), Path::new("/dev/null")] {
+        let e = State::read(path, run()).unwrap_err();
+        assert_eq!(e.code(), Code::InvalidValue, "{e}");
+        assert!(e.hint_text().unwrap().contains("--state"), "{e:?}");
+        assert!(schema_of(path).is_err() && State::glance(path, run()).is_err());
+        assert_eq!(inspect(path).unwrap_err().code(), Code::InvalidValue);
+        assert_eq!(state::create(path).unwrap_err().code(), Code::Conflict);
+    }
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::support::{Place, config, run, run_at, work};
 use poolctl::Code;
 use poolctl::context::{Silent, Stop};
 use poolctl::state::{self, Lock, PruneReport, State, prune, prune_preview};
+use poolctl_testkit::tamper;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rusqlite::Connection;
@@ -199,25 +200,20 @@ fn what_is_refused_changes_nothing() {
     std::fs::remove_file(&taken).unwrap();
     assert_eq!((rows_of(&place.outsider()), place.files("")), (before, files));
     // A harvest whose event is not there: the records contradict each other.
-    place
-        .outsider()
-        .execute_batch(
-            "DROP TRIGGER events_no_update; UPDATE events SET kind = 'harvest.unheard' WHERE id =
-                 (SELECT min(id) FROM events WHERE kind = 'harvest.harvested')",
-        )
-        .unwrap();
+    let alter = |sql: &str| tamper(&place.outsider(), |conn| conn.execute_batch(sql)).unwrap();
+    alter(
+        "UPDATE events SET kind = 'harvest.unheard' WHERE id =
+             (SELECT min(id) FROM events WHERE kind = 'harvest.harvested')",
+    );
     let (before, files) = (rows_of(&place.outsider()), place.files(""));
     let e = pruned_at(&place, &lock, LATER, 90 * DAY).unwrap_err();
     assert_eq!(e.code(), Code::StateCorrupt, "{e}");
     assert_eq!((rows_of(&place.outsider()), place.files("")), (before, files));
     // An event that was altered.
-    place
-        .outsider()
-        .execute_batch(
-            "UPDATE events SET kind = 'harvest.harvested' WHERE kind = 'harvest.unheard';
-        UPDATE events SET actor = 'nobody' WHERE kind = 'harvest.harvested'",
-        )
-        .unwrap();
+    alter(
+        "UPDATE events SET kind = 'harvest.harvested' WHERE kind = 'harvest.unheard';
+         UPDATE events SET actor = 'nobody' WHERE kind = 'harvest.harvested'",
+    );
     let (before, files) = (rows_of(&place.outsider()), place.files(""));
     let e = pruned_at(&place, &lock, LATER, 90 * DAY).unwrap_err();
     assert_eq!(e.code(), Code::CheckFailed, "{e}");

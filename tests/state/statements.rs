@@ -26,6 +26,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("table", "farm_alerts"), ("owner", "subject"), ("word", "kind")],
         ],
     ),
+    ("state/check/columns.rs", &[&[("table", "pools")], &[("table", "share_transfers")]]),
     (
         "oracle/feeds.rs",
         &[

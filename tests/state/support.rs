@@ -43,21 +43,24 @@ impl Place {
     /// The state of the fixture, with the schema of today.
     pub fn lived_in() -> Self {
         let place = Self::stored();
-        let conn = place.outsider();
-        conn.execute_batch(include_str!("../../src/state/migrations/0002_farm.sql")).unwrap();
-        conn.execute_batch(include_str!("../../src/state/migrations/0003_runs.sql")).unwrap();
-        conn.execute_batch(include_str!("../../src/state/migrations/0004_prune.sql")).unwrap();
-        conn.execute_batch(include_str!("../../src/state/migrations/0005_evidence.sql")).unwrap();
-        conn.pragma_update(None, "user_version", state::SCHEMA_VERSION).unwrap();
+        place.migrate();
         place
+    }
+
+    /// Takes an older state to the schema of today, without the copy that is kept of it.
+    fn migrate(&self) {
+        let lock = self.lock();
+        drop(self.writer(&lock));
+        for copy in self.files(".schema-") {
+            std::fs::remove_file(self.folder().join(copy)).unwrap();
+        }
     }
 
     /// The state of the second fixture, migrated: two pools and a farm, whose last stakes are still out.
     pub fn farmed() -> Self {
         let place = Self::empty();
         place.outsider().execute_batch(FARM).unwrap();
-        let lock = place.lock();
-        drop(place.writer(&lock));
+        place.migrate();
         place
     }
 

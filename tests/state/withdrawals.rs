@@ -18,7 +18,14 @@ fn place(window: &str) -> Place {
                  daily_withdrawal_cap = '100000000', user_daily_cap = '60000000' WHERE pool_id = 2"
         ),
     );
+    synced(&place, NOW);
     place
+}
+
+/// The pools' figures are of this second.
+fn synced(place: &Place, at: i64) {
+    let sql = "UPDATE pool_snapshots SET block_timestamp = ?1, synced_at = ?1";
+    assert!(place.outsider().execute(sql, [at]).unwrap() > 0);
 }
 
 fn meddle(place: &Place, sql: &str) {
@@ -66,6 +73,7 @@ fn a_window_begins_at_midnight_or_a_day_ago_to_the_second() {
         assert_eq!(reasons(&place, "0.000001", NOW), ["daily_withdrawal_cap", "user_daily_cap"], "{window}");
         // Once the window has moved on by a second, what was at its edge is out of it.
         let (later, rest) = if window == "utc-day" { (MIDNIGHT + 86_400, "60") } else { (NOW + 1, "20") };
+        synced(&place, later);
         meddle(&place, &format!("UPDATE pool_risk_parameters SET refreshed_at = {later} WHERE pool_id = 2"));
         assert_eq!(reasons(&place, rest, later), NONE, "{window}");
         assert_eq!(reasons(&place, &format!("{rest}.000001"), later), ["user_daily_cap"], "{window}");

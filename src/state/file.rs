@@ -1,0 +1,274 @@
+//! The state's file as such: what is opened at all, and how; its journal mode; what a killed run left beside it.
+
+use crate::output::{Code, Error, Result};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+use std::ffi::OsString;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What SQLite puts beside a file.
+pub(super) const SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
+
+/// How changes of a file are kept until they are whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Journal {
+    /// A log beside the file: what a state has, from its birth.
+    Wal,
+    /// Nothing beside the file but while it is written: what a copy has, which is one plain file.
+    Rollback,
+}
+
+impl Journal {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Wal => "wal",
+            Self::Rollback => "delete",
+        }
+    }
+
+    /// Sets it, and believes it only when SQLite says so: where it cannot, it answers with the mode that stays.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn set(self, conn: &Connection) -> Result<()> {
+        let answer: String =
+            conn.query_row(&format!("PRAGMA journal_mode = {}", self.word()), [], |row| row.get(0))?;
+        if answer.eq_ignore_ascii_case(self.word()) {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::State,
+            format!("state: SQLite keeps the journal mode \"{answer}\" where \"{}\" is needed", self.word()),
+        )
+        .hint("the file may be in use by another program, or be on a network disk; a local disk is needed"))
+    }
+}
+
+/// Brings all of the write-ahead log into the file.
+///
+/// # Errors
+/// `state_locked` where a reader is in the way, `state_error` where the disk refuses.
+pub(super) fn checkpoint(conn: &Connection) -> Result<()> {
+    let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if !busy {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::StateLocked,
+        "state: another run reads it, so its log cannot be brought into the file",
+    )
+    .hint("run it again when the other has ended"))
+}
+
+/// The canonical path of a state that is there: a regular file that has this name alone.
+///
+/// # Errors
+/// `state_missing`; `invalid_value` for what is no file; `conflict` for one with several names; `io_error`.
+pub(super) fn whole(path: &Path) -> Result<PathBuf> {
+    let shown = path.display();
+    let io = |e: &io::Error| match e.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
+            Error::new(Code::StateMissing, format!("there is no state at {shown}"))
+                .hint("create it with: poolctl init (or name another one with --state)")
+        }
+        _ => Error::new(Code::Io, format!("cannot look at state {shown}: {e}"))
+            .hint("check the rights of its folder, or name another one with --state"),
+    };
+    let found = fs::metadata(path).map_err(|e| io(&e))?;
+    if !found.is_file() {
+        return Err(Error::new(Code::InvalidValue, format!("state {shown} is no regular file"))
+            .hint("name a file with --state; it is not read"));
+    }
+    let whole = fs::canonicalize(path).map_err(|e| io(&e))?;
+    if found.nlink() > 1 {
+        has_one_name(&whole)?;
+    }
+    Ok(whole)
+}
+
+/// Refuses a file with several names (hard links): SQLite would keep a log for each of them, and mix them up.
+fn has_one_name(path: &Path) -> Result<()> {
+    // The other name may be that of a draft: of a run that was killed while it gave the file its own.
+    let _ = crate::files::sweep(path);
+    match fs::metadata(path) {
+        Ok(found) if found.nlink() > 1 => Err(Error::new(
+            Code::Conflict,
+            format!("state {} has {} names on its disk (hard links)", path.display(), found.nlink()),
+        )
+        .hint(format!(
+            "SQLite keeps a log for each name, and mixes them up; leave one: find FOLDER -xdev -inum {}",
+            found.ino()
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Opens a state that is there. What a killed run left half written in it is taken back first.
+///
+/// # Errors
+/// Those of [`whole`], `state_error`.
+pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let path = whole(path)?;
+    if is_unfinished(&path) {
+        // Reading takes it back, where this run may write; where it may not, the first query of the other connection
+        // says so.
+        let _ = open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|conn| probe(&conn));
+    }
+    open(&path, flags)
+}
+
+/// Opens a state for reading. Where no file can be made beside it, and none is there, it is opened as one that nobody
+/// changes; then the second value tells afterwards whether that was so.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Watch>)> {
+    let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+    let refused = match conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
+        Err(e) => e.sqlite_error_code(),
+        Ok(()) => None,
+    };
+    match refused {
+        Some(
+            ErrorCode::CannotOpen
+            | ErrorCode::ReadOnly
+            | ErrorCode::PermissionDenied
+            | ErrorCode::SystemIoFailure
+            | ErrorCode::DiskFull,
+        ) if is_at_rest(path) => {
+            let watch = Watch { path: path.to_owned(), then: Stamp::of(path)? };
+            // Whoever began to write before this was stamped has a log by now.
+            if is_at_rest(path) { Ok((unchanging(path)?, Some(watch))) } else { Ok((conn, None)) }
+        }
+        // Whatever else is wrong, who looks at the file says.
+        _ => Ok((conn, None)),
+    }
+}
+
+/// Whether the file is all there is: no run has it open, or left something to be brought into it.
+pub(super) fn is_at_rest(path: &Path) -> bool {
+    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    !is_unfinished(&path) && !beside(&path, "-wal").exists()
+}
+
+/// Opens a file that nobody changes meanwhile: SQLite then makes no log and no index of it, and takes no locks.
+///
+/// # Errors
+/// As [`connect`].
+pub(super) fn unchanging(path: &Path) -> Result<Connection> {
+    let path = whole(path)?;
+    let mut url = url::Url::from_file_path(&path)
+        .map_err(|()| Error::new(Code::Io, format!("cannot open state {}", path.display())))?;
+    url.set_query(Some("immutable=1"));
+    open(Path::new(url.as_str()), OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI)
+}
+
+/// Opens a file of SQLite's, with the settings that every connection has before anything is read.
+///
+/// # Errors
+/// `state_error`.
+pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
+    let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
+        .map_err(|e| Error::from(e).context(format!("cannot open state {}", path.display())))?;
+    configure(&conn)?;
+    Ok(conn)
+}
+
+/// Settings of every connection, before anything is read.
+///
+/// # Errors
+/// `state_error`.
+pub(super) fn configure(conn: &Connection) -> Result<()> {
+    conn.busy_timeout(PATIENCE)?;
+    conn.pragma_update(None, "foreign_keys", true)?;
+    conn.pragma_update(None, "trusted_schema", false)?;
+    conn.pragma_update(None, "cell_size_check", true)?;
+    conn.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+/// The least that reads the file.
+fn probe(conn: &Connection) -> Result<()> {
+    Ok(conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))?)
+}
+
+/// Whether a run that was killed left a change half written in the file, and beside it what takes that back. A run that is
+/// at it just now looks the same, and is waited for by SQLite.
+pub(super) fn is_unfinished(path: &Path) -> bool {
+    fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0)
+}
+
+/// What is wrong with a file that reading says may not be written to.
+pub(super) fn unfinished(path: &Path) -> Error {
+    Error::new(
+        Code::State,
+        format!("state {} was left in the middle of a change by a run that was killed", path.display()),
+    )
+    .hint("whoever may write to it takes that back: run poolctl state check as the owner of the file")
+}
+
+/// A file of SQLite's own beside another.
+pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name: OsString = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// A state that is read as one that nobody changes: since no file can be made beside it, SQLite takes no lock, and sees
+/// nothing of what others write meanwhile.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    path: PathBuf,
+    then: Stamp,
+}
+
+impl Watch {
+    /// Whether what was read since is one moment of the file.
+    ///
+    /// # Errors
+    /// `state_locked` where somebody changed it meanwhile; `io_error`.
+    pub fn is_unchanged(&self) -> Result<()> {
+        if self.then == Stamp::of(&self.path)? {
+            return Ok(());
+        }
+        Err(Error::new(
+            Code::StateLocked,
+            format!("state {} was written to while it was read", self.path.display()),
+        )
+        .hint("run it again; with the right to write in its folder, nobody is in the way"))
+    }
+}
+
+/// Which file stands at a path, and when it was last changed: what another one, or a changed one, differs in.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub(super) struct Stamp {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    changed: (i64, i64),
+}
+
+impl Stamp {
+    /// Of the file that stands there now.
+    ///
+    /// # Errors
+    /// `io_error`.
+    pub fn of(path: &Path) -> Result<Self> {
+        let found = fs::metadata(path)
+            .map_err(|e| Error::new(Code::Io, format!("cannot look at state {}: {e}", path.display())))?;
+        Ok(Self::from(&found))
+    }
+}
+
+impl From<&Metadata> for Stamp {
+    fn from(found: &Metadata) -> Self {
+        let changed = (found.ctime(), found.ctime_nsec());
+        Self { device: found.dev(), inode: found.ino(), bytes: found.size(), changed }
+    }
+}

@@ -1,0 +1,162 @@
+//! The program's own schema, and whether a file has it and nothing else: a trigger or a view of somebody else's would act
+//! on rows, or stand in their place.
+
+use super::migrate;
+use crate::output::{Code, Error, Result};
+use rusqlite::Connection;
+use std::collections::BTreeSet;
+use std::path::Path;
+
+/// The schema of today.
+pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
+
+/// Refuses a file whose schema is not the one that this program made it with.
+///
+/// # Errors
+/// `state_corrupt` naming what is too many, missing or other; `state_error`.
+pub(super) fn must_be_own(conn: &Connection, path: &Path, version: u32) -> Result<()> {
+    let Some(why) = difference(conn, version)? else { return Ok(()) };
+    Err(Error::new(
+        Code::StateCorrupt,
+        format!("the schema of state {} is not poolctl's: {why}", path.display()),
+    )
+    .hint("nothing was changed; drop what was added to it, or restore a backup: poolctl state restore FILE"))
+}
+
+/// How the schema of a file differs from the program's of that version; `None` where it does not.
+///
+/// # Errors
+/// `state_corrupt` where it cannot be read; `state_error`.
+pub(super) fn difference(conn: &Connection, version: u32) -> Result<Option<String>> {
+    let own = if version == migrate::SCHEMA_VERSION {
+        statements(SCHEMA).collect()
+    } else {
+        stored(&migrate::as_of(version)?)?
+    };
+    let found = stored(conn)?;
+    let begin = |sql: &str| sql.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
+    Ok(match (found.difference(&own).next(), own.difference(&found).next()) {
+        (None, None) => None,
+        (Some(other), _) => Some(format!("it has \"{}…\"", begin(other))),
+        (None, Some(missing)) => Some(format!("it lacks \"{}…\"", begin(missing))),
+    })
+}
+
+/// What a file's tables, indexes, triggers and views were made by.
+fn stored(conn: &Connection) -> Result<BTreeSet<String>> {
+    // Figures for its planner are SQLite's own.
+    let mut statement = conn.prepare(
+        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL
+             AND NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = BTreeSet::new();
+    while let Some(row) = rows.next()? {
+        found.extend(statements(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?));
+    }
+    Ok(found)
+}
+
+/// The statements of a script, each with single blanks and without comments; what is quoted stays as it is.
+pub(super) fn statements(script: &str) -> impl Iterator<Item = String> {
+    let mut found = Vec::new();
+    let mut now = String::new();
+    let mut chars = script.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\'' | '"' | '`' => {
+                now.push(c);
+                for inner in chars.by_ref() {
+                    now.push(inner);
+                    if inner == c {
+                        break;
+                    }
+                }
+            }
+            '-' if chars.peek() == Some(&'-') => {
+                for _ in chars.by_ref().take_while(|c| *c != '\n') {}
+                blank(&mut now);
+            }
+            c if c.is_whitespace() => blank(&mut now),
+            // Within a trigger a semicolon ends no more than a step.
+            ';' if !now.starts_with("CREATE TRIGGER") || now.trim_end().ends_with(" END") => {
+                found.push(std::mem::take(&mut now));
+            }
+            c => now.push(c),
+        }
+    }
+    found.push(now);
+    found.into_iter().map(|sql| sql.trim().to_owned()).filter(|sql| !sql.is_empty())
+}
+
+fn blank(sql: &mut String) {
+    if !sql.is_empty() && !sql.ends_with(' ') {
+        sql.push(' ');
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fresh() -> Connection {
+        let conn = Connection::open_in_memory().unwrap();
+        conn.execute_batch(SCHEMA).unwrap();
+        conn
+    }
+
+    #[test]
+    fn the_own_schema_has_no_difference_at_any_version() {
+        let fresh = fresh();
+        fresh.execute_batch("ANALYZE").unwrap();
+        assert_eq!(difference(&fresh, migrate::SCHEMA_VERSION).unwrap(), None);
+        for version in 0..=migrate::SCHEMA_VERSION {
+            let conn = migrate::as_of(version).unwrap();
+            assert_eq!(difference(&conn, version).unwrap(), None, "{version}");
+        }
+    }
+
+    #[test]
+    fn what_is_too_many_missing_or_other_is_named() {
+        for (sql, words) in [
+            (
+                "CREATE TRIGGER evil AFTER INSERT ON members BEGIN SELECT 1; END",
+                "it has \"CREATE TRIGGER evil",
+            ),
+            ("CREATE VIEW peek AS SELECT 1", "it has \"CREATE VIEW peek"),
+            ("CREATE TABLE mine (x)", "it has \"CREATE TABLE mine"),
+            ("CREATE INDEX mine ON members (added_at)", "it has \"CREATE INDEX mine"),
+            ("DROP TRIGGER events_no_update", "it lacks \"CREATE TRIGGER events_no_update"),
+            ("DROP INDEX events_by_kind", "it lacks \"CREATE INDEX events_by_kind"),
+            (
+                "DROP TABLE runs; CREATE VIEW runs AS WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x FROM r) SELECT * FROM r",
+                "it has \"CREATE VIEW runs",
+            ),
+            ("ALTER TABLE members ADD COLUMN more TEXT", "it has \"CREATE TABLE members"),
+            (
+                "DROP TRIGGER events_no_update;
+              CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT 1; END",
+                "it has \"CREATE TRIGGER events_no_update",
+            ),
+        ] {
+            let conn = fresh();
+            conn.execute_batch(sql).unwrap();
+            let why = difference(&conn, migrate::SCHEMA_VERSION).unwrap().unwrap_or_default();
+            assert!(why.starts_with(words), "{sql}: {why}");
+        }
+    }
+
+    #[test]
+    fn statements_are_told_apart_whatever_they_quote() {
+        let script = "-- a; b\nCREATE TABLE t (x TEXT CHECK (x <> '--;' ),  -- c\n  y);\n\
+                      CREATE TRIGGER a BEFORE UPDATE ON t BEGIN SELECT 'a  END;'; SELECT 1; END;\nCREATE INDEX i ON t (x)";
+        assert_eq!(
+            statements(script).collect::<Vec<_>>(),
+            [
+                "CREATE TABLE t (x TEXT CHECK (x <> '--;' ), y)",
+                "CREATE TRIGGER a BEFORE UPDATE ON t BEGIN SELECT 'a  END;'; SELECT 1; END",
+                "CREATE INDEX i ON t (x)"
+            ]
+        );
+    }
+}
