@@ -12,6 +12,7 @@ use crate::net::jsonrpc::{Answer, Call};
 use crate::{Code, Error, Result};
 use alloy::primitives::{Address, Bytes};
 use alloy::sol;
+use alloy::sol_types::abi::AbiDecoderConfig;
 use alloy::sol_types::{SolCall, SolType};
 use serde_json::json;
 use std::collections::VecDeque;
@@ -224,7 +225,19 @@ fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
         }
         _ => {}
     }
-    C::abi_decode_returns_validate(data).map_err(|e| CallFault::Malformed(e.to_string()))
+    let config = bounds(data).validate(true);
+    C::abi_decode_returns_with_config(data, config).map_err(|e| CallFault::Malformed(e.to_string()))
+}
+
+/// What an honest encoding takes at most in memory: each byte stands in it once, and each element of a list has its offset
+/// there. Offsets that all lead to one long element would make gigabytes of it.
+fn bounds(data: &[u8]) -> AbiDecoderConfig {
+    AbiDecoderConfig::new().memory_limit(data.len().saturating_mul(2))
+}
+
+/// The outcomes that a multicall answered with; none where it is no such answer.
+fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
+    aggregate3Call::abi_decode_returns_with_config(data, bounds(data)).ok()
 }
 
 impl<'v> Batch<'v> {
@@ -342,14 +355,16 @@ impl<'v> Batch<'v> {
             },
             answer => self.view.value("eth_call", answer, wire::data).await?,
         };
-        let Ok(results) = aggregate3Call::abi_decode_returns(&data) else { return Ok(Unpacked::NoMulticall) };
-        if results.len() != range.len() {
+        let Some(results) = outcomes(&data).filter(|results| results.len() == range.len()) else {
             return Ok(Unpacked::NoMulticall);
-        }
+        };
+        let redactor = self.view.peer().redactor();
         let each = results.into_iter().map(|result| match (result.success, result.returnData) {
             (true, data) => Some(Ok(data)),
             (false, data) if data.is_empty() => None,
-            (false, data) => Some(Err(CallFault::Reverted { reason: fault::revert_words(&data), data })),
+            (false, data) => {
+                Some(Err(CallFault::Reverted { reason: fault::revert_words(&data, redactor), data }))
+            }
         });
         Ok(Unpacked::Each(each.collect()))
     }
@@ -371,7 +386,9 @@ impl<'v> Batch<'v> {
                 Err(error) => match sort("eth_call", &error) {
                     Sort::Reverted => {
                         let data = fault::revert_data(&error).unwrap_or_default();
-                        let reason = fault::revert_words(&data).or_else(|| own_words(&error.message));
+                        let redactor = self.view.peer().redactor();
+                        let reason =
+                            fault::revert_words(&data, redactor).or_else(|| own_words(&error.message));
                         Err(CallFault::Reverted { reason, data })
                     }
                     Sort::TooMuch => Err(CallFault::Exhausted(error.message)),
@@ -451,6 +468,26 @@ mod tests {
             decode::<symbolCall>(&symbolCall::abi_encode_returns(&"USD".to_owned())),
             Ok("USD".to_owned())
         );
+    }
+
+    #[test]
+    fn outcomes_are_read_once() {
+        let honest = |count: usize, size: usize| {
+            let one = Outcome3 { success: true, returnData: vec![7; size].into() };
+            aggregate3Call::abi_encode_returns(&vec![one; count])
+        };
+        for (count, size) in [(0, 0), (1, 0), (500, 0), (500, 32), (3, 100_000)] {
+            assert_eq!(outcomes(&honest(count, size)).map(|all| all.len()), Some(count), "{count} {size}");
+        }
+        // 360 KB: the offsets of 5,600 elements, all to the last, of 180 KB.
+        let (count, size) = (5_600_u64, 180_000_u64);
+        let mut bomb = [word(32), word(count)].concat();
+        for _ in 0..count {
+            bomb.extend(word(32 * count));
+        }
+        bomb.extend([word(1), word(64), word(size)].concat());
+        bomb.resize(bomb.len() + 180_000, 7);
+        assert!(outcomes(&bomb).is_none());
     }
 
     fn reply(outcome: Result<Bytes, CallFault>) -> BatchReply {

@@ -262,7 +262,7 @@ impl Chain {
             };
             let fault = match self.open(&peer, at, pin).await {
                 Err(Unopened::Fatal(error)) => return Err(error),
-                Err(Unopened::Fault(fault)) => fault,
+                Err(Unopened::Fault(fault)) => fault.cleaned(peer.redactor()),
                 Ok(opened) if pin.is_none() && opened.block.number < known => {
                     lagging.extend(order.pop_front().map(|peer| (opened.block.number, peer)));
                     continue;

@@ -1,10 +1,11 @@
 //! A JSON-RPC 2.0 client that is strict about answers: ids match, every item of a batch is answered, no silent gap.
 
 use super::endpoint::Endpoint;
+use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
 use super::redact::Redactor;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -70,37 +71,6 @@ impl<'a> Request<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct Response {
-    #[serde(default)]
-    id: Value,
-    /// `null` is a result; only a missing one is none.
-    #[serde(default, deserialize_with = "present")]
-    result: Option<Box<RawValue>>,
-    error: Option<Refusal>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    code: i64,
-    #[serde(default)]
-    message: String,
-    data: Option<Box<RawValue>>,
-}
-
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(from).map(Some)
-}
-
-/// Reads one response; serde would take an array for the fields in their order.
-fn object(body: &[u8]) -> serde_json::Result<Response> {
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(serde::de::Error::custom("an array instead of an object"));
-    }
-    serde_json::from_slice(body)
-}
-
 /// A client for one endpoint. It sends once and never retries.
 #[derive(Debug)]
 pub struct Client {
@@ -124,17 +94,24 @@ impl Client {
         &self.endpoint
     }
 
+    /// What cleans the server's words.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Sends one call in one HTTP request.
     pub async fn one(&self, call: &Call) -> Result<Answer, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let reply = self.post(&Request::new(id, call)).await?;
-        let response = object(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
+        let response = envelope::one(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
         let limited = reply.status == 429;
         match response {
-            _ if response.id == id && !limited => self.answer(response),
+            _ if response.id == Id::Number(id) && !limited => self.answer(response),
             // A server that could not even read the request answers with a null id.
-            Response { id: Value::Null, error: Some(error), .. } if reply.status < 500 && !limited => {
-                Ok(Err(self.error(error)))
+            Response { id: Id::Null, error: Some(error), .. }
+                if !matches!(reply.status, 401..=403 | 500..) && !limited =>
+            {
+                Ok(Err(self.error(&error)))
             }
             Response { id: got, .. } => Err(self.status_fault(&reply).unwrap_or_else(|| {
                 let words = format!("{}: the answer has id {got} instead of {id}", call.method);
@@ -151,10 +128,10 @@ impl Client {
         let requests: Vec<_> = calls.iter().zip(first..).map(|(call, id)| Request::new(id, call)).collect();
         let reply = self.post(&requests).await?;
         // An object instead of an array: the batch as a whole was refused.
-        if let Ok(Response { error: Some(error), .. }) = object(&reply.body) {
+        if let Ok(Response { error: Some(error), .. }) = envelope::one(&reply.body) {
             return match self.status_fault(&reply) {
                 Some(fault) if fault.kind != FaultKind::Status => Err(fault),
-                _ => Ok(Batch::Refused(self.error(error))),
+                _ => Ok(Batch::Refused(self.error(&error))),
             };
         }
         match self.status_fault(&reply) {
@@ -165,18 +142,18 @@ impl Client {
             Some(fault) => return Err(fault),
             None => {}
         }
-        let responses: Vec<Response> =
-            serde_json::from_slice(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
+        let responses =
+            envelope::many(&reply.body, calls.len()).map_err(|error| self.unreadable(&reply, &error))?;
         let mut answers: Vec<Option<Answer>> = Vec::new();
         answers.resize_with(calls.len(), || None);
         for response in responses {
-            let place = response.id.as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+            let place = response.id.number().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
             match place.and_then(|place| answers.get_mut(place)) {
                 Some(slot @ None) => *slot = Some(self.answer(response)?),
                 Some(Some(_)) => return bad(format!("the answer to a batch has id {} twice", response.id)),
                 None => match response.error {
                     // What a limit on one batch's items looks like at some servers.
-                    Some(error) if response.id.is_null() => return Ok(Batch::Refused(self.error(error))),
+                    Some(error) if response.id == Id::Null => return Ok(Batch::Refused(self.error(&error))),
                     _ => return bad("the answer to a batch has an id that was not asked for".to_owned()),
                 },
             }
@@ -197,9 +174,9 @@ impl Client {
     fn answer(&self, response: Response) -> Result<Answer, Fault> {
         match (response.result, response.error) {
             (Some(result), None) => Ok(Ok(result)),
-            (None, Some(error)) => Ok(Err(self.error(error))),
+            (None, Some(error)) => Ok(Err(self.error(&error))),
             // Servers that write every field give `"result":null` beside an error.
-            (Some(result), Some(error)) if result.get() == "null" => Ok(Err(self.error(error))),
+            (Some(result), Some(error)) if result.get() == "null" => Ok(Err(self.error(&error))),
             (Some(_), Some(_)) => {
                 Err(Fault::new(FaultKind::BadReply, "an answer with both a result and an error"))
             }
@@ -207,7 +184,8 @@ impl Client {
         }
     }
 
-    fn error(&self, error: Refusal) -> RpcError {
+    fn error(&self, error: &RawValue) -> RpcError {
+        let error = Refusal::parse(error);
         RpcError { code: error.code, message: self.redactor.clean(&error.message), data: error.data }
     }
 
@@ -216,6 +194,7 @@ impl Client {
         if let Some(fault) = self.status_fault(reply) {
             return fault;
         }
+        let broken = envelope::not_json(&reply.body);
         let start = String::from_utf8_lossy(reply.body.get(..200).unwrap_or(&reply.body));
         let start = start.trim_start();
         if start.is_empty() {
@@ -225,10 +204,10 @@ impl Client {
                 FaultKind::NotJson,
                 self.redactor.clean(&format!("an HTML page instead of JSON: {start}")),
             )
-        } else if error.is_eof() {
+        } else if broken.as_ref().is_some_and(serde_json::Error::is_eof) {
             let size = reply.body.len();
             Fault::new(FaultKind::Closed, format!("the answer is cut off after {size} bytes"))
-        } else if error.is_syntax() {
+        } else if broken.is_some() {
             Fault::new(FaultKind::NotJson, self.redactor.clean(&format!("not JSON: {start}")))
         } else {
             Fault::new(FaultKind::BadReply, self.redactor.clean(&format!("no JSON-RPC answer: {error}")))
@@ -250,8 +229,8 @@ impl Client {
         if let Some(reason) = reason {
             words = format!("{words} {reason}");
         }
-        let said = match object(&reply.body) {
-            Ok(Response { error: Some(error), .. }) => error.message,
+        let said = match envelope::one(&reply.body) {
+            Ok(Response { error: Some(error), .. }) => Refusal::parse(&error).message,
             _ if reply.html => String::new(),
             _ => String::from_utf8_lossy(reply.body.get(..400).unwrap_or(&reply.body)).into_owned(),
         };
@@ -352,7 +331,7 @@ mod tests {
                 "200 OK",
                 JSON,
                 r#"[1,2,{"code":1}]"#,
-                "BadReply no JSON-RPC answer: an array instead of an object",
+                "BadReply no JSON-RPC answer: invalid type: sequence, expected an object",
             ),
             ("200 OK", JSON, r#"{"id":ID,"res"#, "Closed the answer is cut off after"),
             ("200 OK", JSON, "", "Closed an empty answer"),
@@ -363,7 +342,7 @@ mod tests {
                 "401 No",
                 JSON,
                 r#"{"error":"bad key SeCrEtKeY123"}"#,
-                "Denied HTTP 401 Unauthorized: {\"error\":\"bad key ***\"}",
+                "Denied HTTP 401 Unauthorized: bad key ***",
             ),
             ("404 No", JSON, "", "Status HTTP 404 Not Found"),
             (
