@@ -28,7 +28,8 @@ pub const CONTRACTS: &[Contract] = &[Contract::of::<single::GrindOutput>("grind"
 /// Grind KALE nonces: one job from flags, many from NDJSON, or a bench of this machine
 ///
 /// Needs no config, no state and no network, so it can run on any machine that is lent. The best nonce is the true
-/// best of what was searched, the lowest of those with as many zeros.
+/// best of what was searched, the lowest of those with as many zeros. Without a start, each job begins at a random
+/// nonce, so that two machines do not search the same ones; the output says where.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl grind --index 37 --entropy AAAAAAn66y/43JP7M02rwTmONZoWOmu1OPYz/bmzJ8o= \
@@ -44,7 +45,7 @@ pub struct Grind {
     /// The farmer: G…, C… or 64 hex digits
     #[arg(long, required_unless_present_any = ["jobs", "bench"])]
     farmer: Option<String>,
-    /// First nonce
+    /// First nonce [default: a random one]
     #[arg(long, value_name = "NONCE")]
     start: Option<String>,
     /// Stop at the first nonce with at least so many zeros, 0 to 64
@@ -114,6 +115,13 @@ fn checked(session: &Session, wanted: Option<KernelRef>) -> KernelRef {
         session.warn(format!("{disagreement}; kernel {} is used instead", kernel.name()));
     }
     kernel
+}
+
+/// A number that no other machine has.
+fn random() -> Result<u64> {
+    getrandom::u64().map_err(|e| {
+        Error::new(Code::Io, format!("the system gives no random start: {e}")).hint("give --start")
+    })
 }
 
 /// Hashes a second, rounded down.

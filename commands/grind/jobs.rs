@@ -4,6 +4,7 @@ use crate::console::Console;
 use crate::session::Session;
 use poolctl::grind::Settings;
 use poolctl::grind::jobs::{self, Answer};
+use poolctl::grind::lines::Lines;
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -12,6 +13,9 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::time::{Instant, SystemTime};
+
+/// Most bytes of a line.
+const LONGEST: usize = 64 << 10;
 
 /// What became of the lines; with `--json` the stream's last line.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -44,9 +48,10 @@ pub fn run(session: &Session, path: &Path, stream: bool, settings: &Settings<'_>
     };
     let (mut trouble, mut unread) = (None, false);
     let summary = jobs::run(
-        reader.lines(),
+        Lines::new(reader, LONGEST),
         settings,
         stream,
+        super::random()?,
         &mut || (SystemTime::now(), Instant::now()),
         &mut |answer: Answer| {
             match Console::tell(&answer) {

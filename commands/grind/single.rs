@@ -40,9 +40,13 @@ impl Task {
             farmer: read("--farmer", flags.farmer.as_deref(), parse_farmer)?
                 .ok_or_else(|| missing("--farmer"))?,
         };
+        let nonces = read("--nonces", flags.nonces.as_deref(), parse_nonce)?;
         let limits = Limits {
-            start: read("--start", flags.start.as_deref(), parse_nonce)?.unwrap_or(0),
-            nonces: read("--nonces", flags.nonces.as_deref(), parse_nonce)?,
+            start: match read("--start", flags.start.as_deref(), parse_nonce)? {
+                Some(start) => start,
+                None => Limits::random_start(super::random()?, nonces),
+            },
+            nonces,
             zeros: flags.zeros,
             deadline: None,
         };
@@ -65,7 +69,7 @@ pub struct GrindOutput {
     pub hashes: String,
     /// Hashes a second.
     pub rate: u64,
-    /// First nonce that `best` is the best of.
+    /// First nonce that `best` is the best of: `--start`, or a random one.
     #[schemars(with = "Option<forms::Whole>")]
     pub first: Option<String>,
     /// Last nonce that `best` is the best of.
@@ -137,6 +141,7 @@ impl Present for GrindOutput {
             ("nonce", best.nonce.0.to_string()),
             ("zeros", best.zeros.to_string()),
             ("hash", best.hash.clone()),
+            ("start", self.first.clone().unwrap_or_default()),
             ("tried", format!("{hashes} hashes, {}", shown_rate(self.rate))),
             ("ended by", self.end.to_owned()),
             ("with", format!("{}, {} threads", self.kernel, self.threads)),

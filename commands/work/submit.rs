@@ -6,13 +6,14 @@ use crate::farming::{self, LedgerStamp, lumens, on_farm};
 use crate::options::DryRun;
 use crate::session::Session;
 use clap::Args;
+use poolctl::grind::lines::{LineError, Lines, Text};
 use poolctl::kale::work::{self, LONGEST, LineFate, LineReport, Submission};
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
 use poolctl::stellar::submit::Rehearsal;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 /// Lines of one submission at most.
@@ -106,47 +107,27 @@ impl Submit {
     }
 }
 
-/// Reads every line, each and all of a bounded length.
-fn read(path: &Path) -> Result<Vec<String>> {
+/// Reads every line, each and all of a bounded length. One that is no line of text is refused alone.
+fn read(path: &Path) -> Result<Vec<Text>> {
     let named = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
-    let trouble = |e: &io::Error| Error::new(Code::Io, format!("cannot read {named}: {e}"));
-    let mut reader: Box<dyn BufRead> = if path == Path::new("-") {
+    let trouble = |e: &dyn std::fmt::Display| Error::new(Code::Io, format!("cannot read {named}: {e}"));
+    let reader: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(io::stdin().lock())
     } else {
         Box::new(BufReader::new(File::open(path).map_err(|e| trouble(&e))?))
     };
     let mut lines = Vec::new();
-    loop {
-        let mut bytes = Vec::new();
-        let most = u64::try_from(LONGEST).unwrap_or(u64::MAX).saturating_add(2);
-        let read = reader.by_ref().take(most).read_until(b'\n', &mut bytes).map_err(|e| trouble(&e))?;
-        if read == 0 {
-            return Ok(lines);
+    for line in Lines::new(reader, LONGEST) {
+        if let Err(LineError::Read(e)) = &line {
+            return Err(trouble(e));
         }
-        if bytes.last() != Some(&b'\n') && bytes.len() > LONGEST {
-            skip(&mut reader).map_err(|e| trouble(&e))?;
-        }
-        lines.push(String::from_utf8_lossy(&bytes).into_owned());
+        lines.push(line);
         if lines.len() > MOST_LINES {
             return Err(Error::new(Code::InvalidValue, format!("{named} has more than {MOST_LINES} lines"))
                 .hint("submit it in parts"));
         }
     }
-}
-
-/// Passes over the rest of a line that is too long.
-fn skip(reader: &mut impl BufRead) -> io::Result<()> {
-    loop {
-        let buffer = reader.fill_buf()?;
-        let (used, over) = match buffer.iter().position(|byte| *byte == b'\n') {
-            Some(end) => (end + 1, true),
-            None => (buffer.len(), buffer.is_empty()),
-        };
-        reader.consume(used);
-        if over {
-            return Ok(());
-        }
-    }
+    Ok(lines)
 }
 
 impl SubmitOutput {

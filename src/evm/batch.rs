@@ -9,9 +9,11 @@ use super::view::PinnedView;
 use super::wire::{self, BlockRef};
 use crate::net::FaultKind;
 use crate::net::jsonrpc::{Answer, Call};
+use crate::net::redact::Redactor;
 use crate::{Code, Error, Result};
 use alloy::primitives::{Address, Bytes};
 use alloy::sol;
+use alloy::sol_types::abi::AbiDecoderConfig;
 use alloy::sol_types::{SolCall, SolType};
 use serde_json::json;
 use std::collections::VecDeque;
@@ -36,12 +38,18 @@ pub(super) fn aggregate<'i>(calls: impl IntoIterator<Item = (Address, &'i Bytes)
 
 /// What became of each call of a multicall; `None` where it must be asked on its own, since the multicall itself may have
 /// made it fail. `None` at all for an answer that is no multicall's.
-pub(super) fn unpack(data: &[u8], count: usize) -> Option<Vec<Option<Result<Bytes, CallFault>>>> {
-    let results = aggregate3Call::abi_decode_returns(data).ok().filter(|results| results.len() == count)?;
+pub(super) fn unpack(
+    data: &[u8],
+    count: usize,
+    redactor: &Redactor,
+) -> Option<Vec<Option<Result<Bytes, CallFault>>>> {
+    let results = outcomes(data).filter(|results| results.len() == count)?;
     let each = results.into_iter().map(|result| match (result.success, result.returnData) {
         (true, data) => Some(Ok(data)),
         (false, data) if data.is_empty() => None,
-        (false, data) => Some(Err(CallFault::Reverted { reason: fault::revert_words(&data), data })),
+        (false, data) => {
+            Some(Err(CallFault::Reverted { reason: fault::revert_words(&data, redactor), data }))
+        }
     });
     Some(each.collect())
 }
@@ -243,7 +251,19 @@ pub(super) fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
         }
         _ => {}
     }
-    C::abi_decode_returns_validate(data).map_err(|e| CallFault::Malformed(e.to_string()))
+    let config = bounds(data).validate(true);
+    C::abi_decode_returns_with_config(data, config).map_err(|e| CallFault::Malformed(e.to_string()))
+}
+
+/// What an honest encoding takes at most in memory: each byte stands in it once, and each element of a list has its offset
+/// there. Offsets that all lead to one long element would make gigabytes of it.
+fn bounds(data: &[u8]) -> AbiDecoderConfig {
+    AbiDecoderConfig::new().memory_limit(data.len().saturating_mul(2))
+}
+
+/// The outcomes that a multicall answered with; none where it is no such answer.
+fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
+    aggregate3Call::abi_decode_returns_with_config(data, bounds(data)).ok()
 }
 
 impl<'v> Batch<'v> {
@@ -358,7 +378,8 @@ impl<'v> Batch<'v> {
             },
             answer => self.view.value("eth_call", answer, wire::data).await?,
         };
-        Ok(unpack(&data, range.len()).map_or(Unpacked::NoMulticall, Unpacked::Each))
+        let redactor = self.view.peer().redactor();
+        Ok(unpack(&data, range.len(), redactor).map_or(Unpacked::NoMulticall, Unpacked::Each))
     }
 
     /// Asks each call on its own, in JSON-RPC batches where the server takes them.
@@ -389,7 +410,8 @@ pub(super) async fn outcome(view: &PinnedView, answer: Answer) -> Result<Result<
         Err(error) => match sort("eth_call", &error) {
             Sort::Reverted => {
                 let data = fault::revert_data(&error).unwrap_or_default();
-                let reason = fault::revert_words(&data).or_else(|| own_words(&error.message));
+                let redactor = view.peer().redactor();
+                let reason = fault::revert_words(&data, redactor).or_else(|| own_words(&error.message));
                 Err(CallFault::Reverted { reason, data })
             }
             Sort::TooMuch => Err(CallFault::Exhausted(error.message)),
@@ -463,6 +485,26 @@ mod tests {
             decode::<symbolCall>(&symbolCall::abi_encode_returns(&"USD".to_owned())),
             Ok("USD".to_owned())
         );
+    }
+
+    #[test]
+    fn outcomes_are_read_once() {
+        let honest = |count: usize, size: usize| {
+            let one = Outcome3 { success: true, returnData: vec![7; size].into() };
+            aggregate3Call::abi_encode_returns(&vec![one; count])
+        };
+        for (count, size) in [(0, 0), (1, 0), (500, 0), (500, 32), (3, 100_000)] {
+            assert_eq!(outcomes(&honest(count, size)).map(|all| all.len()), Some(count), "{count} {size}");
+        }
+        // 360 KB: the offsets of 5,600 elements, all to the last, of 180 KB.
+        let (count, size) = (5_600_u64, 180_000_u64);
+        let mut bomb = [word(32), word(count)].concat();
+        for _ in 0..count {
+            bomb.extend(word(32 * count));
+        }
+        bomb.extend([word(1), word(64), word(size)].concat());
+        bomb.resize(bomb.len() + 180_000, 7);
+        assert!(outcomes(&bomb).is_none());
     }
 
     fn reply(outcome: Result<Bytes, CallFault>) -> BatchReply {

@@ -317,7 +317,7 @@ impl Chain {
                     tagless.extend(order.pop_front().map(|peer| (peer, fault)));
                     continue;
                 }
-                Err(Unopened::Fault(fault)) => fault,
+                Err(Unopened::Fault(fault)) => fault.cleaned(peer.redactor()),
                 Ok(opened) if pin.is_none() && opened.block.number < known => {
                     lagging.extend(order.pop_front().map(|peer| (opened.block.number, peer)));
                     continue;

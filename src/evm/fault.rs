@@ -1,11 +1,13 @@
 //! What a node's error means: try again, ask for less, a revert of the contract, or a question for another endpoint.
 
 use crate::net::jsonrpc::RpcError;
+use crate::net::redact::Redactor;
 use crate::net::{self, FaultKind, Verdict};
 use crate::{Code, Error};
-use alloy::primitives::Bytes;
+use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
-use serde_json::Value;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::fmt;
 
 /// What a JSON-RPC error means for the one who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -185,21 +187,74 @@ const TRANSIENT: &[&str] = &[
 
 /// The bytes that a revert carries: as hex, within an object, or after the word `Reverted`.
 pub(super) fn revert_data(error: &RpcError) -> Option<Bytes> {
-    fn find(value: &Value) -> Option<Bytes> {
-        match value {
-            Value::String(text) => {
-                let text = text.strip_prefix("Reverted ").unwrap_or(text).trim();
-                text.strip_prefix("0x").and_then(|_| text.parse().ok())
-            }
-            Value::Object(map) => map.values().find_map(find),
-            _ => None,
-        }
-    }
-    find(&serde_json::from_str(error.data.as_ref()?.get()).ok()?)
+    serde_json::from_str::<Carried>(error.data.as_ref()?.get()).ok()?.0
 }
 
-/// What a revert's bytes say: `Error(string)` and `Panic(uint256)` in words, others as hex.
-pub(super) fn revert_words(data: &[u8]) -> Option<String> {
+/// The first hex data within a value, of which nothing else is kept.
+struct Carried(Option<Bytes>);
+
+impl<'de> Deserialize<'de> for Carried {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Any;
+        impl<'de> Visitor<'de> for Any {
+            type Value = Carried;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("hex data, or an object with it")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Carried, E> {
+                let text = text.strip_prefix("Reverted ").unwrap_or(text).trim();
+                Ok(Carried(text.strip_prefix("0x").and_then(|_| text.parse().ok())))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Carried, A::Error> {
+                let mut first = Carried(None);
+                while map.next_key::<IgnoredAny>()?.is_some() {
+                    if first.0.is_none() {
+                        first = map.next_value()?;
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(first)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Carried, A::Error> {
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Carried(None))
+            }
+
+            fn visit_unit<E>(self) -> Result<Carried, E> {
+                Ok(Carried(None))
+            }
+
+            fn visit_bool<E>(self, _: bool) -> Result<Carried, E> {
+                Ok(Carried(None))
+            }
+
+            fn visit_i64<E>(self, _: i64) -> Result<Carried, E> {
+                Ok(Carried(None))
+            }
+
+            fn visit_u64<E>(self, _: u64) -> Result<Carried, E> {
+                Ok(Carried(None))
+            }
+
+            fn visit_f64<E>(self, _: f64) -> Result<Carried, E> {
+                Ok(Carried(None))
+            }
+        }
+        from.deserialize_any(Any)
+    }
+}
+
+/// Bytes of a custom error that are shown.
+const SHOWN_BYTES: usize = 132;
+
+/// What a revert's bytes say: `Error(string)` and `Panic(uint256)` in words, others as hex. The words are the contract's
+/// or the node's, so they are cleaned like any of its answers.
+pub(super) fn revert_words(data: &[u8], redactor: &Redactor) -> Option<String> {
     if data.is_empty() {
         return None;
     }
@@ -207,10 +262,13 @@ pub(super) fn revert_words(data: &[u8]) -> Option<String> {
         revert.reason
     } else if let Ok(panic) = Panic::abi_decode(data) {
         panic.to_string()
+    } else if redactor.is_in(data.get(..4096).unwrap_or(data)) {
+        "***".to_owned()
     } else {
-        alloy::primitives::hex::encode_prefixed(data)
+        let more = if data.len() > SHOWN_BYTES { "…" } else { "" };
+        format!("{}{more}", hex::encode_prefixed(data.get(..SHOWN_BYTES).unwrap_or(data)))
     };
-    Some(net::redact::bounded(&net::redact::without_urls(&words)))
+    Some(redactor.clean(&words))
 }
 
 /// Why a view cannot go on at its endpoint.
@@ -243,6 +301,14 @@ impl From<net::Fault> for Fault {
 }
 
 impl Fault {
+    /// The same without secrets: an answer that cannot be right may repeat the key of its endpoint.
+    pub fn cleaned(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Bad { method, why } => Self::Bad { method, why: redactor.clean(&why) },
+            other => other,
+        }
+    }
+
     /// What went wrong, without the endpoint's name.
     pub fn words(&self) -> String {
         match self {
@@ -412,6 +478,8 @@ mod tests {
 
     #[test]
     fn finds_and_reads_revert_data() {
+        let redactor = Redactor::of(&"https://h/v2/AbC123xyz".parse().unwrap());
+        let say = |data: &[u8]| revert_words(data, &redactor);
         let reason = concat!(
             "0x08c379a00000000000000000000000000000000000000000000000000000000000000020",
             "0000000000000000000000000000000000000000000000000000000000000006",
@@ -423,14 +491,31 @@ mod tests {
             format!("{{\"message\":\"x\",\"data\":\"{reason}\"}}"),
         ] {
             let bytes = revert_data(&error(3, "", Some(&data))).unwrap();
-            assert_eq!(revert_words(&bytes).unwrap(), "paused");
+            assert_eq!(revert_words(&bytes, &redactor).unwrap(), "paused");
         }
         assert_eq!(revert_data(&error(3, "", Some("\"no hex\""))), None);
         assert_eq!(revert_data(&error(3, "", None)), None);
-        assert_eq!(revert_words(&[0x12, 0x34, 0x56, 0x78]).unwrap(), "0x12345678");
-        assert_eq!(revert_words(&[]), None);
+        assert_eq!(say(&[0x12, 0x34, 0x56, 0x78]).unwrap(), "0x12345678");
+        assert_eq!(say(&[]), None);
         let panic = format!("0x4e487b71{:064x}", 0x11);
         let panic = revert_data(&error(3, "", Some(&format!("\"{panic}\"")))).unwrap();
-        assert!(revert_words(&panic).unwrap().contains("overflow"), "{:?}", revert_words(&panic));
+        assert!(say(&panic).unwrap().contains("overflow"), "{:?}", say(&panic));
+        // The endpoint's key: as a reason, and within a custom error.
+        let reason = Revert::from("bad key abc123XYZ, see https://h/v2/AbC123xyz").abi_encode();
+        assert_eq!(say(&reason).unwrap(), "bad key ***, see https://h");
+        assert_eq!(say(b"\x12\x34\x56\x78AbC123xyz").unwrap(), "***");
+        assert_eq!(say(&[7; 5000]).unwrap().chars().count(), 2 + 2 * SHOWN_BYTES + 1);
+        for (data, want) in [
+            ("[\"0x12\"]", None),
+            (
+                "{\"a\":[1,{}],\"b\":null,\"c\":{\"d\":1.5,\"e\":\"0x12\"},\"f\":\"0x34\"}",
+                Some(Bytes::from_static(&[0x12])),
+            ),
+            ("true", None),
+            ("-1", None),
+        ] {
+            let found = revert_data(&error(3, "", Some(data)));
+            assert_eq!(found, want, "{data}");
+        }
     }
 }

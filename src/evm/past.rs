@@ -95,7 +95,10 @@ impl PinnedView {
             let results = if is_forgotten(&answer) {
                 group.iter().map(|_| Past::Forgotten).collect()
             } else {
-                let each = outcome(self, answer).await?.ok().and_then(|data| unpack(&data, group.len()));
+                let each = outcome(self, answer)
+                    .await?
+                    .ok()
+                    .and_then(|data| unpack(&data, group.len(), self.peer().redactor()));
                 let each = each.unwrap_or_else(|| vec![None; group.len()]);
                 each.into_iter().map(|done| done.map_or(Past::Open, Past::Done)).collect::<Vec<_>>()
             };

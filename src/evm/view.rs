@@ -277,7 +277,7 @@ impl PinnedView {
     /// Breaks the view: its first fault is the one that counts.
     pub(super) fn fail(&self, fault: Fault) -> Error {
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        broken.get_or_insert(fault).clone().into_error(self.peer.name())
+        broken.get_or_insert(fault.cleaned(self.peer.redactor())).clone().into_error(self.peer.name())
     }
 
     /// Breaks the view on an error of the node; asks first whether the block is gone, which no error code tells.

@@ -2,10 +2,13 @@
 //!
 //! Source: the execution-apis specification, <https://ethereum.github.io/execution-apis/>.
 
-use alloy::primitives::{Address, B256, Bytes, Log, LogData, U64, U256};
-use serde::Deserialize;
+use crate::grind::json::{AtMost, Object, shown};
+use alloy::primitives::{Address, B256, Bytes, Log, LogData, U256, hex};
+use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
+use std::fmt;
+use std::marker::PhantomData;
 
 /// A block, by which a figure says whose view it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,43 +57,135 @@ pub struct Receipt {
     pub logs: Vec<EventLog>,
 }
 
-#[derive(Deserialize)]
-struct RawHeader {
-    number: U64,
-    hash: B256,
-    timestamp: U256,
+/// A value as the specification writes it: a text of `0x` and hex digits, and nothing else.
+///
+/// The types' own decoders would take decimal digits, binary ones, numbers, lists of bytes, and no digits for zero.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Hex<T>(T);
+
+/// What [`Hex`] reads.
+trait OfHex: Sized {
+    /// What it is called in errors.
+    const WHAT: &str;
+    /// The value of a text.
+    fn of(text: &str) -> Option<Self>;
 }
 
-#[derive(Deserialize)]
+impl<'de, T: OfHex> Deserialize<'de> for Hex<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Text<T>(PhantomData<T>);
+        impl<T: OfHex> Visitor<'_> for Text<T> {
+            type Value = Hex<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{}", T::WHAT)
+            }
+
+            fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Hex<T>, E> {
+                let wrong =
+                    || E::custom(format_args!("invalid value {:?}, expected {}", shown(text), T::WHAT));
+                T::of(text).map(Hex).ok_or_else(wrong)
+            }
+        }
+        from.deserialize_str(Text(PhantomData))
+    }
+}
+
+/// The digits of a quantity. Leading zeros are against EIP-1474, and seen in the wild.
+fn digits(text: &str) -> Option<&str> {
+    let all = text.strip_prefix("0x").filter(|all| !all.is_empty())?;
+    all.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| all.trim_start_matches('0'))
+}
+
+impl OfHex for u64 {
+    const WHAT: &str = "a quantity of 64 bits (0x and hex digits)";
+
+    fn of(text: &str) -> Option<Self> {
+        match digits(text)? {
+            "" => Some(0),
+            digits => Self::from_str_radix(digits, 16).ok(),
+        }
+    }
+}
+
+impl OfHex for U256 {
+    const WHAT: &str = "a quantity of 256 bits (0x and hex digits)";
+
+    fn of(text: &str) -> Option<Self> {
+        match digits(text)? {
+            "" => Some(Self::ZERO),
+            digits => Self::from_str_radix(digits, 16).ok(),
+        }
+    }
+}
+
+fn fixed<const N: usize>(text: &str) -> Option<[u8; N]> {
+    let digits = text.strip_prefix("0x").filter(|digits| digits.len() == 2 * N)?;
+    let mut bytes = [0; N];
+    hex::decode_to_slice(digits, &mut bytes).ok().map(|()| bytes)
+}
+
+impl OfHex for B256 {
+    const WHAT: &str = "a hash (0x and 64 hex digits)";
+
+    fn of(text: &str) -> Option<Self> {
+        fixed(text).map(Self)
+    }
+}
+
+impl OfHex for Address {
+    const WHAT: &str = "an address (0x and 40 hex digits)";
+
+    fn of(text: &str) -> Option<Self> {
+        fixed(text).map(Self::new)
+    }
+}
+
+impl OfHex for Bytes {
+    const WHAT: &str = "data (0x and pairs of hex digits)";
+
+    fn of(text: &str) -> Option<Self> {
+        text.starts_with("0x").then(|| hex::decode(text).ok()).flatten().map(Self::from)
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct RawHeader {
+    number: Hex<u64>,
+    hash: Hex<B256>,
+    timestamp: Hex<u64>,
+}
+
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawLog {
-    address: Address,
-    topics: Vec<B256>,
-    data: Bytes,
-    block_number: U64,
-    block_hash: B256,
-    transaction_hash: B256,
-    transaction_index: U64,
-    log_index: U64,
+    address: Hex<Address>,
+    topics: AtMost<Hex<B256>, 4>,
+    data: Hex<Bytes>,
+    block_number: Hex<u64>,
+    block_hash: Hex<B256>,
+    transaction_hash: Hex<B256>,
+    transaction_index: Hex<u64>,
+    log_index: Hex<u64>,
     #[serde(default)]
     removed: bool,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct RawReceipt {
-    transaction_hash: B256,
-    block_number: U64,
-    block_hash: B256,
-    status: U64,
-    from: Address,
-    to: Option<Address>,
-    logs: Vec<RawLog>,
+    transaction_hash: Hex<B256>,
+    block_number: Hex<u64>,
+    block_hash: Hex<B256>,
+    status: Hex<u64>,
+    from: Hex<Address>,
+    to: Option<Hex<Address>>,
+    logs: Vec<EventLog>,
 }
 
-#[derive(Deserialize)]
+#[derive(serde::Deserialize)]
 struct RawTransaction {
-    hash: B256,
+    hash: Hex<B256>,
 }
 
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
@@ -99,42 +194,41 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
 
 /// A quantity such as a chain id or a balance.
 pub(super) fn quantity(raw: &RawValue) -> Result<U256, String> {
-    parse(raw)
+    parse(raw).map(|Hex(value)| value)
 }
 
 /// Byte data such as code or a call's answer.
 pub(super) fn data(raw: &RawValue) -> Result<Bytes, String> {
-    parse(raw)
+    parse(raw).map(|Hex(bytes)| bytes)
 }
 
 /// A header, or none for `null`.
 pub(super) fn header(raw: &RawValue) -> Result<Option<BlockRef>, String> {
-    let Some(raw) = parse::<Option<RawHeader>>(raw)? else { return Ok(None) };
-    let timestamp = raw.timestamp.try_into().map_err(|_| "the timestamp does not fit 64 bits".to_owned())?;
-    Ok(Some(BlockRef { number: raw.number.to(), hash: raw.hash, timestamp }))
+    let found = parse::<Option<Object<RawHeader>>>(raw)?.map(|Object(raw)| raw);
+    Ok(found.map(|raw| BlockRef { number: raw.number.0, hash: raw.hash.0, timestamp: raw.timestamp.0 }))
 }
 
 /// All logs of an answer, in the server's order.
 pub(super) fn logs(raw: &RawValue) -> Result<Vec<EventLog>, String> {
-    parse::<Vec<RawLog>>(raw)?.into_iter().map(event).collect()
+    parse(raw)
 }
 
 /// A receipt, or none for `null`.
 pub(super) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
-    let Some(raw) = parse::<Option<RawReceipt>>(raw)? else { return Ok(None) };
-    let succeeded = match raw.status.to::<u64>() {
+    let Some(Object(raw)) = parse::<Option<Object<RawReceipt>>>(raw)? else { return Ok(None) };
+    let succeeded = match raw.status.0 {
         0 => false,
         1 => true,
-        other => return Err(format!("status {other} is neither 0 nor 1")),
+        other => return Err(format!("field status: {other} is neither 0 nor 1")),
     };
     let receipt = Receipt {
-        tx_hash: raw.transaction_hash,
-        block_number: raw.block_number.to(),
-        block_hash: raw.block_hash,
+        tx_hash: raw.transaction_hash.0,
+        block_number: raw.block_number.0,
+        block_hash: raw.block_hash.0,
         succeeded,
-        from: raw.from,
-        to: raw.to,
-        logs: raw.logs.into_iter().map(event).collect::<Result<_, _>>()?,
+        from: raw.from.0,
+        to: raw.to.map(|to| to.0),
+        logs: raw.logs,
     };
     if receipt.logs.iter().any(|l| l.block_hash != receipt.block_hash || l.tx_hash != receipt.tx_hash) {
         return Err("a log of the receipt names another block or transaction".to_owned());
@@ -144,22 +238,26 @@ pub(super) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
 
 /// The hash of a transaction, or none for `null`.
 pub(super) fn transaction(raw: &RawValue) -> Result<Option<B256>, String> {
-    Ok(parse::<Option<RawTransaction>>(raw)?.map(|found| found.hash))
+    Ok(parse::<Option<Object<RawTransaction>>>(raw)?.map(|Object(found)| found.hash.0))
 }
 
-fn event(raw: RawLog) -> Result<EventLog, String> {
-    if raw.removed {
-        return Err("a removed log".to_owned());
+/// One by one, so that a million logs are not held twice.
+impl<'de> Deserialize<'de> for EventLog {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let Object(raw): Object<RawLog> = Object::deserialize(from)?;
+        if raw.removed {
+            return Err(D::Error::custom("a removed log"));
+        }
+        let topics = raw.topics.0.into_iter().map(|topic| topic.0).collect();
+        Ok(Self {
+            inner: Log { address: raw.address.0, data: LogData::new_unchecked(topics, raw.data.0) },
+            block_number: raw.block_number.0,
+            block_hash: raw.block_hash.0,
+            tx_hash: raw.transaction_hash.0,
+            tx_index: raw.transaction_index.0,
+            log_index: raw.log_index.0,
+        })
     }
-    let data = LogData::new(raw.topics, raw.data).ok_or("a log with more than four topics")?;
-    Ok(EventLog {
-        inner: Log { address: raw.address, data },
-        block_number: raw.block_number.to(),
-        block_hash: raw.block_hash,
-        tx_hash: raw.transaction_hash,
-        tx_index: raw.transaction_index.to(),
-        log_index: raw.log_index.to(),
-    })
 }
 
 /// A block number as a parameter.
@@ -215,12 +313,103 @@ mod tests {
         assert!(logs(&raw("null")).is_err());
     }
 
+    /// What nodes and balancers have been seen to send where a figure belongs.
+    const NONSENSE: &[&str] = &[
+        "\"\"",
+        "\"0x\"",
+        "\"10\"",
+        "5",
+        "\"0b11\"",
+        "\"1_000\"",
+        "\"0x1_0\"",
+        "\"0X1F\"",
+        "\"0xg\"",
+        "\"-0x1\"",
+        "\"0x-1\"",
+        "\"+0x1\"",
+        "\"0x+1\"",
+        "\" 0x1\"",
+        "\"0x1 \"",
+        "\"0o7\"",
+        "\"0x0x1\"",
+        "1.5",
+        "true",
+        "null",
+        "[]",
+        "[1]",
+        "{}",
+    ];
+
     #[test]
-    fn reads_quantities_and_data() {
-        assert_eq!(quantity(&raw("\"0xaa36a7\"")), Ok(U256::from(11_155_111)));
-        assert!(quantity(&raw("null")).is_err());
+    fn quantities_are_hex_alone() {
+        for (text, want) in [("0x0", 0), ("0x1F", 31), ("0x1f", 31), ("0x00000aA36a7", 11_155_111)] {
+            assert_eq!(quantity(&raw(&format!("{text:?}"))), Ok(U256::from(want)), "{text}");
+        }
+        let most = format!("\"0x{}{}\"", "0".repeat(9), "f".repeat(64));
+        assert_eq!(quantity(&raw(&most)), Ok(U256::MAX));
+        assert!(quantity(&raw(&format!("\"0x1{}\"", "0".repeat(64)))).is_err());
+        for text in NONSENSE {
+            assert!(quantity(&raw(text)).is_err(), "{text}");
+            for field in ["number", "timestamp"] {
+                let header_of = |number: &str, time: &str| {
+                    let text = format!(r#"{{"number":{number},"hash":"{H}","timestamp":{time}}}"#);
+                    header(&raw(&text)).unwrap_err()
+                };
+                let why =
+                    if field == "number" { header_of(text, "\"0x1\"") } else { header_of("\"0x1\"", text) };
+                assert!(why.starts_with(&format!("field {field}: ")), "{text}: {why}");
+            }
+            let number: Result<Hex<u64>, _> = serde_json::from_str(text);
+            assert!(number.is_err(), "{text}");
+        }
+        assert_eq!(u64::of("0xffffffffffffffff"), Some(u64::MAX));
+        assert_eq!(u64::of("0x10000000000000000"), None);
+    }
+
+    #[test]
+    fn data_hashes_and_addresses_are_hex_alone() {
         assert_eq!(data(&raw("\"0x\"")), Ok(Bytes::new()));
-        assert!(data(&raw("\"0x1\"")).is_err());
+        assert_eq!(data(&raw("\"0xAb\"")), Ok(Bytes::from_static(&[0xab])));
+        for text in ["\"0x1\"", "\"\"", "\"12\"", "\"0X12\"", "\"0x0x12\"", "[1,2]", "null", "5"] {
+            assert!(data(&raw(text)).is_err(), "{text}");
+        }
+        assert_eq!(B256::of(H), Some(B256::with_last_byte(0xaa)));
+        assert_eq!(Address::of(A), Some(Address::with_last_byte(0xbb)));
+        for text in [&H[2..], &H[..65], &H.replace("0x", "0X"), &H.replace("0x00", "0x0x"), A] {
+            assert_eq!(B256::of(text), None, "{text}");
+        }
+        let list = format!("[{}]", ["1"; 32].join(","));
+        assert!(transaction(&raw(&format!(r#"{{"hash":{list}}}"#))).is_err());
+    }
+
+    #[test]
+    fn a_list_is_no_object() {
+        let log = format!(r#"["{A}",[],"0x","0x1","{H}","{H}","0x0","0x0",false]"#);
+        for (why, list) in [
+            (header(&raw(&format!(r#"["0x1","{H}","0x5"]"#))).err(), "header"),
+            (logs(&raw(&format!("[{log}]"))).err(), "log"),
+            (receipt(&raw(&format!(r#"["{H}","0x1","{H}","0x1","{A}",null,[]]"#))).err(), "receipt"),
+            (transaction(&raw(&format!(r#"["{H}"]"#))).err(), "transaction"),
+        ] {
+            assert!(why.unwrap().contains("invalid type: sequence, expected an object"), "{list}");
+        }
+        let five = format!(r#"[{{"address":"{A}","topics":["{H}","{H}","{H}","{H}","{H}"]}}]"#);
+        assert!(logs(&raw(&five)).unwrap_err().contains("field topics: more than 4 elements"));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn quantities_are_read_as_they_are_written(number: u64, zeros in 0_usize..70) {
+            let text = format!("\"0x{}{number:x}\"", "0".repeat(zeros));
+            proptest::prop_assert_eq!(quantity(&raw(&text)), Ok(U256::from(number)));
+        }
+
+        #[test]
+        fn no_answer_panics(text in "[\\[\\]{}\":,a-z0-9x]{0,60}") {
+            if let Ok(raw) = RawValue::from_string(text) {
+                let _ = (quantity(&raw), data(&raw), header(&raw), logs(&raw), receipt(&raw), transaction(&raw));
+            }
+        }
     }
 
     #[test]

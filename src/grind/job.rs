@@ -1,12 +1,13 @@
 //! Jobs as text: addresses, entropy and nonces as people and other programs write them, and NDJSON jobs.
 
 use super::block::Job;
+use super::json::{Object, whole};
+use super::lines::LineError;
 use super::search::{Limits, Solution};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::borrow::Cow;
 use stellar_strkey::Strkey;
 
@@ -113,7 +114,7 @@ pub struct Number(pub u64);
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NumberVisitor)
+        whole(deserializer).map(Self)
     }
 }
 
@@ -134,24 +135,6 @@ impl JsonSchema for Number {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({ "type": "string", "pattern": "^[0-9]+$" })
-    }
-}
-
-struct NumberVisitor;
-
-impl Visitor<'_> for NumberVisitor {
-    type Value = Number;
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "a whole number from 0 to {}, as a number or a string", u64::MAX)
-    }
-
-    fn visit_u64<E: de::Error>(self, value: u64) -> Result<Number, E> {
-        Ok(Number(value))
-    }
-
-    fn visit_str<E: de::Error>(self, value: &str) -> Result<Number, E> {
-        parse_nonce(value).map(Number).map_err(E::custom)
     }
 }
 
@@ -177,7 +160,7 @@ pub struct JobLine {
     pub entropy: String,
     /// Address or hex, see [`parse_farmer`].
     pub farmer: String,
-    /// First nonce, 0 if left out.
+    /// First nonce, a random one if left out.
     #[serde(default)]
     pub start: Option<Number>,
     /// Number of nonces.
@@ -207,21 +190,21 @@ pub enum JobError {
     #[error("the job has no end; allowed: at least one of nonces, zeros, until")]
     Endless,
     /// The line itself could not be read.
-    #[error("cannot read the line: {0}")]
-    Read(#[from] std::io::Error),
+    #[error(transparent)]
+    Line(#[from] LineError),
 }
 
 impl JobError {
     /// A word that stays the same for scripts to match.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Json(_) => "invalid_json",
+            Self::Json(_) | Self::Line(LineError::TooLong(_) | LineError::NotText) => "invalid_json",
             Self::Parse(ParseError::Entropy { .. }) => "invalid_entropy",
             Self::Parse(ParseError::Farmer { .. }) => "invalid_farmer",
             Self::Parse(ParseError::Nonce { .. }) => "invalid_nonce",
             Self::Limit(_) => "invalid_limit",
             Self::Endless => "endless_job",
-            Self::Read(_) => "unreadable",
+            Self::Line(LineError::Endless | LineError::Read(_)) => "unreadable",
         }
     }
 }
@@ -240,9 +223,9 @@ pub struct Task {
 }
 
 impl Task {
-    /// Reads a line of NDJSON.
-    pub fn parse(line: &str) -> Result<Self, JobError> {
-        let line: JobLine = serde_json::from_str(line)?;
+    /// Reads a line of NDJSON. Where it names no start, `random` decides.
+    pub fn parse(line: &str, random: u64) -> Result<Self, JobError> {
+        let Object(line): Object<JobLine> = serde_json::from_str(line)?;
         let job = Job {
             index: line.index,
             entropy: parse_entropy(&line.entropy)?,
@@ -251,9 +234,10 @@ impl Task {
         if line.nonces.is_none() && line.zeros.is_none() && line.until.is_none() {
             return Err(JobError::Endless);
         }
+        let nonces = line.nonces.map(|nonces| nonces.0);
         let limits = Limits {
-            start: line.start.map_or(0, |start| start.0),
-            nonces: line.nonces.map(|nonces| nonces.0),
+            start: line.start.map_or_else(|| Limits::random_start(random, nonces), |start| start.0),
+            nonces,
             zeros: line.zeros,
             deadline: None,
         };

@@ -1,10 +1,10 @@
 //! NDJSON jobs in, answers out: what machines that are lent to the operator run. No state, safe to kill and to run twice.
 
 use super::job::{Found, Id, JobError, Number, Task};
+use super::lines::Text;
 use super::search::{Limits, Settings, search};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::io;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -35,7 +35,7 @@ pub enum Answer {
         found: Option<Found>,
         /// Nonces tried.
         hashes: Number,
-        /// First of the nonces that the solution is the best of.
+        /// First of the nonces that the solution is the best of: the job's start, or a random one.
         #[serde(skip_serializing_if = "Option::is_none")]
         first: Option<Number>,
         /// Last of them.
@@ -75,21 +75,25 @@ fn deadline(until: u64, now: (SystemTime, Instant)) -> Option<Instant> {
 }
 
 /// Works on `lines` one after the other, each with all threads, and hands every answer to `answer`. Empty lines are passed
-/// over. `now` tells the time for `until`. After the stop signal the job in work is answered with its best so far, and no
-/// further line is read.
+/// over. Jobs without a start begin at places that follow from `random`. `now` tells the time for `until`. After the stop
+/// signal the job in work is answered with its best so far, and no further line is read.
 pub fn run(
-    lines: impl IntoIterator<Item = io::Result<String>>,
+    lines: impl IntoIterator<Item = Text>,
     settings: &Settings<'_>,
     stream: bool,
+    random: u64,
     now: &mut dyn FnMut() -> (SystemTime, Instant),
     answer: &mut dyn FnMut(Answer),
 ) -> Summary {
     let mut summary = Summary::default();
-    for (line, text) in (1..).zip(lines) {
+    for (line, text) in (1_u64..).zip(lines) {
         if text.as_ref().is_ok_and(|text| text.trim().is_empty()) {
             continue;
         }
-        match one(line, text, settings, stream, now, answer) {
+        // The golden ratio: lines that ask for the same are far apart.
+        let random = random.wrapping_add(line.wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let task = text.map_err(JobError::from).and_then(|text| Task::parse(text.trim(), random));
+        match task.and_then(|task| one(line, task, settings, stream, now, answer)) {
             Ok((solution, hashes)) => {
                 summary.solved += 1;
                 summary.hashes = summary.hashes.saturating_add(hashes);
@@ -97,11 +101,7 @@ pub fn run(
             }
             Err(error) => {
                 summary.failed += 1;
-                let unreadable = matches!(error, JobError::Read(_));
                 answer(Answer::Error { line, code: error.code(), message: error.to_string() });
-                if unreadable {
-                    break;
-                }
             }
         }
         if settings.stop.load(Ordering::Relaxed) {
@@ -113,13 +113,12 @@ pub fn run(
 
 fn one(
     line: u64,
-    text: io::Result<String>,
+    Task { id, job, limits, until }: Task,
     settings: &Settings<'_>,
     stream: bool,
     now: &mut dyn FnMut() -> (SystemTime, Instant),
     answer: &mut dyn FnMut(Answer),
 ) -> Result<(Answer, u64), JobError> {
-    let Task { id, job, limits, until } = Task::parse(text?.trim())?;
     let limits = Limits { deadline: until.and_then(|until| deadline(until, now())), ..limits };
     let mut known = None;
     let outcome = search(&job, &limits, settings, &mut |progress| {

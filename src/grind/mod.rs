@@ -4,7 +4,7 @@
 //! - [`kernel`]: who hashes it (AVX-512, AVX2, NEON, portable), built from `keccak` (the permutation over any word) and
 //!   `walk` (the order of nonces that makes the first two rounds cheap)
 //! - [`search`]: one range by several threads; [`scheduler`]: many farmers in one block
-//! - [`job`]: jobs as text; [`jobs`]: NDJSON in and out
+//! - [`job`]: jobs as text; [`jobs`]: NDJSON in and out; [`json`] and [`lines`]: how text from outside is read
 //! - [`bench`]: rates on this machine
 //!
 //! It knows no network, no state and no configuration; whoever calls hands in the stop signal, deadlines and callbacks.
@@ -13,8 +13,10 @@ pub mod bench;
 pub mod block;
 pub mod job;
 pub mod jobs;
+pub mod json;
 mod keccak;
 pub mod kernel;
+pub mod lines;
 mod pin;
 pub mod scheduler;
 pub mod search;

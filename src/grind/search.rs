@@ -63,6 +63,13 @@ pub enum LimitError {
 }
 
 impl Limits {
+    /// A start from a random number, so that two machines do not hash the same: one with room for all `nonces`, or
+    /// for half of all there are where their number is open.
+    pub fn random_start(random: u64, nonces: Option<u64>) -> u64 {
+        let starts = u64::MAX - nonces.unwrap_or(1 << 63).saturating_sub(1);
+        starts.checked_add(1).map_or(random, |starts| random % starts)
+    }
+
     /// The nonces to try, both ends included. A count that reaches over the last nonce is cut there.
     pub fn range(&self) -> Result<RangeInclusive<u64>, LimitError> {
         if let Some(zeros) = self.zeros.filter(|zeros| *zeros > MAX_ZEROS) {

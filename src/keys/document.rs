@@ -2,6 +2,7 @@
 
 use super::Origin;
 use super::signer::{Signer, address_of, parse_secret, secret_of};
+use crate::grind::json::Object;
 use crate::output::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
 use secrecy::{ExposeSecret, SecretString};
@@ -37,7 +38,7 @@ impl StoredKey {
 struct Document<'a> {
     version: u32,
     #[serde(borrow)]
-    keys: Vec<Line<'a>>,
+    keys: Vec<Object<Line<'a>>>,
     sponsor: Option<&'a str>,
 }
 
@@ -59,13 +60,13 @@ pub(super) fn read(path: &Path, plain: &[u8]) -> Result<(Vec<StoredKey>, Option<
     // A message of the parser could repeat what it found.
     let at =
         |e: serde_json::Error| bad(format!("line {} column {} is not as expected", e.line(), e.column()));
-    let document: Document<'_> = serde_json::from_slice(plain).map_err(at)?;
+    let Object(document): Object<Document<'_>> = serde_json::from_slice(plain).map_err(at)?;
     if document.version != VERSION {
         let found = document.version;
         return Err(bad(format!("it has version {found}, this poolctl knows {VERSION}")));
     }
     let mut keys: Vec<StoredKey> = Vec::with_capacity(document.keys.len());
-    for (at, line) in document.keys.iter().enumerate() {
+    for (at, Object(line)) in document.keys.iter().enumerate() {
         let key =
             parse_secret(&format!("key {}", at + 1), line.secret).map_err(|e| bad(e.message().into()))?;
         let origin = match line.origin {

@@ -8,6 +8,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 use zeroize::Zeroizing;
 
+/// The work of scrypt that locks a store with a passphrase, as a power of two: 256 MiB and about a second, as `age` has it.
+const WORK: u8 = 18;
+/// The most that is done to unlock one: 1 GiB. A file says how much it takes, and could ask for more than there is.
+const MOST_WORK: u8 = 20;
+
 /// How a key store is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
@@ -77,6 +82,16 @@ fn corrupt(path: &Path, why: impl fmt::Display) -> Error {
         .hint("it is left as it is; bring back a copy of it")
 }
 
+/// What scrypt takes at this work factor: 1 KiB for each of its blocks.
+fn memory(work: u8) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    let unit = usize::from(work / 10).min(UNITS.len() - 1);
+    match UNITS.get(unit).filter(|_| work < 64) {
+        Some(name) => format!("{} {name}", 1_u64 << (work % 10)),
+        None => "more than any machine has".to_owned(),
+    }
+}
+
 fn decryptor<'a>(path: &Path, sealed: &'a [u8]) -> Result<Decryptor<&'a [u8]>> {
     Decryptor::new_buffered(sealed).map_err(|e| match e {
         DecryptError::UnknownFormat => corrupt(path, "it is of a newer version of age"),
@@ -95,7 +110,8 @@ pub(super) fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroiz
     let shown = path.display();
     let reader = match unlock {
         Unlock::Passphrase(passphrase) => {
-            let identity = age::scrypt::Identity::new(passphrase.clone());
+            let mut identity = age::scrypt::Identity::new(passphrase.clone());
+            identity.set_max_work_factor(MOST_WORK);
             decryptor.decrypt(std::iter::once(&identity as &dyn age::Identity))
         }
         Unlock::Identities(Identities(identities)) => {
@@ -103,13 +119,16 @@ pub(super) fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroiz
         }
     };
     let mut reader = reader.map_err(|e| match (e, unlock) {
-        (DecryptError::ExcessiveWork { .. }, _) => Error::new(
-            Code::WrongPassphrase,
+        (DecryptError::ExcessiveWork { required, .. }, _) => Error::new(
+            Code::KeysCorrupt,
             format!(
-                "the key store {shown} asks for more work than this machine can do to check a passphrase"
+                "the key store {shown} asks for a scrypt work factor of {required}, which needs {} of memory; at \
+                 most {MOST_WORK} ({}) is accepted",
+                memory(required),
+                memory(MOST_WORK)
             ),
         )
-        .hint("unlock it on the machine that made it, or check that it is yours"),
+        .hint("poolctl never writes such a file: find out where it comes from, and bring back a copy of yours"),
         (DecryptError::InvalidMac | DecryptError::InvalidHeader | DecryptError::Io(_), _) => {
             corrupt(path, "its header does not hold")
         }
@@ -135,7 +154,12 @@ pub(super) fn seal(path: &Path, plain: &[u8], unlock: &Unlock) -> Result<Vec<u8>
         Error::new(Code::Io, format!("cannot encrypt the key store {}: {e}", path.display()))
     };
     let encryptor = match unlock {
-        Unlock::Passphrase(passphrase) => Encryptor::with_user_passphrase(passphrase.clone()),
+        Unlock::Passphrase(passphrase) => {
+            let mut recipient = age::scrypt::Recipient::new(passphrase.clone());
+            recipient.set_work_factor(WORK);
+            Encryptor::with_recipients(std::iter::once(&recipient as &dyn age::Recipient))
+                .map_err(|e| failed(&e))?
+        }
         Unlock::Identities(Identities(identities)) => {
             let recipients: Vec<_> = identities.iter().map(x25519::Identity::to_public).collect();
             let recipients = recipients.iter().map(|recipient| recipient as &dyn age::Recipient);

@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, FaultKind};
 use super::jsonrpc::{Answer, Batch, Call, Client, RpcError};
+use super::redact::Redactor;
 use super::retry::{RetryPolicy, Verdict, retry};
 use futures_util::future::join_all;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -82,6 +83,11 @@ impl Asker {
     /// The endpoint's name.
     pub fn name(&self) -> &str {
         self.client.endpoint().name()
+    }
+
+    /// What cleans the server's words.
+    pub fn redactor(&self) -> &Redactor {
+        self.client.redactor()
     }
 
     /// Asked last until the rest is over.

@@ -1,10 +1,11 @@
 //! A JSON-RPC 2.0 client that is strict about answers: ids match, every item of a batch is answered, no silent gap.
 
 use super::endpoint::Endpoint;
+use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
 use super::redact::Redactor;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 use std::fmt;
@@ -93,57 +94,6 @@ impl<'a> Request<'a> {
     }
 }
 
-#[derive(Deserialize)]
-struct Response {
-    #[serde(default)]
-    id: Value,
-    /// `null` is a result; only a missing one is none.
-    #[serde(default, deserialize_with = "present")]
-    result: Option<Box<RawValue>>,
-    /// An object by the standard; some servers send a bare text.
-    error: Option<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    code: Value,
-    #[serde(default)]
-    message: Value,
-    data: Option<Box<RawValue>>,
-}
-
-impl Refusal {
-    fn parse(raw: &RawValue) -> Self {
-        let bare = |text: Value| Self { code: Value::Null, message: text, data: None };
-        if raw.get().starts_with('{') {
-            return serde_json::from_str(raw.get()).unwrap_or_else(|_| bare(raw.get().into()));
-        }
-        bare(serde_json::from_str(raw.get()).unwrap_or_default())
-    }
-
-    /// The server's words: a text as it is, anything else as it was written.
-    fn words(&self) -> String {
-        match &self.message {
-            Value::Null => String::new(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        }
-    }
-}
-
-fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, D::Error> {
-    Box::<RawValue>::deserialize(from).map(Some)
-}
-
-/// Reads one response; serde would take an array for the fields in their order.
-fn object(body: &[u8]) -> serde_json::Result<Response> {
-    if body.trim_ascii_start().first() == Some(&b'[') {
-        return Err(serde::de::Error::custom("an array instead of an object"));
-    }
-    serde_json::from_slice(body)
-}
-
 /// A client for one endpoint. It sends once and never retries.
 #[derive(Debug)]
 pub struct Client {
@@ -167,15 +117,20 @@ impl Client {
         &self.endpoint
     }
 
+    /// What cleans the server's words.
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
     /// Sends one call in one HTTP request.
     pub async fn one(&self, call: &Call) -> Result<Answer, Fault> {
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
         let reply = self.post(&Request::new(id, call)).await?;
-        let response = object(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
+        let response = envelope::one(&reply.body).map_err(|error| self.unreadable(&reply, &error))?;
         match response {
-            _ if response.id == id => self.answer(response, &reply),
+            _ if response.id == Id::Number(id) => self.answer(response, &reply),
             // A server that could not even read the request answers with a null id.
-            Response { id: Value::Null, error: Some(error), .. } if !matches!(reply.status, 401..=403) => {
+            Response { id: Id::Null, error: Some(error), .. } if !matches!(reply.status, 401..=403) => {
                 Ok(Err(self.error(&error, &reply)))
             }
             Response { id: got, .. } => Err(self.status_fault(&reply).unwrap_or_else(|| {
@@ -193,7 +148,7 @@ impl Client {
         let reply = self.post(&requests).await?;
         let mut batch = Batch { answers: Vec::new(), refused: None };
         batch.answers.resize_with(calls.len(), || None);
-        let responses: Vec<Response> = match serde_json::from_slice(&reply.body) {
+        let responses = match envelope::many(&reply.body, calls.len()) {
             Ok(responses) => responses,
             Err(error) => {
                 batch.refused = Some(self.refused(&reply, &error)?);
@@ -201,7 +156,7 @@ impl Client {
             }
         };
         for response in responses {
-            let place = response.id.as_u64().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
+            let place = response.id.number().and_then(|id| usize::try_from(id.checked_sub(first)?).ok());
             match place.and_then(|place| batch.answers.get_mut(place)) {
                 Some(slot @ None) => *slot = Some(self.answer(response, &reply)?),
                 Some(Some(_)) => {
@@ -210,7 +165,9 @@ impl Client {
                 }
                 None => match response.error {
                     // What a limit on one batch's items looks like at some servers.
-                    Some(error) if response.id.is_null() => batch.refused = Some(self.error(&error, &reply)),
+                    Some(error) if response.id == Id::Null => {
+                        batch.refused = Some(self.error(&error, &reply))
+                    }
                     _ => {
                         let words = "the answer to a batch has an id that was not asked for";
                         return Err(Fault::new(FaultKind::BadReply, words));
@@ -235,7 +192,7 @@ impl Client {
     fn refused(&self, reply: &Reply, error: &serde_json::Error) -> Result<RpcError, Fault> {
         let fault = self.status_fault(reply);
         let denied = matches!(&fault, Some(Fault { kind: FaultKind::Denied, .. }));
-        match (object(&reply.body), fault) {
+        match (envelope::one(&reply.body), fault) {
             (Ok(Response { error: Some(error), .. }), _) if !denied => Ok(self.error(&error, reply)),
             (_, Some(Fault { kind: FaultKind::Status, words, retry_after })) => {
                 Ok(RpcError { message: words, status: reply.status, retry_after, ..RpcError::default() })
@@ -270,8 +227,8 @@ impl Client {
     fn error(&self, error: &RawValue, reply: &Reply) -> RpcError {
         let error = Refusal::parse(error);
         RpcError {
-            code: error.code.as_i64().unwrap_or_default(),
-            message: self.redactor.clean(&error.words()),
+            code: error.code,
+            message: self.redactor.clean(&error.message),
             data: error.data,
             status: reply.status,
             retry_after: reply.retry_after,
@@ -283,6 +240,7 @@ impl Client {
         if let Some(fault) = self.status_fault(reply) {
             return fault;
         }
+        let broken = envelope::not_json(&reply.body);
         let start = String::from_utf8_lossy(reply.body.get(..200).unwrap_or(&reply.body));
         let start = start.trim_start();
         if start.is_empty() {
@@ -292,10 +250,10 @@ impl Client {
                 FaultKind::NotJson,
                 self.redactor.clean(&format!("an HTML page instead of JSON: {start}")),
             )
-        } else if error.is_eof() {
+        } else if broken.as_ref().is_some_and(serde_json::Error::is_eof) {
             let size = reply.body.len();
             Fault::new(FaultKind::Closed, format!("the answer is cut off after {size} bytes"))
-        } else if error.is_syntax() {
+        } else if broken.is_some() {
             Fault::new(FaultKind::NotJson, self.redactor.clean(&format!("not JSON: {start}")))
         } else {
             Fault::new(FaultKind::BadReply, self.redactor.clean(&format!("no JSON-RPC answer: {error}")))
@@ -318,8 +276,8 @@ impl Client {
         if let Some(reason) = reason {
             words = format!("{words} {reason}");
         }
-        let said = match object(&reply.body) {
-            Ok(Response { error: Some(error), .. }) => Refusal::parse(&error).words(),
+        let said = match envelope::one(&reply.body) {
+            Ok(Response { error: Some(error), .. }) => Refusal::parse(&error).message,
             _ if reply.html => String::new(),
             _ => String::from_utf8_lossy(reply.body.get(..400).unwrap_or(&reply.body)).into_owned(),
         };
@@ -429,7 +387,7 @@ mod tests {
                 "200 OK",
                 JSON,
                 r#"[1,2,{"code":1}]"#,
-                "BadReply no JSON-RPC answer: an array instead of an object",
+                "BadReply no JSON-RPC answer: invalid type: sequence, expected an object",
             ),
             ("200 OK", JSON, r#"{"id":ID,"res"#, "Closed the answer is cut off after"),
             ("200 OK", JSON, "", "Closed an empty answer"),

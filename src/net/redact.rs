@@ -1,6 +1,6 @@
 //! Takes keys out of texts: whole URLs become their origin, and the parts of an endpoint's own URL become `***`.
 
-use std::borrow::Cow;
+use base64::Engine as _;
 use url::Url;
 
 /// The longest text of a server that is repeated, in characters.
@@ -15,11 +15,71 @@ pub fn origin(url: &Url) -> String {
     }
 }
 
+/// The beginning of a server's text that is looked at, in bytes.
+const READ: usize = 16 << 10;
+/// The longest way of writing one byte that is seen through: `\u0041`.
+const WIDEST: usize = 6;
+/// Parts of a path that are no keys. Anything else of three characters or more may be one.
+const COMMON: &[&str] = &[
+    "api",
+    "archive",
+    "arb",
+    "arbitrum",
+    "avalanche",
+    "avax",
+    "base",
+    "beta",
+    "blockchain",
+    "bnb",
+    "bsc",
+    "chain",
+    "devnet",
+    "eth",
+    "ethereum",
+    "evm",
+    "ext",
+    "fail",
+    "full",
+    "futurenet",
+    "gnosis",
+    "goerli",
+    "health",
+    "holesky",
+    "hoodi",
+    "http",
+    "https",
+    "json",
+    "jsonrpc",
+    "main",
+    "mainnet",
+    "matic",
+    "net",
+    "network",
+    "node",
+    "nodes",
+    "one",
+    "optimism",
+    "ping",
+    "polygon",
+    "pubnet",
+    "public",
+    "rpc",
+    "sepolia",
+    "soroban",
+    "stellar",
+    "test",
+    "testnet",
+];
+/// Shorter texts are no keys.
+const SHORTEST: usize = 3;
+/// Parts of a text at its punctuation are keys of their own from this length on.
+const SHORTEST_PART: usize = 6;
+
 /// Cleans texts that come from one endpoint.
 #[derive(Clone)]
 pub struct Redactor {
-    /// Longest first, so that a part never leaves the rest of a whole behind.
-    secrets: Vec<String>,
+    /// In lower case and without percent signs; longest first, so that a part never leaves the rest of a whole behind.
+    secrets: Vec<Vec<u8>>,
 }
 
 impl std::fmt::Debug for Redactor {
@@ -29,49 +89,124 @@ impl std::fmt::Debug for Redactor {
 }
 
 impl Redactor {
-    /// Knows the userinfo, the path and its segments that look like keys, and the query and its values.
+    /// Knows the userinfo (also as the header that it becomes), the path with its segments, the query with its values,
+    /// and the parts of each.
     pub fn of(url: &Url) -> Self {
         let mut secrets = Vec::new();
-        let mut add = |text: &str, min: usize| {
-            for form in [Cow::Borrowed(text), decoded(text)] {
-                if form.chars().count() >= min && !secrets.iter().any(|s| s == form.as_ref()) {
-                    secrets.push(form.into_owned());
-                }
-            }
-        };
-        add(url.username(), 3);
-        add(url.password().unwrap_or_default(), 3);
-        add(url.query().unwrap_or_default(), 3);
-        for pair in url.query().unwrap_or_default().split('&') {
-            add(pair.split_once('=').map_or(pair, |(_, value)| value), 3);
+        let (user, password) = (plain(url.username()), plain(url.password().unwrap_or_default()));
+        if !(user.is_empty() && password.is_empty()) {
+            let pair = [user.as_slice(), b":", password.as_slice()].concat();
+            secrets.push(base64::engine::general_purpose::STANDARD.encode(&pair).into_bytes());
+            secrets.push(pair);
         }
-        add(url.path().trim_matches('/'), 16);
-        for segment in url.path().split('/') {
-            let keyish = segment.chars().any(|c| c.is_ascii_digit() || c.is_ascii_uppercase());
-            add(segment, if keyish { 6 } else { 16 });
+        let query = url.query().unwrap_or_default();
+        let path = url.path().trim_matches('/');
+        let values = query.split('&').map(|pair| pair.split_once('=').map_or(pair, |(_, value)| value));
+        let segments = path.split('/').filter(|segment| !is_common(segment));
+        for text in
+            [url.username(), url.password().unwrap_or_default()].into_iter().chain(values).chain(segments)
+        {
+            let parts = text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_%".contains(c));
+            secrets.extend(parts.filter(|part| part.len() >= SHORTEST_PART).map(plain));
+            secrets.push(plain(text));
         }
-        secrets.sort_by_key(|s| std::cmp::Reverse(s.len()));
+        secrets.push(plain(query));
+        secrets.push(if path.len() > 15 { plain(path) } else { Vec::new() });
+        for secret in &mut secrets {
+            secret.make_ascii_lowercase();
+        }
+        secrets.retain(|secret| secret.len() >= SHORTEST);
+        secrets.sort_unstable_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+        secrets.dedup();
         Self { secrets }
     }
 
-    /// The text on one line, without control characters, URLs cut to their origin, secrets as `***`, at most
-    /// [`MAX_WORDS`] characters.
+    /// The text on one line, without control characters, URLs cut to their origin, secrets in any case and encoding as
+    /// `***`, at most [`MAX_WORDS`] characters.
     pub fn clean(&self, text: &str) -> String {
-        let mut text = without_urls(text);
-        for secret in &self.secrets {
-            if text.contains(secret.as_str()) {
-                text = text.replace(secret.as_str(), "***");
+        let longest = self.secrets.first().map_or(0, Vec::len) * WIDEST;
+        let read = text.get(..text.floor_char_boundary(READ + longest)).unwrap_or_default();
+        let mut out = self.hide(&without_urls(read));
+        if read.len() < text.len() {
+            // The beginning of a secret that was cut off.
+            out.truncate(out.floor_char_boundary(out.len().saturating_sub(longest)));
+        }
+        bounded(&out)
+    }
+
+    /// Whether bytes that are shown as hex hold a secret.
+    pub fn is_in(&self, bytes: &[u8]) -> bool {
+        (0..bytes.len()).any(|at| self.at(bytes, at).is_some())
+    }
+
+    fn hide(&self, text: &str) -> String {
+        let bytes = text.as_bytes();
+        let mut out = Vec::with_capacity(bytes.len());
+        let mut at = 0;
+        while let Some(byte) = bytes.get(at) {
+            if let Some(length) = self.at(bytes, at) {
+                out.extend_from_slice(b"***");
+                at += length;
+            } else {
+                out.push(*byte);
+                at += 1;
             }
         }
-        bounded(&text)
+        String::from_utf8_lossy(&out).into_owned()
+    }
+
+    /// How many bytes of the text are a secret that begins here.
+    fn at(&self, text: &[u8], start: usize) -> Option<usize> {
+        self.secrets.iter().find_map(|secret| {
+            let mut at = start;
+            for want in secret {
+                let (byte, width) = unit(text.get(at..)?)?;
+                if byte.eq_ignore_ascii_case(want) {
+                    at += width;
+                } else if text.get(at)?.eq_ignore_ascii_case(want) {
+                    at += 1;
+                } else {
+                    return None;
+                }
+            }
+            Some(at - start)
+        })
     }
 }
 
-fn decoded(text: &str) -> Cow<'_, str> {
-    // `+` stays: only percent signs are undone, by reading the text as a query value.
-    let pair = format!("k={}", text.replace('+', "%2B"));
-    let value = url::form_urlencoded::parse(pair.as_bytes()).next().map(|(_, v)| v.into_owned());
-    value.map_or(Cow::Borrowed(text), Cow::Owned)
+/// Whether a segment says which network or interface, as `v2`, `rpc` or `eth-mainnet` do, and no more.
+fn is_common(segment: &str) -> bool {
+    segment.split(['-', '_', '.']).all(|word| {
+        let version = word.strip_prefix('v').unwrap_or(word);
+        let number = (1..=2).contains(&version.len()) && version.bytes().all(|byte| byte.is_ascii_digit());
+        number || COMMON.iter().any(|common| word.eq_ignore_ascii_case(common))
+    })
+}
+
+/// The next byte of a text, however it is written (`a`, `%61`, `\u0061`, `\/`), and how wide that is.
+fn unit(text: &[u8]) -> Option<(u8, usize)> {
+    let hex = |digits: &[u8]| {
+        let digits = std::str::from_utf8(digits).ok().filter(|d| d.bytes().all(|b| b.is_ascii_hexdigit()))?;
+        u8::from_str_radix(digits, 16).ok()
+    };
+    Some(match text {
+        [b'%', a, b, ..] if let Some(byte) = hex(&[*a, *b]) => (byte, 3),
+        [b'\\', b'u', b'0', b'0', a, b, ..] if let Some(byte) = hex(&[*a, *b]) => (byte, 6),
+        [b'\\', byte @ (b'/' | b'\\' | b'"'), ..] => (*byte, 2),
+        [byte, ..] => (*byte, 1),
+        [] => return None,
+    })
+}
+
+/// A part of a URL without percent signs.
+fn plain(text: &str) -> Vec<u8> {
+    let mut rest = text.as_bytes();
+    let mut out = Vec::with_capacity(rest.len());
+    while let Some((byte, width)) = unit(rest) {
+        out.push(byte);
+        rest = rest.get(width..).unwrap_or_default();
+    }
+    out
 }
 
 /// Cuts every URL within a text to its origin.
@@ -145,9 +280,41 @@ mod tests {
             ("https://h/", "wss://a.b/KEY\nnext\t\u{7}line", "wss://a.b next line"),
             ("https://h/", "é://KEY x", "é://*** x"),
             ("https://h/mainnet/rpc", "rpc of mainnet", "rpc of mainnet"),
+            ("https://h/eth-mainnet/v1.0", "eth-mainnet v1.0", "eth-mainnet v1.0"),
+            // Segments of any length, and in any form.
+            ("https://h/abc", "key abc, 'ABC', xabcx", "key ***, '***', x***x"),
+            ("https://h/supersecret", "no supersecret here", "no *** here"),
+            ("https://h/v2/pass-word", "PASS-WORD or p%61ss%2Dword", "*** or ***"),
+            ("https://h/a%2Fb%20c", "a/b c, A%2fB%20C, a\\/b c", "***, ***, ***"),
+            ("https://h/v2/ab%C3%A9cd", "abécd, AB%c3%a9CD", "***, ***"),
+            ("https://h/v2;key=SeCrEt77", "the key secret77", "the key ***"),
+            ("https://h/rpc?auth=aaaaaa.bbbbbb.cccccc", "part bbbbbb", "part ***"),
+            // Changed case, and JSON's escapes.
+            ("https://h/v2/AbC123xyz", "abc123xyz ABC123XYZ", "*** ***"),
+            ("https://h/v2/AbC123xyz", "\\u0041bC123xyz", "***"),
+            ("https://joe:pass@h/", "Authorization: Basic am9lOnBhc3M=", "Authorization: Basic ***"),
         ] {
-            assert_eq!(clean(url, text), want, "{url}");
+            assert_eq!(clean(url, text), want, "{url} {text}");
         }
+    }
+
+    #[test]
+    fn a_secret_that_is_cut_off_does_not_show_its_beginning() {
+        let url = "https://h/v2/SeCrEtKeY12345";
+        // Blanks shrink to one, so that the end of what is read would be shown.
+        for blanks in READ - 20..READ + 120 {
+            let text = format!("{}SeCrEtKeY12345 {}", " ".repeat(blanks), "x".repeat(500));
+            assert!(!clean(url, &text).contains("SeCr"), "{blanks}");
+            let text = format!("a{}SeCrEtKeY12345 {}", " ".repeat(blanks), "x".repeat(500));
+            assert!(!clean(url, &text).contains("SeCr"), "{blanks}");
+        }
+    }
+
+    #[test]
+    fn secrets_in_bytes_are_found() {
+        let redactor = Redactor::of(&Url::parse("https://h/v2/AbC123xyz").unwrap());
+        assert!(redactor.is_in(b"\x12\x34aBc123XYZ\xff"));
+        assert!(!redactor.is_in(b"\x12\x34aBc123XY\xff"));
     }
 
     #[test]
@@ -162,10 +329,12 @@ mod tests {
         #[test]
         fn no_key_survives(before in "\\PC{0,40}", after in "\\PC{0,40}", key in "[A-Za-z0-9_-]{20,40}") {
             let url = format!("https://h/v3/{key}");
-            let text = format!("{before}{key}{after}");
-            proptest::prop_assert!(!clean(&url, &text).contains(&key));
-            let text = format!("{before}{url}{after}");
-            proptest::prop_assert!(!clean(&url, &text).contains(&key));
+            let encoded: String = key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            for form in [&key, &url, &key.to_lowercase(), &key.to_uppercase(), &encoded] {
+                let text = clean(&url, &format!("{before}{form}{after}")).to_lowercase();
+                let shown = text.contains(&key.to_lowercase()) || text.contains(&encoded);
+                proptest::prop_assert!(!shown, "{}", text);
+            }
         }
     }
 }

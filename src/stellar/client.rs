@@ -211,7 +211,7 @@ impl Client {
         if self.inner.peers.len() > 1 {
             peer.asker.rest();
         }
-        (fault.code(), fault.words())
+        (fault.code(), peer.asker.redactor().clean(&fault.words()))
     }
 
     /// Checks the endpoint against the pin and reads its newest ledger, which must not be older than any seen.
@@ -236,7 +236,7 @@ impl Client {
             if check {
                 let found = value(NETWORK, answers.next(), wire::network)?;
                 if found != self.inner.config.passphrase {
-                    return Err(Unopened::Foreign(crate::net::redact::bounded(&found)));
+                    return Err(Unopened::Foreign(peer.asker.redactor().clean(&found)));
                 }
             }
             let ledger = value(LATEST, answers.next(), wire::latest_ledger)?;

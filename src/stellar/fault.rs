@@ -2,6 +2,7 @@
 
 use crate::net::asker::{Standing, Unanswered};
 use crate::net::jsonrpc::RpcError;
+use crate::net::redact::Redactor;
 use crate::net::{self, FaultKind};
 use crate::{Code, Error};
 
@@ -30,6 +31,14 @@ impl From<Unanswered> for Fault {
 }
 
 impl Fault {
+    /// The same without secrets: an answer that cannot be right may repeat the key of its endpoint.
+    pub fn cleaned(self, redactor: &Redactor) -> Self {
+        match self {
+            Self::Bad { method, why } => Self::Bad { method, why: redactor.clean(&why) },
+            other => other,
+        }
+    }
+
     /// What went wrong, without the endpoint's name.
     pub fn words(&self) -> String {
         match self {

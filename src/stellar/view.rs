@@ -135,7 +135,11 @@ impl View {
     pub async fn simulate(&self, envelope: &TransactionEnvelope) -> Result<Simulation> {
         let text = encode(envelope).map_err(|e| unencodable(&e))?;
         let call = Call::new("simulateTransaction", json!({ "transaction": text, "xdrFormat": "base64" }));
-        self.read(call, |raw| wire::simulation(raw).map(|s| (s.ledger, s))).await
+        let mut simulation = self.read(call, |raw| wire::simulation(raw).map(|s| (s.ledger, s))).await?;
+        if let Err(refusal) = &mut simulation.outcome {
+            refusal.words = self.peer.asker.redactor().clean(&refusal.words);
+        }
+        Ok(simulation)
     }
 
     /// `sendTransaction`, once: whatever goes wrong, the same bytes may be sent again.
@@ -185,7 +189,9 @@ impl View {
         if let Some(fault) = self.inner.stuck() {
             return Err(self.fail(fault));
         }
-        Ok(lookups.into_iter().map(|l| l.map_err(|fault| fault.into_error(self.endpoint()))).collect())
+        let redactor = self.peer.asker.redactor();
+        let failed = |fault: Fault| fault.cleaned(redactor).into_error(self.endpoint());
+        Ok(lookups.into_iter().map(|lookup| lookup.map_err(failed)).collect())
     }
 
     /// `getEvents`: one page.
@@ -255,6 +261,7 @@ impl View {
             }
             _ => {
                 let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+                let fault = fault.cleaned(self.peer.asker.redactor());
                 broken.get_or_insert(fault).clone().into_error(self.endpoint())
             }
         }

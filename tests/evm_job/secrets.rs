@@ -6,6 +6,20 @@ use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::Value;
 use std::net::TcpListener;
 
+fn hex_in(text: &str) -> String {
+    alloy::hex::encode(text)
+}
+
+fn hex_of(bytes: &[u8]) -> Value {
+    Value::String(alloy::hex::encode_prefixed(bytes))
+}
+
+/// `Error(string)`.
+fn reason(words: &str) -> Value {
+    use alloy::sol_types::{Revert, SolError};
+    hex_of(&Revert::from(words).abi_encode())
+}
+
 #[test]
 fn keys_of_endpoints_are_shown_nowhere() {
     let desk = Desk::bare();
@@ -28,8 +42,9 @@ fn keys_of_endpoints_are_shown_nowhere() {
                 poolctl_testkit::watch::output(&mut desk.run(&format!("{line} {more}")).command).unwrap();
             for key in &keys {
                 for text in [&output.stdout, &output.stderr] {
-                    let text = String::from_utf8_lossy(text);
-                    assert!(!text.contains(key.as_str()), "{line} {more} said a key: {text}");
+                    let text = String::from_utf8_lossy(text).to_lowercase();
+                    assert!(!text.contains(&key.to_lowercase()), "{line} {more} said a key: {text}");
+                    assert!(!text.contains(&hex_in(key)), "{line} {more} said a key as hex: {text}");
                 }
                 desk.home.hides(key);
             }
@@ -71,6 +86,19 @@ fn keys_of_endpoints_are_shown_nowhere() {
         Fault::ChainId(1),
         Fault::RpcError { code: -32000, message: echo.clone(), data: Value::String(query.clone()) },
         Fault::RpcError { code: 3, message: format!("execution reverted: {echo}"), data: Value::Null },
+        // Within a revert's data: as its reason, and as the bytes of a custom error.
+        Fault::RpcError { code: 3, message: "execution reverted".to_owned(), data: reason(&echo) },
+        Fault::RpcError {
+            code: 3,
+            message: String::new(),
+            data: hex_of(format!("\x12\x34\x56\x78{path}").as_bytes()),
+        },
+        // In another case.
+        Fault::RpcError {
+            code: -32000,
+            message: path.to_uppercase(),
+            data: Value::String(echo.to_lowercase()),
+        },
     ] {
         let wire = Proxy::start(desk.world.node.url()).unwrap();
         wire.fault(Rule::new(fault.clone()));

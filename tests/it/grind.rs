@@ -52,7 +52,7 @@ fn the_known_nonce_is_found_without_config_state_or_home() {
 fn every_kernel_and_number_of_threads_finds_the_same() {
     let home = Home::empty();
     let found = |more: &str| {
-        let data = home.run(&format!("{} --zeros 4 {more}", job())).json();
+        let data = home.run(&format!("{} --start 0 --zeros 4 {more}", job())).json();
         (data["best"].clone(), data["end"].clone())
     };
     let want = found("");
@@ -109,6 +109,42 @@ fn jobs_are_answered_line_by_line_and_bad_ones_do_not_stop_the_others() {
     assert_eq!(lines[0]["hash"], HASH);
     assert_eq!(lines[4]["last"], "18446744073709551615");
     assert!(stderr.contains("3 of 5 lines failed"), "{stderr}");
+}
+
+#[test]
+fn a_line_that_is_no_text_or_has_no_end_fails_alone() {
+    let home = Home::empty();
+    let path = home.path().join("jobs.ndjson");
+    let mut text = b"{\"id\":\"\xff\"}\n".to_vec();
+    text.extend_from_slice(&vec![b'x'; 70 << 10]);
+    text.extend_from_slice(format!("\n{}\n", line(3, r#""nonces":10"#)).as_bytes());
+    std::fs::write(&path, text).unwrap();
+    let mut run = home.run("grind --jobs jobs.ndjson");
+    let output = run.command.output().unwrap();
+    let lines = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(output.status.code(), Some(3));
+    let said: Vec<_> = lines[..2].iter().map(|l| (&l["code"], l["message"].as_str().unwrap())).collect();
+    assert_eq!(said[0], (&Value::from("invalid_json"), "the line is not UTF-8"));
+    assert_eq!(said[1], (&Value::from("invalid_json"), "the line is longer than 65536 bytes"));
+    assert_eq!((&lines[2]["type"], &lines[2]["line"]), (&Value::from("solution"), &Value::from(3)));
+    // A source without any end of line is given up after 64 MiB.
+    let output = home.run("grind --jobs /dev/zero").command.output().unwrap();
+    let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((output.status.code(), &answer["code"]), (Some(3), &Value::from("unreadable")));
+}
+
+#[test]
+fn without_a_start_two_runs_search_different_nonces() {
+    let home = Home::empty();
+    let first = || home.run(&format!("{} --nonces 10", job())).json()["first"].as_str().unwrap().to_owned();
+    assert_ne!(first(), first());
+    let first = || jobs("grind --jobs -", &line(1, r#""nonces":10"#)).1[0]["first"].clone();
+    let (one, two) = (first(), first());
+    assert!(one.is_string() && one != two, "{one} {two}");
+    // People are told too.
+    let text = home.run(&format!("{} --nonces 10 --start 77", job())).ok();
+    assert!(text.lines().any(|line| line.starts_with("start") && line.ends_with("77")), "{text}");
 }
 
 #[test]

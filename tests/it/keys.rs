@@ -83,6 +83,40 @@ fn a_passphrase_command_is_never_shown() {
     assert!(run("config show").ok().contains("set, not shown"));
 }
 
+/// A file that asks for 8 GiB and a minute of work: refused by its header, before anything is computed.
+#[test]
+fn a_store_that_asks_for_too_much_work_is_refused() {
+    let home = with_passphrase("x");
+    let own = fs::read(home.keys()).unwrap();
+    let header = String::from_utf8_lossy(&own);
+    let stanza = header.lines().nth(1).unwrap().to_owned();
+    assert!(
+        stanza.starts_with("-> scrypt ") && stanza.ends_with(" 18"),
+        "what is written is fixed: {stanza}"
+    );
+    for (work, needs) in
+        [("21", "2 GiB"), ("23", "8 GiB"), ("63", "8 EiB"), ("99", "more than any machine has")]
+    {
+        let mut file = format!(
+            "age-encryption.org/v1\n-> scrypt {} {work}\n{}\n--- {}\n",
+            "A".repeat(22),
+            "A".repeat(43),
+            "A".repeat(43)
+        )
+        .into_bytes();
+        file.resize(file.len() + 64, 0);
+        fs::write(home.keys(), file).unwrap();
+        let before = home.snapshot();
+        for line in [LIST, REGISTER] {
+            let envelope = home.run(line).env("POOLCTL_PASSPHRASE", "x").fails(12, "keys_corrupt");
+            let message = envelope["error"]["message"].as_str().unwrap();
+            assert!(message.contains(&format!("work factor of {work}, which needs {needs}")), "{message}");
+            assert!(message.contains("at most 20 (1 GiB)"), "{message}");
+            assert_eq!(home.snapshot(), before, "{line} {work}");
+        }
+    }
+}
+
 /// Each way in which the store cannot be unlocked: its code, and that neither file nor state changes.
 #[test]
 fn a_store_that_cannot_be_unlocked() {

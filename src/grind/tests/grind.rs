@@ -5,6 +5,7 @@
 use poolctl_grind::job::{ParseError, parse_entropy, parse_farmer, parse_nonce};
 use poolctl_grind::jobs::{self, Answer};
 use poolctl_grind::kernel::{self, KernelRef};
+use poolctl_grind::lines::Lines;
 use poolctl_grind::scheduler::{Event, Farmer, raise};
 use poolctl_grind::search::{End, LimitError, Limits, Settings, Solution, search};
 use poolctl_grind::{Job, block};
@@ -523,12 +524,13 @@ fn nonces_are_whole_numbers_up_to_the_last() {
     }
 }
 
-fn answers(text: &str, stream: bool) -> (jobs::Summary, Vec<serde_json::Value>) {
+fn answers(text: impl AsRef<[u8]>, stream: bool, random: u64) -> (jobs::Summary, Vec<serde_json::Value>) {
     let mut all = Vec::new();
     let summary = jobs::run(
-        text.lines().map(|line| Ok(line.to_owned())),
+        Lines::new(text.as_ref(), 4096),
         &settings(fastest(), 2),
         stream,
+        random,
         &mut || (SystemTime::now(), Instant::now()),
         &mut |answer: Answer| all.push(serde_json::to_value(answer).unwrap()),
     );
@@ -556,7 +558,7 @@ not json
 {{"id":13,"index":4294967296,"entropy":"{hex}","farmer":"{C}","nonces":1}}
 {{"id":14,"index":1,"entropy":"{hex}","farmer":"{C}","zeros":2}}"#
     );
-    let (summary, all) = answers(&text, false);
+    let (summary, all) = answers(&text, false, 7);
     assert_eq!((summary.solved, summary.failed), (4, 11));
     let kinds: Vec<_> = all
         .iter()
@@ -596,10 +598,50 @@ not json
 }
 
 #[test]
+fn a_bad_line_fails_alone() {
+    let job = |id: &str| {
+        format!(r#"{{"id":"{id}","index":1,"entropy":"{0}","farmer":"{0}","nonces":1}}"#, "11".repeat(32))
+    };
+    let mut text = job("a").into_bytes();
+    text.extend_from_slice(b"\n{\"id\":\"\xff\"}\n");
+    text.extend_from_slice(&[b'x'; 5000]);
+    text.extend_from_slice(format!("\n[1,1,\"11\",\"11\"]\n{}", job("b")).as_bytes());
+    let (summary, all) = answers(text, false, 7);
+    assert_eq!((summary.solved, summary.failed), (2, 3));
+    let kinds: Vec<&str> = all.iter().map(|a| a.get("code").unwrap_or(&a["end"]).as_str().unwrap()).collect();
+    assert_eq!(kinds, ["nonces", "invalid_json", "invalid_json", "invalid_json", "nonces"]);
+    assert_eq!(all[1]["message"], "the line is not UTF-8");
+    assert_eq!(all[2]["message"], "the line is longer than 4096 bytes");
+    assert!(all[3]["message"].as_str().unwrap().contains("expected an object"), "{}", all[3]);
+    assert_eq!(all[4]["line"], 5);
+}
+
+#[test]
+fn a_job_without_a_start_begins_at_a_random_place() {
+    let line = format!(r#"{{"id":1,"index":1,"entropy":"{0}","farmer":"{0}","nonces":1}}"#, "11".repeat(32));
+    let first = |random| {
+        let (_, all) = answers(format!("{line}\n{line}"), false, random);
+        [all[0]["first"].clone(), all[1]["first"].clone()]
+    };
+    let ([a, b], [c, d]) = (first(1), first(2));
+    assert!(a != b && a != c && b != d && a != d, "{a} {b} {c} {d}");
+    assert_eq!(first(1), [a, b]);
+}
+
+proptest! {
+    #[test]
+    fn a_random_start_has_room(random: u64, nonces in prop_oneof![Just(None), any::<u64>().prop_map(Some), (1_u64..9).prop_map(Some)]) {
+        let start = Limits::random_start(random, nonces);
+        let room = u64::MAX - start;
+        prop_assert!(room >= nonces.unwrap_or(1 << 63).saturating_sub(1));
+    }
+}
+
+#[test]
 fn streams_improvements_before_the_solution() {
     let text =
         format!(r#"{{"id":1,"index":9,"entropy":"{}","farmer":"{G}","nonces":200000}}"#, "22".repeat(32));
-    let (_, all) = answers(&text, true);
+    let (_, all) = answers(&text, true, 7);
     let (solution, progress) = all.split_last().unwrap();
     assert_eq!(solution["type"], "solution");
     assert!(

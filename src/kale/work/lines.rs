@@ -1,6 +1,8 @@
 //! Nonces that other machines found, one JSON object a line: `{"farmer": …, "nonce": …}`, or what `grind --jobs` answers.
 
 use crate::grind::job::parse_nonce;
+use crate::grind::json::Object;
+use crate::grind::lines::Text;
 use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -60,20 +62,25 @@ pub fn shown(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
-/// Reads a line.
-pub fn parse(line: &str) -> Line {
+fn wrong(code: &'static str, farmer: Option<&str>, message: String) -> Line {
+    Line::Wrong(Wrong { code, message, farmer: farmer.map(shown) })
+}
+
+/// Reads a line, which may be none of text.
+pub fn read(line: &Text) -> Line {
+    match line {
+        Ok(line) => parse(line),
+        Err(e) => wrong("invalid_json", None, e.to_string()),
+    }
+}
+
+fn parse(line: &str) -> Line {
     let line = line.trim();
     if line.is_empty() {
         return Line::Nothing;
     }
-    let wrong = |code, farmer: Option<&str>, message: String| {
-        Line::Wrong(Wrong { code, message, farmer: farmer.map(shown) })
-    };
-    if line.len() > LONGEST {
-        return wrong("invalid_json", None, format!("longer than {LONGEST} bytes"));
-    }
     let raw: Raw<'_> = match serde_json::from_str(line) {
-        Ok(raw) => raw,
+        Ok(Object(raw)) => raw,
         Err(e) => return wrong("invalid_json", None, format!("not {{\"farmer\", \"nonce\"}}: {e}")),
     };
     let farmer = raw.farmer.or(match raw.id {
@@ -158,12 +165,14 @@ mod tests {
             (r#"{"id":5,"nonce":1}"#, "unknown_farmer"),
             (r#"{"nonce":1}"#, "unknown_farmer"),
             ("[1]", "invalid_json"),
+            (r#"["solution","G",null,1,null]"#, "invalid_json"),
             ("nonsense", "invalid_json"),
         ] {
             let Line::Wrong(wrong) = parse(line) else { panic!("{line}") };
             assert_eq!(wrong.code, code, "{line}");
         }
-        assert!(matches!(parse(&" x".repeat(LONGEST)), Line::Wrong(_)));
+        let long = Err(crate::grind::lines::LineError::TooLong(LONGEST));
+        assert!(matches!(read(&long), Line::Wrong(wrong) if wrong.code == "invalid_json"));
     }
 
     proptest! {

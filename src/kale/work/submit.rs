@@ -5,6 +5,7 @@ use super::pails;
 use super::send::{Bid, intent, send};
 use super::{Fate, Worked};
 use crate::grind::Solution;
+use crate::grind::lines::Text;
 use crate::guard::ValuePermit;
 use crate::kale::contract::Pail;
 use crate::kale::nonces::hex;
@@ -98,12 +99,12 @@ fn refused(code: &'static str, message: impl Into<String>) -> LineFate {
 ///
 /// # Errors
 /// Those of [`View::read`].
-pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[String]) -> Result<Submission> {
+pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> Result<Submission> {
     let ours: HashMap<&str, &Who> = hands
         .iter()
         .flat_map(|hand| [(hand.who.id.as_str(), &hand.who), (hand.who.address.as_str(), &hand.who)])
         .collect();
-    let parsed: Vec<(u64, Line)> = (1..).zip(text).map(|(n, line)| (n, lines::parse(line))).collect();
+    let parsed: Vec<(u64, Line)> = (1..).zip(text).map(|(n, line)| (n, lines::read(line))).collect();
     let mut who: Vec<Who> = Vec::new();
     for (_, line) in &parsed {
         if let Line::Offer(offer) = line
