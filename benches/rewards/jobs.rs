@@ -147,7 +147,7 @@ impl Job {
         let pools = pool::list(state.conn())?;
         let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
         let rest = chain.view_above(At::Latest, 0, async |view| {
-            pool::replay_to(&mut work, view, &pools, view.block().number).await
+            pool::replay_to(&mut work, view, &pools, &HashMap::new(), view.block().number).await
         });
         let mut spent = Spent::default();
         let replayed = spent.during(|| runtime.block_on(rest))?;
