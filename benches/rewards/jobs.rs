@@ -10,6 +10,7 @@ use poolctl::pool::{self, Intake};
 use poolctl::reward;
 use poolctl::state::{self, State, Tx};
 use rusqlite::params;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
