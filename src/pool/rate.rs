@@ -29,26 +29,55 @@ impl Rate {
         Some(scale.map_or(Base::ZERO, |scale| self.assets / scale))
     }
 
-    /// Whether this is TVL ÷ shares within rounding, give or take one base unit of the asset.
-    ///
-    /// Vaults after OpenZeppelin's `ERC4626` add one asset and `virtual_shares` before they divide; a rate
-    /// between that and the plain quotient is consistent. Zero virtual shares = the plain quotient only. Without
-    /// shares there is nothing to compare.
-    pub fn fits(self, total_assets: Base, total_shares: Base, virtual_shares: Base) -> bool {
-        if total_shares.is_zero() {
+    /// As [`Rate::e18`] at full precision, where the contract's answer is one of the quotients within rounding: an asset of
+    /// few decimals makes that answer too coarse to tell a loss by. An answer that is neither stands as it is.
+    pub fn exact_e18(self, of: Totals, asset_decimals: u8, share_decimals: u8) -> Option<Base> {
+        let scale = share_decimals.checked_add(E18)?.checked_sub(asset_decimals).and_then(pow10);
+        let near = |distance: Base| {
+            of.quotients().find_map(|(assets, shares)| {
+                let quotient = mul_div(pow10(self.share_places)?, assets, shares)?;
+                (quotient.abs_diff(self.assets) <= distance).then(|| mul_div(assets, scale?, shares))?
+            })
+        };
+        near(Base::ZERO)
+            .or_else(|| near(Base::ONE))
+            .or_else(|| self.e18(asset_decimals, share_decimals))
+    }
+
+    /// Whether this is TVL ÷ shares within rounding, give or take one base unit of the asset: one of the quotients, or
+    /// between them. Without shares there is nothing to compare.
+    pub fn fits(self, of: Totals) -> bool {
+        if of.shares.is_zero() {
             return true;
         }
-        let Some(unit) = pow10(self.share_places) else { return false };
-        let plain = mul_div(unit, total_assets, total_shares);
-        let shifted = if virtual_shares.is_zero() {
-            plain
-        } else {
-            let shares = total_shares.saturating_add(virtual_shares);
-            mul_div(unit, total_assets.saturating_add(Base::ONE), shares)
-        };
-        let (Some(plain), Some(shifted)) = (plain, shifted) else { return false };
-        let (low, high) = (plain.min(shifted), plain.max(shifted));
-        self.assets >= low.saturating_sub(Base::ONE) && self.assets <= high.saturating_add(Base::ONE)
+        let unit = pow10(self.share_places);
+        let each = of.quotients().map(|(assets, shares)| mul_div(unit?, assets, shares));
+        let Some(quotients) = each.collect::<Option<Vec<Base>>>() else { return false };
+        let (low, high) = (quotients.iter().min(), quotients.iter().max());
+        low.is_some_and(|low| self.assets >= low.saturating_sub(Base::ONE))
+            && high.is_some_and(|high| self.assets <= high.saturating_add(Base::ONE))
+    }
+}
+
+/// What a contract works out its rate from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Totals {
+    /// TVL, base units of the asset.
+    pub assets: Base,
+    /// Shares, base units.
+    pub shares: Base,
+    /// Shares that vaults after OpenZeppelin's `ERC4626` add, with one asset, before they divide: 10^(share decimals −
+    /// asset decimals). Zero = this contract does no such thing.
+    pub virtual_shares: Base,
+}
+
+impl Totals {
+    /// Assets and shares whose quotient may be the rate, the likelier first.
+    fn quotients(self) -> impl Iterator<Item = (Base, Base)> {
+        let shifted =
+            (self.assets.saturating_add(Base::ONE), self.shares.saturating_add(self.virtual_shares));
+        let shifts = !self.virtual_shares.is_zero() && !self.shares.is_zero();
+        shifts.then_some(shifted).into_iter().chain(Some((self.assets, self.shares)))
     }
 }
 
@@ -65,6 +94,43 @@ mod tests {
 
     fn rate(assets: u128, share_places: u8) -> Rate {
         Rate { assets: n(assets), share_places }
+    }
+
+    fn totals(assets: u128, shares: u128, virtual_shares: u128) -> Totals {
+        Totals { assets: n(assets), shares: n(shares), virtual_shares: n(virtual_shares) }
+    }
+
+    #[test]
+    fn few_decimals_hide_nothing() {
+        // Two decimals each: what the contract answers for one share, and the rate.
+        for (own, assets, shares, want) in [
+            (101, 101_000_001, 100_000_000, 1_010_000_009_899_999_901),
+            // A loss of 0.02 takes a whole per cent off the contract's own answer, and hardly anything off the rate.
+            (100, 100_999_999, 100_000_000, 1_009_999_989_900_000_100),
+            // A loss of 0.9 % is none by the contract's own answer.
+            (101, 101_900_000, 100_000_000, 1_018_999_999_810_000_001),
+            (101, 101_000_000, 100_000_000, 1_009_999_999_900_000_000),
+            // A vault that adds nothing before it divides, and one that rounds up.
+            (5_000, 10_000, 200, 50_000_000_000_000_000_000),
+            (102, 101_900_000, 100_000_000, 1_018_999_999_810_000_001),
+            // Nothing that TVL and shares give: the answer stands as it is.
+            (97, 101_000_001, 100_000_000, 970_000_000_000_000_000),
+            (104, 101_000_001, 100_000_000, 1_040_000_000_000_000_000),
+            (100, 0, 0, E),
+        ] {
+            let got = rate(own, 2).exact_e18(totals(assets, shares, 1), 2, 2);
+            assert_eq!(got, Some(n(want)), "{own} {assets} {shares}");
+        }
+        for (own, share_places, totals, asset_decimals, share_decimals, want) in [
+            // Shares of 18 decimals over an asset of 2, by OpenZeppelin and by `exchangeRate()`.
+            (101, 18, totals(101_000_001, 1_000_000 * E, E / 100), 2, 18, 1_010_000_009_899_999_901),
+            (101, 18, totals(101_000_001, 1_000_000 * E, 0), 2, 18, 1_010_000_010_000_000_000),
+            // More decimals than the rate has: nothing is more exact than the contract's own answer.
+            (E, 0, totals(E, 1, 0), 30, 0, 1_000_000),
+        ] {
+            let got = rate(own, share_places).exact_e18(totals, asset_decimals, share_decimals);
+            assert_eq!(got, Some(n(want)), "{totals:?}");
+        }
     }
 
     #[test]
@@ -113,11 +179,13 @@ mod tests {
             (rate(E * 5_000 + E / 2, 18), 10_000, 1, 0, false),
             (rate(0, 18), 0, 5, 0, true),
         ] {
-            let got = rate.fits(n(assets), n(shares), n(virtual_shares));
+            let got = rate.fits(totals(assets, shares, virtual_shares));
             assert_eq!(got, ok, "{rate:?} {assets} {shares} {virtual_shares}");
         }
         // A quotient that 256 bits cannot hold is nothing that a contract could answer.
-        assert!(!Rate { assets: Base::MAX, share_places: 18 }.fits(Base::MAX, Base::ONE, Base::ZERO));
+        let totals = Totals { assets: Base::MAX, ..totals(0, 1, 0) };
+        assert!(!Rate { assets: Base::MAX, share_places: 18 }.fits(totals));
+        assert_eq!(rate(E, 18).exact_e18(totals, 18, 18), Some(n(E)));
     }
 
     #[test]
@@ -140,7 +208,13 @@ mod tests {
             let virtual_shares = pow10(offset).unwrap();
             let assets_per = mul_div(unit, n(assets) + n(1), n(shares) + virtual_shares).unwrap();
             let rate = Rate { assets: assets_per, share_places };
-            prop_assert!(rate.fits(n(assets), n(shares), virtual_shares));
+            let of = Totals { virtual_shares, ..totals(assets, shares, 0) };
+            prop_assert!(rate.fits(of));
+            // No more than its rounding above the contract's own answer, and never below.
+            let (own, exact) = (rate.e18(6, share_places), rate.exact_e18(of, 6, share_places));
+            if let (Some(own), Some(exact)) = (own, exact) {
+                prop_assert!(own <= exact && exact - own < pow10(12).unwrap());
+            }
         }
 
         #[test]
@@ -150,7 +224,7 @@ mod tests {
         ) {
             if let Some(assets_per) = mul_div(pow10(18).unwrap(), n(assets), n(shares)) {
                 let rate = Rate { assets: assets_per, share_places: 18 };
-                prop_assert!(rate.fits(n(assets), n(shares), Base::ZERO));
+                prop_assert!(rate.fits(totals(assets, shares, 0)));
             }
         }
     }

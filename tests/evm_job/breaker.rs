@@ -1,7 +1,8 @@
 //! The breaker that opens on its own, the operator's pause, what both forbid, and how they end.
 
 use super::desk::{Desk, says};
-use poolctl_testkit::alloy::primitives::I256;
+use poolctl_testkit::abi::Asset;
+use poolctl_testkit::alloy::primitives::{I256, U256};
 use poolctl_testkit::{Fault, Rule, units};
 use serde_json::{Value, json};
 
@@ -213,4 +214,44 @@ fn a_probe_tells_what_is_wrong_from_what_cannot_be_told() {
     desk.wire.fault(Rule::new(Fault::ChainId(1)));
     assert!(probe(3).starts_with("RISK UNKNOWN - wrong_network: "));
     desk.run("risk check --json --nagios").fails(2, "usage");
+}
+
+#[test]
+fn few_decimals_open_no_breaker_and_hide_no_loss() {
+    let desk = Desk::ready();
+    let world = &desk.world;
+    let asset = Asset::constructorCall { name: "Cent".into(), symbol: "CENT".into(), decimals: 2 };
+    let asset = world.node.deploy(world.owner, "Asset", &asset).unwrap().address().unwrap();
+    let vault = world.add_vault(asset, 0).unwrap().address().unwrap();
+    for account in [world.alice, world.dave] {
+        world.mint(asset, account, units(2_000_000, 2)).unwrap();
+    }
+    world.deposit(vault, world.alice, units(1_000_000, 2)).unwrap();
+    world.donate(vault, world.dave, U256::from(1_000_002)).unwrap();
+    world.node.mine(2).unwrap();
+    desk.run(&format!("pool add cents {vault}")).ok();
+    let sync = || {
+        world.node.mine(2).unwrap();
+        desk.run("sync cents --at latest --json").exits(0).envelope()
+    };
+    let rate = || desk.one("SELECT rate_e18 FROM pool_snapshots ORDER BY block_number DESC LIMIT 1");
+    assert_eq!(sync()["warnings"], json!([]));
+    assert_eq!(rate(), "1010000019899999801");
+    // 0.02 less: the contract itself answers 1.01 before and 1.00 afterwards.
+    world.loss(vault, U256::from(2)).unwrap();
+    assert_eq!(sync()["warnings"], json!([]));
+    assert_eq!(rate(), "1009999999900000000");
+    // 0.9 % less: it answers 1.01 both times.
+    world.donate(vault, world.dave, U256::from(950_000)).unwrap();
+    assert_eq!(sync()["warnings"], json!([]));
+    world.loss(vault, U256::from(900_000)).unwrap();
+    says(&super::desk::warnings(&sync()), &["exchange_rate_drop", "fell from 1.01949", "to 1.01049"]);
+    assert_eq!(desk.one("SELECT rule FROM circuit_breaker_status WHERE active = 1"), "exchange_rate_drop");
+    desk.run("pool reconcile cents").ok();
+    // What an earlier version kept is no drift, and no fall at the next sync.
+    desk.meddle("UPDATE pool_snapshots SET rate_e18 = '1010000000000000000' WHERE rate_e18 LIKE '101049%'");
+    desk.run("pool reconcile cents").ok();
+    assert_eq!(sync()["warnings"], json!([]));
+    assert!(rate().starts_with("101049"), "{}", rate());
+    desk.sound();
 }

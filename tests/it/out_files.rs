@@ -18,7 +18,7 @@ fn an_unwritten_metrics_file_is_the_result_of_metrics_and_a_warning_elsewhere() 
     let home = Home::ready();
     home.run("metrics --metrics-file nowhere/poolctl.prom").fails(1, "io_error");
     home.run("metrics --metrics-file .").fails(2, "invalid_value");
-    assert!(home.run("state path --metrics-file nowhere/poolctl.prom").exits(0).err.contains("warning: cannot write"));
+    assert!(home.run("state path --metrics-file nowhere/poolctl.prom").exits(0).stderr.contains("warning: cannot write"));
 }
 
 #[test]
@@ -47,4 +47,14 @@ fn a_pipe_as_config_is_refused() {
     let home = Home::ready();
     rustix::fs::mkfifoat(rustix::fs::CWD, home.path().join("pipe"), rustix::fs::Mode::RUSR).unwrap();
     home.run("config show --config pipe").fails(2, "invalid_config");
+}
+
+#[test]
+fn a_metrics_file_tells_that_the_result_was_not_written() {
+    let home = Home::ready();
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let status = home.command("state path --metrics-file run.prom").stdout(full).status().unwrap();
+    assert_eq!(status.code(), Some(1));
+    let told = std::fs::read_to_string(home.path().join("run.prom")).unwrap();
+    assert!(told.contains("poolctl_run_exit_code{command=\"state path\"} 1\n"), "{told}");
 }

@@ -7,7 +7,7 @@ use crate::amount::pow10;
 use crate::evm::{Batch, BatchReply, CallError, CallFault, Handle};
 use crate::output::{Code, Error, Result};
 use crate::pool::Pool;
-use crate::pool::rate::Rate;
+use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::{Address, U256};
 
 /// The questions to a vault.
@@ -43,11 +43,12 @@ impl Asked {
             reply.get_optional(self.max_deposit).map_err(vault)?.filter(|max| *max != U256::MAX);
         let offset = pool.share_decimals.saturating_sub(pool.asset.decimals);
         Ok(Figures {
-            total_assets: reply.get(self.total_assets).map_err(vault)?,
-            total_shares: reply.get(self.total_shares).map_err(vault)?,
+            totals: Totals {
+                assets: reply.get(self.total_assets).map_err(vault)?,
+                shares: reply.get(self.total_shares).map_err(vault)?,
+                virtual_shares: pow10(offset).unwrap_or(U256::ONE),
+            },
             rate,
-            // As OpenZeppelin's `ERC4626` works out its rate; vaults that do not are consistent too.
-            virtual_shares: pow10(offset).unwrap_or(U256::ONE),
             paused: paused(reply.get(self.paused))?,
             limits: Limits { max_deposit, ..Limits::default() },
         })
