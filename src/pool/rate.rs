@@ -39,9 +39,7 @@ impl Rate {
                 (quotient.abs_diff(self.assets) <= distance).then(|| mul_div(assets, scale?, shares))?
             })
         };
-        near(Base::ZERO)
-            .or_else(|| near(Base::ONE))
-            .or_else(|| self.e18(asset_decimals, share_decimals))
+        near(Base::ZERO).or_else(|| near(Base::ONE)).or_else(|| self.e18(asset_decimals, share_decimals))
     }
 
     /// Whether this is TVL ÷ shares within rounding, give or take one base unit of the asset: one of the quotients, or
@@ -109,8 +107,9 @@ mod tests {
             (100, 100_999_999, 100_000_000, 1_009_999_989_900_000_100),
             // A loss of 0.9 % is none by the contract's own answer.
             (101, 101_900_000, 100_000_000, 1_018_999_999_810_000_001),
-            (101, 101_000_000, 100_000_000, 1_009_999_999_900_000_000),
-            // A vault that adds nothing before it divides, and one that rounds up.
+            (100, 101_000_000, 100_000_000, 1_009_999_999_900_000_000),
+            // Vaults that add nothing before they divide, and one that rounds up.
+            (101, 101_000_000, 100_000_000, 1_010_000_000_000_000_000),
             (5_000, 10_000, 200, 50_000_000_000_000_000_000),
             (102, 101_900_000, 100_000_000, 1_018_999_999_810_000_001),
             // Nothing that TVL and shares give: the answer stands as it is.
