@@ -82,7 +82,8 @@ pub struct Reading {
     pub total_assets: Base,
     /// Shares, share base units.
     pub total_shares: Base,
-    /// Assets per share in whole units, 18 decimals: TVL over shares, unless the contract says otherwise.
+    /// Assets per share in whole units, 18 decimals: TVL over shares, or the contract's own where that is
+    /// something else.
     pub rate_e18: Base,
     /// The contract's own answer, as coarse as it is.
     pub answered_e18: Base,
@@ -116,20 +117,22 @@ pub struct Limits {
 struct Figures {
     totals: Totals,
     rate: Rate,
+    /// The same of more shares, where the contract says it.
+    finer: Option<Rate>,
     paused: Option<bool>,
     limits: Limits,
 }
 
 impl Figures {
     fn reading(self, pool: &Pool) -> Result<Reading> {
-        let Self { totals, rate, .. } = self;
+        let Self { totals, rate, finer, .. } = self;
         let passes = || wrong(pool, "its exchange rate passes 256 bits");
         let (asset, share) = (pool.asset.decimals, pool.share_decimals);
         Ok(Reading {
             consistent: rate.fits(totals),
             total_assets: totals.assets,
             total_shares: totals.shares,
-            rate_e18: rate.exact_e18(totals, asset, share).ok_or_else(passes)?,
+            rate_e18: rate.exact_e18(finer, totals, asset, share).ok_or_else(passes)?,
             answered_e18: rate.e18(asset, share).ok_or_else(passes)?,
             paused: self.paused,
             limits: self.limits,

@@ -43,6 +43,7 @@ impl Asked {
                 virtual_shares: Base::ZERO,
             },
             rate: Rate { assets: reply.get(self.rate).map_err(it)?, share_places: E18 },
+            finer: None,
             paused: Some(reply.get(self.paused).map_err(it)?),
             limits: Limits {
                 min_deposit: limit(reply.get(self.min_deposit).map_err(it)?),
