@@ -1,6 +1,8 @@
 //! A file in the making beside the one that it becomes: it appears whole, or leaves nothing behind.
 
 use super::{Access, Target, folder_of, unfit};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -101,11 +103,16 @@ impl Draft {
     /// Those of the system.
     pub fn publish_new(self) -> io::Result<bool> {
         self.file.sync_all()?;
-        // A hard link fails if the name has been taken meanwhile; rename would overwrite.
-        match fs::hard_link(&self.path, &self.target) {
+        match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
             Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(e) => return Err(e),
+            Err(Errno::EXIST) => return Ok(false),
+            // A disk that cannot rename so: a hard link fails too where the name has been taken meanwhile.
+            Err(Errno::INVAL | Errno::NOSYS) => match fs::hard_link(&self.path, &self.target) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+                Err(e) => return Err(e),
+            },
+            Err(e) => return Err(e.into()),
         }
         let target = self.target.clone();
         drop(self);

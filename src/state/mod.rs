@@ -20,7 +20,7 @@ mod schema;
 mod settings;
 mod tx;
 
-pub use backup::{BackupReport, backup, inspect, restore};
+pub use backup::{BackupReport, backup, inspect, restore, send_backup};
 pub use check::{CheckReport, Finding, check};
 pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
 pub use file::Watch;
