@@ -4,6 +4,7 @@ use super::accrual::{Accrual, Basis, Holdings, MemberId, Weights};
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
+use super::sound;
 use super::store::emission_at;
 use crate::amount::{Base, Delta, Digits};
 use crate::output::{Code, Error, Result};
@@ -159,6 +160,7 @@ fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
 pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Distributed> {
     let Epoch { start, end } = draft.due.epoch();
     let asset = draft.due.asset();
+    sound::before_payment(tx.conn(), pool)?;
     let Share { part, unsplit, weights } = share(tx, pool, draft)?;
     let carry_in = pool_carry(tx.conn(), pool)?;
     let amount = part

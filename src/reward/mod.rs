@@ -20,6 +20,7 @@ mod outlook;
 pub mod pause;
 mod prepare;
 pub mod recount;
+mod sound;
 mod store;
 pub mod verify;
 mod weights;

@@ -8,6 +8,8 @@ mod rewards;
 mod shares;
 mod withdrawals;
 
+pub(crate) use withdrawals::must_be_as_asked;
+
 use super::events::verify_chain;
 use super::ledger::stored;
 use super::pruned::brought_forward;

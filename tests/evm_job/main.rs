@@ -41,6 +41,7 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;
@@ -81,6 +82,7 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;
