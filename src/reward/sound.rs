@@ -1,10 +1,13 @@
 //! Before rewards move: the rows that they move by must agree with each other and with the ledger. A few rows by their
 //! keys, in the transaction that moves the money; `state check` looks at all of them.
 
+use super::budget::{Budget, sharers};
 use super::distribute::purpose;
+use super::grid::{Epoch, Terms, terms_at};
+use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
 use crate::amount::{Base, Delta};
 use crate::output::{Code, Error, Result};
-use crate::pool::{Member, Pool, base_at};
+use crate::pool::{Member, Pool, base_at, stored_block};
 use crate::state::{Account, OwnerKind, balance, derived_balance};
 use rusqlite::{Connection, Row, params};
 
@@ -74,6 +77,68 @@ pub(super) fn before_payment(conn: &Connection, pool: &Pool) -> Result<()> {
     Ok(())
 }
 
+/// The budget that a part of an epoch is taken from: two rows.
+///
+/// # Errors
+/// `state_corrupt` naming what does not agree.
+pub(super) fn before_share(
+    conn: &Connection,
+    epoch: Epoch,
+    terms: &Terms,
+    sharers: &[(i64, u32)],
+    row: &EmissionRow,
+) -> Result<()> {
+    let left = if epoch.start < in_order_from(conn)? { row.carry_in } else { carry_into(conn, epoch.start)? };
+    match oddity(epoch, terms, sharers, row, left)? {
+        Some(why) => Err(unsound(&why)),
+        None => Ok(()),
+    }
+}
+
+/// Every budget is the one that the settings of its day make, from the block on that budgets follow each other.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub(crate) fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
+    let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
+    let mut statement = conn.prepare_cached(
+        "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions
+         WHERE start_block >= ?1 ORDER BY start_block",
+    )?;
+    let mut rows = statement.query([i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let epoch = Epoch { start: stored_block(row.get(0)?)?, end: stored_block(row.get(1)?)? };
+        let [emission, carry_in, carry_out] = [base_at(row, 2)?, base_at(row, 3)?, base_at(row, 4)?];
+        match terms_at(&schedule, epoch.start) {
+            None => found.push(format!("emission at block {}: no terms hold there", epoch.start)),
+            Some(terms) => {
+                let row = EmissionRow { emission, carry_in, carry_out };
+                found.extend(oddity(epoch, terms, &sharers(&claimants, epoch.start), &row, carry_in)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How a budget differs from what is due: by the terms and weights of its day, with what was left before it.
+fn oddity(
+    epoch: Epoch,
+    terms: &Terms,
+    sharers: &[(i64, u32)],
+    row: &EmissionRow,
+    left: Base,
+) -> Result<Option<String>> {
+    let due = Budget::of(epoch, terms, sharers, left)?;
+    let is_due = (due.emission, due.carry_in, due.carry_out) == (row.emission, row.carry_in, row.carry_out);
+    Ok((!is_due).then(|| {
+        format!(
+            "emission at block {}: it gives {} + carry {} and leaves {}; by the settings of its day, {} + {} and {}",
+            epoch.start, row.emission, row.carry_in, row.carry_out, due.emission, due.carry_in, due.carry_out
+        )
+    }))
+}
+
 /// Every epoch whose reward a member is about to be credited with, and the accounts that it is credited to: the member's
 /// own rows.
 ///
@@ -119,7 +184,7 @@ pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Poo
     Ok(())
 }
 
-fn unsound(why: &str) -> Error {
+pub(super) fn unsound(why: &str) -> Error {
     Error::new(Code::StateCorrupt, format!("{why}; nothing is paid"))
         .hint("see all of it: poolctl state check --full; then restore the newest backup: poolctl state restore FILE")
 }

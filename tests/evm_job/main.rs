@@ -15,6 +15,7 @@ mod anvil {
     mod bases;
     mod breaker;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
@@ -56,6 +57,7 @@ mod sandbox {
     mod bases;
     mod breaker;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
