@@ -149,10 +149,17 @@ pub fn sweep(target: &Path) -> io::Result<()> {
     let stem = stem(target)?;
     for entry in fs::read_dir(folder_of(target))? {
         let entry = entry?;
-        if !entry.file_type()?.is_file() || !is_draft(stem.as_bytes(), entry.file_name().as_bytes()) {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.as_bytes();
+        let of = SIDES.iter().find_map(|side| name.strip_suffix(side.as_bytes()));
+        // What is beside a draft goes with it, or, where that is gone, by itself.
+        let lost = of.is_some_and(|of| !folder_of(&path).join(OsStr::from_bytes(of)).exists());
+        if !entry.file_type()?.is_file()
+            || !is_draft(stem.as_bytes(), of.unwrap_or(name))
+            || of.is_some() && !lost
+        {
             continue;
         }
-        let path = entry.path();
         let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
         let is_ours = file.metadata()?.uid() == rustix::process::geteuid().as_raw();
         match file.try_lock() {

@@ -126,8 +126,8 @@ fn sound(path: &Path) -> Result<i64> {
     let (conn, version) = open_copy(path)?;
     if version < super::SCHEMA_VERSION {
         // Its invariants are those of an older schema; the structure is what can be judged.
-        if let Some(why) = schema::difference(&conn, version)? {
-            return Err(unsound(path, &why));
+        if let Some(found) = schema::difference(&conn, version)? {
+            return Err(unsound(path, &found.why));
         }
         let word: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         return if word == "ok" { Ok(0) } else { Err(unsound(path, &word)) };

@@ -15,6 +15,7 @@ mod anvil {
     mod bases;
     mod breaker;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
@@ -42,6 +43,7 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;
@@ -56,6 +58,7 @@ mod sandbox {
     mod bases;
     mod breaker;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
@@ -83,6 +86,7 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;
