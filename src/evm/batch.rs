@@ -153,6 +153,11 @@ impl CallError {
             .detail("endpoint", self.endpoint)
     }
 
+    /// Whether the contract answered so, be it wrongly; else the endpoint did not let it.
+    pub const fn of_contract(&self) -> bool {
+        !matches!(*self.fault, CallFault::Exhausted(_) | CallFault::Stray)
+    }
+
     /// What happened, with the contract called `noun`.
     pub fn sentence(&self, noun: &str) -> String {
         let what = match &*self.fault {

@@ -1,6 +1,6 @@
 //! Validating a deposit: what the state knows, or the chain at one block, is held against the rules.
 
-use super::abi::{self, Abi, Limits};
+use super::abi::{self, Abi, Limits, MaxDeposit};
 use super::members::{Member, find_member};
 use super::position::position;
 use super::store::{self, Pool, Snapshot};
@@ -216,7 +216,7 @@ fn known_figures(
     max_age_sec: u64,
 ) -> Result<Figures, String> {
     let s = usable(pool, snapshot, now, max_age_sec)?;
-    let (min_deposit, max_deposit) = (s.min_deposit, s.max_deposit);
+    let (min_deposit, max_deposit) = (s.min_deposit, s.max_deposit.clone());
     let limits = Limits { min_deposit, max_deposit, cooldown_sec: s.cooldown_sec };
     Ok(figures(pool, s.total_assets, s.total_shares, s.paused, &limits))
 }
@@ -230,8 +230,8 @@ fn figures(
 ) -> Figures {
     // A vault's maxDeposit is a member's; the other profiles have one limit for all.
     let (max_deposit, max_of_member) = match pool.abi {
-        Abi::Erc4626 => (None, limits.max_deposit),
-        Abi::Legacy | Abi::Viddhana => (limits.max_deposit, None),
+        Abi::Erc4626 => (None, limits.max_deposit.clone()),
+        Abi::Legacy | Abi::Viddhana => (limits.max_deposit.amount(), MaxDeposit::Unlimited),
     };
     Figures {
         total_assets,

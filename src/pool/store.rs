@@ -1,6 +1,6 @@
 //! Rows of `pools`, `pool_snapshots` and `assets`.
 
-use super::abi::Abi;
+use super::abi::{Abi, MaxDeposit};
 use super::{db_block, stored_address, stored_base, stored_block, stored_hash};
 use crate::amount::{Base, Quantity};
 use crate::evm::BlockRef;
@@ -91,8 +91,8 @@ pub struct Snapshot {
     pub paused: Option<bool>,
     /// Smallest deposit, asset base units; `None` = any.
     pub min_deposit: Option<Base>,
-    /// Largest deposit; `None` = unlimited.
-    pub max_deposit: Option<Base>,
+    /// Largest deposit.
+    pub max_deposit: MaxDeposit,
     /// Seconds between a deposit and the first withdrawal; `None` where the contract knows no such thing.
     pub cooldown_sec: Option<u64>,
 }
@@ -218,7 +218,7 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
         "SELECT {FIGURES} FROM pool_snapshots s WHERE s.pool_id = ?1 AND s.block_number = ?2"
     ))?;
     let mut rows = statement.query(params![pool.id, db_block(block)?])?;
-    rows.next()?.map(read_snapshot).transpose()
+    rows.next()?.map(|row| read_snapshot(row, pool.abi)).transpose()
 }
 
 /// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
@@ -228,18 +228,18 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
 pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
     // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT {FIGURES}, p.id FROM pools p
+        "SELECT {FIGURES}, p.id, p.abi FROM pools p
          CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
     ))?;
     let mut rows = statement.query([])?;
     let mut found = HashMap::new();
     while let Some(row) = rows.next()? {
-        found.insert(row.get(12)?, read_snapshot(row)?);
+        found.insert(row.get(12)?, read_snapshot(row, Abi::parse(&row.get::<_, String>(13)?)?)?);
     }
     Ok(found)
 }
 
-fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
+fn read_snapshot(row: &Row<'_>, abi: Abi) -> Result<Snapshot> {
     let block = BlockRef {
         number: stored_block(row.get(0)?)?,
         hash: stored_hash(&row.get::<_, String>(1)?)?,
@@ -257,7 +257,7 @@ fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
         rate_e18: stored_base(&row.get::<_, String>(7)?)?,
         paused: row.get(8)?,
         min_deposit: limit(9)?,
-        max_deposit: limit(10)?,
+        max_deposit: MaxDeposit::of_stored(abi, limit(10)?),
         cooldown_sec: row.get(11)?,
     })
 }

@@ -265,7 +265,7 @@ fn store_all(
                 reading.rate_e18.to_string(),
                 reading.paused,
                 reading.limits.min_deposit.map(|min| min.to_string()),
-                reading.limits.max_deposit.map(|max| max.to_string()),
+                reading.limits.max_deposit.stored(pool.abi).map(|max| max.to_string()),
                 reading.limits.cooldown_sec,
             ])?;
         tx.conn()

@@ -26,6 +26,7 @@ mod anvil {
     mod input;
     mod interleavings;
     mod month;
+    mod odd;
     mod oracles;
     mod orders;
     mod pinned;
@@ -66,6 +67,7 @@ mod sandbox {
     mod input;
     mod interleavings;
     mod month;
+    mod odd;
     mod oracles;
     mod orders;
     mod pinned;

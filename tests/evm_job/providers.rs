@@ -303,6 +303,17 @@ fn what_was_learned_is_kept_and_the_finality_is_said() {
 }
 
 #[test]
+fn what_is_learned_is_kept_by_every_command_that_writes() {
+    let desk = Desk::bare();
+    desk.furnish();
+    for command in ["oracle fetch", "risk fetch growth", "sync"] {
+        desk.meddle("DELETE FROM evm_tags");
+        desk.run(command).exits(0);
+        assert_eq!(desk.rows("SELECT tag FROM evm_tags ORDER BY 1"), ["finalized", "safe"], "{command}");
+    }
+}
+
+#[test]
 fn a_block_beyond_the_chain_is_bad_input_for_every_command_that_takes_one() {
     let desk = Desk::bare();
     desk.furnish();

@@ -39,6 +39,8 @@ reason_codes! {
     UnknownMember = "unknown_member",
     /// Risk parameters, or the figures that they are held against, are missing or too old: deny, never allow.
     RiskUnknown = "risk_unknown",
+    /// A limit that the contract has cannot be read: deny, never allow.
+    LimitUnknown = "limit_unknown",
     /// The vault is paused, or its engine has this direction closed.
     PoolPaused = "pool_paused",
     /// The emergency pause holds, ours or the engine's.
