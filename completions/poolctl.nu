@@ -121,6 +121,7 @@ module completions {
   export extern "poolctl pool add" [
     --abi: string             # What the contract answers to: erc4626, legacy, viddhana, or auto to find out
     --asset: string           # What is deposited, where the contract itself does not say (legacy)
+    --symbol: string          # What its asset is called in outputs, whatever the token says
     --deploy-block: string    # Block of its creation; found by bisection where not given, which needs an archive node
     --max-rate-drop: string   # Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
     --reward-genesis-block: string # First block that earns rewards
@@ -759,7 +760,7 @@ module completions {
   export extern "poolctl reward export" [
     --format: string@"nu-complete poolctl reward export format" # How
     --merkle                  # Export the unclaimed rewards to a Merkle tree, with its root and proofs
-    --output: path            # Write to this file, whole or not at all
+    --output: path            # Write to this file, whole or not at all; to a pipe or a device as it is; - is stdout
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -1744,7 +1745,7 @@ module completions {
     --index: string           # Index of the block
     --entropy: string         # Entropy of the block, hex or base64
     --farmer: string          # The farmer: G…, C… or 64 hex digits
-    --start: string           # First nonce
+    --start: string           # First nonce [default: a random one]
     --zeros: string           # Stop at the first nonce with at least so many zeros, 0 to 64
     --nonces: string          # Try so many nonces
     --seconds: string         # Stop after so many seconds
@@ -2153,7 +2154,7 @@ module completions {
 
   # Write one HTML page: TVL, rates, rewards, holders, the farm, and what needs a look
   export extern "poolctl report" [
-    --html: path              # The page
+    --html: path              # The page; - is stdout
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]

@@ -118,7 +118,7 @@ impl Present for ShowOutput {
         let mut pairs = vec![
             ("pool", p.name.clone()),
             ("address", p.address.clone()),
-            ("kind", format!("{} pool of {} ({})", p.abi, p.asset.symbol, p.asset.address)),
+            ("kind", format!("{} pool of {} ({})", p.abi, amount::short(&p.asset.symbol), p.asset.address)),
             ("deployed", format!("block {}", self.deploy_block)),
             ("TVL", or_dash(p.total_assets.as_ref())),
             ("", self.course(|point| &point.total_assets)),

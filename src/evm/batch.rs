@@ -216,11 +216,24 @@ pub struct BatchReply {
 impl BatchReply {
     /// The values that a call returned.
     pub fn get<C: SolCall>(&self, handle: Handle<C>) -> Result<C::Return, CallError> {
+        self.read(handle, decode::<C>)
+    }
+
+    /// The bytes that a call returned, whatever they say.
+    pub fn raw<C: SolCall>(&self, handle: Handle<C>) -> Result<Bytes, CallError> {
+        self.read(handle, |data| Ok(Bytes::copy_from_slice(data)))
+    }
+
+    fn read<C: SolCall, T>(
+        &self,
+        handle: Handle<C>,
+        read: impl FnOnce(&[u8]) -> Result<T, CallFault>,
+    ) -> Result<T, CallError> {
         let outcome = self.outcomes.get(handle.index).filter(|_| handle.serial == self.serial);
         let (contract, result) = match outcome {
             None => (Address::ZERO, Err(CallFault::Stray)),
             Some((contract, Err(fault))) => (*contract, Err(fault.clone())),
-            Some((contract, Ok(data))) => (*contract, decode::<C>(data)),
+            Some((contract, Ok(data))) => (*contract, read(data)),
         };
         result.map_err(|fault| {
             let endpoint = self.endpoint.clone();
