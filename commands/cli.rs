@@ -374,6 +374,6 @@ mod tests {
             panic!("30 has no unit");
         };
         assert_eq!((words.as_str(), e.code()), ("info", Code::InvalidValue));
-        assert!(e.message().starts_with("--wait <DURATION>: \"30\""), "{e}");
+        assert!(e.message().starts_with("--wait <DURATION>: invalid duration: \"30\""), "{e}");
     }
 }

@@ -68,7 +68,7 @@ pub fn span(seconds: u64) -> String {
 }
 
 /// The longest duration that is taken: a hundred years and some. Any time of day plus or minus it can be told.
-pub const LONGEST: (&str, Duration) = ("5300w", Duration::from_secs(5_300 * 604_800));
+pub const LONGEST: (&str, Duration) = ("5300w", Duration::from_hours(5_300 * 7 * 24));
 
 /// Why a text is no duration.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

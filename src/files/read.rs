@@ -10,7 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// How long a pipe may be silent: somebody may be typing a passphrase at its other end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Room that a buffer needs beyond what is in the file, so that it never grows.
 pub const ROOM: usize = 16 << 10;

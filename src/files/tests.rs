@@ -50,7 +50,7 @@ fn what_fails_half_way_leaves_what_was_there() {
     let path = folder.path().join("out");
     put(&path, "old").unwrap();
     let failed = write(&path, Access::Shared, |out| {
-        out.write_all(&[b'x'; 100_000])?;
+        out.write_all(&vec![b'x'; 100_000])?;
         Err(io::Error::from(io::ErrorKind::StorageFull))
     });
     assert_eq!(failed.unwrap_err().kind(), io::ErrorKind::StorageFull);

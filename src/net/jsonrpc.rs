@@ -166,7 +166,7 @@ impl Client {
                 None => match response.error {
                     // What a limit on one batch's items looks like at some servers.
                     Some(error) if response.id == Id::Null => {
-                        batch.refused = Some(self.error(&error, &reply))
+                        batch.refused = Some(self.error(&error, &reply));
                     }
                     _ => {
                         let words = "the answer to a batch has an id that was not asked for";

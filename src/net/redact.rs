@@ -329,7 +329,7 @@ mod tests {
         #[test]
         fn no_key_survives(before in "\\PC{0,40}", after in "\\PC{0,40}", key in "[A-Za-z0-9_-]{20,40}") {
             let url = format!("https://h/v3/{key}");
-            let encoded: String = key.bytes().map(|byte| format!("%{byte:02x}")).collect();
+            let encoded = key.bytes().fold(String::new(), |text, byte| format!("{text}%{byte:02x}"));
             for form in [&key, &url, &key.to_lowercase(), &key.to_uppercase(), &encoded] {
                 let text = clean(&url, &format!("{before}{form}{after}")).to_lowercase();
                 let shown = text.contains(&key.to_lowercase()) || text.contains(&encoded);

@@ -145,10 +145,11 @@ impl Lock {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        let left = match self.vouched.load(Ordering::Relaxed) {
-            true => Stamp::of(&self.locked).ok().and_then(|left| serde_json::to_string(&Left { left }).ok()),
+        let left = if self.vouched.load(Ordering::Relaxed) {
+            Stamp::of(&self.locked).ok().and_then(|left| serde_json::to_string(&Left { left }).ok())
+        } else {
             // Never looked at, it is as it was before.
-            false => Some(std::mem::take(&mut self.before)),
+            Some(std::mem::take(&mut self.before))
         };
         // Where this fails, the holder still stands there, and the next run looks at the whole state.
         let _ = rewrite(&mut self.file, &left.unwrap_or_default());

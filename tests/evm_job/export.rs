@@ -149,7 +149,7 @@ fn what_cannot_be_exported_leaves_no_file() {
     assert!(std::fs::read_to_string(&out).unwrap().starts_with("address,amount,"));
     let nowhere = desk.home.path().join("folder");
     std::fs::create_dir(&nowhere).unwrap();
-    let envelope = desk.run(&format!("reward export {epoch} --output folder")).fails(1, "io_error");
+    let envelope = desk.run(&format!("reward export {epoch} --output folder")).fails(2, "invalid_value");
     says(&envelope["error"]["message"], &["folder"]);
     desk.run(&format!("reward export {epoch} --output missing/out")).fails(1, "io_error");
     let left: Vec<String> = std::fs::read_dir(desk.home.path())

@@ -4,7 +4,7 @@ use super::desk::{Desk, says};
 use crate::support::Ran;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::U256;
-use poolctl_testkit::{Fault, Matcher, Rule, units};
+use poolctl_testkit::{Fault, Matcher, Rule, tamper, units};
 use serde_json::{Value, json};
 
 fn pool<'a>(data: &'a Value, name: &str) -> &'a Value {
@@ -425,13 +425,12 @@ fn a_pause_counts_by_the_epochs_last_block_whenever_the_cycle_runs() {
     assert_eq!(desk.json("reward epoch verify --all")["difference_count"], 0);
     // An epoch that was carried for a pause that was not there is seen by verify.
     let conn = late.sqlite();
-    conn.execute_batch("DROP TRIGGER pool_reward_epochs_immutable").unwrap();
     let sql = format!(
         "UPDATE pool_reward_epochs SET carry_reason = NULL WHERE pool_id = 1 AND start_block = {}",
         begin + 30
     );
     let sql = format!("{}; {}", "PRAGMA ignore_check_constraints = ON", sql);
-    conn.execute_batch(&sql).unwrap();
+    tamper(&conn, |conn| conn.execute_batch(&sql)).unwrap();
     drop(conn);
     let found = late.run("reward epoch verify --all").fails(5, "check_failed");
     says(&found["error"]["message"], &["carry_reason", "pool_paused"]);

@@ -358,6 +358,7 @@ fn figures_that_are_too_old_deny() {
     desk.meddle("UPDATE pool_snapshots SET synced_at = synced_at - 604800");
     assert_eq!(reasons(&desk, "500"), ["risk_unknown"]);
     desk.unchanged(|| desk.run("withdrawal request stable alice 500").exits(4));
+    desk.world.node.mine(1).unwrap();
     desk.run("sync").ok();
     free(&desk, 2_000);
 }

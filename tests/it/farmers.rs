@@ -381,6 +381,8 @@ fn a_key_store_that_is_being_changed_is_left_alone() {
     home.farm(REGISTER).ok();
     let lock = std::fs::File::open(format!("{}.lock", home.keys().display())).unwrap();
     lock.lock().unwrap();
+    let holder = r#"{"pid":7,"command":"farmer register","since":0}"#;
+    std::fs::write(format!("{}.lock", home.keys().display()), holder).unwrap();
     let before = home.snapshot();
     let envelope = home.farm(REGISTER).fails(11, "keys_locked");
     let message = text(&envelope["error"]["message"]);

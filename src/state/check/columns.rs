@@ -151,7 +151,7 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
         let form = |name: &str| forms.iter().find(|(column, _)| *column == name).map(|(_, form)| *form);
         let columns: Vec<(String, Option<Form>)> =
-            statement.column_names().into_iter().map(|name| (name.to_owned(), form(name))).collect();
+            statement.column_names().map(|name| (name.to_owned(), form(name))).collect();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             for (i, (column, form)) in columns.iter().enumerate() {

@@ -19,8 +19,9 @@ use std::{
 /// How long the archive may take for a program and what it needs.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// Programs that are in a package of another name.
-const PACKAGES: [(&str, &str); 2] = [("groff", "groff-base"), ("promtool", "prometheus")];
+/// Programs that are in a package of another name. The ordinary zsh finds its modules only where it would be installed.
+const PACKAGES: [(&str, &str); 3] =
+    [("groff", "groff-base"), ("promtool", "prometheus"), ("zsh", "zsh-static")];
 
 /// Where unpacked programs look for what they need, if not where they would be installed.
 const PLACES: [(&str, &str); 3] = [
@@ -57,7 +58,7 @@ fn unpacked(program: &str, deb: &Path) -> Result<PathBuf> {
         let lock = fs::File::create(deb.join("lock"))?;
         lock.lock()?;
         retried(PAUSE, || fetch(package, deb, draft))?;
-        wrap(program, draft)
+        wrap(program, package, draft)
     })
     .with_context(|| {
         format!("{program} is needed; on Debian: apt-get update && apt-get install -y --no-install-recommends {package}")
@@ -107,10 +108,13 @@ fn fetch(package: &str, deb: &Path, draft: &Path) -> Result<()> {
     Ok(fs::remove_dir_all(draft.join("apt"))?)
 }
 
-/// Puts a script into `run` that starts the program with what it needs, wherever the folder is.
-fn wrap(program: &str, root: &Path) -> Result<()> {
-    let places = ["usr/bin", "bin"].map(|folder| Path::new(folder).join(program));
-    let place = places.iter().find(|place| root.join(place).symlink_metadata().is_ok());
+/// Puts a script into `run` that starts the program with what it needs, wherever the folder is. The program has its own
+/// name in the package, or the package's.
+fn wrap(program: &str, package: &str, root: &Path) -> Result<()> {
+    let names = [program, package];
+    let mut places =
+        names.iter().flat_map(|name| ["usr/bin", "bin"].map(|folder| Path::new(folder).join(name)));
+    let place = places.find(|place| root.join(place).symlink_metadata().is_ok());
     let place = place.with_context(|| format!("the package has no program {program}"))?;
     let mut lines = vec!["#!/bin/sh".to_owned(), "root=$(cd \"${0%/*}/..\" && pwd -P)".to_owned()];
     let libraries = libraries(root)?;

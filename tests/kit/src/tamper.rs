@@ -6,6 +6,7 @@ use rusqlite::Connection;
 ///
 /// # Panics
 /// Where SQLite refuses.
+#[expect(clippy::expect_used, reason = "a test ends where its own preparation fails")]
 pub fn tamper<T>(conn: &Connection, body: impl FnOnce(&Connection) -> T) -> T {
     let mut triggers =
         conn.prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'").expect("triggers");
