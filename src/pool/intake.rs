@@ -185,29 +185,34 @@ impl<'p> Intake<'p> {
     /// Writes what was gathered of the pools whose logs can be right, and nothing of the others.
     pub(super) fn store(&mut self, tx: &Tx<'_>, mut waiting: Vec<Waiting>, end: BlockRef) -> Result<()> {
         loop {
-            tx.conn().execute_batch("SAVEPOINT intake")?;
-            let stored = self.try_store(tx, &waiting, end)?;
-            if stored.failed.is_empty() {
-                tx.conn().execute_batch("RELEASE intake")?;
-                for (pool_id, count) in stored.taken {
-                    *self.replayed.taken.entry(pool_id).or_default() += count;
+            let failed = match tx.attempt(|| self.try_store(tx, &waiting, end))? {
+                Ok(stored) => {
+                    for (pool_id, count) in stored.taken {
+                        *self.replayed.taken.entry(pool_id).or_default() += count;
+                    }
+                    self.replayed.holders.extend(stored.holders);
+                    self.pools.values_mut().for_each(|target| target.next = target.next.max(end.number + 1));
+                    return Ok(());
                 }
-                self.replayed.holders.extend(stored.holders);
-                self.pools.values_mut().for_each(|target| target.next = target.next.max(end.number + 1));
-                return Ok(());
-            }
-            tx.conn().execute_batch("ROLLBACK TO intake; RELEASE intake")?;
+                Err(failed) => failed,
+            };
             self.ids.forget();
-            self.pools.retain(|_, target| !stored.failed.contains_key(&target.pool_id));
-            waiting.retain(|log| !stored.failed.contains_key(&log.pool_id));
-            self.replayed.failed.extend(stored.failed);
+            self.pools.retain(|_, target| !failed.contains_key(&target.pool_id));
+            waiting.retain(|log| !failed.contains_key(&log.pool_id));
+            self.replayed.failed.extend(failed);
             if self.pools.is_empty() {
                 return Err(Error::new(Code::Drift, "no pool's transfers add up"));
             }
         }
     }
 
-    fn try_store(&mut self, tx: &Tx<'_>, waiting: &[Waiting], end: BlockRef) -> Result<Replayed> {
+    /// Writes all of it, or says which pools stand in the way.
+    fn try_store(
+        &mut self,
+        tx: &Tx<'_>,
+        waiting: &[Waiting],
+        end: BlockRef,
+    ) -> Result<Result<Replayed, HashMap<i64, Error>>> {
         let conn = tx.conn();
         let mut stored = Replayed::default();
         let known = newest_member(conn)?;
@@ -239,7 +244,7 @@ impl<'p> Intake<'p> {
                 Err(e) => return Err(e),
             }
         }
-        Ok(stored)
+        Ok(if stored.failed.is_empty() { Ok(stored) } else { Err(stored.failed) })
     }
 }
 
