@@ -2,6 +2,7 @@
 
 use super::abi::sol::{IERC20, IERC4626};
 use super::abi::{self, Abi};
+use super::contract::{self, Contract};
 use super::store::{self, Asset, Pool};
 use super::{ViewStamp, db_block};
 use crate::context::Work;
@@ -76,7 +77,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
         return Ok(Added { pool, new: false, view: None, risk_engine: None });
     }
     let seen = chain.view(at, async |view| look(view, ask).await).await?;
-    let Seen { abi, asset, share, deploy_block, view, risk_engine } = seen;
+    let Seen { abi, asset, share, contract, deploy_block, view, risk_engine } = seen;
     let pool = work.state.write(work.permit, |tx| {
         store::put_asset(tx.conn(), &asset)?;
         if ask.symbol.is_some() {
@@ -102,6 +103,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
                 ask.reward_genesis.map(db_block).transpose()?,
             ],
         )?;
+        contract::put(tx, tx.conn().last_insert_rowid(), &contract, view.number)?;
         let pool = store::find(tx.conn(), &ask.name)?;
         tx.event(
             "pool.added",
@@ -144,6 +146,7 @@ struct Seen {
     abi: Abi,
     asset: Asset,
     share: Asset,
+    contract: Contract,
     deploy_block: u64,
     view: ViewStamp,
     risk_engine: Option<Address>,
@@ -200,14 +203,23 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
         reward_carry: crate::amount::Base::ZERO,
         cursor: None,
         synced_block: None,
+        contract: None,
     };
     // What a sync will ask must be answered now, while the operator is looking.
     let mut batch = view.batch();
     let asked = abi::ask(&mut batch, &pool)?;
-    asked.read(&batch.send().await?, &pool)?;
+    let asked_contract = [contract::ask(&mut batch, &pool)];
+    let reply = batch.send().await?;
+    let paused = asked.read(&reply, &pool)?.paused;
+    let pools = std::slice::from_ref(&pool);
+    let read = contract::read(view, &reply, pools, &asked_contract, |_| Some(paused.is_some())).await?;
+    let unread = read.failed.into_values().next();
+    let (_, contract) = read.found.into_iter().next().ok_or_else(|| {
+        unread.unwrap_or_else(|| Error::new(Code::Bug, "a contract was asked and not read"))
+    })?;
     let risk_engine = abi::risk_engine(view, abi, ask.address).await?;
     let view = ViewStamp::of(view);
-    Ok(Seen { abi, asset, share, deploy_block, view, risk_engine })
+    Ok(Seen { abi, asset, share, contract, deploy_block, view, risk_engine })
 }
 
 /// The asset that the contract says, or else the operator; both must agree where both speak.
@@ -268,7 +280,7 @@ fn brief(address: Address) -> String {
     format!("{}…{}", text.get(..6).unwrap_or_default(), text.get(38..).unwrap_or_default())
 }
 
-fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
+pub(super) fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
     if decimals > 77 {
         return Err(Error::new(
             Code::NotAContract,

@@ -14,6 +14,7 @@ mod anvil {
 
     mod bases;
     mod breaker;
+    mod changes;
     mod crash;
     mod deposits;
     mod desk;
@@ -56,6 +57,7 @@ mod sandbox {
 
     mod bases;
     mod breaker;
+    mod changes;
     mod crash;
     mod deposits;
     mod desk;

@@ -86,7 +86,7 @@ pub struct Reading {
     pub rate_e18: Base,
     /// Whether the contract's rate is TVL over shares, within rounding.
     pub consistent: bool,
-    /// Whether it is paused; `None` where the contract cannot be paused.
+    /// Whether it is paused; `None` where the contract does not answer that, by its profile.
     pub paused: Option<bool>,
     /// What it takes in.
     pub limits: Limits,
@@ -274,13 +274,17 @@ impl AskedTotal {
     }
 }
 
-/// Reads a pool's answer to `paused()`. A vault that has no such function is not paused.
+/// Reads a pool's answer to `paused()`. A vault that never had such a function is not paused; one that had it and does not
+/// answer is not known to be unpaused.
 ///
 /// # Errors
 /// As [`Asked::read`].
 pub fn read_paused(answer: Result<bool, CallError>, pool: &Pool) -> Result<bool> {
     match pool.abi {
-        Abi::Erc4626 => Ok(erc4626::paused(answer)?.unwrap_or_default()),
+        Abi::Erc4626 => match answer {
+            Err(e) if pool.can_pause_at(e.block.number) => Err(e.into_error(pool.abi.noun())),
+            answer => Ok(erc4626::paused(answer)?.unwrap_or_default()),
+        },
         Abi::Legacy | Abi::Viddhana => answer.map_err(|e| e.into_error(pool.abi.noun())),
     }
 }
