@@ -170,7 +170,7 @@ impl<'s> App<'s> {
         done
     }
 
-    /// As [`App::write`], for a service that waits for the network.
+    /// As [`App::write`], for a service that waits for the network. What it learned of an EVM chain is kept.
     ///
     /// # Errors
     /// As [`App::write`].
@@ -180,7 +180,16 @@ impl<'s> App<'s> {
         body: impl AsyncFnOnce(&mut Work<'_>) -> Result<T>,
     ) -> Result<T> {
         let runtime = runtime()?;
-        self.write(dry_run, |work| runtime.block_on(body(work)))
+        self.write(dry_run, |work| {
+            let value = runtime.block_on(body(work))?;
+            for chain in self.chains.borrow().iter() {
+                let endpoints = &chain.config().endpoints;
+                let asked: Vec<String> =
+                    endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
+                state::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
+            }
+            Ok(value)
+        })
     }
 
     /// As [`App::write_async`], on the profile's EVM chain, which the state remembers from now on.
@@ -197,9 +206,6 @@ impl<'s> App<'s> {
             let value = body(work, &chain).await?;
             // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
-            let endpoints = &chain.config().endpoints;
-            let asked: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
-            state::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
             Ok(value)
         })
     }

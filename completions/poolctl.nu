@@ -121,6 +121,7 @@ module completions {
   export extern "poolctl pool add" [
     --abi: string             # What the contract answers to: erc4626, legacy, viddhana, or auto to find out
     --asset: string           # What is deposited, where the contract itself does not say (legacy)
+    --symbol: string          # What its asset is called in outputs, whatever the token says
     --deploy-block: string    # Block of its creation; found by bisection where not given, which needs an archive node
     --max-rate-drop: string   # Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
     --reward-genesis-block: string # First block that earns rewards
@@ -280,6 +281,29 @@ module completions {
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
     ...pools: string          # Names or addresses; none = all
+  ]
+
+  def "nu-complete poolctl pool accept-change color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Accept that a pool's contract changed, so that it is paid and validated again
+  export extern "poolctl pool accept-change" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool accept-change color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address
   ]
 
   def "nu-complete poolctl member color" [] {

@@ -20,12 +20,19 @@ pub struct Call {
     pub method: &'static str,
     /// Its parameters: an array or an object.
     pub params: Value,
+    /// Whether an error is an answer to it, whatever it says: there is another way to ask.
+    pub spare: bool,
 }
 
 impl Call {
     /// A call.
     pub fn new(method: &'static str, params: Value) -> Self {
-        Self { method, params }
+        Self { method, params, spare: false }
+    }
+
+    /// A call that is asked in another way where it fails.
+    pub fn spare(method: &'static str, params: Value) -> Self {
+        Self { method, params, spare: true }
     }
 }
 

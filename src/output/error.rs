@@ -87,6 +87,8 @@ codes! {
     BreakerActive = "breaker_active" => Refused,
     /// The pool is paused.
     PoolPaused = "pool_paused" => Refused,
+    /// The pool's contract changed, and the operator has not accepted that.
+    ContractChanged = "contract_changed" => Refused,
     /// A farmer that lacks what its next step needs: account, lumens, trustline.
     NotReady = "not_ready" => Refused,
     /// The KALE farm is paused.

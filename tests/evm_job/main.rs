@@ -14,6 +14,7 @@ mod anvil {
 
     mod bases;
     mod breaker;
+    mod changes;
     mod crash;
     mod damaged;
     mod deposits;
@@ -28,6 +29,7 @@ mod anvil {
     mod input;
     mod interleavings;
     mod month;
+    mod odd;
     mod oracles;
     mod orders;
     mod pinned;
@@ -57,6 +59,7 @@ mod sandbox {
 
     mod bases;
     mod breaker;
+    mod changes;
     mod crash;
     mod damaged;
     mod deposits;
@@ -71,6 +74,7 @@ mod sandbox {
     mod input;
     mod interleavings;
     mod month;
+    mod odd;
     mod oracles;
     mod orders;
     mod pinned;

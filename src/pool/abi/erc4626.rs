@@ -2,9 +2,9 @@
 
 use super::detect::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable};
-use super::{Figures, Limits};
+use super::{Figures, Limits, MaxDeposit};
 use crate::amount::{E18, pow10};
-use crate::evm::{Batch, BatchReply, CallError, CallFault, Handle};
+use crate::evm::{Batch, BatchReply, CallError, Handle};
 use crate::output::{Code, Error, Result};
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
@@ -53,9 +53,6 @@ impl Asked {
             }
             None => None,
         };
-        // EIP-4626: 2^256-1 stands for no limit. A vault may not answer while it is paused.
-        let max_deposit =
-            reply.get_optional(self.max_deposit).map_err(vault)?.filter(|max| *max != U256::MAX);
         let offset = pool.share_decimals.saturating_sub(pool.asset.decimals);
         Ok(Figures {
             totals: Totals {
@@ -66,8 +63,18 @@ impl Asked {
             rate,
             finer,
             paused: paused(reply.get(self.paused))?,
-            limits: Limits { max_deposit, ..Limits::default() },
+            limits: Limits { max_deposit: most(reply.get(self.max_deposit))?, ..Limits::default() },
         })
+    }
+}
+
+/// A vault's largest deposit. EIP-4626: 2^256-1 stands for no limit, and there is always an answer.
+fn most(answer: Result<U256, CallError>) -> Result<MaxDeposit> {
+    match answer {
+        Ok(U256::MAX) => Ok(MaxDeposit::Unlimited),
+        Ok(most) => Ok(MaxDeposit::Most(most)),
+        Err(e) if e.of_contract() => Ok(MaxDeposit::Unknown(e.sentence("vault"))),
+        Err(e) => Err(e.into_error("vault")),
     }
 }
 
@@ -76,7 +83,7 @@ pub(super) fn paused(answer: Result<bool, CallError>) -> Result<Option<bool>> {
     match answer {
         Ok(paused) => Ok(Some(paused)),
         // A fallback that answers something else: there is no such function.
-        Err(e) if !matches!(*e.fault, CallFault::Exhausted(_) | CallFault::Stray) => Ok(None),
+        Err(e) if e.of_contract() => Ok(None),
         Err(e) => Err(e.into_error("vault")),
     }
 }

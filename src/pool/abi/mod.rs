@@ -23,7 +23,7 @@ use sol::{IERC20, ILegacyPool, IViddhanaPool};
 /// Which functions a pool contract has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abi {
-    /// EIP-4626 tokenized vault; `paused()` and `maxDeposit(address)` may be absent.
+    /// EIP-4626 tokenized vault; it may have `paused()`. Where it does not tell `maxDeposit(address)`, that is not known.
     Erc4626,
     /// `totalValueLocked`, `totalShares`, `exchangeRate`, `paused`, `minDepositAmount`, `maxDepositAmount`,
     /// `withdrawalCooldownSeconds`, all required. It need not say what its asset is.
@@ -89,7 +89,7 @@ pub struct Reading {
     pub answered_e18: Base,
     /// Whether the contract's rate is TVL over shares, within rounding.
     pub consistent: bool,
-    /// Whether it is paused; `None` where the contract cannot be paused.
+    /// Whether it is paused; `None` where the contract does not answer that, by its profile.
     pub paused: Option<bool>,
     /// What it takes in.
     pub limits: Limits,
@@ -107,10 +107,51 @@ impl Reading {
 pub struct Limits {
     /// Smallest deposit, asset base units; `None` = any.
     pub min_deposit: Option<Base>,
-    /// Largest deposit, asset base units; `None` = unlimited.
-    pub max_deposit: Option<Base>,
+    /// Largest deposit.
+    pub max_deposit: MaxDeposit,
     /// Seconds between a member's deposit and its first withdrawal; `None` where the profile knows no such thing.
     pub cooldown_sec: Option<u64>,
+}
+
+/// The largest deposit that a pool contract takes: none by its profile or its word, an amount, or not told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum MaxDeposit {
+    /// Whatever the amount.
+    #[default]
+    Unlimited,
+    /// At most this, asset base units.
+    Most(Base),
+    /// The profile has such a limit, and the contract does not tell it: why.
+    Unknown(String),
+}
+
+impl MaxDeposit {
+    /// The amount, where there is one.
+    pub const fn amount(&self) -> Option<Base> {
+        match self {
+            Self::Most(most) => Some(*most),
+            Self::Unlimited | Self::Unknown(_) => None,
+        }
+    }
+
+    /// As the state keeps it: where the profile has the limit, nothing stands for "not known" and the largest number for
+    /// "unlimited", as EIP-4626 has it.
+    pub(super) fn stored(&self, abi: Abi) -> Option<Base> {
+        match self {
+            Self::Unlimited => (abi == Abi::Erc4626).then_some(Base::MAX),
+            Self::Most(most) => Some(*most),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// From what the state keeps.
+    pub(super) fn of_stored(abi: Abi, kept: Option<Base>) -> Self {
+        match (abi, kept) {
+            (Abi::Erc4626, None) => Self::Unknown("the last sync did not get it".to_owned()),
+            (Abi::Erc4626, Some(Base::MAX)) | (Abi::Legacy | Abi::Viddhana, None) => Self::Unlimited,
+            (_, Some(most)) => Self::Most(most),
+        }
+    }
 }
 
 /// Answers that make a reading, as every profile gives them.
@@ -235,13 +276,17 @@ impl AskedTotal {
     }
 }
 
-/// Reads a pool's answer to `paused()`. A vault that has no such function is not paused.
+/// Reads a pool's answer to `paused()`. A vault that never had such a function is not paused; one that had it and does not
+/// answer is not known to be unpaused.
 ///
 /// # Errors
 /// As [`Asked::read`].
 pub fn read_paused(answer: Result<bool, CallError>, pool: &Pool) -> Result<bool> {
     match pool.abi {
-        Abi::Erc4626 => Ok(erc4626::paused(answer)?.unwrap_or_default()),
+        Abi::Erc4626 => match answer {
+            Err(e) if pool.can_pause_at(e.block.number) => Err(e.into_error(pool.abi.noun())),
+            answer => Ok(erc4626::paused(answer)?.unwrap_or_default()),
+        },
         Abi::Legacy | Abi::Viddhana => answer.map_err(|e| e.into_error(pool.abi.noun())),
     }
 }

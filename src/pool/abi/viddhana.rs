@@ -3,7 +3,7 @@
 
 use super::detect::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable, IViddhanaPool};
-use super::{Figures, Limits, limit, seconds};
+use super::{Figures, Limits, MaxDeposit, limit, seconds};
 use crate::amount::{Base, E18};
 use crate::evm::{Batch, BatchReply, CallError, Handle};
 use crate::output::Result;
@@ -47,7 +47,7 @@ impl Asked {
             paused: Some(reply.get(self.paused).map_err(it)?),
             limits: Limits {
                 min_deposit: limit(reply.get(self.min_deposit).map_err(it)?),
-                max_deposit: None,
+                max_deposit: MaxDeposit::Unlimited,
                 cooldown_sec: Some(seconds(pool, reply.get(self.cooldown).map_err(it)?)?),
             },
         })

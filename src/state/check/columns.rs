@@ -57,6 +57,15 @@ const FORMS: &[(&str, &[(&str, Form)])] = &[
             ("max_deposit", Form::Amount),
         ],
     ),
+    (
+        "pool_contracts",
+        &[
+            ("code_hash", Form::Hash),
+            ("implementation", Form::Address),
+            ("found_code_hash", Form::Hash),
+            ("found_implementation", Form::Address),
+        ],
+    ),
     ("members", &[("address", Form::Address)]),
     ("user_pool_shares", &[("shares", Form::Amount)]),
     ("share_transfers", &[("shares", Form::Amount)]),
