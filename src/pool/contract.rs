@@ -344,11 +344,8 @@ fn shown(contract: &Contract) -> Value {
     })
 }
 
-/// The columns that [`of_row`] reads, of `pool_contracts` as `c`.
-pub(super) const COLUMNS: &str = "c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.from_block,
-     c.found_code_hash, c.found_implementation, c.found_asset_decimals, c.found_can_pause, c.found_block";
-
-/// What is known of a contract, by the columns from `first` on.
+/// What is known of a contract, by the columns from `first` on: hash of the code, implementation, decimals, whether it can
+/// pause, block; and the same of what was found since.
 pub(super) fn of_row(row: &Row<'_>, first: usize) -> Result<Option<Known>> {
     let contract = |at: usize| -> Result<Option<(Contract, u64)>> {
         let Some(code_hash) = row.get::<_, Option<String>>(at)? else { return Ok(None) };

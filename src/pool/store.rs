@@ -112,25 +112,20 @@ impl Snapshot {
     }
 }
 
-const COLUMNS: &str = "p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
+/// The columns of `contract::of_row` come last.
+const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
-     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block";
-
-/// All pools, to which a clause is to be added.
-fn pools(clause: &str) -> String {
-    format!(
-        "SELECT {COLUMNS}, {} FROM pools p JOIN assets a ON a.address = p.asset
-         LEFT JOIN pool_contracts c ON c.pool_id = p.id {clause}",
-        contract::COLUMNS
-    )
-}
+     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block,
+     c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.from_block,
+     c.found_code_hash, c.found_implementation, c.found_asset_decimals, c.found_can_pause, c.found_block
+     FROM pools p JOIN assets a ON a.address = p.asset LEFT JOIN pool_contracts c ON c.pool_id = p.id";
 
 /// All pools by id.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
-    let mut statement = conn.prepare_cached(&pools("ORDER BY p.id"))?;
+    let mut statement = conn.prepare_cached(&format!("{POOL} ORDER BY p.id"))?;
     let mut rows = statement.query([])?;
     let mut pools = Vec::new();
     while let Some(row) = rows.next()? {
@@ -145,7 +140,7 @@ pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
 /// `unknown_pool` with the nearest name there is, `invalid_address`.
 pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
     let address = named_by_address("POOL", name)?;
-    let mut statement = conn.prepare_cached(&pools("WHERE p.name = ?1 OR p.address = ?2"))?;
+    let mut statement = conn.prepare_cached(&format!("{POOL} WHERE p.name = ?1 OR p.address = ?2"))?;
     let mut rows = statement.query(params![name, address])?;
     if let Some(row) = rows.next()? {
         return read_pool(row);
