@@ -20,6 +20,7 @@ mod anvil {
     mod doctor;
     mod endpoints;
     mod epochs;
+    mod evidence;
     mod examples;
     mod export;
     mod full_disk;
@@ -60,6 +61,7 @@ mod sandbox {
     mod doctor;
     mod endpoints;
     mod epochs;
+    mod evidence;
     mod examples;
     mod export;
     mod full_disk;
