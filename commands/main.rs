@@ -109,6 +109,8 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
         // Of the command that is there for it, it is the result.
         if session.command == "metrics" && report.outcome.failure.is_none() {
             report.outcome.failure = Some(e);
+            // What could be written of it may say that all went well.
+            let _ = textfile.as_mut().map(|file| file.write(report.exit()));
         } else {
             warnings.push(e.to_string());
         }

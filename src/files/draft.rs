@@ -93,6 +93,7 @@ impl Draft {
     /// Those of the system; the target is as it was then.
     pub fn replace(self) -> io::Result<()> {
         self.file.sync_all()?;
+        remove_sides(&self.path)?;
         fs::rename(&self.path, &self.target)?;
         sync_folder(&self.target)
     }
@@ -103,6 +104,7 @@ impl Draft {
     /// Those of the system.
     pub fn publish_new(self) -> io::Result<bool> {
         self.file.sync_all()?;
+        remove_sides(&self.path)?;
         match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
             Ok(()) => {}
             Err(Errno::EXIST) => return Ok(false),
@@ -132,12 +134,21 @@ fn remove(draft: &Path) -> io::Result<()> {
     if fs::symlink_metadata(draft).is_err() {
         return Ok(());
     }
+    remove_sides(draft)?;
+    fs::remove_file(draft)
+}
+
+/// Removes what SQLite has left beside a draft: nobody would look for it once the draft has another name.
+fn remove_sides(draft: &Path) -> io::Result<()> {
     for suffix in SIDES {
         let mut side = draft.as_os_str().to_owned();
         side.push(suffix);
-        let _ = fs::remove_file(side);
+        match fs::remove_file(side) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
     }
-    fs::remove_file(draft)
+    Ok(())
 }
 
 /// Removes what killed runs left in the making of files in the folder of `target`: backups and reports have new names

@@ -178,6 +178,29 @@ fn what_killed_runs_left_is_removed_and_what_is_in_the_making_is_not() {
 }
 
 #[test]
+fn what_sqlite_left_beside_a_draft_goes_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (name, publish) in
+        [("a", Draft::replace as fn(Draft) -> _), ("b", |draft| draft.publish_new().map(|_| ()))]
+    {
+        let draft = Draft::beside(&at(name), Access::Shared).unwrap();
+        let beside = draft.path().file_name().unwrap().to_str().unwrap().to_owned();
+        for side in ["-wal", "-shm", "-journal"] {
+            fs::write(at(&format!("{beside}{side}")), "x").unwrap();
+        }
+        publish(draft).unwrap();
+    }
+    assert_eq!(names(folder.path()), ["a", "b"]);
+    // What cannot be removed is no reason to lose sight of it.
+    let draft = Draft::beside(&at("a"), Access::Shared).unwrap();
+    let beside = draft.path().to_owned();
+    fs::create_dir(beside.with_extension("draft-wal")).unwrap();
+    assert!(draft.replace().is_err());
+    assert!(beside.exists());
+}
+
+#[test]
 fn many_writers_of_one_file_do_not_disturb_each_other() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
