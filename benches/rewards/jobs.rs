@@ -10,6 +10,7 @@ use poolctl::pool::{self, Intake};
 use poolctl::reward;
 use poolctl::state::{self, State, Tx};
 use rusqlite::params;
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -147,7 +148,7 @@ impl Job {
         let pools = pool::list(state.conn())?;
         let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
         let rest = chain.view_above(At::Latest, 0, async |view| {
-            pool::replay_to(&mut work, view, &pools, view.block().number).await
+            pool::replay_to(&mut work, view, &pools, &HashMap::new(), view.block().number).await
         });
         let mut spent = Spent::default();
         let replayed = spent.during(|| runtime.block_on(rest))?;

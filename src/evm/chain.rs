@@ -161,7 +161,7 @@ pub struct Chain {
 pub(super) struct Inner {
     pub config: ChainConfig,
     http: Arc<Http>,
-    peers: Vec<Arc<Peer>>,
+    pub peers: Vec<Arc<Peer>>,
     warnings: Mutex<Vec<String>>,
     /// Tags that the chain has shown, in this run or an earlier one.
     tags: Mutex<BTreeSet<String>>,
@@ -180,9 +180,18 @@ pub(super) struct Pin {
 }
 
 /// Why a view could not begin at an endpoint.
-enum Unopened {
+pub(super) enum Unopened {
     Fault(Fault),
     Fatal(Error),
+}
+
+impl From<Unopened> for String {
+    fn from(why: Unopened) -> Self {
+        match why {
+            Unopened::Fault(fault) => fault.words(),
+            Unopened::Fatal(error) => error.to_string(),
+        }
+    }
 }
 
 impl From<Fault> for Unopened {
@@ -253,7 +262,11 @@ impl Chain {
         std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn warn(&self, text: String) {
+    pub(super) const fn of(inner: Arc<Inner>) -> Self {
+        Self { inner }
+    }
+
+    pub(super) fn warn(&self, text: String) {
         tracing::debug!("{text}");
         self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
     }
@@ -401,7 +414,7 @@ impl Chain {
         }
     }
 
-    fn check_chain(&self, peer: &Peer, answer: Option<Answer>) -> Result<(), Unopened> {
+    pub(super) fn check_chain(&self, peer: &Peer, answer: Option<Answer>) -> Result<(), Unopened> {
         let method = "eth_chainId";
         let raw = lasting(method, answer)?;
         let id = wire::quantity(&raw).map_err(|why| Fault::Bad { method, why })?;

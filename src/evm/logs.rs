@@ -16,6 +16,8 @@ use std::sync::atomic::Ordering;
 pub(super) const GET_LOGS: &str = "eth_getLogs";
 /// A range that was not answered in time is cut to this part, since each try costs a timeout.
 const SLOW_PART: u64 = 8;
+/// How many times narrower the ranges are of what is read again.
+const NARROWER: u64 = 8;
 /// How many checkpoints are asked for at once: the newest alone first, since mostly it is the one.
 const FIRST_LOOK: usize = 1;
 const LOOK_GROWTH: usize = 16;
@@ -50,17 +52,50 @@ pub async fn replay(
     topic0: B256,
     from: u64,
     to: u64,
+    sink: impl FnMut(LogRange) -> Result<()>,
+) -> Result<()> {
+    let (limits, known) = (view.chain().config.logs, &view.peer().log_width);
+    let plan = match known.load(Ordering::Relaxed) {
+        0 => RangePlan::new(from, to, limits.start, limits.most),
+        width => RangePlan::known(from, to, width, limits.most),
+    };
+    walk(view, addresses, topic0, to, plan, sink).await
+}
+
+/// As [`replay`], in narrower ranges than usual: for what was read before and did not add up.
+///
+/// Errors: as [`replay`].
+pub async fn replay_narrow(
+    view: &PinnedView,
+    addresses: &[Address],
+    topic0: B256,
+    from: u64,
+    to: u64,
+    sink: impl FnMut(LogRange) -> Result<()>,
+) -> Result<()> {
+    let limits = view.chain().config.logs;
+    let known = view.peer().log_width.load(Ordering::Relaxed);
+    let usual = if known == 0 { limits.start } else { known };
+    let width = (usual / NARROWER).max(1);
+    let done = walk(view, addresses, topic0, to, RangePlan::new(from, to, width, width), sink).await;
+    // That it was asked for less says nothing of what it answers.
+    view.peer().log_width.store(known, Ordering::Relaxed);
+    done
+}
+
+async fn walk(
+    view: &PinnedView,
+    addresses: &[Address],
+    topic0: B256,
+    to: u64,
+    mut plan: RangePlan,
     mut sink: impl FnMut(LogRange) -> Result<()>,
 ) -> Result<()> {
     if addresses.is_empty() {
         return Err(Error::new(Code::Bug, "a replay of logs without an address"));
     }
     view.not_above(to)?;
-    let (limits, known) = (view.chain().config.logs, &view.peer().log_width);
-    let mut plan = match known.load(Ordering::Relaxed) {
-        0 => RangePlan::new(from, to, limits.start, limits.most),
-        width => RangePlan::known(from, to, width, limits.most),
-    };
+    let known = &view.peer().log_width;
     while let Some((first, last)) = plan.current() {
         match range(view, addresses, topic0, first, last).await? {
             Ok(range) => {

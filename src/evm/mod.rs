@@ -3,6 +3,7 @@
 //! Nothing here knows of pools or members. [`Chain::view`] is the only way to read: it picks a block once and
 //! hands out a [`PinnedView`] whose every read is by that block's hash, on one endpoint.
 
+mod aside;
 mod batch;
 mod chain;
 mod fault;
@@ -16,6 +17,6 @@ mod wire;
 pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, Learned, LogLimits, MULTICALL3};
-pub use logs::{LogRange, common_ancestor, replay};
+pub use logs::{LogRange, common_ancestor, replay, replay_narrow};
 pub use view::{Mined, PinnedView};
 pub use wire::{BlockRef, EventLog, Receipt};

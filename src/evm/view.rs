@@ -34,9 +34,9 @@ pub enum Mined {
 /// to the next endpoint whatever its body makes of the error.
 #[derive(Debug)]
 pub struct PinnedView {
-    chain: Arc<Inner>,
-    peer: Arc<Peer>,
-    pin: Pin,
+    pub(super) chain: Arc<Inner>,
+    pub(super) peer: Arc<Peer>,
+    pub(super) pin: Pin,
     broken: Mutex<Option<Fault>>,
 }
 

@@ -2,7 +2,7 @@
 
 use super::abi::sol::IERC20::Transfer;
 use super::db_block;
-use super::holders::{put_shares, shares_after};
+use super::holders::{holders_match, put_shares, shares_after};
 use super::member_ids::MemberIds;
 use super::store::Pool;
 use crate::amount::{Base, Delta, Digits};
@@ -14,7 +14,7 @@ use crate::state::bulk::{insert_all, more_of};
 use crate::state::{State, Tx};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, ErrorCode, params};
 use std::collections::HashMap;
 
 /// Logs after which what was gathered is written. Addresses and transaction hashes come in no order, so that each new
@@ -28,13 +28,22 @@ const RANGES: u32 = 50;
 pub struct Replayed {
     /// Number of new transfers.
     pub taken: HashMap<i64, u64>,
+    /// Members with shares, where these add up to the token's supply.
+    pub holders: HashMap<i64, u64>,
     /// Why a pool's transfers cannot be right: `drift`, `not_a_contract`.
     pub failed: HashMap<i64, Error>,
 }
 
+/// What a pool's holders must have in all, share base units, at the block that a replay ends with.
+pub type Goals<'p> = HashMap<i64, (&'p Pool, Base)>;
+
 /// Takes ranges of logs in, each log at most once. A pool whose logs cannot be right falls out and leaves the others done.
+///
+/// What is written on the way of a long replay is unproved: the pool's cursor is beyond its last checkpoint. With the last
+/// range each pool's holders are held against its goal, and where they differ nothing of it is written.
 #[derive(Debug, Default)]
-pub struct Intake {
+pub struct Intake<'p> {
+    goals: Option<(u64, Goals<'p>)>,
     pools: HashMap<Address, Target>,
     ids: MemberIds,
     waiting: Vec<Waiting>,
@@ -52,7 +61,7 @@ struct Target {
 
 /// A decoded log that is not written yet.
 #[derive(Debug)]
-struct Waiting {
+pub(super) struct Waiting {
     pool_id: i64,
     block: u64,
     log_index: u64,
@@ -62,20 +71,45 @@ struct Waiting {
     shares: Base,
 }
 
-impl Intake {
+impl<'p> Intake<'p> {
+    /// Ends with block `to`, at which the holders must have what `goals` say.
+    pub fn toward(to: u64, goals: Goals<'p>) -> Self {
+        Self { goals: Some((to, goals)), ..Self::default() }
+    }
+
     /// Sets the pools that the next ranges are of; what was gathered of others must have been written.
-    pub fn aim<'p>(&mut self, pools: impl IntoIterator<Item = &'p Pool>) {
+    pub fn aim<'q>(&mut self, pools: impl IntoIterator<Item = &'q Pool>) {
         let target = |pool: &Pool| Target { pool_id: pool.id, next: pool.next_block() };
         self.pools = pools.into_iter().map(|pool| (pool.address, target(pool))).collect();
     }
 
-    /// Takes the next range, and writes when enough is gathered.
+    /// Sets the one pool whose ranges come next, from the block after `keep`, which is returned.
+    pub(super) fn aim_from(&mut self, pool: &Pool, keep: Option<u64>) -> u64 {
+        let next = keep.map_or(pool.deploy_block, |block| block + 1);
+        self.pools = HashMap::from([(pool.address, Target { pool_id: pool.id, next })]);
+        next
+    }
+
+    /// Gathers a range, whose logs must be right, and writes nothing.
     ///
     /// # Errors
-    /// `state_error`; a pool's own failure is in what [`Intake::finish`] returns.
-    pub fn push(&mut self, state: &mut State, permit: Permit<'_>, range: &LogRange) -> Result<()> {
-        let before = self.waiting.len();
-        let mut broken: Vec<(Address, i64, Error)> = Vec::new();
+    /// `not_a_contract`.
+    pub(super) fn gather(&mut self, range: &LogRange) -> Result<()> {
+        self.decode_all(range).into_iter().next().map_or(Ok(()), |(_, _, e)| Err(e))
+    }
+
+    /// How many logs wait to be written.
+    pub(super) const fn len(&self) -> usize {
+        self.waiting.len()
+    }
+
+    /// What was gathered.
+    pub(super) fn gathered(self) -> Vec<Waiting> {
+        self.waiting
+    }
+
+    fn decode_all(&mut self, range: &LogRange) -> Vec<(Address, i64, Error)> {
+        let mut broken = Vec::new();
         for log in &range.logs {
             let Some(target) = self.pools.get(&log.inner.address) else { continue };
             if log.block_number < target.next {
@@ -94,6 +128,16 @@ impl Intake {
                 Err(e) => broken.push((log.inner.address, target.pool_id, e)),
             }
         }
+        broken
+    }
+
+    /// Takes the next range, and writes when enough is gathered.
+    ///
+    /// # Errors
+    /// `state_error`; a pool's own failure is in what [`Intake::finish`] returns.
+    pub fn push(&mut self, state: &mut State, permit: Permit<'_>, range: &LogRange) -> Result<()> {
+        let before = self.waiting.len();
+        let broken = self.decode_all(range);
         if !broken.is_empty() {
             // The ranges before this one stand; of this one, nothing of such a pool is taken.
             let mut of_range = self.waiting.split_off(before);
@@ -107,7 +151,10 @@ impl Intake {
         }
         self.end = Some(range.end);
         self.ranges += 1;
-        if self.waiting.len() >= LOGS || self.ranges >= RANGES { self.flush(state, permit) } else { Ok(()) }
+        // What comes with the last range is written once it is proved.
+        let last = self.goals.as_ref().is_some_and(|(to, _)| range.end.number >= *to);
+        let enough = self.waiting.len() >= LOGS || self.ranges >= RANGES;
+        if enough && !last { self.flush(state, permit) } else { Ok(()) }
     }
 
     /// Writes what was gathered: transfers, shares and cursors move together.
@@ -118,12 +165,16 @@ impl Intake {
         let Some(end) = self.end.take() else { return Ok(()) };
         let waiting = std::mem::take(&mut self.waiting);
         self.ranges = 0;
-        let done = state.write(permit, |tx| self.store(tx, &waiting, end));
+        let done = state.write(permit, |tx| self.store(tx, waiting, end));
         if done.is_err() {
             // The members of these ids were taken back.
             self.ids.forget();
         }
-        done
+        match done {
+            // Where nothing is true, nothing is written, not even that something was tried.
+            Err(e) if e.code() == Code::Drift && self.pools.is_empty() => Ok(()),
+            done => done,
+        }
     }
 
     /// What came of all ranges; the last of them must have been written.
@@ -131,8 +182,40 @@ impl Intake {
         self.replayed
     }
 
-    fn store(&mut self, tx: &Tx<'_>, waiting: &[Waiting], end: BlockRef) -> Result<()> {
-        let known = newest_member(tx.conn())?;
+    /// Writes what was gathered of the pools whose logs can be right, and nothing of the others.
+    pub(super) fn store(&mut self, tx: &Tx<'_>, mut waiting: Vec<Waiting>, end: BlockRef) -> Result<()> {
+        loop {
+            let failed = match tx.attempt(|| self.try_store(tx, &waiting, end))? {
+                Ok(stored) => {
+                    for (pool_id, count) in stored.taken {
+                        *self.replayed.taken.entry(pool_id).or_default() += count;
+                    }
+                    self.replayed.holders.extend(stored.holders);
+                    self.pools.values_mut().for_each(|target| target.next = target.next.max(end.number + 1));
+                    return Ok(());
+                }
+                Err(failed) => failed,
+            };
+            self.ids.forget();
+            self.pools.retain(|_, target| !failed.contains_key(&target.pool_id));
+            waiting.retain(|log| !failed.contains_key(&log.pool_id));
+            self.replayed.failed.extend(failed);
+            if self.pools.is_empty() {
+                return Err(Error::new(Code::Drift, "no pool's transfers add up"));
+            }
+        }
+    }
+
+    /// Writes all of it, or says which pools stand in the way.
+    fn try_store(
+        &mut self,
+        tx: &Tx<'_>,
+        waiting: &[Waiting],
+        end: BlockRef,
+    ) -> Result<Result<Replayed, HashMap<i64, Error>>> {
+        let conn = tx.conn();
+        let mut stored = Replayed::default();
+        let known = newest_member(conn)?;
         let mut moves = Vec::with_capacity(waiting.len());
         // Ids are given in the order of the logs, wherever the ranges were cut.
         for log in waiting {
@@ -141,32 +224,39 @@ impl Intake {
         moves.sort_by_key(|m| m.log.pool_id);
         for part in moves.chunk_by(|a, b| a.log.pool_id == b.log.pool_id) {
             let Some(pool_id) = part.first().map(|first| first.log.pool_id) else { continue };
-            match holdings_after(tx.conn(), pool_id, part, known) {
-                Ok(after) => {
-                    insert(tx.conn(), part)?;
-                    let first_new = after.partition_point(|held| held.member <= known);
-                    let (old, new) = after.split_at(first_new);
-                    for held in old {
-                        put_shares(tx.conn(), pool_id, held.member, held.shares, held.deposit)?;
-                    }
-                    put_new(tx.conn(), pool_id, new)?;
-                    *self.replayed.taken.entry(pool_id).or_default() += part.len() as u64;
-                }
-                Err(e) if e.code() == Code::Drift => {
-                    self.pools.retain(|_, target| target.pool_id != pool_id);
-                    self.replayed.failed.insert(pool_id, e);
-                }
+            match put(conn, pool_id, part, known) {
+                Ok(()) => drop(stored.taken.insert(pool_id, part.len() as u64)),
+                Err(e) if e.code() == Code::Drift => drop(stored.failed.insert(pool_id, e)),
                 Err(e) => return Err(e),
             }
         }
         let mut cursor =
-            tx.conn().prepare_cached("UPDATE pools SET cursor_block = ?2, cursor_hash = ?3 WHERE id = ?1")?;
-        for target in self.pools.values_mut().filter(|target| target.next <= end.number) {
-            cursor.execute(params![target.pool_id, db_block(end.number)?, end.hash.to_string()])?;
-            target.next = end.number + 1;
+            conn.prepare_cached("UPDATE pools SET cursor_block = ?2, cursor_hash = ?3 WHERE id = ?1")?;
+        let goals = self.goals.as_ref().filter(|(to, _)| end.number >= *to).map(|(_, goals)| goals);
+        for target in self.pools.values().filter(|target| target.next <= end.number) {
+            let id = target.pool_id;
+            cursor.execute(params![id, db_block(end.number)?, end.hash.to_string()])?;
+            let goal = goals.and_then(|goals| goals.get(&id)).filter(|_| !stored.failed.contains_key(&id));
+            let Some((pool, total)) = goal else { continue };
+            match holders_match(conn, pool, *total, end.number) {
+                Ok(count) => drop(stored.holders.insert(id, count)),
+                Err(e) if e.code() == Code::Drift => drop(stored.failed.insert(id, e)),
+                Err(e) => return Err(e),
+            }
         }
-        Ok(())
+        Ok(if stored.failed.is_empty() { Ok(stored) } else { Err(stored.failed) })
     }
+}
+
+/// Writes one pool's transfers and the shares that come of them.
+fn put(conn: &Connection, pool_id: i64, moves: &[Move<'_>], known: MemberId) -> Result<()> {
+    let after = holdings_after(conn, pool_id, moves, known)?;
+    insert(conn, moves)?;
+    let (old, new) = after.split_at(after.partition_point(|held| held.member <= known));
+    for held in old {
+        put_shares(conn, pool_id, held.member, held.shares, held.deposit)?;
+    }
+    put_new(conn, pool_id, new)
 }
 
 /// A log with its members.
@@ -234,6 +324,11 @@ fn put_new(conn: &Connection, pool_id: i64, new: &[Held]) -> Result<()> {
     })
 }
 
+fn twice(log: &Waiting) -> Error {
+    let Waiting { log_index, tx_hash, block, .. } = log;
+    Error::new(Code::Drift, format!("log {log_index} of transaction {tx_hash} came again in block {block}"))
+}
+
 fn insert(conn: &Connection, moves: &[Move<'_>]) -> Result<()> {
     // One row at a time: hashes come in no order, see `state::bulk`.
     let mut transfer = conn.prepare_cached(
@@ -248,7 +343,10 @@ fn insert(conn: &Connection, moves: &[Move<'_>]) -> Result<()> {
         transfer.raw_bind_parameter(5, from)?;
         transfer.raw_bind_parameter(6, to)?;
         transfer.raw_bind_parameter(7, Digits::from(log.shares))?;
-        transfer.raw_execute()?;
+        transfer.raw_execute().map_err(|e| match e.sqlite_error_code() {
+            Some(ErrorCode::ConstraintViolation) => twice(log),
+            _ => e.into(),
+        })?;
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ mod rate;
 mod reconcile;
 mod reorg;
 mod replay;
+mod reread;
 mod store;
 mod sync;
 pub mod validate;

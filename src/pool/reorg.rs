@@ -131,7 +131,7 @@ async fn roll_back(
 }
 
 /// Blocks whose hash is known: accepted syncs and last blocks of paid epochs, newest first.
-fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B256)>> {
+pub(super) fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B256)>> {
     let mut statement = conn.prepare_cached(
         "SELECT block_number, block_hash FROM pool_snapshots WHERE pool_id = ?1
          UNION SELECT end_block - 1, last_hash FROM pool_reward_epochs WHERE pool_id = ?1 AND last_hash IS NOT NULL
@@ -146,7 +146,7 @@ fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B256)>> {
 }
 
 /// Start and last block of the newest distributed epoch.
-fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
+pub(super) fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
     let mut statement = conn.prepare_cached(
         "SELECT start_block, end_block FROM pool_reward_epochs WHERE pool_id = ?1 AND status = 'distributed'
          ORDER BY end_block DESC LIMIT 1",
@@ -159,7 +159,7 @@ fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
 }
 
 /// Undoes the transfers above `keep`.
-fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<()> {
+pub(super) fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<()> {
     let first_gone = keep.map_or(0, |block| block + 1);
     let mut changes: BTreeMap<MemberId, Delta> = BTreeMap::new();
     each_movement(tx.conn(), pool.id, first_gone, u64::MAX, |m| {

@@ -1,30 +1,44 @@
-//! The replay of pools: their share tokens' Transfer logs, range by range from their cursors, and the times of deposits.
+//! The replay of pools: their share tokens' Transfer logs, range by range from their cursors, until their holders have what
+//! the token says, and the times of deposits.
 
 use super::add::transfer_topic;
-use super::intake::{Intake, Replayed};
+use super::holders::holders_match;
+use super::intake::{Goals, Intake, Replayed};
+use super::reread::reread;
 use super::store::Pool;
 use super::{db_block, stored_block};
+use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{self, PinnedView};
-use crate::output::Result;
+use crate::output::{Code, Result};
 use alloy::primitives::Address;
 use rusqlite::{Connection, params};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Pools whose logs travel in one query.
 const POOLS_PER_QUERY: usize = 250;
 
-/// Replays the transfers of `pools` from their cursors up to and including block `to`. Ranges are committed with
-/// their cursor, so a replay that is cut off goes on where it was, and a log is taken at most once.
+/// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have
+/// `totals` in all (share base units, by pool id). A pool's transfers and cursor are committed together and only then; of a
+/// long replay what was downloaded is committed on the way too, unproved, so that one that is cut off goes on where it was.
 ///
-/// A pool whose transfers cannot be right stays where it was and leaves the others done.
+/// Transfers that do not add up are read again, from the last block at which they did and at another endpoint too,
+/// before the pool fails, which leaves the others done.
 ///
 /// # Errors
 /// Those of the transport; a pool's own failure is in what is returned.
-pub async fn replay_to(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool], to: u64) -> Result<Replayed> {
+pub async fn replay_to(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pools: &[Pool],
+    totals: &HashMap<i64, Base>,
+    to: u64,
+) -> Result<Replayed> {
+    let goals: Goals<'_> =
+        pools.iter().filter_map(|pool| Some((pool.id, (pool, *totals.get(&pool.id)?)))).collect();
     let mut behind: Vec<&Pool> = pools.iter().filter(|pool| pool.next_block() <= to).collect();
     behind.sort_by_key(|pool| pool.next_block());
-    let mut intake = Intake::default();
+    let mut intake = Intake::toward(to, goals.clone());
     for chunk in behind.chunks(POOLS_PER_QUERY) {
         let Some(from) = chunk.first().map(|pool| pool.next_block()) else { continue };
         let addresses: Vec<Address> = chunk.iter().map(|pool| pool.address).collect();
@@ -43,7 +57,27 @@ pub async fn replay_to(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool], t
         ended.and(written)?;
         work.progress.end();
     }
-    let replayed = intake.finish();
+    let mut replayed = intake.finish();
+    for (id, (pool, total)) in goals {
+        if !replayed.failed.contains_key(&id) && !replayed.holders.contains_key(&id) {
+            // It stands there already, or beyond.
+            match holders_match(work.state.conn(), pool, total, to) {
+                Ok(count) => drop(replayed.holders.insert(id, count)),
+                Err(e) if e.code() == Code::Drift => drop(replayed.failed.insert(id, e)),
+                Err(e) => return Err(e),
+            }
+        }
+        if let Some(e) = replayed.failed.remove(&id) {
+            match if e.code() == Code::Drift { reread(work, view, pool, total, to, e).await? } else { Err(e) }
+            {
+                Ok((taken, count)) => {
+                    replayed.taken.insert(id, taken);
+                    replayed.holders.insert(id, count);
+                }
+                Err(e) => drop(replayed.failed.insert(id, e)),
+            }
+        }
+    }
     work.state.after_bulk(replayed.taken.values().sum())?;
     date_deposits(work, view, pools).await?;
     Ok(replayed)

@@ -158,8 +158,10 @@ async fn one_view(
         read(view, &due, &mut readings, &mut failed).await?;
     }
     let due: Vec<Pool> = due.into_iter().filter(|pool| readings.contains_key(&pool.id)).collect();
+    let totals: HashMap<i64, Base> =
+        readings.iter().map(|(id, reading)| (*id, reading.total_shares)).collect();
     let replayed =
-        if due.is_empty() { Replayed::default() } else { replay_to(work, view, &due, here).await? };
+        if due.is_empty() { Replayed::default() } else { replay_to(work, view, &due, &totals, here).await? };
     failed.extend(replayed.failed);
 
     let mut report = Vec::with_capacity(pools.len());

@@ -292,7 +292,8 @@ async fn pay(
     // A pool that is younger than the view has no holders to ask for.
     let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
     let totals = ask_totals(view, &alive).await?;
-    failures.extend(pool::replay_to(work, view, &alive, here).await?.failed);
+    let known = alive.iter().zip(&totals).filter_map(|(pool, total)| Some((pool.id, *total.as_ref().ok()?)));
+    failures.extend(pool::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
     let ends = last_blocks(view, plan, alive.iter().chain(&unborn)).await?;
 
     let unborn = unborn.into_iter().map(|pool| (pool, Ok(Base::ZERO)));

@@ -21,6 +21,7 @@ mod anvil {
     mod doctor;
     mod endpoints;
     mod epochs;
+    mod evidence;
     mod examples;
     mod export;
     mod full_disk;
@@ -63,6 +64,7 @@ mod sandbox {
     mod doctor;
     mod endpoints;
     mod epochs;
+    mod evidence;
     mod examples;
     mod export;
     mod full_disk;
