@@ -99,11 +99,11 @@ pub fn claim(
     pool: Option<&Pool>,
 ) -> Result<Claimed> {
     work.state.write(agreed.permit(), |tx| {
+        sound::before_claim(tx.conn(), member, pool)?;
         let credited = pending(tx.conn(), member, pool)?;
         if credited.is_empty() {
             return Ok(Claimed { event: None, credited });
         }
-        sound::before_claim(tx.conn(), member, pool)?;
         let event = record(tx, member, pool, &credited)?;
         Ok(Claimed { event: Some(event), credited })
     })

@@ -146,13 +146,22 @@ fn oddity(
 /// `state_corrupt` naming what does not agree.
 pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<()> {
     let mut statement = conn.prepare_cached(
-        "SELECT e.part, e.carry_in, e.distributed, e.carry_out, e.id, e.status, r.amount
-         FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id
+        "SELECT e.part, e.carry_in, e.distributed, e.carry_out, r.epoch_id, e.status, r.amount,
+             p.id IS NOT NULL AND a.address IS NOT NULL
+         FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
+         LEFT JOIN pools p ON p.id = e.pool_id LEFT JOIN assets a ON a.address = e.asset
          WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)",
     )?;
     let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id)])?;
     while let Some(row) = rows.next()? {
-        let (epoch, status): (i64, String) = (row.get(4)?, row.get(5)?);
+        let epoch: i64 = row.get(4)?;
+        if !row.get::<_, bool>(7)? {
+            return Err(unsound(&format!(
+                "member {} has a reward of epoch {epoch}, of which the pool or the token is missing",
+                member.address
+            )));
+        }
+        let status: String = row.get(5)?;
         let (Amounts { distributed, .. }, reward) = (conserved(row, 0, epoch)?, base_at(row, 6)?);
         if status != "distributed" || reward > distributed {
             return Err(unsound(&format!(

@@ -88,7 +88,8 @@ fn copy(conn: &Connection, draft: &Path) -> Result<()> {
         backup.run_to_completion(i32::MAX, Duration::ZERO, None)?;
     }
     Journal::Rollback.set(&file)?;
-    file.close().map_err(|(_, e)| Error::from(e))
+    file.close().map_err(|(_, e)| Error::from(e))?;
+    Journal::Rollback.is_that_of(draft)
 }
 
 /// Checks a file as a state that could be restored; changes nothing.
@@ -169,6 +170,7 @@ pub fn restore(
     Journal::Wal.set(&state)?;
     file::checkpoint(&state)?;
     state.close().map_err(|(_, e)| Error::from(e))?;
+    Journal::Wal.is_that_of(draft.path())?;
     let kept = target.exists().then(|| stamped(path, "before-restore", run.clock));
     if let Some(kept) = &kept {
         set_aside(&target, kept)?;

@@ -4,7 +4,7 @@ use crate::output::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,6 +47,26 @@ impl Journal {
             format!("state: SQLite keeps the journal mode \"{answer}\" where \"{}\" is needed", self.word()),
         )
         .hint("the file may be in use by another program, or be on a network disk; a local disk is needed"))
+    }
+
+    /// Whether a closed file has it: SQLite's answer is that of a connection, also where the disk did not take the change.
+    ///
+    /// # Errors
+    /// `state_error`, `io_error`.
+    pub fn is_that_of(self, path: &Path) -> Result<()> {
+        let mut header = [0; 20];
+        fs::File::open(path)
+            .and_then(|mut file| file.read_exact(&mut header))
+            .map_err(|e| Error::new(Code::Io, format!("cannot read back {}: {e}", path.display())))?;
+        let mode = match self {
+            Self::Wal => 2,
+            Self::Rollback => 1,
+        };
+        if header.ends_with(&[mode; 2]) {
+            return Ok(());
+        }
+        Err(Error::new(Code::State, format!("the disk did not take the journal mode of {}", path.display()))
+            .hint("see to its space, quota and health, then run the command again"))
     }
 }
 
@@ -298,6 +318,22 @@ mod tests {
         assert_eq!(watch.is_unchanged().unwrap_err().code(), Code::StateLocked);
         fs::remove_file(&path).unwrap();
         assert_eq!(watch.is_unchanged().unwrap_err().code(), Code::Io);
+    }
+
+    #[test]
+    fn a_mode_is_that_which_the_file_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        assert_eq!(Journal::Wal.is_that_of(&path).unwrap_err().code(), Code::Io);
+        for (mode, other) in [(Journal::Wal, Journal::Rollback), (Journal::Rollback, Journal::Wal)] {
+            let conn =
+                open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).unwrap();
+            conn.execute_batch("CREATE TABLE IF NOT EXISTS t (x)").unwrap();
+            mode.set(&conn).unwrap();
+            drop(conn);
+            mode.is_that_of(&path).unwrap();
+            assert_eq!(other.is_that_of(&path).unwrap_err().code(), Code::State);
+        }
     }
 
     #[test]

@@ -282,7 +282,8 @@ fn build(draft: &Path) -> Result<()> {
         migrate::SCHEMA_VERSION
     ))?;
     file::checkpoint(&conn)?;
-    conn.close().map_err(|(_, e)| Error::from(e))
+    conn.close().map_err(|(_, e)| Error::from(e))?;
+    Journal::Wal.is_that_of(draft)
 }
 
 /// Refuses a state of another schema than this program's.

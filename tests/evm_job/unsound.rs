@@ -49,3 +49,40 @@ fn a_cycle_over_rows_that_disagree_pays_nobody() {
         "there was something to pay"
     );
 }
+
+/// What a pool that lags is paid of: damaged between its making and the payment.
+#[test]
+fn a_budget_that_no_setting_makes_pays_nobody() {
+    let desk = Desk::weighted();
+    desk.first_cycle();
+    desk.run("risk pause growth --reason seen").ok();
+    desk.world.node.mine(40).unwrap();
+    desk.run("sync").ok();
+    // The other pool is paid of the budgets, this one waits.
+    desk.run("reward cycle").exits(3);
+    desk.run("risk unpause growth --reason seen").ok();
+    let first = "(SELECT reward_cursor_block FROM pools WHERE name = 'growth')";
+    for (sql, words) in [
+        (
+            format!("UPDATE reward_emissions SET emission = emission || '0' WHERE start_block = {first}"),
+            "by the settings of its day",
+        ),
+        (
+            format!("UPDATE reward_emissions SET carry_in = '7' WHERE start_block = {first}"),
+            "by the settings of its day",
+        ),
+        (format!("DELETE FROM reward_emissions WHERE start_block = {first}"), "is missing"),
+    ] {
+        let home = fork(&desk.home);
+        assert_eq!(tamper(&home.sqlite(), |conn| conn.execute(&sql, [])).unwrap(), 1, "{sql}");
+        let before = home.run("state check --full").fails(5, "check_failed")["data"]["findings"].clone();
+        let paid = rows(&home.sqlite(), "SELECT * FROM pool_rewards");
+        let envelope = home.run("reward cycle").fails(3, "partial");
+        says(&envelope["error"]["message"], &[words, "nothing is paid"]);
+        assert_eq!(rows(&home.sqlite(), "SELECT * FROM pool_rewards"), paid, "{sql}");
+        let after = home.run("state check --full").fails(5, "check_failed")["data"]["findings"].clone();
+        assert_eq!(after, before, "{sql}");
+    }
+    desk.run("reward cycle").ok();
+    desk.sound();
+}

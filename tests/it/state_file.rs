@@ -208,6 +208,38 @@ fn a_pipe_is_refused_at_once() {
     home.run("state restore pipe --yes").fails(2, "invalid_value");
     home.run("state backup pipe").fails(2, "conflict");
     home.run("events").ok();
+    let _socket = std::os::unix::net::UnixListener::bind(home.path().join("socket")).unwrap();
+    for (file, line) in [
+        ("socket", "events --state socket"),
+        ("socket", "sync --state socket"),
+        ("/dev/zero", "events --state /dev/zero"),
+        ("/dev/zero", "state restore /dev/zero --yes"),
+    ] {
+        let envelope = home.run(line).fails(2, "invalid_value");
+        assert!(envelope["error"]["message"].as_str().unwrap().contains(file), "{envelope}");
+    }
+    for file in ["socket", "/dev/zero"] {
+        home.run(&format!("events --config {file}")).exits(2);
+    }
+}
+
+/// A key store comes through no pipe either, as a passphrase may.
+#[test]
+fn a_pipe_as_key_store_is_refused_at_once() {
+    let home = Home::farming();
+    let pipe = home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    home.write_config(&format!(
+        "profile = \"sandbox\"\n[profiles.sandbox]\nkeys.path = \"{}\"\n",
+        pipe.display()
+    ));
+    for line in ["farmer register --pooler north --stake-percentage 0.25", "doctor"] {
+        let ran = home.farm(line).arg("--json").exits_one_of(&[2, 5]);
+        assert!(ran.stdout.contains("pipe"), "{line}: {ran:?}");
+    }
+    let envelope =
+        home.farm("farmer register --pooler north --stake-percentage 0.25").fails(2, "invalid_value");
+    assert!(envelope["error"]["hint"].as_str().unwrap().contains("keys.path"), "{envelope}");
 }
 
 /// Links lead to one file, with one lock; with two names of its own it would have two logs, so it is refused.

@@ -104,12 +104,30 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         &["emission at block", "+ 1"],
     ),
     (
-        // What an emission left before it is not taken in: lost, as by a catch-up of an older version.
+        "emission_follows_settings",
+        "INSERT INTO reward_emissions SELECT max(end_block), max(end_block) + 10, '5',
+             (SELECT carry_out FROM reward_emissions ORDER BY start_block DESC LIMIT 1), '0', 1 FROM reward_emissions",
+        &["it gives 5 + carry 0 and leaves 0; by the settings of its day"],
+    ),
+    (
         "emission_is_accounted_for",
-        "DELETE FROM meta WHERE key = 'reward_order_from_block';
-         UPDATE reward_emissions SET carry_in = '5', carry_out = '5'
-             WHERE start_block = (SELECT max(start_block) FROM reward_emissions)",
-        &["takes in 5, 0 was left before it"],
+        "INSERT INTO reward_emissions SELECT 2 * end_block - start_block, 3 * end_block - 2 * start_block, emission,
+             carry_out, '0', 1 FROM reward_emissions ORDER BY start_block DESC LIMIT 1",
+        &["the one before ends at"],
+    ),
+    (
+        "columns",
+        "UPDATE meta SET value = 'soon' WHERE key = 'reward_pause_from_epoch'",
+        &["meta.reward_pause_from_epoch"],
+    ),
+    ("columns", "UPDATE members SET added_at = 9223372036854775807 WHERE id = 1", &["added_at", "is out of range"]),
+    ("columns", "INSERT INTO meta VALUES ('prune_pending', '7')", &["meta.prune_pending"]),
+    ("columns", "DELETE FROM pool_snapshots WHERE pool_id = 1", &["its figures of it are missing"]),
+    (
+        // What may still be sent must be recorded from what is stored of it.
+        "columns",
+        "INSERT INTO operations (key, kind, subject, state, plan, planned_at) VALUES ('k', 'plant', 'f', 'planned', '{}', 1)",
+        &["operation k: its plan cannot be read: missing field"],
     ),
     (
         "exports_equal_unclaimed",
@@ -327,6 +345,17 @@ const SEVERAL: &[(&[&str], &str)] = &[
         "UPDATE pool_rewards SET amount = amount || '0' WHERE claimed_at IS NULL",
     ),
     (
+        // What an emission left before it is not taken in: lost, as by a catch-up of an older version.
+        &["emission_follows_settings", "emission_is_accounted_for"],
+        "DELETE FROM meta WHERE key = 'reward_order_from_block';
+         UPDATE reward_emissions SET carry_in = '5', carry_out = '5'
+             WHERE start_block = (SELECT max(start_block) FROM reward_emissions)",
+    ),
+    (
+        &["columns", "emission_follows_settings", "emission_is_accounted_for"],
+        "UPDATE meta SET value = 'x' WHERE key = 'reward_order_from_block'",
+    ),
+    (
         &["emission_is_accounted_for", "payable_equals_unclaimed"],
         "UPDATE pools SET reward_carry = '5' WHERE id = 1",
     ),
@@ -465,6 +494,11 @@ fn a_claim_by_rows_that_disagree_credits_nobody() {
             "its entries sum to",
         ),
         ("UPDATE ledger_accounts SET balance = '0' WHERE purpose = 'reward_payable'", "would hold -"),
+        (
+            "UPDATE pool_reward_epochs SET asset = '0x' WHERE id = (SELECT max(epoch_id) FROM pool_rewards WHERE member_id =
+                 (SELECT min(member_id) FROM pool_rewards WHERE claimed_at IS NULL))",
+            "of which the pool or the token is missing",
+        ),
     ] {
         let place = Place::lived_in();
         // Everybody has claimed before, and has something again.

@@ -29,9 +29,13 @@ enum Form {
     Number(i64),
 }
 
+/// Seconds since 1970, before the year 10000: what can be shown as a time.
+const TIME: Form = Form::Number(253_402_300_799);
+
 const U32: Form = Form::Number(u32::MAX as i64);
 
-/// The columns that are parsed. An INTEGER that is not named here is not below zero; any other text is taken as it is.
+/// The columns that are parsed. An INTEGER that is not named here is not below zero, and a time where it is called so; any
+/// other text is taken as it is.
 const FORMS: &[(&str, &[(&str, Form)])] = &[
     ("ledger_accounts", &[("balance", Form::Balance)]),
     ("ledger_entries", &[("amount", Form::Balance)]),
@@ -161,7 +165,10 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
     for table in tables {
         let forms = FORMS.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, forms)| forms);
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
-        let form = |name: &str| forms.iter().find(|(column, _)| *column == name).map(|(_, form)| *form);
+        let form = |name: &str| {
+            let named = forms.iter().find(|(column, _)| *column == name).map(|(_, form)| *form);
+            named.or_else(|| is_time(&table, name).then_some(TIME))
+        };
         let columns: Vec<(String, Option<Form>)> =
             statement.column_names().map(|name| (name.to_owned(), form(name))).collect();
         let mut rows = statement.query([])?;
@@ -178,6 +185,11 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
         found.extend(WHOLE.iter().filter_map(|read| read(conn).err()).map(|e| e.to_string()));
     }
     Ok(found)
+}
+
+/// Whether a column holds the second at which something was done. That of an event stands as text.
+fn is_time(table: &str, column: &str) -> bool {
+    table != "events" && (column == "at" || column.ends_with("_at") || column.ends_with("_seen"))
 }
 
 /// Readers of what has a form only as a whole.
