@@ -2,7 +2,7 @@
 
 use super::abi::sol::{IERC20, IERC4626};
 use super::abi::{self, Abi};
-use super::contract::{self, Contract};
+use super::contract::{self, Answered, Contract};
 use super::store::{self, Asset, Pool};
 use super::{ViewStamp, db_block};
 use crate::context::Work;
@@ -208,11 +208,11 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     // What a sync will ask must be answered now, while the operator is looking.
     let mut batch = view.batch();
     let asked = abi::ask(&mut batch, &pool)?;
-    let asked_contract = [contract::ask(&mut batch, &pool)];
+    let asked_contract = contract::ask(&mut batch, &pool);
     let reply = batch.send().await?;
     let paused = asked.read(&reply, &pool)?.paused;
-    let pools = std::slice::from_ref(&pool);
-    let read = contract::read(view, &reply, pools, &asked_contract, |_| Some(paused.is_some())).await?;
+    let (pools, answered) = (std::slice::from_ref(&pool), [Answered::Pause(paused.is_some())]);
+    let read = contract::read(view, &reply, pools, &[asked_contract], &answered).await?;
     let unread = read.failed.into_values().next();
     let (_, contract) = read.found.into_iter().next().ok_or_else(|| {
         unread.unwrap_or_else(|| Error::new(Code::Bug, "a contract was asked and not read"))

@@ -122,6 +122,17 @@ pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Asked {
     }
 }
 
+/// How a pool answered for its figures in the same batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answered {
+    /// Not at all. What its contract is beside its code is not judged by that.
+    Nothing,
+    /// It did; whether it is paused was not asked.
+    Figures,
+    /// It did, and for `paused()` too, or not.
+    Pause(bool),
+}
+
 /// What the contracts of pools are.
 #[derive(Debug, Default)]
 pub struct Read<'p> {
@@ -131,8 +142,8 @@ pub struct Read<'p> {
     pub failed: HashMap<i64, Error>,
 }
 
-/// Reads what the contracts of `pools` are; `can_pause` says of some whether they answered `paused()`. One of which that was
-/// never known is passed over.
+/// Reads what the contracts of `pools` are, each having `answered` so. One that was never looked at is passed over until it
+/// answered for everything.
 ///
 /// # Errors
 /// Those of the transport; a pool's own failure is in what is returned.
@@ -141,22 +152,29 @@ pub async fn read<'p>(
     reply: &BatchReply,
     pools: &'p [Pool],
     asked: &[Asked],
-    can_pause: impl Fn(&Pool) -> Option<bool>,
+    answered: &[Answered],
 ) -> Result<Read<'p>> {
     let mut read = Read::default();
     let mut again = view.batch();
     let mut open = Vec::new();
-    for (pool, asked) in pools.iter().zip(asked) {
+    for ((pool, asked), answered) in pools.iter().zip(asked).zip(answered) {
         let known = pool.contract.as_ref();
+        let can_pause = match (answered, known) {
+            (Answered::Pause(answered), _) => *answered,
+            (_, Some(known)) => known.last().can_pause,
+            (_, None) => continue,
+        };
         let asset_decimals = match reply.get(asked.decimals) {
             Ok(decimals) => Some(decimals),
+            Err(e) if e.of_contract() && *answered == Answered::Nothing => {
+                known.and_then(|known| known.last().asset_decimals)
+            }
             Err(e) if e.of_contract() => None,
             Err(e) => {
                 read.failed.insert(pool.id, e.into_error("token"));
                 continue;
             }
         };
-        let Some(can_pause) = can_pause(pool).or_else(|| Some(known?.last().can_pause)) else { continue };
         let code_hash = reply.fact(asked.code)?;
         if asked.implementation.is_none() && known.is_none_or(|known| known.accepted.code_hash != code_hash) {
             open.push((read.found.len(), again.add_word(pool.address, IMPLEMENTATION)));
@@ -185,10 +203,10 @@ pub(super) async fn change(
     view: &PinnedView,
     reply: &BatchReply,
     pool: &Pool,
-    asked: &[Asked; 1],
+    asked: Asked,
     can_pause: bool,
 ) -> Result<Option<String>> {
-    let read = read(view, reply, std::slice::from_ref(pool), asked, |_| Some(can_pause)).await?;
+    let read = read(view, reply, std::slice::from_ref(pool), &[asked], &[Answered::Pause(can_pause)]).await?;
     if let Some(e) = read.failed.into_values().next() {
         return Err(e);
     }

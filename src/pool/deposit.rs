@@ -92,7 +92,7 @@ pub async fn validate_on_chain(
         let token = |e: CallError| e.into_error("token");
         let mut batch = view.batch();
         let asked = abi::ask_for(&mut batch, pool, member.unwrap_or_default())?;
-        let asked_contract = [contract::ask(&mut batch, pool)];
+        let asked_contract = contract::ask(&mut batch, pool);
         let held = member.map(|account| {
             let call = IERC20::balanceOfCall { account };
             (batch.add(pool.address, &call), batch.add(pool.asset.address, &call))
@@ -107,7 +107,7 @@ pub async fn validate_on_chain(
                 place: "on chain",
             }),
         };
-        let changed = contract::change(view, &reply, pool, &asked_contract, reading.paused.is_some()).await?;
+        let changed = contract::change(view, &reply, pool, asked_contract, reading.paused.is_some()).await?;
         Ok((reading, changed, depositor, ViewStamp::of(view)))
     });
     let (reading, changed, depositor, view) = read.await?;

@@ -1,7 +1,7 @@
 //! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
 
 use super::abi::{self, Reading};
-use super::contract::{self, Contract};
+use super::contract::{self, Answered, Contract};
 use super::holders::holders_match;
 use super::intake::Replayed;
 use super::reorg::{RolledBack, behind, settle_reorgs};
@@ -241,8 +241,12 @@ async fn read<'p>(
             }
         }
     }
-    let can_pause = |pool: &Pool| readings.get(&pool.id).map(|reading| reading.paused.is_some());
-    let read = contract::read(view, &reply, due, &contracts, can_pause).await?;
+    let answered = |pool: &Pool| match readings.get(&pool.id) {
+        Some(reading) => Answered::Pause(reading.paused.is_some()),
+        None => Answered::Nothing,
+    };
+    let answered: Vec<_> = due.iter().map(answered).collect();
+    let read = contract::read(view, &reply, due, &contracts, &answered).await?;
     failed.extend(read.failed);
     Ok(read.found)
 }

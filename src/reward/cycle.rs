@@ -21,7 +21,8 @@ use crate::evm::{At, BlockRef, Chain, PinnedView};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::abi;
-use crate::pool::{self, Asset, Balance, Pool, ViewStamp, contract};
+use crate::pool::contract::{self, Answered};
+use crate::pool::{self, Asset, Balance, Pool, ViewStamp};
 use crate::risk::{self, Barrier};
 use alloy::primitives::Address;
 use rusqlite::Connection;
@@ -405,13 +406,18 @@ async fn ask_totals(
     let asked: Vec<_> = pools.iter().map(|pool| abi::ask_total(&mut batch, pool)).collect();
     let contracts: Vec<_> = pools.iter().map(|pool| contract::ask(&mut batch, pool)).collect();
     let reply = batch.send().await?;
-    let read = contract::read(view, &reply, pools, &contracts, |_| None).await?;
+    let totals: Vec<_> = asked.iter().zip(pools).map(|(asked, pool)| asked.read(&reply, pool)).collect();
+    let answered: Vec<_> = totals
+        .iter()
+        .map(|total| if total.is_ok() { Answered::Figures } else { Answered::Nothing })
+        .collect();
+    let read = contract::read(view, &reply, pools, &contracts, &answered).await?;
     failures.extend(read.failed);
     let changed = contract::keep(work, view, &read.found)?;
     for (pool, why) in pools.iter().filter_map(|pool| Some((pool, changed.get(&pool.id)?))) {
         failures.insert(pool.id, contract::changed(&pool.name, why));
     }
-    Ok(asked.iter().zip(pools).map(|(asked, pool)| asked.read(&reply, pool)).collect())
+    Ok(totals)
 }
 
 /// What the chain says of the last block of every epoch that is about to be paid, by pool and block.

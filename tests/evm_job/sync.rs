@@ -115,7 +115,9 @@ fn a_pool_that_fails_leaves_the_other_done() {
         assert_eq!(desk.json("pool show stable")["total_assets"], "2301.234567");
         // Alone, it is no longer partly done.
         let code = if empty { "not_a_contract" } else { "reverted" };
-        desk.unchanged(|| desk.run("sync stable").fails(1, code));
+        desk.run("sync stable").fails(1, code);
+        assert_eq!(desk.rows(stable), before);
+        says(&desk.json("pool show stable")["alerts"][0]["why"], &["its code has the hash"]);
         desk.sound();
     }
 }
