@@ -2,6 +2,7 @@
 
 mod add;
 mod reconcile;
+mod rescan;
 mod show;
 mod validate_deposit;
 mod validate_withdrawal;
@@ -26,6 +27,7 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<validate_withdrawal::ValidateWithdrawalOutput>("pool validate-withdrawal"),
     Contract::of::<validate_deposit::ValidateDepositOutput>("pool validate-deposit"),
     Contract::of::<reconcile::ReconcileOutput>("pool reconcile"),
+    Contract::of::<rescan::RescanOutput>("pool rescan"),
 ];
 
 /// Add, list and show pools, and members' positions in them
@@ -39,6 +41,7 @@ pub enum Command {
     ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal),
     ValidateDeposit(validate_deposit::ValidateDeposit),
     Reconcile(reconcile::Reconcile),
+    Rescan(rescan::Rescan),
 }
 
 impl Command {
@@ -55,6 +58,7 @@ impl Command {
             Self::ValidateWithdrawal(command) => command.run(session),
             Self::ValidateDeposit(command) => command.run(session),
             Self::Reconcile(command) => command.run(session),
+            Self::Rescan(command) => command.run(session),
         }
     }
 }

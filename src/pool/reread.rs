@@ -14,8 +14,8 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use std::collections::HashSet;
 
-/// Transfers that are read again at most; more than fit into memory are left to the operator.
-const MOST: usize = 2_000_000;
+/// Transfers that are read again at most: they must fit into memory.
+pub(super) const MOST: usize = 2_000_000;
 
 /// A block at which a pool's holders were right, with its hash; `None` is before its first.
 type Rung = Option<(u64, B256)>;
@@ -54,7 +54,8 @@ pub(super) async fn reread(
         let sources = [(turn == 0 || other.is_none()).then_some(view), other.as_ref()];
         for source in sources.into_iter().flatten() {
             work.stop.check()?;
-            let Some((rows, end)) = download((source, std::ptr::eq(source, view)), pool, *keep, to).await?
+            let own = std::ptr::eq(source, view);
+            let Some((rows, end)) = download((source, own), pool, keep.map(|(block, _)| block), to).await?
             else {
                 continue;
             };
@@ -75,14 +76,14 @@ pub(super) async fn reread(
 
 /// The pool's transfers after `keep` up to `to`, and that block; none where an endpoint other than the view's fails, or
 /// there are too many.
-async fn download(
+pub(super) async fn download(
     (source, own): (&PinnedView, bool),
     pool: &Pool,
-    keep: Rung,
+    keep: Option<u64>,
     to: u64,
 ) -> Result<Option<(Vec<Waiting>, BlockRef)>> {
     let mut intake = Intake::default();
-    let from = intake.aim_from(pool, keep.map(|(block, _)| block));
+    let from = intake.aim_from(pool, keep);
     let (mut end, mut many) = (None, false);
     let token = [pool.address];
     let read = evm::replay_narrow(source, &token, transfer_topic(), from, to, |range| {

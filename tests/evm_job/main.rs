@@ -36,6 +36,7 @@ mod anvil {
     mod receipts;
     mod reconcile;
     mod reorg;
+    mod rescan;
     mod rewards;
     mod risk;
     mod round;
@@ -77,6 +78,7 @@ mod sandbox {
     mod receipts;
     mod reconcile;
     mod reorg;
+    mod rescan;
     mod rewards;
     mod risk;
     mod round;
