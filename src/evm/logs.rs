@@ -1,16 +1,19 @@
 //! Replays a contract's events in adaptive ranges, one range in memory at a time, and finds a common ancestor.
 
-use super::chain::by_number;
+use super::bloom::{self, Header, likely};
+use super::chain::{BY_NUMBER, by_number};
 use super::fault::{Fault, Sort, sort};
 use super::peer::Patience;
 use super::range::RangePlan;
 use super::view::PinnedView;
 use super::wire::{self, BlockRef, EventLog};
-use crate::net::jsonrpc::{Answer, Call};
+use crate::net::jsonrpc::{Answer, Call, RpcError};
 use crate::net::{self, FaultKind, Verdict, retry};
 use crate::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
 use serde_json::json;
+use std::collections::{BTreeMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 
 pub(super) const GET_LOGS: &str = "eth_getLogs";
@@ -21,6 +24,8 @@ const NARROWER: u64 = 8;
 /// How many checkpoints are asked for at once: the newest alone first, since mostly it is the one.
 const FIRST_LOOK: usize = 1;
 const LOOK_GROWTH: usize = 16;
+/// Blocks up to which a replay is held against every header's bloom: what a sync that runs often has to read.
+const BLOOM_SPAN: u64 = 256;
 
 /// The events of a range of blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +40,10 @@ pub struct LogRange {
 
 /// Replays the events with `topic0` of `addresses` in blocks `from..=to`, and hands `sink` one range after the
 /// other, in order and without gaps; ranges without events come too, so that a cursor can move on.
+///
+/// Every event's block is compared with the view's chain. Where all of it is no more than 256 blocks, the answers are held
+/// against the headers' blooms too: a block that most likely has events of a contract and came without is asked for by
+/// its hash.
 ///
 /// `sink` stores the range and its end block in one transaction: the range is canonical together with the
 /// view's block at that time. When the view starts anew (see `Chain::view`), go on from the stored cursor. `to`
@@ -96,8 +105,10 @@ async fn walk(
     }
     view.not_above(to)?;
     let known = &view.peer().log_width;
+    let from = plan.current().map_or(to, |(first, _)| first);
+    let query = Query { addresses, topic0, blooms: to.saturating_sub(from) < BLOOM_SPAN };
     while let Some((first, last)) = plan.current() {
-        match range(view, addresses, topic0, first, last).await? {
+        match range(view, &query, first, last).await? {
             Ok(range) => {
                 sink(range)?;
                 plan.accepted();
@@ -112,21 +123,31 @@ async fn walk(
     Ok(())
 }
 
-/// One range with its end block, in one HTTP request; the inner error says why the range must be narrower.
+/// Which events are asked for.
+struct Query<'a> {
+    addresses: &'a [Address],
+    topic0: B256,
+    /// Whether every block's header is fetched and its bloom looked at.
+    blooms: bool,
+}
+
+/// One range with its end block, in one HTTP request; the inner error says why the range must be narrower. Headers of
+/// blocks with logs that are not known yet, and blocks that are doubted, take a request more each.
 async fn range(
     view: &PinnedView,
-    addresses: &[Address],
-    topic0: B256,
+    query: &Query<'_>,
     first: u64,
     last: u64,
 ) -> Result<Result<LogRange, Fault>> {
     let filter = json!([{
-        "fromBlock": wire::hex(first), "toBlock": wire::hex(last), "address": addresses, "topics": [topic0],
+        "fromBlock": wire::hex(first), "toBlock": wire::hex(last), "address": query.addresses,
+        "topics": [query.topic0],
     }]);
+    let pin = view.block();
+    let heights = if query.blooms { first } else { last }..=last;
+    let heights: Vec<u64> = heights.filter(|number| *number != pin.number).collect();
     let mut calls = vec![Call::new(GET_LOGS, filter), view.pin_check()];
-    if last != view.block().number {
-        calls.push(by_number(wire::hex(last)));
-    }
+    calls.extend(heights.iter().map(|number| by_number(wire::hex(*number))));
     let asked =
         if first < last { wide(view, &calls).await? } else { view.try_ask(&calls, Patience::Retry).await? };
     let answers = match asked {
@@ -146,23 +167,110 @@ async fn range(
         }
         answer => view.value(GET_LOGS, answer, wire::logs).await?,
     };
-    view.still_pinned(answers.next())?;
-    let end = if last == view.block().number {
-        view.block()
-    } else {
-        let method = super::chain::BY_NUMBER;
-        match view.value(method, answers.next(), wire::header).await? {
-            Some(end) if end.number == last => end,
-            Some(_) => {
-                return Err(view.fail(Fault::Bad { method, why: "another block than asked".to_owned() }));
+    let mut headers: BTreeMap<u64, Header> = BTreeMap::new();
+    for number in std::iter::once(pin.number).chain(heights) {
+        match view.value(BY_NUMBER, answers.next(), bloom::header).await? {
+            Some((block, _)) if number == pin.number && block.hash != pin.hash => {
+                return Err(view.fail(Fault::LostPin));
             }
-            None => return Err(view.fail(Fault::UnknownBlock { number: last })),
+            Some(header) if header.0.number == number => drop(headers.insert(number, header)),
+            Some(_) => {
+                let why = "another block than asked".to_owned();
+                return Err(view.fail(Fault::Bad { method: BY_NUMBER, why }));
+            }
+            None if number == pin.number => return Err(view.fail(Fault::LostPin)),
+            None => return Err(view.fail(Fault::UnknownBlock { number })),
         }
-    };
-    match checked(logs, addresses, topic0, first, end) {
-        Ok(logs) => Ok(Ok(LogRange { from: first, end, logs })),
-        Err(why) => Err(view.fail(Fault::Bad { method: GET_LOGS, why })),
     }
+    let end = headers.get(&last).map_or(pin, |(block, _)| *block);
+    let bad = |why| view.fail(Fault::Bad { method: GET_LOGS, why });
+    let mut logs = checked(logs, query, first, last).map_err(bad)?;
+    let others = logs.iter().map(|log| log.block_number).filter(|number| !headers.contains_key(number));
+    let others = view.blocks_of(others.collect::<HashSet<u64>>()).await?;
+    headers.extend(others.into_iter().map(|(number, block)| (number, (block, None))));
+    canonical(&logs, &headers).map_err(bad)?;
+    let doubts = doubts(&logs, &headers, query, first..=last);
+    let found = by_hash(view, query.topic0, &doubts).await?;
+    if let Some(log) = found.first() {
+        let (name, count, block) = (view.endpoint(), found.len(), log.block_number);
+        let logs = if count == 1 { "log" } else { "logs" };
+        view.warn(format!(
+            "endpoint {name:?} left out {count} {logs}, the first of block {block}, whose bloom has it; asked by block it came"
+        ));
+    }
+    logs.extend(found);
+    logs.sort_unstable_by_key(|log| (log.block_number, log.log_index));
+    Ok(Ok(LogRange { from: first, end, logs }))
+}
+
+/// The events with `topic0` of `addresses` in each of these blocks, asked for by its hash: nodes then look into the block
+/// itself and not into an index. In one HTTP request where the server takes batches.
+///
+/// Errors: those of the view.
+pub async fn logs_of(
+    view: &PinnedView,
+    addresses: &[Address],
+    topic0: B256,
+    blocks: &[BlockRef],
+) -> Result<Vec<EventLog>> {
+    let asked: Vec<Doubt> = blocks.iter().map(|block| (*block, addresses.to_vec())).collect();
+    by_hash(view, topic0, &asked).await
+}
+
+/// A block, and the contracts whose events may be missing from it.
+type Doubt = (BlockRef, Vec<Address>);
+
+async fn by_hash(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result<Vec<EventLog>> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let filter = |(block, addresses): &Doubt| {
+        Call::new(GET_LOGS, json!([{ "blockHash": block.hash, "address": addresses, "topics": [topic0] }]))
+    };
+    let calls: Vec<Call> = asked.iter().map(filter).collect();
+    let answers = view.ask(&calls, Patience::Retry).await?;
+    let mut found = Vec::new();
+    for ((block, addresses), answer) in asked.iter().zip(answers) {
+        let logs = view.value(GET_LOGS, Some(answer), wire::logs).await?;
+        let query = Query { addresses, topic0, blooms: false };
+        let headers = BTreeMap::from([(block.number, (*block, None))]);
+        let logs = checked(logs, &query, block.number, block.number)
+            .and_then(|logs| canonical(&logs, &headers).map(|()| logs))
+            .map_err(|why| view.fail(Fault::Bad { method: GET_LOGS, why }))?;
+        found.extend(logs);
+    }
+    Ok(found)
+}
+
+/// Blocks that came without events of a contract though their blooms say that there are some.
+fn doubts(
+    logs: &[EventLog],
+    headers: &BTreeMap<u64, Header>,
+    query: &Query<'_>,
+    blocks: RangeInclusive<u64>,
+) -> Vec<Doubt> {
+    let came: HashSet<(u64, Address)> =
+        logs.iter().map(|log| (log.block_number, log.inner.address)).collect();
+    let of_block = |(number, (block, bloom)): (&u64, &Header)| {
+        let missing = |token: &&Address| {
+            !came.contains(&(*number, **token)) && likely(bloom.as_deref(), **token, query.topic0)
+        };
+        (*block, query.addresses.iter().filter(missing).copied().collect::<Vec<_>>())
+    };
+    headers.range(blocks).map(of_block).filter(|(_, tokens)| !tokens.is_empty()).collect()
+}
+
+/// Refuses logs of blocks that are not the view's chain's.
+fn canonical(logs: &[EventLog], headers: &BTreeMap<u64, Header>) -> Result<(), String> {
+    let strange = logs
+        .iter()
+        .find(|log| headers.get(&log.block_number).is_none_or(|(block, _)| block.hash != log.block_hash));
+    strange.map_or(Ok(()), |log| {
+        Err(format!(
+            "the log {} of block {} is of another block of that height",
+            log.log_index, log.block_number
+        ))
+    })
 }
 
 /// Asks for a range of several blocks: only a limit on requests is waited for, all else is for the caller to answer
@@ -171,16 +279,17 @@ async fn wide(view: &PinnedView, calls: &[Call]) -> Result<Result<Vec<Answer>, F
     let verdict = |fault: &Fault| if fault.asks_for_less() { Verdict::Stop } else { fault.verdict() };
     let policy = view.peer().policy;
     let asked = retry(&policy, verdict, async || {
+        let of_logs = |error: RpcError| Fault::Rpc { sort: sort(GET_LOGS, &error), method: GET_LOGS, error };
         let answers = match view.try_ask(calls, Patience::Once).await {
-            Ok(asked) => asked?,
+            Ok(Ok(answers)) => answers,
+            // Headers alone are refused by nobody: whichever call of them bears it, it is said of the logs.
+            Ok(Err(Fault::Rpc { error, .. })) => return Err(of_logs(error)),
+            Ok(Err(fault)) => return Err(fault),
             // The view is broken already.
             Err(error) => return Ok(Err(error)),
         };
         match answers.first() {
-            Some(Err(error)) => {
-                let (error, method) = (error.clone(), GET_LOGS);
-                Err(Fault::Rpc { sort: sort(method, &error), method, error })
-            }
+            Some(Err(error)) => Err(of_logs(error.clone())),
             _ => Ok(Ok(answers)),
         }
     })
@@ -223,35 +332,26 @@ async fn refused(view: &PinnedView, number: u64, fault: Fault) -> Error {
 /// Refuses logs that were not asked for or contradict each other; sorts the others.
 fn checked(
     mut logs: Vec<EventLog>,
-    addresses: &[Address],
-    topic0: B256,
+    query: &Query<'_>,
     first: u64,
-    end: BlockRef,
+    last: u64,
 ) -> Result<Vec<EventLog>, String> {
-    let wanted: std::collections::HashSet<&Address> = addresses.iter().collect();
+    let wanted: HashSet<&Address> = query.addresses.iter().collect();
     logs.sort_unstable_by_key(|log| (log.block_number, log.log_index));
     let mut before: Option<&EventLog> = None;
     for log in &logs {
         let at = format!("the log {} of block {}", log.log_index, log.block_number);
-        if log.block_number < first || log.block_number > end.number {
-            return Err(format!("{at} is outside of blocks {first} to {}", end.number));
+        if log.block_number < first || log.block_number > last {
+            return Err(format!("{at} is outside of blocks {first} to {last}"));
         }
         if !wanted.contains(&log.inner.address) {
             return Err(format!("{at} is of another contract, {}", log.inner.address));
         }
-        if log.inner.data.topics().first() != Some(&topic0) {
+        if log.inner.data.topics().first() != Some(&query.topic0) {
             return Err(format!("{at} is of another event"));
         }
-        if log.block_number == end.number && log.block_hash != end.hash {
-            return Err(format!("{at} is of another block of that height"));
-        }
-        if let Some(before) = before.filter(|b| b.block_number == log.block_number) {
-            if before.log_index == log.log_index {
-                return Err(format!("{at} came twice"));
-            }
-            if before.block_hash != log.block_hash {
-                return Err(format!("{at} and another are of two blocks of one height"));
-            }
+        if before.is_some_and(|b| (b.block_number, b.log_index) == (log.block_number, log.log_index)) {
+            return Err(format!("{at} came twice"));
         }
         before = Some(log);
     }
@@ -282,11 +382,23 @@ pub async fn common_ancestor(view: &PinnedView, checkpoints: &[(u64, B256)]) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy::primitives::{Bytes, Log, LogData};
+    use alloy::primitives::{Bloom, Bytes, Log, LogData};
 
     const TOPIC: B256 = B256::repeat_byte(1);
     const TOKEN: Address = Address::repeat_byte(2);
-    const END: BlockRef = BlockRef { number: 20, hash: B256::repeat_byte(20), timestamp: 0 };
+    const QUERY: Query<'_> = Query { addresses: &[TOKEN], topic0: TOPIC, blooms: true };
+
+    fn header(number: u8, bloom: Option<Bloom>) -> (u64, Header) {
+        let block =
+            BlockRef { number: number.into(), hash: B256::repeat_byte(number), timestamp: number.into() };
+        (number.into(), (block, bloom.map(Box::new)))
+    }
+
+    fn bloom(token: Address) -> Option<Bloom> {
+        let mut bloom = Bloom::ZERO;
+        bloom.accrue_log(&Log { address: token, data: LogData::new_unchecked(vec![TOPIC], Bytes::new()) });
+        Some(bloom)
+    }
 
     fn log(block: u8, index: u64) -> EventLog {
         EventLog {
@@ -301,8 +413,8 @@ mod tests {
 
     #[test]
     fn sorts_what_was_asked_for() {
-        let got =
-            checked(vec![log(20, 1), log(11, 5), log(11, 2), log(10, 9)], &[TOKEN], TOPIC, 10, END).unwrap();
+        let logs = vec![log(20, 1), log(11, 5), log(11, 2), log(10, 9)];
+        let got = checked(logs, &QUERY, 10, 20).unwrap();
         let order: Vec<_> = got.iter().map(|l| (l.block_number, l.log_index)).collect();
         assert_eq!(order, [(10, 9), (11, 2), (11, 5), (20, 1)]);
     }
@@ -313,21 +425,44 @@ mod tests {
         other.inner.address = Address::ZERO;
         let mut event = log(12, 0);
         event.inner.data = LogData::empty();
-        let mut forked = log(20, 0);
-        forked.block_hash = B256::ZERO;
-        let mut sibling = log(12, 1);
-        sibling.block_hash = B256::ZERO;
         for (logs, why) in [
             (vec![log(9, 0)], "outside of blocks 10 to 20"),
             (vec![log(21, 0)], "outside of blocks 10 to 20"),
             (vec![other], "another contract"),
             (vec![event], "another event"),
-            (vec![forked], "another block of that height"),
             (vec![log(12, 0), log(12, 0)], "came twice"),
-            (vec![log(12, 0), sibling], "two blocks of one height"),
         ] {
-            let got = checked(logs, &[TOKEN], TOPIC, 10, END).unwrap_err();
+            let got = checked(logs, &QUERY, 10, 20).unwrap_err();
             assert!(got.contains(why), "{got}");
         }
+    }
+
+    #[test]
+    fn every_log_is_of_a_block_of_the_chain() {
+        let mut forked = log(12, 1);
+        forked.block_hash = B256::ZERO;
+        let headers = BTreeMap::from([header(12, None), header(13, None)]);
+        assert_eq!(canonical(&[log(12, 0), log(13, 0)], &headers), Ok(()));
+        for strange in [forked, log(14, 0)] {
+            let got = canonical(&[log(12, 0), strange], &headers).unwrap_err();
+            assert!(got.contains("another block of that height"), "{got}");
+        }
+    }
+
+    #[test]
+    fn a_block_without_logs_is_doubted_where_its_bloom_has_them() {
+        let headers = BTreeMap::from([
+            header(10, bloom(TOKEN)),
+            header(11, bloom(Address::ZERO)),
+            header(12, bloom(TOKEN)),
+            header(13, None),
+            header(21, bloom(TOKEN)),
+        ]);
+        let doubted = |logs: &[EventLog]| -> Vec<u64> {
+            doubts(logs, &headers, &QUERY, 10..=20).iter().map(|(block, _)| block.number).collect()
+        };
+        assert_eq!(doubted(&[]), [10, 12]);
+        assert_eq!(doubted(&[log(12, 0)]), [10]);
+        assert_eq!(doubted(&[log(10, 0), log(12, 0)]), Vec::<u64>::new());
     }
 }

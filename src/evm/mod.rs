@@ -5,6 +5,7 @@
 
 mod aside;
 mod batch;
+mod bloom;
 mod chain;
 mod fault;
 mod logs;
@@ -17,6 +18,6 @@ mod wire;
 pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, Learned, LogLimits, MULTICALL3};
-pub use logs::{LogRange, common_ancestor, replay, replay_narrow};
+pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
 pub use view::{Mined, PinnedView};
 pub use wire::{BlockRef, EventLog, Receipt};
