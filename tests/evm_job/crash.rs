@@ -84,7 +84,6 @@ fn sync_across_a_reorg() {
 #[test]
 fn pool_rescan() {
     let desk = Desk::ready();
-    desk.setting("evm.log_blocks = 25");
     desk.run("sync").ok();
     lost(&desk.home, "growth", BETWEEN);
     desk.world.deposit(desk.world.eighteen.vault, desk.world.dave, units(1, 18)).unwrap();

@@ -26,6 +26,7 @@ mod anvil {
     mod full_disk;
     mod input;
     mod interleavings;
+    mod long_run;
     mod month;
     mod oracles;
     mod orders;
@@ -68,6 +69,7 @@ mod sandbox {
     mod full_disk;
     mod input;
     mod interleavings;
+    mod long_run;
     mod month;
     mod oracles;
     mod orders;

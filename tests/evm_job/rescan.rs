@@ -89,6 +89,18 @@ fn silent_about_moves() -> Fault {
     })
 }
 
+/// An endpoint that tells another amount of what moves between holders.
+fn wrong_about_moves() -> Fault {
+    Fault::Custom(|_, mut answer| {
+        let zero = json!(format!("0x{}", "0".repeat(64)));
+        let logs = answer["result"].as_array_mut().into_iter().flatten();
+        for log in logs.filter(|log| log["topics"][1] != zero && log["topics"][2] != zero) {
+            log["data"] = json!(format!("{:#066x}", 7));
+        }
+        answer
+    })
+}
+
 /// An endpoint that leaves out the first log of each answer.
 fn silent_about_the_first() -> Fault {
     Fault::Custom(|_, mut answer| {
@@ -254,20 +266,22 @@ fn an_endpoint_that_lies_changes_nothing() {
         says(&envelope["error"]["message"], words);
     };
     // Once: the readings differ.
-    lie(&desk.wire, silent_about_moves(), 1);
+    lie(&desk.wire, wrong_about_moves(), 1);
     refused(&["readings at \"main\" and \"main\" differ, first at log"]);
     desk.wire.heal();
     // Always, about what leaves the sum as it is: the contract knows better.
-    lie(&desk.wire, silent_about_moves(), usize::MAX);
-    refused(&["its transfers do not add up", "by balanceOf"]);
-    desk.wire.heal();
+    for fault in [silent_about_moves(), wrong_about_moves()] {
+        lie(&desk.wire, fault, usize::MAX);
+        refused(&["its transfers do not add up", "by balanceOf"]);
+        desk.wire.heal();
+    }
     // Always, about a deposit.
     lie(&desk.wire, silent_about_the_first(), usize::MAX);
     refused(&["its transfers do not add up"]);
     desk.wire.heal();
     // A second one, about anything.
     desk.use_urls(&[("main", &desk.wire.url()), ("other", &other.url())]);
-    lie(&other, silent_about_moves(), usize::MAX);
+    lie(&other, wrong_about_moves(), usize::MAX);
     refused(&["readings at \"main\" and \"other\" differ, first at log"]);
     other.heal();
 
