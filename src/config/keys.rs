@@ -102,6 +102,12 @@ pub const KEYS: &[Key] = &[
         "stands for safe and finalized on chains without these tags",
     ),
     key(
+        "evm.overlap_blocks",
+        Kind::Number(0, 10_000),
+        Some("64"),
+        "blocks before a pool's cursor that each sync reads again, at another endpoint where there is one",
+    ),
+    key(
         "evm.max_head_age_sec",
         Kind::Number(1, 4_000_000_000),
         Some("120"),
@@ -145,6 +151,12 @@ pub const KEYS: &[Key] = &[
         Kind::Choice(&["time-weighted", "snapshot"]),
         Some("time-weighted"),
         "what a holder's part is measured by",
+    ),
+    key(
+        "reward.check_holders",
+        Kind::Number(1, 10_000_000),
+        Some("20000"),
+        "holders whose balances are compared before an epoch is paid; of more, a random sample",
     ),
     also(
         key(

@@ -1,4 +1,4 @@
-//! One question to contracts at earlier blocks of a view's chain, each by its block's hash, in few round trips.
+//! Questions to contracts at earlier blocks of a view's chain, each by its block's hash, in few round trips.
 
 use super::batch::{CallError, CallFault, aggregate, decode, outcome, unpack};
 use super::fault::{Sort, sort};
@@ -13,6 +13,9 @@ use serde_json::json;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 
+/// Block, contract and input of a call.
+type Asked = (BlockRef, Address, Bytes);
+
 /// What became of a call at an earlier block.
 enum Past {
     Done(Result<Bytes, CallFault>),
@@ -23,24 +26,24 @@ enum Past {
 }
 
 impl PinnedView {
-    /// What a function of contracts gives at earlier blocks, in the order asked; `None` where the endpoint keeps no state
-    /// of that block. Blocks are of this view's chain, as had from it.
+    /// What a function gives at earlier blocks, in the order asked; `None` where the endpoint keeps no state of that block.
+    /// Blocks are of this view's chain, as had from it.
     ///
-    /// The contracts of a block share a multicall, and the blocks share requests as far as the server takes batches.
+    /// The calls of a block share a multicall, and the blocks share requests as far as the server takes batches.
     ///
     /// Errors: the endpoint's alone; a contract's are in what is returned.
     pub async fn call_past<C: SolCall>(
         &self,
-        asked: &[(BlockRef, Address)],
-        call: &C,
+        asked: &[(BlockRef, Address, C)],
     ) -> Result<Vec<Option<Result<C::Return, CallError>>>> {
-        let input: Bytes = call.abi_encode().into();
+        let asked: Vec<Asked> =
+            asked.iter().map(|(block, to, call)| (*block, *to, call.abi_encode().into())).collect();
         let mut found: Vec<Past> = asked.iter().map(|_| Past::Open).collect();
-        self.share(asked, &input, &mut found).await?;
+        self.share(&asked, &mut found).await?;
         let open: Vec<usize> =
             (0..asked.len()).filter(|at| matches!(found.get(*at), Some(Past::Open))).collect();
         let alone = open.iter().filter_map(|at| asked.get(*at));
-        let calls: Vec<Call> = alone.map(|(block, to)| at_block(block, *to, &input)).collect();
+        let calls: Vec<Call> = alone.map(|(block, to, input)| at_block(block, *to, input)).collect();
         if !calls.is_empty() {
             for (at, answer) in open.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
                 let past = if is_forgotten(&answer) {
@@ -53,7 +56,7 @@ impl PinnedView {
                 }
             }
         }
-        let read = |((block, contract), past): (&(BlockRef, Address), Past)| match past {
+        let read = |((block, contract, _), past): (&Asked, Past)| match past {
             Past::Forgotten => None,
             Past::Open => Some(Err(self.past_error::<C>(*block, *contract, CallFault::Empty))),
             Past::Done(done) => Some(
@@ -69,11 +72,11 @@ impl PinnedView {
         CallError { contract, function: C::SIGNATURE, block, endpoint, fault: Box::new(fault) }
     }
 
-    /// Asks the contracts of each block through Multicall3; what it cannot tell stays open.
-    async fn share(&self, asked: &[(BlockRef, Address)], input: &Bytes, found: &mut [Past]) -> Result<()> {
+    /// Asks what is asked of each block through Multicall3; what it cannot tell stays open.
+    async fn share(&self, asked: &[Asked], found: &mut [Past]) -> Result<()> {
         let size = self.peer().chunk.load(Ordering::Relaxed).max(2);
         let mut by_block: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        for (at, (block, _)) in asked.iter().enumerate() {
+        for (at, (block, ..)) in asked.iter().enumerate() {
             by_block.entry(block.number).or_default().push(at);
         }
         let groups: Vec<&[usize]> = by_block
@@ -84,8 +87,8 @@ impl PinnedView {
         let multicall = self.chain().config.multicall;
         let call = |group: &&[usize]| {
             let calls = group.iter().filter_map(|at| asked.get(*at));
-            let (block, _) = group.first().and_then(|at| asked.get(*at))?;
-            Some(at_block(block, multicall, &aggregate(calls.map(|(_, to)| (*to, input)))))
+            let (block, ..) = group.first().and_then(|at| asked.get(*at))?;
+            Some(at_block(block, multicall, &aggregate(calls.map(|(_, to, input)| (*to, input)))))
         };
         let calls: Vec<Call> = groups.iter().filter_map(call).collect();
         if calls.is_empty() {

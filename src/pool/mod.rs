@@ -7,6 +7,7 @@ mod holders;
 mod intake;
 mod member_ids;
 mod members;
+mod overlap;
 mod position;
 mod rate;
 mod reconcile;
@@ -30,6 +31,7 @@ pub use rate::underlying;
 pub use reconcile::{Drift, Figure, Reconciled, reconcile};
 pub use reorg::{RolledBack, settle_reorgs};
 pub use replay::replay_to;
+pub use reread::{Balance, reread_to_balances};
 pub use rescan::{Correction, HolderChange, Range, Rescanned, rescan};
 pub use store::{
     Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,

@@ -4,6 +4,7 @@
 use super::add::transfer_topic;
 use super::holders::holders_match;
 use super::intake::{Goals, Intake, Replayed};
+use super::overlap::overlap;
 use super::reread::reread;
 use super::store::Pool;
 use super::{db_block, stored_block};
@@ -13,16 +14,16 @@ use crate::evm::{self, PinnedView};
 use crate::output::{Code, Result};
 use alloy::primitives::Address;
 use rusqlite::{Connection, params};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Pools whose logs travel in one query.
-const POOLS_PER_QUERY: usize = 250;
+pub(super) const POOLS_PER_QUERY: usize = 250;
 
 /// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have
 /// `totals` in all (share base units, by pool id). A pool's transfers and cursor are committed together and only then; of a
 /// long replay what was downloaded is committed on the way too, unproved, so that one that is cut off goes on where it was.
 ///
-/// Transfers that do not add up are read again, from the last block at which they did and at another endpoint too,
+/// The last blocks before the cursors are read a second time first: see `overlap`. Transfers that do not add up are read again, from the last block at which they did and at another endpoint too,
 /// before the pool fails, which leaves the others done.
 ///
 /// # Errors
@@ -36,7 +37,11 @@ pub async fn replay_to(
 ) -> Result<Replayed> {
     let goals: Goals<'_> =
         pools.iter().filter_map(|pool| Some((pool.id, (pool, *totals.get(&pool.id)?)))).collect();
-    let mut behind: Vec<&Pool> = pools.iter().filter(|pool| pool.next_block() <= to).collect();
+    let mut replayed = overlap(work, view, &goals, to).await?;
+    let settled =
+        |pool: &Pool| replayed.holders.contains_key(&pool.id) || replayed.failed.contains_key(&pool.id);
+    let mut behind: Vec<&Pool> =
+        pools.iter().filter(|pool| pool.next_block() <= to && !settled(pool)).collect();
     behind.sort_by_key(|pool| pool.next_block());
     let mut intake = Intake::toward(to, goals.clone());
     for chunk in behind.chunks(POOLS_PER_QUERY) {
@@ -57,8 +62,15 @@ pub async fn replay_to(
         ended.and(written)?;
         work.progress.end();
     }
-    let mut replayed = intake.finish();
+    let straight = intake.finish();
+    replayed.taken.extend(straight.taken);
+    replayed.holders.extend(straight.holders);
+    let contradicted: HashSet<i64> = replayed.failed.keys().copied().collect();
+    replayed.failed.extend(straight.failed);
     for (id, (pool, total)) in goals {
+        if contradicted.contains(&id) {
+            continue;
+        }
         if !replayed.failed.contains_key(&id) && !replayed.holders.contains_key(&id) {
             // It stands there already, or beyond.
             match holders_match(work.state.conn(), pool, total, to) {

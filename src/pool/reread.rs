@@ -2,6 +2,7 @@
 
 use super::add::transfer_topic;
 use super::db_block;
+use super::holders::holdings_before;
 use super::intake::{Goals, Intake, Waiting};
 use super::reorg::{checkpoints, last_paid, take_back};
 use super::store::Pool;
@@ -9,8 +10,9 @@ use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{self, BlockRef, PinnedView};
 use crate::output::{Code, Error, Result};
-use alloy::primitives::B256;
-use rusqlite::{Connection, params};
+use crate::reward::accrual::MemberId;
+use alloy::primitives::{Address, B256};
+use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use std::collections::HashSet;
 
@@ -18,7 +20,7 @@ use std::collections::HashSet;
 pub(super) const MOST: usize = 2_000_000;
 
 /// A block at which a pool's holders were right, with its hash; `None` is before its first.
-type Rung = Option<(u64, B256)>;
+pub(super) type Rung = Option<(u64, B256)>;
 
 /// What is read again, in this order: since the newest block at or below the cursor at which the holders were right, then
 /// all that no reward was paid on.
@@ -49,29 +51,57 @@ pub(super) async fn reread(
     }
     let paid = last_paid(conn, pool)?.map(|(_, last)| last);
     let rungs = rungs(&checkpoints(conn, pool)?, cursor, paid);
-    let other = view.elsewhere(0).await;
-    for (turn, keep) in rungs.iter().enumerate() {
-        let sources = [(turn == 0 || other.is_none()).then_some(view), other.as_ref()];
-        for source in sources.into_iter().flatten() {
-            work.stop.check()?;
-            let own = std::ptr::eq(source, view);
-            let Some((rows, end)) = download((source, own), pool, keep.map(|(block, _)| block), to).await?
-            else {
-                continue;
-            };
-            let again = Again { pool, total, keep: *keep, cursor };
-            if let Some(done) = again.settle(work, rows, end, source.endpoint())? {
-                let from = keep.map_or(pool.deploy_block, |(block, _)| block + 1);
-                view.warn(format!(
-                    "pool \"{}\": its transfers did not add up ({first}); read again from block {from} at endpoint {:?} they do",
-                    pool.name,
-                    source.endpoint()
-                ));
-                return Ok(Ok(done));
-            }
-        }
+    let wanted = Wanted { pool, total, to, proof: &|_| Ok(()) };
+    Ok(wanted.read(work, view, &rungs, &first).await?.ok_or(first))
+}
+
+/// What a member must have after a block.
+#[derive(Debug, Clone, Copy)]
+pub struct Balance {
+    /// The block.
+    pub block: u64,
+    /// The member.
+    pub member: Address,
+    /// Share base units, by the token.
+    pub shares: Base,
+}
+
+/// Reads all of a pool's transfers that no reward was paid on again, up to the view's block, at which its cursor is, until
+/// its holders have `total` there and each of `balances` is so. Whether that was reached; `first` is why it is tried.
+///
+/// # Errors
+/// `state_error`, those of the view.
+pub async fn reread_to_balances(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pool: &Pool,
+    total: Base,
+    balances: &[Balance],
+    first: &Error,
+) -> Result<bool> {
+    let conn = work.state.conn();
+    let paid = last_paid(conn, pool)?.map(|(_, last)| last);
+    let proved = checkpoints(conn, pool)?;
+    let floor = paid.and_then(|paid| proved.into_iter().find(|(block, _)| *block <= paid));
+    let proof = |conn: &Connection| balances.iter().try_for_each(|balance| held(conn, pool, balance));
+    let wanted = Wanted { pool, total, to: view.block().number, proof: &proof };
+    Ok(wanted.read(work, view, &[floor], first).await?.is_some())
+}
+
+fn held(conn: &Connection, pool: &Pool, balance: &Balance) -> Result<()> {
+    let id: Option<MemberId> = conn
+        .prepare_cached("SELECT id FROM members WHERE address = ?1")?
+        .query_row([balance.member.to_string()], |row| row.get(0))
+        .optional()?;
+    let shares = match id {
+        Some(id) => holdings_before(conn, pool.id, balance.block + 1)?.of(id),
+        None => Base::ZERO,
+    };
+    if shares == balance.shares {
+        return Ok(());
     }
-    Ok(Err(first))
+    let Balance { member, block, .. } = balance;
+    Err(Error::new(Code::Drift, format!("member {member} still differs at block {block}")))
 }
 
 /// The pool's transfers after `keep` up to `to`, and that block; none where an endpoint other than the view's fails, or
@@ -103,24 +133,62 @@ pub(super) async fn download(
     }
 }
 
-/// What is held against the pool's total.
-struct Again<'a> {
-    pool: &'a Pool,
-    total: Base,
-    keep: Rung,
-    cursor: Option<u64>,
+/// What a pool must come to with block `to`.
+pub(super) struct Wanted<'a> {
+    pub pool: &'a Pool,
+    pub total: Base,
+    pub to: u64,
+    /// What must be true of the new transfers too; `drift` where it is not.
+    pub proof: &'a dyn Fn(&Connection) -> Result<()>,
 }
 
-impl Again<'_> {
+impl Wanted<'_> {
+    /// Reads again from each rung and at each source until it comes to what is wanted: the number of transfers beyond the
+    /// cursor, and of holders.
+    pub async fn read(
+        &self,
+        work: &mut Work<'_>,
+        view: &PinnedView,
+        rungs: &[Rung],
+        first: &Error,
+    ) -> Result<Option<(u64, u64)>> {
+        let pool = self.pool;
+        let other = view.elsewhere(0).await;
+        for (turn, keep) in rungs.iter().enumerate() {
+            let sources = [(turn == 0 || other.is_none()).then_some(view), other.as_ref()];
+            for source in sources.into_iter().flatten() {
+                work.stop.check()?;
+                let own = std::ptr::eq(source, view);
+                let Some((rows, end)) =
+                    download((source, own), pool, keep.map(|(block, _)| block), self.to).await?
+                else {
+                    continue;
+                };
+                if let Some(done) = self.settle(work, *keep, rows, end, source.endpoint())? {
+                    let from = keep.map_or(pool.deploy_block, |(block, _)| block + 1);
+                    view.warn(format!(
+                        "pool \"{}\": its transfers did not add up ({first}); read again from block {from} at endpoint {:?} they do",
+                        pool.name,
+                        source.endpoint()
+                    ));
+                    return Ok(Some(done));
+                }
+            }
+        }
+        Ok(None)
+    }
+
     /// Puts `rows` in the place of what was stored after `keep`; nothing where the holders are not right then.
     fn settle(
         &self,
         work: &mut Work<'_>,
+        keep: Rung,
         rows: Vec<Waiting>,
         end: BlockRef,
         endpoint: &str,
     ) -> Result<Option<(u64, u64)>> {
-        let Self { pool, total, keep, cursor } = *self;
+        let Self { pool, total, .. } = *self;
+        let cursor = pool.cursor.map(|(block, _)| block);
         let mut counts = None;
         let written = work.state.write(work.permit, |tx| {
             let block = keep.map(|(block, _)| block);
@@ -137,6 +205,7 @@ impl Again<'_> {
             if let Some(e) = replayed.failed.into_values().next() {
                 return Err(e);
             }
+            (self.proof)(tx.conn())?;
             let holders = replayed.holders.get(&pool.id).copied().unwrap_or_default();
             let after = stored(tx.conn(), pool, block)?;
             let known = |key: &&(u64, u64, Vec<u8>)| cursor.is_some_and(|cursor| key.0 <= cursor);

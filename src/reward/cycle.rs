@@ -4,6 +4,8 @@
 //! for all pools; then the pools are paid, each as far as nothing stands in its way. A pool that fails is paid the same
 //! later.
 
+use super::accrual::Holdings;
+use super::balances::{Compared, Comparer, Comparison, Differs, refusal};
 use super::budget::{Claimant, sharers};
 use super::distribute::{Distributed, Due, LastBlock, distribute, draft};
 use super::epochs::{created, token_of};
@@ -19,7 +21,7 @@ use crate::evm::{At, BlockRef, Chain, PinnedView};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::abi;
-use crate::pool::{self, Asset, Pool, ViewStamp};
+use crate::pool::{self, Asset, Balance, Pool, ViewStamp};
 use crate::risk::{self, Barrier};
 use alloy::primitives::Address;
 use rusqlite::Connection;
@@ -54,6 +56,9 @@ pub struct CycleReport {
     /// What the operator should know.
     pub notes: Vec<String>,
 }
+
+/// Members that differed, whose balances prove that transfers that were read again are right.
+const PROOFS: usize = 100;
 
 /// What of all that is due is to be paid.
 #[derive(Debug, Clone, Copy)]
@@ -295,18 +300,27 @@ async fn pay(
     let known = alive.iter().zip(&totals).filter_map(|(pool, total)| Some((pool.id, *total.as_ref().ok()?)));
     failures.extend(pool::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
     let ends = last_blocks(view, plan, alive.iter().chain(&unborn)).await?;
+    let nobody = unborn.iter().map(|pool| (pool, Ok(Base::ZERO)));
+    let seen: Vec<(&Pool, Base)> = alive
+        .iter()
+        .zip(totals)
+        .chain(nobody)
+        .filter_map(|(pool, total)| match total {
+            Ok(total) => Some((pool, total)),
+            Err(e) => {
+                failures.entry(pool.id).or_insert(e);
+                None
+            }
+        })
+        .collect();
+    let (mut openings, compared) = compare(work, view, plan, &ends, &seen, failures).await?;
 
-    let unborn = unborn.into_iter().map(|pool| (pool, Ok(Base::ZERO)));
-    for (pool, total_shares) in alive.into_iter().zip(totals).chain(unborn) {
-        if failures.contains_key(&pool.id) {
+    for (pool, _) in seen {
+        let Some(opening) = openings.remove(&pool.id).filter(|_| !failures.contains_key(&pool.id)) else {
             continue;
-        }
+        };
         let slot = done.entry(pool.id).or_default();
-        let paid = total_shares.and_then(|total_shares| {
-            let seen = Seen { block: here, total_shares };
-            pay_pool(work, &pool, plan, &ends, &seen, slot)
-        });
-        match paid {
+        match pay_pool(work, pool, plan, &ends, (opening, &compared), slot) {
             Ok(()) => {}
             Err(e) if e.code() == Code::Interrupted => return Err(e),
             Err(e) => {
@@ -315,6 +329,66 @@ async fn pay(
         }
     }
     Ok(())
+}
+
+/// What each pool's holders have before its first due epoch, once it is sure that they have the token's supply now, and
+/// that each of them has what the chain says at the end of each epoch.
+async fn compare(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    plan: &Plan,
+    ends: &Ends,
+    seen: &[(&Pool, Base)],
+    failures: &mut HashMap<i64, Error>,
+) -> Result<(HashMap<i64, Holdings>, HashMap<(i64, u64), Compared>)> {
+    let conn = work.state.conn();
+    let most = usize::try_from(work.config.number("reward.check_holders")?).unwrap_or(usize::MAX);
+    let mut openings = HashMap::new();
+    let mut comparer = Comparer::new(view, conn, ends, most);
+    for (pool, total) in seen {
+        let start = plan.steps(pool).next().map(|step| step.epoch().start);
+        let Some(start) = start.filter(|_| !failures.contains_key(&pool.id)) else { continue };
+        match pool::opening_matched(conn, pool, *total, view.block().number, start) {
+            Ok(opening) => {
+                work.stop.check()?;
+                comparer.add(pool, opening.clone(), plan.steps(pool).map(|step| step.epoch())).await?;
+                openings.insert(pool.id, opening);
+            }
+            Err(e) if e.code() == Code::Drift => drop(failures.insert(pool.id, e)),
+            Err(e) => return Err(e),
+        }
+    }
+    let Comparison { compared, differs, failed } =
+        comparer.finish(seen.iter().map(|(pool, _)| *pool)).await?;
+    failures.extend(failed);
+    for (pool, total) in seen {
+        if let Some(differs) = differs.get(&pool.id) {
+            let e = refusal(pool, differs);
+            failures.insert(pool.id, heal(work, view, pool, *total, differs, e).await?);
+        }
+    }
+    Ok((openings, compared))
+}
+
+/// Reads a pool's transfers again until every member has what the chain says. The pool is paid the next time: what was
+/// wrong once is looked at by somebody first.
+async fn heal(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pool: &Pool,
+    total: Base,
+    differs: &[Differs],
+    e: Error,
+) -> Result<Error> {
+    let balance =
+        |differs: &Differs| Balance { block: differs.block, member: differs.member, shares: differs.chain };
+    // A few prove as much as all of them: transfers that move one member's balance move another's too.
+    let balances: Vec<Balance> = differs.iter().take(PROOFS).map(balance).collect();
+    Ok(if pool::reread_to_balances(work, view, pool, total, &balances, &e).await? {
+        e.hint("nobody of it was paid; its transfers were read again and are right now: run it once more")
+    } else {
+        e
+    })
 }
 
 /// The total shares of each pool.
@@ -329,7 +403,7 @@ async fn ask_totals(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<Base
 }
 
 /// What the chain says of the last block of every epoch that is about to be paid, by pool and block.
-type Ends = HashMap<(i64, u64), Result<LastBlock>>;
+pub(super) type Ends = HashMap<(i64, u64), Result<LastBlock>>;
 
 async fn last_blocks(view: &PinnedView, plan: &Plan, pools: impl Iterator<Item = &Pool>) -> Result<Ends> {
     let due: Vec<(&Pool, u64)> =
@@ -339,15 +413,9 @@ async fn last_blocks(view: &PinnedView, plan: &Plan, pools: impl Iterator<Item =
         due.iter().filter_map(|(pool, block)| Some((*pool, *blocks.get(block)?))).collect();
     let paused = paused(view, &asked).await?;
     let end = |((pool, block), paused): ((&Pool, BlockRef), Result<bool>)| {
-        ((pool.id, block.number), paused.map(|paused| LastBlock { hash: block.hash, paused }))
+        ((pool.id, block.number), paused.map(|paused| LastBlock { block, paused }))
     };
     Ok(asked.into_iter().zip(paused).map(end).collect())
-}
-
-/// What the view shows of a pool.
-struct Seen {
-    block: u64,
-    total_shares: Base,
 }
 
 /// Distributes what is due to a pool.
@@ -356,13 +424,10 @@ fn pay_pool(
     pool: &Pool,
     plan: &Plan,
     ends: &Ends,
-    seen: &Seen,
+    (mut holdings, compared): (Holdings, &HashMap<(i64, u64), Compared>),
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
     let due: Vec<Step> = plan.steps(pool).collect();
-    let Some(start) = due.first().map(|step| step.epoch().start) else { return Ok(()) };
-    // Nobody is paid by holders that do not add up.
-    let mut holdings = pool::opening_matched(work.state.conn(), pool, seen.total_shares, seen.block, start)?;
     work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(due.len() as u64));
     let mut rows = 0;
     for step in &due {
@@ -377,8 +442,9 @@ fn pay_pool(
         };
         let last = due.epoch().end - 1;
         let unasked = || Error::new(Code::Bug, format!("block {last} was not asked for"));
-        let last = ends.get(&(pool.id, last)).cloned().ok_or_else(unasked)??;
-        let draft = draft(work.state.conn(), pool, due, sharers, &mut holdings, last)?;
+        let end = ends.get(&(pool.id, last)).cloned().ok_or_else(unasked)??;
+        let compared = compared.get(&(pool.id, last)).copied().ok_or_else(unasked)?;
+        let draft = draft(work.state.conn(), pool, due, sharers, &mut holdings, (end, compared))?;
         let paid = work.state.write(work.permit, |tx| distribute(tx, pool, &draft))?;
         rows += paid.sums.holders;
         done.push(paid);

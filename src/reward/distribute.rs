@@ -1,16 +1,17 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
 use super::accrual::{Accrual, Basis, Holdings, MemberId, Weights};
+use super::balances::Compared;
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
 use super::store::emission_at;
 use crate::amount::{Base, Delta, Digits};
+use crate::evm::BlockRef;
 use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, db_block};
 use crate::state::bulk::{insert_all, more_of};
 use crate::state::{Account, Line, OwnerKind, Tx};
-use alloy::primitives::B256;
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -94,13 +95,15 @@ pub(super) struct Draft<'a> {
     /// (pool id, weight) of the pools that share the emission; none for one made by hand.
     pub sharers: Vec<(i64, u32)>,
     pub last: LastBlock,
+    /// How its holders were compared with the chain.
+    pub compared: Compared,
     pub weights: Weights,
 }
 
 /// What the chain says of the last block of an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct LastBlock {
-    pub hash: B256,
+    pub block: BlockRef,
     /// Whether the pool is paused there.
     pub paused: bool,
 }
@@ -112,14 +115,14 @@ pub(super) fn draft<'a>(
     due: Due<'a>,
     sharers: Vec<(i64, u32)>,
     holdings: &mut Holdings,
-    last: LastBlock,
+    (last, compared): (LastBlock, Compared),
 ) -> Result<Draft<'a>> {
     let epoch = due.epoch();
     let mut accrual = Accrual::new(std::mem::take(holdings), epoch.start, epoch.end, due.basis());
     pool::each_movement(conn, pool.id, epoch.start, epoch.end, |movement| accrual.take(movement))?;
     let (weights, closing) = accrual.finish();
     *holdings = closing;
-    Ok(Draft { due, sharers, last, weights })
+    Ok(Draft { due, sharers, last, compared, weights })
 }
 
 /// A pool's part of what an epoch gives.
@@ -194,7 +197,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
         &json!({ "epoch": id, "start_block": start, "end_block": end, "asset": asset,
                  "part": part.to_string(), "carry_in": carry_in.to_string(), "distributed": given.to_string(),
                  "carry_out": shared.carry.to_string(), "reason": reason.map(CarryReason::word),
-                 "holders": shared.rewards.len() }),
+                 "holders": shared.rewards.len(), "compared": draft.compared }),
     )?;
     tx.post(event, &lines(pool, asset, &sums))?;
     Ok(Distributed { id, epoch: Epoch { start, end }, sums })
@@ -203,7 +206,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
 /// Writes the epoch itself; returns its id.
 fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>, sums: &Sums) -> Result<i64> {
     let Epoch { start, end } = draft.due.epoch();
-    let (last_hash, reason) = (draft.last.hash.to_string(), sums.reason.map(CarryReason::word));
+    let (last_hash, reason) = (draft.last.block.hash.to_string(), sums.reason.map(CarryReason::word));
     let [part, carry_in, given, carry_out] =
         [sums.part, sums.carry_in, sums.distributed, sums.carry_out].map(|amount| amount.to_string());
     let holders = db_block(sums.holders)?;

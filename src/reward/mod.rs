@@ -5,6 +5,7 @@ pub mod accrual;
 mod any_order;
 pub mod apr;
 mod audit;
+mod balances;
 pub mod budget;
 mod claim;
 mod cycle;

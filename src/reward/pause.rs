@@ -43,9 +43,9 @@ pub fn paused_after(block: u64, toggles: &[Toggle], now: bool) -> Option<bool> {
 pub(super) async fn paused(view: &PinnedView, asked: &[(&Pool, BlockRef)]) -> Result<Vec<Result<bool>>> {
     let born: Vec<&(&Pool, BlockRef)> =
         asked.iter().filter(|(pool, block)| pool.deploy_block <= block.number).collect();
-    let contracts: Vec<(BlockRef, Address)> =
-        born.iter().map(|(pool, block)| (*block, pool.address)).collect();
-    let answers = view.call_past(&contracts, &IPausable::pausedCall {}).await?;
+    let calls: Vec<_> =
+        born.iter().map(|(pool, block)| (*block, pool.address, IPausable::pausedCall {})).collect();
+    let answers = view.call_past(&calls).await?;
     let mut found: HashMap<(i64, u64), Result<bool>> = HashMap::new();
     let mut forgotten = Vec::new();
     for ((pool, block), answer) in born.into_iter().zip(answers) {

@@ -1,6 +1,7 @@
 //! An endpoint that leaves a log out, once or always: nothing of it becomes true, and what an earlier version believed heals.
 
 use super::desk::{Desk, figures, says, sound, straight, warnings};
+use poolctl_testkit::alloy::primitives::Address;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule, units};
 use serde_json::{Value, json};
 
@@ -52,6 +53,7 @@ fn moved_on() -> Desk {
 fn a_mint_that_is_missing_once_is_read_again() {
     for desk in [Desk::ready(), moved_on()] {
         let _plain = without_blooms(&desk);
+        desk.setting("evm.overlap_blocks = 0");
         lose(&desk.wire, 1);
         let envelope = desk.run("sync --json").exits(0).envelope();
         says(&warnings(&envelope), &["its transfers did not add up"]);
@@ -147,4 +149,216 @@ fn a_log_of_another_block_than_the_chains_is_not_taken() {
     says(&warnings(&desk.run("sync --json").exits(0).envelope()), &["\"other\" took over"]);
     assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
     desk.sound();
+}
+
+/// A desk whose endpoint hid a transfer between two holders: it is synced, its totals are right, and its holders are not.
+fn blind() -> (Desk, Proxy) {
+    let desk = Desk::ready();
+    desk.run("reward set-weight stable 1").ok();
+    let plain = without_blooms(&desk);
+    let pool = &desk.world.six;
+    desk.world.transfer_shares(pool.vault, desk.world.alice, desk.world.bob, units(300, 6)).unwrap();
+    desk.world.node.mine(3).unwrap();
+    desk.wire.fault(Rule::new(between_lost()).on(Matcher::Where(logs)));
+    desk.run("sync").ok();
+    desk.world.node.mine(12).unwrap();
+    (desk, plain)
+}
+
+/// An answer without the transfers between two holders.
+fn between_lost() -> Fault {
+    Fault::Custom(|_, mut answer| {
+        let zero = json!(format!("0x{}", "0".repeat(64)));
+        if let Some(logs) = answer["result"].as_array_mut() {
+            logs.retain(|log| log["topics"][1] == zero || log["topics"][2] == zero);
+        }
+        answer
+    })
+}
+
+/// What a member has of the pool `stable` by the state, base units.
+fn shares(desk: &Desk, member: Address) -> String {
+    desk.one(&format!(
+        "SELECT shares FROM user_pool_shares u JOIN members m ON m.id = u.member_id
+         WHERE pool_id = 2 AND lower(address) = lower('{member}')"
+    ))
+}
+
+#[test]
+fn a_transfer_that_moved_no_total_pays_nobody_until_it_is_known() {
+    let (desk, _plain) = blind();
+    let cycle = format!("reward cycle --from {}", desk.genesis());
+    let (alice, bob) = (desk.world.alice, desk.world.bob);
+    let before = shares(&desk, alice);
+    // The endpoint that hides it still does: nothing changes, at any run.
+    for _ in 0..2 {
+        let envelope = desk.run(&cycle).fails(5, "drift");
+        says(
+            &envelope["error"]["message"],
+            &["has 300.00 tv by its transfers, balanceOf() is 600.00 tv at block 52"],
+        );
+        says(&envelope["error"]["message"], &[&bob.to_string(), "so does 1 more member"]);
+        says(&envelope["error"]["hint"], &["nobody of it was paid", "poolctl pool rescan stable"]);
+        assert_eq!(shares(&desk, alice), before);
+        assert_eq!(desk.one("SELECT count(*) FROM pool_reward_epochs"), "0");
+    }
+    // One that tells it: it is made good, and the run after pays.
+    desk.wire.heal();
+    let envelope = desk.run(&cycle).fails(5, "drift");
+    says(&envelope["error"]["hint"], &["read again and are right now"]);
+    assert_eq!(desk.one("SELECT count(*) FROM pool_reward_epochs"), "0");
+    let moved: u64 = before.parse::<u64>().unwrap() - shares(&desk, alice).parse::<u64>().unwrap();
+    assert_eq!(moved, 300_000_000);
+    desk.run(&cycle).ok();
+    assert!(!desk.rows(&format!(
+        "SELECT 1 FROM pool_rewards r JOIN members m ON m.id = r.member_id WHERE lower(m.address) = lower('{bob}')"
+    )).is_empty());
+    assert_eq!(desk.json("reward epoch verify --all")["difference_count"], 0);
+    desk.run("sync").exits(0);
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+    desk.sound();
+}
+
+/// How the holders of each paid epoch were compared, by its audit event.
+fn compared(desk: &Desk) -> Vec<Value> {
+    desk.rows("SELECT payload FROM events WHERE kind = 'reward.distributed' ORDER BY id")
+        .iter()
+        .map(|payload| serde_json::from_str::<Value>(payload).unwrap()["compared"].clone())
+        .collect()
+}
+
+#[test]
+fn the_event_of_an_epoch_says_how_its_holders_were_compared() {
+    let desk = Desk::weighted();
+    desk.setting("reward.check_holders = 2");
+    desk.first_cycle();
+    let ends = desk.rows("SELECT end_block - 1 FROM pool_reward_epochs ORDER BY id");
+    let found = compared(&desk);
+    assert_eq!(found.len(), ends.len());
+    for (how, end) in found.iter().zip(&ends) {
+        assert_eq!(how["block"].to_string(), *end);
+        let of = how["of"].as_u64().unwrap();
+        assert_eq!(how["members"], of.min(2));
+        assert_eq!(how["seed"].is_u64(), of > 2, "{how}");
+    }
+    assert!(found.iter().any(|how| how["of"].as_u64() > Some(2)));
+    desk.sound();
+}
+
+#[test]
+fn where_no_old_state_is_kept_balances_are_compared_elsewhere_or_at_the_views_block() {
+    let desk = Desk::weighted();
+    // No epoch ends with the view's block.
+    while desk.world.node.block_number().unwrap() % 10 != desk.genesis() % 10 + 2 {
+        desk.world.node.mine(1).unwrap();
+    }
+    let twin = super::desk::fork(&desk.home);
+    // The state of the epochs' ends is gone at this endpoint, asked twice; that of the view's block is not.
+    let forgetful = || {
+        let message = "missing trie node 0xabc (path )".to_owned();
+        let fault = Fault::RpcError { code: -32000, message, data: Value::Null };
+        Rule::new(fault).on(Matcher::Selector([0x70, 0xa0, 0x82, 0x31])).times(2)
+    };
+    desk.wire.fault(forgetful());
+    let view = desk.first_cycle()["view"]["number"].clone();
+    let found = compared(&desk);
+    let with_holders: Vec<&Value> = found.iter().filter(|how| how["of"] != 0).collect();
+    assert!(
+        !with_holders.is_empty() && with_holders.iter().all(|how| how["block"] == view),
+        "{found:?} {view}"
+    );
+    assert_eq!(desk.json("reward epoch verify --all")["difference_count"], 0);
+    desk.sound();
+    let other = Proxy::start(desk.world.node.url()).unwrap();
+    twin.write_config(&super::desk::config(
+        &desk.world,
+        &[("main", &desk.wire.url()), ("other", &other.url())],
+    ));
+    desk.wire.fault(forgetful());
+    twin.run(&format!("reward cycle --from {}", desk.genesis())).ok();
+    let twins =
+        super::desk::rows(&twin.sqlite(), "SELECT payload FROM events WHERE kind = 'reward.distributed'");
+    assert_eq!(twins.len(), found.len());
+    for payload in twins {
+        let event: Value = serde_json::from_str(&payload).unwrap();
+        assert_eq!(event["compared"]["block"].as_u64(), event["end_block"].as_u64().map(|end| end - 1));
+    }
+}
+
+#[test]
+fn what_one_answer_left_out_is_seen_when_it_is_read_again() {
+    let (desk, _plain) = blind();
+    desk.wire.heal();
+    let envelope = desk.run("sync --json").exits(0).envelope();
+    says(
+        &warnings(&envelope),
+        &["pool \"stable\"", "has other transfers than were stored", "read again from block"],
+    );
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+    let events = desk.rows("SELECT payload FROM events WHERE kind = 'pool.reread'");
+    assert_eq!(events.len(), 2, "each pool had one");
+    for event in events {
+        let event: Value = serde_json::from_str(&event).unwrap();
+        assert_eq!((&event["added"], &event["removed"]), (&json!(1), &json!(0)));
+    }
+    desk.sound();
+}
+
+#[test]
+fn another_endpoint_is_the_second_reader_and_two_of_three_readings_are_believed() {
+    // The first one's index has a hole; by block it tells.
+    let (desk, plain) = blind();
+    let good = Proxy::start(desk.world.node.url()).unwrap();
+    let both = [("main", plain.url()), ("other", good.url())];
+    let both: Vec<(&str, &str)> = both.iter().map(|(name, url)| (*name, url.as_str())).collect();
+    desk.use_urls(&both);
+    desk.wire.heal();
+    desk.wire.fault(Rule::new(between_lost()).on(Matcher::Where(range)));
+    let envelope = desk.run("sync --json").exits(0).envelope();
+    says(&warnings(&envelope), &["has other transfers than were stored", "at endpoint \"other\" they do"]);
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+
+    // The second reader is the one that lost it: what is stored stays.
+    desk.wire.heal();
+    good.fault(Rule::new(between_lost()).on(Matcher::Where(logs)));
+    desk.world.node.mine(1).unwrap();
+    let envelope = desk.run("sync --json").exits(0).envelope();
+    says(
+        &warnings(&envelope),
+        &["endpoint \"other\" has other transfers of pool \"stable\"", "has those that are stored"],
+    );
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+
+    // Three readings, three answers: nothing is believed.
+    let other_amount = Fault::Custom(|_, mut answer| {
+        for log in answer["result"].as_array_mut().into_iter().flatten() {
+            log["data"] = json!(format!("0x{:064x}", 7));
+        }
+        answer
+    });
+    desk.wire.fault(Rule::new(other_amount).on(Matcher::Where(|call| logs(call) && !range(call))));
+    desk.world.node.mine(1).unwrap();
+    let envelope = desk.unchanged(|| desk.run("sync stable").fails(75, "bad_reply"));
+    says(&envelope["error"]["message"], &["its transfers in block", "in three ways"]);
+    says(&envelope["error"]["hint"], &["poolctl pool rescan stable --from"]);
+}
+
+#[test]
+fn transfers_that_rewards_were_paid_on_are_not_changed_in_silence() {
+    let desk = Desk::weighted();
+    let pool = &desk.world.six;
+    desk.world.transfer_shares(pool.vault, desk.world.alice, desk.world.bob, units(300, 6)).unwrap();
+    desk.world.node.mine(12).unwrap();
+    desk.first_cycle();
+    // As if it had been hidden.
+    desk.meddle(
+        "DELETE FROM share_transfers WHERE pool_id = 2 AND from_member IS NOT NULL AND to_member IS NOT NULL",
+    );
+    desk.world.node.mine(1).unwrap();
+    let envelope = desk.unchanged(|| desk.run("sync stable").fails(5, "drift"));
+    says(
+        &envelope["error"]["message"],
+        &["has other transfers than were stored, and rewards were paid up to block"],
+    );
+    says(&envelope["error"]["hint"], &["poolctl pool rescan stable --from"]);
 }

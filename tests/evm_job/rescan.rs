@@ -197,6 +197,18 @@ fn what_was_lost_comes_back_and_what_was_made_up_goes() {
 }
 
 #[test]
+fn a_withdrawal_that_counted_on_what_was_made_up_is_no_fault_of_the_state() {
+    let desk = Desk::bare();
+    desk.furnish();
+    made_up(&desk.home, "growth");
+    let carol = desk.world.carol;
+    desk.run(&format!("withdrawal request growth {carol} 100.000000000000000007")).ok();
+    let found = desk.json("pool rescan growth");
+    assert_eq!((&found["added"], &found["removed"]), (&json!(0), &json!(1)));
+    desk.sound();
+}
+
+#[test]
 fn what_changes_is_shown() {
     let desk = synced();
     let block = lost(&desk.home, "growth", BETWEEN);
