@@ -3,6 +3,7 @@
 mod accept_change;
 mod add;
 mod reconcile;
+mod rescan;
 mod show;
 mod validate_deposit;
 mod validate_withdrawal;
@@ -28,6 +29,7 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<validate_deposit::ValidateDepositOutput>("pool validate-deposit"),
     Contract::of::<reconcile::ReconcileOutput>("pool reconcile"),
     Contract::of::<accept_change::AcceptChangeOutput>("pool accept-change"),
+    Contract::of::<rescan::RescanOutput>("pool rescan"),
 ];
 
 /// Add, list and show pools, and members' positions in them
@@ -42,6 +44,7 @@ pub enum Command {
     ValidateDeposit(validate_deposit::ValidateDeposit),
     Reconcile(reconcile::Reconcile),
     AcceptChange(accept_change::AcceptChange),
+    Rescan(rescan::Rescan),
 }
 
 impl Command {
@@ -59,6 +62,7 @@ impl Command {
             Self::ValidateDeposit(command) => command.run(session),
             Self::Reconcile(command) => command.run(session),
             Self::AcceptChange(command) => command.run(session),
+            Self::Rescan(command) => command.run(session),
         }
     }
 }

@@ -69,14 +69,7 @@ impl Sync {
         let warnings: Vec<String> = report
             .rolled_back
             .iter()
-            .map(|r| match r.to_block {
-                Some(to) => {
-                    format!("reorg: pool \"{}\" went back from block {} to {to}", r.pool, r.from_block)
-                }
-                None => {
-                    format!("reorg: pool \"{}\" was replayed whole, block {} is gone", r.pool, r.from_block)
-                }
-            })
+            .map(ToString::to_string)
             .chain(
                 report
                     .pools

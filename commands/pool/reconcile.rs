@@ -104,7 +104,10 @@ fn drift(found: &[Reconciled]) -> Option<Error> {
             Code::Drift,
             format!("{count} differences in {}; first: {}: {what}{also}", names.join(", "), first.pool),
         )
-        .hint("check the endpoint and the state (poolctl state check); a restored backup may be needed")
+        .hint(format!(
+            "compare at another endpoint; read its transfers again with: poolctl pool rescan {}",
+            first.pool
+        ))
         .detail("pools", names)
         .detail("failed", failed),
     )

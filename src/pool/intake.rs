@@ -60,15 +60,15 @@ struct Target {
 }
 
 /// A decoded log that is not written yet.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Waiting {
-    pool_id: i64,
-    block: u64,
-    log_index: u64,
-    tx_hash: B256,
-    from: Address,
-    to: Address,
-    shares: Base,
+    pub(super) pool_id: i64,
+    pub(super) block: u64,
+    pub(super) log_index: u64,
+    pub(super) tx_hash: B256,
+    pub(super) from: Address,
+    pub(super) to: Address,
+    pub(super) shares: Base,
 }
 
 impl<'p> Intake<'p> {

@@ -15,6 +15,7 @@ mod reconcile;
 mod reorg;
 mod replay;
 mod reread;
+mod rescan;
 mod store;
 mod sync;
 pub mod validate;
@@ -32,6 +33,7 @@ pub use reconcile::{Drift, Figure, Reconciled, reconcile};
 pub use reorg::{RolledBack, settle_reorgs};
 pub use replay::replay_to;
 pub use reread::{Balance, reread_to_balances};
+pub use rescan::{Correction, HolderChange, Range, Rescanned, rescan};
 pub use store::{
     Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,
     select, snapshot, snapshots,

@@ -13,6 +13,7 @@ use alloy::primitives::B256;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};
+use std::fmt;
 
 /// A pool that was taken back.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
@@ -23,6 +24,16 @@ pub struct RolledBack {
     pub from_block: u64,
     /// The last common block; `None` = nothing of it is left, it is replayed whole.
     pub to_block: Option<u64>,
+}
+
+impl fmt::Display for RolledBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pool, from_block, to_block } = self;
+        match to_block {
+            Some(to) => write!(f, "reorg: pool \"{pool}\" went back from block {from_block} to {to}"),
+            None => write!(f, "reorg: pool \"{pool}\" was replayed whole, block {from_block} is gone"),
+        }
+    }
 }
 
 /// Checks each pool's cursor against the chain and takes back those that a reorg left behind.

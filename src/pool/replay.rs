@@ -96,7 +96,7 @@ pub async fn replay_to(
 }
 
 /// Gives deposits their time: logs carry only the block. Pools share the queries, since mostly they share blocks.
-async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool]) -> Result<()> {
+pub(super) async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools: &[Pool]) -> Result<()> {
     const PER_ROUND: usize = 1_000;
     let mut next = 0;
     loop {

@@ -16,8 +16,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use std::collections::HashSet;
 
-/// Transfers that are read again at most; more than fit into memory are left to the operator.
-const MOST: usize = 2_000_000;
+/// Transfers that are read again at most: they must fit into memory.
+pub(super) const MOST: usize = 2_000_000;
 
 /// A block at which a pool's holders were right, with its hash; `None` is before its first.
 pub(super) type Rung = Option<(u64, B256)>;
@@ -106,14 +106,14 @@ fn held(conn: &Connection, pool: &Pool, balance: &Balance) -> Result<()> {
 
 /// The pool's transfers after `keep` up to `to`, and that block; none where an endpoint other than the view's fails, or
 /// there are too many.
-async fn download(
+pub(super) async fn download(
     (source, own): (&PinnedView, bool),
     pool: &Pool,
-    keep: Rung,
+    keep: Option<u64>,
     to: u64,
 ) -> Result<Option<(Vec<Waiting>, BlockRef)>> {
     let mut intake = Intake::default();
-    let from = intake.aim_from(pool, keep.map(|(block, _)| block));
+    let from = intake.aim_from(pool, keep);
     let (mut end, mut many) = (None, false);
     let token = [pool.address];
     let read = evm::replay_narrow(source, &token, transfer_topic(), from, to, |range| {
@@ -159,7 +159,9 @@ impl Wanted<'_> {
             for source in sources.into_iter().flatten() {
                 work.stop.check()?;
                 let own = std::ptr::eq(source, view);
-                let Some((rows, end)) = download((source, own), pool, *keep, self.to).await? else {
+                let Some((rows, end)) =
+                    download((source, own), pool, keep.map(|(block, _)| block), self.to).await?
+                else {
                     continue;
                 };
                 if let Some(done) = self.settle(work, *keep, rows, end, source.endpoint())? {

@@ -108,7 +108,7 @@ fn impossible(m: &Movement, member: MemberId) -> Error {
             m.shares, m.block
         ),
     )
-    .hint("the replayed transfers are incomplete; run: poolctl pool reconcile POOL")
+    .hint("transfers are missing; read them again with: poolctl pool rescan POOL")
 }
 
 /// What holders' parts are measured by: each member at most once, in ascending order, no weight zero.

@@ -136,9 +136,12 @@ pub fn verify_stored(
     for subject in subjects {
         let Some(first) = subject.epochs.first() else { continue };
         progress.begin(&format!("verifying \"{}\"", subject.pool.name), Some(subject.epochs.len() as u64));
-        let opening = pool::holdings_before(conn, subject.pool.id, first.epoch.start)?;
+        let (opening, mut broken) = match pool::holdings_before(conn, subject.pool.id, first.epoch.start) {
+            Ok(opening) => (opening, None),
+            Err(e) if e.code() == Code::Drift => (Holdings::default(), Some(e)),
+            Err(e) => return Err(e),
+        };
         let mut way = Stored { conn, pool: &subject.pool, holdings: opening, at: first.epoch.start };
-        let mut broken: Option<Error> = None;
         for row in &subject.epochs {
             stop.check()?;
             // Without possible holders nothing that follows can be computed.

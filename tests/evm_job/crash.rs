@@ -1,6 +1,7 @@
 //! Killed at every step – each request, each commit – and run again: the same end as undisturbed.
 
 use super::desk::{Desk, Dump, Ended, crash_at, fork, lasting, same, sound};
+use super::rescan::{BETWEEN, lost};
 use crate::support::Home;
 use poolctl_testkit::units;
 use std::sync::Mutex;
@@ -78,6 +79,17 @@ fn sync_across_a_reorg() {
     world.node.mine(15).unwrap();
     let steps = every_step(&desk.home, "sync");
     assert!(steps >= 16, "{steps}");
+}
+
+#[test]
+fn pool_rescan() {
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    lost(&desk.home, "growth", BETWEEN);
+    desk.world.deposit(desk.world.eighteen.vault, desk.world.dave, units(1, 18)).unwrap();
+    desk.world.node.mine(3).unwrap();
+    let steps = every_step(&desk.home, "pool rescan growth");
+    assert!(steps >= 8, "{steps}");
 }
 
 #[test]

@@ -10,17 +10,17 @@ use poolctl_testkit::{Fault, Pool, Rule, World, model, units};
 use std::collections::BTreeSet;
 
 /// Numbers that follow from a seed alone.
-struct Dice([u8; 32]);
+pub struct Dice(pub [u8; 32]);
 
 impl Dice {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.0 = keccak256(self.0).0;
         u64::from_le_bytes(self.0[..8].try_into().unwrap()) % limit
     }
 }
 
 /// Does something on chain, and says whether the contract let it.
-fn act(world: &World, dice: &mut Dice) -> bool {
+pub fn act(world: &World, dice: &mut Dice) -> bool {
     let accounts = [world.alice, world.bob, world.carol, world.dave];
     let pools: [Pool; 2] = [world.eighteen, world.six];
     let pool = pools[usize::try_from(dice.below(2)).unwrap()];

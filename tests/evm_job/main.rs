@@ -28,6 +28,7 @@ mod anvil {
     mod full_disk;
     mod input;
     mod interleavings;
+    mod long_run;
     mod month;
     mod odd;
     mod oracles;
@@ -39,6 +40,7 @@ mod anvil {
     mod receipts;
     mod reconcile;
     mod reorg;
+    mod rescan;
     mod rewards;
     mod risk;
     mod round;
@@ -73,6 +75,7 @@ mod sandbox {
     mod full_disk;
     mod input;
     mod interleavings;
+    mod long_run;
     mod month;
     mod odd;
     mod oracles;
@@ -84,6 +87,7 @@ mod sandbox {
     mod receipts;
     mod reconcile;
     mod reorg;
+    mod rescan;
     mod rewards;
     mod risk;
     mod round;

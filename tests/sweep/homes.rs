@@ -48,6 +48,7 @@ pub const OLD: &[Row] =
 pub const POOLS: &[Row] = &[
     Row::new("sync"),
     Row::new("pool add third {third}"),
+    Row::new("pool rescan growth"),
     Row::new("member add {bob} --name bob"),
     Row::new("withdrawal request stable alice 1 --idempotency-key k"),
     Row::new("withdrawal complete 1 --tx {gone}").after(&["withdrawal request stable alice 1"]),

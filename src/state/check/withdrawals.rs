@@ -64,7 +64,7 @@ struct Reserved {
 }
 
 /// Reserved shares never exceed what the member has, but for what it has moved away by itself since it asked. After
-/// a reorg nothing is known: it may have taken what was counted.
+/// a reorg, or where transfers were read again, nothing is known: what was counted may have gone.
 pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> {
     let mut open: BTreeMap<(i64, i64), Reserved> = BTreeMap::new();
     each(
@@ -86,13 +86,13 @@ pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> 
     let mut found = Vec::new();
     for ((pool, member), reserved) in open {
         let Some((event, block)) = reserved.since else { continue };
-        let rolled_back: bool = conn.query_row(
+        let corrected: bool = conn.query_row(
             "SELECT EXISTS (SELECT 1 FROM events e JOIN pools p ON p.name = e.subject
-                 WHERE e.kind = 'pool.rolled_back' AND p.id = ?1 AND e.id > ?2)",
+                 WHERE e.kind IN ('pool.rolled_back', 'pool.reread', 'pool.rescanned') AND p.id = ?1 AND e.id > ?2)",
             params![pool, event],
             |row| row.get(0),
         )?;
-        if rolled_back {
+        if corrected {
             continue;
         }
         let mut there = Base::ZERO;
