@@ -4,15 +4,15 @@
 //! hands out a [`PinnedView`] whose every read is by that block's hash, on one endpoint.
 
 mod aside;
-mod batch;
+pub(crate) mod batch;
 mod chain;
-mod fault;
+pub(crate) mod fault;
 mod logs;
 mod past;
 mod peer;
 mod range;
 mod view;
-mod wire;
+pub(crate) mod wire;
 
 pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
