@@ -5,16 +5,16 @@
 
 mod account;
 mod aside;
-mod batch;
+pub(crate) mod batch;
 mod bloom;
 mod chain;
-mod fault;
+pub(crate) mod fault;
 mod logs;
 mod past;
 mod peer;
 mod range;
 mod view;
-mod wire;
+pub(crate) mod wire;
 
 pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
 pub use account::Fact;

@@ -5,6 +5,7 @@ use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
 use super::redact::Redactor;
+use crate::grind::json::why;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -263,7 +264,10 @@ impl Client {
         } else if broken.is_some() {
             Fault::new(FaultKind::NotJson, self.redactor.clean(&format!("not JSON: {start}")))
         } else {
-            Fault::new(FaultKind::BadReply, self.redactor.clean(&format!("no JSON-RPC answer: {error}")))
+            Fault::new(
+                FaultKind::BadReply,
+                self.redactor.clean(&format!("no JSON-RPC answer: {}", why(error))),
+            )
         }
     }
 
