@@ -306,6 +306,31 @@ module completions {
     pool: string              # Name or address
   ]
 
+  def "nu-complete poolctl pool rescan color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Read a pool's transfers again and correct the state; exit 5 if paid epochs turn out wrong
+  export extern "poolctl pool rescan" [
+    --from: string            # First block to read again [default: the pool's deploy block]
+    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl pool rescan color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    pool: string              # Name or address of the pool
+  ]
+
   def "nu-complete poolctl member color" [] {
     [ "auto" "always" "never" ]
   }
@@ -1986,7 +2011,7 @@ module completions {
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
-    file: path                # The new file; an existing one is never overwritten
+    file: path                # The new file, a pipe, or - for stdout; an existing file is never overwritten
   ]
 
   def "nu-complete poolctl state restore color" [] {
