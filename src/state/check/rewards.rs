@@ -68,13 +68,16 @@ pub(super) fn epoch_conserves(conn: &Connection) -> Result<Vec<String>> {
 
 /// Σ parts of the pools + carry = emission + the carry before.
 ///
-/// Either nobody gets anything of it and all is carried, or nothing is. What is not given yet is due to a pool that lags.
+/// Either nobody gets anything of it and all is carried, or nothing is. What is not given yet is due to a pool that lags:
+/// by its epochs, since whether its cursor is at their end is another question.
 pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
     let mut emissions = conn.prepare(
         "SELECT start_block, emission, carry_in, carry_out FROM reward_emissions ORDER BY start_block",
     )?;
     let mut lags = conn.prepare(
-        "SELECT EXISTS (SELECT 1 FROM pools p WHERE p.reward_genesis_block <= ?1 AND p.reward_cursor_block <= ?1
+        "SELECT EXISTS (SELECT 1 FROM pools p WHERE p.reward_genesis_block <= ?1
+             AND coalesce((SELECT e.end_block FROM pool_reward_epochs e WHERE e.pool_id = p.id AND e.status = 'distributed'
+                  ORDER BY e.start_block DESC LIMIT 1), p.reward_cursor_block) <= ?1
              AND (SELECT w.weight_ppm FROM pool_reward_weights w WHERE w.pool_id = p.id AND w.effective_block <= ?1
                   ORDER BY w.effective_block DESC LIMIT 1) > 0)",
     )?;
