@@ -1962,7 +1962,7 @@ module completions {
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
-    file: path                # The new file; an existing one is never overwritten
+    file: path                # The new file, a pipe, or - for stdout; an existing file is never overwritten
   ]
 
   def "nu-complete poolctl state restore color" [] {
