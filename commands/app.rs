@@ -8,7 +8,7 @@ use poolctl::evm::{Chain, ChainConfig, Learned};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::net::{HttpLimits, RetryPolicy};
 use poolctl::output::{Code, Error, Result};
-use poolctl::state::{self, Holder, Lock, State};
+use poolctl::state::{self, Lock, State};
 use poolctl::stellar::submit::Terms;
 use poolctl::stellar::xdr::ContractId;
 use poolctl::stellar::{self, Client, ClientConfig, Percentile};
@@ -425,7 +425,7 @@ impl<'s> App<'s> {
     /// `state_locked` naming the holder, `interrupted`, `io_error`.
     pub fn lock(&self) -> Result<Lock> {
         self.session.let_go();
-        Lock::acquire(&self.state_path, &self.holder(), self.wait(), &self.session.stop)
+        Lock::acquire(&self.state_path, &self.session.holder(), self.session.wait(), &self.session.stop)
     }
 
     /// The key store's lock, waiting for it as `--wait` says.
@@ -433,19 +433,7 @@ impl<'s> App<'s> {
     /// # Errors
     /// `keys_locked` naming the holder, `interrupted`, `io_error`.
     pub fn lock_keys(&self, keys: &Path) -> Result<Lock> {
-        Lock::keys(keys, &self.holder(), self.wait(), &self.session.stop)
-    }
-
-    fn holder(&self) -> Holder {
-        Holder {
-            pid: std::process::id(),
-            command: self.session.command.clone(),
-            since: self.session.run.clock.now(),
-        }
-    }
-
-    fn wait(&self) -> Duration {
-        self.session.options.wait.unwrap_or_default()
+        Lock::keys(keys, &self.session.holder(), self.session.wait(), &self.session.stop)
     }
 
     /// An argument that names a file, from the root on, so that it can be shown and used anywhere.

@@ -160,7 +160,8 @@ fn what_killed_runs_left_is_removed_and_what_is_in_the_making_is_not() {
     let left = ".out.0123456789abcdef.draft";
     let old = [".out.draft", ".out.4711.draft", ".out.4711.new", ".poolctl-config.12.draft"];
     let others = [".other.draft", ".other.4711.new", ".0123456789abcdef.draft", "out.draft"];
-    let dead = [left, &format!("{left}-wal"), ".other.0123456789abcdef.draft"];
+    let lost = ".gone.0123456789abcdef.draft-shm";
+    let dead = [left, &format!("{left}-wal"), ".other.0123456789abcdef.draft", lost];
     for name in dead.iter().chain(&old).chain(&others) {
         fs::write(at(name), "x").unwrap();
     }

@@ -256,6 +256,9 @@ fn figures(known: &Known, reading: &Reading) -> Vec<Drift> {
     let shares = |base: Base| Figure::Amount(Some(pool.shares(base)));
     let rate = |base: Base| Figure::Amount(Some(Quantity::new(base, 18, "")));
     let (chain, limits) = (reading, &reading.limits);
+    // Earlier versions kept the contract's own answer.
+    let as_answered = s.rate_e18 == chain.answered_e18;
+    let rate_e18 = if as_answered { s.rate_e18 } else { chain.rate_e18 };
     // What one side was not told is no difference.
     let told = match (&s.max_deposit, &limits.max_deposit) {
         (MaxDeposit::Unknown(_), _) | (_, MaxDeposit::Unknown(_)) => (None, None),
@@ -267,7 +270,7 @@ fn figures(known: &Known, reading: &Reading) -> Vec<Drift> {
     [
         ("total_assets", assets(Some(s.total_assets)), assets(Some(chain.total_assets))),
         ("total_shares", shares(s.total_shares), shares(chain.total_shares)),
-        ("exchange_rate", rate(s.rate_e18), rate(chain.rate_e18)),
+        ("exchange_rate", rate(s.rate_e18), rate(rate_e18)),
         ("paused", Figure::Flag(s.paused), Figure::Flag(chain.paused)),
         ("min_deposit", assets(s.min_deposit), assets(limits.min_deposit)),
         ("max_deposit", assets(told.0), assets(told.1)),

@@ -235,7 +235,12 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
         "SELECT {FIGURES} FROM pool_snapshots s WHERE s.pool_id = ?1 AND s.block_number = ?2"
     ))?;
     let mut rows = statement.query(params![pool.id, db_block(block)?])?;
-    rows.next()?.map(|row| read_snapshot(row, pool.abi)).transpose()
+    let missing = || {
+        let why =
+            format!("pool \"{}\" was synced at block {block}, and its figures of it are missing", pool.name);
+        Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+    };
+    rows.next()?.ok_or_else(missing).and_then(|row| read_snapshot(row, pool.abi)).map(Some)
 }
 
 /// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.

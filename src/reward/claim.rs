@@ -1,6 +1,7 @@
 //! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
 
 use super::distribute::purpose;
+use super::sound;
 use crate::amount::{Base, Delta, Quantity};
 use crate::context::Work;
 use crate::guard::ValuePermit;
@@ -102,6 +103,7 @@ pub fn claim(
         if credited.is_empty() {
             return Ok(Claimed { event: None, credited });
         }
+        sound::before_claim(tx.conn(), member, pool)?;
         let event = record(tx, member, pool, &credited)?;
         Ok(Claimed { event: Some(event), credited })
     })

@@ -154,7 +154,7 @@ pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Watch>)
 /// Whether the file is all there is: no run has it open, or left something to be brought into it.
 pub(super) fn is_at_rest(path: &Path) -> bool {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    !is_unfinished(&path) && !beside(&path, "-wal").exists()
+    !is_unfinished(&path) && !has_bytes(&beside(&path, "-wal"))
 }
 
 /// Opens a file that nobody changes meanwhile: SQLite then makes no log and no index of it, and takes no locks.
@@ -201,7 +201,12 @@ fn probe(conn: &Connection) -> Result<()> {
 /// Whether a run that was killed left a change half written in the file, and beside it what takes that back. A run that is
 /// at it just now looks the same, and is waited for by SQLite.
 pub(super) fn is_unfinished(path: &Path) -> bool {
-    fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0)
+    has_bytes(&beside(path, "-journal"))
+}
+
+/// Whether a file is there and not empty. What cannot be looked at may be: only what is not there is not.
+fn has_bytes(path: &Path) -> bool {
+    fs::metadata(path).map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |found| found.len() > 0)
 }
 
 /// What is wrong with a file that reading says may not be written to.
@@ -270,5 +275,48 @@ impl From<&Metadata> for Stamp {
     fn from(found: &Metadata) -> Self {
         let changed = (found.ctime(), found.ctime_nsec());
         Self { device: found.dev(), inode: found.ino(), bytes: found.size(), changed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_of_a_file_that_was_changed_does_not_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        fs::write(&path, "one").unwrap();
+        let watch = Watch { path: path.clone(), then: Stamp::of(&path).unwrap() };
+        fs::read(&path).unwrap();
+        watch.is_unchanged().unwrap();
+        // Of the same length, and with the times that it had.
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(&path, "two").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+        assert_eq!(watch.is_unchanged().unwrap_err().code(), Code::StateLocked);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(watch.is_unchanged().unwrap_err().code(), Code::Io);
+    }
+
+    #[test]
+    fn a_mode_that_sqlite_does_not_take_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let conn = open(&path, flags).unwrap();
+        Journal::Wal.set(&conn).unwrap();
+        conn.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
+        checkpoint(&conn).unwrap();
+        // In memory there is no log: SQLite answers with what it keeps.
+        let memory = Connection::open_in_memory().unwrap();
+        assert_eq!(Journal::Wal.set(&memory).unwrap_err().code(), Code::State);
+        // Whoever reads is in the way of bringing all of the log into the file.
+        let reader = open(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+        conn.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        conn.busy_timeout(Duration::ZERO).unwrap();
+        assert_eq!(checkpoint(&conn).unwrap_err().code(), Code::StateLocked);
     }
 }

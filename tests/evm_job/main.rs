@@ -16,6 +16,7 @@ mod anvil {
     mod breaker;
     mod changes;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
@@ -44,6 +45,7 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;
@@ -59,6 +61,7 @@ mod sandbox {
     mod breaker;
     mod changes;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
@@ -87,6 +90,7 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;

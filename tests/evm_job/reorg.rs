@@ -141,6 +141,7 @@ fn a_reorg_above_the_last_paid_block_is_taken_back_and_paid_on() {
 fn a_replay_that_was_cut_off_goes_on_where_it_was() {
     let desk = Desk::ready();
     desk.setting("evm.log_blocks = 7");
+    desk.setting("evm.overlap_blocks = 0");
     let whole = super::desk::fork(&desk.home);
     whole.run("sync").ok();
     desk.wire.clear();

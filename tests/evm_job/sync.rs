@@ -240,6 +240,23 @@ fn pools_can_be_named_and_each_keeps_its_own_block() {
 }
 
 #[test]
+fn a_symbol_of_any_length_stops_no_command() {
+    let desk = Desk::ready();
+    for symbol in ["printf('%.*c', 70000, 'x')", "replace(hex(zeroblob(35000)), '00', '世界')"] {
+        desk.meddle(&format!("UPDATE assets SET symbol = {symbol}"));
+        desk.meddle(&format!("UPDATE pools SET share_symbol = {symbol}"));
+        desk.world.node.mine(2).unwrap();
+        for line in ["sync", "pool list", "pool show growth", "report --html r.html"] {
+            desk.run(line).ok();
+            desk.run(&format!("{line} --json")).exits(0).envelope();
+        }
+        let listed = desk.run("pool list").ok();
+        assert!(listed.contains('…') && listed.len() < 70_000, "{}", listed.len());
+    }
+    desk.sound();
+}
+
+#[test]
 fn a_rate_that_is_not_value_over_shares_is_an_alert() {
     let options = NodeOptions { multicall: false, ..NodeOptions::default() };
     let desk = Desk::on(World::on(Node::start(NODE, &options).unwrap()).unwrap());

@@ -8,7 +8,7 @@ use poolctl::evm::Chain;
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
 use poolctl::state::{self, State, backup};
-use poolctl::{pool, risk};
+use poolctl::{pool, reward, risk};
 use poolctl_testkit::tamper;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -419,6 +419,89 @@ fn each_invariant_is_found_and_named() {
     assert_eq!(found(&with_withdrawals(), true), (BTreeSet::new(), String::new()));
     are_found_and_named(BREAKS, Place::lived_in);
     are_found_and_named(WITHDRAWAL_BREAKS, with_withdrawals);
+}
+
+/// What is wrong with the rows of a withdrawal stops it, whatever the evidence.
+#[test]
+fn a_withdrawal_that_is_not_what_was_asked_for_is_not_completed() {
+    for (name, sql, words) in WITHDRAWAL_BREAKS
+        .iter()
+        .filter(|(name, sql, _)| *name == "withdrawals_have_evidence" && sql.contains("WHERE id = 1"))
+    {
+        let place = with_withdrawals();
+        break_it(&place, sql);
+        let before = place.outsider().query_row("SELECT max(id) FROM events", [], |row| row.get::<_, i64>(0));
+        let (lock, stop, config) = (place.lock(), Stop::default(), config(&[]));
+        let mut state = place.writer(&lock);
+        let agreed = ValuePermit::obtain(Permit::of(&lock), Consent::Given, "withdraw").unwrap();
+        let offline = || -> poolctl::Result<Chain> { panic!("the network is not asked") };
+        let one = Complete { id: 1, tx: Some(B256::repeat_byte(9)), evidence: Evidence::Word(agreed) };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut work = work(&config, &mut state, &lock, &stop);
+        let e = runtime.block_on(withdrawal::complete(&mut work, offline, one)).unwrap_err();
+        assert_eq!(e.code(), Code::StateCorrupt, "{name}: {sql}: {e}");
+        assert!(e.to_string().contains(words[0]), "{e}");
+        drop(state);
+        let after = place.outsider().query_row("SELECT max(id) FROM events", [], |row| row.get::<_, i64>(0));
+        assert_eq!(after, before, "{sql}");
+    }
+}
+
+/// What is wrong with the rows that a claim credits from, or with the account that it credits to, stops it.
+#[test]
+fn a_claim_by_rows_that_disagree_credits_nobody() {
+    for (sql, words) in [
+        (
+            "UPDATE pool_reward_epochs SET distributed = distributed || '0' WHERE distributed <> '0'",
+            "is not distributed",
+        ),
+        ("UPDATE pool_reward_epochs SET part = '1'", "is not distributed"),
+        (
+            "UPDATE pool_rewards SET amount = amount || '00' WHERE claimed_at IS NULL",
+            "of it stands for member",
+        ),
+        (
+            "UPDATE ledger_accounts SET balance = balance || '0' WHERE owner_kind = 'member' AND balance <> '0'",
+            "its entries sum to",
+        ),
+        ("UPDATE ledger_accounts SET balance = '0' WHERE purpose = 'reward_payable'", "would hold -"),
+    ] {
+        let place = Place::lived_in();
+        // Everybody has claimed before, and has something again.
+        let member: i64 = place
+            .outsider()
+            .query_row("SELECT min(member_id) FROM pool_rewards WHERE claimed_at IS NOT NULL", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        tamper(&place.outsider(), |conn| {
+            let last = "UPDATE pool_rewards SET claimed_at = NULL, claim_id = NULL WHERE member_id = ?1 AND epoch_id =
+                (SELECT max(epoch_id) FROM pool_rewards WHERE member_id = ?1)";
+            conn.execute(last, [member]).unwrap();
+        });
+        break_it(&place, sql);
+        let count = |table: &str| -> i64 {
+            place
+                .outsider()
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+                .unwrap()
+        };
+        let before = (count("events"), count("ledger_entries"));
+        let (lock, stop, config) = (place.lock(), Stop::default(), config(&[]));
+        let mut state = place.writer(&lock);
+        let name: String = place
+            .outsider()
+            .query_row("SELECT address FROM members WHERE id = ?1", [member], |row| row.get(0))
+            .unwrap();
+        let member = pool::find_member(state.conn(), &name).unwrap();
+        let agreed = ValuePermit::obtain(Permit::of(&lock), Consent::Given, "claim").unwrap();
+        let e =
+            reward::claim(&mut work(&config, &mut state, &lock, &stop), &agreed, &member, None).unwrap_err();
+        assert!(matches!(e.code(), Code::StateCorrupt | Code::State), "{sql}: {e}");
+        assert!(e.to_string().contains(words), "{sql}: {e}");
+        drop(state);
+        assert_eq!((count("events"), count("ledger_entries")), before, "{sql}");
+    }
 }
 
 #[test]

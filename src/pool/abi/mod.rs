@@ -13,7 +13,7 @@ mod viddhana;
 pub use detect::detect;
 
 use super::Pool;
-use super::rate::Rate;
+use super::rate::{Rate, Totals};
 use crate::amount::Base;
 use crate::evm::{Batch, BatchReply, CallError, Handle, PinnedView};
 use crate::output::{Code, Error, Result};
@@ -82,8 +82,11 @@ pub struct Reading {
     pub total_assets: Base,
     /// Shares, share base units.
     pub total_shares: Base,
-    /// Assets per share in whole units, 18 decimals.
+    /// Assets per share in whole units, 18 decimals: TVL over shares, or the contract's own where that is
+    /// something else.
     pub rate_e18: Base,
+    /// The contract's own answer, as coarse as it is.
+    pub answered_e18: Base,
     /// Whether the contract's rate is TVL over shares, within rounding.
     pub consistent: bool,
     /// Whether it is paused; `None` where the contract does not answer that, by its profile.
@@ -153,26 +156,25 @@ impl MaxDeposit {
 
 /// Answers that make a reading, as every profile gives them.
 struct Figures {
-    total_assets: Base,
-    total_shares: Base,
+    totals: Totals,
     rate: Rate,
-    /// Shares that the contract adds to the real ones when it works out its rate, with one asset beside them.
-    virtual_shares: Base,
+    /// The same of more shares, where the contract says it.
+    finer: Option<Rate>,
     paused: Option<bool>,
     limits: Limits,
 }
 
 impl Figures {
     fn reading(self, pool: &Pool) -> Result<Reading> {
-        let rate_e18 = self
-            .rate
-            .e18(pool.asset.decimals, pool.share_decimals)
-            .ok_or_else(|| wrong(pool, "its exchange rate passes 256 bits"))?;
+        let Self { totals, rate, finer, .. } = self;
+        let passes = || wrong(pool, "its exchange rate passes 256 bits");
+        let (asset, share) = (pool.asset.decimals, pool.share_decimals);
         Ok(Reading {
-            consistent: self.rate.fits(self.total_assets, self.total_shares, self.virtual_shares),
-            total_assets: self.total_assets,
-            total_shares: self.total_shares,
-            rate_e18,
+            consistent: rate.fits(totals),
+            total_assets: totals.assets,
+            total_shares: totals.shares,
+            rate_e18: rate.exact_e18(finer, totals, asset, share).ok_or_else(passes)?,
+            answered_e18: rate.e18(asset, share).ok_or_else(passes)?,
             paused: self.paused,
             limits: self.limits,
         })

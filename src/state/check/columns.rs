@@ -1,9 +1,12 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
 use super::{base, stored, text};
+use crate::kale::plan::Plan;
 use crate::output::{Code, Error, Result};
-use crate::pool::{stored_address, stored_hash};
-use crate::stellar;
+use crate::pool::{self, stored_address, stored_hash};
+use crate::state::operations;
+use crate::state::prune::can_go_on;
+use crate::{reward, stellar};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -170,25 +173,30 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
             }
         }
     }
-    // What may still be sent, and must be read for that.
-    super::each(
-        conn,
-        "SELECT operation_id, attempt, envelope FROM operation_attempts WHERE outcome IS NULL",
-        |row| {
-            if let Err(e) = stellar::stored_envelope(text(row, 2)?) {
-                found.push(format!("operation_attempts ({}), envelope: {e}", shown(row, 2)));
-            }
-            Ok(())
-        },
-    )?;
-    // What only holds together: the kind of a feed, its asset and its address.
-    if found.is_empty()
-        && let Err(e) = crate::oracle::all(conn)
-    {
-        found.push(e.to_string());
+    // What only holds together is read as the commands read it, where nothing is wrong with its parts.
+    if found.is_empty() {
+        found.extend(WHOLE.iter().filter_map(|read| read(conn).err()).map(|e| e.to_string()));
     }
     Ok(found)
 }
+
+/// Readers of what has a form only as a whole.
+const WHOLE: &[fn(&Connection) -> Result<()>] = &[
+    |conn| crate::oracle::all(conn).map(drop),
+    |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
+    |conn| reward::schedule(conn).map(drop),
+    reward::marks,
+    can_go_on,
+    // What may still be sent or recorded.
+    |conn| operations::open(conn)?.iter().try_for_each(|operation| Plan::of(operation).map(drop)),
+    |conn| {
+        let sql = "SELECT operation_id, attempt, envelope FROM operation_attempts WHERE outcome IS NULL";
+        super::each(conn, sql, |row| {
+            let read = stellar::stored_envelope(text(row, 2)?).map(drop);
+            read.map_err(|e| e.context(format!("operation_attempts ({})", shown(row, 2))))
+        })
+    },
+];
 
 /// The first columns of a row, which tell it from others.
 fn shown(row: &Row<'_>, columns: usize) -> String {
