@@ -2,8 +2,9 @@
 
 use super::NODE;
 use super::desk::{Desk, dump, fork, same, says, sound, warnings};
-use poolctl_testkit::{Answer, Fault, Matcher, Node, NodeOptions, Proxy, Rule, World};
+use poolctl_testkit::{Answer, Fault, Matcher, Node, NodeOptions, Proxy, Rule, World, units};
 use serde_json::{Value, json};
+use std::collections::HashMap;
 
 /// How a command is to end.
 enum End {
@@ -11,8 +12,10 @@ enum End {
     Well,
     /// This exit code, this error code, these words of message or hint, and nothing changed.
     Refused(i32, &'static str, &'static [&'static str]),
+    /// The same, and the trouble is noted as an alert of what was to be read.
+    Noted(i32, &'static str, &'static [&'static str]),
 }
-use End::{Refused, Well};
+use End::{Noted, Refused, Well};
 
 /// When the endpoint misbehaves.
 type Where = fn(&Value) -> bool;
@@ -64,13 +67,32 @@ macro_rules! batch {
     };
 }
 
+/// Rewrites the logs of an answer.
+macro_rules! logs {
+    (|$logs:ident| $body:expr) => {
+        Fault::Custom(|_, mut answer| {
+            if let Some($logs) = answer["result"].as_array_mut().filter(|logs| !logs.is_empty()) {
+                $body;
+            }
+            answer
+        })
+    };
+}
+
 const NOT_REACHED: &str = "unreachable";
 
 /// The misbehaviours: what, where, how often, the command, and how it ends.
 fn rows() -> Vec<(Fault, Where, usize, &'static str, End)> {
     const SYNC: &str = "sync --all";
     const CYCLE: &str = "reward cycle";
-    vec![
+    const ADD: &str = "pool add third {third}";
+    const RECONCILE: &str = "pool reconcile --all";
+    const VERIFY: &str = "reward epoch verify --all";
+    const FETCH: &str = "oracle fetch";
+    const RISK: &str = "risk check --all";
+    let refused_batch =
+        || batch!(|_, _| json!({ "id": null, "error": { "code": -32600, "message": "batch" } }));
+    let mut rows = vec![
         // A range of logs is refused.
         (rpc(-32005, "limit exceeded"), RANGE, ALWAYS, SYNC, Well),
         (rpc(-32000, "please limit the query to at most 1000 blocks"), RANGE, ALWAYS, SYNC, Well),
@@ -214,38 +236,102 @@ fn rows() -> Vec<(Fault, Where, usize, &'static str, End)> {
                 &["does not take a block by its hash (EIP-1898)", "takes EIP-1898 blocks"],
             ),
         ),
-    ]
+        // Logs that are lost, of the index and of the block itself; that come late; twice; from another chain.
+        (logs!(|logs| logs.remove(0)), RANGE, 1, SYNC, Well),
+        (logs!(|logs| logs.remove(0)), RANGE, ALWAYS, CYCLE, Well),
+        (logs!(|logs| logs.clear()), RANGE, ALWAYS, SYNC, Well),
+        (logs!(|logs| logs.clear()), LOGS, 1, SYNC, Well),
+        (logs!(|logs| logs.clear()), LOGS, ALWAYS, SYNC, Refused(5, "drift", &["2 of 2 pools failed"])),
+        (logs!(|logs| logs.clear()), LOGS, ALWAYS, CYCLE, Refused(5, "drift", &["cannot pay pool"])),
+        (
+            logs!(|logs| {
+                let newest = logs[logs.len() - 1]["blockNumber"].clone();
+                logs.retain(|log| log["blockNumber"] != newest);
+            }),
+            RANGE,
+            ALWAYS,
+            SYNC,
+            Well,
+        ),
+        (
+            logs!(|logs| logs.push(logs[0].clone())),
+            LOGS,
+            ALWAYS,
+            SYNC,
+            Refused(75, "bad_reply", &["eth_getLogs", "came twice"]),
+        ),
+        (
+            logs!(|logs| logs[0]["blockHash"] = json!(format!("0x{}", "ab".repeat(32)))),
+            LOGS,
+            ALWAYS,
+            CYCLE,
+            Refused(75, "bad_reply", &["eth_getLogs", "is of another block of that height"]),
+        ),
+    ];
+    // What is the same for every command that reads contracts.
+    for command in [ADD, RECONCILE, VERIFY, FETCH, RISK] {
+        rows.extend([
+            (refused_batch(), ANY, 1, command, Well),
+            (http!(413, "", "batch too large"), ANY, 1, command, Well),
+            (http!(429, "", ""), CALL, 1, command, Well),
+            (status!(500, -32000, "boom"), CALL, 1, command, Well),
+            (rpc(-32000, "header not found"), CALL, 1, command, Well),
+        ]);
+        let end = |words| match command {
+            // A feed keeps why it was not read; limits hold until they are too old.
+            FETCH => Noted(75, NOT_REACHED, words),
+            RISK => Well,
+            _ => Refused(75, NOT_REACHED, words),
+        };
+        rows.extend([
+            (rpc(-32000, "backend not healthy"), CALL, ALWAYS, command, end(&["not healthy"])),
+            (Fault::ResultNull, TAG, ALWAYS, command, end(&["null"])),
+        ]);
+    }
+    rows
 }
 
 #[test]
 fn what_a_provider_does_ends_as_it_should_for_each_command() {
     let desk = Desk::bare();
     desk.furnish();
+    let (eighteen, six) = (desk.world.eighteen, desk.world.six);
+    desk.world.deposit(eighteen.vault, desk.world.dave, units(7, 18)).unwrap();
+    desk.world.deposit(six.vault, desk.world.dave, units(7, 6)).unwrap();
+    desk.world.transfer_shares(eighteen.vault, desk.world.alice, desk.world.bob, units(3, 18)).unwrap();
+    let third = desk.world.add_vault(six.asset, 0).unwrap().address().unwrap().to_string();
+    desk.world.node.mine(12).unwrap();
     // The same command at a sound endpoint.
-    let straight = |command: &str| {
-        let home = fork(&desk.home);
-        desk.wire.heal();
-        home.run(command).exits(0);
-        super::desk::figures(&home.sqlite())
-    };
+    let mut straight = HashMap::new();
     for (fault, place, times, command, end) in rows() {
         let what = format!("{fault:?} × {command}");
-        let want = straight(command);
+        let command = &command.replace("{third}", &third);
+        let want = straight.entry(command.clone()).or_insert_with(|| {
+            let home = fork(&desk.home);
+            home.run(command).exits(0);
+            super::desk::figures(&home.sqlite())
+        });
         let home = fork(&desk.home);
         desk.wire.fault(Rule::new(fault).on(Matcher::Where(place)).times(times));
         match end {
             Well => {
                 let ran = home.run(&format!("{command} --json")).exits(0);
-                assert_eq!(super::desk::figures(&home.sqlite()), want, "{what}");
+                assert_eq!(super::desk::figures(&home.sqlite()), *want, "{what}");
                 assert!(!ran.envelope()["data"].is_null(), "{what}");
                 sound(&home);
             }
-            Refused(exit, code, words) => {
+            Refused(exit, code, words) | Noted(exit, code, words) => {
                 let envelope = home.run(command).fails(exit, code);
                 let said = format!("{} {}", envelope["error"]["message"], envelope["error"]["hint"]);
                 let said = said.replace("\\\"", "\"");
                 assert!(words.iter().all(|word| said.contains(word)), "{what}: {said}");
                 assert!(!envelope.to_string().contains("SECRETKEY1"), "{what}");
+                if matches!(end, Noted(..)) {
+                    let noted = "SELECT count(*) FROM oracle_alerts WHERE closed_at IS NULL";
+                    assert_eq!(super::desk::rows(&home.sqlite(), noted), ["1"], "{what}");
+                    desk.wire.heal();
+                    continue;
+                }
                 // A cycle shares out what was emitted before it asks what is paid of it: that follows from settings alone.
                 let facts = |conn| {
                     let mut found = dump(&conn);
