@@ -176,6 +176,25 @@ CREATE TABLE pools (
 ) STRICT;
 CREATE INDEX pools_by_asset ON pools (asset);
 
+-- What a pool's contract is: the hash of its code, the implementation behind a proxy (EIP-1967), what its asset's decimals()
+-- says (NULL = nothing), whether it answers paused(). While something else is found, nothing is paid, until the operator
+-- accepts it. Rates of syncs before rates_from_block were in other units.
+CREATE TABLE pool_contracts (
+    pool_id              INTEGER NOT NULL PRIMARY KEY REFERENCES pools (id),
+    code_hash            TEXT NOT NULL,
+    implementation       TEXT,
+    asset_decimals       INTEGER CHECK (asset_decimals BETWEEN 0 AND 255),
+    can_pause            INTEGER NOT NULL CHECK (can_pause IN (0, 1)),
+    from_block           INTEGER NOT NULL CHECK (from_block >= 0),
+    found_code_hash      TEXT,
+    found_implementation TEXT,
+    found_asset_decimals INTEGER CHECK (found_asset_decimals BETWEEN 0 AND 255),
+    found_can_pause      INTEGER CHECK (found_can_pause IN (0, 1)),
+    found_block          INTEGER CHECK (found_block >= 0),
+    rates_from_block     INTEGER CHECK (rates_from_block >= 0),
+    CHECK ((found_block IS NULL) = (found_code_hash IS NULL) AND (found_block IS NULL) = (found_can_pause IS NULL))
+) STRICT;
+
 -- One row per accepted sync: the history, and the checkpoints that a reorg rolls back to.
 CREATE TABLE pool_snapshots (
     pool_id         INTEGER NOT NULL REFERENCES pools (id),

@@ -12,11 +12,11 @@ use criterion::{BatchSize, Criterion, Throughput};
 use poolctl::amount::{Base, Delta, Weight, parse_units, split_largest_remainder, to_units};
 use poolctl::guard::Permit;
 use poolctl::state::{Account, Line, OwnerKind};
+use poolctl_testkit::abi::{Asset, Vault};
 use poolctl_testkit::{NodeKind, Proxy, World};
 use serde_json::json;
 use std::hint::black_box;
 use std::process::Command;
-use std::time::Duration;
 use support::{Home, Table, interleaved, median, round_trip, spread};
 
 const POOLS: usize = 1_000;
@@ -24,9 +24,13 @@ const POOLS: usize = 1_000;
 const SYNC_REQUESTS: usize = 20;
 /// `pool list` may take so many times as long as `sqlite3` takes for the same rows.
 const LIST_RATIO: f64 = 3.0;
-/// A cron command with nothing to do may take so much more than a round trip; above the few milliseconds that it
-/// takes, since the machine may be busy.
-const IDLE_OVERHEAD: Duration = Duration::from_millis(25);
+/// A cron command with nothing to do may take so many times as long as a command that reads nothing, or one that shows all
+/// pools where it does so too, and the round trip alone.
+const IDLE_RATIO: f64 = 8.0;
+/// Pools of an ordinary sync, with some transfers since the last one.
+const ORDINARY_POOLS: usize = 100;
+/// HTTP requests that it takes at most: 5 without a second look at what was read, and 3 for that.
+const ORDINARY_REQUESTS: usize = 5 + 3;
 const RUNS: usize = 41;
 
 /// The rows that `pool list` shows.
@@ -47,20 +51,53 @@ fn main() -> Result<()> {
     micro(&mut criterion)?;
     criterion.final_summary();
 
-    if ["sync", "list", "idle"].into_iter().any(is_picked) {
-        whole_processes(is_picked)?;
+    let mut table = Table::default();
+    if is_picked("ordinary") {
+        ordinary(&mut table)?;
     }
+    if ["sync", "list", "idle"].into_iter().any(is_picked) {
+        whole_processes(is_picked, &mut table)?;
+    }
+    eprintln!("\n{table}");
+    table.verdict()
+}
+
+/// (a) New blocks with some transfers, as a cron job finds them.
+fn ordinary(table: &mut Table) -> Result<()> {
+    let world = World::many_vaults(NodeKind::Anvil, ORDINARY_POOLS)?;
+    world.node.mine(10)?;
+    let proxy = Proxy::start(world.node.url())?;
+    let home = Home::new(&[("counted", &proxy.url())], world.asset)?;
+    home.add_pools(world.node.url(), &world.vaults, world.deploy_block)?;
+    home.run("sync --all")?;
+    let &account = world.node.accounts().first().context("no accounts")?;
+    let amount = U256::from(1_000_000);
+    world.node.send(account, world.asset, &Asset::mintCall { to: account, amount })?;
+    for (vault, assets) in world.vaults.iter().zip([10, 20, 30, 40, 50].map(U256::from)) {
+        world.node.send(account, world.asset, &Asset::approveCall { spender: *vault, amount })?;
+        world.node.send(account, *vault, &Vault::depositCall { assets, receiver: account })?;
+    }
+    world.node.mine(10)?;
+    proxy.clear();
+    let report = home.run("sync --all --at latest --json")?;
+    let taken = report.matches("\"transfers\":1,").count();
+    ensure!(taken == 5, "{taken} pools have new transfers");
+    table.row(
+        format!("sync of {ORDINARY_POOLS} pools, 5 of them with a transfer: HTTP requests"),
+        proxy.http_count(),
+        ORDINARY_REQUESTS,
+    );
+    table.note("the same: methods".to_owned(), proxy.methods().join(" "));
     Ok(())
 }
 
-fn whole_processes(is_picked: impl Fn(&str) -> bool) -> Result<()> {
+fn whole_processes(is_picked: impl Fn(&str) -> bool, table: &mut Table) -> Result<()> {
     let world = World::many_vaults(NodeKind::Anvil, POOLS)?;
     // The safe block, which a sync reads at, is behind the newest one.
     world.node.mine(10)?;
     let proxy = Proxy::start(world.node.url())?;
     let home = Home::new(&[("counted", &proxy.url())], world.asset)?;
     home.add_pools(world.node.url(), &world.vaults, world.deploy_block)?;
-    let mut table = Table::default();
     let counted = |line: &str| -> Result<usize> {
         proxy.clear();
         home.run(line)?;
@@ -77,15 +114,14 @@ fn whole_processes(is_picked: impl Fn(&str) -> bool) -> Result<()> {
     ensure!(first.max(next) <= SYNC_REQUESTS, "a sync took {first} and {next} HTTP requests:\n{table}");
 
     if is_picked("list") {
-        list(&home, &mut table)?;
+        list(&home, table)?;
     }
     if is_picked("idle") {
         // From here on straight at the node: the proxy's own time is not what is measured.
         let direct = Home::over(&home, &[("anvil", world.node.url())], world.asset)?;
-        idle(&home, &direct, &proxy, &world, &mut table)?;
+        idle(&home, &direct, &proxy, &world, table)?;
     }
-    eprintln!("\n{table}");
-    table.verdict()
+    Ok(())
 }
 
 /// (b) `pool list` and the `sqlite3` program, in turn.
@@ -126,12 +162,13 @@ fn idle(
         proxy.clear();
         counting.run(line)?;
         table.row(format!("{line}, nothing to do: HTTP requests"), proxy.http_count(), 1);
-        let (ours, bare) = interleaved(RUNS, || direct.silent(line), || round_trip(world.node.url()))?;
+        // Where every pool's figures are shown, that takes its time too.
+        let other = if line.contains("--all") { "pool list" } else { "--version" };
+        let bare = || direct.silent(other).and_then(|()| round_trip(world.node.url()));
+        let (ours, bare) = interleaved(RUNS, || direct.silent(line), bare)?;
         table.note(format!("{line}, nothing to do: wall"), spread(&ours));
-        table.note("the round trip alone".to_owned(), spread(&bare));
-        // Every pool's figures are shown, so that takes its time too.
-        let limit = if line.contains("--all") { IDLE_OVERHEAD * 4 } else { IDLE_OVERHEAD };
-        table.above(format!("{line}: above the round trip"), median(&ours), median(&bare), limit);
+        table.note(format!("{other}, and the round trip alone"), spread(&bare));
+        table.ratio(format!("{line} / that, of the medians"), median(&ours), median(&bare), IDLE_RATIO);
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use poolctl::evm::{Chain, ChainConfig, Learned};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::net::{HttpLimits, RetryPolicy};
 use poolctl::output::{Code, Error, Result};
-use poolctl::state::{self, Holder, Lock, State};
+use poolctl::state::{self, Lock, State};
 use poolctl::stellar::submit::Terms;
 use poolctl::stellar::xdr::ContractId;
 use poolctl::stellar::{self, Client, ClientConfig, Percentile};
@@ -170,7 +170,7 @@ impl<'s> App<'s> {
         done
     }
 
-    /// As [`App::write`], for a service that waits for the network.
+    /// As [`App::write`], for a service that waits for the network. What it learned of an EVM chain is kept.
     ///
     /// # Errors
     /// As [`App::write`].
@@ -180,7 +180,16 @@ impl<'s> App<'s> {
         body: impl AsyncFnOnce(&mut Work<'_>) -> Result<T>,
     ) -> Result<T> {
         let runtime = runtime()?;
-        self.write(dry_run, |work| runtime.block_on(body(work)))
+        self.write(dry_run, |work| {
+            let value = runtime.block_on(body(work))?;
+            for chain in self.chains.borrow().iter() {
+                let endpoints = &chain.config().endpoints;
+                let asked: Vec<String> =
+                    endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
+                state::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
+            }
+            Ok(value)
+        })
     }
 
     /// As [`App::write_async`], on the profile's EVM chain, which the state remembers from now on.
@@ -197,9 +206,6 @@ impl<'s> App<'s> {
             let value = body(work, &chain).await?;
             // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
-            let endpoints = &chain.config().endpoints;
-            let asked: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
-            state::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
             Ok(value)
         })
     }
@@ -419,7 +425,7 @@ impl<'s> App<'s> {
     /// `state_locked` naming the holder, `interrupted`, `io_error`.
     pub fn lock(&self) -> Result<Lock> {
         self.session.let_go();
-        Lock::acquire(&self.state_path, &self.holder(), self.wait(), &self.session.stop)
+        Lock::acquire(&self.state_path, &self.session.holder(), self.session.wait(), &self.session.stop)
     }
 
     /// The key store's lock, waiting for it as `--wait` says.
@@ -427,19 +433,7 @@ impl<'s> App<'s> {
     /// # Errors
     /// `keys_locked` naming the holder, `interrupted`, `io_error`.
     pub fn lock_keys(&self, keys: &Path) -> Result<Lock> {
-        Lock::keys(keys, &self.holder(), self.wait(), &self.session.stop)
-    }
-
-    fn holder(&self) -> Holder {
-        Holder {
-            pid: std::process::id(),
-            command: self.session.command.clone(),
-            since: self.session.run.clock.now(),
-        }
-    }
-
-    fn wait(&self) -> Duration {
-        self.session.options.wait.unwrap_or_default()
+        Lock::keys(keys, &self.session.holder(), self.session.wait(), &self.session.stop)
     }
 
     /// An argument that names a file, from the root on, so that it can be shown and used anywhere.

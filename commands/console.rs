@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 use zeroize::Zeroizing;
@@ -92,6 +93,22 @@ impl Console {
     /// As [`Console::emit`].
     pub fn write(text: &str) -> Result<()> {
         print(text)
+    }
+
+    /// Writes all that a file has to stdout. It is worth nothing in parts, so a closed pipe is a failure.
+    ///
+    /// # Errors
+    /// `io_error`.
+    pub fn copy(from: &mut File) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        io::copy(from, &mut stdout)
+            .and_then(|_| stdout.flush())
+            .map_err(|e| Error::new(Code::Io, format!("cannot write to stdout: {e}")))
+    }
+
+    /// Whether stdout is a terminal.
+    pub const fn is_terminal(&self) -> bool {
+        self.out_terminal
     }
 
     /// Writes one line of a stream to stdout; false where nobody reads it any more.

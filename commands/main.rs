@@ -75,7 +75,7 @@ fn main() -> ExitCode {
             arm(&session);
             let pings = Pings::start(&session);
             let result = panics::catch(|| {
-                provoke(&session);
+                provoke(&session, "panic:");
                 textfile::check(&session)?;
                 command.run(&session)
             });
@@ -109,6 +109,8 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
         // Of the command that is there for it, it is the result.
         if session.command == "metrics" && report.outcome.failure.is_none() {
             report.outcome.failure = Some(e);
+            // What could be written of it may say that all went well.
+            let _ = textfile.as_mut().map(|file| file.write(report.exit()));
         } else {
             warnings.push(e.to_string());
         }
@@ -119,20 +121,19 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
     warnings.append(&mut report.outcome.warnings);
     report.outcome.warnings = warnings;
     // What was committed stands, whatever it looks like.
-    let shown = panics::catch(|| session.console.show(&report))
-        .and_then(|()| textfile.as_ref().map_or(Ok(()), |file| file.print(report.exit())));
+    let shown = panics::catch(|| {
+        provoke(session, "panic-shown:");
+        session.console.show(&report)
+    })
+    .and_then(|()| textfile.as_ref().map_or(Ok(()), |file| file.print(report.exit())));
     if let (Some(probe), true) = (&report.outcome.probe, shown.is_ok()) {
         return probe.status as u8;
     }
     let exit = settle(&session.console, report.exit(), shown);
     if exit != report.exit() {
-        let written = textfile.as_mut().map_or(Ok(()), |file| file.write(exit));
-        for warning in written
-            .err()
-            .map(|e| e.to_string())
-            .into_iter()
-            .chain(pings.iter_mut().flat_map(|pings| pings.end(exit)))
-        {
+        let amended = [session.amend_end(exit), textfile.as_mut().map_or(Ok(()), |file| file.write(exit))];
+        let warnings = amended.into_iter().filter_map(Result::err).map(|e| e.to_string());
+        for warning in warnings.chain(pings.iter_mut().flat_map(|pings| pings.end(exit))) {
             session.console.warn(&warning);
         }
     }
@@ -164,14 +165,15 @@ fn arm(session: &Session) {
 #[cfg(not(debug_assertions))]
 fn arm(_session: &Session) {}
 
-/// Debug builds panic with the payload that the panic test names: `POOLCTL_CRASH_AT=panic:…`.
+/// Debug builds panic with the payload that the panic tests name: `POOLCTL_CRASH_AT=panic:…`, or `panic-shown:…` for when
+/// the command is done.
 #[cfg(debug_assertions)]
-#[expect(clippy::panic, reason = "this is what the panic test asks for")]
-fn provoke(session: &Session) {
-    if let Some(payload) = session.env.get("POOLCTL_CRASH_AT").and_then(|at| at.strip_prefix("panic:")) {
+#[expect(clippy::panic, reason = "this is what the panic tests ask for")]
+fn provoke(session: &Session, point: &str) {
+    if let Some(payload) = session.env.get("POOLCTL_CRASH_AT").and_then(|at| at.strip_prefix(point)) {
         panic!("{payload}");
     }
 }
 
 #[cfg(not(debug_assertions))]
-fn provoke(_session: &Session) {}
+fn provoke(_session: &Session, _point: &str) {}

@@ -1,5 +1,6 @@
 //! `poolctl pool …`: the pools there are, and what a member has in one.
 
+mod accept_change;
 mod add;
 mod reconcile;
 mod rescan;
@@ -27,6 +28,7 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<validate_withdrawal::ValidateWithdrawalOutput>("pool validate-withdrawal"),
     Contract::of::<validate_deposit::ValidateDepositOutput>("pool validate-deposit"),
     Contract::of::<reconcile::ReconcileOutput>("pool reconcile"),
+    Contract::of::<accept_change::AcceptChangeOutput>("pool accept-change"),
     Contract::of::<rescan::RescanOutput>("pool rescan"),
 ];
 
@@ -41,6 +43,7 @@ pub enum Command {
     ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal),
     ValidateDeposit(validate_deposit::ValidateDeposit),
     Reconcile(reconcile::Reconcile),
+    AcceptChange(accept_change::AcceptChange),
     Rescan(rescan::Rescan),
 }
 
@@ -58,6 +61,7 @@ impl Command {
             Self::ValidateWithdrawal(command) => command.run(session),
             Self::ValidateDeposit(command) => command.run(session),
             Self::Reconcile(command) => command.run(session),
+            Self::AcceptChange(command) => command.run(session),
             Self::Rescan(command) => command.run(session),
         }
     }

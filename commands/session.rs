@@ -9,11 +9,12 @@ use poolctl::context::Stop;
 use poolctl::files;
 use poolctl::guard::Permit;
 use poolctl::output::{Code, Error, Exit, Result};
-use poolctl::state::{Lock, Run, State, Watch, runs};
+use poolctl::state::{Holder, Lock, Run, State, Watch, runs};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What is known of a run before any file is opened.
 pub struct Session {
@@ -33,6 +34,8 @@ pub struct Session {
     dry_run: Cell<bool>,
     /// What a scheduled command wrote to, with the lock, until it is noted how the run ended.
     kept: RefCell<Option<(State, Lock)>>,
+    /// The state where it is noted how the run ended, and what was noted.
+    noted: RefCell<Option<(PathBuf, runs::Noted)>>,
     /// Whether the command was for everything there is.
     whole: Cell<bool>,
     /// The state that is read as one that nobody changes.
@@ -64,6 +67,7 @@ impl Session {
             warnings: RefCell::default(),
             dry_run: Cell::new(false),
             kept: RefCell::default(),
+            noted: RefCell::default(),
             whole: Cell::new(true),
             watched: RefCell::default(),
         };
@@ -130,13 +134,37 @@ impl Session {
         drop(self.kept.take());
     }
 
-    /// Notes how a scheduled command ended, and lets go of the state.
+    /// Notes how a scheduled command ended, and lets go of the state: nobody waits for whoever reads the result.
     pub fn note_end(&self, exit: Exit) {
         let Some((state, lock)) = self.kept.take() else { return };
-        if let Err(e) = state.note_run(Permit::of(&lock), &self.command, exit) {
-            self.warn(format!("cannot note in the state when this run ended: {e}"));
+        match state.note_run(Permit::of(&lock), &self.command, exit) {
+            Ok(noted) => *self.noted.borrow_mut() = Some((state.path().to_owned(), noted)),
+            Err(e) => self.warn(format!("cannot note in the state when this run ended: {e}")),
         }
         close(state, lock);
+    }
+
+    /// Notes that it ended otherwise after all: its result could not be written.
+    ///
+    /// # Errors
+    /// `state_locked` and the others of [`State::write_access`].
+    pub fn amend_end(&self, exit: Exit) -> Result<()> {
+        let Some((path, noted)) = self.noted.take() else { return Ok(()) };
+        let lock = Lock::acquire(&path, &self.holder(), self.wait(), &self.stop)?;
+        let state = State::write_access(&path, self.run.clone(), &lock)?;
+        let amended = state.amend_run(Permit::of(&lock), &noted, exit);
+        close(state, lock);
+        amended
+    }
+
+    /// Who holds a lock in this run.
+    pub fn holder(&self) -> Holder {
+        Holder { pid: std::process::id(), command: self.command.clone(), since: self.run.clock.now() }
+    }
+
+    /// How long a lock is waited for.
+    pub fn wait(&self) -> Duration {
+        self.options.wait.unwrap_or_default()
     }
 
     /// Where the config file is and what named it; it need not exist.

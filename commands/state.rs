@@ -3,15 +3,20 @@
 mod prune;
 
 use crate::app::App;
+use crate::console::Console;
 use crate::options::DryRun;
+use crate::out_file::{self, Output};
 use crate::session::Session;
 use clap::{Args, Subcommand};
+use poolctl::files;
 use poolctl::guard::Permit;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state::{self, BackupReport, CheckReport, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 
 /// What the commands write.
@@ -125,16 +130,29 @@ impl Present for CheckOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl state backup /var/backups/poolctl.sqlite")]
 pub struct Backup {
-    /// The new file; an existing one is never overwritten
+    /// The new file, a pipe, or - for stdout; an existing file is never overwritten
     #[arg(value_name = "FILE")]
     file: PathBuf,
 }
 
 impl Backup {
     fn run(self, session: &Session) -> Result<Outcome> {
-        let target = App::absolute(&self.file)?;
+        let place = Output::of(&self.file)?;
+        if place == Output::Stdout && (session.options.json || session.console.is_terminal()) {
+            return Err(Error::new(Code::Usage, "FILE: a backup is no text, for a terminal or among JSON")
+                .hint("name a file, or send it elsewhere: poolctl state backup - > FILE"));
+        }
         let app = App::open_lenient(session)?;
-        Outcome::of(&BackupOutput { report: state::backup(&app.read()?, &target)? })
+        let state = app.read()?;
+        let report = match &place {
+            Output::Stdout => state::send_backup(&state, &self.file, Console::copy)?,
+            Output::File(path) if files::is_in_place(path) => {
+                let send = |copy: &mut File| out_file::write(path, |out| io::copy(copy, out).map(|_| ()));
+                state::send_backup(&state, path, send)?
+            }
+            Output::File(path) => state::backup(&state, path)?,
+        };
+        Outcome::of(&BackupOutput { report, is_stdout: place == Output::Stdout })
     }
 }
 
@@ -144,10 +162,15 @@ pub struct BackupOutput {
     /// Where it is, its size, digest and number of events.
     #[serde(flatten)]
     pub report: BackupReport,
+    #[serde(skip)]
+    is_stdout: bool,
 }
 
 impl Present for BackupOutput {
     fn present(&self, page: &mut Page) {
+        if self.is_stdout {
+            return;
+        }
         let report = &self.report;
         page.pairs([
             ("backup", report.path.display().to_string()),

@@ -28,21 +28,25 @@ pub struct Textfile<'s> {
 /// # Errors
 /// `usage`, `invalid_value`.
 pub fn check(session: &Session) -> Result<()> {
-    let Some(path) = &session.options.metrics_file else { return Ok(()) };
-    if session.options.json && Output::of(path)? == Output::Stdout {
-        return Err(Error::new(
-            Code::Usage,
-            "--metrics-file: with --json, stdout takes the JSON document alone",
-        )
-        .hint("name a file, or leave --json out"));
+    place(session).map(|_| ())
+}
+
+/// Where the run was told to write its metrics, if it was.
+fn place(session: &Session) -> Result<Option<Output>> {
+    let Some(path) = &session.options.metrics_file else { return Ok(None) };
+    match Output::of(path)? {
+        Output::Stdout if session.options.json => {
+            Err(Error::new(Code::Usage, "--metrics-file: with --json, stdout takes the JSON document alone")
+                .hint("name a file, or leave --json out"))
+        }
+        place => Ok(Some(place)),
     }
-    Ok(())
 }
 
 impl<'s> Textfile<'s> {
-    /// The file that the run was given, if it was given one.
+    /// The file that the run was given, if it was given one that it may write.
     pub fn of(session: &'s Session, begun: Instant, gauges: &[Gauge]) -> Option<Self> {
-        let place = Output::of(session.options.metrics_file.as_ref()?).ok()?;
+        let place = place(session).ok()??;
         Some(Self { session, place, begun, gauges: gauges.to_vec(), before: None })
     }
 

@@ -3,6 +3,7 @@
 use poolctl::amount::{Base, Quantity};
 use poolctl::clock;
 use poolctl::output::{Error, Result, forms};
+use poolctl::pool::abi::MaxDeposit;
 use poolctl::pool::{self, Asset, Pool, Snapshot, ViewStamp};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -47,8 +48,10 @@ pub struct PoolView {
     pub paused: Option<bool>,
     /// Smallest deposit; null = any.
     pub min_deposit: Option<Quantity>,
-    /// Largest deposit; null = unlimited.
+    /// Largest deposit; null = unlimited, unless it is among the unknown limits.
     pub max_deposit: Option<Quantity>,
+    /// Limits that the contract has by its profile and did not tell at the last sync: `max_deposit`.
+    pub unknown_limits: Vec<&'static str>,
     /// Seconds between a deposit and the first withdrawal; null where the contract knows no such thing.
     pub cooldown_sec: Option<u64>,
     /// Whose view the figures are; null before the first sync.
@@ -72,6 +75,7 @@ impl PoolView {
     /// From the figures of its last sync.
     pub fn new(pool: &Pool, snapshot: Option<&Snapshot>, now: i64) -> Self {
         let s = snapshot;
+        let unknown = s.is_some_and(|s| matches!(s.max_deposit, MaxDeposit::Unknown(_)));
         Self {
             name: pool.name.clone(),
             address: pool.address.to_string(),
@@ -82,7 +86,8 @@ impl PoolView {
             exchange_rate: s.map(|s| Quantity::new(s.rate_e18, 18, "")),
             paused: s.and_then(|s| s.paused),
             min_deposit: s.and_then(|s| s.min_deposit).map(|min| pool.asset.quantity(min)),
-            max_deposit: s.and_then(|s| s.max_deposit).map(|max| pool.asset.quantity(max)),
+            max_deposit: s.and_then(|s| s.max_deposit.amount()).map(|max| pool.asset.quantity(max)),
+            unknown_limits: unknown.then_some("max_deposit").into_iter().collect(),
             cooldown_sec: s.and_then(|s| s.cooldown_sec),
             view: s.map(stamp),
             synced_at: s.map(|s| clock::rfc3339(s.synced_at)),

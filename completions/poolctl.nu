@@ -121,6 +121,7 @@ module completions {
   export extern "poolctl pool add" [
     --abi: string             # What the contract answers to: erc4626, legacy, viddhana, or auto to find out
     --asset: string           # What is deposited, where the contract itself does not say (legacy)
+    --symbol: string          # What its asset is called in outputs, whatever the token says
     --deploy-block: string    # Block of its creation; found by bisection where not given, which needs an archive node
     --max-rate-drop: string   # Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
     --reward-genesis-block: string # First block that earns rewards
@@ -282,20 +283,18 @@ module completions {
     ...pools: string          # Names or addresses; none = all
   ]
 
-  def "nu-complete poolctl pool rescan color" [] {
+  def "nu-complete poolctl pool accept-change color" [] {
     [ "auto" "always" "never" ]
   }
 
-  # Read a pool's transfers again and correct the state; exit 5 if paid epochs turn out wrong
-  export extern "poolctl pool rescan" [
-    --from: string            # First block to read again [default: the pool's deploy block]
-    --at: string              # Read at this block: finalized, safe, latest or a number [default: evm.at]
+  # Accept that a pool's contract changed, so that it is paid and validated again
+  export extern "poolctl pool accept-change" [
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
     --json                    # Write exactly one JSON document to stdout
-    --color: string@"nu-complete poolctl pool rescan color" # When to use colours
+    --color: string@"nu-complete poolctl pool accept-change color" # When to use colours
     --yes                     # Agree beforehand to what would be asked
     --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
     --wait: string            # Wait so long for the state's lock, as in 30s or 5m
@@ -304,7 +303,7 @@ module completions {
     --verbose(-v)             # Log more to stderr: -v debug, -vv trace
     --quiet(-q)               # Log errors only, show no progress
     --help(-h)                # Print help (see more with '--help')
-    pool: string              # Name or address of the pool
+    pool: string              # Name or address
   ]
 
   def "nu-complete poolctl member color" [] {

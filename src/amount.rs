@@ -166,6 +166,17 @@ pub fn to_people(amount: Base, decimals: u8) -> String {
     if kept == 0 { grouped } else { format!("{grouped}.{}", &fraction[..kept]) }
 }
 
+/// The most characters of a symbol that people are shown.
+pub const SYMBOL_MOST: usize = 32;
+
+/// A symbol as people are shown it: what is longer than any in use is cut, with `…` at its end.
+pub fn short(symbol: &str) -> Cow<'_, str> {
+    match symbol.char_indices().nth(SYMBOL_MOST) {
+        None => Cow::Borrowed(symbol),
+        Some(_) => symbol.chars().take(SYMBOL_MOST - 1).chain(['…']).collect(),
+    }
+}
+
 /// An amount that knows its asset: JSON gets the exact decimal, a person gets separators and symbol.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quantity {
@@ -192,7 +203,7 @@ impl Quantity {
 impl fmt::Display for Quantity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", to_people(self.base, self.decimals))?;
-        if self.symbol.is_empty() { Ok(()) } else { write!(f, " {}", self.symbol) }
+        if self.symbol.is_empty() { Ok(()) } else { write!(f, " {}", short(&self.symbol)) }
     }
 }
 

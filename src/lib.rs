@@ -5,6 +5,7 @@ pub mod amount;
 pub mod clock;
 pub mod config;
 pub mod context;
+pub mod decoders;
 pub mod doctor;
 pub mod evm;
 pub mod files;

@@ -41,11 +41,12 @@ const LEDGER: u64 = 5;
 const PLANT_LEDGERS: usize = 3;
 /// Percent of the time from the last plant to the deadline in which is hashed.
 const HASHING: f64 = 97.0;
-/// A farmer's part of a plant, the time in which a request was under way aside.
-const OVERHEAD: Duration = Duration::from_millis(5);
+/// A farmer's part of a plant, the time in which a request was under way aside, may take so many times as long as a command
+/// that reads nothing.
+const OVERHEAD_RATIO: f64 = 3.0;
 const IDLE_REQUESTS: usize = 2;
-/// Above the bare round trips; more than the few milliseconds that it takes, since the machine may be busy.
-const IDLE_OVERHEAD: Duration = Duration::from_millis(25);
+/// A run with nothing due may take so many times as long as a command that reads nothing and the bare round trips.
+const IDLE_RATIO: f64 = 8.0;
 /// A command may take so many times as long with the history as without.
 const HISTORY_RATIO: f64 = 2.0;
 const RUNS: usize = 31;
@@ -127,7 +128,7 @@ fn plant(base: &Desk, table: &mut Table) -> Result<()> {
 /// more to come.
 fn overhead(base: &Desk, table: &mut Table) -> Result<()> {
     for parallel in [10, 1] {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+        let (mut ours, mut theirs, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
         for _ in 0..5 {
             let desk = base.fork();
             let wire = Wire::start(&desk.network.url())?;
@@ -143,13 +144,25 @@ fn overhead(base: &Desk, table: &mut Table) -> Result<()> {
             let (_, busy) = wire.take();
             ours.push(wall.saturating_sub(busy) / FARMERS);
             theirs.push(busy / FARMERS);
+            for _ in 0..5 {
+                let begun = Instant::now();
+                run(&desk, "--version")?;
+                nothing.push(begun.elapsed());
+            }
         }
         ours.sort_unstable();
         theirs.sort_unstable();
+        nothing.sort_unstable();
         let what = format!("plant, --parallel {parallel}, per farmer");
         table.note(format!("{what}: a request is under way"), spread(&theirs));
         table.note(format!("{what}: none is"), spread(&ours));
-        table.below(format!("{what}: beyond the RPC's time, median"), median(&ours), OVERHEAD);
+        table.note("--version: wall".to_owned(), spread(&nothing));
+        table.ratio(
+            format!("{what}: beyond the RPC's time / --version, of the medians"),
+            median(&ours),
+            median(&nothing),
+            OVERHEAD_RATIO,
+        );
     }
     Ok(())
 }
@@ -248,14 +261,15 @@ fn idle(farmed: &Desk, table: &mut Table) -> Result<()> {
     table.row("farm run --once, nothing due: HTTP requests".to_owned(), wire.take().0, IDLE_REQUESTS);
     farmed.configure("");
     let url = farmed.network.url();
-    let (ours, bare) = interleaved(RUNS, || run(farmed, "farm run --once"), || round_trips(&url, &OPENING))?;
+    let bare = || run(farmed, "--version").and_then(|()| round_trips(&url, &OPENING));
+    let (ours, bare) = interleaved(RUNS, || run(farmed, "farm run --once"), bare)?;
     table.note("farm run --once, nothing due: wall".to_owned(), spread(&ours));
-    table.note("two bare round trips on one connection".to_owned(), spread(&bare));
-    table.above(
-        "farm run --once: above the round trips".to_owned(),
+    table.note("--version, and two bare round trips on one connection".to_owned(), spread(&bare));
+    table.ratio(
+        "farm run --once / that, of the medians".to_owned(),
         median(&ours),
         median(&bare),
-        IDLE_OVERHEAD,
+        IDLE_RATIO,
     );
     Ok(())
 }

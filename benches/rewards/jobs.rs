@@ -1,6 +1,7 @@
 //! What is measured, each in a process of its own: the library's services, and the bare loop that they are compared with.
 
-use crate::world::{self, ASSET, BLOCKS};
+use crate::bare;
+use crate::world::{self, ASSET, BLOCKS, Story};
 use anyhow::{Context as _, Result, ensure};
 use poolctl::config::{Config, Sources};
 use poolctl::context::{Silent, Stop, Work};
@@ -8,8 +9,7 @@ use poolctl::evm::{At, BlockRef, Chain, ChainConfig, Endpoint};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::{self, Intake};
 use poolctl::reward;
-use poolctl::state::{self, State, Tx};
-use rusqlite::params;
+use poolctl::state::{self, State};
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -64,6 +64,7 @@ fn on_processor() -> Duration {
 /// A job, with what it is told of the network.
 pub struct Job {
     name: String,
+    story: Story,
     url: String,
     first: u64,
     holders: u64,
@@ -81,6 +82,7 @@ impl Job {
         let Ok(name) = of("job") else { return Ok(None) };
         Ok(Some(Self {
             name: name.to_owned(),
+            story: Story::parse(of("story")?).context("no such story")?,
             url: of("url")?.to_owned(),
             first: of("first")?.parse()?,
             holders: of("holders")?.parse()?,
@@ -95,7 +97,8 @@ impl Job {
             "replay" => self.replay()?,
             "date" => self.date()?,
             "distribute" => self.distribute()?,
-            "bare" => self.bare()?,
+            "bare-replay" => self.bare_replay()?,
+            "bare-distribute" => self.bare_distribute()?,
             "verify" => self.verify()?,
             "check" => self.check()?,
             other => anyhow::bail!("no job {other}"),
@@ -111,24 +114,25 @@ impl Job {
         Ok(())
     }
 
-    /// All ranges into a state. Only what the library does counts, not the making of the logs.
+    /// All ranges into a state, and the holders held against the supply. Only what the library does counts, not the making of the logs.
     fn replay(&self) -> Result<(u64, Spent)> {
         let lock = world::lock(&self.state)?;
         let mut state = world::open(&self.state, &lock)?;
         let permit = Permit::of(&lock);
         let pools = pool::list(state.conn())?;
-        let mut intake = Intake::default();
+        let supply = self.story.supply(self.holders);
+        let goals = pools.iter().map(|pool| (pool.id, (pool, supply))).collect();
+        let mut intake = Intake::toward(self.head.number, goals);
         intake.aim(&pools);
         let mut spent = Spent::default();
-        for range in world::ranges(self.first, self.holders, self.head) {
+        for range in world::ranges(self.story, self.first, self.holders, self.head) {
             spent.during(|| intake.push(&mut state, permit, &range))?;
         }
         spent.during(|| intake.flush(&mut state, permit))?;
-        let taken = intake.finish().taken.values().sum();
+        let replayed = intake.finish();
+        ensure!(replayed.failed.is_empty() && replayed.holders.len() == pools.len(), "{replayed:?}");
+        let taken = replayed.taken.values().sum();
         spent.during(|| state.after_bulk(taken))?;
-        let held: u64 =
-            state.conn().query_row("SELECT count(*) FROM user_pool_shares", [], |row| row.get(0))?;
-        ensure!(held == taken, "{held} holders");
         Ok((taken, spent))
     }
 
@@ -183,38 +187,30 @@ impl Job {
         Ok((pool.epochs.iter().map(|epoch| epoch.sums.holders).sum(), spent))
     }
 
-    /// A prepared statement in a loop, on the same connection as the service's, the texts ready.
-    fn bare(&self) -> Result<(u64, Spent)> {
+    /// The rows of a replay by a bare loop, and the log shrunk after it as the service does.
+    fn bare_replay(&self) -> Result<(u64, Spent)> {
+        let rows = bare::Replayed::new(self.story, self.first, self.holders, self.head)?;
         let lock = world::lock(&self.state)?;
         let mut state = world::open(&self.state, &lock)?;
-        let permit = Permit::of(&lock);
-        state.write(permit, |tx| {
-            tx.conn().execute(
-                "INSERT INTO pool_reward_epochs (id, pool_id, start_block, end_block, last_hash, origin, basis, asset,
-                     weight_ppm, weight_sum_ppm, part, carry_in, distributed, carry_out, holders, status,
-                     created_at, distributed_at)
-                 VALUES (1, 1, ?1, ?2, '0x', 'cycle', 'snapshot', ?3, 1000000, 1000000, '1', '0', '1', '0', ?4,
-                     'distributed', 1, 1)",
-                params![self.first, self.first + BLOCKS, ASSET.to_string(), self.holders],
-            )?;
-            Ok(())
-        })?;
-        // As many digits as a reward has.
-        let amounts: Vec<String> =
-            (0..self.holders).map(|i| (1_000_000_000_000_000_000 + i * 7_919).to_string()).collect();
         let mut spent = Spent::default();
-        let body = |tx: &Tx<'_>| {
-            let mut insert = tx
-                .conn()
-                .prepare("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (1, ?1, ?2)")?;
-            for (member, amount) in (1_i64..).zip(&amounts) {
-                insert.execute(params![member, amount])?;
-            }
-            Ok(())
-        };
-        spent.during(|| state.write(permit, body))?;
-        let rows = state.conn().query_row("SELECT count(*) FROM pool_rewards", [], |row| row.get(0))?;
-        Ok((rows, spent))
+        spent.during(|| state.write(Permit::of(&lock), |tx| rows.insert(tx)))?;
+        spent.during(|| state.after_bulk(self.holders))?;
+        Ok((self.count(&state, "share_transfers")?, spent))
+    }
+
+    /// The rows of a distribution by a bare loop.
+    fn bare_distribute(&self) -> Result<(u64, Spent)> {
+        let rows = bare::Paid::new(self.holders);
+        let lock = world::lock(&self.state)?;
+        let mut state = world::open(&self.state, &lock)?;
+        state.write(Permit::of(&lock), |tx| rows.epoch(tx, self.first))?;
+        let mut spent = Spent::default();
+        spent.during(|| state.write(Permit::of(&lock), |tx| rows.insert(tx)))?;
+        Ok((self.count(&state, "pool_rewards")?, spent))
+    }
+
+    fn count(&self, state: &State, table: &str) -> Result<u64> {
+        Ok(state.conn().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)
     }
 
     /// The epoch computed again from the stored transfers, and compared row by row.

@@ -12,6 +12,7 @@
     reason = "a bench says what it found"
 )]
 
+mod bare;
 mod jobs;
 #[path = "../support/measure.rs"]
 mod measure;
@@ -23,14 +24,14 @@ use measure::{Table, median, spread};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
-use world::Network;
+use world::{Network, Story};
 
-/// A distribution may take so many times as long as a bare loop that inserts the same rows.
-const INSERT_RATIO: f64 = 2.0;
+/// A replay may take so many times as long as a bare loop that inserts the same rows.
+const REPLAY_RATIO: f64 = 2.0;
+/// A distribution, likewise.
+const PAY_RATIO: f64 = 1.6;
 /// A verification may take so many times as long as the distribution.
 const VERIFY_RATIO: f64 = 1.0;
-/// Logs a second that are replayed at least.
-const LOGS_PER_SECOND: usize = 100_000;
 /// Memory that a process may take at its peak.
 const PEAK_MIB: usize = 512;
 const TURNS: usize = 5;
@@ -52,7 +53,14 @@ fn main() -> Result<()> {
     let network = Network::start(holders)?;
 
     let base = folder.path().join("base.sqlite");
-    replay(&network, &base, &mut table, if is_picked("replay") { TURNS } else { 1 })?;
+    if is_picked("replay") {
+        for story in [Story::Trades, Story::Mints] {
+            replay(&network, story, &base, &mut table)?;
+        }
+    } else {
+        network.init(&base)?;
+        child("replay", Story::Mints, &base, &network)?;
+    }
     if ["distribute", "check"].into_iter().any(is_picked) {
         let paid = folder.path().join("paid.sqlite");
         distribute(&network, &base, &paid, &mut table, if is_picked("distribute") { TURNS } else { 1 })?;
@@ -64,24 +72,36 @@ fn main() -> Result<()> {
     table.verdict()
 }
 
-/// Logs that are in memory, as a node gives them, into a state that knows the pool alone.
-fn replay(network: &Network, base: &Path, table: &mut Table, turns: usize) -> Result<()> {
-    let mut done = Vec::new();
-    for _ in 0..turns {
+/// Logs that are in memory, as a node gives them, into a state that knows the pool alone, in turns with a bare loop.
+fn replay(network: &Network, story: Story, base: &Path, table: &mut Table) -> Result<()> {
+    let (mut ours, mut bare) = (Vec::new(), Vec::new());
+    let own = base.with_extension("bare");
+    for turn in 0..TURNS {
         remove(base)?;
         network.init(base)?;
-        done.push(child("replay", base, network)?);
+        ours.push(child("replay", story, base, network)?);
+        remove(&own)?;
+        network.init(&own)?;
+        bare.push(child("bare-replay", story, &own, network)?);
+        if turn == 0 {
+            bare::same(base, &own)?;
+        }
     }
-    let (times, cpu, peak) = sorted(&done);
-    let logs = network.holders;
-    table.note(format!("{logs} Transfer logs, decoded and taken into the state"), spread(&times));
-    table.note("the same: on a processor".to_owned(), spread(&cpu));
-    table.rate(
-        "the same: logs a second, median".to_owned(),
-        per_second(logs, median(&times)),
-        LOGS_PER_SECOND,
+    remove(&own)?;
+    let (ours, our_cpu, peak) = sorted(&ours);
+    let (bare, bare_cpu, _) = sorted(&bare);
+    let what = format!("{} Transfer logs ({})", network.holders, story.word());
+    table.note(format!("{what}, decoded and taken into the state"), spread(&ours));
+    table.note("the same rows inserted by a bare loop".to_owned(), spread(&bare));
+    table.note("both: on a processor".to_owned(), format!("{}; {}", spread(&our_cpu), spread(&bare_cpu)));
+    let rates = format!(
+        "{} and {}",
+        per_second(network.holders, median(&ours)),
+        per_second(network.holders, median(&bare))
     );
-    table.note("the same: peak memory, MiB".to_owned(), peak.to_string());
+    table.note("logs a second, medians".to_owned(), rates);
+    table.ratio("replay / bare loop, of the medians".to_owned(), median(&ours), median(&bare), REPLAY_RATIO);
+    table.row("replay: peak memory, MiB".to_owned(), peak, PEAK_MIB);
     Ok(())
 }
 
@@ -90,14 +110,14 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
     let (mut ours, mut bare, mut verified) = (Vec::new(), Vec::new(), Vec::new());
     let own = paid.with_extension("bare");
     // What a sync does besides, and no part of what is paid.
-    let dated = child("date", base, network)?;
+    let dated = child("date", Story::Mints, base, network)?;
     table.note("the times of as many deposits, headers included".to_owned(), spread(&[dated.time]));
     for _ in 0..turns {
         copy(base, paid)?;
-        ours.push(child("distribute", paid, network)?);
-        verified.push(child("verify", paid, network)?);
+        ours.push(child("distribute", Story::Mints, paid, network)?);
+        verified.push(child("verify", Story::Mints, paid, network)?);
         copy(base, &own)?;
-        bare.push(child("bare", &own, network)?);
+        bare.push(child("bare-distribute", Story::Mints, &own, network)?);
     }
     remove(&own)?;
     let rows = network.holders;
@@ -113,7 +133,7 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
         "distribution / bare loop, of the medians".to_owned(),
         median(&ours),
         median(&bare),
-        INSERT_RATIO,
+        PAY_RATIO,
     );
     table.row("distribution: peak memory, MiB".to_owned(), peak, PEAK_MIB);
     table.note("reward epoch verify of that epoch, from the stored transfers".to_owned(), spread(&verified));
@@ -130,16 +150,16 @@ fn distribute(network: &Network, base: &Path, paid: &Path, table: &mut Table, tu
 
 /// Every invariant of a state that a million holders stand in.
 fn check(network: &Network, paid: &Path, table: &mut Table) -> Result<()> {
-    let done = child("check", paid, network)?;
+    let done = child("check", Story::Mints, paid, network)?;
     table.note("state check of what was paid".to_owned(), spread(&[done.time]));
     table.row("the same: peak memory, MiB".to_owned(), done.peak_mib, PEAK_MIB);
     Ok(())
 }
 
 /// Does a job in a process of its own.
-fn child(job: &str, state: &Path, network: &Network) -> Result<Done> {
+fn child(job: &str, story: Story, state: &Path, network: &Network) -> Result<Done> {
     let mut command = Command::new(std::env::current_exe()?);
-    command.args(network.arguments(job)).arg(state);
+    command.args(network.arguments(job, story)).arg(state);
     let output = command.stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     ensure!(output.status.success(), "{job}: {}", output.status);
     let done = Done::parse(&String::from_utf8(output.stdout)?).with_context(|| job.to_owned())?;

@@ -24,6 +24,40 @@ const ABOVE: u64 = 10;
 pub const ASSET: Address = Address::repeat_byte(0xaa);
 pub const VAULT: Address = Address::repeat_byte(0xbb);
 
+/// What the logs of a token tell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Story {
+    /// Each mints to a holder of its own.
+    Mints,
+    /// One in ten mints, and then the holders give each other shares.
+    Trades,
+}
+
+impl Story {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Mints => "mints",
+            Self::Trades => "trades",
+        }
+    }
+
+    /// What is held after so many logs.
+    pub fn supply(self, logs: u64) -> U256 {
+        (0..self.holders(logs)).map(shares).fold(U256::ZERO, |sum, shares| sum + shares)
+    }
+
+    const fn holders(self, logs: u64) -> u64 {
+        match self {
+            Self::Mints => logs,
+            Self::Trades => logs.div_ceil(10),
+        }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Mints, Self::Trades].into_iter().find(|story| story.word() == word)
+    }
+}
+
 /// The chain that the pool lives on.
 pub struct Network {
     node: Node,
@@ -36,8 +70,7 @@ pub struct Network {
 impl Network {
     pub fn start(holders: u64) -> Result<Self> {
         let node = Node::start(NodeKind::Sandbox, &NodeOptions::default())?;
-        let supply = (0..holders).map(shares).fold(U256::ZERO, |sum, shares| sum + shares);
-        node.set_code(VAULT, &vault(supply))?;
+        node.set_code(VAULT, &vault(Story::Mints.supply(holders)))?;
         let first = node.block_number()? + 1;
         node.mine(BLOCKS + ABOVE)?;
         let number = node.block_number()?;
@@ -46,10 +79,11 @@ impl Network {
     }
 
     /// What a child is told of it.
-    pub fn arguments(&self, job: &str) -> [String; 6] {
+    pub fn arguments(&self, job: &str, story: Story) -> [String; 7] {
         let Self { first, holders, head, .. } = self;
         [
             format!("--job={job}"),
+            format!("--story={}", story.word()),
             format!("--url={}", self.node.url()),
             format!("--first={first}"),
             format!("--holders={holders}"),
@@ -91,9 +125,9 @@ fn vault(supply: U256) -> Bytes {
     code.into()
 }
 
-/// The ranges of all logs, one holder after the other: each is minted shares, in a transaction of its own.
-pub fn ranges(first: u64, holders: u64, head: BlockRef) -> impl Iterator<Item = LogRange> {
-    let per_block = holders.div_ceil(BLOCKS);
+/// The ranges of all logs, each in a transaction of its own.
+pub fn ranges(story: Story, first: u64, logs: u64, head: BlockRef) -> impl Iterator<Item = LogRange> {
+    let per_block = logs.div_ceil(BLOCKS);
     let blocks_per_range = (LOGS_PER_RANGE / per_block).max(1);
     let last = BLOCKS.div_ceil(blocks_per_range) - 1;
     (0..=last).map(move |range| {
@@ -104,26 +138,42 @@ pub fn ranges(first: u64, holders: u64, head: BlockRef) -> impl Iterator<Item = 
             let number = from + blocks_per_range - 1;
             BlockRef { number, hash: keccak256(number.to_le_bytes()), timestamp: 0 }
         };
-        let logs = (range * blocks_per_range * per_block..)
-            .take_while(|holder| *holder < holders && *holder < (range + 1) * blocks_per_range * per_block);
-        LogRange { from, end, logs: logs.map(|holder| mint(holder, first, per_block)).collect() }
+        let begin = range * blocks_per_range * per_block;
+        let of_range = begin.min(logs)..(begin + blocks_per_range * per_block).min(logs);
+        let log = |index| log(index, movement(story, index, logs), first, per_block);
+        LogRange { from, end, logs: of_range.map(log).collect() }
     })
 }
 
-fn mint(holder: u64, first: u64, per_block: u64) -> EventLog {
+/// Giver, getter and shares of one log of so many.
+fn movement(story: Story, index: u64, logs: u64) -> (Address, Address, U256) {
+    let holders = story.holders(logs);
+    if index < holders {
+        return (Address::ZERO, account(index), shares(index));
+    }
+    let spread = keccak256(index.to_le_bytes());
+    let at = |place: usize| U256::from_be_slice(&spread[place..place + 8]);
+    let holder = |place| account((at(place) % U256::from(holders)).to());
+    // So little that nobody runs out of shares.
+    (holder(0), holder(8), at(16) % U256::from(1_000_000_000_u64))
+}
+
+fn account(holder: u64) -> Address {
+    Address::from_word(keccak256([&b"to"[..], &holder.to_le_bytes()].concat()))
+}
+
+fn log(index: u64, (from, to, shares): (Address, Address, U256), first: u64, per_block: u64) -> EventLog {
     let transfer = keccak256("Transfer(address,address,uint256)");
-    let tx_hash = keccak256([&b"tx"[..], &holder.to_le_bytes()].concat());
-    let to = Address::from_word(keccak256([&b"to"[..], &holder.to_le_bytes()].concat()));
-    let topics = vec![transfer, Address::ZERO.into_word(), to.into_word()];
-    let data = Bytes::copy_from_slice(&shares(holder).to_be_bytes::<32>());
-    let block_number = first + holder / per_block;
+    let topics = vec![transfer, from.into_word(), to.into_word()];
+    let data = Bytes::copy_from_slice(&shares.to_be_bytes::<32>());
+    let block_number = first + index / per_block;
     EventLog {
         inner: Log { address: VAULT, data: LogData::new_unchecked(topics, data) },
         block_number,
         block_hash: keccak256(block_number.to_le_bytes()),
-        tx_hash,
-        tx_index: holder % per_block,
-        log_index: holder % per_block,
+        tx_hash: keccak256([&b"tx"[..], &index.to_le_bytes()].concat()),
+        tx_index: index % per_block,
+        log_index: index % per_block,
     }
 }
 

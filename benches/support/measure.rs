@@ -103,27 +103,12 @@ impl Table {
 
     pub fn ratio(&mut self, what: String, a: Duration, b: Duration, limit: f64) {
         let ratio = a.div_duration_f64(b);
-        self.judge(what, &format!("{ratio:.2} (limit {limit:.0})"), ratio <= limit);
-    }
-
-    /// A rate that is to be no less than a limit.
-    pub fn rate(&mut self, what: String, found: usize, limit: usize) {
-        self.judge(what, &format!("{found} (at least {limit})"), found >= limit);
+        self.judge(what, &format!("{ratio:.2} (limit {limit})"), ratio <= limit);
     }
 
     /// A share in percent that is to be no less than a limit.
     pub fn at_least(&mut self, what: String, share: f64, limit: f64) {
         self.judge(what, &format!("{share:.1} % (at least {limit:.0} %)"), share >= limit);
-    }
-
-    /// A time that is to be below a limit.
-    pub fn below(&mut self, what: String, time: Duration, limit: Duration) {
-        self.judge(what, &format!("{} (limit {} ms)", spread(&[time]), limit.as_millis()), time < limit);
-    }
-
-    pub fn above(&mut self, what: String, a: Duration, b: Duration, limit: Duration) {
-        let more = a.saturating_sub(b);
-        self.judge(what, &format!("{} (limit {} ms)", spread(&[more]), limit.as_millis()), more <= limit);
     }
 
     /// Fails where a limit is broken.

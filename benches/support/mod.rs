@@ -108,6 +108,7 @@ impl Home {
                 max_rate_drop_ppm: None,
                 default_rate_drop_ppm: 10_000,
                 reward_genesis: None,
+                symbol: None,
             };
             let added = runtime.block_on(pool::add(&mut work, &chain, &ask, At::Latest))?;
             ensure!(added.new, "{vault} was there already");

@@ -6,7 +6,7 @@ use crate::options::DryRun;
 use crate::session::Session;
 use crate::views::PoolView;
 use clap::Args;
-use poolctl::amount;
+use poolctl::amount::{self, short};
 use poolctl::config::value::address;
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
 use poolctl::pool::abi::Abi;
@@ -32,6 +32,9 @@ pub struct Add {
     /// What is deposited, where the contract itself does not say (legacy)
     #[arg(long, value_name = "ADDRESS")]
     asset: Option<String>,
+    /// What its asset is called in outputs, whatever the token says
+    #[arg(long, value_name = "SYMBOL")]
+    symbol: Option<String>,
     /// Block of its creation; found by bisection where not given, which needs an archive node
     #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
     deploy_block: Option<u64>,
@@ -73,6 +76,15 @@ impl Add {
         let pool_address = address("ADDRESS", &self.address)?;
         let abi = if self.abi == "auto" { None } else { Some(Abi::parse(&self.abi)?) };
         let asset = self.asset.as_deref().map(|text| address("--asset", text)).transpose()?;
+        if let Some(symbol) = &self.symbol {
+            let fits = |c: char| !c.is_control() && !c.is_whitespace();
+            if symbol.is_empty() || symbol.chars().count() > amount::SYMBOL_MOST || !symbol.chars().all(fits)
+            {
+                let most = amount::SYMBOL_MOST;
+                return Err(Error::new(Code::InvalidValue, format!("invalid --symbol: \"{symbol}\""))
+                    .hint(format!("a symbol has 1 to {most} characters without spaces, as USDC")));
+            }
+        }
         let drop = self.max_rate_drop.as_deref().map(|text| amount::parse_weight("--max-rate-drop", text));
         let drop = drop.transpose()?;
         let app = App::open(session)?;
@@ -86,6 +98,7 @@ impl Add {
             max_rate_drop_ppm: drop,
             default_rate_drop_ppm: app.config.ratio_ppm("risk.max_rate_drop")?,
             reward_genesis: self.reward_genesis_block,
+            symbol: self.symbol,
         };
         let output = app.write_on_chain(self.dry.dry_run, async |work, chain| {
             let added = pool::add(work, chain, &ask, at)
@@ -113,7 +126,7 @@ impl Present for AddOutput {
         let mut pairs = vec![
             ("address", self.pool.address.clone()),
             ("profile", self.pool.abi.to_owned()),
-            ("asset", format!("{} ({} decimals)", self.pool.asset.symbol, self.pool.asset.decimals)),
+            ("asset", format!("{} ({} decimals)", short(&self.pool.asset.symbol), self.pool.asset.decimals)),
             ("deployed", format!("block {}", self.deploy_block)),
         ];
         pairs.extend(self.risk_engine.as_ref().map(|engine| ("risk engine", engine.clone())));

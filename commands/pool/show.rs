@@ -118,7 +118,7 @@ impl Present for ShowOutput {
         let mut pairs = vec![
             ("pool", p.name.clone()),
             ("address", p.address.clone()),
-            ("kind", format!("{} pool of {} ({})", p.abi, p.asset.symbol, p.asset.address)),
+            ("kind", format!("{} pool of {} ({})", p.abi, amount::short(&p.asset.symbol), p.asset.address)),
             ("deployed", format!("block {}", self.deploy_block)),
             ("TVL", or_dash(p.total_assets.as_ref())),
             ("", self.course(|point| &point.total_assets)),
@@ -128,7 +128,14 @@ impl Present for ShowOutput {
             ("holders", self.holders.to_string()),
             ("paused", yes_no(p.paused)),
             ("min deposit", or_dash(p.min_deposit.as_ref())),
-            ("max deposit", if p.view.is_some() { limit(p.max_deposit.as_ref()) } else { String::new() }),
+            (
+                "max deposit",
+                match (&p.view, p.unknown_limits.is_empty()) {
+                    (None, _) => String::new(),
+                    (_, true) => limit(p.max_deposit.as_ref()),
+                    (_, false) => "unknown: the contract does not tell it".to_owned(),
+                },
+            ),
             ("cooldown", p.cooldown_sec.map(clock::span).unwrap_or_default()),
             ("rate alert", format!("falls by more than {}", percent(drop))),
             ("rewards from", block(self.reward_genesis_block)),

@@ -2,9 +2,10 @@
 
 use crate::app::App;
 use crate::options::{DryRun, duration};
+use crate::out_file::Output;
 use crate::session::Session;
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present, Result, Table};
+use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
 use poolctl::state::{self, PruneReport};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,7 +49,17 @@ impl Prune {
     /// # Errors
     /// Those of [`App::write`] and [`state::prune`].
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let target = self.archive.as_deref().map(App::absolute).transpose()?;
+        let target = match self.archive.as_deref().map(Output::of).transpose()? {
+            Some(Output::File(path)) => Some(path),
+            Some(Output::Stdout) => {
+                return Err(Error::new(
+                    Code::InvalidValue,
+                    "--archive: what leaves the state must be on a disk first",
+                )
+                .hint("name a new file"));
+            }
+            None => None,
+        };
         let app = App::open_lenient(session)?;
         let dry_run = self.dry_run.dry_run;
         let report = if dry_run {

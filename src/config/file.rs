@@ -37,7 +37,7 @@ pub fn read(path: &Path) -> Result<ConfigFile> {
     parse(&text, &path.display().to_string())
 }
 
-fn parse(text: &str, shown: &str) -> Result<ConfigFile> {
+pub(crate) fn parse(text: &str, shown: &str) -> Result<ConfigFile> {
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         Error::new(Code::InvalidConfig, format!("config {shown}, line {line}: {}", e.message()))

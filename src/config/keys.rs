@@ -422,9 +422,13 @@ pub fn find(name: &str) -> Option<&'static Key> {
 
 /// The known name that is nearest to a misspelt one, if it is near at all.
 pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let most = |candidate: &str| 2.max(candidate.len() / 3);
+    let length = name.chars().count();
     known
+        // No farther than their lengths differ: a name may be a megabyte, and the way there takes the product of both.
+        .filter(|candidate| length.abs_diff(candidate.chars().count()) <= most(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 2.max(candidate.len() / 3))
+        .filter(|(distance, candidate)| *distance <= most(candidate))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
 }

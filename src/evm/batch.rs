@@ -3,6 +3,7 @@
 //! A call that fails has its own error; it never fails its neighbours. Within a multicall, a failure without data
 //! may be a lack of gas that a neighbour caused, so those are asked once more on their own before they are believed.
 
+use super::account::{self, Fact, Question};
 use super::fault::{self, Fault, Sort, sort};
 use super::peer::Patience;
 use super::view::PinnedView;
@@ -11,7 +12,7 @@ use crate::net::FaultKind;
 use crate::net::jsonrpc::{Answer, Call};
 use crate::net::redact::Redactor;
 use crate::{Code, Error, Result};
-use alloy::primitives::{Address, Bytes};
+use alloy::primitives::{Address, B256, Bytes};
 use alloy::sol;
 use alloy::sol_types::abi::AbiDecoderConfig;
 use alloy::sol_types::{SolCall, SolType};
@@ -65,6 +66,7 @@ pub struct Batch<'v> {
     view: &'v PinnedView,
     serial: u64,
     calls: Vec<Item>,
+    questions: Vec<Question>,
 }
 
 #[derive(Debug)]
@@ -153,6 +155,11 @@ impl CallError {
             .detail("endpoint", self.endpoint)
     }
 
+    /// Whether the contract answered so, be it wrongly; else the endpoint did not let it.
+    pub const fn of_contract(&self) -> bool {
+        !matches!(*self.fault, CallFault::Exhausted(_) | CallFault::Stray)
+    }
+
     /// What happened, with the contract called `noun`.
     pub fn sentence(&self, noun: &str) -> String {
         let what = match &*self.fault {
@@ -204,6 +211,7 @@ impl From<CallError> for Error {
 pub struct BatchReply {
     serial: u64,
     outcomes: Vec<(Address, Result<Bytes, CallFault>)>,
+    facts: Vec<B256>,
     block: BlockRef,
     endpoint: String,
 }
@@ -211,11 +219,24 @@ pub struct BatchReply {
 impl BatchReply {
     /// The values that a call returned.
     pub fn get<C: SolCall>(&self, handle: Handle<C>) -> Result<C::Return, CallError> {
+        self.read(handle, decode::<C>)
+    }
+
+    /// The bytes that a call returned, whatever they say.
+    pub fn raw<C: SolCall>(&self, handle: Handle<C>) -> Result<Bytes, CallError> {
+        self.read(handle, |data| Ok(Bytes::copy_from_slice(data)))
+    }
+
+    fn read<C: SolCall, T>(
+        &self,
+        handle: Handle<C>,
+        read: impl FnOnce(&[u8]) -> Result<T, CallFault>,
+    ) -> Result<T, CallError> {
         let outcome = self.outcomes.get(handle.index).filter(|_| handle.serial == self.serial);
         let (contract, result) = match outcome {
             None => (Address::ZERO, Err(CallFault::Stray)),
             Some((contract, Err(fault))) => (*contract, Err(fault.clone())),
-            Some((contract, Ok(data))) => (*contract, decode::<C>(data)),
+            Some((contract, Ok(data))) => (*contract, read(data)),
         };
         result.map_err(|fault| {
             let endpoint = self.endpoint.clone();
@@ -229,6 +250,14 @@ impl BatchReply {
         })
     }
 
+    /// What was asked of an account.
+    ///
+    /// Errors: `bug` for a fact of another batch.
+    pub fn fact(&self, fact: Fact) -> Result<B256> {
+        let found = self.facts.get(fact.index).filter(|_| fact.serial == self.serial);
+        found.copied().ok_or_else(|| Error::new(Code::Bug, "a fact of another batch"))
+    }
+
     /// The values of a function that the contract may lack: none when it reverted or answered nothing. An
     /// answer of another shape is an error still.
     pub fn get_optional<C: SolCall>(&self, handle: Handle<C>) -> Result<Option<C::Return>, CallError> {
@@ -240,7 +269,7 @@ impl BatchReply {
 }
 
 /// Values from bytes: the exact length where it is known, and no stray bits (a `bool` of 2, a `uint8` of 300).
-pub(super) fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
+pub(crate) fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
     let size = <C::ReturnTuple<'_> as SolType>::ENCODED_SIZE;
     if data.is_empty() && size != Some(0) {
         return Err(CallFault::Empty);
@@ -262,13 +291,18 @@ fn bounds(data: &[u8]) -> AbiDecoderConfig {
 }
 
 /// The outcomes that a multicall answered with; none where it is no such answer.
-fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
+pub(crate) fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
     aggregate3Call::abi_decode_returns_with_config(data, bounds(data)).ok()
 }
 
 impl<'v> Batch<'v> {
     pub(super) fn new(view: &'v PinnedView) -> Self {
-        Self { view, serial: SERIAL.fetch_add(1, Ordering::Relaxed), calls: Vec::new() }
+        Self {
+            view,
+            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
+            calls: Vec::new(),
+            questions: Vec::new(),
+        }
     }
 
     /// Adds a call; the handle finds its answer in the reply.
@@ -278,6 +312,22 @@ impl<'v> Batch<'v> {
         Handle { serial: self.serial, index, call: PhantomData }
     }
 
+    /// Asks for the Keccak-256 of an account's code; that of nothing where it has none.
+    pub fn add_code_hash(&mut self, of: Address) -> Fact {
+        self.question(Question::CodeHash(of))
+    }
+
+    /// Asks for a word of an account's storage.
+    pub fn add_word(&mut self, of: Address, slot: B256) -> Fact {
+        self.question(Question::Word(of, slot))
+    }
+
+    fn question(&mut self, question: Question) -> Fact {
+        let index = self.questions.len();
+        self.questions.push(question);
+        Fact { serial: self.serial, index }
+    }
+
     /// Calls so far.
     pub fn len(&self) -> usize {
         self.calls.len()
@@ -285,18 +335,23 @@ impl<'v> Batch<'v> {
 
     /// Whether there is nothing to send.
     pub fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.calls.is_empty() && self.questions.is_empty()
     }
 
     /// Sends everything. Errors are the endpoint's alone; a contract's are in the reply, call by call.
     pub async fn send(self) -> Result<BatchReply> {
         let mut outcomes: Vec<Option<Result<Bytes, CallFault>>> = vec![None; self.calls.len()];
+        let mut facts = None;
         if self.calls.len() > 1 {
-            self.through_multicall(&mut outcomes).await?;
+            facts = self.through_multicall(&mut outcomes).await?;
         }
         let rest: Vec<usize> =
             (0..outcomes.len()).filter(|&i| outcomes.get(i).is_some_and(Option::is_none)).collect();
         self.one_by_one(&rest, &mut outcomes).await?;
+        let facts = match facts {
+            Some(facts) => facts,
+            None => account::plainly(self.view, &self.questions).await?,
+        };
         let outcomes = self
             .calls
             .iter()
@@ -304,16 +359,22 @@ impl<'v> Batch<'v> {
             .map(|(item, outcome)| (item.to, outcome.unwrap_or(Err(CallFault::Empty))))
             .collect();
         let endpoint = self.view.endpoint().to_owned();
-        Ok(BatchReply { serial: self.serial, outcomes, block: self.view.block(), endpoint })
+        Ok(BatchReply { serial: self.serial, outcomes, facts, block: self.view.block(), endpoint })
     }
 
-    /// Fills in what Multicall3 answers surely; what it cannot is left open.
-    async fn through_multicall(&self, outcomes: &mut [Option<Result<Bytes, CallFault>>]) -> Result<()> {
+    /// Fills in what Multicall3 answers surely; what it cannot is left open. The questions about accounts ride with the
+    /// first request; returns what came of them, if they were answered.
+    async fn through_multicall(
+        &self,
+        outcomes: &mut [Option<Result<Bytes, CallFault>>],
+    ) -> Result<Option<Vec<B256>>> {
         let (view, peer) = (self.view, self.view.peer());
         let address = view.chain().config.multicall;
         let known = peer.multicall_from.load(Ordering::Relaxed) <= view.block().number;
         let mut check =
             (!known).then(|| Call::new("eth_getCode", json!([address, wire::pinned(view.block().hash)])));
+        let mut riders = account::calls(&self.questions, &wire::pinned(view.block().hash));
+        let mut facts = None;
         let mut slow = 0;
         let mut queue: VecDeque<Range<usize>> = VecDeque::new();
         queue.push_back(0..self.calls.len());
@@ -329,9 +390,16 @@ impl<'v> Batch<'v> {
             }
             let mut calls: Vec<Call> = check.clone().into_iter().collect();
             calls.push(self.multicall(address, range.clone()));
+            let ridden = riders.len();
+            calls.append(&mut riders);
             let patience = if slow < SLOW_MOST { Patience::AskForLess } else { Patience::Retry };
-            let answers = match view.try_ask(&calls, patience).await? {
+            let mut answers = match view.try_ask(&calls, patience).await? {
                 Ok(answers) => answers,
+                // It may be for their sake.
+                Err(Fault::Net(fault)) if ridden > 0 && asks_for_less(fault.kind, patience) => {
+                    queue.push_front(range);
+                    continue;
+                }
                 Err(Fault::Net(fault)) if asks_for_less(fault.kind, patience) => {
                     slow += u32::from(matches!(fault.kind, FaultKind::Timeout | FaultKind::Closed));
                     split(&mut queue, range, &peer.chunk);
@@ -340,10 +408,14 @@ impl<'v> Batch<'v> {
                 Err(Fault::Rpc { method, error, .. }) => return Err(view.fail_rpc(method, error).await),
                 Err(fault) => return Err(view.fail(fault)),
             };
+            if ridden > 0 {
+                let ridden = answers.split_off(answers.len().saturating_sub(ridden));
+                facts = account::read(&self.questions, ridden);
+            }
             let mut answers = answers.into_iter();
             if check.take().is_some() {
                 if view.value("eth_getCode", answers.next(), wire::data).await?.is_empty() {
-                    return Ok(());
+                    return Ok(facts);
                 }
                 peer.multicall_from.fetch_min(view.block().number, Ordering::Relaxed);
             }
@@ -354,10 +426,10 @@ impl<'v> Batch<'v> {
                     }
                 }
                 Unpacked::TooMuch => split(&mut queue, range, &peer.chunk),
-                Unpacked::NoMulticall => return Ok(()),
+                Unpacked::NoMulticall => return Ok(facts),
             }
         }
-        Ok(())
+        Ok(facts)
     }
 
     fn multicall(&self, address: Address, range: Range<usize>) -> Call {
@@ -452,7 +524,7 @@ fn own_words(message: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloy::primitives::{B256, U256};
+    use alloy::primitives::U256;
 
     sol! {
         function totalAssets() external view returns (uint256);
@@ -509,7 +581,13 @@ mod tests {
 
     fn reply(outcome: Result<Bytes, CallFault>) -> BatchReply {
         let block = BlockRef { number: 123, hash: B256::ZERO, timestamp: 0 };
-        BatchReply { serial: 1, outcomes: vec![(Address::ZERO, outcome)], block, endpoint: "main".to_owned() }
+        BatchReply {
+            serial: 1,
+            outcomes: vec![(Address::ZERO, outcome)],
+            facts: Vec::new(),
+            block,
+            endpoint: "main".to_owned(),
+        }
     }
 
     #[test]

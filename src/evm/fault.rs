@@ -186,7 +186,7 @@ const TRANSIENT: &[&str] = &[
 ];
 
 /// The bytes that a revert carries: as hex, within an object, or after the word `Reverted`.
-pub(super) fn revert_data(error: &RpcError) -> Option<Bytes> {
+pub(crate) fn revert_data(error: &RpcError) -> Option<Bytes> {
     serde_json::from_str::<Carried>(error.data.as_ref()?.get()).ok()?.0
 }
 
@@ -254,7 +254,7 @@ const SHOWN_BYTES: usize = 132;
 
 /// What a revert's bytes say: `Error(string)` and `Panic(uint256)` in words, others as hex. The words are the contract's
 /// or the node's, so they are cleaned like any of its answers.
-pub(super) fn revert_words(data: &[u8], redactor: &Redactor) -> Option<String> {
+pub(crate) fn revert_words(data: &[u8], redactor: &Redactor) -> Option<String> {
     if data.is_empty() {
         return None;
     }

@@ -3,19 +3,21 @@
 //! Nothing here knows of pools or members. [`Chain::view`] is the only way to read: it picks a block once and
 //! hands out a [`PinnedView`] whose every read is by that block's hash, on one endpoint.
 
+mod account;
 mod aside;
-mod batch;
+pub(crate) mod batch;
 mod bloom;
 mod chain;
-mod fault;
+pub(crate) mod fault;
 mod logs;
 mod past;
 mod peer;
 mod range;
 mod view;
-mod wire;
+pub(crate) mod wire;
 
 pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
+pub use account::Fact;
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, Learned, LogLimits, MULTICALL3};
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};

@@ -2,7 +2,7 @@
 //!
 //! Source: the execution-apis specification, <https://ethereum.github.io/execution-apis/>.
 
-use crate::grind::json::{AtMost, Object, shown};
+use crate::grind::json::{AtMost, Object, shown, why};
 use alloy::primitives::{Address, B256, Bytes, Log, LogData, U256, hex};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::value::RawValue;
@@ -189,32 +189,32 @@ struct RawTransaction {
 }
 
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
-    serde_json::from_str(raw.get()).map_err(|e| e.to_string())
+    serde_json::from_str(raw.get()).map_err(|e| why(&e))
 }
 
 /// A quantity such as a chain id or a balance.
-pub(super) fn quantity(raw: &RawValue) -> Result<U256, String> {
+pub(crate) fn quantity(raw: &RawValue) -> Result<U256, String> {
     parse(raw).map(|Hex(value)| value)
 }
 
 /// Byte data such as code or a call's answer.
-pub(super) fn data(raw: &RawValue) -> Result<Bytes, String> {
+pub(crate) fn data(raw: &RawValue) -> Result<Bytes, String> {
     parse(raw).map(|Hex(bytes)| bytes)
 }
 
 /// A header, or none for `null`.
-pub(super) fn header(raw: &RawValue) -> Result<Option<BlockRef>, String> {
+pub(crate) fn header(raw: &RawValue) -> Result<Option<BlockRef>, String> {
     let found = parse::<Option<Object<RawHeader>>>(raw)?.map(|Object(raw)| raw);
     Ok(found.map(|raw| BlockRef { number: raw.number.0, hash: raw.hash.0, timestamp: raw.timestamp.0 }))
 }
 
 /// All logs of an answer, in the server's order.
-pub(super) fn logs(raw: &RawValue) -> Result<Vec<EventLog>, String> {
+pub(crate) fn logs(raw: &RawValue) -> Result<Vec<EventLog>, String> {
     parse(raw)
 }
 
 /// A receipt, or none for `null`.
-pub(super) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
+pub(crate) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
     let Some(Object(raw)) = parse::<Option<Object<RawReceipt>>>(raw)? else { return Ok(None) };
     let succeeded = match raw.status.0 {
         0 => false,
@@ -237,7 +237,7 @@ pub(super) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
 }
 
 /// The hash of a transaction, or none for `null`.
-pub(super) fn transaction(raw: &RawValue) -> Result<Option<B256>, String> {
+pub(crate) fn transaction(raw: &RawValue) -> Result<Option<B256>, String> {
     Ok(parse::<Option<Object<RawTransaction>>>(raw)?.map(|Object(found)| found.hash.0))
 }
 

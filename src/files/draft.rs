@@ -1,6 +1,8 @@
 //! A file in the making beside the one that it becomes: it appears whole, or leaves nothing behind.
 
 use super::{Access, Target, folder_of, unfit};
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io;
@@ -91,6 +93,7 @@ impl Draft {
     /// Those of the system; the target is as it was then.
     pub fn replace(self) -> io::Result<()> {
         self.file.sync_all()?;
+        remove_sides(&self.path)?;
         fs::rename(&self.path, &self.target)?;
         sync_folder(&self.target)
     }
@@ -101,11 +104,17 @@ impl Draft {
     /// Those of the system.
     pub fn publish_new(self) -> io::Result<bool> {
         self.file.sync_all()?;
-        // A hard link fails if the name has been taken meanwhile; rename would overwrite.
-        match fs::hard_link(&self.path, &self.target) {
+        remove_sides(&self.path)?;
+        match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
             Ok(()) => {}
-            Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-            Err(e) => return Err(e),
+            Err(Errno::EXIST) => return Ok(false),
+            // A disk that cannot rename so: a hard link fails too where the name has been taken meanwhile.
+            Err(Errno::INVAL | Errno::NOSYS) => match fs::hard_link(&self.path, &self.target) {
+                Ok(()) => {}
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
+                Err(e) => return Err(e),
+            },
+            Err(e) => return Err(e.into()),
         }
         let target = self.target.clone();
         drop(self);
@@ -125,12 +134,21 @@ fn remove(draft: &Path) -> io::Result<()> {
     if fs::symlink_metadata(draft).is_err() {
         return Ok(());
     }
+    remove_sides(draft)?;
+    fs::remove_file(draft)
+}
+
+/// Removes what SQLite has left beside a draft: nobody would look for it once the draft has another name.
+fn remove_sides(draft: &Path) -> io::Result<()> {
     for suffix in SIDES {
         let mut side = draft.as_os_str().to_owned();
         side.push(suffix);
-        let _ = fs::remove_file(side);
+        match fs::remove_file(side) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+            Ok(()) | Err(_) => {}
+        }
     }
-    fs::remove_file(draft)
+    Ok(())
 }
 
 /// Removes what killed runs left in the making of files in the folder of `target`: backups and reports have new names
@@ -142,10 +160,17 @@ pub fn sweep(target: &Path) -> io::Result<()> {
     let stem = stem(target)?;
     for entry in fs::read_dir(folder_of(target))? {
         let entry = entry?;
-        if !entry.file_type()?.is_file() || !is_draft(stem.as_bytes(), entry.file_name().as_bytes()) {
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.as_bytes();
+        let of = SIDES.iter().find_map(|side| name.strip_suffix(side.as_bytes()));
+        // What is beside a draft goes with it, or, where that is gone, by itself.
+        let lost = of.is_some_and(|of| !folder_of(&path).join(OsStr::from_bytes(of)).exists());
+        if !entry.file_type()?.is_file()
+            || !is_draft(stem.as_bytes(), of.unwrap_or(name))
+            || of.is_some() && !lost
+        {
             continue;
         }
-        let path = entry.path();
         let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
         let is_ours = file.metadata()?.uid() == rustix::process::geteuid().as_raw();
         match file.try_lock() {

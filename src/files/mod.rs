@@ -64,6 +64,11 @@ pub fn write(
     }
 }
 
+/// Whether a path leads to a pipe, a device or an open file, which [`write()`] writes where it is.
+pub fn is_in_place(path: &Path) -> bool {
+    matches!(Target::of(path), Ok(Target::InPlace(_)))
+}
+
 /// Writes a file that must not exist yet; false, and nothing is changed, where its name is taken.
 ///
 /// # Errors

@@ -160,7 +160,8 @@ fn what_killed_runs_left_is_removed_and_what_is_in_the_making_is_not() {
     let left = ".out.0123456789abcdef.draft";
     let old = [".out.draft", ".out.4711.draft", ".out.4711.new", ".poolctl-config.12.draft"];
     let others = [".other.draft", ".other.4711.new", ".0123456789abcdef.draft", "out.draft"];
-    let dead = [left, &format!("{left}-wal"), ".other.0123456789abcdef.draft"];
+    let lost = ".gone.0123456789abcdef.draft-shm";
+    let dead = [left, &format!("{left}-wal"), ".other.0123456789abcdef.draft", lost];
     for name in dead.iter().chain(&old).chain(&others) {
         fs::write(at(name), "x").unwrap();
     }
@@ -174,6 +175,29 @@ fn what_killed_runs_left_is_removed_and_what_is_in_the_making_is_not() {
     others.push("out");
     others.sort_unstable();
     assert_eq!(names(folder.path()), others);
+}
+
+#[test]
+fn what_sqlite_left_beside_a_draft_goes_with_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    for (name, publish) in
+        [("a", Draft::replace as fn(Draft) -> _), ("b", |draft| draft.publish_new().map(|_| ()))]
+    {
+        let draft = Draft::beside(&at(name), Access::Shared).unwrap();
+        let beside = draft.path().file_name().unwrap().to_str().unwrap().to_owned();
+        for side in ["-wal", "-shm", "-journal"] {
+            fs::write(at(&format!("{beside}{side}")), "x").unwrap();
+        }
+        publish(draft).unwrap();
+    }
+    assert_eq!(names(folder.path()), ["a", "b"]);
+    // What cannot be removed is no reason to lose sight of it.
+    let draft = Draft::beside(&at("a"), Access::Shared).unwrap();
+    let beside = draft.path().to_owned();
+    fs::create_dir(beside.with_extension("draft-wal")).unwrap();
+    assert!(draft.replace().is_err());
+    assert!(beside.exists());
 }
 
 #[test]

@@ -7,8 +7,10 @@ use super::search::{Limits, Solution};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::{Serialize, Serializer};
 use std::borrow::Cow;
+use std::fmt;
 use stellar_strkey::Strkey;
 
 /// Text that is not what it should be.
@@ -139,7 +141,7 @@ impl JsonSchema for Number {
 }
 
 /// The name a job is answered under: any JSON string or whole number.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Id {
     /// A whole number.
@@ -148,8 +150,31 @@ pub enum Id {
     Text(String),
 }
 
+/// Not as serde derives it, which holds whatever is there in many times its size before it looks what it is.
+impl<'de> Deserialize<'de> for Id {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl Visitor<'_> for Either {
+            type Value = Id;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a whole number")
+            }
+
+            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id, E> {
+                Ok(Id::Number(number))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
+                Ok(Id::Text(text.to_owned()))
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
 /// A line of NDJSON that asks for work. At least one of `nonces`, `zeros` and `until` must be there.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobLine {
     /// Repeated in every answer.
@@ -247,7 +272,7 @@ impl Task {
 }
 
 /// A solution as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize, JsonSchema)]
 pub struct Found {
     /// The nonce.
     pub nonce: Number,

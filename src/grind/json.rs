@@ -9,7 +9,7 @@ use serde::de::{
     Visitor,
 };
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::marker::PhantomData;
 
 /// Most bytes of a text from outside that an error repeats.
@@ -70,12 +70,43 @@ struct Bounded<E>(E);
 
 impl<E: fmt::Display> fmt::Display for Bounded<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = self.0.to_string();
-        if text.len() <= LONGEST {
-            return f.write_str(&text);
-        }
-        let place = text.rfind(" at line ").and_then(|at| text.get(at..)).unwrap_or_default();
-        write!(f, "{}…{}", head(&text, LONGEST), head(place, SHOWN))
+        f.write_str(&why(&self.0))
+    }
+}
+
+/// An error of a decoder in a few words, of which no more is ever held: what it quotes may be as long as an answer. The
+/// place in the text, at its end, stays.
+pub fn why(error: &impl fmt::Display) -> String {
+    let mut ends = Ends::default();
+    // It takes whatever is written.
+    let _ = write!(ends, "{error}");
+    let Ends { mut first, last } = ends;
+    if last.is_empty() {
+        return first;
+    }
+    first.truncate(first.floor_char_boundary(LONGEST));
+    let place = last.rfind(" at line ").and_then(|at| last.get(at..)).unwrap_or_default();
+    format!("{first}…{}", head(place, SHOWN))
+}
+
+/// Both ends of a text that is written.
+#[derive(Default)]
+struct Ends {
+    first: String,
+    last: String,
+}
+
+impl fmt::Write for Ends {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let room = LONGEST.saturating_sub(self.first.len() + self.last.len());
+        let start = head(text, if self.last.is_empty() { room } else { 0 });
+        self.first.push_str(start);
+        let rest = text.get(start.len()..).unwrap_or_default();
+        let from = rest.ceil_char_boundary(rest.len().saturating_sub(2 * SHOWN));
+        self.last.push_str(rest.get(from..).unwrap_or_default());
+        let from = self.last.ceil_char_boundary(self.last.len().saturating_sub(2 * SHOWN));
+        self.last.drain(..from);
+        Ok(())
     }
 }
 
@@ -224,11 +255,32 @@ mod tests {
         assert_eq!((read.number, read.raw.unwrap().get()), (7, "[1, {}]"));
     }
 
+    /// Written piece by piece.
+    struct Pieces(Vec<String>);
+
+    impl fmt::Display for Pieces {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.iter().try_for_each(|piece| f.write_str(piece))
+        }
+    }
+
     #[test]
     fn errors_are_short_and_keep_their_place() {
         let text = format!(r#"{{"inner":{{"a":"{}"}}}}"#, "x".repeat(5_000));
         let got = outer(&text).unwrap_err();
         assert!(got.len() < 500 && got.ends_with(" at line 1 column 5016"), "{got}");
+        let text = format!("\"{}\"", "x".repeat(5_000));
+        let error = serde_json::from_str::<Object<Outer>>(&text).unwrap_err();
+        let got = why(&error);
+        assert!(got.starts_with("invalid type: string \"xxx") && got.len() < 400, "{got}");
+        assert!(got.ends_with("… at line 1 column 5002"), "{got}");
+        for length in [0, 299, 300, 301, 380, 10_000] {
+            let text = "é".repeat(length / 2) + &"x".repeat(length % 2);
+            let want = if length <= LONGEST { text.clone() } else { head(&text, LONGEST).to_owned() + "…" };
+            assert_eq!(why(&text), want, "{length}");
+            let pieces = text.chars().map(String::from).collect::<Vec<_>>();
+            assert_eq!(why(&Pieces(pieces)), want, "{length}");
+        }
         let text = format!(r#"{{"{}":1}}"#, "k".repeat(5_000));
         assert!(serde_json::from_str::<Object<Inner<'_>>>(&text).is_err());
     }

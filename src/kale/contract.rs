@@ -122,7 +122,7 @@ impl Pail {
 /// The contract's instance entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Farm {
-    /// Number of the current block.
+    /// Number of the current block; 0 before the first plant.
     pub index: u32,
     /// What the current block sees, for the next one. Its entropy and ranges still change: work is for the entropy of
     /// the current block's own entry. `None` = the contract was never set up (every plant and work is error 3).
@@ -144,12 +144,13 @@ impl Farm {
             return Err(bad(what, format!("expected a contract instance, found {}", kind(value))));
         };
         let mut farm = Self { index: 0, open: None, paused: false, asset: None };
+        let mut numbered = false;
         for entry in instance.storage.iter().flat_map(|storage| storage.iter()) {
             let wrong = |name: &str, expected: &str| {
                 bad(what, format!("the field \"{name}\" should be {expected}, found {}", kind(&entry.val)))
             };
             match (variant(&entry.key).as_deref(), &entry.val) {
-                (Some("FarmIndex"), ScVal::U32(index)) => farm.index = *index,
+                (Some("FarmIndex"), ScVal::U32(index)) => (farm.index, numbered) = (*index, true),
                 (Some(name @ "FarmIndex"), _) => return Err(wrong(name, "a u32")),
                 (Some("FarmPaused"), ScVal::Bool(paused)) => farm.paused = *paused,
                 (Some(name @ "FarmPaused"), _) => return Err(wrong(name, "a bool")),
@@ -160,6 +161,10 @@ impl Farm {
                 (Some(name @ "HomesteadAsset"), _) => return Err(wrong(name, "a contract address")),
                 _ => {}
             }
+        }
+        // A plant writes both: only a farm that saw none has no number.
+        if !numbered && farm.open.as_ref().is_some_and(|open| open.min_stake != i128::MAX) {
+            return Err(bad(what, "the field \"FarmIndex\" is missing, and there were plants"));
         }
         Ok(farm)
     }

@@ -3,6 +3,7 @@
 
 use crate::amount::{Base, parse_base};
 use crate::output::{Code, Error, Result};
+use crate::state::operations::Operation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -143,14 +144,43 @@ pub struct TrustPlan {
     pub created: Option<Stroops>,
 }
 
-/// Reads a stored plan.
-///
-/// # Errors
-/// `state_corrupt` naming the operation.
-pub fn read<T: DeserializeOwned>(key: &str, plan: &serde_json::Value) -> Result<T> {
-    T::deserialize(plan).map_err(|e| {
+/// A stored plan, by the kind of its operation.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Plan {
+    /// Of a plant.
+    Plant(PlantPlan),
+    /// Of work.
+    Work(WorkPlan),
+    /// Of a harvest.
+    Harvest(HarvestPlan),
+    /// Of an extension.
+    Extend(ExtendPlan),
+    /// Of a trustline.
+    Trust(TrustPlan),
+}
+
+impl Plan {
+    /// Reads the plan of an operation; `None` for one that is not the farm's.
+    ///
+    /// # Errors
+    /// `state_corrupt` naming the operation.
+    pub fn of(operation: &Operation) -> Result<Option<Self>> {
+        Ok(Some(match operation.kind.as_str() {
+            kind::PLANT => Self::Plant(read(operation)?),
+            kind::WORK => Self::Work(read(operation)?),
+            kind::HARVEST => Self::Harvest(read(operation)?),
+            kind::EXTEND => Self::Extend(read(operation)?),
+            kind::TRUST => Self::Trust(read(operation)?),
+            _ => return Ok(None),
+        }))
+    }
+}
+
+fn read<T: DeserializeOwned>(operation: &Operation) -> Result<T> {
+    T::deserialize(&operation.plan).map_err(|e| {
+        let key = &operation.key;
         Error::new(Code::StateCorrupt, format!("operation {key}: its plan cannot be read: {e}"))
-            .hint("run: poolctl state check")
+            .hint("see all of it: poolctl state check --full")
     })
 }
 

@@ -4,7 +4,7 @@
 //! Recorded twice, nothing is booked twice: the rows' own uniqueness says what is new.
 
 use super::call::{harvest_result, work_result};
-use super::plan::{ExtendPlan, HarvestPlan, PlantPlan, TrustPlan, WorkPlan, kind, read};
+use super::plan::{ExtendPlan, HarvestPlan, Plan, PlantPlan, TrustPlan, WorkPlan};
 use super::reason::{self, Reason};
 use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use super::site::Site;
@@ -41,14 +41,13 @@ impl FarmRecorder {
 
 impl Recorder for FarmRecorder {
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
-        let (key, plan) = (&operation.key, &operation.plan);
-        match operation.kind.as_str() {
-            kind::PLANT => self.plant(tx, operation.id, &read(key, plan)?, settled),
-            kind::WORK => self.work(tx, operation.id, &read(key, plan)?, settled),
-            kind::HARVEST => self.harvest(tx, operation.id, &read(key, plan)?, settled),
-            kind::EXTEND => extend(tx, &read(key, plan)?, settled),
-            kind::TRUST => trust(tx, &read(key, plan)?, settled),
-            _ => Ok(()),
+        match Plan::of(operation)? {
+            Some(Plan::Plant(plan)) => self.plant(tx, operation.id, &plan, settled),
+            Some(Plan::Work(plan)) => self.work(tx, operation.id, &plan, settled),
+            Some(Plan::Harvest(plan)) => self.harvest(tx, operation.id, &plan, settled),
+            Some(Plan::Extend(plan)) => extend(tx, &plan, settled),
+            Some(Plan::Trust(plan)) => trust(tx, &plan, settled),
+            None => Ok(()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::files::{self, Access};
 use crate::output::{Code, Error, Result};
-use std::fs::DirBuilder;
+use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::Path;
@@ -42,8 +42,12 @@ pub fn read_private(what: &str, path: &Path, missing: Code) -> Result<Zeroizing<
     Ok(bytes)
 }
 
-/// Reads the key store's file as it is.
+/// Reads the key store's file as it is. Unlike a passphrase, it comes through no pipe: it is replaced as a whole.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
+    if fs::metadata(path).is_ok_and(|found| !found.is_file()) {
+        let why = format!("key store {} is no regular file", path.display());
+        return Err(Error::new(Code::InvalidValue, why).hint("name a file with keys.path; it is not read"));
+    }
     read_private("key store", path, Code::KeysMissing).map_err(|e| match e.code() {
         Code::KeysMissing => {
             e.hint("poolctl farmer register makes it; if there was one, bring it back or set keys.path")

@@ -5,9 +5,9 @@
 //! Whoever changes it holds a kernel lock beside it, and a key that was added is on the disk before anything else
 //! learns of it.
 
-mod document;
+pub(crate) mod document;
 mod file;
-mod seal;
+pub(crate) mod seal;
 mod signer;
 
 pub use file::read_private;

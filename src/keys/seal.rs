@@ -12,6 +12,10 @@ use zeroize::Zeroizing;
 const WORK: u8 = 18;
 /// The most that is done to unlock one: 1 GiB. A file says how much it takes, and could ask for more than there is.
 const MOST_WORK: u8 = 20;
+/// The most identities of a file; each takes some 100 bytes of a key store's header.
+const MOST_IDENTITIES: usize = 100;
+/// The longest header that is read, bytes. To read one takes time as the square of its length.
+const MOST_HEADER: usize = 16 << 10;
 
 /// How a key store is locked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +77,12 @@ impl Identities {
         if identities.is_empty() {
             return Err(bad("holds no identity".into()));
         }
+        if identities.len() > MOST_IDENTITIES {
+            return Err(bad(format!(
+                "holds {} identities; at most {MOST_IDENTITIES} are taken",
+                identities.len()
+            )));
+        }
         Ok(Self(identities))
     }
 }
@@ -93,6 +103,10 @@ fn memory(work: u8) -> String {
 }
 
 fn decryptor<'a>(path: &Path, sealed: &'a [u8]) -> Result<Decryptor<&'a [u8]>> {
+    let beginning = sealed.get(..MOST_HEADER).unwrap_or(sealed);
+    if beginning.len() < sealed.len() && !beginning.windows(4).any(|line| line == b"\n---") {
+        return Err(corrupt(path, format_args!("its header does not end within {} KiB", MOST_HEADER >> 10)));
+    }
     Decryptor::new_buffered(sealed).map_err(|e| match e {
         DecryptError::UnknownFormat => corrupt(path, "it is of a newer version of age"),
         DecryptError::Io(_) => corrupt(path, "it is no age file, or its end is missing"),
@@ -100,12 +114,12 @@ fn decryptor<'a>(path: &Path, sealed: &'a [u8]) -> Result<Decryptor<&'a [u8]>> {
     })
 }
 
-pub(super) fn method(path: &Path, sealed: &[u8]) -> Result<Method> {
+pub(crate) fn method(path: &Path, sealed: &[u8]) -> Result<Method> {
     let scrypt = decryptor(path, sealed)?.is_scrypt();
     Ok(if scrypt { Method::Passphrase } else { Method::Identity })
 }
 
-pub(super) fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroizing<Vec<u8>>> {
+pub(crate) fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroizing<Vec<u8>>> {
     let decryptor = decryptor(path, sealed)?;
     let shown = path.display();
     let reader = match unlock {
@@ -171,4 +185,42 @@ pub(super) fn seal(path: &Path, plain: &[u8], unlock: &Unlock) -> Result<Vec<u8>
     writer.write_all(plain).map_err(|e| failed(&e))?;
     writer.finish().map_err(|e| failed(&e))?;
     Ok(sealed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret as _;
+
+    fn identities(count: usize) -> Result<Identities> {
+        let lines =
+            (0..count).map(|_| x25519::Identity::generate().to_string().expose_secret().to_owned() + "\n");
+        Identities::parse(Path::new("identity"), lines.collect::<String>().as_bytes())
+    }
+
+    #[test]
+    fn what_is_locked_to_the_most_identities_is_opened_again() {
+        let path = Path::new("keys");
+        let unlock = Unlock::Identities(identities(MOST_IDENTITIES).unwrap());
+        let sealed = seal(path, &[7; 50_000], &unlock).unwrap();
+        assert_eq!(*open(path, &sealed, &unlock).unwrap(), [7; 50_000]);
+        let why = identities(MOST_IDENTITIES + 1).unwrap_err();
+        assert_eq!(why.message(), "the identity file identity: holds 101 identities; at most 100 are taken");
+    }
+
+    #[test]
+    fn a_header_without_end_is_not_read() {
+        let path = Path::new("keys");
+        let stanzas =
+            |count: usize| format!("age-encryption.org/v1\n{}", "-> scrypt A\n".repeat(count)).into_bytes();
+        for (sealed, want) in [
+            (stanzas(2_000_000), "its header does not end within 16 KiB"),
+            (stanzas(2000), "its header does not end within 16 KiB"),
+            (stanzas(20), "it is no age file"),
+        ] {
+            let why = method(path, &sealed).unwrap_err();
+            assert_eq!(why.code(), Code::KeysCorrupt);
+            assert!(why.message().contains(want), "{}", why.message());
+        }
+    }
 }

@@ -152,7 +152,7 @@ impl Asker {
             for ((&i, call), answer) in now.iter().zip(&asked).zip(got) {
                 match answer {
                     None => again.push(i),
-                    Some(Err(error)) if (self.standing)(call.method, &error) == Standing::Passes => {
+                    Some(Err(error)) if self.standing(call, &error) == Standing::Passes => {
                         if size > 1 {
                             self.shrink(size);
                         }
@@ -214,7 +214,7 @@ impl Asker {
             .zip(asked)
             .enumerate()
             .filter_map(|(at, (answer, call))| match answer {
-                Some(Err(error)) if (self.standing)(call.method, error) == Standing::Doubtful => {
+                Some(Err(error)) if self.standing(call, error) == Standing::Doubtful => {
                     Some((at, error.code))
                 }
                 _ => None,
@@ -237,6 +237,10 @@ impl Asker {
             *slot = Some(alone);
         }
         Ok(())
+    }
+
+    fn standing(&self, call: &Call, error: &RpcError) -> Standing {
+        if call.spare { Standing::Final } else { (self.standing)(call.method, error) }
     }
 
     /// Smaller batches from now on.

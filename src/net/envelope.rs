@@ -8,7 +8,7 @@ use std::fmt;
 
 /// What an answer calls itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(super) enum Id {
+pub(crate) enum Id {
     /// No id, or `null`: the server could not read the question.
     #[default]
     Null,
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Id {
 
 /// One answer.
 #[derive(Debug, Deserialize)]
-pub(super) struct Response {
+pub(crate) struct Response {
     /// To which question.
     #[serde(default)]
     pub id: Id,
@@ -91,7 +91,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, 
 
 /// An error as the server put it.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     /// Its code; 0 where it gave none, or one that is no number.
     pub code: i64,
     /// Its words: a text as it is, the beginning of anything else as it was written.
@@ -135,7 +135,7 @@ fn words(raw: &RawValue) -> String {
 ///
 /// # Errors
 /// For anything but an object with these parts.
-pub(super) fn one(body: &[u8]) -> serde_json::Result<Response> {
+pub(crate) fn one(body: &[u8]) -> serde_json::Result<Response> {
     serde_json::from_slice(body).map(|Object(response)| response)
 }
 
@@ -143,7 +143,7 @@ pub(super) fn one(body: &[u8]) -> serde_json::Result<Response> {
 ///
 /// # Errors
 /// For anything but a list of objects with these parts.
-pub(super) fn many(body: &[u8], asked: usize) -> serde_json::Result<Vec<Response>> {
+pub(crate) fn many(body: &[u8], asked: usize) -> serde_json::Result<Vec<Response>> {
     let mut from = serde_json::Deserializer::from_slice(body);
     let responses = Several(asked.saturating_add(1)).deserialize(&mut from)?;
     from.end()?;
@@ -181,7 +181,7 @@ impl<'de> Visitor<'de> for Several {
 }
 
 /// Why a body is no JSON at all: cut off, or another format. None where it is, with other parts than expected.
-pub(super) fn not_json(body: &[u8]) -> Option<serde_json::Error> {
+pub(crate) fn not_json(body: &[u8]) -> Option<serde_json::Error> {
     serde_json::from_slice::<IgnoredAny>(body).err()
 }
 

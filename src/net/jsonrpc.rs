@@ -5,6 +5,7 @@ use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
 use super::redact::Redactor;
+use crate::grind::json::why;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -20,12 +21,19 @@ pub struct Call {
     pub method: &'static str,
     /// Its parameters: an array or an object.
     pub params: Value,
+    /// Whether an error is an answer to it, whatever it says: there is another way to ask.
+    pub spare: bool,
 }
 
 impl Call {
     /// A call.
     pub fn new(method: &'static str, params: Value) -> Self {
-        Self { method, params }
+        Self { method, params, spare: false }
+    }
+
+    /// A call that is asked in another way where it fails.
+    pub fn spare(method: &'static str, params: Value) -> Self {
+        Self { method, params, spare: true }
     }
 }
 
@@ -256,7 +264,10 @@ impl Client {
         } else if broken.is_some() {
             Fault::new(FaultKind::NotJson, self.redactor.clean(&format!("not JSON: {start}")))
         } else {
-            Fault::new(FaultKind::BadReply, self.redactor.clean(&format!("no JSON-RPC answer: {error}")))
+            Fault::new(
+                FaultKind::BadReply,
+                self.redactor.clean(&format!("no JSON-RPC answer: {}", why(error))),
+            )
         }
     }
 

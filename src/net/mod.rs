@@ -2,7 +2,7 @@
 
 pub mod asker;
 pub mod endpoint;
-mod envelope;
+pub(crate) mod envelope;
 pub mod fault;
 pub mod http;
 pub mod jsonrpc;

@@ -209,8 +209,13 @@ fn plain(text: &str) -> Vec<u8> {
     out
 }
 
+/// Words from outside that are nobody's secret: URLs cut to their origin, as [`bounded`].
+pub fn words(text: &str) -> String {
+    bounded(&without_urls(text.get(..text.floor_char_boundary(READ)).unwrap_or_default()))
+}
+
 /// Cuts every URL within a text to its origin.
-pub fn without_urls(text: &str) -> String {
+fn without_urls(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(at) = rest.find("://") {

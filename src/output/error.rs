@@ -87,6 +87,8 @@ codes! {
     BreakerActive = "breaker_active" => Refused,
     /// The pool is paused.
     PoolPaused = "pool_paused" => Refused,
+    /// The pool's contract changed, and the operator has not accepted that.
+    ContractChanged = "contract_changed" => Refused,
     /// A farmer that lacks what its next step needs: account, lumens, trustline.
     NotReady = "not_ready" => Refused,
     /// The KALE farm is paused.
@@ -272,10 +274,27 @@ impl From<rusqlite::Error> for Error {
             Some(C::DatabaseBusy | C::DatabaseLocked) => {
                 (Code::StateLocked, "another program holds the state file; try again or use --wait 30s")
             }
+            None if is_of_a_value(&e) => (
+                Code::StateCorrupt,
+                "what is stored there cannot be read: see all of it with poolctl state check --full, then restore the \
+                 newest backup: poolctl state restore FILE",
+            ),
             _ => return Self::new(Code::State, format!("state: {e}")),
         };
         Self::new(code, format!("state: {e}")).hint(hint)
     }
+}
+
+/// Whether a value of a row is not of the form that its column has.
+const fn is_of_a_value(e: &rusqlite::Error) -> bool {
+    use rusqlite::Error as E;
+    matches!(
+        e,
+        E::FromSqlConversionFailure(..)
+            | E::IntegralValueOutOfRange(..)
+            | E::InvalidColumnType(..)
+            | E::Utf8Error(..)
+    )
 }
 
 #[cfg(test)]
@@ -291,6 +310,23 @@ mod tests {
             assert!(seen.insert(word), "{word} twice");
             assert_ne!(code.exit(), Exit::Done, "{word}");
         }
+    }
+
+    #[test]
+    fn a_value_that_no_command_can_read_is_a_damaged_state() {
+        let conn = rusqlite::Connection::open_in_memory().unwrap();
+        let value = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, u32>(0));
+        for (sql, code) in [
+            ("SELECT -1", Code::StateCorrupt),
+            ("SELECT 4294967296", Code::StateCorrupt),
+            ("SELECT 'x'", Code::StateCorrupt),
+            ("SELECT NULL", Code::StateCorrupt),
+            ("SELECT 1 WHERE 0", Code::State),
+        ] {
+            assert_eq!(Error::from(value(sql).unwrap_err()).code(), code, "{sql}");
+        }
+        let text = |sql: &str| conn.query_row(sql, [], |row| row.get::<_, String>(0));
+        assert_eq!(Error::from(text("SELECT CAST(x'ff' AS TEXT)").unwrap_err()).code(), Code::StateCorrupt);
     }
 
     #[test]

@@ -2,10 +2,11 @@
 
 use super::abi::sol::{IERC20, IERC4626};
 use super::abi::{self, Abi};
+use super::contract::{self, Answered, Contract};
 use super::store::{self, Asset, Pool};
 use super::{ViewStamp, db_block};
 use crate::context::Work;
-use crate::evm::{At, CallError, Chain, PinnedView};
+use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
 use rusqlite::{OptionalExtension, params};
@@ -30,6 +31,8 @@ pub struct AddPool {
     pub default_rate_drop_ppm: u32,
     /// First epoch start for rewards.
     pub reward_genesis: Option<u64>,
+    /// What its asset is called, if the operator says so.
+    pub symbol: Option<String>,
 }
 
 impl AddPool {
@@ -46,6 +49,7 @@ impl AddPool {
             && self.deploy_block.is_none_or(|block| block == pool.deploy_block)
             && self.max_rate_drop_ppm.is_none_or(|ppm| ppm == pool.max_rate_drop_ppm)
             && self.reward_genesis.is_none_or(|block| Some(block) == pool.reward_genesis)
+            && self.symbol.as_ref().is_none_or(|symbol| *symbol == pool.asset.symbol)
     }
 }
 
@@ -73,9 +77,15 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
         return Ok(Added { pool, new: false, view: None, risk_engine: None });
     }
     let seen = chain.view(at, async |view| look(view, ask).await).await?;
-    let Seen { abi, asset, share, deploy_block, view, risk_engine } = seen;
+    let Seen { abi, asset, share, contract, deploy_block, view, risk_engine } = seen;
     let pool = work.state.write(work.permit, |tx| {
         store::put_asset(tx.conn(), &asset)?;
+        if ask.symbol.is_some() {
+            tx.conn().execute(
+                "UPDATE assets SET symbol = ?2 WHERE address = ?1",
+                params![asset.address.to_string(), asset.symbol],
+            )?;
+        }
         tx.conn().execute(
             "INSERT INTO pools (name, address, abi, asset, share_symbol, share_decimals, deploy_block,
                  max_rate_drop_ppm, added_at, reward_genesis_block)
@@ -93,12 +103,13 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
                 ask.reward_genesis.map(db_block).transpose()?,
             ],
         )?;
+        contract::put(tx, tx.conn().last_insert_rowid(), &contract, view.number)?;
         let pool = store::find(tx.conn(), &ask.name)?;
         tx.event(
             "pool.added",
             &ask.name,
             &json!({ "address": ask.address.to_string(), "abi": abi.word(), "asset": asset.address.to_string(),
-                     "deploy_block": deploy_block, "view": view }),
+                     "symbol": asset.symbol, "deploy_block": deploy_block, "view": view }),
         )?;
         Ok(pool)
     })?;
@@ -135,6 +146,7 @@ struct Seen {
     abi: Abi,
     asset: Asset,
     share: Asset,
+    contract: Contract,
     deploy_block: u64,
     view: ViewStamp,
     risk_engine: Option<Address>,
@@ -170,10 +182,11 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     };
     let share = Asset {
         address: ask.address,
-        symbol: reply.get(symbol).map_err(it)?,
+        symbol: symbol_of(&reply, symbol)?.unwrap_or_else(|| ask.name.clone()),
         decimals: sane_decimals(ask.address, reply.get(decimals).map_err(it)?)?,
     };
-    let asset = token(view, agreed_asset(ask, said)?).await?;
+    let mut asset = token(view, agreed_asset(ask, said)?).await?;
+    asset.symbol = ask.symbol.clone().unwrap_or(asset.symbol);
     let deploy_block = deploy_block(view, ask).await?;
     let pool = Pool {
         id: 0,
@@ -190,14 +203,23 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
         reward_carry: crate::amount::Base::ZERO,
         cursor: None,
         synced_block: None,
+        contract: None,
     };
     // What a sync will ask must be answered now, while the operator is looking.
     let mut batch = view.batch();
     let asked = abi::ask(&mut batch, &pool)?;
-    asked.read(&batch.send().await?, &pool)?;
+    let asked_contract = contract::ask(&mut batch, &pool);
+    let reply = batch.send().await?;
+    let paused = asked.read(&reply, &pool)?.paused;
+    let (pools, answered) = (std::slice::from_ref(&pool), [Answered::Pause(paused.is_some())]);
+    let read = contract::read(view, &reply, pools, &[asked_contract], &answered).await?;
+    let unread = read.failed.into_values().next();
+    let (_, contract) = read.found.into_iter().next().ok_or_else(|| {
+        unread.unwrap_or_else(|| Error::new(Code::Bug, "a contract was asked and not read"))
+    })?;
     let risk_engine = abi::risk_engine(view, abi, ask.address).await?;
     let view = ViewStamp::of(view);
-    Ok(Seen { abi, asset, share, deploy_block, view, risk_engine })
+    Ok(Seen { abi, asset, share, contract, deploy_block, view, risk_engine })
 }
 
 /// The asset that the contract says, or else the operator; both must agree where both speak.
@@ -217,10 +239,10 @@ fn agreed_asset(ask: &AddPool, said: Option<Address>) -> Result<Address> {
     }
 }
 
-/// Symbol and decimals of an ERC-20 token.
+/// Symbol and decimals of an ERC-20 token. One that has no symbol is called by its address.
 ///
 /// # Errors
-/// `not_a_contract` where it does not answer like one.
+/// `not_a_contract` where it does not tell its decimals.
 pub(crate) async fn token(view: &PinnedView, address: Address) -> Result<Asset> {
     let token = |e: CallError| e.into_error("token");
     let mut batch = view.batch();
@@ -229,12 +251,36 @@ pub(crate) async fn token(view: &PinnedView, address: Address) -> Result<Asset> 
     let reply = batch.send().await?;
     Ok(Asset {
         address,
-        symbol: reply.get(symbol).map_err(token)?,
+        symbol: symbol_of(&reply, symbol)?.unwrap_or_else(|| brief(address)),
         decimals: sane_decimals(address, reply.get(decimals).map_err(token)?)?,
     })
 }
 
-fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
+/// What a token calls itself: a string, or `bytes32` as older ones have it; `None` where it says nothing that can be read.
+fn symbol_of(reply: &BatchReply, handle: Handle<IERC20::symbolCall>) -> Result<Option<String>> {
+    let text = match reply.get(handle) {
+        Ok(text) => text,
+        Err(e) if !e.of_contract() => return Err(e.into_error("token")),
+        Err(_) => reply.raw(handle).map_or_else(|_| String::new(), |data| word(&data)),
+    };
+    let text = text.trim();
+    Ok((!text.is_empty()).then(|| text.to_owned()))
+}
+
+/// The text of a `bytes32`; empty where the bytes are none.
+fn word(data: &[u8]) -> String {
+    let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
+    let padded = data.len() == 32 && data.iter().skip(text.len()).all(|byte| *byte == 0);
+    std::str::from_utf8(text).ok().filter(|_| padded).unwrap_or_default().to_owned()
+}
+
+/// An address as people shorten it: `0x83F2…BEeA`.
+fn brief(address: Address) -> String {
+    let text = address.to_string();
+    format!("{}…{}", text.get(..6).unwrap_or_default(), text.get(38..).unwrap_or_default())
+}
+
+pub(super) fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
     if decimals > 77 {
         return Err(Error::new(
             Code::NotAContract,
@@ -283,4 +329,26 @@ async fn deploy_block(view: &PinnedView, ask: &AddPool) -> Result<u64> {
 /// Topic 0 of `Transfer(address,address,uint256)` (EIP-20).
 pub(crate) const fn transfer_topic() -> B256 {
     <IERC20::Transfer as alloy::sol_types::SolEvent>::SIGNATURE_HASH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_32_bytes_is_text_up_to_its_padding() {
+        let padded = |text: &[u8]| [text, &[0; 32][text.len()..]].concat();
+        for (data, want) in [
+            (padded(b"MKR"), "MKR"),
+            (padded(b""), ""),
+            (padded("€".as_bytes()), "€"),
+            (padded(&[0xff, 0xfe]), ""),
+            (b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_vec(), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
+            ([padded(b"MKR"), padded(b"")].concat(), ""),
+            (b"MKR".to_vec(), ""),
+            (padded(b"M\0KR"), ""),
+        ] {
+            assert_eq!(word(&data), want, "{data:?}");
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! Validating a deposit: what the state knows, or the chain at one block, is held against the rules.
 
-use super::abi::{self, Abi, Limits};
+use super::abi::{self, Abi, Limits, MaxDeposit};
+use super::contract;
 use super::members::{Member, find_member};
 use super::position::position;
 use super::store::{self, Pool, Snapshot};
@@ -13,7 +14,7 @@ use crate::evm::{At, CallError, Chain};
 use crate::output::{Code, Result};
 use crate::pool::abi::sol::IERC20;
 use crate::reward;
-use crate::risk::{self, Gate};
+use crate::risk::{self, Barrier, Gate};
 use crate::state;
 use rusqlite::Connection;
 
@@ -91,6 +92,7 @@ pub async fn validate_on_chain(
         let token = |e: CallError| e.into_error("token");
         let mut batch = view.batch();
         let asked = abi::ask_for(&mut batch, pool, member.unwrap_or_default())?;
+        let asked_contract = contract::ask(&mut batch, pool);
         let held = member.map(|account| {
             let call = IERC20::balanceOfCall { account };
             (batch.add(pool.address, &call), batch.add(pool.asset.address, &call))
@@ -105,11 +107,12 @@ pub async fn validate_on_chain(
                 place: "on chain",
             }),
         };
-        Ok((reading, depositor, ViewStamp::of(view)))
+        let changed = contract::change(view, &reply, pool, asked_contract, reading.paused.is_some()).await?;
+        Ok((reading, changed, depositor, ViewStamp::of(view)))
     });
-    let (reading, depositor, view) = read.await?;
+    let (reading, changed, depositor, view) = read.await?;
     let figures = figures(pool, reading.total_assets, reading.total_shares, reading.paused, &reading.limits);
-    Ok(parties.judge(Ok(figures), depositor, Some(view), Some(now)))
+    Ok(parties.with(changed).judge(Ok(figures), depositor, Some(view), Some(now)))
 }
 
 /// Who is meant, and what is known without looking at the pool's figures.
@@ -141,6 +144,15 @@ impl Parties {
         };
         let gate = pool.as_ref().map(|pool| risk::gate(conn, config, pool, now)).transpose()?;
         Ok(Self { pool, member, amount, gate, reasons })
+    }
+
+    /// With a change of the contract that the chain shows now, where the state does not say so already.
+    fn with(mut self, changed: Option<String>) -> Self {
+        if let Some(gate) = &mut self.gate {
+            let said = gate.barriers.iter().any(|barrier| matches!(barrier, Barrier::ContractChanged(_)));
+            gate.barriers.extend(changed.filter(|_| !said).map(Barrier::ContractChanged));
+        }
+        self
     }
 
     /// The answer where there is no such pool.
@@ -216,7 +228,7 @@ fn known_figures(
     max_age_sec: u64,
 ) -> Result<Figures, String> {
     let s = usable(pool, snapshot, now, max_age_sec)?;
-    let (min_deposit, max_deposit) = (s.min_deposit, s.max_deposit);
+    let (min_deposit, max_deposit) = (s.min_deposit, s.max_deposit.clone());
     let limits = Limits { min_deposit, max_deposit, cooldown_sec: s.cooldown_sec };
     Ok(figures(pool, s.total_assets, s.total_shares, s.paused, &limits))
 }
@@ -230,8 +242,8 @@ fn figures(
 ) -> Figures {
     // A vault's maxDeposit is a member's; the other profiles have one limit for all.
     let (max_deposit, max_of_member) = match pool.abi {
-        Abi::Erc4626 => (None, limits.max_deposit),
-        Abi::Legacy | Abi::Viddhana => (limits.max_deposit, None),
+        Abi::Erc4626 => (None, limits.max_deposit.clone()),
+        Abi::Legacy | Abi::Viddhana => (limits.max_deposit.amount(), MaxDeposit::Unlimited),
     };
     Figures {
         total_assets,

@@ -16,12 +16,15 @@ use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use rusqlite::{Connection, ErrorCode, params};
 use std::collections::HashMap;
+use std::time::{Duration, Instant};
 
 /// Logs after which what was gathered is written. Addresses and transaction hashes come in no order, so that each new
 /// row is in a page of its own; gathered, they share pages, and fewer of them go through the write-ahead log.
 const LOGS: usize = 500_000;
-/// Ranges after which it is written however few the logs are: what a kill costs is downloaded again.
+/// Ranges, and the time that they took, after which it is written however few the logs are: what a kill costs is downloaded
+/// again. Both, since each write touches most pages of what is in no order.
 const RANGES: u32 = 50;
+const EVERY: Duration = Duration::from_secs(20);
 
 /// What a replay came to, by pool id.
 #[derive(Debug, Default)]
@@ -48,6 +51,8 @@ pub struct Intake<'p> {
     ids: MemberIds,
     waiting: Vec<Waiting>,
     ranges: u32,
+    /// When the first of them came.
+    since: Option<Instant>,
     end: Option<BlockRef>,
     replayed: Replayed,
 }
@@ -151,9 +156,10 @@ impl<'p> Intake<'p> {
         }
         self.end = Some(range.end);
         self.ranges += 1;
+        let since = *self.since.get_or_insert_with(Instant::now);
         // What comes with the last range is written once it is proved.
         let last = self.goals.as_ref().is_some_and(|(to, _)| range.end.number >= *to);
-        let enough = self.waiting.len() >= LOGS || self.ranges >= RANGES;
+        let enough = self.waiting.len() >= LOGS || (self.ranges >= RANGES && since.elapsed() >= EVERY);
         if enough && !last { self.flush(state, permit) } else { Ok(()) }
     }
 
@@ -163,17 +169,21 @@ impl<'p> Intake<'p> {
     /// `state_error`; nothing of what was gathered is written then.
     pub fn flush(&mut self, state: &mut State, permit: Permit<'_>) -> Result<()> {
         let Some(end) = self.end.take() else { return Ok(()) };
-        let waiting = std::mem::take(&mut self.waiting);
-        self.ranges = 0;
-        let done = state.write(permit, |tx| self.store(tx, waiting, end));
-        if done.is_err() {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        (self.ranges, self.since) = (0, None);
+        loop {
+            let written = state.write(permit, |tx| self.store(tx, &waiting, end));
+            let Err(e) = &written else { return Ok(()) };
             // The members of these ids were taken back.
             self.ids.forget();
-        }
-        match done {
+            if e.code() != Code::Drift {
+                return written;
+            }
             // Where nothing is true, nothing is written, not even that something was tried.
-            Err(e) if e.code() == Code::Drift && self.pools.is_empty() => Ok(()),
-            done => done,
+            if self.pools.is_empty() {
+                return Ok(());
+            }
+            waiting.retain(|log| !self.replayed.failed.contains_key(&log.pool_id));
         }
     }
 
@@ -182,37 +192,27 @@ impl<'p> Intake<'p> {
         self.replayed
     }
 
-    /// Writes what was gathered of the pools whose logs can be right, and nothing of the others.
-    pub(super) fn store(&mut self, tx: &Tx<'_>, mut waiting: Vec<Waiting>, end: BlockRef) -> Result<()> {
-        loop {
-            let failed = match tx.attempt(|| self.try_store(tx, &waiting, end))? {
-                Ok(stored) => {
-                    for (pool_id, count) in stored.taken {
-                        *self.replayed.taken.entry(pool_id).or_default() += count;
-                    }
-                    self.replayed.holders.extend(stored.holders);
-                    self.pools.values_mut().for_each(|target| target.next = target.next.max(end.number + 1));
-                    return Ok(());
-                }
-                Err(failed) => failed,
-            };
-            self.ids.forget();
-            self.pools.retain(|_, target| !failed.contains_key(&target.pool_id));
-            waiting.retain(|log| !failed.contains_key(&log.pool_id));
-            self.replayed.failed.extend(failed);
-            if self.pools.is_empty() {
-                return Err(Error::new(Code::Drift, "no pool's transfers add up"));
-            }
+    /// Writes what was gathered. Where a pool's logs cannot be right it falls out, and the transaction is to be taken back:
+    /// within a savepoint, SQLite would walk through all the pages that it keeps for it after each statement of many rows.
+    ///
+    /// # Errors
+    /// `drift` where pools fell out, `state_error`.
+    pub(super) fn store(&mut self, tx: &Tx<'_>, waiting: &[Waiting], end: BlockRef) -> Result<()> {
+        let stored = self.try_store(tx, waiting, end)?;
+        if !stored.failed.is_empty() {
+            self.pools.retain(|_, target| !stored.failed.contains_key(&target.pool_id));
+            self.replayed.failed.extend(stored.failed);
+            return Err(Error::new(Code::Drift, "the transfers of a pool do not add up"));
         }
+        for (pool_id, count) in stored.taken {
+            *self.replayed.taken.entry(pool_id).or_default() += count;
+        }
+        self.replayed.holders.extend(stored.holders);
+        self.pools.values_mut().for_each(|target| target.next = target.next.max(end.number + 1));
+        Ok(())
     }
 
-    /// Writes all of it, or says which pools stand in the way.
-    fn try_store(
-        &mut self,
-        tx: &Tx<'_>,
-        waiting: &[Waiting],
-        end: BlockRef,
-    ) -> Result<Result<Replayed, HashMap<i64, Error>>> {
+    fn try_store(&mut self, tx: &Tx<'_>, waiting: &[Waiting], end: BlockRef) -> Result<Replayed> {
         let conn = tx.conn();
         let mut stored = Replayed::default();
         let known = newest_member(conn)?;
@@ -244,7 +244,7 @@ impl<'p> Intake<'p> {
                 Err(e) => return Err(e),
             }
         }
-        Ok(if stored.failed.is_empty() { Ok(stored) } else { Err(stored.failed) })
+        Ok(stored)
     }
 }
 

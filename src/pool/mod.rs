@@ -2,6 +2,7 @@
 
 pub mod abi;
 mod add;
+pub mod contract;
 pub mod deposit;
 mod holders;
 mod intake;

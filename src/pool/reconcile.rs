@@ -1,7 +1,7 @@
 //! `pool reconcile`: what the state says of pools against the chain, holder by holder, at the block that each was
 //! synced at. Reads only.
 
-use super::abi::{self, Reading, sol::IERC20};
+use super::abi::{self, MaxDeposit, Reading, sol::IERC20};
 use super::holders::holdings_before;
 use super::store::{self, Pool, Snapshot};
 use super::{ViewStamp, stored_address};
@@ -256,16 +256,24 @@ fn figures(known: &Known, reading: &Reading) -> Vec<Drift> {
     let shares = |base: Base| Figure::Amount(Some(pool.shares(base)));
     let rate = |base: Base| Figure::Amount(Some(Quantity::new(base, 18, "")));
     let (chain, limits) = (reading, &reading.limits);
+    // Earlier versions kept the contract's own answer.
+    let as_answered = s.rate_e18 == chain.answered_e18;
+    let rate_e18 = if as_answered { s.rate_e18 } else { chain.rate_e18 };
+    // What one side was not told is no difference.
+    let told = match (&s.max_deposit, &limits.max_deposit) {
+        (MaxDeposit::Unknown(_), _) | (_, MaxDeposit::Unknown(_)) => (None, None),
+        (state, chain) => (state.amount(), chain.amount()),
+    };
     // A sum past 256 bits is none that the chain could have.
     let sum = members.iter().try_fold(Base::ZERO, |sum, holder| sum.checked_add(holder.shares));
     let sum = Figure::Amount(sum.map(|sum| pool.shares(sum)));
     [
         ("total_assets", assets(Some(s.total_assets)), assets(Some(chain.total_assets))),
         ("total_shares", shares(s.total_shares), shares(chain.total_shares)),
-        ("exchange_rate", rate(s.rate_e18), rate(chain.rate_e18)),
+        ("exchange_rate", rate(s.rate_e18), rate(rate_e18)),
         ("paused", Figure::Flag(s.paused), Figure::Flag(chain.paused)),
         ("min_deposit", assets(s.min_deposit), assets(limits.min_deposit)),
-        ("max_deposit", assets(s.max_deposit), assets(limits.max_deposit)),
+        ("max_deposit", assets(told.0), assets(told.1)),
         ("cooldown_sec", Figure::Seconds(s.cooldown_sec), Figure::Seconds(limits.cooldown_sec)),
         ("holders", sum, shares(chain.total_shares)),
     ]

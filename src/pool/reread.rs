@@ -200,7 +200,7 @@ impl Wanted<'_> {
             )?;
             let mut intake = Intake::toward(end.number, Goals::from([(pool.id, (pool, total))]));
             intake.aim_from(pool, block);
-            intake.store(tx, rows, end)?;
+            intake.store(tx, &rows, end)?;
             let replayed = intake.finish();
             if let Some(e) = replayed.failed.into_values().next() {
                 return Err(e);

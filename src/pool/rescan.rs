@@ -397,7 +397,7 @@ fn write(
     }
     let mut intake = Intake::default();
     intake.aim_from(pool, keep);
-    if let Err(e) = intake.store(tx, rows, end) {
+    if let Err(e) = intake.store(tx, &rows, end) {
         return Err(intake.finish().failed.into_values().next().unwrap_or(e));
     }
     holders_match(conn, pool, total, end.number)?;

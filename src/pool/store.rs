@@ -1,6 +1,7 @@
 //! Rows of `pools`, `pool_snapshots` and `assets`.
 
-use super::abi::Abi;
+use super::abi::{Abi, MaxDeposit};
+use super::contract::{self, Known};
 use super::{db_block, stored_address, stored_base, stored_block, stored_hash};
 use crate::amount::{Base, Quantity};
 use crate::evm::BlockRef;
@@ -58,6 +59,8 @@ pub struct Pool {
     pub cursor: Option<(u64, B256)>,
     /// Block of the last accepted sync.
     pub synced_block: Option<u64>,
+    /// What its contract is, once that was looked at.
+    pub contract: Option<Known>,
 }
 
 impl Pool {
@@ -69,6 +72,11 @@ impl Pool {
     /// First block whose transfers are not replayed yet.
     pub fn next_block(&self) -> u64 {
         self.cursor.map_or(self.deploy_block, |(block, _)| block + 1)
+    }
+
+    /// Whether its contract has to answer `paused()` at a block.
+    pub(super) fn can_pause_at(&self, block: u64) -> bool {
+        self.contract.as_ref().is_some_and(|known| known.can_pause_at(block))
     }
 }
 
@@ -91,8 +99,8 @@ pub struct Snapshot {
     pub paused: Option<bool>,
     /// Smallest deposit, asset base units; `None` = any.
     pub min_deposit: Option<Base>,
-    /// Largest deposit; `None` = unlimited.
-    pub max_deposit: Option<Base>,
+    /// Largest deposit.
+    pub max_deposit: MaxDeposit,
     /// Seconds between a deposit and the first withdrawal; `None` where the contract knows no such thing.
     pub cooldown_sec: Option<u64>,
 }
@@ -104,10 +112,13 @@ impl Snapshot {
     }
 }
 
+/// The columns of `contract::of_row` come last.
 const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
-     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block
-     FROM pools p JOIN assets a ON a.address = p.asset";
+     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block,
+     c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.from_block,
+     c.found_code_hash, c.found_implementation, c.found_asset_decimals, c.found_can_pause, c.found_block
+     FROM pools p JOIN assets a ON a.address = p.asset LEFT JOIN pool_contracts c ON c.pool_id = p.id";
 
 /// All pools by id.
 ///
@@ -201,6 +212,7 @@ fn read_pool(row: &Row<'_>) -> Result<Pool> {
         reward_carry: stored_base(&row.get::<_, String>(13)?)?,
         cursor: block(14)?.zip(hash),
         synced_block: block(16)?,
+        contract: contract::of_row(row, 17)?,
     })
 }
 
@@ -218,7 +230,12 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
         "SELECT {FIGURES} FROM pool_snapshots s WHERE s.pool_id = ?1 AND s.block_number = ?2"
     ))?;
     let mut rows = statement.query(params![pool.id, db_block(block)?])?;
-    rows.next()?.map(read_snapshot).transpose()
+    let missing = || {
+        let why =
+            format!("pool \"{}\" was synced at block {block}, and its figures of it are missing", pool.name);
+        Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+    };
+    rows.next()?.ok_or_else(missing).and_then(|row| read_snapshot(row, pool.abi)).map(Some)
 }
 
 /// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
@@ -228,18 +245,18 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
 pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
     // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT {FIGURES}, p.id FROM pools p
+        "SELECT {FIGURES}, p.id, p.abi FROM pools p
          CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
     ))?;
     let mut rows = statement.query([])?;
     let mut found = HashMap::new();
     while let Some(row) = rows.next()? {
-        found.insert(row.get(12)?, read_snapshot(row)?);
+        found.insert(row.get(12)?, read_snapshot(row, Abi::parse(&row.get::<_, String>(13)?)?)?);
     }
     Ok(found)
 }
 
-fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
+fn read_snapshot(row: &Row<'_>, abi: Abi) -> Result<Snapshot> {
     let block = BlockRef {
         number: stored_block(row.get(0)?)?,
         hash: stored_hash(&row.get::<_, String>(1)?)?,
@@ -257,12 +274,13 @@ fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
         rate_e18: stored_base(&row.get::<_, String>(7)?)?,
         paused: row.get(8)?,
         min_deposit: limit(9)?,
-        max_deposit: limit(10)?,
+        max_deposit: MaxDeposit::of_stored(abi, limit(10)?),
         cooldown_sec: row.get(11)?,
     })
 }
 
-/// The exchange rate of the sync before the last one, 18 decimals; `None` where there were no shares then.
+/// The exchange rate of the last sync before a block, 18 decimals; `None` where there were no shares then, or the asset had
+/// other decimals.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
@@ -270,6 +288,7 @@ pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<
     let found: Option<(String, String)> = conn
         .prepare_cached(
             "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
+             AND block_number >= coalesce((SELECT rates_from_block FROM pool_contracts WHERE pool_id = ?1), 0)
              ORDER BY block_number DESC LIMIT 1",
         )?
         .query_row(params![pool.id, db_block(block)?], |row| Ok((row.get(0)?, row.get(1)?)))

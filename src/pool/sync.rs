@@ -1,6 +1,7 @@
 //! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
 
 use super::abi::{self, Reading};
+use super::contract::{self, Answered, Contract};
 use super::holders::holders_match;
 use super::intake::Replayed;
 use super::reorg::{RolledBack, behind, settle_reorgs};
@@ -23,7 +24,7 @@ use serde::Serialize;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// The alerts that a sync raises and closes.
+/// The alerts that a sync raises and closes by a pool's figures.
 const ALERTS: [&str; 2] = [Rule::ExchangeRateDrop.word(), INCONSISTENT];
 
 /// The alert of a contract whose exchange rate is not TVL over shares.
@@ -60,7 +61,7 @@ pub struct PoolSync {
     pub holders: Option<u64>,
     /// Transfers that were new.
     pub transfers: u64,
-    /// Alerts that hold: `exchange_rate_drop`, `inconsistent_state`.
+    /// Alerts that hold: `contract_changed`, `exchange_rate_drop`, `inconsistent_state`.
     pub alerts: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,
@@ -88,7 +89,8 @@ impl PoolSync {
         self.figures(pool, s.total_assets, s.total_shares, s.rate_e18);
         (self.paused, self.holders) = (s.paused, Some(store::holder_count(conn, pool)?));
         let open = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
-        let own = open.into_iter().rev().filter(|alert| ALERTS.contains(&alert.kind.as_str()));
+        let raised = |kind: &str| kind == contract::CHANGED || ALERTS.contains(&kind);
+        let own = open.into_iter().rev().filter(|alert| raised(&alert.kind));
         self.alerts = own.map(|alert| format!("{}: {}", alert.kind, alert.message)).collect();
         Ok(())
     }
@@ -153,9 +155,10 @@ async fn one_view(
     let stale =
         |pool: &&Pool| !failed.contains_key(&pool.id) && pool.synced_block.is_none_or(|block| block < here);
     let due: Vec<Pool> = pools.iter().filter(stale).cloned().collect();
-    let mut readings = HashMap::new();
+    let (mut readings, mut changed) = (HashMap::new(), HashMap::new());
     if !due.is_empty() {
-        read(view, &due, &mut readings, &mut failed).await?;
+        let contracts = read(view, &due, &mut readings, &mut failed).await?;
+        changed = contract::keep(work, view, &contracts)?;
     }
     let due: Vec<Pool> = due.into_iter().filter(|pool| readings.contains_key(&pool.id)).collect();
     let totals: HashMap<i64, Base> =
@@ -177,7 +180,7 @@ async fn one_view(
             paused: None,
             holders: None,
             transfers: replayed.taken.get(&pool.id).copied().unwrap_or_default(),
-            alerts: Vec::new(),
+            alerts: Vec::from_iter(changed.get(&pool.id).map(|why| format!("{}: {why}", contract::CHANGED))),
             error: None,
             failure: None,
         };
@@ -210,21 +213,23 @@ async fn one_view(
         let alerts = work.state.write(work.permit, |tx| store_all(tx, view, &accepted))?;
         for ((at, ..), alerts) in accepted.iter().zip(alerts) {
             if let Some(line) = report.get_mut(*at) {
-                line.alerts = alerts;
+                line.alerts.extend(alerts);
             }
         }
     }
     Ok(report)
 }
 
-async fn read(
+/// Reads figures and contracts in one batch.
+async fn read<'p>(
     view: &PinnedView,
-    due: &[Pool],
+    due: &'p [Pool],
     readings: &mut HashMap<i64, Reading>,
     failed: &mut HashMap<i64, Error>,
-) -> Result<()> {
+) -> Result<Vec<(&'p Pool, Contract)>> {
     let mut batch = view.batch();
     let asked = due.iter().map(|pool| abi::ask(&mut batch, pool)).collect::<Result<Vec<_>>>()?;
+    let contracts: Vec<_> = due.iter().map(|pool| contract::ask(&mut batch, pool)).collect();
     let reply = batch.send().await?;
     for (pool, asked) in due.iter().zip(asked) {
         match asked.read(&reply, pool) {
@@ -236,7 +241,14 @@ async fn read(
             }
         }
     }
-    Ok(())
+    let answered = |pool: &Pool| match readings.get(&pool.id) {
+        Some(reading) => Answered::Pause(reading.paused.is_some()),
+        None => Answered::Nothing,
+    };
+    let answered: Vec<_> = due.iter().map(answered).collect();
+    let read = contract::read(view, &reply, due, &contracts, &answered).await?;
+    failed.extend(read.failed);
+    Ok(read.found)
 }
 
 fn store_all(
@@ -248,7 +260,7 @@ fn store_all(
     let number = db_block(block.number)?;
     let mut all = Vec::with_capacity(accepted.len());
     for (_, pool, reading) in accepted {
-        let before = store::snapshot(tx.conn(), pool)?;
+        let before = store::rate_before(tx.conn(), pool, block.number)?;
         tx.conn()
             .prepare_cached(
                 "INSERT INTO pool_snapshots (pool_id, block_number, block_hash, block_timestamp, endpoint, synced_at,
@@ -267,13 +279,13 @@ fn store_all(
                 reading.rate_e18.to_string(),
                 reading.paused,
                 reading.limits.min_deposit.map(|min| min.to_string()),
-                reading.limits.max_deposit.map(|max| max.to_string()),
+                reading.limits.max_deposit.stored(pool.abi).map(|max| max.to_string()),
                 reading.limits.cooldown_sec,
             ])?;
         tx.conn()
             .prepare_cached("UPDATE pools SET synced_block = ?2 WHERE id = ?1")?
             .execute(params![pool.id, number])?;
-        let drop = match before.and_then(|before| before.rate()).zip(reading.rate()) {
+        let drop = match before.zip(reading.rate()) {
             Some((before, now)) => rate_drop(before, now, pool.max_rate_drop_ppm),
             None => Verdict::Ok,
         };

@@ -52,6 +52,7 @@ pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64)
             Barrier::RiskUnknown(_) => alert.kind == "risk_unknown",
             Barrier::EmergencyPaused(_) => alert.kind == "emergency_pause",
             Barrier::BreakerActive(_) => alert.kind == "circuit_breaker_active",
+            Barrier::ContractChanged(_) => alert.kind == barrier.word(),
         })
     };
     let violations = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;

@@ -1,6 +1,7 @@
 //! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
 
 use super::distribute::purpose;
+use super::sound;
 use crate::amount::{Base, Delta, Quantity};
 use crate::context::Work;
 use crate::guard::ValuePermit;
@@ -98,6 +99,7 @@ pub fn claim(
     pool: Option<&Pool>,
 ) -> Result<Claimed> {
     work.state.write(agreed.permit(), |tx| {
+        sound::before_claim(tx.conn(), member, pool)?;
         let credited = pending(tx.conn(), member, pool)?;
         if credited.is_empty() {
             return Ok(Claimed { event: None, credited });

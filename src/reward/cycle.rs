@@ -21,6 +21,7 @@ use crate::evm::{At, BlockRef, Chain, PinnedView};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::abi;
+use crate::pool::contract::{self, Answered};
 use crate::pool::{self, Asset, Balance, Pool, ViewStamp};
 use crate::risk::{self, Barrier};
 use alloy::primitives::Address;
@@ -296,7 +297,7 @@ async fn pay(
     let here = view.block().number;
     // A pool that is younger than the view has no holders to ask for.
     let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
-    let totals = ask_totals(view, &alive).await?;
+    let totals = ask_totals(work, view, &alive, failures).await?;
     let known = alive.iter().zip(&totals).filter_map(|(pool, total)| Some((pool.id, *total.as_ref().ok()?)));
     failures.extend(pool::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
     let ends = last_blocks(view, plan, alive.iter().chain(&unborn)).await?;
@@ -391,15 +392,32 @@ async fn heal(
     })
 }
 
-/// The total shares of each pool.
-async fn ask_totals(view: &PinnedView, pools: &[Pool]) -> Result<Vec<Result<Base>>> {
+/// The total shares of each pool. One whose contract changed fails.
+async fn ask_totals(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pools: &[Pool],
+    failures: &mut HashMap<i64, Error>,
+) -> Result<Vec<Result<Base>>> {
     if pools.is_empty() {
         return Ok(Vec::new());
     }
     let mut batch = view.batch();
     let asked: Vec<_> = pools.iter().map(|pool| abi::ask_total(&mut batch, pool)).collect();
+    let contracts: Vec<_> = pools.iter().map(|pool| contract::ask(&mut batch, pool)).collect();
     let reply = batch.send().await?;
-    Ok(asked.iter().zip(pools).map(|(asked, pool)| asked.read(&reply, pool)).collect())
+    let totals: Vec<_> = asked.iter().zip(pools).map(|(asked, pool)| asked.read(&reply, pool)).collect();
+    let answered: Vec<_> = totals
+        .iter()
+        .map(|total| if total.is_ok() { Answered::Figures } else { Answered::Nothing })
+        .collect();
+    let read = contract::read(view, &reply, pools, &contracts, &answered).await?;
+    failures.extend(read.failed);
+    let changed = contract::keep(work, view, &read.found)?;
+    for (pool, why) in pools.iter().filter_map(|pool| Some((pool, changed.get(&pool.id)?))) {
+        failures.insert(pool.id, contract::changed(&pool.name, why));
+    }
+    Ok(totals)
 }
 
 /// What the chain says of the last block of every epoch that is about to be paid, by pool and block.
@@ -480,5 +498,6 @@ fn barrier(work: &Work<'_>, pool: &Pool) -> Result<Option<Error>> {
             Error::new(Code::BreakerActive, format!("its circuit breaker is open: {why}"))
                 .hint(again(ours, "reset-breaker")),
         ),
+        Barrier::ContractChanged(why) => Some(contract::changed(&pool.name, why)),
     }))
 }

@@ -5,6 +5,7 @@ use super::balances::Compared;
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
+use super::sound;
 use super::store::emission_at;
 use crate::amount::{Base, Delta, Digits};
 use crate::evm::BlockRef;
@@ -135,9 +136,9 @@ struct Share {
 }
 
 fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
-    let (epoch, sharers) = match draft.due {
+    let (epoch, terms, sharers) = match draft.due {
         Due::Manual(row) => return Ok(Share { part: row.part, unsplit: Base::ZERO, weights: None }),
-        Due::Grid(epoch, _) => (epoch, &draft.sharers),
+        Due::Grid(epoch, terms) => (epoch, terms, &draft.sharers),
     };
     let bug = |what: &str| {
         let start = epoch.start;
@@ -145,11 +146,10 @@ fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
     };
     let position = sharers.iter().position(|(id, _)| *id == pool.id).ok_or_else(|| bug("weight"))?;
     // The budget was made before any pool was paid; weights change for epochs without one only.
-    let row = emission_at(tx.conn(), epoch.start)?.ok_or_else(|| bug("emission"))?;
+    let row = emission_at(tx.conn(), epoch.start)?
+        .ok_or_else(|| sound::unsound(&format!("the emission at block {} is missing", epoch.start)))?;
+    sound::before_share(tx.conn(), epoch, terms, sharers, &row)?;
     let split = split_pools(row.total(), sharers.iter().map(|(_, ppm)| *ppm));
-    if split.carry != row.carry_out {
-        return Err(bug("part like its emission"));
-    }
     let sum = sharers.iter().map(|(_, ppm)| u64::from(*ppm)).sum();
     Ok(Share {
         part: split.parts.get(position).copied().unwrap_or_default(),
@@ -162,6 +162,7 @@ fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
 pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Distributed> {
     let Epoch { start, end } = draft.due.epoch();
     let asset = draft.due.asset();
+    sound::before_payment(tx.conn(), pool)?;
     let Share { part, unsplit, weights } = share(tx, pool, draft)?;
     let carry_in = pool_carry(tx.conn(), pool)?;
     let amount = part

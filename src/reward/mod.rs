@@ -21,6 +21,7 @@ mod outlook;
 pub mod pause;
 mod prepare;
 pub mod recount;
+mod sound;
 mod store;
 pub mod verify;
 mod weights;
@@ -37,5 +38,7 @@ pub use epochs::{
 pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
 pub use manual::{NewEpoch, create, token};
 pub use outlook::{Outlook, outlook};
+pub(crate) use sound::odd_budgets;
 pub use store::{Totals, WeightRow, emitted_to, last_paid, schedule, totals_of, weight_rows};
+pub(crate) use store::{in_order_from, marks};
 pub use weights::{PoolWeight, WeightSet, set_weight, weights};

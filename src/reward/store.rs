@@ -148,10 +148,22 @@ pub fn pause_by_run_to(conn: &Connection) -> Result<i64> {
     i64::try_from(last).map_err(|e| Error::new(Code::StateCorrupt, e.to_string()))
 }
 
+/// Whether the numbers that the migration left can be read.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub(crate) fn marks(conn: &Connection) -> Result<()> {
+    in_order_from(conn)?;
+    pause_by_run_to(conn).map(drop)
+}
+
 /// A number that the migration left.
 fn mark(conn: &Connection, key: &str) -> Result<u64> {
     meta_get(conn, key)?.map_or(Ok(0), |text| {
-        text.parse().map_err(|_| Error::new(Code::StateCorrupt, format!("meta.{key} is \"{text}\"")))
+        text.parse().map_err(|_| {
+            let why = format!("\"{text}\" stands in meta.{key}, where a number belongs");
+            Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+        })
     })
 }
 

@@ -6,7 +6,7 @@ use super::parameters::{RiskRow, row};
 use super::rules::Parameters;
 use crate::config::Config;
 use crate::output::Result;
-use crate::pool::Pool;
+use crate::pool::{Pool, contract::Known};
 use rusqlite::Connection;
 
 /// One thing in the way.
@@ -18,6 +18,8 @@ pub enum Barrier {
     EmergencyPaused(String),
     /// The circuit breaker is open, ours or the engine's.
     BreakerActive(String),
+    /// The pool's contract changed, and the operator has not accepted that.
+    ContractChanged(String),
 }
 
 impl Barrier {
@@ -27,13 +29,17 @@ impl Barrier {
             Self::RiskUnknown(_) => "risk_unknown",
             Self::EmergencyPaused(_) => "emergency_paused",
             Self::BreakerActive(_) => "breaker_active",
+            Self::ContractChanged(_) => "contract_changed",
         }
     }
 
     /// Why, in words.
     pub fn why(&self) -> &str {
         match self {
-            Self::RiskUnknown(why) | Self::EmergencyPaused(why) | Self::BreakerActive(why) => why,
+            Self::RiskUnknown(why)
+            | Self::EmergencyPaused(why)
+            | Self::BreakerActive(why)
+            | Self::ContractChanged(why) => why,
         }
     }
 }
@@ -72,5 +78,7 @@ pub fn gate(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result
     if let Some(why) = engine.and_then(|p| p.engine_breaker.as_ref()) {
         barriers.push(Barrier::BreakerActive(format!("at the engine: {why}")));
     }
+    let changed = pool.contract.as_ref().and_then(Known::change);
+    barriers.extend(changed.map(Barrier::ContractChanged));
     Ok(Gate { barriers, parameters: parameters.ok(), row })
 }

@@ -46,14 +46,36 @@ pub(super) fn backup_to(conn: &Connection, target: &Path) -> Result<BackupReport
     if target.symlink_metadata().is_ok() {
         return Err(taken());
     }
-    let draft = Draft::beside(target, Access::Shared).map_err(|e| io_error(target, &e))?;
-    copy(conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", target.display())))?;
-    let events = sound(draft.path())?;
-    let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(target, &e))?;
+    let (draft, report) = checked(conn, target, target)?;
     if !draft.publish_new().map_err(|e| io_error(target, &e))? {
         return Err(taken());
     }
-    Ok(BackupReport { path: target.to_owned(), bytes, sha256, events })
+    Ok(report)
+}
+
+/// As [`backup`], for what is no file: `send` gets the checked copy, from its beginning on, and sends it to `target`. The
+/// copy is beside the state, and gone afterwards.
+///
+/// # Errors
+/// As [`backup`]; what `send` returns.
+pub fn send_backup(
+    state: &super::State,
+    target: &Path,
+    send: impl FnOnce(&mut File) -> Result<()>,
+) -> Result<BackupReport> {
+    let (draft, report) = checked(state.conn(), state.path(), target)?;
+    let mut copy = File::open(draft.path()).map_err(|e| io_error(draft.path(), &e))?;
+    send(&mut copy)?;
+    Ok(report)
+}
+
+/// A checked copy that is a draft still, beside what is named first, and the report on it as `target`.
+fn checked(conn: &Connection, beside: &Path, target: &Path) -> Result<(Draft, BackupReport)> {
+    let draft = Draft::beside(beside, Access::Shared).map_err(|e| io_error(beside, &e))?;
+    copy(conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", target.display())))?;
+    let events = sound(draft.path())?;
+    let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(target, &e))?;
+    Ok((draft, BackupReport { path: target.to_owned(), bytes, sha256, events }))
 }
 
 /// Copies into an empty file: one plain file, without a write-ahead log beside it.
@@ -66,7 +88,8 @@ fn copy(conn: &Connection, draft: &Path) -> Result<()> {
         backup.run_to_completion(i32::MAX, Duration::ZERO, None)?;
     }
     Journal::Rollback.set(&file)?;
-    file.close().map_err(|(_, e)| Error::from(e))
+    file.close().map_err(|(_, e)| Error::from(e))?;
+    Journal::Rollback.is_that_of(draft)
 }
 
 /// Checks a file as a state that could be restored; changes nothing.
@@ -104,8 +127,8 @@ fn sound(path: &Path) -> Result<i64> {
     let (conn, version) = open_copy(path)?;
     if version < super::SCHEMA_VERSION {
         // Its invariants are those of an older schema; the structure is what can be judged.
-        if let Some(why) = schema::difference(&conn, version)? {
-            return Err(unsound(path, &why));
+        if let Some(found) = schema::difference(&conn, version)? {
+            return Err(unsound(path, &found.why));
         }
         let word: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         return if word == "ok" { Ok(0) } else { Err(unsound(path, &word)) };
@@ -147,6 +170,7 @@ pub fn restore(
     Journal::Wal.set(&state)?;
     file::checkpoint(&state)?;
     state.close().map_err(|(_, e)| Error::from(e))?;
+    Journal::Wal.is_that_of(draft.path())?;
     let kept = target.exists().then(|| stamped(path, "before-restore", run.clock));
     if let Some(kept) = &kept {
         set_aside(&target, kept)?;

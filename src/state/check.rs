@@ -8,6 +8,8 @@ mod rewards;
 mod shares;
 mod withdrawals;
 
+pub(crate) use withdrawals::must_be_as_asked;
+
 use super::events::verify_chain;
 use super::ledger::stored;
 use super::pruned::brought_forward;
@@ -50,6 +52,7 @@ const MONEY: &[(&str, Check)] = &[
     ("cached_equals_derived", ledger::cached_equals_derived),
     ("epoch_conserves", rewards::epoch_conserves),
     ("emission_conserves", rewards::emission_conserves),
+    ("emission_follows_settings", crate::reward::odd_budgets),
     ("emission_is_accounted_for", rewards::emission_is_accounted_for),
     ("epochs_are_gapless", rewards::epochs_are_gapless),
     ("claims_equal_credits", rewards::claims_equal_credits),
@@ -78,7 +81,7 @@ pub fn check(conn: &Connection, full: bool) -> Result<CheckReport> {
     report.take(name, sqlite_check(conn, name));
     let foreign = schema::difference(conn, migrate::SCHEMA_VERSION);
     let is_foreign = !matches!(foreign, Ok(None));
-    report.take("schema", foreign.map(|why| why.into_iter().collect()));
+    report.take("schema", foreign.map(|found| found.into_iter().map(|found| found.why).collect()));
     if is_foreign {
         // What stands in the place of a table may say anything, and never come to an end.
         return Ok(report);

@@ -4,7 +4,7 @@ use crate::output::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -47,6 +47,26 @@ impl Journal {
             format!("state: SQLite keeps the journal mode \"{answer}\" where \"{}\" is needed", self.word()),
         )
         .hint("the file may be in use by another program, or be on a network disk; a local disk is needed"))
+    }
+
+    /// Whether a closed file has it: SQLite's answer is that of a connection, also where the disk did not take the change.
+    ///
+    /// # Errors
+    /// `state_error`, `io_error`.
+    pub fn is_that_of(self, path: &Path) -> Result<()> {
+        let mut header = [0; 20];
+        fs::File::open(path)
+            .and_then(|mut file| file.read_exact(&mut header))
+            .map_err(|e| Error::new(Code::Io, format!("cannot read back {}: {e}", path.display())))?;
+        let mode = match self {
+            Self::Wal => 2,
+            Self::Rollback => 1,
+        };
+        if header.ends_with(&[mode; 2]) {
+            return Ok(());
+        }
+        Err(Error::new(Code::State, format!("the disk did not take the journal mode of {}", path.display()))
+            .hint("see to its space, quota and health, then run the command again"))
     }
 }
 
@@ -154,7 +174,7 @@ pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Watch>)
 /// Whether the file is all there is: no run has it open, or left something to be brought into it.
 pub(super) fn is_at_rest(path: &Path) -> bool {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    !is_unfinished(&path) && !beside(&path, "-wal").exists()
+    !is_unfinished(&path) && !has_bytes(&beside(&path, "-wal"))
 }
 
 /// Opens a file that nobody changes meanwhile: SQLite then makes no log and no index of it, and takes no locks.
@@ -201,7 +221,12 @@ fn probe(conn: &Connection) -> Result<()> {
 /// Whether a run that was killed left a change half written in the file, and beside it what takes that back. A run that is
 /// at it just now looks the same, and is waited for by SQLite.
 pub(super) fn is_unfinished(path: &Path) -> bool {
-    fs::metadata(beside(path, "-journal")).is_ok_and(|journal| journal.len() > 0)
+    has_bytes(&beside(path, "-journal"))
+}
+
+/// Whether a file is there and not empty. What cannot be looked at may be: only what is not there is not.
+fn has_bytes(path: &Path) -> bool {
+    fs::metadata(path).map_or_else(|e| e.kind() != io::ErrorKind::NotFound, |found| found.len() > 0)
 }
 
 /// What is wrong with a file that reading says may not be written to.
@@ -270,5 +295,64 @@ impl From<&Metadata> for Stamp {
     fn from(found: &Metadata) -> Self {
         let changed = (found.ctime(), found.ctime_nsec());
         Self { device: found.dev(), inode: found.ino(), bytes: found.size(), changed }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_read_of_a_file_that_was_changed_does_not_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        fs::write(&path, "one").unwrap();
+        let watch = Watch { path: path.clone(), then: Stamp::of(&path).unwrap() };
+        fs::read(&path).unwrap();
+        watch.is_unchanged().unwrap();
+        // Of the same length, and with the times that it had.
+        let before = fs::metadata(&path).unwrap().modified().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        fs::write(&path, "two").unwrap();
+        fs::File::options().write(true).open(&path).unwrap().set_modified(before).unwrap();
+        assert_eq!(watch.is_unchanged().unwrap_err().code(), Code::StateLocked);
+        fs::remove_file(&path).unwrap();
+        assert_eq!(watch.is_unchanged().unwrap_err().code(), Code::Io);
+    }
+
+    #[test]
+    fn a_mode_is_that_which_the_file_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        assert_eq!(Journal::Wal.is_that_of(&path).unwrap_err().code(), Code::Io);
+        for (mode, other) in [(Journal::Wal, Journal::Rollback), (Journal::Rollback, Journal::Wal)] {
+            let conn =
+                open(&path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE).unwrap();
+            conn.execute_batch("CREATE TABLE IF NOT EXISTS t (x)").unwrap();
+            mode.set(&conn).unwrap();
+            drop(conn);
+            mode.is_that_of(&path).unwrap();
+            assert_eq!(other.is_that_of(&path).unwrap_err().code(), Code::State);
+        }
+    }
+
+    #[test]
+    fn a_mode_that_sqlite_does_not_take_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state.sqlite");
+        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
+        let conn = open(&path, flags).unwrap();
+        Journal::Wal.set(&conn).unwrap();
+        conn.execute_batch("CREATE TABLE t (x); INSERT INTO t VALUES (1)").unwrap();
+        checkpoint(&conn).unwrap();
+        // In memory there is no log: SQLite answers with what it keeps.
+        let memory = Connection::open_in_memory().unwrap();
+        assert_eq!(Journal::Wal.set(&memory).unwrap_err().code(), Code::State);
+        // Whoever reads is in the way of bringing all of the log into the file.
+        let reader = open(&path, OpenFlags::SQLITE_OPEN_READ_ONLY).unwrap();
+        reader.execute_batch("BEGIN; SELECT * FROM t").unwrap();
+        conn.execute_batch("INSERT INTO t VALUES (2)").unwrap();
+        conn.busy_timeout(Duration::ZERO).unwrap();
+        assert_eq!(checkpoint(&conn).unwrap_err().code(), Code::StateLocked);
     }
 }

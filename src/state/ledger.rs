@@ -135,6 +135,27 @@ pub fn balance(conn: &Connection, account: &Account) -> Result<Delta> {
     found.map_or(Ok(Delta::default()), |(_, text)| stored(&text))
 }
 
+/// The sum of an account's entries, which its balance should be. As many rows are read as there are entries.
+///
+/// # Errors
+/// `state_error` where the file cannot be read, `state_corrupt` for a malformed amount.
+pub fn derived_balance(conn: &Connection, account: &Account) -> Result<Delta> {
+    let mut statement = conn.prepare_cached(
+        "SELECT e.amount FROM ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id
+         WHERE a.owner_kind = ?1 AND a.owner = ?2 AND a.purpose = ?3 AND a.asset = ?4",
+    )?;
+    let mut rows =
+        statement.query(params![account.owner_kind.word(), account.owner, account.purpose, account.asset])?;
+    let mut sum = Delta::default();
+    while let Some(row) = rows.next()? {
+        let amount = stored(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
+        sum = sum
+            .checked_add(amount)
+            .ok_or_else(|| Error::new(Code::StateCorrupt, "the entries of an account pass 256 bits"))?;
+    }
+    Ok(sum)
+}
+
 /// (purpose, asset, balance) of every account of a member.
 ///
 /// # Errors

@@ -20,12 +20,13 @@ mod schema;
 mod settings;
 mod tx;
 
-pub use backup::{BackupReport, backup, inspect, restore};
+pub use backup::{BackupReport, backup, inspect, restore, send_backup};
+pub(crate) use check::must_be_as_asked;
 pub use check::{CheckReport, Finding, check};
 pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
 pub use file::Watch;
 pub use learned::{learn, learned};
-pub use ledger::{Account, Line, OwnerKind, balance, member_balances};
+pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances};
 pub use lock::{Holder, Lock};
 pub use meta::{Pin, check_network, meta_get, pin_network};
 pub use migrate::{SCHEMA_VERSION, pending_steps};

@@ -186,9 +186,21 @@ impl State {
     ///
     /// # Errors
     /// `state_error` where the disk refuses.
-    pub fn note_run(&self, _permit: Permit<'_>, command: &str, exit: Exit) -> Result<()> {
+    pub fn note_run(&self, permit: Permit<'_>, command: &str, exit: Exit) -> Result<runs::Noted> {
+        self.note(permit, |conn| runs::put(conn, command, exit, self.run.clock.now()))
+    }
+
+    /// Notes that a run ended otherwise than it had noted.
+    ///
+    /// # Errors
+    /// As [`State::note_run`].
+    pub fn amend_run(&self, permit: Permit<'_>, noted: &runs::Noted, exit: Exit) -> Result<()> {
+        self.note(permit, |conn| runs::amend(conn, noted, exit))
+    }
+
+    fn note<T>(&self, _permit: Permit<'_>, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
         self.conn.execute_batch("PRAGMA query_only = 0; PRAGMA synchronous = NORMAL")?;
-        let noted = runs::put(&self.conn, command, exit, self.run.clock.now());
+        let noted = body(&self.conn);
         self.conn.execute_batch("PRAGMA synchronous = FULL; PRAGMA query_only = 1")?;
         noted
     }
@@ -270,7 +282,8 @@ fn build(draft: &Path) -> Result<()> {
         migrate::SCHEMA_VERSION
     ))?;
     file::checkpoint(&conn)?;
-    conn.close().map_err(|(_, e)| Error::from(e))
+    conn.close().map_err(|(_, e)| Error::from(e))?;
+    Journal::Wal.is_that_of(draft)
 }
 
 /// Refuses a state of another schema than this program's.

@@ -57,7 +57,18 @@ pub fn success_of(runs: &[LastRun], command: &str, now: i64) -> Option<i64> {
     run.success_at.filter(|at| clock::age(*at, now).is_some())
 }
 
-pub(super) fn put(conn: &Connection, command: &str, exit: Exit, now: i64) -> Result<()> {
+/// What was noted of a run, and what stood there before it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Noted {
+    command: String,
+    at: i64,
+    success_at: Option<i64>,
+    complete_at: Option<i64>,
+}
+
+pub(super) fn put(conn: &Connection, command: &str, exit: Exit, now: i64) -> Result<Noted> {
+    let before = last_runs(conn)?.into_iter().find(|run| run.command == command);
+    let (success_at, complete_at) = before.map_or((None, None), |run| (run.success_at, run.complete_at));
     let success = (exit == Exit::Done).then_some(now);
     let complete = exit.is_complete().then_some(now);
     conn.prepare_cached(
@@ -67,5 +78,17 @@ pub(super) fn put(conn: &Connection, command: &str, exit: Exit, now: i64) -> Res
              last_success_at = coalesce(?4, last_success_at), last_complete_at = coalesce(?5, last_complete_at)",
     )?
     .execute(params![command, now, exit.code(), success, complete])?;
+    Ok(Noted { command: command.to_owned(), at: now, success_at, complete_at })
+}
+
+/// The run did not end as was noted. A later one that has noted its own end meanwhile stands.
+pub(super) fn amend(conn: &Connection, noted: &Noted, exit: Exit) -> Result<()> {
+    let Noted { command, at, success_at, complete_at } = noted;
+    let complete_at = if exit.is_complete() { Some(at) } else { complete_at.as_ref() };
+    conn.execute(
+        "UPDATE runs SET exit_code = ?3, last_success_at = ?4, last_complete_at = ?5
+         WHERE command = ?1 AND last_run_at = ?2",
+        params![command, at, exit.code(), success_at, complete_at],
+    )?;
     Ok(())
 }

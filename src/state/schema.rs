@@ -15,19 +15,29 @@ pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
 /// # Errors
 /// `state_corrupt` naming what is too many, missing or other; `state_error`.
 pub(super) fn must_be_own(conn: &Connection, path: &Path, version: u32) -> Result<()> {
-    let Some(why) = difference(conn, version)? else { return Ok(()) };
+    let Some(Difference { why, is_addition }) = difference(conn, version)? else { return Ok(()) };
+    let remedy = if is_addition { "drop what was added to it, or restore" } else { "restore" };
     Err(Error::new(
         Code::StateCorrupt,
         format!("the schema of state {} is not poolctl's: {why}", path.display()),
     )
-    .hint("nothing was changed; drop what was added to it, or restore a backup: poolctl state restore FILE"))
+    .hint(format!("nothing was changed; {remedy} the newest backup: poolctl state restore FILE")))
+}
+
+/// How a schema differs from the program's.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Difference {
+    /// What is too many, missing or other.
+    pub why: String,
+    /// Whether all of the program's is there, and something more.
+    pub is_addition: bool,
 }
 
 /// How the schema of a file differs from the program's of that version; `None` where it does not.
 ///
 /// # Errors
 /// `state_corrupt` where it cannot be read; `state_error`.
-pub(super) fn difference(conn: &Connection, version: u32) -> Result<Option<String>> {
+pub(super) fn difference(conn: &Connection, version: u32) -> Result<Option<Difference>> {
     let own = if version == migrate::SCHEMA_VERSION {
         statements(SCHEMA).collect()
     } else {
@@ -35,11 +45,12 @@ pub(super) fn difference(conn: &Connection, version: u32) -> Result<Option<Strin
     };
     let found = stored(conn)?;
     let begin = |sql: &str| sql.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
-    Ok(match (found.difference(&own).next(), own.difference(&found).next()) {
-        (None, None) => None,
-        (Some(other), _) => Some(format!("it has \"{}…\"", begin(other))),
-        (None, Some(missing)) => Some(format!("it lacks \"{}…\"", begin(missing))),
-    })
+    let (more, missing) = (found.difference(&own).next(), own.difference(&found).next());
+    let more = more.map(|sql| format!("it has \"{}…\"", begin(sql)));
+    let lacks = missing.map(|sql| format!("it lacks \"{}…\"", begin(sql)));
+    let is_addition = lacks.is_none();
+    let why: Vec<String> = more.into_iter().chain(lacks).collect();
+    Ok((!why.is_empty()).then(|| Difference { why: why.join(", "), is_addition }))
 }
 
 /// What a file's tables, indexes, triggers and views were made by.
@@ -118,31 +129,35 @@ mod tests {
 
     #[test]
     fn what_is_too_many_missing_or_other_is_named() {
-        for (sql, words) in [
+        for (sql, words, is_addition) in [
             (
                 "CREATE TRIGGER evil AFTER INSERT ON members BEGIN SELECT 1; END",
                 "it has \"CREATE TRIGGER evil",
+                true,
             ),
-            ("CREATE VIEW peek AS SELECT 1", "it has \"CREATE VIEW peek"),
-            ("CREATE TABLE mine (x)", "it has \"CREATE TABLE mine"),
-            ("CREATE INDEX mine ON members (added_at)", "it has \"CREATE INDEX mine"),
-            ("DROP TRIGGER events_no_update", "it lacks \"CREATE TRIGGER events_no_update"),
-            ("DROP INDEX events_by_kind", "it lacks \"CREATE INDEX events_by_kind"),
+            ("CREATE VIEW peek AS SELECT 1", "it has \"CREATE VIEW peek", true),
+            ("CREATE TABLE mine (x)", "it has \"CREATE TABLE mine", true),
+            ("CREATE INDEX mine ON members (added_at)", "it has \"CREATE INDEX mine", true),
+            ("DROP TRIGGER events_no_update", "it lacks \"CREATE TRIGGER events_no_update", false),
+            ("DROP INDEX events_by_kind", "it lacks \"CREATE INDEX events_by_kind", false),
             (
                 "DROP TABLE runs; CREATE VIEW runs AS WITH RECURSIVE r(x) AS (SELECT 1 UNION ALL SELECT x FROM r) SELECT * FROM r",
-                "it has \"CREATE VIEW runs",
+                "it has \"CREATE VIEW runs AS WITH…\", it lacks \"CREATE TABLE runs",
+                false,
             ),
-            ("ALTER TABLE members ADD COLUMN more TEXT", "it has \"CREATE TABLE members"),
+            ("ALTER TABLE members ADD COLUMN more TEXT", "it has \"CREATE TABLE members", false),
             (
                 "DROP TRIGGER events_no_update;
               CREATE TRIGGER events_no_update BEFORE UPDATE ON events BEGIN SELECT 1; END",
                 "it has \"CREATE TRIGGER events_no_update",
+                false,
             ),
         ] {
             let conn = fresh();
             conn.execute_batch(sql).unwrap();
-            let why = difference(&conn, migrate::SCHEMA_VERSION).unwrap().unwrap_or_default();
-            assert!(why.starts_with(words), "{sql}: {why}");
+            let found = difference(&conn, migrate::SCHEMA_VERSION).unwrap().unwrap();
+            assert!(found.why.starts_with(words), "{sql}: {found:?}");
+            assert_eq!(found.is_addition, is_addition, "{sql}: {found:?}");
         }
     }
 

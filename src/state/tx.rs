@@ -27,21 +27,6 @@ impl<'a> Tx<'a> {
         self.run.clock.now()
     }
 
-    /// Writes a part of the transaction as a whole or not at all: where `body` gives an inner error, what it wrote is taken
-    /// back, and the transaction goes on.
-    ///
-    /// # Errors
-    /// Those of `body`, and `state_error`: with these the whole transaction is given up.
-    pub fn attempt<T, E>(&self, body: impl FnOnce() -> Result<Result<T, E>>) -> Result<Result<T, E>> {
-        self.inner.execute_batch("SAVEPOINT attempt")?;
-        let done = body()?;
-        if done.is_err() {
-            self.inner.execute_batch("ROLLBACK TO attempt")?;
-        }
-        self.inner.execute_batch("RELEASE attempt")?;
-        Ok(done)
-    }
-
     /// Appends a fact to the audit log and returns its id.
     ///
     /// # Errors

@@ -9,9 +9,9 @@ mod network;
 mod replies;
 mod results;
 pub mod submit;
-mod transaction;
+pub(crate) mod transaction;
 mod view;
-mod wire;
+pub(crate) mod wire;
 
 pub use client::{Client, ClientConfig};
 pub use diagnostics::Raised;

@@ -12,7 +12,7 @@ use super::xdr::{
     ContractEvent, DiagnosticEvent, LedgerEntryData, LedgerHeader, LedgerKey, Limits, ReadXdr, ScVal,
     SorobanTransactionData, TransactionMeta, TransactionResult, WriteXdr,
 };
-use crate::grind::json::{AtMost, Object, whole};
+use crate::grind::json::{AtMost, Object, whole, why};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -34,7 +34,7 @@ type Read<T> = Result<T, String>;
 
 /// Reads an object, whose lists and numbers are bounded.
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Read<T> {
-    serde_json::from_str(raw.get()).map(|Object(read)| read).map_err(|e| e.to_string())
+    serde_json::from_str(raw.get()).map(|Object(read)| read).map_err(|e| why(&e))
 }
 
 /// Decodes the XDR of one answer.
@@ -68,7 +68,7 @@ pub(super) fn encode(value: &impl WriteXdr) -> Read<String> {
 }
 
 /// The passphrase of `getNetwork`.
-pub(super) fn network(raw: &RawValue) -> Read<String> {
+pub(crate) fn network(raw: &RawValue) -> Read<String> {
     #[derive(Deserialize)]
     struct Raw {
         passphrase: String,
@@ -77,7 +77,7 @@ pub(super) fn network(raw: &RawValue) -> Read<String> {
 }
 
 /// `getHealth`.
-pub(super) fn health(raw: &RawValue) -> Read<Health> {
+pub(crate) fn health(raw: &RawValue) -> Read<Health> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -96,7 +96,7 @@ pub(super) fn health(raw: &RawValue) -> Read<Health> {
 }
 
 /// `getLatestLedger`. The close time is the header's; servers from before they sent it give it as a field.
-pub(super) fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
+pub(crate) fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -124,7 +124,7 @@ pub(super) fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
 }
 
 /// `getLedgerEntries`: the newest ledger, and the entries in the order of `keys`.
-pub(super) fn entries(
+pub(crate) fn entries(
     raw: &RawValue,
     keys: &[LedgerKey],
     texts: &[String],
@@ -168,7 +168,7 @@ pub(super) fn entries(
 }
 
 /// `getFeeStats`.
-pub(super) fn fee_stats(raw: &RawValue) -> Read<FeeStats> {
+pub(crate) fn fee_stats(raw: &RawValue) -> Read<FeeStats> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -185,7 +185,7 @@ pub(super) fn fee_stats(raw: &RawValue) -> Read<FeeStats> {
 }
 
 /// `simulateTransaction`.
-pub(super) fn simulation(raw: &RawValue) -> Read<Simulation> {
+pub(crate) fn simulation(raw: &RawValue) -> Read<Simulation> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -252,7 +252,7 @@ fn with_fee(mut data: SorobanTransactionData, fee: u64) -> Read<SorobanTransacti
 }
 
 /// `sendTransaction`; `hash` is what was sent.
-pub(super) fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
+pub(crate) fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -277,7 +277,7 @@ pub(super) fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
 }
 
 /// `getTransaction`.
-pub(super) fn lookup(raw: &RawValue) -> Read<Lookup> {
+pub(crate) fn lookup(raw: &RawValue) -> Read<Lookup> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -356,7 +356,7 @@ fn of_meta(meta: TransactionMeta) -> Read<OfMeta> {
 }
 
 /// `getEvents`.
-pub(super) fn events(raw: &RawValue) -> Read<EventPage> {
+pub(crate) fn events(raw: &RawValue) -> Read<EventPage> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {

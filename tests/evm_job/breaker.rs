@@ -1,8 +1,9 @@
 //! The breaker that opens on its own, the operator's pause, what both forbid, and how they end.
 
-use super::desk::{Desk, says};
-use poolctl_testkit::alloy::primitives::I256;
-use poolctl_testkit::{Fault, Rule, units};
+use super::desk::{Desk, says, warnings};
+use poolctl_testkit::abi::{Asset, FeeVault};
+use poolctl_testkit::alloy::primitives::{Address, I256, U256};
+use poolctl_testkit::{Fault, Rule, World, units};
 use serde_json::{Value, json};
 
 const BREAKERS: &str =
@@ -213,4 +214,90 @@ fn a_probe_tells_what_is_wrong_from_what_cannot_be_told() {
     desk.wire.fault(Rule::new(Fault::ChainId(1)));
     assert!(probe(3).starts_with("RISK UNKNOWN - wrong_network: "));
     desk.run("risk check --json --nagios").fails(2, "usage");
+}
+
+/// A desk with the pool `cents`: a million shares of a new vault over an asset of two decimals, made by what is given.
+fn cents(make: impl Fn(&World, Address) -> Address) -> (Desk, Address) {
+    let desk = Desk::ready();
+    let world = &desk.world;
+    let asset = Asset::constructorCall { name: "Cent".into(), symbol: "CENT".into(), decimals: 2 };
+    let asset = world.node.deploy(world.owner, "Asset", &asset).unwrap().address().unwrap();
+    let vault = make(world, asset);
+    for account in [world.alice, world.dave] {
+        world.mint(asset, account, units(2_000_000, 2)).unwrap();
+    }
+    world.deposit(vault, world.alice, units(1_000_000, 2)).unwrap();
+    world.node.mine(2).unwrap();
+    desk.run(&format!("pool add cents {vault}")).ok();
+    (desk, vault)
+}
+
+/// Syncs `cents` at a new block.
+fn sync_cents(desk: &Desk) -> Value {
+    desk.world.node.mine(2).unwrap();
+    desk.run("sync cents --at latest --json").exits(0).envelope()
+}
+
+fn newest_rate(desk: &Desk) -> String {
+    desk.one("SELECT rate_e18 FROM pool_snapshots ORDER BY block_number DESC LIMIT 1")
+}
+
+#[test]
+fn few_decimals_open_no_breaker_and_hide_no_loss() {
+    let (desk, vault) = cents(|world, asset| world.add_vault(asset, 0).unwrap().address().unwrap());
+    let world = &desk.world;
+    world.donate(vault, world.dave, U256::from(1_000_002)).unwrap();
+    assert_eq!(sync_cents(&desk)["warnings"], json!([]));
+    assert_eq!(newest_rate(&desk), "1010000019899999801");
+    // 0.02 less: the contract itself answers 1.01 before and 1.00 afterwards.
+    world.loss(vault, U256::from(2)).unwrap();
+    assert_eq!(sync_cents(&desk)["warnings"], json!([]));
+    assert_eq!(newest_rate(&desk), "1009999999900000000");
+    // Where nothing may be lost, 0.02 are a loss.
+    desk.meddle("UPDATE pools SET max_rate_drop_ppm = 0 WHERE name = 'cents'");
+    world.loss(vault, U256::from(2)).unwrap();
+    let fell = ["exchange_rate_drop", "fell from 1.0099999999 to 1.0099999799"];
+    says(&warnings(&sync_cents(&desk)), &fell);
+    desk.meddle("UPDATE pools SET max_rate_drop_ppm = 5000 WHERE name = 'cents'");
+    desk.run("risk reset-breaker cents --reason seen").ok();
+    // 0.9 % less: it answers 1.01 both times.
+    world.donate(vault, world.dave, U256::from(950_002)).unwrap();
+    assert_eq!(sync_cents(&desk)["warnings"], json!([]));
+    world.loss(vault, U256::from(900_000)).unwrap();
+    let fell = ["exchange_rate_drop", "fell from 1.01949", "to 1.01049"];
+    says(&warnings(&sync_cents(&desk)), &fell);
+    assert_eq!(desk.one("SELECT rule FROM circuit_breaker_status WHERE active = 1"), "exchange_rate_drop");
+    desk.run("pool reconcile cents").ok();
+    // What an earlier version kept is no drift, and no fall at the next sync.
+    desk.meddle("UPDATE pool_snapshots SET rate_e18 = '1010000000000000000' WHERE rate_e18 LIKE '101049%'");
+    desk.run("pool reconcile cents").ok();
+    assert_eq!(sync_cents(&desk)["warnings"], json!([]));
+    assert!(newest_rate(&desk).starts_with("101049"), "{}", newest_rate(&desk));
+    desk.sound();
+}
+
+#[test]
+fn a_vault_that_takes_a_fee_is_told_by_its_own_answer_and_no_coarser() {
+    let (desk, vault) = cents(|world, asset| {
+        let call = FeeVault::constructorCall { asset, fee: U256::from(30_000) };
+        world.node.deploy(world.owner, "FeeVault", &call).unwrap().address().unwrap()
+    });
+    let world = &desk.world;
+    world.donate(vault, world.dave, U256::from(3_092_784)).unwrap();
+    let alerts = |at: &str| {
+        let warned = sync_cents(&desk);
+        says(&warnings(&warned), &["inconsistent_state", at]);
+        warned["warnings"].as_array().unwrap().len()
+    };
+    assert_eq!(alerts("exchange rate 1.0000000044"), 1);
+    // 0.02 less: for one share it answers 1.00 before and 0.99 afterwards.
+    world.loss(vault, U256::from(2)).unwrap();
+    assert_eq!(alerts("exchange rate 0.9999999851"), 1);
+    desk.run("pool reconcile cents").ok();
+    // 0.9 % less: it answers 0.99 both times.
+    world.donate(vault, world.dave, U256::from(950_000)).unwrap();
+    assert_eq!(alerts("exchange rate 1.0092149"), 1);
+    world.loss(vault, U256::from(900_000)).unwrap();
+    assert_eq!(alerts("exchange_rate_drop: exchange rate fell from 1.0092149"), 2);
+    desk.sound();
 }

@@ -252,6 +252,8 @@ pub fn figures(conn: &Connection) -> Vec<Vec<String>> {
          LEFT JOIN members g ON g.id = t.to_member ORDER BY 1, 2, 3",
         "SELECT p.name, m.address, u.shares, u.last_deposit_block, u.last_deposit_at FROM user_pool_shares u
          JOIN pools p ON p.id = u.pool_id JOIN members m ON m.id = u.member_id WHERE u.shares <> '0' ORDER BY 1, 2",
+        "SELECT p.name, c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.found_block FROM pool_contracts c
+         JOIN pools p ON p.id = c.pool_id ORDER BY 1",
     ]
     .map(|sql| rows(conn, sql))
     .into()

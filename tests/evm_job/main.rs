@@ -15,7 +15,9 @@ mod anvil {
 
     mod bases;
     mod breaker;
+    mod changes;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
@@ -29,6 +31,7 @@ mod anvil {
     mod interleavings;
     mod long_run;
     mod month;
+    mod odd;
     mod oracles;
     mod orders;
     mod pinned;
@@ -45,6 +48,7 @@ mod anvil {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;
@@ -58,7 +62,9 @@ mod sandbox {
 
     mod bases;
     mod breaker;
+    mod changes;
     mod crash;
+    mod damaged;
     mod deposits;
     mod desk;
     mod doctor;
@@ -72,6 +78,7 @@ mod sandbox {
     mod interleavings;
     mod long_run;
     mod month;
+    mod odd;
     mod oracles;
     mod orders;
     mod pinned;
@@ -88,6 +95,7 @@ mod sandbox {
     mod secrets;
     mod settings;
     mod sync;
+    mod unsound;
     mod validation;
     mod verify;
     mod vitals;

@@ -46,6 +46,9 @@ fn pinned_after_the_choice(
         assert!(!tagged(call), "{command}: {call}");
         match call["method"].as_str().unwrap() {
             "eth_call" => assert_eq!(call["params"][1]["requireCanonical"], true, "{command}: {call}"),
+            "eth_getStorageAt" => {
+                assert_eq!(call["params"][2]["requireCanonical"], true, "{command}: {call}");
+            }
             "eth_getLogs" => {
                 let filter = &call["params"][0];
                 assert!(

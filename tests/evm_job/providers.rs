@@ -25,6 +25,8 @@ const HEADER: Where = |call| call["method"] == "eth_getBlockByNumber";
 /// Logs of more than one block.
 const RANGE: Where =
     |call| call["method"] == "eth_getLogs" && call["params"][0]["fromBlock"] != call["params"][0]["toBlock"];
+/// The call that is at home on no address, for the hashes of codes.
+const HOMELESS: Where = |call| call["method"] == "eth_call" && call["params"][0]["to"].is_null();
 const BY_HASH: Where = |call| call["params"][1].is_object();
 
 const ALWAYS: usize = usize::MAX;
@@ -140,6 +142,13 @@ fn rows() -> Vec<(Fault, Where, usize, &'static str, End)> {
             Well,
         ),
         (http!(413, "", "batch too large"), HEADER, 1, SYNC, Well),
+        // A call without an address is not known.
+        (rpc(-32602, "missing field to"), HOMELESS, ALWAYS, SYNC, Well),
+        (rpc(-32603, "Internal error"), HOMELESS, ALWAYS, SYNC, Well),
+        (rpc(3, "execution reverted"), HOMELESS, ALWAYS, CYCLE, Well),
+        (http!(400, "", "bad request"), HOMELESS, ALWAYS, SYNC, Well),
+        (Fault::EmptyCall, HOMELESS, ALWAYS, SYNC, Well),
+        (Fault::ResultNull, HOMELESS, 1, SYNC, Well),
         // Trouble that passes, and trouble that does not.
         (rpc(-32000, "header not found"), CALL, 1, SYNC, Well),
         (
@@ -307,6 +316,17 @@ fn what_was_learned_is_kept_and_the_finality_is_said() {
     let envelope = plain.run("sync --json").exits(0).envelope();
     assert_eq!(envelope["data"]["view"]["endpoint"], "twin");
     says(&warnings(&envelope), &["endpoint \"main\"", "does not give the chain's", "\"twin\" took over"]);
+}
+
+#[test]
+fn what_is_learned_is_kept_by_every_command_that_writes() {
+    let desk = Desk::bare();
+    desk.furnish();
+    for command in ["oracle fetch", "risk fetch growth", "sync"] {
+        desk.meddle("DELETE FROM evm_tags");
+        desk.run(command).exits(0);
+        assert_eq!(desk.rows("SELECT tag FROM evm_tags ORDER BY 1"), ["finalized", "safe"], "{command}");
+    }
 }
 
 #[test]

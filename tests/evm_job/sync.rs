@@ -115,7 +115,9 @@ fn a_pool_that_fails_leaves_the_other_done() {
         assert_eq!(desk.json("pool show stable")["total_assets"], "2301.234567");
         // Alone, it is no longer partly done.
         let code = if empty { "not_a_contract" } else { "reverted" };
-        desk.unchanged(|| desk.run("sync stable").fails(1, code));
+        desk.run("sync stable").fails(1, code);
+        assert_eq!(desk.rows(stable), before);
+        says(&desk.json("pool show stable")["alerts"][0]["why"], &["its code has the hash"]);
         desk.sound();
     }
 }
@@ -235,6 +237,23 @@ fn pools_can_be_named_and_each_keeps_its_own_block() {
     let dump = desk.dump();
     desk.unchanged(|| desk.run("pool show growth").ok());
     same(&dump, &desk.dump());
+}
+
+#[test]
+fn a_symbol_of_any_length_stops_no_command() {
+    let desk = Desk::ready();
+    for symbol in ["printf('%.*c', 70000, 'x')", "replace(hex(zeroblob(35000)), '00', '世界')"] {
+        desk.meddle(&format!("UPDATE assets SET symbol = {symbol}"));
+        desk.meddle(&format!("UPDATE pools SET share_symbol = {symbol}"));
+        desk.world.node.mine(2).unwrap();
+        for line in ["sync", "pool list", "pool show growth", "report --html r.html"] {
+            desk.run(line).ok();
+            desk.run(&format!("{line} --json")).exits(0).envelope();
+        }
+        let listed = desk.run("pool list").ok();
+        assert!(listed.contains('…') && listed.len() < 70_000, "{}", listed.len());
+    }
+    desk.sound();
 }
 
 #[test]

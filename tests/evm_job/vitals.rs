@@ -1,7 +1,7 @@
 //! When scheduled commands ran last, and that `health` believes it.
 
 use super::desk::Desk;
-use poolctl_testkit::{Fault, Rule};
+use poolctl_testkit::{Fault, Rule, watch};
 use serde_json::Value;
 
 /// The note on a command: exit code, and whether it has succeeded and looked at everything.
@@ -34,6 +34,28 @@ fn a_run_with_nothing_to_do_is_noted_and_changes_nothing_else() {
         ));
         assert_eq!(age, "1", "{line} left no note");
     }
+    desk.sound();
+}
+
+#[test]
+fn a_result_that_could_not_be_written_is_no_success() {
+    let desk = Desk::ready();
+    let full = |line: &str| {
+        let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+        watch::spawn(desk.run(line).command.stdout(full)).unwrap().wait().unwrap().code()
+    };
+    assert_eq!(full("sync"), Some(1));
+    assert_eq!(note(&desk, "sync"), ["1 | 0 | 0"], "it has never succeeded");
+    desk.run("sync").ok();
+    set_back(&desk);
+    desk.world.node.mine(2).unwrap();
+    assert_eq!(full("sync --metrics-file run.prom"), Some(1));
+    assert_eq!(note(&desk, "sync"), ["1 | 1 | 1"]);
+    assert_eq!(desk.one("SELECT last_success_at || last_complete_at || (last_run_at > 1) FROM runs"), "111");
+    let told = std::fs::read_to_string(desk.home.path().join("run.prom")).unwrap();
+    assert!(told.contains("poolctl_run_exit_code{command=\"sync\"} 1\n"), "{told}");
+    // A finding is one, shown or not.
+    assert_eq!((full("risk check"), note(&desk, "risk check")), (Some(5), vec!["5 | 0 | 1".to_owned()]));
     desk.sound();
 }
 

@@ -354,11 +354,19 @@ fn the_list_shows_what_was_asked_for() {
 fn figures_that_are_too_old_deny() {
     let desk = desk();
     free(&desk, 2_000);
-    // The vault may have been paused since.
+    // The vault has been paused since; figures of a week ago do not tell.
+    desk.world.pause(desk.world.six.vault).unwrap();
+    desk.world.node.mine(1).unwrap();
     desk.meddle("UPDATE pool_snapshots SET synced_at = synced_at - 604800");
     assert_eq!(reasons(&desk, "500"), ["risk_unknown"]);
-    desk.unchanged(|| desk.run("withdrawal request stable alice 500").exits(4));
+    let envelope = desk.unchanged(|| desk.run("withdrawal request stable alice 500").fails(4, "not_valid"));
+    assert_eq!(envelope["error"]["details"]["reasons"], json!(["risk_unknown"]));
+    desk.run("sync").ok();
+    assert_eq!(reasons(&desk, "500"), ["pool_paused"]);
+    desk.world.unpause(desk.world.six.vault).unwrap();
     desk.world.node.mine(1).unwrap();
+    desk.meddle("UPDATE pool_snapshots SET synced_at = synced_at - 604800");
+    assert_eq!(reasons(&desk, "500"), ["risk_unknown"]);
     desk.run("sync").ok();
     free(&desk, 2_000);
 }

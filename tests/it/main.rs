@@ -27,6 +27,7 @@ mod lock;
 mod man;
 mod metrics;
 mod monitoring;
+mod out_files;
 mod pings;
 mod poolers;
 #[cfg(feature = "sandbox")]

@@ -166,9 +166,158 @@ fn a_folder_that_is_read_only() {
     };
     let envelope = run("config set oracle.cache_ttl_sec 60 --config /dev/null").fails(1, "io_error");
     assert!(envelope["error"]["hint"].as_str().unwrap().contains("writable"), "{envelope}");
-    run("events --config /dev/null").json();
+    let readers = [
+        "events --config /dev/null",
+        "events --verify --config /dev/null",
+        "pool list --config /dev/null",
+        "state check --full --config /dev/null",
+        "config set oracle.cache_ttl_sec 60 --dry-run --config /dev/null",
+    ];
+    for line in readers {
+        run(line).json();
+    }
+    // Without what SQLite keeps beside it, it is read as one that nobody changes, and nothing is made there.
+    std::fs::set_permissions(&folder, Clone::clone(&public)).unwrap();
+    let sides = ["-wal", "-shm"].map(|side| format!("{}{side}", home.state().display()));
+    for side in &sides {
+        let _ = std::fs::remove_file(side);
+    }
+    std::fs::set_permissions(&folder, PermissionsExt::from_mode(0o555)).unwrap();
+    for line in readers {
+        run(line).json();
+    }
+    assert!(sides.iter().all(|side| !Path::new(side).exists()));
     std::fs::set_permissions(&folder, public).unwrap();
     assert_eq!(digest(&home.state()), before);
+}
+
+/// What is no file is refused at once: nobody waits for the other end of a pipe.
+#[test]
+fn a_pipe_is_refused_at_once() {
+    let home = Home::ready();
+    let pipe = home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    for line in
+        ["events", "state check", "sync", "config set oracle.cache_ttl_sec 60", "state migrate", "init"]
+    {
+        let envelope = home.run(&format!("{line} --state pipe")).fails(2, "invalid_value");
+        assert!(envelope["error"]["message"].as_str().unwrap().contains("no regular file"), "{envelope}");
+        assert!(envelope["error"]["hint"].as_str().unwrap().contains("--state"), "{envelope}");
+        home.run(&format!("{line} --config pipe")).fails(2, "invalid_config");
+    }
+    home.run("state restore pipe --yes").fails(2, "invalid_value");
+    home.run("state backup pipe").fails(2, "conflict");
+    home.run("events").ok();
+    let _socket = std::os::unix::net::UnixListener::bind(home.path().join("socket")).unwrap();
+    for (file, line) in [
+        ("socket", "events --state socket"),
+        ("socket", "sync --state socket"),
+        ("/dev/zero", "events --state /dev/zero"),
+        ("/dev/zero", "state restore /dev/zero --yes"),
+    ] {
+        let envelope = home.run(line).fails(2, "invalid_value");
+        assert!(envelope["error"]["message"].as_str().unwrap().contains(file), "{envelope}");
+    }
+    for file in ["socket", "/dev/zero"] {
+        home.run(&format!("events --config {file}")).exits(2);
+    }
+}
+
+/// A key store comes through no pipe either, as a passphrase may.
+#[test]
+fn a_pipe_as_key_store_is_refused_at_once() {
+    let home = Home::farming();
+    let pipe = home.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    home.write_config(&format!(
+        "profile = \"sandbox\"\n[profiles.sandbox]\nkeys.path = \"{}\"\n",
+        pipe.display()
+    ));
+    for line in ["farmer register --pooler north --stake-percentage 0.25", "doctor"] {
+        let ran = home.farm(line).arg("--json").exits_one_of(&[2, 5]);
+        assert!(ran.stdout.contains("pipe"), "{line}: {ran:?}");
+    }
+    let envelope =
+        home.farm("farmer register --pooler north --stake-percentage 0.25").fails(2, "invalid_value");
+    assert!(envelope["error"]["hint"].as_str().unwrap().contains("keys.path"), "{envelope}");
+}
+
+/// Links lead to one file, with one lock; with two names of its own it would have two logs, so it is refused.
+#[test]
+fn a_state_is_one_whatever_it_is_called() {
+    let home = Home::ready();
+    std::os::unix::fs::symlink(home.state(), home.path().join("link")).unwrap();
+    let held = super::lock::hold(&home.state());
+    home.run("config set oracle.cache_ttl_sec 60 --state link").fails(11, "state_locked");
+    drop(held);
+    home.run("config set oracle.cache_ttl_sec 60 --state link").ok();
+    assert_eq!(home.run("events --state link").json(), home.run("events").json());
+    home.run("state backup copy.sqlite").ok();
+    // A restore through a link replaces what it leads to.
+    home.run("config set oracle.cache_ttl_sec 61").ok();
+    home.run("state restore copy.sqlite --yes --state link").ok();
+    assert!(home.path().join("link").symlink_metadata().unwrap().is_symlink());
+    assert_eq!(home.run("config set oracle.cache_ttl_sec 1 --dry-run").json()["old"], "60");
+
+    std::fs::hard_link(home.state(), home.path().join("other")).unwrap();
+    let before = digest(&home.state());
+    for line in ["config set oracle.cache_ttl_sec 62", "events", "state check", "state backup again.sqlite"] {
+        for state in ["", " --state other", " --state link"] {
+            let envelope = home.run(&format!("{line}{state}")).fails(2, "conflict");
+            assert!(envelope["error"]["message"].as_str().unwrap().contains("2 names"), "{envelope}");
+            assert!(envelope["error"]["hint"].as_str().unwrap().contains("-inum"), "{envelope}");
+        }
+    }
+    assert_eq!(digest(&home.state()), before);
+    std::fs::remove_file(home.path().join("other")).unwrap();
+    home.run("config set oracle.cache_ttl_sec 62").ok();
+}
+
+/// A trigger that renames members, and a view without end in the place of a table.
+#[test]
+fn a_schema_of_its_own_is_refused() {
+    for (sql, named) in [
+        ("CREATE TRIGGER evil AFTER INSERT ON events BEGIN UPDATE members SET name = 'x'; END", "CREATE TRIGGER evil"),
+        (
+            "DROP TABLE runs; CREATE VIEW runs AS WITH RECURSIVE r (x) AS (SELECT 1 UNION ALL SELECT x FROM r)
+             SELECT 'sync' AS command, x AS last_run_at, 0 AS exit_code, x AS last_success_at, x AS last_complete_at FROM r",
+            "CREATE VIEW runs",
+        ),
+    ] {
+        let home = Home::ready();
+        home.run("state backup copy.sqlite").ok();
+        for file in [home.state(), home.path().join("copy.sqlite")] {
+            Connection::open(file).unwrap().execute_batch(sql).unwrap();
+        }
+        let before = digest(&home.state());
+        for line in ["events", "health", "metrics", "config set oracle.cache_ttl_sec 60", "state backup other.sqlite"] {
+            let envelope = home.run(line).arg("--json").exits_one_of(&[1, 3, 5]).envelope();
+            let said = envelope.to_string();
+            assert!(said.contains("state_corrupt") && said.contains(named), "{line}: {envelope}");
+        }
+        let envelope = home.run("state check").fails(5, "check_failed");
+        assert_eq!(envelope["data"]["findings"][0]["check"], "schema", "{envelope}");
+        home.run("state restore copy.sqlite --yes").fails(5, "check_failed");
+        assert_eq!(digest(&home.state()), before);
+    }
+}
+
+/// A file that is not as the last run left it is looked at before anything is written.
+#[test]
+fn a_damaged_file_is_not_written_to() {
+    let home = Home::ready();
+    home.run("config set oracle.cache_ttl_sec 60").ok();
+    let mut bytes = std::fs::read(home.state()).unwrap();
+    // The index of a table that the command does not look at.
+    let find = "SELECT rootpage FROM sqlite_schema WHERE name = 'works_by_block'";
+    let page: usize = home.sqlite().query_row(find, [], |row| row.get(0)).unwrap();
+    bytes[(page - 1) * 4096..][..96].fill(0xa5);
+    std::fs::write(home.state(), bytes).unwrap();
+    let before = digest(&home.state());
+    let envelope = home.run("config set oracle.cache_ttl_sec 61").fails(1, "state_corrupt");
+    assert!(envelope["error"]["message"].as_str().unwrap().contains("damaged"), "{envelope}");
+    assert_eq!(digest(&home.state()), before);
+    home.run("state check").fails(5, "check_failed");
 }
 
 fn public_copy(folder: &Path) -> std::path::PathBuf {

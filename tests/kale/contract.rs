@@ -224,6 +224,17 @@ fn the_instance_has_defaults_only_where_the_contract_has() {
         assert!(e.message().contains(name), "{e}");
     }
     assert_eq!(read(ScVal::Void).unwrap_err().code(), Code::BadReply);
+    // Without a number it is a farm that saw no plant, or no answer to go by.
+    let unnumbered = |open: &[(&str, ScVal)]| read(instance(Some(vec![(named("FarmBlock"), map(open))])));
+    let e = unnumbered(&block_fields()).unwrap_err();
+    assert_eq!(e.code(), Code::BadReply);
+    assert!(e.message().contains("\"FarmIndex\" is missing"), "{e}");
+    let mut untouched = block_fields();
+    untouched
+        .iter_mut()
+        .filter(|(name, _)| *name == "min_stake")
+        .for_each(|(_, stake)| *stake = ScVal::from(i128::MAX));
+    assert_eq!(unnumbered(&untouched).unwrap().index, 0);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use poolctl::evm::Chain;
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
 use poolctl::state::{self, State, backup};
-use poolctl::{pool, risk};
+use poolctl::{pool, reward, risk};
 use poolctl_testkit::tamper;
 use rusqlite::Connection;
 use std::collections::BTreeSet;
@@ -104,12 +104,30 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         &["emission at block", "+ 1"],
     ),
     (
-        // What an emission left before it is not taken in: lost, as by a catch-up of an older version.
+        "emission_follows_settings",
+        "INSERT INTO reward_emissions SELECT max(end_block), max(end_block) + 10, '5',
+             (SELECT carry_out FROM reward_emissions ORDER BY start_block DESC LIMIT 1), '0', 1 FROM reward_emissions",
+        &["it gives 5 + carry 0 and leaves 0; by the settings of its day"],
+    ),
+    (
         "emission_is_accounted_for",
-        "DELETE FROM meta WHERE key = 'reward_order_from_block';
-         UPDATE reward_emissions SET carry_in = '5', carry_out = '5'
-             WHERE start_block = (SELECT max(start_block) FROM reward_emissions)",
-        &["takes in 5, 0 was left before it"],
+        "INSERT INTO reward_emissions SELECT 2 * end_block - start_block, 3 * end_block - 2 * start_block, emission,
+             carry_out, '0', 1 FROM reward_emissions ORDER BY start_block DESC LIMIT 1",
+        &["the one before ends at"],
+    ),
+    (
+        "columns",
+        "UPDATE meta SET value = 'soon' WHERE key = 'reward_pause_from_epoch'",
+        &["meta.reward_pause_from_epoch"],
+    ),
+    ("columns", "UPDATE members SET added_at = 9223372036854775807 WHERE id = 1", &["added_at", "is out of range"]),
+    ("columns", "INSERT INTO meta VALUES ('prune_pending', '7')", &["meta.prune_pending"]),
+    ("columns", "DELETE FROM pool_snapshots WHERE pool_id = 1", &["its figures of it are missing"]),
+    (
+        // What may still be sent must be recorded from what is stored of it.
+        "columns",
+        "INSERT INTO operations (key, kind, subject, state, plan, planned_at) VALUES ('k', 'plant', 'f', 'planned', '{}', 1)",
+        &["operation k: its plan cannot be read: missing field"],
     ),
     (
         "exports_equal_unclaimed",
@@ -327,6 +345,17 @@ const SEVERAL: &[(&[&str], &str)] = &[
         "UPDATE pool_rewards SET amount = amount || '0' WHERE claimed_at IS NULL",
     ),
     (
+        // What an emission left before it is not taken in: lost, as by a catch-up of an older version.
+        &["emission_follows_settings", "emission_is_accounted_for"],
+        "DELETE FROM meta WHERE key = 'reward_order_from_block';
+         UPDATE reward_emissions SET carry_in = '5', carry_out = '5'
+             WHERE start_block = (SELECT max(start_block) FROM reward_emissions)",
+    ),
+    (
+        &["columns", "emission_follows_settings", "emission_is_accounted_for"],
+        "UPDATE meta SET value = 'x' WHERE key = 'reward_order_from_block'",
+    ),
+    (
         &["emission_is_accounted_for", "payable_equals_unclaimed"],
         "UPDATE pools SET reward_carry = '5' WHERE id = 1",
     ),
@@ -419,6 +448,94 @@ fn each_invariant_is_found_and_named() {
     assert_eq!(found(&with_withdrawals(), true), (BTreeSet::new(), String::new()));
     are_found_and_named(BREAKS, Place::lived_in);
     are_found_and_named(WITHDRAWAL_BREAKS, with_withdrawals);
+}
+
+/// What is wrong with the rows of a withdrawal stops it, whatever the evidence.
+#[test]
+fn a_withdrawal_that_is_not_what_was_asked_for_is_not_completed() {
+    for (name, sql, words) in WITHDRAWAL_BREAKS
+        .iter()
+        .filter(|(name, sql, _)| *name == "withdrawals_have_evidence" && sql.contains("WHERE id = 1"))
+    {
+        let place = with_withdrawals();
+        break_it(&place, sql);
+        let before = place.outsider().query_row("SELECT max(id) FROM events", [], |row| row.get::<_, i64>(0));
+        let (lock, stop, config) = (place.lock(), Stop::default(), config(&[]));
+        let mut state = place.writer(&lock);
+        let agreed = ValuePermit::obtain(Permit::of(&lock), Consent::Given, "withdraw").unwrap();
+        let offline = || -> poolctl::Result<Chain> { panic!("the network is not asked") };
+        let one = Complete { id: 1, tx: Some(B256::repeat_byte(9)), evidence: Evidence::Word(agreed) };
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let mut work = work(&config, &mut state, &lock, &stop);
+        let e = runtime.block_on(withdrawal::complete(&mut work, offline, one)).unwrap_err();
+        assert_eq!(e.code(), Code::StateCorrupt, "{name}: {sql}: {e}");
+        assert!(e.to_string().contains(words[0]), "{e}");
+        drop(state);
+        let after = place.outsider().query_row("SELECT max(id) FROM events", [], |row| row.get::<_, i64>(0));
+        assert_eq!(after, before, "{sql}");
+    }
+}
+
+/// What is wrong with the rows that a claim credits from, or with the account that it credits to, stops it.
+#[test]
+fn a_claim_by_rows_that_disagree_credits_nobody() {
+    for (sql, words) in [
+        (
+            "UPDATE pool_reward_epochs SET distributed = distributed || '0' WHERE distributed <> '0'",
+            "is not distributed",
+        ),
+        ("UPDATE pool_reward_epochs SET part = '1'", "is not distributed"),
+        (
+            "UPDATE pool_rewards SET amount = amount || '00' WHERE claimed_at IS NULL",
+            "of it stands for member",
+        ),
+        (
+            "UPDATE ledger_accounts SET balance = balance || '0' WHERE owner_kind = 'member' AND balance <> '0'",
+            "its entries sum to",
+        ),
+        ("UPDATE ledger_accounts SET balance = '0' WHERE purpose = 'reward_payable'", "would hold -"),
+        (
+            "UPDATE pool_reward_epochs SET asset = '0x' WHERE id = (SELECT max(epoch_id) FROM pool_rewards WHERE member_id =
+                 (SELECT min(member_id) FROM pool_rewards WHERE claimed_at IS NULL))",
+            "of which the pool or the token is missing",
+        ),
+    ] {
+        let place = Place::lived_in();
+        // Everybody has claimed before, and has something again.
+        let member: i64 = place
+            .outsider()
+            .query_row("SELECT min(member_id) FROM pool_rewards WHERE claimed_at IS NOT NULL", [], |row| {
+                row.get(0)
+            })
+            .unwrap();
+        tamper(&place.outsider(), |conn| {
+            let last = "UPDATE pool_rewards SET claimed_at = NULL, claim_id = NULL WHERE member_id = ?1 AND epoch_id =
+                (SELECT max(epoch_id) FROM pool_rewards WHERE member_id = ?1)";
+            conn.execute(last, [member]).unwrap();
+        });
+        break_it(&place, sql);
+        let count = |table: &str| -> i64 {
+            place
+                .outsider()
+                .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
+                .unwrap()
+        };
+        let before = (count("events"), count("ledger_entries"));
+        let (lock, stop, config) = (place.lock(), Stop::default(), config(&[]));
+        let mut state = place.writer(&lock);
+        let name: String = place
+            .outsider()
+            .query_row("SELECT address FROM members WHERE id = ?1", [member], |row| row.get(0))
+            .unwrap();
+        let member = pool::find_member(state.conn(), &name).unwrap();
+        let agreed = ValuePermit::obtain(Permit::of(&lock), Consent::Given, "claim").unwrap();
+        let e =
+            reward::claim(&mut work(&config, &mut state, &lock, &stop), &agreed, &member, None).unwrap_err();
+        assert!(matches!(e.code(), Code::StateCorrupt | Code::State), "{sql}: {e}");
+        assert!(e.to_string().contains(words), "{sql}: {e}");
+        drop(state);
+        assert_eq!((count("events"), count("ledger_entries")), before, "{sql}");
+    }
 }
 
 #[test]

@@ -120,12 +120,30 @@ impl Net {
     }
 }
 
-/// The code of a vault that knows its `totalSupply()`, and answers everything else with whether it is paused.
-fn vault(supply: Base, paused: bool) -> Bytes {
-    let mut code = alloy::hex!("5f3560e01c6318160ddd146016576000 5f5260205ff3 5b7f").to_vec();
-    code[15] = u8::from(paused);
-    code.extend(supply.to_be_bytes::<32>());
-    code.extend(alloy::hex!("5f5260205ff3"));
+/// The code of a vault that knows its `totalSupply()` and what `balanceOf` each member was after each block, and answers
+/// everything else with whether it is paused.
+fn vault(past: &Past, paused: bool) -> Bytes {
+    let mut code = alloy::hex!("5f3560e01c 8063 18160ddd 14 610022 57 63 70a08231 14 61004a 57").to_vec();
+    code.extend([0x60, u8::from(paused)]);
+    code.extend(alloy::hex!("5f52 60205ff3 5b7f"));
+    code.extend(past.supply.to_be_bytes::<32>());
+    code.extend(alloy::hex!("5f52 60205ff3 5b5f"));
+    let mut held = Holdings::default();
+    for movement in &past.transfers {
+        held.apply(movement).unwrap();
+        for member in movement.from.into_iter().chain(movement.to) {
+            let last_byte = member_address(usize::try_from(member - 1).unwrap())[19];
+            // Where this is the member and the block not earlier, the balance; else what was found before.
+            code.extend(alloy::hex!("600435 60ff16 60"));
+            code.push(last_byte);
+            code.extend(alloy::hex!("14 63"));
+            code.extend(u32::try_from(movement.block).unwrap().to_be_bytes());
+            code.extend(alloy::hex!("43101516 80 7f"));
+            code.extend(held.of(member).to_be_bytes::<32>());
+            code.extend(alloy::hex!("02 91 90 15 02 01"));
+        }
+    }
+    code.extend(alloy::hex!("5f52 60205ff3"));
     code.into()
 }
 
@@ -262,7 +280,7 @@ struct Reached {
 fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
     let first = net.node.block_number().unwrap() + 1;
     for (i, pool) in plan.pools.iter().enumerate() {
-        net.node.set_code(pool_address(i), &vault(pool.past(first).supply, pool.paused)).unwrap();
+        net.node.set_code(pool_address(i), &vault(&pool.past(first), pool.paused)).unwrap();
     }
     net.node.mine(HISTORY).unwrap();
     let place = Place::fresh();
@@ -274,6 +292,8 @@ fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
         ("reward.block_reward", to_units(plan.block_reward, 18)),
         ("reward.epoch_blocks", plan.epoch_blocks.to_string()),
         ("reward.basis", plan.basis.to_owned()),
+        // The transfers are in the state alone.
+        ("evm.overlap_blocks", "0".to_owned()),
     ]);
     let (stop, pools) = (Stop::default(), plan.pools.len());
     let mut case = Case { net, config, state, lock: &lock, stop, first, pools };

@@ -305,16 +305,31 @@ fn damage(path: &Path) {
 
 #[test]
 fn a_file_that_is_not_as_it_was_left_is_looked_at_before_anything_is_written() {
-    let place = Place::lived_in();
-    damage(&place.path());
-    let before = std::fs::read(place.path()).unwrap();
-    for _ in 0..2 {
-        let lock = place.lock();
-        let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
-        assert_eq!(e.code(), Code::StateCorrupt, "{e}");
-        assert!(e.hint_text().unwrap().contains("state restore"), "{e:?}");
+    let written = |place: &Place| damage(&place.path());
+    let put_in_place = |place: &Place| {
+        let other = place.folder().join("other.sqlite");
+        std::fs::copy(place.path(), &other).unwrap();
+        damage(&other);
+        std::fs::rename(&other, place.path()).unwrap();
+    };
+    let killed = |place: &Place| {
+        damage(&place.path());
+        let holder = serde_json::to_string(&holder()).unwrap();
+        std::fs::write(place.folder().join("state.sqlite.lock"), holder).unwrap();
+    };
+    let ways: [&dyn Fn(&Place); 3] = [&written, &put_in_place, &killed];
+    for way in ways {
+        let place = Place::lived_in();
+        way(&place);
+        let before = std::fs::read(place.path()).unwrap();
+        for _ in 0..2 {
+            let lock = place.lock();
+            let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
+            assert_eq!(e.code(), Code::StateCorrupt, "{e}");
+            assert!(e.hint_text().unwrap().contains("state restore"), "{e:?}");
+        }
+        assert!(std::fs::read(place.path()).unwrap() == before);
     }
-    assert!(std::fs::read(place.path()).unwrap() == before);
 
     // A run that ended in order vouches for the file, one that was killed does not.
     let place = Place::lived_in();
@@ -329,6 +344,26 @@ fn a_file_that_is_not_as_it_was_left_is_looked_at_before_anything_is_written() {
     drop(lock);
     let kept = said();
     assert!(kept.starts_with("{\"left\":"), "who did not open it says nothing new");
+}
+
+/// What SQLite may be told to believe is not believed, by whoever opens the file.
+#[test]
+fn every_connection_looks_at_what_it_reads() {
+    let place = Place::lived_in();
+    let lock = place.lock();
+    let scratch = State::scratch(&place.path(), run()).unwrap();
+    let glance = State::glance(&place.path(), run()).unwrap();
+    for state in [place.reader(), glance, scratch, place.writer(&lock)] {
+        for (name, want) in
+            [("cell_size_check", 1), ("trusted_schema", 0), ("foreign_keys", 1), ("query_only", 1)]
+        {
+            let found: i64 = state.conn().pragma_query_value(None, name, |row| row.get(0)).unwrap();
+            assert!(
+                found == want || name == "query_only" && state.conn().is_readonly("main").unwrap(),
+                "{name}"
+            );
+        }
+    }
 }
 
 #[test]
@@ -404,6 +439,41 @@ fn the_stored_state_of_this_schema_opens_and_is_sound() {
     drop(state);
     assert_eq!(place.files("schema-").len(), usize::from(SCHEMA_VERSION > 1), "migrated only if it is older");
     assert!(!FIXTURE.contains("/home/") && !FIXTURE.contains("/root"), "nobody's folders are in it");
+}
+
+/// Schema 4 has two tables more than the stored state of schema 2.
+#[test]
+fn a_state_of_the_schema_before_is_migrated_with_its_rows() {
+    let place = Place::empty();
+    let conn = place.outsider();
+    conn.execute_batch(FARM).unwrap();
+    conn.execute_batch(include_str!("../../src/state/migrations/0003_runs.sql")).unwrap();
+    conn.execute_batch(include_str!("../../src/state/migrations/0004_prune.sql")).unwrap();
+    conn.execute_batch("PRAGMA user_version = 4; INSERT INTO runs VALUES ('sync', 7, 75, 5, 6)").unwrap();
+    let count = |conn: &Connection, table: &str| -> i64 {
+        conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
+    };
+    let tables = ["events", "ledger_entries", "pool_rewards", "reward_emissions", "open_pails", "runs"];
+    let before = tables.map(|table| count(&conn, table));
+    let (emitted, paid): (i64, i64) = conn
+        .query_row(
+            "SELECT (SELECT max(end_block) FROM reward_emissions), max(id) FROM pool_reward_epochs",
+            [],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .unwrap();
+    drop(conn);
+    let lock = place.lock();
+    let state = place.writer(&lock);
+    assert_eq!(structure(state.conn()), schema());
+    assert_eq!(place.files(".schema-4-").len(), 1, "{:?}", place.files(""));
+    assert_eq!(tables.map(|table| count(state.conn(), table)), before);
+    // What was emitted and paid by the program of that day is told from what follows.
+    for (key, want) in [("reward_order_from_block", emitted), ("reward_pause_from_epoch", paid)] {
+        assert_eq!(state::meta_get(state.conn(), key).unwrap(), Some(want.to_string()), "{key}");
+    }
+    let report = state::check(state.conn(), true).unwrap();
+    assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
 
 #[test]

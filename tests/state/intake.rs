@@ -24,6 +24,23 @@ fn account(who: u8) -> Address {
     if who == 0 { Address::ZERO } else { Address::repeat_byte(who) }
 }
 
+fn log(pool: usize, block: u64, index: u64, (from, to): (u8, u8), shares: Base) -> EventLog {
+    let topics = vec![
+        keccak256("Transfer(address,address,uint256)"),
+        account(from).into_word(),
+        account(to).into_word(),
+    ];
+    let data = Bytes::copy_from_slice(&U256::from(shares).to_be_bytes::<32>());
+    EventLog {
+        inner: Log { address: POOLS[pool], data: LogData::new_unchecked(topics, data) },
+        block_number: block,
+        block_hash: keccak256(block.to_le_bytes()),
+        tx_hash: keccak256(index.to_le_bytes()),
+        tx_index: 0,
+        log_index: index,
+    }
+}
+
 /// A history that a token can have: nobody gives what it does not have.
 fn history(steps: &[Step]) -> (Vec<EventLog>, [Holdings; 2]) {
     let mut steps = steps.to_vec();
@@ -36,20 +53,7 @@ fn history(steps: &[Step]) -> (Vec<EventLog>, [Holdings; 2]) {
         if from == 0 && to == 0 || held[pool].apply(&movement).is_err() {
             continue;
         }
-        let topics = vec![
-            keccak256("Transfer(address,address,uint256)"),
-            account(from).into_word(),
-            account(to).into_word(),
-        ];
-        let data = Bytes::copy_from_slice(&U256::from(shares).to_be_bytes::<32>());
-        logs.push(EventLog {
-            inner: Log { address: POOLS[pool], data: LogData::new_unchecked(topics, data) },
-            block_number: block,
-            block_hash: keccak256(block.to_le_bytes()),
-            tx_hash: keccak256(index.to_le_bytes()),
-            tx_index: 0,
-            log_index: index as u64,
-        });
+        logs.push(log(pool, block, index as u64, (from, to), shares));
     }
     (logs, held)
 }
@@ -109,6 +113,40 @@ fn rows(conn: &Connection) -> Vec<Vec<String>> {
             FROM user_pool_shares ORDER BY pool_id, member_id"),
         of("SELECT concat_ws(' ', id, cursor_block, cursor_hash) FROM pools ORDER BY id"),
     ]
+}
+
+#[test]
+fn a_pool_that_does_not_add_up_leaves_the_others_as_if_it_were_not_there() {
+    let shares = Base::from(50u8);
+    // Nobody has what is given in the first pool.
+    let wrong = log(0, 1, 0, (5, 6), shares);
+    let right = [log(1, 2, 1, (0, 3), shares), log(1, 5, 2, (3, 4), shares)];
+    let end = BlockRef { number: BLOCKS, hash: keccak256(BLOCKS.to_le_bytes()), timestamp: 0 };
+    let taken_in = |logs: Vec<EventLog>, pools: &[&str]| {
+        let place = Place::fresh();
+        init(&place);
+        let lock = place.lock();
+        let mut state = place.writer(&lock);
+        let pools: Vec<_> = pool::list(state.conn())
+            .unwrap()
+            .into_iter()
+            .filter(|p| pools.contains(&p.name.as_str()))
+            .collect();
+        let mut intake = Intake::default();
+        intake.aim(&pools);
+        intake.push(&mut state, Permit::of(&lock), &LogRange { from: 0, end, logs }).unwrap();
+        intake.flush(&mut state, Permit::of(&lock)).unwrap();
+        (rows(&place.outsider()), intake.finish())
+    };
+    let (both, replayed) = taken_in([vec![wrong.clone()], right.to_vec()].concat(), &["a", "b"]);
+    assert!(replayed.failed[&1].message().contains("do not add up"), "{replayed:?}");
+    assert_eq!(replayed.taken, [(2, 2)].into());
+    assert_eq!(both, taken_in(right.to_vec(), &["b"]).0);
+
+    let (none, replayed) = taken_in(vec![wrong], &["a"]);
+    assert_eq!((replayed.failed.len(), replayed.taken.len()), (1, 0));
+    let untouched = vec!["1".to_owned(), "2".to_owned()];
+    assert_eq!(none, [vec![], vec![], vec![], untouched]);
 }
 
 proptest! {

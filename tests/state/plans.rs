@@ -94,6 +94,12 @@ const DEMANDED: &[(&str, &str, &str)] = &[
         "FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2 AND block_number < ?3",
         "USING PRIMARY KEY (pool_id=? AND block_number>? AND block_number<?)",
     ),
+    (
+        "state/check/withdrawals.rs",
+        "w.id BETWEEN ?1 AND ?2",
+        "USING INTEGER PRIMARY KEY (rowid>? AND rowid<?)",
+    ),
+    ("state/check/withdrawals.rs", "w.id BETWEEN ?1 AND ?2", "USING INDEX events_by_subject (subject=?)"),
     ("report/pools.rs", "block_number <= ?2", "USING PRIMARY KEY (pool_id=? AND block_number<?)"),
     ("report/farm.rs", "WHERE block_index < ?1", "USING COVERING INDEX harvests_by_block (block_index<?)"),
     ("kale/rows/records.rs", "ORDER BY block_index DESC", "USING INDEX harvests_once (farmer_id=?)"),

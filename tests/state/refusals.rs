@@ -102,6 +102,10 @@ const AMOUNTS: &[&str] = &[
 
 /// Columns of text that hold no amount.
 const WORDS: &[&str] = &[
+    "code_hash",
+    "implementation",
+    "found_code_hash",
+    "found_implementation",
     "root",
     "abi",
     "actor",

@@ -104,9 +104,6 @@ const STRUCTURE: &[(&str, &str)] = &[
     ("state/prune/archive.rs", "CREATE INDEX "),
     ("state/migrate.rs", "BEGIN IMMEDIATE; "),
     ("state/migrate.rs", "ROLLBACK"),
-    ("state/tx.rs", "SAVEPOINT attempt"),
-    ("state/tx.rs", "ROLLBACK TO attempt"),
-    ("state/tx.rs", "RELEASE attempt"),
 ];
 
 const METHODS: &[&str] = &[

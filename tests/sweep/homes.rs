@@ -78,6 +78,9 @@ pub const POOLS: &[Row] = &[
     ]),
 ];
 
+/// With a pool whose contract changed.
+pub const CHANGED: &[Row] = &[Row::new("pool accept-change growth")];
+
 impl Place for Home {
     type Beside = ();
 
@@ -178,7 +181,13 @@ pub fn pools() -> (Desk, BTreeMap<&'static str, String>) {
 #[test]
 fn pools_on_an_evm() {
     let (desk, words) = pools();
-    let reached = sweep::sweep(&tasks(&desk.home, POOLS, &words));
+    let mut all = tasks(&desk.home, POOLS, &words);
+    desk.meddle(
+        "UPDATE pool_contracts SET found_code_hash = code_hash, found_can_pause = 1 - can_pause,
+             found_asset_decimals = 8, found_block = from_block",
+    );
+    all.extend(tasks(&desk.home, CHANGED, &words));
+    let reached = sweep::sweep(&all);
     assert!(reached >= 100, "{reached}");
 }
 

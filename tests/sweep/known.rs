@@ -1,7 +1,4 @@
 //! What the sweep has found and is not mended yet. It should be empty.
 
 /// The beginning of a command, and words of what is wrong with it.
-pub const KNOWN: &[(&str, &str)] = &[
-    // Killed between the link and the removal of the draft; later runs have no reason to look for it.
-    ("init", "left over: .config/poolctl/.config.toml."),
-];
+pub const KNOWN: &[(&str, &str)] = &[];

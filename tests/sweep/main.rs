@@ -16,6 +16,7 @@ mod facts;
 mod farm;
 mod homes;
 mod known;
+mod named;
 mod registry;
 mod strace;
 mod sweep;

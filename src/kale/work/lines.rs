@@ -4,7 +4,6 @@ use crate::grind::job::parse_nonce;
 use crate::grind::json::Object;
 use crate::grind::lines::Text;
 use serde::Deserialize;
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// Most bytes of a line.
@@ -48,7 +47,8 @@ struct Raw<'a> {
     #[serde(rename = "type")]
     kind: Option<String>,
     farmer: Option<String>,
-    id: Option<Value>,
+    #[serde(borrow)]
+    id: Option<&'a RawValue>,
     #[serde(borrow)]
     nonce: Option<&'a RawValue>,
     hash: Option<String>,
@@ -83,10 +83,7 @@ fn parse(line: &str) -> Line {
         Ok(Object(raw)) => raw,
         Err(e) => return wrong("invalid_json", None, format!("not {{\"farmer\", \"nonce\"}}: {e}")),
     };
-    let farmer = raw.farmer.or(match raw.id {
-        Some(Value::String(id)) => Some(id),
-        _ => None,
-    });
+    let farmer = raw.farmer.or_else(|| serde_json::from_str(raw.id?.get()).ok());
     match raw.kind.as_deref() {
         None | Some("solution") => {}
         Some("progress" | "result") => return Line::Nothing,

@@ -2,7 +2,7 @@
 
 mod grinder;
 mod job;
-mod lines;
+pub(crate) mod lines;
 mod pails;
 mod policy;
 mod send;

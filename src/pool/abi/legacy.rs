@@ -3,12 +3,12 @@
 
 use super::detect::{Question, question};
 use super::sol::{ILegacyPool, IPausable};
-use super::{Figures, Limits, limit, seconds};
+use super::{Figures, Limits, MaxDeposit, limit, seconds};
 use crate::amount::{Base, E18};
 use crate::evm::{Batch, BatchReply, CallError, Handle};
 use crate::output::Result;
 use crate::pool::Pool;
-use crate::pool::rate::Rate;
+use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::Address;
 
 /// The questions to a pool of this profile.
@@ -39,14 +39,18 @@ impl Asked {
     pub(super) fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<Figures> {
         let it = |e: CallError| e.into_error(pool.abi.noun());
         Ok(Figures {
-            total_assets: reply.get(self.total_assets).map_err(it)?,
-            total_shares: reply.get(self.total_shares).map_err(it)?,
+            totals: Totals {
+                assets: reply.get(self.total_assets).map_err(it)?,
+                shares: reply.get(self.total_shares).map_err(it)?,
+                virtual_shares: Base::ZERO,
+            },
             rate: Rate { assets: reply.get(self.rate).map_err(it)?, share_places: E18 },
-            virtual_shares: Base::ZERO,
+            finer: None,
             paused: Some(reply.get(self.paused).map_err(it)?),
             limits: Limits {
                 min_deposit: limit(reply.get(self.min_deposit).map_err(it)?),
-                max_deposit: limit(reply.get(self.max_deposit).map_err(it)?),
+                max_deposit: limit(reply.get(self.max_deposit).map_err(it)?)
+                    .map_or(MaxDeposit::Unlimited, MaxDeposit::Most),
                 cooldown_sec: Some(seconds(pool, reply.get(self.cooldown).map_err(it)?)?),
             },
         })

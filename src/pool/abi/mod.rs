@@ -13,7 +13,7 @@ mod viddhana;
 pub use detect::detect;
 
 use super::Pool;
-use super::rate::Rate;
+use super::rate::{Rate, Totals};
 use crate::amount::Base;
 use crate::evm::{Batch, BatchReply, CallError, Handle, PinnedView};
 use crate::output::{Code, Error, Result};
@@ -23,7 +23,7 @@ use sol::{IERC20, ILegacyPool, IViddhanaPool};
 /// Which functions a pool contract has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Abi {
-    /// EIP-4626 tokenized vault; `paused()` and `maxDeposit(address)` may be absent.
+    /// EIP-4626 tokenized vault; it may have `paused()`. Where it does not tell `maxDeposit(address)`, that is not known.
     Erc4626,
     /// `totalValueLocked`, `totalShares`, `exchangeRate`, `paused`, `minDepositAmount`, `maxDepositAmount`,
     /// `withdrawalCooldownSeconds`, all required. It need not say what its asset is.
@@ -82,11 +82,14 @@ pub struct Reading {
     pub total_assets: Base,
     /// Shares, share base units.
     pub total_shares: Base,
-    /// Assets per share in whole units, 18 decimals.
+    /// Assets per share in whole units, 18 decimals: TVL over shares, or the contract's own where that is
+    /// something else.
     pub rate_e18: Base,
+    /// The contract's own answer, as coarse as it is.
+    pub answered_e18: Base,
     /// Whether the contract's rate is TVL over shares, within rounding.
     pub consistent: bool,
-    /// Whether it is paused; `None` where the contract cannot be paused.
+    /// Whether it is paused; `None` where the contract does not answer that, by its profile.
     pub paused: Option<bool>,
     /// What it takes in.
     pub limits: Limits,
@@ -104,34 +107,74 @@ impl Reading {
 pub struct Limits {
     /// Smallest deposit, asset base units; `None` = any.
     pub min_deposit: Option<Base>,
-    /// Largest deposit, asset base units; `None` = unlimited.
-    pub max_deposit: Option<Base>,
+    /// Largest deposit.
+    pub max_deposit: MaxDeposit,
     /// Seconds between a member's deposit and its first withdrawal; `None` where the profile knows no such thing.
     pub cooldown_sec: Option<u64>,
 }
 
+/// The largest deposit that a pool contract takes: none by its profile or its word, an amount, or not told.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum MaxDeposit {
+    /// Whatever the amount.
+    #[default]
+    Unlimited,
+    /// At most this, asset base units.
+    Most(Base),
+    /// The profile has such a limit, and the contract does not tell it: why.
+    Unknown(String),
+}
+
+impl MaxDeposit {
+    /// The amount, where there is one.
+    pub const fn amount(&self) -> Option<Base> {
+        match self {
+            Self::Most(most) => Some(*most),
+            Self::Unlimited | Self::Unknown(_) => None,
+        }
+    }
+
+    /// As the state keeps it: where the profile has the limit, nothing stands for "not known" and the largest number for
+    /// "unlimited", as EIP-4626 has it.
+    pub(super) fn stored(&self, abi: Abi) -> Option<Base> {
+        match self {
+            Self::Unlimited => (abi == Abi::Erc4626).then_some(Base::MAX),
+            Self::Most(most) => Some(*most),
+            Self::Unknown(_) => None,
+        }
+    }
+
+    /// From what the state keeps.
+    pub(super) fn of_stored(abi: Abi, kept: Option<Base>) -> Self {
+        match (abi, kept) {
+            (Abi::Erc4626, None) => Self::Unknown("the last sync did not get it".to_owned()),
+            (Abi::Erc4626, Some(Base::MAX)) | (Abi::Legacy | Abi::Viddhana, None) => Self::Unlimited,
+            (_, Some(most)) => Self::Most(most),
+        }
+    }
+}
+
 /// Answers that make a reading, as every profile gives them.
 struct Figures {
-    total_assets: Base,
-    total_shares: Base,
+    totals: Totals,
     rate: Rate,
-    /// Shares that the contract adds to the real ones when it works out its rate, with one asset beside them.
-    virtual_shares: Base,
+    /// The same of more shares, where the contract says it.
+    finer: Option<Rate>,
     paused: Option<bool>,
     limits: Limits,
 }
 
 impl Figures {
     fn reading(self, pool: &Pool) -> Result<Reading> {
-        let rate_e18 = self
-            .rate
-            .e18(pool.asset.decimals, pool.share_decimals)
-            .ok_or_else(|| wrong(pool, "its exchange rate passes 256 bits"))?;
+        let Self { totals, rate, finer, .. } = self;
+        let passes = || wrong(pool, "its exchange rate passes 256 bits");
+        let (asset, share) = (pool.asset.decimals, pool.share_decimals);
         Ok(Reading {
-            consistent: self.rate.fits(self.total_assets, self.total_shares, self.virtual_shares),
-            total_assets: self.total_assets,
-            total_shares: self.total_shares,
-            rate_e18,
+            consistent: rate.fits(totals),
+            total_assets: totals.assets,
+            total_shares: totals.shares,
+            rate_e18: rate.exact_e18(finer, totals, asset, share).ok_or_else(passes)?,
+            answered_e18: rate.e18(asset, share).ok_or_else(passes)?,
             paused: self.paused,
             limits: self.limits,
         })
@@ -233,13 +276,17 @@ impl AskedTotal {
     }
 }
 
-/// Reads a pool's answer to `paused()`. A vault that has no such function is not paused.
+/// Reads a pool's answer to `paused()`. A vault that never had such a function is not paused; one that had it and does not
+/// answer is not known to be unpaused.
 ///
 /// # Errors
 /// As [`Asked::read`].
 pub fn read_paused(answer: Result<bool, CallError>, pool: &Pool) -> Result<bool> {
     match pool.abi {
-        Abi::Erc4626 => Ok(erc4626::paused(answer)?.unwrap_or_default()),
+        Abi::Erc4626 => match answer {
+            Err(e) if pool.can_pause_at(e.block.number) => Err(e.into_error(pool.abi.noun())),
+            answer => Ok(erc4626::paused(answer)?.unwrap_or_default()),
+        },
         Abi::Legacy | Abi::Viddhana => answer.map_err(|e| e.into_error(pool.abi.noun())),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Reason, ReasonCode, Verdict};
 use crate::amount::{Base, to_units};
+use crate::pool::abi::MaxDeposit;
 use crate::pool::{Asset, underlying};
 use crate::risk::Barrier;
 
@@ -37,8 +38,8 @@ pub struct Figures {
     pub min_deposit: Option<Base>,
     /// Largest deposit of anybody; `None` = unlimited.
     pub max_deposit: Option<Base>,
-    /// The vault's `maxDeposit` of the member; `None` = unlimited.
-    pub max_of_member: Option<Base>,
+    /// The vault's `maxDeposit` of the member.
+    pub max_of_member: MaxDeposit,
 }
 
 /// What a member has.
@@ -99,9 +100,16 @@ fn sizes(asset: &Asset, amount: Base, figures: &Figures) -> Vec<Reason> {
         let why = format!("the pool takes at most {} at once", asset.quantity(most));
         reasons.push(limit(ReasonCode::AboveMaximum, most, why));
     }
-    if let Some(most) = figures.max_of_member.filter(|most| amount > *most) {
-        let why = format!("the vault's maxDeposit is {}", asset.quantity(most));
-        reasons.push(limit(ReasonCode::ExceedsMaxDeposit, most, why));
+    match &figures.max_of_member {
+        MaxDeposit::Most(most) if amount > *most => {
+            let why = format!("the vault's maxDeposit is {}", asset.quantity(*most));
+            reasons.push(limit(ReasonCode::ExceedsMaxDeposit, *most, why));
+        }
+        MaxDeposit::Unknown(why) => {
+            let why = format!("the vault's maxDeposit is not known: {why}");
+            reasons.push(Reason::new(ReasonCode::LimitUnknown, why).detail("limit", "max_deposit"));
+        }
+        MaxDeposit::Unlimited | MaxDeposit::Most(_) => {}
     }
     reasons
 }
@@ -186,7 +194,7 @@ mod tests {
                 paused: false,
                 min_deposit: Some(n(50)),
                 max_deposit: Some(n(50)),
-                max_of_member: Some(n(50)),
+                max_of_member: MaxDeposit::Most(n(50)),
             }),
             barriers: Vec::new(),
             deposits_enabled: true,
@@ -202,19 +210,20 @@ mod tests {
     type Change = fn(&mut Facts);
 
     /// Each rule with what makes it fail alone.
-    const FAILURES: [(&str, Change); 13] = [
+    const FAILURES: [(&str, Change); 14] = [
         ("risk_unknown", |f| f.barriers.push(Barrier::RiskUnknown("too old".into()))),
         ("pool_paused", |f| figures(f).paused = true),
         ("emergency_paused", |f| f.barriers.push(Barrier::EmergencyPaused("audit".into()))),
         ("breaker_active", |f| f.barriers.push(Barrier::BreakerActive("fell".into()))),
         ("below_minimum", |f| figures(f).min_deposit = Some(n(51))),
         ("above_maximum", |f| figures(f).max_deposit = Some(n(49))),
-        ("exceeds_max_deposit", |f| figures(f).max_of_member = Some(n(49))),
+        ("exceeds_max_deposit", |f| figures(f).max_of_member = MaxDeposit::Most(n(49))),
         ("tvl_cap", |f| f.max_tvl = Some(n(1549))),
         ("user_cap", |f| f.max_user_deposit = Some(n(199))),
         ("insufficient_balance", |f| f.member.as_mut().unwrap().balance = n(49)),
         ("pool_paused", |f| f.deposits_enabled = false),
-        ("exceeds_max_deposit", |f| figures(f).max_of_member = Some(Base::ZERO)),
+        ("exceeds_max_deposit", |f| figures(f).max_of_member = MaxDeposit::Most(Base::ZERO)),
+        ("limit_unknown", |f| figures(f).max_of_member = MaxDeposit::Unknown("reverted".into())),
         ("user_cap", |f| f.member.as_mut().unwrap().shares = n(101)),
     ];
 
@@ -277,7 +286,7 @@ mod tests {
         facts.member.as_mut().unwrap().balance = Base::MAX;
         (facts.max_tvl, facts.max_user_deposit) = (None, None);
         let f = figures(&mut facts);
-        (f.min_deposit, f.max_deposit, f.max_of_member) = (None, None, None);
+        (f.min_deposit, f.max_deposit, f.max_of_member) = (None, None, MaxDeposit::Unlimited);
         assert_eq!(codes(&facts), Vec::<&str>::new());
         // A sum past 256 bits is above the largest cap there is.
         (facts.max_tvl, facts.max_user_deposit) = (Some(Base::MAX), Some(Base::MAX));
@@ -310,7 +319,7 @@ mod tests {
                 paused: false,
                 min_deposit: None,
                 max_deposit: None,
-                max_of_member: None,
+                max_of_member: MaxDeposit::Unlimited,
             });
             let want: &[&str] = if valid { &[] } else { &["below_minimum"] };
             assert_eq!(codes(&facts), want, "{assets} {shares} {amount}");
@@ -329,7 +338,7 @@ mod tests {
                 paused: false,
                 min_deposit: None,
                 max_deposit: None,
-                max_of_member: None,
+                max_of_member: MaxDeposit::Unlimited,
             };
             let least = worth_of_one(&figures).unwrap();
             let bought = |amount| mul_div(amount, figures.total_shares, figures.total_assets).unwrap();

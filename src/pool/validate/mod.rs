@@ -39,6 +39,10 @@ reason_codes! {
     UnknownMember = "unknown_member",
     /// Risk parameters, or the figures that they are held against, are missing or too old: deny, never allow.
     RiskUnknown = "risk_unknown",
+    /// A limit that the contract has cannot be read: deny, never allow.
+    LimitUnknown = "limit_unknown",
+    /// The pool's contract changed, and the operator has not accepted that.
+    ContractChanged = "contract_changed",
     /// The vault is paused, or its engine has this direction closed.
     PoolPaused = "pool_paused",
     /// The emergency pause holds, ours or the engine's.
@@ -99,6 +103,7 @@ impl From<&Barrier> for Reason {
             Barrier::RiskUnknown(_) => ReasonCode::RiskUnknown,
             Barrier::EmergencyPaused(_) => ReasonCode::EmergencyPaused,
             Barrier::BreakerActive(_) => ReasonCode::BreakerActive,
+            Barrier::ContractChanged(_) => ReasonCode::ContractChanged,
         };
         Self::new(code, barrier.why())
     }
@@ -241,6 +246,7 @@ mod tests {
             Barrier::RiskUnknown("x".into()),
             Barrier::EmergencyPaused("x".into()),
             Barrier::BreakerActive("x".into()),
+            Barrier::ContractChanged("x".into()),
         ] {
             assert_eq!(Reason::from(&barrier).code.word(), barrier.word());
         }

@@ -220,6 +220,7 @@ mod tests {
             reward_carry: Base::ZERO,
             cursor: None,
             synced_block: None,
+            contract: None,
         }
     }
 

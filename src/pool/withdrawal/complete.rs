@@ -8,6 +8,7 @@ use crate::evm::Chain;
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, ViewStamp};
+use crate::state::must_be_as_asked;
 use alloy::primitives::B256;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -100,6 +101,7 @@ fn by_word(
         is_not_replayed_before(work.state.conn(), found, tx)?;
     }
     let withdrawal = work.state.write(agreed.permit(), |db| {
+        must_be_as_asked(db.conn(), found.id)?;
         store::set_completed(db, found.id, tx, false)?;
         let told = told(found, tx, json!({ "verified": false }));
         db.event("withdrawal.completed", &subject(found.id), &told)?;
@@ -121,6 +123,7 @@ async fn by_chain(work: &mut Work<'_>, chain: &Chain, found: Withdrawal, tx: B25
             let shown = json!({ "verified": true, "block": receipt.block_number, "hash": receipt.block_hash,
                                 "endpoint": view.endpoint });
             let withdrawal = work.state.write(work.permit, |db| {
+                must_be_as_asked(db.conn(), found.id)?;
                 store::set_completed(db, found.id, Some(tx), true)?;
                 let told = told(&found, Some(tx), shown);
                 db.event(&format!("withdrawal.{kind}"), &subject(found.id), &told)?;
@@ -142,6 +145,7 @@ async fn by_chain(work: &mut Work<'_>, chain: &Chain, found: Withdrawal, tx: B25
         }
         Status::Pending | Status::Processing => {
             let withdrawal = work.state.write(work.permit, |db| {
+                must_be_as_asked(db.conn(), found.id)?;
                 store::set_processing(db, found.id, tx)?;
                 db.event("withdrawal.processing", &subject(found.id), &told(&found, Some(tx), json!({})))?;
                 store::find(db.conn(), found.id)

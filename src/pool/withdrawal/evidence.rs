@@ -211,6 +211,7 @@ mod tests {
             reward_carry: Base::ZERO,
             cursor: None,
             synced_block: None,
+            contract: None,
         }
     }
 

@@ -50,7 +50,7 @@ impl Asked {
         row.parameters.engine_breaker = if reply.get(self.breaker).map_err(engine)? {
             // An open breaker is open, whether or not it can say why.
             let reason = reply.get(self.reason).unwrap_or_default();
-            let reason = redact::bounded(&redact::without_urls(&reason));
+            let reason = redact::words(&reason);
             Some(if reason.is_empty() { "no reason given".to_owned() } else { reason })
         } else {
             None

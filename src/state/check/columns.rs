@@ -1,9 +1,12 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
 use super::{base, stored, text};
+use crate::kale::plan::Plan;
 use crate::output::{Code, Error, Result};
-use crate::pool::{stored_address, stored_hash};
-use crate::stellar;
+use crate::pool::{self, stored_address, stored_hash};
+use crate::state::operations;
+use crate::state::prune::can_go_on;
+use crate::{reward, stellar};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 
@@ -26,9 +29,13 @@ enum Form {
     Number(i64),
 }
 
+/// Seconds since 1970, before the year 10000: what can be shown as a time.
+const TIME: Form = Form::Number(253_402_300_799);
+
 const U32: Form = Form::Number(u32::MAX as i64);
 
-/// The columns that are parsed. An INTEGER that is not named here is not below zero; any other text is taken as it is.
+/// The columns that are parsed. An INTEGER that is not named here is not below zero, and a time where it is called so; any
+/// other text is taken as it is.
 const FORMS: &[(&str, &[(&str, Form)])] = &[
     ("ledger_accounts", &[("balance", Form::Balance)]),
     ("ledger_entries", &[("amount", Form::Balance)]),
@@ -52,6 +59,15 @@ const FORMS: &[(&str, &[(&str, Form)])] = &[
             ("rate_e18", Form::Amount),
             ("min_deposit", Form::Amount),
             ("max_deposit", Form::Amount),
+        ],
+    ),
+    (
+        "pool_contracts",
+        &[
+            ("code_hash", Form::Hash),
+            ("implementation", Form::Address),
+            ("found_code_hash", Form::Hash),
+            ("found_implementation", Form::Address),
         ],
     ),
     ("members", &[("address", Form::Address)]),
@@ -149,7 +165,10 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
     for table in tables {
         let forms = FORMS.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, forms)| forms);
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
-        let form = |name: &str| forms.iter().find(|(column, _)| *column == name).map(|(_, form)| *form);
+        let form = |name: &str| {
+            let named = forms.iter().find(|(column, _)| *column == name).map(|(_, form)| *form);
+            named.or_else(|| is_time(&table, name).then_some(TIME))
+        };
         let columns: Vec<(String, Option<Form>)> =
             statement.column_names().map(|name| (name.to_owned(), form(name))).collect();
         let mut rows = statement.query([])?;
@@ -161,25 +180,35 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
             }
         }
     }
-    // What may still be sent, and must be read for that.
-    super::each(
-        conn,
-        "SELECT operation_id, attempt, envelope FROM operation_attempts WHERE outcome IS NULL",
-        |row| {
-            if let Err(e) = stellar::stored_envelope(text(row, 2)?) {
-                found.push(format!("operation_attempts ({}), envelope: {e}", shown(row, 2)));
-            }
-            Ok(())
-        },
-    )?;
-    // What only holds together: the kind of a feed, its asset and its address.
-    if found.is_empty()
-        && let Err(e) = crate::oracle::all(conn)
-    {
-        found.push(e.to_string());
+    // What only holds together is read as the commands read it, where nothing is wrong with its parts.
+    if found.is_empty() {
+        found.extend(WHOLE.iter().filter_map(|read| read(conn).err()).map(|e| e.to_string()));
     }
     Ok(found)
 }
+
+/// Whether a column holds the second at which something was done. That of an event stands as text.
+fn is_time(table: &str, column: &str) -> bool {
+    table != "events" && (column == "at" || column.ends_with("_at") || column.ends_with("_seen"))
+}
+
+/// Readers of what has a form only as a whole.
+const WHOLE: &[fn(&Connection) -> Result<()>] = &[
+    |conn| crate::oracle::all(conn).map(drop),
+    |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
+    |conn| reward::schedule(conn).map(drop),
+    reward::marks,
+    can_go_on,
+    // What may still be sent or recorded.
+    |conn| operations::open(conn)?.iter().try_for_each(|operation| Plan::of(operation).map(drop)),
+    |conn| {
+        let sql = "SELECT operation_id, attempt, envelope FROM operation_attempts WHERE outcome IS NULL";
+        super::each(conn, sql, |row| {
+            let read = stellar::stored_envelope(text(row, 2)?).map(drop);
+            read.map_err(|e| e.context(format!("operation_attempts ({})", shown(row, 2))))
+        })
+    },
+];
 
 /// The first columns of a row, which tell it from others.
 fn shown(row: &Row<'_>, columns: usize) -> String {

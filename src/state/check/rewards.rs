@@ -4,7 +4,7 @@ use super::groups::{Groups, side_by_side};
 use super::{add, amounts, base, each, stored, sum, text};
 use crate::amount::{Base, Delta};
 use crate::output::Result;
-use crate::state::meta_get;
+use crate::reward::in_order_from;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 
@@ -124,8 +124,7 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
 /// all that they left.
 pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let in_order: i64 =
-        meta_get(conn, "reward_order_from_block")?.and_then(|text| text.parse().ok()).unwrap_or_default();
+    let in_order = i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX);
     let (mut emitted, mut left, mut end, mut last) = (Delta::default(), Delta::default(), None, Base::ZERO);
     each(
         conn,

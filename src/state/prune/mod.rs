@@ -195,6 +195,14 @@ fn forget(state: &mut State, permit: Permit<'_>, event: i64, why: &Error) -> Res
     })
 }
 
+/// Whether a prune that was begun can be gone on with.
+///
+/// # Errors
+/// `state_corrupt` where it cannot be told what is still to be deleted.
+pub(super) fn can_go_on(conn: &Connection) -> Result<()> {
+    pending(conn).map(drop)
+}
+
 /// The archive whose rows are still to be deleted, and the event that says so.
 fn pending(conn: &Connection) -> Result<Option<(i64, Archive)>> {
     let Some(text) = meta_get(conn, PENDING)? else { return Ok(None) };

@@ -37,6 +37,11 @@ alloy::sol! {
     }
 
     #[derive(Debug, PartialEq)]
+    contract FeeVault {
+        constructor(address asset, uint256 fee);
+    }
+
+    #[derive(Debug, PartialEq)]
     contract Factory {
         constructor(uint8 decimals);
         function asset() external view returns (address);
