@@ -4,6 +4,7 @@
     clippy::expect_used,
     clippy::panic,
     clippy::duplicate_mod,
+    clippy::disallowed_methods,
     missing_docs,
     reason = "a test stops at the first surprise; every file is compiled for both nodes"
 )]
