@@ -2,6 +2,7 @@
 
 use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, XLM, until};
 use ed25519_dalek::SigningKey;
+use poolctl_sandbox::fault::Fault as Wrong;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::process::Child;
@@ -149,6 +150,20 @@ fn past_the_deadline_any_nonce_is_better_than_none() {
     let desk = planted(2, 4);
     desk.age(285);
     assert_eq!(desk.run("work").json()["worked"], 2);
+}
+
+#[test]
+fn what_failed_in_a_ledger_is_tried_again_in_the_next() {
+    let desk = planted(2, 3);
+    desk.age(200);
+    let (before, _) = desk.network.latest().unwrap();
+    // As often as is tried in one ledger, for each: nothing is sent in it, and it does not close for this run.
+    desk.network.fault("simulateTransaction", Wrong::Http(502), 4);
+    let (shown, ran) = desk.run("work --deadline 200s").ends();
+    assert_eq!(ran.code, Some(0), "{shown}: {ran:?}");
+    let index = desk.farm().index;
+    assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
+    assert!(desk.network.latest().unwrap().0 >= before + 2);
 }
 
 #[test]

@@ -99,8 +99,11 @@ fn figureless(words: &[String]) -> Vec<String> {
         }
         // An age has one part or two: "5s", "2m 5s".
         let age = |word: &str| ["#s", "#m", "#h", "#d"].contains(&word.trim_end_matches([',', ')']));
-        if age(&short) && out.last().is_some_and(|last| age(last)) {
-            out.pop();
+        if age(&short) {
+            short = short.replace(['m', 'h', 'd'], "s");
+            if out.last().is_some_and(|last| age(last)) {
+                out.pop();
+            }
         }
         out.push(short);
     }
@@ -283,6 +286,8 @@ fn lines_are_compared_as_they_should_be() {
         ("a 18.00 KALE 1083", "a 37.50 KALE 1085", true),
         ("a 18.00 KALE", "a 37.50 XLM", false),
         ("block 2, 1s old", "block 2, 1m 5s old", true),
+        ("age 2m", "age 2m 10s", true),
+        ("age 2m, old", "age 1d 3h old", false),
         ("block 72 (0xa368fa44…) at \"sandbox\"", "block 98 (0x82c5a7db…) at \"sandbox\"", true),
         ("0x9fE46736679d2D9a65F0992F2272dE9f3c7fa6e0", "0x5FbDB2315678afecb367f032d93F642f64180aa3", false),
         ("by 2026-10-25T03:51:43Z", "by 2026-11-22T04:59:35.459Z", true),

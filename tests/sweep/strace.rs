@@ -113,7 +113,7 @@ pub struct Disturbed {
 pub fn points(command: impl FnOnce(&[OsString]) -> Command, folder: &Path) -> (Output, Vec<Point>) {
     let names =
         [WRITING, READING].concat().into_iter().map(|name| format!("?{name}")).collect::<Vec<_>>().join(",");
-    let (output, log) = traced(command, &[format!("trace={names}")]);
+    let (output, log) = traced(command, &[format!("trace={names}")], true);
     assert!(!log.is_empty(), "strace cannot trace here: {output:?}\n{ALLOWED}");
     (output, points_of(&log, folder))
 }
@@ -123,18 +123,27 @@ const ALLOWED: &str = "where ptrace is forbidden it has to be allowed: docker ru
 
 /// Runs `command` disturbed at `point`.
 pub fn disturb(command: impl FnOnce(&[OsString]) -> Command, point: &Point) -> Disturbed {
-    let (output, log) = traced(command, &[format!("trace={}", point.syscall), point.to_string()]);
+    let filtered = point.fault != Fault::Kill;
+    let (output, log) = traced(command, &[format!("trace={}", point.syscall), point.to_string()], filtered);
     let reached = log.contains("(INJECTED)") || output.status.signal() == Some(9);
     let stdout = log.lines().any(|line| line.contains("(INJECTED)") && line.contains(" write(1<"));
     Disturbed { output, reached, stdout }
 }
 
-/// Runs a command under strace, as whose arguments it is made; gives strace's log.
-fn traced(command: impl FnOnce(&[OsString]) -> Command, expressions: &[String]) -> (Output, String) {
+/// Runs a command under strace, as whose arguments it is made; gives strace's log. Where it is `filtered`, other syscalls do
+/// not stop the command, which is quick; but no signal can be injected then.
+fn traced(
+    command: impl FnOnce(&[OsString]) -> Command,
+    expressions: &[String],
+    filtered: bool,
+) -> (Output, String) {
     let folder = tempfile::tempdir().unwrap();
     let log = folder.path().join("log");
     let mut strace: Vec<OsString> = vec![tools::debian("strace").unwrap().into()];
-    // Without --seccomp-bpf, with which no signal is injected; and without what the program itself needs to be found.
+    if filtered {
+        strace.push("--seccomp-bpf".into());
+    }
+    // Without what strace itself needs to be found.
     strace.extend(["-f", "-qq", "-y", "-s", "0", "-E", "LD_LIBRARY_PATH", "-o"].map(OsString::from));
     strace.push(log.clone().into());
     for expression in expressions {
