@@ -4,6 +4,7 @@ use super::NODE;
 use super::desk::{Desk, dump, fork, same, says, sound, warnings};
 use poolctl_testkit::{Answer, Fault, Matcher, Node, NodeOptions, Proxy, Rule, World};
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// How a command is to end.
 enum End {
@@ -215,19 +216,19 @@ fn what_a_provider_does_ends_as_it_should_for_each_command() {
     // The same command at a sound endpoint.
     let straight = |command: &str| {
         let home = fork(&desk.home);
-        desk.wire.heal();
         home.run(command).exits(0);
         super::desk::figures(&home.sqlite())
     };
+    let mut known = BTreeMap::new();
     for (fault, place, times, command, end) in rows() {
         let what = format!("{fault:?} × {command}");
-        let want = straight(command);
+        let want = known.entry(command).or_insert_with(|| straight(command));
         let home = fork(&desk.home);
         desk.wire.fault(Rule::new(fault).on(Matcher::Where(place)).times(times));
         match end {
             Well => {
                 let ran = home.run(&format!("{command} --json")).exits(0);
-                assert_eq!(super::desk::figures(&home.sqlite()), want, "{what}");
+                assert_eq!(super::desk::figures(&home.sqlite()), *want, "{what}");
                 assert!(!ran.envelope()["data"].is_null(), "{what}");
                 sound(&home);
             }
