@@ -3,10 +3,7 @@
 use super::desk::{Desk, Dump, Ended, crash_at, fork, lasting, same, sound};
 use super::rescan::{BETWEEN, lost};
 use crate::support::Home;
-use poolctl_testkit::units;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use poolctl_testkit::{steps, units};
 
 /// Kills `command` at its `step`-th step in a copy of the home and runs it again; false when it has fewer steps.
 fn killed_and_done(home: &Home, command: &str, exit: i32, step: u64, want: &Dump) -> bool {
@@ -27,7 +24,7 @@ fn killed_and_done(home: &Home, command: &str, exit: i32, step: u64, want: &Dump
     true
 }
 
-/// Every step of a command, a few at a time. Returns how many there were.
+/// Every step of a command. Returns how many there were.
 fn every_step(home: &Home, command: &str) -> u64 {
     every_step_to(home, command, 0)
 }
@@ -37,25 +34,7 @@ fn every_step_to(home: &Home, command: &str, exit: i32) -> u64 {
     let whole = fork(home);
     whole.run(command).exits(exit);
     let want = lasting(&whole.sqlite());
-    let (next, past) = (AtomicU64::new(1), Mutex::new(u64::MAX));
-    thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                loop {
-                    let step = next.fetch_add(1, Ordering::Relaxed);
-                    if step > *past.lock().unwrap() {
-                        return;
-                    }
-                    if !killed_and_done(home, command, exit, step, &want) {
-                        let mut past = past.lock().unwrap();
-                        *past = step.min(*past);
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    past.into_inner().unwrap() - 1
+    steps::each(|step| killed_and_done(home, command, exit, step, &want))
 }
 
 #[test]

@@ -2,7 +2,9 @@
 
 use super::desk::{Desk, fork, lasting, rows, same, says, sound};
 use crate::support::{BINARY, Home, Ran};
+use poolctl_testkit::steps;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Makes writes beyond so many blocks of 512 bytes of any file fail, rather than end the process.
 const CRAMPED: &str = "trap '' XFSZ; ulimit -f \"$0\"; exec \"$@\"";
@@ -31,15 +33,15 @@ fn a_disk_that_fills_up_in_a_distribution_leaves_whole_epochs_only() {
     let undisturbed = lasting(&whole.sqlite());
 
     // From no room for anything to room for all: somewhere between, epochs are done and the next one is cut off.
-    let mut cut_off = 0;
-    let mut blocks = 80;
-    loop {
+    let cut_off = AtomicUsize::new(0);
+    steps::each(|step| {
+        let blocks = 56 + 24 * step;
         let home = fork(&desk.home);
         let ran = cramped(&home, blocks, &format!("{cycle} --json"));
         let done = epochs(&home);
         if ran.code == Some(0) {
             assert_eq!(done, all);
-            break;
+            return false;
         }
         assert!(done < all, "{blocks} blocks: {}", ran.stdout);
         assert_eq!(ran.code, Some(1), "{blocks} blocks: {}{}", ran.stdout, ran.stderr);
@@ -47,13 +49,14 @@ fn a_disk_that_fills_up_in_a_distribution_leaves_whole_epochs_only() {
         assert_eq!(envelope["error"]["code"], "state_error", "{envelope}");
         says(&envelope["error"]["message"], &["disk"]);
         says(&envelope["error"]["hint"], &["space", "run"]);
-        cut_off += usize::from(done > 0);
+        cut_off.fetch_add(usize::from(done > 0), Ordering::Relaxed);
         // What is there is whole, and the books say so.
         sound(&home);
         home.run(&cycle).ok();
         sound(&home);
         same(&undisturbed, &lasting(&home.sqlite()));
-        blocks += 24;
-    }
+        true
+    });
+    let cut_off = cut_off.into_inner();
     assert!(cut_off >= 3, "{cut_off} runs were cut off between the first epoch and the last");
 }

@@ -169,22 +169,30 @@ fn whole(amount: &Value) -> u64 {
 
 #[test]
 fn no_share_is_promised_twice() {
-    let config = Config { cases: 6, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
-    TestRunner::new(config)
-        .run(&ops(), |ops| {
-            let mut run = Run { desk: desk(), burns: BTreeMap::new() };
-            for op in &ops {
-                run.step(op);
-            }
-            run.holds();
-            // In the end everything that was burned is completed and replayed.
-            run.desk.world.node.mine(3).unwrap();
-            for n in 0..run.withdrawals().len() {
-                run.step(&Op::Complete(n));
-            }
-            run.step(&Op::Sync);
-            run.holds();
-            Ok(())
-        })
-        .unwrap();
+    let config = Config { cases: 2, failure_persistence: None, max_shrink_iters: 40, ..Config::default() };
+    let some = || {
+        TestRunner::new(config.clone())
+            .run(&ops(), |ops| {
+                let mut run = Run { desk: desk(), burns: BTreeMap::new() };
+                for op in &ops {
+                    run.step(op);
+                }
+                run.holds();
+                // In the end everything that was burned is completed and replayed.
+                run.desk.world.node.mine(3).unwrap();
+                for n in 0..run.withdrawals().len() {
+                    run.step(&Op::Complete(n));
+                }
+                run.step(&Op::Sync);
+                run.holds();
+                Ok(())
+            })
+            .unwrap();
+    };
+    // Side by side, each with cases of its own.
+    std::thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(some);
+        }
+    });
 }

@@ -4,10 +4,9 @@
 use crate::desk::{Desk, Ran, XLM};
 use crate::same::{self, Facts, facts, pails_agree, same};
 use poolctl_sandbox::stellar::Keypair;
+use poolctl_testkit::steps;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
 
 /// Kills `line` at its `step`-th step on a copy of everything and runs it again; false when it has fewer steps.
 fn killed_and_done(desk: &Desk, line: &str, step: u64, code: i32, want: &Facts) -> bool {
@@ -37,33 +36,18 @@ fn killed_and_done(desk: &Desk, line: &str, step: u64, code: i32, want: &Facts) 
     true
 }
 
-/// Every step of a command that ends with `code`, two at a time. Returns how many there were.
+/// Every step of a command that ends with `code`. Returns how many there were.
 fn every_step(desk: Desk, line: &str, code: i32) -> u64 {
     let whole = desk.fork();
     whole.run(line).exits(code);
     whole.run(line).exits(0);
     let want = facts(&whole);
     pails_agree(&whole, "undisturbed");
-    let (desk, next, past) = (Mutex::new(desk), AtomicU64::new(1), Mutex::new(u64::MAX));
-    thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                loop {
-                    let step = next.fetch_add(1, Ordering::Relaxed);
-                    if step > *past.lock().unwrap() {
-                        return;
-                    }
-                    let copy = desk.lock().unwrap().fork();
-                    if !killed_and_done(&copy, line, step, code, &want) {
-                        let mut past = past.lock().unwrap();
-                        *past = step.min(*past);
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    past.into_inner().unwrap() - 1
+    let desk = Mutex::new(desk);
+    steps::each(|step| {
+        let copy = desk.lock().unwrap().fork();
+        killed_and_done(&copy, line, step, code, &want)
+    })
 }
 
 #[test]

@@ -110,6 +110,11 @@ impl Home {
 
     /// Panics if a file below this home, the config file aside, holds the secret.
     pub fn hides(&self, secret: &str) {
+        self.hide(&[secret]);
+    }
+
+    /// The same for each of these.
+    pub fn hide<S: AsRef<str>>(&self, secrets: &[S]) {
         let mut folders = vec![self.path().to_owned()];
         while let Some(folder) = folders.pop() {
             for entry in std::fs::read_dir(folder).unwrap() {
@@ -118,7 +123,8 @@ impl Home {
                     folders.push(path);
                 } else if path != self.config() {
                     let bytes = std::fs::read(&path).unwrap();
-                    let found = bytes.windows(secret.len()).any(|part| part == secret.as_bytes());
+                    let text = String::from_utf8_lossy(&bytes);
+                    let found = secrets.iter().any(|secret| text.contains(secret.as_ref()));
                     assert!(!found, "{} holds the secret", path.display());
                 }
             }

@@ -28,6 +28,7 @@ pub mod node;
 pub mod proxy;
 pub mod round;
 pub mod rpc;
+pub mod steps;
 mod tamper;
 pub mod tools;
 pub mod watch;
