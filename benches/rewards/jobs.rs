@@ -10,7 +10,7 @@ use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::{self, Intake};
 use poolctl::reward;
 use poolctl::state::{self, State};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
@@ -152,7 +152,7 @@ impl Job {
         let pools = pool::list(state.conn())?;
         let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
         let rest = chain.view_above(At::Latest, 0, async |view| {
-            pool::replay_to(&mut work, view, &pools, &HashMap::new(), view.block().number).await
+            pool::replay_to(&mut work, view, &pools, &BTreeMap::new(), view.block().number).await
         });
         let mut spent = Spent::default();
         let replayed = spent.during(|| runtime.block_on(rest))?;
@@ -195,7 +195,7 @@ impl Job {
         let mut spent = Spent::default();
         spent.during(|| state.write(Permit::of(&lock), |tx| rows.insert(tx)))?;
         spent.during(|| state.after_bulk(self.holders))?;
-        Ok((self.count(&state, "share_transfers")?, spent))
+        Ok((Self::count(&state, "share_transfers")?, spent))
     }
 
     /// The rows of a distribution by a bare loop.
@@ -206,10 +206,10 @@ impl Job {
         state.write(Permit::of(&lock), |tx| rows.epoch(tx, self.first))?;
         let mut spent = Spent::default();
         spent.during(|| state.write(Permit::of(&lock), |tx| rows.insert(tx)))?;
-        Ok((self.count(&state, "pool_rewards")?, spent))
+        Ok((Self::count(&state, "pool_rewards")?, spent))
     }
 
-    fn count(&self, state: &State, table: &str) -> Result<u64> {
+    fn count(state: &State, table: &str) -> Result<u64> {
         Ok(state.conn().query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)
     }
 

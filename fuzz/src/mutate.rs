@@ -161,16 +161,21 @@ fn change(random: &mut Random, pool: &[Vec<u8>], bytes: &mut Vec<u8>) {
             }
         }
         // The bytes within base64, which a change of its letters seldom leaves readable.
-        _ => replace(random, bytes, is_base64, |random, old| match STANDARD.decode(old) {
-            Ok(mut inner) => {
-                let inner_pool = [inner.clone()];
-                for _ in 0..=random.below(3) {
-                    change(random, &inner_pool, &mut inner);
+        _ => replace(
+            random,
+            bytes,
+            |byte| is_base64(*byte),
+            |random, old| match STANDARD.decode(old) {
+                Ok(mut inner) => {
+                    let inner_pool = [inner.clone()];
+                    for _ in 0..=random.below(3) {
+                        change(random, &inner_pool, &mut inner);
+                    }
+                    STANDARD.encode(inner).into_bytes()
                 }
-                STANDARD.encode(inner).into_bytes()
-            }
-            Err(_) => old.to_vec(),
-        }),
+                Err(_) => old.to_vec(),
+            },
+        ),
     }
 }
 
@@ -178,7 +183,7 @@ fn insert(bytes: &mut Vec<u8>, at: usize, new: &[u8]) {
     bytes.splice(at..at, new.iter().copied());
 }
 
-const fn is_base64(byte: &u8) -> bool {
+const fn is_base64(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
 }
 

@@ -30,8 +30,8 @@ pub fn load(corpus: &Path, target: &str) -> Result<Vec<Vec<u8>>> {
 /// # Errors
 /// Where the file cannot be written.
 pub fn keep(corpus: &Path, target: &str, input: &[u8]) -> Result<PathBuf> {
-    let name: String = Sha256::digest(input).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-    let path = corpus.join(target).join(format!("found-{name}"));
+    let name = Sha256::digest(input).iter().take(8).fold(0, |name: u64, byte| name << 8 | u64::from(*byte));
+    let path = corpus.join(target).join(format!("found-{name:016x}"));
     fs::write(&path, input).with_context(|| format!("cannot write {}", path.display()))?;
     Ok(path)
 }

@@ -1,5 +1,7 @@
 //! A short pass over every target, and what a trial finds.
 
+#![allow(clippy::unwrap_used)]
+
 use poolctl::decoders::{ALL, Decoder};
 use poolctl_fuzz::{Ended, Fault, LONGEST_TIME, Trial, guard, memory_of, pool, repeat};
 use poolctl_testkit::watch;

@@ -388,16 +388,16 @@ mod tests {
     const TOKEN: Address = Address::repeat_byte(2);
     const QUERY: Query<'_> = Query { addresses: &[TOKEN], topic0: TOPIC, blooms: true };
 
-    fn header(number: u8, bloom: Option<Bloom>) -> (u64, Header) {
+    fn header(number: u8, bloom: Option<Box<Bloom>>) -> (u64, Header) {
         let block =
             BlockRef { number: number.into(), hash: B256::repeat_byte(number), timestamp: number.into() };
-        (number.into(), (block, bloom.map(Box::new)))
+        (number.into(), (block, bloom))
     }
 
-    fn bloom(token: Address) -> Option<Bloom> {
+    fn bloom(token: Address) -> Box<Bloom> {
         let mut bloom = Bloom::ZERO;
         bloom.accrue_log(&Log { address: token, data: LogData::new_unchecked(vec![TOPIC], Bytes::new()) });
-        Some(bloom)
+        Box::new(bloom)
     }
 
     fn log(block: u8, index: u64) -> EventLog {
@@ -452,11 +452,11 @@ mod tests {
     #[test]
     fn a_block_without_logs_is_doubted_where_its_bloom_has_them() {
         let headers = BTreeMap::from([
-            header(10, bloom(TOKEN)),
-            header(11, bloom(Address::ZERO)),
-            header(12, bloom(TOKEN)),
+            header(10, Some(bloom(TOKEN))),
+            header(11, Some(bloom(Address::ZERO))),
+            header(12, Some(bloom(TOKEN))),
             header(13, None),
-            header(21, bloom(TOKEN)),
+            header(21, Some(bloom(TOKEN))),
         ]);
         let doubted = |logs: &[EventLog]| -> Vec<u64> {
             doubts(logs, &headers, &QUERY, 10..=20).iter().map(|(block, _)| block.number).collect()

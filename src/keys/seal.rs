@@ -202,8 +202,9 @@ mod tests {
     fn what_is_locked_to_the_most_identities_is_opened_again() {
         let path = Path::new("keys");
         let unlock = Unlock::Identities(identities(MOST_IDENTITIES).unwrap());
-        let sealed = seal(path, &[7; 50_000], &unlock).unwrap();
-        assert_eq!(*open(path, &sealed, &unlock).unwrap(), [7; 50_000]);
+        let text = vec![7; 50_000];
+        let sealed = seal(path, &text, &unlock).unwrap();
+        assert_eq!(*open(path, &sealed, &unlock).unwrap(), text);
         let why = identities(MOST_IDENTITIES + 1).unwrap_err();
         assert_eq!(why.message(), "the identity file identity: holds 101 identities; at most 100 are taken");
     }

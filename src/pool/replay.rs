@@ -14,7 +14,7 @@ use crate::evm::{self, PinnedView};
 use crate::output::{Code, Result};
 use alloy::primitives::Address;
 use rusqlite::{Connection, params};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Pools whose logs travel in one query.
 pub(super) const POOLS_PER_QUERY: usize = 250;
@@ -32,7 +32,7 @@ pub async fn replay_to(
     work: &mut Work<'_>,
     view: &PinnedView,
     pools: &[Pool],
-    totals: &HashMap<i64, Base>,
+    totals: &BTreeMap<i64, Base>,
     to: u64,
 ) -> Result<Replayed> {
     let goals: Goals<'_> =

@@ -164,7 +164,7 @@ impl Wanted<'_> {
                 else {
                     continue;
                 };
-                if let Some(done) = self.settle(work, *keep, rows, end, source.endpoint())? {
+                if let Some(done) = self.settle(work, *keep, &rows, end, source.endpoint())? {
                     let from = keep.map_or(pool.deploy_block, |(block, _)| block + 1);
                     view.warn(format!(
                         "pool \"{}\": its transfers did not add up ({first}); read again from block {from} at endpoint {:?} they do",
@@ -183,7 +183,7 @@ impl Wanted<'_> {
         &self,
         work: &mut Work<'_>,
         keep: Rung,
-        rows: Vec<Waiting>,
+        rows: &[Waiting],
         end: BlockRef,
         endpoint: &str,
     ) -> Result<Option<(u64, u64)>> {
@@ -200,7 +200,7 @@ impl Wanted<'_> {
             )?;
             let mut intake = Intake::toward(end.number, Goals::from([(pool.id, (pool, total))]));
             intake.aim_from(pool, block);
-            intake.store(tx, &rows, end)?;
+            intake.store(tx, rows, end)?;
             let replayed = intake.finish();
             if let Some(e) = replayed.failed.into_values().next() {
                 return Err(e);

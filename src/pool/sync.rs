@@ -22,7 +22,7 @@ use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.
 const ALERTS: [&str; 2] = [Rule::ExchangeRateDrop.word(), INCONSISTENT];
@@ -161,7 +161,7 @@ async fn one_view(
         changed = contract::keep(work, view, &contracts)?;
     }
     let due: Vec<Pool> = due.into_iter().filter(|pool| readings.contains_key(&pool.id)).collect();
-    let totals: HashMap<i64, Base> =
+    let totals: BTreeMap<i64, Base> =
         readings.iter().map(|(id, reading)| (*id, reading.total_shares)).collect();
     let replayed =
         if due.is_empty() { Replayed::default() } else { replay_to(work, view, &due, &totals, here).await? };

@@ -72,7 +72,7 @@ fn a_duration_has_a_limit() {
 #[test]
 fn a_pipe_as_config_is_refused() {
     let home = Home::ready();
-    mkfifoat(CWD, &home.path().join("pipe"), Mode::RUSR).unwrap();
+    mkfifoat(CWD, home.path().join("pipe"), Mode::RUSR).unwrap();
     home.run("config show --config pipe").fails(2, "invalid_config");
 }
 

@@ -133,7 +133,7 @@ fn setting(name: &str) -> Option<String> {
 fn each<'t, T: Sync, R: Send>(items: &'t [T], body: impl Fn(&'t T) -> R + Sync) -> Vec<R> {
     let (next, done) = (AtomicUsize::new(0), Mutex::new(Vec::new()));
     std::thread::scope(|scope| {
-        for _ in 0..4 * std::thread::available_parallelism().map_or(2, usize::from) {
+        for _ in 0..2 * std::thread::available_parallelism().map_or(2, usize::from) {
             scope.spawn(|| {
                 loop {
                     let at = next.fetch_add(1, Ordering::Relaxed);
