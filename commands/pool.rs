@@ -10,7 +10,7 @@ mod validate_withdrawal;
 
 use crate::app::App;
 use crate::session::Session;
-use crate::views::{PoolView, age, or_dash, yes_no};
+use crate::views::{PoolView, age, or_dash, rate, yes_no};
 use clap::{Args, Subcommand};
 use poolctl::amount::Quantity;
 use poolctl::clock;
@@ -103,7 +103,7 @@ impl Present for ListOutput {
                 pool.name.clone(),
                 or_dash(pool.total_assets.as_ref()),
                 or_dash(pool.total_shares.as_ref()),
-                or_dash(pool.exchange_rate.as_ref()),
+                rate(pool.exchange_rate.as_ref()),
                 yes_no(pool.paused),
                 pool.view.as_ref().map(|view| view.number.to_string()).unwrap_or_default(),
                 pool.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age))),

@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::session::Session;
-use crate::views::{Failure, or_dash, yes_no};
+use crate::views::{Failure, or_dash, rate, yes_no};
 use clap::Args;
 use poolctl::amount::{Quantity, to_units};
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, Table, partly};
@@ -122,7 +122,7 @@ impl Present for SyncOutput {
                 status.to_owned(),
                 or_dash(pool.total_assets.as_ref()),
                 or_dash(pool.total_shares.as_ref()),
-                or_dash(pool.exchange_rate.as_ref()),
+                rate(pool.exchange_rate.as_ref()),
                 yes_no(pool.paused),
                 pool.holders.map(|n| n.to_string()).unwrap_or_default(),
                 if pool.transfers == 0 { String::new() } else { format!("+{}", pool.transfers) },

@@ -1,5 +1,6 @@
 //! Output structs and words that several commands share.
 
+use alloy::primitives::U256;
 use poolctl::amount::{Base, Quantity};
 use poolctl::clock;
 use poolctl::output::{Error, Result, forms};
@@ -115,6 +116,12 @@ pub fn age(then: i64, now: i64) -> u64 {
 /// An amount for a person, or a dash.
 pub fn or_dash(amount: Option<&Quantity>) -> String {
     amount.map(ToString::to_string).unwrap_or_default()
+}
+
+/// An exchange rate in a table: down to nine decimals, since beyond them it is rounding that changes.
+pub fn rate(rate: Option<&Quantity>) -> String {
+    let shown = |rate: &Quantity| Quantity::new(rate.base / U256::from(1_000_000_000), 9, "").to_string();
+    rate.map(shown).unwrap_or_default()
 }
 
 /// A limit for a person.

@@ -31,7 +31,7 @@ pub const XLM: i64 = 10_000_000;
 pub const KALE: i64 = 10_000_000;
 
 /// Requests after which a run is waiting for the clock: what failed in a ledger is tried again in the next.
-const IN_VAIN: u64 = 200;
+const IN_VAIN: u64 = 40;
 
 /// Unlocks the key store of these tests, and nothing else anywhere.
 const IDENTITY: &str = "AGE-SECRET-KEY-1E0LTVZ5A3A80855SZCF8HZF58HEAYAP72505EGQN66XMCTQU29YSK5X8J9";

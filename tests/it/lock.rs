@@ -12,7 +12,8 @@ pub fn hold(state: &Path) -> File {
     let mut path = state.as_os_str().to_owned();
     path.push(".lock");
     let mut file = File::options().write(true).create(true).truncate(true).open(path).unwrap();
-    file.try_lock().unwrap();
+    // A process that another test is about to start has every open file for a moment.
+    until("the lock is free", || file.try_lock().is_ok());
     let holder = Holder { pid: std::process::id(), command: "reward cycle".to_owned(), since: 1_700_000_000 };
     file.write_all(serde_json::to_string(&holder).unwrap().as_bytes()).unwrap();
     file

@@ -41,7 +41,8 @@ const WRITING: &[&str] = &[
     "sendfile",
 ];
 
-/// What finds out how things are; opening may also make a file.
+/// What finds out how things are; opening may also make a file. Not `fcntl`: where the unlocking of a record fails, SQLite
+/// waits for itself, in steps that add up to a minute, before it fails.
 const READING: &[&str] = &[
     "open",
     "openat",
@@ -49,7 +50,6 @@ const READING: &[&str] = &[
     "readv",
     "pread64",
     "flock",
-    "fcntl",
     "access",
     "faccessat",
     "faccessat2",
