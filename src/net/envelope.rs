@@ -131,11 +131,45 @@ fn words(raw: &RawValue) -> String {
     }
 }
 
+/// A text with escapes is copied to be read, in steps that double: one longer than this, which no answer has, would cost
+/// more than the answer is allowed to.
+const LONGEST_ESCAPED: usize = 32 * 1024;
+
+/// Refuses texts with escapes that are too long, closed or not.
+fn bounded(body: &[u8]) -> serde_json::Result<()> {
+    let too_long = |begun: usize, end: usize| {
+        let long = end - begun > LONGEST_ESCAPED;
+        let why =
+            || de::Error::custom(format_args!("a text of more than {LONGEST_ESCAPED} bytes with escapes"));
+        if long { Err(why()) } else { Ok(()) }
+    };
+    let (mut at, mut begun, mut escaped) = (0, None, false);
+    while let Some(byte) = body.get(at) {
+        match (begun, byte) {
+            (None, b'"') => (begun, escaped) = (Some(at + 1), false),
+            (Some(_), b'\\') => {
+                escaped = true;
+                at += 1;
+            }
+            (Some(start), b'"') => {
+                if escaped {
+                    too_long(start, at)?;
+                }
+                begun = None;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    begun.filter(|_| escaped).map_or(Ok(()), |start| too_long(start, at))
+}
+
 /// Reads the answer to one question.
 ///
 /// # Errors
 /// For anything but an object with these parts.
 pub(crate) fn one(body: &[u8]) -> serde_json::Result<Response> {
+    bounded(body)?;
     serde_json::from_slice(body).map(|Object(response)| response)
 }
 
@@ -144,6 +178,7 @@ pub(crate) fn one(body: &[u8]) -> serde_json::Result<Response> {
 /// # Errors
 /// For anything but a list of objects with these parts.
 pub(crate) fn many(body: &[u8], asked: usize) -> serde_json::Result<Vec<Response>> {
+    bounded(body)?;
     let mut from = serde_json::Deserializer::from_slice(body);
     let responses = Several(asked.saturating_add(1)).deserialize(&mut from)?;
     from.end()?;
@@ -237,6 +272,24 @@ mod tests {
             let raw = RawValue::from_string(text.to_owned()).unwrap();
             let refusal = Refusal::parse(&raw);
             assert_eq!((refusal.code, refusal.message.as_str()), (code, message), "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_with_escapes_are_bounded() {
+        let long = "x".repeat(LONGEST_ESCAPED);
+        for (text, taken) in [
+            (format!(r#"{{"result":"{long}{long}"}}"#), true),
+            (format!(r#"{{"result":"\n{}","{long}":1}}"#, &long[2..]), true),
+            (format!(r#"{{"result":"\n{long}"}}"#), false),
+            (format!(r#"{{"a\"{long}":1}}"#), false),
+            (format!(r#"{{"result":"\\","b":"{long}{long}"}}"#), true),
+            (format!(r#"{{"result":"{long}\n"#), false),
+        ] {
+            let read = one(text.as_bytes()).map(drop).map_err(|e| e.to_string());
+            assert_eq!(read.is_ok(), taken, "{read:?}");
+            let bounded = many(format!("[{text}]").as_bytes(), 1);
+            assert_eq!(bounded.is_ok(), taken);
         }
     }
 
