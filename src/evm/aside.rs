@@ -16,22 +16,24 @@ impl PinnedView {
         Chain::of(Arc::clone(&self.chain)).warn(text);
     }
 
-    /// The same block at the `turn`-th (from 0) of the other endpoints; none where there is no such endpoint, or it does
-    /// not serve that block. What fails there is no fault of this view.
+    /// The same block at the `turn`-th (from 0) of the other endpoints, or at the next one after it that serves that block;
+    /// none where there is none. What fails there is no fault of this view.
     pub async fn elsewhere(&self, turn: usize) -> Option<Self> {
         let peers = &self.chain.peers;
         let own = peers.iter().position(|peer| Arc::ptr_eq(peer, &self.peer))?;
         let others = peers.iter().skip(own + 1).chain(peers.iter().take(own));
-        let peer = others.filter(|peer| !peer.is_resting()).nth(turn)?;
-        let other = Self::new(Arc::clone(&self.chain), Arc::clone(peer), self.pin);
-        match other.has_pin().await {
-            Ok(()) => Some(other),
-            Err(why) => {
-                self.warn(format!("endpoint {:?} gave no second opinion: {why}", peer.name()));
-                peer.rest();
-                None
+        let others: Vec<_> = others.filter(|peer| !peer.is_resting()).skip(turn).collect();
+        for peer in others {
+            let other = Self::new(Arc::clone(&self.chain), Arc::clone(peer), self.pin);
+            match other.has_pin().await {
+                Ok(()) => return Some(other),
+                Err(why) => {
+                    self.warn(format!("endpoint {:?} gave no second opinion: {why}", peer.name()));
+                    peer.rest();
+                }
             }
         }
+        None
     }
 
     /// Whether the endpoint is on the pinned chain and has the view's block; asked once, since another will do.

@@ -20,6 +20,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 type Row = (u64, B256, Address, Address, Base);
 /// One pool's transfers by block.
 type Blocks = BTreeMap<u64, Vec<Row>>;
+/// A reading by token; one that has logs which are no transfers is that pool's failure.
+type Reading = HashMap<Address, Result<Blocks>>;
 
 /// What is to be made of a block that two readings disagree about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,10 +74,15 @@ pub(super) async fn overlap(
         for chunk in pools.chunks(POOLS_PER_QUERY) {
             let (reader, found) = second(view, other.as_ref(), chunk, from, cursor).await?;
             for pool in chunk {
-                let again = found.get(&pool.address).cloned().unwrap_or_default();
-                let stored = stored(work.state.conn(), pool, from, cursor)?;
-                let Some(doubt) = judge(view, reader, pool, &stored, &again).await? else { continue };
                 let Some((_, total)) = goals.get(&pool.id) else { continue };
+                let doubt = match found.get(&pool.address).cloned().unwrap_or_else(|| Ok(Blocks::new())) {
+                    Ok(again) => {
+                        let stored = stored(work.state.conn(), pool, from, cursor)?;
+                        judge(view, reader, pool, &stored, &again).await?
+                    }
+                    Err(e) => Some(Err(e)),
+                };
+                let Some(doubt) = doubt else { continue };
                 match make_good(work, view, pool, *total, to, doubt).await? {
                     Ok((taken, holders)) => {
                         done.taken.insert(pool.id, taken);
@@ -96,7 +103,7 @@ async fn second<'v>(
     pools: &[&Pool],
     from: u64,
     to: u64,
-) -> Result<(&'v PinnedView, HashMap<Address, Blocks>)> {
+) -> Result<(&'v PinnedView, Reading)> {
     if let Some(other) = other {
         match read(other, pools, from, to).await {
             Ok(found) => return Ok((other, found)),
@@ -106,15 +113,20 @@ async fn second<'v>(
     Ok((view, read(view, pools, from, to).await?))
 }
 
-async fn read(reader: &PinnedView, pools: &[&Pool], from: u64, to: u64) -> Result<HashMap<Address, Blocks>> {
+async fn read(reader: &PinnedView, pools: &[&Pool], from: u64, to: u64) -> Result<Reading> {
     let births: HashMap<Address, u64> = pools.iter().map(|pool| (pool.address, pool.deploy_block)).collect();
     let addresses: Vec<Address> = pools.iter().map(|pool| pool.address).collect();
-    let mut found: HashMap<Address, Blocks> = HashMap::new();
+    let mut found = Reading::new();
     evm::replay(reader, &addresses, transfer_topic(), from, to, |range| {
         for log in &range.logs {
             let token = log.inner.address;
             if births.get(&token).is_some_and(|born| log.block_number >= *born) {
-                found.entry(token).or_default().entry(log.block_number).or_default().push(row(log)?);
+                let of_pool = found.entry(token).or_insert_with(|| Ok(Blocks::new()));
+                match (row(log), of_pool) {
+                    (Ok(row), Ok(blocks)) => blocks.entry(log.block_number).or_default().push(row),
+                    (Err(e), of_pool) => *of_pool = Err(e),
+                    (Ok(_), Err(_)) => {}
+                }
             }
         }
         Ok(())
@@ -174,7 +186,10 @@ async fn judge(
     let asked: Vec<BlockRef> = differ.iter().filter_map(|block| headers.get(block).copied()).collect();
     let mut third = Blocks::new();
     for log in evm::logs_of(view, &[pool.address], transfer_topic(), &asked).await? {
-        third.entry(log.block_number).or_default().push(row(&log)?);
+        match row(&log) {
+            Ok(row) => third.entry(log.block_number).or_default().push(row),
+            Err(e) => return Ok(Some(Err(e))),
+        }
     }
     let (name, theirs, ours) = (&pool.name, reader.endpoint(), view.endpoint());
     let mut right = Blocks::new();

@@ -117,14 +117,17 @@ impl<'a> Comparer<'a> {
     ) -> Result<()> {
         for epoch in epochs {
             let last = epoch.end.saturating_sub(1);
-            let Some(Ok(end)) = self.ends.get(&(pool.id, last)) else { continue };
-            let mut members = BTreeSet::new();
+            // Nothing is paid from an epoch on whose last block is not known.
+            let Some(Ok(end)) = self.ends.get(&(pool.id, last)) else { break };
+            let mut members = Vec::new();
             pool::each_movement(self.conn, pool.id, epoch.start, epoch.end, |movement| {
                 members.extend(movement.from.into_iter().chain(movement.to));
                 holdings.apply(movement)
             })?;
             members.extend(holdings.iter().map(|(member, _)| member));
-            let compared = self.take(pool, end.block, members.into_iter().collect(), &holdings)?;
+            members.sort_unstable();
+            members.dedup();
+            let compared = self.take(pool, end.block, members, &holdings)?;
             self.done.compared.insert((pool.id, last), compared);
             if self.waiting.len() >= LOT {
                 self.ask().await?;

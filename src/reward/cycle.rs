@@ -352,11 +352,16 @@ async fn compare(
         match pool::opening_matched(conn, pool, *total, view.block().number, start) {
             Ok(opening) => {
                 work.stop.check()?;
-                comparer.add(pool, opening.clone(), plan.steps(pool).map(|step| step.epoch())).await?;
-                openings.insert(pool.id, opening);
+                match comparer.add(pool, opening.clone(), plan.steps(pool).map(|step| step.epoch())).await {
+                    Ok(()) => drop(openings.insert(pool.id, opening)),
+                    // Its own rows; all else is the endpoint's.
+                    Err(e) if matches!(e.code(), Code::Drift | Code::StateCorrupt) => {
+                        failures.insert(pool.id, e);
+                    }
+                    Err(e) => return Err(e),
+                }
             }
-            Err(e) if e.code() == Code::Drift => drop(failures.insert(pool.id, e)),
-            Err(e) => return Err(e),
+            Err(e) => drop(failures.insert(pool.id, e)),
         }
     }
     let Comparison { compared, differs, failed } =
