@@ -1,12 +1,14 @@
 //! What is measured, each in a process of its own: the library's services, and the bare loop that they are compared with.
 
 use crate::bare;
-use crate::world::{self, ASSET, BLOCKS, Story};
+use crate::world::{self, ASSET, BLOCKS, Story, VAULT};
+use alloy::primitives::Address;
 use anyhow::{Context as _, Result, ensure};
 use poolctl::config::{Config, Sources};
 use poolctl::context::{Silent, Stop, Work};
 use poolctl::evm::{At, BlockRef, Chain, ChainConfig, Endpoint};
 use poolctl::guard::{Consent, Permit, ValuePermit};
+use poolctl::pool::abi::sol::IERC20::balanceOfCall;
 use poolctl::pool::{self, Intake};
 use poolctl::reward;
 use poolctl::state::{self, State};
@@ -27,6 +29,12 @@ pub struct Done {
 }
 
 impl Done {
+    /// The same without the time of another job.
+    pub fn without(self, other: &Self) -> Self {
+        let (time, cpu) = (self.time.saturating_sub(other.time), self.cpu.saturating_sub(other.cpu));
+        Self { time, cpu, ..self }
+    }
+
     /// Reads the line that [`Job::run`] printed.
     pub fn parse(line: &str) -> Result<Self> {
         let mut words = line.split_whitespace().map(str::parse::<u64>);
@@ -46,11 +54,15 @@ struct Spent {
 
 impl Spent {
     fn during<T>(&mut self, body: impl FnOnce() -> T) -> T {
-        let (begun, cpu) = (Instant::now(), on_processor());
+        let begun = (Instant::now(), on_processor());
         let result = body();
+        self.since(begun);
+        result
+    }
+
+    fn since(&mut self, (begun, cpu): (Instant, Duration)) {
         self.time += begun.elapsed();
         self.cpu += on_processor().saturating_sub(cpu);
-        result
     }
 }
 
@@ -96,6 +108,7 @@ impl Job {
         let (rows, Spent { time, cpu }) = match self.name.as_str() {
             "replay" => self.replay()?,
             "date" => self.date()?,
+            "ask" => self.ask()?,
             "distribute" => self.distribute()?,
             "bare-replay" => self.bare_replay()?,
             "bare-distribute" => self.bare_distribute()?,
@@ -159,6 +172,27 @@ impl Job {
         ensure!(replayed.taken.is_empty(), "there was more to replay");
         let dated = "SELECT count(*) FROM user_pool_shares WHERE last_deposit_at IS NOT NULL";
         Ok((state.conn().query_row(dated, [], |row| row.get(0))?, spent))
+    }
+
+    /// The balances that a cycle compares before it pays, asked for alone.
+    fn ask(&self) -> Result<(u64, Spent)> {
+        let (chain, runtime) = self.network()?;
+        let most = Config::resolve(&Sources { data_dir: "/".into(), ..Sources::default() })?
+            .number("reward.check_holders")?;
+        let members: Vec<Address> = (0..self.holders.min(most)).map(world::account).collect();
+        let mut spent = Spent::default();
+        let balances = chain.view(At::Latest, async |view| {
+            let ask = |member: &Address| (view.block(), VAULT, balanceOfCall { account: *member });
+            let calls: Vec<_> = members.iter().map(ask).collect();
+            let begun = (Instant::now(), on_processor());
+            let balances = view.call_past(&calls).await;
+            spent.since(begun);
+            balances
+        });
+        let balances = runtime.block_on(balances)?;
+        let told = |(holder, balance): (u64, _)| matches!(balance, Some(Ok(shares)) if shares == world::shares(holder));
+        ensure!((0..).zip(balances).all(told), "the vault tells other balances");
+        Ok((self.holders, spent))
     }
 
     /// A whole cycle, as the command runs it.

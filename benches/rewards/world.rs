@@ -113,7 +113,7 @@ impl Network {
 
 /// What a holder is given, base units of 18 decimals: up to a thousand tokens, with all digits. It follows from the address,
 /// so that [`vault`] can tell it.
-fn shares(holder: u64) -> U256 {
+pub fn shares(holder: u64) -> U256 {
     let spread = keccak256(account(holder).into_word());
     U256::from_be_slice(&spread[..8]) % U256::from(1_000_000_000_000_000_000_000_u128) + U256::from(1u8)
 }
@@ -163,7 +163,7 @@ fn movement(story: Story, index: u64, logs: u64) -> (Address, Address, U256) {
     (holder(0), holder(8), at(16) % U256::from(1_000_000_000_u64))
 }
 
-fn account(holder: u64) -> Address {
+pub fn account(holder: u64) -> Address {
     Address::from_word(keccak256([&b"to"[..], &holder.to_le_bytes()].concat()))
 }
 

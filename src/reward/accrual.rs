@@ -24,6 +24,24 @@ pub struct Movement {
     pub shares: Base,
 }
 
+impl Movement {
+    /// What a member has left of its shares once these are taken from it.
+    ///
+    /// # Errors
+    /// `drift` where it does not have them.
+    pub fn taken(&self, member: MemberId, shares: Base) -> Result<Base> {
+        shares.checked_sub(self.shares).ok_or_else(|| impossible(self, member))
+    }
+
+    /// What a member has once these are given to it.
+    ///
+    /// # Errors
+    /// `drift` past 256 bits.
+    pub fn given(&self, member: MemberId, shares: Base) -> Result<Base> {
+        shares.checked_add(self.shares).ok_or_else(|| impossible(self, member))
+    }
+}
+
 /// How a holder's part is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Basis {
@@ -85,7 +103,7 @@ impl Holdings {
             return Ok(());
         }
         if let Some(member) = from {
-            let left = self.of(member).checked_sub(m.shares).ok_or_else(|| impossible(m, member))?;
+            let left = m.taken(member, self.of(member))?;
             if left.is_zero() {
                 self.0.remove(&member);
             } else {
@@ -93,8 +111,7 @@ impl Holdings {
             }
         }
         if let Some(member) = to {
-            let sum = self.of(member).checked_add(m.shares).ok_or_else(|| impossible(m, member))?;
-            self.0.insert(member, sum);
+            self.0.insert(member, m.given(member, self.of(member))?);
         }
         Ok(())
     }
@@ -167,16 +184,21 @@ impl Accrual {
         let moved = self.accrued(m.shares, m.block);
         if let Some(member) = m.from {
             let part = self.parts.get_mut(&member).ok_or_else(|| impossible(m, member))?;
-            part.held = part.held.checked_sub(m.shares).ok_or_else(|| impossible(m, member))?;
+            part.held = m.taken(member, part.held)?;
             // What the giver held until the end of the epoch is part of its weight already.
             part.weight = part.weight.checked_sub(moved).ok_or_else(|| impossible(m, member))?;
         }
         if let Some(member) = m.to {
             let part = self.parts.entry(member).or_default();
-            part.held = part.held.checked_add(m.shares).ok_or_else(|| impossible(m, member))?;
+            part.held = m.given(member, part.held)?;
             part.weight += moved;
         }
         Ok(())
+    }
+
+    /// Who held shares in the epoch or moved some, by id, with what each holds after the last movement taken.
+    pub fn members(&self) -> impl Iterator<Item = (MemberId, Base)> + '_ {
+        self.parts.iter().map(|(member, part)| (*member, part.held))
     }
 
     /// The weights, and the holdings at the epoch's end.

@@ -1,9 +1,8 @@
 //! Before an epoch is paid, what its holders have by their transfers is compared with what the token says they have, at the
 //! epoch's last block. A transfer between holders that no answer told moves no total: only this shows it.
 
-use super::accrual::{Holdings, MemberId};
-use super::cycle::Ends;
-use super::grid::Epoch;
+use super::accrual::MemberId;
+use super::sample::{Drawn, sample};
 use crate::amount::Base;
 use crate::evm::{BlockRef, CallError, PinnedView};
 use crate::output::{Code, Error, Result};
@@ -53,30 +52,6 @@ pub(super) struct Comparison {
     pub failed: HashMap<i64, Error>,
 }
 
-/// `most` of `all`, or all of them, in their order.
-///
-/// A member is in the sample where it is among the `most` whose `mix(seed, member)` is lowest (`SplitMix64`), so that the
-/// seed and the size tell the sample again.
-fn sample(all: Vec<MemberId>, most: usize, seed: u64) -> Vec<MemberId> {
-    if all.len() <= most {
-        return all;
-    }
-    let mut drawn: Vec<(u64, MemberId)> = all.into_iter().map(|member| (mix(seed, member), member)).collect();
-    drawn.select_nth_unstable(most);
-    drawn.truncate(most);
-    let mut members: Vec<MemberId> = drawn.into_iter().map(|(_, member)| member).collect();
-    members.sort_unstable();
-    members
-}
-
-/// One step of `SplitMix64` (Steele, Lea, Flood 2014) from the `member`-th state after `seed`.
-fn mix(seed: u64, member: MemberId) -> u64 {
-    let mut z = seed.wrapping_add(member.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 /// A balance to ask for.
 struct Ask<'a> {
     pool: &'a Pool,
@@ -89,7 +64,6 @@ struct Ask<'a> {
 pub(super) struct Comparer<'a> {
     view: &'a PinnedView,
     conn: &'a Connection,
-    ends: &'a Ends,
     most: usize,
     waiting: Vec<Ask<'a>>,
     /// Epochs of whose last block no endpoint keeps state: pool id and block.
@@ -99,39 +73,30 @@ pub(super) struct Comparer<'a> {
 
 impl<'a> Comparer<'a> {
     /// Compares up to `most` members of each epoch.
-    pub fn new(view: &'a PinnedView, conn: &'a Connection, ends: &'a Ends, most: usize) -> Self {
+    pub fn new(view: &'a PinnedView, conn: &'a Connection, most: usize) -> Self {
         let (waiting, forgotten, done) = (Vec::new(), BTreeSet::new(), Comparison::default());
-        Self { view, conn, ends, most, waiting, forgotten, done }
+        Self { view, conn, most, waiting, forgotten, done }
     }
 
-    /// Compares the holders of a pool at the end of each of `epochs`, which come in order; `holdings` are those before the
-    /// first.
+    /// The view's block.
+    pub fn here(&self) -> u64 {
+        self.view.block().number
+    }
+
+    /// Compares what members of a pool have after a block, an epoch's last.
     ///
     /// # Errors
-    /// `drift` where the transfers do not fit; those of the view and the state.
+    /// Those of the view and the state.
     pub async fn add(
         &mut self,
         pool: &'a Pool,
-        mut holdings: Holdings,
-        epochs: impl Iterator<Item = Epoch>,
+        block: BlockRef,
+        members: impl Iterator<Item = (MemberId, Base)>,
     ) -> Result<()> {
-        for epoch in epochs {
-            let last = epoch.end.saturating_sub(1);
-            // Nothing is paid from an epoch on whose last block is not known.
-            let Some(Ok(end)) = self.ends.get(&(pool.id, last)) else { break };
-            let mut members = Vec::new();
-            pool::each_movement(self.conn, pool.id, epoch.start, epoch.end, |movement| {
-                members.extend(movement.from.into_iter().chain(movement.to));
-                holdings.apply(movement)
-            })?;
-            members.extend(holdings.iter().map(|(member, _)| member));
-            members.sort_unstable();
-            members.dedup();
-            let compared = self.take(pool, end.block, members, &holdings)?;
-            self.done.compared.insert((pool.id, last), compared);
-            if self.waiting.len() >= LOT {
-                self.ask().await?;
-            }
+        let compared = self.draw(pool, block, members)?;
+        self.done.compared.insert((pool.id, block.number), compared);
+        if self.waiting.len() >= LOT {
+            self.ask().await?;
         }
         Ok(())
     }
@@ -146,8 +111,7 @@ impl<'a> Comparer<'a> {
         for pool in pools.filter(|pool| forgotten.range((pool.id, 0)..=(pool.id, u64::MAX)).next().is_some())
         {
             let holdings = pool::holdings_before(self.conn, pool.id, here.number + 1)?;
-            let members = holdings.iter().map(|(member, _)| member).collect();
-            let compared = self.take(pool, here, members, &holdings)?;
+            let compared = self.draw(pool, here, holdings.iter())?;
             let blocks = forgotten.range((pool.id, 0)..=(pool.id, u64::MAX));
             self.done.compared.extend(blocks.map(|key| (*key, compared)));
         }
@@ -160,22 +124,19 @@ impl<'a> Comparer<'a> {
     }
 
     /// Draws the members to compare at a block.
-    fn take(
+    fn draw(
         &mut self,
         pool: &'a Pool,
         block: BlockRef,
-        members: Vec<MemberId>,
-        holdings: &Holdings,
+        members: impl Iterator<Item = (MemberId, Base)>,
     ) -> Result<Compared> {
-        let of = members.len();
-        let seed = (of > self.most).then(random).transpose()?;
-        let members = sample(members, self.most, seed.unwrap_or_default());
+        let seed = random()?;
+        let Drawn { members, of } = sample(members, self.most, seed);
         let count = members.len() as u64;
-        for id in members {
-            let (member, shares) = (address(self.conn, id)?, holdings.of(id));
-            self.waiting.push(Ask { pool, block, member, shares });
+        for (id, shares) in members {
+            self.waiting.push(Ask { pool, block, member: address(self.conn, id)?, shares });
         }
-        Ok(Compared { members: count, of: of as u64, seed, block: block.number })
+        Ok(Compared { members: count, of, seed: (count < of).then_some(seed), block: block.number })
     }
 
     /// Asks for what waits: the view's endpoint, then others for the blocks whose state it does not keep.
@@ -266,52 +227,4 @@ fn address(conn: &Connection, member: MemberId) -> Result<Address> {
 
 fn random() -> Result<u64> {
     getrandom::u64().map_err(|e| Error::new(Code::Io, format!("the system gives no random bytes: {e}")))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-    use std::collections::BTreeMap;
-
-    #[test]
-    fn all_are_taken_up_to_the_limit() {
-        for most in 3..6 {
-            assert_eq!(sample(vec![2, 5, 9], most, 7), [2, 5, 9]);
-        }
-    }
-
-    #[test]
-    fn the_reference_sequence() {
-        // The first outputs of SplitMix64 from state 1234567, as published with it.
-        let got: Vec<u64> = (1..=3).map(|n| mix(1_234_567, n)).collect();
-        assert_eq!(got, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
-    }
-
-    proptest! {
-        #[test]
-        fn a_sample_is_of_that_size_in_order_and_told_by_its_seed(
-            all in proptest::collection::btree_set(1..10_000i64, 1..200), most in 1usize..50, seed: u64,
-        ) {
-            let list: Vec<MemberId> = all.iter().copied().collect();
-            let drawn = sample(list.clone(), most, seed);
-            prop_assert_eq!(drawn.len(), most.min(list.len()));
-            prop_assert!(drawn.windows(2).all(|pair| matches!(pair, [a, b] if a < b)));
-            prop_assert!(drawn.iter().all(|member| all.contains(member)));
-            prop_assert_eq!(&drawn, &sample(list, most, seed));
-        }
-
-        /// Each member is drawn as often as another, whatever its id.
-        #[test]
-        fn nobody_is_left_out(first in 0..1_000_000i64) {
-            let all: Vec<MemberId> = (first..first + 10).collect();
-            let mut times: BTreeMap<MemberId, u32> = BTreeMap::new();
-            for seed in 0..1_000 {
-                for member in sample(all.clone(), 3, seed * 0x1234_5677) {
-                    *times.entry(member).or_default() += 1;
-                }
-            }
-            prop_assert!(all.iter().all(|member| (200..400).contains(&times[member])), "{:?}", times);
-        }
-    }
 }

@@ -4,10 +4,10 @@
 //! for all pools; then the pools are paid, each as far as nothing stands in its way. A pool that fails is paid the same
 //! later.
 
-use super::accrual::Holdings;
+use super::accrual::{Holdings, Weights};
 use super::balances::{Compared, Comparer, Comparison, Differs, refusal};
 use super::budget::{Claimant, sharers};
-use super::distribute::{Distributed, Due, LastBlock, distribute, draft};
+use super::distribute::{Distributed, Draft, Due, LastBlock, accrue, distribute};
 use super::epochs::{created, token_of};
 use super::grid::{Terms, terms_at};
 use super::lane::{Lane, Step};
@@ -149,6 +149,17 @@ impl Plan {
         };
         // Nothing is paid before what comes before it.
         closed.into_iter().flatten().take_while(wanted)
+    }
+
+    /// Where the amount of a step's epoch comes from.
+    fn due<'a>(&'a self, step: &'a Step) -> Result<Due<'a>> {
+        match step {
+            Step::Manual(row) => Ok(Due::Manual(row)),
+            Step::Grid(epoch) => {
+                let none = || Error::new(Code::Bug, format!("no terms at block {}", epoch.start));
+                Ok(Due::Grid(*epoch, terms_at(&self.terms, epoch.start).ok_or_else(none)?))
+            }
+        }
     }
 
     /// Why the epoch that was asked for cannot be paid, where that is so.
@@ -314,14 +325,15 @@ async fn pay(
             }
         })
         .collect();
-    let (mut openings, compared) = compare(work, view, plan, &ends, &seen, failures).await?;
+    let (mut begun, compared) = compare(work, view, plan, &ends, &seen, failures).await?;
 
     for (pool, _) in seen {
-        let Some(opening) = openings.remove(&pool.id).filter(|_| !failures.contains_key(&pool.id)) else {
+        if failures.contains_key(&pool.id) {
             continue;
-        };
+        }
+        let first = begun.remove(&pool.id);
         let slot = done.entry(pool.id).or_default();
-        match pay_pool(work, pool, plan, &ends, (opening, &compared), slot) {
+        match pay_pool(work, pool, plan, &ends, (first, &compared), slot) {
             Ok(()) => {}
             Err(e) if e.code() == Code::Interrupted => return Err(e),
             Err(e) => {
@@ -332,8 +344,11 @@ async fn pay(
     Ok(())
 }
 
-/// What each pool's holders have before its first due epoch, once it is sure that they have the token's supply now, and
-/// that each of them has what the chain says at the end of each epoch.
+/// What an accrual came to: the parts of its holders, and what they hold at its end.
+type Accrued = (Weights, Holdings);
+
+/// The first due epoch of each pool, accrued, once it is sure that the pool's holders have the token's supply now, and that
+/// each of them has what the chain says at the end of every due epoch.
 async fn compare(
     work: &mut Work<'_>,
     view: &PinnedView,
@@ -341,27 +356,23 @@ async fn compare(
     ends: &Ends,
     seen: &[(&Pool, Base)],
     failures: &mut HashMap<i64, Error>,
-) -> Result<(HashMap<i64, Holdings>, HashMap<(i64, u64), Compared>)> {
+) -> Result<(HashMap<i64, Accrued>, HashMap<(i64, u64), Compared>)> {
     let conn = work.state.conn();
     let most = usize::try_from(work.config.number("reward.check_holders")?).unwrap_or(usize::MAX);
-    let mut openings = HashMap::new();
-    let mut comparer = Comparer::new(view, conn, ends, most);
+    let mut begun = HashMap::new();
+    let mut comparer = Comparer::new(view, conn, most);
     for (pool, total) in seen {
-        let start = plan.steps(pool).next().map(|step| step.epoch().start);
-        let Some(start) = start.filter(|_| !failures.contains_key(&pool.id)) else { continue };
-        match pool::opening_matched(conn, pool, *total, view.block().number, start) {
-            Ok(opening) => {
-                work.stop.check()?;
-                match comparer.add(pool, opening.clone(), plan.steps(pool).map(|step| step.epoch())).await {
-                    Ok(()) => drop(openings.insert(pool.id, opening)),
-                    // Its own rows; all else is the endpoint's.
-                    Err(e) if matches!(e.code(), Code::Drift | Code::StateCorrupt) => {
-                        failures.insert(pool.id, e);
-                    }
-                    Err(e) => return Err(e),
-                }
+        if failures.contains_key(&pool.id) {
+            continue;
+        }
+        work.stop.check()?;
+        match compare_pool(&mut comparer, work, plan, ends, (pool, *total)).await {
+            Ok(first) => drop(first.map(|first| begun.insert(pool.id, first))),
+            // Its own rows; all else is the endpoint's.
+            Err(e) if matches!(e.code(), Code::Drift | Code::StateCorrupt) => {
+                failures.insert(pool.id, e);
             }
-            Err(e) => drop(failures.insert(pool.id, e)),
+            Err(e) => return Err(e),
         }
     }
     let Comparison { compared, differs, failed } =
@@ -373,7 +384,37 @@ async fn compare(
             failures.insert(pool.id, heal(work, view, pool, *total, differs, e).await?);
         }
     }
-    Ok((openings, compared))
+    Ok((begun, compared))
+}
+
+/// Takes up what a pool's holders have at the end of each due epoch; gives the first epoch, none where its last block is not
+/// known.
+async fn compare_pool<'a>(
+    comparer: &mut Comparer<'a>,
+    work: &Work<'_>,
+    plan: &Plan,
+    ends: &Ends,
+    (pool, total): (&'a Pool, Base),
+) -> Result<Option<Accrued>> {
+    let conn = work.state.conn();
+    let steps: Vec<Step> = plan.steps(pool).collect();
+    let Some(start) = steps.first().map(|step| step.epoch().start) else { return Ok(None) };
+    let mut holdings = pool::opening_matched(conn, pool, total, comparer.here(), start)?;
+    let mut first = None;
+    for (step, after) in steps.iter().zip((0..steps.len()).rev()) {
+        // Nothing is paid from an epoch on whose last block is not known.
+        let Some(Ok(end)) = ends.get(&(pool.id, step.epoch().end - 1)) else { break };
+        let accrual = accrue(conn, pool, plan.due(step)?, holdings)?;
+        comparer.add(pool, end.block, accrual.members()).await?;
+        let (weights, closing) = accrual.finish();
+        if first.is_none() {
+            holdings = if after > 0 { closing.clone() } else { Holdings::default() };
+            first = Some((weights, closing));
+        } else {
+            holdings = closing;
+        }
+    }
+    Ok(first)
 }
 
 /// Reads a pool's transfers again until every member has what the chain says. The pool is paid the next time: what was
@@ -441,33 +482,36 @@ async fn last_blocks(view: &PinnedView, plan: &Plan, pools: impl Iterator<Item =
     Ok(asked.into_iter().zip(paused).map(end).collect())
 }
 
-/// Distributes what is due to a pool.
+/// Distributes what is due to a pool, whose first epoch is accrued.
 fn pay_pool(
     work: &mut Work<'_>,
     pool: &Pool,
     plan: &Plan,
     ends: &Ends,
-    (mut holdings, compared): (Holdings, &HashMap<(i64, u64), Compared>),
+    (mut first, compared): (Option<Accrued>, &HashMap<(i64, u64), Compared>),
     done: &mut Vec<Distributed>,
 ) -> Result<()> {
-    let due: Vec<Step> = plan.steps(pool).collect();
-    work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(due.len() as u64));
-    let mut rows = 0;
-    for step in &due {
+    let steps: Vec<Step> = plan.steps(pool).collect();
+    work.progress.begin(&format!("distributing \"{}\"", pool.name), Some(steps.len() as u64));
+    let (mut rows, mut holdings) = (0, None);
+    for step in &steps {
         work.stop.check()?;
-        let (due, sharers) = match step {
-            Step::Manual(row) => (Due::Manual(row), Vec::new()),
-            Step::Grid(epoch) => {
-                let none = || Error::new(Code::Bug, format!("no terms at block {}", epoch.start));
-                let terms = terms_at(&plan.terms, epoch.start).ok_or_else(none)?;
-                (Due::Grid(*epoch, terms), sharers(&plan.claimants, epoch.start))
-            }
-        };
-        let last = due.epoch().end - 1;
+        let last = step.epoch().end - 1;
         let unasked = || Error::new(Code::Bug, format!("block {last} was not asked for"));
         let end = ends.get(&(pool.id, last)).cloned().ok_or_else(unasked)??;
         let compared = compared.get(&(pool.id, last)).copied().ok_or_else(unasked)?;
-        let draft = draft(work.state.conn(), pool, due, sharers, &mut holdings, (end, compared))?;
+        let due = plan.due(step)?;
+        let (weights, closing) = match (first.take(), holdings.take()) {
+            (Some(first), _) => first,
+            (None, Some(opening)) => accrue(work.state.conn(), pool, due, opening)?.finish(),
+            (None, None) => return Err(unasked()),
+        };
+        holdings = Some(closing);
+        let sharers = match step {
+            Step::Manual(_) => Vec::new(),
+            Step::Grid(epoch) => sharers(&plan.claimants, epoch.start),
+        };
+        let draft = Draft { due, sharers, last: end, compared, weights };
         let paid = work.state.write(work.permit, |tx| distribute(tx, pool, &draft))?;
         rows += paid.sums.holders;
         done.push(paid);

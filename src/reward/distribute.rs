@@ -109,21 +109,15 @@ pub(super) struct LastBlock {
     pub paused: bool,
 }
 
-/// Accrues an epoch and moves `holdings` to its end.
-pub(super) fn draft<'a>(
-    conn: &Connection,
-    pool: &Pool,
-    due: Due<'a>,
-    sharers: Vec<(i64, u32)>,
-    holdings: &mut Holdings,
-    (last, compared): (LastBlock, Compared),
-) -> Result<Draft<'a>> {
-    let epoch = due.epoch();
-    let mut accrual = Accrual::new(std::mem::take(holdings), epoch.start, epoch.end, due.basis());
-    pool::each_movement(conn, pool.id, epoch.start, epoch.end, |movement| accrual.take(movement))?;
-    let (weights, closing) = accrual.finish();
-    *holdings = closing;
-    Ok(Draft { due, sharers, last, compared, weights })
+/// Accrues an epoch from what was held before it.
+///
+/// # Errors
+/// `drift` where the stored transfers do not fit.
+pub(super) fn accrue(conn: &Connection, pool: &Pool, due: Due<'_>, opening: Holdings) -> Result<Accrual> {
+    let Epoch { start, end } = due.epoch();
+    let mut accrual = Accrual::new(opening, start, end, due.basis());
+    pool::each_movement(conn, pool.id, start, end, |movement| accrual.take(movement))?;
+    Ok(accrual)
 }
 
 /// A pool's part of what an epoch gives.

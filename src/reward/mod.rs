@@ -21,6 +21,7 @@ mod outlook;
 pub mod pause;
 mod prepare;
 pub mod recount;
+mod sample;
 mod sound;
 mod store;
 pub mod verify;

@@ -362,3 +362,69 @@ fn transfers_that_rewards_were_paid_on_are_not_changed_in_silence() {
     );
     says(&envelope["error"]["hint"], &["poolctl pool rescan stable --from"]);
 }
+
+#[test]
+fn a_pool_whose_holders_differ_leaves_the_others_paid() {
+    let (desk, _plain) = blind();
+    desk.run("reward set-weight growth 1").ok();
+    desk.wire.heal();
+    desk.run("pool rescan growth").ok();
+    desk.wire.fault(Rule::new(between_lost()).on(Matcher::Where(logs)));
+    let envelope = desk.run(&format!("reward cycle --from {} --json", desk.genesis())).exits(3).envelope();
+    let [growth, stable] = [0, 1].map(|pool| envelope["data"]["pools"][pool].clone());
+    assert_eq!((&growth["pool"], &growth["error"]), (&json!("growth"), &Value::Null));
+    says(&stable["error"], &["has 300.00 tv by its transfers, balanceOf() is 600.00 tv"]);
+    let paid = "SELECT DISTINCT name FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id";
+    assert_eq!(desk.rows(paid), ["growth"]);
+    desk.sound();
+}
+
+#[test]
+fn logs_that_are_no_transfers_at_the_second_reading_stop_their_pool_alone() {
+    let desk = moved_on();
+    desk.run("sync").ok();
+    desk.world.deposit(desk.world.eighteen.vault, desk.world.bob, units(1, 18)).unwrap();
+    desk.world.node.mine(1).unwrap();
+    // What is new comes as it is, what is read once more does not: of the pool with six decimals there is nothing new.
+    let maimed = Fault::Custom(|_, mut answer| {
+        for log in answer["result"].as_array_mut().into_iter().flatten() {
+            if log["data"].as_str().is_some_and(|data| data.len() == 66 && data.ends_with("6acfc0")) {
+                log["data"] = json!("0x");
+            }
+        }
+        answer
+    });
+    desk.wire.fault(Rule::new(maimed).on(Matcher::Where(logs)));
+    let before = shares(&desk, desk.world.dave);
+    let envelope = desk.run("sync --json").exits(3).envelope();
+    let [growth, stable] = [0, 1].map(|pool| envelope["data"]["pools"][pool].clone());
+    assert_eq!(growth["error"], Value::Null, "{growth}");
+    says(&stable["error"], &["wrote a Transfer log in block", "that is not of EIP-20"]);
+    assert_eq!(shares(&desk, desk.world.dave), before);
+    desk.wire.heal();
+    desk.run("sync").ok();
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+    desk.sound();
+}
+
+#[test]
+fn a_second_reader_that_is_dead_is_passed_over_for_the_next() {
+    let (desk, plain) = blind();
+    let (dead, good) =
+        (Proxy::start(desk.world.node.url()).unwrap(), Proxy::start(desk.world.node.url()).unwrap());
+    dead.fault(Rule::new(Fault::Status(500, None)));
+    desk.use_urls(&[("main", &plain.url()), ("dead", &dead.url()), ("good", &good.url())]);
+    desk.wire.heal();
+    desk.wire.fault(Rule::new(between_lost()).on(Matcher::Where(range)));
+    let envelope = desk.run("sync --json").exits(0).envelope();
+    says(
+        &warnings(&envelope),
+        &[
+            "endpoint \"dead\" gave no second opinion",
+            "has other transfers than were stored",
+            "at endpoint \"good\" they do",
+        ],
+    );
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+    desk.sound();
+}
