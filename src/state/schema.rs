@@ -38,6 +38,9 @@ pub(super) struct Difference {
 /// # Errors
 /// `state_corrupt` where it cannot be read; `state_error`.
 pub(super) fn difference(conn: &Connection, version: u32) -> Result<Option<Difference>> {
+    if version == migrate::SCHEMA_VERSION && is_verbatim(conn)? {
+        return Ok(None);
+    }
     let own = if version == migrate::SCHEMA_VERSION {
         statements(SCHEMA).collect()
     } else {
@@ -53,13 +56,36 @@ pub(super) fn difference(conn: &Connection, version: u32) -> Result<Option<Diffe
     Ok((!why.is_empty()).then(|| Difference { why: why.join(", "), is_addition }))
 }
 
-/// What a file's tables, indexes, triggers and views were made by.
+/// What made a file's tables, indexes, triggers and views, oldest first. Figures for its planner are SQLite's own.
+const STORED: &str = "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL
+    AND NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4')) ORDER BY rowid";
+
+/// Whether a file stands as the schema of today made it, which nearly all do: each opening asks.
+fn is_verbatim(conn: &Connection) -> Result<bool> {
+    let mut statement = conn.prepare(STORED)?;
+    let mut rows = statement.query([])?;
+    let mut rest = SCHEMA;
+    while let Some(row) = rows.next()? {
+        let sql = row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
+        match comments_aside(rest).strip_prefix(sql).and_then(|rest| rest.strip_prefix(';')) {
+            Some(after) => rest = after,
+            None => return Ok(false),
+        }
+    }
+    Ok(comments_aside(rest).is_empty())
+}
+
+fn comments_aside(script: &str) -> &str {
+    let mut rest = script.trim_ascii_start();
+    while let Some(comment) = rest.strip_prefix("--") {
+        rest = comment.split_once('\n').map_or("", |(_, after)| after.trim_ascii_start());
+    }
+    rest
+}
+
+/// The statements that [`STORED`] finds.
 fn stored(conn: &Connection) -> Result<BTreeSet<String>> {
-    // Figures for its planner are SQLite's own.
-    let mut statement = conn.prepare(
-        "SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL
-             AND NOT (type = 'table' AND name IN ('sqlite_stat1', 'sqlite_stat4'))",
-    )?;
+    let mut statement = conn.prepare(STORED)?;
     let mut rows = statement.query([])?;
     let mut found = BTreeSet::new();
     while let Some(row) = rows.next()? {
@@ -114,6 +140,17 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         conn.execute_batch(SCHEMA).unwrap();
         conn
+    }
+
+    #[test]
+    fn a_new_file_is_known_word_for_word_and_no_other_is() {
+        assert!(is_verbatim(&fresh()).unwrap());
+        let (first, _) = SCHEMA.rsplit_once("CREATE ").unwrap();
+        for script in ["", first, &format!("{SCHEMA} CREATE VIEW runs_of_old AS SELECT 1;")] {
+            let conn = Connection::open_in_memory().unwrap();
+            conn.execute_batch(script).unwrap();
+            assert!(!is_verbatim(&conn).unwrap(), "{script}");
+        }
     }
 
     #[test]

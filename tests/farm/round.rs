@@ -164,7 +164,7 @@ impl Season {
 
     /// One block by `farm run`, while the clock runs.
     fn by_clock(&mut self) {
-        let _clock = Ticks::start(&self.desk, 100);
+        let _clock = Ticks::start(&self.desk, 50);
         self.disturbed("farm run --once");
         self.disturbed("farm run --once");
     }
