@@ -1,9 +1,31 @@
 //! Killed at every step – each request, each commit – and run again: the same end as undisturbed.
 
-use super::desk::{Desk, Dump, Ended, crash_at, fork, lasting, same, sound};
+use super::desk::{Desk, Dump, fork, lasting, same, sound};
 use super::rescan::{BETWEEN, lost};
-use crate::support::Home;
+use crate::support::{Home, Ran, Run};
 use poolctl_testkit::{steps, units};
+use std::os::unix::process::ExitStatusExt as _;
+
+/// How a run ended that was to be killed at some step.
+pub enum Ended {
+    /// By SIGKILL.
+    Killed,
+    /// By itself.
+    Whole(Ran),
+}
+
+/// Runs a command that is killed at its `step`-th step.
+pub fn crash_at(mut run: Run, step: u64) -> Ended {
+    run.command.env("POOLCTL_CRASH_AT", step.to_string());
+    let output = poolctl_testkit::watch::output(&mut run.command).unwrap();
+    match output.status.signal() {
+        Some(signal) => {
+            assert_eq!(signal, 9, "{output:?}");
+            Ended::Killed
+        }
+        None => Ended::Whole(Ran::from(output)),
+    }
+}
 
 /// Kills `command` at its `step`-th step in a copy of the home and runs it again; false when it has fewer steps.
 fn killed_and_done(home: &Home, command: &str, exit: i32, step: u64, want: &Dump) -> bool {

@@ -1,14 +1,14 @@
 //! An operator's desk: a home, a node behind a recording wire, and the state as rows to compare.
 
 use super::NODE;
-use crate::support::{Home, Ran, Run};
+use crate::support::{Home, Run};
+use poolctl_testkit::alloy::primitives::Address;
 use poolctl_testkit::{Proxy, World, units};
 use rusqlite::{Connection, types::ValueRef};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 
 /// Every table's rows as text, by table.
@@ -145,6 +145,15 @@ impl Desk {
     pub fn meddle(&self, sql: &str) {
         assert!(self.home.sqlite().execute(sql, []).unwrap() > 0, "{sql}");
     }
+}
+
+/// The same digits with one letter's case wrong.
+pub fn misspelt(address: Address) -> String {
+    let good = address.to_string();
+    let at = good.char_indices().skip(2).find(|(_, c)| c.is_ascii_alphabetic()).unwrap().0;
+    let mut bytes = good.into_bytes();
+    bytes[at] ^= 0x20;
+    String::from_utf8(bytes).unwrap()
 }
 
 /// Demands that a text holds all of these words.
@@ -286,27 +295,6 @@ fn copy_all(from: &Path, to: &Path) {
         } else {
             fs::copy(entry.path(), to).unwrap();
         }
-    }
-}
-
-/// How a run ended that was to be killed at some step.
-pub enum Ended {
-    /// By SIGKILL.
-    Killed,
-    /// By itself.
-    Whole(Ran),
-}
-
-/// Runs a command that is killed at its `step`-th step.
-pub fn crash_at(mut run: Run, step: u64) -> Ended {
-    run.command.env("POOLCTL_CRASH_AT", step.to_string());
-    let output = poolctl_testkit::watch::output(&mut run.command).unwrap();
-    match output.status.signal() {
-        Some(signal) => {
-            assert_eq!(signal, 9, "{output:?}");
-            Ended::Killed
-        }
-        None => Ended::Whole(Ran::from(output)),
     }
 }
 

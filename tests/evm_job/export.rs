@@ -261,12 +261,12 @@ fn a_run_that_is_killed_on_the_way_to_a_tree_is_run_again() {
     for step in 1.. {
         let home = fork(&desk.home);
         let tree = home.path().join("tree.json");
-        match super::desk::crash_at(home.run(&line), step) {
-            super::desk::Ended::Whole(_) => {
+        match super::crash::crash_at(home.run(&line), step) {
+            super::crash::Ended::Whole(_) => {
                 assert!(step > 1, "nothing was killed");
                 break;
             }
-            super::desk::Ended::Killed => {
+            super::crash::Ended::Killed => {
                 let recorded = super::desk::rows(&home.sqlite(), "SELECT root FROM reward_exports");
                 assert!(
                     !tree.exists() || recorded == [root.as_str().unwrap()],

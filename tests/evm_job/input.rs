@@ -1,7 +1,7 @@
 //! Bad input: refused with exit 2 and a message that names the flag, before anything is sent or written.
 
-use super::desk::{Desk, same, says};
-use poolctl_testkit::alloy::primitives::{Address, U256};
+use super::desk::{Desk, misspelt, same, says};
+use poolctl_testkit::alloy::primitives::U256;
 use std::sync::{Arc, Mutex, Weak};
 
 /// One desk for all tests that run at the same time, gone with the last of them: nothing here may change it.
@@ -42,15 +42,6 @@ const NO_AMOUNTS: [(&str, &str); 13] = [
     (" ", "space"),
     (" 5", "space"),
 ];
-
-/// The same digits with one letter's case wrong.
-pub fn misspelt(address: Address) -> String {
-    let good = address.to_string();
-    let at = good.char_indices().skip(2).find(|(_, c)| c.is_ascii_alphabetic()).unwrap().0;
-    let mut bytes = good.into_bytes();
-    bytes[at] ^= 0x20;
-    String::from_utf8(bytes).unwrap()
-}
 
 #[test]
 fn amounts_are_plain_decimals_within_256_bits() {

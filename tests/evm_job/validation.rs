@@ -1,7 +1,6 @@
 //! What forbids a withdrawal: caps, pauses, breakers, cooldowns, and what is not known; and bad input to each command.
 
-use super::desk::{Desk, says};
-use super::input::misspelt;
+use super::desk::{Desk, misspelt, says};
 use super::withdrawals::{desk, free, reasons, request};
 use poolctl_testkit::abi::RiskEngine;
 use poolctl_testkit::alloy::primitives::{B256, U256};

@@ -39,7 +39,7 @@ pub fn debian(program: &str) -> Result<PathBuf> {
     if let Some(found) = on_path(program) {
         return Ok(found);
     }
-    unpacked(program, &cache()?.join("debian"))
+    unpacked(program, &cache()?.join("debian"), PAUSE)
 }
 
 /// A `$PATH` with these programs in front of the machine's own.
@@ -50,14 +50,14 @@ pub fn path_with(programs: &[&str]) -> Result<OsString> {
     Ok(env::join_paths(folders)?)
 }
 
-fn unpacked(program: &str, deb: &Path) -> Result<PathBuf> {
+fn unpacked(program: &str, deb: &Path, pause: Duration) -> Result<PathBuf> {
     let package = PACKAGES.iter().find(|(name, _)| *name == program).map_or(program, |(_, package)| package);
     let folder = deb.join(package);
     once(&folder, |draft| {
         // One at a time: they share the lists.
         let lock = fs::File::create(deb.join("lock"))?;
         lock.lock()?;
-        retried(PAUSE, || fetch(package, deb, draft))?;
+        retried(pause, || fetch(package, deb, draft))?;
         wrap(program, package, draft)
     })
     .with_context(|| {
@@ -163,7 +163,7 @@ mod tests {
         };
         if on_path("apt-get").is_some() {
             // Whether the machine has it or not.
-            assert_eq!(runs(unpacked("jq", &cache()?.join("debian"))?, &["-n", "1 + 1"])?, "2");
+            assert_eq!(runs(unpacked("jq", &cache()?.join("debian"), PAUSE)?, &["-n", "1 + 1"])?, "2");
         }
         for (program, args, want) in [
             ("jq", &["-n", "1 + 1"][..], "2"),
@@ -185,7 +185,7 @@ mod tests {
     fn a_program_that_no_package_has_is_named_with_the_line_that_installs_it() -> Result<()> {
         let folder = tempfile::tempdir()?;
         fs::create_dir(folder.path().join("lists"))?;
-        let error = unpacked("no-such-program", folder.path()).err().context("must fail")?;
+        let error = unpacked("no-such-program", folder.path(), Duration::ZERO).err().context("must fail")?;
         let said = format!("{error:#}");
         let line = "apt-get update && apt-get install -y --no-install-recommends no-such-program";
         assert!(said.contains(line) && said.contains("failed 3 times"), "{said}");
