@@ -331,6 +331,7 @@ impl<'s> App<'s> {
         }
         chain.logs.most = config.number("evm.log_blocks")?;
         chain.logs.start = chain.logs.start.min(chain.logs.most);
+        chain.logs.blooms = config.number("evm.bloom_blocks")?;
         chain.learned = self.learned.clone();
         Ok(chain)
     }

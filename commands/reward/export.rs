@@ -115,7 +115,7 @@ impl ExportCommand {
             // No proof leaves the program before its tree is recorded.
             output.lines.push(output.summary("would write"));
         } else if let Some(Output::File(path)) = place {
-            out_file::write(&path, |out| self.format.write(&export, out))?;
+            out_file::write(&path, |out| self.format.write(&export, out)).map_err(|e| self.unwritten(e))?;
             output.file = Some(path);
         } else if session.options.json {
             output.rewards = Some((0..export.rewards.len()).map(|n| RewardView::of(&export, n)).collect());
@@ -128,6 +128,16 @@ impl ExportCommand {
             output.lines = text.lines().map(str::to_owned).collect();
         }
         Outcome::of(&output)
+    }
+
+    /// A file that was not written: the tree is recorded before its proofs leave the program.
+    fn unwritten(&self, e: Error) -> Error {
+        if !self.merkle {
+            return e;
+        }
+        let epoch = self.epoch;
+        e.context(format!("epoch {epoch} is exported, and its tree was not written"))
+            .hint(format!("run it again with another --output: epoch {epoch} has the same tree each time"))
     }
 
     /// The rewards; with --merkle, of a tree that is recorded.

@@ -102,6 +102,12 @@ pub const KEYS: &[Key] = &[
         "stands for safe and finalized on chains without these tags",
     ),
     key(
+        "evm.bloom_blocks",
+        Kind::Number(0, 100_000),
+        Some("1280"),
+        "newest blocks of what is read whose headers are fetched, to hold their blooms against the logs that came",
+    ),
+    key(
         "evm.overlap_blocks",
         Kind::Number(0, 10_000),
         Some("64"),

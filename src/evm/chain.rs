@@ -103,6 +103,8 @@ pub struct LogLimits {
     pub start: u64,
     /// Width that queries grow to.
     pub most: u64,
+    /// How many of the last blocks read are held against their headers' blooms: their headers are fetched.
+    pub blooms: u64,
 }
 
 /// What a profile says about its chain.
@@ -145,7 +147,7 @@ impl ChainConfig {
             multicall: MULTICALL3,
             multicall_chunk: 1_000,
             batch: 500,
-            logs: LogLimits { start: 2_000, most: 50_000 },
+            logs: LogLimits { start: 2_000, most: 50_000, blooms: 1_280 },
             learned: Learned::default(),
         }
     }

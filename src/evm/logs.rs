@@ -24,8 +24,6 @@ const NARROWER: u64 = 8;
 /// How many checkpoints are asked for at once: the newest alone first, since mostly it is the one.
 const FIRST_LOOK: usize = 1;
 const LOOK_GROWTH: usize = 16;
-/// Blocks up to which a replay is held against every header's bloom: what a sync that runs often has to read.
-const BLOOM_SPAN: u64 = 256;
 
 /// The events of a range of blocks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,10 +103,9 @@ async fn walk(
     }
     view.not_above(to)?;
     let known = &view.peer().log_width;
-    let from = plan.current().map_or(to, |(first, _)| first);
-    let query = Query { addresses, topic0, blooms: to.saturating_sub(from) < BLOOM_SPAN };
     while let Some((first, last)) = plan.current() {
-        match range(view, &query, first, last).await? {
+        let blooms = to.saturating_sub(first) < view.chain().config.logs.blooms;
+        match range(view, &Query { addresses, topic0, blooms }, first, last).await? {
             Ok(range) => {
                 sink(range)?;
                 plan.accepted();

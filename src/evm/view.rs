@@ -4,7 +4,7 @@ use super::batch::Batch;
 use super::chain::{At, BY_NUMBER, ChosenBy, Inner, Pin, by_number, header};
 use super::fault::{Fault, Sort, sort};
 use super::peer::{Patience, Peer};
-use super::wire::{self, BlockRef, Receipt};
+use super::wire::{self, BlockRef, EventLog, Receipt};
 use crate::net::jsonrpc::{Answer, Call, RpcError};
 use crate::{Code, Error, Result};
 use alloy::primitives::{Address, B256, Bytes, U256};
@@ -205,6 +205,28 @@ impl PinnedView {
             }
             Some(found) => Ok(Mined::Included(found)),
         }
+    }
+
+    /// The events of transactions by their receipts, with those that the endpoint has none of left out: another way to an event
+    /// than through the index of logs. Whose block they are of is for the caller to compare.
+    pub async fn logs_by_receipts(&self, txs: &BTreeSet<B256>) -> Result<Vec<EventLog>> {
+        let method = "eth_getTransactionReceipt";
+        let calls: Vec<Call> = txs.iter().map(|tx| Call::new(method, json!([tx]))).collect();
+        let mut found = Vec::new();
+        if calls.is_empty() {
+            return Ok(found);
+        }
+        for (answer, tx) in self.ask(&calls, Patience::Retry).await?.into_iter().zip(txs) {
+            match self.value(method, Some(answer), wire::receipt).await? {
+                Some(receipt) if receipt.tx_hash == *tx => found.extend(receipt.logs),
+                Some(_) => {
+                    let why = "the receipt of another transaction".to_owned();
+                    return Err(self.fail(Fault::Bad { method, why }));
+                }
+                None => {}
+            }
+        }
+        Ok(found)
     }
 
     /// Whether the endpoint has heard of a transaction, mined or waiting to be.

@@ -356,7 +356,14 @@ fn insert(conn: &Connection, moves: &[Move<'_>]) -> Result<()> {
 /// # Errors
 /// `not_a_contract` for one that is not of EIP-20.
 pub(crate) fn decode(log: &EventLog) -> Result<Transfer> {
-    Transfer::decode_log(&log.inner).map(|log| log.data).map_err(|e| {
+    // A longer one would be read by its first word.
+    let data = log.inner.data.data.len();
+    let decoded = if data == 32 {
+        Transfer::decode_log(&log.inner).map(|log| log.data).map_err(|e| e.to_string())
+    } else {
+        Err(format!("its data has {data} bytes, not 32"))
+    };
+    decoded.map_err(|e| {
         Error::new(
             Code::NotAContract,
             format!(

@@ -34,9 +34,17 @@ enum Verdict {
     Undecided,
 }
 
-/// Two of three readings that agree are believed: the stored one, the second one, and a third.
-fn verdict(stored: &[Row], again: &[Row], third: &[Row]) -> Verdict {
-    if third == stored {
+/// What a transaction's receipt bears out is right. Without that, two of three readings that agree are believed: the stored
+/// one, the second one, and a third.
+fn verdict(stored: &[Row], again: &[Row], third: &[Row], borne_out: impl Fn(&Row) -> bool) -> Verdict {
+    let lacks = |has: &[Row], row: &&Row| !has.contains(row) && borne_out(row);
+    let missing = again.iter().chain(third).any(|row| lacks(stored, &row));
+    let lost = stored.iter().any(|row| lacks(again, &row));
+    if missing && lost {
+        Verdict::Undecided
+    } else if missing {
+        Verdict::Wrong
+    } else if lost || third == stored {
         Verdict::Stands
     } else if third == again {
         Verdict::Wrong
@@ -191,15 +199,22 @@ async fn judge(
             Err(e) => return Ok(Some(Err(e))),
         }
     }
+    let receipts = by_receipts(view, pool, &differ, &headers, [stored, again, &third]).await?;
     let (name, theirs, ours) = (&pool.name, reader.endpoint(), view.endpoint());
     let mut right = Blocks::new();
     for block in differ {
-        match verdict(&of(stored, block), &of(again, block), &of(&third, block)) {
+        let (again, third) = (of(again, block), of(&third, block));
+        let borne_out = |row: &Row| receipts.get(&block).is_some_and(|rows| rows.contains(row));
+        match verdict(&of(stored, block), &again, &third, borne_out) {
             Verdict::Stands => view.warn(format!(
-                "endpoint {theirs:?} has other transfers of pool \"{name}\" in block {block} than are stored; asked by block, \
-                 endpoint {ours:?} has those that are stored"
+                "endpoint {theirs:?} has other transfers of pool \"{name}\" in block {block} than are stored; asked by block \
+                 and by receipt, endpoint {ours:?} has those that are stored"
             )),
-            Verdict::Wrong => drop(right.insert(block, of(again, block))),
+            // The reading that has all that the receipts have.
+            Verdict::Wrong => {
+                let lacks = receipts.get(&block).is_some_and(|rows| rows.iter().any(|row| !again.contains(row)));
+                drop(right.insert(block, if lacks { third } else { again }));
+            }
             Verdict::Undecided => {
                 let why = format!(
                     "its transfers in block {block} are stored, and were read at endpoints {theirs:?} and {ours:?}, in three ways"
@@ -216,6 +231,27 @@ async fn judge(
         before.map(|number| (number, headers.get(&number).map(|block| block.hash).unwrap_or_default()));
     let why = format!("block {first} has other transfers than were stored");
     Ok(Some(Ok(Doubt { before, right, why: Error::new(Code::Drift, why) })))
+}
+
+/// The transfers of these blocks that the receipts of their transactions have, as far as the endpoint has receipts.
+async fn by_receipts(
+    view: &PinnedView,
+    pool: &Pool,
+    blocks: &[u64],
+    headers: &HashMap<u64, BlockRef>,
+    readings: [&Blocks; 3],
+) -> Result<Blocks> {
+    let rows = blocks.iter().flat_map(|block| readings.iter().filter_map(|reading| reading.get(block)));
+    let txs: BTreeSet<B256> = rows.flatten().map(|(_, tx, ..)| *tx).collect();
+    let mut found = Blocks::new();
+    for log in view.logs_by_receipts(&txs).await? {
+        let is_here = headers.get(&log.block_number).is_some_and(|block| block.hash == log.block_hash);
+        let is_transfer = log.inner.data.topics().first() == Some(&transfer_topic());
+        if is_here && is_transfer && log.inner.address == pool.address {
+            found.entry(log.block_number).or_default().push(row(&log)?);
+        }
+    }
+    Ok(found)
 }
 
 /// Reads again from the first block that is wrong, so that each block is as two readings say.
@@ -268,7 +304,29 @@ mod tests {
             (&one, &two, &one, Verdict::Stands),
             (&one, &two, &vec![], Verdict::Undecided),
         ] {
-            assert_eq!(verdict(stored, again, third), want, "{stored:?} {again:?} {third:?}");
+            assert_eq!(verdict(stored, again, third, |_| false), want, "{stored:?} {again:?} {third:?}");
         }
+    }
+
+    #[test]
+    fn what_a_receipt_bears_out_is_right_whatever_the_readings_say() {
+        let row = |shares: u64| -> Row {
+            (shares, B256::ZERO, Address::ZERO, Address::repeat_byte(1), Base::from(shares))
+        };
+        let (one, two) = (vec![row(1)], vec![row(2)]);
+        for (stored, again, third, receipt, want) in [
+            // Left out twice by the one that has the receipt.
+            (&vec![], &one, &vec![], row(1), Verdict::Wrong),
+            (&one, &vec![], &vec![], row(1), Verdict::Stands),
+            (&one, &two, &two, row(1), Verdict::Stands),
+            (&one, &two, &one, row(2), Verdict::Wrong),
+            (&one, &two, &vec![], row(2), Verdict::Wrong),
+            // A receipt of neither decides nothing.
+            (&one, &vec![], &vec![], row(3), Verdict::Wrong),
+        ] {
+            let found = verdict(stored, again, third, |row| *row == receipt);
+            assert_eq!(found, want, "{stored:?} {again:?} {third:?}");
+        }
+        assert_eq!(verdict(&one, &two, &two, |_| true), Verdict::Undecided);
     }
 }

@@ -10,7 +10,7 @@ use super::store::{self, Pool};
 use super::{ViewStamp, base_at, newest_known, stored_address, stored_block};
 use crate::amount::{Base, Delta};
 use crate::context::Work;
-use crate::evm::{At, BlockRef, Chain, PinnedView};
+use crate::evm::{At, BlockRef, Chain, EventLog, PinnedView};
 use crate::output::{Code, Error, Result};
 use crate::state::Tx;
 use alloy::primitives::{Address, B256};
@@ -162,6 +162,7 @@ async fn one_view(work: &mut Work<'_>, view: &PinnedView, pool: Pool, range: Ran
     work.stop.check()?;
     let beyond = rows.split_off(rows.partition_point(|row| row.block <= range.to));
     let corrections = corrections(&before, &rows);
+    check_receipts(view, &pool, &corrections).await?;
     let holders = holders(work.state.conn(), &pool, &corrections)?;
     check_balances(view, &pool, &holders, &beyond).await?;
     work.stop.check()?;
@@ -341,6 +342,33 @@ fn below_zero(member: Address) -> Error {
 
 const UNCHANGED: &str =
     "nothing was written; a log is missing: try other endpoints (evm.rpc_urls), or an earlier --from";
+
+/// Refuses to remove a transfer that its transaction's receipt has: then the logs were left out twice.
+async fn check_receipts(view: &PinnedView, pool: &Pool, corrections: &[Correction]) -> Result<()> {
+    let removed: Vec<&Correction> = corrections.iter().filter(|correction| !correction.added).collect();
+    let logs = view.logs_by_receipts(&removed.iter().map(|row| row.tx).collect()).await?;
+    let blocks = view.blocks_of(removed.iter().map(|row| row.block)).await?;
+    for Correction { block, log_index, tx, .. } in removed {
+        let here = blocks.get(block).map(|block| block.hash);
+        let has = |log: &EventLog| {
+            log.inner.address == pool.address
+                && Some(log.block_hash) == here
+                && (log.tx_hash, log.log_index) == (*tx, *log_index)
+        };
+        if logs.iter().any(has) {
+            let why = format!(
+                "endpoint {:?} leaves out log {log_index} of block {block}, which the receipt of {tx} has",
+                view.endpoint()
+            );
+            return Err(Error::new(Code::BadReply, why)
+                .hint(
+                    "nothing was written; its index of logs has a hole: use another endpoint (evm.rpc_urls)",
+                )
+                .detail("pool", pool.name.clone()));
+        }
+    }
+    Ok(())
+}
 
 /// Compares what the members whose shares change have at the view's block with what the contract says.
 async fn check_balances(

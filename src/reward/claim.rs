@@ -58,12 +58,13 @@ fn unclaimed(
     pool: Option<&Pool>,
     in_trees: bool,
 ) -> Result<Vec<Pending>> {
+    // A reward whose epoch is not there is no reward less: its row cannot be read.
     let mut statement = conn.prepare_cached(
         "SELECT p.name, p.address, e.asset, a.symbol, a.decimals, r.amount
-         FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id
-         JOIN pools p ON p.id = e.pool_id JOIN assets a ON a.address = e.asset
+         FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
+         LEFT JOIN pools p ON p.id = e.pool_id LEFT JOIN assets a ON a.address = e.asset
          LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
-         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)
+         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR coalesce(e.pool_id, ?2) = ?2)
              AND (x.epoch_id IS NOT NULL) = ?3",
     )?;
     let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id), in_trees])?;
@@ -163,8 +164,8 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
 pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quantity)>> {
     let mut statement = conn.prepare_cached(
         "SELECT p.name, a.symbol, a.decimals, l.balance FROM ledger_accounts l
-         JOIN pools p ON p.address = l.owner JOIN assets a ON a.address = l.asset
-         WHERE l.owner_kind = 'pool' AND l.purpose = ?1 AND l.balance <> '0' AND (?2 IS NULL OR p.id = ?2)
+         LEFT JOIN pools p ON p.address = l.owner LEFT JOIN assets a ON a.address = l.asset
+         WHERE l.owner_kind = 'pool' AND l.purpose = ?1 AND l.balance <> '0' AND (?2 IS NULL OR coalesce(p.id, ?2) = ?2)
          ORDER BY p.id, a.symbol",
     )?;
     let mut rows = statement.query(params![purpose::PAYABLE, pool.map(|pool| pool.id)])?;

@@ -137,7 +137,7 @@ fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Ex
     let token = token_of(conn, &row)?;
     let (mut rewards, mut total) = (Vec::new(), Base::ZERO);
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT m.address, r.amount FROM pool_rewards r JOIN members m ON m.id = r.member_id
+        "SELECT m.address, r.amount FROM pool_rewards r LEFT JOIN members m ON m.id = r.member_id
          WHERE r.epoch_id = ?1 {clause} ORDER BY r.member_id"
     ))?;
     let mut rows = statement.query([row.id])?;

@@ -265,9 +265,9 @@ pub struct Totals {
 pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Result<Totals> {
     let mut statement = conn.prepare_cached(
         "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NOT NULL, x.epoch_id IS NOT NULL, r.amount
-         FROM pool_rewards r JOIN pool_reward_epochs e ON e.id = r.epoch_id JOIN assets a ON a.address = e.asset
-         LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
-         WHERE r.member_id = ?1 AND (?2 IS NULL OR e.pool_id = ?2)",
+         FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
+         LEFT JOIN assets a ON a.address = e.asset LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
+         WHERE r.member_id = ?1 AND (?2 IS NULL OR coalesce(e.pool_id, ?2) = ?2)",
     )?;
     let mut rows = statement.query(params![member_id, pool_id])?;
     let mut sums: BTreeMap<(bool, bool, String), Quantity> = BTreeMap::new();

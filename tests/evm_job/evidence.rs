@@ -1,9 +1,11 @@
 //! An endpoint that leaves a log out, once or always: nothing of it becomes true, and what an earlier version believed heals.
 
-use super::desk::{Desk, figures, says, sound, straight, warnings};
+use super::desk::{Desk, config, figures, fork, says, sound, straight, warnings};
+use crate::support::Home;
 use poolctl_testkit::alloy::primitives::Address;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule, units};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Whether a call asks for transfers.
 fn logs(call: &Value) -> bool {
@@ -270,10 +272,7 @@ fn where_no_old_state_is_kept_balances_are_compared_elsewhere_or_at_the_views_bl
     assert_eq!(desk.json("reward epoch verify --all")["difference_count"], 0);
     desk.sound();
     let other = Proxy::start(desk.world.node.url()).unwrap();
-    twin.write_config(&super::desk::config(
-        &desk.world,
-        &[("main", &desk.wire.url()), ("other", &other.url())],
-    ));
+    twin.write_config(&config(&desk.world, &[("main", &desk.wire.url()), ("other", &other.url())]));
     desk.wire.fault(forgetful());
     twin.run(&format!("reward cycle --from {}", desk.genesis())).ok();
     let twins =
@@ -338,9 +337,30 @@ fn another_endpoint_is_the_second_reader_and_two_of_three_readings_are_believed(
     });
     desk.wire.fault(Rule::new(other_amount).on(Matcher::Where(|call| logs(call) && !range(call))));
     desk.world.node.mine(1).unwrap();
+    // Where there are receipts, they decide.
+    let envelope = fork(&desk.home).run("sync stable --json").exits(0).envelope();
+    says(
+        &warnings(&envelope),
+        &["asked by block and by receipt, endpoint \"main\" has those that are stored"],
+    );
+    desk.wire.fault(Rule::new(Fault::ResultNull).on_method(RECEIPT));
     let envelope = desk.unchanged(|| desk.run("sync stable").fails(75, "bad_reply"));
     says(&envelope["error"]["message"], &["its transfers in block", "in three ways"]);
     says(&envelope["error"]["hint"], &["poolctl pool rescan stable --from"]);
+}
+
+const RECEIPT: &str = "eth_getTransactionReceipt";
+
+#[test]
+fn an_index_with_a_hole_is_overruled_by_the_receipts_of_its_own_endpoint() {
+    // The first one leaves it out of every answer, by range and by block; the other one has it.
+    let (desk, plain) = blind();
+    let good = Proxy::start(desk.world.node.url()).unwrap();
+    desk.use_urls(&[("main", &plain.url()), ("other", &good.url())]);
+    let envelope = desk.run("sync --json").exits(0).envelope();
+    says(&warnings(&envelope), &["has other transfers than were stored", "at endpoint \"other\" they do"]);
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+    desk.sound();
 }
 
 #[test]
@@ -426,5 +446,57 @@ fn a_second_reader_that_is_dead_is_passed_over_for_the_next() {
         ],
     );
     assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+    desk.sound();
+}
+
+/// Every second answer of logs is one of a node whose index is four blocks behind.
+fn behind() -> Fault {
+    static ASKED: AtomicUsize = AtomicUsize::new(0);
+    Fault::Custom(|_, mut answer| {
+        let is_behind = ASKED.fetch_add(1, Ordering::Relaxed).is_multiple_of(2);
+        if let Some(logs) = answer["result"].as_array_mut().filter(|_| is_behind) {
+            let number = |log: &Value| {
+                let hex = log["blockNumber"].as_str().and_then(|hex| hex.strip_prefix("0x"));
+                u64::from_str_radix(hex.unwrap(), 16).unwrap()
+            };
+            let newest = logs.iter().map(number).max().unwrap_or_default();
+            logs.retain(|log| number(log) + 4 <= newest);
+        }
+        answer
+    })
+}
+
+#[test]
+fn twelve_pools_behind_a_balancer_of_lagging_nodes_come_right() {
+    let desk = Desk::ready();
+    let asset = desk.world.six.asset;
+    let vaults: Vec<Address> =
+        (0..10).map(|_| desk.world.add_vault(asset, 0).unwrap().address().unwrap()).collect();
+    let add = |home: &Home| {
+        for (at, vault) in vaults.iter().enumerate() {
+            home.run(&format!("pool add p{at} {vault}")).ok();
+        }
+    };
+    desk.world.node.mine(2).unwrap();
+    add(&desk.home);
+    let _plain = without_blooms(&desk);
+    for round in 0..3 {
+        for vault in &vaults {
+            desk.world.deposit(*vault, desk.world.dave, units(1, 6)).unwrap();
+        }
+        desk.wire.fault(Rule::new(behind()).on(Matcher::Where(logs)));
+        let ran = desk.run("sync --json").exits_one_of(&[0, 3, 5, 75]);
+        println!("round {round}: {:?}", ran.code);
+        desk.wire.heal();
+    }
+    // What a pool has is what the chain says, also where nobody looks again.
+    desk.run("sync").ok();
+    let twin = Home::ready();
+    twin.write_config(&config(&desk.world, &[("main", desk.world.node.url())]));
+    twin.run(&format!("pool add growth {}", desk.world.eighteen.vault)).ok();
+    twin.run(&format!("pool add stable {}", desk.world.six.vault)).ok();
+    add(&twin);
+    twin.run("sync").ok();
+    assert_eq!(figures(&desk.home.sqlite()), figures(&twin.sqlite()));
     desk.sound();
 }

@@ -86,3 +86,23 @@ fn a_budget_that_no_setting_makes_pays_nobody() {
     desk.run("reward cycle").ok();
     desk.sound();
 }
+
+#[test]
+fn a_reward_whose_epoch_is_missing_is_not_left_out_in_silence() {
+    let desk = Desk::weighted();
+    desk.first_cycle();
+    desk.run("reward pending alice").ok();
+    let sql = "DELETE FROM pool_reward_epochs WHERE id = (SELECT min(epoch_id) FROM pool_rewards)";
+    let conn = desk.home.sqlite();
+    conn.pragma_update(None, "foreign_keys", false).unwrap();
+    assert_eq!(tamper(&conn, |conn| conn.execute(sql, [])).unwrap(), 1);
+    drop(conn);
+    for line in [
+        "reward pending alice",
+        "reward pending alice --pool growth",
+        "reward claim alice --all",
+        "pool position alice growth",
+    ] {
+        desk.unchanged(|| desk.run(line).fails(1, "state_corrupt"));
+    }
+}

@@ -57,7 +57,7 @@ fn log_ranges_are_halved_and_grow_again() -> Done {
         let proxy = Proxy::start(world.node.url())?;
         proxy.fault(Rule::new(fault).on(Matcher::Where(wide)));
         let mut config = config(&[&proxy.url()])?;
-        config.logs = LogLimits { start: 32, most: 64 };
+        config.logs = LogLimits { start: 32, most: 64, ..config.logs };
         let (ranges, to) = collect(&Chain::new(config)?, vault, 0)?;
         assert_eq!(to, head);
         let mut next = 0;
@@ -126,7 +126,7 @@ fn a_replay_goes_on_from_its_cursor_when_the_view_moves() -> Done {
     let one = Proxy::start(world.node.url())?;
     one.fault(Rule::new(Fault::DieForever).on_method("eth_getLogs").after(3));
     let mut config = config(&[&one.url(), world.node.url()])?;
-    config.logs = LogLimits { start: 4, most: 4 };
+    config.logs = LogLimits { start: 4, most: 4, ..config.logs };
     let chain = Chain::new(config)?;
     let (mut next, mut seen) = (0, Vec::new());
     run(chain.view(At::Latest, async |view| {

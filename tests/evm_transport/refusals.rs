@@ -75,7 +75,7 @@ fn whatever_is_said_against_a_range_makes_it_narrower() -> Done {
     let proxy = Proxy::start(world.node.url())?;
     let narrowed = |what: &str| -> Done {
         let mut config = config(&[&proxy.url()])?;
-        config.logs = LogLimits { start: 32, most: 64 };
+        config.logs = LogLimits { start: 32, most: 64, ..config.logs };
         let chain = Chain::new(config)?;
         let (logs, widths, _) = collect(&chain, &world)?;
         assert_eq!(logs, all, "{what}");
@@ -123,7 +123,7 @@ fn timeouts_in_a_row_make_a_range_narrower_every_time() -> Done {
         call["method"] == "eth_getLogs" && call["params"][0]["fromBlock"] != call["params"][0]["toBlock"]
     })));
     let mut config = config(&[&proxy.url()])?;
-    config.logs = LogLimits { start: 2_000, most: 2_000 };
+    config.logs = LogLimits { start: 2_000, most: 2_000, ..config.logs };
     config.http.timeout = Duration::from_millis(150);
     let chain = Chain::new(config)?;
     run(chain.view(At::Latest, async |view| {

@@ -321,7 +321,8 @@ fn a_damaged_file_is_not_written_to() {
 
 fn public_copy(folder: &Path) -> std::path::PathBuf {
     let copy = folder.join("poolctl");
-    std::fs::copy(BINARY, &copy).unwrap();
+    // By another process: a program that another thread starts meanwhile would keep the copy open for writing.
+    assert!(std::process::Command::new("cp").arg(BINARY).arg(&copy).status().unwrap().success());
     std::fs::set_permissions(&copy, PermissionsExt::from_mode(0o755)).unwrap();
     copy
 }
