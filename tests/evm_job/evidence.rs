@@ -3,7 +3,7 @@
 use super::desk::{Desk, config, figures, fork, says, sound, straight, warnings};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::Address;
-use poolctl_testkit::{Fault, Matcher, Proxy, Rule, units};
+use poolctl_testkit::{Fault, Matcher, Proxy, Rule, tamper, units};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -361,6 +361,27 @@ fn an_index_with_a_hole_is_overruled_by_the_receipts_of_its_own_endpoint() {
     says(&warnings(&envelope), &["has other transfers than were stored", "at endpoint \"other\" they do"]);
     assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
     desk.sound();
+}
+
+#[test]
+fn a_log_that_one_answer_leaves_out_is_no_difference_of_what_was_paid() {
+    let desk = Desk::weighted();
+    desk.first_cycle();
+    let plain = without_blooms(&desk);
+    let good = Proxy::start(desk.world.node.url()).unwrap();
+    for urls in [vec![("main", plain.url())], vec![("main", plain.url()), ("other", good.url())]] {
+        let urls: Vec<(&str, &str)> = urls.iter().map(|(name, url)| (*name, url.as_str())).collect();
+        desk.use_urls(&urls);
+        lose(&desk.wire, 1);
+        let envelope = desk.unchanged(|| desk.run("reward epoch verify --all --json").exits(0).envelope());
+        assert_eq!(envelope["data"]["difference_count"], 0);
+        says(&warnings(&envelope), &["one of the readings left out transfers", "there are 0"]);
+        desk.wire.heal();
+    }
+    // What is really otherwise stays so.
+    let sql = "UPDATE pool_rewards SET amount = amount || '1'";
+    assert!(tamper(&desk.home.sqlite(), |conn| conn.execute(sql, [])).unwrap() > 0);
+    desk.run("reward epoch verify --all").exits(5);
 }
 
 #[test]
