@@ -82,16 +82,19 @@ pub async fn settle_reorgs(
     Ok((rolled, unknown))
 }
 
-/// The refusal to move a pool back to an older block.
+/// The refusal to move a pool back to an older block, or to go on at an endpoint that does not have the pool's.
 pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
+    let (name, endpoint, here) = (&pool.name, view.endpoint(), view.block().number);
+    if number <= here {
+        let why =
+            format!("pool \"{name}\" stands at block {number}, which endpoint \"{endpoint}\" does not have");
+        return Error::new(Code::Behind, why).hint(format!(
+            "run it again; the endpoint reads at block {here}: if that stays so, use another (evm.rpc_urls)"
+        ));
+    }
     Error::new(
         Code::Behind,
-        format!(
-            "pool \"{}\" stands at block {number}, endpoint \"{}\" reads at block {}",
-            pool.name,
-            view.endpoint(),
-            view.block().number
-        ),
+        format!("pool \"{name}\" stands at block {number}, endpoint \"{endpoint}\" reads at block {here}"),
     )
     .hint("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (--at)")
 }

@@ -2,8 +2,9 @@
 
 use super::NODE;
 use super::desk::{Desk, figures, lasting, same, says, straight, warnings};
-use poolctl_testkit::{Fault, Rule, World, units};
+use poolctl_testkit::{Fault, Matcher, Rule, World, units};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Replaces the blocks above `keep` by others with another history, and as many more as the old ones were.
 fn fork_at(world: &World, keep: u64) {
@@ -204,4 +205,22 @@ fn a_chain_that_is_shorter_than_the_state_is_behind_and_no_reorg() {
     desk.world.node.mine(9).unwrap();
     desk.run("sync --json").exits(0);
     assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+}
+
+#[test]
+fn a_block_that_is_said_not_to_be_there_is_no_reorg_and_no_lag() {
+    static CURSOR: AtomicU64 = AtomicU64::new(0);
+    let desk = Desk::ready();
+    desk.run("sync").ok();
+    desk.world.node.mine(3).unwrap();
+    let cursor: u64 = desk.one("SELECT max(cursor_block) FROM pools").parse().unwrap();
+    CURSOR.store(cursor, Ordering::Relaxed);
+    let cursors = |call: &Value| {
+        call["method"] == "eth_getBlockByNumber"
+            && call["params"][0] == format!("0x{:x}", CURSOR.load(Ordering::Relaxed))
+    };
+    desk.wire.fault(Rule::new(Fault::ResultNull).on(Matcher::Where(cursors)).times(1));
+    let envelope = desk.unchanged(|| desk.run("sync growth").fails(75, "behind"));
+    says(&envelope["error"]["message"], &["stands at block", "which endpoint \"main\" does not have"]);
+    desk.run("sync").ok();
 }
