@@ -21,8 +21,8 @@ const LISTED: usize = 10_000;
 /// Read a pool's transfers again and correct the state; exit 5 if paid epochs turn out wrong
 ///
 /// Reads twice, at two endpoints where there are two, in smaller ranges than sync. Nothing is written unless both readings
-/// agree, the holders add up to the total of shares, and balanceOf confirms every member whose shares change. Paid rewards
-/// are never rewritten: epochs that were paid on wrong transfers are listed with the difference of each member.
+/// agree, no receipt has a transfer that is to be removed, the holders add up to the total of shares, and balanceOf confirms
+/// every member whose shares change. Paid rewards are never rewritten: epochs that were paid on wrong transfers are listed with the difference of each member.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool rescan main --from 19500000 --dry-run")]
 pub struct Rescan {

@@ -209,6 +209,8 @@ impl PinnedView {
 
     /// The events of transactions by their receipts, with those that the endpoint has none of left out: another way to an event
     /// than through the index of logs. Whose block they are of is for the caller to compare.
+    ///
+    /// Errors: those of the endpoint.
     pub async fn logs_by_receipts(&self, txs: &BTreeSet<B256>) -> Result<Vec<EventLog>> {
         let method = "eth_getTransactionReceipt";
         let calls: Vec<Call> = txs.iter().map(|tx| Call::new(method, json!([tx]))).collect();

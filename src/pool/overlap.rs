@@ -199,7 +199,10 @@ async fn judge(
             Err(e) => return Ok(Some(Err(e))),
         }
     }
-    let receipts = by_receipts(view, pool, &differ, &headers, [stored, again, &third]).await?;
+    let receipts = match by_receipts(view, pool, &differ, &headers, [stored, again, &third]).await? {
+        Ok(receipts) => receipts,
+        Err(e) => return Ok(Some(Err(e))),
+    };
     let (name, theirs, ours) = (&pool.name, reader.endpoint(), view.endpoint());
     let mut right = Blocks::new();
     for block in differ {
@@ -207,8 +210,8 @@ async fn judge(
         let borne_out = |row: &Row| receipts.get(&block).is_some_and(|rows| rows.contains(row));
         match verdict(&of(stored, block), &again, &third, borne_out) {
             Verdict::Stands => view.warn(format!(
-                "endpoint {theirs:?} has other transfers of pool \"{name}\" in block {block} than are stored; asked by block \
-                 and by receipt, endpoint {ours:?} has those that are stored"
+                "endpoint {theirs:?} has other transfers of pool \"{name}\" in block {block} than are stored; asked again, \
+                 endpoint {ours:?} has those that are stored"
             )),
             // The reading that has all that the receipts have.
             Verdict::Wrong => {
@@ -233,14 +236,15 @@ async fn judge(
     Ok(Some(Ok(Doubt { before, right, why: Error::new(Code::Drift, why) })))
 }
 
-/// The transfers of these blocks that the receipts of their transactions have, as far as the endpoint has receipts.
+/// The transfers of these blocks that the receipts of their transactions have, as far as the endpoint has receipts; the inner
+/// error is of logs that are no transfers.
 async fn by_receipts(
     view: &PinnedView,
     pool: &Pool,
     blocks: &[u64],
     headers: &HashMap<u64, BlockRef>,
     readings: [&Blocks; 3],
-) -> Result<Blocks> {
+) -> Result<Result<Blocks>> {
     let rows = blocks.iter().flat_map(|block| readings.iter().filter_map(|reading| reading.get(block)));
     let txs: BTreeSet<B256> = rows.flatten().map(|(_, tx, ..)| *tx).collect();
     let mut found = Blocks::new();
@@ -248,10 +252,13 @@ async fn by_receipts(
         let is_here = headers.get(&log.block_number).is_some_and(|block| block.hash == log.block_hash);
         let is_transfer = log.inner.data.topics().first() == Some(&transfer_topic());
         if is_here && is_transfer && log.inner.address == pool.address {
-            found.entry(log.block_number).or_default().push(row(&log)?);
+            match row(&log) {
+                Ok(row) => found.entry(log.block_number).or_default().push(row),
+                Err(e) => return Ok(Err(e)),
+            }
         }
     }
-    Ok(found)
+    Ok(Ok(found))
 }
 
 /// Reads again from the first block that is wrong, so that each block is as two readings say.
@@ -288,6 +295,7 @@ async fn make_good(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use alloy::primitives::{Log, LogData};
 
     #[test]
     fn two_of_three_readings_are_believed() {
@@ -305,6 +313,29 @@ mod tests {
             (&one, &two, &vec![], Verdict::Undecided),
         ] {
             assert_eq!(verdict(stored, again, third, |_| false), want, "{stored:?} {again:?} {third:?}");
+        }
+    }
+
+    #[test]
+    fn a_transfer_has_one_word_of_data() {
+        let side = |byte| B256::left_padding_from(Address::repeat_byte(byte).as_slice());
+        let log = |bytes: usize| EventLog {
+            inner: Log {
+                address: Address::ZERO,
+                data: LogData::new_unchecked(vec![transfer_topic(), side(1), side(2)], vec![1; bytes].into()),
+            },
+            block_number: 7,
+            block_hash: B256::ZERO,
+            tx_hash: B256::ZERO,
+            tx_index: 0,
+            log_index: 3,
+        };
+        let word = Base::from_be_bytes([1; 32]);
+        let (giver, getter) = (Address::repeat_byte(1), Address::repeat_byte(2));
+        assert_eq!(row(&log(32)).unwrap(), (3, B256::ZERO, giver, getter, word));
+        for bytes in [0, 31, 33, 64] {
+            let e = row(&log(bytes)).unwrap_err();
+            assert!(e.message().contains(&format!("its data has {bytes} bytes, not 32")), "{e}");
         }
     }
 

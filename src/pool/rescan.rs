@@ -23,6 +23,9 @@ use std::slice;
 /// Balances that are asked for before the next lot is.
 const PER_ROUND: usize = 5_000;
 
+/// Receipts that are asked for before the next lot is: they have all logs of their transactions.
+const RECEIPTS: usize = 500;
+
 /// Blocks whose stored transfers are compared: from one on, up to the pool's cursor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Range {
@@ -117,11 +120,12 @@ pub struct Rescanned {
 /// Reads a pool's transfers again and puts them in the place of those in the state, at one block and in one transaction.
 ///
 /// Two readings must agree: of two endpoints, or where there is one, of that endpoint twice; what the state has counts as a
-/// reading of the one endpoint. The holders must have the token's total at the view's block, each whose shares change what
+/// reading of the one endpoint. No transfer is removed that its transaction's receipt has. The holders must have the token's total at the view's block, each whose shares change what
 /// `balanceOf` says there, and nobody ever less than nothing. Rewards that were paid stay as they are.
 ///
 /// # Errors
-/// `drift` where the readings or the contract do not agree, and nothing is written then; those of [`Range::of`]; `behind`;
+/// `drift` where the readings or the contract do not agree, `bad_reply` where a receipt has what is to be removed, and nothing
+/// is written then; those of [`Range::of`]; `behind`;
 /// those of the view and the state.
 pub async fn rescan(
     work: &mut Work<'_>,
@@ -162,7 +166,7 @@ async fn one_view(work: &mut Work<'_>, view: &PinnedView, pool: Pool, range: Ran
     work.stop.check()?;
     let beyond = rows.split_off(rows.partition_point(|row| row.block <= range.to));
     let corrections = corrections(&before, &rows);
-    check_receipts(view, &pool, &corrections).await?;
+    check_receipts(work, view, &pool, &corrections).await?;
     let holders = holders(work.state.conn(), &pool, &corrections)?;
     check_balances(view, &pool, &holders, &beyond).await?;
     work.stop.check()?;
@@ -344,27 +348,33 @@ const UNCHANGED: &str =
     "nothing was written; a log is missing: try other endpoints (evm.rpc_urls), or an earlier --from";
 
 /// Refuses to remove a transfer that its transaction's receipt has: then the logs were left out twice.
-async fn check_receipts(view: &PinnedView, pool: &Pool, corrections: &[Correction]) -> Result<()> {
+async fn check_receipts(
+    work: &Work<'_>,
+    view: &PinnedView,
+    pool: &Pool,
+    corrections: &[Correction],
+) -> Result<()> {
     let removed: Vec<&Correction> = corrections.iter().filter(|correction| !correction.added).collect();
-    let logs = view.logs_by_receipts(&removed.iter().map(|row| row.tx).collect()).await?;
-    let blocks = view.blocks_of(removed.iter().map(|row| row.block)).await?;
-    for Correction { block, log_index, tx, .. } in removed {
-        let here = blocks.get(block).map(|block| block.hash);
-        let has = |log: &EventLog| {
-            log.inner.address == pool.address
-                && Some(log.block_hash) == here
-                && (log.tx_hash, log.log_index) == (*tx, *log_index)
-        };
-        if logs.iter().any(has) {
-            let why = format!(
-                "endpoint {:?} leaves out log {log_index} of block {block}, which the receipt of {tx} has",
-                view.endpoint()
-            );
-            return Err(Error::new(Code::BadReply, why)
-                .hint(
-                    "nothing was written; its index of logs has a hole: use another endpoint (evm.rpc_urls)",
-                )
-                .detail("pool", pool.name.clone()));
+    for round in removed.chunks(RECEIPTS) {
+        work.stop.check()?;
+        let logs = view.logs_by_receipts(&round.iter().map(|row| row.tx).collect()).await?;
+        let blocks = view.blocks_of(round.iter().map(|row| row.block)).await?;
+        for Correction { block, log_index, tx, .. } in round {
+            let here = blocks.get(block).map(|block| block.hash);
+            let has = |log: &EventLog| {
+                log.inner.address == pool.address
+                    && Some(log.block_hash) == here
+                    && (log.tx_hash, log.log_index) == (*tx, *log_index)
+            };
+            if logs.iter().any(has) {
+                let why = format!(
+                    "endpoint {:?} leaves out log {log_index} of block {block}, which the receipt of {tx} has",
+                    view.endpoint()
+                );
+                return Err(Error::new(Code::BadReply, why)
+                    .hint("nothing was written; its index of logs has a hole: use another endpoint (evm.rpc_urls)")
+                    .detail("pool", pool.name.clone()));
+            }
         }
     }
     Ok(())

@@ -118,7 +118,8 @@ pub async fn verify_on_chain(
             let second = other.as_ref().unwrap_or(view);
             let again = match reading(conn, second, Width::Narrow, subjects, progress, stop).await {
                 Ok(again) => again,
-                Err(e) if e.code() == Code::Interrupted || other.is_none() => return Err(e),
+                Err(e) if other.is_none() => return Err(e),
+                Err(e) if matches!(e.code(), Code::Interrupted | Code::State | Code::StateCorrupt) => return Err(e),
                 Err(e) => {
                     view.warn(format!("endpoint {:?} gave no second reading: {e}", second.endpoint()));
                     return Ok(found);

@@ -365,7 +365,6 @@ async fn compare(
         if failures.contains_key(&pool.id) {
             continue;
         }
-        work.stop.check()?;
         match compare_pool(&mut comparer, work, plan, ends, (pool, *total)).await {
             Ok(first) => drop(first.map(|first| begun.insert(pool.id, first))),
             // Its own rows; all else is the endpoint's.
@@ -402,6 +401,7 @@ async fn compare_pool<'a>(
     let mut holdings = pool::opening_matched(conn, pool, total, comparer.here(), start)?;
     let mut first = None;
     for (step, after) in steps.iter().zip((0..steps.len()).rev()) {
+        work.stop.check()?;
         // Nothing is paid from an epoch on whose last block is not known.
         let Some(Ok(end)) = ends.get(&(pool.id, step.epoch().end - 1)) else { break };
         let accrual = accrue(conn, pool, plan.due(step)?, holdings)?;

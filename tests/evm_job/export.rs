@@ -240,6 +240,24 @@ fn a_reward_in_a_tree_cannot_be_claimed_and_a_claimed_one_is_in_no_tree() {
 }
 
 #[test]
+fn a_tree_that_could_not_be_written_is_said_to_be_recorded_and_can_be_had_again() {
+    let (desk, epoch) = paid();
+    let export = |output: &str| format!("reward export {epoch} --merkle --format json --output {output}");
+    let envelope = desk.run(&export("nowhere/tree.json")).fails(1, "io_error");
+    says(
+        &envelope["error"]["message"],
+        &[&format!("epoch {epoch} is exported, and its tree was not written")],
+    );
+    says(&envelope["error"]["hint"], &["run it again with another --output"]);
+    let (first, again) = (desk.json(&export("one.json")), desk.json(&export("two.json")));
+    assert_eq!(first["merkle_root"], again["merkle_root"]);
+    assert_eq!(desk.rows("SELECT 1 FROM events WHERE kind = 'reward.exported'").len(), 1);
+    // Without a tree nothing is recorded, and nothing is said of one.
+    let view = desk.run(&format!("reward export {epoch} --output nowhere/list.csv")).fails(1, "io_error");
+    assert!(!view.to_string().contains("is exported"), "{view}");
+}
+
+#[test]
 fn an_epoch_whose_rewards_are_all_claimed_has_no_tree() {
     let (desk, epoch) = paid();
     for member in members(&desk, epoch) {
