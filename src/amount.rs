@@ -128,15 +128,12 @@ pub fn parse_flag(flag: &str, text: &str, decimals: u8) -> Result<Base> {
 pub fn parse_weight(flag: &str, text: &str) -> Result<u32> {
     let refuse = |why: String| {
         Error::new(Code::InvalidWeight, format!("{flag}: \"{text}\" {why}"))
-            .hint("a weight is a plain decimal from 0 to 1 with at most 6 decimals, like 0.25")
+            .hint("write a plain decimal from 0 to 1 with at most 6 decimals, like 0.25")
             .detail("flag", flag)
             .detail("value", text)
     };
     let ppm = parse_units(text, PPM).map_err(|why| refuse(why.to_string()))?;
-    u32::try_from(ppm)
-        .ok()
-        .filter(|ppm| *ppm <= 1_000_000)
-        .ok_or_else(|| refuse("is above 1, the largest weight".into()))
+    u32::try_from(ppm).ok().filter(|ppm| *ppm <= 1_000_000).ok_or_else(|| refuse("is above 1".into()))
 }
 
 /// Writes base units as exact whole units with all of the asset's decimals: `1234.500000`.

@@ -39,9 +39,9 @@ pub struct LogRange {
 /// Replays the events with `topic0` of `addresses` in blocks `from..=to`, and hands `sink` one range after the
 /// other, in order and without gaps; ranges without events come too, so that a cursor can move on.
 ///
-/// Every event's block is compared with the view's chain. Where all of it is no more than 256 blocks, the answers are held
-/// against the headers' blooms too: a block that most likely has events of a contract and came without is asked for by
-/// its hash.
+/// Every event's block is compared with the view's chain. The answers for the newest blocks are held
+/// against the headers' blooms too (`LogLimits::blooms`): a block that most likely has events of a contract and came without is asked for by
+/// its hash, then for its receipts.
 ///
 /// `sink` stores the range and its end block in one transaction: the range is canonical together with the
 /// view's block at that time. When the view starts anew (see `Chain::view`), go on from the stored cursor. `to`
@@ -188,16 +188,73 @@ async fn range(
     canonical(&logs, &headers).map_err(bad)?;
     let doubts = doubts(&logs, &headers, query, first..=last);
     let found = by_hash(view, query.topic0, &doubts).await?;
+    told(view, &found, "asked by block it came");
+    let doubts: Vec<Doubt> = doubts.into_iter().filter_map(|doubt| still(doubt, &found)).collect();
+    logs.extend(found);
+    let found = by_receipts(view, query.topic0, &doubts).await?;
+    told(view, &found, "the receipts of the block have it");
+    logs.extend(found);
+    logs.sort_unstable_by_key(|log| (log.block_number, log.log_index));
+    Ok(Ok(LogRange { from: first, end, logs }))
+}
+
+/// Says what the logs of the range had left out.
+fn told(view: &PinnedView, found: &[EventLog], way: &str) {
     if let Some(log) = found.first() {
         let (name, count, block) = (view.endpoint(), found.len(), log.block_number);
         let logs = if count == 1 { "log" } else { "logs" };
         view.warn(format!(
-            "endpoint {name:?} left out {count} {logs}, the first of block {block}, whose bloom has it; asked by block it came"
+            "endpoint {name:?} left out {count} {logs}, the first of block {block}, whose bloom has it; {way}"
         ));
     }
-    logs.extend(found);
-    logs.sort_unstable_by_key(|log| (log.block_number, log.log_index));
-    Ok(Ok(LogRange { from: first, end, logs }))
+}
+
+/// What is still in doubt of a block.
+fn still((block, mut tokens): Doubt, found: &[EventLog]) -> Option<Doubt> {
+    let came = |token: &Address| {
+        found.iter().any(|log| (log.block_number, log.inner.address) == (block.number, *token))
+    };
+    tokens.retain(|token| !came(token));
+    (!tokens.is_empty()).then_some((block, tokens))
+}
+
+/// The events that doubted blocks have by the receipts of all their transactions: a bloom may be wrong by chance, receipts
+/// are not. Where they cannot be had, the doubt is said.
+async fn by_receipts(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result<Vec<EventLog>> {
+    let mut found = Vec::new();
+    if asked.is_empty() {
+        return Ok(found);
+    }
+    let method = "eth_getBlockReceipts";
+    let calls: Vec<Call> = asked.iter().map(|(block, _)| Call::new(method, json!([block.hash]))).collect();
+    let answers: Vec<Result<_, String>> = match view.try_ask(&calls, Patience::Retry).await? {
+        Ok(answers) => answers.into_iter().map(|answer| answer.map_err(|e| e.to_string())).collect(),
+        Err(fault) => calls.iter().map(|_| Err(fault.words())).collect(),
+    };
+    let mut unknown = None;
+    for ((block, tokens), answer) in asked.iter().zip(answers) {
+        let receipts = answer.and_then(|raw| wire::receipts(&raw)?.ok_or_else(|| "it has none".to_owned()));
+        let logs = receipts.and_then(|receipts| {
+            let is_asked = |log: &EventLog| {
+                tokens.contains(&log.inner.address) && log.inner.data.topics().first() == Some(&topic0)
+            };
+            let logs = receipts.into_iter().flat_map(|receipt| receipt.logs).filter(is_asked).collect();
+            of_block(logs, block, tokens, topic0)
+        });
+        match logs {
+            Ok(logs) => found.extend(logs),
+            Err(why) => drop(unknown.get_or_insert((block.number, tokens, why))),
+        }
+    }
+    if let Some((block, tokens, why)) = unknown {
+        let (name, tokens) =
+            (view.endpoint(), tokens.iter().map(Address::to_string).collect::<Vec<_>>().join(", "));
+        view.warn(format!(
+            "endpoint {name:?} has no log of {tokens} in block {block}, whose bloom most likely has one, and its receipts \
+             cannot be had to tell: {method}: {why}"
+        ));
+    }
+    Ok(found)
 }
 
 /// The events with `topic0` of `addresses` in each of these blocks, asked for by its hash: nodes then look into the block
@@ -229,14 +286,23 @@ async fn by_hash(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result<Vec
     let mut found = Vec::new();
     for ((block, addresses), answer) in asked.iter().zip(answers) {
         let logs = view.value(GET_LOGS, Some(answer), wire::logs).await?;
-        let query = Query { addresses, topic0, blooms: false };
-        let headers = BTreeMap::from([(block.number, (*block, None))]);
-        let logs = checked(logs, &query, block.number, block.number)
-            .and_then(|logs| canonical(&logs, &headers).map(|()| logs))
-            .map_err(|why| view.fail(Fault::Bad { method: GET_LOGS, why }))?;
-        found.extend(logs);
+        let logs = of_block(logs, block, addresses, topic0);
+        found.extend(logs.map_err(|why| view.fail(Fault::Bad { method: GET_LOGS, why }))?);
     }
     Ok(found)
+}
+
+/// Refuses logs that are not of this block, these contracts and this event; sorts the others.
+fn of_block(
+    logs: Vec<EventLog>,
+    block: &BlockRef,
+    addresses: &[Address],
+    topic0: B256,
+) -> Result<Vec<EventLog>, String> {
+    let query = Query { addresses, topic0, blooms: false };
+    let headers = BTreeMap::from([(block.number, (*block, None))]);
+    let logs = checked(logs, &query, block.number, block.number)?;
+    canonical(&logs, &headers).map(|()| logs)
 }
 
 /// Blocks that came without events of a contract though their blooms say that there are some.

@@ -77,6 +77,11 @@ impl PinnedView {
         self.chain.config.chain_id
     }
 
+    /// Whether its block was asked for by its height.
+    pub fn is_by_height(&self) -> bool {
+        matches!(self.pin.at, At::Number(_))
+    }
+
     /// The last final block when the view's block was chosen, never above the view's block.
     pub fn final_block(&self) -> BlockRef {
         self.pin.finality

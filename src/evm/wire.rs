@@ -204,8 +204,14 @@ pub(crate) fn data(raw: &RawValue) -> Result<Bytes, String> {
 
 /// A header, or none for `null`.
 pub(crate) fn header(raw: &RawValue) -> Result<Option<BlockRef>, String> {
-    let found = parse::<Option<Object<RawHeader>>>(raw)?.map(|Object(raw)| raw);
-    Ok(found.map(|raw| BlockRef { number: raw.number.0, hash: raw.hash.0, timestamp: raw.timestamp.0 }))
+    let Some(Object(raw)) = parse::<Option<Object<RawHeader>>>(raw)? else { return Ok(None) };
+    let (number, timestamp) = (raw.number.0, raw.timestamp.0);
+    for (field, value) in [("number", number), ("timestamp", timestamp)] {
+        if i64::try_from(value).is_err() {
+            return Err(format!("field {field}: {value} is beyond any block's"));
+        }
+    }
+    Ok(Some(BlockRef { number, hash: raw.hash.0, timestamp }))
 }
 
 /// All logs of an answer, in the server's order.
@@ -215,7 +221,16 @@ pub(crate) fn logs(raw: &RawValue) -> Result<Vec<EventLog>, String> {
 
 /// A receipt, or none for `null`.
 pub(crate) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
-    let Some(Object(raw)) = parse::<Option<Object<RawReceipt>>>(raw)? else { return Ok(None) };
+    parse::<Option<Object<RawReceipt>>>(raw)?.map(|Object(raw)| as_receipt(raw)).transpose()
+}
+
+/// The receipts of a block's transactions, or none for `null`.
+pub(crate) fn receipts(raw: &RawValue) -> Result<Option<Vec<Receipt>>, String> {
+    let found = parse::<Option<Vec<Object<RawReceipt>>>>(raw)?;
+    found.map(|raw| raw.into_iter().map(|Object(raw)| as_receipt(raw)).collect()).transpose()
+}
+
+fn as_receipt(raw: RawReceipt) -> Result<Receipt, String> {
     let succeeded = match raw.status.0 {
         0 => false,
         1 => true,
@@ -233,7 +248,7 @@ pub(crate) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
     if receipt.logs.iter().any(|l| l.block_hash != receipt.block_hash || l.tx_hash != receipt.tx_hash) {
         return Err("a log of the receipt names another block or transaction".to_owned());
     }
-    Ok(Some(receipt))
+    Ok(receipt)
 }
 
 /// The hash of a transaction, or none for `null`.
@@ -361,6 +376,16 @@ mod tests {
             }
             let number: Result<Hex<u64>, _> = serde_json::from_str(text);
             assert!(number.is_err(), "{text}");
+        }
+        for field in ["number", "timestamp"] {
+            let most = |of: &str| if of == field { "0x8000000000000000" } else { "0x1" };
+            let text = format!(
+                r#"{{"number":"{}","hash":"{H}","timestamp":"{}"}}"#,
+                most("number"),
+                most("timestamp")
+            );
+            let why = header(&raw(&text)).unwrap_err();
+            assert_eq!(why, format!("field {field}: 9223372036854775808 is beyond any block's"));
         }
         assert_eq!(u64::of("0xffffffffffffffff"), Some(u64::MAX));
         assert_eq!(u64::of("0x10000000000000000"), None);

@@ -82,7 +82,8 @@ pub async fn settle_reorgs(
     Ok((rolled, unknown))
 }
 
-/// The refusal to move a pool back to an older block, or to go on at an endpoint that does not have the pool's.
+/// The refusal to move a pool back to an older block, or to go on at an endpoint that does not have the pool's; whoever asks
+/// for an older block by its height has asked wrongly.
 pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
     let (name, endpoint, here) = (&pool.name, view.endpoint(), view.block().number);
     if number <= here {
@@ -91,6 +92,11 @@ pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
         return Error::new(Code::Behind, why).hint(format!(
             "run it again; the endpoint reads at block {here}: if that stays so, use another (evm.rpc_urls)"
         ));
+    }
+    if view.is_by_height() {
+        let why = format!("pool \"{name}\" stands at block {number}, block {here} is before it");
+        return Error::new(Code::InvalidValue, why)
+            .hint("a pool is not moved back: choose a later block (--at)");
     }
     Error::new(
         Code::Behind,

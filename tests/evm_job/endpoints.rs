@@ -271,7 +271,7 @@ fn an_endpoint_that_lags_is_passed_over_for_one_that_does_not() {
     // A height that was asked for is that height, wherever it is.
     desk.use_urls(&[("slow", behind), ("fast", ahead)]);
     let asked = first["data"]["view"]["number"].as_u64().unwrap();
-    let envelope = desk.unchanged(|| desk.run(&format!("sync --at {asked}")).fails(75, "behind"));
-    says(&envelope["error"]["message"], &["endpoint \"slow\" reads at block"]);
+    let envelope = desk.unchanged(|| desk.run(&format!("sync --at {asked}")).fails(2, "invalid_value"));
+    says(&envelope["error"]["message"], &[&format!("block {asked} is before it")]);
     desk.sound();
 }

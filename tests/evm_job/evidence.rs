@@ -28,7 +28,13 @@ fn lose(wire: &Proxy, times: usize) {
 
 /// The desk's endpoint as of a chain that does not work blooms out, while it lives.
 fn without_blooms(desk: &Desk) -> Proxy {
-    let plain = Proxy::start(&desk.wire.url()).unwrap();
+    let plain = hiding_blooms(&desk.wire);
+    desk.use_urls(&[("main", &plain.url())]);
+    plain
+}
+
+fn hiding_blooms(wire: &Proxy) -> Proxy {
+    let plain = Proxy::start(&wire.url()).unwrap();
     let empty = Fault::Custom(|_, mut answer| {
         if let Some(bloom) = answer["result"].get_mut("logsBloom") {
             *bloom = Value::String(format!("0x{}", "0".repeat(512)));
@@ -36,7 +42,6 @@ fn without_blooms(desk: &Desk) -> Proxy {
         answer
     });
     plain.fault(Rule::new(empty).on_method("eth_getBlockByNumber"));
-    desk.use_urls(&[("main", &plain.url())]);
     plain
 }
 
@@ -131,6 +136,35 @@ fn a_log_that_the_index_lost_is_had_from_its_block() {
     );
     assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
     desk.sound();
+}
+
+#[test]
+fn a_log_that_the_endpoint_never_tells_is_had_from_the_receipts_of_its_block() {
+    let desk = moved_on();
+    desk.world
+        .transfer_shares(desk.world.eighteen.vault, desk.world.carol, desk.world.bob, units(1, 18))
+        .unwrap();
+    desk.world.node.mine(1).unwrap();
+    // Out of the range and out of the block, for ever: no total tells it.
+    desk.wire.fault(Rule::new(between_lost()).on(Matcher::Where(logs)));
+    let twin = fork(&desk.home);
+    let said = warnings(&desk.run("sync --json").exits(0).envelope());
+    says(
+        &said,
+        &["endpoint \"main\" left out 1 log, the first of block", "the receipts of the block have it"],
+    );
+    assert_eq!(figures(&desk.home.sqlite()), straight(&desk.world));
+    desk.sound();
+    // An endpoint that has no receipts is not silently believed.
+    let message = "the method eth_getBlockReceipts does not exist".to_owned();
+    let none = Fault::RpcError { code: -32601, message, data: Value::Null };
+    desk.wire.fault(Rule::new(none).on_method("eth_getBlockReceipts"));
+    let said = warnings(&twin.run("sync --json").exits(0).envelope());
+    let vault = desk.world.eighteen.vault.to_string();
+    says(
+        &said,
+        &["has no log of", &vault, "whose bloom most likely has one", "eth_getBlockReceipts does not exist"],
+    );
 }
 
 #[test]
@@ -308,7 +342,8 @@ fn another_endpoint_is_the_second_reader_and_two_of_three_readings_are_believed(
     // The first one's index has a hole; by block it tells.
     let (desk, plain) = blind();
     let good = Proxy::start(desk.world.node.url()).unwrap();
-    let both = [("main", plain.url()), ("other", good.url())];
+    let other = hiding_blooms(&good);
+    let both = [("main", plain.url()), ("other", other.url())];
     let both: Vec<(&str, &str)> = both.iter().map(|(name, url)| (*name, url.as_str())).collect();
     desk.use_urls(&both);
     desk.wire.heal();

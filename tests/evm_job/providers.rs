@@ -23,6 +23,8 @@ type Where = fn(&Value) -> bool;
 const ANY: Where = |_| true;
 const CALL: Where = |call| call["method"] == "eth_call";
 const LOGS: Where = |call| call["method"] == "eth_getLogs";
+/// Logs, and the receipts that have them too.
+const EVENTS: Where = |call| LOGS(call) || call["method"] == "eth_getBlockReceipts";
 const TAG: Where = |call| call["params"][0] == "finalized" || call["params"][0] == "safe";
 const HEADER: Where = |call| call["method"] == "eth_getBlockByNumber";
 /// Logs of more than one block.
@@ -236,13 +238,15 @@ fn rows() -> Vec<(Fault, Where, usize, &'static str, End)> {
                 &["does not take a block by its hash (EIP-1898)", "takes EIP-1898 blocks"],
             ),
         ),
-        // Logs that are lost, of the index and of the block itself; that come late; twice; from another chain.
+        // Logs that are lost, of the index, of the block itself, of its receipts; that come late; twice; from another chain.
         (logs!(|logs| logs.remove(0)), RANGE, 1, SYNC, Well),
         (logs!(|logs| logs.remove(0)), RANGE, ALWAYS, CYCLE, Well),
         (logs!(|logs| logs.clear()), RANGE, ALWAYS, SYNC, Well),
         (logs!(|logs| logs.clear()), LOGS, 1, SYNC, Well),
-        (logs!(|logs| logs.clear()), LOGS, ALWAYS, SYNC, Refused(5, "drift", &["2 of 2 pools failed"])),
-        (logs!(|logs| logs.clear()), LOGS, ALWAYS, CYCLE, Refused(5, "drift", &["cannot pay pool"])),
+        (logs!(|logs| logs.clear()), LOGS, ALWAYS, SYNC, Well),
+        (logs!(|logs| logs.clear()), LOGS, ALWAYS, CYCLE, Well),
+        (logs!(|logs| logs.clear()), EVENTS, ALWAYS, SYNC, Refused(5, "drift", &["2 of 2 pools failed"])),
+        (logs!(|logs| logs.clear()), EVENTS, ALWAYS, CYCLE, Refused(5, "drift", &["cannot pay pool"])),
         (
             logs!(|logs| {
                 let newest = logs[logs.len() - 1]["blockNumber"].clone();

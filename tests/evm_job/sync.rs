@@ -74,7 +74,8 @@ fn a_dry_run_says_the_same_and_a_second_run_does_nothing() {
 fn a_pool_is_not_moved_back() {
     let desk = Desk::ready();
     let synced = desk.json("sync")["view"]["number"].as_u64().unwrap();
-    let envelope = desk.unchanged(|| desk.run(&format!("sync --at {}", synced - 1)).fails(75, "behind"));
+    let envelope =
+        desk.unchanged(|| desk.run(&format!("sync --at {}", synced - 1)).fails(2, "invalid_value"));
     says(&envelope["error"]["message"], &["stands at block", &synced.to_string(), &(synced - 1).to_string()]);
     let head = desk.world.node.block_number().unwrap();
     let envelope = desk.unchanged(|| desk.run(&format!("sync --at {}", head + 1)).fails(2, "invalid_value"));
@@ -82,7 +83,7 @@ fn a_pool_is_not_moved_back() {
     let before_birth = desk.world.eighteen.deploy_block - 1;
     let young = Desk::ready();
     let envelope =
-        young.unchanged(|| young.run(&format!("sync growth --at {before_birth}")).fails(75, "behind"));
+        young.unchanged(|| young.run(&format!("sync growth --at {before_birth}")).fails(2, "invalid_value"));
     says(&envelope["error"]["message"], &["\"growth\""]);
 }
 
