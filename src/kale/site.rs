@@ -1,15 +1,17 @@
 //! Where the farm is, and what its services are handed.
 
 use super::call::Call;
+use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
-use crate::context::Work;
+use crate::context::{Stop, Work};
 use crate::guard::ValuePermit;
 use crate::output::Result;
 use crate::state::operations::Operation;
 use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
 use crate::stellar::xdr::{AccountId, ContractId};
 use crate::stellar::{Action, Client, Known, Signers};
+use std::collections::BTreeSet;
 
 /// A farm on a network.
 #[derive(Debug, Clone)]
@@ -71,14 +73,28 @@ pub struct Farming<'f, 'w> {
 }
 
 impl Farming<'_, '_> {
-    fn desk(&mut self, payer: Option<AccountId>) -> Desk<'_> {
+    fn desk<'d>(
+        &'d mut self,
+        stop: &'d Stop,
+        payer: Option<AccountId>,
+        own: BTreeSet<AccountId>,
+    ) -> Desk<'d> {
         Desk {
             client: &self.site.client,
             state: &mut *self.work.state,
             permit: self.work.permit,
-            stop: self.work.stop,
-            terms: Terms { payer, parallel: self.settings.parallel, ..self.terms.clone() },
+            stop,
+            terms: Terms { payer, own, parallel: self.settings.parallel, ..self.terms.clone() },
         }
+    }
+
+    /// What is recorded of fees and stakes.
+    ///
+    /// # Errors
+    /// `state_error`, `state_corrupt`.
+    pub fn books(&self) -> Result<Books> {
+        let state = &*self.work.state;
+        Books::read(state.conn(), &self.settings, &self.terms, state.run().clock.now())
     }
 
     fn recorder(&self) -> FarmRecorder {
@@ -95,24 +111,46 @@ impl Farming<'_, '_> {
         permit: Option<ValuePermit<'_>>,
     ) -> Result<Vec<(Operation, Result<Settled>)>> {
         let recorder = self.recorder();
-        submit::settle_open(&mut self.desk(None), permit, &recorder).await
+        let stop = self.work.stop;
+        submit::settle_open(&mut self.desk(stop, None, BTreeSet::new()), permit, &recorder).await
     }
 
-    /// Submits and records; results in the order of the intents.
+    /// Submits and records; results in the order of the intents. Where the sponsor cannot pay for all of them, those who
+    /// can pay for themselves.
     ///
     /// # Errors
-    /// As [`submit::submit`].
+    /// As [`submit::submit`] and [`purse::own`].
     pub async fn submit(
         &mut self,
         permit: ValuePermit<'_>,
         intents: &[Intent],
+    ) -> Result<Vec<Result<Submitted>>> {
+        self.submit_until(permit, intents, self.work.stop).await
+    }
+
+    /// The same, with a wish to stop of its own.
+    ///
+    /// # Errors
+    /// As [`Farming::submit`].
+    pub async fn submit_until(
+        &mut self,
+        permit: ValuePermit<'_>,
+        intents: &[Intent],
+        stop: &Stop,
     ) -> Result<Vec<Result<Submitted>>> {
         if intents.is_empty() {
             return Ok(Vec::new());
         }
         let recorder = self.recorder();
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
-        submit::submit(&mut self.desk(payer), permit, intents, keys.signers()?, &recorder).await
+        let mut own = BTreeSet::new();
+        if let Some(payer) = &payer {
+            let sponsor;
+            (own, sponsor) = purse::own(self, payer, intents).await?;
+            purse::note(self, sponsor.as_ref(), &[])?;
+        }
+        let mut desk = self.desk(stop, payer, own);
+        submit::submit(&mut desk, permit, intents, keys.signers()?, &recorder).await
     }
 
     /// Simulates without signing, sending or writing anything.

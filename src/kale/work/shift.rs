@@ -10,7 +10,7 @@ use crate::guard::ValuePermit;
 use crate::kale::contract::{Block, Pail};
 use crate::kale::model::Moment;
 use crate::kale::nonces::{self, hex};
-use crate::kale::reason::Reason;
+use crate::kale::reason::{Blame, Reason};
 use crate::kale::rows::{self, Trace, WorkRow};
 use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
@@ -37,6 +37,8 @@ struct Mate {
     tried: Option<u32>,
     /// Why nothing more is tried.
     given_up: Option<Reason>,
+    /// What kept the last try from getting in, where the operator answers for it.
+    hindered: Option<Reason>,
 }
 
 impl Mate {
@@ -391,7 +393,10 @@ impl Shift {
             .crew
             .iter()
             .filter(|mate| !mate.pail.worked())
-            .map(|mate| (mate, mate.search.best.map_or(Reason::NoNonce, |_| mate.given_up.unwrap_or(reason))))
+            .map(|mate| {
+                let cause = mate.given_up.or(mate.hindered).unwrap_or(reason);
+                (mate, mate.search.best.map_or(Reason::NoNonce, |_| cause))
+            })
             .collect();
         if !missed.is_empty() {
             let permit = farming.work.permit;
@@ -423,6 +428,8 @@ impl Mate {
                     reason,
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
                 ) || error.code() == Code::OutcomeUnknown;
+                // Where it was not the pooler's doing, that is the cause if no later try gets in.
+                self.hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
                 // A pail that is better than ours is read right after this.
                 self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
             }
@@ -437,7 +444,14 @@ fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standin
     let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
     let (next, best) = stored.unwrap_or((0, None));
     let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
-    Ok(Some(Mate { who: who.clone(), pail: pail.entry.clone(), search, tried: None, given_up: None }))
+    Ok(Some(Mate {
+        who: who.clone(),
+        pail: pail.entry.clone(),
+        search,
+        tried: None,
+        given_up: None,
+        hindered: None,
+    }))
 }
 
 fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {

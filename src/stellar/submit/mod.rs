@@ -202,7 +202,7 @@ async fn recover(settler: &Settler<'_>, operation: &Operation, last: operations:
         fresh: false,
     };
     let fate = settler.settle(&envelope, None).await?;
-    let settled = Settled::of_fate(fate, &envelope.hash);
+    let settled = Settled::of_fate(fate, &envelope);
     let (operation, attempt) = (operation.clone(), Some(envelope.attempt));
     settler.commits.write(Write::Ended { operation, attempt, settled: Box::new(settled.clone()) }).await?;
     Ok(settled)
