@@ -101,6 +101,26 @@ pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Resu
     Ok(found)
 }
 
+/// Whether such an alert is open.
+///
+/// # Errors
+/// `state_error`.
+pub fn is_open(conn: &Connection, subject: Subject<'_>, kind: &str) -> Result<bool> {
+    Ok(list(conn, subject, None)?.iter().any(|alert| alert.kind == kind))
+}
+
+/// The subjects of the farm with such an alert open.
+///
+/// # Errors
+/// `state_error`.
+pub fn farms_with(conn: &Connection, kind: &str) -> Result<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT subject FROM farm_alerts WHERE kind = ?1 AND closed_at IS NULL ORDER BY id",
+    )?;
+    let found = statement.query_map([kind], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// Records that a condition holds (`Some(why)`) or does not (`None`). Returns true on an edge: opened or closed.
 ///
 /// # Errors

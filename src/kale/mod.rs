@@ -26,6 +26,7 @@ pub mod plan;
 pub mod plant;
 pub mod poolers;
 pub mod reason;
+pub mod reconcile;
 pub mod record;
 pub mod reward;
 pub mod rows;

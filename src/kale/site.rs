@@ -10,6 +10,7 @@ use crate::state::operations::Operation;
 use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
 use crate::stellar::xdr::{AccountId, ContractId};
 use crate::stellar::{Action, Client, Known, Signers};
+use std::time::Duration;
 
 /// A farm on a network.
 #[derive(Debug, Clone)]
@@ -71,7 +72,8 @@ pub struct Farming<'f, 'w> {
 }
 
 impl Farming<'_, '_> {
-    fn desk(&mut self, payer: Option<AccountId>) -> Desk<'_> {
+    /// What submitting works with.
+    pub fn desk(&mut self, payer: Option<AccountId>) -> Desk<'_> {
         Desk {
             client: &self.site.client,
             state: &mut *self.work.state,
@@ -81,21 +83,25 @@ impl Farming<'_, '_> {
         }
     }
 
-    fn recorder(&self) -> FarmRecorder {
+    /// Who records what follows.
+    pub fn recorder(&self) -> FarmRecorder {
         FarmRecorder::of(self.site)
     }
 
     /// Settles every unfinished operation: first thing that a writing service does. With a `permit`, what is signed and
-    /// still valid is sent again.
+    /// still valid is sent again. It waits for outcomes no longer than `wait`; what is open then stays so.
     ///
     /// # Errors
     /// As [`submit::settle_open`]; those of one operation stand beside it.
     pub async fn settle(
         &mut self,
         permit: Option<ValuePermit<'_>>,
+        wait: Duration,
     ) -> Result<Vec<(Operation, Result<Settled>)>> {
         let recorder = self.recorder();
-        submit::settle_open(&mut self.desk(None), permit, &recorder).await
+        let mut desk = self.desk(None);
+        desk.terms.wait = desk.terms.wait.min(wait);
+        submit::settle_open(&mut desk, permit, &recorder).await
     }
 
     /// Submits and records; results in the order of the intents.

@@ -32,6 +32,8 @@ const MOST_ZEROS: u32 = crate::grind::block::MAX_ZEROS;
 struct Mate {
     who: Who,
     pail: Pail,
+    /// Zeros of our own work that is confirmed.
+    own: Option<u32>,
     search: Farmer,
     /// The ledger of the last try to submit: one try each is enough.
     tried: Option<u32>,
@@ -44,6 +46,7 @@ impl Mate {
         Hand {
             planted: self.pail.sequence,
             has: self.pail.zeros,
+            own: self.own,
             best: self.search.best.map(|best| best.zeros),
             cap: self.search.cap,
         }
@@ -370,7 +373,12 @@ impl Shift {
             let mate = self.crew.iter().find(|mate| mate.who.id == seen.who.id)?;
             let fate = Fate::Elsewhere { zeros: seen.zeros };
             let solution = mate.search.best;
-            (!mate.hand().improves()).then_some(Worked { who: seen.who, block: self.block, solution, fate })
+            (!policy::is_open(self.policy, &mate.hand())).then_some(Worked {
+                who: seen.who,
+                block: self.block,
+                solution,
+                fate,
+            })
         });
         let elsewhere = elsewhere.collect();
         Ok((view, elsewhere))
@@ -417,12 +425,14 @@ impl Mate {
         match (&worked.fate, worked.solution) {
             (Fate::Worked { gap, .. }, Some(solution)) => {
                 (self.pail.gap, self.pail.zeros) = (Some(*gap), Some(solution.zeros));
+                self.own = Some(solution.zeros);
             }
-            (Fate::Failed { reason, error }, _) => {
+            (Fate::Failed { reason, .. }, _) => {
+                // One that waits for an earlier transaction is tried again in the next ledger.
                 let is_final = matches!(
                     reason,
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
-                ) || error.code() == Code::OutcomeUnknown;
+                );
                 // A pail that is better than ours is read right after this.
                 self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
             }
@@ -437,7 +447,8 @@ fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standin
     let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
     let (next, best) = stored.unwrap_or((0, None));
     let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
-    Ok(Some(Mate { who: who.clone(), pail: pail.entry.clone(), search, tried: None, given_up: None }))
+    let own = rows::own_works(farming.work.state.conn(), index)?.get(&who.id).copied();
+    Ok(Some(Mate { who: who.clone(), pail: pail.entry.clone(), own, search, tried: None, given_up: None }))
 }
 
 fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
