@@ -156,7 +156,7 @@ impl Settle {
 /// Its validity must be over. What it did, if it did anything, is read from the chain by the next command; the reason is kept
 /// in the audit log.
 #[derive(Debug, Args)]
-#[command(before_help = "Example: poolctl operations give-up 12 --reason \"the endpoint lost its history\"")]
+#[command(before_help = "Example: poolctl operations give-up 12 --reason forgotten")]
 pub struct GiveUp {
     /// Number of the operation, as operations list shows it
     #[arg(value_name = "ID")]

@@ -109,13 +109,14 @@ pub fn is_open(conn: &Connection, subject: Subject<'_>, kind: &str) -> Result<bo
     Ok(list(conn, subject, None)?.iter().any(|alert| alert.kind == kind))
 }
 
-/// The subjects of the farm with such an alert open.
+/// The farmers with such an alert open.
 ///
 /// # Errors
 /// `state_error`.
 pub fn farms_with(conn: &Connection, kind: &str) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(
-        "SELECT subject FROM farm_alerts WHERE kind = ?1 AND closed_at IS NULL ORDER BY id",
+        "SELECT a.subject FROM farmers f CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
+             ON a.subject = f.id AND a.kind = ?1 AND a.closed_at IS NULL ORDER BY f.added_at, f.id",
     )?;
     let found = statement.query_map([kind], |row| row.get(0))?;
     Ok(found.collect::<Result<_, _>>()?)

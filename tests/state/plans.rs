@@ -49,6 +49,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("state/prune/select.rs", "FROM open_pails", "open pails only: they end within a day"),
     ("state/prune/tables.rs", "SELECT * FROM", "the archive, all of which is to be deleted"),
     ("state/prune/tables.rs", "SELECT count(*) FROM", "the archive, read back from end to end"),
+    ("kale/rows/pails.rs", "WHERE live_until <= ?1", "open pails only: they end within a day"),
     ("kale/rows/lookups.rs", "SELECT count(*) FROM open_pails", "open pails only: they end within a day"),
     ("kale/rows/lookups.rs", "FROM plantings ORDER BY block_index DESC LIMIT 1", "reads one row, the last"),
     ("state/events.rs", "SELECT id, hash FROM events ORDER BY id DESC LIMIT 1", "reads one row, the last"),

@@ -92,27 +92,28 @@ pub fn harvested_since(conn: &Connection, from: u32) -> Result<HashSet<(String, 
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn moved_since(conn: &Connection, farmer: &str, ledger: u32, block: u32) -> Result<Delta> {
-    let overflow = || Error::new(Code::StateCorrupt, format!("the stakes of farmer {farmer} pass 256 bits"));
+    let mut staked = conn.prepare_cached(
+        "SELECT stake, '0' FROM plantings
+         WHERE farmer_id = ?1 AND block_index >= ?2 AND outcome = 'planted' AND ledger > ?3",
+    )?;
+    let mut came_back = conn.prepare_cached(
+        "SELECT stake, reward FROM harvests
+         WHERE farmer_id = ?1 AND block_index >= ?2 AND outcome <> 'failed' AND outcome <> 'lost' AND ledger > ?3",
+    )?;
     let mut sum = Delta::default();
-    let mut add = |sql: &str, is_credit: bool| -> Result<()> {
-        let mut statement = conn.prepare_cached(sql)?;
+    for (statement, moved) in
+        [(&mut staked, Delta::debit as fn(Base) -> Delta), (&mut came_back, Delta::credit)]
+    {
         let mut rows = statement.query(params![farmer, block, ledger])?;
         while let Some(row) = rows.next()? {
-            let amount = amount(&row.get::<_, String>(0)?)?;
-            let moved = if is_credit { Delta::credit(amount) } else { Delta::debit(amount) };
-            sum = sum.checked_add(moved).ok_or_else(overflow)?;
+            for column in 0..2 {
+                let amount = amount(&row.get::<_, String>(column)?)?;
+                sum = sum.checked_add(moved(amount)).ok_or_else(|| {
+                    Error::new(Code::StateCorrupt, format!("the stakes of farmer {farmer} pass 256 bits"))
+                })?;
+            }
         }
-        Ok(())
-    };
-    add(
-        "SELECT stake FROM plantings
-         WHERE farmer_id = ?1 AND block_index >= ?2 AND outcome = 'planted' AND ledger > ?3",
-        false,
-    )?;
-    let harvests = "FROM harvests WHERE farmer_id = ?1 AND block_index >= ?2 AND outcome <> 'failed'
-         AND outcome <> 'lost' AND ledger > ?3";
-    add(&format!("SELECT stake {harvests}"), true)?;
-    add(&format!("SELECT reward {harvests}"), true)?;
+    }
     Ok(sum)
 }
 

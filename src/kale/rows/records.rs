@@ -178,22 +178,21 @@ pub fn losses(conn: &Connection, from: u32) -> Result<Vec<(String, u32, Base, Op
 /// # Errors
 /// `state_error`.
 pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
-    let pail = params![farmer, block];
     let was_lost = tx
         .conn()
         .prepare_cached(
             "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'lost'",
         )?
-        .execute(pail)?;
+        .execute(params![farmer, block])?;
     tx.conn()
         .prepare_cached("DELETE FROM pooler_compensations WHERE farmer_id = ?1 AND block_index = ?2")?
-        .execute(pail)?;
+        .execute(params![farmer, block])?;
     // What is looked for from now on is another loss.
     tx.conn()
         .prepare_cached(
             "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = 'missing'",
         )?
-        .execute(pail)?;
+        .execute(params![farmer, block])?;
     Ok(was_lost == 1)
 }
 
