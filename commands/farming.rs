@@ -8,6 +8,7 @@ use poolctl::clock;
 use poolctl::context::Work;
 use poolctl::guard::ValuePermit;
 use poolctl::kale::contract::DECIMALS;
+use poolctl::kale::purse::Sponsor;
 use poolctl::kale::rows::{self, Hand};
 use poolctl::kale::settings::Settings;
 use poolctl::kale::site::{Farming, Keyring, Site};
@@ -214,6 +215,47 @@ pub fn kale(stroops: Base) -> Quantity {
 /// Stroops of lumens.
 pub fn lumens(stroops: i64) -> Quantity {
     Quantity::new(Base::from(u64::try_from(stroops).unwrap_or_default()), DECIMALS, "XLM")
+}
+
+/// The fee sponsor.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SponsorView {
+    /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
+    pub address: String,
+    /// Whether it can pay for what is open and to be planted.
+    pub ready: bool,
+    /// What it can spend; null without an account.
+    pub spendable: Option<Quantity>,
+    /// What that takes.
+    pub needed: Quantity,
+    /// For how many whole days it lasts at the rate of the last one; null where it spent nothing.
+    pub days_left: Option<u64>,
+    /// What is wrong with it; null where nothing is.
+    pub why: Option<String>,
+}
+
+impl From<&Sponsor> for SponsorView {
+    fn from(sponsor: &Sponsor) -> Self {
+        Self {
+            address: sponsor.account.to_string(),
+            ready: sponsor.is_ready(),
+            spendable: sponsor.spare.map(lumens),
+            needed: lumens(sponsor.need),
+            days_left: sponsor.lasts_sec.map(|sec| sec / 86_400),
+            why: sponsor.why(),
+        }
+    }
+}
+
+impl std::fmt::Display for SponsorView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(why) = &self.why {
+            return f.write_str(why);
+        }
+        let spendable = self.spendable.as_ref().map(ToString::to_string).unwrap_or_default();
+        write!(f, "the sponsor {} pays the fees: it can spend {spendable}", self.address)
+    }
 }
 
 /// The error that ends a command whose items failed: what is not known yet comes first.

@@ -188,14 +188,13 @@ impl GiveUp {
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
         let output = site_desk(&app, dry.dry_run, async |farm| {
-            let recorder = farm.recorder();
-            let mut desk = farm.desk(None);
-            let (operation, _) = submit::may_give_up(&desk, id).await?;
+            let operation = farm.may_give_up(id).await?;
             if dry.dry_run {
                 return Ok(GiveUpOutput { id, key: operation.key, status: "would_give_up" });
             }
-            let permit = app.agree(desk.permit, true, &format!("give up operation {}", operation.key))?;
-            let operation = submit::give_up(&mut desk, permit, id, &reason, &recorder).await?;
+            let what = format!("give up operation {}", operation.key);
+            let permit = app.agree(farm.work.permit, true, &what)?;
+            let operation = farm.give_up(permit, id, &reason).await?;
             Ok(GiveUpOutput { id, key: operation.key, status: "given_up" })
         })?;
         Outcome::of(&output)

@@ -9,6 +9,7 @@ use super::loss::LOST;
 use super::plan::{ExtendPlan, HarvestPlan, Plan, PlantPlan, TrustPlan, WorkPlan};
 use super::reason::{self, Reason};
 use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
+use super::schedule::Step;
 use super::site::Site;
 use super::terms::Terms;
 use super::{accounting, events};
@@ -63,8 +64,8 @@ impl FarmRecorder {
     fn plant(&self, tx: &Tx<'_>, operation: i64, plan: &PlantPlan, settled: &Settled) -> Result<()> {
         let stake = plan.stake.0;
         let facts = |more: Value| story(&plan.address, plan.block, settled, more);
-        if let Some(reason) = reason::of(&self.farm, settled) {
-            if reason::said(&self.farm, settled) == Some(Said::Farm(Fault::PailExists)) {
+        if let Some(reason) = reason::of(&self.farm, Step::Plant, settled) {
+            if reason::said(&self.farm, Step::Plant, settled) == Some(Said::Farm(Fault::PailExists)) {
                 // Planted already: the pail is read, and what it shows is recorded.
                 return Ok(());
             }
@@ -102,7 +103,7 @@ impl FarmRecorder {
             gap,
         };
         let facts = |more: Value| story(&plan.address, *block, settled, more);
-        if let Some(reason) = reason::of(&self.farm, settled) {
+        if let Some(reason) = reason::of(&self.farm, Step::Work, settled) {
             if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
                 tx.event(
                     "work.failed",
@@ -129,7 +130,7 @@ impl FarmRecorder {
     }
 
     fn harvest(&self, tx: &Tx<'_>, operation: i64, plan: &HarvestPlan, settled: &Settled) -> Result<()> {
-        if let Some(reason) = reason::of(&self.farm, settled) {
+        if let Some(reason) = reason::of(&self.farm, Step::Harvest, settled) {
             return harvest_failed(tx, plan, reason, &trace(operation, settled, Some(reason)), settled);
         }
         let reward = accounting::base(harvest_result(value_of(settled)?)?)?;

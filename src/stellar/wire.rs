@@ -3,7 +3,7 @@
 //! Source: the RPC's method reference, <https://developers.stellar.org/docs/data/apis/rpc/api-reference/methods>.
 //! Numbers of 64 bits come as decimal strings at some servers and as numbers at others; both are read.
 
-use super::diagnostics::raised;
+use super::diagnostics::{raised, raised_in};
 use super::replies::{
     Entry, Event, EventPage, FeeStats, Health, Landed, Ledger, Lookup, Percentiles, Refusal, Sent, Simulated,
     Simulation,
@@ -215,8 +215,9 @@ pub(crate) fn simulation(raw: &RawValue) -> Read<Simulation> {
     let mut xdr = Xdr::new();
     if let Some(words) = raw.error.filter(|words| !words.is_empty()) {
         let events: Vec<DiagnosticEvent> = xdr.all("events", &raw.events.unwrap_or_default().0)?;
+        let raised = raised(&events).or_else(|| raised_in(&words));
         let words = crate::net::redact::bounded(&words);
-        return Ok(Simulation { ledger, outcome: Err(Refusal { words, raised: raised(&events) }) });
+        return Ok(Simulation { ledger, outcome: Err(Refusal { words, raised }) });
     }
     let text = raw.transaction_data.ok_or("missing field `transactionData`")?;
     let fee = raw.min_resource_fee.ok_or("missing field `minResourceFee`")?;

@@ -95,3 +95,9 @@ fn harvest_that_extends_lives() {
     let steps = every_step(desk, "harvest --extend", 0);
     assert!(steps >= 12, "{steps}");
 }
+
+#[test]
+fn reconcile() {
+    let steps = every_step(same::forgotten(), "farm reconcile", 5);
+    assert!(steps >= 5, "{steps}");
+}

@@ -18,6 +18,7 @@ mod funding;
 mod harvest;
 mod held;
 mod losses;
+mod means;
 mod plant;
 mod prune;
 mod reconcile;

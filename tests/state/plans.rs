@@ -108,7 +108,7 @@ const DEMANDED: &[(&str, &str, &str)] = &[
     ("state/events.rs", "WHERE at >= ? ORDER BY", "USING INDEX events_by_time (at>?)"),
     ("alert.rs", "CROSS JOIN risk_violations", "USING INDEX risk_violations_open (pool_id=?)"),
     ("alert.rs", "CROSS JOIN oracle_alerts", "USING INDEX oracle_alerts_open (feed_id=?)"),
-    ("alert.rs", "CROSS JOIN farm_alerts", "USING INDEX farm_alerts_open (subject=?)"),
+    ("alert.rs", "FROM farm_alerts a", "USING INDEX farm_alerts_open"),
     ("health/facts.rs", "FROM plantings d", "USING INDEX plantings_by_block (block_index=?)"),
     ("health/facts.rs", "FROM works d", "USING INDEX works_by_block (block_index=?)"),
     ("health/facts.rs", "FROM harvests d", "USING INDEX harvests_by_block (block_index=?)"),

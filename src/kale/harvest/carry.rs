@@ -12,6 +12,7 @@ use crate::kale::elsewhere::Search;
 use crate::kale::reason::{self, Reason, Said};
 use crate::kale::record::{FarmRecorder, HELD};
 use crate::kale::rows::{self, Hand, OpenPail, Trace};
+use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::View;
 use crate::kale::{Fault, expiry, forecast, loss};
@@ -152,7 +153,10 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
         Ok(Submitted::Settled(settled)) => settled,
     };
     let farm = &farming.site.farm;
-    if matches!(reason::said(farm, &settled), Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))) {
+    if matches!(
+        reason::said(farm, Step::Harvest, &settled),
+        Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))
+    ) {
         return Ok(None);
     }
     // It took effect, and the recorder could not book it: the mint is not what was due.
@@ -174,8 +178,8 @@ fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
             reward: base(harvest_result(value)?)?,
         },
         _ => Fate::Failed {
-            reason: reason::of(farm, settled).unwrap_or(Reason::Other),
-            error: reason::error(farm, settled),
+            reason: reason::of(farm, Step::Harvest, settled).unwrap_or(Reason::Other),
+            error: reason::error(farm, Step::Harvest, settled),
         },
     })
 }

@@ -10,7 +10,7 @@ use crate::guard::ValuePermit;
 use crate::kale::contract::{Block, Pail};
 use crate::kale::model::Moment;
 use crate::kale::nonces::{self, hex};
-use crate::kale::reason::Reason;
+use crate::kale::reason::{Blame, Reason};
 use crate::kale::rows::{self, Trace, WorkRow};
 use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
@@ -39,6 +39,8 @@ struct Mate {
     tried: Option<u32>,
     /// Why nothing more is tried.
     given_up: Option<Reason>,
+    /// What kept the last try from getting in, where the operator answers for it.
+    hindered: Option<Reason>,
 }
 
 impl Mate {
@@ -399,7 +401,10 @@ impl Shift {
             .crew
             .iter()
             .filter(|mate| !mate.pail.worked())
-            .map(|mate| (mate, mate.search.best.map_or(Reason::NoNonce, |_| mate.given_up.unwrap_or(reason))))
+            .map(|mate| {
+                let cause = mate.given_up.or(mate.hindered).unwrap_or(reason);
+                (mate, mate.search.best.map_or(Reason::NoNonce, |_| cause))
+            })
             .collect();
         if !missed.is_empty() {
             let permit = farming.work.permit;
@@ -433,6 +438,8 @@ impl Mate {
                     reason,
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
                 );
+                // Where it was not the pooler's doing, that is the cause if no later try gets in.
+                self.hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
                 // A pail that is better than ours is read right after this.
                 self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
             }
@@ -448,7 +455,15 @@ fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standin
     let (next, best) = stored.unwrap_or((0, None));
     let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
     let own = rows::own_works(farming.work.state.conn(), index)?.get(&who.id).copied();
-    Ok(Some(Mate { who: who.clone(), pail: pail.entry.clone(), own, search, tried: None, given_up: None }))
+    Ok(Some(Mate {
+        who: who.clone(),
+        pail: pail.entry.clone(),
+        own,
+        search,
+        tried: None,
+        given_up: None,
+        hindered: None,
+    }))
 }
 
 fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {

@@ -172,6 +172,7 @@ pub async fn give_up(
         hash: last.as_ref().map(|last| last.hash.clone()),
         ledger: None,
         fee_charged: 0,
+        payer: None,
         value: None,
         events: Vec::new(),
         reason: Some(reason),
@@ -289,7 +290,7 @@ async fn recover(settler: &Settler<'_>, operation: &Operation, last: operations:
         told: operation.kind == RESTORE || settler.recorder.is_told_by_the_chain(operation),
     };
     let fate = settler.settle(&envelope, None).await?;
-    let settled = Settled::of_fate(fate, &envelope.hash);
+    let settled = Settled::of_fate(fate, &envelope);
     let (operation, attempt) = (operation.clone(), Some(envelope.attempt));
     settler.commits.write(Write::Ended { operation, attempt, settled: Box::new(settled.clone()) }).await?;
     Ok(settled)
