@@ -254,9 +254,8 @@ impl Prepared {
             return Ok(());
         }
         if !pail.worked() {
-            let block_due = due.block.as_ref().map_or(due.pail.due, Block::due);
             let margin = farming.settings.work_margin;
-            let cause = loss::why_not_worked(conn, &due.pail, block_due, margin)?;
+            let cause = loss::why_not_worked(conn, &due.pail, due.pail.due, margin)?;
             self.unworked.push((due, cause));
             return Ok(());
         }

@@ -65,7 +65,7 @@ pub async fn look(conn: &Connection, site: &Site, settings: &Settings, orders: &
         let stock = stock(conn, &view, &prospects, orders.policy, cap.unwrap_or_default())?;
         schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
     };
-    let deadline = view.current().map(|block| orders.deadline_of(block, settings));
+    let deadline = view.due().map(|due| orders.deadline_of(due, settings));
     Ok(Outlook { view, cap, deadline, agenda, prospects })
 }
 
