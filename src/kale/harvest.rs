@@ -10,7 +10,7 @@ pub use decide::{Released, WrittenOff, release, write_off};
 
 use super::accounting::base;
 use super::call::Call;
-use super::contract::{Block, Entry, Pail, decode_block, decode_pail};
+use super::contract::{BLOCK_SECONDS, Block, Entry, Pail, decode_block, decode_pail};
 use super::plan::{HarvestPlan, Stroops, harvest_key, kind};
 use super::reason::Reason;
 use super::rows::{self, Hand, OpenPail};
@@ -246,7 +246,8 @@ fn found_again(mut due: Due) -> Option<Due> {
         return None;
     }
     due.pail.planted_ledger = entry.sequence;
-    due.pail.due = due.block.as_ref().map_or(0, Block::due);
+    // Its block is over, whenever that was.
+    due.pail.due = due.block.as_ref().map_or(0, |block| block.timestamp.saturating_add(BLOCK_SECONDS));
     due.pail.work = entry.gap.zip(entry.zeros);
     due.pail.live_until = *live_until;
     Some(due)
@@ -321,9 +322,8 @@ impl Prepared {
             return Ok(());
         }
         if !pail.worked() {
-            let block_due = due.block.as_ref().map_or(due.pail.due, Block::due);
             let margin = farming.settings.work_margin;
-            let cause = loss::why_not_worked(conn, &due.pail, block_due, margin)?;
+            let cause = loss::why_not_worked(conn, &due.pail, due.pail.due, margin)?;
             self.unworked.push((due, cause));
             return Ok(());
         }

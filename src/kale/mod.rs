@@ -17,6 +17,7 @@ pub mod forecast;
 pub mod funding;
 pub mod harvest;
 pub mod hash;
+pub mod index;
 mod keyring;
 pub mod loss;
 pub mod model;

@@ -81,7 +81,7 @@ pub async fn look(
         let stock = stock(conn, &view, &prospects, orders.policy, cap.unwrap_or_default())?;
         schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
     };
-    let deadline = view.current().map(|block| orders.deadline_of(block, settings));
+    let deadline = view.due().map(|due| orders.deadline_of(due, settings));
     Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor })
 }
 

@@ -2,7 +2,7 @@
 //! not know is taken in: pails, losses that are none, harvests that nobody booked.
 
 use super::accounting::base;
-use super::contract::{Block, Entry, Pail, decode_block, decode_pail, pail_of};
+use super::contract::{BLOCK_SECONDS, Block, Entry, Pail, decode_block, decode_pail, pail_of};
 use super::elsewhere::mints;
 use super::events::mint;
 use super::harvest::LIVING_BLOCKS;
@@ -482,6 +482,9 @@ fn as_open(
     view: &View,
 ) -> Result<OpenPail> {
     let Living { entry, live_until } = pail;
+    // Of a block that is over, whenever that was.
+    let over = of.map(|of| of.timestamp.saturating_add(BLOCK_SECONDS));
+    let due = view.due().filter(|_| block == view.farm.index).or(over).unwrap_or(view.at.time);
     let paid = of.and_then(|of| forecast::paid_now(block, of, entry).ok());
     Ok(OpenPail {
         block,
@@ -489,7 +492,7 @@ fn as_open(
         stake: base(entry.stake)?,
         planted_ledger: entry.sequence,
         planted_time: None,
-        due: of.map_or(view.at.time, Block::due),
+        due,
         work: entry.gap.zip(entry.zeros),
         forecast: paid.map(base).transpose()?,
         live_until: *live_until,

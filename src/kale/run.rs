@@ -408,7 +408,7 @@ impl Farmhand<'_> {
         pails: &[OpenPail],
         view: &View,
     ) -> Result<()> {
-        let due = view.farm.open.as_ref().is_some_and(|open| view.at.time >= open.due());
+        let due = view.farm.due().is_some_and(|due| view.at.time >= due);
         let has = |hand: &Hand| !due && pails.iter().any(|pail| pail.farmer == hand.who.id);
         let planters: Vec<Hand> = hands.iter().filter(|hand| plants(hand) && !has(hand)).cloned().collect();
         let now = view.at.time;

@@ -285,8 +285,8 @@ fn archived_entries_are_restored_first() {
         Bench::with(&StellarOptions { tick: Some(Duration::from_millis(25)), ..StellarOptions::default() });
     two(&bench);
     let client = bench.client();
-    // Long after anybody used the contract.
-    bench.network.advance(200_000).unwrap();
+    bench.network.archive_farm().unwrap();
+    bench.network.advance(1).unwrap();
     let mut seat = bench.seat();
     let done = seat.submit(&client, &[bench.plant("ada", 0)], &terms());
     confirmed(&done[0]);

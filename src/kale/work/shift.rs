@@ -100,13 +100,13 @@ impl Shift {
         orders: &Orders,
         kernel: KernelRef,
     ) -> Result<Option<Self>> {
-        let Some(entry) = view.current() else { return Ok(None) };
-        let end = schedule::work_end(entry);
+        let (Some(entry), Some(due)) = (view.current(), view.due()) else { return Ok(None) };
+        let end = schedule::work_end(due);
         if view.at.time >= end {
             return Ok(None);
         }
         let settings = &farming.settings;
-        let deadline = orders.deadline_of(entry, settings);
+        let deadline = orders.deadline_of(due, settings);
         let hours = Hours { begun: view.at.time, deadline, end, early: settings.early };
         let mut shift = Self {
             block: view.farm.index,
