@@ -7,7 +7,7 @@ use clap::Args;
 use poolctl::amount::{Base, Quantity};
 use poolctl::clock;
 use poolctl::kale::accounting::base;
-use poolctl::kale::contract::{BLOCK_SECONDS, Block as Entry, Pail};
+use poolctl::kale::contract::{Block as Entry, Pail};
 use poolctl::kale::forecast::{Forecast, of_work, paid_now};
 use poolctl::kale::model::Refusal;
 use poolctl::kale::nonces::hex;
@@ -107,7 +107,7 @@ pub struct BlockOutput {
     pub began_at: Option<String>,
     /// Seconds of ledger time since then.
     pub age_sec: Option<u64>,
-    /// When a plant rolls it over.
+    /// When a plant rolls it over; null for a farm that was never set up.
     #[schemars(with = "Option<forms::Time>")]
     pub due_at: Option<String>,
     /// What its work is hashed with, in hexadecimal, as `grind --entropy` takes it.
@@ -126,6 +126,9 @@ pub struct BlockOutput {
     pub pails: Vec<PailView>,
     /// Stakes of earlier blocks that are neither back nor lost.
     pub open_pails: usize,
+    /// Seconds until it is due.
+    #[serde(skip)]
+    left_sec: Option<u64>,
 }
 
 impl Block {
@@ -166,7 +169,7 @@ impl BlockOutput {
             paused: view.farm.paused,
             began_at: block.map(|block| time(block.timestamp)),
             age_sec: block.map(|block| view.at.time.saturating_sub(block.timestamp)),
-            due_at: block.map(|block| time(block.due())),
+            due_at: view.farm.due().map(time),
             entropy: block.map(|block| hex(&block.entropy)),
             reward: stroops(block_reward(view.farm.index)),
             staked: block.map(|block| stroops(block.staked_total)),
@@ -176,6 +179,7 @@ impl BlockOutput {
             zeros: block.map(|block| RangeView { min: block.min_zeros, max: block.max_zeros }),
             pails,
             open_pails,
+            left_sec: view.farm.due().map(|due| due.saturating_sub(view.at.time)),
         }
     }
 
@@ -254,14 +258,14 @@ impl Present for BlockOutput {
         page.pairs([
             ("block", self.block.to_string()),
             ("farm", format!("{}{}", self.farm, if self.paused { ", paused" } else { "" })),
-            (
-                "age",
-                self.age_sec.map_or_else(dash, |age| {
-                    let left = BLOCK_SECONDS.saturating_sub(age);
-                    let due = if left == 0 { "due".into() } else { format!("due in {}", clock::span(left)) };
-                    format!("{}, {due}", clock::span(age))
-                }),
-            ),
+            ("age", {
+                let age = self.age_sec.map_or_else(dash, clock::span);
+                match self.left_sec {
+                    None => age,
+                    Some(0) => format!("{age}, due"),
+                    Some(left) => format!("{age}, due in {}", clock::span(left)),
+                }
+            }),
             ("gives out", self.reward.to_string()),
             ("not worked yet", self.staked.as_ref().map_or_else(dash, ToString::to_string)),
             ("gaps that count", range(self.gaps.as_ref())),

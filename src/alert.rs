@@ -101,6 +101,27 @@ pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Resu
     Ok(found)
 }
 
+/// Whether such an alert is open.
+///
+/// # Errors
+/// `state_error`.
+pub fn is_open(conn: &Connection, subject: Subject<'_>, kind: &str) -> Result<bool> {
+    Ok(list(conn, subject, None)?.iter().any(|alert| alert.kind == kind))
+}
+
+/// The farmers with such an alert open.
+///
+/// # Errors
+/// `state_error`.
+pub fn farms_with(conn: &Connection, kind: &str) -> Result<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT a.subject FROM farmers f CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
+             ON a.subject = f.id AND a.kind = ?1 AND a.closed_at IS NULL ORDER BY f.added_at, f.id",
+    )?;
+    let found = statement.query_map([kind], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// Records that a condition holds (`Some(why)`) or does not (`None`). Returns true on an edge: opened or closed.
 ///
 /// # Errors

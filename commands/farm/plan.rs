@@ -181,7 +181,7 @@ impl PlanOutput {
             block: view.farm.index,
             paused: view.farm.paused,
             age_sec: block.map(|block| view.at.time.saturating_sub(block.timestamp)),
-            due_at: block.map(|block| time(block.due())),
+            due_at: view.farm.due().map(time),
             deadline: deadline.map(time),
             policy: orders.policy.word(),
             zeros_cap: cap,

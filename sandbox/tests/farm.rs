@@ -161,9 +161,8 @@ fn anyone_extends_a_pail() {
 fn archived_contract_is_restored_first() {
     let bench = Bench::new();
     let farmer = bench.farmer("ada", 0);
-    let (latest, _) = bench.network.latest().unwrap();
-    let live_until = bench.entry(&bench.instance_key()).unwrap().1.unwrap();
-    bench.network.advance_over(live_until + 1 - latest, 600).unwrap();
+    bench.network.archive_farm().unwrap();
+    bench.network.advance(1).unwrap();
 
     let plant = bench.invocation(&farmer, "plant", vec![farmer.sc(), amount(0)]);
     let simulated = bench.simulate(&plant);
@@ -198,15 +197,18 @@ fn archived_contract_is_restored_first() {
 fn archived_contract_restores_itself_when_allowed() {
     let bench = Bench::with(&StellarOptions { auto_restore: true, ..StellarOptions::default() });
     let farmer = bench.farmer("ada", 0);
-    let (latest, _) = bench.network.latest().unwrap();
-    let live_until = bench.entry(&bench.instance_key()).unwrap().1.unwrap();
-    bench.network.advance_over(live_until + 1 - latest, 600).unwrap();
+    bench.network.archive_farm().unwrap();
+    bench.network.advance(1).unwrap();
     let plant = bench.invocation(&farmer, "plant", vec![farmer.sc(), amount(0)]);
     let simulated = bench.simulate(&plant);
     assert!(simulated.get("restorePreamble").is_none());
     let landed = bench.land(&bench.signed(Bench::assemble(plant, &simulated), &[&farmer]));
     let ledger = u32::try_from(landed["ledger"].as_u64().unwrap()).unwrap();
-    assert_eq!(bench.entry(&bench.instance_key()).unwrap().1, Some(ledger + 120_960 - 1));
+    assert_eq!(
+        bench.entry(&bench.instance_key()).unwrap().1,
+        Some(ledger + 3_110_400 - 1),
+        "as long as can be"
+    );
 }
 
 #[test]

@@ -375,6 +375,78 @@ fn transactions_are_listed_by_pages() {
 }
 
 #[test]
+fn ledgers_are_listed_by_pages() {
+    let bench = Bench::new();
+    let (ada, bob) = (bench.account("ada"), bench.account("bob"));
+    bench.land(&bench.classic(&ada, vec![payment(&bob, Asset::Native, XLM)]));
+    let (landed, closed) = bench.network.latest().unwrap();
+    bench.network.advance(210).unwrap();
+    let (latest, newest) = bench.network.latest().unwrap();
+    let oldest = bench.call("getHealth", &json!({}))["oldestLedger"].as_u64().unwrap();
+    let page = |params: serde_json::Value| bench.call("getLedgers", &params);
+    let numbers = |page: &serde_json::Value| {
+        let ledgers = page["ledgers"].as_array().unwrap();
+        ledgers.iter().map(|ledger| ledger["sequence"].as_u64().unwrap()).collect::<Vec<_>>()
+    };
+    let from = u64::from(landed);
+    let first = page(json!({ "startLedger": landed, "pagination": { "limit": 2 }, "xdrFormat": "base64" }));
+    assert_eq!(numbers(&first), [from, from + 1]);
+    assert_eq!(first["cursor"], (from + 1).to_string());
+    assert_eq!((&first["latestLedger"], &first["latestLedgerCloseTime"]), (&json!(latest), &json!(newest)));
+    assert_eq!(first["oldestLedger"], oldest);
+    // A ledger is whole: its header, and what its transactions did.
+    let ledger = &first["ledgers"][0];
+    assert_eq!(ledger["ledgerCloseTime"], closed.to_string());
+    let header: LedgerHeaderHistoryEntry = decode(&ledger["headerXdr"]);
+    assert_eq!((header.header.ledger_seq, ledger["hash"].clone()), (landed, json!(header.hash.to_string())));
+    let LedgerCloseMeta::V2(meta) = decode(&ledger["metadataXdr"]) else { panic!() };
+    assert_eq!((meta.ledger_header, meta.tx_processing.len()), (header.clone(), 1));
+    let next: LedgerHeaderHistoryEntry = decode(&first["ledgers"][1]["headerXdr"]);
+    assert_eq!(next.header.previous_ledger_hash, header.hash);
+
+    let rest = page(json!({ "pagination": { "cursor": first["cursor"], "limit": 200 } }));
+    assert_eq!(numbers(&rest), (from + 2..from + 202).collect::<Vec<_>>());
+    let end = page(json!({ "pagination": { "cursor": rest["cursor"], "limit": 200 } }));
+    assert_eq!(numbers(&end).last(), Some(&u64::from(latest)));
+    assert_eq!(page(json!({ "startLedger": landed }))["ledgers"].as_array().unwrap().len(), 50);
+
+    let refused = |params: serde_json::Value| {
+        let error = kit::reply(&bench.url, "getLedgers", &params)["error"].clone();
+        (error["code"].as_i64().unwrap(), error["message"].as_str().unwrap().to_owned())
+    };
+    let kept = format!(
+        "must be between the oldest ledger: {oldest} and the latest ledger: {latest} for this rpc instance"
+    );
+    let late = latest + 1;
+    for (params, code, message) in [
+        (json!({}), -32600, format!("start ledger (0) {kept}")),
+        (json!({ "startLedger": late }), -32600, format!("start ledger ({late}) {kept}")),
+        (json!({ "startLedger": oldest - 1 }), -32600, format!("start ledger ({}) {kept}", oldest - 1)),
+        (
+            json!({ "startLedger": landed, "pagination": { "cursor": "7" } }),
+            -32600,
+            format!("startLedger ({landed}) and cursor (7) cannot both be set"),
+        ),
+        (
+            json!({ "startLedger": landed, "pagination": { "limit": 201 } }),
+            -32600,
+            "limit must not exceed 200".to_owned(),
+        ),
+        // Nothing has come after the newest yet.
+        (
+            json!({ "pagination": { "cursor": latest.to_string() } }),
+            -32602,
+            format!("cursor ('{latest}') {kept}"),
+        ),
+        (json!({ "pagination": { "cursor": "x" } }), -32602, "cursor is not a number: x".to_owned()),
+        (json!({ "startLedger": "1" }), -32602, "invalid parameters".to_owned()),
+    ] {
+        assert_eq!(refused(params.clone()), (code, message), "{params}");
+    }
+    assert_eq!(refused(json!({ "startLedger": landed, "xdrFormat": "json" })).0, -32602);
+}
+
+#[test]
 fn null_params_and_unknown_methods() {
     let bench = Bench::new();
     for method in ["getHealth", "getNetwork", "getVersionInfo", "getLatestLedger", "getFeeStats"] {

@@ -22,7 +22,7 @@ pub struct Block {
     pub entropy: [u8; 32],
     /// Largest gap seen, in ledgers.
     pub max_gap: u32,
-    /// Largest stake seen, in stroops.
+    /// Largest stake seen, in stroops; `i128::MIN` where none was, in the farm's open block alone.
     pub max_stake: i128,
     /// Most zeros seen.
     pub max_zeros: u32,
@@ -36,7 +36,7 @@ pub struct Block {
     pub normalized_total: i128,
     /// Stroops that are planted and not worked.
     pub staked_total: i128,
-    /// When it began, in seconds of ledger time.
+    /// When it began, in seconds of ledger time. That of the farm's open block is the clock: see [`Farm::due`].
     pub timestamp: u64,
 }
 
@@ -60,10 +60,23 @@ impl Block {
     /// `bad_reply` naming the field that is missing, of another type, negative, or not known.
     pub fn decode(what: &str, value: &ScVal) -> Result<Self> {
         let fields = Fields::of(what, value, BLOCK_FIELDS)?;
+        let max_stake = fields.amount("max_stake")?;
+        Self::of(&fields, max_stake)
+    }
+
+    /// Reads the farm's open block: as [`Block::decode`], and one that no plant has seen yet is as the contract sets it up.
+    fn decode_open(what: &str, value: &ScVal) -> Result<Self> {
+        let fields = Fields::of(what, value, BLOCK_FIELDS)?;
+        let unseen = fields.i128("max_stake")? == i128::MIN && fields.i128("min_stake")? == i128::MAX;
+        let max_stake = if unseen { i128::MIN } else { fields.amount("max_stake")? };
+        Self::of(&fields, max_stake)
+    }
+
+    fn of(fields: &Fields<'_>, max_stake: i128) -> Result<Self> {
         Ok(Self {
             entropy: fields.bytes32("entropy")?,
             max_gap: fields.u32("max_gap")?,
-            max_stake: fields.amount("max_stake")?,
+            max_stake,
             max_zeros: fields.u32("max_zeros")?,
             min_gap: fields.u32("min_gap")?,
             min_stake: fields.amount("min_stake")?,
@@ -72,11 +85,6 @@ impl Block {
             staked_total: fields.amount("staked_total")?,
             timestamp: fields.u64("timestamp")?,
         })
-    }
-
-    /// When a plant rolls this block over, in seconds of ledger time.
-    pub const fn due(&self) -> u64 {
-        self.timestamp.saturating_add(BLOCK_SECONDS)
     }
 }
 
@@ -122,7 +130,7 @@ impl Pail {
 /// The contract's instance entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Farm {
-    /// Number of the current block; 0 before the first plant.
+    /// Number of the current block. The contract stores none before it goes on to block 1.
     pub index: u32,
     /// What the current block sees, for the next one. Its entropy and ranges still change: work is for the entropy of
     /// the current block's own entry. `None` = the contract was never set up (every plant and work is error 3).
@@ -144,17 +152,16 @@ impl Farm {
             return Err(bad(what, format!("expected a contract instance, found {}", kind(value))));
         };
         let mut farm = Self { index: 0, open: None, paused: false, asset: None };
-        let mut numbered = false;
         for entry in instance.storage.iter().flat_map(|storage| storage.iter()) {
             let wrong = |name: &str, expected: &str| {
                 bad(what, format!("the field \"{name}\" should be {expected}, found {}", kind(&entry.val)))
             };
             match (variant(&entry.key).as_deref(), &entry.val) {
-                (Some("FarmIndex"), ScVal::U32(index)) => (farm.index, numbered) = (*index, true),
+                (Some("FarmIndex"), ScVal::U32(index)) => farm.index = *index,
                 (Some(name @ "FarmIndex"), _) => return Err(wrong(name, "a u32")),
                 (Some("FarmPaused"), ScVal::Bool(paused)) => farm.paused = *paused,
                 (Some(name @ "FarmPaused"), _) => return Err(wrong(name, "a bool")),
-                (Some("FarmBlock"), block) => farm.open = Some(Block::decode("FarmBlock", block)?),
+                (Some("FarmBlock"), block) => farm.open = Some(Block::decode_open("FarmBlock", block)?),
                 (Some("HomesteadAsset"), ScVal::Address(ScAddress::Contract(id))) => {
                     farm.asset = Some(id.clone());
                 }
@@ -162,11 +169,14 @@ impl Farm {
                 _ => {}
             }
         }
-        // A plant writes both: only a farm that saw none has no number.
-        if !numbered && farm.open.as_ref().is_some_and(|open| open.min_stake != i128::MAX) {
-            return Err(bad(what, "the field \"FarmIndex\" is missing, and there were plants"));
-        }
         Ok(farm)
+    }
+
+    /// When a plant rolls the current block over, in seconds of ledger time: by the clock of the open block, which begins
+    /// with the roll-over before. The first block, and one that takes the place of a block that is gone, have entries that
+    /// begin later than that clock. `None` = the contract was never set up.
+    pub fn due(&self) -> Option<u64> {
+        self.open.as_ref().map(|open| open.timestamp.saturating_add(BLOCK_SECONDS))
     }
 }
 
@@ -269,6 +279,19 @@ pub fn decode_pail(
 ) -> Result<Pail> {
     let entry = Entry::Pail(farmer.clone(), index);
     Pail::decode(&entry.shown(), entry.value(farm, data)?)
+}
+
+/// The pail of this farmer that an entry is, with its block; `None` where it is anything else.
+pub fn pail_of(farm: &ContractId, farmer: &ScAddress, data: &LedgerEntryData) -> Option<(u32, Pail)> {
+    let LedgerEntryData::ContractData(entry) = data else { return None };
+    let ScVal::Vec(Some(parts)) = &entry.key else { return None };
+    let [_, _, ScVal::U32(index)] = parts.as_slice() else { return None };
+    // Whose, and of which contract, is compared by the key.
+    let key = Entry::Pail(farmer.clone(), *index).key(farm).ok()?;
+    (data.to_key() == key)
+        .then(|| decode_pail(farm, farmer, *index, data).ok())
+        .flatten()
+        .map(|pail| (*index, pail))
 }
 
 /// A storage key with arguments: `Vec[Symbol, …]`.

@@ -79,15 +79,17 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// An i128 that is not negative: every amount and total of the contract.
-    pub(super) fn amount(&self, name: &str) -> Result<i128> {
+    pub(super) fn i128(&self, name: &str) -> Result<i128> {
         match self.get(name)? {
-            ScVal::I128(parts) => {
-                let value = i128::from(parts);
-                if value >= 0 { Ok(value) } else { Err(self.wrong(name, "0 or more", value)) }
-            }
+            ScVal::I128(parts) => Ok(i128::from(parts)),
             other => Err(self.wrong(name, "an i128", kind(other))),
         }
+    }
+
+    /// An i128 that is not negative: every amount and total of the contract.
+    pub(super) fn amount(&self, name: &str) -> Result<i128> {
+        let value = self.i128(name)?;
+        if value >= 0 { Ok(value) } else { Err(self.wrong(name, "0 or more", value)) }
     }
 
     pub(super) fn bytes32(&self, name: &str) -> Result<[u8; 32]> {

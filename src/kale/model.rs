@@ -46,13 +46,13 @@ pub struct Moment {
     pub time: u64,
 }
 
-/// A block that has seen nothing: each minimum above any value, each maximum below.
+/// A block that has seen nothing: each minimum the largest number there is, each maximum the smallest.
 pub const fn unseen(time: u64) -> Block {
     Block {
         entropy: [0; 32],
-        max_gap: 0,
-        max_stake: 0,
-        max_zeros: 0,
+        max_gap: u32::MIN,
+        max_stake: i128::MIN,
+        max_zeros: u32::MIN,
         min_gap: u32::MAX,
         min_stake: i128::MAX,
         min_zeros: u32::MAX,
@@ -62,9 +62,10 @@ pub const fn unseen(time: u64) -> Block {
     }
 }
 
-/// The block that starts from what `open` has seen; a minimum that was never seen becomes 0.
+/// The block that begins at this time from what `open` has seen; what was never seen becomes 0.
 fn frozen(open: &Block, timestamp: u64) -> Block {
     Block {
+        max_stake: if open.max_stake == i128::MIN { 0 } else { open.max_stake },
         min_gap: if open.min_gap == u32::MAX { 0 } else { open.min_gap },
         min_stake: if open.min_stake == i128::MAX { 0 } else { open.min_stake },
         min_zeros: if open.min_zeros == u32::MAX { 0 } else { open.min_zeros },
@@ -83,16 +84,16 @@ fn frozen(open: &Block, timestamp: u64) -> Block {
 pub fn planting_block(farm: &Farm, current: Option<&Block>, time: u64) -> Result<(Farm, Block), Refusal> {
     let open = farm.open.as_ref().ok_or(Fault::FarmBlockMissing)?;
     let next = || farm.index.checked_add(1).ok_or(Refusal::Overflow);
-    if time >= open.due() {
+    if farm.due().is_some_and(|due| time >= due) {
         let rolled = Farm { index: next()?, open: Some(unseen(time)), ..farm.clone() };
         return Ok((rolled, frozen(open, time)));
     }
     if let Some(block) = current {
         return Ok((farm.clone(), block.clone()));
     }
-    // Absent at 0 is the genesis block; absent later has expired, and its number is not used again.
+    // Absent at 0 is the genesis block; absent later is gone, and its number is not used again. The clock goes on.
     let index = if farm.index == 0 { 0 } else { next()? };
-    Ok((Farm { index, ..farm.clone() }, frozen(open, open.timestamp)))
+    Ok((Farm { index, ..farm.clone() }, frozen(open, time)))
 }
 
 /// Block and pail after work of so many zeros, `gap` ledgers after the plant.
@@ -109,17 +110,17 @@ pub fn worked(block: &Block, pail: &Pail, gap: u32, zeros: u32) -> Result<(Block
     let part = |zeros: u32| {
         i128::try_from(contribution(block, gap, pail.stake, zeros)).map_err(|_| Refusal::Overflow)
     };
-    let (mut total, mut staked) = (Some(block.normalized_total), block.staked_total);
+    let overflow = || Refusal::Overflow;
+    let mut total = block.normalized_total.checked_add(part(zeros)?).ok_or_else(overflow)?;
+    let mut staked = block.staked_total;
     match pail.zeros {
         Some(before) if zeros <= before => return Err(Fault::ZeroCountTooLow.into()),
         // What is taken off is the old zeros' contribution at the new gap, as the contract has it.
-        Some(before) => total = block.normalized_total.checked_sub(part(before)?),
-        None => staked = staked.checked_sub(pail.stake).ok_or(Refusal::Overflow)?,
+        Some(before) => total = total.checked_sub(part(before)?).ok_or_else(overflow)?,
+        None => staked = staked.checked_sub(pail.stake).ok_or_else(overflow)?,
     }
-    let added = part(zeros)?;
-    let normalized_total = total.and_then(|total| total.checked_add(added)).ok_or(Refusal::Overflow)?;
     Ok((
-        Block { normalized_total, staked_total: staked, ..block.clone() },
+        Block { normalized_total: total, staked_total: staked, ..block.clone() },
         Pail { gap: Some(gap), zeros: Some(zeros), ..pail.clone() },
     ))
 }

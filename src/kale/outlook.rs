@@ -82,7 +82,7 @@ pub async fn look(
         let stock = stock(conn, &view, &prospects, orders.policy, cap.unwrap_or_default())?;
         schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
     };
-    let deadline = view.current().map(|block| orders.deadline_of(block, settings));
+    let deadline = view.due().map(|due| orders.deadline_of(due, settings));
     Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor })
 }
 
@@ -118,11 +118,16 @@ fn stock(conn: &Connection, view: &View, prospects: &[Prospect], policy: Policy,
     let open = before.iter().filter(|pail| pail.held.is_none());
     let rolled = open.clone().filter(|pail| pail.block.saturating_add(1) == view.farm.index).count();
     let planters = prospects.iter().filter(|prospect| prospect.hand.status == "active");
+    let own = rows::own_works(conn, view.farm.index)?;
+    let needs = |prospect: &&Prospect| {
+        let own = own.get(&prospect.hand.who.id).copied();
+        prospect.pail.as_ref().is_some_and(|pail| needs_work(policy, pail.zeros, own, cap))
+    };
     let pails = prospects.iter().filter_map(|prospect| prospect.pail.as_ref());
     Ok(Stock {
         planters: planters.clone().count(),
         idle: planters.filter(|prospect| prospect.pail.is_none()).count(),
-        unworked: pails.clone().filter(|pail| needs_work(policy, pail.zeros, cap)).count(),
+        unworked: prospects.iter().filter(needs).count(),
         worked: pails.filter(|pail| pail.worked()).count(),
         rolled,
         older: open.count() - rolled,

@@ -104,13 +104,9 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
     }
     let planting = schedule::planting(&view.farm, view.current(), view.at, farming.settings.plant_cutoff)
         .map_err(|refusal| Error::new(Code::TransactionFailed, refusal.to_string()))?;
-    let (index, block, valid_until) = match planting {
-        Planting::Now { index, block, valid_until, .. } => (index, Some(block), valid_until),
-        Planting::Wait { .. } => (view.farm.index, view.current().cloned(), 0),
-    };
-    let wait = match planting_wait(&view, valid_until, block.as_ref()) {
-        0 => None,
-        until => Some(until),
+    let (index, block, valid_until, wait) = match planting {
+        Planting::Now { index, block, valid_until, .. } => (index, Some(block), valid_until, None),
+        Planting::Wait { until } => (view.farm.index, view.current().cloned(), 0, Some(until)),
     };
     let (wanted, settled, found, lacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut prepared = Prepared { index, wait, wanted, settled, sponsor: None, found, lacks, block, view };
@@ -147,7 +143,7 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
         };
         match staked {
             Ok(stake) => {
-                let intent = intent(farming, who, index, stake, block.due(), valid_until)?;
+                let intent = intent(farming, who, index, stake, valid_until)?;
                 prepared.wanted.push((who.clone(), stake, intent));
             }
             Err((reason, error)) => {
@@ -160,14 +156,6 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
     Ok(prepared)
 }
 
-/// Ledger time to wait for, or 0 where planting may begin.
-fn planting_wait(view: &View, valid_until: u64, block: Option<&Block>) -> u64 {
-    if valid_until > 0 {
-        return 0;
-    }
-    view.farm.open.as_ref().or(block).map_or(view.at.time, Block::due)
-}
-
 /// What the farmer stakes.
 fn staked(settings: &Settings, hand: &Hand, wallet: Option<Wallet>, block: &Block) -> Result<Base> {
     let balance = wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
@@ -175,20 +163,13 @@ fn staked(settings: &Settings, hand: &Hand, wallet: Option<Wallet>, block: &Bloc
     stake(balance, hand.stake_percentage_ppm, StakeCaps { setting: settings.max_stake, block: most })
 }
 
-fn intent(
-    farming: &Farming<'_, '_>,
-    who: &Who,
-    index: u32,
-    stake: Base,
-    due: u64,
-    valid_until: u64,
-) -> Result<Intent> {
+fn intent(farming: &Farming<'_, '_>, who: &Who, index: u32, stake: Base, valid_until: u64) -> Result<Intent> {
     let plan = PlantPlan {
         farmer: who.id.clone(),
         address: who.address.clone(),
         block: index,
         stake: Stroops(stake),
-        due,
+        due: valid_until.saturating_add(1),
     };
     let amount = i128::try_from(stake).map_err(|_| {
         Error::new(Code::Bug, format!("a stake of {stake} stroops does not fit the contract"))

@@ -104,6 +104,10 @@ reasons! {
     PailExpired = "pail_expired" => Operator,
     /// The pail is gone, and nobody was paid for it.
     PailGone = "pail_gone" => Operator,
+    /// The pail looks lost, and not everything agrees that it is.
+    Missing = "missing" => Operator,
+    /// It was booked as lost, and is seen again.
+    LossReversed = "loss_reversed" => Operator,
     /// The pail is gone, and the endpoint's history is too short to tell whether somebody was paid for it.
     OutOfSight = "out_of_sight" => Operator,
     /// The block is still open.

@@ -4,6 +4,8 @@
 //! Recorded twice, nothing is booked twice: the rows' own uniqueness says what is new.
 
 use super::call::{harvest_result, work_result};
+use super::expiry::EXPIRING;
+use super::loss::LOST;
 use super::plan::{ExtendPlan, HarvestPlan, Plan, PlantPlan, TrustPlan, WorkPlan};
 use super::reason::{self, Reason};
 use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
@@ -50,6 +52,11 @@ impl Recorder for FarmRecorder {
             Some(Plan::Trust(plan)) => trust(tx, &plan, settled),
             None => Ok(()),
         }
+    }
+
+    // The contract refuses a second plant of a pail, work that is no better and a second harvest, and shows each.
+    fn is_told_by_the_chain(&self, operation: &Operation) -> bool {
+        matches!(Plan::of(operation), Ok(Some(_)))
     }
 }
 
@@ -179,7 +186,15 @@ impl FarmRecorder {
         let event = tx.event(&format!("harvest.{outcome}"), farmer, &facts)?;
         tx.post(event, &lines)?;
         rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;
-        rows::close_pail(tx, farmer, block)
+        rows::close_pail(tx, farmer, block)?;
+        let later = rows::losses(tx.conn(), block)?.iter().any(|(lost, ..)| lost == farmer);
+        if !later {
+            alert::edge(tx, Subject::Farm(farmer), LOST, None)?;
+        }
+        if rows::open_pails_of(tx.conn(), farmer)? == 0 {
+            alert::edge(tx, Subject::Farm(farmer), EXPIRING, None)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is due on the block's clock, and when the next thing is. Pure: ledger time goes in, never the wall clock.
 
-use super::contract::{BLOCK_SECONDS, Block, Farm};
+use super::contract::{Block, Farm};
 use super::model::{self, Moment, Refusal};
 use super::settings::Settings;
 use serde::Serialize;
@@ -36,7 +36,7 @@ pub enum Planting {
 /// Error 3 where the farm was never set up.
 pub fn planting(farm: &Farm, current: Option<&Block>, now: Moment, cutoff: u64) -> Result<Planting, Refusal> {
     let (after, block) = model::planting_block(farm, current, now.time)?;
-    let due = after.open.as_ref().map_or(now.time, Block::due);
+    let due = after.due().unwrap_or(now.time);
     let rolls = after.index != farm.index;
     if now.time.saturating_add(cutoff) >= due {
         return Ok(Planting::Wait { until: due });
@@ -44,14 +44,10 @@ pub fn planting(farm: &Farm, current: Option<&Block>, now: Moment, cutoff: u64) 
     Ok(Planting::Now { index: after.index, block, valid_until: due.saturating_sub(1), rolls })
 }
 
-/// Ledger time at which work of a block has to be sent at the latest.
-pub const fn work_deadline(block: &Block, margin: u64) -> u64 {
-    block.timestamp.saturating_add(BLOCK_SECONDS).saturating_sub(margin)
-}
-
-/// Ledger time of the last ledger in which work of a block is safe: from the next second on a plant may roll it over.
-pub const fn work_end(block: &Block) -> u64 {
-    block.due().saturating_sub(1)
+/// Ledger time of the last ledger in which work of a block that is due then is safe: from the next second on a plant may
+/// roll it over.
+pub const fn work_end(due: u64) -> u64 {
+    due.saturating_sub(1)
 }
 
 /// What is done on the clock.
@@ -140,7 +136,7 @@ pub fn agenda(
     if !farm.paused
         && let Ok(planting) = planting(farm, current, now, settings.plant_cutoff)
     {
-        let due = farm.open.as_ref().map_or(now.time, Block::due);
+        let due = farm.due().unwrap_or(now.time);
         let next = farm.index.saturating_add(1);
         match planting {
             Planting::Now { index, valid_until, rolls: true, .. } => {
@@ -158,13 +154,13 @@ pub fn agenda(
             }
         }
     }
-    if let Some(block) = current {
-        if now.time < work_end(block) {
-            let deadline = work_deadline(block, settings.work_margin);
+    if let Some(due) = farm.due().filter(|_| current.is_some()) {
+        if now.time < work_end(due) {
+            let deadline = due.saturating_sub(settings.work_margin);
             let why = "they are planted and not worked";
             add(Step::Work, farm.index, stock.unworked, now.time, Some(deadline), why);
         }
-        let harvest = block.due().max(now.time).saturating_add(settings.harvest_delay);
+        let harvest = due.max(now.time).saturating_add(settings.harvest_delay);
         add(Step::Harvest, farm.index, stock.worked, harvest, None, "the block can have rolled over by then");
     }
     actions.sort_by_key(|action| (action.from.max(now.time), action.step));
@@ -181,6 +177,7 @@ mod tests {
     use super::*;
     use crate::kale::settings::Policy;
     use proptest::prelude::*;
+    use stellar_xdr::{ContractId, Hash, ScAddress};
 
     const BEGUN: u64 = 1_000_000;
 
@@ -278,6 +275,22 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_begins_late_ends_by_the_clock() {
+        let farm = farm(0);
+        let block = model::unseen(BEGUN + 155);
+        let work = |age: u64| {
+            let now = Moment { ledger: 1, time: BEGUN + age };
+            let actions =
+                agenda(&farm, Some(&block), now, Stock { unworked: 1, ..Stock::default() }, &settings());
+            actions.first().map(|action| (action.step, action.until))
+        };
+        assert_eq!(work(160), Some((Step::Work, Some(BEGUN + 280))));
+        assert_eq!(work(299), None, "the next ledger may roll it over");
+        let late = Moment { ledger: 1, time: BEGUN + 240 };
+        assert_eq!(planting(&farm, Some(&block), late, 60), Ok(Planting::Wait { until: BEGUN + 300 }));
+    }
+
+    #[test]
     fn a_paused_farm_is_worked_and_harvested_but_not_planted() {
         let block = model::unseen(BEGUN);
         let paused = Farm { paused: true, ..farm(7) };
@@ -291,10 +304,11 @@ mod tests {
         #[test]
         fn whatever_the_moment_the_agenda_keeps_its_rules(
             age in 0u64..1_000, planters in 0usize..4, idle in 0usize..4, unworked in 0usize..4,
-            worked in 0usize..4, rolled in 0usize..4, older in 0usize..4, is_there in any::<bool>(),
+            worked in 0usize..4, rolled in 0usize..4, older in 0usize..4, is_there in any::<bool>(), late in 0u64..300,
         ) {
             let stock = Stock { planters, idle: idle.min(planters), unworked, worked, rolled, older };
-            let block = model::unseen(BEGUN);
+            // The entry of a block may begin later than the clock, by which alone it ends.
+            let block = model::unseen(BEGUN + late);
             let current = is_there.then_some(&block);
             let now = Moment { ledger: 1, time: BEGUN + age };
             let farm = farm(7);
@@ -311,7 +325,10 @@ mod tests {
                         }
                         Planting::Wait { .. } => prop_assert!(false, "listed as due"),
                     },
-                    Step::Work => prop_assert!(is_there && now.time < BEGUN + 299),
+                    Step::Work => {
+                        prop_assert!(is_there && now.time < BEGUN + 299);
+                        prop_assert_eq!(action.until, Some(BEGUN + 280));
+                    }
                     Step::Harvest => prop_assert!(action.block < farm.index),
                 }
             }
@@ -321,6 +338,35 @@ mod tests {
             // Nobody who can plant is forgotten.
             let plants = actions.iter().any(|a| a.step == Step::Plant);
             prop_assert_eq!(plants, planters > 0);
+        }
+
+        /// Whenever farmers plant, and whatever block goes: the farm rolls over when it says that it is due, not before,
+        /// and what is planted or worked in time is in that block.
+        #[test]
+        fn a_block_ends_when_the_farm_says(
+            waits in prop::collection::vec((0u64..400, any::<bool>()), 1..12), ahead in 0u64..400,
+        ) {
+            let mut model = model::Model::new(BEGUN);
+            let mut at = Moment { ledger: 1, time: BEGUN };
+            for (farmer, (wait, goes)) in (0u8..).zip(waits) {
+                at = Moment { ledger: at.ledger + 1, time: at.time + wait };
+                let farmer = ScAddress::Contract(ContractId(Hash([farmer; 32])));
+                let planned = planting(&model.farm, model.blocks.get(&model.farm.index), at, 0).unwrap();
+                let Planting::Now { index, valid_until, .. } = planned else { panic!("without a cutoff") };
+                let later = Moment { ledger: at.ledger, time: at.time + ahead };
+                let before = model.clone();
+                model.plant(&farmer, 1, later).unwrap();
+                // It is in the block that was planned where it lands in time; a new one waits for its first plant.
+                let is_new = index > before.farm.index;
+                prop_assert_eq!(model.farm.index == index, later.time <= valid_until || is_new);
+                model = before;
+                model.plant(&farmer, 1, at).unwrap();
+                prop_assert_eq!(model.farm.index, index);
+                prop_assert!(at.time <= work_end(model.farm.due().unwrap()));
+                if goes {
+                    model.blocks.remove(&model.farm.index);
+                }
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, 
 use crate::stellar::xdr::{AccountId, ContractId};
 use crate::stellar::{Action, Client, Known, Signers};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A farm on a network.
 #[derive(Debug, Clone)]
@@ -103,17 +104,39 @@ impl Farming<'_, '_> {
     }
 
     /// Settles every unfinished operation: first thing that a writing service does. With a `permit`, what is signed and
-    /// still valid is sent again.
+    /// still valid is sent again. It waits for outcomes no longer than `wait`; what is open then stays so.
     ///
     /// # Errors
     /// As [`submit::settle_open`]; those of one operation stand beside it.
     pub async fn settle(
         &mut self,
         permit: Option<ValuePermit<'_>>,
+        wait: Duration,
     ) -> Result<Vec<(Operation, Result<Settled>)>> {
         let recorder = self.recorder();
         let stop = self.work.stop;
-        submit::settle_open(&mut self.desk(stop, None, BTreeSet::new()), permit, &recorder).await
+        let mut desk = self.desk(stop, None, BTreeSet::new());
+        desk.terms.wait = desk.terms.wait.min(wait);
+        submit::settle_open(&mut desk, permit, &recorder).await
+    }
+
+    /// The operation with this number, if it can be given up.
+    ///
+    /// # Errors
+    /// As [`submit::may_give_up`].
+    pub async fn may_give_up(&mut self, id: i64) -> Result<Operation> {
+        let stop = self.work.stop;
+        let desk = self.desk(stop, None, BTreeSet::new());
+        submit::may_give_up(&desk, id).await.map(|(operation, _)| operation)
+    }
+
+    /// Ends it by hand, for this reason.
+    ///
+    /// # Errors
+    /// As [`submit::give_up`].
+    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<Operation> {
+        let (stop, recorder) = (self.work.stop, self.recorder());
+        submit::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
     }
 
     /// Submits and records; results in the order of the intents. Where the sponsor cannot pay for all of them, those who

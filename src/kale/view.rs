@@ -5,11 +5,15 @@ use super::fields::bad;
 use super::model::Moment;
 use super::site::Site;
 use super::wallet::{self, Wallet};
-use super::{asset, model};
+use super::{asset, index, model};
 use crate::output::{Code, Error, Result};
 use crate::stellar::xdr::{AccountId, Asset, LedgerKey, ScAddress};
 use crate::stellar::{self, Entries, account};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often the farm is looked at before what contradicts itself is the endpoint's fault: once without a guess of the
+/// block, once with it, and once more for a roll-over in between.
+const LOOKS: usize = 3;
 
 /// A temporary entry, with the last ledger in which it lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,7 +68,8 @@ pub struct Ask<'a> {
     pub who: &'a [Who],
     /// Their accounts and trustlines too.
     pub wallets: bool,
-    /// The block that is probably the current one, or the one before: where it is, a request is saved.
+    /// The newest block that was believed in, and so probably the current one or the one before: where it is, a request is
+    /// saved; and what the endpoint says of the current one is held against it.
     pub guess: Option<u32>,
 }
 
@@ -89,6 +94,11 @@ impl View {
         self.block.as_ref().map(|living| &living.entry)
     }
 
+    /// When work of the current block must be in, in seconds of ledger time; `None` where its entry is not there.
+    pub fn due(&self) -> Option<u64> {
+        self.farm.due().filter(|_| self.block.is_some())
+    }
+
     /// The contract of KALE.
     ///
     /// # Errors
@@ -100,7 +110,7 @@ impl View {
     /// Reads the farm: two HTTP requests where the guess is right and no accounts are asked for.
     ///
     /// # Errors
-    /// `not_a_contract` where there is no farm; those of [`stellar::Client::view`].
+    /// `not_a_contract` where there is no farm; `bad_reply` where the blocks contradict the farm's number; those of [`stellar::Client::view`].
     pub async fn read(site: &Site, ask: &Ask<'_>) -> Result<Self> {
         site.client.view(async |view| Self::once(site, view, ask).await).await
     }
@@ -111,30 +121,41 @@ impl View {
     /// As [`View::read`].
     pub async fn once(site: &Site, view: &stellar::View, ask: &Ask<'_>) -> Result<Self> {
         let instance = Entry::Instance.key(&site.farm)?;
-        let guesses = ask.guess.map(|guess| [guess, guess.saturating_add(1)]);
-        let mut keys = vec![instance.clone()];
-        for index in guesses.into_iter().flatten() {
-            keys.extend(block_keys(site, ask.who, index)?);
-        }
-        let mut entries = view.entries(keys).await?;
-        let Some(found) = entries.get(&instance) else {
-            return Err(no_farm(site));
+        let mut guess = ask.guess;
+        let mut looks = 0;
+        let (farm, mut entries) = loop {
+            let mut keys = vec![instance.clone()];
+            if let Some(guess) = guess {
+                keys.extend(keys_around(site, ask, guess)?);
+            }
+            let entries = view.entries(keys).await?;
+            let farm = decode_farm(&site.farm, &entries.get(&instance).ok_or_else(|| no_farm(site))?.data)?;
+            let covered = guess.is_some_and(|guess| covered(guess).contains(&farm.index));
+            looks += 1;
+            let last = looks == LOOKS;
+            if covered {
+                match self::contradiction(site, &farm, &entries, ask.guess, view.ledger().close_time)? {
+                    None => break (farm, entries),
+                    Some(why) if last => {
+                        return Err(bad("the farm's instance", format!("FarmIndex {}: {why}", farm.index)));
+                    }
+                    // What was read in parts may be from before and after a roll-over.
+                    Some(_) => {}
+                }
+            } else if last {
+                let why = format!("FarmIndex is {} now, and changes at every look", farm.index);
+                return Err(bad("the farm's instance", why));
+            }
+            guess = Some(farm.index);
         };
-        let farm = decode_farm(&site.farm, &found.data)?;
-        let mut more: BTreeSet<LedgerKey> = BTreeSet::new();
-        if !guesses.is_some_and(|guesses| guesses.contains(&farm.index)) {
-            more.extend(block_keys(site, ask.who, farm.index)?);
-        }
         let mut trust = None;
         if ask.wallets {
             let contract =
                 farm.asset.as_ref().ok_or_else(|| bad("the farm's instance", "it names no asset"))?;
             let asset = asset::of(site, view, contract).await?;
-            more.extend(ask.who.iter().flat_map(|who| wallet::keys(&who.account, &asset)));
+            let wallets = ask.who.iter().flat_map(|who| wallet::keys(&who.account, &asset));
+            entries.found.append(&mut view.entries(wallets).await?.found);
             trust = Some(asset);
-        }
-        if !more.is_empty() {
-            entries.found.append(&mut view.entries(more).await?.found);
         }
         let ledger = view.ledger();
         let block = living(&entries, &Entry::Block(farm.index).key(&site.farm)?, |data| {
@@ -157,9 +178,38 @@ pub(super) fn no_farm(site: &Site) -> Error {
         .hint("check kale.contract_id and stellar.network")
 }
 
-fn block_keys(site: &Site, who: &[Who], index: u32) -> Result<Vec<LedgerKey>> {
-    let pails = who.iter().map(|who| Entry::Pail(who.contract_address(), index));
-    std::iter::once(Entry::Block(index)).chain(pails).map(|entry| entry.key(&site.farm)).collect()
+/// The blocks that a guess is good for: it, and the next one.
+const fn covered(guess: u32) -> [u32; 2] {
+    [guess, guess.saturating_add(1)]
+}
+
+/// The pails of the blocks that a guess is good for, and the blocks that tell which it is.
+fn keys_around(site: &Site, ask: &Ask<'_>, guess: u32) -> Result<Vec<LedgerKey>> {
+    let covered = covered(guess);
+    let pails = covered
+        .into_iter()
+        .flat_map(|index| ask.who.iter().map(move |who| Entry::Pail(who.contract_address(), index)));
+    let blocks: BTreeSet<u32> =
+        covered.into_iter().flat_map(|covered| index::witnesses(covered, ask.guess)).collect();
+    blocks.into_iter().map(Entry::Block).chain(pails).map(|entry| entry.key(&site.farm)).collect()
+}
+
+/// What among the blocks contradicts the farm's number; see [`index::contradiction`].
+fn contradiction(
+    site: &Site,
+    farm: &Farm,
+    entries: &Entries,
+    known: Option<u32>,
+    time: u64,
+) -> Result<Option<String>> {
+    let mut blocks = BTreeMap::new();
+    for index in index::witnesses(farm.index, known) {
+        let key = Entry::Block(index).key(&site.farm)?;
+        if let Some(found) = entries.get(&key) {
+            blocks.insert(index, decode_block(&site.farm, index, &found.data)?);
+        }
+    }
+    Ok(index::contradiction(farm, &blocks, known, time))
 }
 
 fn standing(

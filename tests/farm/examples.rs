@@ -57,7 +57,7 @@ fn a_block_is_ground_elsewhere_and_submitted_here() {
     };
     // The chain here is weeks behind the clock, by which the machines stop.
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    let due = desk.farm().open.unwrap().due();
+    let due = desk.farm().due().unwrap();
     let margin = format!("-{}", now + 60 - due);
     let elsewhere = "tee jobs.ndjson | poolctl grind --jobs - | tee solutions.ndjson";
     std::fs::write(desk.path("elsewhere.sh"), elsewhere).unwrap();

@@ -48,7 +48,7 @@ fn is_awaited(client: &Client, contract: &ContractId, state: &Path) -> bool {
     let seen = block_on(client.view(async |view| Ok((view.ledger(), view.entries([key.clone()]).await?))));
     let (ledger, entries) = seen.unwrap();
     let farm = decode_farm(contract, &entries.get(&key).unwrap().data).unwrap();
-    let due = farm.open.unwrap().due();
+    let due = farm.due().unwrap();
     let conn = rusqlite::Connection::open(state).unwrap();
     conn.busy_timeout(Duration::from_secs(10)).unwrap();
     let sql = "SELECT EXISTS (SELECT 1 FROM open_pails WHERE block_index = ?1 AND zeros IS NULL)";
@@ -137,6 +137,7 @@ fn nothing_due_is_two_requests_and_no_write() {
     desk.run("plant").exits(0);
     desk.network.advance(1).unwrap();
     desk.run("work --policy early").exits(0);
+    desk.run("farm reconcile").exits(0);
     let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
     let proxy = Proxy::start(&desk.network.url()).unwrap();
     desk.write_config(&[proxy.url()], "");

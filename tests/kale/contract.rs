@@ -224,17 +224,40 @@ fn the_instance_has_defaults_only_where_the_contract_has() {
         assert!(e.message().contains(name), "{e}");
     }
     assert_eq!(read(ScVal::Void).unwrap_err().code(), Code::BadReply);
-    // Without a number it is a farm that saw no plant, or no answer to go by.
-    let unnumbered = |open: &[(&str, ScVal)]| read(instance(Some(vec![(named("FarmBlock"), map(open))])));
-    let e = unnumbered(&block_fields()).unwrap_err();
-    assert_eq!(e.code(), Code::BadReply);
-    assert!(e.message().contains("\"FarmIndex\" is missing"), "{e}");
-    let mut untouched = block_fields();
-    untouched
-        .iter_mut()
-        .filter(|(name, _)| *name == "min_stake")
-        .for_each(|(_, stake)| *stake = ScVal::from(i128::MAX));
-    assert_eq!(unnumbered(&untouched).unwrap().index, 0);
+    // The contract stores no number before block 1, be there plants in block 0 or not.
+    let opened = |open: &[(&str, ScVal)]| read(instance(Some(vec![(named("FarmBlock"), map(open))])));
+    let first = opened(&block_fields()).unwrap();
+    assert_eq!((first.index, first.due()), (0, Some(1_700_000_300)));
+    assert_eq!(bare.due(), None);
+}
+
+#[test]
+fn an_open_block_that_saw_no_stake_is_as_the_contract_sets_it_up() {
+    let with = |stakes: [(&str, i128); 2]| {
+        let mut fields = block_fields();
+        for (name, stake) in stakes {
+            fields
+                .iter_mut()
+                .filter(|(field, _)| *field == name)
+                .for_each(|(_, val)| *val = ScVal::from(stake));
+        }
+        map(&fields)
+    };
+    let read = |open| {
+        let storage = instance(Some(vec![(named("FarmBlock"), open)]));
+        decode_farm(&FARM, &returned(&Entry::Instance, storage))
+    };
+    let unseen = [("max_stake", i128::MIN), ("min_stake", i128::MAX)];
+    let open = read(with(unseen)).unwrap().open.unwrap();
+    assert_eq!((open.max_stake, open.min_stake), (i128::MIN, i128::MAX));
+    // Half of it is nothing that the contract stores, and a block has seen something or says 0.
+    for half in [[("max_stake", i128::MIN), ("min_stake", 5)], [("max_stake", -1), ("min_stake", i128::MAX)]]
+    {
+        let e = read(with(half)).unwrap_err();
+        assert!(e.code() == Code::BadReply && e.message().contains("\"max_stake\""), "{e}");
+    }
+    let e = Block::decode("Block(1)", &with(unseen)).unwrap_err();
+    assert!(e.code() == Code::BadReply && e.message().contains("\"max_stake\""), "{e}");
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! What only a sandbox can do: move its clock, and give accounts money out of nothing.
 
-use stellar_xdr::{AccountId, PaymentResult};
+use stellar_xdr::{
+    AccountId, ContractDataDurability, ContractExecutable, LedgerEntryData, LedgerKey, LedgerKeyContractCode,
+    LedgerKeyContractData, PaymentResult, ScAddress, ScVal,
+};
 
 use super::account;
 use super::assets;
@@ -52,6 +55,32 @@ pub(crate) fn fund(chain: &mut Chain, account: &str, stroops: i64) -> Result<()>
         }
     })?;
     if is_done { Ok(()) } else { Err(Error::new("the balance cannot hold that much")) }
+}
+
+/// Ends the lives of the farm's contract and code with the newest ledger: from the next one on they are archived. By itself
+/// that takes half a year in which nobody calls it.
+pub(crate) fn archive_farm(node: &Node) -> Result<()> {
+    let farm = node.farm().ok_or_else(|| Error::new("no farm is deployed"))?;
+    let contract = ScAddress::Contract(farm.contract.parse()?);
+    let instance = LedgerKey::ContractData(LedgerKeyContractData {
+        contract,
+        key: ScVal::LedgerKeyContractInstance,
+        durability: ContractDataDurability::Persistent,
+    });
+    let mut chain = node.chain();
+    let last = chain.latest()?.sequence;
+    chain.edit(|entries| {
+        let value = entries.get(&instance).and_then(|slot| match &slot.entry.data {
+            LedgerEntryData::ContractData(data) => Some(data.val.clone()),
+            _ => None,
+        });
+        entries.extend(&instance, last);
+        if let Some(ScVal::ContractInstance(instance)) = value
+            && let ContractExecutable::Wasm(hash) = instance.executable
+        {
+            entries.extend(&LedgerKey::ContractCode(LedgerKeyContractCode { hash }), last);
+        }
+    })
 }
 
 /// Issues farm tokens (in stroops) to an account that has the trustline.

@@ -192,6 +192,11 @@ impl Stellar {
         Ok(farm)
     }
 
+    /// Lets the farm's contract and code be archived from the next ledger on, as when nobody has called it for half a year.
+    pub fn archive_farm(&self) -> Result<()> {
+        control::archive_farm(&self.node)
+    }
+
     /// The farm, once it is deployed.
     pub fn farm(&self) -> Option<Farm> {
         self.node.farm()

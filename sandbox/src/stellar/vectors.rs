@@ -212,10 +212,51 @@ fn a_block_that_is_gone_is_replaced_without_a_reset() {
         bench.farm_call((1_061, START + 305), "plant", vec![farmer.clone(), i128_val("30")]).unwrap();
         assert_eq!(bench.instance("FarmIndex"), Some(ScVal::U32(2)));
         let made = plain(&bench.temporary(vec![symbol("Block"), ScVal::U32(2)]).unwrap());
-        assert_eq!(made["timestamp"], START + 300, "the open block's own time");
+        assert_eq!(made["timestamp"], START + 305, "it begins with its plant");
         assert_eq!((&made["min_stake"], &made["max_stake"]), (&Value::from("20"), &Value::from("20")));
         let open = plain(&bench.instance("FarmBlock").unwrap());
         assert_eq!((&open["min_stake"], &open["max_stake"]), (&Value::from("20"), &Value::from("30")));
+        assert_eq!(open["timestamp"], START + 300, "the clock goes on");
+        // By which the next plant rolls over, five seconds before the block is as old as that.
+        bench.farm_call((1_120, START + 600), "plant", vec![farmer, i128_val("40")]).unwrap();
+        assert_eq!(bench.instance("FarmIndex"), Some(ScVal::U32(3)));
+    });
+}
+
+#[test]
+fn a_farm_that_nobody_has_planted_in() {
+    on_a_deep_stack(|| {
+        let mut bench = Bench::new(START, &[FARMER], 1_000);
+        let farmer = ScVal::Address(FARMER.parse().unwrap());
+        let open = plain(&bench.instance("FarmBlock").unwrap());
+        let (most, least) = (i128::MAX.to_string(), i128::MIN.to_string());
+        assert_eq!((&open["min_stake"], &open["max_stake"]), (&Value::from(most), &Value::from(least)));
+        assert_eq!((&open["min_gap"], &open["max_gap"]), (&Value::from(u32::MAX), &Value::from(0)));
+        assert_eq!(bench.instance("FarmIndex"), None);
+        // Its block begins with the first plant, and is due by the clock that began with the farm.
+        bench.farm_call((1_000, START + 155), "plant", vec![farmer.clone(), i128_val("50")]).unwrap();
+        let made = plain(&bench.temporary(vec![symbol("Block"), ScVal::U32(0)]).unwrap());
+        assert_eq!(made["timestamp"], START + 155);
+        assert_eq!((&made["min_stake"], &made["max_stake"]), (&Value::from("0"), &Value::from("0")));
+        assert_eq!(plain(&bench.instance("FarmBlock").unwrap())["timestamp"], START);
+        assert_eq!(bench.instance("FarmIndex"), None, "no number before block 1");
+        let again = vec![farmer.clone(), i128_val("0")];
+        assert_eq!(bench.farm_call((1_001, START + 299), "plant", again.clone()), Err(8));
+        bench.farm_call((1_002, START + 300), "plant", again).unwrap();
+        assert_eq!(bench.instance("FarmIndex"), Some(ScVal::U32(1)));
+        let made = plain(&bench.temporary(vec![symbol("Block"), ScVal::U32(1)]).unwrap());
+        assert_eq!((&made["timestamp"], &made["max_stake"]), (&Value::from(START + 300), &Value::from("50")));
+    });
+}
+
+#[test]
+fn a_farm_whose_first_plant_is_late_has_no_block_0() {
+    on_a_deep_stack(|| {
+        let mut bench = Bench::new(START, &[FARMER], 1_000);
+        let farmer = ScVal::Address(FARMER.parse().unwrap());
+        bench.farm_call((1_000, START + 300), "plant", vec![farmer, i128_val("50")]).unwrap();
+        assert_eq!(bench.instance("FarmIndex"), Some(ScVal::U32(1)));
+        assert_eq!(bench.temporary(vec![symbol("Block"), ScVal::U32(0)]), None);
     });
 }
 

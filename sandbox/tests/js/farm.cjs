@@ -190,6 +190,19 @@ async function land(transaction) {
     page = await server.getTransactions({ pagination: { cursor: page.cursor, limit: 2 } });
   }
   assert.equal(listed, 5);
+  const newest = await server.getLatestLedger();
+  const sequences = [];
+  for (let cursor; sequences.at(-1) !== newest.sequence;) {
+    assert.ok(sequences.length < 100);
+    const from = cursor ? {} : { startLedger: first.sequence };
+    const page = await server.getLedgers({ ...from, pagination: { cursor, limit: 3 } });
+    for (const ledger of page.ledgers) {
+      assert.equal(ledger.headerXdr.header().ledgerSeq(), ledger.sequence);
+      sequences.push(ledger.sequence);
+    }
+    cursor = page.cursor;
+  }
+  assert.equal(sequences.length, newest.sequence - first.sequence + 1);
 
   // Refusals in the network's words.
   const repeated = await server.sendTransaction(inner);

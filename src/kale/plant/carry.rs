@@ -25,7 +25,7 @@ pub async fn carry_out(
     prepared: Prepared,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Planted>> {
-    let Prepared { view, index, wanted, mut settled, mut found, block, sponsor, lacks, .. } = prepared;
+    let Prepared { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
     alerts::note(farming, sponsor.as_ref(), &lacks)?;
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
@@ -37,11 +37,11 @@ pub async fn carry_out(
         }
     }
     // Planted by another hand while we were at it: the pail says what is at stake.
-    let mut block = block.filter(|_| index == view.farm.index);
+    let mut due = view.farm.due();
     if !exists.is_empty() {
         let guess = Some(index);
         let again = View::read(farming.site, &Ask { who: &exists, wallets: false, guess }).await?;
-        block = again.current().cloned();
+        due = again.farm.due();
         for standing in again.farmers {
             match standing.pail.filter(|_| again.farm.index == index) {
                 Some(pail) => found.push((standing.who, pail)),
@@ -59,8 +59,7 @@ pub async fn carry_out(
             }
         }
     }
-    let due = block.map_or(view.at.time, |block| block.due());
-    let adopted = adopt(farming, index, due, &found)?;
+    let adopted = adopt(farming, index, due.unwrap_or(view.at.time), &found)?;
     settled.extend(adopted);
     tell(farming, index, &settled)?;
     Ok(settled)

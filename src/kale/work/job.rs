@@ -4,7 +4,7 @@ use super::send::{Bid, intent};
 use super::{Shift, Worked, cap, grinder, needs_work, pails};
 use crate::grind::Solution;
 use crate::guard::ValuePermit;
-use crate::kale::contract::{Block, Pail};
+use crate::kale::contract::{BLOCK_SECONDS, Pail};
 use crate::kale::model::Moment;
 use crate::kale::patience::Patience;
 use crate::kale::settings::{Policy, Settings};
@@ -29,19 +29,19 @@ pub struct Orders {
 pub enum Deadline {
     /// At this second of ledger time.
     At(u64),
-    /// So many seconds after the block began.
+    /// So many seconds after the block's clock began, 300 before it is due.
     Into(u64),
 }
 
 impl Orders {
-    /// The deadline for this block, early enough for a transaction to get in.
-    pub fn deadline_of(&self, block: &Block, settings: &Settings) -> u64 {
+    /// The deadline for a block that is due then, early enough for a transaction to get in.
+    pub fn deadline_of(&self, due: u64, settings: &Settings) -> u64 {
         let wanted = match self.deadline {
             Some(Deadline::At(second)) => second,
-            Some(Deadline::Into(seconds)) => block.timestamp.saturating_add(seconds),
-            None => schedule::work_deadline(block, settings.work_margin),
+            Some(Deadline::Into(seconds)) => due.saturating_sub(BLOCK_SECONDS).saturating_add(seconds),
+            None => due.saturating_sub(settings.work_margin),
         };
-        wanted.min(schedule::work_end(block).saturating_sub(LEAST))
+        wanted.min(schedule::work_end(due).saturating_sub(LEAST))
     }
 }
 
@@ -131,14 +131,19 @@ pub async fn rehearse(
 ) -> Result<(View, Option<u64>, Vec<Wanted>)> {
     let guess = rows::last_block(farming.work.state.conn())?;
     let view = View::read(farming.site, &Ask { who: farmers, wallets: false, guess }).await?;
-    let Some(block) = view.current().cloned() else { return Ok((view, None, Vec::new())) };
+    let (Some(block), Some(due)) = (view.current().cloned(), view.due()) else {
+        return Ok((view, None, Vec::new()));
+    };
     let (index, settings) = (view.farm.index, &farming.settings);
-    let (end, enough) = (schedule::work_end(&block), cap(&block, settings));
+    let (end, enough) = (schedule::work_end(due), cap(&block, settings));
+    let own = rows::own_works(farming.work.state.conn(), index)?;
     let mut wanted = Vec::new();
     for standing in view.farmers.iter().filter(|_| view.at.time < end) {
         let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
         let job = hash::job(index, &block, &who.contract_address());
-        if let Some(job) = job.filter(|_| needs_work(orders.policy, pail.entry.zeros, enough)) {
+        if let Some(job) =
+            job.filter(|_| needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough))
+        {
             let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
             let solution = stored.and_then(|(_, best)| best);
             wanted.push(Wanted { who: who.clone(), pail: pail.entry.clone(), solution, rehearsal: None });
@@ -159,7 +164,7 @@ pub async fn rehearse(
             one.rehearsal = Some(rehearsal);
         }
     }
-    Ok((view, Some(orders.deadline_of(&block, settings)), wanted))
+    Ok((view, Some(orders.deadline_of(due, settings)), wanted))
 }
 
 /// Ticks until the shift is over or the operator wants to stop.

@@ -32,6 +32,8 @@ const MOST_ZEROS: u32 = crate::grind::block::MAX_ZEROS;
 struct Mate {
     who: Who,
     pail: Pail,
+    /// Zeros of our own work that is confirmed.
+    own: Option<u32>,
     search: Farmer,
     /// The ledger of the last try to submit: one try each is enough.
     tried: Option<u32>,
@@ -46,6 +48,7 @@ impl Mate {
         Hand {
             planted: self.pail.sequence,
             has: self.pail.zeros,
+            own: self.own,
             best: self.search.best.map(|best| best.zeros),
             cap: self.search.cap,
         }
@@ -97,13 +100,13 @@ impl Shift {
         orders: &Orders,
         kernel: KernelRef,
     ) -> Result<Option<Self>> {
-        let Some(entry) = view.current() else { return Ok(None) };
-        let end = schedule::work_end(entry);
+        let (Some(entry), Some(due)) = (view.current(), view.due()) else { return Ok(None) };
+        let end = schedule::work_end(due);
         if view.at.time >= end {
             return Ok(None);
         }
         let settings = &farming.settings;
-        let deadline = orders.deadline_of(entry, settings);
+        let deadline = orders.deadline_of(due, settings);
         let hours = Hours { begun: view.at.time, deadline, end, early: settings.early };
         let mut shift = Self {
             block: view.farm.index,
@@ -372,7 +375,12 @@ impl Shift {
             let mate = self.crew.iter().find(|mate| mate.who.id == seen.who.id)?;
             let fate = Fate::Elsewhere { zeros: seen.zeros };
             let solution = mate.search.best;
-            (!mate.hand().improves()).then_some(Worked { who: seen.who, block: self.block, solution, fate })
+            (!policy::is_open(self.policy, &mate.hand())).then_some(Worked {
+                who: seen.who,
+                block: self.block,
+                solution,
+                fate,
+            })
         });
         let elsewhere = elsewhere.collect();
         Ok((view, elsewhere))
@@ -422,12 +430,14 @@ impl Mate {
         match (&worked.fate, worked.solution) {
             (Fate::Worked { gap, .. }, Some(solution)) => {
                 (self.pail.gap, self.pail.zeros) = (Some(*gap), Some(solution.zeros));
+                self.own = Some(solution.zeros);
             }
-            (Fate::Failed { reason, error }, _) => {
+            (Fate::Failed { reason, .. }, _) => {
+                // One that waits for an earlier transaction is tried again in the next ledger.
                 let is_final = matches!(
                     reason,
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
-                ) || error.code() == Code::OutcomeUnknown;
+                );
                 // Where it was not the pooler's doing, that is the cause if no later try gets in.
                 self.hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
                 // A pail that is better than ours is read right after this.
@@ -444,9 +454,11 @@ fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standin
     let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
     let (next, best) = stored.unwrap_or((0, None));
     let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
+    let own = rows::own_works(farming.work.state.conn(), index)?.get(&who.id).copied();
     Ok(Some(Mate {
         who: who.clone(),
         pail: pail.entry.clone(),
+        own,
         search,
         tried: None,
         given_up: None,

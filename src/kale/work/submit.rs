@@ -116,7 +116,7 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> 
     }
     let guess = rows::last_block(farming.work.state.conn())?;
     let view = View::read(farming.site, &Ask { who: &who, wallets: false, guess }).await?;
-    let until = view.current().map_or(0, schedule::work_end);
+    let until = view.due().map_or(0, schedule::work_end);
     let mut checker = Checker { view: &view, until, seen: HashSet::new(), best: HashMap::new() };
     let mut reports: Vec<LineReport> = Vec::new();
     for (line, read) in parsed {

@@ -191,7 +191,7 @@ impl Write {
     }
 }
 
-fn ended(
+pub(super) fn ended(
     tx: &Tx<'_>,
     recorder: &dyn Recorder,
     operation: &Operation,

@@ -93,6 +93,12 @@ pub trait Recorder {
     /// # Errors
     /// Whatever keeps it from being recorded.
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()>;
+
+    /// Whether the network itself keeps it from taking effect twice, and its effect can be read from the chain. Then an
+    /// envelope whose time is over may be ended as expired though no endpoint remembers the ledgers that it was valid in.
+    fn is_told_by_the_chain(&self, _operation: &Operation) -> bool {
+        false
+    }
 }
 
 /// Records nothing beside the operation itself.

@@ -138,6 +138,7 @@ impl Lives<'_> {
             text,
             stored,
             fresh: true,
+            told: self.settler.recorder.is_told_by_the_chain(operation),
         }))
     }
 
@@ -145,7 +146,9 @@ impl Lives<'_> {
     fn learn(&self, intent: &Intent, envelope: &Envelope, fate: &Fate) {
         match fate {
             Fate::Landed(_) => self.market.used(&intent.source, envelope.stored.sequence),
-            Fate::Refused(_) | Fate::Superseded | Fate::Expired => self.market.forget(&intent.source),
+            Fate::Refused(_) | Fate::Superseded | Fate::Expired | Fate::Forgotten => {
+                self.market.forget(&intent.source);
+            }
         }
         if let Fate::Refused(Failure { kind: Kind::InclusionFee, .. }) = fate {
             self.market.forget_fees();
@@ -212,7 +215,7 @@ fn next(fate: Fate, envelope: &Envelope, is_last: bool) -> Next {
         Fate::Superseded => {
             Some((AttemptOutcome::Expired, "another transaction used its sequence number".to_owned()))
         }
-        Fate::Landed(_) | Fate::Expired => None,
+        Fate::Landed(_) | Fate::Expired | Fate::Forgotten => None,
     };
     match again {
         Some((outcome, words)) if !is_last => Next::Again(outcome, words),
@@ -233,6 +236,13 @@ impl Settled {
             }
             Fate::Superseded => {
                 let words = "another transaction used its sequence number".to_owned();
+                let reason = Reason { words, raised: None, failure: None };
+                Self::without_effect(Status::Expired, reason)
+            }
+            Fate::Forgotten => {
+                let words = "its time ran out, and the ledgers that it was valid in are forgotten: what it did, if anything, is \
+                             read from the chain"
+                    .to_owned();
                 let reason = Reason { words, raised: None, failure: None };
                 Self::without_effect(Status::Expired, reason)
             }

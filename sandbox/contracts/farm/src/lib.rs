@@ -9,8 +9,10 @@ mod reward;
 mod types;
 
 use soroban_sdk::{
-    contract, contractimpl, panic_with_error, token, Address, BytesN, Env, IntoVal, Map, Symbol, TryFromVal,
-    Val,
+    auth::{Context, CustomAccountInterface},
+    contract, contractimpl,
+    crypto::Hash,
+    panic_with_error, token, vec, Address, BytesN, Env, IntoVal, Map, Symbol, TryFromVal, Val, Vec,
 };
 
 use types::{Block, Error, Key, Pail};
@@ -18,14 +20,19 @@ use types::{Block, Error, Key, Pail};
 /// Shortest life of a block before a plant may roll it over, in seconds of ledger time.
 const BLOCK_SECONDS: u64 = 300;
 
+/// Ledgers of a week. A call makes the contract live as long as an entry can, once more than these are gone of that.
+const WEEK_LEDGERS: u32 = 120_960;
+
 /// The contract type; its state is all in storage.
 #[contract]
 pub struct Farm;
 
 #[contractimpl]
 impl Farm {
-    /// Sets the administrator (`homesteader`) and the token that is burnt and minted; the first block starts now.
+    /// Sets the administrator (`homesteader`, who must sign) and the token that is burnt and minted; the clock of the first
+    /// block starts now.
     pub fn __constructor(env: Env, homesteader: Address, asset: Address) {
+        homesteader.require_auth();
         let store = env.storage().instance();
         if store.has(&Key::Homesteader) {
             panic_with_error!(&env, Error::HomesteadExists);
@@ -33,17 +40,19 @@ impl Farm {
         store.set(&Key::Homesteader, &homesteader);
         store.set(&Key::HomesteadAsset, &asset);
         store.set(&Key::FarmBlock, &Block::unseen(&env));
+        live_on(&env);
     }
 
     /// Replaces the code; the administrator only.
     pub fn upgrade(env: Env, hash: BytesN<32>) {
-        require_homesteader(&env);
+        homesteader(&env).require_auth();
         env.deployer().update_current_contract_wasm(hash);
+        live_on(&env);
     }
 
-    /// Stops planting; the administrator only.
+    /// Stops planting; the administrator only. The contract's life is not made longer.
     pub fn pause(env: Env) {
-        require_homesteader(&env);
+        homesteader(&env).require_auth();
         if is_paused(&env) {
             panic_with_error!(&env, Error::FarmPaused);
         }
@@ -52,16 +61,17 @@ impl Farm {
 
     /// Allows planting again; the administrator only.
     pub fn unpause(env: Env) {
-        require_homesteader(&env);
+        homesteader(&env).require_auth();
         if !is_paused(&env) {
             panic_with_error!(&env, Error::FarmNotPaused);
         }
         env.storage().instance().set(&Key::FarmPaused, &false);
+        live_on(&env);
     }
 
     /// Removes a block entry; the administrator only.
     pub fn remove_block(env: Env, index: u32) {
-        require_homesteader(&env);
+        homesteader(&env).require_auth();
         env.storage().temporary().remove(&Key::Block(index));
     }
 
@@ -74,25 +84,25 @@ impl Farm {
         if is_paused(&env) {
             panic_with_error!(&env, Error::FarmPaused);
         }
-        let mut open = farm_block(&env);
+        let asset = asset(&env);
         let mut index = farm_index(&env);
-        let now = env.ledger().timestamp();
+        let mut open = farm_block(&env);
         // The block stays the map that it is stored as, whichever way it comes: taken apart, a stored one would make its
         // plant dearer than the one that rolls the block over, and all but the first of those simulated before the roll
         // would run out of their instructions.
-        let block: Map<Symbol, Val> = if now >= open.timestamp.saturating_add(BLOCK_SECONDS) {
-            index += 1;
-            let block = open.frozen(now).into_map(&env);
+        let block: Map<Symbol, Val> = if env.ledger().timestamp() >= open.timestamp + BLOCK_SECONDS {
+            let block = open.frozen(&env).into_map(&env);
             open = Block::unseen(&env);
+            bump(&env, &mut index);
             block
         } else if let Some(block) = env.storage().temporary().get(&Key::Block(index)) {
             block
         } else {
-            // Absent at 0 is the genesis block; absent later has expired, and its number is not used again.
+            // Absent at 0 is the genesis block; absent later is gone, and its number is not used again. The clock goes on.
             if index > 0 {
-                index += 1;
+                bump(&env, &mut index);
             }
-            open.frozen(open.timestamp).into_map(&env)
+            open.frozen(&env).into_map(&env)
         };
 
         let pail_key = Key::Pail(farmer.clone(), index);
@@ -104,19 +114,19 @@ impl Farm {
         let pail = Pail { sequence: env.ledger().sequence(), gap: None, stake: amount, zeros: None };
 
         if amount > 0 {
-            token::TokenClient::new(&env, &asset(&env)).burn(&farmer, &amount);
+            token::TokenClient::new(&env, &asset).burn(&farmer, &amount);
         }
-        let (instance, temporary) = (env.storage().instance(), env.storage().temporary());
+        let temporary = env.storage().temporary();
         temporary.set(&pail_key, &pail);
         temporary.set(&Key::Block(index), &block);
-        instance.set(&Key::FarmIndex, &index);
-        instance.set(&Key::FarmBlock, &open);
+        env.storage().instance().set(&Key::FarmBlock, &open);
+        live_on(&env);
     }
 
     /// Submits work for a pail of the current block; returns the gap in ledgers since its plant. Anyone may send it.
     pub fn work(env: Env, farmer: Address, hash: BytesN<32>, nonce: u64) -> u32 {
-        let mut open = farm_block(&env);
         let index = farm_index(&env);
+        let mut open = farm_block(&env);
         let temporary = env.storage().temporary();
         let block_key = Key::Block(index);
         let mut block: Block = match temporary.get(&block_key) {
@@ -140,6 +150,7 @@ impl Farm {
         }
         let zeros = hash::leading_zeros(&hash);
 
+        block.normalized_total += reward::contribution(&env, &block, gap, pail.stake, zeros);
         match pail.zeros {
             Some(worked) if zeros <= worked => panic_with_error!(&env, Error::ZeroCountTooLow),
             // The contribution taken off is the old zeros' at the new gap, as the network's contract has it.
@@ -148,7 +159,6 @@ impl Farm {
             }
             None => block.staked_total -= pail.stake,
         }
-        block.normalized_total += reward::contribution(&env, &block, gap, pail.stake, zeros);
         open.see_work(gap, zeros);
         open.entropy = hash;
         pail.gap = Some(gap);
@@ -157,11 +167,13 @@ impl Farm {
         temporary.set(&pail_key, &pail);
         temporary.set(&block_key, &block);
         env.storage().instance().set(&Key::FarmBlock, &open);
+        live_on(&env);
         gap
     }
 
     /// Mints stake and reward of a worked pail of an earlier block; returns the reward alone. Anyone may send it.
     pub fn harvest(env: Env, farmer: Address, index: u32) -> i128 {
+        let asset = asset(&env);
         let temporary = env.storage().temporary();
         let block: Block = match temporary.get(&Key::Block(index)) {
             Some(block) => block,
@@ -179,13 +191,44 @@ impl Farm {
             panic_with_error!(&env, Error::WorkMissing)
         };
         let reward = reward::reward(&env, &block, index, gap, pail.stake, zeros);
-        temporary.remove(&pail_key);
         let minted = reward + pail.stake;
         if minted > 0 {
-            token::StellarAssetClient::new(&env, &asset(&env)).mint(&farmer, &minted);
+            token::StellarAssetClient::new(&env, &asset).mint(&farmer, &minted);
         }
+        temporary.remove(&pail_key);
+        live_on(&env);
         reward
     }
+}
+
+#[contractimpl]
+impl CustomAccountInterface for Farm {
+    type Error = Error;
+    type Signature = Option<Vec<Val>>;
+
+    /// What the farm is to sign, its administrator signs: the payload, whatever the call.
+    #[allow(non_snake_case)]
+    fn __check_auth(
+        env: Env,
+        payload: Hash<32>,
+        _signature: Option<Vec<Val>>,
+        _contexts: Vec<Context>,
+    ) -> Result<(), Error> {
+        homesteader(&env).require_auth_for_args(vec![&env, payload.to_val()]);
+        Ok(())
+    }
+}
+
+/// Makes contract and code live as long as an entry can, where a week of that is gone; whoever calls pays.
+fn live_on(env: &Env) {
+    let most = env.storage().max_ttl();
+    env.storage().instance().extend_ttl(most.saturating_sub(WEEK_LEDGERS), most);
+}
+
+/// Goes on to the next block. The number is stored from the first time on; until then it is 0.
+fn bump(env: &Env, index: &mut u32) {
+    *index += 1;
+    env.storage().instance().set(&Key::FarmIndex, &*index);
 }
 
 /// A block with this much more staked.
@@ -199,9 +242,9 @@ fn planted(env: &Env, mut block: Map<Symbol, Val>, amount: i128) -> Map<Symbol, 
     block
 }
 
-fn require_homesteader(env: &Env) {
-    match env.storage().instance().get::<_, Address>(&Key::Homesteader) {
-        Some(homesteader) => homesteader.require_auth(),
+fn homesteader(env: &Env) -> Address {
+    match env.storage().instance().get(&Key::Homesteader) {
+        Some(homesteader) => homesteader,
         None => panic_with_error!(env, Error::HomesteadMissing),
     }
 }

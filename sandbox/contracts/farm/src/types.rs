@@ -52,13 +52,13 @@ pub struct Block {
 }
 
 impl Block {
-    /// A block that has seen nothing: each minimum above any value, each maximum below.
+    /// A block that has seen nothing: each minimum the largest number there is, each maximum the smallest.
     pub fn unseen(env: &Env) -> Self {
         Self {
             entropy: BytesN::from_array(env, &[0; 32]),
-            max_gap: 0,
-            max_stake: 0,
-            max_zeros: 0,
+            max_gap: u32::MIN,
+            max_stake: i128::MIN,
+            max_zeros: u32::MIN,
             min_gap: u32::MAX,
             min_stake: i128::MAX,
             min_zeros: u32::MAX,
@@ -68,21 +68,23 @@ impl Block {
         }
     }
 
-    /// The block that starts from what this one has seen; a minimum never seen becomes 0.
-    pub fn frozen(&self, timestamp: u64) -> Self {
+    /// The block that begins now from what this one has seen; a stake, gap or zeros never seen becomes 0.
+    pub fn frozen(&self, env: &Env) -> Self {
         let mut block = self.clone();
-        if block.min_gap == u32::MAX {
-            block.min_gap = 0;
+        for least in [&mut block.min_gap, &mut block.min_zeros] {
+            if *least == u32::MAX {
+                *least = 0;
+            }
         }
         if block.min_stake == i128::MAX {
             block.min_stake = 0;
         }
-        if block.min_zeros == u32::MAX {
-            block.min_zeros = 0;
+        if block.max_stake == i128::MIN {
+            block.max_stake = 0;
         }
         block.normalized_total = 0;
         block.staked_total = 0;
-        block.timestamp = timestamp;
+        block.timestamp = env.ledger().timestamp();
         block
     }
 

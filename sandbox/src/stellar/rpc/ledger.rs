@@ -1,4 +1,4 @@
-//! Methods on the network and its ledger: health, versions, the newest ledger, entries, fees.
+//! Methods on the network and its ledger: health, versions, ledgers, entries, fees.
 
 use serde_json::{Value, json};
 use stellar_xdr::{
@@ -14,6 +14,9 @@ use super::super::host::PROTOCOL;
 use super::super::settings::BASE_FEE;
 use super::{Node, check_format, decode, encode, hex, internal};
 use crate::http::RpcError;
+
+/// Ledgers in an answer of `getLedgers` that asks for no number of them, and the most that it may ask for.
+const PAGE: (usize, usize) = (50, 200);
 
 pub(super) fn health(node: &Node, view: &View) -> Result<Value, RpcError> {
     let chain = node.chain();
@@ -53,6 +56,79 @@ pub(super) fn latest(node: &Node, view: &View) -> Result<Value, RpcError> {
     }))
 }
 
+/// Closed ledgers from one on, or from the one after a cursor, which is the number of the last one that was read.
+pub(super) fn list(node: &Node, view: &View, params: &Value) -> Result<Value, RpcError> {
+    check_format(params)?;
+    let chain = node.chain();
+    let oldest = chain.oldest().map_err(internal)?;
+    let kept = format!(
+        "must be between the oldest ledger: {} and the latest ledger: {} for this rpc instance",
+        oldest.sequence, view.sequence
+    );
+    let is_kept = |ledger: u64| (u64::from(oldest.sequence)..=u64::from(view.sequence)).contains(&ledger);
+    let start = match params.get("startLedger") {
+        None | Some(Value::Null) => 0,
+        Some(start) => start.as_u64().ok_or_else(|| RpcError::params("invalid parameters"))?,
+    };
+    let pagination = params.get("pagination").unwrap_or(&Value::Null);
+    let cursor = pagination.get("cursor").and_then(Value::as_str).filter(|cursor| !cursor.is_empty());
+    match cursor {
+        Some(cursor) if start != 0 => {
+            let both = format!("startLedger ({start}) and cursor ({cursor}) cannot both be set");
+            return Err(RpcError::request(both));
+        }
+        None if !is_kept(start) => return Err(RpcError::request(format!("start ledger ({start}) {kept}"))),
+        _ => {}
+    }
+    let (usual, most) = PAGE;
+    let limit = match pagination.get("limit").and_then(Value::as_u64).unwrap_or(0) {
+        0 => usual,
+        limit => usize::try_from(limit)
+            .ok()
+            .filter(|limit| *limit <= most)
+            .ok_or_else(|| RpcError::request(format!("limit must not exceed {most}")))?,
+    };
+    let first = match cursor {
+        None => start,
+        Some(text) => {
+            let last: u32 =
+                text.parse().map_err(|_| RpcError::params(format!("cursor is not a number: {text}")))?;
+            let first = u64::from(last) + 1;
+            if !is_kept(first) {
+                return Err(RpcError::params(format!("cursor ('{text}') {kept}")));
+            }
+            first
+        }
+    };
+    let first = u32::try_from(first).map_err(internal)?;
+    let ledgers = (first..=view.sequence).take(limit).map_while(|sequence| chain.ledger(sequence));
+    let told = ledgers.clone().map(|ledger| {
+        Ok(json!({
+            "hash": hex(&ledger.hash.0),
+            "sequence": ledger.sequence,
+            "ledgerCloseTime": ledger.time.to_string(),
+            "headerXdr": encode(&history_entry(ledger))?,
+            "metadataXdr": encode(&close_meta(&chain, ledger)?)?,
+        }))
+    });
+    Ok(json!({
+        "ledgers": told.collect::<Result<Vec<_>, RpcError>>()?,
+        "latestLedger": view.sequence,
+        "latestLedgerCloseTime": view.time,
+        "oldestLedger": oldest.sequence,
+        "oldestLedgerCloseTime": oldest.time,
+        "cursor": ledgers.last().map_or(first - 1, |ledger| ledger.sequence).to_string(),
+    }))
+}
+
+fn history_entry(ledger: &Closed) -> LedgerHeaderHistoryEntry {
+    LedgerHeaderHistoryEntry {
+        hash: ledger.hash.clone(),
+        header: ledger.header.clone(),
+        ext: LedgerHeaderHistoryEntryExt::V0,
+    }
+}
+
 /// Everything that a ledger's closing did, in the form that the network publishes.
 fn close_meta(chain: &Chain, ledger: &Closed) -> Result<LedgerCloseMeta, RpcError> {
     let records = chain.records_of(ledger);
@@ -77,11 +153,7 @@ fn close_meta(chain: &Chain, ledger: &Closed) -> Result<LedgerCloseMeta, RpcErro
         .collect();
     Ok(LedgerCloseMeta::V2(LedgerCloseMetaV2 {
         ext: LedgerCloseMetaExt::V0,
-        ledger_header: LedgerHeaderHistoryEntry {
-            hash: ledger.hash.clone(),
-            header: ledger.header.clone(),
-            ext: LedgerHeaderHistoryEntryExt::V0,
-        },
+        ledger_header: history_entry(ledger),
         tx_set: GeneralizedTransactionSet::V1(TransactionSetV1 {
             previous_ledger_hash: ledger.header.previous_ledger_hash.clone(),
             phases: VecM::try_from(vec![phase]).map_err(internal)?,

@@ -58,6 +58,7 @@ impl Service for Node {
             "getNetwork" => Ok(ledger::network(self)),
             "getVersionInfo" => Ok(ledger::version_info()),
             "getLatestLedger" => ledger::latest(self, &view),
+            "getLedgers" => ledger::list(self, &view, params),
             "getLedgerEntries" => ledger::entries(&view, params),
             "getFeeStats" => Ok(ledger::fee_stats(self, &view)),
             "simulateTransaction" => simulate::simulate(self, &view, params),
