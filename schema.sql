@@ -657,3 +657,12 @@ CREATE TABLE foreign_mints (
     block_index INTEGER NOT NULL,
     UNIQUE (farmer_id, block_index)
 ) STRICT, WITHOUT ROWID;
+
+-- What each farmer's account held when state and chain were last compared: what is booked since must explain what it holds now.
+CREATE TABLE farm_baselines (
+    farmer_id   TEXT NOT NULL PRIMARY KEY REFERENCES farmers (id),
+    ledger      INTEGER NOT NULL CHECK (ledger >= 0),
+    block_index INTEGER NOT NULL CHECK (block_index >= 0),
+    held        TEXT NOT NULL CHECK (held = '0' OR (held GLOB '[1-9]*' AND held NOT GLOB '*[^0-9]*')),
+    at          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

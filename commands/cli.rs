@@ -4,8 +4,8 @@ use crate::options::{Options, When};
 use crate::session::Session;
 use crate::{
     block, completions, config, doctor, events, farm, farmer, grind, harvest, health, info, init, man,
-    member, metrics, oracle, plant, pool, pooler, report, reward, risk, schema, state, sync, withdrawal,
-    work,
+    member, metrics, operations, oracle, plant, pool, pooler, report, reward, risk, schema, state, sync,
+    withdrawal, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
@@ -63,6 +63,8 @@ pub enum Command {
     Harvest(harvest::Harvest),
     #[command(subcommand)]
     Farm(farm::Command),
+    #[command(subcommand)]
+    Operations(operations::Command),
     Grind(Box<grind::Grind>),
     #[command(subcommand)]
     Config(config::Command),
@@ -106,6 +108,7 @@ impl Command {
             Self::Work(command) => command.run(session),
             Self::Harvest(command) => command.run(session),
             Self::Farm(command) => command.run(session),
+            Self::Operations(command) => command.run(session),
             Self::Grind(command) => command.run(session),
             Self::Config(command) => command.run(session),
             Self::State(command) => command.run(session),
@@ -143,6 +146,7 @@ pub const CONTRACTS: &[&[Contract]] = &[
     work::CONTRACTS,
     harvest::CONTRACTS,
     farm::CONTRACTS,
+    operations::CONTRACTS,
     grind::CONTRACTS,
     config::CONTRACTS,
     state::CONTRACTS,

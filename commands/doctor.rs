@@ -6,6 +6,7 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::config::Config;
 use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
+use poolctl::kale::purse::Books;
 use poolctl::kale::rows::{self, Hand, OpenPail};
 use poolctl::kale::settings::Settings;
 use poolctl::oracle;
@@ -192,6 +193,12 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
     let pools = !wanted.pools.is_empty() || !wanted.feeds.is_empty();
     let evm = (has("evm.rpc_urls") || pools).then(|| Ok::<_, Error>((app.chain_config()?, terms("evm")?)));
     let stellar = (has("stellar.rpc_urls") || farms).then(|| {
+        let settings = Settings::of(&app.config)?;
+        let books = match app.read() {
+            Ok(state) if farms => Books::read(state.look()?.conn(), &settings, &app.terms()?, clock.now())?,
+            // The lines above say why.
+            _ => Books::default(),
+        };
         let wanted = stellar::Wanted {
             known: known(app.config.require("stellar.network")?)?,
             // Where no farming is done, a network without a known farm has none to look for.
@@ -201,7 +208,8 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
             },
             hands,
             pails,
-            settings: Settings::of(&app.config)?,
+            books,
+            harvest_alarm: settings.harvest_alarm,
         };
         Ok::<_, Error>((app.client_config()?, wanted, terms("stellar")?))
     });

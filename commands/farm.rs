@@ -3,6 +3,7 @@
 mod lines;
 mod notes;
 mod plan;
+mod reconcile;
 mod run;
 
 use crate::session::Session;
@@ -13,6 +14,7 @@ use poolctl::output::{Contract, Outcome, Result};
 pub const CONTRACTS: &[Contract] = &[
     Contract::of::<run::RunOutput>("farm run").or::<plan::PlanOutput>().lines::<lines::Line>(),
     Contract::of::<plan::PlanOutput>("farm plan"),
+    Contract::of::<reconcile::ReconcileOutput>("farm reconcile"),
 ];
 
 /// Farm as the block's clock asks: plant, work, harvest
@@ -21,6 +23,7 @@ pub const CONTRACTS: &[Contract] = &[
 pub enum Command {
     Run(run::Run),
     Plan(plan::Plan),
+    Reconcile(reconcile::Reconcile),
 }
 
 impl Command {
@@ -32,6 +35,7 @@ impl Command {
         match self {
             Self::Run(command) => command.run(session),
             Self::Plan(command) => command.run(session),
+            Self::Reconcile(command) => command.run(session),
         }
     }
 }

@@ -8,6 +8,7 @@ use poolctl::clock;
 use poolctl::context::Work;
 use poolctl::guard::ValuePermit;
 use poolctl::kale::contract::DECIMALS;
+use poolctl::kale::purse::Sponsor;
 use poolctl::kale::rows::{self, Hand};
 use poolctl::kale::settings::Settings;
 use poolctl::kale::site::{Farming, Keyring, Site};
@@ -16,12 +17,13 @@ use poolctl::kale::wallet::Look;
 use poolctl::keys::KeyStore;
 use poolctl::output::{Code, Error, Exit, Result, forms};
 use poolctl::state::operations;
-use poolctl::stellar::submit::Status;
+use poolctl::stellar::submit::{Settled, Status};
 use poolctl::stellar::xdr::AccountId;
 use poolctl::stellar::{self, Client, Signers};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::cell::OnceCell;
+use std::time::Duration;
 
 /// The key store, unlocked on first use.
 pub struct Keys<'a, 's> {
@@ -73,20 +75,38 @@ pub fn on_farm<T>(
     parallel: Option<usize>,
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
+    site_desk(app, dry_run, async |farming| {
+        if let Some(parallel) = parallel {
+            farming.settings.parallel = parallel;
+        }
+        if !dry_run {
+            settle(app, farming).await?;
+        }
+        body(farming).await
+    })
+}
+
+/// Runs `body` as the one writer; nothing is settled first.
+///
+/// # Errors
+/// As [`App::write_on_stellar`]; what `body` returns.
+pub fn site_desk<T>(
+    app: &App<'_>,
+    dry_run: bool,
+    body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
+) -> Result<T> {
     let keys = Keys::new(app);
     app.write_on_stellar(dry_run, async |work, client| {
-        let mut settings = Settings::of(work.config)?;
-        if let Some(parallel) = parallel {
-            settings.parallel = parallel;
-        }
+        let settings = Settings::of(work.config)?;
         let site = site(app, client)?;
         let mut farming = Farming { work, site: &site, settings, terms: app.terms()?, keys: &keys };
-        if !dry_run {
-            settle(app, &mut farming).await?;
-        }
         body(&mut farming).await
     })
 }
+
+/// How long a command waits for what an earlier run left unfinished: two ledgers. What is open then holds up its own farmer
+/// alone.
+const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
 /// Settles what an earlier run left unfinished; what came of it becomes warnings.
 async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
@@ -96,18 +116,22 @@ async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
     }
     let what = format!("finish {} transactions of an earlier run", open.len());
     let permit = app.value_permit(farming.work.permit, &what)?;
-    for (operation, settled) in farming.settle(Some(permit)).await? {
-        let ended = match settled {
-            Ok(settled) => match settled.status {
-                Status::Confirmed => "took effect".to_owned(),
-                Status::Failed => "failed".to_owned(),
-                Status::Expired => "expired without effect".to_owned(),
-            },
-            Err(e) => format!("is not settled: {e}"),
-        };
-        app.session.warn(format!("{} of an earlier run {ended}", operation.key));
+    for (operation, settled) in farming.settle(Some(permit), SETTLE_WAIT).await? {
+        app.session.warn(format!("{} of an earlier run {}", operation.key, ended_in(&settled)));
     }
     Ok(())
+}
+
+/// What became of an operation, in words.
+pub fn ended_in(settled: &Result<Settled>) -> String {
+    match settled {
+        Ok(settled) => match settled.status {
+            Status::Confirmed => "took effect".to_owned(),
+            Status::Failed => "failed".to_owned(),
+            Status::Expired => "expired without effect".to_owned(),
+        },
+        Err(e) => format!("is not settled: {e}"),
+    }
 }
 
 /// Consent to what needs none: nothing of value leaves.
@@ -191,6 +215,47 @@ pub fn kale(stroops: Base) -> Quantity {
 /// Stroops of lumens.
 pub fn lumens(stroops: i64) -> Quantity {
     Quantity::new(Base::from(u64::try_from(stroops).unwrap_or_default()), DECIMALS, "XLM")
+}
+
+/// The fee sponsor.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SponsorView {
+    /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
+    pub address: String,
+    /// Whether it can pay for what is open and to be planted.
+    pub ready: bool,
+    /// What it can spend; null without an account.
+    pub spendable: Option<Quantity>,
+    /// What that takes.
+    pub needed: Quantity,
+    /// For how many whole days it lasts at the rate of the last one; null where it spent nothing.
+    pub days_left: Option<u64>,
+    /// What is wrong with it; null where nothing is.
+    pub why: Option<String>,
+}
+
+impl From<&Sponsor> for SponsorView {
+    fn from(sponsor: &Sponsor) -> Self {
+        Self {
+            address: sponsor.account.to_string(),
+            ready: sponsor.is_ready(),
+            spendable: sponsor.spare.map(lumens),
+            needed: lumens(sponsor.need),
+            days_left: sponsor.lasts_sec.map(|sec| sec / 86_400),
+            why: sponsor.why(),
+        }
+    }
+}
+
+impl std::fmt::Display for SponsorView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if let Some(why) = &self.why {
+            return f.write_str(why);
+        }
+        let spendable = self.spendable.as_ref().map(ToString::to_string).unwrap_or_default();
+        write!(f, "the sponsor {} pays the fees: it can spend {spendable}", self.address)
+    }
 }
 
 /// The error that ends a command whose items failed: what is not known yet comes first.

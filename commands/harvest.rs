@@ -144,7 +144,7 @@ impl Harvest {
             }
             _ => {}
         }
-        if rows::open_count(app.read()?.conn())? == 0 {
+        if harvest::is_idle(app.read()?.conn())? {
             return Outcome::of(&HarvestOutput::new(None));
         }
         let dry_run = self.dry.dry_run;

@@ -25,6 +25,7 @@ mod logs;
 mod man;
 mod member;
 mod metrics;
+mod operations;
 mod options;
 mod oracle;
 mod out_file;

@@ -52,6 +52,9 @@ pub struct PlantView {
     pub ledger: Option<u32>,
     /// What it cost; in a dry run, the most that it would.
     pub fee: Option<Quantity>,
+    /// Who paid that, where it was not the farmer.
+    #[schemars(with = "Option<forms::StellarAccount>")]
+    pub fee_payer: Option<String>,
     /// Why it failed, in a stable word.
     pub reason: Option<&'static str>,
     /// Why it failed.
@@ -157,15 +160,17 @@ impl PlantOutput {
                 tx: None,
                 ledger: None,
                 fee: None,
+                fee_payer: None,
                 reason: None,
                 error: None,
             };
             match fate {
-                Fate::Planted { tx, ledger, fee } => {
+                Fate::Planted { tx, ledger, fee, payer } => {
                     self.planted += 1;
                     self.staked = kale(self.staked.base.saturating_add(stake));
                     view.status = "planted";
                     (view.tx, view.ledger, view.fee) = (Some(tx), Some(ledger), Some(lumens(fee)));
+                    view.fee_payer = payer;
                 }
                 Fate::Already => {}
                 Fate::Failed { reason, error } => {
@@ -189,6 +194,7 @@ impl PlantOutput {
                 tx: None,
                 ledger: None,
                 fee: None,
+                fee_payer: None,
                 reason: None,
                 error: None,
             };

@@ -1784,6 +1784,116 @@ module completions {
     --help(-h)                # Print help (see more with '--help')
   ]
 
+  def "nu-complete poolctl farm reconcile color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Compare farmers with the chain: pails of a day, mints, balances; exit 5 on any difference
+  export extern "poolctl farm reconcile" [
+    --blocks: string          # Look back over so many blocks; a pail lives for about a day, 288 blocks
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl farm reconcile color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl operations color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # See, settle or give up transactions that are not settled yet
+  export extern "poolctl operations" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl operations color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl operations list color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # List the transactions that are not settled yet, oldest first
+  export extern "poolctl operations list" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl operations list color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl operations settle color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Settle what is not settled yet: look it up, and send it again while that may help
+  export extern "poolctl operations settle" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl operations settle color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl operations give-up color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Give up a transaction that can never take effect any more, and of which nobody tells what became
+  export extern "poolctl operations give-up" [
+    --reason: string          # Why, for the audit log
+    --dry-run                 # Show what would be done; write, sign and send nothing
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl operations give-up color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    id: string                # Number of the operation, as operations list shows it
+  ]
+
   def "nu-complete poolctl grind color" [] {
     [ "auto" "always" "never" ]
   }

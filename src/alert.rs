@@ -13,7 +13,7 @@ pub enum Subject<'a> {
     Pool(i64, &'a str),
     /// A feed, in `oracle_alerts`: row id and name.
     Feed(i64, &'a str),
-    /// A farmer of the KALE farm, in `farm_alerts`, by id.
+    /// A farmer of the KALE farm by id, or its fee sponsor by address, in `farm_alerts`.
     Farm(&'a str),
 }
 
@@ -101,6 +101,27 @@ pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Resu
     Ok(found)
 }
 
+/// Whether such an alert is open.
+///
+/// # Errors
+/// `state_error`.
+pub fn is_open(conn: &Connection, subject: Subject<'_>, kind: &str) -> Result<bool> {
+    Ok(list(conn, subject, None)?.iter().any(|alert| alert.kind == kind))
+}
+
+/// The farmers with such an alert open.
+///
+/// # Errors
+/// `state_error`.
+pub fn farms_with(conn: &Connection, kind: &str) -> Result<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT a.subject FROM farmers f CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
+             ON a.subject = f.id AND a.kind = ?1 AND a.closed_at IS NULL ORDER BY f.added_at, f.id",
+    )?;
+    let found = statement.query_map([kind], |row| row.get(0))?;
+    Ok(found.collect::<Result<_, _>>()?)
+}
+
 /// Records that a condition holds (`Some(why)`) or does not (`None`). Returns true on an edge: opened or closed.
 ///
 /// # Errors
@@ -152,7 +173,7 @@ pub enum Area {
     Risk,
     /// Of a feed: `oracle alerts` lists it.
     Oracle,
-    /// Of a farmer.
+    /// Of a farmer, or of the fee sponsor.
     Farm,
 }
 
@@ -178,9 +199,10 @@ pub fn open(conn: &Connection) -> Result<Vec<(Area, Alert)>> {
         ),
         (
             Area::Farm,
-            "SELECT a.id, f.id, a.kind, a.message, a.first_seen, a.last_seen, a.count FROM farmers f
-             CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
-                 ON a.subject = f.id AND a.closed_at IS NULL ORDER BY f.added_at, f.id",
+            // The sponsor, who is no farmer, comes first.
+            "SELECT a.id, a.subject, a.kind, a.message, a.first_seen, a.last_seen, a.count
+             FROM farm_alerts a INDEXED BY farm_alerts_open LEFT JOIN farmers f ON f.id = a.subject
+             WHERE a.closed_at IS NULL ORDER BY f.added_at, f.id, a.id",
         ),
     ] {
         let mut statement = conn.prepare_cached(sql)?;

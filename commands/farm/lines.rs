@@ -1,6 +1,7 @@
 //! What `farm run --json` writes as it happens: an object a line.
 
-use super::notes::ended;
+use super::reconcile::ReconcileOutput;
+use crate::farming::ended_in;
 use crate::farming::{kale, time};
 use crate::work::WorkView;
 use poolctl::amount::Quantity;
@@ -80,6 +81,14 @@ pub enum Line {
     },
     /// A harvest ended.
     Harvest(HarvestLine),
+    /// The farm was compared with the chain, and they differed.
+    Reconciled {
+        /// What it was compared for.
+        why: &'static str,
+        /// What was found.
+        #[serde(flatten)]
+        found: ReconcileOutput,
+    },
     /// Nothing is due; this is next.
     Waiting {
         /// `plant`, `work` or `harvest`.
@@ -195,7 +204,7 @@ impl From<&Note<'_>> for Line {
                 endpoint: view.endpoint.clone(),
             },
             Note::Settled(operation, settled) => {
-                Self::Settled { operation: operation.key.clone(), status: ended(settled) }
+                Self::Settled { operation: operation.key.clone(), status: ended_in(settled) }
             }
             Note::Planted(block, planted) => Self::Plant(PlantLine::of(*block, planted)),
             Note::Shift(shift, reach) => Self::Grinding {
@@ -213,6 +222,7 @@ impl From<&Note<'_>> for Line {
                 hashing_ms: u64::try_from(reach.figures.elapsed.as_millis()).unwrap_or(u64::MAX),
             },
             Note::Harvested(harvested) => Self::Harvest(HarvestLine::of(harvested)),
+            Note::Reconciled(why, found) => Self::Reconciled { why, found: ReconcileOutput::from(*found) },
             Note::Waiting(action) => Self::Waiting {
                 step: action.step.word(),
                 block: action.block,

@@ -1,6 +1,7 @@
 //! What `farm run` tells a person as it happens, and what it counts.
 
-use crate::farming::{kale, time};
+use super::reconcile;
+use crate::farming::{ended_in, kale, time};
 use crate::views::Failure;
 use poolctl::amount::Base;
 use poolctl::clock;
@@ -11,7 +12,6 @@ use poolctl::kale::schedule::Action;
 use poolctl::kale::view::View;
 use poolctl::kale::work::{self, Reach, Worked};
 use poolctl::output::{Code, Error};
-use poolctl::stellar::submit::Status;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -122,6 +122,9 @@ impl Totals {
                 };
                 self.judge(format!("harvest of {} in block {block}", hand.who.address), failure);
             }
+            Note::Settled(operation, settled) => {
+                self.judge(format!("operation {}", operation.key), settled.as_ref().err());
+            }
             _ => {}
         }
     }
@@ -143,7 +146,7 @@ pub fn line(note: &Note<'_>) -> String {
     match note {
         Note::Block(view) => block_line(view),
         Note::Settled(operation, settled) => {
-            format!("of an earlier run: {} {}", operation.key, ended(settled))
+            format!("of an earlier run: {} {}", operation.key, ended_in(settled))
         }
         Note::Planted(block, planted) => {
             let (who, stake) = (&planted.who.address, kale(planted.stake));
@@ -169,6 +172,10 @@ pub fn line(note: &Note<'_>) -> String {
             rate(reach)
         ),
         Note::Harvested(harvested) => harvest_line(harvested),
+        Note::Reconciled(why, found) => {
+            let each: Vec<String> = found.differences.iter().map(reconcile::words).collect();
+            format!("compared with the chain, since {why}: {}", each.join("; "))
+        }
         Note::Waiting(action) => action_line(action),
         Note::Trouble(step, e) => format!("cannot {} now: {e}", step.word()),
     }
@@ -218,18 +225,6 @@ fn harvest_line(harvested: &Harvested) -> String {
 pub fn action_line(action: &Action) -> String {
     let Action { step, block, count, from, why, .. } = action;
     format!("next: {} for {count} in block {block} at {}: {why}", step.word(), time(*from))
-}
-
-/// What became of an operation of an earlier run.
-pub fn ended(settled: &poolctl::output::Result<poolctl::stellar::submit::Settled>) -> String {
-    match settled {
-        Ok(settled) => match settled.status {
-            Status::Confirmed => "took effect".to_owned(),
-            Status::Failed => "failed".to_owned(),
-            Status::Expired => "expired without effect".to_owned(),
-        },
-        Err(e) => format!("is not settled: {e}"),
-    }
 }
 
 fn rate(reach: &Reach) -> String {

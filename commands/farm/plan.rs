@@ -1,7 +1,7 @@
 //! `poolctl farm plan`: what would be done next, and why.
 
 use crate::app::App;
-use crate::farming::{self, LedgerStamp, kale, time};
+use crate::farming::{self, LedgerStamp, SponsorView, kale, time};
 use crate::session::Session;
 use crate::work::OrderFlags;
 use clap::Args;
@@ -11,6 +11,7 @@ use poolctl::kale::accounting::base;
 use poolctl::kale::contract::DECIMALS;
 use poolctl::kale::forecast::Forecast;
 use poolctl::kale::outlook::{self, Outlook, Prospect};
+use poolctl::kale::purse::Books;
 use poolctl::kale::schedule::Action;
 use poolctl::kale::settings::Settings;
 use poolctl::kale::work::Orders;
@@ -134,6 +135,8 @@ pub struct PlanOutput {
     pub actions: Vec<ActionView>,
     /// Farmers that are served.
     pub farmers: Vec<ProspectView>,
+    /// The fee sponsor, where there is one.
+    pub sponsor: Option<SponsorView>,
     #[serde(skip)]
     now: u64,
     #[serde(skip)]
@@ -155,20 +158,22 @@ impl Plan {
 pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
     let settings = Settings::of(&app.config)?;
     let state = app.read()?;
+    let books = Books::read(state.conn(), &settings, &app.terms()?, app.session.run.clock.now())?;
     let seen = app
         .look_on_stellar(async |client| {
             let site = farming::site(app, client)?;
-            outlook::look(state.conn(), &site, &settings, orders).await
+            outlook::look(state.conn(), &site, &settings, orders, &books).await
         })
         .map_err(|e| e.context("cannot plan"))?;
     let output = PlanOutput::of(seen, orders);
     let gauges = output.gauges();
-    Ok(Outcome::of(&output)?.gauges(gauges))
+    let low = output.sponsor.as_ref().and_then(|sponsor| sponsor.why.clone());
+    Ok(Outcome::of(&output)?.gauges(gauges).warn(low))
 }
 
 impl PlanOutput {
     fn of(seen: Outlook, orders: &Orders) -> Self {
-        let Outlook { view, cap, deadline, agenda, prospects } = seen;
+        let Outlook { view, cap, deadline, agenda, prospects, sponsor } = seen;
         let block = view.current();
         Self {
             view: LedgerStamp::from(&view),
@@ -181,6 +186,7 @@ impl PlanOutput {
             zeros_cap: cap,
             actions: agenda.iter().map(ActionView::from).collect(),
             farmers: prospects.iter().map(ProspectView::of).collect(),
+            sponsor: sponsor.as_ref().map(SponsorView::from),
             now: view.at.time,
             agenda,
         }
@@ -257,6 +263,9 @@ impl Present for PlanOutput {
             ("zeros that count", self.zeros_cap.map_or_else(dash, |cap| cap.to_string())),
         ]);
         page.gap();
+        if let Some(sponsor) = &self.sponsor {
+            page.line(sponsor);
+        }
         if self.agenda.is_empty() {
             page.line("nothing is to be done");
             if self.farmers.iter().any(|farmer| farmer.status == "not_active") {

@@ -2,21 +2,24 @@
 
 use super::Several;
 use crate::app::App;
-use crate::farming::{LedgerStamp, kale, lumens, on_farm};
+use crate::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
 use crate::options::DryRun;
 use crate::session::Session;
 use clap::Args;
 use poolctl::amount::Quantity;
+use poolctl::kale::fees::Payer;
 use poolctl::kale::funding::{self, Check, Checked, Lack};
+use poolctl::kale::purse::Sponsor;
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 /// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
 ///
-/// A farmer needs an account, some lumens above its reserve (none where there is a fee sponsor), and the trustline to
-/// KALE. With the first two it is funded, with all three active. None goes back: one that plants and falls short goes on
-/// once it is mended. One that leaves stays so. Someone who is not ready makes the exit code 5.
+/// A farmer needs an account, lumens above its reserve for a whole round (none where the fee sponsor has enough for it),
+/// and the trustline to KALE, with room for what a block may pay. With the first two it is funded, with all three active.
+/// None goes back: one that plants and falls short goes on once it is mended. One that leaves stays so. Someone who is not
+/// ready, the sponsor first of all, makes the exit code 5 and is an open alert until it is mended.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl farmer check-funding --all")]
 pub struct CheckFunding {
@@ -50,8 +53,20 @@ pub struct FundingView {
     pub spendable: Option<Quantity>,
     /// Whether it has the trustline.
     pub trustline: bool,
-    /// What it holds of KALE; null without a trustline.
+    /// What it can move of KALE; null without a trustline.
     pub kale: Option<Quantity>,
+    /// The most that its trustline may hold.
+    pub kale_limit: Option<Quantity>,
+    /// What may still come in: up to the limit, less what its offers would buy.
+    pub kale_room: Option<Quantity>,
+    /// What its offers would buy.
+    pub kale_buying: Option<Quantity>,
+    /// What its offers would sell, which cannot be moved.
+    pub kale_selling: Option<Quantity>,
+    /// What the issuer lets the trustline do: `full`, `maintain` (keep its offers, and move nothing) or `frozen`.
+    pub kale_leave: Option<&'static str>,
+    /// Who pays its fees: `sponsor` or `itself`; null where nobody can.
+    pub fees_by: Option<&'static str>,
     /// What it lacks.
     pub lacks: Vec<LackView>,
 }
@@ -59,24 +74,12 @@ pub struct FundingView {
 /// Something that a farmer lacks.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LackView {
-    /// `no_account`, `too_few_lumens`, `no_trustline` or `not_authorized`.
+    /// `no_account`, `too_few_lumens`, `sponsor_low`, `no_trustline`, `not_authorized` or `trustline_full`.
     pub reason: &'static str,
     /// The same for a person.
     pub words: String,
     /// What mends it.
     pub mend: String,
-}
-
-/// The sponsor that farmers count on.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SponsorView {
-    /// `G…`.
-    #[schemars(with = "forms::StellarAccount")]
-    pub address: String,
-    /// Whether it can pay fees.
-    pub ready: bool,
-    /// What it can spend; null without an account.
-    pub spendable: Option<Quantity>,
 }
 
 /// What the check found.
@@ -88,7 +91,7 @@ pub struct FundingOutput {
     pub ready: usize,
     /// By farmer.
     pub farmers: Vec<FundingView>,
-    /// The sponsor, where a farmer counts on it.
+    /// The sponsor, where there is one.
     pub sponsor: Option<SponsorView>,
 }
 
@@ -111,8 +114,8 @@ impl CheckFunding {
 /// The error of a check that found somebody who is not ready.
 fn finding(check: &Check) -> Option<Error> {
     let lacking = |farmer: &Checked| Some(farmer.lacks.first()?.error(&farmer.who.address));
-    let sponsor = check.sponsor.as_ref().and_then(funding::Sponsor::error);
-    let errors: Vec<Error> = check.farmers.iter().filter_map(lacking).chain(sponsor).collect();
+    let sponsor = check.sponsor.as_ref().and_then(Sponsor::error);
+    let errors: Vec<Error> = sponsor.into_iter().chain(check.farmers.iter().filter_map(lacking)).collect();
     let first = errors.first()?;
     let why = match errors.len() {
         1 => first.message().to_owned(),
@@ -131,18 +134,14 @@ impl From<&Check> for FundingOutput {
             view: Some(LedgerStamp::from(&check.look)),
             ready: check.farmers.iter().filter(|farmer| farmer.lacks.is_empty()).count(),
             farmers: check.farmers.iter().map(FundingView::from).collect(),
-            sponsor: check.sponsor.as_ref().map(|sponsor| SponsorView {
-                address: sponsor.account.to_string(),
-                ready: sponsor.lack.is_none(),
-                spendable: sponsor.wallet.map(|wallet| lumens(wallet.spare())),
-            }),
+            sponsor: check.sponsor.as_ref().map(SponsorView::from),
         }
     }
 }
 
 impl From<&Checked> for FundingView {
     fn from(farmer: &Checked) -> Self {
-        let Checked { who, wallet, lacks, before, status } = farmer;
+        let Checked { who, wallet, lacks, payer, before, status } = farmer;
         let trust = wallet.and_then(|wallet| wallet.kale);
         let lack = |lack: &Lack| LackView {
             reason: lack.reason().word(),
@@ -161,6 +160,12 @@ impl From<&Checked> for FundingView {
             spendable: wallet.map(|wallet| lumens(wallet.spare())),
             trustline: trust.is_some(),
             kale: trust.map(|trust| kale(trust.balance)),
+            kale_limit: trust.map(|trust| kale(trust.limit)),
+            kale_room: trust.map(|trust| kale(trust.room)),
+            kale_buying: trust.map(|trust| kale(trust.buying)),
+            kale_selling: trust.map(|trust| kale(trust.selling)),
+            kale_leave: trust.map(|trust| trust.leave.word()),
+            fees_by: payer.map(Payer::word),
             lacks: lacks.iter().map(lack).collect(),
         }
     }
@@ -211,9 +216,7 @@ impl Present for FundingOutput {
             }
         }
         if let Some(sponsor) = &self.sponsor {
-            let spendable =
-                sponsor.spendable.as_ref().map_or_else(|| "no account".to_owned(), ToString::to_string);
-            page.line(format!("the sponsor {} pays the fees: it can spend {spendable}", sponsor.address));
+            page.line(sponsor);
         }
         page.line(format!("{} of {} farmers are ready", self.ready, self.farmers.len())).line(view);
     }

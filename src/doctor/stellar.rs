@@ -2,14 +2,14 @@
 
 use super::evm::Terms;
 use super::peers::{self, Head, Probed};
-use super::{Line, Told, Verdict};
+use super::{Line, Told};
 use crate::kale::contract::Entry;
-use crate::kale::funding::{self, Lack};
+use crate::kale::purse::{Books, Judged, Sponsor};
 use crate::kale::rows::{Hand, OpenPail};
-use crate::kale::settings::Settings;
 use crate::kale::site::Site;
 use crate::kale::status::Status;
-use crate::kale::view::{Ask, View, Who};
+use crate::kale::view::{Ask, Standing, View, Who};
+use crate::kale::wallet::spares;
 use crate::output::{Code, Error, Result};
 use crate::stellar::xdr::ContractId;
 use crate::stellar::{self, Client, ClientConfig, Known};
@@ -32,8 +32,10 @@ pub struct Wanted {
     pub hands: Vec<Hand>,
     /// Stakes that are neither back nor lost.
     pub pails: Vec<OpenPail>,
-    /// What farmers must have, and from when on a pail expires soon.
-    pub settings: Settings,
+    /// What the records say of fees and stakes.
+    pub books: Books,
+    /// Ledgers before its end from which on a pail expires soon.
+    pub harvest_alarm: u32,
 }
 
 /// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
@@ -131,8 +133,12 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
             "anyone may extend it: stellar contract extend",
         ));
     }
-    lines.extend(of_farmers(wanted, &seen));
-    lines.extend(of_pails(&wanted.pails, ledger, wanted.settings.harvest_alarm));
+    let spare = match &wanted.books.sponsor {
+        Some(sponsor) => spares(view, &[sponsor]).await?.first().copied().flatten(),
+        None => None,
+    };
+    lines.extend(of_farmers(wanted, &seen, spare));
+    lines.extend(of_pails(&wanted.pails, ledger, wanted.harvest_alarm));
     Ok(lines)
 }
 
@@ -148,33 +154,32 @@ fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &str) -> Line {
     }
 }
 
-/// What active farmers lack: a line for each that lacks something, or one for all.
-fn of_farmers(wanted: &Wanted, seen: &View) -> Vec<Line> {
-    let active = wanted.hands.iter().filter(|hand| hand.status == Status::Active.word());
-    let mut lines = Vec::new();
-    let mut ready = 0_usize;
-    for hand in active {
-        let Some(standing) = seen.farmers.iter().find(|standing| standing.who.id == hand.who.id) else {
-            continue;
-        };
-        let lacks = funding::lacks(standing.wallet.as_ref(), wanted.settings.min_lumens);
-        if lacks.is_empty() {
-            ready = ready.saturating_add(1);
-        }
-        for lack in lacks {
-            let address = &hand.who.address;
-            let words = format!("it {}", lack.words());
-            // A sponsor may pay its fees, which only the key store tells.
-            let mild = matches!(lack, Lack::Lumens { spare, .. } if spare >= 0);
-            let verdict = if mild { Verdict::Warn } else { Verdict::Fail };
-            let mend = Some(lack.mend(address));
-            lines.push(Line { verdict, mend, ..Line::ok("farmers", address.clone(), words) });
+/// How the sponsor stands that has so much above its reserve; what active farmers lack: a line for each that lacks
+/// something, or one for all.
+fn of_farmers(wanted: &Wanted, seen: &View, spare: Option<i64>) -> Vec<Line> {
+    let is_active =
+        |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status == Status::Active.word());
+    let active: Vec<&Standing> = seen.farmers.iter().filter(|farmer| is_active(&farmer.who.id)).collect();
+    let asked: Vec<_> =
+        active.iter().map(|farmer| (farmer.who.id.as_str(), farmer.wallet.as_ref())).collect();
+    let Judged { farmers, sponsor } = wanted.books.judge(spare, &asked);
+    let mut lines: Vec<Line> = Vec::new();
+    for (farmer, verdict) in active.iter().zip(&farmers) {
+        for lack in &verdict.lacks {
+            let (address, words) = (&farmer.who.address, format!("it {}", lack.words()));
+            lines.push(Line::fail("farmers", address.clone(), words, lack.mend(address)));
         }
     }
-    if lines.is_empty() && ready > 0 {
-        lines.push(Line::ok("farmers", "funding", format!("{ready} active farmers lack nothing")));
+    if lines.is_empty() && !farmers.is_empty() {
+        let words = format!("{} active farmers lack nothing", farmers.len());
+        lines.push(Line::ok("farmers", "funding", words));
     }
-    lines
+    let of_sponsor = |sponsor: &Sponsor| match sponsor.why() {
+        None => Line::ok("farmers", "sponsor", format!("{} has enough for the fees", sponsor.account)),
+        Some(why) if sponsor.is_ready() => Line::warn("farmers", "sponsor", why, sponsor.mend()),
+        Some(why) => Line::fail("farmers", "sponsor", why, sponsor.mend()),
+    };
+    sponsor.iter().map(of_sponsor).chain(lines).collect()
 }
 
 /// Stakes that are lost unless they are harvested soon, by the life of their entries as of the last look.

@@ -83,6 +83,11 @@ pub fn forfeited(network: &str, farmer: &str, stake: Base) -> Vec<Line> {
     moves(farmer_staked(farmer), lost(network), stake).into()
 }
 
+/// A stake that was booked as gone is there after all.
+pub fn found_again(network: &str, farmer: &str, stake: Base) -> Vec<Line> {
+    moves(lost(network), farmer_staked(farmer), stake).into()
+}
+
 /// An amount of the contract, which is never negative, in base units.
 ///
 /// # Errors

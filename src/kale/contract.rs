@@ -281,6 +281,19 @@ pub fn decode_pail(
     Pail::decode(&entry.shown(), entry.value(farm, data)?)
 }
 
+/// The pail of this farmer that an entry is, with its block; `None` where it is anything else.
+pub fn pail_of(farm: &ContractId, farmer: &ScAddress, data: &LedgerEntryData) -> Option<(u32, Pail)> {
+    let LedgerEntryData::ContractData(entry) = data else { return None };
+    let ScVal::Vec(Some(parts)) = &entry.key else { return None };
+    let [_, _, ScVal::U32(index)] = parts.as_slice() else { return None };
+    // Whose, and of which contract, is compared by the key.
+    let key = Entry::Pail(farmer.clone(), *index).key(farm).ok()?;
+    (data.to_key() == key)
+        .then(|| decode_pail(farm, farmer, *index, data).ok())
+        .flatten()
+        .map(|pail| (*index, pail))
+}
+
 /// A storage key with arguments: `Vec[Symbol, …]`.
 fn storage_key<const N: usize>(name: &str, arguments: [ScVal; N]) -> Result<ScVal> {
     let mut parts = vec![ScVal::Symbol(symbol(name)?)];

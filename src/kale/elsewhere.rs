@@ -36,7 +36,8 @@ pub struct Gone<'a> {
     pub pail: &'a OpenPail,
     /// Its reward by the block's own figures, where the block is still there.
     pub reward: Option<Base>,
-    /// Our own harvests of it that took effect and were not booked, by hash: those of a pail that was held and released.
+    /// Our own harvests of it that were not booked, by hash: those that were never seen again, and those of a pail that was
+    /// held and released.
     pub ours: Vec<String>,
 }
 
@@ -108,7 +109,7 @@ fn own(events: &[Event], gone: &Gone<'_>) -> Result<Option<Search>> {
 }
 
 /// Mints of the asset contract to a farmer from ledger `start` on.
-async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32) -> Result<Vec<Event>> {
+pub(super) async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32) -> Result<Vec<Event>> {
     let name = ScVal::Symbol(ScSymbol(fit("mint")?));
     let to = ScVal::Address(who.contract_address());
     let text = |value: &ScVal| {

@@ -4,6 +4,8 @@
 //! and has no farmer before it makes another; an imported one waits for its import to be run again.
 
 use super::farmers::{self, Farmer, Joining};
+use super::purse::SPONSOR_LOW;
+use crate::alert::{self, Subject};
 use crate::context::Work;
 use crate::keys::{Editor, KeyStore, Origin, address_of};
 use crate::output::{Code, Error, Result};
@@ -77,13 +79,21 @@ pub fn sponsor(work: &mut Work<'_>, keys: &mut Editor, key: &SigningKey) -> Resu
     let changed = known.as_deref() != Some(address.as_str());
     if changed {
         let facts = json!({ "old": known, "new": address });
-        work.state.write(work.permit, |tx| tx.event("sponsor.set", &address, &facts))?;
+        work.state.write(work.permit, |tx| {
+            if let Some(old) = &known {
+                alert::edge(tx, Subject::Farm(old), SPONSOR_LOW, None)?;
+            }
+            tx.event("sponsor.set", &address, &facts)
+        })?;
     }
     Ok((address, changed))
 }
 
-/// The sponsor by the audit log.
-fn last_sponsor(conn: &Connection) -> Result<Option<String>> {
+/// The sponsor by the audit log: who has been taken for it last.
+///
+/// # Errors
+/// `state_error`.
+pub fn last_sponsor(conn: &Connection) -> Result<Option<String>> {
     Ok(conn
         .prepare_cached("SELECT subject FROM events WHERE kind = 'sponsor.set' ORDER BY id DESC LIMIT 1")?
         .query_row([], |row| row.get(0))

@@ -2,7 +2,7 @@
 
 use super::contract::Entry;
 use super::plan::{ExtendPlan, kind};
-use super::rows::Hand;
+use super::rows::{self, Hand};
 use super::site::Farming;
 use crate::alert::{self, Subject};
 use crate::guard::ValuePermit;
@@ -10,7 +10,7 @@ use crate::output::Result;
 use crate::state::Tx;
 use crate::stellar::Action;
 use crate::stellar::submit::{Intent, Submitted};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 /// The alert about pails that expire soon.
 pub const EXPIRING: &str = "pail_expiring";
@@ -18,19 +18,14 @@ pub const EXPIRING: &str = "pail_expiring";
 /// Ledgers that an extension lets entries live for: a day.
 const EXTENSION: u32 = 17_280;
 
-/// Opens the alert of each farmer who has pails that expire soon, and closes those of farmers who have none. `lives` are
-/// all open pails that were looked at: farmer, block, last ledger.
+/// Opens the alert of each farmer who has open pails that expire within `alarm` ledgers, and closes those of all others.
 ///
 /// # Errors
 /// `state_error`.
-pub fn alert(
-    tx: &Tx<'_>,
-    lives: &[(String, u32, u32)],
-    near: &BTreeMap<String, Vec<(u32, u32)>>,
-    ledger: u32,
-) -> Result<()> {
-    let farmers: BTreeSet<&str> = lives.iter().map(|(farmer, ..)| farmer.as_str()).collect();
-    for farmer in farmers {
+pub fn alert(tx: &Tx<'_>, ledger: u32, alarm: u32) -> Result<()> {
+    let near = rows::pails_until(tx.conn(), ledger.saturating_add(alarm))?;
+    let open = alert::farms_with(tx.conn(), EXPIRING)?;
+    for farmer in near.keys().chain(open.iter().filter(|farmer| !near.contains_key(*farmer))) {
         let why = near.get(farmer).map(|pails| words(pails, ledger));
         alert::edge(tx, Subject::Farm(farmer), EXPIRING, why.as_deref())?;
     }

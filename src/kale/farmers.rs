@@ -2,8 +2,10 @@
 
 use super::address::{account, shown};
 use super::poolers::{self, Pooler};
+use super::purse::NOT_READY;
 use super::status::Status;
 use super::terms::{ONE_PPM, ratio};
+use crate::alert::{self, Subject};
 use crate::output::{Code, Error, Result};
 use crate::state::Tx;
 use rusqlite::{Connection, Row, params};
@@ -264,6 +266,10 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
         params![after.id, after.pooler_id, status, stake, after.payout, after.status_at],
     )?;
     tx.event("farmer.changed", &after.id, &Value::Object(facts))?;
+    if after.status != Status::Active {
+        // Nothing is to be staked for it.
+        alert::edge(tx, Subject::Farm(&after.id), NOT_READY, None)?;
+    }
     Ok((after, true))
 }
 

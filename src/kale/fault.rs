@@ -1,16 +1,16 @@
-//! The errors of the KALE contract (`contracterror` of its public source), with what each means to an operator.
+//! The errors of the KALE contract (`contracterror` of its public source) and of the asset's own (soroban-env-host), with
+//! what each means to an operator.
 
 use std::fmt;
 
 macro_rules! faults {
-    ($($(#[$doc:meta])* $name:ident = $code:literal, $says:literal;)+) => {
-        /// An error of the farm contract. The asset contract has codes of its own: a code is one of these only where
-        /// the diagnostic events name the farm.
+    ($(#[$about:meta])* $type:ident, $whose:literal; $($(#[$doc:meta])* $name:ident = $code:literal, $says:literal;)+) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         #[repr(u32)]
-        pub enum Fault { $($(#[$doc])* $name = $code,)+ }
+        pub enum $type { $($(#[$doc])* $name = $code,)+ }
 
-        impl Fault {
+        impl $type {
             /// All of them, by code.
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
@@ -18,11 +18,32 @@ macro_rules! faults {
             pub const fn says(self) -> &'static str {
                 match self { $(Self::$name => $says,)+ }
             }
+
+            /// The error of this code.
+            pub fn of_code(code: u32) -> Option<Self> {
+                Self::ALL.iter().copied().find(|fault| fault.code() == code)
+            }
+
+            /// Its code.
+            pub const fn code(self) -> u32 {
+                self as u32
+            }
         }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!("{} (", $whose, " error {})"), self.says(), self.code())
+            }
+        }
+
+        impl std::error::Error for $type {}
     };
 }
 
 faults! {
+    /// An error of the farm contract. The asset contract has codes of its own: the same code means another thing there.
+    Fault, "contract";
+
     /// The contract was set up before.
     HomesteadExists = 1, "the farm is set up already";
     /// The contract was never set up.
@@ -55,25 +76,39 @@ faults! {
     GapCountTooLow = 15, "the work came in the same ledger as the plant: try again a ledger later";
 }
 
-impl Fault {
-    /// The error of this code.
-    pub fn of_code(code: u32) -> Option<Self> {
-        Self::ALL.iter().copied().find(|fault| fault.code() == code)
-    }
+faults! {
+    /// An error of the asset contract (`ContractError` of the built-in contracts; 1 is reserved).
+    AssetFault, "asset contract";
 
-    /// Its code.
-    pub const fn code(self) -> u32 {
-        self as u32
-    }
+    /// Not for this asset or account.
+    OperationNotSupported = 2, "the asset does not support this";
+    /// The contract was made before.
+    AlreadyInitialized = 3, "the asset's contract is set up already";
+    /// Not allowed to whoever asked.
+    Unauthorized = 4, "the caller is not authorised: the farm does not administer the asset";
+    /// A signature is missing or wrong.
+    Authentication = 5, "the signature is missing or wrong";
+    /// No such account.
+    AccountMissing = 6, "the account does not exist";
+    /// A contract where an account is needed.
+    AccountIsNotClassic = 7, "the address is a contract's, not an account's";
+    /// Below zero.
+    NegativeAmount = 8, "the amount is below zero";
+    /// More than was allowed.
+    Allowance = 9, "the allowance is too small or has expired";
+    /// The balance would leave its bounds: below what offers sell, or above the limit less what offers buy.
+    Balance = 10, "the trustline's balance would fall below what its offers sell, or rise above its limit less what its offers buy";
+    /// The issuer's leave is missing.
+    BalanceDeauthorized = 11, "the trustline is frozen by its issuer";
+    /// Beyond the range of amounts.
+    Overflow = 12, "the amount is too large";
+    /// No trustline.
+    TrustlineMissing = 13, "the account has no trustline";
+    /// Too few lumens for what an entry reserves.
+    InsufficientAccountReserve = 14, "the account has too few lumens for the reserve";
+    /// The account is full.
+    TooManyAccountSubentries = 15, "the account has too many entries";
 }
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} (contract error {})", self.says(), self.code())
-    }
-}
-
-impl std::error::Error for Fault {}
 
 #[cfg(test)]
 mod tests {
@@ -85,5 +120,9 @@ mod tests {
         assert_eq!(codes, (1..=15).collect::<Vec<_>>());
         assert_eq!(Fault::of_code(8), Some(Fault::PailExists));
         assert_eq!((Fault::of_code(0), Fault::of_code(16)), (None, None));
+        let codes: Vec<u32> = AssetFault::ALL.iter().map(|fault| fault.code()).collect();
+        assert_eq!(codes, (2..=15).collect::<Vec<_>>());
+        assert!(AssetFault::TrustlineMissing.to_string().ends_with("(asset contract error 13)"));
+        assert!(Fault::HashInvalid.to_string().ends_with("(contract error 13)"));
     }
 }

@@ -1,12 +1,14 @@
 //! What farmers lack before they can plant, how to mend it, and how far what they have brings them in their life.
 
 use super::farmers::{self, Change};
+use super::fees::Payer;
+use super::purse::{self, Judged, Sponsor, Verdict};
 use super::reason::Reason;
 use super::rows::Hand;
 use super::site::Farming;
 use super::status::Status;
 use super::view::Who;
-use super::wallet::{BASE_RESERVE, Look, Wallet};
+use super::wallet::{BASE_RESERVE, Leave, Look, Trust, Wallet};
 use crate::amount::{Base, to_units};
 use crate::kale::contract::DECIMALS;
 use crate::output::{Code, Error, Result};
@@ -27,10 +29,27 @@ pub enum Lack {
         /// What it needs above its reserve.
         least: i64,
     },
+    /// Lumens, where the sponsor that it counts on has too few itself.
+    Sponsor {
+        /// What it has above its reserve.
+        spare: i64,
+        /// What it needs there to pay for itself.
+        least: i64,
+    },
     /// The trustline to KALE.
     Trustline,
-    /// The issuer's leave to hold KALE.
-    Authorization,
+    /// The issuer's leave to move KALE.
+    Authorization {
+        /// Whether it may keep its offers.
+        maintains: bool,
+    },
+    /// Room in the trustline. Amounts in stroops of KALE.
+    Room {
+        /// What may still come in.
+        room: Base,
+        /// What may have to.
+        due: Base,
+    },
 }
 
 impl Lack {
@@ -39,8 +58,10 @@ impl Lack {
         match self {
             Self::Account { .. } => Reason::NoAccount,
             Self::Lumens { .. } => Reason::TooFewLumens,
+            Self::Sponsor { .. } => Reason::SponsorLow,
             Self::Trustline => Reason::NoTrustline,
-            Self::Authorization => Reason::NotAuthorized,
+            Self::Authorization { .. } => Reason::NotAuthorized,
+            Self::Room { .. } => Reason::TrustlineFull,
         }
     }
 
@@ -55,7 +76,16 @@ impl Lack {
                 format!("holds {} XLM above its reserve, and {} are needed", lumens(spare), lumens(least))
             }
             Self::Trustline => "has no trustline to KALE, so that no harvest could be paid".to_owned(),
-            Self::Authorization => "has a trustline to KALE that its issuer has frozen".to_owned(),
+            Self::Sponsor { .. } => "counts on the fee sponsor, which has too few lumens".to_owned(),
+            Self::Authorization { maintains: false } => {
+                "has a trustline to KALE that its issuer has frozen".to_owned()
+            }
+            Self::Authorization { maintains: true } => {
+                "has a trustline to KALE that may keep its offers and move nothing".to_owned()
+            }
+            Self::Room { room, due } => {
+                format!("has room for {} KALE in its trustline, and {} may come in", units(room), units(due))
+            }
         }
     }
 
@@ -74,8 +104,13 @@ impl Lack {
                 "send at least {} XLM, and the fees to come, to {address}, or bring in a sponsor for them: {SPONSOR}",
                 lumens(least.saturating_sub(spare))
             ),
+            Self::Sponsor { spare, least } => format!(
+                "send lumens to the sponsor, or at least {} XLM to {address}",
+                lumens(least.saturating_sub(spare))
+            ),
             Self::Trustline => format!("make it with: poolctl farmer trust {address}"),
-            Self::Authorization => "ask the issuer of KALE".to_owned(),
+            Self::Authorization { .. } => "ask the issuer of KALE".to_owned(),
+            Self::Room { .. } => format!("raise its limit with: poolctl farmer trust {address}"),
         }
     }
 
@@ -85,14 +120,19 @@ impl Lack {
     }
 }
 
-fn lumens(stroops: i64) -> String {
-    let text = to_units(Base::from(u64::try_from(stroops).unwrap_or_default()), DECIMALS);
+/// Stroops of lumens as a person writes them; less than nothing is nothing.
+pub(super) fn lumens(stroops: i64) -> String {
+    units(Base::from(u64::try_from(stroops).unwrap_or_default()))
+}
+
+fn units(stroops: Base) -> String {
+    let text = to_units(stroops, DECIMALS);
     text.trim_end_matches('0').trim_end_matches('.').to_owned()
 }
 
-/// What a farmer lacks that needs `least` stroops above its reserve, the most pressing first. Where the trustline is still
-/// to come and nobody sponsors it, its reserve is needed too.
-pub fn lacks(wallet: Option<&Wallet>, least: i64) -> Vec<Lack> {
+/// What a farmer lacks that needs `least` stroops above its reserve and room for `due` stroops of KALE, the most pressing
+/// first. Where the trustline is still to come and nobody sponsors it, its reserve is needed too.
+pub fn lacks(wallet: Option<&Wallet>, least: i64, due: Base) -> Vec<Lack> {
     let line = if least > 0 { BASE_RESERVE } else { 0 };
     let Some(wallet) = wallet else {
         return vec![Lack::Account { needed: (2 * BASE_RESERVE + line).saturating_add(least) }];
@@ -104,31 +144,20 @@ pub fn lacks(wallet: Option<&Wallet>, least: i64) -> Vec<Lack> {
     }
     match wallet.kale {
         None => lacks.push(Lack::Trustline),
-        Some(trust) if !trust.authorized => lacks.push(Lack::Authorization),
+        Some(Trust { leave: Leave::Maintain, .. }) => lacks.push(Lack::Authorization { maintains: true }),
+        Some(Trust { leave: Leave::Frozen, .. }) => lacks.push(Lack::Authorization { maintains: false }),
+        Some(Trust { room, .. }) if room < due => lacks.push(Lack::Room { room, due }),
         Some(_) => {}
     }
     lacks
 }
 
-/// What a farmer lacks, and whether it counts on the sponsor, who pays its fees. The keys are asked for one only where
-/// lumens are short.
-///
-/// # Errors
-/// Those of unlocking.
-pub fn lacking(farming: &Farming<'_, '_>, wallet: Option<&Wallet>) -> Result<(Vec<Lack>, bool)> {
-    let own = lacks(wallet, farming.settings.min_lumens);
-    let is_short = own.iter().any(|lack| matches!(lack, Lack::Lumens { .. }));
-    if is_short && farming.keys.sponsor()?.is_some() {
-        return Ok((lacks(wallet, 0), true));
-    }
-    Ok((own, false))
-}
-
 /// The steps that a farmer takes which lacks these. There is none back: one that plants and falls short goes on as soon as
-/// it is mended. One that leaves, or has left, stays as it is.
+/// it is mended. One that leaves, or has left, stays as it is. What the sponsor lacks is not the farmer's.
 fn steps(status: Status, lacks: &[Lack]) -> &'static [Status] {
     let is_funded = !lacks.iter().any(|lack| matches!(lack, Lack::Account { .. } | Lack::Lumens { .. }));
-    match (status, is_funded, lacks.is_empty()) {
+    let is_ready = lacks.iter().all(|lack| matches!(lack, Lack::Sponsor { .. }));
+    match (status, is_funded, is_ready) {
         (Status::WalletCreated, true, true) => &[Status::Funded, Status::Active],
         (Status::WalletCreated, true, false) => &[Status::Funded],
         (Status::Funded, _, true) => &[Status::Active],
@@ -145,21 +174,12 @@ pub struct Checked {
     pub wallet: Option<Wallet>,
     /// What it lacks; nothing = ready.
     pub lacks: Vec<Lack>,
+    /// Who pays its fees; `None` = nobody can.
+    pub payer: Option<Payer>,
     /// Its status before.
     pub before: Status,
     /// Its status now.
     pub status: Status,
-}
-
-/// The sponsor that farmers count on.
-#[derive(Debug, Clone)]
-pub struct Sponsor {
-    /// Its account.
-    pub account: AccountId,
-    /// What it has; `None` where the account does not exist.
-    pub wallet: Option<Wallet>,
-    /// Why it can pay no fees.
-    pub lack: Option<Lack>,
 }
 
 /// What a check found.
@@ -169,27 +189,28 @@ pub struct Check {
     pub look: Look,
     /// By farmer, in the order in which they were given.
     pub farmers: Vec<Checked>,
-    /// The sponsor, where any farmer counts on it.
+    /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
 }
 
-/// Reads accounts and trustlines, and moves on the status of the farmers that have what it takes.
+/// Reads accounts and trustlines, moves on the status of the farmers that have what it takes, and opens and closes the
+/// alerts on the sponsor and on active farmers that lack something.
 ///
 /// # Errors
-/// Those of [`Look::read`], of unlocking, `state_error`.
+/// Those of [`Look::read`], of [`purse::judge`], `state_error`.
 pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Check> {
     let accounts: Vec<&AccountId> = hands.iter().map(|hand| &hand.who.account).collect();
     let look = Look::read(farming.site, &accounts).await?;
-    let mut verdicts = Vec::with_capacity(hands.len());
-    for wallet in &look.wallets {
-        verdicts.push(lacking(farming, wallet.as_ref())?);
-    }
-    let is_sponsored = verdicts.iter().any(|(_, is_sponsored)| *is_sponsored);
-    let sponsor = if is_sponsored { sponsor(farming).await? } else { None };
+    let wallets = look.wallets.iter().map(Option::as_ref);
+    let each: Vec<_> = hands.iter().map(|hand| hand.who.id.as_str()).zip(wallets).collect();
+    let Judged { farmers: verdicts, sponsor } = purse::judge(farming, &each).await?;
     let permit = farming.work.permit;
     let farmers = farming.work.state.write(permit, |tx| {
+        if let Some(sponsor) = &sponsor {
+            sponsor.alert(tx)?;
+        }
         let mut farmers = Vec::with_capacity(hands.len());
-        for ((hand, wallet), (lacks, _)) in hands.iter().zip(&look.wallets).zip(verdicts) {
+        for ((hand, wallet), Verdict { lacks, payer }) in hands.iter().zip(&look.wallets).zip(verdicts) {
             // As it is now: another run may have let it leave while this one waited for the lock.
             let before = farmers::find(tx.conn(), &hand.who.id)?.status;
             let mut status = before;
@@ -197,74 +218,53 @@ pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Chec
                 let change = Change { status: Some(*step), ..Change::default() };
                 status = farmers::change(tx, &hand.who.id, &change)?.0.status;
             }
-            farmers.push(Checked { who: hand.who.clone(), wallet: *wallet, lacks, before, status });
+            let wanting: &[Lack] = if status == Status::Active { &lacks } else { &[] };
+            purse::alert_farmer(tx, &hand.who.id, &hand.who.address, wanting)?;
+            farmers.push(Checked { who: hand.who.clone(), wallet: *wallet, lacks, payer, before, status });
         }
         Ok(farmers)
     })?;
     Ok(Check { look, farmers, sponsor })
 }
 
-/// The sponsor with what it has; it needs as much to pay fees from as a farmer that pays its own.
-async fn sponsor(farming: &Farming<'_, '_>) -> Result<Option<Sponsor>> {
-    let Some(account) = farming.keys.sponsor()? else { return Ok(None) };
-    let wallet = Look::read(farming.site, &[&account]).await?.wallets.into_iter().next().flatten();
-    let least = farming.settings.min_lumens;
-    let lack = match &wallet {
-        None => Some(Lack::Account { needed: (2 * BASE_RESERVE).saturating_add(least) }),
-        Some(wallet) if wallet.spare() < least => Some(Lack::Lumens { spare: wallet.spare(), least }),
-        Some(_) => None,
-    };
-    Ok(Some(Sponsor { account, wallet, lack }))
-}
-
-impl Sponsor {
-    /// Why it can pay no fees, as an error.
-    pub fn error(&self) -> Option<Error> {
-        let lack = self.lack?;
-        let address = self.account.to_string();
-        let hint = match lack {
-            Lack::Lumens { spare, least } => {
-                format!("send at least {} XLM to it", lumens(least.saturating_sub(spare)))
-            }
-            Lack::Account { needed } => format!("send at least {} XLM to it", lumens(needed)),
-            Lack::Trustline | Lack::Authorization => return None,
-        };
-        let why = format!("the fee sponsor {address} {}", lack.words());
-        Some(Error::new(Code::NotReady, why).hint(hint))
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::super::wallet::Trust;
     use super::*;
 
     const MIN: i64 = 10_000_000;
 
-    fn wallet(spare: i64, kale: Option<bool>) -> Wallet {
-        let kale = kale.map(|authorized| Trust { balance: Base::ZERO, authorized });
+    fn wallet(spare: i64, kale: Option<(Leave, u64)>) -> Wallet {
+        let (balance, buying, selling) = (Base::ZERO, Base::ZERO, Base::ZERO);
+        let kale = kale.map(|(leave, room)| {
+            let room = Base::from(room);
+            Trust { balance, room, limit: room, buying, selling, leave }
+        });
         Wallet { sequence: 1, lumens: 15_000_000 + spare, reserve: 15_000_000, kale }
     }
 
     #[test]
     fn what_is_lacking_decides_the_steps() {
         use Status::{Active, Departed, Funded, Leaving, WalletCreated};
+        const DUE: u64 = 30;
+        let on = Some((Leave::Full, DUE));
         // Spare lumens, trustline, what is needed above the reserve; what is lacking, and where it brings whom.
         type Case = (Option<Wallet>, i64, &'static [Reason], &'static [Status], &'static [Status]);
         let cases: &[Case] = &[
             (None, MIN, &[Reason::NoAccount], &[], &[]),
-            (Some(wallet(MIN, Some(true))), MIN, &[], &[Funded, Active], &[Active]),
-            (Some(wallet(MIN - 1, Some(true))), MIN, &[Reason::TooFewLumens], &[], &[]),
+            (Some(wallet(MIN, on)), MIN, &[], &[Funded, Active], &[Active]),
+            (Some(wallet(MIN - 1, on)), MIN, &[Reason::TooFewLumens], &[], &[]),
             // The reserve of the trustline is still to come, unless it is sponsored.
             (Some(wallet(MIN, None)), MIN, &[Reason::TooFewLumens, Reason::NoTrustline], &[], &[]),
             (Some(wallet(MIN + BASE_RESERVE, None)), MIN, &[Reason::NoTrustline], &[Funded], &[]),
             (Some(wallet(0, None)), 0, &[Reason::NoTrustline], &[Funded], &[]),
-            (Some(wallet(0, Some(true))), 0, &[], &[Funded, Active], &[Active]),
-            (Some(wallet(-1, Some(true))), 0, &[Reason::TooFewLumens], &[], &[]),
-            (Some(wallet(MIN, Some(false))), MIN, &[Reason::NotAuthorized], &[Funded], &[]),
+            (Some(wallet(0, on)), 0, &[], &[Funded, Active], &[Active]),
+            (Some(wallet(-1, on)), 0, &[Reason::TooFewLumens], &[], &[]),
+            (Some(wallet(MIN, Some((Leave::Frozen, DUE)))), MIN, &[Reason::NotAuthorized], &[Funded], &[]),
+            (Some(wallet(MIN, Some((Leave::Maintain, DUE)))), MIN, &[Reason::NotAuthorized], &[Funded], &[]),
+            (Some(wallet(MIN, Some((Leave::Full, DUE - 1)))), MIN, &[Reason::TrustlineFull], &[Funded], &[]),
         ];
         for (wallet, least, reasons, first, second) in cases {
-            let lacks = lacks(wallet.as_ref(), *least);
+            let lacks = lacks(wallet.as_ref(), *least, Base::from(DUE));
             let found: Vec<Reason> = lacks.iter().map(|lack| lack.reason()).collect();
             assert_eq!(found, *reasons, "{wallet:?}");
             assert_eq!(steps(WalletCreated, &lacks), *first, "{wallet:?}");
@@ -273,6 +273,8 @@ mod tests {
                 assert_eq!(steps(status, &lacks), [], "{wallet:?}");
             }
         }
+        let sponsored = [Lack::Sponsor { spare: 0, least: MIN }];
+        assert_eq!(steps(WalletCreated, &sponsored), &[Funded, Active], "it lacks nothing itself");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod carry;
 mod decide;
+mod doubt;
 mod sight;
 
 pub use carry::carry_out;
@@ -9,7 +10,7 @@ pub use decide::{Released, WrittenOff, release, write_off};
 
 use super::accounting::base;
 use super::call::Call;
-use super::contract::{Block, Entry, Pail, decode_block, decode_pail};
+use super::contract::{BLOCK_SECONDS, Block, Entry, Pail, decode_block, decode_pail};
 use super::plan::{HarvestPlan, Stroops, harvest_key, kind};
 use super::reason::Reason;
 use super::rows::{self, Hand, OpenPail};
@@ -20,7 +21,11 @@ use crate::amount::Base;
 use crate::output::{Code, Error, Result};
 use crate::state::operations::{self, OperationState};
 use crate::stellar::submit::Intent;
+use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
+
+/// Blocks whose pails may still be there: those of a day.
+pub const LIVING_BLOCKS: u32 = 288;
 
 /// How a pail ended, or why it did not.
 #[derive(Debug, Clone)]
@@ -99,6 +104,7 @@ pub struct Prepared {
     lives: Vec<(String, u32, u32)>,
     worked: Vec<(String, u32, u32, u32)>,
     near: BTreeMap<String, Vec<(u32, u32)>>,
+    back: Vec<Due>,
 }
 
 impl Prepared {
@@ -129,7 +135,11 @@ impl Prepared {
 
     /// Whether there is anything to do.
     pub fn is_empty(&self) -> bool {
-        self.wanted.is_empty() && self.unworked.is_empty() && self.gone.is_empty() && self.refused.is_empty()
+        self.wanted.is_empty()
+            && self.unworked.is_empty()
+            && self.gone.is_empty()
+            && self.refused.is_empty()
+            && self.back.is_empty()
     }
 }
 
@@ -138,6 +148,47 @@ impl Prepared {
 /// # Errors
 /// Those of [`View::read`].
 pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
+    let conn = farming.work.state.conn();
+    let open = rows::pails_before(conn, u32::MAX)?;
+    let lost = lost_lately(conn)?;
+    prepare_for(farming, hands, &open, &lost).await
+}
+
+/// Whether there is nothing that a harvest would look at.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn is_idle(conn: &Connection) -> Result<bool> {
+    Ok(rows::open_count(conn)? == 0 && lost_lately(conn)?.is_empty())
+}
+
+/// Stakes that are booked as lost and whose pails may still be seen: those of about a day.
+fn lost_lately(conn: &Connection) -> Result<Vec<OpenPail>> {
+    let Some(last) = rows::last_block(conn)? else { return Ok(Vec::new()) };
+    let losses = rows::losses(conn, last.saturating_sub(LIVING_BLOCKS))?;
+    // All but block, farmer and stake is read from the chain, where it is there.
+    let pail = |(farmer, block, stake, reason): (String, u32, Base, Option<String>)| OpenPail {
+        block,
+        farmer,
+        stake,
+        planted_ledger: 0,
+        planted_time: None,
+        due: 0,
+        work: None,
+        forecast: None,
+        live_until: None,
+        held: reason,
+    };
+    Ok(losses.into_iter().map(pail).collect())
+}
+
+/// As [`prepare`], of these pails alone; `lost` are looked at for whether they are there after all.
+async fn prepare_for(
+    farming: &Farming<'_, '_>,
+    hands: &[Hand],
+    open: &[OpenPail],
+    lost: &[OpenPail],
+) -> Result<Prepared> {
     let mut prepared = Prepared {
         view: None,
         wanted: Vec::new(),
@@ -147,26 +198,28 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
         lives: Vec::new(),
         worked: Vec::new(),
         near: BTreeMap::new(),
+        back: Vec::new(),
     };
-    let conn = farming.work.state.conn();
-    let open = rows::pails_before(conn, u32::MAX)?;
-    if open.is_empty() {
+    if open.is_empty() && lost.is_empty() {
         return Ok(prepared);
     }
+    let conn = farming.work.state.conn();
     let by_id: HashMap<&str, &Hand> = hands.iter().map(|hand| (hand.who.id.as_str(), hand)).collect();
     let guess = rows::last_block(conn)?;
     let ask = Ask { who: &[], wallets: false, guess };
-    let (view, dues) = farming
+    let all: Vec<OpenPail> = open.iter().chain(lost).cloned().collect();
+    let (view, mut dues) = farming
         .site
         .client
         .view(async |chain| {
             let view = View::once(farming.site, chain, &ask).await?;
-            let dues = look(farming.site, chain, &open, &by_id).await?;
+            let dues = look(farming.site, chain, &all, &by_id).await?;
             Ok((view, dues))
         })
         .await?;
     let asset = view.asset_contract()?.to_string();
     let (ledger, index) = (view.at.ledger, view.farm.index);
+    prepared.back = dues.split_off(open.len()).into_iter().filter_map(found_again).collect();
     for due in dues {
         if let Some(until) = due.chain.as_ref().and_then(|pail| pail.live_until) {
             prepared.lives.push((due.pail.farmer.clone(), due.pail.block, until));
@@ -183,6 +236,21 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
     }
     prepared.view = Some(view);
     Ok(prepared)
+}
+
+/// A pail that is there though it is booked as lost, as it is: one that was never worked stays lost while it is there.
+fn found_again(mut due: Due) -> Option<Due> {
+    let Living { entry, live_until } = due.chain.as_ref()?;
+    let reason = due.pail.held.take();
+    if !entry.worked() && reason.as_deref() == Some(Reason::NotWorked.word()) {
+        return None;
+    }
+    due.pail.planted_ledger = entry.sequence;
+    // Its block is over, whenever that was.
+    due.pail.due = due.block.as_ref().map_or(0, |block| block.timestamp.saturating_add(BLOCK_SECONDS));
+    due.pail.work = entry.gap.zip(entry.zeros);
+    due.pail.live_until = *live_until;
+    Some(due)
 }
 
 /// Reads the pails and their blocks.

@@ -3,11 +3,15 @@
 use super::accounting;
 use super::reason::Reason;
 use super::rows::{self, Hand, HarvestRow, OpenPail, Trace};
+use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::output::Result;
 use crate::state::Tx;
 use rusqlite::Connection;
 use serde_json::json;
+
+/// The alert about a farmer whose last stake is lost. It closes when a later one comes back.
+pub const LOST: &str = "stake_lost";
 
 /// Why a pail was never worked, from the records; `due` is when its block could roll over, `margin` the time before that
 /// in which work is no longer begun.
@@ -57,5 +61,32 @@ pub fn book(
     tx.post(event, &accounting::forfeited(network, &pail.farmer, pail.stake))?;
     rows::compensation(tx, hand, pail.block, pail.stake, cause)?;
     rows::close_pail(tx, &pail.farmer, pail.block)?;
+    if pail.stake > Base::ZERO {
+        let why =
+            format!("block {}: a stake of {} stroops is lost: {reason}, by {cause}", pail.block, pail.stake);
+        alert::edge(tx, Subject::Farm(&pail.farmer), LOST, Some(&why))?;
+    }
+    Ok(true)
+}
+
+/// Takes a loss back: the pail is seen again, as `pail` says, and is open once more. Returns whether one was booked.
+///
+/// # Errors
+/// `state_error`.
+pub fn take_back(tx: &Tx<'_>, network: &str, hand: &Hand, pail: &OpenPail) -> Result<bool> {
+    let (farmer, block, stake) = (pail.farmer.as_str(), pail.block, pail.stake);
+    if !rows::unlose(tx, farmer, block)? {
+        return Ok(false);
+    }
+    let row = HarvestRow { farmer, block, outcome: "failed", stake, reward: Base::ZERO, forecast: None };
+    let trace = Trace { reason: Some(Reason::LossReversed.word()), ..Trace::default() };
+    rows::harvest(tx, &row, &trace)?;
+    let facts = json!({
+        "farmer": hand.who.address, "block": block, "stake": stake.to_string(), "zeros": pail.work.map(|(_, zeros)| zeros),
+    });
+    let event = tx.event("harvest.loss_reversed", farmer, &facts)?;
+    tx.post(event, &accounting::found_again(network, farmer, stake))?;
+    rows::open_pail(tx, pail)?;
+    alert::edge(tx, Subject::Farm(farmer), LOST, None)?;
     Ok(true)
 }

@@ -3,11 +3,13 @@
 use super::contract::Pail;
 use super::forecast::{self, Forecast};
 use super::model::Refusal;
+use super::purse::{Books, Sponsor};
 use super::rows::{self, Hand};
 use super::schedule::{self, Action, Stock};
 use super::settings::{Policy, Settings};
 use super::site::Site;
 use super::view::{Ask, View, Who};
+use super::wallet::spares;
 use super::work::{Orders, cap, needs_work};
 use super::{hash, nonces};
 use crate::output::Result;
@@ -44,17 +46,31 @@ pub struct Outlook {
     pub agenda: Vec<Action>,
     /// Farmers that are served.
     pub prospects: Vec<Prospect>,
+    /// The sponsor, where there is one.
+    pub sponsor: Option<Sponsor>,
 }
 
 /// Looks at the farm and works it out.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`; those of [`View::read`].
-pub async fn look(conn: &Connection, site: &Site, settings: &Settings, orders: &Orders) -> Result<Outlook> {
+pub async fn look(
+    conn: &Connection,
+    site: &Site,
+    settings: &Settings,
+    orders: &Orders,
+    books: &Books,
+) -> Result<Outlook> {
     let hands: Vec<Hand> = rows::hands(conn)?.into_iter().filter(|hand| hand.status != "departed").collect();
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let ask = Ask { who: &who, wallets: false, guess: rows::last_block(conn)? };
     let view = View::read(site, &ask).await?;
+    let spare = match &books.sponsor {
+        Some(sponsor) => site.client.view(async |view| spares(view, &[sponsor]).await).await?,
+        None => Vec::new(),
+    };
+    let planters = hands.iter().filter(|hand| hand.status == "active").count();
+    let sponsor = books.sponsor_of(spare.first().copied().flatten(), planters);
     let mut prospects = Vec::with_capacity(hands.len());
     for (hand, standing) in hands.into_iter().zip(&view.farmers) {
         let pail = standing.pail.as_ref().map(|living| living.entry.clone());
@@ -66,7 +82,7 @@ pub async fn look(conn: &Connection, site: &Site, settings: &Settings, orders: &
         schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
     };
     let deadline = view.due().map(|due| orders.deadline_of(due, settings));
-    Ok(Outlook { view, cap, deadline, agenda, prospects })
+    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor })
 }
 
 fn prospect(
@@ -101,11 +117,16 @@ fn stock(conn: &Connection, view: &View, prospects: &[Prospect], policy: Policy,
     let open = before.iter().filter(|pail| pail.held.is_none());
     let rolled = open.clone().filter(|pail| pail.block.saturating_add(1) == view.farm.index).count();
     let planters = prospects.iter().filter(|prospect| prospect.hand.status == "active");
+    let own = rows::own_works(conn, view.farm.index)?;
+    let needs = |prospect: &&Prospect| {
+        let own = own.get(&prospect.hand.who.id).copied();
+        prospect.pail.as_ref().is_some_and(|pail| needs_work(policy, pail.zeros, own, cap))
+    };
     let pails = prospects.iter().filter_map(|prospect| prospect.pail.as_ref());
     Ok(Stock {
         planters: planters.clone().count(),
         idle: planters.filter(|prospect| prospect.pail.is_none()).count(),
-        unworked: pails.clone().filter(|pail| needs_work(policy, pail.zeros, cap)).count(),
+        unworked: prospects.iter().filter(needs).count(),
         worked: pails.filter(|pail| pail.worked()).count(),
         rolled,
         older: open.count() - rolled,

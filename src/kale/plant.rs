@@ -8,15 +8,17 @@ use super::Fault;
 use super::accounting::base;
 use super::call::Call;
 use super::contract::{Block, Pail};
-use super::funding;
+use super::funding::Lack;
 use super::plan::{PlantPlan, Stroops, kind, plant_key};
+use super::purse::{self, Judged, Sponsor};
 use super::reason::Reason;
 use super::rows::{self, Hand, OpenPail};
 use super::schedule::{self, Planting};
 use super::settings::Settings;
 use super::site::{Farming, invoke};
 use super::terms::{StakeCaps, stake};
-use super::view::{Ask, Living, Standing, View, Who};
+use super::view::{Ask, Living, View, Who};
+use super::wallet::Wallet;
 use crate::amount::Base;
 use crate::output::{Code, Error, Result};
 use crate::stellar::submit::Intent;
@@ -33,6 +35,8 @@ pub enum Fate {
         ledger: u32,
         /// Stroops of lumens that it cost.
         fee: i64,
+        /// Who paid that, where it was not the farmer.
+        payer: Option<String>,
     },
     /// There was a pail already.
     Already,
@@ -69,8 +73,12 @@ pub struct Prepared {
     pub wanted: Vec<(Who, Base, Intent)>,
     /// Farmers that need none, or cannot have one.
     pub settled: Vec<Planted>,
+    /// The sponsor, where there is one.
+    pub sponsor: Option<Sponsor>,
     /// Pails that are on chain and not recorded.
     found: Vec<(Who, Living<Pail>)>,
+    /// Farmers without a pail, and what they lack.
+    lacks: Vec<(Who, Vec<Lack>)>,
     block: Option<Block>,
 }
 
@@ -99,25 +107,40 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
         Planting::Now { index, block, valid_until, .. } => (index, Some(block), valid_until, None),
         Planting::Wait { until } => (view.farm.index, view.current().cloned(), 0, Some(until)),
     };
-    let mut prepared =
-        Prepared { index, wait, wanted: Vec::new(), settled: Vec::new(), found: Vec::new(), block, view };
+    let (wanted, settled, found, lacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut prepared = Prepared { index, wait, wanted, settled, sponsor: None, found, lacks, block, view };
     let conn = farming.work.state.conn();
     let recorded: HashMap<String, OpenPail> =
         rows::pails_in(conn, index)?.into_iter().map(|pail| (pail.farmer.clone(), pail)).collect();
-    for (hand, standing) in hands.iter().zip(prepared.view.farmers.clone()) {
+    let mut candidates: Vec<(&Hand, Option<Wallet>)> = Vec::new();
+    for (hand, standing) in hands.iter().zip(&prepared.view.farmers) {
         let who = &hand.who;
         let pail = standing.pail.clone().filter(|_| index == prepared.view.farm.index);
         if let Some(known) = recorded.get(&who.id) {
             let already = Planted { who: who.clone(), stake: known.stake, fate: Fate::Already };
             prepared.settled.push(already);
-            continue;
-        }
-        if let Some(pail) = pail {
+        } else if let Some(pail) = pail {
             prepared.found.push((who.clone(), pail));
-            continue;
+        } else {
+            candidates.push((hand, standing.wallet));
         }
+    }
+    let asked: Vec<_> =
+        candidates.iter().map(|(hand, wallet)| (hand.who.id.as_str(), wallet.as_ref())).collect();
+    let Judged { farmers: verdicts, sponsor } = purse::judge(farming, &asked).await?;
+    for ((hand, wallet), verdict) in candidates.into_iter().zip(verdicts) {
+        let who = &hand.who;
+        prepared.lacks.push((who.clone(), verdict.lacks.clone()));
         let Some(block) = prepared.block.as_ref().filter(|_| prepared.wait.is_none()) else { continue };
-        match ready(farming, hand, &standing, block) {
+        let staked = match verdict.lacks.first() {
+            Some(lack) => {
+                let of_sponsor = sponsor.as_ref().filter(|_| lack.reason() == Reason::SponsorLow);
+                let error = of_sponsor.and_then(Sponsor::error);
+                Err((lack.reason(), error.unwrap_or_else(|| lack.error(&who.address))))
+            }
+            None => staked(&farming.settings, hand, wallet, block).map_err(|e| (Reason::Other, e)),
+        };
+        match staked {
             Ok(stake) => {
                 let intent = intent(farming, who, index, stake, valid_until)?;
                 prepared.wanted.push((who.clone(), stake, intent));
@@ -128,26 +151,15 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
             }
         }
     }
+    prepared.sponsor = sponsor;
     Ok(prepared)
 }
 
-/// What the farmer stakes, or why it cannot.
-fn ready(
-    farming: &Farming<'_, '_>,
-    hand: &Hand,
-    standing: &Standing,
-    block: &Block,
-) -> Result<Base, (Reason, Error)> {
-    let Settings { max_stake, cap_stake, .. } = farming.settings;
-    let address = &hand.who.address;
-    let (lacks, _) = funding::lacking(farming, standing.wallet.as_ref()).map_err(|e| (Reason::NoKey, e))?;
-    if let Some(lack) = lacks.first() {
-        return Err((lack.reason(), lack.error(address)));
-    }
-    let balance = standing.wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
-    let caps =
-        StakeCaps { setting: max_stake, block: if cap_stake { base(block.max_stake).ok() } else { None } };
-    stake(balance, hand.stake_percentage_ppm, caps).map_err(|e| (Reason::Other, e))
+/// What the farmer stakes.
+fn staked(settings: &Settings, hand: &Hand, wallet: Option<Wallet>, block: &Block) -> Result<Base> {
+    let balance = wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
+    let most = if settings.cap_stake { base(block.max_stake).ok() } else { None };
+    stake(balance, hand.stake_percentage_ppm, StakeCaps { setting: settings.max_stake, block: most })
 }
 
 fn intent(farming: &Farming<'_, '_>, who: &Who, index: u32, stake: Base, valid_until: u64) -> Result<Intent> {

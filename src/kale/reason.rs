@@ -1,7 +1,9 @@
 //! Why an action on the farm had no effect: stable words, and whose fault a stake that is lost by it is.
 
-use super::fault::Fault;
+use super::fault::{AssetFault, Fault};
+use super::schedule::Step;
 use crate::output::{Code, Error};
+use crate::stellar::Kind;
 use crate::stellar::submit::{Settled, Status};
 use crate::stellar::xdr::{ContractId, ScError};
 use std::fmt;
@@ -54,10 +56,14 @@ reasons! {
     NoAccount = "no_account" => Operator,
     /// Too few lumens for reserve and fees.
     TooFewLumens = "too_few_lumens" => Operator,
+    /// The fee sponsor has too few lumens above its reserve.
+    SponsorLow = "sponsor_low" => Operator,
     /// No trustline to KALE.
     NoTrustline = "no_trustline" => Operator,
     /// The trustline may not hold or move KALE.
     NotAuthorized = "not_authorized" => Operator,
+    /// The trustline has no room for what would come in.
+    TrustlineFull = "trustline_full" => Operator,
     /// Less KALE than the stake.
     NotEnoughKale = "not_enough_kale" => Operator,
     /// No key of the farmer in the key store.
@@ -98,6 +104,10 @@ reasons! {
     PailExpired = "pail_expired" => Operator,
     /// The pail is gone, and nobody was paid for it.
     PailGone = "pail_gone" => Operator,
+    /// The pail looks lost, and not everything agrees that it is.
+    Missing = "missing" => Operator,
+    /// It was booked as lost, and is seen again.
+    LossReversed = "loss_reversed" => Operator,
     /// The pail is gone, and the endpoint's history is too short to tell whether somebody was paid for it.
     OutOfSight = "out_of_sight" => Operator,
     /// The block is still open.
@@ -159,53 +169,96 @@ impl Reason {
 pub enum Said {
     /// The farm, with one of its errors.
     Farm(Fault),
-    /// Another contract (the asset's), with its error code.
-    Other(u32),
+    /// The asset's contract, with one of its own.
+    Asset(AssetFault),
 }
 
-/// Which contract raised which error, if any did. The same code means different things in different contracts.
-pub fn said(farm: &ContractId, settled: &Settled) -> Option<Said> {
+/// Which contract raised which error in this step, if any did. The same code means different things in different contracts.
+pub fn said(farm: &ContractId, step: Step, settled: &Settled) -> Option<Said> {
     let raised = settled.reason.as_ref()?.raised.as_ref()?;
     let ScError::Contract(code) = raised.error else { return None };
     match &raised.contract {
         Some(id) if id == farm => Fault::of_code(code).map(Said::Farm),
-        Some(_) => Some(Said::Other(code)),
-        None => None,
+        Some(_) => AssetFault::of_code(code).map(Said::Asset),
+        None => unsigned(step, code),
     }
 }
 
-/// Error codes of the asset contract (soroban-env-host, `ContractError` of the built-in token).
-mod asset_error {
-    pub(super) const ACCOUNT_MISSING: u32 = 6;
-    pub(super) const BALANCE: u32 = 10;
-    pub(super) const BALANCE_DEAUTHORIZED: u32 = 11;
-    pub(super) const TRUSTLINE_MISSING: u32 = 13;
+/// Whose an error is that came without its contract, where only one of them can have raised it: in a plant of no less than
+/// nothing, in a harvest of a pail that was seen worked, and in work, which calls no asset.
+fn unsigned(step: Step, code: u32) -> Option<Said> {
+    let farm = match step {
+        Step::Plant => &[Fault::FarmBlockMissing, Fault::FarmPaused, Fault::PailExists][..],
+        Step::Work => Fault::ALL,
+        // A block that is missing has the code of a trustline that is frozen.
+        Step::Harvest if code == Fault::BlockMissing.code() => return None,
+        Step::Harvest => &[Fault::PailMissing, Fault::HarvestNotReady],
+    };
+    match farm.iter().find(|fault| fault.code() == code) {
+        Some(fault) => Some(Said::Farm(*fault)),
+        None => AssetFault::of_code(code).map(Said::Asset),
+    }
+}
+
+impl Reason {
+    /// Of an error of the asset's contract: a plant burns, a harvest mints.
+    const fn of_asset(fault: AssetFault, step: Step) -> Self {
+        match (fault, step) {
+            (AssetFault::AccountMissing, _) => Self::NoAccount,
+            (AssetFault::Balance, Step::Harvest) => Self::TrustlineFull,
+            (AssetFault::Balance, _) => Self::NotEnoughKale,
+            (AssetFault::BalanceDeauthorized, _) => Self::NotAuthorized,
+            (AssetFault::TrustlineMissing, _) => Self::NoTrustline,
+            _ => Self::ContractRefused,
+        }
+    }
 }
 
 /// The reason why an operation had no effect; `None` for one that took effect.
-pub fn of(farm: &ContractId, settled: &Settled) -> Option<Reason> {
+pub fn of(farm: &ContractId, step: Step, settled: &Settled) -> Option<Reason> {
     match settled.status {
         Status::Confirmed => None,
         Status::Expired => Some(Reason::Expired),
-        Status::Failed => Some(match said(farm, settled) {
+        Status::Failed => Some(match said(farm, step, settled) {
             Some(Said::Farm(fault)) => Reason::of_fault(fault),
-            Some(Said::Other(asset_error::ACCOUNT_MISSING)) => Reason::NoAccount,
-            Some(Said::Other(asset_error::BALANCE)) => Reason::NotEnoughKale,
-            Some(Said::Other(asset_error::BALANCE_DEAUTHORIZED)) => Reason::NotAuthorized,
-            Some(Said::Other(asset_error::TRUSTLINE_MISSING)) => Reason::NoTrustline,
-            Some(Said::Other(_)) => Reason::ContractRefused,
-            None => Reason::TransactionFailed,
+            Some(Said::Asset(fault)) => Reason::of_asset(fault, step),
+            None => of_network(settled),
         }),
     }
 }
 
+/// Of what the network itself refused.
+pub fn of_network(settled: &Settled) -> Reason {
+    let failure = settled.reason.as_ref().and_then(|reason| reason.failure.as_ref());
+    match failure.map(|failure| failure.kind) {
+        Some(Kind::Balance) if settled.payer.is_some() => Reason::SponsorLow,
+        Some(Kind::Balance) => Reason::TooFewLumens,
+        _ => Reason::TransactionFailed,
+    }
+}
+
 /// What an operation without effect comes to, for a person.
-pub fn error(farm: &ContractId, settled: &Settled) -> Error {
-    let words = settled.reason.as_ref().map_or("no reason is known", |reason| reason.words.as_str());
-    match said(farm, settled) {
+pub fn error(farm: &ContractId, step: Step, settled: &Settled) -> Error {
+    match said(farm, step, settled) {
         Some(Said::Farm(fault)) => Error::new(Code::TransactionFailed, fault.to_string()),
-        _ if settled.status == Status::Expired => {
-            Error::new(Code::TransactionFailed, format!("its time ran out: {words}"))
+        Some(Said::Asset(fault)) => Error::new(Code::TransactionFailed, fault.to_string()),
+        None => of_words(settled),
+    }
+}
+
+/// The network's own words.
+pub fn of_words(settled: &Settled) -> Error {
+    let words = settled.reason.as_ref().map_or("no reason is known", |reason| reason.words.as_str());
+    match (settled.status, of_network(settled), &settled.payer) {
+        (Status::Expired, ..) => Error::new(Code::TransactionFailed, format!("its time ran out: {words}")),
+        (_, Reason::SponsorLow, Some(payer)) => Error::new(
+            Code::TransactionFailed,
+            format!("the fee sponsor {payer} has too few lumens: {words}"),
+        )
+        .hint("send lumens to it; see: poolctl farmer check-funding"),
+        (_, Reason::TooFewLumens, _) => {
+            Error::new(Code::TransactionFailed, format!("it has too few lumens for the fee: {words}"))
+                .hint("see: poolctl farmer check-funding")
         }
         _ => Error::new(Code::TransactionFailed, words),
     }
@@ -221,5 +274,71 @@ mod tests {
             assert_eq!(Reason::of_word(reason.word()), Some(*reason));
         }
         assert_eq!(Reason::of_word("nonsense"), None);
+    }
+
+    #[test]
+    fn a_code_is_named_by_the_contract_that_raised_it() {
+        use crate::stellar::submit;
+        use crate::stellar::xdr::Hash;
+        use crate::stellar::{Failure, Raised};
+        let [farm, kale] = [1, 2].map(|n| ContractId(Hash([n; 32])));
+        let settled = |contract: Option<&ContractId>, code| Settled {
+            status: Status::Failed,
+            hash: None,
+            ledger: None,
+            fee_charged: 0,
+            payer: None,
+            value: None,
+            events: Vec::new(),
+            reason: Some(submit::Reason {
+                words: "words".to_owned(),
+                raised: Some(Raised {
+                    contract: contract.cloned(),
+                    error: ScError::Contract(code),
+                    words: None,
+                }),
+                failure: None,
+            }),
+        };
+        let (ours, theirs, nobody) = (Some(&farm), Some(&kale), None);
+        for (contract, step, code, want) in [
+            (ours, Step::Harvest, 10, Reason::NotWorked),
+            (theirs, Step::Harvest, 10, Reason::TrustlineFull),
+            (theirs, Step::Plant, 10, Reason::NotEnoughKale),
+            (nobody, Step::Harvest, 10, Reason::TrustlineFull),
+            (nobody, Step::Plant, 10, Reason::NotEnoughKale),
+            (ours, Step::Harvest, 11, Reason::PailExpired),
+            (theirs, Step::Harvest, 11, Reason::NotAuthorized),
+            (nobody, Step::Harvest, 11, Reason::TransactionFailed),
+            (nobody, Step::Plant, 11, Reason::NotAuthorized),
+            (nobody, Step::Work, 11, Reason::PailExpired),
+            (ours, Step::Work, 13, Reason::HashInvalid),
+            (nobody, Step::Work, 13, Reason::HashInvalid),
+            (theirs, Step::Harvest, 13, Reason::NoTrustline),
+            (nobody, Step::Harvest, 13, Reason::NoTrustline),
+            (nobody, Step::Plant, 6, Reason::NoAccount),
+            (nobody, Step::Plant, 4, Reason::Paused),
+            (nobody, Step::Harvest, 14, Reason::NotReady),
+            (theirs, Step::Harvest, 14, Reason::ContractRefused),
+            (theirs, Step::Harvest, 99, Reason::TransactionFailed),
+        ] {
+            assert_eq!(of(&farm, step, &settled(contract, code)), Some(want), "{contract:?} {step:?} {code}");
+        }
+        assert_eq!(
+            error(&farm, Step::Harvest, &settled(theirs, 13)).message(),
+            "the account has no trustline (asset contract error 13)"
+        );
+        // Whose lumens are missing is known by who was to pay.
+        let poor = |payer: Option<&str>| {
+            let mut settled = settled(None, 0);
+            let failure = Failure { kind: Kind::Balance, words: "TxInsufficientBalance".to_owned() };
+            settled.reason =
+                Some(submit::Reason { words: "refused".to_owned(), raised: None, failure: Some(failure) });
+            settled.payer = payer.map(|payer| payer.parse().unwrap());
+            of(&farm, Step::Work, &settled)
+        };
+        assert_eq!(poor(None), Some(Reason::TooFewLumens));
+        let sponsor = "GBDVX4VELCDSQ54KQJYTNHXAHFLBCA77ZY2USQBM4CSHTTV7DME7KALE";
+        assert_eq!(poor(Some(sponsor)), Some(Reason::SponsorLow));
     }
 }

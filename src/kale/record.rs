@@ -4,9 +4,12 @@
 //! Recorded twice, nothing is booked twice: the rows' own uniqueness says what is new.
 
 use super::call::{harvest_result, work_result};
+use super::expiry::EXPIRING;
+use super::loss::LOST;
 use super::plan::{ExtendPlan, HarvestPlan, Plan, PlantPlan, TrustPlan, WorkPlan};
 use super::reason::{self, Reason};
 use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
+use super::schedule::Step;
 use super::site::Site;
 use super::terms::Terms;
 use super::{accounting, events};
@@ -50,14 +53,19 @@ impl Recorder for FarmRecorder {
             None => Ok(()),
         }
     }
+
+    // The contract refuses a second plant of a pail, work that is no better and a second harvest, and shows each.
+    fn is_told_by_the_chain(&self, operation: &Operation) -> bool {
+        matches!(Plan::of(operation), Ok(Some(_)))
+    }
 }
 
 impl FarmRecorder {
     fn plant(&self, tx: &Tx<'_>, operation: i64, plan: &PlantPlan, settled: &Settled) -> Result<()> {
         let stake = plan.stake.0;
         let facts = |more: Value| story(&plan.address, plan.block, settled, more);
-        if let Some(reason) = reason::of(&self.farm, settled) {
-            if reason::said(&self.farm, settled) == Some(Said::Farm(Fault::PailExists)) {
+        if let Some(reason) = reason::of(&self.farm, Step::Plant, settled) {
+            if reason::said(&self.farm, Step::Plant, settled) == Some(Said::Farm(Fault::PailExists)) {
                 // Planted already: the pail is read, and what it shows is recorded.
                 return Ok(());
             }
@@ -95,7 +103,7 @@ impl FarmRecorder {
             gap,
         };
         let facts = |more: Value| story(&plan.address, *block, settled, more);
-        if let Some(reason) = reason::of(&self.farm, settled) {
+        if let Some(reason) = reason::of(&self.farm, Step::Work, settled) {
             if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
                 tx.event(
                     "work.failed",
@@ -122,7 +130,7 @@ impl FarmRecorder {
     }
 
     fn harvest(&self, tx: &Tx<'_>, operation: i64, plan: &HarvestPlan, settled: &Settled) -> Result<()> {
-        if let Some(reason) = reason::of(&self.farm, settled) {
+        if let Some(reason) = reason::of(&self.farm, Step::Harvest, settled) {
             return harvest_failed(tx, plan, reason, &trace(operation, settled, Some(reason)), settled);
         }
         let reward = accounting::base(harvest_result(value_of(settled)?)?)?;
@@ -175,7 +183,15 @@ impl FarmRecorder {
         let event = tx.event(&format!("harvest.{outcome}"), farmer, &facts)?;
         tx.post(event, &lines)?;
         rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;
-        rows::close_pail(tx, farmer, block)
+        rows::close_pail(tx, farmer, block)?;
+        let later = rows::losses(tx.conn(), block)?.iter().any(|(lost, ..)| lost == farmer);
+        if !later {
+            alert::edge(tx, Subject::Farm(farmer), LOST, None)?;
+        }
+        if rows::open_pails_of(tx.conn(), farmer)? == 0 {
+            alert::edge(tx, Subject::Farm(farmer), EXPIRING, None)?;
+        }
+        Ok(())
     }
 }
 

@@ -1,19 +1,24 @@
 //! The farm's rows. SQL only; who calls it decides.
 
+mod baselines;
 mod hands;
 mod lookups;
 mod pails;
 mod records;
 
+pub use baselines::{
+    Baseline, baseline, baselines_at, harvested_since, is_booked, is_restored, moved_since, set_baseline,
+};
 pub use hands::{Hand, hands};
 pub use lookups::{
-    LastHarvest, confirmed, count_mint, has_nonce, is_counted, is_ours, last_block, last_harvests,
-    open_count, work_failure,
+    LastHarvest, count_mint, envelopes, has_nonce, is_counted, is_ours, last_block, last_harvests,
+    open_count, own_works, work_failure,
 };
 pub use pails::{
-    OpenPail, amount, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, pail,
-    pails_before, pails_in, release_pail, work_pail,
+    OpenPail, amount, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, open_pails_of,
+    pail, pails_before, pails_in, pails_until, release_pail, work_pail,
 };
 pub use records::{
-    Ended, HarvestRow, Tally, Trace, WorkRow, compensation, harvest, last_ends, planting, tally, work,
+    Ended, HarvestRow, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
+    planting, tally, unlose, work,
 };

@@ -3,6 +3,7 @@
 use super::harvest::{self, Harvested};
 use super::patience::Patience;
 use super::plant::{self, Planted};
+use super::reconcile::{self, Reconciled};
 use super::rows::{self, Hand, OpenPail};
 use super::schedule::{self, Action, Step, Stock};
 use super::site::Farming;
@@ -14,11 +15,15 @@ use crate::output::{Code, Error, Exit, Result};
 use crate::state::operations::Operation;
 use crate::state::runs;
 use crate::stellar::submit::Settled;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// After a step failed for some, it is tried again so many seconds of ledger time later.
 const AGAIN: u64 = 30;
+/// How long a turn waits for what an earlier run, or turn, left under way: whoever it is about waits, the others do not.
+const SETTLE_WAIT: Duration = Duration::from_secs(3);
+/// Seconds after which a run compares the farm with the chain again.
+const DAY: u64 = 86_400;
 /// Seconds of a ledger, about; how far away the next step is decides how often the farm is looked at.
 const LEDGER: u64 = 5;
 /// Looks are at most so many times farther apart than `stellar.poll_ms`.
@@ -44,6 +49,8 @@ pub enum Note<'a> {
     ShiftEnded(u32, Reach),
     /// A harvest ended.
     Harvested(&'a Harvested),
+    /// The farm was compared with the chain, for this reason, and they differed.
+    Reconciled(&'static str, &'a Reconciled),
     /// Nothing is due; this is next.
     Waiting(&'a Action),
     /// A step could not be done now; it is tried again.
@@ -94,6 +101,8 @@ struct Farmhand<'t> {
     done: (u32, HashSet<String>),
     /// A run that is to end by itself plants in one block only, and not after its work: this one.
     only: Option<u32>,
+    /// When the farm was last compared with the chain, or that was tried, in seconds of ledger time.
+    compared: Option<u64>,
     /// When it was last noted that all is well.
     beat: i64,
     ran: Ran,
@@ -120,8 +129,20 @@ pub async fn run(
     };
     let (shift, kernel, block, next, again) = (None, None, None, None, BTreeMap::new());
     let done = (0, HashSet::new());
-    let mut hand =
-        Farmhand { terms, tell, shift, kernel, block, next, again, done, only: None, beat: 0, ran };
+    let mut hand = Farmhand {
+        terms,
+        tell,
+        shift,
+        kernel,
+        block,
+        next,
+        again,
+        done,
+        only: None,
+        compared: None,
+        beat: 0,
+        ran,
+    };
     let ended = hand.turns(farming, permit).await;
     farming.work.progress.end();
     if let (Some(mut shift), Some(view)) = (hand.shift.take(), &hand.ran.view) {
@@ -205,7 +226,7 @@ impl Farmhand<'_> {
     }
 
     async fn turn(&mut self, farming: &mut Farming<'_, '_>, permit: ValuePermit<'_>) -> Result<Turn> {
-        for (operation, settled) in farming.settle(Some(permit)).await? {
+        for (operation, settled) in farming.settle(Some(permit), SETTLE_WAIT).await? {
             (self.tell)(&Note::Settled(&operation, &settled));
         }
         let guess = match &self.ran.view {
@@ -226,7 +247,8 @@ impl Farmhand<'_> {
         let hands = rows::hands(farming.work.state.conn())?;
         let pails = rows::pails_in(farming.work.state.conn(), index)?;
         let before = rows::pails_before(farming.work.state.conn(), index)?;
-        let stock = self.stock(farming, &hands, &pails, &before, &view);
+        let own = rows::own_works(farming.work.state.conn(), index)?;
+        let stock = self.stock(farming, &hands, (&pails, &own), &before, &view);
         let agenda = schedule::agenda(&view.farm, view.current(), at, stock, &farming.settings);
         let is_due = |hand: &Self, step: Step| {
             let is_it = |action: &&Action| action.step == step && action.is_due(at.time);
@@ -250,8 +272,45 @@ impl Farmhand<'_> {
             self.harvest(farming, permit, &hands, at.time).await?;
             return Ok(Turn { moved: true, due: true });
         }
+        if self.is_free(farming, at.time) && self.reconcile(farming, &hands, at.time).await? {
+            return Ok(Turn { moved: true, due: true });
+        }
         self.announce(&agenda, at.time);
         Ok(Turn { moved: false, due: work && self.shift.is_some() })
+    }
+
+    /// Compares the farm with the chain where that is due. Returns whether something was taken in.
+    async fn reconcile(&mut self, farming: &mut Farming<'_, '_>, hands: &[Hand], now: u64) -> Result<bool> {
+        let state = &farming.work.state;
+        let why = match self.compared {
+            Some(compared) => (now >= compared.saturating_add(DAY)).then_some("a day has passed"),
+            None => match reconcile::why_due(state.conn(), hands, state.run().clock.now())? {
+                // What happened while nobody looked?
+                None if !self.terms.once && !hands.is_empty() => Some("the run begins"),
+                why => why,
+            },
+        };
+        self.compared = self.compared.filter(|_| why.is_none()).or(Some(now));
+        let Some(why) = why else { return Ok(false) };
+        match reconcile::look(farming, hands, reconcile::BLOCKS).await {
+            Ok(found) => {
+                found.write(farming)?;
+                if !found.differences.is_empty() {
+                    (self.tell)(&Note::Reconciled(why, &found));
+                }
+                Ok(found.differences.iter().any(|difference| difference.what.is_taken_in()))
+            }
+            Err(e) if work::is_passing(e.code()) => {
+                (self.tell)(&Note::Trouble(
+                    Step::Harvest,
+                    &e.context("cannot compare the farm with the chain"),
+                ));
+                // Not at once, and not only tomorrow.
+                self.compared = Some(now.saturating_sub(DAY).saturating_add(AGAIN));
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
     }
 
     /// Whether a step may be tried again by now.
@@ -275,7 +334,7 @@ impl Farmhand<'_> {
         &self,
         farming: &Farming<'_, '_>,
         hands: &[Hand],
-        pails: &[OpenPail],
+        (pails, own): (&[OpenPail], &HashMap<String, u32>),
         before: &[OpenPail],
         view: &View,
     ) -> Stock {
@@ -284,7 +343,8 @@ impl Farmhand<'_> {
         let planters = hands.iter().filter(|hand| plants(hand));
         let needs = |pail: &&OpenPail| {
             let enough = view.current().map_or(0, |block| work::cap(block, &farming.settings));
-            work::needs_work(self.terms.orders.policy, pail.work.map(|(_, zeros)| zeros), enough)
+            let (has, own) = (pail.work.map(|(_, zeros)| zeros), own.get(&pail.farmer).copied());
+            work::needs_work(self.terms.orders.policy, has, own, enough)
                 && !(self.done.0 == index && self.done.1.contains(&pail.farmer))
         };
         let unworked = pails.iter().filter(needs).count();

@@ -1,15 +1,18 @@
 //! Where the farm is, and what its services are handed.
 
 use super::call::Call;
+use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
-use crate::context::Work;
+use crate::context::{Stop, Work};
 use crate::guard::ValuePermit;
 use crate::output::Result;
 use crate::state::operations::Operation;
 use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
 use crate::stellar::xdr::{AccountId, ContractId};
 use crate::stellar::{Action, Client, Known, Signers};
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A farm on a network.
 #[derive(Debug, Clone)]
@@ -71,14 +74,28 @@ pub struct Farming<'f, 'w> {
 }
 
 impl Farming<'_, '_> {
-    fn desk(&mut self, payer: Option<AccountId>) -> Desk<'_> {
+    fn desk<'d>(
+        &'d mut self,
+        stop: &'d Stop,
+        payer: Option<AccountId>,
+        own: BTreeSet<AccountId>,
+    ) -> Desk<'d> {
         Desk {
             client: &self.site.client,
             state: &mut *self.work.state,
             permit: self.work.permit,
-            stop: self.work.stop,
-            terms: Terms { payer, parallel: self.settings.parallel, ..self.terms.clone() },
+            stop,
+            terms: Terms { payer, own, parallel: self.settings.parallel, ..self.terms.clone() },
         }
+    }
+
+    /// What is recorded of fees and stakes.
+    ///
+    /// # Errors
+    /// `state_error`, `state_corrupt`.
+    pub fn books(&self) -> Result<Books> {
+        let state = &*self.work.state;
+        Books::read(state.conn(), &self.settings, &self.terms, state.run().clock.now())
     }
 
     fn recorder(&self) -> FarmRecorder {
@@ -86,33 +103,77 @@ impl Farming<'_, '_> {
     }
 
     /// Settles every unfinished operation: first thing that a writing service does. With a `permit`, what is signed and
-    /// still valid is sent again.
+    /// still valid is sent again. It waits for outcomes no longer than `wait`; what is open then stays so.
     ///
     /// # Errors
     /// As [`submit::settle_open`]; those of one operation stand beside it.
     pub async fn settle(
         &mut self,
         permit: Option<ValuePermit<'_>>,
+        wait: Duration,
     ) -> Result<Vec<(Operation, Result<Settled>)>> {
         let recorder = self.recorder();
-        submit::settle_open(&mut self.desk(None), permit, &recorder).await
+        let stop = self.work.stop;
+        let mut desk = self.desk(stop, None, BTreeSet::new());
+        desk.terms.wait = desk.terms.wait.min(wait);
+        submit::settle_open(&mut desk, permit, &recorder).await
     }
 
-    /// Submits and records; results in the order of the intents.
+    /// The operation with this number, if it can be given up.
     ///
     /// # Errors
-    /// As [`submit::submit`].
+    /// As [`submit::may_give_up`].
+    pub async fn may_give_up(&mut self, id: i64) -> Result<Operation> {
+        let stop = self.work.stop;
+        let desk = self.desk(stop, None, BTreeSet::new());
+        submit::may_give_up(&desk, id).await.map(|(operation, _)| operation)
+    }
+
+    /// Ends it by hand, for this reason.
+    ///
+    /// # Errors
+    /// As [`submit::give_up`].
+    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<Operation> {
+        let (stop, recorder) = (self.work.stop, self.recorder());
+        submit::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
+    }
+
+    /// Submits and records; results in the order of the intents. Where the sponsor cannot pay for all of them, those who
+    /// can pay for themselves.
+    ///
+    /// # Errors
+    /// As [`submit::submit`] and [`purse::own`].
     pub async fn submit(
         &mut self,
         permit: ValuePermit<'_>,
         intents: &[Intent],
+    ) -> Result<Vec<Result<Submitted>>> {
+        self.submit_until(permit, intents, self.work.stop).await
+    }
+
+    /// The same, with a wish to stop of its own.
+    ///
+    /// # Errors
+    /// As [`Farming::submit`].
+    pub async fn submit_until(
+        &mut self,
+        permit: ValuePermit<'_>,
+        intents: &[Intent],
+        stop: &Stop,
     ) -> Result<Vec<Result<Submitted>>> {
         if intents.is_empty() {
             return Ok(Vec::new());
         }
         let recorder = self.recorder();
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
-        submit::submit(&mut self.desk(payer), permit, intents, keys.signers()?, &recorder).await
+        let mut own = BTreeSet::new();
+        if let Some(payer) = &payer {
+            let sponsor;
+            (own, sponsor) = purse::own(self, payer, intents).await?;
+            purse::note(self, sponsor.as_ref(), &[])?;
+        }
+        let mut desk = self.desk(stop, payer, own);
+        submit::submit(&mut desk, permit, intents, keys.signers()?, &recorder).await
     }
 
     /// Simulates without signing, sending or writing anything.

@@ -6,7 +6,7 @@ use super::reason::{self, Reason};
 use super::rows::Hand;
 use super::site::Farming;
 use super::view::Who;
-use super::wallet::{BASE_RESERVE, Look};
+use super::wallet::{BASE_RESERVE, Look, Trust, Wallet};
 use super::{asset, plan};
 use crate::amount::Base;
 use crate::guard::ValuePermit;
@@ -16,6 +16,9 @@ use crate::stellar::Action;
 use crate::stellar::submit::{self, Intent, Rehearsal, Status, Submitted, Terms};
 use crate::stellar::xdr::{AccountId, Asset};
 use rusqlite::Connection;
+
+/// The limit of a trustline that is made: the most that there can be, in stroops.
+const MOST: Base = Base::from_limbs([i64::MAX.cast_unsigned(), 0, 0, 0]);
 
 /// How trustlines are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -97,7 +100,13 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
     }
     let accounts: Vec<&AccountId> = hands.iter().map(|hand| &hand.who.account).collect();
     let look = Look::read(farming.site, &accounts).await?;
-    let is_done = look.wallets.iter().all(|wallet| wallet.as_ref().is_some_and(|w| w.kale.is_some()));
+    let books = farming.books()?;
+    // One that is there, and for which something must be done all the same: its limit leaves no room for what may come in.
+    let is_full = |hand: &Hand, kale: Trust| kale.room < books.due(&hand.who.id) && kale.limit < MOST;
+    let has = |(hand, wallet): (&Hand, &Option<Wallet>)| {
+        wallet.and_then(|wallet| wallet.kale).is_some_and(|kale| !is_full(hand, kale))
+    };
+    let is_done = hands.iter().zip(&look.wallets).all(has);
     // The keys stay locked where nothing is to be signed.
     let payer = if is_done { None } else { farming.keys.sponsor()? };
     let sponsor = payer.clone().filter(|_| wish.sponsored != Some(false));
@@ -108,11 +117,17 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
             prepared.settled.push(Trusted { who: who.clone(), creates: false, fate });
         };
         let refuse = |lack: Lack| Fate::Failed { reason: lack.reason(), error: lack.error(&who.address) };
-        let creates = match (wallet, wish.create, &sponsor) {
-            (Some(wallet), ..) if wallet.kale.is_some() => {
+        let kale = wallet.and_then(|wallet| wallet.kale);
+        if let Some(kale) = kale {
+            if is_full(hand, kale) {
+                let intent = intent(farming, who, &prepared.look.asset, None, None)?;
+                prepared.wanted.push(Wanted { who: who.clone(), creates: false, intent });
+            } else {
                 settle(Fate::Already);
-                continue;
             }
+            continue;
+        }
+        let creates = match (wallet, wish.create, &sponsor) {
             (Some(wallet), _, None) if wallet.spare() < BASE_RESERVE => {
                 settle(refuse(Lack::Lumens { spare: wallet.spare(), least: BASE_RESERVE }));
                 continue;
@@ -232,12 +247,12 @@ pub async fn carry_out(
     let results = farming.submit(permit, &prepared.intents()).await?;
     let Prepared { wanted, mut settled, .. } = prepared;
     for (Wanted { who, creates, .. }, result) in wanted.into_iter().zip(results) {
-        settled.push(Trusted { who, creates, fate: fate(farming, result) });
+        settled.push(Trusted { who, creates, fate: fate(result) });
     }
     Ok(settled)
 }
 
-fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Fate {
+fn fate(result: Result<Submitted>) -> Fate {
     let settled = match result {
         Ok(Submitted::Settled(settled)) => settled,
         Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
@@ -248,8 +263,11 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Fate {
             Fate::Made { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged }
         }
         _ => Fate::Failed {
-            reason: reason::of(&farming.site.farm, &settled).unwrap_or(Reason::Other),
-            error: reason::error(&farming.site.farm, &settled),
+            reason: match settled.status {
+                Status::Expired => Reason::Expired,
+                _ => reason::of_network(&settled),
+            },
+            error: reason::of_words(&settled),
         },
     }
 }

@@ -6,12 +6,12 @@ use super::model::Moment;
 use super::site::Site;
 use crate::amount::Base;
 use crate::output::Result;
-use crate::stellar::Entries;
 use crate::stellar::xdr::{
     AccountEntry, AccountEntryExt, AccountEntryExtensionV1, AccountEntryExtensionV1Ext, AccountId, Asset,
-    LedgerEntryData, LedgerKey, LedgerKeyAccount, LedgerKeyTrustLine, TrustLineAsset, TrustLineEntryExt,
-    TrustLineFlags,
+    LedgerEntryData, LedgerKey, LedgerKeyAccount, LedgerKeyTrustLine, TrustLineAsset, TrustLineEntry,
+    TrustLineEntryExt, TrustLineFlags,
 };
+use crate::stellar::{Entries, View};
 
 /// What each entry of an account reserves, in stroops (the network's base reserve).
 pub(super) const BASE_RESERVE: i64 = 5_000_000;
@@ -29,13 +29,43 @@ pub struct Wallet {
     pub kale: Option<Trust>,
 }
 
-/// A trustline.
+/// What the issuer lets a trustline do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leave {
+    /// Hold, send and receive.
+    Full,
+    /// Keep its offers, and neither send nor receive (CAP-0018).
+    Maintain,
+    /// Nothing.
+    Frozen,
+}
+
+impl Leave {
+    /// Its stable word.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Maintain => "maintain",
+            Self::Frozen => "frozen",
+        }
+    }
+}
+
+/// A trustline. Amounts in stroops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trust {
-    /// What can be moved, in stroops.
+    /// What can be moved: not what its offers would sell.
     pub balance: Base,
-    /// Whether the issuer lets it move.
-    pub authorized: bool,
+    /// What may still come in: up to its limit, less what its offers would buy.
+    pub room: Base,
+    /// The most that it may hold.
+    pub limit: Base,
+    /// What its offers would buy.
+    pub buying: Base,
+    /// What its offers would sell.
+    pub selling: Base,
+    /// What the issuer lets it do.
+    pub leave: Leave,
 }
 
 impl Wallet {
@@ -82,10 +112,23 @@ impl Look {
     }
 }
 
+/// Lumens above the reserve of accounts, in that order; `None` where one does not exist.
+///
+/// # Errors
+/// `bad_reply`, those of [`crate::stellar::Client::view`].
+pub async fn spares(view: &View, accounts: &[&AccountId]) -> Result<Vec<Option<i64>>> {
+    let entries = view.entries(accounts.iter().map(|account| account_key(account))).await?;
+    accounts.iter().map(|account| Ok(lumens(&entries, account)?.map(|wallet| wallet.spare()))).collect()
+}
+
+fn account_key(account: &AccountId) -> LedgerKey {
+    LedgerKey::Account(LedgerKeyAccount { account_id: account.clone() })
+}
+
 /// The ledger keys of an account and its trustline.
 pub fn keys(account: &AccountId, asset: &Asset) -> [LedgerKey; 2] {
     [
-        LedgerKey::Account(LedgerKeyAccount { account_id: account.clone() }),
+        account_key(account),
         LedgerKey::Trustline(LedgerKeyTrustLine { account_id: account.clone(), asset: trusted(asset) }),
     ]
 }
@@ -103,27 +146,51 @@ fn trusted(asset: &Asset) -> TrustLineAsset {
 /// # Errors
 /// `bad_reply` for entries of another kind or with a negative balance.
 pub fn decode(entries: &Entries, account: &AccountId, asset: &Asset) -> Result<Option<Wallet>> {
-    let [account_key, trust_key] = keys(account, asset);
+    let [_, trust_key] = keys(account, asset);
     let what = || format!("account {account}");
-    let Some(found) = entries.get(&account_key) else { return Ok(None) };
-    let LedgerEntryData::Account(entry) = &found.data else {
-        return Err(bad(&what(), "another kind of entry came back"));
-    };
+    let Some(wallet) = lumens(entries, account)? else { return Ok(None) };
     let kale = match entries.get(&trust_key).map(|found| &found.data) {
         None => None,
         Some(LedgerEntryData::Trustline(line)) => {
-            let selling = match &line.ext {
-                TrustLineEntryExt::V1(ext) => ext.liabilities.selling,
-                TrustLineEntryExt::V0 => 0,
-            };
-            let balance = u64::try_from(line.balance.saturating_sub(selling))
-                .map_err(|_| bad(&what(), format!("its trustline holds {}", line.balance)))?;
-            let authorized = line.flags & TrustLineFlags::AuthorizedFlag as u32 != 0;
-            Some(Trust { balance: Base::from(balance), authorized })
+            Some(trust(line).ok_or_else(|| bad(&what(), format!("its trustline holds {}", line.balance)))?)
         }
         Some(_) => return Err(bad(&what(), "another kind of entry came back for its trustline")),
     };
-    Ok(Some(Wallet { sequence: entry.seq_num.0, lumens: entry.balance, reserve: reserve(entry), kale }))
+    Ok(Some(Wallet { kale, ..wallet }))
+}
+
+/// The account alone, without its trustline.
+fn lumens(entries: &Entries, account: &AccountId) -> Result<Option<Wallet>> {
+    let Some(found) = entries.get(&account_key(account)) else { return Ok(None) };
+    let LedgerEntryData::Account(entry) = &found.data else {
+        return Err(bad(&format!("account {account}"), "another kind of entry came back"));
+    };
+    let (sequence, reserve) = (entry.seq_num.0, reserve(entry));
+    Ok(Some(Wallet { sequence, lumens: entry.balance, reserve, kale: None }))
+}
+
+/// A trustline as it stands; `None` where its amounts contradict each other.
+fn trust(line: &TrustLineEntry) -> Option<Trust> {
+    let (buying, selling) = match &line.ext {
+        TrustLineEntryExt::V1(ext) => (ext.liabilities.buying, ext.liabilities.selling),
+        TrustLineEntryExt::V0 => (0, 0),
+    };
+    let base = |stroops: i64| u64::try_from(stroops).ok().map(Base::from);
+    let has = |flag: TrustLineFlags| line.flags & flag as u32 != 0;
+    Some(Trust {
+        balance: base(line.balance.checked_sub(selling)?)?,
+        room: base(line.limit.saturating_sub(line.balance).saturating_sub(buying).max(0))?,
+        limit: base(line.limit)?,
+        buying: base(buying)?,
+        selling: base(selling)?,
+        leave: if has(TrustLineFlags::AuthorizedFlag) {
+            Leave::Full
+        } else if has(TrustLineFlags::AuthorizedToMaintainLiabilitiesFlag) {
+            Leave::Maintain
+        } else {
+            Leave::Frozen
+        },
+    })
 }
 
 /// (2 + subentries + sponsoring - sponsored) base reserves, and what is offered for sale (CAP-0033).
@@ -137,4 +204,49 @@ fn reserve(entry: &AccountEntry) -> i64 {
     }
     let entries = 2 + i64::from(entry.num_sub_entries) + sponsoring - sponsored;
     entries.saturating_mul(BASE_RESERVE).saturating_add(selling)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stellar::xdr::{Liabilities, TrustLineEntryV1, TrustLineEntryV1Ext};
+
+    #[test]
+    fn a_trustline_moves_what_is_not_for_sale_and_takes_what_its_limit_leaves() {
+        const ON: u32 = TrustLineFlags::AuthorizedFlag as u32;
+        const KEEPS: u32 = TrustLineFlags::AuthorizedToMaintainLiabilitiesFlag as u32;
+        // Balance, limit, buying, selling, flags; what can be moved, what may come in, and the issuer's leave.
+        type Case = (i64, i64, Option<(i64, i64)>, u32, Option<(u64, u64, Leave)>);
+        let cases: &[Case] = &[
+            (100, 100, None, ON, Some((100, 0, Leave::Full))),
+            (100, i64::MAX, None, ON, Some((100, i64::MAX as u64 - 100, Leave::Full))),
+            (100, 250, Some((60, 30)), ON, Some((70, 90, Leave::Full))),
+            (100, 150, Some((50, 100)), KEEPS, Some((0, 0, Leave::Maintain))),
+            (100, 100, None, 0, Some((100, 0, Leave::Frozen))),
+            (0, 0, None, ON, Some((0, 0, Leave::Full))),
+            // No network would allow these.
+            (100, 90, None, ON, Some((100, 0, Leave::Full))),
+            (100, 200, Some((0, 101)), ON, None),
+            (-1, 200, None, ON, None),
+            (i64::MIN, 200, Some((0, 1)), ON, None),
+            (1, -1, None, ON, None),
+        ];
+        for (balance, limit, liabilities, flags, want) in cases {
+            let account: AccountId =
+                "GBDVX4VELCDSQ54KQJYTNHXAHFLBCA77ZY2USQBM4CSHTTV7DME7KALE".parse().unwrap();
+            let ext = match liabilities {
+                None => TrustLineEntryExt::V0,
+                Some((buying, selling)) => TrustLineEntryExt::V1(TrustLineEntryV1 {
+                    liabilities: Liabilities { buying: *buying, selling: *selling },
+                    ext: TrustLineEntryV1Ext::V0,
+                }),
+            };
+            let (account_id, asset) = (account, TrustLineAsset::Native);
+            let (balance, limit, flags) = (*balance, *limit, *flags);
+            let line = TrustLineEntry { account_id, asset, balance, limit, flags, ext };
+            let got = trust(&line).map(|trust| (trust.balance, trust.room, trust.leave));
+            let want = want.map(|(balance, room, leave)| (Base::from(balance), Base::from(room), leave));
+            assert_eq!(got, want, "{line:?}");
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use crate::alert::{self, Alert, Subject};
 use crate::config::Config;
-use crate::kale::farmers;
+use crate::kale::{enrol, farmers};
 use crate::oracle;
 use crate::output::Result;
 use crate::pool::Pool;
@@ -70,9 +70,13 @@ pub(super) fn of_feeds(conn: &Connection) -> Result<Vec<Alarm>> {
     Ok(found)
 }
 
-/// Alerts of every farmer, who is named by address.
+/// Alerts of the fee sponsor and of every farmer, who are named by address.
 pub(super) fn of_farmers(conn: &Connection) -> Result<Vec<Alarm>> {
     let mut found = Vec::new();
+    if let Some(sponsor) = enrol::last_sponsor(conn)? {
+        let alerts = alert::list(conn, Subject::Farm(&sponsor), None)?;
+        found.extend(alerts.into_iter().map(|alert| Alarm::of(alert, true)));
+    }
     for farmer in farmers::list(conn, None, None)? {
         for alert in alert::list(conn, Subject::Farm(&farmer.id), None)? {
             found.push(Alarm { subject: farmer.address.clone(), ..Alarm::of(alert, true) });

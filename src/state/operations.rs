@@ -3,6 +3,7 @@
 //! Only the rows. Their life (planned → signed → sent → confirmed, failed or expired) is `stellar::submit`'s.
 
 use super::Tx;
+use crate::clock;
 use crate::output::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
@@ -179,6 +180,45 @@ pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
         Ok(Attempt { attempt: row.get(0)?, hash: row.get(1)?, envelope: row.get(2)?, ended: row.get(3)? })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
+}
+
+/// The last envelopes of a kind of operation, the newest first: when each was signed, in seconds since 1970, and the most
+/// that it could cost, in stroops. Those that lie far back are not looked for.
+///
+/// # Errors
+/// `state_error` where the file cannot be read, `state_corrupt` for a fee that is no number.
+pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT a.signed_at, a.max_fee FROM operations o
+         JOIN operation_attempts a ON a.operation_id = o.id
+         WHERE o.id > (SELECT coalesce(max(id), 0) FROM operations) - 1000 AND o.kind = ?1
+         ORDER BY o.id DESC, a.attempt DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![kind, most])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let fee: String = row.get(1)?;
+        let fee = fee.parse().map_err(|_| {
+            Error::new(
+                Code::StateCorrupt,
+                format!("operation_attempts: \"{fee}\" stands where a fee belongs"),
+            )
+        })?;
+        found.push((row.get(0)?, fee));
+    }
+    Ok(found)
+}
+
+/// Stroops that an account paid since then (seconds since 1970) for transactions of others.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn spent_by(conn: &Connection, payer: &str, since: i64) -> Result<i64> {
+    let mut statement = conn.prepare_cached(
+        "SELECT coalesce(sum(CAST(payload ->> 'fee' AS INTEGER)), 0) FROM events INDEXED BY events_by_time
+         WHERE at >= ?1 AND kind IN ('operation.confirmed', 'operation.failed') AND payload ->> 'payer' = ?2",
+    )?;
+    Ok(statement.query_row(params![clock::rfc3339(since), payer], |row| row.get(0))?)
 }
 
 /// How many envelopes of an operation there are.

@@ -147,7 +147,7 @@ impl Client {
         std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(super) fn warn(&self, text: String) {
+    pub(crate) fn warn(&self, text: String) {
         let mut warnings = self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if !warnings.contains(&text) {
             tracing::debug!("{text}");
@@ -164,21 +164,41 @@ impl Client {
     /// Errors of its own, when no endpoint could serve, naming each and why: `wrong_network`, `unreachable`,
     /// `rate_limited`, `bad_reply`, `behind` or `rpc_error`.
     pub async fn view<T>(&self, body: impl AsyncFnMut(&View) -> Result<T>) -> Result<T> {
-        self.over_endpoints(Opening::Fresh, body).await
+        self.over_endpoints(Opening::Fresh, None, body).await
+    }
+
+    /// As [`Client::view`], on any endpoint but this one; `None` where there is no other.
+    pub async fn elsewhere<T>(
+        &self,
+        than: &str,
+        body: impl AsyncFnMut(&View) -> Result<T>,
+    ) -> Option<Result<T>> {
+        let other = self.inner.peers.iter().any(|peer| peer.asker.name() != than);
+        if other { Some(self.over_endpoints(Opening::Fresh, Some(than), body).await) } else { None }
+    }
+
+    /// Asks this endpoint last for a while, since another contradicts it, and says so.
+    pub fn distrust(&self, name: &str, why: &str) {
+        for peer in self.inner.peers.iter().filter(|peer| peer.asker.name() == name) {
+            peer.asker.rest();
+        }
+        self.warn(format!("endpoint {name:?}: {why}"));
     }
 
     /// As [`Client::view`], but an endpoint that this run has used before is used without a request of its own; the
     /// view's ledger is then the newest that was seen.
     pub(super) async fn known<T>(&self, body: impl AsyncFnMut(&View) -> Result<T>) -> Result<T> {
-        self.over_endpoints(Opening::Known, body).await
+        self.over_endpoints(Opening::Known, None, body).await
     }
 
     async fn over_endpoints<T>(
         &self,
         opening: Opening,
+        without: Option<&str>,
         mut body: impl AsyncFnMut(&View) -> Result<T>,
     ) -> Result<T> {
-        let mut order: Vec<&Arc<Peer>> = self.inner.peers.iter().collect();
+        let peers = self.inner.peers.iter();
+        let mut order: Vec<&Arc<Peer>> = peers.filter(|peer| Some(peer.asker.name()) != without).collect();
         order.sort_by_key(|peer| peer.asker.is_resting());
         let mut order = order.into_iter().peekable();
         let mut failed: Vec<(&str, Code, String)> = Vec::new();

@@ -42,6 +42,24 @@ pub fn raised(events: &[DiagnosticEvent]) -> Option<Raised> {
     Some(Raised { contract: contract.cloned(), error: error.clone(), words: words(data) })
 }
 
+/// The same from the words of a simulation that comes without events: the host puts its log there, newest first. Where
+/// that is missing too, only the code is known.
+pub fn raised_in(words: &str) -> Option<Raised> {
+    const CODE: &str = "Error(Contract, #";
+    let code = |text: &str| text.split_once(CODE)?.1.split_once(')')?.0.parse::<u32>().ok();
+    let mut errors = words.lines().filter_map(|line| {
+        let (head, topics) = line.split_once("[Diagnostic Event] ")?.1.split_once("topics:[error, ")?;
+        let contract = head.strip_prefix("contract:").map(|id| id.trim_end_matches([',', ' ']));
+        let code = topics.starts_with(CODE).then(|| code(topics)).flatten()?;
+        Some((contract.and_then(|id| id.parse::<ContractId>().ok()), code))
+    });
+    let (contract, code) = match errors.next() {
+        Some(last) => errors.take_while(|other| other.1 == last.1).last().unwrap_or(last),
+        None => (None, code(words.lines().next()?)?),
+    };
+    Some(Raised { contract, error: ScError::Contract(code), words: None })
+}
+
 fn error_of(event: &DiagnosticEvent) -> Option<(Option<&ContractId>, &ScError, &ScVal)> {
     let ContractEventBody::V0(body) = &event.event.body;
     match body.topics.as_slice() {
@@ -58,5 +76,39 @@ fn words(data: &ScVal) -> Option<String> {
         ScVal::String(text) => Some(crate::net::redact::bounded(&text.to_utf8_string_lossy())),
         ScVal::Vec(Some(parts)) => words(parts.first()?),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_of_a_simulation_tell_who_raised_what() {
+        const FARM: &str = "CDL74RF5BLYR2YBLCCI7F5FB6TPSCLKEJUBSD2RSVWZ4YHF3VMFAIGWA";
+        const KALE: &str = "CB23WRDQWGSP6YPMY4UV5C4OW5CBTXKYN3XEATG7KJEZCXMJBYEHOUOV";
+        let log = format!(
+            "HostError: Error(Contract, #10)\n\nEvent log (newest first):\n   \
+             0: [Diagnostic Event] contract:{FARM}, topics:[error, Error(Contract, #10)], data:\"escalating error\"\n   \
+             1: [Diagnostic Event] contract:{KALE}, topics:[error, Error(Contract, #10)], data:[\"resulting balance\", 0]\n   \
+             2: [Diagnostic Event] contract:{FARM}, topics:[fn_call, {KALE}, mint], data:[]\n   \
+             3: [Diagnostic Event] contract:{FARM}, topics:[error, Error(Contract, #3)], data:\"caught before\"\n"
+        );
+        let farms = format!(
+            "HostError: Error(Contract, #10)\n   0: [Diagnostic Event] contract:{FARM}, topics:[error, Error(Contract, #10)], data:\"\""
+        );
+        for (words, want) in [
+            (log.as_str(), Some((Some(KALE), 10))),
+            (farms.as_str(), Some((Some(FARM), 10))),
+            ("HostError: Error(Contract, #13)\nDebugInfo not available", Some((None, 13))),
+            ("HostError: Error(Budget, ExceededLimit)", None),
+            ("HostError: Error(Contract, #many)", None),
+            ("the account does not exist", None),
+            ("", None),
+        ] {
+            let got = raised_in(words).map(|raised| (raised.contract.map(|id| id.to_string()), raised.error));
+            let want = want.map(|(id, code)| (id.map(str::to_owned), ScError::Contract(code)));
+            assert_eq!(got, want, "{words}");
+        }
     }
 }

@@ -199,6 +199,8 @@ pub struct Landed {
     pub value: Option<ScVal>,
     /// Events of contracts and assets, in order.
     pub events: Vec<ContractEvent>,
+    /// Contract data that it took away, as it was before.
+    pub removed: Vec<LedgerEntryData>,
     /// The error of a failed call.
     pub raised: Option<Raised>,
 }

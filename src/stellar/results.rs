@@ -17,6 +17,8 @@ pub enum Kind {
     TooLate,
     /// It offers too little for its inclusion.
     InclusionFee,
+    /// Who pays its fee has too few lumens above the reserve.
+    Balance,
     /// It declares too little for what its call needs, or pays too little for that.
     Resources,
     /// The call failed; diagnostic events may tell why.
@@ -52,6 +54,7 @@ pub(super) fn failure(result: &TransactionResult) -> Failure {
                     Inner::TxTooEarly => Kind::TooEarly,
                     Inner::TxTooLate => Kind::TooLate,
                     Inner::TxInsufficientFee => Kind::InclusionFee,
+                    Inner::TxInsufficientBalance => Kind::Balance,
                     Inner::TxSorobanInvalid => Kind::Resources,
                     _ => Kind::Other,
                 },
@@ -64,6 +67,7 @@ pub(super) fn failure(result: &TransactionResult) -> Failure {
                 Outer::TxTooEarly => Kind::TooEarly,
                 Outer::TxTooLate => Kind::TooLate,
                 Outer::TxInsufficientFee => Kind::InclusionFee,
+                Outer::TxInsufficientBalance => Kind::Balance,
                 Outer::TxSorobanInvalid => Kind::Resources,
                 _ => Kind::Other,
             },

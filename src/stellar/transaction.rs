@@ -131,6 +131,8 @@ pub struct Stored {
     pub sequence: i64,
     /// When it is valid.
     pub validity: Validity,
+    /// Who pays the fee, where that is another account.
+    pub payer: Option<AccountId>,
 }
 
 impl Action {
@@ -362,11 +364,11 @@ pub(crate) fn stored(envelope: &str) -> Result<Stored> {
         Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
             .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")
     };
-    let transaction = match TransactionEnvelope::from_xdr_base64(envelope, LIMITS) {
-        Ok(TransactionEnvelope::Tx(inner)) => inner.tx,
+    let (transaction, payer) = match TransactionEnvelope::from_xdr_base64(envelope, LIMITS) {
+        Ok(TransactionEnvelope::Tx(inner)) => (inner.tx, None),
         Ok(TransactionEnvelope::TxFeeBump(outer)) => {
             let FeeBumpTransactionInnerTx::Tx(inner) = outer.tx.inner_tx;
-            inner.tx
+            (inner.tx, Some(outer.tx.fee_source.account_id()))
         }
         _ => return Err(corrupt()),
     };
@@ -375,6 +377,7 @@ pub(crate) fn stored(envelope: &str) -> Result<Stored> {
         validity: Validity { from: times.min_time.0, until: times.max_time.0 },
         sequence: transaction.seq_num.0,
         source: transaction.source_account.account_id(),
+        payer,
     })
 }
 

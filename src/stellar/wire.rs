@@ -3,14 +3,14 @@
 //! Source: the RPC's method reference, <https://developers.stellar.org/docs/data/apis/rpc/api-reference/methods>.
 //! Numbers of 64 bits come as decimal strings at some servers and as numbers at others; both are read.
 
-use super::diagnostics::raised;
+use super::diagnostics::{raised, raised_in};
 use super::replies::{
     Entry, Event, EventPage, FeeStats, Health, Landed, Ledger, Lookup, Percentiles, Refusal, Sent, Simulated,
     Simulation,
 };
 use super::xdr::{
-    ContractEvent, DiagnosticEvent, LedgerEntryData, LedgerHeader, LedgerKey, Limits, ReadXdr, ScVal,
-    SorobanTransactionData, TransactionMeta, TransactionResult, WriteXdr,
+    ContractEvent, DiagnosticEvent, LedgerEntryChange, LedgerEntryData, LedgerHeader, LedgerKey, Limits,
+    ReadXdr, ScVal, SorobanTransactionData, TransactionMeta, TransactionResult, WriteXdr,
 };
 use crate::grind::json::{AtMost, Object, whole, why};
 use serde::{Deserialize, Deserializer};
@@ -215,8 +215,9 @@ pub(crate) fn simulation(raw: &RawValue) -> Read<Simulation> {
     let mut xdr = Xdr::new();
     if let Some(words) = raw.error.filter(|words| !words.is_empty()) {
         let events: Vec<DiagnosticEvent> = xdr.all("events", &raw.events.unwrap_or_default().0)?;
+        let raised = raised(&events).or_else(|| raised_in(&words));
         let words = crate::net::redact::bounded(&words);
-        return Ok(Simulation { ledger, outcome: Err(Refusal { words, raised: raised(&events) }) });
+        return Ok(Simulation { ledger, outcome: Err(Refusal { words, raised }) });
     }
     let text = raw.transaction_data.ok_or("missing field `transactionData`")?;
     let fee = raw.min_resource_fee.ok_or("missing field `minResourceFee`")?;
@@ -320,7 +321,8 @@ fn landed(raw: &RawValue, succeeded: bool) -> Read<Landed> {
     if super::results::succeeded(&result) != succeeded {
         return Err("field resultXdr: disagrees with the status".to_owned());
     }
-    let (value, events, mut diagnostics) = of_meta(xdr.decode("resultMetaXdr", &raw.result_meta_xdr)?)?;
+    let (value, events, mut diagnostics, removed) =
+        of_meta(xdr.decode("resultMetaXdr", &raw.result_meta_xdr)?)?;
     if diagnostics.is_empty() {
         let given = raw.diagnostic_events_xdr.unwrap_or_default();
         diagnostics = xdr.all("diagnosticEventsXdr", &given.0)?;
@@ -331,28 +333,52 @@ fn landed(raw: &RawValue, succeeded: bool) -> Read<Landed> {
         result,
         value,
         events,
+        removed,
         raised: if succeeded { None } else { raised(&diagnostics) },
     })
 }
 
-type OfMeta = (Option<ScVal>, Vec<ContractEvent>, Vec<DiagnosticEvent>);
+type OfMeta = (Option<ScVal>, Vec<ContractEvent>, Vec<DiagnosticEvent>, Vec<LedgerEntryData>);
 
-/// Return value, events and diagnostics, which stand in different places in each version (CAP-0067).
+/// Return value, events, diagnostics and removed contract data, which stand in different places in each version (CAP-0067).
 fn of_meta(meta: TransactionMeta) -> Read<OfMeta> {
     match meta {
         TransactionMeta::V4(meta) => {
             let events = meta.operations.iter().flat_map(|operation| operation.events.iter().cloned());
             let value = meta.soroban_meta.and_then(|soroban| soroban.return_value);
-            Ok((value, events.collect(), meta.diagnostic_events.into_vec()))
+            let changes = meta.operations.iter().flat_map(|operation| operation.changes.iter());
+            let removed = removed(changes);
+            Ok((value, events.collect(), meta.diagnostic_events.into_vec(), removed))
         }
-        TransactionMeta::V3(meta) => Ok(match meta.soroban_meta {
-            Some(soroban) => {
-                (Some(soroban.return_value), soroban.events.into_vec(), soroban.diagnostic_events.into_vec())
-            }
-            None => (None, Vec::new(), Vec::new()),
-        }),
+        TransactionMeta::V3(meta) => {
+            let removed = removed(meta.operations.iter().flat_map(|operation| operation.changes.iter()));
+            Ok(match meta.soroban_meta {
+                Some(soroban) => {
+                    let diagnostics = soroban.diagnostic_events.into_vec();
+                    (Some(soroban.return_value), soroban.events.into_vec(), diagnostics, removed)
+                }
+                None => (None, Vec::new(), Vec::new(), removed),
+            })
+        }
         _ => Err("field resultMetaXdr: of an older version than 3".to_owned()),
     }
+}
+
+/// Contract data that changes take away; what it was stands before each.
+fn removed<'c>(changes: impl Iterator<Item = &'c LedgerEntryChange>) -> Vec<LedgerEntryData> {
+    let mut removed = Vec::new();
+    let mut before: Option<&LedgerEntryData> = None;
+    for change in changes {
+        match change {
+            LedgerEntryChange::State(entry) => before = Some(&entry.data),
+            LedgerEntryChange::Removed(key) => {
+                let data = before.take().filter(|data| matches!(data, LedgerEntryData::ContractData(_)));
+                removed.extend(data.filter(|data| data.to_key() == *key).cloned());
+            }
+            _ => before = None,
+        }
+    }
+    removed
 }
 
 /// `getEvents`.

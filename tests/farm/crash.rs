@@ -26,8 +26,8 @@ fn killed_and_done(desk: &Desk, line: &str, step: u64, code: i32, want: &Facts) 
     // What it left is sound, before anybody mends anything.
     desk.is_sound();
     let (_, again) = desk.run(line).ends();
-    // What the killed run had booked as a failure already is none of the next run.
-    assert!([0, code].map(Some).contains(&again.code), "{when}: {again:?}");
+    // What the killed run had booked already, as a failure or as done, is none of the next run.
+    assert!([0, 5, code].map(Some).contains(&again.code), "{when}: {again:?}");
     // Once more, there is nothing left to do.
     desk.run(line).exits(0);
     same(want, &facts(desk), &when);
@@ -94,4 +94,10 @@ fn harvest_that_extends_lives() {
     assert!(whole.value::<u32>("SELECT min(live_until) FROM open_pails") > until);
     let steps = every_step(desk, "harvest --extend", 0);
     assert!(steps >= 12, "{steps}");
+}
+
+#[test]
+fn reconcile() {
+    let steps = every_step(same::forgotten(), "farm reconcile", 5);
+    assert!(steps >= 5, "{steps}");
 }

@@ -137,11 +137,28 @@ fn who_falls_short_stays_active_and_who_leaves_stays_leaving() {
     assert_eq!(line(&named, departed)["status"], "departed");
 
     desk.configure("kale.min_lumens = \"500\"");
-    let before = written(&desk);
-    let envelope = check(&desk).fails(5, "check_failed");
-    let found = line(&envelope["data"], active);
-    assert_eq!((&found["status"], reasons(found)), (&json!("active"), vec!["too_few_lumens"]));
-    assert_eq!(written(&desk), before);
+    let before = written(&desk).1;
+    let open = "SELECT subject || ' ' || kind FROM farm_alerts WHERE closed_at IS NULL";
+    for _ in 0..2 {
+        let envelope = check(&desk).fails(5, "check_failed");
+        let found = line(&envelope["data"], active);
+        assert_eq!((&found["status"], reasons(found)), (&json!("active"), vec!["too_few_lumens"]));
+        assert_eq!(
+            desk.column(open),
+            [format!("{} not_ready", active.id)],
+            "of the one that is to be planted for"
+        );
+    }
+    assert_eq!(written(&desk).1, before);
+    // Once nothing is to be planted for it, nobody waits for its lumens.
+    desk.run(&format!("farmer set {} --status leaving", active.id)).exits(0);
+    assert_eq!(desk.column(open), [""; 0]);
+    desk.run(&format!("farmer set {} --status active", active.id)).exits(0);
+    check(&desk).fails(5, "check_failed");
+    assert_eq!(desk.column(open).len(), 1);
+    desk.configure("");
+    check(&desk).json();
+    assert_eq!(desk.column(open), [""; 0]);
 }
 
 #[test]
@@ -155,13 +172,26 @@ fn a_sponsor_counts_for_the_lumens_as_far_as_it_has_any() {
 
     let address = sponsor(&desk, 0);
     let envelope = check(&desk).fails(5, "check_failed");
-    assert_eq!(envelope["data"]["sponsor"], json!({ "address": address, "ready": false, "spendable": null }));
+    let missing = json!({
+        "address": address, "ready": false, "spendable": null, "needed": "1.0000000", "days_left": null,
+        "why": format!("the fee sponsor {address} has no account yet"),
+    });
+    assert_eq!(envelope["data"]["sponsor"], missing);
+    let found = line(&envelope["data"], &ada);
+    assert_eq!(
+        (&found["ready"], &found["fees_by"], reasons(found)),
+        (&json!(false), &Value::Null, vec!["sponsor_low"])
+    );
     assert!(envelope["error"]["message"].as_str().unwrap().contains(&address), "{envelope}");
     assert_eq!(status(&desk, &ada), "active", "it lacks nothing itself");
 
     desk.network.fund(&address, 2 * XLM).unwrap();
     let data = check(&desk).json();
-    assert_eq!(data["sponsor"], json!({ "address": address, "ready": true, "spendable": "1.0000000" }));
+    let ready = json!({
+        "address": address, "ready": true, "spendable": "1.0000000", "needed": "1.0000000", "days_left": null,
+        "why": null,
+    });
+    assert_eq!((&data["sponsor"], &line(&data, &ada)["fees_by"]), (&ready, &json!("sponsor")));
     let shown = check(&desk).exits(0).stdout;
     assert!(shown.contains("1 of 1 farmers are ready") && shown.contains(&address), "{shown}");
 }

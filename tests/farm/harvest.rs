@@ -72,8 +72,13 @@ fn a_pail_that_nobody_worked_is_a_loss_that_the_pooler_answers_for() {
     desk.work(ada, 0);
     roll(&desk);
     let envelope = desk.run("harvest").fails(3, "partial");
+    assert_eq!(pail(&envelope["data"], ada, 0)["status"], "harvested");
+    let doubted = pail(&envelope["data"], bob, 0);
+    assert_eq!((&doubted["status"], &doubted["reason"]), (&json!("failed"), &json!("missing")));
+    assert_eq!(desk.booked("chain", "sandbox", "lost"), 0, "a second look decides");
+    desk.network.advance(12).unwrap();
+    let envelope = desk.run("harvest").fails(5, "stake_lost");
     let data = &envelope["data"];
-    assert_eq!(pail(data, ada, 0)["status"], "harvested");
     let lost = pail(data, bob, 0);
     assert_eq!(
         (&lost["status"], &lost["reason"], &lost["cause"], &lost["fault"]),
@@ -134,6 +139,8 @@ fn a_pail_that_expired_is_a_loss_that_the_operator_answers_for() {
     roll(&desk);
     // Longer than any temporary entry lives by itself.
     desk.network.advance_over(20_000, 100_000).unwrap();
+    desk.run("harvest").ends();
+    desk.network.advance(12).unwrap();
     let envelope = desk.run("harvest").arg("--json").ends().1.envelope();
     for farmer in [ada, bob] {
         let lost = pail(&envelope["data"], farmer, 0);

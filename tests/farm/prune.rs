@@ -360,7 +360,12 @@ fn the_farm_goes_on_as_if_nothing_had_been_pruned() {
         let (one, other) = (whole.run(line).ends().1, pruned.run(line).ends().1);
         assert_eq!(one.code, other.code, "{line}: {one:?} {other:?}");
         assert!([0, 3].map(Some).contains(&one.code), "{line}: {one:?}");
-        let (want, got) = (facts(&whole), facts(&pruned));
+        let [want, got] = [&whole, &pruned].map(|desk| {
+            let mut facts = facts(desk);
+            // Those that are closed are pruned.
+            facts.get_mut("farm_alerts").unwrap().retain(|alert| alert.ends_with("| 1"));
+            facts
+        });
         for what in [
             "open_pails",
             "block_operations",

@@ -137,6 +137,7 @@ fn nothing_due_is_two_requests_and_no_write() {
     desk.run("plant").exits(0);
     desk.network.advance(1).unwrap();
     desk.run("work --policy early").exits(0);
+    desk.run("farm reconcile").exits(0);
     let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
     let proxy = Proxy::start(&desk.network.url()).unwrap();
     desk.write_config(&[proxy.url()], "");

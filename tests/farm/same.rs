@@ -140,13 +140,44 @@ pub fn ground() -> Desk {
     desk
 }
 
-/// Two farmers whose pails of block 1 are due: one comes back, the other was never worked.
+/// Two farmers whose pails of block 1 are due: one comes back, the other was never worked, and a first look has shown that.
 pub fn rolled() -> Desk {
     let desk = planted();
     desk.work(&desk.farmers[0], 1);
     desk.ripen();
     desk.run("plant").exits(0);
+    let first = "INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, ledger, reason, at)
+        SELECT farmer_id, block_index, 'failed', stake, '0', 1, 'missing', 0 FROM open_pails
+        WHERE block_index = 1 AND farmer_id = ?1";
+    assert_eq!(desk.sqlite().execute(first, [&desk.farmers[1].id]).unwrap(), 1);
     desk
+}
+
+/// Two farmers with pails that the state does not know, after a backup was restored.
+pub fn forgotten() -> Desk {
+    let desk = Desk::with_farmers(2, 1_000 * KALE);
+    desk.configure(STAKES);
+    desk.run("farm reconcile").exits(0);
+    desk.run("state backup before.sqlite").exits(0);
+    desk.run("plant").exits(0);
+    desk.run("state restore before.sqlite --yes").exits(0);
+    desk
+}
+
+/// Two farmers whose plants are signed, and the run was killed before it sent them, or when they had landed.
+pub fn unsettled(landed: bool) -> Desk {
+    let desk = ripe();
+    for step in 1..80_u32 {
+        let copy = desk.fork();
+        copy.run("plant").env("POOLCTL_CRASH_AT", &step.to_string()).ends();
+        let open = copy.value::<i64>("SELECT count(*) FROM operations WHERE state IN ('signed', 'sent')");
+        let index = copy.farm().index;
+        let there = copy.farmers.iter().filter(|farmer| copy.pail(farmer, index).is_some()).count();
+        if open == 2 && there == if landed { 2 } else { 0 } && copy.network.waiting() == 0 {
+            return copy;
+        }
+    }
+    panic!("no step at which both are signed");
 }
 
 /// Two farmers, and the first of their plants begins the next block.

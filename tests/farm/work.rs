@@ -1,6 +1,7 @@
 //! `work`: policies, resuming, strangers, roll-overs, and what is recorded of them.
 
 use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, XLM, until};
+use crate::same;
 use ed25519_dalek::SigningKey;
 use poolctl_sandbox::fault::Fault as Wrong;
 use rustix::process::{Pid, Signal, kill_process};
@@ -262,4 +263,28 @@ fn bad_flags_are_refused_before_anything_is_asked() {
     assert_eq!(desk.client.requests(), before);
     let data = desk.run("work").json();
     assert_eq!(data["view"], Value::Null, "nobody to work for");
+}
+
+#[test]
+fn a_strangers_work_below_our_target_is_improved_on() {
+    let desk = same::planted();
+    let [ada, bob] = &desk.farmers[..] else { panic!() };
+    let stranger = desk.stranger();
+    // Right after the plant, with the least that is work; noted by a run that was killed since.
+    let (nonce, hash, zeros) = desk.grind(ada, 0);
+    desk.act(vec![(&stranger, desk.work_call(ada, nonce, hash))]);
+    assert!(zeros < 4);
+    desk.run("harvest").exits(0);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE zeros IS NOT NULL"), 1);
+    desk.network.advance(1).unwrap();
+    let plan = desk.run("farm plan").json();
+    let work = plan["actions"].as_array().unwrap().iter().find(|action| action["step"] == "work");
+    assert_eq!(work.map(|work| work["count"].clone()), Some(2.into()), "{plan}");
+    desk.age(281);
+    assert_eq!(desk.run("work").json()["worked"], 2);
+    let index = desk.farm().index;
+    for farmer in [ada, bob] {
+        assert!(desk.pail(farmer, index).unwrap().zeros >= Some(4), "at our target, whoever was first");
+    }
+    desk.is_sound();
 }

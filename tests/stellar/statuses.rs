@@ -128,6 +128,29 @@ fn what_is_not_known_yet_is_settled_by_the_next_run() {
 }
 
 #[test]
+fn what_is_not_settled_holds_up_its_own_account_alone() {
+    let bench = Bench::still();
+    two(&bench);
+    let client = bench.client();
+    let mut seat = bench.seat();
+    let first = pay("pay:1", "ada", "bob", XLM);
+    let done = seat.submit(&client, std::slice::from_ref(&first), &impatient());
+    assert_eq!(done[0].as_ref().unwrap_err().code(), Code::OutcomeUnknown);
+    // It would take the same sequence number.
+    let others = [pay("pay:2", "ada", "bob", XLM), pay("pay:3", "bob", "ada", XLM)];
+    let done = seat.submit(&client, &others, &impatient());
+    let words = done[0].as_ref().unwrap_err().message().to_owned();
+    assert!(words.contains("\"pay:2\" waits") && words.contains("\"pay:1\""), "{words}");
+    assert_eq!(seat.operations(), ["pay:1 sent 1 0", "pay:3 sent 1 0"]);
+    bench.network.advance(1).unwrap();
+    assert!(seat.settle(&client, &impatient(), false).iter().all(|(_, settled)| settled.is_ok()));
+    assert!(seat.submit(&client, &others[..1], &impatient())[0].is_err());
+    bench.network.advance(1).unwrap();
+    seat.settle(&client, &impatient(), false);
+    assert_eq!(seat.operations(), ["pay:1 recorded 1 1", "pay:2 recorded 1 1", "pay:3 recorded 1 1"]);
+}
+
+#[test]
 fn what_vanished_expires_and_may_be_tried_again() {
     let bench = Bench::still();
     two(&bench);

@@ -33,6 +33,9 @@ rows! {
     work_submit: "work submit found.ndjson",
     harvest: "harvest",
     run_once: "farm run --once",
+    reconcile: "farm reconcile",
+    settle: "operations settle",
+    give_up: "operations give-up 1 --reason lost --yes",
     check_funding: "farmer check-funding",
     trust: "farmer trust --all",
 }
@@ -79,6 +82,13 @@ fn place(line: &str) -> Desk {
         "block" | "harvest" => same::rolled(),
         "plant" => same::ripe(),
         "work" | "farm run --once" => same::ground(),
+        "farm reconcile" => same::forgotten(),
+        "operations settle" => same::unsettled(false),
+        "operations give-up 1 --reason lost --yes" => {
+            let desk = same::unsettled(false);
+            desk.network.advance_over(40, 400).unwrap();
+            desk
+        }
         "work submit found.ndjson" => {
             let desk = same::planted();
             let farmer = desk.farmers[0].clone();

@@ -30,6 +30,7 @@ const READERS: &[&str] = &[
     "farmer list",
     "farmer show nobody",
     "farm plan",
+    "operations list",
     "grind --index 37 --entropy AAAAAAn66y/43JPP7M02rwTmONZoWOmu1OPYz/bmzJ8o= --farmer \
      GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE --nonces 9 --start 0",
     "config show",

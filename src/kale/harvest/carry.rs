@@ -1,6 +1,7 @@
 //! Carrying a harvest out: what is sent, what is booked, and what became of the pails that are gone.
 
-use super::{Due, Fate, Harvested, Prepared, of_held, plan, sight};
+use super::doubt::{self, Suspect};
+use super::{Due, Fate, Harvested, Prepared, of_held, plan, prepare_for, sight};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::guard::ValuePermit;
@@ -10,14 +11,14 @@ use crate::kale::contract::Pail;
 use crate::kale::elsewhere::Search;
 use crate::kale::reason::{self, Reason, Said};
 use crate::kale::record::{FarmRecorder, HELD};
-use crate::kale::rows::{self, Trace};
+use crate::kale::rows::{self, Hand, OpenPail, Trace};
+use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::View;
 use crate::kale::{Fault, expiry, forecast, loss};
 use crate::output::{Code, Error, Result};
 use crate::stellar::submit::{Intent, Settled, Status, Submitted};
 use serde_json::json;
-use std::collections::BTreeMap;
 
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.
 ///
@@ -28,14 +29,39 @@ pub async fn carry_out(
     prepared: Prepared,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Harvested>> {
-    let Prepared { view, wanted, unworked, mut gone, refused, lives, worked, near } = prepared;
-    let Some(view) = view else { return Ok(Vec::new()) };
+    let ledger = prepared.view.as_ref().map_or(0, |view| view.at.ledger);
+    let (mut ends, otherwise) = once(farming, prepared, permit).await?;
+    if !otherwise.is_empty() {
+        let hands: Vec<Hand> = otherwise.iter().map(|due| due.hand.clone()).collect();
+        let pails: Vec<OpenPail> = otherwise.into_iter().map(|due| due.pail).collect();
+        let again = prepare_for(farming, &hands, &pails, &[]).await?;
+        let (more, still) = once(farming, again, permit).await?;
+        ends.extend(more);
+        ends.extend(still.into_iter().map(|due| {
+            let error = sight::contradicted(&due);
+            due.end(Fate::Failed { reason: Reason::Missing, error })
+        }));
+    }
+    tell(farming, &ends, ledger)?;
+    ends.sort_by(|a, b| (a.block, &a.hand.who.id).cmp(&(b.block, &b.hand.who.id)));
+    Ok(ends)
+}
+
+/// One line per pail, and the pails to look at once more: those that another endpoint shows otherwise, and those that were
+/// booked as lost and are open again.
+async fn once(
+    farming: &mut Farming<'_, '_>,
+    prepared: Prepared,
+    permit: ValuePermit<'_>,
+) -> Result<(Vec<Harvested>, Vec<Due>)> {
+    let Prepared { view, wanted, unworked, mut gone, refused, lives, worked, near: _, back } = prepared;
+    let Some(view) = view else { return Ok((Vec::new(), Vec::new())) };
     let mut ends = Vec::new();
-    watch(farming, &lives, &worked, &near, &refused, view.at.ledger)?;
+    watch(farming, &lives, &worked, &refused)?;
+    let back = take_back(farming, back)?;
     for (due, reason, error) in refused {
         ends.push(due.end(Fate::Failed { reason, error }));
     }
-    ends.extend(forfeit(farming, unworked)?);
     let intents: Vec<Intent> = wanted.iter().map(|(_, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     for ((due, _), result) in wanted.into_iter().zip(results) {
@@ -44,14 +70,21 @@ pub async fn carry_out(
             None => gone.push(due),
         }
     }
-    ends.extend(settle_gone(farming, &view, gone).await?);
-    tell(farming, &ends)?;
-    ends.sort_by(|a, b| (a.block, &a.hand.who.id).cmp(&(b.block, &b.hand.who.id)));
-    Ok(ends)
+    let (paid, unpaid) = settle_gone(farming, &view, gone).await?;
+    ends.extend(paid);
+    let unworked = unworked.into_iter().map(|(due, cause)| (due, Reason::NotWorked, cause));
+    let suspects: Vec<Suspect> = unworked.chain(unpaid).collect();
+    let mut again = back;
+    if !suspects.is_empty() {
+        let (settled, otherwise) = doubt::settle(farming, &view, view.asset_contract()?, suspects).await?;
+        ends.extend(settled);
+        again.extend(otherwise);
+    }
+    Ok((ends, again))
 }
 
 impl Due {
-    fn end(self, fate: Fate) -> Harvested {
+    pub(super) fn end(self, fate: Fate) -> Harvested {
         Harvested {
             block: self.pail.block,
             stake: self.pail.stake,
@@ -74,14 +107,12 @@ impl Due {
     }
 }
 
-/// How long the pails live, what work is in them, and the alerts on those that expire soon or contradict themselves.
+/// How long the pails live, what work is in them, and the alerts on those that contradict themselves.
 fn watch(
     farming: &mut Farming<'_, '_>,
     lives: &[(String, u32, u32)],
     worked: &[(String, u32, u32, u32)],
-    near: &BTreeMap<String, Vec<(u32, u32)>>,
     refused: &[(Due, Reason, Error)],
-    ledger: u32,
 ) -> Result<()> {
     let permit = farming.work.permit;
     farming.work.state.write(permit, |tx| {
@@ -92,7 +123,6 @@ fn watch(
         for (farmer, block, gap, zeros) in worked {
             rows::work_pail(tx, farmer, *block, *gap, *zeros)?;
         }
-        expiry::alert(tx, lives, near, ledger)?;
         for (due, reason, error) in refused.iter().filter(|(_, reason, _)| *reason == Reason::StakeDisagrees)
         {
             rows::hold_pail(tx, &due.pail.farmer, due.pail.block, reason.word())?;
@@ -102,21 +132,15 @@ fn watch(
     })
 }
 
-/// Books the stakes of pails that were never worked.
-fn forfeit(farming: &mut Farming<'_, '_>, unworked: Vec<(Due, Reason)>) -> Result<Vec<Harvested>> {
-    if unworked.is_empty() {
-        return Ok(Vec::new());
+/// Opens the pails that were booked as lost and are there after all.
+fn take_back(farming: &mut Farming<'_, '_>, back: Vec<Due>) -> Result<Vec<Due>> {
+    if !back.is_empty() {
+        let (permit, network) = (farming.work.permit, farming.site.network());
+        farming.work.state.write(permit, |tx| {
+            back.iter().try_for_each(|due| loss::take_back(tx, network, &due.hand, &due.pail).map(|_| ()))
+        })?;
     }
-    let (permit, network) = (farming.work.permit, farming.site.network());
-    farming.work.state.write(permit, |tx| {
-        unworked
-            .into_iter()
-            .map(|(due, cause)| {
-                loss::book(tx, network, &due.hand, &due.pail, Reason::NotWorked, cause)?;
-                Ok(due.end(Fate::Lost { reason: Reason::NotWorked, cause }))
-            })
-            .collect()
-    })
+    Ok(back)
 }
 
 /// How a transaction ended; `None` where the pail is gone.
@@ -129,7 +153,10 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
         Ok(Submitted::Settled(settled)) => settled,
     };
     let farm = &farming.site.farm;
-    if matches!(reason::said(farm, &settled), Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))) {
+    if matches!(
+        reason::said(farm, Step::Harvest, &settled),
+        Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))
+    ) {
         return Ok(None);
     }
     // It took effect, and the recorder could not book it: the mint is not what was due.
@@ -151,56 +178,58 @@ fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
             reward: base(harvest_result(value)?)?,
         },
         _ => Fate::Failed {
-            reason: reason::of(farm, settled).unwrap_or(Reason::Other),
-            error: reason::error(farm, settled),
+            reason: reason::of(farm, Step::Harvest, settled).unwrap_or(Reason::Other),
+            error: reason::error(farm, Step::Harvest, settled),
         },
     })
 }
 
-/// Books the pails that are gone: as paid where the chain shows it, as lost where its history shows that nobody was. Where
-/// it does not reach back far enough, they stay open.
-async fn settle_gone(farming: &mut Farming<'_, '_>, view: &View, gone: Vec<Due>) -> Result<Vec<Harvested>> {
+/// Books the pails that are gone as paid where the chain shows it. Where its history shows that nobody was, they are
+/// suspects; where it does not reach back far enough, they stay open.
+async fn settle_gone(
+    farming: &mut Farming<'_, '_>,
+    view: &View,
+    gone: Vec<Due>,
+) -> Result<(Vec<Harvested>, Vec<Suspect>)> {
+    let (mut ends, mut suspects) = (Vec::new(), Vec::new());
     if gone.is_empty() {
-        return Ok(Vec::new());
+        return Ok((ends, suspects));
     }
     let asset = view.asset_contract()?.clone();
     let found = sight::search(farming, &asset, &gone).await?;
     let recorder = FarmRecorder::of(farming.site);
-    let (permit, network) = (farming.work.permit, farming.site.network());
-    let margin = farming.settings.work_margin;
+    let (permit, margin) = (farming.work.permit, farming.settings.work_margin);
     farming.work.state.write(permit, |tx| {
-        gone.into_iter()
-            .zip(found)
-            .map(|(due, search)| {
-                let fate = match search {
-                    Search::Found(paid) => {
-                        let facts = json!({ "tx": paid.tx, "ledger": paid.ledger, "event": paid.event });
-                        let trace = Trace { ledger: Some(paid.ledger), ..Trace::default() };
-                        let plan = plan(&due, &asset.to_string());
-                        recorder.credit(tx, &plan, "harvested_elsewhere", paid.reward, &trace, &facts)?;
-                        rows::count_mint(tx, &paid.event, &due.pail.farmer, due.pail.block)?;
-                        Fate::Elsewhere { tx: paid.tx, ledger: paid.ledger, reward: paid.reward }
-                    }
-                    Search::Short(minted) => {
-                        let error = sight::short(&due, minted);
-                        let (reason, farmer) = (Reason::MintDisagrees, &due.pail.farmer);
-                        rows::hold_pail(tx, farmer, due.pail.block, reason.word())?;
-                        alert::edge(tx, Subject::Farm(farmer), HELD, Some(error.message()))?;
-                        Fate::Failed { reason, error }
-                    }
-                    Search::Forgotten(oldest) => {
-                        Fate::Failed { reason: Reason::OutOfSight, error: sight::forgotten(&due, oldest) }
-                    }
-                    Search::Nothing => {
-                        let (reason, cause) = why_gone(tx.conn(), &due, view.at.ledger, margin)?;
-                        loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
-                        Fate::Lost { reason, cause }
-                    }
-                };
-                Ok(due.end(fate))
-            })
-            .collect()
-    })
+        for (due, search) in gone.into_iter().zip(found) {
+            let fate = match search {
+                Search::Found(paid) => {
+                    let facts = json!({ "tx": paid.tx, "ledger": paid.ledger, "event": paid.event });
+                    let trace = Trace { ledger: Some(paid.ledger), ..Trace::default() };
+                    let plan = plan(&due, &asset.to_string());
+                    recorder.credit(tx, &plan, "harvested_elsewhere", paid.reward, &trace, &facts)?;
+                    rows::count_mint(tx, &paid.event, &due.pail.farmer, due.pail.block)?;
+                    Fate::Elsewhere { tx: paid.tx, ledger: paid.ledger, reward: paid.reward }
+                }
+                Search::Short(minted) => {
+                    let error = sight::short(&due, minted);
+                    let (reason, farmer) = (Reason::MintDisagrees, &due.pail.farmer);
+                    rows::hold_pail(tx, farmer, due.pail.block, reason.word())?;
+                    alert::edge(tx, Subject::Farm(farmer), HELD, Some(error.message()))?;
+                    Fate::Failed { reason, error }
+                }
+                Search::Forgotten(oldest) => {
+                    Fate::Failed { reason: Reason::OutOfSight, error: sight::forgotten(&due, oldest) }
+                }
+                Search::Nothing => {
+                    suspects.push(doubt::gone(tx.conn(), due, view.at.ledger, margin)?);
+                    continue;
+                }
+            };
+            ends.push(due.end(fate));
+        }
+        Ok(())
+    })?;
+    Ok((ends, suspects))
 }
 
 /// What a pail that is gone without pay was lost by.
@@ -220,7 +249,7 @@ pub(super) fn why_gone(
 
 /// Records why pails were not harvested, where no transaction of theirs tells: each reason once per pail. Opens and closes
 /// the alerts on those that are out of sight.
-fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested]) -> Result<()> {
+fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Result<()> {
     let failed: Vec<(&Harvested, Reason, &Error)> = ends
         .iter()
         .filter_map(|end| match &end.fate {
@@ -230,14 +259,18 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested]) -> Result<()> {
             _ => None,
         })
         .collect();
-    let hidden = sight::hidden(farming.work.state.conn(), ends)?;
-    if failed.is_empty() && hidden.is_empty() {
+    let (conn, alarm) = (farming.work.state.conn(), farming.settings.harvest_alarm);
+    let hidden = sight::hidden(conn, ends)?;
+    let expiring = !rows::pails_until(conn, ledger.saturating_add(alarm))?.is_empty()
+        || !alert::farms_with(conn, expiry::EXPIRING)?.is_empty();
+    if failed.is_empty() && hidden.is_empty() && !expiring {
         return Ok(());
     }
     let permit = farming.work.permit;
     farming.work.state.write(permit, |tx| {
-        for (farmer, why) in hidden {
-            alert::edge(tx, Subject::Farm(farmer), sight::OUT_OF_SIGHT, why.as_deref())?;
+        expiry::alert(tx, ledger, alarm)?;
+        for (farmer, kind, why) in hidden {
+            alert::edge(tx, Subject::Farm(farmer), kind, why.as_deref())?;
         }
         for (end, reason, error) in failed {
             let row = rows::HarvestRow {
@@ -248,7 +281,8 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested]) -> Result<()> {
                 reward: Base::ZERO,
                 forecast: end.forecast,
             };
-            let trace = Trace { reason: Some(reason.word()), ..Trace::default() };
+            // When it was looked at is what a second look counts from.
+            let trace = Trace { reason: Some(reason.word()), ledger: Some(ledger), operation: None };
             if rows::harvest(tx, &row, &trace)? {
                 let facts = json!({
                     "farmer": end.hand.who.address, "block": end.block, "reason": reason.word(),

@@ -1,7 +1,7 @@
 //! What the operator decides about a pail that no harvest can end: look at it afresh, or give it up.
 
 use super::carry::why_gone;
-use super::sight::{self, OUT_OF_SIGHT};
+use super::sight::{self, MISSING, OUT_OF_SIGHT};
 use super::{Due, look, under_way};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
@@ -110,6 +110,7 @@ pub async fn write_off(
         held_alert(tx, farmer)?;
         // Where another is out of sight too, the next harvest opens it again.
         alert::edge(tx, Subject::Farm(farmer), OUT_OF_SIGHT, None)?;
+        alert::edge(tx, Subject::Farm(farmer), MISSING, None)?;
         Ok(())
     })?;
     Ok(written)

@@ -1,20 +1,26 @@
 //! Pails that are gone: what the endpoint's history tells of them, and the alert where it is too short to tell.
 
-use super::{Due, Fate, Harvested};
+use super::doubt::Suspect;
+use super::{Due, Fate, Harvested, look};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::kale::elsewhere::{self, Gone, Search};
 use crate::kale::plan::harvest_key;
 use crate::kale::reason::Reason;
-use crate::kale::rows;
+use crate::kale::rows::{self, Hand, OpenPail};
 use crate::kale::site::Farming;
+use crate::kale::work::is_passing;
 use crate::output::{Code, Error, Result};
+use crate::stellar::View;
 use crate::stellar::xdr::ContractId;
 use rusqlite::Connection;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// The alert about pails that are gone, of which the endpoint cannot tell whether they were paid.
 pub(super) const OUT_OF_SIGHT: &str = "pail_out_of_sight";
+
+/// The alert about pails that look lost, while not everything agrees that they are.
+pub(super) const MISSING: &str = "pail_missing";
 
 /// What the chain tells of each, all from one endpoint.
 ///
@@ -25,21 +31,85 @@ pub(super) async fn search(
     asset: &ContractId,
     gone: &[Due],
 ) -> Result<Vec<Search>> {
+    farming.site.client.view(async |chain| search_at(farming, chain, asset, gone).await).await
+}
+
+async fn search_at<'d>(
+    farming: &Farming<'_, '_>,
+    chain: &View,
+    asset: &ContractId,
+    gone: impl IntoIterator<Item = &'d Due>,
+) -> Result<Vec<Search>> {
     let (conn, network) = (farming.work.state.conn(), farming.site.network());
-    farming
-        .site
-        .client
-        .view(async |chain| {
-            let (mut found, mut taken) = (Vec::with_capacity(gone.len()), Vec::new());
-            for due in gone {
-                let key = harvest_key(network, &due.hand.who.address, due.pail.block);
-                let ours = rows::confirmed(conn, &key)?;
-                let gone = Gone { who: &due.hand.who, pail: &due.pail, reward: due.computed(), ours };
-                found.push(elsewhere::search(chain, conn, asset, &gone, &mut taken).await?);
+    let (mut found, mut taken) = (Vec::new(), Vec::new());
+    for due in gone {
+        let key = harvest_key(network, &due.hand.who.address, due.pail.block);
+        let ours = rows::envelopes(conn, &key)?;
+        let gone = Gone { who: &due.hand.who, pail: &due.pail, reward: due.computed(), ours };
+        found.push(elsewhere::search(chain, conn, asset, &gone, &mut taken).await?);
+    }
+    Ok(found)
+}
+
+/// Whether another endpoint than `first` shows the same of each suspect; so it is where there is no other. An endpoint that
+/// is contradicted is asked last for a while. An inner error is that nobody else could be asked.
+///
+/// # Errors
+/// `state_error`.
+pub(super) async fn second(
+    farming: &Farming<'_, '_>,
+    first: &str,
+    asset: &ContractId,
+    suspects: &[Suspect],
+) -> Result<Vec<Result<bool>>> {
+    if suspects.is_empty() {
+        return Ok(Vec::new());
+    }
+    let hands: HashMap<&str, &Hand> =
+        suspects.iter().map(|(due, ..)| (due.hand.who.id.as_str(), &due.hand)).collect();
+    let pails: Vec<OpenPail> = suspects.iter().map(|(due, ..)| due.pail.clone()).collect();
+    let asked = farming.site.client.elsewhere(first, async |chain| {
+        let again = look(farming.site, chain, &pails, &hands).await?;
+        let gone = again.iter().filter(|due| due.chain.is_none());
+        let mut found = search_at(farming, chain, asset, gone).await?.into_iter();
+        let same = |(now, (before, ..)): (&Due, &Suspect)| match (&now.chain, &before.chain) {
+            (Some(pail), Some(_)) => !pail.entry.worked(),
+            (None, None) => matches!(found.next(), Some(Search::Nothing | Search::Forgotten(_))),
+            (None, Some(_)) => found.next().is_none(),
+            (Some(_), None) => false,
+        };
+        Ok((chain.endpoint().to_owned(), again.iter().zip(suspects).map(same).collect::<Vec<bool>>()))
+    });
+    let agreed = match asked.await {
+        None => vec![true; suspects.len()],
+        Some(Ok((other, agreed))) => {
+            if agreed.contains(&false) {
+                farming
+                    .site
+                    .client
+                    .distrust(first, &format!("{other:?} shows pails otherwise, and is believed"));
             }
-            Ok(found)
-        })
-        .await
+            agreed
+        }
+        Some(Err(e)) if is_passing(e.code()) || e.code() == Code::WrongNetwork => {
+            let why = |(due, ..): &Suspect| {
+                let block = due.pail.block;
+                let why =
+                    format!("block {block}: its pail looks lost, and no other endpoint could be asked: {e}");
+                Err(Error::new(Code::Drift, why).hint("the next harvest asks again"))
+            };
+            return Ok(suspects.iter().map(why).collect());
+        }
+        Some(Err(e)) => return Err(e),
+    };
+    Ok(agreed.into_iter().map(Ok).collect())
+}
+
+/// Endpoints go on contradicting each other about a pail.
+pub(super) fn contradicted(due: &Due) -> Error {
+    let (block, who) = (due.pail.block, &due.hand.who.address);
+    Error::new(Code::Drift, format!("block {block}: endpoints contradict each other about the pail of {who}"))
+        .hint("the next harvest asks again; take the endpoint that is wrong out of stellar.rpc_urls")
 }
 
 /// The endpoint remembers too little; `oldest` is the first ledger that it knows.
@@ -65,31 +135,31 @@ pub(super) fn short(due: &Due, minted: Base) -> Error {
     .hint("look the transaction up: poolctl events --kind operation.confirmed")
 }
 
-/// What the alert has to say of each farmer of these pails: why it is open, or nothing where one is open that need not be.
+/// What the alerts have to say of each farmer of these pails: why one is open, or nothing where one is open that need not be.
 ///
 /// # Errors
 /// `state_error`.
 pub(super) fn hidden<'e>(
     conn: &Connection,
     ends: &'e [Harvested],
-) -> Result<BTreeMap<&'e str, Option<String>>> {
-    let mut hidden: BTreeMap<&str, Option<String>> = BTreeMap::new();
-    for end in ends {
-        let why = hidden.entry(&end.hand.who.id).or_default();
-        if let Fate::Failed { reason: Reason::OutOfSight, error } = &end.fate {
-            let before = why.take().map(|before| format!("{before}; ")).unwrap_or_default();
-            *why = Some(format!("{before}{}", error.message()));
+) -> Result<Vec<(&'e str, &'static str, Option<String>)>> {
+    let mut told = Vec::new();
+    for (kind, of) in [(OUT_OF_SIGHT, Reason::OutOfSight), (MISSING, Reason::Missing)] {
+        let mut hidden: BTreeMap<&str, Option<String>> = BTreeMap::new();
+        for end in ends {
+            let why = hidden.entry(&end.hand.who.id).or_default();
+            if let Fate::Failed { reason, error } = &end.fate
+                && *reason == of
+            {
+                let before = why.take().map(|before| format!("{before}; ")).unwrap_or_default();
+                *why = Some(format!("{before}{}", error.message()));
+            }
         }
-    }
-    let mut told = BTreeMap::new();
-    for (farmer, why) in hidden {
-        if why.is_some() || is_open(conn, farmer)? {
-            told.insert(farmer, why);
+        for (farmer, why) in hidden {
+            if why.is_some() || alert::is_open(conn, Subject::Farm(farmer), kind)? {
+                told.push((farmer, kind, why));
+            }
         }
     }
     Ok(told)
-}
-
-fn is_open(conn: &Connection, farmer: &str) -> Result<bool> {
-    Ok(alert::list(conn, Subject::Farm(farmer), None)?.iter().any(|alert| alert.kind == OUT_OF_SIGHT))
 }

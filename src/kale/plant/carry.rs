@@ -5,8 +5,10 @@ use crate::amount::Base;
 use crate::guard::ValuePermit;
 use crate::kale::accounting::base;
 use crate::kale::contract::Pail;
+use crate::kale::purse;
 use crate::kale::reason::{self, Reason, Said};
 use crate::kale::rows::{self, OpenPail, Trace};
+use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, Living, View, Who};
 use crate::kale::{Fault, record};
@@ -23,7 +25,8 @@ pub async fn carry_out(
     prepared: Prepared,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Planted>> {
-    let Prepared { view, index, wanted, mut settled, mut found, .. } = prepared;
+    let Prepared { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
+    purse::note(farming, sponsor.as_ref(), &lacks)?;
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     let mut exists: Vec<Who> = Vec::new();
@@ -67,7 +70,8 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
     Some(match result {
         Ok(Submitted::AlreadyDone { .. }) => Fate::Already,
         Ok(Submitted::Settled(settled)) => {
-            if reason::said(&farming.site.farm, &settled) == Some(Said::Farm(Fault::PailExists)) {
+            if reason::said(&farming.site.farm, Step::Plant, &settled) == Some(Said::Farm(Fault::PailExists))
+            {
                 return None;
             }
             of_settled(farming, &settled)
@@ -79,11 +83,12 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Fate {
     match (settled.status, &settled.hash, settled.ledger) {
         (Status::Confirmed, Some(tx), Some(ledger)) => {
-            Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged }
+            let payer = settled.payer.as_ref().map(ToString::to_string);
+            Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged, payer }
         }
         _ => Fate::Failed {
-            reason: reason::of(&farming.site.farm, settled).unwrap_or(Reason::Other),
-            error: reason::error(&farming.site.farm, settled),
+            reason: reason::of(&farming.site.farm, Step::Plant, settled).unwrap_or(Reason::Other),
+            error: reason::error(&farming.site.farm, Step::Plant, settled),
         },
     }
 }

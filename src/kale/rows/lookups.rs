@@ -5,6 +5,7 @@ use crate::amount::Base;
 use crate::output::Result;
 use crate::state::Tx;
 use rusqlite::{Connection, OptionalExtension, params};
+use std::collections::HashMap;
 
 /// The newest block that any plant was tried in: probably the current one, or the one before.
 ///
@@ -32,6 +33,18 @@ pub fn work_failure(conn: &Connection, farmer: &str, block: u32) -> Result<Optio
     Ok(found.flatten())
 }
 
+/// Zeros of our own best work that is confirmed in a block, by farmer.
+///
+/// # Errors
+/// `state_error`.
+pub fn own_works(conn: &Connection, block: u32) -> Result<HashMap<String, u32>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT farmer_id, max(zeros) FROM works WHERE block_index = ?1 AND outcome <> 'failed' GROUP BY farmer_id",
+    )?;
+    let rows = statement.query_map([block], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Whether a nonce was found for a farmer in a block.
 ///
 /// # Errors
@@ -54,14 +67,15 @@ pub fn is_ours(conn: &Connection, hash: &str) -> Result<bool> {
         .query_row([hash], |row| row.get(0))?)
 }
 
-/// Hashes of the transactions of an operation that took effect.
+/// Hashes of all envelopes of an operation, whatever is recorded of them: that one was never found says little once its
+/// effect is seen.
 ///
 /// # Errors
 /// `state_error`.
-pub fn confirmed(conn: &Connection, key: &str) -> Result<Vec<String>> {
+pub fn envelopes(conn: &Connection, key: &str) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(
         "SELECT hash FROM operation_attempts
-         WHERE operation_id = (SELECT id FROM operations WHERE key = ?1) AND outcome = 'confirmed'
+         WHERE operation_id = (SELECT id FROM operations WHERE key = ?1)
          ORDER BY attempt",
     )?;
     let found = statement.query_map([key], |row| row.get(0))?;

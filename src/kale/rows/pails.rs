@@ -4,6 +4,7 @@ use crate::amount::{Base, parse_base};
 use crate::output::{Code, Error, Result};
 use crate::state::Tx;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::BTreeMap;
 
 /// A stake that is neither back nor lost.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -188,6 +189,32 @@ pub fn release_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
         .prepare_cached("UPDATE open_pails SET held = NULL WHERE block_index = ?1 AND farmer_id = ?2")?
         .execute(params![block, farmer])?;
     Ok(())
+}
+
+/// How many pails of a farmer are open.
+///
+/// # Errors
+/// `state_error`.
+pub fn open_pails_of(conn: &Connection, farmer: &str) -> Result<usize> {
+    Ok(conn
+        .prepare_cached("SELECT count(*) FROM open_pails WHERE farmer_id = ?1")?
+        .query_row([farmer], |row| row.get(0))?)
+}
+
+/// The pails that live no longer than to ledger `until`, by farmer: block, and last ledger.
+///
+/// # Errors
+/// `state_error`.
+pub fn pails_until(conn: &Connection, until: u32) -> Result<BTreeMap<String, Vec<(u32, u32)>>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT farmer_id, block_index, live_until FROM open_pails WHERE live_until <= ?1 ORDER BY block_index",
+    )?;
+    let mut rows = statement.query([until])?;
+    let mut found: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        found.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?));
+    }
+    Ok(found)
 }
 
 /// The pails of a farmer that are held: block, and why.

@@ -141,6 +141,61 @@ pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<b
     Ok(changed == 1)
 }
 
+/// The ledger of the first look at which a pail seemed lost.
+///
+/// # Errors
+/// `state_error`.
+pub fn missing_since(conn: &Connection, farmer: &str, block: u32) -> Result<Option<u32>> {
+    let found: Option<Option<u32>> = conn
+        .prepare_cached(
+            "SELECT ledger FROM harvests
+             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = ?3",
+        )?
+        .query_row(params![farmer, block, Reason::Missing.word()], |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten())
+}
+
+/// Stakes that were booked as lost in blocks from `from` on, oldest first: farmer, block, stroops, and the reason's word.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`.
+pub fn losses(conn: &Connection, from: u32) -> Result<Vec<(String, u32, Base, Option<String>)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT farmer_id, block_index, stake, reason FROM harvests
+         WHERE block_index >= ?1 AND outcome = 'lost' ORDER BY block_index, farmer_id",
+    )?;
+    let mut rows = statement.query([from])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((row.get(0)?, row.get(1)?, amount(&row.get::<_, String>(2)?)?, row.get(3)?));
+    }
+    Ok(found)
+}
+
+/// Takes a loss back, and what was to be compensated for it. Returns false where none is booked.
+///
+/// # Errors
+/// `state_error`.
+pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
+    let was_lost = tx
+        .conn()
+        .prepare_cached(
+            "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'lost'",
+        )?
+        .execute(params![farmer, block])?;
+    tx.conn()
+        .prepare_cached("DELETE FROM pooler_compensations WHERE farmer_id = ?1 AND block_index = ?2")?
+        .execute(params![farmer, block])?;
+    // What is looked for from now on is another loss.
+    tx.conn()
+        .prepare_cached(
+            "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = 'missing'",
+        )?
+        .execute(params![farmer, block])?;
+    Ok(was_lost == 1)
+}
+
 /// How a farmer's stake in a block ended. Amounts in stroops.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {

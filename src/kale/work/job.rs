@@ -136,11 +136,14 @@ pub async fn rehearse(
     };
     let (index, settings) = (view.farm.index, &farming.settings);
     let (end, enough) = (schedule::work_end(due), cap(&block, settings));
+    let own = rows::own_works(farming.work.state.conn(), index)?;
     let mut wanted = Vec::new();
     for standing in view.farmers.iter().filter(|_| view.at.time < end) {
         let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
         let job = hash::job(index, &block, &who.contract_address());
-        if let Some(job) = job.filter(|_| needs_work(orders.policy, pail.entry.zeros, enough)) {
+        if let Some(job) =
+            job.filter(|_| needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough))
+        {
             let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
             let solution = stored.and_then(|(_, best)| best);
             wanted.push(Wanted { who: who.clone(), pail: pail.entry.clone(), solution, rehearsal: None });

@@ -26,6 +26,8 @@ pub struct Hand {
     pub planted: u32,
     /// Zeros of the work that the pail has.
     pub has: Option<u32>,
+    /// Zeros of the work that we have confirmed ourselves.
+    pub own: Option<u32>,
     /// Zeros of the best nonce at hand.
     pub best: Option<u32>,
     /// More zeros earn nothing.
@@ -65,18 +67,17 @@ pub fn due(policy: Policy, hours: &Hours, now: Moment, hands: &[Hand]) -> Vec<us
     hands.iter().enumerate().filter(|(_, hand)| is_due(hand)).map(|(n, _)| n).collect()
 }
 
-/// Whether a pail with so much work needs a shift.
-pub fn needs_work(policy: Policy, has: Option<u32>, cap: u32) -> bool {
-    has.is_none_or(|has| policy == Policy::Insured && has < cap)
+/// Whether a pail that has so much work, `own` of it ours, needs a shift: what somebody else did is not enough before it is
+/// at the cap.
+pub fn needs_work(policy: Policy, has: Option<u32>, own: Option<u32>, cap: u32) -> bool {
+    has.is_none_or(|has| has < cap && (policy == Policy::Insured || own.is_none_or(|own| own < has)))
 }
 
 /// Whether more nonces for this farmer could still be of use.
 pub fn is_open(policy: Policy, hand: &Hand) -> bool {
-    match (policy, hand.has) {
-        (_, None) | (Policy::Insured, Some(_)) => needs_work(policy, hand.has, hand.cap),
-        // Somebody else's work, or less than what is at hand: the better one still goes out.
-        (Policy::Late | Policy::Early, Some(_)) => hand.improves(),
-    }
+    // Less than what is at hand: the better one still goes out.
+    let waits = policy != Policy::Insured && hand.improves();
+    waits || needs_work(policy, hand.has, hand.own, hand.cap)
 }
 
 #[cfg(test)]
@@ -87,7 +88,7 @@ mod tests {
     const HOURS: Hours = Hours { begun: 1_010, deadline: 1_280, end: 1_299, early: 30 };
 
     fn hand(has: Option<u32>, best: Option<u32>) -> Hand {
-        Hand { planted: 100, has, best, cap: 6 }
+        Hand { planted: 100, has, own: has, best, cap: 6 }
     }
 
     fn at(time: u64) -> Moment {
@@ -133,6 +134,25 @@ mod tests {
             (Policy::Insured, Some(6), Some(6), false),
         ] {
             assert_eq!(is_open(policy, &hand(has, best)), open, "{policy:?} {has:?} {best:?}");
+        }
+    }
+
+    #[test]
+    fn a_strangers_work_is_enough_only_at_the_cap() {
+        for policy in [Policy::Late, Policy::Early, Policy::Insured] {
+            for (has, own, want) in [
+                (None, None, true),
+                (Some(0), None, true),
+                (Some(5), None, true),
+                (Some(6), None, false),
+                (Some(7), None, false),
+                (Some(3), Some(2), true),
+                (Some(3), Some(3), policy == Policy::Insured),
+            ] {
+                assert_eq!(needs_work(policy, has, own, 6), want, "{policy:?} {has:?} {own:?}");
+                let hand = Hand { own, ..hand(has, None) };
+                assert_eq!(is_open(policy, &hand), want, "{policy:?} {has:?} {own:?}");
+            }
         }
     }
 

@@ -9,11 +9,11 @@ use crate::kale::contract::Pail;
 use crate::kale::nonces::hex;
 use crate::kale::plan::{self, WorkPlan, kind, work_key};
 use crate::kale::reason::{self, Reason};
-use crate::kale::record::FarmRecorder;
+use crate::kale::schedule::Step;
 use crate::kale::site::{Farming, Site, invoke};
 use crate::kale::view::Who;
 use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{self, Desk, Intent, Settled, Status, Submitted, Terms};
+use crate::stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// A nonce that is to be submitted.
 #[derive(Debug, Clone)]
@@ -60,19 +60,9 @@ pub(super) async fn send(
     valid_until: u64,
 ) -> Result<Vec<Worked>> {
     let site = farming.site;
-    let (keys, payer) = (farming.keys, farming.keys.sponsor()?);
     let intents: Vec<Intent> =
         bids.iter().map(|bid| intent(site, block, bid, valid_until)).collect::<Result<_>>()?;
-    let calm = Stop::default();
-    let mut desk = Desk {
-        client: &site.client,
-        state: &mut *farming.work.state,
-        permit: farming.work.permit,
-        stop: &calm,
-        terms: Terms { payer, parallel: farming.settings.parallel, ..farming.terms.clone() },
-    };
-    let recorder = FarmRecorder::of(site);
-    let results = submit::submit(&mut desk, permit, &intents, keys.signers()?, &recorder).await?;
+    let results = farming.submit_until(permit, &intents, &Stop::default()).await?;
     let worked = bids.iter().zip(results).map(|(bid, result)| Worked {
         who: bid.who.clone(),
         block,
@@ -104,6 +94,6 @@ fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
             improved: bid.pail.worked(),
         });
     }
-    let reason = reason::of(&site.farm, settled).unwrap_or(Reason::Other);
-    Ok(Fate::Failed { reason, error: reason::error(&site.farm, settled) })
+    let reason = reason::of(&site.farm, Step::Work, settled).unwrap_or(Reason::Other);
+    Ok(Fate::Failed { reason, error: reason::error(&site.farm, Step::Work, settled) })
 }

@@ -10,7 +10,7 @@ use crate::guard::ValuePermit;
 use crate::kale::contract::{Block, Pail};
 use crate::kale::model::Moment;
 use crate::kale::nonces::{self, hex};
-use crate::kale::reason::Reason;
+use crate::kale::reason::{Blame, Reason};
 use crate::kale::rows::{self, Trace, WorkRow};
 use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
@@ -32,11 +32,15 @@ const MOST_ZEROS: u32 = crate::grind::block::MAX_ZEROS;
 struct Mate {
     who: Who,
     pail: Pail,
+    /// Zeros of our own work that is confirmed.
+    own: Option<u32>,
     search: Farmer,
     /// The ledger of the last try to submit: one try each is enough.
     tried: Option<u32>,
     /// Why nothing more is tried.
     given_up: Option<Reason>,
+    /// What kept the last try from getting in, where the operator answers for it.
+    hindered: Option<Reason>,
 }
 
 impl Mate {
@@ -44,6 +48,7 @@ impl Mate {
         Hand {
             planted: self.pail.sequence,
             has: self.pail.zeros,
+            own: self.own,
             best: self.search.best.map(|best| best.zeros),
             cap: self.search.cap,
         }
@@ -370,7 +375,12 @@ impl Shift {
             let mate = self.crew.iter().find(|mate| mate.who.id == seen.who.id)?;
             let fate = Fate::Elsewhere { zeros: seen.zeros };
             let solution = mate.search.best;
-            (!mate.hand().improves()).then_some(Worked { who: seen.who, block: self.block, solution, fate })
+            (!policy::is_open(self.policy, &mate.hand())).then_some(Worked {
+                who: seen.who,
+                block: self.block,
+                solution,
+                fate,
+            })
         });
         let elsewhere = elsewhere.collect();
         Ok((view, elsewhere))
@@ -391,7 +401,10 @@ impl Shift {
             .crew
             .iter()
             .filter(|mate| !mate.pail.worked())
-            .map(|mate| (mate, mate.search.best.map_or(Reason::NoNonce, |_| mate.given_up.unwrap_or(reason))))
+            .map(|mate| {
+                let cause = mate.given_up.or(mate.hindered).unwrap_or(reason);
+                (mate, mate.search.best.map_or(Reason::NoNonce, |_| cause))
+            })
             .collect();
         if !missed.is_empty() {
             let permit = farming.work.permit;
@@ -417,12 +430,16 @@ impl Mate {
         match (&worked.fate, worked.solution) {
             (Fate::Worked { gap, .. }, Some(solution)) => {
                 (self.pail.gap, self.pail.zeros) = (Some(*gap), Some(solution.zeros));
+                self.own = Some(solution.zeros);
             }
-            (Fate::Failed { reason, error }, _) => {
+            (Fate::Failed { reason, .. }, _) => {
+                // One that waits for an earlier transaction is tried again in the next ledger.
                 let is_final = matches!(
                     reason,
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
-                ) || error.code() == Code::OutcomeUnknown;
+                );
+                // Where it was not the pooler's doing, that is the cause if no later try gets in.
+                self.hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
                 // A pail that is better than ours is read right after this.
                 self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
             }
@@ -437,7 +454,16 @@ fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standin
     let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
     let (next, best) = stored.unwrap_or((0, None));
     let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
-    Ok(Some(Mate { who: who.clone(), pail: pail.entry.clone(), search, tried: None, given_up: None }))
+    let own = rows::own_works(farming.work.state.conn(), index)?.get(&who.id).copied();
+    Ok(Some(Mate {
+        who: who.clone(),
+        pail: pail.entry.clone(),
+        own,
+        search,
+        tried: None,
+        given_up: None,
+        hindered: None,
+    }))
 }
 
 fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {

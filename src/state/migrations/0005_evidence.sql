@@ -75,3 +75,12 @@ CREATE TABLE IF NOT EXISTS pool_contracts (
     rates_from_block     INTEGER CHECK (rates_from_block >= 0),
     CHECK ((found_block IS NULL) = (found_code_hash IS NULL) AND (found_block IS NULL) = (found_can_pause IS NULL))
 ) STRICT;
+
+-- What each farmer's account held when state and chain were last compared: what is booked since must explain what it holds now.
+CREATE TABLE IF NOT EXISTS farm_baselines (
+    farmer_id   TEXT NOT NULL PRIMARY KEY REFERENCES farmers (id),
+    ledger      INTEGER NOT NULL CHECK (ledger >= 0),
+    block_index INTEGER NOT NULL CHECK (block_index >= 0),
+    held        TEXT NOT NULL CHECK (held = '0' OR (held GLOB '[1-9]*' AND held NOT GLOB '*[^0-9]*')),
+    at          INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;

@@ -191,7 +191,7 @@ impl Write {
     }
 }
 
-fn ended(
+pub(super) fn ended(
     tx: &Tx<'_>,
     recorder: &dyn Recorder,
     operation: &Operation,
@@ -213,6 +213,7 @@ fn ended(
         "hash": settled.hash,
         "ledger": settled.ledger.map(|ledger| ledger.sequence),
         "fee": settled.fee_charged.to_string(),
+        "payer": settled.payer.as_ref().map(ToString::to_string),
         "reason": words,
     });
     tx.event(event, &operation.subject, &payload)?;

@@ -5,6 +5,7 @@ use crate::guard::Permit;
 use crate::state::State;
 use crate::stellar::xdr::AccountId;
 use crate::stellar::{Client, Percentile};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The terms on which transactions are offered and awaited.
@@ -26,6 +27,8 @@ pub struct Terms {
     pub resource_margin: u32,
     /// Who pays the fees; each source its own where nobody does.
     pub payer: Option<AccountId>,
+    /// Sources that pay their own fees all the same.
+    pub own: BTreeSet<AccountId>,
 }
 
 impl Default for Terms {
@@ -39,6 +42,7 @@ impl Default for Terms {
             max_inclusion_fee: 1_000_000,
             resource_margin: 15,
             payer: None,
+            own: BTreeSet::new(),
         }
     }
 }

@@ -52,6 +52,8 @@ pub struct Settled {
     pub ledger: Option<Ledger>,
     /// What it cost, in stroops, the refund taken off; 0 where it is in no ledger.
     pub fee_charged: i64,
+    /// Who paid that, or was to pay it, where that is another account than its source.
+    pub payer: Option<AccountId>,
     /// What its contract call returned.
     pub value: Option<ScVal>,
     /// The events that it left, in order.
@@ -91,6 +93,12 @@ pub trait Recorder {
     /// # Errors
     /// Whatever keeps it from being recorded.
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()>;
+
+    /// Whether the network itself keeps it from taking effect twice, and its effect can be read from the chain. Then an
+    /// envelope whose time is over may be ended as expired though no endpoint remembers the ledgers that it was valid in.
+    fn is_told_by_the_chain(&self, _operation: &Operation) -> bool {
+        false
+    }
 }
 
 /// Records nothing beside the operation itself.

@@ -55,7 +55,7 @@ impl Lives<'_> {
             };
             let fate = self.settler.settle(&envelope, Some(slot)).await?;
             self.learn(intent, &envelope, &fate);
-            match next(fate, &envelope.hash, round == MOST_ATTEMPTS) {
+            match next(fate, &envelope, round == MOST_ATTEMPTS) {
                 Next::Done(settled) => {
                     let capped = self.is_capped(intent, &settled);
                     let done = self.end(operation, Some(envelope.attempt), settled).await?;
@@ -138,6 +138,7 @@ impl Lives<'_> {
             text,
             stored,
             fresh: true,
+            told: self.settler.recorder.is_told_by_the_chain(operation),
         }))
     }
 
@@ -145,7 +146,9 @@ impl Lives<'_> {
     fn learn(&self, intent: &Intent, envelope: &Envelope, fate: &Fate) {
         match fate {
             Fate::Landed(_) => self.market.used(&intent.source, envelope.stored.sequence),
-            Fate::Refused(_) | Fate::Superseded | Fate::Expired => self.market.forget(&intent.source),
+            Fate::Refused(_) | Fate::Superseded | Fate::Expired | Fate::Forgotten => {
+                self.market.forget(&intent.source);
+            }
         }
         if let Fate::Refused(Failure { kind: Kind::InclusionFee, .. }) = fate {
             self.market.forget_fees();
@@ -199,7 +202,7 @@ pub(super) fn planned(id: i64, intent: &Intent) -> Operation {
     }
 }
 
-fn next(fate: Fate, hash: &str, is_last: bool) -> Next {
+fn next(fate: Fate, envelope: &Envelope, is_last: bool) -> Next {
     let again = match &fate {
         Fate::Landed(landed) if !landed.succeeded => {
             let why = failure(&landed.result);
@@ -212,39 +215,47 @@ fn next(fate: Fate, hash: &str, is_last: bool) -> Next {
         Fate::Superseded => {
             Some((AttemptOutcome::Expired, "another transaction used its sequence number".to_owned()))
         }
-        Fate::Landed(_) | Fate::Expired => None,
+        Fate::Landed(_) | Fate::Expired | Fate::Forgotten => None,
     };
     match again {
         Some((outcome, words)) if !is_last => Next::Again(outcome, words),
-        _ => Next::Done(Box::new(Settled::of_fate(fate, hash))),
+        _ => Next::Done(Box::new(Settled::of_fate(fate, envelope))),
     }
 }
 
 impl Settled {
     /// What an envelope's fate means for its operation.
-    pub(super) fn of_fate(fate: Fate, hash: &str) -> Self {
-        let hash = Some(hash.to_owned());
-        match fate {
-            Fate::Landed(landed) => Self::landed(*landed, hash),
+    pub(super) fn of_fate(fate: Fate, envelope: &Envelope) -> Self {
+        let (hash, payer) = (Some(envelope.hash.clone()), envelope.stored.payer.clone());
+        let settled = match fate {
+            Fate::Landed(landed) => Self::landed(*landed),
             Fate::Refused(why) => {
                 let reason =
                     Reason { words: format!("refused: {}", why.words), raised: None, failure: Some(why) };
-                Self { hash, ..Self::without_effect(Status::Failed, reason) }
+                Self::without_effect(Status::Failed, reason)
             }
             Fate::Superseded => {
                 let words = "another transaction used its sequence number".to_owned();
                 let reason = Reason { words, raised: None, failure: None };
-                Self { hash, ..Self::without_effect(Status::Expired, reason) }
+                Self::without_effect(Status::Expired, reason)
+            }
+            Fate::Forgotten => {
+                let words = "its time ran out, and the ledgers that it was valid in are forgotten: what it did, if anything, is \
+                             read from the chain"
+                    .to_owned();
+                let reason = Reason { words, raised: None, failure: None };
+                Self::without_effect(Status::Expired, reason)
             }
             Fate::Expired => {
                 let words = "its time ran out, and it is in no ledger".to_owned();
                 let reason = Reason { words, raised: None, failure: None };
-                Self { hash, ..Self::without_effect(Status::Expired, reason) }
+                Self::without_effect(Status::Expired, reason)
             }
-        }
+        };
+        Self { hash, payer, ..settled }
     }
 
-    fn landed(landed: Landed, hash: Option<String>) -> Self {
+    fn landed(landed: Landed) -> Self {
         let status = if landed.succeeded { Status::Confirmed } else { Status::Failed };
         let reason = (!landed.succeeded).then(|| {
             let why = failure(&landed.result);
@@ -254,9 +265,10 @@ impl Settled {
         });
         Self {
             status,
-            hash,
+            hash: None,
             ledger: Some(landed.ledger),
             fee_charged: landed.result.fee_charged,
+            payer: None,
             value: landed.value,
             events: landed.events,
             reason,
@@ -280,6 +292,7 @@ impl Settled {
             hash: None,
             ledger: None,
             fee_charged: 0,
+            payer: None,
             value: None,
             events: Vec::new(),
             reason: Some(reason),

@@ -53,9 +53,10 @@ pub async fn submit(
     let mut results: Vec<Option<Result<Submitted>>> = Vec::new();
     let mut wanted: Vec<(usize, &Intent)> = Vec::new();
     let mut keys = BTreeSet::new();
+    let held = under_way(desk.state)?;
     for (place, intent) in intents.iter().enumerate() {
         let before = operations::find(desk.state.conn(), &intent.key)?;
-        let known = before_sending(intent, before, keys.insert(&intent.key));
+        let known = before_sending(intent, before, keys.insert(&intent.key)).or_else(|| waits(intent, &held));
         if known.is_none() {
             wanted.push((place, intent));
         }
@@ -77,6 +78,7 @@ pub async fn submit(
                 market: &market,
                 commits: &commits,
                 polls: &polls,
+                recorder,
                 started: Instant::now(),
                 may_send: true,
             },
@@ -120,6 +122,90 @@ fn before_sending(intent: &Intent, before: Option<Operation>, is_first: bool) ->
         .hint("run the same command again: it settles this first, and nothing is done twice")
         .detail("operation", key.as_str()))),
     }
+}
+
+/// Operations whose envelope may still land, by the account that sends it: the next one must not take its sequence number.
+fn under_way(state: &State) -> Result<BTreeMap<AccountId, String>> {
+    let mut held = BTreeMap::new();
+    for operation in operations::open(state.conn())? {
+        let last = operations::attempts(state.conn(), operation.id)?.pop();
+        if let Some(last) = last.filter(|last| !last.ended) {
+            held.insert(stored(&last.envelope)?.source, operation.key);
+        }
+    }
+    Ok(held)
+}
+
+/// What is said of an intent that must wait for another one of the same account.
+fn waits(intent: &Intent, held: &BTreeMap<AccountId, String>) -> Option<Result<Submitted>> {
+    let other = held.get(&intent.source)?;
+    let why = format!("operation \"{}\" waits: it is not known yet what became of \"{other}\"", intent.key);
+    let hint = "run it again: that is settled first; see: poolctl operations list";
+    Some(Err(Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other.as_str())))
+}
+
+/// Ledger time in seconds until which a stored envelope may take effect.
+///
+/// # Errors
+/// `state_corrupt` for one that cannot be read.
+pub fn valid_until(envelope: &str) -> Result<u64> {
+    Ok(stored(envelope)?.validity.until)
+}
+
+/// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
+/// operator says is why. Returns the operation.
+///
+/// # Errors
+/// `invalid_value` for one that is not under way; `not_ready` while it may still land; those of [`Client::view`] and the
+/// state.
+pub async fn give_up(
+    desk: &mut Desk<'_>,
+    _permit: ValuePermit<'_>,
+    id: i64,
+    why: &str,
+    recorder: &dyn Recorder,
+) -> Result<Operation> {
+    let (operation, last) = may_give_up(desk, id).await?;
+    let reason = Reason { words: format!("given up: {why}"), raised: None, failure: None };
+    let settled = Settled {
+        status: Status::Expired,
+        hash: last.as_ref().map(|last| last.hash.clone()),
+        ledger: None,
+        fee_charged: 0,
+        payer: None,
+        value: None,
+        events: Vec::new(),
+        reason: Some(reason),
+    };
+    desk.state.write(desk.permit, |tx| {
+        let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });
+        tx.event("operation.given_up", &operation.subject, &facts)?;
+        commits::ended(tx, recorder, &operation, last.as_ref().map(|last| last.attempt), &settled)
+    })?;
+    Ok(operation)
+}
+
+/// The operation, if it can be given up, and its last envelope.
+///
+/// # Errors
+/// As [`give_up`].
+pub async fn may_give_up(desk: &Desk<'_>, id: i64) -> Result<(Operation, Option<operations::Attempt>)> {
+    let open = operations::open(desk.state.conn())?;
+    let operation = open.into_iter().find(|operation| operation.id == id).ok_or_else(|| {
+        Error::new(Code::InvalidValue, format!("no operation {id} is under way"))
+            .hint("see: poolctl operations list")
+    })?;
+    let last = operations::attempts(desk.state.conn(), id)?.pop();
+    if let Some(last) = &last {
+        let until = stored(&last.envelope)?.validity.until;
+        let now = desk.client.view(async |view| Ok(view.ledger().close_time)).await?;
+        if now <= until {
+            let left = until - now + 1;
+            let why = format!("operation {id} may still take effect, for {left} s of ledger time");
+            return Err(Error::new(Code::NotReady, why).hint("wait, then: poolctl operations settle"));
+        }
+    }
+    Ok((operation, last))
 }
 
 /// An intent with its operation's row.
@@ -177,6 +263,7 @@ pub async fn settle_open(
         market: &market,
         commits: &commits,
         polls: &polls,
+        recorder,
         started: Instant::now(),
         may_send: permit.is_some(),
     };
@@ -200,9 +287,10 @@ async fn recover(settler: &Settler<'_>, operation: &Operation, last: operations:
         hash: last.hash,
         text: last.envelope,
         fresh: false,
+        told: operation.kind == RESTORE || settler.recorder.is_told_by_the_chain(operation),
     };
     let fate = settler.settle(&envelope, None).await?;
-    let settled = Settled::of_fate(fate, &envelope.hash);
+    let settled = Settled::of_fate(fate, &envelope);
     let (operation, attempt) = (operation.clone(), Some(envelope.attempt));
     settler.commits.write(Write::Ended { operation, attempt, settled: Box::new(settled.clone()) }).await?;
     Ok(settled)

@@ -98,7 +98,7 @@ impl<'a> Market<'a> {
 
     /// Who pays for this source's transactions, if not itself.
     pub fn payer(&self, source: &AccountId) -> Option<&AccountId> {
-        self.terms.payer.as_ref().filter(|payer| *payer != source)
+        self.terms.payer.as_ref().filter(|payer| *payer != source && !self.terms.own.contains(source))
     }
 
     /// Makes the transaction and tries it, without signing anything. No two attempts at an intent are the same bytes,

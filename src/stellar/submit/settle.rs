@@ -1,5 +1,6 @@
 //! One envelope on the network: sent until somebody has it, and looked for until it is known what became of it.
 
+use super::Recorder;
 use super::commits::Commits;
 use super::polls::Polls;
 use super::prepare::{Market, read_sequence};
@@ -31,6 +32,8 @@ pub(super) struct Envelope {
     pub stored: Stored,
     /// Whether nobody can have sent it before.
     pub fresh: bool,
+    /// Whether the chain tells what it did; see [`super::Recorder::is_told_by_the_chain`].
+    pub told: bool,
 }
 
 /// What became of an envelope.
@@ -44,6 +47,8 @@ pub(super) enum Fate {
     Superseded,
     /// Its time is over, and it is in no ledger.
     Expired,
+    /// Its time is over, its sequence number is used, and no endpoint remembers by what: the chain shows what it did, if it did.
+    Forgotten,
 }
 
 /// Sends and looks.
@@ -51,6 +56,7 @@ pub(super) struct Settler<'a> {
     pub market: &'a Market<'a>,
     pub commits: &'a Commits,
     pub polls: &'a Polls,
+    pub recorder: &'a dyn Recorder,
     pub started: Instant,
     /// Whether envelopes may be sent at all.
     pub may_send: bool,
@@ -147,6 +153,16 @@ impl Settler<'_> {
             if reaches_back {
                 return Some(Fate::Expired);
             }
+            // Past the number, it can never land, or has landed; below it, it did neither.
+            if envelope.told
+                && let Some((_, sequence)) = self.sequence(envelope).await
+            {
+                return Some(if sequence < envelope.stored.sequence {
+                    Fate::Expired
+                } else {
+                    Fate::Forgotten
+                });
+            }
             let words = "the endpoint does not keep ledgers from before the transaction was signed";
             let hint = "put an endpoint with a longer history first in stellar.rpc_urls";
             tried.trouble = Some(Error::new(Code::Behind, words).hint(hint));
@@ -169,14 +185,19 @@ impl Settler<'_> {
     /// Whether another transaction used the envelope's sequence number: the account has moved on, and a server that
     /// knows the ledger in which it did does not know the envelope.
     async fn is_superseded(&self, envelope: &Envelope) -> bool {
-        let source = &envelope.stored.source;
-        let read = self.market.client.known(async |view| read_sequence(view, source).await).await;
-        let Ok((ledger, Some(sequence))) = read else { return false };
+        let Some((ledger, sequence)) = self.sequence(envelope).await else { return false };
         if sequence < envelope.stored.sequence {
             return false;
         }
         let lookup = self.polls.lookup(&envelope.hash).await;
         lookup.is_ok_and(|lookup| lookup.found.is_none() && lookup.latest.sequence >= ledger)
+    }
+
+    /// The sequence number that the envelope's account used last, and as of which ledger.
+    async fn sequence(&self, envelope: &Envelope) -> Option<(u32, i64)> {
+        let source = &envelope.stored.source;
+        let read = self.market.client.known(async |view| read_sequence(view, source).await).await;
+        read.ok().and_then(|(ledger, sequence)| Some((ledger, sequence?)))
     }
 
     /// Waits until the next time that all transactions are looked for together.

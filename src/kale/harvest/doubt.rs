@@ -1,0 +1,193 @@
+//! A loss is the last thing to believe. What must agree before a stake is booked as lost: our own records, the pail's life
+//! time, a look some ledgers later, and another endpoint where there is one. The rule is pure.
+
+use super::carry::why_gone;
+use super::{Due, Fate, Harvested, sight};
+use crate::kale::reason::Reason;
+use crate::kale::site::Farming;
+use crate::kale::view::View;
+use crate::kale::{loss, rows};
+use crate::output::{Code, Error, Result};
+use crate::stellar::xdr::ContractId;
+use rusqlite::Connection;
+
+/// Ledgers between the first look that shows a stake as lost and the one that may book it: about a minute.
+const LATER: u32 = 12;
+
+/// Ledgers that a pail lives at least, if its end was never read: the network's minimum for temporary entries, a day.
+const SHORTEST_LIFE: u32 = 17_280;
+
+/// What is at hand about a stake that one answer shows as lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Evidence {
+    /// The pail is not shown; else it is shown without work.
+    absent: bool,
+    /// Work in it was confirmed, or seen before.
+    worked: bool,
+    /// Last ledger of its entry, at the least.
+    until: u32,
+    /// The ledger of the first look that showed the same.
+    first: Option<u32>,
+    /// The newest ledger.
+    now: u32,
+}
+
+/// Why a stake is not booked as lost yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Doubt {
+    /// Work in it is known, and work is never undone.
+    Worked,
+    /// Its entry lives to this ledger, and nobody was paid for it.
+    Alive { until: u32 },
+    /// It is looked at once more from this ledger on.
+    Again { from: u32 },
+}
+
+impl Evidence {
+    fn doubt(self) -> Option<Doubt> {
+        let Self { absent, worked, until, first, now } = self;
+        let from = first.unwrap_or(now).saturating_add(LATER);
+        if !absent && worked {
+            Some(Doubt::Worked)
+        } else if absent && now <= until {
+            Some(Doubt::Alive { until })
+        } else {
+            (now < from).then_some(Doubt::Again { from })
+        }
+    }
+}
+
+impl Doubt {
+    fn error(self, due: &Due) -> Error {
+        let (block, who) = (due.pail.block, &due.hand.who.address);
+        let later = "it is asked for again at every harvest; another endpoint may show it (stellar.rpc_urls)";
+        let (code, why, hint) = match self {
+            Self::Worked => {
+                (Code::Drift, "is shown without work, though its work is known".to_owned(), later)
+            }
+            Self::Alive { until } => {
+                let why =
+                    format!("is missing: its entry lives to ledger {until}, and no payment for it is seen");
+                (Code::Drift, why, later)
+            }
+            Self::Again { from } => {
+                let what = if due.chain.is_some() {
+                    "was never worked"
+                } else {
+                    "is gone, and nobody was paid for it"
+                };
+                let why = format!("{what}; a second look from ledger {from} on decides");
+                (Code::StakeLost, why, "the next harvest looks again, and books the loss where it is one")
+            }
+        };
+        Error::new(code, format!("block {block}: the pail of {who} {why}")).hint(hint)
+    }
+}
+
+/// A stake that one endpoint shows as lost: what happened, and what it was lost by.
+pub(super) type Suspect = (Due, Reason, Reason);
+
+/// What comes of suspects: those that all agree about are booked as lost, the others stay open with the reason why. Pails
+/// that another endpoint shows otherwise come back second, to be looked at there.
+///
+/// # Errors
+/// `state_error`.
+pub(super) async fn settle(
+    farming: &mut Farming<'_, '_>,
+    view: &View,
+    asset: &ContractId,
+    suspects: Vec<Suspect>,
+) -> Result<(Vec<Harvested>, Vec<Due>)> {
+    let (mut ends, mut otherwise, mut lost) = (Vec::new(), Vec::new(), Vec::new());
+    let second = sight::second(farming, &view.endpoint, asset, &suspects).await?;
+    for (suspect, second) in suspects.into_iter().zip(second) {
+        let doubt = evidence(farming.work.state.conn(), &suspect.0, view.at.ledger)?.doubt();
+        match (second, doubt) {
+            (Ok(false), _) => otherwise.push(suspect.0),
+            (_, Some(doubt)) => {
+                let error = doubt.error(&suspect.0);
+                ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error }));
+            }
+            (Err(error), None) => ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error })),
+            (Ok(true), None) => lost.push(suspect),
+        }
+    }
+    if !lost.is_empty() {
+        let (permit, network) = (farming.work.permit, farming.site.network());
+        let booked = farming.work.state.write(permit, |tx| {
+            let book = |(due, reason, cause): Suspect| {
+                loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
+                Ok(due.end(Fate::Lost { reason, cause }))
+            };
+            lost.into_iter().map(book).collect::<Result<Vec<_>>>()
+        })?;
+        ends.extend(booked);
+    }
+    Ok((ends, otherwise))
+}
+
+fn evidence(conn: &Connection, due: &Due, now: u32) -> Result<Evidence> {
+    let pail = &due.pail;
+    Ok(Evidence {
+        absent: due.chain.is_none(),
+        worked: pail.work.is_some(),
+        until: pail.live_until.unwrap_or_else(|| pail.planted_ledger.saturating_add(SHORTEST_LIFE)),
+        first: rows::missing_since(conn, &pail.farmer, pail.block)?,
+        now,
+    })
+}
+
+/// A pail that is gone and that nobody was paid for.
+///
+/// # Errors
+/// `state_error`.
+pub(super) fn gone(conn: &Connection, due: Due, ledger: u32, margin: u64) -> Result<Suspect> {
+    let (reason, cause) = why_gone(conn, &due, ledger, margin)?;
+    Ok((due, reason, cause))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_loss_needs_the_agreement_of_everything() {
+        let look = |absent, worked, until, first, now| Evidence { absent, worked, until, first, now }.doubt();
+        let again = |from| Some(Doubt::Again { from });
+        for (absent, worked, until, first, now, want) in [
+            // Shown without work.
+            (false, true, 900, Some(1), 800, Some(Doubt::Worked)),
+            (false, true, 900, Some(1), 999, Some(Doubt::Worked)),
+            (false, false, 900, None, 800, again(812)),
+            (false, false, 900, Some(800), 811, again(812)),
+            (false, false, 900, Some(800), 812, None),
+            // Not shown at all.
+            (true, true, 900, Some(1), 900, Some(Doubt::Alive { until: 900 })),
+            (true, false, 900, Some(1), 900, Some(Doubt::Alive { until: 900 })),
+            (true, true, 900, None, 901, again(913)),
+            (true, true, 900, Some(895), 901, again(907)),
+            (true, true, 900, Some(895), 907, None),
+        ] {
+            assert_eq!(
+                look(absent, worked, until, first, now),
+                want,
+                "{absent} {worked} {until} {first:?} {now}"
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn no_single_look_books_a_loss_and_no_living_or_worked_pail_is_one(
+            absent: bool, worked: bool, until in 0u32..200, first in proptest::option::of(0u32..100), now in 0u32..200,
+        ) {
+            let doubt = Evidence { absent, worked, until, first, now }.doubt();
+            if doubt.is_none() {
+                prop_assert!(first.is_some_and(|first| now >= first + LATER));
+                let is_over = if absent { now > until } else { !worked };
+                prop_assert!(is_over);
+            }
+        }
+    }
+}

@@ -1,0 +1,501 @@
+//! Who can go on: what is recorded of fees and stakes, beside what the sponsor and the farmers have. Looked at before
+//! anything is staked, the sponsor first.
+
+use super::enrol;
+use super::fees::{self, Fees, Payer, bid, payers};
+use super::funding::{Lack, lacks, lumens};
+use super::plan::kind;
+use super::reward::block_reward;
+use super::rows;
+use super::settings::Settings;
+use super::site::{Farming, Site};
+use super::view::Who;
+use super::wallet::{BASE_RESERVE, Wallet, spares};
+use crate::alert::{self, Subject};
+use crate::amount::Base;
+use crate::clock;
+use crate::output::{Code, Error, Result};
+use crate::state::{Tx, operations};
+use crate::stellar::account;
+use crate::stellar::submit::{Intent, Terms};
+use crate::stellar::xdr::AccountId;
+use rusqlite::Connection;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The alert about a sponsor that cannot pay for what is to be farmed, or not for another day.
+pub const SPONSOR_LOW: &str = "sponsor_low";
+/// The alert about an active farmer for whom nothing is staked, since it could not come back.
+pub const NOT_READY: &str = "not_ready";
+
+const DAY: u64 = 86_400;
+/// So many of the last envelopes of a kind say what the next one may cost.
+const LAST: u32 = 5;
+
+/// What the records say of fees and stakes.
+#[derive(Debug, Clone, Default)]
+pub struct Books {
+    /// What a round may cost.
+    pub fees: Fees,
+    /// The sponsor, by the audit log.
+    pub sponsor: Option<AccountId>,
+    /// What a sponsor spent in the last day, in stroops of lumens.
+    spent: i64,
+    /// Of the pails that are open, by farmer: stroops of lumens that they still take, stroops of KALE that come back.
+    open: BTreeMap<String, (i64, Base)>,
+    /// Stroops of KALE that a whole block pays.
+    reward: Base,
+    /// `kale.min_lumens`.
+    min_lumens: i64,
+}
+
+impl Books {
+    /// Reads them, as of `now`, seconds since 1970.
+    ///
+    /// # Errors
+    /// `state_error`, `state_corrupt`.
+    pub fn read(conn: &Connection, settings: &Settings, terms: &Terms, now: i64) -> Result<Self> {
+        let offered = |kind| -> Result<i64> {
+            let before: Vec<(u64, i64)> = operations::offers(conn, kind, LAST)?
+                .into_iter()
+                .map(|(at, fee)| (now.saturating_sub(at).max(0).unsigned_abs(), fee))
+                .collect();
+            Ok(bid(&before, terms.max_inclusion_fee))
+        };
+        let fees = Fees {
+            plant: offered(kind::PLANT)?,
+            work: offered(kind::WORK)?,
+            harvest: offered(kind::HARVEST)?,
+        };
+        let mut open: BTreeMap<String, (i64, Base)> = BTreeMap::new();
+        for pail in rows::pails_before(conn, u32::MAX)?.iter().filter(|pail| pail.held.is_none()) {
+            let (owed, back) = open.entry(pail.farmer.clone()).or_default();
+            *owed = owed.saturating_add(fees.owed(pail));
+            let reward = pail.forecast.unwrap_or_else(|| whole_block(pail.block));
+            *back = back.saturating_add(pail.stake).saturating_add(reward);
+        }
+        let sponsor = enrol::last_sponsor(conn)?;
+        let spent = match &sponsor {
+            Some(sponsor) => operations::spent_by(conn, sponsor, now.saturating_sub(DAY.cast_signed()))?,
+            None => 0,
+        };
+        Ok(Self {
+            fees,
+            sponsor: sponsor.map(|sponsor| account("the sponsor", &sponsor)).transpose()?,
+            spent,
+            open,
+            reward: whole_block(rows::last_block(conn)?.unwrap_or_default()),
+            min_lumens: settings.min_lumens,
+        })
+    }
+
+    /// Lumens that the pails of a farmer still take.
+    fn owed(&self, farmer: &str) -> i64 {
+        self.open.get(farmer).map_or(0, |(owed, _)| *owed)
+    }
+
+    /// Lumens that all open pails still take.
+    fn owed_by_all(&self) -> i64 {
+        self.open.values().fold(0, |sum: i64, (owed, _)| sum.saturating_add(*owed))
+    }
+
+    /// KALE for which a farmer's trustline needs room, one block more: what is staked there has left it before.
+    pub fn due(&self, farmer: &str) -> Base {
+        self.open.get(farmer).map_or(Base::ZERO, |(_, back)| *back).saturating_add(self.reward)
+    }
+
+    /// Lumens above its reserve that a farmer needs who pays for itself.
+    fn least(&self, farmer: &str) -> i64 {
+        self.min_lumens.max(self.fees.round().saturating_add(self.owed(farmer)))
+    }
+
+    /// The sponsor that has so much above its reserve, with what it needs for `cost` beside what is open.
+    fn sponsor(&self, account: &AccountId, spare: Option<i64>, cost: i64) -> Sponsor {
+        Sponsor {
+            account: account.clone(),
+            spare,
+            need: self.min_lumens.max(self.owed_by_all().saturating_add(cost)),
+            lasts_sec: spare.and_then(|spare| fees::lasts_sec(spare, self.spent)),
+        }
+    }
+
+    /// The sponsor that is to plant for so many farmers, by the lumens that it has above its reserve.
+    pub fn sponsor_of(&self, spare: Option<i64>, farmers: usize) -> Option<Sponsor> {
+        let rounds = i64::try_from(farmers.max(1)).unwrap_or(i64::MAX);
+        Some(self.sponsor(self.sponsor.as_ref()?, spare, self.fees.round().saturating_mul(rounds)))
+    }
+
+    /// What each of these farmers (id, account) lacks to plant once more, and who pays for it; with the sponsor, by the
+    /// lumens that it has above its reserve.
+    pub fn judge(&self, spare: Option<i64>, farmers: &[(&str, Option<&Wallet>)]) -> Judged {
+        let round = self.fees.round();
+        let each: Vec<(Vec<Lack>, Vec<Lack>)> = farmers
+            .iter()
+            .map(|(id, wallet)| {
+                let (due, least) = (self.due(id), self.least(id));
+                let own = lacks(*wallet, least, due);
+                // With a sponsor it needs no lumens but its reserve; an account begins with some all the same.
+                let rest = if wallet.is_some() { lacks(*wallet, 0, due) } else { own.clone() };
+                (own, rest)
+            })
+            .collect();
+        let fit: Vec<(i64, bool)> =
+            each.iter().filter(|(_, rest)| rest.is_empty()).map(|(own, _)| (round, own.is_empty())).collect();
+        let left =
+            self.sponsor.as_ref().map(|_| spare.unwrap_or_default().saturating_sub(self.owed_by_all()));
+        let mut payers = payers(left, &fit).into_iter();
+        let verdict = |(own, rest): (Vec<Lack>, Vec<Lack>)| {
+            if left.is_none() {
+                let payer = own.is_empty().then_some(Payer::Itself);
+                return Verdict { lacks: own, payer };
+            }
+            let payer = if rest.is_empty() { payers.next().flatten() } else { None };
+            let short = own.first().filter(|_| rest.is_empty() && payer.is_none());
+            let short = short.map(|lack| match *lack {
+                Lack::Lumens { spare, least } => Lack::Sponsor { spare, least },
+                other => other,
+            });
+            Verdict { lacks: rest.into_iter().chain(short).collect(), payer }
+        };
+        Judged {
+            farmers: each.into_iter().map(verdict).collect(),
+            sponsor: self.sponsor_of(spare, fit.len()),
+        }
+    }
+}
+
+fn whole_block(index: u32) -> Base {
+    u128::try_from(block_reward(index)).map(Base::from).unwrap_or_default()
+}
+
+/// What a farmer lacks, and who pays its fees.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Verdict {
+    /// Nothing = a stake may go out.
+    pub lacks: Vec<Lack>,
+    /// `None` = nobody can.
+    pub payer: Option<Payer>,
+}
+
+/// Who can go on.
+#[derive(Debug, Clone)]
+pub struct Judged {
+    /// By farmer, in the order in which they were given.
+    pub farmers: Vec<Verdict>,
+    /// The sponsor, where there is one.
+    pub sponsor: Option<Sponsor>,
+}
+
+/// The sponsor. Amounts in stroops of lumens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sponsor {
+    /// Its account.
+    pub account: AccountId,
+    /// What it has above its reserve; `None` where the account does not exist.
+    pub spare: Option<i64>,
+    /// What it needs there for what is open and to be planted.
+    pub need: i64,
+    /// How long it lasts at the rate of the last day; `None` where it spent nothing.
+    pub lasts_sec: Option<u64>,
+}
+
+impl Sponsor {
+    /// Whether it can pay for what is open and to be planted.
+    pub fn is_ready(&self) -> bool {
+        self.spare.is_some_and(|spare| spare >= self.need)
+    }
+
+    /// What is wrong with it; `None` where nothing is, for a day at least.
+    pub fn why(&self) -> Option<String> {
+        let Self { account, spare, need, lasts_sec } = self;
+        let lasts = |sec| format!("at the rate of the last day it lasts {}", clock::span(sec));
+        let short = match spare {
+            None => Some(Lack::Account { needed: 0 }.words()),
+            Some(spare) if spare < need => Some(Lack::Lumens { spare: *spare, least: *need }.words()),
+            Some(_) => None,
+        };
+        match (short, lasts_sec) {
+            (Some(short), Some(sec)) => Some(format!("the fee sponsor {account} {short}; {}", lasts(*sec))),
+            (Some(short), None) => Some(format!("the fee sponsor {account} {short}")),
+            (None, Some(sec)) if *sec < DAY => {
+                Some(format!("the fee sponsor {account} runs low: {}", lasts(*sec)))
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// What the operator does about it.
+    pub fn mend(&self) -> String {
+        let missing = match self.spare {
+            None => self.need.saturating_add(2 * BASE_RESERVE),
+            Some(spare) => self.need.saturating_sub(spare),
+        };
+        if missing > 0 {
+            format!("send at least {} XLM to {}", lumens(missing), self.account)
+        } else {
+            format!("send XLM to {}", self.account)
+        }
+    }
+
+    /// What is wrong with it, as an error.
+    pub fn error(&self) -> Option<Error> {
+        Some(Error::new(Code::NotReady, self.why()?).hint(self.mend()))
+    }
+
+    /// Opens or closes its alert.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn alert(&self, tx: &Tx<'_>) -> Result<bool> {
+        alert::edge(tx, Subject::Farm(&self.account.to_string()), SPONSOR_LOW, self.why().as_deref())
+    }
+
+    fn pays_not_for_all(&self, site: &Site) {
+        let account = &self.account;
+        site.client.warn(format!(
+            "sponsor_low: the fee sponsor {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
+        ));
+    }
+}
+
+/// Opens or closes the alert of a farmer, by what it lacks.
+///
+/// # Errors
+/// `state_error`.
+pub fn alert_farmer(tx: &Tx<'_>, id: &str, address: &str, lacks: &[Lack]) -> Result<bool> {
+    let words: Vec<String> = lacks.iter().map(|lack| lack.words()).collect();
+    let why = (!words.is_empty()).then(|| format!("farmer {address} {}", words.join(", and ")));
+    alert::edge(tx, Subject::Farm(id), NOT_READY, why.as_deref())
+}
+
+/// Opens and closes the alerts on the sponsor and on farmers, by what each lacks: in one write, and none where all stands as
+/// it should and stood so before.
+///
+/// # Errors
+/// `state_error`.
+pub fn note(
+    farming: &mut Farming<'_, '_>,
+    sponsor: Option<&Sponsor>,
+    farmers: &[(Who, Vec<Lack>)],
+) -> Result<()> {
+    let conn = farming.work.state.conn();
+    let is_open = |subject: &str, kind: &str| -> Result<bool> {
+        Ok(alert::list(conn, Subject::Farm(subject), None)?.iter().any(|alert| alert.kind == kind))
+    };
+    let mut is_due = match sponsor {
+        Some(sponsor) => sponsor.why().is_some() || is_open(&sponsor.account.to_string(), SPONSOR_LOW)?,
+        None => false,
+    };
+    for (who, lacks) in farmers {
+        is_due = is_due || !lacks.is_empty() || is_open(&who.id, NOT_READY)?;
+    }
+    if !is_due {
+        return Ok(());
+    }
+    let permit = farming.work.permit;
+    farming.work.state.write(permit, |tx| {
+        if let Some(sponsor) = sponsor {
+            sponsor.alert(tx)?;
+        }
+        farmers.iter().try_for_each(|(who, lacks)| alert_farmer(tx, &who.id, &who.address, lacks).map(|_| ()))
+    })
+}
+
+/// Looks at the sponsor, and at what these farmers (id, account) lack to plant once more. Where no sponsor is known, the
+/// keys are asked for one only if a farmer is short of lumens.
+///
+/// # Errors
+/// `state_error`, `state_corrupt`; those of [`crate::stellar::Client::view`] and of unlocking.
+pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)]) -> Result<Judged> {
+    let mut books = farming.books()?;
+    let is_short =
+        |(id, wallet): &(&str, Option<&Wallet>)| wallet.is_some_and(|w| w.spare() < books.least(id));
+    if books.sponsor.is_none() && farmers.iter().any(is_short) {
+        books.sponsor = farming.keys.sponsor()?;
+    }
+    let spare = match &books.sponsor {
+        Some(sponsor) => farming.site.client.view(async |view| spares(view, &[sponsor]).await).await?,
+        None => Vec::new(),
+    };
+    let judged = books.judge(spare.first().copied().flatten(), farmers);
+    if let Some(sponsor) = &judged.sponsor
+        && judged.farmers.iter().any(|farmer| farmer.payer == Some(Payer::Itself))
+    {
+        sponsor.pays_not_for_all(farming.site);
+    }
+    Ok(judged)
+}
+
+/// The sources among these intents that pay for themselves, since the sponsor `payer` cannot pay for all of them; with the
+/// sponsor as it was found.
+///
+/// # Errors
+/// As [`judge`].
+pub async fn own(
+    farming: &Farming<'_, '_>,
+    payer: &AccountId,
+    intents: &[Intent],
+) -> Result<(BTreeSet<AccountId>, Option<Sponsor>)> {
+    let books = farming.books()?;
+    let mut each: BTreeMap<&AccountId, i64> = BTreeMap::new();
+    let mut counted: i64 = 0;
+    for intent in intents.iter().filter(|intent| intent.source != *payer) {
+        let Some(cost) = books.fees.needed(intent.kind) else { continue };
+        let sum = each.entry(&intent.source).or_default();
+        *sum = sum.saturating_add(cost);
+        if intent.kind != kind::PLANT {
+            counted = counted.saturating_add(cost);
+        }
+    }
+    if each.is_empty() {
+        return Ok((BTreeSet::new(), None));
+    }
+    let read = async |accounts: &[&AccountId]| {
+        farming.site.client.view(async |view| spares(view, accounts).await).await
+    };
+    let spare = read(&[payer]).await?.first().copied().flatten();
+    // What these still take is among what is open, but for plants.
+    let others = books.owed_by_all().saturating_sub(counted).max(0);
+    let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
+    let left = spare.unwrap_or_default().saturating_sub(others);
+    let sponsor = books.sponsor(payer, spare, cost.saturating_sub(counted));
+    if left >= cost {
+        return Ok((BTreeSet::new(), Some(sponsor)));
+    }
+    let sources: Vec<&AccountId> = each.keys().copied().collect();
+    let own = read(&sources).await?;
+    let can = |(cost, spare): (&i64, Option<i64>)| (*cost, spare.is_some_and(|spare| spare >= *cost));
+    let each: Vec<(i64, bool)> = each.values().zip(own).map(can).collect();
+    let payers = payers(Some(left), &each).into_iter().zip(sources);
+    let own: BTreeSet<AccountId> =
+        payers.filter(|(payer, _)| *payer == Some(Payer::Itself)).map(|(_, source)| source.clone()).collect();
+    if !own.is_empty() {
+        sponsor.pays_not_for_all(farming.site);
+    }
+    Ok((own, Some(sponsor)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::reason::Reason;
+    use super::super::wallet::{Leave, Trust};
+    use super::*;
+
+    const XLM: i64 = 10_000_000;
+    const SPONSOR: &str = "GBDVX4VELCDSQ54KQJYTNHXAHFLBCA77ZY2USQBM4CSHTTV7DME7KALE";
+
+    fn books(sponsor: bool) -> Books {
+        Books {
+            fees: Fees { plant: XLM, work: XLM, harvest: XLM },
+            sponsor: sponsor.then(|| SPONSOR.parse().unwrap()),
+            open: BTreeMap::from([("b".to_owned(), (2 * XLM, Base::from(50u8)))]),
+            reward: Base::from(100u8),
+            min_lumens: XLM,
+            spent: 0,
+        }
+    }
+
+    fn wallet(spare: i64, room: u64) -> Wallet {
+        let trust = Trust {
+            balance: Base::ZERO,
+            room: Base::from(room),
+            limit: Base::from(room),
+            buying: Base::ZERO,
+            selling: Base::ZERO,
+            leave: Leave::Full,
+        };
+        Wallet { sequence: 1, lumens: 15_000_000 + spare, reserve: 15_000_000, kale: Some(trust) }
+    }
+
+    #[test]
+    fn who_can_go_on_is_known_before_it_costs() {
+        use Payer::{Itself, Sponsor};
+        use Reason::{NoAccount, SponsorLow, TooFewLumens, TrustlineFull};
+        let (rich, poor, full) = (wallet(9 * XLM, 1_000), wallet(0, 1_000), wallet(9 * XLM, 99));
+        // Farmer b has a pail out: its fees are 2 XLM more, and 50 stroops more are to come back.
+        let (edge, short) = (wallet(5 * XLM, 150), wallet(5 * XLM - 1, 149));
+        type Want<'a> = &'a [(&'a [Reason], Option<Payer>)];
+        type Case<'a> = (Option<i64>, &'a [(&'a str, Option<&'a Wallet>)], Want<'a>, bool);
+        let cases: &[Case<'_>] = &[
+            (
+                None,
+                &[("a", Some(&rich)), ("c", Some(&poor))],
+                &[(&[], Some(Itself)), (&[TooFewLumens], None)],
+                true,
+            ),
+            (
+                None,
+                &[("b", Some(&edge)), ("b", Some(&short))],
+                &[(&[], Some(Itself)), (&[TooFewLumens, TrustlineFull], None)],
+                true,
+            ),
+            // Two rounds, and 2 XLM for the pail that is out.
+            (
+                Some(8 * XLM),
+                &[("a", Some(&rich)), ("c", Some(&poor))],
+                &[(&[], Some(Sponsor)), (&[], Some(Sponsor))],
+                true,
+            ),
+            (
+                Some(8 * XLM - 1),
+                &[("a", Some(&rich)), ("c", Some(&poor))],
+                &[(&[], Some(Itself)), (&[], Some(Sponsor))],
+                false,
+            ),
+            (
+                Some(5 * XLM - 1),
+                &[("a", Some(&rich)), ("c", Some(&poor))],
+                &[(&[], Some(Itself)), (&[SponsorLow], None)],
+                false,
+            ),
+            // The first that has nothing is paid for; who could not plant anyway takes nothing from it.
+            (
+                Some(5 * XLM),
+                &[("d", None), ("c", Some(&poor)), ("a", Some(&full)), ("e", Some(&poor))],
+                &[
+                    (&[NoAccount], None),
+                    (&[], Some(Sponsor)),
+                    (&[TrustlineFull], None),
+                    (&[SponsorLow], None),
+                ],
+                false,
+            ),
+        ];
+        for (spare, farmers, want, ready) in cases {
+            let judged = books(spare.is_some()).judge(*spare, farmers);
+            let got: Vec<(Vec<Reason>, Option<Payer>)> = judged
+                .farmers
+                .iter()
+                .map(|farmer| (farmer.lacks.iter().map(|lack| lack.reason()).collect(), farmer.payer))
+                .collect();
+            let want: Vec<(Vec<Reason>, Option<Payer>)> =
+                want.iter().map(|(lacks, payer)| (lacks.to_vec(), *payer)).collect();
+            assert_eq!(got, want, "{spare:?} {farmers:?}");
+            assert_eq!(
+                judged.sponsor.is_none_or(|sponsor| sponsor.is_ready()),
+                *ready,
+                "{spare:?} {farmers:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_sponsor_is_low_when_it_cannot_pay_or_not_for_a_day() {
+        let sponsor =
+            |spare, lasts_sec| Sponsor { account: SPONSOR.parse().unwrap(), spare, need: XLM, lasts_sec };
+        for (spare, lasts, want) in [
+            (Some(XLM), None, None),
+            (Some(XLM), Some(DAY), None),
+            (Some(XLM), Some(DAY - 1), Some("runs low: at the rate of the last day it lasts 23h 59m")),
+            (Some(100), None, Some("holds 0.00001 XLM above its reserve, and 1 are needed")),
+            (Some(100), Some(3_600), Some("and 1 are needed; at the rate of the last day it lasts 1h")),
+            (Some(-1), None, Some("holds 0.0000001 XLM less than its reserve")),
+            (None, None, Some("has no account yet")),
+        ] {
+            let why = sponsor(spare, lasts).why();
+            assert_eq!(why.is_some(), want.is_some(), "{why:?}");
+            assert!(want.is_none_or(|want| why.as_ref().is_some_and(|why| why.contains(want))), "{why:?}");
+        }
+        assert_eq!(sponsor(Some(100), None).mend(), format!("send at least 0.99999 XLM to {SPONSOR}"));
+        assert_eq!(sponsor(None, None).mend(), format!("send at least 2 XLM to {SPONSOR}"));
+    }
+}

@@ -1,0 +1,306 @@
+//! A loss is the last thing to believe: what one endpoint says once, or always, books nothing that is not so; what was
+//! booked and is seen again comes back.
+
+use crate::desk::{Desk, Farmer, KALE};
+use poolctl::stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScVal, WriteXdr};
+use poolctl_testkit::{Fault, Matcher, Proxy, Rule};
+use serde_json::{Value, json};
+
+/// Two farmers with worked pails in block 0, which is over; `seen`: the state knows of the work.
+fn worked(seen: bool) -> Desk {
+    let desk = Desk::with_farmers(2, 1_000 * KALE);
+    desk.configure("kale.cap_stake = false");
+    desk.run("plant").json();
+    desk.network.advance(3).unwrap();
+    for farmer in &desk.farmers {
+        desk.work(farmer, 1);
+        desk.network.advance(1).unwrap();
+    }
+    if seen {
+        desk.run("harvest").json();
+    }
+    desk.ripen();
+    desk.run("plant").json();
+    desk
+}
+
+/// The desk's only endpoint from now on, or the first of two.
+fn liar(desk: &Desk, beside: bool) -> Proxy {
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    let urls = [proxy.url(), desk.network.url()];
+    desk.write_config(&urls[..1 + usize::from(beside)], "kale.cap_stake = false");
+    proxy
+}
+
+/// Whether an entry of an answer is a pail.
+fn is_pail(entry: &Value) -> bool {
+    LedgerEntryData::from_xdr_base64(entry["xdr"].as_str().unwrap(), Limits::none()).is_ok_and(|data| {
+        match data {
+            LedgerEntryData::ContractData(data) => match data.key {
+                ScVal::Vec(Some(key)) => {
+                    matches!(key.first(), Some(ScVal::Symbol(name)) if name.as_slice() == b"Pail")
+                }
+                _ => false,
+            },
+            _ => false,
+        }
+    })
+}
+
+/// No pail is shown.
+fn pails_hidden() -> Rule {
+    let fault = Fault::Custom(|_, mut answer| {
+        if let Some(entries) = answer["result"]["entries"].as_array_mut() {
+            entries.retain(|entry| !is_pail(entry));
+        }
+        answer
+    });
+    Rule::new(fault).on_method("getLedgerEntries")
+}
+
+/// Every pail is shown without work.
+fn pails_unworked() -> Rule {
+    let fault = Fault::Custom(|_, mut answer| {
+        let entries = answer["result"]["entries"].as_array_mut().into_iter().flatten();
+        for entry in entries.filter(|entry| is_pail(entry)) {
+            let text = entry["xdr"].as_str().unwrap();
+            let mut data = LedgerEntryData::from_xdr_base64(text, Limits::none()).unwrap();
+            let LedgerEntryData::ContractData(pail) = &mut data else { panic!("{entry}") };
+            let ScVal::Map(Some(map)) = &mut pail.val else { panic!("{entry}") };
+            let mut fields = map.0.to_vec();
+            for field in &mut fields {
+                if matches!(&field.key, ScVal::Symbol(name) if matches!(name.as_slice(), b"gap" | b"zeros")) {
+                    field.val = ScVal::Void;
+                }
+            }
+            map.0 = fields.try_into().unwrap();
+            entry["xdr"] = json!(data.to_xdr_base64(Limits::none()).unwrap());
+        }
+        answer
+    });
+    Rule::new(fault).on_method("getLedgerEntries")
+}
+
+/// Nothing ever happened.
+fn no_events() -> Rule {
+    let fault = Fault::Custom(|_, mut answer| {
+        answer["result"]["events"] = json!([]);
+        answer
+    });
+    Rule::new(fault).on_method("getEvents")
+}
+
+/// No transaction is ever found.
+fn not_found() -> Rule {
+    let fault = Fault::Custom(|_, mut answer| {
+        if let Some(result) = answer["result"].as_object_mut() {
+            result.retain(|name, _| name.contains("edger"));
+            result.remove("ledger");
+            result.insert("status".to_owned(), json!("NOT_FOUND"));
+        }
+        answer
+    });
+    Rule::new(fault).on_method("getTransaction")
+}
+
+fn open_alerts(desk: &Desk) -> Vec<String> {
+    desk.column("SELECT DISTINCT kind FROM farm_alerts WHERE closed_at IS NULL ORDER BY kind")
+}
+
+fn outcomes(desk: &Desk, block: u32) -> Vec<String> {
+    desk.column(&format!(
+        "SELECT outcome FROM harvests WHERE outcome <> 'failed' AND block_index = {block} ORDER BY farmer_id"
+    ))
+}
+
+/// Nothing was lost, nothing is owed, and what was minted is what was credited.
+#[track_caller]
+fn whole(desk: &Desk) {
+    assert_eq!(desk.booked("chain", "sandbox", "lost"), 0);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM pooler_compensations"), 0);
+    for Farmer { id, .. } in &desk.farmers {
+        let open: i64 = desk.value(&format!(
+            "SELECT coalesce(sum(CAST(stake AS INTEGER)), 0) FROM open_pails WHERE farmer_id = '{id}'"
+        ));
+        assert_eq!(desk.booked("farmer", id, "staked"), i128::from(open));
+    }
+    let credited: i64 = desk.value(
+        "SELECT sum(CAST(stake AS INTEGER) + CAST(reward AS INTEGER)) FROM harvests WHERE outcome LIKE 'harvested%'",
+    );
+    let held: i128 = desk.farmers.iter().map(|farmer| desk.kale_of(farmer)).sum();
+    let planted: i64 =
+        desk.value("SELECT sum(CAST(stake AS INTEGER)) FROM plantings WHERE outcome = 'planted'");
+    assert_eq!(held, i128::from(2_000 * KALE) + i128::from(credited) - i128::from(planted));
+    desk.is_sound();
+}
+
+#[test]
+fn a_lie_about_pails_loses_nothing_and_the_next_look_brings_them_back() {
+    for (lie, words) in [
+        (pails_hidden as fn() -> Rule, "is missing: its entry lives to ledger"),
+        (pails_unworked, "is shown without work, though its work is known"),
+    ] {
+        let desk = worked(true);
+        let proxy = liar(&desk, false);
+        proxy.fault(lie());
+        // However often, and however long after.
+        for _ in 0..2 {
+            let envelope = desk.run("harvest --json").ends().1.envelope();
+            let pails = envelope["data"]["pails"].as_array().unwrap();
+            assert_eq!(pails.len(), 2, "{envelope}");
+            for pail in pails {
+                assert_eq!((&pail["status"], &pail["reason"]), (&json!("failed"), &json!("missing")));
+                assert!(pail["error"].as_str().unwrap().contains(words), "{pail}");
+            }
+            assert_eq!(outcomes(&desk, 0), [""; 0]);
+            assert_eq!(open_alerts(&desk), ["pail_missing"]);
+            desk.run("health").exits(5);
+            desk.network.advance(20).unwrap();
+        }
+        proxy.heal();
+        assert_eq!(desk.run("harvest").json()["harvested"], 2);
+        assert_eq!(open_alerts(&desk), [""; 0]);
+        whole(&desk);
+    }
+}
+
+#[test]
+fn a_payment_that_no_event_tells_of_is_looked_for_until_it_is_seen() {
+    let desk = worked(true);
+    let [ada, bob] = &desk.farmers[..] else { panic!() };
+    desk.harvest(bob, ada, 0);
+    let proxy = liar(&desk, false);
+    proxy.fault(no_events());
+    for _ in 0..2 {
+        desk.run("harvest").ends();
+        assert_eq!(outcomes(&desk, 0), ["harvested"]);
+        assert_eq!(open_alerts(&desk), ["pail_missing"]);
+        desk.network.advance(20).unwrap();
+    }
+    proxy.heal();
+    desk.run("harvest").json();
+    let mut ends = outcomes(&desk, 0);
+    ends.sort();
+    assert_eq!(ends, ["harvested", "harvested_elsewhere"]);
+    assert_eq!(open_alerts(&desk), [""; 0]);
+    whole(&desk);
+}
+
+#[test]
+fn our_own_harvest_that_is_never_found_is_booked_once_by_what_it_minted() {
+    let desk = worked(true);
+    let proxy = liar(&desk, false);
+    proxy.fault(not_found());
+    let mut runs = 0;
+    while desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 0") > 0 {
+        runs += 1;
+        assert!(runs < 8, "{:?}", desk.column("SELECT state || ' ' || key FROM operations"));
+        desk.run("harvest").ends();
+        desk.network.advance_over(30, 400).unwrap();
+    }
+    assert_eq!(outcomes(&desk, 0).len(), 2);
+    assert!(outcomes(&desk, 0).iter().all(|outcome| outcome.starts_with("harvested")));
+    whole(&desk);
+}
+
+#[test]
+fn a_second_endpoint_is_believed_at_once_where_the_first_hides_pails() {
+    for lie in [pails_hidden as fn() -> Rule, pails_unworked] {
+        let desk = worked(true);
+        let proxy = liar(&desk, true);
+        proxy.fault(lie());
+        let envelope = desk.run("harvest --json").exits(0).envelope();
+        assert_eq!(envelope["data"]["harvested"], 2, "{envelope}");
+        let warned = envelope["warnings"].to_string();
+        assert!(warned.contains("shows pails otherwise, and is believed"), "{warned}");
+        whole(&desk);
+    }
+    // Of a pail that somebody else harvested, where the first one has no events.
+    let desk = worked(true);
+    let [ada, bob] = &desk.farmers[..] else { panic!() };
+    desk.harvest(bob, ada, 0);
+    let proxy = liar(&desk, true);
+    proxy.fault(no_events());
+    desk.run("harvest").exits(0);
+    assert_eq!(outcomes(&desk, 0).len(), 2);
+    whole(&desk);
+}
+
+#[test]
+fn a_stake_that_was_booked_as_lost_and_is_seen_again_comes_back() {
+    // Somebody else worked it, unseen; and the only endpoint shows it without work, minute after minute.
+    let desk = worked(false);
+    let proxy = liar(&desk, false);
+    proxy.fault(pails_unworked());
+    desk.run("harvest").ends();
+    assert_eq!(outcomes(&desk, 0), [""; 0], "a second look decides");
+    desk.network.advance(11).unwrap();
+    desk.run("harvest").ends();
+    assert_eq!(outcomes(&desk, 0), [""; 0]);
+    desk.network.advance(1).unwrap();
+    desk.run("harvest").ends();
+    assert_eq!(outcomes(&desk, 0), ["lost", "lost"]);
+    assert_eq!(desk.booked("chain", "sandbox", "lost"), i128::from(500 * KALE));
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM pooler_compensations"), 2);
+    assert_eq!(open_alerts(&desk), ["stake_lost"]);
+    desk.run("health").exits(5);
+    desk.is_sound();
+
+    proxy.heal();
+    let data = desk.run("harvest").json();
+    assert_eq!(data["harvested"], 2, "{data}");
+    assert_eq!(outcomes(&desk, 0), ["harvested", "harvested"]);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM events WHERE kind = 'harvest.loss_reversed'"), 2);
+    assert_eq!(open_alerts(&desk), [""; 0]);
+    whole(&desk);
+}
+
+#[test]
+fn a_lost_stake_is_an_alert_until_a_later_one_comes_back() {
+    let desk = Desk::with_farmers(2, 1_000 * KALE);
+    desk.configure("kale.cap_stake = false");
+    desk.run("plant").json();
+    desk.network.advance(3).unwrap();
+    let [ada, bob] = &desk.farmers[..] else { panic!() };
+    desk.work(ada, 1);
+    desk.ripen();
+    desk.run("plant").json();
+    desk.run("harvest").ends();
+    desk.network.advance(12).unwrap();
+    desk.run("harvest").ends();
+    let subjects =
+        || desk.column("SELECT subject FROM farm_alerts WHERE kind = 'stake_lost' AND closed_at IS NULL");
+    assert_eq!(subjects(), [bob.id.as_str()]);
+    let envelope = desk.run("health --json").exits(5).envelope();
+    assert!(envelope.to_string().contains("stake_lost"), "{envelope}");
+    desk.work(bob, 1);
+    desk.ripen();
+    desk.run("plant").json();
+    desk.run("harvest").ends();
+    assert_eq!(subjects(), [""; 0]);
+    desk.is_sound();
+}
+
+#[test]
+fn an_expiry_that_is_averted_is_no_alert_any_more() {
+    let desk = worked(true);
+    let until = desk.value::<u32>("SELECT min(live_until) FROM open_pails");
+    let (ledger, _) = desk.network.latest().unwrap();
+    let proxy = liar(&desk, false);
+    proxy.fault(
+        Rule::new(Fault::Status(503, None)).on(Matcher::Where(|call| call["method"] == "sendTransaction")),
+    );
+    desk.network.advance_over(until - ledger - 100, 600).unwrap();
+    desk.run("harvest").ends();
+    assert_eq!(open_alerts(&desk), ["pail_expiring"]);
+    proxy.heal();
+    desk.network.advance(8).unwrap();
+    while desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 0") > 0 {
+        desk.run("harvest").ends();
+    }
+    // What is left is of block 1, which nobody worked.
+    let told =
+        desk.column("SELECT message FROM farm_alerts WHERE kind = 'pail_expiring' AND closed_at IS NULL");
+    assert!(told.iter().all(|told| !told.contains("block 0") && told.contains("block 1")), "{told:?}");
+    desk.is_sound();
+}

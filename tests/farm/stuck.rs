@@ -1,0 +1,97 @@
+//! A transaction of which nobody tells what became holds nobody up for ever.
+
+use crate::desk::{Desk, KALE};
+use crate::same;
+use poolctl_testkit::{Fault, Proxy, Rule};
+use serde_json::json;
+
+/// The desk's only endpoint, whose history begins with its newest ledger: it knows no transaction from before.
+fn forgetful(desk: &Desk) -> Proxy {
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    let fault = Fault::Custom(|_, mut answer| {
+        if let Some(result) = answer["result"].as_object_mut() {
+            let (ledger, time) = (result["latestLedger"].clone(), result["latestLedgerCloseTime"].clone());
+            *result = serde_json::Map::new();
+            result.insert("status".into(), json!("NOT_FOUND"));
+            result.insert("latestLedger".into(), ledger.clone());
+            result.insert("latestLedgerCloseTime".into(), time.clone());
+            result.insert("oldestLedger".into(), ledger);
+            result.insert("oldestLedgerCloseTime".into(), time);
+        }
+        answer
+    });
+    // What is sent from now on, it remembers.
+    proxy.fault(Rule::new(fault).on_method("getTransaction").times(1));
+    desk.write_config(&[proxy.url()], same::STAKES);
+    proxy
+}
+
+fn open(desk: &Desk) -> usize {
+    desk.run("operations list").json()["operations"].as_array().unwrap().len()
+}
+
+#[test]
+fn an_envelope_that_nobody_remembers_is_ended_by_its_accounts_sequence() {
+    for lands in [true, false] {
+        let desk = same::unsettled(lands);
+        desk.network.advance_over(40, 200).unwrap();
+        let index = desk.farm().index;
+        let planted = desk.farmers.iter().filter(|farmer| desk.pail(farmer, 1).is_some()).count();
+        assert_eq!((index, planted), if lands { (1, 2) } else { (0, 0) });
+        let proxy = forgetful(&desk);
+        let listed = desk.run("operations list").json();
+        assert_eq!(listed["operations"].as_array().unwrap().len(), 2, "{listed}");
+        // One look, and what it did is read from the chain.
+        let envelope = desk.run("plant --json").exits(0).envelope();
+        assert_eq!(open(&desk), 0, "{envelope}");
+        proxy.heal();
+        desk.run("plant").exits(0);
+        assert_eq!(
+            desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"),
+            2,
+            "{envelope}"
+        );
+        let states = desk.column("SELECT DISTINCT state FROM operations ORDER BY state");
+        assert_eq!(states, if lands { vec!["expired"] } else { vec!["recorded"] });
+        assert_eq!(desk.farm().index, 1);
+        desk.is_sound();
+    }
+}
+
+#[test]
+fn a_transaction_is_given_up_when_it_can_never_land_and_with_a_reason() {
+    let desk = same::unsettled(false);
+    let id: i64 = desk.value("SELECT min(id) FROM operations WHERE state = 'signed'");
+    let refused = |line: String, exit: i32, code: &str| {
+        let before = desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'");
+        desk.run(&line).fails(exit, code);
+        assert_eq!(
+            desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"),
+            before,
+            "{line}"
+        );
+    };
+    refused(format!("operations give-up {id} --reason lost --yes"), 4, "not_ready");
+    refused("operations give-up 999 --reason lost --yes".into(), 2, "invalid_value");
+    refused("operations give-up x --reason lost --yes".into(), 2, "usage");
+    refused(format!("operations give-up {id} --yes"), 2, "usage");
+    refused(format!("operations give-up {id} --reason= --yes"), 2, "invalid_value");
+}
+
+#[test]
+fn what_is_given_up_is_recorded_and_can_be_done_again() {
+    let desk = same::unsettled(false);
+    let id: i64 = desk.value("SELECT min(id) FROM operations WHERE state = 'signed'");
+    desk.network.advance_over(40, 200).unwrap();
+    let data = desk.run(&format!("operations give-up {id} --reason=lost --dry-run")).json();
+    assert_eq!(data["status"], "would_give_up");
+    let data = desk.run(&format!("operations give-up {id} --reason=lost --yes")).json();
+    assert_eq!(data["status"], "given_up");
+    assert_eq!(open(&desk), 1);
+    let told = desk.column("SELECT payload FROM events WHERE kind = 'operation.given_up'");
+    assert!(told.len() == 1 && told[0].contains("lost"), "{told:?}");
+    desk.run("plant").exits(0);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 2);
+    assert_eq!(desk.booked("farmer", &desk.farmers[0].id, "staked"), i128::from(250 * KALE));
+    desk.is_sound();
+}
