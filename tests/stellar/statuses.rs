@@ -284,6 +284,8 @@ fn archived_entries_are_restored_first() {
     let bench =
         Bench::with(&StellarOptions { tick: Some(Duration::from_millis(25)), ..StellarOptions::default() });
     two(&bench);
+    // Beside the restoration, the next call pays for the half year that the contract then lives.
+    bench.fund("ada", 1_000 * XLM);
     let client = bench.client();
     bench.network.archive_farm().unwrap();
     bench.network.advance(1).unwrap();
