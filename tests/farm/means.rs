@@ -64,7 +64,7 @@ fn work(desk: &Desk) -> Value {
 /// Rolls the block over with a stranger's plant, and harvests.
 fn harvest(desk: &Desk) -> Value {
     // Work that failed has waited for ledgers, to the block's end.
-    if desk.network.latest().unwrap().1 < desk.farm().open.unwrap().due() {
+    if desk.network.latest().unwrap().1 < desk.farm().due().unwrap() {
         desk.ripen();
     }
     desk.plant(&desk.stranger(), 0);
