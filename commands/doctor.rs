@@ -195,7 +195,10 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
     let stellar = (has("stellar.rpc_urls") || farms).then(|| {
         let settings = Settings::of(&app.config)?;
         let books = match app.read() {
-            Ok(state) if farms => Books::read(state.look()?.conn(), &settings, &app.terms()?, clock.now())?,
+            Ok(state) if farms => {
+                let (look, now) = (state.look()?, clock.now());
+                Books::read(look.conn(), &settings, &app.terms()?, now)?.with_spent(look.conn(), now)?
+            }
             // The lines above say why.
             _ => Books::default(),
         };

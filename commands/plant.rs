@@ -19,7 +19,9 @@ pub const CONTRACTS: &[Contract] = &[Contract::of::<PlantOutput>("plant")];
 /// Plant: a stake in the current block for every farmer that is active and ready
 ///
 /// A stake is the farmer's share of its balance, and no more than counts in the block. A farmer that has planted already
-/// is left alone, so that running it again is harmless. The stake is burnt, and minted again by the harvest.
+/// is left alone, so that running it again is harmless. The stake is burnt, and minted again by the harvest: nothing is
+/// staked unless the fees of plant, work and harvest are there, and room in the trustline for what a block may pay. Where
+/// the fee sponsor cannot pay for all, farmers with lumens of their own pay for themselves.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl plant\n         poolctl plant --dry-run")]
 pub struct Plant {

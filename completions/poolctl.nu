@@ -1545,7 +1545,7 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Make the trustline to KALE of each farmer that has none
+  # Make the trustline to KALE of each farmer that has none, or raise one whose limit is too low
   export extern "poolctl farmer trust" [
     --all                     # All who have not departed
     --sponsored               # Let the sponsor give the reserves; fails without one [default: where there is one]

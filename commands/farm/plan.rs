@@ -158,7 +158,8 @@ impl Plan {
 pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
     let settings = Settings::of(&app.config)?;
     let state = app.read()?;
-    let books = Books::read(state.conn(), &settings, &app.terms()?, app.session.run.clock.now())?;
+    let now = app.session.run.clock.now();
+    let books = Books::read(state.conn(), &settings, &app.terms()?, now)?.with_spent(state.conn(), now)?;
     let seen = app
         .look_on_stellar(async |client| {
             let site = farming::site(app, client)?;

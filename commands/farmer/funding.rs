@@ -9,7 +9,7 @@ use clap::Args;
 use poolctl::amount::Quantity;
 use poolctl::kale::fees::Payer;
 use poolctl::kale::funding::{self, Check, Checked, Lack};
-use poolctl::kale::purse::Sponsor;
+use poolctl::kale::sponsor::Sponsor;
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -16,11 +16,11 @@ use poolctl::stellar::submit::Rehearsal;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Make the trustline to KALE of each farmer that has none
+/// Make the trustline to KALE of each farmer that has none, or raise one whose limit is too low
 ///
 /// Each trustline reserves half a lumen. Where there is a sponsor in the key store, it gives that and pays the fees, so
-/// that a farmer needs no lumens at all. A farmer that has its trustline is left alone, so that running it again is
-/// harmless. Afterwards, farmer check-funding makes active who is ready.
+/// that a farmer needs no lumens at all. A farmer that has its trustline, with room for what its stakes and a block may
+/// bring, is left alone, so that running it again is harmless. Afterwards, farmer check-funding makes active who is ready.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl farmer trust --all --create")]
 pub struct Trust {
@@ -74,7 +74,7 @@ pub struct TrustOutput {
     pub view: Option<LedgerStamp>,
     /// What is trusted, `CODE:ISSUER`.
     pub asset: Option<String>,
-    /// Trustlines made by this run.
+    /// Trustlines made, or raised to the highest limit, by this run.
     pub trusted: usize,
     /// Who pays the fees; null where each farmer pays its own, and where nothing was to be done.
     #[schemars(with = "Option<forms::StellarAccount>")]

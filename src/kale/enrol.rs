@@ -4,7 +4,7 @@
 //! and has no farmer before it makes another; an imported one waits for its import to be run again.
 
 use super::farmers::{self, Farmer, Joining};
-use super::purse::SPONSOR_LOW;
+use super::sponsor::SPONSOR_LOW;
 use crate::alert::{self, Subject};
 use crate::context::Work;
 use crate::keys::{Editor, KeyStore, Origin, address_of};

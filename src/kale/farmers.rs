@@ -1,8 +1,8 @@
 //! Farmers: the custodial accounts that plant, their pooler, terms and status.
 
 use super::address::{account, shown};
+use super::alerts::NOT_READY;
 use super::poolers::{self, Pooler};
-use super::purse::NOT_READY;
 use super::status::Status;
 use super::terms::{ONE_PPM, ratio};
 use crate::alert::{self, Subject};

@@ -1,11 +1,13 @@
 //! What farmers lack before they can plant, how to mend it, and how far what they have brings them in their life.
 
+use super::alerts;
 use super::farmers::{self, Change};
 use super::fees::Payer;
-use super::purse::{self, Judged, Sponsor, Verdict};
+use super::purse::{self, Judged, Verdict};
 use super::reason::Reason;
 use super::rows::Hand;
 use super::site::Farming;
+use super::sponsor::Sponsor;
 use super::status::Status;
 use super::view::Who;
 use super::wallet::{BASE_RESERVE, Leave, Look, Trust, Wallet};
@@ -219,7 +221,7 @@ pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Chec
                 status = farmers::change(tx, &hand.who.id, &change)?.0.status;
             }
             let wanting: &[Lack] = if status == Status::Active { &lacks } else { &[] };
-            purse::alert_farmer(tx, &hand.who.id, &hand.who.address, wanting)?;
+            alerts::farmer(tx, &hand.who.id, &hand.who.address, wanting)?;
             farmers.push(Checked { who: hand.who.clone(), wallet: *wallet, lacks, payer, before, status });
         }
         Ok(farmers)
@@ -246,9 +248,9 @@ mod tests {
     fn what_is_lacking_decides_the_steps() {
         use Status::{Active, Departed, Funded, Leaving, WalletCreated};
         const DUE: u64 = 30;
-        let on = Some((Leave::Full, DUE));
         // Spare lumens, trustline, what is needed above the reserve; what is lacking, and where it brings whom.
         type Case = (Option<Wallet>, i64, &'static [Reason], &'static [Status], &'static [Status]);
+        let on = Some((Leave::Full, DUE));
         let cases: &[Case] = &[
             (None, MIN, &[Reason::NoAccount], &[], &[]),
             (Some(wallet(MIN, on)), MIN, &[], &[Funded, Active], &[Active]),

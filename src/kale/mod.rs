@@ -2,6 +2,7 @@
 
 pub mod accounting;
 pub mod address;
+pub mod alerts;
 pub mod asset;
 pub mod call;
 pub mod contract;
@@ -37,6 +38,7 @@ pub mod run;
 pub mod schedule;
 pub mod settings;
 pub mod site;
+pub mod sponsor;
 pub mod status;
 pub mod terms;
 pub mod trust;

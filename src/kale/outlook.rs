@@ -3,11 +3,12 @@
 use super::contract::Pail;
 use super::forecast::{self, Forecast};
 use super::model::Refusal;
-use super::purse::{Books, Sponsor};
+use super::purse::Books;
 use super::rows::{self, Hand};
 use super::schedule::{self, Action, Stock};
 use super::settings::{Policy, Settings};
 use super::site::Site;
+use super::sponsor::Sponsor;
 use super::view::{Ask, View, Who};
 use super::wallet::spares;
 use super::work::{Orders, cap, needs_work};

@@ -3,29 +3,22 @@
 
 use super::enrol;
 use super::fees::{self, Fees, Payer, bid, payers};
-use super::funding::{Lack, lacks, lumens};
+use super::funding::{Lack, lacks};
 use super::plan::kind;
 use super::reward::block_reward;
 use super::rows;
 use super::settings::Settings;
-use super::site::{Farming, Site};
-use super::view::Who;
-use super::wallet::{BASE_RESERVE, Wallet, spares};
-use crate::alert::{self, Subject};
+use super::site::Farming;
+use super::sponsor::Sponsor;
+use super::wallet::{Wallet, spares};
 use crate::amount::Base;
-use crate::clock;
-use crate::output::{Code, Error, Result};
-use crate::state::{Tx, operations};
+use crate::output::Result;
+use crate::state::operations;
 use crate::stellar::account;
 use crate::stellar::submit::{Intent, Terms};
 use crate::stellar::xdr::AccountId;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
-
-/// The alert about a sponsor that cannot pay for what is to be farmed, or not for another day.
-pub const SPONSOR_LOW: &str = "sponsor_low";
-/// The alert about an active farmer for whom nothing is staked, since it could not come back.
-pub const NOT_READY: &str = "not_ready";
 
 const DAY: u64 = 86_400;
 /// So many of the last envelopes of a kind say what the next one may cost.
@@ -38,7 +31,7 @@ pub struct Books {
     pub fees: Fees,
     /// The sponsor, by the audit log.
     pub sponsor: Option<AccountId>,
-    /// What a sponsor spent in the last day, in stroops of lumens.
+    /// What the sponsor spent in the last day, in stroops of lumens, where that was asked for.
     spent: i64,
     /// Of the pails that are open, by farmer: stroops of lumens that they still take, stroops of KALE that come back.
     open: BTreeMap<String, (i64, Base)>,
@@ -74,18 +67,27 @@ impl Books {
             *back = back.saturating_add(pail.stake).saturating_add(reward);
         }
         let sponsor = enrol::last_sponsor(conn)?;
-        let spent = match &sponsor {
-            Some(sponsor) => operations::spent_by(conn, sponsor, now.saturating_sub(DAY.cast_signed()))?,
-            None => 0,
-        };
         Ok(Self {
             fees,
             sponsor: sponsor.map(|sponsor| account("the sponsor", &sponsor)).transpose()?,
-            spent,
+            spent: 0,
             open,
             reward: whole_block(rows::last_block(conn)?.unwrap_or_default()),
             min_lumens: settings.min_lumens,
         })
+    }
+
+    /// With what the sponsor spent in the day before `now`: a walk over that day's events.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn with_spent(self, conn: &Connection, now: i64) -> Result<Self> {
+        let since = now.saturating_sub(DAY.cast_signed());
+        let spent = match &self.sponsor {
+            Some(sponsor) => operations::spent_by(conn, &sponsor.to_string(), since)?,
+            None => 0,
+        };
+        Ok(Self { spent, ..self })
     }
 
     /// Lumens that the pails of a farmer still take.
@@ -185,121 +187,6 @@ pub struct Judged {
     pub sponsor: Option<Sponsor>,
 }
 
-/// The sponsor. Amounts in stroops of lumens.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Sponsor {
-    /// Its account.
-    pub account: AccountId,
-    /// What it has above its reserve; `None` where the account does not exist.
-    pub spare: Option<i64>,
-    /// What it needs there for what is open and to be planted.
-    pub need: i64,
-    /// How long it lasts at the rate of the last day; `None` where it spent nothing.
-    pub lasts_sec: Option<u64>,
-}
-
-impl Sponsor {
-    /// Whether it can pay for what is open and to be planted.
-    pub fn is_ready(&self) -> bool {
-        self.spare.is_some_and(|spare| spare >= self.need)
-    }
-
-    /// What is wrong with it; `None` where nothing is, for a day at least.
-    pub fn why(&self) -> Option<String> {
-        let Self { account, spare, need, lasts_sec } = self;
-        let lasts = |sec| format!("at the rate of the last day it lasts {}", clock::span(sec));
-        let short = match spare {
-            None => Some(Lack::Account { needed: 0 }.words()),
-            Some(spare) if spare < need => Some(Lack::Lumens { spare: *spare, least: *need }.words()),
-            Some(_) => None,
-        };
-        match (short, lasts_sec) {
-            (Some(short), Some(sec)) => Some(format!("the fee sponsor {account} {short}; {}", lasts(*sec))),
-            (Some(short), None) => Some(format!("the fee sponsor {account} {short}")),
-            (None, Some(sec)) if *sec < DAY => {
-                Some(format!("the fee sponsor {account} runs low: {}", lasts(*sec)))
-            }
-            (None, _) => None,
-        }
-    }
-
-    /// What the operator does about it.
-    pub fn mend(&self) -> String {
-        let missing = match self.spare {
-            None => self.need.saturating_add(2 * BASE_RESERVE),
-            Some(spare) => self.need.saturating_sub(spare),
-        };
-        if missing > 0 {
-            format!("send at least {} XLM to {}", lumens(missing), self.account)
-        } else {
-            format!("send XLM to {}", self.account)
-        }
-    }
-
-    /// What is wrong with it, as an error.
-    pub fn error(&self) -> Option<Error> {
-        Some(Error::new(Code::NotReady, self.why()?).hint(self.mend()))
-    }
-
-    /// Opens or closes its alert.
-    ///
-    /// # Errors
-    /// `state_error`.
-    pub fn alert(&self, tx: &Tx<'_>) -> Result<bool> {
-        alert::edge(tx, Subject::Farm(&self.account.to_string()), SPONSOR_LOW, self.why().as_deref())
-    }
-
-    fn pays_not_for_all(&self, site: &Site) {
-        let account = &self.account;
-        site.client.warn(format!(
-            "sponsor_low: the fee sponsor {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
-        ));
-    }
-}
-
-/// Opens or closes the alert of a farmer, by what it lacks.
-///
-/// # Errors
-/// `state_error`.
-pub fn alert_farmer(tx: &Tx<'_>, id: &str, address: &str, lacks: &[Lack]) -> Result<bool> {
-    let words: Vec<String> = lacks.iter().map(|lack| lack.words()).collect();
-    let why = (!words.is_empty()).then(|| format!("farmer {address} {}", words.join(", and ")));
-    alert::edge(tx, Subject::Farm(id), NOT_READY, why.as_deref())
-}
-
-/// Opens and closes the alerts on the sponsor and on farmers, by what each lacks: in one write, and none where all stands as
-/// it should and stood so before.
-///
-/// # Errors
-/// `state_error`.
-pub fn note(
-    farming: &mut Farming<'_, '_>,
-    sponsor: Option<&Sponsor>,
-    farmers: &[(Who, Vec<Lack>)],
-) -> Result<()> {
-    let conn = farming.work.state.conn();
-    let is_open = |subject: &str, kind: &str| -> Result<bool> {
-        Ok(alert::list(conn, Subject::Farm(subject), None)?.iter().any(|alert| alert.kind == kind))
-    };
-    let mut is_due = match sponsor {
-        Some(sponsor) => sponsor.why().is_some() || is_open(&sponsor.account.to_string(), SPONSOR_LOW)?,
-        None => false,
-    };
-    for (who, lacks) in farmers {
-        is_due = is_due || !lacks.is_empty() || is_open(&who.id, NOT_READY)?;
-    }
-    if !is_due {
-        return Ok(());
-    }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
-        if let Some(sponsor) = sponsor {
-            sponsor.alert(tx)?;
-        }
-        farmers.iter().try_for_each(|(who, lacks)| alert_farmer(tx, &who.id, &who.address, lacks).map(|_| ()))
-    })
-}
-
 /// Looks at the sponsor, and at what these farmers (id, account) lack to plant once more. Where no sponsor is known, the
 /// keys are asked for one only if a farmer is short of lumens.
 ///
@@ -312,6 +199,8 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
     if books.sponsor.is_none() && farmers.iter().any(is_short) {
         books.sponsor = farming.keys.sponsor()?;
     }
+    let state = &*farming.work.state;
+    let books = books.with_spent(state.conn(), state.run().clock.now())?;
     let spare = match &books.sponsor {
         Some(sponsor) => farming.site.client.view(async |view| spares(view, &[sponsor]).await).await?,
         None => Vec::new(),
@@ -320,13 +209,13 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
     if let Some(sponsor) = &judged.sponsor
         && judged.farmers.iter().any(|farmer| farmer.payer == Some(Payer::Itself))
     {
-        sponsor.pays_not_for_all(farming.site);
+        sponsor.warn(&farming.site.client);
     }
     Ok(judged)
 }
 
-/// The sources among these intents that pay for themselves, since the sponsor `payer` cannot pay for all of them; with the
-/// sponsor as it was found.
+/// The sources among these intents that pay for themselves where the sponsor `payer` cannot pay for all of them, with the
+/// sponsor as it was found; nobody where it can.
 ///
 /// # Errors
 /// As [`judge`].
@@ -357,10 +246,12 @@ pub async fn own(
     let others = books.owed_by_all().saturating_sub(counted).max(0);
     let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
     let left = spare.unwrap_or_default().saturating_sub(others);
-    let sponsor = books.sponsor(payer, spare, cost.saturating_sub(counted));
     if left >= cost {
-        return Ok((BTreeSet::new(), Some(sponsor)));
+        return Ok((BTreeSet::new(), None));
     }
+    let state = &*farming.work.state;
+    let books = books.with_spent(state.conn(), state.run().clock.now())?;
+    let sponsor = books.sponsor(payer, spare, cost.saturating_sub(counted));
     let sources: Vec<&AccountId> = each.keys().copied().collect();
     let own = read(&sources).await?;
     let can = |(cost, spare): (&i64, Option<i64>)| (*cost, spare.is_some_and(|spare| spare >= *cost));
@@ -369,7 +260,7 @@ pub async fn own(
     let own: BTreeSet<AccountId> =
         payers.filter(|(payer, _)| *payer == Some(Payer::Itself)).map(|(_, source)| source.clone()).collect();
     if !own.is_empty() {
-        sponsor.pays_not_for_all(farming.site);
+        sponsor.warn(&farming.site.client);
     }
     Ok((own, Some(sponsor)))
 }
@@ -410,11 +301,11 @@ mod tests {
     fn who_can_go_on_is_known_before_it_costs() {
         use Payer::{Itself, Sponsor};
         use Reason::{NoAccount, SponsorLow, TooFewLumens, TrustlineFull};
+        type Want<'a> = &'a [(&'a [Reason], Option<Payer>)];
+        type Case<'a> = (Option<i64>, &'a [(&'a str, Option<&'a Wallet>)], Want<'a>, bool);
         let (rich, poor, full) = (wallet(9 * XLM, 1_000), wallet(0, 1_000), wallet(9 * XLM, 99));
         // Farmer b has a pail out: its fees are 2 XLM more, and 50 stroops more are to come back.
         let (edge, short) = (wallet(5 * XLM, 150), wallet(5 * XLM - 1, 149));
-        type Want<'a> = &'a [(&'a [Reason], Option<Payer>)];
-        type Case<'a> = (Option<i64>, &'a [(&'a str, Option<&'a Wallet>)], Want<'a>, bool);
         let cases: &[Case<'_>] = &[
             (
                 None,
@@ -476,26 +367,5 @@ mod tests {
                 "{spare:?} {farmers:?}"
             );
         }
-    }
-
-    #[test]
-    fn a_sponsor_is_low_when_it_cannot_pay_or_not_for_a_day() {
-        let sponsor =
-            |spare, lasts_sec| Sponsor { account: SPONSOR.parse().unwrap(), spare, need: XLM, lasts_sec };
-        for (spare, lasts, want) in [
-            (Some(XLM), None, None),
-            (Some(XLM), Some(DAY), None),
-            (Some(XLM), Some(DAY - 1), Some("runs low: at the rate of the last day it lasts 23h 59m")),
-            (Some(100), None, Some("holds 0.00001 XLM above its reserve, and 1 are needed")),
-            (Some(100), Some(3_600), Some("and 1 are needed; at the rate of the last day it lasts 1h")),
-            (Some(-1), None, Some("holds 0.0000001 XLM less than its reserve")),
-            (None, None, Some("has no account yet")),
-        ] {
-            let why = sponsor(spare, lasts).why();
-            assert_eq!(why.is_some(), want.is_some(), "{why:?}");
-            assert!(want.is_none_or(|want| why.as_ref().is_some_and(|why| why.contains(want))), "{why:?}");
-        }
-        assert_eq!(sponsor(Some(100), None).mend(), format!("send at least 0.99999 XLM to {SPONSOR}"));
-        assert_eq!(sponsor(None, None).mend(), format!("send at least 2 XLM to {SPONSOR}"));
     }
 }

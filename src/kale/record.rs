@@ -12,7 +12,7 @@ use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use super::schedule::Step;
 use super::site::Site;
 use super::terms::Terms;
-use super::{accounting, events};
+use super::{accounting, alerts, events};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::kale::fault::Fault;
@@ -65,6 +65,7 @@ impl FarmRecorder {
         let stake = plan.stake.0;
         let facts = |more: Value| story(&plan.address, plan.block, settled, more);
         if let Some(reason) = reason::of(&self.farm, Step::Plant, settled) {
+            alerts::hindered(tx, &plan.farmer, reason, settled)?;
             if reason::said(&self.farm, Step::Plant, settled) == Some(Said::Farm(Fault::PailExists)) {
                 // Planted already: the pail is read, and what it shows is recorded.
                 return Ok(());
@@ -104,6 +105,7 @@ impl FarmRecorder {
         };
         let facts = |more: Value| story(&plan.address, *block, settled, more);
         if let Some(reason) = reason::of(&self.farm, Step::Work, settled) {
+            alerts::hindered(tx, farmer, reason, settled)?;
             if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
                 tx.event(
                     "work.failed",
@@ -131,6 +133,7 @@ impl FarmRecorder {
 
     fn harvest(&self, tx: &Tx<'_>, operation: i64, plan: &HarvestPlan, settled: &Settled) -> Result<()> {
         if let Some(reason) = reason::of(&self.farm, Step::Harvest, settled) {
+            alerts::hindered(tx, &plan.farmer, reason, settled)?;
             return harvest_failed(tx, plan, reason, &trace(operation, settled, Some(reason)), settled);
         }
         let reward = accounting::base(harvest_result(value_of(settled)?)?)?;

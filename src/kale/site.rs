@@ -1,5 +1,6 @@
 //! Where the farm is, and what its services are handed.
 
+use super::alerts;
 use super::call::Call;
 use super::purse::{self, Books};
 use super::record::FarmRecorder;
@@ -170,7 +171,7 @@ impl Farming<'_, '_> {
         if let Some(payer) = &payer {
             let sponsor;
             (own, sponsor) = purse::own(self, payer, intents).await?;
-            purse::note(self, sponsor.as_ref(), &[])?;
+            alerts::note(self, sponsor.as_ref(), &[])?;
         }
         let mut desk = self.desk(stop, payer, own);
         submit::submit(&mut desk, permit, intents, keys.signers()?, &recorder).await

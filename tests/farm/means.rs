@@ -2,7 +2,12 @@
 
 use crate::desk::{Desk, Farmer, KALE, XLM, until};
 use crate::funding::{enrol, line, pair, sponsor, wallet};
+use poolctl::stellar::xdr::{
+    LedgerEntryData, Liabilities, Limits, ReadXdr, TrustLineEntry, TrustLineEntryExt, TrustLineEntryV1,
+    TrustLineEntryV1Ext, WriteXdr,
+};
 use poolctl::stellar::{self, Action};
+use poolctl_testkit::proxy::Rewrite;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 
@@ -104,6 +109,14 @@ fn a_drained_sponsor_is_named_and_who_has_lumens_pays_for_itself() {
     let envelope = desk.run("plant --json").exits(0).envelope();
     assert_eq!((&envelope["data"]["planted"], &envelope["warnings"]), (&json!(3), &json!([])), "{envelope}");
     assert_eq!(envelope["data"]["farmers"][0]["fee_payer"], address);
+    // What it spent in the last day says how long it lasts.
+    let spent: i64 = desk.value(
+        "SELECT sum(payload ->> 'fee') FROM events WHERE kind = 'operation.confirmed' AND payload ->> 'payer' IS NOT NULL",
+    );
+    let held = wallet(&desk, &address).unwrap();
+    assert_eq!(101 * XLM + 100 - held.lumens, spent);
+    let found = desk.run("farmer check-funding").json();
+    assert_eq!(found["sponsor"]["days_left"], (held.lumens - held.reserve) / spent, "{found}");
     assert!(wallet(&desk, &address).unwrap().lumens < 101 * XLM + 100, "it pays again");
     assert_eq!(alerts(&desk), [""; 0]);
     desk.run("health --json").exits(0);
@@ -174,6 +187,7 @@ fn a_farmer_short_of_lumens_is_the_cause_and_is_not_staked_again() {
     assert_eq!(envelope["data"]["worked"], 0, "{envelope}");
     let failed = desk.column("SELECT DISTINCT reason FROM works WHERE outcome = 'failed'");
     assert_eq!(failed, ["too_few_lumens"]);
+    assert_eq!(alerts(&desk), [format!("not_ready {}", farmer.id)], "at once");
     harvest(&desk);
     let lost = desk.column("SELECT fault || ' ' || reason FROM pooler_compensations");
     assert_eq!(lost, ["operator too_few_lumens"]);
@@ -220,7 +234,7 @@ fn a_trustline_at_its_limit_stakes_nothing_until_it_is_raised() {
     desk.is_sound();
 }
 
-/// What is left of a harvest's failure where the server leaves the diagnostic events out.
+/// A simulation without diagnostic events; the host's words give a bare code here, with nobody's name to it.
 fn mute(_: &Value, mut response: Value) -> Value {
     if let Some(result) = response["result"].as_object_mut() {
         result.remove("events");
@@ -261,4 +275,87 @@ fn a_harvest_that_a_full_trustline_refuses_says_so_also_without_events() {
         assert_eq!(copy.run("harvest").json()["harvested"], 1);
         copy.is_sound();
     }
+}
+
+#[test]
+fn a_trustline_that_its_issuer_has_frozen_stakes_nothing() {
+    for (flags, leave) in [(0, "frozen"), (2, "maintain")] {
+        let desk = Desk::with_farmers(1, 100 * KALE);
+        let farmer = &desk.farmers[0];
+        let proxy = Proxy::start(&desk.network.url()).unwrap();
+        let (frozen, kept): (Rewrite, Rewrite) =
+            (|_, response| with_flags(response, 0), |_, response| with_flags(response, 2));
+        let rewrite = if flags == 0 { frozen } else { kept };
+        proxy.fault(Rule::new(Fault::Custom(rewrite)).on_method("getLedgerEntries"));
+        desk.write_config(&[proxy.url()], "kale.cap_stake = false");
+        let envelope = desk.run("farmer check-funding").fails(5, "check_failed");
+        let shown = line(&envelope["data"], farmer);
+        assert_eq!(
+            (&shown["lacks"][0]["reason"], &shown["kale_leave"]),
+            (&json!("not_authorized"), &json!(leave))
+        );
+        let envelope = desk.run("plant").fails(4, "not_ready");
+        assert_eq!(line(&envelope["data"], farmer)["reason"], "not_authorized");
+        assert_eq!(operations(&desk, "plant"), [""; 0]);
+        assert_eq!(alerts(&desk), [format!("not_ready {}", farmer.id)]);
+        proxy.heal();
+        assert_eq!(desk.run("plant").json()["planted"], 1);
+        assert_eq!(alerts(&desk), [""; 0]);
+    }
+}
+
+#[test]
+fn what_offers_sell_is_not_staked_and_what_they_buy_takes_room() {
+    let desk = Desk::with_farmers(1, 100 * KALE);
+    let farmer = &desk.farmers[0];
+    limit(&desk, farmer, 100 * KALE + 2_505 * KALE + 30 * KALE);
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    desk.write_config(&[proxy.url()], "kale.cap_stake = false");
+    desk.ripen();
+    let offers = |buying, selling| -> Rewrite {
+        match (buying, selling) {
+            (31, 0) => |_, response| with_offers(response, 31, 0),
+            _ => |_, response| with_offers(response, 30, 60),
+        }
+    };
+    proxy.fault(Rule::new(Fault::Custom(offers(31, 0))).on_method("getLedgerEntries"));
+    let envelope = desk.run("plant").fails(4, "not_ready");
+    assert_eq!(line(&envelope["data"], farmer)["reason"], "trustline_full");
+    assert_eq!(operations(&desk, "plant"), [""; 0]);
+    proxy.heal();
+    proxy.fault(Rule::new(Fault::Custom(offers(30, 60))).on_method("getLedgerEntries"));
+    let data = desk.run("farmer check-funding").json();
+    let shown = line(&data, farmer);
+    assert_eq!(
+        [&shown["kale"], &shown["kale_buying"], &shown["kale_selling"], &shown["kale_room"]],
+        ["40.0000000", "30.0000000", "60.0000000", "2505.0000000"]
+    );
+    // A quarter of what can be moved.
+    assert_eq!(desk.run("plant").json()["staked"], "10.0000000");
+}
+
+/// Ledger entries whose trustlines have such offers out, in KALE.
+fn with_offers(response: Value, buying: i64, selling: i64) -> Value {
+    with_trustline(response, |line| {
+        let liabilities = Liabilities { buying: buying * KALE, selling: selling * KALE };
+        line.ext = TrustLineEntryExt::V1(TrustLineEntryV1 { liabilities, ext: TrustLineEntryV1Ext::V0 });
+    })
+}
+
+/// Ledger entries whose trustlines have these flags.
+fn with_flags(response: Value, flags: u32) -> Value {
+    with_trustline(response, |line| line.flags = flags)
+}
+
+/// Ledger entries with their trustlines changed.
+fn with_trustline(mut response: Value, change: impl Fn(&mut TrustLineEntry)) -> Value {
+    for entry in response["result"]["entries"].as_array_mut().into_iter().flatten() {
+        let text = entry["xdr"].as_str().unwrap();
+        let mut data = LedgerEntryData::from_xdr_base64(text, Limits::none()).unwrap();
+        if let LedgerEntryData::Trustline(line) = &mut data {
+            change(line);
+        }
+        entry["xdr"] = data.to_xdr_base64(Limits::none()).unwrap().into();
+    }
+    response
 }

@@ -4,8 +4,8 @@ use super::{Fate, Planted, Prepared};
 use crate::amount::Base;
 use crate::guard::ValuePermit;
 use crate::kale::accounting::base;
+use crate::kale::alerts;
 use crate::kale::contract::Pail;
-use crate::kale::purse;
 use crate::kale::reason::{self, Reason, Said};
 use crate::kale::rows::{self, OpenPail, Trace};
 use crate::kale::schedule::Step;
@@ -26,7 +26,7 @@ pub async fn carry_out(
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Planted>> {
     let Prepared { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
-    purse::note(farming, sponsor.as_ref(), &lacks)?;
+    alerts::note(farming, sponsor.as_ref(), &lacks)?;
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     let mut exists: Vec<Who> = Vec::new();

@@ -1,0 +1,116 @@
+//! The fee sponsor: whether it has enough, for how long, and its alert.
+
+use super::funding::{Lack, lumens};
+use super::wallet::BASE_RESERVE;
+use crate::alert::{self, Subject};
+use crate::clock;
+use crate::output::{Code, Error, Result};
+use crate::state::Tx;
+use crate::stellar::Client;
+use crate::stellar::xdr::AccountId;
+
+/// The alert about a sponsor that cannot pay for what is to be farmed, or not for another day.
+pub const SPONSOR_LOW: &str = "sponsor_low";
+const DAY: u64 = 86_400;
+
+/// The sponsor. Amounts in stroops of lumens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sponsor {
+    /// Its account.
+    pub account: AccountId,
+    /// What it has above its reserve; `None` where the account does not exist.
+    pub spare: Option<i64>,
+    /// What it needs there for what is open and to be planted.
+    pub need: i64,
+    /// How long it lasts at the rate of the last day; `None` where it spent nothing.
+    pub lasts_sec: Option<u64>,
+}
+
+impl Sponsor {
+    /// Whether it can pay for what is open and to be planted.
+    pub fn is_ready(&self) -> bool {
+        self.spare.is_some_and(|spare| spare >= self.need)
+    }
+
+    /// What is wrong with it; `None` where nothing is, for a day at least.
+    pub fn why(&self) -> Option<String> {
+        let Self { account, spare, need, lasts_sec } = self;
+        let lasts = |sec| format!("at the rate of the last day it lasts {}", clock::span(sec));
+        let short = match spare {
+            None => Some(Lack::Account { needed: 0 }.words()),
+            Some(spare) if spare < need => Some(Lack::Lumens { spare: *spare, least: *need }.words()),
+            Some(_) => None,
+        };
+        match (short, lasts_sec) {
+            (Some(short), Some(sec)) => Some(format!("the fee sponsor {account} {short}; {}", lasts(*sec))),
+            (Some(short), None) => Some(format!("the fee sponsor {account} {short}")),
+            (None, Some(sec)) if *sec < DAY => {
+                Some(format!("the fee sponsor {account} runs low: {}", lasts(*sec)))
+            }
+            (None, _) => None,
+        }
+    }
+
+    /// What the operator does about it.
+    pub fn mend(&self) -> String {
+        let missing = match self.spare {
+            None => self.need.saturating_add(2 * BASE_RESERVE),
+            Some(spare) => self.need.saturating_sub(spare),
+        };
+        if missing > 0 {
+            format!("send at least {} XLM to {}", lumens(missing), self.account)
+        } else {
+            format!("send XLM to {}", self.account)
+        }
+    }
+
+    /// What is wrong with it, as an error.
+    pub fn error(&self) -> Option<Error> {
+        Some(Error::new(Code::NotReady, self.why()?).hint(self.mend()))
+    }
+
+    /// Opens or closes its alert.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn alert(&self, tx: &Tx<'_>) -> Result<bool> {
+        alert::edge(tx, Subject::Farm(&self.account.to_string()), SPONSOR_LOW, self.why().as_deref())
+    }
+
+    /// Warns that farmers with lumens of their own pay for themselves.
+    pub(super) fn warn(&self, client: &Client) {
+        let account = &self.account;
+        client.warn(format!(
+            "sponsor_low: the fee sponsor {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const XLM: i64 = 10_000_000;
+    const SPONSOR: &str = "GBDVX4VELCDSQ54KQJYTNHXAHFLBCA77ZY2USQBM4CSHTTV7DME7KALE";
+
+    #[test]
+    fn a_sponsor_is_low_when_it_cannot_pay_or_not_for_a_day() {
+        let sponsor =
+            |spare, lasts_sec| Sponsor { account: SPONSOR.parse().unwrap(), spare, need: XLM, lasts_sec };
+        for (spare, lasts, want) in [
+            (Some(XLM), None, None),
+            (Some(XLM), Some(DAY), None),
+            (Some(XLM), Some(DAY - 1), Some("runs low: at the rate of the last day it lasts 23h 59m")),
+            (Some(100), None, Some("holds 0.00001 XLM above its reserve, and 1 are needed")),
+            (Some(100), Some(3_600), Some("and 1 are needed; at the rate of the last day it lasts 1h")),
+            (Some(-1), None, Some("holds 0.0000001 XLM less than its reserve")),
+            (None, None, Some("has no account yet")),
+        ] {
+            let why = sponsor(spare, lasts).why();
+            assert_eq!(why.is_some(), want.is_some(), "{why:?}");
+            assert!(want.is_none_or(|want| why.as_ref().is_some_and(|why| why.contains(want))), "{why:?}");
+        }
+        assert_eq!(sponsor(Some(100), None).mend(), format!("send at least 0.99999 XLM to {SPONSOR}"));
+        assert_eq!(sponsor(None, None).mend(), format!("send at least 2 XLM to {SPONSOR}"));
+    }
+}
