@@ -167,7 +167,7 @@ fn lost_lately(conn: &Connection) -> Result<Vec<OpenPail>> {
     let Some(last) = rows::last_block(conn)? else { return Ok(Vec::new()) };
     let losses = rows::losses(conn, last.saturating_sub(LIVING_BLOCKS))?;
     // All but block, farmer and stake is read from the chain, where it is there.
-    let pail = |(farmer, block, stake, reason): (String, u32, Base, Option<String>)| OpenPail {
+    let pail = |rows::Loss { farmer, block, stake, reason }| OpenPail {
         block,
         farmer,
         stake,

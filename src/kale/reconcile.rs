@@ -132,7 +132,7 @@ enum Change {
     /// A pail that is open from now on: newly, or again.
     Open { hand: Hand, pail: OpenPail, was_lost: bool },
     /// A harvest that is booked; its pail may be known or not.
-    Harvest { hand: Hand, pail: OpenPail, known: bool, was_lost: bool, event: Event, reward: Base },
+    Harvest { hand: Hand, pail: OpenPail, known: bool, was_lost: bool, event: Box<Event>, reward: Base },
 }
 
 /// Why the farm is to be compared with the chain now, if it is: a farmer that never was, a restored state, a long gap, a day.
@@ -235,7 +235,7 @@ impl Reconciled {
         }
         let lost: HashMap<(String, u32), Option<String>> = rows::losses(conn, self.from)?
             .into_iter()
-            .map(|(farmer, block, _, reason)| ((farmer, block), reason))
+            .map(|loss| ((loss.farmer, loss.block), loss.reason))
             .collect();
         let mut unknown = Vec::new();
         let mut seen = HashSet::new();
@@ -395,7 +395,7 @@ impl Reconciled {
             }
             let was_lost = rows::losses(conn, block)?
                 .iter()
-                .any(|(farmer, lost, ..)| *farmer == hand.who.id && *lost == block);
+                .any(|loss| loss.farmer == hand.who.id && loss.block == block);
             let pail = Living { entry: pail, live_until: None };
             let open = as_open(hand, block, &pail, None, &self.view)?;
             self.differs(hand, block, What::UnknownHarvest { tx, stake, reward });
@@ -404,6 +404,7 @@ impl Reconciled {
                 !matches!(change, Change::Open { pail, .. } if pail.farmer == open.farmer && pail.block == block)
             });
             let (hand, known) = (hand.clone(), known.is_some());
+            let event = Box::new(event);
             self.changes.push(Change::Harvest { hand, pail: open, known, was_lost, event, reward });
         }
         Ok(())

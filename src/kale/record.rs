@@ -187,7 +187,7 @@ impl FarmRecorder {
         tx.post(event, &lines)?;
         rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;
         rows::close_pail(tx, farmer, block)?;
-        let later = rows::losses(tx.conn(), block)?.iter().any(|(lost, ..)| lost == farmer);
+        let later = rows::losses(tx.conn(), block)?.iter().any(|loss| loss.farmer == farmer);
         if !later {
             alert::edge(tx, Subject::Farm(farmer), LOST, None)?;
         }

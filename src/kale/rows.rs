@@ -19,6 +19,6 @@ pub use pails::{
     pail, pails_before, pails_in, pails_until, release_pail, work_pail,
 };
 pub use records::{
-    Ended, HarvestRow, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
+    Ended, HarvestRow, Loss, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
     planting, tally, unlose, work,
 };

@@ -156,11 +156,24 @@ pub fn missing_since(conn: &Connection, farmer: &str, block: u32) -> Result<Opti
     Ok(found.flatten())
 }
 
-/// Stakes that were booked as lost in blocks from `from` on, oldest first: farmer, block, stroops, and the reason's word.
+/// A stake that is booked as lost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Loss {
+    /// Row id of the farmer.
+    pub farmer: String,
+    /// The block.
+    pub block: u32,
+    /// Stroops.
+    pub stake: Base,
+    /// What happened, in a stable word.
+    pub reason: Option<String>,
+}
+
+/// Stakes that were booked as lost in blocks from `from` on, oldest first.
 ///
 /// # Errors
 /// `state_error`, `state_corrupt`.
-pub fn losses(conn: &Connection, from: u32) -> Result<Vec<(String, u32, Base, Option<String>)>> {
+pub fn losses(conn: &Connection, from: u32) -> Result<Vec<Loss>> {
     let mut statement = conn.prepare_cached(
         "SELECT farmer_id, block_index, stake, reason FROM harvests
          WHERE block_index >= ?1 AND outcome = 'lost' ORDER BY block_index, farmer_id",
@@ -168,7 +181,8 @@ pub fn losses(conn: &Connection, from: u32) -> Result<Vec<(String, u32, Base, Op
     let mut rows = statement.query([from])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        found.push((row.get(0)?, row.get(1)?, amount(&row.get::<_, String>(2)?)?, row.get(3)?));
+        let stake = amount(&row.get::<_, String>(2)?)?;
+        found.push(Loss { farmer: row.get(0)?, block: row.get(1)?, stake, reason: row.get(3)? });
     }
     Ok(found)
 }
