@@ -16,7 +16,7 @@ use poolctl::kale::wallet::Look;
 use poolctl::keys::KeyStore;
 use poolctl::output::{Code, Error, Exit, Result, forms};
 use poolctl::state::operations;
-use poolctl::stellar::submit::Status;
+use poolctl::stellar::submit::{Status, Terms};
 use poolctl::stellar::xdr::AccountId;
 use poolctl::stellar::{self, Client, Signers};
 use schemars::JsonSchema;
@@ -80,7 +80,8 @@ pub fn on_farm<T>(
             settings.parallel = parallel;
         }
         let site = site(app, client)?;
-        let mut farming = Farming { work, site: &site, settings, terms: app.terms()?, keys: &keys };
+        let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
+        let mut farming = Farming { work, site: &site, settings, terms, keys: &keys };
         if !dry_run {
             settle(app, &mut farming).await?;
         }

@@ -28,12 +28,11 @@ fn wave<T>(
 ) -> Vec<Group<T>> {
     let mut groups = Vec::new();
     for source in sources {
-        let members: Vec<T> = match alone.pop_front() {
-            Some(member) => vec![member],
-            None => {
-                let most = Action::most_adopted(source, sponsor).min(together.len());
-                together.drain(..most).collect()
-            }
+        let members: Vec<T> = if let Some(member) = alone.pop_front() {
+            vec![member]
+        } else {
+            let most = Action::most_adopted(source, sponsor).min(together.len());
+            together.drain(..most).collect()
         };
         if members.is_empty() {
             break;

@@ -118,7 +118,10 @@ impl View {
         }
         let mut entries = view.entries(keys).await?;
         let Some(found) = entries.get(&instance) else {
-            return Err(no_farm(site));
+            // What was there once is not gone because one answer leaves it out.
+            let known = ask.guess.is_some();
+            let missing = || bad("the farm's instance", "it is missing, and it was there before");
+            return Err(if known { missing() } else { no_farm(site) });
         };
         let farm = decode_farm(&site.farm, &found.data)?;
         let mut more: BTreeSet<LedgerKey> = BTreeSet::new();

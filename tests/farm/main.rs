@@ -17,6 +17,7 @@ mod faults;
 mod funding;
 mod harvest;
 mod held;
+mod lies;
 mod plant;
 mod prune;
 mod round;
