@@ -128,7 +128,13 @@ fn rows() -> Vec<(&'static str, &'static str, Lie, &'static str, Alone)> {
             bad("invalid type: null"),
         ),
         ("getLedgerEntries", "an old ledger", set!("latestLedger", 1), WORK, bad("and the newest is 1")),
-        ("getLedgerEntries", "a far ledger", set!("latestLedger", FAR), PLANT, bad("cannot be so soon")),
+        (
+            "getLedgerEntries",
+            "a far ledger",
+            set!("latestLedger", FAR),
+            PLANT,
+            behind("has been seen already"),
+        ),
         ("getLedgerEntries", "no XDR", each!("entries", "xdr", "AAAA"), PLANT, bad("field xdr")),
         ("getLedgerEntries", "another key", each!("entries", "key", "AAAA"), PLANT, bad("not asked for")),
         (
