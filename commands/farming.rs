@@ -17,7 +17,7 @@ use poolctl::kale::wallet::Look;
 use poolctl::keys::KeyStore;
 use poolctl::output::{Code, Error, Exit, Result, forms};
 use poolctl::state::operations;
-use poolctl::stellar::submit::{Settled, Status};
+use poolctl::stellar::submit::{Settled, Status, Terms};
 use poolctl::stellar::xdr::AccountId;
 use poolctl::stellar::{self, Client, Signers};
 use schemars::JsonSchema;
@@ -99,7 +99,8 @@ pub fn site_desk<T>(
     app.write_on_stellar(dry_run, async |work, client| {
         let settings = Settings::of(work.config)?;
         let site = site(app, client)?;
-        let mut farming = Farming { work, site: &site, settings, terms: app.terms()?, keys: &keys };
+        let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
+        let mut farming = Farming { work, site: &site, settings, terms, keys: &keys };
         body(&mut farming).await
     })
 }

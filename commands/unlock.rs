@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::console::ask_secret;
 use poolctl::files;
 use poolctl::kale::farmers;
-use poolctl::keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
+use poolctl::keys::{self, Editor, Identities, KeyStore, Method, Unlock, read_private};
 use poolctl::output::{Code, Error, Result};
 use rusqlite::Connection;
 use secrecy::SecretString;
@@ -54,6 +54,7 @@ fn keys_path(app: &App<'_>) -> Result<PathBuf> {
 
 /// What unlocks the key store; with no method, what will lock a new one.
 fn unlock(app: &App<'_>, method: Option<Method>) -> Result<Unlock> {
+    conceal(app);
     let identity_file = app.config.get("keys.identity_file").map(Path::new);
     match (method, identity_file) {
         (Some(Method::Identity) | None, Some(path)) => {
@@ -67,6 +68,13 @@ fn unlock(app: &App<'_>, method: Option<Method>) -> Result<Unlock> {
         )
         .hint("name its file with keys.identity_file")),
         (Some(Method::Passphrase) | None, _) => Ok(Unlock::Passphrase(passphrase(app, method.is_none())?)),
+    }
+}
+
+/// From here on secrets are in memory. Debug builds can be traced by a user who is not root where the tests ask for it.
+fn conceal(app: &App<'_>) {
+    if !(cfg!(debug_assertions) && app.session.env.get("POOLCTL_TRACED").is_some()) {
+        keys::conceal();
     }
 }
 
@@ -164,6 +172,7 @@ fn output_of(command: &str) -> Result<Zeroizing<Vec<u8>>> {
 /// # Errors
 /// `io_error`, `interrupted`, `invalid_value` for more than a line.
 pub fn secret_from_stdin(app: &App<'_>) -> Result<Zeroizing<String>> {
+    conceal(app);
     if app.session.console.can_ask() {
         return ask_secret("Secret key (S…)", &app.session.stop);
     }

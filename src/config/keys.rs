@@ -316,6 +316,12 @@ pub const KEYS: &[Key] = &[
         Some("1"),
         "lumens above the reserve that a farmer needs, where no sponsor pays its fees",
     ),
+    key(
+        "kale.max_resource_fee",
+        Kind::Decimal,
+        Some("1"),
+        "most lumens that the resources of one contract call may cost; nothing above it is signed",
+    ),
     key("kale.parallel", Kind::Number(1, 100), Some("10"), "transactions under way at once"),
     key(
         "kale.plant_cutoff_sec",

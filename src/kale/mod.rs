@@ -2,6 +2,7 @@
 
 pub mod accounting;
 pub mod address;
+mod adopt;
 pub mod alerts;
 pub mod asset;
 pub mod call;

@@ -19,6 +19,8 @@ pub mod kind {
     pub const EXTEND: &str = "extend";
     /// Making the trustline to KALE, and the account where it is missing.
     pub const TRUST: &str = "trust";
+    /// Making many accounts with their trustlines in one transaction.
+    pub const ADOPT: &str = "adopt";
 }
 
 /// The key of a plant: one per farmer and block.
@@ -41,6 +43,14 @@ pub fn trust_key(network: &str, address: &str, again: u32) -> String {
     match again {
         0 => format!("trust:{network}:{address}"),
         again => format!("trust:{network}:{address}:{again}"),
+    }
+}
+
+/// The key of a transaction that makes many accounts: one per first account. `again` as in [`trust_key`].
+pub fn adopt_key(network: &str, first: &str, again: u32) -> String {
+    match again {
+        0 => format!("adopt:{network}:{first}"),
+        again => format!("adopt:{network}:{first}:{again}"),
     }
 }
 
@@ -144,6 +154,13 @@ pub struct TrustPlan {
     pub created: Option<Stroops>,
 }
 
+/// Accounts that are made together with their trustlines.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AdoptPlan {
+    /// Each of them, in the order of the transaction.
+    pub farmers: Vec<TrustPlan>,
+}
+
 /// A stored plan, by the kind of its operation.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Plan {
@@ -157,6 +174,8 @@ pub enum Plan {
     Extend(ExtendPlan),
     /// Of a trustline.
     Trust(TrustPlan),
+    /// Of many accounts with their trustlines.
+    Adopt(AdoptPlan),
 }
 
 impl Plan {
@@ -171,6 +190,7 @@ impl Plan {
             kind::HARVEST => Self::Harvest(read(operation)?),
             kind::EXTEND => Self::Extend(read(operation)?),
             kind::TRUST => Self::Trust(read(operation)?),
+            kind::ADOPT => Self::Adopt(read(operation)?),
             _ => return Ok(None),
         }))
     }

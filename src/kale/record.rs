@@ -12,7 +12,7 @@ use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use super::schedule::Step;
 use super::site::Site;
 use super::terms::Terms;
-use super::{accounting, alerts, events};
+use super::{accounting, adopt, alerts, events};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::kale::fault::Fault;
@@ -49,7 +49,11 @@ impl Recorder for FarmRecorder {
             Some(Plan::Work(plan)) => self.work(tx, operation.id, &plan, settled),
             Some(Plan::Harvest(plan)) => self.harvest(tx, operation.id, &plan, settled),
             Some(Plan::Extend(plan)) => extend(tx, &plan, settled),
-            Some(Plan::Trust(plan)) => trust(tx, &plan, settled),
+            Some(Plan::Trust(plan)) => trust(tx, &plan, settled, settled.fee_charged),
+            Some(Plan::Adopt(plan)) => {
+                let fees = adopt::shares(settled.fee_charged, plan.farmers.len());
+                plan.farmers.iter().zip(fees).try_for_each(|(plan, fee)| trust(tx, plan, settled, fee))
+            }
             None => Ok(()),
         }
     }
@@ -257,11 +261,12 @@ fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {
 }
 
 /// The farmer's status is left alone: that follows from what the chain shows when it is checked.
-fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled) -> Result<()> {
+/// `fee` is this farmer's part of what the transaction cost, in stroops.
+fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled, fee: i64) -> Result<()> {
     let mut facts = json!({
         "farmer": plan.address, "asset": plan.asset, "sponsor": plan.sponsor, "created_with": plan.created,
         "tx": settled.hash, "ledger": settled.ledger.map(|ledger| ledger.sequence),
-        "fee": settled.fee_charged.to_string(),
+        "fee": fee.to_string(),
     });
     let kind = match &settled.reason {
         None => "trust.made",

@@ -226,6 +226,7 @@ mod tests {
             max_stake: None,
             cap_stake: true,
             min_lumens: 0,
+            max_resource_fee: 0,
             parallel: 10,
             plant_cutoff: 60,
             work_margin: 20,

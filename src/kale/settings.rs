@@ -53,6 +53,8 @@ pub struct Settings {
     pub cap_stake: bool,
     /// `kale.min_lumens` in stroops.
     pub min_lumens: i64,
+    /// `kale.max_resource_fee` in stroops.
+    pub max_resource_fee: i64,
     /// `kale.parallel`.
     pub parallel: usize,
     /// `kale.plant_cutoff_sec`.
@@ -83,7 +85,10 @@ impl Settings {
                     .map_err(|why| Error::new(Code::InvalidValue, format!("{name}: \"{text}\" {why}")))
             })
         };
-        let min_lumens = stroops("kale.min_lumens").transpose()?.unwrap_or_default();
+        let lumens = |name: &str| -> Result<i64> {
+            i64::try_from(stroops(name).transpose()?.unwrap_or_default())
+                .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is more than there is")))
+        };
         let small = |name: &str| -> Result<u32> {
             u32::try_from(config.number(name)?)
                 .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is too large")))
@@ -91,8 +96,8 @@ impl Settings {
         Ok(Self {
             max_stake: stroops("kale.max_stake").transpose()?,
             cap_stake: config.get("kale.cap_stake") != Some("false"),
-            min_lumens: i64::try_from(min_lumens)
-                .map_err(|_| Error::new(Code::InvalidValue, "kale.min_lumens is more than there is"))?,
+            min_lumens: lumens("kale.min_lumens")?,
+            max_resource_fee: lumens("kale.max_resource_fee")?,
             parallel: usize::try_from(config.number("kale.parallel")?).unwrap_or(1),
             plant_cutoff: config.number("kale.plant_cutoff_sec")?,
             work_margin: config.number("kale.work_margin_sec")?,

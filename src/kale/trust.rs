@@ -7,7 +7,7 @@ use super::rows::Hand;
 use super::site::Farming;
 use super::view::Who;
 use super::wallet::{BASE_RESERVE, Look, Trust, Wallet};
-use super::{asset, plan};
+use super::{adopt, asset, plan};
 use crate::amount::Base;
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
@@ -70,7 +70,8 @@ pub struct Wanted {
     pub who: Who,
     /// Whether the account is made too.
     pub creates: bool,
-    intent: Intent,
+    /// The transaction that does it, for this farmer alone.
+    pub(super) intent: Intent,
 }
 
 /// What is to be done.
@@ -188,12 +189,14 @@ fn intent(
     let (account, limit) = (who.account.clone(), i64::MAX);
     let (source, action) = match (creates, sponsor) {
         (Some(balance), Some(sponsor)) => {
-            (sponsor.clone(), Action::Adopt { account, balance, asset: kale.clone(), limit })
+            let (accounts, asset, giver) = (vec![account], kale.clone(), sponsor.clone());
+            (sponsor.clone(), Action::Adopt { accounts, sponsor: giver, balance, asset, limit })
         }
         _ => (account, Action::Trust { asset: kale.clone(), limit, sponsor: sponsor.cloned() }),
     };
+    let key = |again| trust_key(farming.site.network(), &who.address, again);
     Ok(Intent {
-        key: free_key(farming.work.state.conn(), farming.site.network(), &who.address)?,
+        key: free_key(farming.work.state.conn(), key)?,
         kind: kind::TRUST,
         subject: who.id.clone(),
         plan: plan::write(&plan)?,
@@ -203,11 +206,11 @@ fn intent(
     })
 }
 
-/// The farmer's key, or the next one where a trustline was made and somebody has taken it away since.
-fn free_key(conn: &Connection, network: &str, address: &str) -> Result<String> {
+/// The first key, or the next one where it was done before and somebody has taken it away since.
+pub(super) fn free_key(conn: &Connection, key: impl Fn(u32) -> String) -> Result<String> {
     let mut again = 0;
     loop {
-        let key = trust_key(network, address, again);
+        let key = key(again);
         let known = operations::find(conn, &key)?;
         if known.is_none_or(|operation| operation.state != OperationState::Recorded) {
             return Ok(key);
@@ -235,7 +238,7 @@ pub async fn rehearse(farming: &Farming<'_, '_>, prepared: &Prepared) -> Result<
     submit::rehearse(&farming.site.client, &terms, &intents).await
 }
 
-/// Sends what was prepared, records every outcome, and returns one line per farmer.
+/// Sends what was prepared, records every outcome, and returns one line per farmer. Accounts are made many at a time.
 ///
 /// # Errors
 /// `state_error`; a farmer's own failure is in its line.
@@ -244,30 +247,36 @@ pub async fn carry_out(
     prepared: Prepared,
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Trusted>> {
-    let results = farming.submit(permit, &prepared.intents()).await?;
-    let Prepared { wanted, mut settled, .. } = prepared;
-    for (Wanted { who, creates, .. }, result) in wanted.into_iter().zip(results) {
-        settled.push(Trusted { who, creates, fate: fate(result) });
+    let Prepared { wanted, mut settled, payer, .. } = prepared;
+    let (made, own): (Vec<Wanted>, Vec<Wanted>) = wanted.into_iter().partition(|wanted| wanted.creates);
+    let intents: Vec<Intent> = own.iter().map(|wanted| wanted.intent.clone()).collect();
+    let results = farming.submit(permit, &intents).await?;
+    for (Wanted { who, creates, .. }, result) in own.into_iter().zip(results) {
+        settled.push(Trusted { who, creates, fate: fate(&result, |fee| fee) });
+    }
+    if let Some(sponsor) = payer {
+        settled.extend(adopt::carry_out(farming, permit, &sponsor, made).await?);
     }
     Ok(settled)
 }
 
-fn fate(result: Result<Submitted>) -> Fate {
+/// How a farmer fared; `part` is its part of the fee.
+pub(super) fn fate(result: &Result<Submitted>, part: impl FnOnce(i64) -> i64) -> Fate {
     let settled = match result {
         Ok(Submitted::Settled(settled)) => settled,
         Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
-        Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error },
+        Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error: error.clone() },
     };
     match (settled.status, &settled.hash, settled.ledger) {
         (Status::Confirmed, Some(tx), Some(ledger)) => {
-            Fate::Made { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged }
+            Fate::Made { tx: tx.clone(), ledger: ledger.sequence, fee: part(settled.fee_charged) }
         }
         _ => Fate::Failed {
             reason: match settled.status {
                 Status::Expired => Reason::Expired,
-                _ => reason::of_network(&settled),
+                _ => reason::of_network(settled),
             },
-            error: reason::of_words(&settled),
+            error: reason::of_words(settled),
         },
     }
 }

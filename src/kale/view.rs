@@ -130,7 +130,12 @@ impl View {
                 keys.extend(keys_around(site, ask, wanted)?);
             }
             let entries = view.entries(keys).await?;
-            let farm = decode_farm(&site.farm, &entries.get(&instance).ok_or_else(|| no_farm(site))?.data)?;
+            // What was there once is not gone because one answer leaves it out.
+            let missing = || match ask.guess {
+                Some(_) => bad("the farm's instance", "it is missing, and it was there before"),
+                None => no_farm(site),
+            };
+            let farm = decode_farm(&site.farm, &entries.get(&instance).ok_or_else(missing)?.data)?;
             let covered = wanted.is_some_and(|wanted| wanted.contains(&farm.index));
             looks += 1;
             let last = looks == LOOKS;

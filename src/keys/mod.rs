@@ -7,10 +7,12 @@
 
 pub(crate) mod document;
 mod file;
+mod memory;
 pub(crate) mod seal;
 mod signer;
 
 pub use file::read_private;
+pub use memory::{conceal, no_core_dumps};
 pub use seal::{Identities, Method, Unlock};
 pub use signer::{Signer, address_of, parse_secret};
 
@@ -62,6 +64,7 @@ impl KeyStore {
     pub fn open(path: &Path, unlock: Unlock) -> Result<Self> {
         let plain = seal::open(path, &file::read(path)?, &unlock)?;
         let (keys, sponsor) = document::read(path, &plain)?;
+        memory::lock(&keys);
         Ok(Self { path: path.to_owned(), unlock, keys, sponsor })
     }
 
@@ -183,6 +186,7 @@ impl Editor {
             return Ok(false);
         }
         self.store.keys.push(StoredKey::new(key, origin));
+        memory::lock(&self.store.keys);
         if let Err(e) = self.save() {
             self.store.keys.pop();
             return Err(e);

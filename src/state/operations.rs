@@ -231,6 +231,21 @@ pub fn attempts_made(conn: &Connection, id: i64) -> Result<u32> {
     Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
+/// The most that an envelope of this kind which took effect could cost, in stroops, among the newest operations.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<i64>> {
+    const NEWEST: u32 = 500;
+    let mut statement = conn.prepare_cached(
+        "SELECT max(CAST(a.max_fee AS INTEGER))
+         FROM (SELECT id, kind FROM operations ORDER BY id DESC LIMIT ?2) o
+         JOIN operation_attempts a ON a.operation_id = o.id
+         WHERE o.kind = ?1 AND a.outcome = 'confirmed'",
+    )?;
+    Ok(statement.query_row(params![kind, NEWEST], |row| row.get(0))?)
+}
+
 /// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.
 ///
 /// # Errors

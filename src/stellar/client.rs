@@ -2,6 +2,7 @@
 
 use super::fault::{Fault, standing};
 use super::network::network_id;
+use super::newest::{Asked, Newest, Refused, Said, Voice};
 use super::replies::Ledger;
 use super::view::View;
 use super::wire;
@@ -11,7 +12,7 @@ use crate::net::{Endpoint, Http, HttpLimits, RetryPolicy, Verdict, retry};
 use crate::{Code, Error, Result};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long an endpoint may show no new ledger while there is another to ask; a ledger takes some five seconds.
@@ -61,14 +62,17 @@ pub(super) struct Inner {
     http: Arc<Http>,
     peers: Vec<Arc<Peer>>,
     warnings: Mutex<Vec<String>>,
-    /// The newest ledger that any endpoint has shown to this run, and when it first did.
-    seen: Mutex<Option<(Ledger, Instant)>>,
+    /// The newest ledger that is believed.
+    newest: Mutex<Newest>,
+    /// From when its times count.
+    began: Instant,
 }
 
 /// An endpoint, and what this process knows of it.
 #[derive(Debug)]
 pub(super) struct Peer {
     pub asker: Asker,
+    voice: Voice,
     /// Its passphrase was compared with the pin, and is the same.
     checked: AtomicBool,
 }
@@ -103,18 +107,21 @@ impl Client {
                 .hint("set stellar.rpc_urls in the config, or STELLAR_RPC_URL"));
         }
         let http = Arc::new(Http::new(config.http));
+        let alone = config.endpoints.len() == 1;
         let peers = config
             .endpoints
             .iter()
-            .map(|endpoint| {
+            .enumerate()
+            .map(|(place, endpoint)| {
                 let wire = Wire::new(Arc::clone(&http), endpoint.clone())?;
                 let asker = Asker::new(wire, config.retry, config.batch, standing);
-                Ok(Arc::new(Peer { asker, checked: AtomicBool::new(false) }))
+                let voice = Voice { place, alone };
+                Ok(Arc::new(Peer { asker, voice, checked: AtomicBool::new(false) }))
             })
             .collect::<Result<_>>()?;
         let network_id = network_id(&config.passphrase);
-        let (warnings, seen) = (Mutex::default(), Mutex::default());
-        Ok(Self { inner: Arc::new(Inner { config, network_id, http, peers, warnings, seen }) })
+        let (warnings, newest, began) = (Mutex::default(), Mutex::default(), Instant::now());
+        Ok(Self { inner: Arc::new(Inner { config, network_id, http, peers, warnings, newest, began }) })
     }
 
     /// The pinned passphrase.
@@ -127,7 +134,7 @@ impl Client {
         self.inner.network_id
     }
 
-    /// The newest ledger that this run has seen. Time is the network's, never the machine's.
+    /// The newest ledger that this run believes in. Time is the network's, never the machine's.
     pub fn seen(&self) -> Option<Ledger> {
         self.inner.seen()
     }
@@ -159,7 +166,8 @@ impl Client {
     /// request where the server takes batches.
     ///
     /// When the endpoint fails, the next one takes over and `body` starts from the beginning, so `body` must be fit
-    /// to run again. An error that is no fault of the endpoint returns at once.
+    /// to run again. So it is with an answer that cannot be right, or that another endpoint may contradict (see
+    /// `is_doubtful`); any other error returns at once.
     ///
     /// Errors of its own, when no endpoint could serve, naming each and why: `wrong_network`, `unreachable`,
     /// `rate_limited`, `bad_reply`, `behind` or `rpc_error`.
@@ -202,6 +210,7 @@ impl Client {
         order.sort_by_key(|peer| peer.asker.is_resting());
         let mut order = order.into_iter().peekable();
         let mut failed: Vec<(&str, Code, String)> = Vec::new();
+        let mut doubted = None;
         while let Some(peer) = order.next() {
             let name = peer.asker.name();
             let (code, words) = match self.open(peer, opening).await {
@@ -212,9 +221,15 @@ impl Client {
                 Ok(ledger) => {
                     let view = View::new(Arc::clone(&self.inner), Arc::clone(peer), ledger);
                     let result = body(&view).await;
-                    match view.into_fault() {
-                        None => return result,
-                        Some(fault) => self.tired(peer, &fault),
+                    match (view.into_fault(), result) {
+                        (Some(fault), _) => self.tired(peer, &fault),
+                        (None, Err(error)) if is_doubtful(error.code()) => {
+                            self.rest(peer);
+                            let told = (error.code(), error.message().to_owned());
+                            doubted = Some(error);
+                            told
+                        }
+                        (None, result) => return result,
                     }
                 }
             };
@@ -223,15 +238,24 @@ impl Client {
             }
             failed.push((name, code, words));
         }
-        Err(self.none_left(&failed))
+        // What all say alike, or one that is alone, is the answer.
+        let stands = |error: &Error| {
+            let alike = failed.iter().all(|(_, code, _)| *code == error.code());
+            alike && (failed.len() == 1 || error.code() != Code::BadReply)
+        };
+        Err(doubted.filter(stands).unwrap_or_else(|| self.none_left(&failed)))
     }
 
     /// Notes that an endpoint failed: it is asked last for a while.
     fn tired(&self, peer: &Peer, fault: &Fault) -> (Code, String) {
+        self.rest(peer);
+        (fault.code(), peer.asker.redactor().clean(&fault.words()))
+    }
+
+    fn rest(&self, peer: &Peer) {
         if self.inner.peers.len() > 1 {
             peer.asker.rest();
         }
-        (fault.code(), peer.asker.redactor().clean(&fault.words()))
     }
 
     /// Checks the endpoint against the pin and reads its newest ledger, which must not be older than any seen.
@@ -246,11 +270,11 @@ impl Client {
         }
         calls.push(Call::new(LATEST, json!({})));
         let again = |unopened: &Unopened| match unopened {
-            Unopened::Fault(Fault::Stale { .. }) => Verdict::Again,
-            _ => Verdict::Stop,
+            Unopened::Fault(fault) => fault.may_pass(),
+            Unopened::Foreign(_) => Verdict::Stop,
         };
         retry(&self.inner.config.retry, again, async || {
-            let floor = self.inner.seen_sequence();
+            let asked = self.inner.asking();
             let answers = peer.asker.ask(&calls, Patience::Retry).await.map_err(Fault::from)?;
             let mut answers = answers.into_iter();
             if check {
@@ -260,8 +284,7 @@ impl Client {
                 }
             }
             let ledger = value(LATEST, answers.next(), wire::latest_ledger)?;
-            Inner::fresh(floor, ledger.sequence)?;
-            self.inner.saw_ledger(ledger);
+            self.inner.hear(peer, ledger, asked)?;
             peer.checked.store(true, Ordering::Relaxed);
             Ok(ledger)
         })
@@ -309,40 +332,33 @@ impl Client {
 }
 
 impl Inner {
+    fn newest(&self) -> MutexGuard<'_, Newest> {
+        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn seen(&self) -> Option<Ledger> {
-        self.seen.lock().unwrap_or_else(PoisonError::into_inner).map(|(ledger, _)| ledger)
+        self.newest().ledger()
     }
 
-    /// What an answer to a question that is asked now must reach.
-    pub fn seen_sequence(&self) -> u32 {
-        self.seen().map_or(0, |ledger| ledger.sequence)
+    /// What an answer to a question that is asked now is held against.
+    pub fn asking(&self) -> Asked {
+        self.newest().ask(self.began.elapsed())
     }
 
-    /// Refuses an answer from a ledger below what had been seen when the question was asked.
-    pub fn fresh(floor: u32, sequence: u32) -> Result<(), Fault> {
-        if sequence < floor {
-            return Err(Fault::Stale { ledger: sequence, seen: floor });
-        }
-        Ok(())
-    }
-
-    /// Remembers the newest ledger.
-    pub fn saw_ledger(&self, ledger: Ledger) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.is_none_or(|(seen, _)| seen.sequence < ledger.sequence) {
-            *seen = Some((ledger, Instant::now()));
-        }
+    /// Takes what an answer of this endpoint says of the newest ledger.
+    pub fn hear(&self, peer: &Peer, said: impl Into<Said>, asked: Asked) -> Result<(), Fault> {
+        let said = said.into();
+        let heard = self.newest().hear(peer.voice, said, asked, self.began.elapsed());
+        heard.map_err(|refused| match refused {
+            Refused::Behind(seen) => Fault::Stale { ledger: said.sequence, seen },
+            Refused::Beyond(seen) => Fault::Beyond { ledger: said.sequence, seen },
+        })
     }
 
     /// Whether no new ledger has come for so long that another endpoint, if there is one, may know more.
     pub fn stuck(&self) -> Option<Fault> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        let (ledger, since) = (*seen)?;
-        if self.peers.len() < 2 || since.elapsed() < STUCK {
-            return None;
-        }
-        // The next one gets as long.
-        *seen = Some((ledger, Instant::now()));
+        let ledger = self.newest().stands_still(STUCK, self.began.elapsed());
+        let ledger = ledger.filter(|_| self.peers.len() > 1)?;
         Some(Fault::Stuck { ledger: ledger.sequence })
     }
 
@@ -350,6 +366,11 @@ impl Inner {
     pub fn retry_policy(&self) -> &RetryPolicy {
         &self.config.retry
     }
+}
+
+/// Whether an error of what was read may be the endpoint's alone: another one is asked before it is believed.
+const fn is_doubtful(code: Code) -> bool {
+    matches!(code, Code::BadReply | Code::NotAContract | Code::FeeCapped | Code::UnsupportedAuth)
 }
 
 const NETWORK: &str = "getNetwork";

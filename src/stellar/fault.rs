@@ -3,7 +3,7 @@
 use crate::net::asker::{Standing, Unanswered};
 use crate::net::jsonrpc::RpcError;
 use crate::net::redact::Redactor;
-use crate::net::{self, FaultKind};
+use crate::net::{self, FaultKind, Verdict};
 use crate::{Code, Error};
 
 /// A failure of an endpoint, not of what was asked of the network.
@@ -17,6 +17,8 @@ pub(super) enum Fault {
     Bad { method: &'static str, why: String },
     /// The endpoint's newest ledger is older than one that this run has seen.
     Stale { ledger: u32, seen: u32 },
+    /// The endpoint's newest ledger cannot be: too far from one that this run has seen.
+    Beyond { ledger: u32, seen: u32 },
     /// The endpoint's newest ledger has not changed for too long.
     Stuck { ledger: u32 },
 }
@@ -31,6 +33,15 @@ impl From<Unanswered> for Fault {
 }
 
 impl Fault {
+    /// Whether the same endpoint may do better soon: a server that is behind a little catches up, and one that named a
+    /// ledger that cannot be may have erred once.
+    pub const fn may_pass(&self) -> Verdict {
+        match self {
+            Self::Stale { .. } | Self::Beyond { .. } => Verdict::Again,
+            _ => Verdict::Stop,
+        }
+    }
+
     /// The same without secrets: an answer that cannot be right may repeat the key of its endpoint.
     pub fn cleaned(self, redactor: &Redactor) -> Self {
         match self {
@@ -48,6 +59,9 @@ impl Fault {
             Self::Stale { ledger, seen } => {
                 format!("its newest ledger is {ledger}, but {seen} has been seen already")
             }
+            Self::Beyond { ledger, seen } => format!(
+                "it gives {ledger} as the newest ledger, or a time for it, that cannot be so soon after {seen}"
+            ),
             Self::Stuck { ledger } => format!("its newest ledger has been {ledger} for too long"),
         }
     }
@@ -70,7 +84,7 @@ impl Fault {
             Self::Rpc { error, .. } if is_limited(error) => Code::RateLimited,
             Self::Rpc { error, .. } if is_transient(error) => Code::Unreachable,
             Self::Rpc { .. } => Code::Rpc,
-            Self::Bad { .. } => Code::BadReply,
+            Self::Bad { .. } | Self::Beyond { .. } => Code::BadReply,
             Self::Stale { .. } | Self::Stuck { .. } => Code::Behind,
         }
     }

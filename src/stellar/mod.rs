@@ -6,6 +6,7 @@ mod client;
 mod diagnostics;
 mod fault;
 mod network;
+mod newest;
 mod replies;
 mod results;
 pub mod submit;

@@ -52,11 +52,13 @@ pub enum Action {
         /// What it is given, in stroops.
         balance: i64,
     },
-    /// Makes an account and its trustline at once; the account that sends it gives their reserves (CAP-0033).
+    /// Makes accounts with their trustlines at once; a sponsor gives their reserves (CAP-0033).
     Adopt {
-        /// Which account.
-        account: AccountId,
-        /// What it is given, in stroops; may be 0.
+        /// Which accounts; as many as [`Action::most_adopted`] says.
+        accounts: Vec<AccountId>,
+        /// Who gives the reserves and the balances.
+        sponsor: AccountId,
+        /// What each is given, in stroops; may be 0.
         balance: i64,
         /// What it trusts; not the native asset.
         asset: Asset,
@@ -141,13 +143,20 @@ impl Action {
         matches!(self, Self::Invoke { .. } | Self::Extend { .. } | Self::Restore { .. })
     }
 
-    /// Whose signatures it needs beside that of the account that sends it.
-    pub const fn cosigner(&self) -> Option<&AccountId> {
+    /// Whose signatures it may need beside that of the account that sends it.
+    fn cosigners(&self) -> Vec<&AccountId> {
         match self {
-            Self::Trust { sponsor, .. } => sponsor.as_ref(),
-            Self::Adopt { account, .. } => Some(account),
-            _ => None,
+            Self::Trust { sponsor, .. } => sponsor.iter().collect(),
+            Self::Adopt { accounts, sponsor, .. } => std::iter::once(sponsor).chain(accounts).collect(),
+            _ => Vec::new(),
         }
+    }
+
+    /// How many accounts one transaction can adopt: each signs, as do the sponsor and the account that sends it, and an
+    /// envelope holds 20 signatures.
+    pub fn most_adopted(source: &AccountId, sponsor: &AccountId) -> usize {
+        const SIGNATURES: usize = 20;
+        if source == sponsor { SIGNATURES - 1 } else { SIGNATURES - 2 }
     }
 
     fn operations(&self, source: &AccountId) -> Result<Vec<Operation>> {
@@ -174,12 +183,19 @@ impl Action {
                     ],
                 }
             }
-            Self::Adopt { account, balance, asset, limit } => vec![
-                by(None, begin_sponsoring(account)),
-                by(None, create_account(account, *balance)),
-                by(Some(account), change_trust(asset, *limit)?),
-                by(Some(account), OperationBody::EndSponsoringFutureReserves),
-            ],
+            Self::Adopt { accounts, sponsor, balance, asset, limit } => {
+                let giver = Some(sponsor).filter(|sponsor| *sponsor != source);
+                let mut operations = Vec::with_capacity(4 * accounts.len());
+                for account in accounts {
+                    operations.extend([
+                        by(giver, begin_sponsoring(account)),
+                        by(giver, create_account(account, *balance)),
+                        by(Some(account), change_trust(asset, *limit)?),
+                        by(Some(account), OperationBody::EndSponsoringFutureReserves),
+                    ]);
+                }
+                operations
+            }
             Self::Pay { to, asset, amount } => own(OperationBody::Payment(PaymentOp {
                 destination: muxed(to),
                 asset: asset.clone(),
@@ -297,7 +313,7 @@ pub(super) fn assemble(mut draft: Transaction, found: &Simulated, margin: u32) -
 /// transaction can cost, in stroops; an account that bumps its fee pays for one operation more (CAP-0015).
 ///
 /// # Errors
-/// `invalid_value` for a fee that no transaction can offer.
+/// `fee_capped` for a fee that no transaction can offer.
 pub(super) fn price(transaction: &mut Transaction, inclusion: u32, is_bumped: bool) -> Result<i64> {
     let resources = match &transaction.ext {
         TransactionExt::V1(data) => data.resource_fee,
@@ -307,7 +323,7 @@ pub(super) fn price(transaction: &mut Transaction, inclusion: u32, is_bumped: bo
     let inclusion = i64::from(inclusion);
     let own = operations.saturating_mul(inclusion).saturating_add(resources);
     transaction.fee = u32::try_from(own).map_err(|_| {
-        Error::new(Code::InvalidValue, format!("the fee would be {own} stroops, more than one can offer"))
+        Error::new(Code::FeeCapped, format!("the fee would be {own} stroops, more than one can offer"))
     })?;
     Ok(if is_bumped { own.saturating_add(inclusion) } else { own })
 }
@@ -331,7 +347,7 @@ pub(super) fn sign(
     let validity = Validity { from: times.min_time.0, until: times.max_time.0 };
     let hash = transaction.hash(network_id).map_err(too_large)?;
     let mut signatures = vec![decorated(signers, &source, &hash)?];
-    if let Some(other) = action.cosigner().filter(|other| **other != source) {
+    for other in action.cosigners().into_iter().filter(|other| **other != source) {
         signatures.push(decorated(signers, other, &hash)?);
     }
     let signatures = signatures.try_into().map_err(too_large)?;

@@ -2,12 +2,13 @@
 
 use super::client::{Inner, LATEST, Peer, value};
 use super::fault::{Fault, standing};
+use super::newest::Said;
 use super::replies::{Entry, EventPage, FeeStats, Health, Ledger, Lookup, Sent, Simulation};
 use super::wire::{self, encode};
 use super::xdr::{LedgerKey, TransactionEnvelope};
 use crate::net::asker::{Patience, Standing};
 use crate::net::jsonrpc::Call;
-use crate::net::{Verdict, retry};
+use crate::net::retry;
 use crate::output::{Code, Error, Result};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -78,9 +79,7 @@ impl View {
     /// Those of a broken view.
     pub async fn latest(&self) -> Result<Ledger> {
         let call = Call::new(LATEST, json!({}));
-        let ledger = self.read(call, |raw| wire::latest_ledger(raw).map(|l| (l.sequence, l))).await?;
-        self.inner.saw_ledger(ledger);
-        Ok(ledger)
+        self.read(call, |raw| wire::latest_ledger(raw).map(|l| (l.into(), l))).await
     }
 
     /// `getHealth`.
@@ -89,7 +88,7 @@ impl View {
     /// Those of a broken view.
     pub async fn health(&self) -> Result<Health> {
         let call = Call::new("getHealth", json!({}));
-        self.read(call, |raw| wire::health(raw).map(|h| (h.latest_ledger, h))).await
+        self.read(call, |raw| wire::health(raw).map(|h| (h.latest_ledger.into(), h))).await
     }
 
     /// `getFeeStats`.
@@ -98,7 +97,7 @@ impl View {
     /// Those of a broken view.
     pub async fn fee_stats(&self) -> Result<FeeStats> {
         let call = Call::new("getFeeStats", json!({}));
-        self.read(call, |raw| wire::fee_stats(raw).map(|f| (f.latest_ledger, f))).await
+        self.read(call, |raw| wire::fee_stats(raw).map(|f| (f.latest_ledger.into(), f))).await
     }
 
     /// `getLedgerEntries`, as many requests of 200 keys as it takes, in one HTTP request where the server takes
@@ -120,7 +119,7 @@ impl View {
             let chunk = keys.iter().skip(at).take(MOST_KEYS).cloned().collect::<Vec<_>>();
             let end = (at + MOST_KEYS).min(texts.len());
             let (ledger, found) = wire::entries(raw, &chunk, texts.get(at..end).unwrap_or_default())?;
-            Ok((ledger, (ledger, chunk.into_iter().zip(found).collect::<Vec<_>>())))
+            Ok((ledger.into(), (ledger, chunk.into_iter().zip(found).collect::<Vec<_>>())))
         };
         let chunks = self.read_all(&calls, read).await?;
         let ledger = chunks.iter().map(|(ledger, _)| *ledger).min().unwrap_or(self.ledger.sequence);
@@ -135,7 +134,8 @@ impl View {
     pub async fn simulate(&self, envelope: &TransactionEnvelope) -> Result<Simulation> {
         let text = encode(envelope).map_err(|e| unencodable(&e))?;
         let call = Call::new("simulateTransaction", json!({ "transaction": text, "xdrFormat": "base64" }));
-        let mut simulation = self.read(call, |raw| wire::simulation(raw).map(|s| (s.ledger, s))).await?;
+        let mut simulation =
+            self.read(call, |raw| wire::simulation(raw).map(|s| (s.ledger.into(), s))).await?;
         if let Err(refusal) = &mut simulation.outcome {
             refusal.words = self.peer.asker.redactor().clean(&refusal.words);
         }
@@ -167,17 +167,17 @@ impl View {
             .iter()
             .map(|hash| Call::new(METHOD, json!({ "hash": hash, "xdrFormat": "base64" })))
             .collect();
-        let lookups = retry(self.inner.retry_policy(), stale_again, async || {
-            let floor = self.inner.seen_sequence();
+        let lookups = retry(self.inner.retry_policy(), Fault::may_pass, async || {
+            let asked = self.inner.asking();
             let answers = self.peer.asker.ask(&calls, Patience::Retry).await?;
             let read = |answer| value(METHOD, Some(answer), wire::lookup);
             let mut lookups: Vec<Result<Lookup, Fault>> = answers.into_iter().map(read).collect();
             for lookup in lookups.iter().flatten() {
-                // That it was not found says nothing in a server that is behind.
-                if lookup.found.is_none() {
-                    Inner::fresh(floor, lookup.latest.sequence)?;
+                match self.inner.hear(&self.peer, lookup.latest, asked) {
+                    // That it was found is so in a server that is behind, too.
+                    Err(Fault::Stale { .. }) if lookup.found.is_some() => {}
+                    heard => heard?,
                 }
-                self.inner.saw_ledger(lookup.latest);
             }
             if !lookups.is_empty() && lookups.iter().all(Result::is_err) {
                 // Nothing readable at all: another endpoint may do better.
@@ -218,10 +218,13 @@ impl View {
         if let Some(end) = query.end {
             params["endLedger"] = json!(end);
         }
-        self.read(Call::new("getEvents", params), |raw| wire::events(raw).map(|e| (e.latest_ledger, e))).await
+        self.read(Call::new("getEvents", params), |raw| {
+            wire::events(raw).map(|e| (e.latest_ledger.into(), e))
+        })
+        .await
     }
 
-    async fn read<T>(&self, call: Call, read: impl Fn(&RawValue) -> Result<(u32, T), String>) -> Result<T> {
+    async fn read<T>(&self, call: Call, read: impl Fn(&RawValue) -> Result<(Said, T), String>) -> Result<T> {
         let method = call.method;
         let values = self.read_all(std::slice::from_ref(&call), |_, raw| read(raw)).await?;
         let missing = || Fault::Bad { method, why: "no answer".to_owned() };
@@ -229,23 +232,27 @@ impl View {
     }
 
     /// Asks everything and reads each answer, which names the ledger that it is as of. Answers from a ledger below
-    /// what this run has seen are asked for again.
+    /// what this run has seen, or the view began at, are asked for again.
     async fn read_all<T>(
         &self,
         calls: &[Call],
-        read: impl Fn(usize, &RawValue) -> Result<(u32, T), String>,
+        read: impl Fn(usize, &RawValue) -> Result<(Said, T), String>,
     ) -> Result<Vec<T>> {
         self.whole()?;
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        let values = retry(self.inner.retry_policy(), stale_again, async || {
-            let floor = self.inner.seen_sequence();
+        let values = retry(self.inner.retry_policy(), Fault::may_pass, async || {
+            let asked = self.inner.asking();
             let answers = self.peer.asker.ask(calls, Patience::Retry).await?;
             let mut values = Vec::with_capacity(calls.len());
             for (place, (call, answer)) in calls.iter().zip(answers).enumerate() {
-                let (ledger, found) = value(call.method, Some(answer), |raw| read(place, raw))?;
-                Inner::fresh(floor, ledger)?;
+                let (said, found) = value(call.method, Some(answer), |raw| read(place, raw))?;
+                self.inner.hear(&self.peer, said, asked)?;
+                // The view's own ledger may have been given up since: nothing is read beside it then.
+                if said.sequence < self.ledger.sequence {
+                    return Err(Fault::Stale { ledger: said.sequence, seen: self.ledger.sequence });
+                }
                 values.push(found);
             }
             Ok(values)
@@ -280,14 +287,6 @@ impl Entries {
     /// An entry, if it exists.
     pub fn get(&self, key: &LedgerKey) -> Option<&Entry> {
         self.found.get(key)
-    }
-}
-
-/// A server that is behind a little catches up soon.
-fn stale_again(fault: &Fault) -> Verdict {
-    match fault {
-        Fault::Stale { .. } => Verdict::Again,
-        _ => Verdict::Stop,
     }
 }
 

@@ -120,7 +120,7 @@ pub(crate) fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
         (None, Some(time)) => time,
         (None, None) => return Err("missing field `headerXdr`".to_owned()),
     };
-    Ok(Ledger { sequence: raw.sequence, close_time })
+    closed("headerXdr", raw.sequence, close_time)
 }
 
 /// `getLedgerEntries`: the newest ledger, and the entries in the order of `keys`.
@@ -132,7 +132,7 @@ pub(crate) fn entries(
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
-        entries: Option<List<Object<RawEntry>>>,
+        entries: List<Object<RawEntry>>,
         latest_ledger: u32,
     }
     #[derive(Deserialize)]
@@ -146,13 +146,14 @@ pub(crate) fn entries(
     let raw: Raw = parse(raw)?;
     let mut xdr = Xdr::new();
     let mut found: Vec<Option<Entry>> = vec![None; keys.len()];
-    for Object(entry) in raw.entries.unwrap_or_default().0 {
+    for Object(entry) in raw.entries.0 {
         let place = texts.iter().position(|text| *text == entry.key);
         let slot = place.and_then(|place| found.get_mut(place).zip(keys.get(place)));
         let Some((slot, key)) = slot else { return Err("field key: an entry that was not asked for".into()) };
         if slot.is_some() {
             return Err("field key: an entry that comes twice".to_owned());
         }
+        not_after("lastModifiedLedgerSeq", entry.last_modified_ledger_seq, raw.latest_ledger)?;
         let data: LedgerEntryData = xdr.decode("xdr", &entry.xdr)?;
         if data.to_key() != *key {
             return Err("field xdr: an entry of another key".to_owned());
@@ -297,11 +298,31 @@ pub(crate) fn lookup(raw: &RawValue) -> Read<Lookup> {
         "FAILED" => Some(false),
         _ => return Err("field status: not a known word".to_owned()),
     };
-    Ok(Lookup {
-        latest: Ledger { sequence: head.latest_ledger, close_time: head.latest_ledger_close_time },
-        oldest: Ledger { sequence: head.oldest_ledger, close_time: head.oldest_ledger_close_time },
-        found: succeeded.map(|succeeded| landed(raw, succeeded)).transpose()?,
-    })
+    let latest = closed("latestLedgerCloseTime", head.latest_ledger, head.latest_ledger_close_time)?;
+    let oldest = closed("oldestLedgerCloseTime", head.oldest_ledger, head.oldest_ledger_close_time)?;
+    not_after("oldestLedger", oldest.sequence, latest.sequence)?;
+    let found = succeeded.map(|succeeded| landed(raw, succeeded)).transpose()?;
+    if let Some(landed) = &found {
+        not_after("ledger", landed.ledger.sequence, latest.sequence)?;
+    }
+    Ok(Lookup { latest, oldest, found })
+}
+
+/// A ledger with the time it closed: in this century, or the next.
+fn closed(field: &str, sequence: u32, close_time: u64) -> Read<Ledger> {
+    const LAST: u64 = 7_258_118_400;
+    if close_time > LAST {
+        return Err(format!("field {field}: {close_time} s since 1970 is no time of a ledger"));
+    }
+    Ok(Ledger { sequence, close_time })
+}
+
+/// Nothing comes from a ledger after the newest.
+fn not_after(field: &str, ledger: u32, latest: u32) -> Read<()> {
+    if ledger > latest {
+        return Err(format!("field {field}: ledger {ledger}, and the newest is {latest}"));
+    }
+    Ok(())
 }
 
 fn landed(raw: &RawValue, succeeded: bool) -> Read<Landed> {
@@ -386,7 +407,7 @@ pub(crate) fn events(raw: &RawValue) -> Read<EventPage> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
-        events: Option<List<Object<RawEvent>>>,
+        events: List<Object<RawEvent>>,
         cursor: String,
         latest_ledger: u32,
         #[serde(default)]
@@ -405,6 +426,7 @@ pub(crate) fn events(raw: &RawValue) -> Read<EventPage> {
     let raw: Raw = parse(raw)?;
     let mut xdr = Xdr::new();
     let read = |Object(event): Object<RawEvent>| -> Read<Event> {
+        not_after("events.ledger", event.ledger, raw.latest_ledger)?;
         Ok(Event {
             topics: xdr.all("events.topic", &event.topic.0)?,
             value: xdr.decode("events.value", &event.value)?,
@@ -415,7 +437,7 @@ pub(crate) fn events(raw: &RawValue) -> Read<EventPage> {
         })
     };
     Ok(EventPage {
-        events: raw.events.unwrap_or_default().0.into_iter().map(read).collect::<Read<_>>()?,
+        events: raw.events.0.into_iter().map(read).collect::<Read<_>>()?,
         cursor: raw.cursor,
         latest_ledger: raw.latest_ledger,
         oldest_ledger: raw.oldest_ledger,

@@ -13,8 +13,14 @@ pub fn pair(name: &str) -> Keypair {
 
 /// A farmer as `farmer import` leaves it.
 pub fn enrol(desk: &Desk, name: &str) -> Farmer {
+    enrol_at(desk, "north", name)
+}
+
+/// The same with another pooler.
+pub fn enrol_at(desk: &Desk, pooler: &str, name: &str) -> Farmer {
     let pair = pair(name);
-    let run = desk.run("farmer import --pooler north --stake-percentage 0.25").input(&pair.secret);
+    let line = format!("farmer import --pooler {pooler} --stake-percentage 0.25");
+    let run = desk.run(&line).input(&pair.secret);
     let id = run.json()["id"].as_str().unwrap().to_owned();
     Farmer::of_pair(&id, &pair)
 }

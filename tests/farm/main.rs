@@ -19,6 +19,7 @@ mod funding;
 mod harvest;
 mod held;
 mod index;
+mod lies;
 mod losses;
 mod means;
 mod plant;

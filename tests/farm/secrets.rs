@@ -1,10 +1,10 @@
 //! A passphrase and a secret key: in no output, log, file, metric or request of a whole round, whatever goes wrong.
 
-use crate::desk::{Desk, KALE, XLM};
+use crate::desk::{BINARY, Desk, KALE, XLM, until};
 use crate::same;
 use poolctl_sandbox::fault::Fault as Wrong;
 use poolctl_sandbox::stellar::Keypair;
-use poolctl_testkit::Proxy;
+use poolctl_testkit::{Proxy, tools, watch};
 use std::path::Path;
 
 const PASSPHRASE: &str = "CaNaRy-of-the-key-store-5f1e";
@@ -85,4 +85,47 @@ fn secrets_are_shown_and_stored_nowhere_in_a_whole_round() {
         let text = request.to_string();
         assert!(secrets.iter().all(|secret| !holds(text.as_bytes(), secret)), "sent: {text}");
     }
+}
+
+/// Debug builds let themselves be traced where a test asks for it; this one does not ask.
+#[test]
+fn the_keys_are_kept_out_of_dumps_and_of_other_processes() {
+    let desk = same::ripe();
+    let log = desk.path("strace.log");
+    let mut traced = std::process::Command::new(tools::debian("strace").unwrap());
+    traced.args([
+        "-f",
+        "-qq",
+        "-e",
+        "trace=prctl,prlimit64,setrlimit,mlock,openat",
+        "-E",
+        "LD_LIBRARY_PATH",
+        "-o",
+    ]);
+    traced.arg(&log).arg(BINARY).args(["farmer", "list", "--keys"]).current_dir(desk.folder.path());
+    traced.env("HOME", desk.folder.path()).env("USER", "tester").env_remove("POOLCTL_TRACED");
+    let output = watch::output(&mut traced).unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let log = std::fs::read_to_string(log).unwrap();
+    let place = |words: &[&str]| {
+        let line = log.lines().position(|line| words.iter().all(|word| line.contains(word)));
+        line.unwrap_or_else(|| panic!("{words:?}: {log}"))
+    };
+    let core = place(&["RLIMIT_CORE", "rlim_cur=0, rlim_max=0", "= 0"]);
+    let concealed = place(&["PR_SET_DUMPABLE", "SUID_DUMP_DISABLE", "= 0"]);
+    let identity = place(&["openat", "identity.txt"]);
+    let locked = place(&["mlock("]);
+    assert!(core < concealed && concealed < identity && identity < locked, "{log}");
+
+    let ledgers = desk.ledgers();
+    let mut child = desk.run("farm run").spawn();
+    let limits = || std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+    let is_off = |text: &str| {
+        let line = text.lines().find(|line| line.starts_with("Max core file size"));
+        line.is_some_and(|line| line.split_whitespace().skip(4).take(2).eq(["0", "0"]))
+    };
+    until("core dumps are off", || is_off(&limits()));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    drop(ledgers);
 }

@@ -1,8 +1,10 @@
 //! `farmer trust`: trustlines, made once, by the farmer alone or with a sponsor that gives what they take.
 
 use crate::desk::{Desk, Farmer, XLM};
-use crate::funding::{enrol, line, pair, sponsor, wallet, written};
+use crate::funding::{enrol, enrol_at, line, pair, sponsor, wallet, written};
+use poolctl::stellar::xdr::Asset;
 use poolctl::stellar::{self, Action};
+use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 
 /// What lumens an account holds on chain.
@@ -86,6 +88,71 @@ fn a_sponsor_makes_farmers_that_have_no_lumens_and_they_plant() {
 }
 
 #[test]
+fn two_hundred_accounts_and_trustlines_take_few_ledgers() {
+    let desk = Desk::empty();
+    desk.run("pooler add south --capacity 200 --reward-split 0 --platform-fee 0").exits(0);
+    let farmers: Vec<Farmer> = (0..200).map(|n| enrol_at(&desk, "south", &format!("farmer {n}"))).collect();
+    let operator = sponsor(&desk, 1_000 * XLM);
+    let before = desk.network.latest().unwrap().0;
+    let data = desk.run("farmer trust --create").json();
+    let took = desk.network.latest().unwrap().0 - before;
+    assert!(took <= 8, "{took} ledgers");
+    assert_eq!((&data["trusted"], &data["sponsor_gives"]), (&json!(200), &json!("300.0000000")));
+    let fees: i64 = farmers.iter().map(|farmer| stroops(&line(&data, farmer)["fee"])).sum();
+    let held = wallet(&desk, &operator).unwrap();
+    assert_eq!((held.lumens, held.reserve), (1_000 * XLM - fees, XLM + 300 * XLM));
+    assert!(farmers.iter().all(|farmer| trusts(&desk, farmer)));
+    assert_eq!(
+        desk.value::<i64>("SELECT count(DISTINCT subject) FROM events WHERE kind = 'trust.made'"),
+        200
+    );
+    let booked = "SELECT sum(CAST(payload ->> 'fee' AS INTEGER)) FROM events WHERE kind = 'trust.made'";
+    assert_eq!(desk.value::<i64>(booked), fees);
+    let before = written(&desk);
+    assert_eq!(desk.run("farmer trust --create").json()["trusted"], 0);
+    assert_eq!(written(&desk), before);
+    desk.is_sound();
+}
+
+/// The accounts of Bob are left out of an answer.
+fn without_bob(_: &Value, mut answer: Value) -> Value {
+    use stellar::xdr::{Limits, WriteXdr};
+    let asset = Asset::Native;
+    let [bob, _] = poolctl::kale::wallet::keys(&pair("bob").address.parse().unwrap(), &asset);
+    let key = bob.to_xdr_base64(Limits::none()).unwrap();
+    if let Some(entries) = answer["result"]["entries"].as_array_mut() {
+        entries.retain(|entry| entry["key"] != key);
+    }
+    answer
+}
+
+#[test]
+fn one_that_cannot_be_made_keeps_no_other_from_it() {
+    let desk = Desk::empty();
+    let [ada, bob, cid] = ["ada", "bob", "cid"].map(|name| enrol(&desk, name));
+    let operator = sponsor(&desk, 100 * XLM);
+    // Somebody makes it meanwhile.
+    desk.network.fund(&bob.address, 5 * XLM).unwrap();
+    let wire = Proxy::start(&desk.network.url()).unwrap();
+    wire.fault(Rule::new(Fault::Custom(without_bob)).on_method("getLedgerEntries"));
+    desk.write_config(&[wire.url()], "");
+    let envelope = desk.run("farmer trust --create").fails(3, "partial");
+    let data = &envelope["data"];
+    assert_eq!(data["trusted"], 2);
+    assert_eq!(
+        (&line(data, &ada)["status"], &line(data, &cid)["status"]),
+        (&json!("trusted"), &json!("trusted"))
+    );
+    assert_eq!(line(data, &bob)["status"], "failed");
+    assert!(trusts(&desk, &ada) && trusts(&desk, &cid) && !trusts(&desk, &bob));
+    assert_eq!(wallet(&desk, &operator).unwrap().reserve, XLM + 3 * XLM);
+    desk.configure("");
+    assert_eq!(desk.run("farmer trust --create").json()["trusted"], 1);
+    assert!(trusts(&desk, &bob));
+    desk.is_sound();
+}
+
+#[test]
 fn an_account_is_made_with_what_was_asked_for() {
     let desk = Desk::empty();
     let ada = enrol(&desk, "ada");
@@ -157,18 +224,18 @@ fn killed_at_any_step_the_next_run_ends_it() {
              UNION ALL SELECT 'event ' || kind || ' ' || count(*) FROM events WHERE kind LIKE 'trust.%' GROUP BY kind
              ORDER BY 1",
         );
-        let wallets = ["ada", "bob", "sponsor"].map(|name| wallet(desk, &pair(name).address).unwrap());
+        let wallets = ["ada", "bob", "cid", "sponsor"].map(|name| wallet(desk, &pair(name).address).unwrap());
         (rows, wallets.map(|wallet| (wallet.lumens, wallet.reserve, wallet.kale.is_some())))
     };
-    // One farmer has an account, the other has none.
+    // One farmer has an account; those that have none are made together.
     let start = Desk::empty();
-    let [ada, _] = ["ada", "bob"].map(|name| enrol(&start, name));
+    let [ada, _, _] = ["ada", "bob", "cid"].map(|name| enrol(&start, name));
     sponsor(&start, 100 * XLM);
     start.network.fund(&ada.address, XLM).unwrap();
     let whole = start.fork();
     whole.run("farmer trust --create").exits(0);
     let want = end(&whole);
-    assert!(want.0.contains(&"event trust.made 2".to_owned()), "{want:?}");
+    assert!(want.0.contains(&"event trust.made 3".to_owned()), "{want:?}");
     let mut steps = 0;
     for step in 1.. {
         let desk = start.fork();

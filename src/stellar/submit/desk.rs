@@ -23,6 +23,8 @@ pub struct Terms {
     pub percentile: Percentile,
     /// The most that is offered for each operation, in stroops.
     pub max_inclusion_fee: u32,
+    /// The most that is offered for the resources of a contract call, in stroops.
+    pub max_resource_fee: i64,
     /// Added to the resource fee of a simulation, in percent.
     pub resource_margin: u32,
     /// Who pays the fees; each source its own where nobody does.
@@ -40,6 +42,7 @@ impl Default for Terms {
             wait: Duration::from_mins(4),
             percentile: Percentile::P90,
             max_inclusion_fee: 1_000_000,
+            max_resource_fee: 10_000_000,
             resource_margin: 15,
             payer: None,
             own: BTreeSet::new(),

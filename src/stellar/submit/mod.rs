@@ -10,6 +10,7 @@ mod intent;
 mod life;
 mod polls;
 mod prepare;
+mod resources;
 mod settle;
 
 pub use desk::{Desk, Terms};
@@ -63,7 +64,8 @@ pub async fn submit(
         results.push(known);
     }
     if !wanted.is_empty() {
-        let market = Market::new(desk.client, &desk.terms);
+        let usual = resources::usual(desk.state.conn(), wanted.iter().map(|(_, intent)| intent.kind))?;
+        let market = Market::new(desk.client, &desk.terms, usual);
         market.open(wanted.iter().map(|(_, intent)| &intent.source)).await?;
         let planned = desk.state.write(desk.permit, |tx| {
             let plan = |(_, i): &(usize, &Intent)| {
@@ -257,7 +259,7 @@ pub async fn settle_open(
     if open.is_empty() {
         return Ok(Vec::new());
     }
-    let market = Market::new(desk.client, &desk.terms);
+    let market = Market::new(desk.client, &desk.terms, resources::Usual::default());
     let (commits, polls) = (Commits::default(), Polls::default());
     let settler = Settler {
         market: &market,
@@ -335,7 +337,7 @@ pub async fn rehearse(
     terms: &Terms,
     intents: &[Intent],
 ) -> Result<Vec<Result<Rehearsal>>> {
-    let market = Market::new(client, terms);
+    let market = Market::new(client, terms, resources::Usual::default());
     market.open(intents.iter().map(|intent| &intent.source)).await?;
     let rehearsals = futures_util::stream::iter(intents).map(|intent| rehearse_one(&market, intent));
     Ok(rehearsals.buffered(terms.parallel.max(1)).collect().await)

@@ -1,5 +1,6 @@
 //! From an intent to a signed envelope: the account's sequence number, the simulation, the fee, the signatures.
 
+use super::resources::{self, Usual};
 use super::{Intent, Reason, Settled, Terms};
 use crate::output::{Code, Error, Result};
 use crate::stellar::replies::{FeeStats, Refusal, Simulated};
@@ -24,6 +25,8 @@ const LEAST_FEE: u64 = 100;
 pub(super) struct Market<'a> {
     pub client: &'a Client,
     pub terms: &'a Terms,
+    /// What calls have cost before.
+    usual: Usual,
     fees: RefCell<Option<FeeStats>>,
     /// The last sequence number used by each account; none where the account does not exist.
     sequences: RefCell<BTreeMap<AccountId, Option<i64>>>,
@@ -50,8 +53,8 @@ pub(super) enum Prepared {
 }
 
 impl<'a> Market<'a> {
-    pub fn new(client: &'a Client, terms: &'a Terms) -> Self {
-        Self { client, terms, fees: RefCell::default(), sequences: RefCell::default() }
+    pub fn new(client: &'a Client, terms: &'a Terms, usual: Usual) -> Self {
+        Self { client, terms, usual, fees: RefCell::default(), sequences: RefCell::default() }
     }
 
     /// Reads the newest ledger, the fees and all accounts at once.
@@ -127,8 +130,13 @@ impl<'a> Market<'a> {
                     return Ok(Prepared::Refused(Box::new(Settled::refused(words, refusal.raised))));
                 }
                 Ok(Simulated { restore: Some(data), .. }) => return Ok(Prepared::Restore(data)),
+                Ok(Simulated { value: None, .. }) if matches!(intent.action, Action::Invoke { .. }) => {
+                    let why = "simulateTransaction: a call that succeeds without returning anything";
+                    return Err(Error::new(Code::BadReply, why));
+                }
                 Ok(found) => {
                     transaction = assemble(transaction, &found, self.terms.resource_margin)?;
+                    resources::check(intent, &transaction, self.terms, &self.usual)?;
                     value = found.value;
                 }
             }

@@ -1,0 +1,102 @@
+//! What the resources of a contract call may cost: the operator's cap, and what the same call has cost before.
+
+use super::{Intent, Terms};
+use crate::amount::{Base, to_units};
+use crate::output::{Code, Error, Result};
+use crate::state::operations;
+use crate::stellar::transaction::Action;
+use crate::stellar::xdr::{Transaction, TransactionExt};
+use rusqlite::Connection;
+use std::collections::BTreeMap;
+
+/// So many times the highest fee of late is no price any more.
+const SURGE: i64 = 10;
+/// A fee below this part of the cap is never held against earlier ones.
+const DUST: i64 = 10;
+
+/// The highest fee of late, in stroops, by kind of operation.
+pub(super) type Usual = BTreeMap<&'static str, i64>;
+
+/// Why a fee is not offered. Amounts in stroops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Excess {
+    /// It is above the cap.
+    Cap,
+    /// It is far above what the same call cost before.
+    Usual(i64),
+}
+
+/// The rule.
+fn excess(fee: i64, cap: i64, usual: Option<i64>) -> Option<Excess> {
+    if fee > cap {
+        return Some(Excess::Cap);
+    }
+    let usual = usual.filter(|usual| fee > cap / DUST && fee > usual.saturating_mul(SURGE))?;
+    Some(Excess::Usual(usual))
+}
+
+/// What these kinds of operations have cost before.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub(super) fn usual(conn: &Connection, kinds: impl Iterator<Item = &'static str>) -> Result<Usual> {
+    let mut usual = Usual::new();
+    for kind in kinds {
+        if !usual.contains_key(kind)
+            && let Some(fee) = operations::highest_fee(conn, kind)?
+        {
+            usual.insert(kind, fee);
+        }
+    }
+    Ok(usual)
+}
+
+/// Refuses a transaction whose resources cost more than they may.
+///
+/// # Errors
+/// `fee_capped` naming the fee and the limit.
+pub(super) fn check(intent: &Intent, transaction: &Transaction, terms: &Terms, usual: &Usual) -> Result<()> {
+    let TransactionExt::V1(data) = &transaction.ext else { return Ok(()) };
+    // Only a call is the same call again; the lives of few entries cost less than those of many.
+    let usual = usual.get(intent.kind).filter(|_| matches!(intent.action, Action::Invoke { .. })).copied();
+    let cap = terms.max_resource_fee;
+    let Some(excess) = excess(data.resource_fee, cap, usual) else { return Ok(()) };
+    let fee = lumens(data.resource_fee);
+    let why = match excess {
+        Excess::Cap => format!("more than kale.max_resource_fee allows ({} XLM)", lumens(cap)),
+        Excess::Usual(usual) => format!("and the last ones cost at most {} XLM", lumens(usual)),
+    };
+    let key = &intent.key;
+    Err(Error::new(Code::FeeCapped, format!("operation \"{key}\": its resources would cost {fee} XLM, {why}"))
+        .hint("if the network asks for as much, raise kale.max_resource_fee; if not, use another endpoint in stellar.rpc_urls")
+        .detail("resource_fee", data.resource_fee.to_string()))
+}
+
+fn lumens(stroops: i64) -> String {
+    to_units(Base::from(u64::try_from(stroops).unwrap_or_default()), 7)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fees_have_a_cap_and_a_past() {
+        const CAP: i64 = 10_000_000;
+        for (fee, usual, want) in [
+            (0, None, None),
+            (CAP, None, None),
+            (CAP + 1, None, Some(Excess::Cap)),
+            (i64::MAX, Some(1), Some(Excess::Cap)),
+            (200_000, Some(20_000), None),
+            // Ten times of little is little.
+            (1_000_000, Some(20_000), None),
+            (1_000_001, Some(20_000), Some(Excess::Usual(20_000))),
+            (1_000_001, Some(100_000), Some(Excess::Usual(100_000))),
+            (1_000_001, Some(100_001), None),
+            (CAP, Some(i64::MAX), None),
+        ] {
+            assert_eq!(excess(fee, CAP, usual), want, "{fee} after {usual:?}");
+        }
+    }
+}
