@@ -115,3 +115,21 @@ fn a_run_bears_with_it_for_a_while() {
     assert_eq!(blocks, ["4", "5"]);
     desk.is_sound();
 }
+
+#[test]
+fn the_right_number_is_taken_from_the_next_endpoint() {
+    let desk = in_block_5();
+    for (name, lie) in LIES {
+        let copy = desk.fork();
+        let proxy = Proxy::start(&copy.network.url()).unwrap();
+        proxy.fault(Rule::new(Fault::Custom(*lie)).on_method("getLedgerEntries"));
+        copy.write_config(&[proxy.url(), copy.network.url()], STAKES);
+        let envelope = copy.run("block --json").exits(0).envelope();
+        assert_eq!(envelope["data"]["block"], 5, "{name}");
+        assert!(envelope["warnings"].to_string().contains("FarmIndex"), "{name}: {envelope}");
+        assert_eq!(copy.run("harvest").json()["harvested"], 2, "{name}");
+        let blocks = copy.column("SELECT DISTINCT block_index || '' FROM plantings ORDER BY block_index");
+        assert_eq!(blocks, ["4", "5"], "{name}");
+        copy.is_sound();
+    }
+}
