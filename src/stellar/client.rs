@@ -144,6 +144,11 @@ impl Client {
         self.inner.http.server_clock()
     }
 
+    /// How many endpoints there are.
+    pub fn endpoints(&self) -> usize {
+        self.inner.peers.len()
+    }
+
     /// HTTP requests sent so far, to all endpoints, tries that failed included.
     pub fn requests(&self) -> u64 {
         self.inner.http.sent()

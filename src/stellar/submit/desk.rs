@@ -42,7 +42,7 @@ impl Default for Terms {
             wait: Duration::from_mins(4),
             percentile: Percentile::P90,
             max_inclusion_fee: 1_000_000,
-            max_resource_fee: 10_000_000,
+            max_resource_fee: 100_000_000,
             resource_margin: 15,
             payer: None,
             own: BTreeSet::new(),
