@@ -158,6 +158,86 @@ fn anyone_extends_a_pail() {
 }
 
 #[test]
+fn a_call_keeps_the_farm_alive_and_pays_for_it() {
+    let bench = Bench::new();
+    let farmer = bench.farmer("ada", 0);
+    let live_until = || bench.entry(&bench.instance_key()).unwrap().1.unwrap();
+    let deployed = live_until();
+    let usual = result(&bench.land(&bench.plant(&farmer, 0))).fee_charged;
+    assert_eq!(live_until(), deployed, "less than a week has gone of its half year");
+    bench.network.advance(120_961).unwrap();
+    let landed = bench.land(&bench.plant(&farmer, 0));
+    let ledger = u32::try_from(landed["ledger"].as_u64().unwrap()).unwrap();
+    assert_eq!(live_until(), ledger + 3_110_400 - 1);
+    let fee = result(&landed).fee_charged;
+    assert!(fee > 100 * usual, "a week's rent of contract and code is {fee}, and a plant costs {usual}");
+}
+
+/// What the farm itself is to sign, its administrator signs.
+#[test]
+fn the_farm_signs_by_its_administrator() {
+    let bench = Bench::new();
+    let farmer = bench.farmer("ada", 0);
+    let homesteader = kit::Key::from_pair(&bench.farm.homesteader);
+    let call = |contract: &str, function: &str, args: Vec<ScVal>| InvokeContractArgs {
+        contract_address: ScAddress::Contract(contract.parse().unwrap()),
+        function_name: ScSymbol(function.try_into().unwrap()),
+        args: args.try_into().unwrap(),
+    };
+    let farm = ScVal::Address(ScAddress::Contract(bench.contract()));
+    let transfer = call(&bench.farm.asset_contract, "transfer", vec![farm, farmer.sc(), amount(0)]);
+    let authorised = |call: InvokeContractArgs| SorobanAuthorizedInvocation {
+        function: SorobanAuthorizedFunction::ContractFn(call),
+        sub_invocations: VecM::default(),
+    };
+    let (latest, _) = bench.network.latest().unwrap();
+    let (nonce, expiration) = (7, latest + 100);
+    let preimage = HashIdPreimage::SorobanAuthorization(HashIdPreimageSorobanAuthorization {
+        network_id: Hash(bench.network_id),
+        nonce,
+        signature_expiration_ledger: expiration,
+        invocation: authorised(transfer.clone()),
+    });
+    let payload: [u8; 32] =
+        <sha2::Sha256 as sha2::Digest>::digest(preimage.to_xdr(Limits::none()).unwrap()).into();
+    let of_farm = SorobanAuthorizationEntry {
+        credentials: SorobanCredentials::Address(SorobanAddressCredentials {
+            address: ScAddress::Contract(bench.contract()),
+            nonce,
+            signature_expiration_ledger: expiration,
+            signature: ScVal::Void,
+        }),
+        root_invocation: authorised(transfer.clone()),
+    };
+    let of_homesteader = |payload: [u8; 32]| SorobanAuthorizationEntry {
+        credentials: SorobanCredentials::SourceAccount,
+        root_invocation: authorised(call(
+            &bench.farm.contract,
+            "__check_auth",
+            vec![ScVal::Bytes(ScBytes(payload.to_vec().try_into().unwrap()))],
+        )),
+    };
+    let tried = |source: &kit::Key, auth: Vec<SorobanAuthorizationEntry>| {
+        let op = InvokeHostFunctionOp {
+            host_function: HostFunction::InvokeContract(transfer.clone()),
+            auth: auth.try_into().unwrap(),
+        };
+        let body = OperationBody::InvokeHostFunction(op);
+        bench.simulate(&bench.bare(source, vec![Operation { source_account: None, body }]))
+    };
+    let signed = tried(&homesteader, vec![of_farm.clone(), of_homesteader(payload)]);
+    assert!(signed.get("error").is_none(), "{signed}");
+    for (source, auth) in [
+        (&homesteader, vec![of_farm.clone()]),
+        (&homesteader, vec![of_farm.clone(), of_homesteader([0; 32])]),
+        (&farmer, vec![of_farm.clone(), of_homesteader(payload)]),
+    ] {
+        let refused = tried(source, auth);
+        assert!(refused["error"].as_str().unwrap().contains("Error(Auth"), "{refused}");
+    }
+}
+
+#[test]
 fn archived_contract_is_restored_first() {
     let bench = Bench::new();
     let farmer = bench.farmer("ada", 0);

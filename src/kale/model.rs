@@ -128,11 +128,14 @@ pub fn worked(block: &Block, pail: &Pail, gap: u32, zeros: u32) -> Result<(Block
 /// The reward in stroops that a harvest of this pail in block `index` pays, without the stake.
 ///
 /// # Errors
-/// 10 where the pail was not worked.
+/// 10 where the pail was not worked, 12 for broken ranges.
 pub fn harvested(index: u32, block: &Block, pail: &Pail) -> Result<i128, Refusal> {
     let (Some(gap), Some(zeros)) = (pail.gap, pail.zeros) else {
         return Err(Fault::WorkMissing.into());
     };
+    if !has_valid_ranges(block) {
+        return Err(Fault::BlockInvalid.into());
+    }
     share(block, index, contribution(block, gap, pail.stake, zeros)).ok_or(Refusal::Overflow)
 }
 

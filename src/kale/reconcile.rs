@@ -13,11 +13,11 @@ use super::record::{self, FarmRecorder};
 use super::rows::{self, Baseline, Hand, OpenPail, Trace};
 use super::site::Farming;
 use super::view::{Ask, Living, View, Who, living};
-use super::{forecast, loss};
+use super::{asset, forecast, loss, wallet};
 use crate::amount::{Base, Delta};
 use crate::output::{Code, Error, Result};
 use crate::state::{Tx, runs};
-use crate::stellar::xdr::LedgerKey;
+use crate::stellar::xdr::{Asset, LedgerKey};
 use crate::stellar::{self, Event, Landed};
 use rusqlite::Connection;
 use serde_json::json;
@@ -168,14 +168,13 @@ pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'s
 /// Those of [`crate::stellar::Client::view`]; `state_error`, `state_corrupt`.
 pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Result<Reconciled> {
     let conn = farming.work.state.conn();
-    let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let guess = rows::last_block(conn)?;
     farming
         .site
         .client
         .view(async |chain| {
-            let ask = Ask { who: &who, wallets: true, guess };
-            let view = View::once(farming.site, chain, &ask).await?;
+            let view = View::once(farming.site, chain, &Ask { guess, ..Ask::default() }).await?;
+            let asset = asset::of(farming.site, chain, view.asset_contract()?).await?;
             let from = view.farm.index.saturating_sub(blocks.saturating_sub(1));
             let mut found = Reconciled {
                 from,
@@ -186,8 +185,8 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Res
                 baselines: Vec::new(),
                 view,
             };
-            found.pails(farming, chain, hands).await?;
-            found.mints(farming, chain, hands).await?;
+            let wallets = found.pails(farming, chain, hands, &asset).await?;
+            found.mints(farming, chain, hands, wallets).await?;
             found.differences.sort_by(|a, b| (&a.who.id, a.block).cmp(&(&b.who.id, b.block)));
             Ok(found)
         })
@@ -199,12 +198,14 @@ impl Reconciled {
         self.differences.push(Difference { who: hand.who.clone(), block: block.into(), what });
     }
 
+    /// Compares the pails; returns the KALE that each farmer holds.
     async fn pails(
         &mut self,
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
         hands: &[Hand],
-    ) -> Result<()> {
+        asset: &Asset,
+    ) -> Result<Vec<Base>> {
         let (conn, farm) = (farming.work.state.conn(), &farming.site.farm);
         let ended = rows::harvested_since(conn, self.from)?;
         let mut keys: BTreeMap<LedgerKey, (&Hand, u32)> = BTreeMap::new();
@@ -216,7 +217,15 @@ impl Reconciled {
             }
         }
         self.asked = keys.len();
-        let entries = chain.entries(keys.keys().cloned()).await?;
+        let wallet_keys = hands.iter().flat_map(|hand| wallet::keys(&hand.who.account, asset));
+        let entries = chain.entries(keys.keys().cloned().chain(wallet_keys)).await?;
+        let wallets = hands
+            .iter()
+            .map(
+                |hand| Ok(wallet::decode(&entries, &hand.who.account, asset)?.and_then(|wallet| wallet.kale)),
+            )
+            .map(|kale: Result<_>| Ok(kale?.map_or(Base::ZERO, |kale| kale.balance)))
+            .collect::<Result<Vec<Base>>>()?;
         let mut shown: Vec<(&Hand, u32, Living<Pail>)> = Vec::new();
         for (key, (hand, block)) in &keys {
             let address = hand.who.contract_address();
@@ -264,7 +273,7 @@ impl Reconciled {
                 self.differs(hand, open.block, What::Missing { stake: open.stake });
             }
         }
-        Ok(())
+        Ok(wallets)
     }
 
     async fn blocks(
@@ -297,14 +306,12 @@ impl Reconciled {
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
         hands: &[Hand],
+        wallets: Vec<Base>,
     ) -> Result<()> {
         let conn = farming.work.state.conn();
         let (ledger, asset) = (self.view.at.ledger, self.view.asset_contract()?.clone());
         let mut oldest = None;
-        let wallets: Vec<Option<Base>> =
-            self.view.farmers.iter().map(|standing| Some(standing.wallet?.kale?.balance)).collect();
         for (hand, held) in hands.iter().zip(wallets) {
-            let held = held.unwrap_or_default();
             let block = self.view.farm.index;
             let baseline = Baseline { farmer: hand.who.id.clone(), ledger, block, held };
             let before = rows::baseline(conn, &hand.who.id)?;
@@ -416,6 +423,10 @@ impl Reconciled {
             }
             for baseline in &self.baselines {
                 rows::set_baseline(tx, baseline)?;
+            }
+            // A comparison that found nothing is none to keep, unless it is the first of a restored state.
+            if self.differences.is_empty() && !rows::is_restored(tx.conn())? {
+                return Ok(());
             }
             let facts = json!({
                 "ledger": self.view.at.ledger, "from_block": self.from, "to_block": self.view.farm.index,

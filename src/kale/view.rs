@@ -10,6 +10,7 @@ use crate::output::{Code, Error, Result};
 use crate::stellar::xdr::{AccountId, Asset, LedgerKey, ScAddress};
 use crate::stellar::{self, Entries, account};
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 /// How often the farm is looked at before what contradicts itself is the endpoint's fault: once without a guess of the
 /// block, once with it, and once more for a roll-over in between.
@@ -121,16 +122,16 @@ impl View {
     /// As [`View::read`].
     pub async fn once(site: &Site, view: &stellar::View, ask: &Ask<'_>) -> Result<Self> {
         let instance = Entry::Instance.key(&site.farm)?;
-        let mut guess = ask.guess;
+        let mut wanted = ask.guess.map(|guess| guess..=guess.saturating_add(1));
         let mut looks = 0;
         let (farm, mut entries) = loop {
             let mut keys = vec![instance.clone()];
-            if let Some(guess) = guess {
-                keys.extend(keys_around(site, ask, guess)?);
+            if let Some(wanted) = &wanted {
+                keys.extend(keys_around(site, ask, wanted)?);
             }
             let entries = view.entries(keys).await?;
             let farm = decode_farm(&site.farm, &entries.get(&instance).ok_or_else(|| no_farm(site))?.data)?;
-            let covered = guess.is_some_and(|guess| covered(guess).contains(&farm.index));
+            let covered = wanted.is_some_and(|wanted| wanted.contains(&farm.index));
             looks += 1;
             let last = looks == LOOKS;
             if covered {
@@ -146,7 +147,7 @@ impl View {
                 let why = format!("FarmIndex is {} now, and changes at every look", farm.index);
                 return Err(bad("the farm's instance", why));
             }
-            guess = Some(farm.index);
+            wanted = Some(farm.index..=farm.index);
         };
         let mut trust = None;
         if ask.wallets {
@@ -178,19 +179,12 @@ pub(super) fn no_farm(site: &Site) -> Error {
         .hint("check kale.contract_id and stellar.network")
 }
 
-/// The blocks that a guess is good for: it, and the next one.
-const fn covered(guess: u32) -> [u32; 2] {
-    [guess, guess.saturating_add(1)]
-}
-
-/// The pails of the blocks that a guess is good for, and the blocks that tell which it is.
-fn keys_around(site: &Site, ask: &Ask<'_>, guess: u32) -> Result<Vec<LedgerKey>> {
-    let covered = covered(guess);
-    let pails = covered
-        .into_iter()
+/// The pails of the blocks that may be the current one, and the blocks that tell which it is.
+fn keys_around(site: &Site, ask: &Ask<'_>, wanted: &RangeInclusive<u32>) -> Result<Vec<LedgerKey>> {
+    let pails = wanted
+        .clone()
         .flat_map(|index| ask.who.iter().map(move |who| Entry::Pail(who.contract_address(), index)));
-    let blocks: BTreeSet<u32> =
-        covered.into_iter().flat_map(|covered| index::witnesses(covered, ask.guess)).collect();
+    let blocks: BTreeSet<u32> = wanted.clone().flat_map(|index| index::witnesses(index, ask.guess)).collect();
     blocks.into_iter().map(Entry::Block).chain(pails).map(|entry| entry.key(&site.farm)).collect()
 }
 

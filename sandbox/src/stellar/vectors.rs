@@ -198,6 +198,9 @@ fn errors_that_no_scenario_reaches() {
         let invalid = block(&serde_json::json!({ "min_gap": 1 }), "0", "1000");
         bench.put_temporary(vec![symbol("Block"), ScVal::U32(0)], invalid);
         assert_eq!(bench.farm_call((1_001, START), "work", work(&bench, 1)), Err(12));
+        let worked = pail(ScVal::U32(1), "1000", ScVal::U32(0));
+        let invalid = block(&serde_json::json!({ "min_zeros": 1 }), "0", "1000");
+        assert_eq!(harvest(&mut bench, 7, invalid, worked), Err(12), "as at the work");
     });
 }
 

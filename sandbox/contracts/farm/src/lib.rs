@@ -145,9 +145,6 @@ impl Farm {
         if hash != hash::block_hash(&env, index, nonce, &block.entropy, &farmer) {
             panic_with_error!(&env, Error::HashInvalid);
         }
-        if !block.has_valid_ranges() {
-            panic_with_error!(&env, Error::BlockInvalid);
-        }
         let zeros = hash::leading_zeros(&hash);
 
         block.normalized_total += reward::contribution(&env, &block, gap, pail.stake, zeros);

@@ -1,8 +1,8 @@
 //! What a pail is worth: the contribution of gap, stake and zeros, and its share of the block's reward.
 
-use soroban_sdk::{Env, U256};
+use soroban_sdk::{panic_with_error, Env, U256};
 
-use crate::types::Block;
+use crate::types::{Block, Error};
 
 /// Stroops minted per block before any decay.
 const FULL_REWARD: i128 = 25_050_000_000;
@@ -25,8 +25,12 @@ fn mul_div(env: &Env, a: i128, b: i128, c: i128) -> i128 {
     }
 }
 
-/// Sum of the three normalised values; each counts at least 1, so zero zeros is work.
+/// Sum of the three normalised values; each counts at least 1, so zero zeros is work. Error 12 where a minimum lies above
+/// its maximum.
 pub fn contribution(env: &Env, block: &Block, gap: u32, stake: i128, zeros: u32) -> i128 {
+    if !block.has_valid_ranges() {
+        panic_with_error!(env, Error::BlockInvalid);
+    }
     let values = [
         (i128::from(gap), i128::from(block.min_gap), i128::from(block.max_gap)),
         (stake, block.min_stake, block.max_stake),
