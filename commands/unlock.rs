@@ -73,7 +73,7 @@ fn unlock(app: &App<'_>, method: Option<Method>) -> Result<Unlock> {
 
 /// From here on secrets are in memory. Debug builds can be traced by a user who is not root where the tests ask for it.
 fn conceal(app: &App<'_>) {
-    if !(cfg!(debug_assertions) && app.session.env.get("POOLCTL_TRACED").is_some()) {
+    if !(cfg!(debug_assertions) && app.session.env.contains_key("POOLCTL_TRACED")) {
         keys::conceal();
     }
 }
