@@ -33,6 +33,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "(?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC LIMIT ?4",
         "the newest, as many as were asked for",
     ),
+    ("state/operations.rs", "FROM operations ORDER BY id DESC LIMIT ?2", "the newest, by the row id"),
     ("state/check/ledger.rs", "", "the check reads everything, on purpose"),
     ("alert.rs", "FROM farm_alerts a", "open alerts only, of which there are few"),
     ("state/check/rewards.rs", "", "the check reads everything, on purpose"),
