@@ -37,8 +37,8 @@ impl Command {
     /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
-            Self::List(command) => command.run(session),
-            Self::Settle(command) => command.run(session),
+            Self::List(List {}) => List::run(session),
+            Self::Settle(Settle {}) => Settle::run(session),
             Self::GiveUp(command) => command.run(session),
         }
     }
@@ -77,7 +77,7 @@ pub struct OperationView {
 }
 
 impl List {
-    fn run(self, session: &Session) -> Result<Outcome> {
+    fn run(session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let mut views = Vec::new();
@@ -125,7 +125,7 @@ pub struct SettledView {
 }
 
 impl Settle {
-    fn run(self, session: &Session) -> Result<Outcome> {
+    fn run(session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         if operations::open(app.read()?.conn())?.is_empty() {
             return Outcome::of(&SettleOutput { operations: Vec::new() });

@@ -28,7 +28,7 @@ fn worked(seen: bool) -> Desk {
 fn liar(desk: &Desk, beside: bool) -> Proxy {
     let proxy = Proxy::start(&desk.network.url()).unwrap();
     let urls = [proxy.url(), desk.network.url()];
-    desk.write_config(&urls[..1 + usize::from(beside)], "kale.cap_stake = false");
+    desk.write_config(&urls[..=usize::from(beside)], "kale.cap_stake = false");
     proxy
 }
 
