@@ -319,7 +319,7 @@ pub const KEYS: &[Key] = &[
     key(
         "kale.max_resource_fee",
         Kind::Decimal,
-        Some("1"),
+        Some("10"),
         "most lumens that the resources of one contract call may cost; nothing above it is signed",
     ),
     key("kale.parallel", Kind::Number(1, 100), Some("10"), "transactions under way at once"),

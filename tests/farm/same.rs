@@ -153,6 +153,17 @@ pub fn rolled() -> Desk {
     desk
 }
 
+/// Two farmers whose pails of block 1 are due, both worked.
+pub fn rolled_well() -> Desk {
+    let desk = planted();
+    for farmer in &desk.farmers {
+        desk.work(farmer, 1);
+    }
+    desk.ripen();
+    desk.run("plant").exits(0);
+    desk
+}
+
 /// Two farmers with pails that the state does not know, after a backup was restored.
 pub fn forgotten() -> Desk {
     let desk = Desk::with_farmers(2, 1_000 * KALE);
