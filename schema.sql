@@ -664,5 +664,7 @@ CREATE TABLE farm_baselines (
     ledger      INTEGER NOT NULL CHECK (ledger >= 0),
     block_index INTEGER NOT NULL CHECK (block_index >= 0),
     held        TEXT NOT NULL CHECK (held = '0' OR (held GLOB '[1-9]*' AND held NOT GLOB '*[^0-9]*')),
+    -- how often what it holds since was not explained: an owner's own payment, or a mint that was left out
+    looks       INTEGER NOT NULL CHECK (looks >= 0),
     at          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;

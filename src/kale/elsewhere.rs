@@ -13,6 +13,8 @@ use rusqlite::Connection;
 
 /// Events of one page.
 const PAGE: u32 = 1_000;
+/// Pages without an event: each looks through some thousand ledgers, and a week has 120,000.
+const MOST_EMPTY: u32 = 100;
 
 /// A mint that paid for a pail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -124,9 +126,17 @@ pub(super) async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32
         limit: PAGE,
         ..EventQuery::default()
     };
-    let mut found = Vec::new();
+    let (mut found, mut empty) = (Vec::new(), 0);
     loop {
         let page = view.events(&query).await?;
+        empty += u32::from(page.events.is_empty());
+        if empty > MOST_EMPTY {
+            let why = format!(
+                "getEvents: {empty} pages without an event, and the cursor is at {} still",
+                page.cursor
+            );
+            return Err(Error::new(Code::BadReply, why).hint("use another endpoint in stellar.rpc_urls"));
+        }
         let reached = place(&page.cursor).unwrap_or(u32::MAX);
         let full = page.events.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
         found.extend(page.events);

@@ -2,6 +2,7 @@
 
 use super::address::{account, shown};
 use super::alerts::NOT_READY;
+use super::loss::LOST;
 use super::poolers::{self, Pooler};
 use super::status::Status;
 use super::terms::{ONE_PPM, ratio};
@@ -269,6 +270,8 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
     if after.status != Status::Active {
         // Nothing is to be staked for it.
         alert::edge(tx, Subject::Farm(&after.id), NOT_READY, None)?;
+        // No later stake comes back for one that leaves; the loss stands in its harvests.
+        alert::edge(tx, Subject::Farm(&after.id), LOST, None)?;
     }
     Ok((after, true))
 }

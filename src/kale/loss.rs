@@ -10,7 +10,7 @@ use crate::state::Tx;
 use rusqlite::Connection;
 use serde_json::json;
 
-/// The alert about a farmer whose last stake is lost. It closes when a later one comes back.
+/// The alert about a farmer whose last stake is lost. It closes when a later one comes back, or the farmer leaves.
 pub const LOST: &str = "stake_lost";
 
 /// Why a pail was never worked, from the records; `due` is when its block could roll over, `margin` the time before that

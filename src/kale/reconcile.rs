@@ -13,6 +13,7 @@ use super::record::{self, FarmRecorder};
 use super::rows::{self, Baseline, Hand, OpenPail, Trace};
 use super::site::Farming;
 use super::view::{Ask, Living, View, Who, living};
+use super::work::is_passing;
 use super::{asset, forecast, loss, wallet};
 use crate::amount::{Base, Delta};
 use crate::output::{Code, Error, Result};
@@ -27,6 +28,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 const AGAIN_SEC: i64 = 86_400;
 /// Seconds without a run of the farm after which another machine may have farmed: two blocks.
 const GAP_SEC: i64 = 600;
+
+/// So many comparisons must fail to explain a balance before it is taken for an owner's own payment.
+const LOOKS: u32 = 3;
 
 /// Something that state and chain disagree about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,6 +127,11 @@ pub struct Reconciled {
     /// Every difference, by farmer and block.
     pub differences: Vec<Difference>,
     changes: Vec<Change>,
+    /// Stroops of KALE that each farmer holds, in the order of the farmers.
+    held: Vec<Base>,
+    /// Mints whose transaction was not shown, by the event's id: their farmers are compared from the same ledger on the next
+    /// time.
+    unresolved: HashMap<String, String>,
     baselines: Vec<Baseline>,
 }
 
@@ -167,11 +176,9 @@ pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'s
 /// # Errors
 /// Those of [`crate::stellar::Client::view`]; `state_error`, `state_corrupt`.
 pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Result<Reconciled> {
-    let conn = farming.work.state.conn();
+    let (conn, client) = (farming.work.state.conn(), &farming.site.client);
     let guess = rows::last_block(conn)?;
-    farming
-        .site
-        .client
+    let mut found = client
         .view(async |chain| {
             let view = View::once(farming.site, chain, &Ask { guess, ..Ask::default() }).await?;
             let asset = asset::of(farming.site, chain, view.asset_contract()?).await?;
@@ -182,15 +189,33 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Res
                 asked: 0,
                 differences: Vec::new(),
                 changes: Vec::new(),
+                held: Vec::new(),
+                unresolved: HashMap::new(),
                 baselines: Vec::new(),
                 view,
             };
-            let wallets = found.pails(farming, chain, hands, &asset).await?;
-            found.mints(farming, chain, hands, wallets).await?;
-            found.differences.sort_by(|a, b| (&a.who.id, a.block).cmp(&(&b.who.id, b.block)));
+            found.pails(farming, chain, hands, &asset).await?;
+            let open = found.unexplained(conn, hands)?;
+            found.mints(farming, chain, hands, &open).await?;
             Ok(found)
         })
-        .await
+        .await?;
+    // What one answer does not explain may be an owner's own payment, or a mint that it leaves out.
+    let open = found.unexplained(conn, hands)?;
+    if !open.is_empty() {
+        let first = found.view.endpoint.clone();
+        let elsewhere =
+            client.elsewhere(&first, async |chain| found.mints(farming, chain, hands, &open).await).await;
+        match elsewhere {
+            Some(Err(e)) if !is_passing(e.code()) => return Err(e),
+            Some(Ok(())) => {}
+            // There is no other one, or it fails.
+            _ => client.view(async |chain| found.mints(farming, chain, hands, &open).await).await?,
+        }
+    }
+    found.baselines(conn, hands)?;
+    found.differences.sort_by(|a, b| (&a.who.id, a.block).cmp(&(&b.who.id, b.block)));
+    Ok(found)
 }
 
 impl Reconciled {
@@ -198,14 +223,14 @@ impl Reconciled {
         self.differences.push(Difference { who: hand.who.clone(), block: block.into(), what });
     }
 
-    /// Compares the pails; returns the KALE that each farmer holds.
+    /// Compares the pails, and reads what each farmer holds.
     async fn pails(
         &mut self,
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
         hands: &[Hand],
         asset: &Asset,
-    ) -> Result<Vec<Base>> {
+    ) -> Result<()> {
         let (conn, farm) = (farming.work.state.conn(), &farming.site.farm);
         let ended = rows::harvested_since(conn, self.from)?;
         let mut keys: BTreeMap<LedgerKey, (&Hand, u32)> = BTreeMap::new();
@@ -219,7 +244,7 @@ impl Reconciled {
         self.asked = keys.len();
         let wallet_keys = hands.iter().flat_map(|hand| wallet::keys(&hand.who.account, asset));
         let entries = chain.entries(keys.keys().cloned().chain(wallet_keys)).await?;
-        let wallets = hands
+        self.held = hands
             .iter()
             .map(
                 |hand| Ok(wallet::decode(&entries, &hand.who.account, asset)?.and_then(|wallet| wallet.kale)),
@@ -273,7 +298,7 @@ impl Reconciled {
                 self.differs(hand, open.block, What::Missing { stake: open.stake });
             }
         }
-        Ok(wallets)
+        Ok(())
     }
 
     async fn blocks(
@@ -299,65 +324,50 @@ impl Reconciled {
         Ok(found)
     }
 
-    /// Harvests that were not booked. Where a farmer's balance is what it was, and what is booked since explains the rest,
-    /// nothing is asked for.
+    /// The farmers (places in the list) whose balance is not explained by what was booked since they were last compared, and by
+    /// what was found since; each with the ledger from which on that is to be looked for.
+    fn unexplained(&self, conn: &Connection, hands: &[Hand]) -> Result<Vec<(usize, u32)>> {
+        let mut open = Vec::new();
+        for (place, (hand, held)) in hands.iter().zip(&self.held).enumerate() {
+            let id = &hand.who.id;
+            let Some(before) = rows::baseline(conn, id)? else { continue };
+            let from = before.block.saturating_sub(LIVING_BLOCKS);
+            let booked = rows::moved_since(conn, id, before.ledger, from)?;
+            let found = self.changes.iter().map(|change| change.moves(id, before.ledger));
+            let expected =
+                found.flatten().chain([booked]).try_fold(Delta::credit(before.held), Delta::checked_add);
+            let start = before.ledger.saturating_add(1);
+            if expected != Some(Delta::credit(*held)) && start <= self.view.at.ledger {
+                open.push((place, start));
+            }
+        }
+        Ok(open)
+    }
+
+    /// Looks for harvests of these farmers that were not booked. Asked again, elsewhere or later, it adds what was left out.
     async fn mints(
         &mut self,
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
         hands: &[Hand],
-        wallets: Vec<Base>,
+        open: &[(usize, u32)],
     ) -> Result<()> {
-        let conn = farming.work.state.conn();
-        let (ledger, asset) = (self.view.at.ledger, self.view.asset_contract()?.clone());
-        let mut oldest = None;
-        for (hand, held) in hands.iter().zip(wallets) {
-            let block = self.view.farm.index;
-            let baseline = Baseline { farmer: hand.who.id.clone(), ledger, block, held };
-            let before = rows::baseline(conn, &hand.who.id)?;
-            self.baselines.push(baseline);
-            let Some(before) = before else { continue };
-            let known = rows::moved_since(
-                conn,
-                &hand.who.id,
-                before.ledger,
-                before.block.saturating_sub(LIVING_BLOCKS),
-            )?;
-            let staked = self.staked_since(&hand.who.id, before.ledger);
-            let expected = known
-                .checked_add(Delta::debit(staked))
-                .and_then(|known| known.checked_add(Delta::credit(before.held)));
-            if expected == Some(Delta::credit(held)) {
-                continue;
+        if open.is_empty() {
+            return Ok(());
+        }
+        let asset = self.view.asset_contract()?.clone();
+        let oldest = chain.health().await?.oldest_ledger;
+        for (place, start) in open {
+            let Some(hand) = hands.get(*place) else { continue };
+            let is_short = |what: &What| matches!(what, What::OutOfSight { .. });
+            self.differences.retain(|one| one.who.id != hand.who.id || !is_short(&one.what));
+            if oldest > *start {
+                self.differs(hand, None, What::OutOfSight { oldest });
             }
-            let start = before.ledger.saturating_add(1);
-            if start > ledger {
-                continue;
-            }
-            let from = match oldest {
-                Some(oldest) => oldest,
-                None => *oldest.insert(chain.health().await?.oldest_ledger),
-            };
-            if from > start {
-                self.differs(hand, None, What::OutOfSight { oldest: from });
-            }
-            let events = mints(chain, &asset, &hand.who, start.max(from)).await?;
+            let events = mints(chain, &asset, &hand.who, oldest.max(*start)).await?;
             self.unbooked(farming, chain, hand, events).await?;
         }
         Ok(())
-    }
-
-    /// What was staked since a ledger in pails that are found only now.
-    fn staked_since(&self, farmer: &str, ledger: u32) -> Base {
-        let stakes = self.changes.iter().filter_map(|change| match change {
-            Change::Open { pail, was_lost: false, .. }
-                if pail.farmer == farmer && pail.planted_ledger > ledger =>
-            {
-                Some(pail.stake)
-            }
-            _ => None,
-        });
-        stakes.fold(Base::ZERO, Base::saturating_add)
     }
 
     /// Those of a farmer's mints that nothing is booked for.
@@ -372,12 +382,24 @@ impl Reconciled {
         for event in events {
             let Some(amount) = mint(&event.topics, &event.value, &hand.who.account) else { continue };
             let amount = base(amount)?;
+            let is_found = |change: &Change| matches!(change, Change::Harvest { event: found, .. } if found.id == event.id);
+            if self.changes.iter().any(is_found) {
+                continue;
+            }
             if rows::is_counted(conn, &event.id)? || rows::is_booked(conn, &event.tx_hash, &hand.who.id)? {
                 continue;
             }
             let looked = chain.transactions(std::slice::from_ref(&event.tx_hash)).await?.into_iter().next();
             let landed = looked.transpose()?.and_then(|lookup| lookup.found);
             let tx = event.tx_hash.clone();
+            // What was said of it before is said anew.
+            let is_it = |what: &What| matches!(what, What::UnknownMint { tx: told, .. } if *told == tx);
+            self.differences.retain(|one| one.who.id != hand.who.id || !is_it(&one.what));
+            if landed.is_none() {
+                self.unresolved.insert(event.id.clone(), hand.who.id.clone());
+            } else {
+                self.unresolved.remove(&event.id);
+            }
             let Some((block, pail)) = landed.as_ref().and_then(|landed| harvested(farming, hand, landed))
             else {
                 self.differs(hand, None, What::UnknownMint { tx, amount });
@@ -406,6 +428,30 @@ impl Reconciled {
             let (hand, known) = (hand.clone(), known.is_some());
             let event = Box::new(event);
             self.changes.push(Change::Harvest { hand, pail: open, known, was_lost, event, reward });
+        }
+        Ok(())
+    }
+
+    /// From where on each farmer is compared the next time: from now where all is explained, and where it stays unexplained
+    /// after several looks.
+    fn baselines(&mut self, conn: &Connection, hands: &[Hand]) -> Result<()> {
+        let unexplained: HashSet<usize> =
+            self.unexplained(conn, hands)?.into_iter().map(|(place, _)| place).collect();
+        for (place, (hand, held)) in hands.iter().zip(&self.held).enumerate() {
+            let farmer = hand.who.id.clone();
+            let before = rows::baseline(conn, &farmer)?.filter(|before| {
+                let is_unresolved = self.unresolved.values().any(|id| *id == farmer);
+                is_unresolved || (unexplained.contains(&place) && before.looks + 1 < LOOKS)
+            });
+            let now = || Baseline {
+                farmer,
+                ledger: self.view.at.ledger,
+                block: self.view.farm.index,
+                held: *held,
+                looks: 0,
+            };
+            let again = before.map(|before| Baseline { looks: before.looks.saturating_add(1), ..before });
+            self.baselines.push(again.unwrap_or_else(now));
         }
         Ok(())
     }
@@ -439,6 +485,21 @@ impl Reconciled {
 }
 
 impl Change {
+    /// What it says of a farmer's balance after a ledger, beside what is booked.
+    fn moves(&self, farmer: &str, ledger: u32) -> Vec<Delta> {
+        let staked = |pail: &OpenPail| (pail.planted_ledger > ledger).then(|| Delta::debit(pail.stake));
+        match self {
+            Self::Open { pail, was_lost, .. } if pail.farmer == farmer && !was_lost => {
+                staked(pail).into_iter().collect()
+            }
+            Self::Harvest { pail, known, was_lost, reward, .. } if pail.farmer == farmer => {
+                let planted = if *known || *was_lost { None } else { staked(pail) };
+                planted.into_iter().chain([Delta::credit(pail.stake), Delta::credit(*reward)]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     fn write(&self, tx: &Tx<'_>, network: &str, recorder: &FarmRecorder, asset: &str) -> Result<()> {
         match self {
             Self::Open { hand, pail, was_lost: true } => loss::take_back(tx, network, hand, pail).map(|_| ()),

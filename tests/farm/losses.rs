@@ -48,59 +48,63 @@ fn is_pail(entry: &Value) -> bool {
 }
 
 /// No pail is shown.
+pub fn hide_pails(_: &Value, mut answer: Value) -> Value {
+    if let Some(entries) = answer["result"]["entries"].as_array_mut() {
+        entries.retain(|entry| !is_pail(entry));
+    }
+    answer
+}
+
 fn pails_hidden() -> Rule {
-    let fault = Fault::Custom(|_, mut answer| {
-        if let Some(entries) = answer["result"]["entries"].as_array_mut() {
-            entries.retain(|entry| !is_pail(entry));
-        }
-        answer
-    });
-    Rule::new(fault).on_method("getLedgerEntries")
+    Rule::new(Fault::Custom(hide_pails)).on_method("getLedgerEntries")
 }
 
 /// Every pail is shown without work.
-fn pails_unworked() -> Rule {
-    let fault = Fault::Custom(|_, mut answer| {
-        let entries = answer["result"]["entries"].as_array_mut().into_iter().flatten();
-        for entry in entries.filter(|entry| is_pail(entry)) {
-            let text = entry["xdr"].as_str().unwrap();
-            let mut data = LedgerEntryData::from_xdr_base64(text, Limits::none()).unwrap();
-            let LedgerEntryData::ContractData(pail) = &mut data else { panic!("{entry}") };
-            let ScVal::Map(Some(map)) = &mut pail.val else { panic!("{entry}") };
-            let mut fields = map.0.to_vec();
-            for field in &mut fields {
-                if matches!(&field.key, ScVal::Symbol(name) if matches!(name.as_slice(), b"gap" | b"zeros")) {
-                    field.val = ScVal::Void;
-                }
+pub fn unwork_pails(_: &Value, mut answer: Value) -> Value {
+    let entries = answer["result"]["entries"].as_array_mut().into_iter().flatten();
+    for entry in entries.filter(|entry| is_pail(entry)) {
+        let text = entry["xdr"].as_str().unwrap();
+        let mut data = LedgerEntryData::from_xdr_base64(text, Limits::none()).unwrap();
+        let LedgerEntryData::ContractData(pail) = &mut data else { panic!("{entry}") };
+        let ScVal::Map(Some(map)) = &mut pail.val else { panic!("{entry}") };
+        let mut fields = map.0.to_vec();
+        for field in &mut fields {
+            if matches!(&field.key, ScVal::Symbol(name) if matches!(name.as_slice(), b"gap" | b"zeros")) {
+                field.val = ScVal::Void;
             }
-            map.0 = fields.try_into().unwrap();
-            entry["xdr"] = json!(data.to_xdr_base64(Limits::none()).unwrap());
         }
-        answer
-    });
-    Rule::new(fault).on_method("getLedgerEntries")
+        map.0 = fields.try_into().unwrap();
+        entry["xdr"] = json!(data.to_xdr_base64(Limits::none()).unwrap());
+    }
+    answer
+}
+
+fn pails_unworked() -> Rule {
+    Rule::new(Fault::Custom(unwork_pails)).on_method("getLedgerEntries")
 }
 
 /// Nothing ever happened.
+pub fn hide_events(_: &Value, mut answer: Value) -> Value {
+    answer["result"]["events"] = json!([]);
+    answer
+}
+
 fn no_events() -> Rule {
-    let fault = Fault::Custom(|_, mut answer| {
-        answer["result"]["events"] = json!([]);
-        answer
-    });
-    Rule::new(fault).on_method("getEvents")
+    Rule::new(Fault::Custom(hide_events)).on_method("getEvents")
 }
 
 /// No transaction is ever found.
+pub fn forget(_: &Value, mut answer: Value) -> Value {
+    if let Some(result) = answer["result"].as_object_mut() {
+        result.retain(|name, _| name.contains("edger"));
+        result.remove("ledger");
+        result.insert("status".to_owned(), json!("NOT_FOUND"));
+    }
+    answer
+}
+
 fn not_found() -> Rule {
-    let fault = Fault::Custom(|_, mut answer| {
-        if let Some(result) = answer["result"].as_object_mut() {
-            result.retain(|name, _| name.contains("edger"));
-            result.remove("ledger");
-            result.insert("status".to_owned(), json!("NOT_FOUND"));
-        }
-        answer
-    });
-    Rule::new(fault).on_method("getTransaction")
+    Rule::new(Fault::Custom(forget)).on_method("getTransaction")
 }
 
 fn open_alerts(desk: &Desk) -> Vec<String> {
@@ -273,6 +277,10 @@ fn a_lost_stake_is_an_alert_until_a_later_one_comes_back() {
     assert_eq!(subjects(), [bob.id.as_str()]);
     let envelope = desk.run("health --json").exits(5).envelope();
     assert!(envelope.to_string().contains("stake_lost"), "{envelope}");
+    // Nothing comes back later for one that leaves.
+    let other = desk.fork();
+    other.run(&format!("farmer set {} --status leaving", bob.id)).exits(0);
+    assert_eq!(other.value::<i64>("SELECT count(*) FROM farm_alerts WHERE closed_at IS NULL"), 0);
     desk.work(bob, 1);
     desk.ripen();
     desk.run("plant").json();

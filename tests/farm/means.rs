@@ -25,7 +25,7 @@ fn operations(desk: &Desk, kind: &str) -> Vec<String> {
 }
 
 /// Pays lumens away until so many stroops are left above the reserve.
-fn drain(desk: &Desk, farmer: &Farmer, left: i64) {
+pub fn drain(desk: &Desk, farmer: &Farmer, left: i64) {
     let held = wallet(desk, &farmer.address).unwrap();
     // A payment costs 100 stroops.
     let amount = held.lumens - held.reserve - left - 100;
@@ -37,7 +37,7 @@ fn drain(desk: &Desk, farmer: &Farmer, left: i64) {
 }
 
 /// The sponsor's key outside of the key store.
-fn purse() -> Farmer {
+pub fn purse() -> Farmer {
     Farmer::of_pair("sponsor", &pair("sponsor"))
 }
 

@@ -1,8 +1,11 @@
 //! `farm reconcile`: what the state does not know is found, taken in once, and named; what is no difference is none.
 
 use crate::desk::{Desk, Farmer, KALE, XLM};
+use crate::losses::{forget, hide_events};
 use poolctl_sandbox::stellar::Keypair;
+use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Three farmers, compared with the chain before anything happened, and a backup of that.
 fn backed_up() -> Desk {
@@ -207,4 +210,83 @@ fn a_hundred_farmers_and_a_day_of_blocks_take_no_more_than_150_requests() {
         let requests = desk.network.requests() - before;
         assert!(requests <= 150, "{requests}");
     }
+}
+
+#[test]
+fn what_one_answer_leaves_out_is_asked_for_again() {
+    for (lie, method) in
+        [(hide_events as fn(&Value, Value) -> Value, "getEvents"), (forget, "getTransaction")]
+    {
+        for beside in [false, true] {
+            let desk = backed_up();
+            farm(&desk);
+            desk.ripen();
+            farm(&desk);
+            assert_eq!(desk.run("harvest").json()["harvested"], 3);
+            restore(&desk);
+            let proxy = Proxy::start(&desk.network.url()).unwrap();
+            // The only endpoint once, the first of two always.
+            let times = if beside { usize::MAX } else { 1 };
+            proxy.fault(Rule::new(Fault::Custom(lie)).on_method(method).times(times));
+            let urls = [proxy.url(), desk.network.url()];
+            desk.write_config(&urls[..=usize::from(beside)], "kale.cap_stake = false\nkale.target_zeros = 1");
+            let envelope = desk.run("farm reconcile").fails(5, "drift");
+            let want = [["0 unknown_harvest true"; 3], ["1 unknown_pail true"; 3]].concat();
+            assert_eq!(words(&envelope["data"]), want, "{method}, {beside}");
+            desk.configure("kale.cap_stake = false\nkale.target_zeros = 1");
+            agrees(&desk);
+        }
+    }
+}
+
+/// A cursor that goes on and never arrives.
+fn creeping(_: &Value, mut answer: Value) -> Value {
+    static PAGES: AtomicU64 = AtomicU64::new(0);
+    let page = PAGES.fetch_add(1, Ordering::Relaxed);
+    answer["result"]["events"] = json!([]);
+    answer["result"]["cursor"] = json!(format!("{}-0", (1_000_u64 << 32) + page));
+    answer
+}
+
+#[test]
+fn a_history_without_end_is_a_bad_reply() {
+    let desk = backed_up();
+    farm(&desk);
+    desk.ripen();
+    farm(&desk);
+    assert_eq!(desk.run("harvest").json()["harvested"], 3);
+    restore(&desk);
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    proxy.fault(Rule::new(Fault::Custom(creeping)).on_method("getEvents"));
+    desk.write_config(&[proxy.url()], "kale.cap_stake = false\nkale.target_zeros = 1");
+    let before = desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'");
+    let envelope = desk.run("farm reconcile").fails(75, "bad_reply");
+    assert!(envelope["error"]["message"].to_string().contains("pages without an event"), "{envelope}");
+    assert_eq!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), before);
+    proxy.heal();
+    desk.run("farm reconcile").fails(5, "drift");
+    agrees(&desk);
+}
+
+#[test]
+fn a_mint_whose_transaction_is_not_shown_is_asked_for_until_it_is() {
+    let desk = backed_up();
+    farm(&desk);
+    desk.ripen();
+    farm(&desk);
+    assert_eq!(desk.run("harvest").json()["harvested"], 3);
+    restore(&desk);
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    proxy.fault(Rule::new(Fault::Custom(forget)).on_method("getTransaction"));
+    desk.write_config(&[proxy.url()], "kale.cap_stake = false\nkale.target_zeros = 1");
+    for pails in [3, 0] {
+        let envelope = desk.run("farm reconcile").fails(5, "drift");
+        let mut want = vec!["1 unknown_pail true"; pails];
+        want.extend(["null unknown_mint false"; 3]);
+        assert_eq!(words(&envelope["data"]), want);
+    }
+    proxy.heal();
+    let envelope = desk.run("farm reconcile").fails(5, "drift");
+    assert_eq!(words(&envelope["data"]), ["0 unknown_harvest true"; 3]);
+    agrees(&desk);
 }

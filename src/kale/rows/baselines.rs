@@ -18,6 +18,8 @@ pub struct Baseline {
     pub block: u32,
     /// Stroops of KALE.
     pub held: Base,
+    /// How often what the account holds since was not explained.
+    pub looks: u32,
 }
 
 /// When each farmer was last compared, in seconds since 1970, by row id.
@@ -35,13 +37,13 @@ pub fn baselines_at(conn: &Connection) -> Result<HashMap<String, i64>> {
 /// # Errors
 /// `state_error`, `state_corrupt`.
 pub fn baseline(conn: &Connection, farmer: &str) -> Result<Option<Baseline>> {
-    let found: Option<(u32, u32, String)> = conn
-        .prepare_cached("SELECT ledger, block_index, held FROM farm_baselines WHERE farmer_id = ?1")?
-        .query_row([farmer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+    let found: Option<(u32, u32, String, u32)> = conn
+        .prepare_cached("SELECT ledger, block_index, held, looks FROM farm_baselines WHERE farmer_id = ?1")?
+        .query_row([farmer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
         .optional()?;
     found
-        .map(|(ledger, block, held)| {
-            Ok(Baseline { farmer: farmer.to_owned(), ledger, block, held: amount(&held)? })
+        .map(|(ledger, block, held, looks)| {
+            Ok(Baseline { farmer: farmer.to_owned(), ledger, block, held: amount(&held)?, looks })
         })
         .transpose()
 }
@@ -51,13 +53,14 @@ pub fn baseline(conn: &Connection, farmer: &str) -> Result<Option<Baseline>> {
 /// # Errors
 /// `state_error`.
 pub fn set_baseline(tx: &Tx<'_>, baseline: &Baseline) -> Result<()> {
-    let Baseline { farmer, ledger, block, held } = baseline;
+    let Baseline { farmer, ledger, block, held, looks } = baseline;
     tx.conn()
         .prepare_cached(
-            "INSERT INTO farm_baselines (farmer_id, ledger, block_index, held, at) VALUES (?1, ?2, ?3, ?4, ?5)
-             ON CONFLICT (farmer_id) DO UPDATE SET ledger = ?2, block_index = ?3, held = ?4, at = ?5",
+            "INSERT INTO farm_baselines (farmer_id, ledger, block_index, held, looks, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (farmer_id)
+             DO UPDATE SET ledger = ?2, block_index = ?3, held = ?4, looks = ?5, at = ?6",
         )?
-        .execute(params![farmer, ledger, block, held.to_string(), tx.now()])?;
+        .execute(params![farmer, ledger, block, held.to_string(), looks, tx.now()])?;
     Ok(())
 }
 

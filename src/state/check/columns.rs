@@ -119,7 +119,7 @@ const FORMS: &[(&str, &[(&str, Form)])] = &[
     ),
     ("poolers", &[("capacity", U32)]),
     ("farmers", &[("address", Form::Account)]),
-    ("farm_baselines", &[("ledger", U32), ("block_index", U32), ("held", Form::Amount)]),
+    ("farm_baselines", &[("ledger", U32), ("block_index", U32), ("held", Form::Amount), ("looks", U32)]),
     ("plantings", &[("block_index", U32), ("stake", Form::Amount), ("ledger", U32)]),
     ("works", &[("block_index", U32), ("nonce", Form::Nonce), ("gap", U32), ("ledger", U32)]),
     (
