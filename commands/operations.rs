@@ -153,8 +153,8 @@ impl Settle {
 
 /// Give up a transaction that can never take effect any more, and of which nobody tells what became
 ///
-/// Its validity must be over. What it did, if it did anything, is read from the chain by the next command; the reason is kept
-/// in the audit log.
+/// Its validity must be over; try operations settle first. What it did, if it did anything, is read from the chain by the next
+/// farm reconcile, or farm run. The reason is kept in the audit log.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl operations give-up 12 --reason forgotten")]
 pub struct GiveUp {

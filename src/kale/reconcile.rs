@@ -159,8 +159,8 @@ pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'s
         }
     }
     let Some(oldest) = oldest else { return Ok(None) };
-    if rows::is_restored(conn)? {
-        return Ok(Some("the state was restored from a backup"));
+    if let Some(why) = rows::knows_less(conn)? {
+        return Ok(Some(why));
     }
     if now.saturating_sub(oldest) >= AGAIN_SEC {
         return Ok(Some("the last comparison is a day old"));
@@ -471,8 +471,8 @@ impl Reconciled {
             for baseline in &self.baselines {
                 rows::set_baseline(tx, baseline)?;
             }
-            // A comparison that found nothing is none to keep, unless it is the first of a restored state.
-            if self.differences.is_empty() && !rows::is_restored(tx.conn())? {
+            // A comparison that found nothing is none to keep, unless something happened that asked for it.
+            if self.differences.is_empty() && rows::knows_less(tx.conn())?.is_none() {
                 return Ok(());
             }
             let facts = json!({

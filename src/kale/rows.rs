@@ -7,7 +7,7 @@ mod pails;
 mod records;
 
 pub use baselines::{
-    Baseline, baseline, baselines_at, harvested_since, is_booked, is_restored, moved_since, set_baseline,
+    Baseline, baseline, baselines_at, harvested_since, is_booked, knows_less, moved_since, set_baseline,
 };
 pub use hands::{Hand, hands};
 pub use lookups::{

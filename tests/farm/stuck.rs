@@ -79,6 +79,21 @@ fn a_transaction_is_given_up_when_it_can_never_land_and_with_a_reason() {
 }
 
 #[test]
+fn what_a_transaction_did_that_was_given_up_is_found_by_the_next_run() {
+    let desk = same::unsettled(true);
+    desk.run("operations list").exits(0);
+    desk.network.advance_over(40, 200).unwrap();
+    for id in desk.column("SELECT id || '' FROM operations WHERE state IN ('signed', 'sent')") {
+        desk.run(&format!("operations give-up {id} --reason=lost --yes")).exits(0);
+    }
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 0);
+    let envelope = desk.run("farm reconcile").fails(5, "drift");
+    assert_eq!(envelope["data"]["differences"].as_array().unwrap().len(), 2, "{envelope}");
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 2);
+    desk.is_sound();
+}
+
+#[test]
 fn what_is_given_up_is_recorded_and_can_be_done_again() {
     let desk = same::unsettled(false);
     let id: i64 = desk.value("SELECT min(id) FROM operations WHERE state = 'signed'");

@@ -64,17 +64,24 @@ pub fn set_baseline(tx: &Tx<'_>, baseline: &Baseline) -> Result<()> {
     Ok(())
 }
 
-/// Whether the state was restored from a backup after the farm was last compared with the chain.
+/// What happened after the farm was last compared with the chain that makes the state know less than it: it was restored from
+/// a backup, or a transaction was given up.
 ///
 /// # Errors
 /// `state_error`.
-pub fn is_restored(conn: &Connection) -> Result<bool> {
+pub fn knows_less(conn: &Connection) -> Result<Option<&'static str>> {
     let mut last = conn.prepare_cached("SELECT coalesce(max(id), 0) FROM events WHERE kind = ?1")?;
-    let [restored, compared]: [i64; 2] = [
-        last.query_row(["state.restored"], |row| row.get(0))?,
-        last.query_row(["farm.reconciled"], |row| row.get(0))?,
-    ];
-    Ok(restored > compared)
+    let mut newest = |kind: &str| last.query_row([kind], |row| row.get::<_, i64>(0));
+    let compared = newest("farm.reconciled")?;
+    for (kind, why) in [
+        ("state.restored", "the state was restored from a backup"),
+        ("operation.given_up", "a transaction was given up"),
+    ] {
+        if newest(kind)? > compared {
+            return Ok(Some(why));
+        }
+    }
+    Ok(None)
 }
 
 /// The stakes that came back from blocks from `from` on, by farmer and block.
