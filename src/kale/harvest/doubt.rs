@@ -14,7 +14,7 @@ use rusqlite::Connection;
 /// Ledgers between the first look that shows a stake as lost and the one that may book it: about a minute.
 const LATER: u32 = 12;
 
-/// Ledgers that a pail lives at least, if its end was never read: the network's minimum for temporary entries, a day.
+/// Ledgers that a pail lives at least: the network's minimum for temporary entries, a day.
 const SHORTEST_LIFE: u32 = 17_280;
 
 /// What is at hand about a stake that one answer shows as lost.
@@ -131,7 +131,8 @@ fn evidence(conn: &Connection, due: &Due, now: u32) -> Result<Evidence> {
     Ok(Evidence {
         absent: due.chain.is_none(),
         worked: pail.work.is_some(),
-        until: pail.live_until.unwrap_or_else(|| pail.planted_ledger.saturating_add(SHORTEST_LIFE)),
+        // No answer makes it shorter than the network does.
+        until: pail.live_until.unwrap_or_default().max(pail.planted_ledger.saturating_add(SHORTEST_LIFE)),
         first: rows::missing_since(conn, &pail.farmer, pail.block)?,
         now,
     })
