@@ -197,7 +197,9 @@ fn failure(report: &Report) -> Option<Error> {
         (Some(mend), _) => error.hint(format!("run: {mend}")),
         (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
         (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
-        (None, Some(Area::Farm)) => error.hint("see: poolctl harvest --help"),
+        (None, Some(Area::Farm)) => {
+            error.hint("run: poolctl harvest; what differs from the chain: poolctl farm reconcile")
+        }
         (None, None) => error.hint("the next command of the farm settles them: poolctl farm run --once"),
     };
     Some(error.detail("findings", found))

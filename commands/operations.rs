@@ -12,6 +12,7 @@ use poolctl::state::operations;
 use poolctl::stellar::submit;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// What the commands write.
@@ -81,8 +82,11 @@ impl List {
         let app = App::open(session)?;
         let state = app.read()?;
         let mut views = Vec::new();
-        let since = operations::open_since(state.conn())?;
-        for (operation, planned) in operations::open(state.conn())?.into_iter().zip(since) {
+        let open = operations::open(state.conn())?;
+        // Read later: what has ended since is left out.
+        let since: HashMap<i64, i64> = operations::open_since(state.conn())?.into_iter().collect();
+        for operation in open {
+            let Some(planned) = since.get(&operation.id).copied() else { continue };
             let last = operations::attempts(state.conn(), operation.id)?.pop();
             let until = last.as_ref().map(|last| submit::valid_until(&last.envelope)).transpose()?;
             views.push(OperationView {

@@ -1790,7 +1790,7 @@ module completions {
 
   # Compare farmers with the chain: pails of a day, mints, balances; exit 5 on any difference
   export extern "poolctl farm reconcile" [
-    --blocks: string          # Look back over so many blocks; a pail lives for about a day, 288 blocks
+    --blocks: string          # Look back over so many blocks, a week at most; a pail lives for about a day, 288 blocks
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]

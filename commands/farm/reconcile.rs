@@ -5,8 +5,10 @@ use crate::farming::{self, LedgerStamp, kale, on_farm};
 use crate::options::DryRun;
 use crate::session::Session;
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::kale::reconcile::{self, BLOCKS, Difference, Reconciled, What};
+use poolctl::amount::{Base, Quantity, to_people, to_units};
+use poolctl::kale::contract::DECIMALS;
+use poolctl::kale::harvest::LIVING_BLOCKS;
+use poolctl::kale::reconcile::{self, Difference, Reconciled, What};
 use poolctl::output::{Outcome, Page, Present, Result, Table, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,12 +17,13 @@ use serde::Serialize;
 ///
 /// Pails that the state does not know (planted by another machine, or after a backup that was restored) are taken in, stakes
 /// that were booked as lost and are there are open again, and harvests that nobody booked are booked. farm run does the
-/// same after a restore, an import or a gap, and once a day.
+/// same after a restore, an import or a gap, and once a day. A balance that nothing explains may be a payment of the owner: it
+/// is named three times, and taken for one then.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl farm reconcile")]
 pub struct Reconcile {
-    /// Look back over so many blocks; a pail lives for about a day, 288 blocks
-    #[arg(long, value_name = "N", default_value_t = BLOCKS, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    /// Look back over so many blocks, a week at most; a pail lives for about a day, 288 blocks
+    #[arg(long, value_name = "N", default_value_t = LIVING_BLOCKS, value_parser = clap::value_parser!(u32).range(1..=2_016))]
     blocks: u32,
     #[command(flatten)]
     dry: DryRun,
@@ -53,7 +56,8 @@ pub struct DifferenceView {
     pub address: String,
     /// The block of the pail, where it is about one.
     pub block: Option<u32>,
-    /// `unknown_pail`, `loss_reversed`, `unknown_harvest`, `unknown_mint`, `missing`, `stake` or `out_of_sight`.
+    /// `unknown_pail`, `loss_reversed`, `unknown_harvest`, `unknown_mint`, `missing`, `stake`, `balance`
+    /// or `out_of_sight`.
     pub what: &'static str,
     /// Whether the state is changed by it; in a dry run, whether it would be.
     pub taken_in: bool,
@@ -65,6 +69,9 @@ pub struct DifferenceView {
     pub reward: Option<Quantity>,
     /// What was minted.
     pub amount: Option<Quantity>,
+    /// What the farmer holds beside what is known; negative where it is less.
+    #[schemars(with = "Option<forms::Change>")]
+    pub unexplained: Option<String>,
     /// Zeros of the pail's work.
     pub zeros: Option<u32>,
     /// Hash of the transaction that minted.
@@ -128,6 +135,7 @@ impl From<&Difference> for DifferenceView {
             recorded: None,
             reward: None,
             amount: None,
+            unexplained: None,
             zeros: None,
             tx: None,
             history_from: None,
@@ -145,9 +153,18 @@ impl From<&Difference> for DifferenceView {
             What::Stake { recorded, shown } => {
                 (view.stake, view.recorded) = (Some(kale(*shown)), Some(kale(*recorded)));
             }
+            What::Balance { .. } => view.unexplained = Some(unexplained(what, to_units)),
             What::OutOfSight { oldest } => view.history_from = Some(*oldest),
         }
         view
+    }
+}
+
+/// A balance's difference, with its sign.
+fn unexplained(what: &What, shown: fn(Base, u8) -> String) -> String {
+    match what {
+        What::Balance { more, by } => format!("{}{}", if *more { "" } else { "-" }, shown(*by, DECIMALS)),
+        _ => String::new(),
     }
 }
 
@@ -171,6 +188,9 @@ pub fn words(difference: &Difference) -> String {
         What::Stake { recorded, shown } => {
             format!("the pail shows {}, {} is recorded", kale(*shown), kale(*recorded))
         }
+        What::Balance { .. } => {
+            format!("{} KALE that nothing explains: a payment of the owner?", unexplained(what, to_people))
+        }
         What::OutOfSight { oldest } => {
             format!("its balance changed, and the endpoint's history begins at ledger {oldest}")
         }
@@ -187,7 +207,9 @@ impl Present for ReconcileOutput {
                 one.address.clone(),
                 one.block.map(|block| block.to_string()).unwrap_or_default(),
                 one.what.replace('_', " "),
-                amount(&one.stake.as_ref().or(one.amount.as_ref()).cloned()),
+                one.unexplained
+                    .clone()
+                    .unwrap_or_else(|| amount(&one.stake.as_ref().or(one.amount.as_ref()).cloned())),
                 amount(&one.reward),
                 if one.taken_in { "yes" } else { "no" }.to_owned(),
             ]);

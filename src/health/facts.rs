@@ -256,7 +256,10 @@ pub fn alerts(conn: &Connection) -> Result<Vec<Trouble>> {
 pub fn in_flight(conn: &Connection, limits: &Limits, now: i64) -> Result<InFlight> {
     let since = operations::open_since(conn)?;
     let limit_sec = limits.operation;
-    let (oldest_sec, verdict) =
-        since.iter().min().map_or((None, Grade::Ok), |planned| grade(*planned, now, limit_sec));
+    let (oldest_sec, verdict) = since
+        .iter()
+        .map(|(_, planned)| *planned)
+        .min()
+        .map_or((None, Grade::Ok), |planned| grade(planned, now, limit_sec));
     Ok(InFlight { count: since.len(), oldest_sec, limit_sec, grade: verdict })
 }

@@ -15,6 +15,8 @@ use rusqlite::Connection;
 const PAGE: u32 = 1_000;
 /// Pages without an event: each looks through some thousand ledgers, and a week has 120,000.
 const MOST_EMPTY: u32 = 100;
+/// Pages at all: a farmer is paid once a block.
+const MOST_PAGES: u32 = 1_000;
 
 /// A mint that paid for a pail.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,15 +128,13 @@ pub(super) async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32
         limit: PAGE,
         ..EventQuery::default()
     };
-    let (mut found, mut empty) = (Vec::new(), 0);
+    let (mut found, mut empty, mut pages) = (Vec::new(), 0, 0);
     loop {
         let page = view.events(&query).await?;
-        empty += u32::from(page.events.is_empty());
-        if empty > MOST_EMPTY {
-            let why = format!(
-                "getEvents: {empty} pages without an event, and the cursor is at {} still",
-                page.cursor
-            );
+        (empty, pages) = (empty + u32::from(page.events.is_empty()), pages + 1);
+        if empty > MOST_EMPTY || pages > MOST_PAGES {
+            let why =
+                format!("getEvents: {pages} pages, {empty} without an event, and no end at {}", page.cursor);
             return Err(Error::new(Code::BadReply, why).hint("use another endpoint in stellar.rpc_urls"));
         }
         let reached = place(&page.cursor).unwrap_or(u32::MAX);

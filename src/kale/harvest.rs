@@ -11,7 +11,7 @@ pub use decide::{Released, WrittenOff, release, write_off};
 use super::accounting::base;
 use super::call::Call;
 use super::contract::{BLOCK_SECONDS, Block, Entry, Pail, decode_block, decode_pail};
-use super::plan::{HarvestPlan, Stroops, harvest_key, kind};
+use super::plan::{HarvestPlan, harvest_key, kind};
 use super::reason::Reason;
 use super::rows::{self, Hand, OpenPail};
 use super::site::{Farming, Site, invoke};
@@ -23,6 +23,9 @@ use crate::state::operations::{self, OperationState};
 use crate::stellar::submit::Intent;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
+
+/// Ledgers that an entry can live at most (`maxEntryTTL` of the public networks): half a year.
+const LONGEST_LIFE: u32 = 3_110_400;
 
 /// Blocks whose pails may still be there: those of a day.
 pub const LIVING_BLOCKS: u32 = 288;
@@ -221,7 +224,9 @@ async fn prepare_for(
     let (ledger, index) = (view.at.ledger, view.farm.index);
     prepared.back = dues.split_off(open.len()).into_iter().filter_map(found_again).collect();
     for due in dues {
-        if let Some(until) = due.chain.as_ref().and_then(|pail| pail.live_until) {
+        let until = due.chain.as_ref().and_then(|pail| pail.live_until);
+        // None can be longer: it would keep a pail that is gone from ever being believed so.
+        if let Some(until) = until.filter(|until| until.saturating_sub(ledger) <= LONGEST_LIFE) {
             prepared.lives.push((due.pail.farmer.clone(), due.pail.block, until));
             if until.saturating_sub(ledger) <= farming.settings.harvest_alarm {
                 prepared.near.entry(due.pail.farmer.clone()).or_default().push((due.pail.block, until));
@@ -354,23 +359,9 @@ fn intent(site: &Site, key: String, due: &Due, asset: &str) -> Result<Intent> {
         key,
         kind: kind::HARVEST,
         subject: who.id.clone(),
-        plan: super::plan::write(&plan(due, asset))?,
+        plan: super::plan::write(&HarvestPlan::of(&due.hand, &due.pail, asset))?,
         source: who.account.clone(),
         action: invoke(site, &Call::Harvest { farmer: who.contract_address(), index: due.pail.block })?,
         valid_until: None,
     })
-}
-
-fn plan(due: &Due, asset_contract: &str) -> HarvestPlan {
-    HarvestPlan {
-        farmer: due.hand.who.id.clone(),
-        address: due.hand.who.address.clone(),
-        block: due.pail.block,
-        stake: Stroops(due.pail.stake),
-        pooler: due.hand.pooler.clone(),
-        reward_split_ppm: due.hand.terms.reward_split_ppm(),
-        platform_fee_ppm: due.hand.terms.platform_fee_ppm(),
-        asset_contract: asset_contract.to_owned(),
-        forecast: due.pail.forecast.map(Stroops),
-    }
 }

@@ -1,10 +1,11 @@
 //! A stake that is lost: what the records say it was lost by, and its booking.
 
 use super::accounting;
+use super::contract::DECIMALS;
 use super::reason::Reason;
 use super::rows::{self, Hand, HarvestRow, OpenPail, Trace};
 use crate::alert::{self, Subject};
-use crate::amount::Base;
+use crate::amount::{Base, to_people};
 use crate::output::Result;
 use crate::state::Tx;
 use rusqlite::Connection;
@@ -62,8 +63,11 @@ pub fn book(
     rows::compensation(tx, hand, pail.block, pail.stake, cause)?;
     rows::close_pail(tx, &pail.farmer, pail.block)?;
     if pail.stake > Base::ZERO {
-        let why =
-            format!("block {}: a stake of {} stroops is lost: {reason}, by {cause}", pail.block, pail.stake);
+        let why = format!(
+            "block {}: a stake of {} KALE is lost: {reason}, by {cause}",
+            pail.block,
+            to_people(pail.stake, DECIMALS)
+        );
         alert::edge(tx, Subject::Farm(&pail.farmer), LOST, Some(&why))?;
     }
     Ok(true)

@@ -1,6 +1,7 @@
 //! What is stored of an intended transaction before it is signed: all that is needed to record it, whatever becomes of the
 //! run that planned it.
 
+use super::rows::{Hand, OpenPail};
 use crate::amount::{Base, parse_base};
 use crate::output::{Code, Error, Result};
 use crate::state::operations::Operation;
@@ -126,6 +127,23 @@ pub struct HarvestPlan {
     pub asset_contract: String,
     /// What the harvest should pay.
     pub forecast: Option<Stroops>,
+}
+
+impl HarvestPlan {
+    /// Of this pail, by its farmer's terms as they are now.
+    pub fn of(hand: &Hand, pail: &OpenPail, asset_contract: &str) -> Self {
+        Self {
+            farmer: hand.who.id.clone(),
+            address: hand.who.address.clone(),
+            block: pail.block,
+            stake: Stroops(pail.stake),
+            pooler: hand.pooler.clone(),
+            reward_split_ppm: hand.terms.reward_split_ppm(),
+            platform_fee_ppm: hand.terms.platform_fee_ppm(),
+            asset_contract: asset_contract.to_owned(),
+            forecast: pail.forecast.map(Stroops),
+        }
+    }
 }
 
 /// Extending the life of pails and their blocks.

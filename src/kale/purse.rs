@@ -96,7 +96,7 @@ impl Books {
     }
 
     /// Lumens that all open pails still take.
-    fn owed_by_all(&self) -> i64 {
+    pub fn owed_by_all(&self) -> i64 {
         self.open.values().fold(0, |sum: i64, (owed, _)| sum.saturating_add(*owed))
     }
 

@@ -250,7 +250,7 @@ pub fn error(farm: &ContractId, step: Step, settled: &Settled) -> Error {
 pub fn of_words(settled: &Settled) -> Error {
     let words = settled.reason.as_ref().map_or("no reason is known", |reason| reason.words.as_str());
     match (settled.status, of_network(settled), &settled.payer) {
-        (Status::Expired, ..) => Error::new(Code::TransactionFailed, format!("its time ran out: {words}")),
+        (Status::Expired, ..) => Error::new(Code::TransactionFailed, words),
         (_, Reason::SponsorLow, Some(payer)) => Error::new(
             Code::TransactionFailed,
             format!("the fee sponsor {payer} has too few lumens: {words}"),

@@ -1,25 +1,29 @@
 //! `farm reconcile`: what the state says of farmers' pails against all that may still live on the chain. What the state does
 //! not know is taken in: pails, losses that are none, harvests that nobody booked.
 
+mod changes;
+mod difference;
+
+pub use difference::{Difference, What, failure};
+
+use self::changes::Change;
 use super::accounting::base;
 use super::contract::{BLOCK_SECONDS, Block, Entry, Pail, decode_block, decode_pail, pail_of};
 use super::elsewhere::mints;
 use super::events::mint;
+use super::fields::bad;
 use super::harvest::LIVING_BLOCKS;
-use super::plan::HarvestPlan;
-use super::plan::Stroops;
 use super::reason::Reason;
-use super::record::{self, FarmRecorder};
-use super::rows::{self, Baseline, Hand, OpenPail, Trace};
+use super::record::FarmRecorder;
+use super::rows::{self, Baseline, Hand, OpenPail};
 use super::site::Farming;
-use super::view::{Ask, Living, View, Who, living};
-use super::work::is_passing;
-use super::{asset, forecast, loss, wallet};
+use super::view::{Ask, Living, View, living};
+use super::{asset, forecast, wallet};
 use crate::amount::{Base, Delta};
-use crate::output::{Code, Error, Result};
-use crate::state::{Tx, runs};
+use crate::output::Result;
+use crate::state::runs;
 use crate::stellar::xdr::{Asset, LedgerKey};
-use crate::stellar::{self, Event, Landed};
+use crate::stellar::{self, Event, Landed, is_of_endpoints};
 use rusqlite::Connection;
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -32,85 +36,16 @@ const GAP_SEC: i64 = 600;
 /// So many comparisons must fail to explain a balance before it is taken for an owner's own payment.
 const LOOKS: u32 = 3;
 
-/// Something that state and chain disagree about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
-    /// The farmer.
-    pub who: Who,
-    /// The block of the pail, where it is about one.
-    pub block: Option<u32>,
-    /// What it is.
-    pub what: What,
-}
-
-/// What state and chain disagree about. Amounts in stroops of KALE.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum What {
-    /// A pail that the state did not know; it is open from now on.
-    UnknownPail {
-        /// At stake.
-        stake: Base,
-        /// Zeros of its work.
-        zeros: Option<u32>,
-    },
-    /// A stake that was booked as lost, and is there; it is open again.
-    LossReversed {
-        /// At stake.
-        stake: Base,
-    },
-    /// A harvest that was not booked; it is from now on.
-    UnknownHarvest {
-        /// Hash of the transaction.
-        tx: String,
-        /// The stake that it gave back.
-        stake: Base,
-        /// The reward that it paid.
-        reward: Base,
-    },
-    /// A mint to the farmer that is the harvest of no pail.
-    UnknownMint {
-        /// Hash of the transaction.
-        tx: String,
-        /// What was minted.
-        amount: Base,
-    },
-    /// A pail that is open in the state and is not shown; the harvest finds out why.
-    Missing {
-        /// At stake, by the state.
-        stake: Base,
-    },
-    /// Another stake than the state has.
-    Stake {
-        /// By the state.
-        recorded: Base,
-        /// On the chain.
-        shown: Base,
-    },
-    /// The balance changed by what no event that is still there explains.
-    OutOfSight {
-        /// First ledger of the endpoint's history.
-        oldest: u32,
-    },
-}
-
-impl What {
-    /// Its stable word.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::UnknownPail { .. } => "unknown_pail",
-            Self::LossReversed { .. } => "loss_reversed",
-            Self::UnknownHarvest { .. } => "unknown_harvest",
-            Self::UnknownMint { .. } => "unknown_mint",
-            Self::Missing { .. } => "missing",
-            Self::Stake { .. } => "stake",
-            Self::OutOfSight { .. } => "out_of_sight",
-        }
-    }
-
-    /// Whether the state is changed by it.
-    pub const fn is_taken_in(&self) -> bool {
-        matches!(self, Self::UnknownPail { .. } | Self::LossReversed { .. } | Self::UnknownHarvest { .. })
-    }
+/// A farmer whose balance nothing explains.
+struct Unexplained {
+    /// Its place in the list.
+    place: usize,
+    /// The ledger from which on the reason is to be looked for.
+    start: u32,
+    /// It holds more than what is known makes it; else less.
+    more: bool,
+    /// By so many stroops.
+    by: Base,
 }
 
 /// What a comparison came to.
@@ -133,15 +68,6 @@ pub struct Reconciled {
     /// time.
     unresolved: HashMap<String, String>,
     baselines: Vec<Baseline>,
-}
-
-/// What is written of a difference.
-#[derive(Debug)]
-enum Change {
-    /// A pail that is open from now on: newly, or again.
-    Open { hand: Hand, pail: OpenPail, was_lost: bool },
-    /// A harvest that is booked; its pail may be known or not.
-    Harvest { hand: Hand, pail: OpenPail, known: bool, was_lost: bool, event: Box<Event>, reward: Base },
 }
 
 /// Why the farm is to be compared with the chain now, if it is: a farmer that never was, a restored state, a long gap, a day.
@@ -207,7 +133,7 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Res
         let elsewhere =
             client.elsewhere(&first, async |chain| found.mints(farming, chain, hands, &open).await).await;
         match elsewhere {
-            Some(Err(e)) if !is_passing(e.code()) => return Err(e),
+            Some(Err(e)) if !is_of_endpoints(e.code()) => return Err(e),
             Some(Ok(())) => {}
             // There is no other one, or it fails.
             _ => client.view(async |chain| found.mints(farming, chain, hands, &open).await).await?,
@@ -325,8 +251,8 @@ impl Reconciled {
     }
 
     /// The farmers (places in the list) whose balance is not explained by what was booked since they were last compared, and by
-    /// what was found since; each with the ledger from which on that is to be looked for.
-    fn unexplained(&self, conn: &Connection, hands: &[Hand]) -> Result<Vec<(usize, u32)>> {
+    /// what was found since.
+    fn unexplained(&self, conn: &Connection, hands: &[Hand]) -> Result<Vec<Unexplained>> {
         let mut open = Vec::new();
         for (place, (hand, held)) in hands.iter().zip(&self.held).enumerate() {
             let id = &hand.who.id;
@@ -334,11 +260,19 @@ impl Reconciled {
             let from = before.block.saturating_sub(LIVING_BLOCKS);
             let booked = rows::moved_since(conn, id, before.ledger, from)?;
             let found = self.changes.iter().map(|change| change.moves(id, before.ledger));
-            let expected =
-                found.flatten().chain([booked]).try_fold(Delta::credit(before.held), Delta::checked_add);
+            let explained = found
+                .flatten()
+                .chain([booked, Delta::credit(before.held)])
+                .try_fold(Delta::debit(*held), Delta::checked_add)
+                .ok_or_else(|| bad("a farmer's balance", format!("{held} stroops pass 256 bits")))?;
             let start = before.ledger.saturating_add(1);
-            if expected != Some(Delta::credit(*held)) && start <= self.view.at.ledger {
-                open.push((place, start));
+            if !explained.is_zero() && start <= self.view.at.ledger {
+                open.push(Unexplained {
+                    place,
+                    start,
+                    more: explained.is_negative(),
+                    by: explained.magnitude(),
+                });
             }
         }
         Ok(open)
@@ -350,14 +284,14 @@ impl Reconciled {
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
         hands: &[Hand],
-        open: &[(usize, u32)],
+        open: &[Unexplained],
     ) -> Result<()> {
         if open.is_empty() {
             return Ok(());
         }
         let asset = self.view.asset_contract()?.clone();
         let oldest = chain.health().await?.oldest_ledger;
-        for (place, start) in open {
+        for Unexplained { place, start, .. } in open {
             let Some(hand) = hands.get(*place) else { continue };
             let is_short = |what: &What| matches!(what, What::OutOfSight { .. });
             self.differences.retain(|one| one.who.id != hand.who.id || !is_short(&one.what));
@@ -435,8 +369,19 @@ impl Reconciled {
     /// From where on each farmer is compared the next time: from now where all is explained, and where it stays unexplained
     /// after several looks.
     fn baselines(&mut self, conn: &Connection, hands: &[Hand]) -> Result<()> {
-        let unexplained: HashSet<usize> =
-            self.unexplained(conn, hands)?.into_iter().map(|(place, _)| place).collect();
+        let unexplained = self.unexplained(conn, hands)?;
+        for Unexplained { place, more, by, .. } in &unexplained {
+            let Some(hand) = hands.get(*place) else { continue };
+            // Where a reason is named already, that is it.
+            let is_named = |one: &Difference| {
+                one.who.id == hand.who.id
+                    && matches!(one.what, What::UnknownMint { .. } | What::OutOfSight { .. })
+            };
+            if !self.differences.iter().any(is_named) {
+                self.differs(hand, None, What::Balance { more: *more, by: *by });
+            }
+        }
+        let unexplained: HashSet<usize> = unexplained.into_iter().map(|one| one.place).collect();
         for (place, (hand, held)) in hands.iter().zip(&self.held).enumerate() {
             let farmer = hand.who.id.clone();
             let before = rows::baseline(conn, &farmer)?.filter(|before| {
@@ -484,61 +429,6 @@ impl Reconciled {
     }
 }
 
-impl Change {
-    /// What it says of a farmer's balance after a ledger, beside what is booked.
-    fn moves(&self, farmer: &str, ledger: u32) -> Vec<Delta> {
-        let staked = |pail: &OpenPail| (pail.planted_ledger > ledger).then(|| Delta::debit(pail.stake));
-        match self {
-            Self::Open { pail, was_lost, .. } if pail.farmer == farmer && !was_lost => {
-                staked(pail).into_iter().collect()
-            }
-            Self::Harvest { pail, known, was_lost, reward, .. } if pail.farmer == farmer => {
-                let planted = if *known || *was_lost { None } else { staked(pail) };
-                planted.into_iter().chain([Delta::credit(pail.stake), Delta::credit(*reward)]).collect()
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    fn write(&self, tx: &Tx<'_>, network: &str, recorder: &FarmRecorder, asset: &str) -> Result<()> {
-        match self {
-            Self::Open { hand, pail, was_lost: true } => loss::take_back(tx, network, hand, pail).map(|_| ()),
-            Self::Open { hand, pail, was_lost: false } => adopt(tx, hand, pail),
-            Self::Harvest { hand, pail, known, was_lost, event, reward } => {
-                if *was_lost {
-                    loss::take_back(tx, network, hand, pail)?;
-                } else if !known {
-                    adopt(tx, hand, pail)?;
-                }
-                let plan = HarvestPlan {
-                    farmer: hand.who.id.clone(),
-                    address: hand.who.address.clone(),
-                    block: pail.block,
-                    stake: Stroops(pail.stake),
-                    pooler: hand.pooler.clone(),
-                    reward_split_ppm: hand.terms.reward_split_ppm(),
-                    platform_fee_ppm: hand.terms.platform_fee_ppm(),
-                    asset_contract: asset.to_owned(),
-                    forecast: None,
-                };
-                let facts = json!({ "tx": event.tx_hash, "ledger": event.ledger, "event": event.id });
-                let trace = Trace { ledger: Some(event.ledger), ..Trace::default() };
-                recorder.credit(tx, &plan, "harvested_elsewhere", *reward, &trace, &facts)?;
-                rows::count_mint(tx, &event.id, &hand.who.id, pail.block)
-            }
-        }
-    }
-}
-
-fn adopt(tx: &Tx<'_>, hand: &Hand, pail: &OpenPail) -> Result<()> {
-    let trace = Trace { ledger: Some(pail.planted_ledger), ..Trace::default() };
-    let facts = json!({
-        "farmer": hand.who.address, "block": pail.block, "stake": pail.stake.to_string(),
-        "ledger": pail.planted_ledger, "found": true,
-    });
-    record::planted(tx, pail, &trace, &facts)
-}
-
 /// The pail of this farmer that a transaction took away, which is what a harvest does.
 fn harvested(farming: &Farming<'_, '_>, hand: &Hand, landed: &Landed) -> Option<(u32, Pail)> {
     let address = hand.who.contract_address();
@@ -572,26 +462,3 @@ fn as_open(
         held: None,
     })
 }
-
-/// The error of a comparison that found differences.
-pub fn failure(found: &Reconciled) -> Option<Error> {
-    let first = found.differences.first()?;
-    let open = found.differences.iter().filter(|difference| !difference.what.is_taken_in()).count();
-    let count = found.differences.len();
-    let block = first.block.map(|block| format!(" in block {block}")).unwrap_or_default();
-    let why = format!(
-        "{count} differences between state and chain, {} taken in; first: {} of {}{block}",
-        count - open,
-        first.what.word(),
-        first.who.address
-    );
-    let hint = if open == 0 {
-        "the next harvest goes on with them: poolctl harvest"
-    } else {
-        "see them with --json; then: poolctl harvest"
-    };
-    Some(Error::new(Code::Drift, why).hint(hint))
-}
-
-/// Blocks whose pails can still live, which is how far a comparison looks back.
-pub const BLOCKS: u32 = LIVING_BLOCKS;

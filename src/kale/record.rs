@@ -12,6 +12,7 @@ use super::rows::{self, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use super::schedule::Step;
 use super::site::Site;
 use super::terms::Terms;
+use super::view::Who;
 use super::{accounting, adopt, alerts, events};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
@@ -238,6 +239,19 @@ pub fn planted(tx: &Tx<'_>, pail: &OpenPail, trace: &Trace<'_>, facts: &Value) -
         rows::tally(tx, &pail.farmer, pail.block, tally)?;
     }
     Ok(())
+}
+
+/// Notes a pail that is on chain and was not planted by this state's records.
+///
+/// # Errors
+/// `state_error`.
+pub fn found(tx: &Tx<'_>, who: &Who, pail: &OpenPail) -> Result<()> {
+    let trace = Trace { ledger: Some(pail.planted_ledger), ..Trace::default() };
+    let facts = json!({
+        "farmer": who.address, "block": pail.block, "stake": pail.stake.to_string(),
+        "ledger": pail.planted_ledger, "found": true,
+    });
+    planted(tx, pail, &trace, &facts)
 }
 
 fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {

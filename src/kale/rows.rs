@@ -20,5 +20,5 @@ pub use pails::{
 };
 pub use records::{
     Ended, HarvestRow, Loss, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
-    planting, tally, unlose, work,
+    planting, tally, undoubt, unlose, work,
 };

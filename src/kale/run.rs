@@ -292,7 +292,7 @@ impl Farmhand<'_> {
         };
         self.compared = self.compared.filter(|_| why.is_none()).or(Some(now));
         let Some(why) = why else { return Ok(false) };
-        match reconcile::look(farming, hands, reconcile::BLOCKS).await {
+        match reconcile::look(farming, hands, harvest::LIVING_BLOCKS).await {
             Ok(found) => {
                 found.write(farming)?;
                 if !found.differences.is_empty() {

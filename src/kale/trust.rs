@@ -151,22 +151,24 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
         prepared.wanted.push(Wanted { who: who.clone(), creates: creates.is_some(), intent });
     }
     if let (Some(payer), false) = (&prepared.payer, prepared.wanted.is_empty()) {
-        can_give(farming, payer, prepared.given).await?;
+        // The fees that open pails still take are not given away.
+        can_give(farming, payer, prepared.given, books.owed_by_all()).await?;
     }
     Ok(prepared)
 }
 
 /// Refuses before anything is sent what the sponsor could not end.
-async fn can_give(farming: &Farming<'_, '_>, sponsor: &AccountId, given: i64) -> Result<()> {
+async fn can_give(farming: &Farming<'_, '_>, sponsor: &AccountId, given: i64, owed: i64) -> Result<()> {
+    let least = given.saturating_add(owed);
     let found = Look::read(farming.site, &[sponsor]).await?.wallets.into_iter().next().flatten();
     let spare = found.map_or(0, |wallet| wallet.spare());
     // Something must be left for the fees.
-    if spare > given {
+    if spare > least {
         return Ok(());
     }
     let lack = match found {
         None => Lack::Account { needed: 0 }.words(),
-        Some(_) => Lack::Lumens { spare, least: given.saturating_add(1) }.words(),
+        Some(_) => Lack::Lumens { spare, least: least.saturating_add(1) }.words(),
     };
     Err(Error::new(Code::NotReady, format!("the sponsor {sponsor} {lack}"))
         .hint("send lumens to it, or name fewer farmers"))

@@ -141,16 +141,16 @@ pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
     rows.map(|row| row?).collect()
 }
 
-/// When each operation that is not settled and recorded was planned, oldest first.
+/// When each operation that is not settled and recorded was planned, by its id, oldest first.
 ///
 /// # Errors
 /// `state_error` where the file cannot be read.
-pub fn open_since(conn: &Connection) -> Result<Vec<i64>> {
+pub fn open_since(conn: &Connection) -> Result<Vec<(i64, i64)>> {
     let mut statement = conn.prepare_cached(
-        "SELECT planned_at FROM operations
+        "SELECT id, planned_at FROM operations
          WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",
     )?;
-    let rows = statement.query_map([], |row| row.get(0))?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -378,6 +378,15 @@ const fn is_doubtful(code: Code) -> bool {
     matches!(code, Code::BadReply | Code::NotAContract | Code::FeeCapped | Code::UnsupportedAuth)
 }
 
+/// Whether an error is of endpoints that could not serve, or not soundly: another one may.
+pub const fn is_of_endpoints(code: Code) -> bool {
+    is_doubtful(code)
+        || matches!(
+            code,
+            Code::Unreachable | Code::RateLimited | Code::Behind | Code::Rpc | Code::WrongNetwork
+        )
+}
+
 const NETWORK: &str = "getNetwork";
 pub(super) const LATEST: &str = "getLatestLedger";
 

@@ -14,7 +14,7 @@ pub(crate) mod transaction;
 mod view;
 pub(crate) mod wire;
 
-pub use client::{Client, ClientConfig};
+pub use client::{Client, ClientConfig, is_of_endpoints};
 pub use diagnostics::Raised;
 pub use network::{KNOWN, Known, account, asset, contract, known, network_id};
 pub use replies::{

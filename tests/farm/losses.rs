@@ -312,3 +312,52 @@ fn an_expiry_that_is_averted_is_no_alert_any_more() {
     assert!(told.iter().all(|told| !told.contains("block 0") && told.contains("block 1")), "{told:?}");
     desk.is_sound();
 }
+
+#[test]
+fn a_look_that_shows_the_pail_takes_an_earlier_doubt_back() {
+    let desk = worked(false);
+    let proxy = liar(&desk, false);
+    let fails =
+        Rule::new(Fault::Status(503, None)).on(Matcher::Where(|call| call["method"] == "sendTransaction"));
+    proxy.fault(pails_unworked());
+    desk.run("harvest").ends();
+    let doubts = || desk.value::<i64>("SELECT count(*) FROM harvests WHERE reason = 'missing'");
+    assert_eq!(doubts(), 2);
+    // Seen with its work, though not harvested.
+    proxy.heal();
+    proxy.fault(fails);
+    desk.run("harvest").ends();
+    assert_eq!(doubts(), 0);
+    proxy.heal();
+    proxy.fault(pails_unworked());
+    desk.network.advance(20).unwrap();
+    desk.run("harvest").ends();
+    assert_eq!(outcomes(&desk, 0), [""; 0]);
+    desk.is_sound();
+}
+
+#[test]
+fn a_pail_that_is_said_to_live_for_ever_is_lost_all_the_same_when_it_is_gone() {
+    let desk = worked(false);
+    let proxy = liar(&desk, false);
+    let for_ever = Fault::Custom(|_, mut answer| {
+        for entry in
+            answer["result"]["entries"].as_array_mut().into_iter().flatten().filter(|entry| is_pail(entry))
+        {
+            entry["liveUntilLedgerSeq"] = json!(u32::MAX);
+        }
+        answer
+    });
+    proxy.fault(Rule::new(for_ever).on_method("getLedgerEntries"));
+    proxy.fault(
+        Rule::new(Fault::Status(503, None)).on(Matcher::Where(|call| call["method"] == "sendTransaction")),
+    );
+    desk.run("harvest").ends();
+    proxy.heal();
+    desk.network.advance_over(18_000, 90_000).unwrap();
+    desk.run("harvest").ends();
+    desk.network.advance(12).unwrap();
+    desk.run("harvest").ends();
+    assert_eq!(outcomes(&desk, 0), ["lost", "lost"]);
+    desk.is_sound();
+}

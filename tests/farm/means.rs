@@ -192,6 +192,23 @@ fn a_stake_that_a_dry_sponsor_loses_has_that_as_its_cause() {
 }
 
 #[test]
+fn what_open_pails_still_need_is_not_given_to_new_accounts() {
+    let (desk, _) = sponsored();
+    desk.ripen();
+    assert_eq!(desk.run("plant").json()["planted"], 2);
+    enrol(&desk, "eve");
+    drain(&desk, &purse(), 20 * XLM);
+    let before = operations(&desk, "adopt");
+    // 1.5 XLM of reserves come to it; what is left would not pay for the work.
+    let envelope = desk.run("farmer trust --all --create --starting-balance 18.2").fails(4, "not_ready");
+    assert!(envelope["error"]["message"].as_str().unwrap().contains("the sponsor"), "{envelope}");
+    assert_eq!(operations(&desk, "adopt"), before);
+    desk.run("farmer trust --all --create --starting-balance 2").exits(0);
+    assert_eq!(work(&desk)["data"]["worked"], 2);
+    desk.is_sound();
+}
+
+#[test]
 fn a_farmer_short_of_lumens_is_the_cause_and_is_not_staked_again() {
     let desk = Desk::with_farmers(1, 100 * KALE);
     desk.configure("kale.target_zeros = 1\nkale.cap_stake = false");

@@ -1,7 +1,7 @@
 //! Carrying a harvest out: what is sent, what is booked, and what became of the pails that are gone.
 
 use super::doubt::{self, Suspect};
-use super::{Due, Fate, Harvested, Prepared, of_held, plan, prepare_for, sight};
+use super::{Due, Fate, Harvested, Prepared, of_held, prepare_for, sight};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::guard::ValuePermit;
@@ -9,6 +9,7 @@ use crate::kale::accounting::base;
 use crate::kale::call::harvest_result;
 use crate::kale::contract::Pail;
 use crate::kale::elsewhere::Search;
+use crate::kale::plan::HarvestPlan;
 use crate::kale::reason::{self, Reason, Said};
 use crate::kale::record::{FarmRecorder, HELD};
 use crate::kale::rows::{self, Hand, OpenPail, Trace};
@@ -122,6 +123,8 @@ fn watch(
         // Whoever worked it: once the pail is gone, this tells what it was worth.
         for (farmer, block, gap, zeros) in worked {
             rows::work_pail(tx, farmer, *block, *gap, *zeros)?;
+            // A look that shows it takes back what an earlier one made doubtful.
+            rows::undoubt(tx, farmer, *block)?;
         }
         for (due, reason, error) in refused.iter().filter(|(_, reason, _)| *reason == Reason::StakeDisagrees)
         {
@@ -205,7 +208,7 @@ async fn settle_gone(
                 Search::Found(paid) => {
                     let facts = json!({ "tx": paid.tx, "ledger": paid.ledger, "event": paid.event });
                     let trace = Trace { ledger: Some(paid.ledger), ..Trace::default() };
-                    let plan = plan(&due, &asset.to_string());
+                    let plan = HarvestPlan::of(&due.hand, &due.pail, &asset.to_string());
                     recorder.credit(tx, &plan, "harvested_elsewhere", paid.reward, &trace, &facts)?;
                     rows::count_mint(tx, &paid.event, &due.pail.farmer, due.pail.block)?;
                     Fate::Elsewhere { tx: paid.tx, ledger: paid.ledger, reward: paid.reward }

@@ -9,10 +9,9 @@ use crate::kale::plan::harvest_key;
 use crate::kale::reason::Reason;
 use crate::kale::rows::{self, Hand, OpenPail};
 use crate::kale::site::Farming;
-use crate::kale::work::is_passing;
 use crate::output::{Code, Error, Result};
-use crate::stellar::View;
 use crate::stellar::xdr::ContractId;
+use crate::stellar::{View, is_of_endpoints};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 
@@ -91,7 +90,7 @@ pub(super) async fn second(
             }
             agreed
         }
-        Some(Err(e)) if is_passing(e.code()) || e.code() == Code::WrongNetwork => {
+        Some(Err(e)) if is_of_endpoints(e.code()) => {
             let why = |(due, ..): &Suspect| {
                 let block = due.pail.block;
                 let why =

@@ -121,12 +121,7 @@ fn adopt(
                     live_until: *live_until,
                     held: None,
                 };
-                let trace = Trace { ledger: Some(pail.sequence), ..Trace::default() };
-                let facts = json!({
-                    "farmer": who.address, "block": index, "stake": stake.to_string(),
-                    "ledger": pail.sequence, "found": true,
-                });
-                record::planted(tx, &open, &trace, &facts)?;
+                record::found(tx, who, &open)?;
                 Ok(Planted { who: who.clone(), stake, fate: Fate::Already })
             })
             .collect()

@@ -202,12 +202,21 @@ pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
         .prepare_cached("DELETE FROM pooler_compensations WHERE farmer_id = ?1 AND block_index = ?2")?
         .execute(params![farmer, block])?;
     // What is looked for from now on is another loss.
+    undoubt(tx, farmer, block)?;
+    Ok(was_lost == 1)
+}
+
+/// Forgets that a pail seemed lost: the next look that shows it so is the first one.
+///
+/// # Errors
+/// `state_error`.
+pub fn undoubt(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
     tx.conn()
         .prepare_cached(
             "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = 'missing'",
         )?
         .execute(params![farmer, block])?;
-    Ok(was_lost == 1)
+    Ok(())
 }
 
 /// How a farmer's stake in a block ended. Amounts in stroops.

@@ -286,7 +286,7 @@ impl Settled {
         Self::without_effect(Status::Expired, Reason { words, raised: None, failure: None })
     }
 
-    fn without_effect(status: Status, reason: Reason) -> Self {
+    pub(super) fn without_effect(status: Status, reason: Reason) -> Self {
         Self {
             status,
             hash: None,

@@ -169,16 +169,8 @@ pub async fn give_up(
 ) -> Result<Operation> {
     let (operation, last) = may_give_up(desk, id).await?;
     let reason = Reason { words: format!("given up: {why}"), raised: None, failure: None };
-    let settled = Settled {
-        status: Status::Expired,
-        hash: last.as_ref().map(|last| last.hash.clone()),
-        ledger: None,
-        fee_charged: 0,
-        payer: None,
-        value: None,
-        events: Vec::new(),
-        reason: Some(reason),
-    };
+    let hash = last.as_ref().map(|last| last.hash.clone());
+    let settled = Settled { hash, ..Settled::without_effect(Status::Expired, reason) };
     desk.state.write(desk.permit, |tx| {
         let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });
         tx.event("operation.given_up", &operation.subject, &facts)?;
