@@ -66,15 +66,15 @@ pub fn note(
     farmers: &[(Who, Vec<Lack>)],
 ) -> Result<()> {
     let conn = farming.work.state.conn();
-    let is_open = |subject: &str, kind: &str| -> Result<bool> {
-        Ok(alert::list(conn, Subject::Farm(subject), None)?.iter().any(|alert| alert.kind == kind))
-    };
     let mut is_due = match sponsor {
-        Some(sponsor) => sponsor.why().is_some() || is_open(&sponsor.account.to_string(), SPONSOR_LOW)?,
+        Some(sponsor) => {
+            sponsor.why().is_some()
+                || alert::is_open(conn, Subject::Farm(&sponsor.account.to_string()), SPONSOR_LOW)?
+        }
         None => false,
     };
     for (who, lacks) in farmers {
-        is_due = is_due || !lacks.is_empty() || is_open(&who.id, NOT_READY)?;
+        is_due = is_due || !lacks.is_empty() || alert::is_open(conn, Subject::Farm(&who.id), NOT_READY)?;
     }
     if !is_due {
         return Ok(());

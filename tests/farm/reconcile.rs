@@ -3,14 +3,17 @@
 use crate::desk::{Desk, Farmer, KALE, XLM};
 use crate::losses::{forget, hide_events};
 use poolctl_sandbox::stellar::Keypair;
+use poolctl_testkit::proxy::Rewrite;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+const SETTINGS: &str = "kale.cap_stake = false\nkale.target_zeros = 1";
+
 /// Three farmers, compared with the chain before anything happened, and a backup of that.
 fn backed_up() -> Desk {
     let desk = Desk::with_farmers(3, 1_000 * KALE);
-    desk.configure("kale.cap_stake = false\nkale.target_zeros = 1");
+    desk.configure(SETTINGS);
     let data = desk.run("farm reconcile").json();
     assert_eq!((&data["farmers"], &data["differences"]), (&json!(3), &json!([])), "{data}");
     desk.run("state backup before.sqlite").exits(0);
@@ -29,6 +32,26 @@ fn farm(desk: &Desk) {
 
 fn restore(desk: &Desk) {
     desk.run("state restore before.sqlite --yes").exits(0);
+}
+
+/// A state that knows nothing of two blocks: the stakes of the first came back, those of the second are out.
+fn two_blocks_forgotten() -> Desk {
+    let desk = backed_up();
+    farm(&desk);
+    desk.ripen();
+    farm(&desk);
+    assert_eq!(desk.run("harvest").json()["harvested"], 3);
+    restore(&desk);
+    desk
+}
+
+/// The desk's only endpoint, or the first of two, with a lie about one method so many times.
+fn lied_to(desk: &Desk, beside: bool, method: &str, lie: Rewrite, times: usize) -> Proxy {
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    proxy.fault(Rule::new(Fault::Custom(lie)).on_method(method).times(times));
+    let urls = [proxy.url(), desk.network.url()];
+    desk.write_config(&urls[..=usize::from(beside)], SETTINGS);
+    proxy
 }
 
 fn words(data: &Value) -> Vec<String> {
@@ -91,12 +114,7 @@ fn pails_that_a_restored_state_does_not_know_are_taken_in_and_harvested() {
 
 #[test]
 fn harvests_that_a_restored_state_does_not_know_are_booked_once() {
-    let desk = backed_up();
-    farm(&desk);
-    desk.ripen();
-    farm(&desk);
-    assert_eq!(desk.run("harvest").json()["harvested"], 3);
-    restore(&desk);
+    let desk = two_blocks_forgotten();
     let envelope = desk.run("farm reconcile").fails(5, "drift");
     let want = [["0 unknown_harvest true"; 3], ["1 unknown_pail true"; 3]].concat();
     assert_eq!(words(&envelope["data"]), want);
@@ -111,12 +129,7 @@ fn harvests_that_a_restored_state_does_not_know_are_booked_once() {
 
 #[test]
 fn a_run_of_the_farm_compares_after_a_restore_and_after_an_import() {
-    let mut desk = backed_up();
-    farm(&desk);
-    desk.ripen();
-    farm(&desk);
-    assert_eq!(desk.run("harvest").json()["harvested"], 3);
-    restore(&desk);
+    let mut desk = two_blocks_forgotten();
     let lines = told(&desk);
     let compared =
         lines.iter().find(|line| line["type"] == "reconciled").unwrap_or_else(|| panic!("{lines:?}"));
@@ -220,26 +233,16 @@ fn a_hundred_farmers_and_a_day_of_blocks_take_no_more_than_150_requests() {
 
 #[test]
 fn what_one_answer_leaves_out_is_asked_for_again() {
-    for (lie, method) in
-        [(hide_events as fn(&Value, Value) -> Value, "getEvents"), (forget, "getTransaction")]
-    {
+    for (lie, method) in [(hide_events as Rewrite, "getEvents"), (forget, "getTransaction")] {
         for beside in [false, true] {
-            let desk = backed_up();
-            farm(&desk);
-            desk.ripen();
-            farm(&desk);
-            assert_eq!(desk.run("harvest").json()["harvested"], 3);
-            restore(&desk);
-            let proxy = Proxy::start(&desk.network.url()).unwrap();
+            let desk = two_blocks_forgotten();
             // The only endpoint once, the first of two always.
             let times = if beside { usize::MAX } else { 1 };
-            proxy.fault(Rule::new(Fault::Custom(lie)).on_method(method).times(times));
-            let urls = [proxy.url(), desk.network.url()];
-            desk.write_config(&urls[..=usize::from(beside)], "kale.cap_stake = false\nkale.target_zeros = 1");
+            let _liar = lied_to(&desk, beside, method, lie, times);
             let envelope = desk.run("farm reconcile").fails(5, "drift");
             let want = [["0 unknown_harvest true"; 3], ["1 unknown_pail true"; 3]].concat();
             assert_eq!(words(&envelope["data"]), want, "{method}, {beside}");
-            desk.configure("kale.cap_stake = false\nkale.target_zeros = 1");
+            desk.configure(SETTINGS);
             agrees(&desk);
         }
     }
@@ -269,15 +272,8 @@ fn creeping(_: &Value, mut answer: Value) -> Value {
 
 #[test]
 fn a_history_without_end_is_a_bad_reply() {
-    let desk = backed_up();
-    farm(&desk);
-    desk.ripen();
-    farm(&desk);
-    assert_eq!(desk.run("harvest").json()["harvested"], 3);
-    restore(&desk);
-    let proxy = Proxy::start(&desk.network.url()).unwrap();
-    proxy.fault(Rule::new(Fault::Custom(creeping)).on_method("getEvents"));
-    desk.write_config(&[proxy.url()], "kale.cap_stake = false\nkale.target_zeros = 1");
+    let desk = two_blocks_forgotten();
+    let proxy = lied_to(&desk, false, "getEvents", creeping, usize::MAX);
     let before = desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'");
     let envelope = desk.run("farm reconcile").fails(75, "bad_reply");
     assert!(envelope["error"]["message"].to_string().contains("without an event"), "{envelope}");
@@ -289,15 +285,8 @@ fn a_history_without_end_is_a_bad_reply() {
 
 #[test]
 fn a_mint_whose_transaction_is_not_shown_is_asked_for_until_it_is() {
-    let desk = backed_up();
-    farm(&desk);
-    desk.ripen();
-    farm(&desk);
-    assert_eq!(desk.run("harvest").json()["harvested"], 3);
-    restore(&desk);
-    let proxy = Proxy::start(&desk.network.url()).unwrap();
-    proxy.fault(Rule::new(Fault::Custom(forget)).on_method("getTransaction"));
-    desk.write_config(&[proxy.url()], "kale.cap_stake = false\nkale.target_zeros = 1");
+    let desk = two_blocks_forgotten();
+    let proxy = lied_to(&desk, false, "getTransaction", forget, usize::MAX);
     for pails in [3, 0] {
         let envelope = desk.run("farm reconcile").fails(5, "drift");
         let mut want = vec!["1 unknown_pail true"; pails];
