@@ -8,8 +8,8 @@ mod support;
 
 use alloy::primitives::U256;
 use anyhow::{Context as _, Result, ensure};
+use base::amount::{Base, Delta, Weight, parse_units, split_largest_remainder, to_units};
 use criterion::{BatchSize, Criterion, Throughput};
-use poolctl::amount::{Base, Delta, Weight, parse_units, split_largest_remainder, to_units};
 use poolctl::guard::Permit;
 use poolctl::state::{Account, Line, OwnerKind};
 use poolctl_testkit::abi::{Asset, Vault};

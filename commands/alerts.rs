@@ -1,10 +1,11 @@
 //! What `oracle alerts` and `risk violations` have in common: alerts that opened once, were counted, and closed.
 
 use crate::views::age;
+use base::clock;
+use base::{Result, forms};
 use clap::Args;
 use poolctl::alert::{self, Alert, Subject};
-use poolctl::clock;
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;

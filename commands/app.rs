@@ -2,12 +2,13 @@
 
 use crate::session::Session;
 use crate::{console, logs};
+use base::Progress;
+use base::{Code, Error, Result};
 use poolctl::config::{Config, Sources};
-use poolctl::context::{Progress, Work};
+use poolctl::context::Work;
 use poolctl::evm::{Chain, ChainConfig, Learned};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::net::{HttpLimits, RetryPolicy};
-use poolctl::output::{Code, Error, Result};
 use poolctl::state::{self, Lock, State};
 use poolctl::stellar::submit::Terms;
 use poolctl::stellar::xdr::ContractId;

@@ -3,12 +3,13 @@
 use crate::app::{self, App};
 use crate::options::DryRun;
 use crate::session::Session;
+use base::files;
+use base::{Code, Error, Result};
 use clap::{Args, Subcommand};
 use poolctl::config::keys::{self, KEYS, Key};
 use poolctl::config::{Config, Entry, Origin, file, value};
-use poolctl::files;
 use poolctl::kale::settings::Settings;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::state;
 use schemars::JsonSchema;
 use serde::Serialize;

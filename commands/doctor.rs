@@ -3,6 +3,7 @@
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
 use poolctl::config::Config;
 use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
@@ -10,7 +11,7 @@ use poolctl::kale::purse::Books;
 use poolctl::kale::rows::{self, Hand, OpenPail};
 use poolctl::kale::settings::Settings;
 use poolctl::oracle;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
+use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::pool;
 use poolctl::risk;
 use poolctl::state::State;

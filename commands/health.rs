@@ -2,12 +2,13 @@
 
 use crate::app::App;
 use crate::session::Session;
+use base::clock;
+use base::{Code, Error, Result, forms};
 use clap::Args;
 use poolctl::alert::Area;
-use poolctl::clock;
 use poolctl::health::{self, Checked, Grade, Report, Trouble};
 use poolctl::output::nagios::{Perf, Probe, Status};
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::state::runs::{self, LastRun};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -2,11 +2,12 @@
 
 use crate::app::App;
 use crate::session::Session;
+use base::clock;
+use base::files;
+use base::{Error, Result, forms};
 use clap::Args;
-use poolctl::clock;
 use poolctl::config::{Config, keys, profile};
-use poolctl::files;
-use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, forms};
+use poolctl::output::{Contract, Outcome, Page, Present};
 use poolctl::state::{self, State};
 use schemars::JsonSchema;
 use serde::Serialize;

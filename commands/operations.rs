@@ -5,9 +5,10 @@ use crate::farming::{ended_in, site_desk};
 use crate::options::DryRun;
 use crate::session::Session;
 use crate::views::Failure;
+use base::clock;
+use base::{Error, Result, forms};
 use clap::{Args, Subcommand};
-use poolctl::clock;
-use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, Table, forms, partly};
+use poolctl::output::{Contract, Outcome, Page, Present, Table, partly};
 use poolctl::state::operations;
 use poolctl::stellar::submit;
 use schemars::JsonSchema;
@@ -188,7 +189,7 @@ impl GiveUp {
         let app = App::open(session)?;
         let Self { id, reason, dry } = self;
         if reason.trim().is_empty() {
-            let code = poolctl::output::Code::InvalidValue;
+            let code = base::Code::InvalidValue;
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
         let output = site_desk(&app, dry.dry_run, async |farm| {

@@ -2,11 +2,11 @@
 
 use crate::app::runtime;
 use crate::session::Session;
-use poolctl::files;
+use base::Endpoint;
+use base::files;
+use base::{Code, Error, Exit, Result};
 use poolctl::keys::read_private;
-use poolctl::net::Endpoint;
 use poolctl::net::ping::{Step, ping};
-use poolctl::output::{Code, Error, Exit, Result};
 use std::path::Path;
 use std::thread::JoinHandle;
 use zeroize::Zeroizing;

@@ -2,13 +2,13 @@
 
 use crate::console::Console;
 use crate::options::Options;
-use poolctl::clock::Clock;
+use base::Stop;
+use base::clock::Clock;
+use base::files;
+use base::{Code, Error, Exit, Result};
 use poolctl::config::file::{self, ConfigFile};
 use poolctl::config::{Sources, stray_env};
-use poolctl::context::Stop;
-use poolctl::files;
 use poolctl::guard::Permit;
-use poolctl::output::{Code, Error, Exit, Result};
 use poolctl::state::{Holder, Lock, Run, State, Watch, runs};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

@@ -6,10 +6,11 @@ mod list;
 mod request;
 
 use crate::session::Session;
+use base::amount::Quantity;
+use base::clock;
+use base::{Code, Error, Result, forms};
 use clap::Subcommand;
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Code, Contract, Error, Outcome, Result, forms};
+use poolctl::output::{Contract, Outcome};
 use poolctl::pool::Pool;
 use poolctl::pool::withdrawal::{Status, Withdrawal};
 use schemars::JsonSchema;

@@ -1,7 +1,7 @@
 //! Edge-triggered alerts: opened once, counted while they hold, closed when the condition clears.
 
-use crate::output::Result;
 use crate::state::Tx;
+use base::Result;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;

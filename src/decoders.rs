@@ -12,12 +12,12 @@ use crate::kale::work::lines;
 use crate::keys::{Identities, Unlock, document, parse_secret, seal};
 use crate::net::envelope::{self, Refusal};
 use crate::net::jsonrpc::RpcError;
-use crate::net::{Endpoint, redact};
 use crate::pool::abi::sol::{IERC20, IERC4626};
 use crate::stellar::transaction::stored;
 use crate::stellar::wire as stellar;
 use crate::stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
-use crate::{amount, clock};
+use base::{Endpoint, redact};
+use base::{amount, clock};
 use serde_json::value::RawValue;
 use std::path::Path;
 

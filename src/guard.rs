@@ -1,7 +1,7 @@
 //! Tokens that only a check can make: without them a mutating function cannot be called.
 
-use crate::output::{Code, Error, Result};
 use crate::state::Lock;
+use base::{Code, Error, Result};
 use std::marker::PhantomData;
 
 /// Proof that this run may write: it holds the state's lock, or works on a private copy (`--dry-run`).

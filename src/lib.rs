@@ -1,19 +1,15 @@
 //! The library of `poolctl`: everything that is true without a terminal.
 
 pub mod alert;
-pub mod amount;
-pub mod clock;
 pub mod config;
 pub mod context;
 pub mod decoders;
 pub mod doctor;
 pub mod evm;
-pub mod files;
 pub mod guard;
 pub mod health;
 pub mod kale;
 pub mod keys;
-pub mod killpoint;
 pub mod net;
 pub mod oracle;
 pub mod output;
@@ -25,5 +21,4 @@ pub mod state;
 pub mod stellar;
 pub mod telemetry;
 
-pub use output::{Code, Error, Result};
 pub use poolctl_grind as grind;

@@ -3,8 +3,8 @@
 use alloy::hex;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use anyhow::{Context as _, Result};
-use poolctl::clock::Clock;
-use poolctl::context::Stop;
+use base::Stop;
+use base::clock::Clock;
 use poolctl::evm::{BlockRef, EventLog, LogRange};
 use poolctl::guard::Permit;
 use poolctl::pool::{Asset, put_asset};

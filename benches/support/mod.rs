@@ -6,9 +6,10 @@ pub use self::measure::{Table, interleaved, median, quiet, spread};
 
 use alloy::primitives::Address;
 use anyhow::{Result, ensure};
-use poolctl::clock::Clock;
+use base::clock::Clock;
+use base::{Silent, Stop};
 use poolctl::config::{Config, Sources};
-use poolctl::context::{Silent, Stop, Work};
+use poolctl::context::Work;
 use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
 use poolctl::guard::Permit;
 use poolctl::pool::{self, AddPool, abi::Abi};

@@ -3,7 +3,8 @@
 use super::cells;
 use crate::console::Console;
 use crate::session::Session;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use base::{Code, Error, Result};
+use poolctl::output::{Outcome, Page, Present};
 use poolctl::state::{self, Event, EventFilter, State};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -4,12 +4,12 @@ use super::reconcile::ReconcileOutput;
 use crate::farming::ended_in;
 use crate::farming::{kale, time};
 use crate::work::WorkView;
-use poolctl::amount::Quantity;
+use base::amount::Quantity;
+use base::forms;
 use poolctl::kale::accounting::base;
 use poolctl::kale::harvest::{self, Harvested};
 use poolctl::kale::plant::{self, Planted};
 use poolctl::kale::run::Note;
-use poolctl::output::forms;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,10 +2,11 @@
 
 use crate::console::Console;
 use crate::session::Session;
+use base::{Code, Error, Result, forms};
 use poolctl::grind::Settings;
 use poolctl::grind::jobs::{self, Answer};
 use poolctl::grind::lines::Lines;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
+use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;

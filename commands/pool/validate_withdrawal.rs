@@ -3,10 +3,11 @@
 use crate::app::App;
 use crate::session::Session;
 use crate::views::{age, stamp};
+use base::Result;
+use base::amount::Quantity;
+use base::clock;
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::ViewStamp;
 use poolctl::pool::validate::Verdict;
 use poolctl::pool::withdrawal::{Ask, Validation, validate};

@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::out_file;
+use base::files;
+use base::{Code, Error, Result};
 use poolctl::config::template;
-use poolctl::files;
-use poolctl::output::{Code, Error, Result};
 use poolctl::state;
 use poolctl_sandbox::network::Networks;
 use secrecy::ExposeSecret;

@@ -3,8 +3,8 @@
 use super::{Files, broken};
 use crate::console::Console;
 use crate::session::Session;
-use poolctl::output::Result;
-use poolctl::output::forms;
+use base::Result;
+use base::forms;
 use poolctl_sandbox::evm::MULTICALL3;
 use poolctl_sandbox::network::Networks;
 use schemars::JsonSchema;

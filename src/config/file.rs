@@ -2,8 +2,8 @@
 
 use super::keys::{self, KEYS};
 use super::profile::BUILT_IN;
-use crate::files;
-use crate::output::{Code, Error, Result};
+use base::files;
+use base::{Code, Error, Result};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};

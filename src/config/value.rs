@@ -1,9 +1,9 @@
 //! Reading one setting's text into its form, strictly.
 
 use super::keys::{Key, Kind};
-use crate::amount;
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
+use base::amount;
+use base::{Code, Error, Result};
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
 ///
@@ -43,7 +43,7 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
         Kind::Text | Kind::Command if text.is_empty() => Err(refuse("is empty".into())),
         Kind::Text | Kind::Command => Ok(text.to_owned()),
         Kind::Endpoints => {
-            crate::net::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
+            base::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
                 .map_err(|e| refuse(e.to_string()))?;
             Ok(text.to_owned())
         }

@@ -1,8 +1,8 @@
 //! The state file: SQLite's version, its own quick check, the write-ahead log.
 
 use super::Line;
-use crate::output::Result;
 use crate::state::State;
+use base::Result;
 use std::path::Path;
 
 /// Older ones may corrupt a database when its write-ahead log is begun anew (fixed in 3.51.3).

@@ -7,9 +7,9 @@
 use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire;
-use crate::Result;
 use crate::net::jsonrpc::{Answer, Call};
 use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
+use base::Result;
 use serde_json::{Value, json};
 
 /// Codes whose hashes are asked for in one call: its answer must be no longer than a contract (24,576 bytes, EIP-170).

@@ -1,11 +1,11 @@
 //! What a node's error means: try again, ask for less, a revert of the contract, or a question for another endpoint.
 
 use crate::net::jsonrpc::RpcError;
-use crate::net::redact::Redactor;
 use crate::net::{self, FaultKind, Verdict};
-use crate::{Code, Error};
 use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
+use base::redact::Redactor;
+use base::{Code, Error};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -314,11 +314,11 @@ impl Fault {
         match self {
             Self::Net(fault) => fault.to_string(),
             Self::Rpc { method, error, .. } => format!("{method}: {error}"),
-            Self::Bad { method, why } => format!("bad answer to {method}: {}", net::redact::bounded(why)),
+            Self::Bad { method, why } => format!("bad answer to {method}: {}", base::redact::bounded(why)),
             Self::UnknownBlock { number } => format!("does not know the view's block {number}"),
             Self::NoBlock { number, latest } => format!("has no block {number} yet, its latest is {latest}"),
             Self::NoTag { tag, words, .. } => {
-                format!("does not give the chain's \"{tag}\" block: {}", net::redact::bounded(words))
+                format!("does not give the chain's \"{tag}\" block: {}", base::redact::bounded(words))
             }
             Self::NoBlockHash { method, error } => {
                 format!("does not take a block by its hash (EIP-1898): {method}: {error}")

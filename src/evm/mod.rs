@@ -16,8 +16,9 @@ mod range;
 mod view;
 pub(crate) mod wire;
 
-pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
+pub use crate::net::{HttpLimits, RetryPolicy};
 pub use account::Fact;
+pub use base::Endpoint;
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, Learned, LogLimits, MULTICALL3};
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};

@@ -4,10 +4,10 @@ use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
 use crate::alert::{self, Area};
 use crate::config::Config;
-use crate::output::Result;
 use crate::reward;
 use crate::state::operations;
 use crate::state::runs::{self, LastRun};
+use base::Result;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// The limits in force, in seconds.

@@ -8,8 +8,8 @@ pub use rules::{GRACE_SEC, Grade, grade};
 
 use crate::alert::Area;
 use crate::config::Config;
-use crate::output::Result;
 use crate::state::State;
+use base::Result;
 
 /// A regular job with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]

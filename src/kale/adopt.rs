@@ -4,10 +4,10 @@ use super::plan::{adopt_key, kind};
 use super::site::Farming;
 use super::trust::{self, Fate, Trusted, Wanted};
 use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
 use crate::stellar::Action;
 use crate::stellar::submit::{Intent, Status, Submitted};
 use crate::stellar::xdr::AccountId;
+use base::{Code, Error, Result};
 use serde_json::json;
 use std::collections::VecDeque;
 

@@ -8,7 +8,7 @@ use super::sponsor::SPONSOR_LOW;
 use crate::alert::{self, Subject};
 use crate::context::Work;
 use crate::keys::{Editor, KeyStore, Origin, address_of};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! Events of the asset contract: what was minted to whom. Source: CAP-0046-06, and CAP-0067 for the newer form.
 
 use super::accounting::base;
-use crate::amount::Base;
-use crate::output::Result;
 use crate::stellar::xdr::{AccountId, ContractEvent, ContractEventBody, ContractId, ScAddress, ScVal};
+use base::Result;
+use base::amount::Base;
 
 /// Stroops minted to `account` by the asset contract `asset` in these events; `None` where nothing was.
 ///

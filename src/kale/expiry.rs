@@ -6,10 +6,10 @@ use super::rows::{self, Hand};
 use super::site::Farming;
 use crate::alert::{self, Subject};
 use crate::guard::ValuePermit;
-use crate::output::Result;
 use crate::state::Tx;
 use crate::stellar::Action;
 use crate::stellar::submit::{Intent, Submitted};
+use base::Result;
 use std::collections::BTreeMap;
 
 /// The alert about pails that expire soon.

@@ -17,10 +17,10 @@ use super::rows::{self, Hand, OpenPail};
 use super::site::{Farming, Site, invoke};
 use super::view::{Ask, Living, View, living};
 use super::{forecast, loss};
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
 use crate::state::operations::{self, OperationState};
 use crate::stellar::submit::Intent;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 

@@ -5,9 +5,9 @@ use super::contract::DECIMALS;
 use super::reason::Reason;
 use super::rows::{self, Hand, HarvestRow, OpenPail, Trace};
 use crate::alert::{self, Subject};
-use crate::amount::{Base, to_people};
-use crate::output::Result;
 use crate::state::Tx;
+use base::Result;
+use base::amount::{Base, to_people};
 use rusqlite::Connection;
 use serde_json::json;
 

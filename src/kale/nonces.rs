@@ -4,8 +4,8 @@
 
 use crate::grind::scheduler::Farmer;
 use crate::grind::{Job, Solution};
-use crate::output::{Code, Error, Result};
 use crate::state::Tx;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// Where the search for a farmer stood on exactly this block and entropy: the first nonce not tried, and the best.

@@ -20,9 +20,9 @@ use super::sponsor::Sponsor;
 use super::terms::{StakeCaps, stake};
 use super::view::{Ask, Living, View, Who};
 use super::wallet::Wallet;
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
 use crate::stellar::submit::Intent;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use std::collections::HashMap;
 
 /// How a farmer fared.

@@ -2,8 +2,8 @@
 
 use super::address::shown;
 use super::terms::{Terms, ratio};
-use crate::output::{Code, Error, Result};
 use crate::state::Tx;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 use uuid::Uuid;

@@ -11,12 +11,12 @@ use super::settings::Settings;
 use super::site::Farming;
 use super::sponsor::Sponsor;
 use super::wallet::{Wallet, spares};
-use crate::amount::Base;
-use crate::output::Result;
 use crate::state::operations;
 use crate::stellar::account;
 use crate::stellar::submit::{Intent, Terms};
 use crate::stellar::xdr::AccountId;
+use base::Result;
+use base::amount::Base;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 

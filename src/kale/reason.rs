@@ -2,10 +2,10 @@
 
 use super::fault::{AssetFault, Fault};
 use super::schedule::Step;
-use crate::output::{Code, Error};
 use crate::stellar::Kind;
 use crate::stellar::submit::{Settled, Status};
 use crate::stellar::xdr::{ContractId, ScError};
+use base::{Code, Error};
 use std::fmt;
 
 /// Who answers for a lost stake.

@@ -15,15 +15,15 @@ use super::terms::Terms;
 use super::view::Who;
 use super::{accounting, adopt, alerts, events};
 use crate::alert::{self, Subject};
-use crate::amount::Base;
 use crate::kale::fault::Fault;
 use crate::kale::reason::Said;
-use crate::output::{Code, Error, Result};
 use crate::state::Tx;
 use crate::state::operations::Operation;
 use crate::stellar::submit::{Recorder, Settled, Status};
 use crate::stellar::xdr::{ContractId, ScVal};
 use crate::stellar::{account, contract};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use serde_json::{Value, json};
 
 /// The alert about a pail that is no longer harvested because the chain contradicts itself about it.

@@ -11,10 +11,10 @@ use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
 use crate::grind::kernel::KernelRef;
 use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Exit, Result};
 use crate::state::operations::Operation;
 use crate::state::runs;
 use crate::stellar::submit::Settled;
+use base::{Code, Error, Exit, Result};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 

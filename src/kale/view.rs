@@ -6,9 +6,9 @@ use super::model::Moment;
 use super::site::Site;
 use super::wallet::{self, Wallet};
 use super::{asset, index, model};
-use crate::output::{Code, Error, Result};
 use crate::stellar::xdr::{AccountId, Asset, LedgerKey, ScAddress};
 use crate::stellar::{self, Entries, account};
+use base::{Code, Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 

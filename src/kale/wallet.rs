@@ -4,14 +4,14 @@ use super::asset;
 use super::fields::bad;
 use super::model::Moment;
 use super::site::Site;
-use crate::amount::Base;
-use crate::output::Result;
 use crate::stellar::xdr::{
     AccountEntry, AccountEntryExt, AccountEntryExtensionV1, AccountEntryExtensionV1Ext, AccountId, Asset,
     LedgerEntryData, LedgerKey, LedgerKeyAccount, LedgerKeyTrustLine, TrustLineAsset, TrustLineEntry,
     TrustLineEntryExt, TrustLineFlags,
 };
 use crate::stellar::{Entries, View};
+use base::Result;
+use base::amount::Base;
 
 /// What each entry of an account reserves, in stroops (the network's base reserve).
 pub(super) const BASE_RESERVE: i64 = 5_000_000;

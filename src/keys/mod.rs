@@ -16,9 +16,9 @@ pub use memory::{conceal, no_core_dumps};
 pub use seal::{Identities, Method, Unlock};
 pub use signer::{Signer, address_of, parse_secret};
 
-use crate::killpoint;
-use crate::output::{Code, Error, Result};
 use crate::state::Lock;
+use base::killpoint;
+use base::{Code, Error, Result};
 use document::StoredKey;
 use ed25519_dalek::SigningKey;
 use secrecy::SecretString;

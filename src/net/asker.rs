@@ -2,8 +2,8 @@
 
 use super::fault::{Fault, FaultKind};
 use super::jsonrpc::{Answer, Batch, Call, Client, RpcError};
-use super::redact::Redactor;
 use super::retry::{RetryPolicy, Verdict, retry};
+use base::redact::Redactor;
 use futures_util::future::join_all;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};

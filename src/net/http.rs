@@ -1,9 +1,9 @@
 //! The HTTP client of the product: rustls with ring, bundled root certificates, time and size limits, no redirects.
 
-use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultKind};
-use super::redact::Redactor;
-use crate::{Code, Error, Result, killpoint};
+use base::Endpoint;
+use base::redact::Redactor;
+use base::{Code, Error, Result, killpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -153,7 +153,7 @@ impl Http {
         let target = response.headers().get(LOCATION).filter(|_| response.status().is_redirection());
         let redirect = target
             .and_then(|to| endpoint.url().join(to.to_str().ok()?).ok())
-            .map(|to| super::redact::origin(&to));
+            .map(|to| base::redact::origin(&to));
         let announced = response.content_length().unwrap_or_default();
         if usize::try_from(announced).map_or(true, |n| n > self.limits.max_body) {
             return Err(too_large());

@@ -1,11 +1,11 @@
 //! A JSON-RPC 2.0 client that is strict about answers: ids match, every item of a batch is answered, no silent gap.
 
-use super::endpoint::Endpoint;
 use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
-use super::redact::Redactor;
 use crate::grind::json::why;
+use base::Endpoint;
+use base::redact::Redactor;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -114,7 +114,7 @@ pub struct Client {
 
 impl Client {
     /// A client that shares the HTTP connections of others. Errors: `bug` when TLS cannot be set up.
-    pub fn new(http: Arc<Http>, endpoint: Endpoint) -> crate::Result<Self> {
+    pub fn new(http: Arc<Http>, endpoint: Endpoint) -> base::Result<Self> {
         let redactor = endpoint.redactor();
         let wire = http.client(&endpoint)?;
         Ok(Self { http, wire, endpoint, redactor, next_id: AtomicU64::new(1) })

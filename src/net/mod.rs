@@ -1,16 +1,13 @@
 //! What every chain's client needs and no chain owns: endpoints, HTTP, JSON-RPC, redaction and the one retry policy.
 
 pub mod asker;
-pub mod endpoint;
 pub(crate) mod envelope;
 pub mod fault;
 pub mod http;
 pub mod jsonrpc;
 pub mod ping;
-pub mod redact;
 pub mod retry;
 
-pub use endpoint::Endpoint;
 pub use fault::{Fault, FaultKind};
 pub use http::{Http, HttpLimits};
 pub use retry::{RetryPolicy, Verdict, retry};

@@ -1,11 +1,11 @@
 //! The price cache: the last accepted quote of each feed, and whether it still serves.
 
 use super::feeds::{Feed, of_asset};
-use crate::amount::Base;
-use crate::clock;
-use crate::output::Result;
 use crate::pool::{ViewStamp, stored_base, stored_hash};
 use crate::state::Tx;
+use base::Result;
+use base::amount::Base;
+use base::clock;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A price that may be used.

@@ -2,11 +2,11 @@
 
 use super::quote::Limits;
 use super::source::Source;
-use crate::amount::{Base, to_people};
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
+use base::amount::{Base, to_people};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 

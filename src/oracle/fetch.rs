@@ -9,11 +9,11 @@ use crate::alert::{self, Subject};
 use crate::config::Config;
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::pool::{self, ViewStamp};
 use crate::risk;
 use crate::risk::rules::{self, Rule, Verdict};
 use crate::state::Tx;
+use base::{Code, Error, Result};
 use rusqlite::params;
 use serde_json::json;
 

@@ -1,6 +1,7 @@
 //! The one JSON document of `--json`: the same fields in the same order, on success and on failure.
 
-use super::{Exit, Outcome, Result};
+use super::Outcome;
+use base::{Exit, Result};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
@@ -74,7 +75,8 @@ impl Serialize for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Code, Error, Page, Present};
+    use crate::output::{Page, Present};
+    use base::{Code, Error};
 
     #[derive(Serialize, JsonSchema)]
     struct Yes(bool);

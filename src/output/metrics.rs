@@ -3,7 +3,8 @@
 //! One file belongs to one command: each run replaces it. Format:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
-use super::{Exit, Gauge};
+use super::Gauge;
+use base::Exit;
 use std::fmt::Write;
 use std::time::Duration;
 

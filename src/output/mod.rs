@@ -2,9 +2,6 @@
 
 mod contract;
 mod envelope;
-mod error;
-mod exit;
-pub mod forms;
 pub mod metrics;
 pub mod nagios;
 mod outcome;
@@ -14,7 +11,5 @@ pub mod spark;
 
 pub use contract::Contract;
 pub use envelope::{Report, SCHEMA_VERSION};
-pub use error::{Code, Error, Result};
-pub use exit::Exit;
 pub use outcome::{Gauge, Outcome, Present, partly};
 pub use page::{Page, Table};

@@ -2,7 +2,7 @@
 
 use super::nagios::Probe;
 use super::page::Page;
-use super::{Code, Error, Exit, Result};
+use base::{Code, Error, Exit, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;

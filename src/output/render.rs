@@ -1,7 +1,8 @@
 //! The one renderer: turns a report into the text for stdout and the text for stderr. It writes nothing itself.
 
+use super::Report;
 use super::page::{Page, Piece, Table};
-use super::{Error, Report};
+use base::Error;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
 
@@ -197,7 +198,8 @@ pub(crate) fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Code, Outcome};
+    use crate::output::Outcome;
+    use base::Code;
 
     fn sample() -> Page {
         let mut table = Table::new(&["NAME", ">AMOUNT", "NOTE"]);

@@ -8,14 +8,14 @@ use super::store::{self, Pool, Snapshot};
 use super::validate::deposit::{Depositor, Facts, Figures, check};
 use super::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
 use super::{ViewStamp, newest_known};
-use crate::amount::{Base, Delta};
 use crate::config::Config;
 use crate::evm::{At, CallError, Chain};
-use crate::output::{Code, Result};
 use crate::pool::abi::sol::IERC20;
 use crate::reward;
 use crate::risk::{self, Barrier, Gate};
 use crate::state;
+use base::amount::{Base, Delta};
+use base::{Code, Result};
 use rusqlite::Connection;
 
 /// What the operator asks.

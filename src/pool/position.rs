@@ -4,9 +4,9 @@ use super::members::Member;
 use super::rate::underlying;
 use super::store::{self, Pool, Snapshot};
 use super::stored_base;
-use crate::amount::Base;
-use crate::output::Result;
 use crate::reward;
+use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A member's position.

@@ -3,13 +3,13 @@
 use super::holders::{add_shares, each_movement};
 use super::store::Pool;
 use super::{db_block, stored_block, stored_hash};
-use crate::amount::Delta;
 use crate::context::Work;
 use crate::evm::{PinnedView, common_ancestor};
-use crate::output::{Code, Error, Result};
 use crate::reward::accrual::MemberId;
 use crate::state::Tx;
 use alloy::primitives::B256;
+use base::amount::Delta;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use std::collections::{BTreeMap, HashMap};

@@ -8,11 +8,11 @@ use super::overlap::overlap;
 use super::reread::reread;
 use super::store::Pool;
 use super::{db_block, stored_block};
-use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{self, PinnedView};
-use crate::output::{Code, Result};
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Result};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 

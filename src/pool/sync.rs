@@ -9,15 +9,15 @@ use super::replay::replay_to;
 use super::store::{self, Pool};
 use super::{ViewStamp, db_block};
 use crate::alert::{self, Subject};
-use crate::amount::{Base, Quantity};
 use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::risk::{
     self,
     rules::{Rule, Verdict, rate_drop},
 };
 use crate::state::Tx;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -4,9 +4,9 @@ use crate::alert::{self, Alert, Subject};
 use crate::config::Config;
 use crate::kale::{enrol, farmers};
 use crate::oracle;
-use crate::output::Result;
 use crate::pool::Pool;
 use crate::risk::{self, Barrier};
+use base::Result;
 use rusqlite::Connection;
 
 /// One thing that needs a look.

@@ -15,11 +15,11 @@ pub use file::{Written, write};
 pub use page::page;
 pub use pools::{Epoch, Holder, Point, PoolPart};
 
-use crate::amount::Quantity;
 use crate::config::Config;
-use crate::output::Result;
 use crate::pool;
 use crate::state::meta_get;
+use base::Result;
+use base::amount::Quantity;
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;

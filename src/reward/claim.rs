@@ -2,12 +2,12 @@
 
 use super::distribute::purpose;
 use super::sound;
-use crate::amount::{Base, Delta, Quantity};
 use crate::context::Work;
 use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
 use crate::pool::{Member, Pool, stored_base};
 use crate::state::{Account, Line, OwnerKind, Tx};
+use base::amount::{Base, Delta, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use std::collections::BTreeMap;

@@ -9,11 +9,11 @@
 //! shows no sign of such events is not believed to be unpaused: its pool fails.
 
 use crate::evm::{self, BlockRef, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::pool::Pool;
 use crate::pool::abi::{self, sol::IPausable};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
+use base::{Code, Error, Result};
 use std::collections::{HashMap, HashSet};
 
 /// A pause that begins, or ends.

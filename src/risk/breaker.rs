@@ -2,9 +2,9 @@
 
 use super::rules::Rule;
 use crate::context::Work;
-use crate::output::Result;
 use crate::pool::Pool;
 use crate::state::Tx;
+use base::Result;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
 

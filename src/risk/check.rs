@@ -5,15 +5,15 @@ use super::parameters::{RiskRow, Window, row};
 use super::refresh::refresh;
 use super::rules::{self, Facts, Rule, Verdict};
 use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::clock;
 use crate::config::Config;
 use crate::context::Work;
 use crate::evm::{At, Chain};
 use crate::oracle;
-use crate::output::{Error, Result};
 use crate::pool::{self, Pool, ViewStamp, stored_base};
 use crate::state::Tx;
+use base::amount::Base;
+use base::clock;
+use base::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 

@@ -5,8 +5,8 @@ use super::check::usable;
 use super::parameters::{RiskRow, row};
 use super::rules::Parameters;
 use crate::config::Config;
-use crate::output::Result;
 use crate::pool::{Pool, contract::Known};
+use base::Result;
 use rusqlite::Connection;
 
 /// One thing in the way.

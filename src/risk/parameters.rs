@@ -2,11 +2,11 @@
 
 use super::engine::Engine;
 use super::rules::Parameters;
-use crate::amount::Base;
 use crate::context::Work;
-use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
 use crate::state::Tx;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
 

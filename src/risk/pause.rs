@@ -2,8 +2,8 @@
 
 use super::parameters::row;
 use crate::context::Work;
-use crate::output::Result;
 use crate::pool::Pool;
+use base::Result;
 use rusqlite::params;
 use serde_json::json;
 

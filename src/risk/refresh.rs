@@ -4,8 +4,8 @@ use super::engine::{Asked, Engine};
 use super::parameters::{RiskRow, row, store, summary};
 use crate::context::Work;
 use crate::evm::{At, Chain};
-use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, ViewStamp};
+use base::{Code, Error, Result};
 use std::collections::HashMap;
 
 /// What became of the parameters of a pool.

@@ -4,7 +4,7 @@ use super::meta::meta_get;
 use super::{State, Tx};
 use crate::evm::Learned;
 use crate::guard::Permit;
-use crate::output::Result;
+use base::Result;
 use rusqlite::{Connection, params};
 
 /// What earlier runs learned.

@@ -2,7 +2,7 @@
 
 use super::{State, Tx};
 use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 

@@ -3,8 +3,8 @@
 //! Only the rows. Their life (planned → signed → sent → confirmed, failed or expired) is `stellar::submit`'s.
 
 use super::Tx;
-use crate::clock;
-use crate::output::{Code, Error, Result};
+use base::clock;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 

@@ -1,7 +1,7 @@
 //! When each scheduled command last ran: what tells a monitor of runs that had nothing to do.
 
-use crate::clock;
-use crate::output::{Exit, Result};
+use base::clock;
+use base::{Exit, Result};
 use rusqlite::{Connection, params};
 
 /// The service that looks after the farm.

@@ -2,9 +2,9 @@
 
 use crate::net::asker::{Standing, Unanswered};
 use crate::net::jsonrpc::RpcError;
-use crate::net::redact::Redactor;
 use crate::net::{self, FaultKind, Verdict};
-use crate::{Code, Error};
+use base::redact::Redactor;
+use base::{Code, Error};
 
 /// A failure of an endpoint, not of what was asked of the network.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl Fault {
         match self {
             Self::Net(fault) => fault.to_string(),
             Self::Rpc { method, error } => format!("{method}: {error}"),
-            Self::Bad { method, why } => format!("bad answer to {method}: {}", net::redact::bounded(why)),
+            Self::Bad { method, why } => format!("bad answer to {method}: {}", base::redact::bounded(why)),
             Self::Stale { ledger, seen } => {
                 format!("its newest ledger is {ledger}, but {seen} has been seen already")
             }

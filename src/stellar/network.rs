@@ -1,7 +1,7 @@
 //! Which Stellar network: its passphrase and id, and what of the KALE farm is known of it beforehand.
 
 use super::xdr::{AccountId, AlphaNum4, Asset, AssetCode4, ContractId};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 
 /// A network that poolctl knows by name.

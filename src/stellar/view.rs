@@ -9,7 +9,7 @@ use super::xdr::{LedgerKey, TransactionEnvelope};
 use crate::net::asker::{Patience, Standing};
 use crate::net::jsonrpc::Call;
 use crate::net::retry;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use serde_json::json;
 use serde_json::value::RawValue;
 use std::collections::{BTreeMap, BTreeSet};

@@ -60,7 +60,7 @@ fn nowhere() -> anyhow::Result<String> {
     Ok(format!("http://{}/v2/SeCrEtKeY123", listener.local_addr()?))
 }
 
-async fn supply(view: &PinnedView, vault: Address) -> poolctl::Result<U256> {
+async fn supply(view: &PinnedView, vault: Address) -> base::Result<U256> {
     view.call(vault, &Vault::totalSupplyCall {}).await
 }
 

@@ -1,15 +1,15 @@
 //! The harness: a network with a farm, a home with farmers that the binary registered, and ledgers that close when a
 //! transaction waits for one.
 
+use base::Endpoint;
+use base::Stop;
+use base::clock::Clock;
 use ed25519_dalek::SigningKey;
-use poolctl::clock::Clock;
-use poolctl::context::Stop;
 use poolctl::grind::Job;
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::kale::contract::{Block, Entry, Farm, Pail, decode_block, decode_farm, decode_pail};
 use poolctl::kale::hash;
 use poolctl::kale::wallet::{self, Wallet};
-use poolctl::net::Endpoint;
 use poolctl::state::{self, Holder, Lock, Run as StateRun, State};
 use poolctl::stellar::submit::{Desk as Submitting, Intent, NothingMore, Submitted, Terms, submit};
 use poolctl::stellar::xdr::{AccountId, ContractId, LedgerEntryData, LedgerKey, ScAddress, ScVal};
@@ -419,7 +419,7 @@ fn copy_all(from: &Path, to: &Path) {
 struct Everybody(Vec<SigningKey>);
 
 impl stellar::Signers for Everybody {
-    fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> poolctl::Result<[u8; 64]> {
+    fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> base::Result<[u8; 64]> {
         self.0.as_slice().sign(account, hash)
     }
 }

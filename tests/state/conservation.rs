@@ -2,15 +2,16 @@
 
 use crate::support::{Place, config, work};
 use alloy::primitives::{Address, Bytes};
-use poolctl::amount::{Base, to_units};
+use base::Stop;
+use base::amount::{Base, to_units};
+use base::{Code, Result};
 use poolctl::config::Config;
-use poolctl::context::Stop;
 use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::{Asset, Member, find, find_member, put_asset};
+use poolctl::reward;
 use poolctl::reward::accrual::{Holdings, Movement};
 use poolctl::state::{self, Lock, State, Tx};
-use poolctl::{Code, Result, reward};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};

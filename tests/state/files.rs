@@ -1,8 +1,8 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
 use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
-use poolctl::Code;
-use poolctl::context::Stop;
+use base::Code;
+use base::Stop;
 use poolctl::guard::Permit;
 use poolctl::state::{
     self, APPLICATION_ID, Lock, SCHEMA_VERSION, State, backup, inspect, restore, schema_of,

@@ -1,7 +1,7 @@
 //! What stands in the way of a deposit or a withdrawal, and what opens a breaker again after its reset.
 
 use crate::support::{Place, config, run, work};
-use poolctl::context::Stop;
+use base::Stop;
 use poolctl::guard::Permit;
 use poolctl::pool::{self, Pool};
 use poolctl::risk::{self, Barrier, rules::Rule};

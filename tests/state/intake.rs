@@ -2,7 +2,7 @@
 
 use crate::support::Place;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
-use poolctl::amount::Base;
+use base::amount::Base;
 use poolctl::evm::{BlockRef, EventLog, LogRange};
 use poolctl::guard::Permit;
 use poolctl::pool::{self, Asset, Intake, put_asset};

@@ -1,8 +1,8 @@
 //! Double entry under random movements: what balances is booked, what does not changes nothing.
 
 use crate::support::Place;
-use poolctl::Code;
-use poolctl::amount::{Base, Delta};
+use base::Code;
+use base::amount::{Base, Delta};
 use poolctl::guard::Permit;
 use poolctl::state::{self, Account, Line, OwnerKind, State, balance};
 use proptest::prelude::*;

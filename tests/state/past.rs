@@ -1,8 +1,8 @@
 //! A farm's past, written by the library's own functions with a clock that the test sets.
 
 use crate::support::{Place, run_at};
-use poolctl::Result;
-use poolctl::amount::Base;
+use base::Result;
+use base::amount::Base;
 use poolctl::kale::reason::Reason;
 use poolctl::kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use poolctl::kale::terms::Terms;

@@ -1,8 +1,9 @@
 //! A state file in a folder of its own, as the library opens it and as an outsider does.
 
-use poolctl::clock::Clock;
+use base::clock::Clock;
+use base::{Silent, Stop};
 use poolctl::config::{Config, Sources};
-use poolctl::context::{Silent, Stop, Work};
+use poolctl::context::Work;
 use poolctl::guard::Permit;
 use poolctl::state::{self, CheckReport, Holder, Lock, Run, State};
 use rusqlite::Connection;

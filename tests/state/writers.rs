@@ -1,10 +1,10 @@
 //! One way to write, and one writer at a time.
 
 use crate::support::{Place, holder, run};
-use poolctl::context::Stop;
+use base::Stop;
+use base::{Code, Error};
 use poolctl::guard::Permit;
 use poolctl::state::{Lock, State, meta_get};
-use poolctl::{Code, Error};
 use serde_json::json;
 use std::time::{Duration, Instant};
 

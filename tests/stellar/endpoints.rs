@@ -1,7 +1,7 @@
 //! Endpoints that are wrong, behind or dead: who is asked, what is refused, and how few requests it takes.
 
 use crate::support::*;
-use poolctl::Code;
+use base::Code;
 use poolctl::stellar::Client;
 use poolctl::stellar::xdr::{LedgerKey, LedgerKeyAccount};
 use poolctl_sandbox::fault::Fault;
@@ -9,7 +9,7 @@ use poolctl_sandbox::stellar::{Stellar, StellarOptions};
 use poolctl_testkit::Proxy;
 use serde_json::Value;
 
-fn sequence(client: &Client) -> poolctl::Result<u32> {
+fn sequence(client: &Client) -> base::Result<u32> {
     run(client.view(async |view| Ok(view.ledger().sequence)))
 }
 

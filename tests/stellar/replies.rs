@@ -1,9 +1,9 @@
 //! Answers that cannot be right: each is an error that names the endpoint, the method and the field, and no more.
 
 use crate::support::*;
+use base::{Code, Result};
 use poolctl::stellar::xdr::{LedgerKey, LedgerKeyAccount};
 use poolctl::stellar::{Client, EventQuery};
-use poolctl::{Code, Result};
 use poolctl_sandbox::fault::Fault;
 use poolctl_testkit::{Fault as Wire, Proxy, Rule};
 use serde_json::{Value, json};

@@ -1,7 +1,7 @@
 //! Transactions that do not go as they should: each status of a submission, each refusal, each loss on the way.
 
 use crate::support::*;
-use poolctl::Code;
+use base::Code;
 use poolctl::stellar::Kind;
 use poolctl::stellar::submit::{Status, Submitted, Terms};
 use poolctl::stellar::xdr::{Limits, ReadXdr, SorobanTransactionData, WriteXdr};

@@ -1,8 +1,8 @@
 //! Transactions that go as they should: every kind, alone and many at once.
 
 use crate::support::*;
-use poolctl::Code;
-use poolctl::context::Stop;
+use base::Code;
+use base::Stop;
 use poolctl::stellar::Action;
 use poolctl::stellar::submit::{Status, Submitted, Terms, rehearse, submit};
 use poolctl::stellar::xdr::{LedgerKey, LedgerKeyTrustLine, ScVal, TrustLineAsset};

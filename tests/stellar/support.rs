@@ -1,11 +1,12 @@
 //! A network with a farm, a state, and intents to submit.
 
+use base::Endpoint;
+use base::Result;
+use base::Stop;
+use base::clock::Clock;
 use ed25519_dalek::SigningKey;
-use poolctl::Result;
-use poolctl::clock::Clock;
-use poolctl::context::Stop;
 use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::net::{Endpoint, RetryPolicy};
+use poolctl::net::RetryPolicy;
 use poolctl::state::operations::Operation;
 use poolctl::state::{self, Holder, Lock, Run, State, Tx};
 use poolctl::stellar::submit::{

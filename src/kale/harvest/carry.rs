@@ -3,7 +3,6 @@
 use super::doubt::{self, Suspect};
 use super::{Due, Fate, Harvested, Prepared, of_held, prepare_for, sight};
 use crate::alert::{self, Subject};
-use crate::amount::Base;
 use crate::guard::ValuePermit;
 use crate::kale::accounting::base;
 use crate::kale::call::harvest_result;
@@ -17,8 +16,9 @@ use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::View;
 use crate::kale::{Fault, expiry, forecast, loss};
-use crate::output::{Code, Error, Result};
 use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use serde_json::json;
 
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.

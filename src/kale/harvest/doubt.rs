@@ -7,8 +7,8 @@ use crate::kale::reason::Reason;
 use crate::kale::site::Farming;
 use crate::kale::view::View;
 use crate::kale::{loss, rows};
-use crate::output::{Code, Error, Result};
 use crate::stellar::xdr::ContractId;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 
 /// Ledgers between the first look that shows a stake as lost and the one that may book it: about a minute.

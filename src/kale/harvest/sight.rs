@@ -3,15 +3,15 @@
 use super::doubt::Suspect;
 use super::{Due, Fate, Harvested, look};
 use crate::alert::{self, Subject};
-use crate::amount::Base;
 use crate::kale::elsewhere::{self, Gone, Search};
 use crate::kale::plan::harvest_key;
 use crate::kale::reason::Reason;
 use crate::kale::rows::{self, Hand, OpenPail};
 use crate::kale::site::Farming;
-use crate::output::{Code, Error, Result};
 use crate::stellar::xdr::ContractId;
 use crate::stellar::{View, is_of_endpoints};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 

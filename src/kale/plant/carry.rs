@@ -1,7 +1,6 @@
 //! Carrying a plant out: what is sent, what is found on chain already, and what is recorded of it.
 
 use super::{Fate, Planted, Prepared};
-use crate::amount::Base;
 use crate::guard::ValuePermit;
 use crate::kale::accounting::base;
 use crate::kale::alerts;
@@ -12,8 +11,9 @@ use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, Living, View, Who};
 use crate::kale::{Fault, record};
-use crate::output::{Code, Error, Result};
 use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use serde_json::json;
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.

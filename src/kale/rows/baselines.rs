@@ -1,9 +1,9 @@
 //! What farmers had when state and chain were last compared, and what was booked since.
 
 use super::pails::amount;
-use crate::amount::{Base, Delta};
-use crate::output::{Code, Error, Result};
 use crate::state::Tx;
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 

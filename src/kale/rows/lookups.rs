@@ -1,9 +1,9 @@
 //! Single facts that the services ask the records for.
 
 use super::pails::amount;
-use crate::amount::Base;
-use crate::output::Result;
 use crate::state::Tx;
+use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 

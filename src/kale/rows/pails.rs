@@ -1,8 +1,8 @@
 //! Open pails: stakes that are neither back nor lost.
 
-use crate::amount::{Base, parse_base};
-use crate::output::{Code, Error, Result};
 use crate::state::Tx;
+use base::amount::{Base, parse_base};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::BTreeMap;
 

@@ -4,7 +4,7 @@ use crate::grind::kernel::{self, KernelRef};
 use crate::grind::scheduler::{Event, Farmer, raise};
 use crate::grind::search::all_cores;
 use crate::grind::{End, Settings};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

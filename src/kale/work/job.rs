@@ -11,8 +11,8 @@ use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, View, Who};
 use crate::kale::{hash, nonces, rows, schedule};
-use crate::output::{Code, Error, Result};
 use crate::stellar::submit::{Intent, Rehearsal};
+use base::{Code, Error, Result};
 use std::time::{Duration, Instant};
 
 /// What the operator wants.

@@ -16,7 +16,7 @@ use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::{hash, schedule};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use serde_json::json;
 use std::time::Duration;
 

@@ -14,9 +14,9 @@ use crate::kale::rows::{self, Hand, Trace, WorkRow};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, View, Who};
 use crate::kale::{hash, schedule};
-use crate::output::Result;
 use crate::state::Tx;
 use crate::stellar::submit::Intent;
+use base::Result;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 

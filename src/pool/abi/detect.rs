@@ -2,9 +2,9 @@
 
 use super::{Abi, erc4626, legacy, viddhana};
 use crate::evm::{Batch, BatchReply, CallError, CallFault, Handle, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
+use base::{Code, Error, Result};
 use std::fmt;
 
 /// A function that a profile requires, asked within a batch.

@@ -4,10 +4,11 @@ pub mod deposit;
 pub mod withdrawal;
 
 use super::{Pool, Snapshot};
-use crate::amount::{self, Base};
-use crate::clock;
-use crate::output::{Code, Error, Page, Table};
+use crate::output::{Page, Table};
 use crate::risk::{Barrier, Gate};
+use base::amount::{self, Base};
+use base::clock;
+use base::{Code, Error};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};

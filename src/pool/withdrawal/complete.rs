@@ -6,10 +6,10 @@ use super::subject;
 use crate::context::Work;
 use crate::evm::Chain;
 use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, ViewStamp};
 use crate::state::must_be_as_asked;
 use alloy::primitives::B256;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 

@@ -2,14 +2,14 @@
 
 use super::store::Withdrawal;
 use super::subject;
-use crate::amount::Base;
 use crate::evm::{At, Chain, Mined, PinnedView, Receipt};
 use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::{Pool, ViewStamp, newest_known, stored_block};
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 

@@ -6,7 +6,7 @@ use super::store::{self, Status, Withdrawal};
 use super::subject;
 use crate::context::Work;
 use crate::evm::Chain;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use serde_json::json;
 
 /// How it stands afterwards.

@@ -3,10 +3,10 @@
 
 use super::limit;
 use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::net::redact;
-use crate::output::Result;
 use crate::risk::parameters::RiskRow;
 use alloy::primitives::Address;
+use base::Result;
+use base::redact;
 use sol::ILegacyEngine as Legacy;
 
 /// The Solidity interface.

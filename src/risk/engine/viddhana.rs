@@ -2,9 +2,9 @@
 
 use super::limit;
 use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::output::{Code, Error, Result};
 use crate::risk::parameters::RiskRow;
 use alloy::primitives::Address;
+use base::{Code, Error, Result};
 use sol::IViddhanaEngine as Viddhana;
 
 /// The Solidity interface.

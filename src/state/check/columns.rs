@@ -2,11 +2,11 @@
 
 use super::{base, stored, text};
 use crate::kale::plan::Plan;
-use crate::output::{Code, Error, Result};
 use crate::pool::{self, stored_address, stored_hash};
 use crate::state::operations;
 use crate::state::prune::can_go_on;
 use crate::{reward, stellar};
+use base::{Code, Error, Result};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 

@@ -2,13 +2,13 @@
 
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
-use crate::clock::Clock;
-use crate::context::Stop;
-use crate::files;
-use crate::output::{Code, Error, Result};
 use crate::state::backup::{digest, io_error, sibling, stamped};
 use crate::state::open::ARCHIVE_ID;
 use crate::state::{Run, State, events};
+use base::Stop;
+use base::clock::Clock;
+use base::files;
+use base::{Code, Error, Result};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row, params};
 use std::fs::{self, File, OpenOptions};
@@ -229,7 +229,7 @@ impl Archive {
                 }
                 _ => io(&e),
             })?;
-            crate::killpoint::reach();
+            base::killpoint::reach();
         }
         remove(&draft)?;
         let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

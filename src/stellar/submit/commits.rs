@@ -3,10 +3,10 @@
 
 use super::{Recorder, Settled, Status};
 use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
 use crate::state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
 use crate::state::{State, Tx};
 use crate::stellar::transaction::Signed;
+use base::{Code, Error, Result};
 use serde_json::{Value, json};
 use std::cell::{Cell, RefCell};
 use std::time::Duration;

@@ -1,10 +1,10 @@
 //! What submitting works with: the network, the state, and the terms on which transactions are offered.
 
-use crate::context::Stop;
 use crate::guard::Permit;
 use crate::state::State;
 use crate::stellar::xdr::AccountId;
 use crate::stellar::{Client, Percentile};
+use base::Stop;
 use std::collections::BTreeSet;
 use std::time::Duration;
 

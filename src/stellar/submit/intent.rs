@@ -1,6 +1,5 @@
 //! What is wanted, what became of it, and who records that.
 
-use crate::output::Result;
 use crate::state::Tx;
 use crate::state::operations::Operation;
 use crate::stellar::diagnostics::Raised;
@@ -8,6 +7,7 @@ use crate::stellar::replies::Ledger;
 use crate::stellar::results::Failure;
 use crate::stellar::transaction::Action;
 use crate::stellar::xdr::{AccountId, ContractEvent, ScVal};
+use base::Result;
 use serde_json::Value;
 
 /// One transaction that is wanted.

@@ -4,14 +4,14 @@ use super::commits::{Commits, Write};
 use super::prepare::{Market, Prepared, Priced};
 use super::settle::{Envelope, Fate, Settler};
 use super::{Intent, RESTORE, Reason, Settled, Status, Submitted};
-use crate::context::Stop;
-use crate::output::{Code, Error, Result};
 use crate::state::operations::{AttemptOutcome, Operation, OperationState};
 use crate::stellar::diagnostics::Raised;
 use crate::stellar::replies::Landed;
 use crate::stellar::results::{Failure, Kind, failure};
 use crate::stellar::transaction::{Action, Signers, stored};
 use crate::stellar::xdr::SorobanTransactionData;
+use base::Stop;
+use base::{Code, Error, Result};
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 

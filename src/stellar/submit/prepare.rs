@@ -2,7 +2,6 @@
 
 use super::resources::{self, Usual};
 use super::{Intent, Reason, Settled, Terms};
-use crate::output::{Code, Error, Result};
 use crate::stellar::replies::{FeeStats, Refusal, Simulated};
 use crate::stellar::transaction::{
     Action, Signed, Signers, Validity, assemble, draft, price, sign, unsigned,
@@ -11,6 +10,7 @@ use crate::stellar::xdr::{
     AccountId, LedgerEntryData, LedgerKey, LedgerKeyAccount, ScVal, SorobanTransactionData, Transaction,
 };
 use crate::stellar::{Client, View};
+use base::{Code, Error, Result};
 use futures_util::future::try_join;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;

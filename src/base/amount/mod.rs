@@ -4,8 +4,8 @@ mod digits;
 
 pub use digits::Digits;
 
-use crate::output::forms::Decimal;
-use crate::output::{Code, Error, Result};
+use crate::forms::Decimal;
+use crate::{Code, Error, Result};
 use alloy::primitives::{U256, U512, Uint};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};

@@ -94,7 +94,8 @@ impl Endpoint {
     }
 
     /// The same with one more segment at the end of its path; the query stays.
-    pub(crate) fn below(&self, segment: &str) -> Self {
+    #[must_use]
+    pub fn below(&self, segment: &str) -> Self {
         let mut url = self.url.clone();
         // An http URL always has a path.
         if let Ok(mut path) = url.path_segments_mut() {
@@ -104,7 +105,7 @@ impl Endpoint {
     }
 
     /// The whole URL, for the HTTP client only.
-    pub(crate) fn url(&self) -> &Url {
+    pub fn url(&self) -> &Url {
         &self.url
     }
 
