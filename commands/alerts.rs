@@ -1,8 +1,7 @@
 //! What `oracle alerts` and `risk violations` have in common: alerts that opened once, were counted, and closed.
 
 use crate::views::age;
-use base::clock;
-use base::{Result, forms};
+use base::{Result, clock, forms};
 use clap::Args;
 use poolctl::alert::{self, Alert, Subject};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};

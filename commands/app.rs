@@ -2,14 +2,11 @@
 
 use crate::session::Session;
 use crate::{console, logs};
-use base::Progress;
-use base::{Code, Error, Result};
-use poolctl::config::{Config, Sources};
-use poolctl::context::Work;
-use poolctl::evm::{Chain, ChainConfig, Learned};
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::net::{HttpLimits, RetryPolicy};
-use poolctl::state::{self, Lock, State};
+use base::{Code, Error, Progress, Result};
+use config::{Config, Sources};
+use net::{HttpLimits, RetryPolicy};
+use poolctl::evm::{self, Chain, ChainConfig, Learned};
+use poolctl::state::{self, Consent, Lock, Permit, State, ValuePermit, Work};
 use poolctl::stellar::submit::Terms;
 use poolctl::stellar::xdr::ContractId;
 use poolctl::stellar::{self, Client, ClientConfig, Percentile};
@@ -86,7 +83,7 @@ impl<'s> App<'s> {
             _ => None,
         };
         let learned = match &opened {
-            Ok(state) => state::learned(state.conn())?,
+            Ok(state) => evm::learned(state.conn())?,
             Err(_) => Learned::default(),
         };
         let foreign_stellar = match (&opened, config.get("stellar.network").map(stellar::known)) {
@@ -187,7 +184,7 @@ impl<'s> App<'s> {
                 let endpoints = &chain.config().endpoints;
                 let asked: Vec<String> =
                     endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
-                state::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
+                evm::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
             }
             Ok(value)
         })

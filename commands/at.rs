@@ -2,7 +2,7 @@
 
 use base::Result;
 use clap::Args;
-use poolctl::config::Config;
+use config::Config;
 use poolctl::evm::At;
 
 /// The flag of every command that reads the EVM chain.

@@ -3,11 +3,10 @@
 use crate::app::{self, App};
 use crate::options::DryRun;
 use crate::session::Session;
-use base::files;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
-use poolctl::config::keys::{self, KEYS, Key};
-use poolctl::config::{Config, Entry, Origin, file, value};
+use config::keys::{self, KEYS, Key};
+use config::{Config, Entry, Origin, file, value};
 use poolctl::kale::settings::Settings;
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::state;

@@ -1,8 +1,7 @@
 //! The terminal: the only code that writes to stdout and stderr, and the only one that asks.
 
 use crate::options::{Options, When};
-use base::{Code, Error, Result};
-use base::{Progress, Silent, Stop};
+use base::{Code, Error, Progress, Result, Silent, Stop};
 use poolctl::output::{Report, render};
 use render::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};

@@ -2,8 +2,7 @@
 
 use crate::app::App;
 use crate::session::Session;
-use base::clock;
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result, clock, forms};
 use clap::Args;
 use poolctl::alert::Area;
 use poolctl::health::{self, Checked, Grade, Report, Trouble};

@@ -2,11 +2,9 @@
 
 use crate::app::App;
 use crate::session::Session;
-use base::clock;
-use base::files;
-use base::{Error, Result, forms};
+use base::{Error, Result, clock, files, forms};
 use clap::Args;
-use poolctl::config::{Config, keys, profile};
+use config::{Config, keys, profile};
 use poolctl::output::{Contract, Outcome, Page, Present};
 use poolctl::state::{self, State};
 use schemars::JsonSchema;

@@ -6,7 +6,7 @@ use crate::session::Session;
 use base::amount::Quantity;
 use base::{Result, forms};
 use clap::{Args, Subcommand};
-use poolctl::config::value::address;
+use config::value::address;
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::{pool, state};
 use schemars::JsonSchema;

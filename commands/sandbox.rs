@@ -8,8 +8,7 @@ pub use ready::Ready;
 
 use crate::options::duration;
 use crate::session::Session;
-use base::files;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
 use poolctl::output::{Contract, Outcome, Page, Present};
 use poolctl_sandbox::network::{Networks, Options, StartError};

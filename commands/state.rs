@@ -7,12 +7,11 @@ use crate::console::Console;
 use crate::options::DryRun;
 use crate::out_file::{self, Output};
 use crate::session::Session;
-use base::files;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
-use poolctl::guard::Permit;
+use poolctl::check::{self, CheckReport};
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::state::{self, BackupReport, CheckReport, State};
+use poolctl::state::{self, BackupReport, Permit, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -86,7 +85,7 @@ impl Check {
         app.close();
         let state = State::unjudged(&app.state_path, session.run.clone())?;
         session.watch(Some(&state));
-        let report = state::check(state.conn(), self.full)?;
+        let report = check::check(state.conn(), self.full)?;
         let failure = report.findings.first().map(|first| {
             Error::new(
                 Code::CheckFailed,
@@ -146,12 +145,12 @@ impl Backup {
         let app = App::open_lenient(session)?;
         let state = app.read()?;
         let report = match &place {
-            Output::Stdout => state::send_backup(&state, &self.file, Console::copy)?,
+            Output::Stdout => state::send_backup(&state, &self.file, check::must_be_sound, Console::copy)?,
             Output::File(path) if files::is_in_place(path) => {
                 let send = |copy: &mut File| out_file::write(path, |out| io::copy(copy, out).map(|_| ()));
-                state::send_backup(&state, path, send)?
+                state::send_backup(&state, path, check::must_be_sound, send)?
             }
-            Output::File(path) => state::backup(&state, path)?,
+            Output::File(path) => state::backup(&state, path, check::must_be_sound)?,
         };
         Outcome::of(&BackupOutput { report, is_stdout: place == Output::Stdout })
     }
@@ -211,7 +210,7 @@ impl Restore {
     fn run(self, session: &Session) -> Result<Outcome> {
         let source = App::absolute(&self.file)?;
         let app = App::open_lenient(session)?;
-        let inspected = state::inspect(&source)?;
+        let inspected = state::inspect(&source, check::must_be_sound)?;
         if self.dry_run.dry_run {
             session.set_dry_run();
             return Outcome::of(&RestoreOutput { source, report: inspected, kept: None });
@@ -231,7 +230,7 @@ impl Restore {
             })?;
         }
         let lock = app.lock()?;
-        let (report, kept) = state::restore(&source, &path, &session.run, &lock)?;
+        let (report, kept) = state::restore(&source, &path, &session.run, &lock, check::must_be_sound)?;
         let mut state = State::write_access(&path, session.run.clone(), &lock)?;
         state.write(Permit::of(&lock), |tx| {
             let what = json!({ "source": source, "sha256": inspected.sha256, "kept": kept });

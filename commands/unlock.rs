@@ -2,8 +2,7 @@
 
 use crate::app::App;
 use crate::console::ask_secret;
-use base::files;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, files};
 use poolctl::kale::farmers;
 use poolctl::keys::{self, Editor, Identities, KeyStore, Method, Unlock, read_private};
 use rusqlite::Connection;

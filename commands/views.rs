@@ -2,8 +2,7 @@
 
 use alloy::primitives::U256;
 use base::amount::{Base, Quantity};
-use base::clock;
-use base::{Error, Result, forms};
+use base::{Error, Result, clock, forms};
 use poolctl::pool::abi::MaxDeposit;
 use poolctl::pool::{self, Asset, Pool, Snapshot, ViewStamp};
 use schemars::JsonSchema;

@@ -7,8 +7,7 @@ mod request;
 
 use crate::session::Session;
 use base::amount::Quantity;
-use base::clock;
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result, clock, forms};
 use clap::Subcommand;
 use poolctl::output::{Contract, Outcome};
 use poolctl::pool::Pool;

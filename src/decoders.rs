@@ -1,23 +1,22 @@
 //! Every decoder of bytes from outside, by name: what the fuzz targets of `fuzz/` feed. Nothing else calls it.
 
-use crate::config::{file, keys, value};
 use crate::evm::batch::{decode, outcomes};
 use crate::evm::fault::{revert_data, revert_words};
 use crate::evm::wire as evm;
-use crate::grind::job::{Task, parse_entropy, parse_farmer};
-use crate::grind::lines::Lines;
 use crate::kale::call;
 use crate::kale::contract::{Block, Farm, Pail};
 use crate::kale::work::lines;
 use crate::keys::{Identities, Unlock, document, parse_secret, seal};
-use crate::net::envelope::{self, Refusal};
-use crate::net::jsonrpc::RpcError;
 use crate::pool::abi::sol::{IERC20, IERC4626};
 use crate::stellar::transaction::stored;
 use crate::stellar::wire as stellar;
 use crate::stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
-use base::{Endpoint, redact};
-use base::{amount, clock};
+use base::{Endpoint, amount, clock, redact};
+use config::{file, keys, value};
+use grind::job::{Task, parse_entropy, parse_farmer};
+use grind::lines::Lines;
+use net::envelope::{self, Refusal};
+use net::jsonrpc::RpcError;
 use serde_json::value::RawValue;
 use std::path::Path;
 

@@ -1,16 +1,13 @@
 //! The library of `poolctl`: everything that is true without a terminal.
 
 pub mod alert;
-pub mod config;
-pub mod context;
+pub mod check;
 pub mod decoders;
 pub mod doctor;
 pub mod evm;
-pub mod guard;
 pub mod health;
 pub mod kale;
 pub mod keys;
-pub mod net;
 pub mod oracle;
 pub mod output;
 pub mod pool;
@@ -20,5 +17,3 @@ pub mod risk;
 pub mod state;
 pub mod stellar;
 pub mod telemetry;
-
-pub use poolctl_grind as grind;

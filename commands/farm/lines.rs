@@ -1,8 +1,7 @@
 //! What `farm run --json` writes as it happens: an object a line.
 
 use super::reconcile::ReconcileOutput;
-use crate::farming::ended_in;
-use crate::farming::{kale, time};
+use crate::farming::{ended_in, kale, time};
 use crate::work::WorkView;
 use base::amount::Quantity;
 use base::forms;

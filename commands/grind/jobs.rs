@@ -3,9 +3,9 @@
 use crate::console::Console;
 use crate::session::Session;
 use base::{Code, Error, Result, forms};
-use poolctl::grind::Settings;
-use poolctl::grind::jobs::{self, Answer};
-use poolctl::grind::lines::Lines;
+use grind::Settings;
+use grind::jobs::{self, Answer};
+use grind::lines::Lines;
 use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;

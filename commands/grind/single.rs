@@ -3,10 +3,9 @@
 use super::{Grind, rate, shown_rate};
 use crate::session::Session;
 use base::amount::to_people;
-use base::clock;
-use base::{Code, Error, Result, forms};
-use poolctl::grind::job::{Found, parse_entropy, parse_farmer, parse_nonce};
-use poolctl::grind::{End, Job, Limits, Outcome as Searched, Settings, search};
+use base::{Code, Error, Result, clock, forms};
+use grind::job::{Found, parse_entropy, parse_farmer, parse_nonce};
+use grind::{End, Job, Limits, Outcome as Searched, Settings, search};
 use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -8,7 +8,7 @@ use crate::views::PoolView;
 use base::amount::{self, short};
 use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::config::value::address;
+use config::value::address;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::abi::Abi;
 use poolctl::pool::{self, AddPool, ViewStamp};

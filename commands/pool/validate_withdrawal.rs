@@ -3,9 +3,8 @@
 use crate::app::App;
 use crate::session::Session;
 use crate::views::{age, stamp};
-use base::Result;
 use base::amount::Quantity;
-use base::clock;
+use base::{Result, clock};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::ViewStamp;

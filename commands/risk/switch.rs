@@ -6,10 +6,10 @@ use crate::options::{DryRun, REASON, one_line};
 use crate::session::Session;
 use base::Result;
 use clap::Args;
-use poolctl::context::Work;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::{self, Pool};
 use poolctl::risk;
+use poolctl::state::Work;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,9 +2,8 @@
 
 use crate::app::App;
 use crate::out_file;
-use base::files;
-use base::{Code, Error, Result};
-use poolctl::config::template;
+use base::{Code, Error, Result, files};
+use config::template;
 use poolctl::state;
 use poolctl_sandbox::network::Networks;
 use secrecy::ExposeSecret;

@@ -6,7 +6,7 @@ use crate::options::DryRun;
 use crate::session::Session;
 use base::Result;
 use clap::Args;
-use poolctl::config::value::tx_hash;
+use config::value::tx_hash;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::withdrawal::{Complete, Completed, Evidence, complete, find};
 use poolctl::pool::{self, ViewStamp};

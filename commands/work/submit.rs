@@ -7,7 +7,7 @@ use crate::options::DryRun;
 use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::grind::lines::{LineError, Lines, Text};
+use grind::lines::{LineError, Lines, Text};
 use poolctl::kale::work::{self, LONGEST, LineFate, LineReport, Submission};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use poolctl::stellar::submit::Rehearsal;

@@ -1,6 +1,7 @@
 //! Every setting there is: key, type, default, environment names, and what it means.
 
-use crate::stellar::Percentile;
+/// Parts of the fees paid lately, as `getFeeStats` names them.
+const FEE_PERCENTILES: &[&str] = &["p50", "p60", "p70", "p80", "p90", "p95", "p99", "max"];
 
 /// The form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -278,7 +279,7 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "stellar.fee_percentile",
-        Kind::Choice(Percentile::WORDS),
+        Kind::Choice(FEE_PERCENTILES),
         Some("p90"),
         "which part of the fees paid lately is offered for inclusion",
     ),

@@ -9,10 +9,8 @@ pub mod value;
 pub use file::ConfigFile;
 pub use template::template;
 
-use crate::state::Setting;
 use alloy::primitives::Address;
-use base::Endpoint;
-use base::{Code, Error, Result};
+use base::{Code, Endpoint, Error, Result};
 use keys::{KEYS, Key, Kind};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -48,6 +46,15 @@ impl std::fmt::Display for Origin {
             Self::Unset => f.write_str("not set"),
         }
     }
+}
+
+/// One setting made at run time, as the state keeps it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting {
+    /// Dotted key as in the config file.
+    pub key: String,
+    /// The value as text.
+    pub value: String,
 }
 
 /// Everything that settings can come from. The library reads neither argv nor the environment itself.

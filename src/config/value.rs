@@ -2,8 +2,7 @@
 
 use super::keys::{Key, Kind};
 use alloy::primitives::{Address, B256};
-use base::amount;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, amount};
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
 ///

@@ -1,16 +1,16 @@
 //! A chain as a profile pins it: its endpoints in order, the choice of a view's block, and the failover of views.
 
+use super::Learned;
 use super::fault::{Fault, sort, speaks_of_a_tag};
 use super::peer::{Patience, Peer};
 use super::view::PinnedView;
 use super::wire::{self, BlockRef};
-use crate::net::jsonrpc::{Answer, Call, Client};
-use crate::net::{Http, HttpLimits, RetryPolicy};
 use alloy::primitives::{Address, address};
-use base::Endpoint;
-use base::{Code, Error, Result};
+use base::{Code, Endpoint, Error, Result};
+use net::jsonrpc::{Answer, Call, Client};
+use net::{Http, HttpLimits, RetryPolicy};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -86,15 +86,6 @@ impl ChosenBy {
             Self::Confirmations(below) => format!("head-{below}"),
         }
     }
-}
-
-/// What runs learn of a chain and its endpoints, for the runs after them.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Learned {
-    /// Tags that the chain has shown once: it has them from then on, whatever an endpoint says.
-    pub tags: BTreeSet<String>,
-    /// Endpoints that refused wide log queries, with the width in blocks that they answered.
-    pub log_widths: BTreeMap<String, u64>,
 }
 
 /// How wide log queries are, in blocks.

@@ -3,11 +3,11 @@
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
 use crate::alert::{self, Area};
-use crate::config::Config;
 use crate::reward;
 use crate::state::operations;
 use crate::state::runs::{self, LastRun};
 use base::Result;
+use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// The limits in force, in seconds.

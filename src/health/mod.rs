@@ -7,9 +7,9 @@ pub use facts::{Limits, Vital, alerts, in_flight, vitals};
 pub use rules::{GRACE_SEC, Grade, grade};
 
 use crate::alert::Area;
-use crate::config::Config;
 use crate::state::State;
 use base::Result;
+use config::Config;
 
 /// A regular job with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]

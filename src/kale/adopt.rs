@@ -3,7 +3,7 @@
 use super::plan::{adopt_key, kind};
 use super::site::Farming;
 use super::trust::{self, Fate, Trusted, Wanted};
-use crate::guard::ValuePermit;
+use crate::state::ValuePermit;
 use crate::stellar::Action;
 use crate::stellar::submit::{Intent, Status, Submitted};
 use crate::stellar::xdr::AccountId;

@@ -6,8 +6,8 @@
 use super::farmers::{self, Farmer, Joining};
 use super::sponsor::SPONSOR_LOW;
 use crate::alert::{self, Subject};
-use crate::context::Work;
 use crate::keys::{Editor, KeyStore, Origin, address_of};
+use crate::state::Work;
 use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
 use rusqlite::{Connection, OptionalExtension};

@@ -75,7 +75,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
     }
     let names: Vec<String> = list(conn)?.into_iter().map(|pooler| pooler.name).collect();
     let e = Error::new(Code::UnknownPooler, format!("no pooler {}", shown(name)));
-    Err(match crate::config::keys::nearest(name, names.iter().map(String::as_str)) {
+    Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
         None if names.is_empty() => e.hint("there is no pooler yet; add one with: poolctl pooler add NAME"),
         None => e.hint("see them with: poolctl pooler list"),

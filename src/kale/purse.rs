@@ -1,16 +1,15 @@
 //! Who can go on: what is recorded of fees and stakes, beside what the sponsor and the farmers have. Looked at before
 //! anything is staked, the sponsor first.
 
-use super::enrol;
 use super::fees::{self, Fees, Payer, bid, payers};
 use super::funding::{Lack, lacks};
 use super::plan::kind;
 use super::reward::block_reward;
-use super::rows;
 use super::settings::Settings;
 use super::site::Farming;
 use super::sponsor::Sponsor;
 use super::wallet::{Wallet, spares};
+use super::{enrol, rows};
 use crate::state::operations;
 use crate::stellar::account;
 use crate::stellar::submit::{Intent, Terms};

@@ -278,9 +278,8 @@ mod tests {
 
     #[test]
     fn a_code_is_named_by_the_contract_that_raised_it() {
-        use crate::stellar::submit;
         use crate::stellar::xdr::Hash;
-        use crate::stellar::{Failure, Raised};
+        use crate::stellar::{Failure, Raised, submit};
         let [farm, kale] = [1, 2].map(|n| ContractId(Hash([n; 32])));
         let settled = |contract: Option<&ContractId>, code| Settled {
             status: Status::Failed,

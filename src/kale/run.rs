@@ -9,12 +9,11 @@ use super::schedule::{self, Action, Step, Stock};
 use super::site::Farming;
 use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
-use crate::grind::kernel::KernelRef;
-use crate::guard::ValuePermit;
 use crate::state::operations::Operation;
-use crate::state::runs;
+use crate::state::{ValuePermit, runs};
 use crate::stellar::submit::Settled;
 use base::{Code, Error, Exit, Result};
+use grind::kernel::KernelRef;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 

@@ -5,14 +5,12 @@ use super::call::Call;
 use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
-use crate::context::Work;
-use crate::guard::ValuePermit;
 use crate::state::operations::Operation;
+use crate::state::{ValuePermit, Work};
 use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
 use crate::stellar::xdr::{AccountId, ContractId};
 use crate::stellar::{Action, Client, Known, Signers};
-use base::Result;
-use base::Stop;
+use base::{Result, Stop};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

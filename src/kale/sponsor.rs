@@ -6,8 +6,7 @@ use crate::alert::{self, Subject};
 use crate::state::Tx;
 use crate::stellar::Client;
 use crate::stellar::xdr::AccountId;
-use base::clock;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, clock};
 
 /// The alert about a sponsor that cannot pay for what is to be farmed, or not for another day.
 pub const SPONSOR_LOW: &str = "sponsor_low";

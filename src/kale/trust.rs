@@ -8,7 +8,7 @@ use super::site::Farming;
 use super::view::Who;
 use super::wallet::{BASE_RESERVE, Look, Trust, Wallet};
 use super::{adopt, asset, plan};
-use crate::guard::ValuePermit;
+use crate::state::ValuePermit;
 use crate::state::operations::{self, OperationState};
 use crate::stellar::Action;
 use crate::stellar::submit::{self, Intent, Rehearsal, Status, Submitted, Terms};

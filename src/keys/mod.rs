@@ -17,8 +17,7 @@ pub use seal::{Identities, Method, Unlock};
 pub use signer::{Signer, address_of, parse_secret};
 
 use crate::state::Lock;
-use base::killpoint;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, killpoint};
 use document::StoredKey;
 use ed25519_dalek::SigningKey;
 use secrecy::SecretString;

@@ -1,6 +1,6 @@
 //! The shapes of JSON-RPC answers, each part bounded by what it is for: an id of sixty megabytes is not read into memory.
 
-use crate::grind::json::{Object, shown};
+use grind::json::{Object, shown};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;
@@ -8,7 +8,7 @@ use std::fmt;
 
 /// What an answer calls itself.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) enum Id {
+pub enum Id {
     /// No id, or `null`: the server could not read the question.
     #[default]
     Null,
@@ -74,7 +74,7 @@ impl<'de> Deserialize<'de> for Id {
 
 /// One answer.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Response {
+pub struct Response {
     /// To which question.
     #[serde(default)]
     pub id: Id,
@@ -91,7 +91,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Box<RawValue>>, 
 
 /// An error as the server put it.
 #[derive(Debug)]
-pub(crate) struct Refusal {
+pub struct Refusal {
     /// Its code; 0 where it gave none, or one that is no number.
     pub code: i64,
     /// Its words: a text as it is, the beginning of anything else as it was written.
@@ -168,7 +168,7 @@ fn bounded(body: &[u8]) -> serde_json::Result<()> {
 ///
 /// # Errors
 /// For anything but an object with these parts.
-pub(crate) fn one(body: &[u8]) -> serde_json::Result<Response> {
+pub fn one(body: &[u8]) -> serde_json::Result<Response> {
     bounded(body)?;
     serde_json::from_slice(body).map(|Object(response)| response)
 }
@@ -177,7 +177,7 @@ pub(crate) fn one(body: &[u8]) -> serde_json::Result<Response> {
 ///
 /// # Errors
 /// For anything but a list of objects with these parts.
-pub(crate) fn many(body: &[u8], asked: usize) -> serde_json::Result<Vec<Response>> {
+pub fn many(body: &[u8], asked: usize) -> serde_json::Result<Vec<Response>> {
     bounded(body)?;
     let mut from = serde_json::Deserializer::from_slice(body);
     let responses = Several(asked.saturating_add(1)).deserialize(&mut from)?;
@@ -216,7 +216,7 @@ impl<'de> Visitor<'de> for Several {
 }
 
 /// Why a body is no JSON at all: cut off, or another format. None where it is, with other parts than expected.
-pub(crate) fn not_json(body: &[u8]) -> Option<serde_json::Error> {
+pub fn not_json(body: &[u8]) -> Option<serde_json::Error> {
     serde_json::from_slice::<IgnoredAny>(body).err()
 }
 

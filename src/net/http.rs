@@ -1,9 +1,8 @@
 //! The HTTP client of the product: rustls with ring, bundled root certificates, time and size limits, no redirects.
 
 use super::fault::{Fault, FaultKind};
-use base::Endpoint;
 use base::redact::Redactor;
-use base::{Code, Error, Result, killpoint};
+use base::{Code, Endpoint, Error, Result, killpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -32,12 +31,16 @@ impl Default for HttpLimits {
 
 /// A whole answer, whatever its status.
 #[derive(Debug)]
-pub(crate) struct Reply {
+pub struct Reply {
+    /// The HTTP status.
     pub status: u16,
+    /// What `Retry-After` asks for.
     pub retry_after: Option<Duration>,
+    /// Whether it says that it is a web page.
     pub html: bool,
     /// Where a redirect points to: `scheme://host[:port]`, since the rest may be a key.
     pub redirect: Option<String>,
+    /// The body, which is bounded.
     pub body: Vec<u8>,
 }
 
@@ -63,7 +66,7 @@ impl Http {
     /// The bundled roots stand beside the machine's own, so a machine without any works. The machine's own take
     /// milliseconds to read and are left out where no TLS is spoken. A proxy named by the usual environment
     /// variables is used, except towards this machine. Errors: `bug` when TLS cannot be set up.
-    pub(crate) fn client(&self, endpoint: &Endpoint) -> Result<reqwest::Client> {
+    pub fn client(&self, endpoint: &Endpoint) -> Result<reqwest::Client> {
         let (tls, near) = (endpoint.url().scheme() == "https", endpoint.is_loopback());
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
         let [far_plain, far_tls, near_plain, near_tls] = &mut *clients;
@@ -111,7 +114,7 @@ impl Http {
     }
 
     /// Posts JSON and reads the whole answer, within the limits.
-    pub(crate) async fn post(
+    pub async fn post(
         &self,
         client: &reqwest::Client,
         endpoint: &Endpoint,

@@ -3,9 +3,9 @@
 use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
-use crate::grind::json::why;
 use base::Endpoint;
 use base::redact::Redactor;
+use grind::json::why;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -305,7 +305,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::HttpLimits;
+    use crate::HttpLimits;
     use serde_json::json;
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;

@@ -1,7 +1,7 @@
 //! What every chain's client needs and no chain owns: endpoints, HTTP, JSON-RPC, redaction and the one retry policy.
 
 pub mod asker;
-pub(crate) mod envelope;
+pub mod envelope;
 pub mod fault;
 pub mod http;
 pub mod jsonrpc;

@@ -3,8 +3,7 @@
 //! Source: <https://healthchecks.io/docs/http_api/>
 
 use super::{Http, HttpLimits};
-use base::Endpoint;
-use base::{Code, Error, Exit, Result};
+use base::{Code, Endpoint, Error, Exit, Result};
 use serde_json::json;
 use std::time::Duration;
 

@@ -3,9 +3,9 @@
 use super::feeds::{Feed, of_asset};
 use super::fetch::{Deviation, Fetched, fetch};
 use super::median::{Bar, Median, Split, majority, median};
-use crate::context::Work;
 use crate::evm::{At, Chain};
 use crate::pool::ViewStamp;
+use crate::state::Work;
 use base::amount::Base;
 use base::{Code, Error, Result};
 

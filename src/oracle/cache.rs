@@ -3,9 +3,8 @@
 use super::feeds::{Feed, of_asset};
 use crate::pool::{ViewStamp, stored_base, stored_hash};
 use crate::state::Tx;
-use base::Result;
 use base::amount::Base;
-use base::clock;
+use base::{Result, clock};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A price that may be used.

@@ -6,14 +6,13 @@ use super::quote::{RawQuote, Refusal, accept};
 use super::sequencer::{Sequencer, standing};
 use super::source::{Asked, sol::AggregatorV3Interface as Aggregator};
 use crate::alert::{self, Subject};
-use crate::config::Config;
-use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
 use crate::pool::{self, ViewStamp};
-use crate::risk;
 use crate::risk::rules::{self, Rule, Verdict};
-use crate::state::Tx;
+use crate::risk::{self};
+use crate::state::{Tx, Work};
 use base::{Code, Error, Result};
+use config::Config;
 use rusqlite::params;
 use serde_json::json;
 

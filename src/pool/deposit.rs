@@ -1,21 +1,19 @@
 //! Validating a deposit: what the state knows, or the chain at one block, is held against the rules.
 
 use super::abi::{self, Abi, Limits, MaxDeposit};
-use super::contract;
 use super::members::{Member, find_member};
 use super::position::position;
 use super::store::{self, Pool, Snapshot};
 use super::validate::deposit::{Depositor, Facts, Figures, check};
 use super::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
-use super::{ViewStamp, newest_known};
-use crate::config::Config;
+use super::{ViewStamp, contract, newest_known};
 use crate::evm::{At, CallError, Chain};
 use crate::pool::abi::sol::IERC20;
-use crate::reward;
 use crate::risk::{self, Barrier, Gate};
-use crate::state;
+use crate::{reward, state};
 use base::amount::{Base, Delta};
 use base::{Code, Result};
+use config::Config;
 use rusqlite::Connection;
 
 /// What the operator asks.

@@ -1,7 +1,8 @@
 //! `pool reconcile`: what the state says of pools against the chain, holder by holder, at the block that each was
 //! synced at. Reads only.
 
-use super::abi::{self, MaxDeposit, Reading, sol::IERC20};
+use super::abi::sol::IERC20;
+use super::abi::{self, MaxDeposit, Reading};
 use super::holders::holdings_before;
 use super::store::{self, Pool, Snapshot};
 use super::{ViewStamp, stored_address};
@@ -10,8 +11,7 @@ use crate::reward::accrual::MemberId;
 use crate::state::State;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result, forms};
-use base::{Progress, Stop};
+use base::{Code, Error, Progress, Result, Stop, forms};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -3,10 +3,9 @@
 use super::holders::{add_shares, each_movement};
 use super::store::Pool;
 use super::{db_block, stored_block, stored_hash};
-use crate::context::Work;
 use crate::evm::{PinnedView, common_ancestor};
 use crate::reward::accrual::MemberId;
-use crate::state::Tx;
+use crate::state::{Tx, Work};
 use alloy::primitives::B256;
 use base::amount::Delta;
 use base::{Code, Error, Result};

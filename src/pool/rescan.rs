@@ -1,16 +1,15 @@
 //! `pool rescan`: a pool's transfers read again on demand, compared with those in the state, which they replace on evidence.
 
-use super::abi::{self, sol::IERC20};
+use super::abi::sol::IERC20;
 use super::holders::{each_movement, holders_match, holdings_before};
 use super::intake::{Intake, Waiting};
 use super::reorg::{RolledBack, behind, settle_reorgs, take_back};
 use super::replay::date_deposits;
 use super::reread::{MOST, download};
 use super::store::{self, Pool};
-use super::{ViewStamp, base_at, newest_known, stored_address, stored_block};
-use crate::context::Work;
+use super::{ViewStamp, abi, base_at, newest_known, stored_address, stored_block};
 use crate::evm::{At, BlockRef, Chain, EventLog, PinnedView};
-use crate::state::Tx;
+use crate::state::{Tx, Work};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};

@@ -9,13 +9,10 @@ use super::replay::replay_to;
 use super::store::{self, Pool};
 use super::{ViewStamp, db_block};
 use crate::alert::{self, Subject};
-use crate::context::Work;
 use crate::evm::{At, Chain, PinnedView};
-use crate::risk::{
-    self,
-    rules::{Rule, Verdict, rate_drop},
-};
-use crate::state::Tx;
+use crate::risk;
+use crate::risk::rules::{Rule, Verdict, rate_drop};
+use crate::state::{Tx, Work};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};

@@ -1,12 +1,12 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
 use crate::alert::{self, Alert, Subject};
-use crate::config::Config;
 use crate::kale::{enrol, farmers};
 use crate::oracle;
 use crate::pool::Pool;
 use crate::risk::{self, Barrier};
 use base::Result;
+use config::Config;
 use rusqlite::Connection;
 
 /// One thing that needs a look.

@@ -15,11 +15,11 @@ pub use file::{Written, write};
 pub use page::page;
 pub use pools::{Epoch, Holder, Point, PoolPart};
 
-use crate::config::Config;
 use crate::pool;
 use crate::state::meta_get;
 use base::Result;
 use base::amount::Quantity;
+use config::Config;
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -14,8 +14,7 @@ use crate::evm::{self, At, Chain, LogRange, PinnedView};
 use crate::pool::{self, Pool, ViewStamp};
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result};
-use base::{Progress, Stop};
+use base::{Code, Error, Progress, Result, Stop};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, VecDeque};
 

@@ -2,10 +2,8 @@
 
 use super::distribute::purpose;
 use super::sound;
-use crate::context::Work;
-use crate::guard::ValuePermit;
 use crate::pool::{Member, Pool, stored_base};
-use crate::state::{Account, Line, OwnerKind, Tx};
+use crate::state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};

@@ -7,10 +7,8 @@
 use super::distribute::purpose;
 use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
-use crate::context::Work;
-use crate::guard::ValuePermit;
 use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_hash};
-use crate::state::{Account, Line, OwnerKind, Tx};
+use crate::state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};

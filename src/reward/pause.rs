@@ -9,8 +9,8 @@
 //! shows no sign of such events is not believed to be unpaused: its pool fails.
 
 use crate::evm::{self, BlockRef, PinnedView};
-use crate::pool::Pool;
-use crate::pool::abi::{self, sol::IPausable};
+use crate::pool::abi::sol::IPausable;
+use crate::pool::{Pool, abi};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::{Code, Error, Result};

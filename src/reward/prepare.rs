@@ -9,12 +9,11 @@ use super::store::{
     carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes,
     schedule, undecided, weight_rows,
 };
-use crate::config::Config;
-use crate::context::Work;
 use crate::pool::{Asset, Pool, db_block};
-use crate::state::Tx;
+use crate::state::{Tx, Work};
 use base::amount::{self, Base};
 use base::{Code, Error, Result};
+use config::Config;
 use rusqlite::params;
 use serde_json::json;
 

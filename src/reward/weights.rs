@@ -2,9 +2,9 @@
 
 use super::grid::{self, Epoch};
 use super::store::{lanes, schedule, undecided, weight_rows};
-use crate::context::Work;
 use crate::evm::{At, Chain};
 use crate::pool::{self, Pool, db_block};
+use crate::state::Work;
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;

@@ -1,9 +1,8 @@
 //! The circuit breaker of a pool: it opens on its own, keeps when it first did, and is closed by the operator alone.
 
 use super::rules::Rule;
-use crate::context::Work;
 use crate::pool::Pool;
-use crate::state::Tx;
+use crate::state::{Tx, Work};
 use base::Result;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;

@@ -5,15 +5,13 @@ use super::parameters::{RiskRow, Window, row};
 use super::refresh::refresh;
 use super::rules::{self, Facts, Rule, Verdict};
 use crate::alert::{self, Subject};
-use crate::config::Config;
-use crate::context::Work;
 use crate::evm::{At, Chain};
 use crate::oracle;
 use crate::pool::{self, Pool, ViewStamp, stored_base};
-use crate::state::Tx;
+use crate::state::{Tx, Work};
 use base::amount::Base;
-use base::clock;
-use base::{Error, Result};
+use base::{Error, Result, clock};
+use config::Config;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
 

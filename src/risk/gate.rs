@@ -4,9 +4,9 @@ use super::breaker::breaker;
 use super::check::usable;
 use super::parameters::{RiskRow, row};
 use super::rules::Parameters;
-use crate::config::Config;
 use crate::pool::{Pool, contract::Known};
 use base::Result;
+use config::Config;
 use rusqlite::Connection;
 
 /// One thing in the way.

@@ -2,9 +2,8 @@
 
 use super::engine::Engine;
 use super::rules::Parameters;
-use crate::context::Work;
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
-use crate::state::Tx;
+use crate::state::{Tx, Work};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};

@@ -1,8 +1,8 @@
 //! The local emergency pause of a pool: nothing goes in or out until the operator lifts it.
 
 use super::parameters::row;
-use crate::context::Work;
 use crate::pool::Pool;
+use crate::state::Work;
 use base::Result;
 use rusqlite::params;
 use serde_json::json;

@@ -2,9 +2,9 @@
 
 use super::engine::{Asked, Engine};
 use super::parameters::{RiskRow, row, store, summary};
-use crate::context::Work;
 use crate::evm::{At, Chain};
 use crate::pool::{self, Pool, ViewStamp};
+use crate::state::Work;
 use base::{Code, Error, Result};
 use std::collections::HashMap;
 

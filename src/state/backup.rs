@@ -1,7 +1,7 @@
 //! Copies of the state that are checked before they are believed.
 
 use super::file::{self, Journal};
-use super::{Lock, Run, check, open, schema};
+use super::{Lock, Run, open, schema};
 use alloy::hex;
 use base::clock::Clock;
 use base::files::{Access, Draft};
@@ -14,6 +14,9 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Judges a state of today's schema: how many audit events it has, or `check_failed` with what is wrong.
+pub type Sound = fn(&Connection) -> Result<i64>;
 
 /// A finished, checked copy.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -34,11 +37,11 @@ pub struct BackupReport {
 /// # Errors
 /// `conflict` where `target` exists; `io_error`/`state_error` where the disk refuses; `check_failed` for a copy
 /// that is not sound.
-pub fn backup(state: &super::State, target: &Path) -> Result<BackupReport> {
-    backup_to(state.conn(), target)
+pub fn backup(state: &super::State, target: &Path, sound: Sound) -> Result<BackupReport> {
+    backup_to(state.conn(), target, sound)
 }
 
-pub(super) fn backup_to(conn: &Connection, target: &Path) -> Result<BackupReport> {
+pub(super) fn backup_to(conn: &Connection, target: &Path, sound: Sound) -> Result<BackupReport> {
     let taken = || {
         Error::new(Code::Conflict, format!("{} exists already", target.display()))
             .hint("it is left as it is; give the backup a new name")
@@ -46,7 +49,7 @@ pub(super) fn backup_to(conn: &Connection, target: &Path) -> Result<BackupReport
     if target.symlink_metadata().is_ok() {
         return Err(taken());
     }
-    let (draft, report) = checked(conn, target, target)?;
+    let (draft, report) = checked(conn, target, target, sound)?;
     if !draft.publish_new().map_err(|e| io_error(target, &e))? {
         return Err(taken());
     }
@@ -61,19 +64,20 @@ pub(super) fn backup_to(conn: &Connection, target: &Path) -> Result<BackupReport
 pub fn send_backup(
     state: &super::State,
     target: &Path,
+    sound: Sound,
     send: impl FnOnce(&mut File) -> Result<()>,
 ) -> Result<BackupReport> {
-    let (draft, report) = checked(state.conn(), state.path(), target)?;
+    let (draft, report) = checked(state.conn(), state.path(), target, sound)?;
     let mut copy = File::open(draft.path()).map_err(|e| io_error(draft.path(), &e))?;
     send(&mut copy)?;
     Ok(report)
 }
 
 /// A checked copy that is a draft still, beside what is named first, and the report on it as `target`.
-fn checked(conn: &Connection, beside: &Path, target: &Path) -> Result<(Draft, BackupReport)> {
+fn checked(conn: &Connection, beside: &Path, target: &Path, sound: Sound) -> Result<(Draft, BackupReport)> {
     let draft = Draft::beside(beside, Access::Shared).map_err(|e| io_error(beside, &e))?;
     copy(conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", target.display())))?;
-    let events = sound(draft.path())?;
+    let events = events_of(draft.path(), sound)?;
     let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(target, &e))?;
     Ok((draft, BackupReport { path: target.to_owned(), bytes, sha256, events }))
 }
@@ -96,9 +100,9 @@ fn copy(conn: &Connection, draft: &Path) -> Result<()> {
 ///
 /// # Errors
 /// `io_error` where it is missing or cannot be read; `check_failed` and the `state_…` codes for what is no sound state.
-pub fn inspect(source: &Path) -> Result<BackupReport> {
+pub fn inspect(source: &Path, sound: Sound) -> Result<BackupReport> {
     is_there(source)?;
-    let events = sound(source)?;
+    let events = events_of(source, sound)?;
     let (bytes, sha256) = digest(source).map_err(|e| io_error(source, &e))?;
     Ok(BackupReport { path: source.to_owned(), bytes, sha256, events })
 }
@@ -123,7 +127,7 @@ fn open_copy(path: &Path) -> Result<(Connection, u32)> {
 }
 
 /// Checks a file as a whole state and returns how many events it has.
-fn sound(path: &Path) -> Result<i64> {
+fn events_of(path: &Path, sound: Sound) -> Result<i64> {
     let (conn, version) = open_copy(path)?;
     if version < super::SCHEMA_VERSION {
         // Its invariants are those of an older schema; the structure is what can be judged.
@@ -133,11 +137,7 @@ fn sound(path: &Path) -> Result<i64> {
         let word: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
         return if word == "ok" { Ok(0) } else { Err(unsound(path, &word)) };
     }
-    let report = check(&conn, true)?;
-    match report.findings.first() {
-        None => Ok(report.events),
-        Some(finding) => Err(unsound(path, &finding.message)),
-    }
+    sound(&conn).map_err(|e| if e.code() == Code::CheckFailed { unsound(path, e.message()) } else { e })
 }
 
 fn unsound(path: &Path, why: &str) -> Error {
@@ -156,6 +156,7 @@ pub fn restore(
     path: &Path,
     run: &Run,
     lock: &Lock,
+    sound: Sound,
 ) -> Result<(BackupReport, Option<PathBuf>)> {
     is_there(source)?;
     // Through a link, what it leads to is replaced.
@@ -164,7 +165,7 @@ pub fn restore(
     let (conn, _) = open_copy(source)?;
     copy(&conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", path.display())))?;
     drop(conn);
-    let events = sound(draft.path())?;
+    let events = events_of(draft.path(), sound)?;
     let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(path, &e))?;
     let state = file::open(draft.path(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     Journal::Wal.set(&state)?;

@@ -298,6 +298,14 @@ impl From<&Metadata> for Stamp {
     }
 }
 
+/// A second connection to the file of another, which could write.
+///
+/// # Errors
+/// `state_error` where the file cannot be written.
+pub fn connect_again(conn: &Connection) -> Result<Connection> {
+    open(Path::new(conn.path().unwrap_or_default()), OpenFlags::SQLITE_OPEN_READ_WRITE)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

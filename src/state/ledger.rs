@@ -173,7 +173,11 @@ pub fn member_balances(conn: &Connection, address: &str) -> Result<Vec<(String, 
     Ok(found)
 }
 
-pub(super) fn stored(text: &str) -> Result<Delta> {
+/// A balance or an amount with its sign, as the file has it.
+///
+/// # Errors
+/// `state_corrupt` for what is none.
+pub fn stored(text: &str) -> Result<Delta> {
     Delta::parse(text).ok_or_else(|| {
         Error::new(Code::StateCorrupt, format!("\"{text}\" stands where an amount belongs"))
             .hint("run: poolctl state check")

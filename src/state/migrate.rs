@@ -39,7 +39,8 @@ pub(super) fn as_of(version: u32) -> Result<Connection> {
 /// Every step is one transaction with its version, so a kill leaves the file at a whole step.
 pub(super) fn migrate(conn: &Connection, path: &Path, found: u32, clock: Clock) -> Result<()> {
     let copy = backup::migration_copy(path, found, clock);
-    backup::backup_to(conn, &copy)?;
+    // Judged by its structure: the invariants are those of today.
+    backup::backup_to(conn, &copy, |_| Ok(0))?;
     run_steps(conn, found, SCHEMA_VERSION)
         .map_err(|e| e.context(format!("cannot migrate state {}", path.display())))
         .map_err(|e| e.hint(format!("the state before the migration is kept at {}", copy.display())))

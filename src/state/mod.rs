@@ -2,10 +2,8 @@
 
 mod backup;
 pub(crate) mod bulk;
-mod check;
 mod events;
 mod file;
-mod learned;
 mod ledger;
 mod lock;
 mod meta;
@@ -13,28 +11,31 @@ mod migrate;
 mod names;
 mod open;
 pub mod operations;
+mod permit;
 mod prune;
 mod pruned;
 pub mod runs;
 mod schema;
 mod settings;
 mod tx;
+mod work;
 
-pub use backup::{BackupReport, backup, inspect, restore, send_backup};
-pub(crate) use check::must_be_as_asked;
-pub use check::{CheckReport, Finding, check};
+pub use backup::{BackupReport, Sound, backup, inspect, restore, send_backup};
 pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
-pub use file::Watch;
-pub use learned::{learn, learned};
-pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances};
+pub use file::{Watch, connect_again};
+pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances, stored};
 pub use lock::{Holder, Lock};
 pub use meta::{Pin, check_network, meta_get, pin_network};
 pub use migrate::{SCHEMA_VERSION, pending_steps};
 pub use names::{Named, names_like};
 pub use open::{APPLICATION_ID, Look, State, create, schema_of};
-pub use prune::{LEAST_AGE, PruneReport, check_age, prune, prune_preview};
-pub use settings::{Setting, setting_set, setting_unset, settings};
+pub use permit::{Consent, Permit, ValuePermit};
+pub use prune::{LEAST_AGE, PruneReport, can_go_on, check_age, prune, prune_preview};
+pub use pruned::brought_forward;
+pub use schema::{Difference, SCHEMA, difference};
+pub use settings::{setting_set, setting_unset, settings};
 pub use tx::Tx;
+pub use work::Work;
 
 use base::clock::Clock;
 

@@ -177,7 +177,7 @@ pub(super) fn overflow() -> Error {
 }
 
 /// Every `state.pruned` event has the ledger entries that it says under its hash.
-pub(super) fn brought_forward(conn: &Connection) -> Result<Vec<String>> {
+pub fn brought_forward(conn: &Connection) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut events =
         conn.prepare("SELECT id, payload FROM events WHERE kind = 'state.pruned' ORDER BY id")?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 /// The schema of today.
-pub(super) const SCHEMA: &str = include_str!("../../schema.sql");
+pub const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Refuses a file whose schema is not the one that this program made it with.
 ///
@@ -26,7 +26,7 @@ pub(super) fn must_be_own(conn: &Connection, path: &Path, version: u32) -> Resul
 
 /// How a schema differs from the program's.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Difference {
+pub struct Difference {
     /// What is too many, missing or other.
     pub why: String,
     /// Whether all of the program's is there, and something more.
@@ -37,7 +37,7 @@ pub(super) struct Difference {
 ///
 /// # Errors
 /// `state_corrupt` where it cannot be read; `state_error`.
-pub(super) fn difference(conn: &Connection, version: u32) -> Result<Option<Difference>> {
+pub fn difference(conn: &Connection, version: u32) -> Result<Option<Difference>> {
     if version == migrate::SCHEMA_VERSION && is_verbatim(conn)? {
         return Ok(None);
     }

@@ -2,17 +2,9 @@
 
 use super::Tx;
 use base::Result;
+use config::Setting;
 use rusqlite::{Connection, params};
 use serde_json::json;
-
-/// One stored setting.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Setting {
-    /// Dotted key as in the config file.
-    pub key: String,
-    /// The value as text; the config layer gives it its type.
-    pub value: String,
-}
 
 /// All stored settings by key.
 ///

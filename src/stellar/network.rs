@@ -114,10 +114,10 @@ pub fn asset(what: &str, text: &str) -> Result<Asset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::profile;
     use crate::stellar::xdr::{
         ContractIdPreimage, Hash, HashIdPreimage, HashIdPreimageContractId, Limits, WriteXdr,
     };
+    use config::profile;
 
     #[test]
     fn the_table_is_consistent() {

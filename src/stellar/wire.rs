@@ -12,7 +12,7 @@ use super::xdr::{
     ContractEvent, DiagnosticEvent, LedgerEntryChange, LedgerEntryData, LedgerHeader, LedgerKey, Limits,
     ReadXdr, ScVal, SorobanTransactionData, TransactionMeta, TransactionResult, WriteXdr,
 };
-use crate::grind::json::{AtMost, Object, whole, why};
+use grind::json::{AtMost, Object, whole, why};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 

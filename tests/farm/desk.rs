@@ -1,16 +1,14 @@
 //! The harness: a network with a farm, a home with farmers that the binary registered, and ledgers that close when a
 //! transaction waits for one.
 
-use base::Endpoint;
-use base::Stop;
 use base::clock::Clock;
+use base::{Endpoint, Stop};
 use ed25519_dalek::SigningKey;
-use poolctl::grind::Job;
-use poolctl::guard::{Consent, Permit, ValuePermit};
+use grind::Job;
 use poolctl::kale::contract::{Block, Entry, Farm, Pail, decode_block, decode_farm, decode_pail};
 use poolctl::kale::hash;
 use poolctl::kale::wallet::{self, Wallet};
-use poolctl::state::{self, Holder, Lock, Run as StateRun, State};
+use poolctl::state::{self, Consent, Holder, Lock, Permit, Run as StateRun, State, ValuePermit};
 use poolctl::stellar::submit::{Desk as Submitting, Intent, NothingMore, Submitted, Terms, submit};
 use poolctl::stellar::xdr::{AccountId, ContractId, LedgerEntryData, LedgerKey, ScAddress, ScVal};
 use poolctl::stellar::{self, Action, Client, ClientConfig};
@@ -332,7 +330,7 @@ impl Desk {
         let job = hash::job(index, &self.block(index).unwrap(), &address).unwrap();
         let nonce = first(&job, zeros);
         let hash = job.hash(nonce);
-        (nonce, hash, poolctl::grind::block::zeros(&hash))
+        (nonce, hash, grind::block::zeros(&hash))
     }
 
     pub fn work_call(&self, farmer: &Farmer, nonce: u64, hash: [u8; 32]) -> Action {
@@ -429,7 +427,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn first(job: &Job, zeros: u32) -> u64 {
-    (0..u64::MAX).find(|nonce| poolctl::grind::block::zeros(&job.hash(*nonce)) >= zeros).unwrap()
+    (0..u64::MAX).find(|nonce| grind::block::zeros(&job.hash(*nonce)) >= zeros).unwrap()
 }
 
 /// See [`Desk::ledgers`].

@@ -2,12 +2,10 @@
 
 use crate::support::{Place, config, run, run_at, work};
 use alloy::primitives::B256;
-use base::Code;
-use base::Stop;
+use base::{Code, Stop};
 use poolctl::evm::Chain;
-use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
-use poolctl::state::{self, State, backup};
+use poolctl::state::{self, Consent, Permit, State, ValuePermit, backup};
 use poolctl::{pool, reward, risk};
 use poolctl_testkit::tamper;
 use rusqlite::Connection;
@@ -555,7 +553,7 @@ fn are_found_and_named(breaks: &[(&str, &str, &[&str])], made: fn() -> Place) {
         // A backup of it is refused, and leaves nothing behind.
         let copy = place.folder().join("copy.sqlite");
         let state = State::read(&place.path(), run()).unwrap();
-        let e = backup(&state, &copy).unwrap_err();
+        let e = backup(&state, &copy, poolctl::check::must_be_sound).unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed, "{sql}: {e}");
         assert_eq!(place.files("copy"), [""; 0]);
     }

@@ -2,16 +2,14 @@
 
 use crate::support::{Place, config, work};
 use alloy::primitives::{Address, Bytes};
-use base::Stop;
 use base::amount::{Base, to_units};
-use base::{Code, Result};
-use poolctl::config::Config;
+use base::{Code, Result, Stop};
+use config::Config;
 use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
-use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::{Asset, Member, find, find_member, put_asset};
 use poolctl::reward;
 use poolctl::reward::accrual::{Holdings, Movement};
-use poolctl::state::{self, Lock, State, Tx};
+use poolctl::state::{self, Consent, Lock, Permit, State, Tx, ValuePermit};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};

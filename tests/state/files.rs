@@ -1,11 +1,9 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
 use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
-use base::Code;
-use base::Stop;
-use poolctl::guard::Permit;
+use base::{Code, Stop};
 use poolctl::state::{
-    self, APPLICATION_ID, Lock, SCHEMA_VERSION, State, backup, inspect, restore, schema_of,
+    self, APPLICATION_ID, Lock, Permit, SCHEMA_VERSION, State, backup, inspect, restore, schema_of,
 };
 use rusqlite::Connection;
 use serde_json::json;
@@ -51,7 +49,14 @@ fn a_backup_is_whole_while_a_writer_writes() {
             written
         });
         let copies: Vec<_> = (0..2)
-            .map(|i| backup(&place.reader(), &place.folder().join(format!("copy-{i}.sqlite"))).unwrap())
+            .map(|i| {
+                backup(
+                    &place.reader(),
+                    &place.folder().join(format!("copy-{i}.sqlite")),
+                    poolctl::check::must_be_sound,
+                )
+                .unwrap()
+            })
             .collect();
         done.store(true, Ordering::Relaxed);
         (copies, writer.join().unwrap())
@@ -64,7 +69,7 @@ fn a_backup_is_whole_while_a_writer_writes() {
             "a transaction is in it whole or not: {copies:?}"
         );
         last = copy.events;
-        assert_eq!(inspect(&copy.path).unwrap().sha256, copy.sha256);
+        assert_eq!(inspect(&copy.path, poolctl::check::must_be_sound).unwrap().sha256, copy.sha256);
         assert_eq!(events(&copy.path), copy.events);
     }
     assert!(place.files("partial").is_empty() && place.files("copy-0.sqlite-wal").is_empty());
@@ -75,7 +80,7 @@ fn a_restore_swaps_the_file_in_and_keeps_the_old_one() {
     let place = Place::lived_in();
     let lock = place.lock();
     let copy = place.folder().join("copy.sqlite");
-    let before = backup(&place.reader(), &copy).unwrap();
+    let before = backup(&place.reader(), &copy, poolctl::check::must_be_sound).unwrap();
     let mut state = place.writer(&lock);
     state.write(Permit::of(&lock), |tx| tx.event("later", "x", &json!({}))).unwrap();
     drop(state);
@@ -89,7 +94,7 @@ fn a_restore_swaps_the_file_in_and_keeps_the_old_one() {
     assert_eq!(seen, before.events + 1);
     drop(reader);
     assert!(place.check().findings.is_empty());
-    assert_eq!(inspect(&kept).unwrap().events, before.events + 1);
+    assert_eq!(inspect(&kept, poolctl::check::must_be_sound).unwrap().events, before.events + 1);
 
     // And back: what was kept is a state like any other. Its clock stands still, so its name must be free first.
     let other = place.folder().join("other.sqlite");
@@ -226,7 +231,8 @@ fn a_state_with_a_schema_of_its_own_is_refused_everywhere() {
         assert_eq!(report.checked, ["integrity_check", "schema"]);
         assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
         assert!(report.findings[0].check == "schema" && report.findings[0].message.contains(named));
-        let e = backup(&state, &place.folder().join("copy.sqlite")).unwrap_err();
+        let e =
+            backup(&state, &place.folder().join("copy.sqlite"), poolctl::check::must_be_sound).unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed);
         drop(state);
         let other = Place::fresh();
@@ -247,7 +253,7 @@ fn a_state_is_made_with_a_log_and_a_copy_without() {
     let fresh = Place::fresh();
     assert_eq!((mode(&fresh.path()), fresh.files("")), (vec![2, 2], vec!["state.sqlite".to_owned()]));
     let copy = place.folder().join("copy.sqlite");
-    backup(&place.reader(), &copy).unwrap();
+    backup(&place.reader(), &copy, poolctl::check::must_be_sound).unwrap();
     assert_eq!(mode(&copy), [1, 1]);
     let (_, kept) = restore(&copy, &place.path(), &run(), &lock).unwrap();
     assert_eq!((mode(&place.path()), mode(&kept.unwrap())), (vec![2, 2], vec![1, 1]));
@@ -414,7 +420,7 @@ fn what_is_no_file_is_refused_at_once() {
         assert_eq!(e.code(), Code::InvalidValue, "{e}");
         assert!(e.hint_text().unwrap().contains("--state"), "{e:?}");
         assert!(schema_of(path).is_err() && State::glance(path, run()).is_err());
-        assert_eq!(inspect(path).unwrap_err().code(), Code::InvalidValue);
+        assert_eq!(inspect(path, poolctl::check::must_be_sound).unwrap_err().code(), Code::InvalidValue);
         assert_eq!(state::create(path).unwrap_err().code(), Code::Conflict);
     }
 }

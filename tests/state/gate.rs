@@ -2,10 +2,10 @@
 
 use crate::support::{Place, config, run, work};
 use base::Stop;
-use poolctl::guard::Permit;
 use poolctl::pool::{self, Pool};
-use poolctl::risk::{self, Barrier, rules::Rule};
-use poolctl::state::State;
+use poolctl::risk::rules::Rule;
+use poolctl::risk::{self, Barrier};
+use poolctl::state::{Permit, State};
 
 const NOW: i64 = 1_700_000_000;
 

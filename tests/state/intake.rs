@@ -4,10 +4,9 @@ use crate::support::Place;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use base::amount::Base;
 use poolctl::evm::{BlockRef, EventLog, LogRange};
-use poolctl::guard::Permit;
 use poolctl::pool::{self, Asset, Intake, put_asset};
 use poolctl::reward::accrual::{Holdings, Movement};
-use poolctl::state::State;
+use poolctl::state::{Permit, State};
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
 

@@ -3,8 +3,7 @@
 use crate::support::Place;
 use base::Code;
 use base::amount::{Base, Delta};
-use poolctl::guard::Permit;
-use poolctl::state::{self, Account, Line, OwnerKind, State, balance};
+use poolctl::state::{self, Account, Line, OwnerKind, Permit, State, balance};
 use proptest::prelude::*;
 use serde_json::json;
 

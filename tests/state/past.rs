@@ -83,7 +83,7 @@ fn at(place: &Place, lock: &Lock, second: i64) -> State {
 pub fn begin(place: &Place, lock: &Lock) {
     let mut state = at(place, lock, BEGAN - 10);
     state
-        .write(poolctl::guard::Permit::of(lock), |tx| {
+        .write(poolctl::state::Permit::of(lock), |tx| {
             tx.conn().execute("INSERT INTO poolers VALUES ('p', 'north', 9, 200000, 50000, 1, NULL)", [])?;
             for (id, address) in FARMERS {
                 tx.conn().execute(
@@ -110,7 +110,7 @@ pub fn season(place: &Place, lock: &Lock, season: &[[Fate; 3]]) {
         let hands = rows::hands(state.conn()).unwrap();
         let fates = season[usize::try_from(index).unwrap()];
         state
-            .write(poolctl::guard::Permit::of(lock), |tx| {
+            .write(poolctl::state::Permit::of(lock), |tx| {
                 for ((id, _), fate) in FARMERS.into_iter().zip(fates) {
                     let hand = hands.iter().find(|hand| hand.who.id == id).unwrap();
                     phase(tx, hand, index, fate)?;

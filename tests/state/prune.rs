@@ -2,8 +2,7 @@
 
 use crate::past::{self, BEGAN, BLOCK, FARMERS, Fate, HARVEST, ledger};
 use crate::support::{Place, config, run, run_at, work};
-use base::Code;
-use base::{Silent, Stop};
+use base::{Code, Silent, Stop};
 use poolctl::state::{self, Lock, PruneReport, State, prune, prune_preview};
 use poolctl_testkit::tamper;
 use proptest::prelude::*;
@@ -149,7 +148,7 @@ fn a_state_that_lived_is_split_and_both_halves_are_sound() {
         })
         .unwrap();
     assert_eq!(
-        (Some(&digest), state::inspect(&place.path()).unwrap().events > 0),
+        (Some(&digest), state::inspect(&place.path(), poolctl::check::must_be_sound).unwrap().events > 0),
         (report.sha256.as_ref(), true)
     );
     let chain = state::verify_chain(&place.outsider()).unwrap();

@@ -2,10 +2,9 @@
 
 use base::clock::Clock;
 use base::{Silent, Stop};
-use poolctl::config::{Config, Sources};
-use poolctl::context::Work;
-use poolctl::guard::Permit;
-use poolctl::state::{self, CheckReport, Holder, Lock, Run, State};
+use config::{Config, Sources};
+use poolctl::check::CheckReport;
+use poolctl::state::{self, Holder, Lock, Permit, Run, State, Work};
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
 use std::time::Duration;

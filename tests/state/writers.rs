@@ -1,10 +1,8 @@
 //! One way to write, and one writer at a time.
 
 use crate::support::{Place, holder, run};
-use base::Stop;
-use base::{Code, Error};
-use poolctl::guard::Permit;
-use poolctl::state::{Lock, State, meta_get};
+use base::{Code, Error, Stop};
+use poolctl::state::{Lock, Permit, State, meta_get};
 use serde_json::json;
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,7 @@
 //! Transactions that go as they should: every kind, alone and many at once.
 
 use crate::support::*;
-use base::Code;
-use base::Stop;
+use base::{Code, Stop};
 use poolctl::stellar::Action;
 use poolctl::stellar::submit::{Status, Submitted, Terms, rehearse, submit};
 use poolctl::stellar::xdr::{LedgerKey, LedgerKeyTrustLine, ScVal, TrustLineAsset};

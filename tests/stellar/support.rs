@@ -1,14 +1,11 @@
 //! A network with a farm, a state, and intents to submit.
 
-use base::Endpoint;
-use base::Result;
-use base::Stop;
 use base::clock::Clock;
+use base::{Endpoint, Result, Stop};
 use ed25519_dalek::SigningKey;
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::net::RetryPolicy;
+use net::RetryPolicy;
 use poolctl::state::operations::Operation;
-use poolctl::state::{self, Holder, Lock, Run, State, Tx};
+use poolctl::state::{self, Consent, Holder, Lock, Permit, Run, State, Tx, ValuePermit};
 use poolctl::stellar::submit::{
     Desk, Intent, Recorder, Settled, Status, Submitted, Terms, settle_open, submit,
 };

@@ -3,7 +3,6 @@
 use super::doubt::{self, Suspect};
 use super::{Due, Fate, Harvested, Prepared, of_held, prepare_for, sight};
 use crate::alert::{self, Subject};
-use crate::guard::ValuePermit;
 use crate::kale::accounting::base;
 use crate::kale::call::harvest_result;
 use crate::kale::contract::Pail;
@@ -16,6 +15,7 @@ use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::View;
 use crate::kale::{Fault, expiry, forecast, loss};
+use crate::state::ValuePermit;
 use crate::stellar::submit::{Intent, Settled, Status, Submitted};
 use base::amount::Base;
 use base::{Code, Error, Result};

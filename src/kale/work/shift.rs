@@ -4,9 +4,6 @@ use super::grinder::{Figures, Grinder};
 use super::policy::{self, Hand, Hours};
 use super::send::{Bid, send};
 use super::{Fate, Orders, Worked, pails};
-use crate::grind::kernel::KernelRef;
-use crate::grind::scheduler::Farmer;
-use crate::guard::ValuePermit;
 use crate::kale::contract::{Block, Pail};
 use crate::kale::model::Moment;
 use crate::kale::nonces::{self, hex};
@@ -16,7 +13,10 @@ use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::{hash, schedule};
+use crate::state::ValuePermit;
 use base::{Code, Error, Result};
+use grind::kernel::KernelRef;
+use grind::scheduler::Farmer;
 use serde_json::json;
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ const GROUP: usize = 50;
 /// How long is ground where the deadline has passed and a farmer has no nonce at all: any nonce is work.
 const LAST_CALL: Duration = Duration::from_millis(500);
 /// The most zeros that a hash can have.
-const MOST_ZEROS: u32 = crate::grind::block::MAX_ZEROS;
+const MOST_ZEROS: u32 = grind::block::MAX_ZEROS;
 
 /// One who is worked for.
 #[derive(Debug, Clone)]

@@ -1,12 +1,8 @@
 //! `work submit`: nonces that other machines found. Each is checked by us before anything is sent.
 
 use super::lines::{self, Line, Offer};
-use super::pails;
 use super::send::{Bid, intent, send};
-use super::{Fate, Worked};
-use crate::grind::Solution;
-use crate::grind::lines::Text;
-use crate::guard::ValuePermit;
+use super::{Fate, Worked, pails};
 use crate::kale::contract::Pail;
 use crate::kale::nonces::hex;
 use crate::kale::reason::Reason;
@@ -14,9 +10,11 @@ use crate::kale::rows::{self, Hand, Trace, WorkRow};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, View, Who};
 use crate::kale::{hash, schedule};
-use crate::state::Tx;
+use crate::state::{Tx, ValuePermit};
 use crate::stellar::submit::Intent;
 use base::Result;
+use grind::Solution;
+use grind::lines::Text;
 use serde_json::json;
 use std::collections::{HashMap, HashSet};
 

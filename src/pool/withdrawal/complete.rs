@@ -3,11 +3,10 @@
 use super::evidence::{Evidence, Sight, is_not_replayed_before, look};
 use super::store::{self, Status, Withdrawal};
 use super::subject;
-use crate::context::Work;
+use crate::check::must_be_as_asked;
 use crate::evm::Chain;
-use crate::guard::ValuePermit;
 use crate::pool::{self, Pool, ViewStamp};
-use crate::state::must_be_as_asked;
+use crate::state::{ValuePermit, Work};
 use alloy::primitives::B256;
 use base::{Code, Error, Result};
 use rusqlite::Connection;

@@ -3,9 +3,9 @@
 use super::store::Withdrawal;
 use super::subject;
 use crate::evm::{At, Chain, Mined, PinnedView, Receipt};
-use crate::guard::ValuePermit;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::{Pool, ViewStamp, newest_known, stored_block};
+use crate::state::ValuePermit;
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use base::amount::Base;

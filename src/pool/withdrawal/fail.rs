@@ -4,8 +4,8 @@ use super::complete::pool_of;
 use super::evidence::{Evidence, Sight, look};
 use super::store::{self, Status, Withdrawal};
 use super::subject;
-use crate::context::Work;
 use crate::evm::Chain;
+use crate::state::Work;
 use base::{Code, Error, Result};
 use serde_json::json;
 

@@ -3,11 +3,10 @@
 use super::store::{self, New, Withdrawal};
 use super::subject;
 use super::validate::verdict;
-use crate::context::Work;
-use crate::guard::ValuePermit;
 use crate::pool::validate::Verdict;
 use crate::pool::{self, Member, Pool};
 use crate::risk;
+use crate::state::{ValuePermit, Work};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::Connection;

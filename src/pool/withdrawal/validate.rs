@@ -1,13 +1,13 @@
 //! Whether a withdrawal may be asked for, by what the state knows.
 
 use super::store::{reserved, withdrawn_since};
-use crate::config::Config;
 use crate::pool::validate::withdrawal::{Deposit, Facts, Figures, Holding, check};
 use crate::pool::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
 use crate::pool::{self, Member, Pool, Snapshot, stored_base};
 use crate::risk::{self, Window};
 use base::amount::Base;
 use base::{Code, Result};
+use config::Config;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A withdrawal as it was typed.

@@ -5,8 +5,7 @@ use super::limit;
 use crate::evm::{Batch, BatchReply, CallError, Handle};
 use crate::risk::parameters::RiskRow;
 use alloy::primitives::Address;
-use base::Result;
-use base::redact;
+use base::{Result, redact};
 use sol::ILegacyEngine as Legacy;
 
 /// The Solidity interface.

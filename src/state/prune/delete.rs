@@ -9,13 +9,11 @@ use super::tables::{
     ATTEMPTS, Counts, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
     SNAPSHOTS, TABLES, VIOLATIONS, WORKS, delete, kept,
 };
-use crate::guard::Permit;
 use crate::state::ledger::stored;
 use crate::state::pruned::{self, Run};
-use crate::state::{State, Tx};
+use crate::state::{Permit, State, Tx};
 use base::amount::Delta;
-use base::{Code, Error, Result};
-use base::{Progress, Stop};
+use base::{Code, Error, Progress, Result, Stop};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use serde_json::{Map, json};

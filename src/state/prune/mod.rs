@@ -9,12 +9,10 @@ mod delete;
 mod select;
 mod tables;
 
-use super::{State, meta_get};
-use crate::context::Work;
-use crate::guard::Permit;
+use super::{State, Work, meta_get};
+use crate::state::Permit;
 use archive::Archive;
-use base::{Code, Error, Result};
-use base::{Progress, Stop};
+use base::{Code, Error, Progress, Result, Stop};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use select::{Cut, Selection};
@@ -200,7 +198,7 @@ fn forget(state: &mut State, permit: Permit<'_>, event: i64, why: &Error) -> Res
 ///
 /// # Errors
 /// `state_corrupt` where it cannot be told what is still to be deleted.
-pub(super) fn can_go_on(conn: &Connection) -> Result<()> {
+pub fn can_go_on(conn: &Connection) -> Result<()> {
     pending(conn).map(drop)
 }
 

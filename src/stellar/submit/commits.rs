@@ -2,9 +2,8 @@
 //! a wait for the disk. Each learns what came of its own part.
 
 use super::{Recorder, Settled, Status};
-use crate::guard::Permit;
 use crate::state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
-use crate::state::{State, Tx};
+use crate::state::{Permit, State, Tx};
 use crate::stellar::transaction::Signed;
 use base::{Code, Error, Result};
 use serde_json::{Value, json};

@@ -1,7 +1,6 @@
 //! What submitting works with: the network, the state, and the terms on which transactions are offered.
 
-use crate::guard::Permit;
-use crate::state::State;
+use crate::state::{Permit, State};
 use crate::stellar::xdr::AccountId;
 use crate::stellar::{Client, Percentile};
 use base::Stop;

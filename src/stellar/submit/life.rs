@@ -10,8 +10,7 @@ use crate::stellar::replies::Landed;
 use crate::stellar::results::{Failure, Kind, failure};
 use crate::stellar::transaction::{Action, Signers, stored};
 use crate::stellar::xdr::SorobanTransactionData;
-use base::Stop;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, Stop};
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit};
 

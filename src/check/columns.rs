@@ -3,8 +3,7 @@
 use super::{base, stored, text};
 use crate::kale::plan::Plan;
 use crate::pool::{self, stored_address, stored_hash};
-use crate::state::operations;
-use crate::state::prune::can_go_on;
+use crate::state::{can_go_on, operations};
 use crate::{reward, stellar};
 use base::{Code, Error, Result};
 use rusqlite::types::ValueRef;
@@ -261,7 +260,7 @@ fn odd(text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::schema::SCHEMA;
+    use crate::state::SCHEMA;
 
     /// Text that the commands take as it is, or whose words the schema itself names.
     const FREE: &str = "

@@ -1,11 +1,18 @@
 //! What runs learn of the EVM chain and its endpoints, for the runs after them.
 
-use super::meta::meta_get;
-use super::{State, Tx};
-use crate::evm::Learned;
-use crate::guard::Permit;
+use crate::state::{Permit, State, Tx, meta_get};
 use base::Result;
 use rusqlite::{Connection, params};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What runs learn of a chain and its endpoints, for the runs after them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Learned {
+    /// Tags that the chain has shown once: it has them from then on, whatever an endpoint says.
+    pub tags: BTreeSet<String>,
+    /// Endpoints that refused wide log queries, with the width in blocks that they answered.
+    pub log_widths: BTreeMap<String, u64>,
+}
 
 /// What earlier runs learned.
 ///

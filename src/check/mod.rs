@@ -10,17 +10,13 @@ mod withdrawals;
 
 pub(crate) use withdrawals::must_be_as_asked;
 
-use super::events::verify_chain;
-use super::ledger::stored;
-use super::pruned::brought_forward;
-use super::{file, migrate, schema};
+use crate::state::{self, brought_forward, stored, verify_chain};
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Row};
+use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::path::Path;
 
 /// What was looked at and what does not hold.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -79,7 +75,7 @@ pub fn check(conn: &Connection, full: bool) -> Result<CheckReport> {
         CheckReport { checked: Vec::new(), findings: Vec::new(), events: 0, data_version: String::new() };
     let name = if full { "integrity_check" } else { "quick_check" };
     report.take(name, sqlite_check(conn, name));
-    let foreign = schema::difference(conn, migrate::SCHEMA_VERSION);
+    let foreign = state::difference(conn, state::SCHEMA_VERSION);
     let is_foreign = !matches!(foreign, Ok(None));
     report.take("schema", foreign.map(|found| found.into_iter().map(|found| found.why).collect()));
     if is_foreign {
@@ -100,7 +96,7 @@ pub fn check(conn: &Connection, full: bool) -> Result<CheckReport> {
     for (name, run) in MONEY {
         report.take(name, run(conn));
     }
-    report.data_version = super::meta_get(conn, "data_version").ok().flatten().unwrap_or_default();
+    report.data_version = state::meta_get(conn, "data_version").ok().flatten().unwrap_or_default();
     Ok(report)
 }
 
@@ -109,6 +105,18 @@ impl CheckReport {
         self.checked.push(check);
         let messages = found.unwrap_or_else(|e| vec![e.to_string()]);
         self.findings.extend(messages.into_iter().map(|message| Finding { check, message }));
+    }
+}
+
+/// How many audit events a sound state has.
+///
+/// # Errors
+/// `check_failed` with the first finding of a state that is not sound.
+pub fn must_be_sound(conn: &Connection) -> Result<i64> {
+    let report = check(conn, true)?;
+    match report.findings.first() {
+        None => Ok(report.events),
+        Some(finding) => Err(Error::new(Code::CheckFailed, finding.message.clone())),
     }
 }
 
@@ -123,7 +131,7 @@ fn sqlite_check(conn: &Connection, pragma: &str) -> Result<Vec<String>> {
 }
 
 fn may_write(conn: &Connection) -> Result<Connection> {
-    let own = file::open(Path::new(conn.path().unwrap_or_default()), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let own = state::connect_again(conn)?;
     own.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     own.pragma_update(None, "query_only", true)?;
     // Where no log can be made beside the file, it cannot even be read like this.

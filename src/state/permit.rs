@@ -1,6 +1,6 @@
 //! Tokens that only a check can make: without them a mutating function cannot be called.
 
-use crate::state::Lock;
+use super::Lock;
 use base::{Code, Error, Result};
 use std::marker::PhantomData;
 
@@ -16,7 +16,7 @@ impl<'a> Permit<'a> {
         Self { held: PhantomData }
     }
 
-    /// A dry run writes to a private copy only, see [`crate::state::State::scratch`].
+    /// A dry run writes to a private copy only, see [`super::State::scratch`].
     pub const fn dry_run() -> Self {
         Self { held: PhantomData }
     }

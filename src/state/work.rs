@@ -1,8 +1,8 @@
 //! What a service is handed: settings, state, the right to write, a place for progress, and the wish to stop.
 
-use crate::config::Config;
-use crate::guard::Permit;
-use crate::state::State;
+use super::{Permit, State};
+use config::Config;
+
 use base::{Progress, Stop};
 
 /// What a writing service works with.
