@@ -3,11 +3,11 @@
 use crate::views::age;
 use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::alert::{self, Alert, Subject};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::alert::{self, Alert, Subject};
 
 /// Which alerts are shown.
 #[derive(Debug, Args)]

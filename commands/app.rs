@@ -4,15 +4,15 @@ use crate::session::Session;
 use crate::{console, logs};
 use base::{Code, Error, Progress, Result};
 use config::{Config, Sources};
+use evm::{Chain, ChainConfig, Learned};
 use net::{HttpLimits, RetryPolicy};
-use poolctl::evm::{self, Chain, ChainConfig, Learned};
-use poolctl::state::{self, Consent, Lock, Permit, State, ValuePermit, Work};
-use poolctl::stellar::submit::Terms;
-use poolctl::stellar::xdr::ContractId;
-use poolctl::stellar::{self, Client, ClientConfig, Percentile};
+use state::{Consent, Lock, Permit, State, ValuePermit, Work};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use stellar::submit::Terms;
+use stellar::xdr::ContractId;
+use stellar::{Client, ClientConfig, Percentile};
 use tokio::runtime::{Builder, Runtime};
 
 /// The pin of the EVM network in `meta`.

@@ -3,7 +3,7 @@
 use base::Result;
 use clap::Args;
 use config::Config;
-use poolctl::evm::At;
+use evm::At;
 
 /// The flag of every command that reads the EVM chain.
 #[derive(Debug, Clone, Copy, Args)]

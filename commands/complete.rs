@@ -11,7 +11,7 @@ use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCompleter, complete};
 use config::file::{self, ConfigFile};
 use config::{Config, keys, profile};
-use poolctl::state::{self, Named, State};
+use state::{Named, State};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;

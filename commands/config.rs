@@ -9,7 +9,6 @@ use config::keys::{self, KEYS, Key};
 use config::{Config, Entry, Origin, file, value};
 use poolctl::kale::settings::Settings;
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::state;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt;

@@ -3,6 +3,7 @@
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
 use crate::session::Session;
+use ::stellar::known;
 use base::{Code, Error, Result};
 use clap::Args;
 use config::Config;
@@ -11,11 +12,10 @@ use poolctl::kale::purse::Books;
 use poolctl::kale::rows::{self, Hand, OpenPail};
 use poolctl::kale::settings::Settings;
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::state::State;
-use poolctl::stellar::known;
 use poolctl::{oracle, pool, risk};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::path::Path;
 use std::time::Duration;
 

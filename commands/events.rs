@@ -11,9 +11,9 @@ use clap::Args;
 use follow::{FollowOutput, Line};
 use jiff::{SignedDuration, Timestamp};
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::state::{self, ChainReport, Event, EventFilter};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::{ChainReport, Event, EventFilter};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] =

@@ -14,10 +14,10 @@ use poolctl::kale::expiry::{self, Extended};
 use poolctl::kale::harvest::{self, Fate, Harvested, Prepared};
 use poolctl::kale::rows::{self, Hand};
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
-use poolctl::stellar::submit::{Rehearsal, Submitted};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use stellar::submit::{Rehearsal, Submitted};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<HarvestOutput>("harvest").or::<decide::DecisionOutput>()];

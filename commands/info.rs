@@ -6,9 +6,9 @@ use base::{Error, Result, clock, files, forms};
 use clap::Args;
 use config::{Config, keys, profile};
 use poolctl::output::{Contract, Outcome, Page, Present};
-use poolctl::state::{self, State};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

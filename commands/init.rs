@@ -9,9 +9,9 @@ use clap::Args;
 use config::file::{self, ConfigFile};
 use config::{Config, profile, template};
 use poolctl::output::{Contract, Outcome, Page, Present};
-use poolctl::state::{self, State};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

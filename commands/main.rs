@@ -63,7 +63,7 @@ use textfile::Textfile;
 
 fn main() -> ExitCode {
     let begun = Instant::now();
-    poolctl::keys::no_core_dumps();
+    keys::no_core_dumps();
     let env = session::environment();
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(question) = complete::asked(&args) {

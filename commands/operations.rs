@@ -8,12 +8,12 @@ use crate::views::Failure;
 use base::{Error, Result, clock, forms};
 use clap::{Args, Subcommand};
 use poolctl::output::{Contract, Outcome, Page, Present, Table, partly};
-use poolctl::state::operations;
-use poolctl::stellar::submit;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::operations;
 use std::collections::HashMap;
 use std::time::Duration;
+use stellar::submit;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

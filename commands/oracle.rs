@@ -270,7 +270,7 @@ impl Present for ListOutput {
 }
 
 /// The feeds of these names, each once; none = all.
-fn chosen(state: &poolctl::state::State, names: &[String]) -> Result<Vec<Feed>> {
+fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
     if names.is_empty() {
         return oracle::all(state.conn());
     }

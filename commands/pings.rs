@@ -3,8 +3,8 @@
 use crate::app::runtime;
 use crate::session::Session;
 use base::{Code, Endpoint, Error, Exit, Result, files};
+use keys::read_private;
 use net::ping::{Step, ping};
-use poolctl::keys::read_private;
 use std::path::Path;
 use std::thread::JoinHandle;
 use zeroize::Zeroizing;

@@ -10,9 +10,9 @@ use base::{Error, Result, forms};
 use clap::Args;
 use poolctl::kale::plant::{self, Fate, Planted, Prepared};
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
-use poolctl::stellar::submit::Rehearsal;
 use schemars::JsonSchema;
 use serde::Serialize;
+use stellar::submit::Rehearsal;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<PlantOutput>("plant")];

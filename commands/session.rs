@@ -6,7 +6,7 @@ use base::clock::Clock;
 use base::{Code, Error, Exit, Result, Stop, files};
 use config::file::{self, ConfigFile};
 use config::{Sources, stray_env};
-use poolctl::state::{Holder, Lock, Permit, Run, State, Watch, runs};
+use state::{Holder, Lock, Permit, Run, State, Watch, runs};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -4,9 +4,9 @@
 use crate::world::{self, ASSET, BLOCKS, Story};
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result, ensure};
-use poolctl::evm::BlockRef;
-use poolctl::state::Tx;
+use evm::BlockRef;
 use rusqlite::{Connection, params};
+use state::Tx;
 use std::collections::HashMap;
 use std::path::Path;
 

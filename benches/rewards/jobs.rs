@@ -4,13 +4,13 @@ use crate::bare;
 use crate::world::{self, ASSET, BLOCKS, Story, VAULT};
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result, ensure};
-use base::{Silent, Stop};
+use base::{Endpoint, Silent, Stop};
 use config::{Config, Sources};
-use poolctl::evm::{At, BlockRef, Chain, ChainConfig, Endpoint};
+use evm::{At, BlockRef, Chain, ChainConfig};
 use poolctl::pool::abi::sol::IERC20::balanceOfCall;
 use poolctl::pool::{self, Intake};
 use poolctl::reward;
-use poolctl::state::{self, Consent, Permit, State, ValuePermit, Work};
+use state::{Consent, Permit, State, ValuePermit, Work};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -266,7 +266,7 @@ impl Job {
     fn check(&self) -> Result<(u64, Spent)> {
         let state = State::read(&self.state, world::run())?;
         let mut spent = Spent::default();
-        let report = spent.during(|| state::check(state.conn(), false))?;
+        let report = spent.during(|| poolctl::check::check(state.conn(), false))?;
         ensure!(report.findings.is_empty(), "{:?}", report.findings);
         Ok((self.holders, spent))
     }

@@ -5,11 +5,11 @@ use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use anyhow::{Context as _, Result};
 use base::Stop;
 use base::clock::Clock;
-use poolctl::evm::{BlockRef, EventLog, LogRange};
+use evm::{BlockRef, EventLog, LogRange};
 use poolctl::pool::{Asset, put_asset};
-use poolctl::state::{self, Holder, Lock, Permit, Run, State};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use rusqlite::params;
+use state::{Holder, Lock, Permit, Run, State};
 use std::path::Path;
 use std::time::Duration;
 

@@ -9,12 +9,12 @@ use base::{Endpoint, Error, Result, forms};
 use poolctl::kale::accounting::base;
 use poolctl::kale::events::mint;
 use poolctl::output::{Page, Table};
-use poolctl::stellar::xdr::AccountId;
-use poolctl::stellar::{Client, ClientConfig, EventQuery, account};
 use poolctl_sandbox::network::Networks;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use stellar::xdr::AccountId;
+use stellar::{Client, ClientConfig, EventQuery, account};
 
 /// Events asked for at once.
 const PAGE: u32 = 1_000;

@@ -5,9 +5,9 @@ use crate::console::Console;
 use crate::session::Session;
 use base::{Code, Error, Result};
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::state::{self, Event, EventFilter, State};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::{Event, EventFilter, State};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 

@@ -13,9 +13,9 @@ use poolctl::kale::contract::DECIMALS;
 use poolctl::kale::trust::{self, Fate, Prepared, Trusted, Wish};
 use poolctl::kale::{Status, asset};
 use poolctl::output::{Outcome, Page, Present, Table};
-use poolctl::stellar::submit::Rehearsal;
 use schemars::JsonSchema;
 use serde::Serialize;
+use stellar::submit::Rehearsal;
 
 /// Make the trustline to KALE of each farmer that has none, or raise one whose limit is too low
 ///

@@ -7,7 +7,6 @@ use base::{Code, Error, Result, forms};
 use poolctl::kale::harvest::{self, Released, WrittenOff};
 use poolctl::kale::rows::Hand;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::stellar;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -5,8 +5,8 @@ use crate::app::App;
 use crate::session::Session;
 use base::Result;
 use clap::Args;
-use poolctl::alert::Subject;
 use poolctl::output::Outcome;
+use state::alert::Subject;
 
 /// Show the alerts of feeds: those that are open, or all of them
 #[derive(Debug, Args)]

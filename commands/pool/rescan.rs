@@ -10,10 +10,10 @@ use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Table};
 use poolctl::pool::{self, Asset, Correction, HolderChange, Pool, Range, Rescanned, RolledBack, ViewStamp};
 use poolctl::reward::{self, Difference, EpochRow, Subject, Verification};
-use poolctl::state::Work;
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
 use std::collections::BTreeMap;
 
 /// Transfers, and members, that are listed one by one; more are counted.

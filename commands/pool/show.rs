@@ -7,11 +7,11 @@ use crate::views::{PoolView, limit, or_dash, percent, ppm, yes_no};
 use base::amount::{self, Base, E18, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::alert::{self, Subject};
 use poolctl::output::{Outcome, Page, Present, spark};
 use poolctl::pool;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::alert::{self, Subject};
 
 /// Syncs that are drawn.
 const DRAWN: u32 = 60;

@@ -7,14 +7,14 @@ use crate::session::Session;
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use config::value::address;
-use poolctl::evm::{At, Chain};
+use evm::{At, Chain};
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::abi::{self, Abi};
 use poolctl::pool::{self, Pool};
 use poolctl::risk::{self, Engine, SetRisk, Window};
-use poolctl::state::Work;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
 
 /// Set limits of a pool, or name the engine contract they come from
 ///

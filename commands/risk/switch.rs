@@ -9,9 +9,9 @@ use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::{self, Pool};
 use poolctl::risk;
-use poolctl::state::Work;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
 
 /// Set the emergency pause of a pool: no deposit and no withdrawal validates
 #[derive(Debug, Args)]

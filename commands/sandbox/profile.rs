@@ -4,7 +4,6 @@ use crate::app::App;
 use crate::out_file;
 use base::{Code, Error, Result, files};
 use config::template;
-use poolctl::state;
 use poolctl_sandbox::network::Networks;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;

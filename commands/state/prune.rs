@@ -7,9 +7,9 @@ use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Table};
-use poolctl::state::{self, PruneReport};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::PruneReport;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -10,12 +10,12 @@ use clap::Args;
 use grind::lines::{LineError, Lines, Text};
 use poolctl::kale::work::{self, LONGEST, LineFate, LineReport, Submission};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};
-use poolctl::stellar::submit::Rehearsal;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use stellar::submit::Rehearsal;
 
 /// Lines of one submission at most.
 const MOST_LINES: usize = 100_000;

@@ -3,6 +3,7 @@
 //! An input must be taken or refused: without a panic, within [`LONGEST_TIME`] of the processor, and within the memory that a
 //! whole reply may cost.
 
+pub mod decoders;
 pub mod heap;
 mod mutate;
 pub mod pool;
@@ -12,7 +13,7 @@ mod ward;
 pub use trial::{Fault, Found, Tally, Trial, memory_of};
 pub use ward::{Ended, guard};
 
-use poolctl::decoders::Decoder;
+use crate::decoders::Decoder;
 use std::time::Duration;
 
 #[global_allocator]

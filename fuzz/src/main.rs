@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result, bail};
 use clap::Parser;
-use poolctl::decoders::{ALL, Decoder};
+use poolctl_fuzz::decoders::{ALL, Decoder};
 use poolctl_fuzz::{Ended, Found, LONGEST_TIME, Trial, guard, pool, repeat};
 use std::fs::File;
 use std::io::{self, Write as _};

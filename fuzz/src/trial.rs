@@ -1,8 +1,8 @@
 //! One target tried: its kept inputs, each of them with one value too large, and changes of them without end.
 
+use crate::decoders::Decoder;
 use crate::mutate::{LONGEST, Random, mutated, too_much};
 use crate::{LONGEST_TIME, heap};
-use poolctl::decoders::Decoder;
 use rustix::time::{ClockId, clock_gettime};
 use std::fmt;
 use std::panic::{self, AssertUnwindSafe};

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use poolctl::decoders::{ALL, Decoder};
+use poolctl_fuzz::decoders::{ALL, Decoder};
 use poolctl_fuzz::{Ended, Fault, LONGEST_TIME, Trial, guard, memory_of, pool, repeat};
 use poolctl_testkit::watch;
 use rustix::time::{ClockId, clock_gettime};

@@ -3,11 +3,11 @@
 use super::{base, stored, text};
 use crate::kale::plan::Plan;
 use crate::pool::{self, stored_address, stored_hash};
-use crate::state::{can_go_on, operations};
-use crate::{reward, stellar};
+use crate::reward;
 use base::{Code, Error, Result};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use state::{can_go_on, operations};
 
 /// What stands in a column, as far as more is asked of it than its type and its CHECK say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -260,7 +260,7 @@ fn odd(text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::SCHEMA;
+    use state::SCHEMA;
 
     /// Text that the commands take as it is, or whose words the schema itself names.
     const FREE: &str = "

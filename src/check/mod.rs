@@ -10,13 +10,13 @@ mod withdrawals;
 
 pub(crate) use withdrawals::must_be_as_asked;
 
-use crate::state::{self, brought_forward, stored, verify_chain};
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::{brought_forward, stored, verify_chain};
 
 /// What was looked at and what does not hold.
 #[derive(Debug, Clone, Serialize, JsonSchema)]

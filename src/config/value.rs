@@ -95,7 +95,7 @@ pub fn tx_hash(flag: &str, text: &str) -> Result<B256> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys;
+    use crate::keys;
 
     #[test]
     fn addresses() {

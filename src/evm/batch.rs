@@ -269,7 +269,7 @@ impl BatchReply {
 }
 
 /// Values from bytes: the exact length where it is known, and no stray bits (a `bool` of 2, a `uint8` of 300).
-pub(crate) fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
+pub fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
     let size = <C::ReturnTuple<'_> as SolType>::ENCODED_SIZE;
     if data.is_empty() && size != Some(0) {
         return Err(CallFault::Empty);
@@ -291,7 +291,7 @@ fn bounds(data: &[u8]) -> AbiDecoderConfig {
 }
 
 /// The outcomes that a multicall answered with; none where it is no such answer.
-pub(crate) fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
+pub fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
     aggregate3Call::abi_decode_returns_with_config(data, bounds(data)).ok()
 }
 

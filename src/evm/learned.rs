@@ -1,8 +1,8 @@
 //! What runs learn of the EVM chain and its endpoints, for the runs after them.
 
-use crate::state::{Permit, State, Tx, meta_get};
 use base::Result;
 use rusqlite::{Connection, params};
+use state::{Permit, State, Tx, meta_get};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What runs learn of a chain and its endpoints, for the runs after them.

@@ -10,7 +10,7 @@ use super::wire::{self, BlockRef, EventLog};
 use alloy::primitives::{Address, B256};
 use base::{Code, Error, Result};
 use net::jsonrpc::{Answer, Call, RpcError};
-use net::{self, FaultKind, Verdict, retry};
+use net::{FaultKind, Verdict, retry};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;

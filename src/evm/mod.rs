@@ -5,24 +5,22 @@
 
 mod account;
 mod aside;
-pub(crate) mod batch;
+pub mod batch;
 mod bloom;
 mod chain;
-pub(crate) mod fault;
+pub mod fault;
 mod learned;
 mod logs;
 mod past;
 mod peer;
 mod range;
 mod view;
-pub(crate) mod wire;
+pub mod wire;
 
 pub use account::Fact;
-pub use base::Endpoint;
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, LogLimits, MULTICALL3};
 pub use learned::{Learned, learn, learned};
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
-pub use net::{HttpLimits, RetryPolicy};
 pub use view::{Mined, PinnedView};
 pub use wire::{BlockRef, EventLog, Receipt};

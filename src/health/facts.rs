@@ -2,13 +2,13 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use crate::alert::{self, Area};
 use crate::reward;
-use crate::state::operations;
-use crate::state::runs::{self, LastRun};
 use base::Result;
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use state::alert::{self, Area};
+use state::operations;
+use state::runs::{self, LastRun};
 
 /// The limits in force, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

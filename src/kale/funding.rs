@@ -12,9 +12,9 @@ use super::status::Status;
 use super::view::Who;
 use super::wallet::{BASE_RESERVE, Leave, Look, Trust, Wallet};
 use crate::kale::contract::DECIMALS;
-use crate::stellar::xdr::AccountId;
 use base::amount::{Base, to_units};
 use base::{Code, Error, Result};
+use stellar::xdr::AccountId;
 
 /// Something that a farmer needs before it can plant. Amounts in stroops of lumens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,7 +20,6 @@ pub mod funding;
 pub mod harvest;
 pub mod hash;
 pub mod index;
-mod keyring;
 pub mod loss;
 pub mod model;
 pub mod nonces;

@@ -2,10 +2,10 @@
 
 use super::address::shown;
 use super::terms::{Terms, ratio};
-use crate::state::Tx;
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
+use state::Tx;
 use uuid::Uuid;
 
 /// A pooler.

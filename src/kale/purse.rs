@@ -10,14 +10,14 @@ use super::site::Farming;
 use super::sponsor::Sponsor;
 use super::wallet::{Wallet, spares};
 use super::{enrol, rows};
-use crate::state::operations;
-use crate::stellar::account;
-use crate::stellar::submit::{Intent, Terms};
-use crate::stellar::xdr::AccountId;
 use base::Result;
 use base::amount::Base;
 use rusqlite::Connection;
+use state::operations;
 use std::collections::{BTreeMap, BTreeSet};
+use stellar::account;
+use stellar::submit::{Intent, Terms};
+use stellar::xdr::AccountId;
 
 const DAY: u64 = 86_400;
 /// So many of the last envelopes of a kind say what the next one may cost.
@@ -190,7 +190,7 @@ pub struct Judged {
 /// keys are asked for one only if a farmer is short of lumens.
 ///
 /// # Errors
-/// `state_error`, `state_corrupt`; those of [`crate::stellar::Client::view`] and of unlocking.
+/// `state_error`, `state_corrupt`; those of [`stellar::Client::view`] and of unlocking.
 pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)]) -> Result<Judged> {
     let mut books = farming.books()?;
     let is_short =

@@ -3,11 +3,11 @@
 use super::feeds::{Feed, of_asset};
 use super::fetch::{Deviation, Fetched, fetch};
 use super::median::{Bar, Median, Split, majority, median};
-use crate::evm::{At, Chain};
 use crate::pool::ViewStamp;
-use crate::state::Work;
 use base::amount::Base;
 use base::{Code, Error, Result};
+use evm::{At, Chain};
+use state::Work;
 
 /// What the feeds of an asset came to.
 #[derive(Debug, Clone)]

@@ -2,10 +2,10 @@
 
 use super::feeds::{Feed, of_asset};
 use crate::pool::{ViewStamp, stored_base, stored_hash};
-use crate::state::Tx;
 use base::amount::Base;
 use base::{Result, clock};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
 
 /// A price that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

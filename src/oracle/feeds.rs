@@ -2,13 +2,13 @@
 
 use super::quote::Limits;
 use super::source::Source;
-use crate::evm::{At, Chain, PinnedView};
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
-use crate::state::Work;
 use base::amount::{Base, to_people};
 use base::{Code, Error, Result};
+use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
+use state::Work;
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,16 +5,16 @@ use super::feeds::{Feed, of_asset};
 use super::quote::{RawQuote, Refusal, accept};
 use super::sequencer::{Sequencer, standing};
 use super::source::{Asked, sol::AggregatorV3Interface as Aggregator};
-use crate::alert::{self, Subject};
-use crate::evm::{At, Chain, PinnedView};
 use crate::pool::{self, ViewStamp};
+use crate::risk;
 use crate::risk::rules::{self, Rule, Verdict};
-use crate::risk::{self};
-use crate::state::{Tx, Work};
 use base::{Code, Error, Result};
 use config::Config;
+use evm::{At, Chain, PinnedView};
 use rusqlite::params;
 use serde_json::json;
+use state::alert::{self, Subject};
+use state::{Tx, Work};
 
 /// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
 pub(crate) fn is_silence(e: &Error) -> bool {

@@ -5,12 +5,12 @@ use super::abi::{self, Abi};
 use super::contract::{self, Answered, Contract};
 use super::store::{self, Asset, Pool};
 use super::{ViewStamp, db_block};
-use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use crate::state::Work;
 use alloy::primitives::{Address, B256};
 use base::{Code, Error, Result};
+use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
+use state::Work;
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]

@@ -7,13 +7,13 @@ use super::store::{self, Pool, Snapshot};
 use super::validate::deposit::{Depositor, Facts, Figures, check};
 use super::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
 use super::{ViewStamp, contract, newest_known};
-use crate::evm::{At, CallError, Chain};
 use crate::pool::abi::sol::IERC20;
+use crate::reward;
 use crate::risk::{self, Barrier, Gate};
-use crate::{reward, state};
 use base::amount::{Base, Delta};
 use base::{Code, Result};
 use config::Config;
+use evm::{At, CallError, Chain};
 use rusqlite::Connection;
 
 /// What the operator asks.

@@ -5,15 +5,15 @@ use super::db_block;
 use super::holders::{holders_match, put_shares, shares_after};
 use super::member_ids::MemberIds;
 use super::store::Pool;
-use crate::evm::{BlockRef, EventLog, LogRange};
 use crate::reward::accrual::MemberId;
-use crate::state::bulk::{insert_all, more_of};
-use crate::state::{Permit, State, Tx};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
+use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
+use state::bulk::{insert_all, more_of};
+use state::{Permit, State, Tx};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -40,10 +40,10 @@ pub use store::{
 };
 pub use sync::{PoolSync, SyncReport, SyncStatus, newest_known, sync};
 
-use crate::evm::{BlockRef, PinnedView};
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result, forms};
+use evm::{BlockRef, PinnedView};
 use rusqlite::Row;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -6,15 +6,15 @@ use super::abi::{self, MaxDeposit, Reading};
 use super::holders::holdings_before;
 use super::store::{self, Pool, Snapshot};
 use super::{ViewStamp, stored_address};
-use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use crate::reward::accrual::MemberId;
-use crate::state::State;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Progress, Result, Stop, forms};
+use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::fmt;
 

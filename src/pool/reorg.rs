@@ -3,14 +3,14 @@
 use super::holders::{add_shares, each_movement};
 use super::store::Pool;
 use super::{db_block, stored_block, stored_hash};
-use crate::evm::{PinnedView, common_ancestor};
 use crate::reward::accrual::MemberId;
-use crate::state::{Tx, Work};
 use alloy::primitives::B256;
 use base::amount::Delta;
 use base::{Code, Error, Result};
+use evm::{PinnedView, common_ancestor};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 

@@ -6,14 +6,14 @@ use super::holders::holdings_before;
 use super::intake::{Goals, Intake, Waiting};
 use super::reorg::{checkpoints, last_paid, take_back};
 use super::store::Pool;
-use crate::evm::{self, BlockRef, PinnedView};
 use crate::reward::accrual::MemberId;
-use crate::state::Work;
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use evm::{BlockRef, PinnedView};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::Work;
 use std::collections::HashSet;
 
 /// Transfers that are read again at most: they must fit into memory.

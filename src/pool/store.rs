@@ -3,10 +3,10 @@
 use super::abi::{Abi, MaxDeposit};
 use super::contract::{self, Known};
 use super::{db_block, stored_address, stored_base, stored_block, stored_hash};
-use crate::evm::BlockRef;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
+use evm::BlockRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
 

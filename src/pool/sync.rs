@@ -8,17 +8,17 @@ use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::replay::replay_to;
 use super::store::{self, Pool};
 use super::{ViewStamp, db_block};
-use crate::alert::{self, Subject};
-use crate::evm::{At, Chain, PinnedView};
 use crate::risk;
 use crate::risk::rules::{Rule, Verdict, rate_drop};
-use crate::state::{Tx, Work};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
+use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use state::alert::{self, Subject};
+use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.

@@ -1,6 +1,5 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
-use crate::alert::{self, Alert, Subject};
 use crate::kale::{enrol, farmers};
 use crate::oracle;
 use crate::pool::Pool;
@@ -8,6 +7,7 @@ use crate::risk::{self, Barrier};
 use base::Result;
 use config::Config;
 use rusqlite::Connection;
+use state::alert::{self, Alert, Subject};
 
 /// One thing that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -16,13 +16,13 @@ pub use page::page;
 pub use pools::{Epoch, Holder, Point, PoolPart};
 
 use crate::pool;
-use crate::state::meta_get;
 use base::Result;
 use base::amount::Quantity;
 use config::Config;
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::meta_get;
 use std::collections::BTreeMap;
 
 /// Pools that have a section of their own; all stand in the list.

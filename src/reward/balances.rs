@@ -3,12 +3,12 @@
 
 use super::accrual::MemberId;
 use super::sample::{Drawn, sample};
-use crate::evm::{BlockRef, CallError, PinnedView};
 use crate::pool::abi::sol::IERC20::balanceOfCall;
 use crate::pool::{self, Pool, stored_address};
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result};
+use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};

@@ -3,11 +3,11 @@
 use super::distribute::purpose;
 use super::sound;
 use crate::pool::{Member, Pool, stored_base};
-use crate::state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use std::collections::BTreeMap;
 
 /// Unclaimed rewards of a member in one pool, in one asset.

@@ -14,16 +14,16 @@ use super::lane::{Lane, Step};
 use super::pause::paused;
 use super::prepare::{emit, prepare, wanted};
 use super::store::{claimants, lanes, schedule, weight_rows};
-use crate::evm::{At, BlockRef, Chain, PinnedView};
 use crate::pool::contract::{self, Answered};
 use crate::pool::{self, Asset, Balance, Pool, ViewStamp, abi};
 use crate::risk::{self, Barrier};
-use crate::state::{ValuePermit, Work};
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use config::Config;
+use evm::{At, BlockRef, Chain, PinnedView};
 use rusqlite::Connection;
+use state::{ValuePermit, Work};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a cycle did for one pool.

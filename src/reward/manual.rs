@@ -5,13 +5,13 @@ use super::cycle::reward_address;
 use super::epochs::{EpochRow, epoch, starting_at};
 use super::grid::Epoch;
 use super::store::{counted_in, emitted_to, lanes, schedule};
-use crate::evm::{At, Chain};
 use crate::pool::{self, Asset, Pool, db_block};
-use crate::state::{Tx, Work};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use evm::{At, Chain};
 use rusqlite::params;
 use serde_json::json;
+use state::{Tx, Work};
 
 /// What the operator wants to give.
 #[derive(Debug, Clone)]

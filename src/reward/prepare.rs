@@ -10,12 +10,12 @@ use super::store::{
     schedule, undecided, weight_rows,
 };
 use crate::pool::{Asset, Pool, db_block};
-use crate::state::{Tx, Work};
 use base::amount::{self, Base};
 use base::{Code, Error, Result};
 use config::Config;
 use rusqlite::params;
 use serde_json::json;
+use state::{Tx, Work};
 
 /// The terms that the settings ask for, from a block yet to be found.
 pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {

@@ -6,10 +6,10 @@ use super::distribute::purpose;
 use super::grid::{Epoch, Terms, terms_at};
 use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
 use crate::pool::{Member, Pool, base_at, stored_block};
-use crate::state::{Account, OwnerKind, balance, derived_balance};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
+use state::{Account, OwnerKind, balance, derived_balance};
 
 /// The amounts of a distributed epoch.
 struct Amounts {

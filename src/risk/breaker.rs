@@ -2,10 +2,10 @@
 
 use super::rules::Rule;
 use crate::pool::Pool;
-use crate::state::{Tx, Work};
 use base::Result;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
+use state::{Tx, Work};
 
 /// A pool's breaker, once it has been open.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,15 +4,15 @@ use super::breaker::{breaker, trip};
 use super::parameters::{RiskRow, Window, row};
 use super::refresh::refresh;
 use super::rules::{self, Facts, Rule, Verdict};
-use crate::alert::{self, Subject};
-use crate::evm::{At, Chain};
 use crate::oracle;
 use crate::pool::{self, Pool, ViewStamp, stored_base};
-use crate::state::{Tx, Work};
 use base::amount::Base;
 use base::{Error, Result, clock};
 use config::Config;
+use evm::{At, Chain};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::alert::{self, Subject};
+use state::{Tx, Work};
 use std::collections::HashMap;
 
 /// What the rules found for one pool.

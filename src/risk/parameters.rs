@@ -3,11 +3,11 @@
 use super::engine::Engine;
 use super::rules::Parameters;
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
-use crate::state::{Tx, Work};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::{Tx, Work};
 
 /// Whole window that daily caps look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,10 +2,10 @@
 
 use super::parameters::row;
 use crate::pool::Pool;
-use crate::state::Work;
 use base::Result;
 use rusqlite::params;
 use serde_json::json;
+use state::Work;
 
 /// Pauses a pool. Returns false where it is paused already: the first reason and time stay.
 ///

@@ -2,10 +2,10 @@
 
 use super::engine::{Asked, Engine};
 use super::parameters::{RiskRow, row, store, summary};
-use crate::evm::{At, Chain};
 use crate::pool::{self, Pool, ViewStamp};
-use crate::state::Work;
 use base::{Code, Error, Result};
+use evm::{At, Chain};
+use state::Work;
 use std::collections::HashMap;
 
 /// What became of the parameters of a pool.

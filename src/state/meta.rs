@@ -1,7 +1,7 @@
 //! Facts about the file itself: network pins, data version, audit head.
 
 use super::{State, Tx};
-use crate::state::Permit;
+use crate::Permit;
 use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;

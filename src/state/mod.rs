@@ -1,7 +1,8 @@
 //! The state file: one SQLite database, one way to write, one writer at a time.
 
+pub mod alert;
 mod backup;
-pub(crate) mod bulk;
+pub mod bulk;
 mod events;
 mod file;
 mod ledger;

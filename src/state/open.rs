@@ -3,7 +3,7 @@
 use super::file::{self, Journal, Watch};
 use super::lock::LastRun;
 use super::{Lock, Run, Tx, migrate, runs, schema};
-use crate::state::Permit;
+use crate::Permit;
 use base::files::{self, Access, Draft};
 use base::{Code, Error, Exit, Result, killpoint};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};

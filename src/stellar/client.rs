@@ -159,7 +159,8 @@ impl Client {
         std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn warn(&self, text: String) {
+    /// Notes what went wrong and was made good; the same only once.
+    pub fn warn(&self, text: String) {
         let mut warnings = self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if !warnings.contains(&text) {
             tracing::debug!("{text}");

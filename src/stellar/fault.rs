@@ -4,7 +4,7 @@ use base::redact::Redactor;
 use base::{Code, Error};
 use net::asker::{Standing, Unanswered};
 use net::jsonrpc::RpcError;
-use net::{self, FaultKind, Verdict};
+use net::{FaultKind, Verdict};
 
 /// A failure of an endpoint, not of what was asked of the network.
 #[derive(Debug, Clone)]

@@ -114,9 +114,7 @@ pub fn asset(what: &str, text: &str) -> Result<Asset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stellar::xdr::{
-        ContractIdPreimage, Hash, HashIdPreimage, HashIdPreimageContractId, Limits, WriteXdr,
-    };
+    use crate::xdr::{ContractIdPreimage, Hash, HashIdPreimage, HashIdPreimageContractId, Limits, WriteXdr};
     use config::profile;
 
     #[test]

@@ -375,7 +375,7 @@ pub(super) fn sign(
 ///
 /// # Errors
 /// `state_corrupt` for anything but what [`sign`] makes.
-pub(crate) fn stored(envelope: &str) -> Result<Stored> {
+pub fn stored(envelope: &str) -> Result<Stored> {
     let corrupt = || {
         Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
             .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")

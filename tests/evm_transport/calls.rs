@@ -4,7 +4,7 @@ use super::NODE;
 use crate::{Done, chain, config, run};
 use alloy::primitives::{Address, Bytes, U256};
 use base::{Code, Error};
-use poolctl::evm::{At, CallFault, Chain, PinnedView};
+use evm::{At, CallFault, Chain, PinnedView};
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::{Fault, Proxy, Rule, World};
 use std::time::Duration;

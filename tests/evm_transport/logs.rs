@@ -5,7 +5,7 @@ use crate::{Done, chain, config, run};
 use alloy::primitives::{Address, U256};
 use alloy::sol_types::SolEvent;
 use base::{Code, Error};
-use poolctl::evm::{At, Chain, LogLimits, LogRange, replay};
+use evm::{At, Chain, LogLimits, LogRange, replay};
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule, World};
 use serde_json::{Value, json};

@@ -28,7 +28,9 @@ mod sandbox {
 }
 
 use alloy::primitives::{Address, U256};
-use poolctl::evm::{Chain, ChainConfig, Endpoint, PinnedView, RetryPolicy};
+use base::Endpoint;
+use evm::{Chain, ChainConfig, PinnedView};
+use net::RetryPolicy;
 use poolctl_testkit::abi::Vault;
 use serde_json::Value;
 use std::time::Duration;

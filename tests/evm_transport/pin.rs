@@ -5,7 +5,7 @@ use crate::{Done, TAGS, chain, config, run, supply, words};
 use alloy::primitives::{B256, U256};
 use alloy::sol_types::SolEvent;
 use base::{Code, Error};
-use poolctl::evm::{At, Chain, ChainConfig, ChosenBy, Learned, Mined, common_ancestor, replay};
+use evm::{At, Chain, ChainConfig, ChosenBy, Learned, Mined, common_ancestor, replay};
 use poolctl_testkit::abi::{Asset, Vault};
 use poolctl_testkit::{Fault, Matcher, Node, NodeOptions, Proxy, Rule, World};
 use serde_json::{Value, json};

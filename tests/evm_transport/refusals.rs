@@ -4,7 +4,7 @@ use super::NODE;
 use crate::{Done, chain, config, run, supply};
 use alloy::sol_types::SolEvent;
 use base::{Code, Error};
-use poolctl::evm::{At, Chain, LogLimits, replay};
+use evm::{At, Chain, LogLimits, replay};
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::{Answer, Fault, Matcher, Proxy, Rule, World};
 use serde_json::{Value, json};

@@ -3,12 +3,12 @@
 use crate::support::{Place, config, run, run_at, work};
 use alloy::primitives::B256;
 use base::{Code, Stop};
-use poolctl::evm::Chain;
+use evm::Chain;
 use poolctl::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
-use poolctl::state::{self, Consent, Permit, State, ValuePermit, backup};
 use poolctl::{pool, reward, risk};
 use poolctl_testkit::tamper;
 use rusqlite::Connection;
+use state::{Consent, Permit, State, ValuePermit, backup};
 use std::collections::BTreeSet;
 
 /// (invariant, what breaks it, words of the finding). `only` the invariant named may be found.
@@ -379,7 +379,7 @@ fn break_it(place: &Place, sql: &str) {
 }
 
 fn found(place: &Place, full: bool) -> (BTreeSet<&'static str>, String) {
-    let report = state::check(place.reader().conn(), full).unwrap();
+    let report = poolctl::check::check(place.reader().conn(), full).unwrap();
     let names = report.findings.iter().map(|finding| finding.check).collect();
     let said: Vec<&str> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
     (names, said.join("\n"))

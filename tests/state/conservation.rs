@@ -3,17 +3,17 @@
 use crate::support::{Place, config, work};
 use alloy::primitives::{Address, Bytes};
 use base::amount::{Base, to_units};
-use base::{Code, Result, Stop};
+use base::{Code, Endpoint, Result, Stop};
 use config::Config;
-use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
+use evm::{At, Chain, ChainConfig};
 use poolctl::pool::{Asset, Member, find, find_member, put_asset};
 use poolctl::reward;
 use poolctl::reward::accrual::{Holdings, Movement};
-use poolctl::state::{self, Consent, Lock, Permit, State, Tx, ValuePermit};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use rusqlite::params;
+use state::{Consent, Lock, Permit, State, Tx, ValuePermit};
 use tokio::runtime::Runtime;
 
 const MEMBERS: usize = 4;
@@ -317,7 +317,7 @@ fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
                 e
             );
         }
-        let report = state::check(case.state.conn(), false).unwrap();
+        let report = poolctl::check::check(case.state.conn(), false).unwrap();
         prop_assert_eq!(report.findings, [], "after {:?}", op);
     }
     for member in 0..MEMBERS {
@@ -331,7 +331,7 @@ fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
     }
     let carried = "SELECT count(*) FROM pool_reward_epochs WHERE carry_out <> '0'";
     reached.carries += case.state.conn().query_row(carried, [], |row| row.get::<_, u64>(0)).unwrap();
-    let report = state::check(case.state.conn(), true).unwrap();
+    let report = poolctl::check::check(case.state.conn(), true).unwrap();
     prop_assert_eq!(report.findings, []);
     Ok(())
 }

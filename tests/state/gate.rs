@@ -5,7 +5,7 @@ use base::Stop;
 use poolctl::pool::{self, Pool};
 use poolctl::risk::rules::Rule;
 use poolctl::risk::{self, Barrier};
-use poolctl::state::{Permit, State};
+use state::{Permit, State};
 
 const NOW: i64 = 1_700_000_000;
 

@@ -3,12 +3,12 @@
 use crate::support::Place;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use base::amount::Base;
-use poolctl::evm::{BlockRef, EventLog, LogRange};
+use evm::{BlockRef, EventLog, LogRange};
 use poolctl::pool::{self, Asset, Intake, put_asset};
 use poolctl::reward::accrual::{Holdings, Movement};
-use poolctl::state::{Permit, State};
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
+use state::{Permit, State};
 
 const BLOCKS: u64 = 30;
 const POOLS: [Address; 2] = [Address::repeat_byte(0xb1), Address::repeat_byte(0xb2)];

@@ -3,9 +3,9 @@
 use crate::support::Place;
 use base::Code;
 use base::amount::{Base, Delta};
-use poolctl::state::{self, Account, Line, OwnerKind, Permit, State, balance};
 use proptest::prelude::*;
 use serde_json::json;
+use state::{Account, Line, OwnerKind, Permit, State, balance};
 
 const ASSETS: [&str; 2] = ["0xA", "0xB"];
 
@@ -93,7 +93,7 @@ proptest! {
                 }
             }
         }
-        let report = state::check(state.conn(), false).unwrap();
+        let report = poolctl::check::check(state.conn(), false).unwrap();
         prop_assert_eq!(report.findings, []);
     }
 }

@@ -3,12 +3,12 @@
 use crate::past::{self, BEGAN, BLOCK, FARMERS, Fate, HARVEST, ledger};
 use crate::support::{Place, config, run, run_at, work};
 use base::{Code, Silent, Stop};
-use poolctl::state::{self, Lock, PruneReport, State, prune, prune_preview};
 use poolctl_testkit::tamper;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use state::{Lock, PruneReport, State, prune, prune_preview};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;

@@ -4,8 +4,8 @@ use base::clock::Clock;
 use base::{Silent, Stop};
 use config::{Config, Sources};
 use poolctl::check::CheckReport;
-use poolctl::state::{self, Holder, Lock, Permit, Run, State, Work};
 use rusqlite::Connection;
+use state::{Holder, Lock, Permit, Run, State, Work};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -108,7 +108,7 @@ impl Place {
     }
 
     pub fn check(&self) -> CheckReport {
-        state::check(self.reader().conn(), true).unwrap()
+        poolctl::check::check(self.reader().conn(), true).unwrap()
     }
 }
 

@@ -2,12 +2,12 @@
 
 use crate::support::*;
 use base::Code;
-use poolctl::stellar::Client;
-use poolctl::stellar::xdr::{LedgerKey, LedgerKeyAccount};
 use poolctl_sandbox::fault::Fault;
 use poolctl_sandbox::stellar::{Stellar, StellarOptions};
 use poolctl_testkit::Proxy;
 use serde_json::Value;
+use stellar::Client;
+use stellar::xdr::{LedgerKey, LedgerKeyAccount};
 
 fn sequence(client: &Client) -> base::Result<u32> {
     run(client.view(async |view| Ok(view.ledger().sequence)))
@@ -123,7 +123,7 @@ fn a_refusal_of_one_question_breaks_nothing() {
     let bench = Bench::still();
     let client = client(&[&bench.url, NOWHERE[0]]);
     let code = run(client.view(async |view| {
-        let query = poolctl::stellar::EventQuery { start: Some(1), ..Default::default() };
+        let query = stellar::EventQuery { start: Some(1), ..Default::default() };
         let error = view.events(&query).await.unwrap_err();
         view.health().await?;
         Ok(error.code())

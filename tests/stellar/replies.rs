@@ -2,11 +2,11 @@
 
 use crate::support::*;
 use base::{Code, Result};
-use poolctl::stellar::xdr::{LedgerKey, LedgerKeyAccount};
-use poolctl::stellar::{Client, EventQuery};
 use poolctl_sandbox::fault::Fault;
 use poolctl_testkit::{Fault as Wire, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::xdr::{LedgerKey, LedgerKeyAccount};
+use stellar::{Client, EventQuery};
 
 /// Spoils an answer; gets the request and the answer.
 type Spoil = fn(&Value, Value) -> Value;

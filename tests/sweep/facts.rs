@@ -2,8 +2,8 @@
 
 use crate::evm::desk;
 use poolctl::check::check;
-use poolctl::state::SCHEMA_VERSION;
 use rusqlite::Connection;
+use state::SCHEMA_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -9,11 +9,11 @@ use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, Living, View, Who};
 use crate::kale::{Fault, alerts, record};
-use crate::state::ValuePermit;
-use crate::stellar::submit::{Intent, Settled, Status, Submitted};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use serde_json::json;
+use state::ValuePermit;
+use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.
 ///

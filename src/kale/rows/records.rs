@@ -3,10 +3,10 @@
 use super::hands::Hand;
 use super::pails::amount;
 use crate::kale::reason::Reason;
-use crate::state::Tx;
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
 
 /// What became of an attempt; `reason` is a stable word, the rest of the story stands in the event.
 #[derive(Debug, Clone, Default)]

@@ -9,11 +9,11 @@ use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, View, Who};
 use crate::kale::{hash, nonces, rows, schedule};
-use crate::state::ValuePermit;
-use crate::stellar::submit::{Intent, Rehearsal};
 use base::{Code, Error, Result};
 use grind::Solution;
+use state::ValuePermit;
 use std::time::{Duration, Instant};
+use stellar::submit::{Intent, Rehearsal};
 
 /// What the operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,7 +2,7 @@
 
 mod grinder;
 mod job;
-pub(crate) mod lines;
+pub mod lines;
 mod pails;
 mod policy;
 mod send;

@@ -9,10 +9,10 @@ use crate::kale::reason::{self, Reason};
 use crate::kale::schedule::Step;
 use crate::kale::site::{Farming, Site, invoke};
 use crate::kale::view::Who;
-use crate::state::ValuePermit;
-use crate::stellar::submit::{Intent, Settled, Status, Submitted};
 use base::{Code, Error, Result, Stop};
 use grind::Solution;
+use state::ValuePermit;
+use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// A nonce that is to be submitted.
 #[derive(Debug, Clone)]

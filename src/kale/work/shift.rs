@@ -13,11 +13,11 @@ use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::{hash, schedule};
-use crate::state::ValuePermit;
 use base::{Code, Error, Result};
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;
 use serde_json::json;
+use state::ValuePermit;
 use std::time::Duration;
 
 /// Farmers whose work is submitted together; the farm's index is read again before each group.
@@ -466,7 +466,7 @@ fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standin
     }))
 }
 
-fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
+fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
     let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.word() });
     if let Some(best) = mate.search.best {
         let hash = hex(&best.hash);

@@ -10,13 +10,13 @@ use crate::kale::rows::{self, Hand, Trace, WorkRow};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, View, Who};
 use crate::kale::{hash, schedule};
-use crate::state::{Tx, ValuePermit};
-use crate::stellar::submit::Intent;
 use base::Result;
 use grind::Solution;
 use grind::lines::Text;
 use serde_json::json;
+use state::{Tx, ValuePermit};
 use std::collections::{HashMap, HashSet};
+use stellar::submit::Intent;
 
 /// How a line fared.
 #[derive(Debug, Clone)]

@@ -6,11 +6,11 @@ use super::validate::verdict;
 use crate::pool::validate::Verdict;
 use crate::pool::{self, Member, Pool};
 use crate::risk;
-use crate::state::{ValuePermit, Work};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::Connection;
 use serde_json::json;
+use state::{ValuePermit, Work};
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]

@@ -2,10 +2,10 @@
 //! no member's limits and no switches for deposits or withdrawals.
 
 use super::limit;
-use crate::evm::{Batch, BatchReply, CallError, Handle};
 use crate::risk::parameters::RiskRow;
 use alloy::primitives::Address;
 use base::{Result, redact};
+use evm::{Batch, BatchReply, CallError, Handle};
 use sol::ILegacyEngine as Legacy;
 
 /// The Solidity interface.

@@ -1,10 +1,10 @@
 //! The `viddhana` engine: one configuration per pool, and switches for all.
 
 use super::limit;
-use crate::evm::{Batch, BatchReply, CallError, Handle};
 use crate::risk::parameters::RiskRow;
 use alloy::primitives::Address;
 use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, Handle};
 use sol::IViddhanaEngine as Viddhana;
 
 /// The Solidity interface.

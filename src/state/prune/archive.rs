@@ -2,9 +2,9 @@
 
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
-use crate::state::backup::{digest, io_error, sibling, stamped};
-use crate::state::open::ARCHIVE_ID;
-use crate::state::{Run, State, events};
+use crate::backup::{digest, io_error, sibling, stamped};
+use crate::open::ARCHIVE_ID;
+use crate::{Run, State, events};
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, files};
 use rusqlite::types::Value;

@@ -9,9 +9,9 @@ use super::tables::{
     ATTEMPTS, Counts, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
     SNAPSHOTS, TABLES, VIOLATIONS, WORKS, delete, kept,
 };
-use crate::state::ledger::stored;
-use crate::state::pruned::{self, Run};
-use crate::state::{Permit, State, Tx};
+use crate::ledger::stored;
+use crate::pruned::{self, Run};
+use crate::{Permit, State, Tx};
 use base::amount::Delta;
 use base::{Code, Error, Progress, Result, Stop};
 use rusqlite::types::Value;

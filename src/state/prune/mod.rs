@@ -10,7 +10,7 @@ mod select;
 mod tables;
 
 use super::{State, Work, meta_get};
-use crate::state::Permit;
+use crate::Permit;
 use archive::Archive;
 use base::{Code, Error, Progress, Result, Stop};
 use rusqlite::Connection;

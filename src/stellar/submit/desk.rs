@@ -1,9 +1,9 @@
 //! What submitting works with: the network, the state, and the terms on which transactions are offered.
 
-use crate::state::{Permit, State};
-use crate::stellar::xdr::AccountId;
-use crate::stellar::{Client, Percentile};
+use crate::xdr::AccountId;
+use crate::{Client, Percentile};
 use base::Stop;
+use state::{Permit, State};
 use std::collections::BTreeSet;
 use std::time::Duration;
 

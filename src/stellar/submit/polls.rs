@@ -1,7 +1,7 @@
 //! Looks at what became of many transactions, in few requests.
 
-use crate::stellar::Client;
-use crate::stellar::replies::Lookup;
+use crate::Client;
+use crate::replies::Lookup;
 use base::{Code, Error, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::cell::RefCell;

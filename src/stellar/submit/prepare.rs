@@ -2,14 +2,12 @@
 
 use super::resources::{self, Usual};
 use super::{Intent, Reason, Settled, Terms};
-use crate::stellar::replies::{FeeStats, Refusal, Simulated};
-use crate::stellar::transaction::{
-    Action, Signed, Signers, Validity, assemble, draft, price, sign, unsigned,
-};
-use crate::stellar::xdr::{
+use crate::replies::{FeeStats, Refusal, Simulated};
+use crate::transaction::{Action, Signed, Signers, Validity, assemble, draft, price, sign, unsigned};
+use crate::xdr::{
     AccountId, LedgerEntryData, LedgerKey, LedgerKeyAccount, ScVal, SorobanTransactionData, Transaction,
 };
-use crate::stellar::{Client, View};
+use crate::{Client, View};
 use base::{Code, Error, Result};
 use futures_util::future::try_join;
 use std::cell::{Cell, RefCell};

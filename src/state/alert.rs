@@ -1,6 +1,6 @@
 //! Edge-triggered alerts: opened once, counted while they hold, closed when the condition clears.
 
-use crate::state::Tx;
+use crate::Tx;
 use base::Result;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};

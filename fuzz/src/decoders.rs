@@ -1,24 +1,25 @@
-//! Every decoder of bytes from outside, by name: what the fuzz targets of `fuzz/` feed. Nothing else calls it.
+//! Every decoder of bytes from outside, by name.
 
-use crate::evm::batch::{decode, outcomes};
-use crate::evm::fault::{revert_data, revert_words};
-use crate::evm::wire as evm;
-use crate::kale::call;
-use crate::kale::contract::{Block, Farm, Pail};
-use crate::kale::work::lines;
-use crate::keys::{Identities, Unlock, document, parse_secret, seal};
-use crate::pool::abi::sol::{IERC20, IERC4626};
-use crate::stellar::transaction::stored;
-use crate::stellar::wire as stellar;
-use crate::stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
 use base::{Endpoint, amount, clock, redact};
-use config::{file, keys, value};
+use config::keys::{KEYS, Key, Kind};
+use config::{file, value};
+use evm::batch::{decode, outcomes};
+use evm::fault::{revert_data, revert_words};
+use evm::{At, wire as eth};
 use grind::job::{Task, parse_entropy, parse_farmer};
 use grind::lines::Lines;
+use keys::{Identities, Unlock, document, parse_secret, seal};
 use net::envelope::{self, Refusal};
 use net::jsonrpc::RpcError;
+use poolctl::kale::call;
+use poolctl::kale::contract::{Block, Farm, Pail};
+use poolctl::kale::work::lines;
+use poolctl::pool::abi::sol::{IERC20, IERC4626};
 use serde_json::value::RawValue;
 use std::path::Path;
+use stellar::transaction::stored;
+use stellar::wire as soroban;
+use stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
 
 /// One decoder.
 #[derive(Clone, Copy)]
@@ -52,24 +53,24 @@ const FILE: usize = 32 << 20;
 pub const ALL: &[Decoder] = &[
     decoder("jsonrpc-answer", LITTLE, answer),
     decoder("jsonrpc-batch", LITTLE, |bytes| envelope::many(bytes, 3).is_ok_and(|all| all.len() == 3)),
-    decoder("evm-quantity", LITTLE, |bytes| result(bytes, |raw| evm::quantity(raw).is_ok())),
-    decoder("evm-data", LITTLE, |bytes| result(bytes, |raw| evm::data(raw).is_ok())),
-    decoder("evm-header", LITTLE, |bytes| result(bytes, |raw| evm::header(raw).is_ok())),
-    decoder("evm-logs", LITTLE, |bytes| result(bytes, |raw| evm::logs(raw).is_ok())),
-    decoder("evm-receipt", LITTLE, |bytes| result(bytes, |raw| evm::receipt(raw).is_ok())),
-    decoder("evm-transaction", LITTLE, |bytes| result(bytes, |raw| evm::transaction(raw).is_ok())),
+    decoder("evm-quantity", LITTLE, |bytes| result(bytes, |raw| eth::quantity(raw).is_ok())),
+    decoder("evm-data", LITTLE, |bytes| result(bytes, |raw| eth::data(raw).is_ok())),
+    decoder("evm-header", LITTLE, |bytes| result(bytes, |raw| eth::header(raw).is_ok())),
+    decoder("evm-logs", LITTLE, |bytes| result(bytes, |raw| eth::logs(raw).is_ok())),
+    decoder("evm-receipt", LITTLE, |bytes| result(bytes, |raw| eth::receipt(raw).is_ok())),
+    decoder("evm-transaction", LITTLE, |bytes| result(bytes, |raw| eth::transaction(raw).is_ok())),
     decoder("evm-multicall", LITTLE, |bytes| outcomes(bytes).is_some()),
     decoder("evm-call", LITTLE, returned),
     decoder("evm-revert", LITTLE, revert),
-    decoder("stellar-network", LITTLE, |bytes| result(bytes, |raw| stellar::network(raw).is_ok())),
-    decoder("stellar-health", LITTLE, |bytes| result(bytes, |raw| stellar::health(raw).is_ok())),
-    decoder("stellar-ledger", XDR, |bytes| result(bytes, |raw| stellar::latest_ledger(raw).is_ok())),
+    decoder("stellar-network", LITTLE, |bytes| result(bytes, |raw| soroban::network(raw).is_ok())),
+    decoder("stellar-health", LITTLE, |bytes| result(bytes, |raw| soroban::health(raw).is_ok())),
+    decoder("stellar-ledger", XDR, |bytes| result(bytes, |raw| soroban::latest_ledger(raw).is_ok())),
     decoder("stellar-entries", XDR, entries),
-    decoder("stellar-fees", LITTLE, |bytes| result(bytes, |raw| stellar::fee_stats(raw).is_ok())),
-    decoder("stellar-simulation", XDR, |bytes| result(bytes, |raw| stellar::simulation(raw).is_ok())),
-    decoder("stellar-sent", XDR, |bytes| result(bytes, |raw| stellar::sent(raw, SENT).is_ok())),
-    decoder("stellar-transaction", XDR, |bytes| result(bytes, |raw| stellar::lookup(raw).is_ok())),
-    decoder("stellar-events", XDR, |bytes| result(bytes, |raw| stellar::events(raw).is_ok())),
+    decoder("stellar-fees", LITTLE, |bytes| result(bytes, |raw| soroban::fee_stats(raw).is_ok())),
+    decoder("stellar-simulation", XDR, |bytes| result(bytes, |raw| soroban::simulation(raw).is_ok())),
+    decoder("stellar-sent", XDR, |bytes| result(bytes, |raw| soroban::sent(raw, SENT).is_ok())),
+    decoder("stellar-transaction", XDR, |bytes| result(bytes, |raw| soroban::lookup(raw).is_ok())),
+    decoder("stellar-events", XDR, |bytes| result(bytes, |raw| soroban::events(raw).is_ok())),
     decoder("stellar-envelope", XDR, |bytes| text(bytes).is_some_and(|text| stored(text).is_ok())),
     decoder("kale-values", XDR, kale),
     decoder("keys-file", FILE, key_file),
@@ -125,7 +126,7 @@ fn revert(bytes: &[u8]) -> bool {
 
 fn entries(bytes: &[u8]) -> bool {
     let keys: Vec<LedgerKey> = LedgerKey::from_xdr_base64(ASKED, Limits::none()).into_iter().collect();
-    result(bytes, |raw| stellar::entries(raw, &keys, &[ASKED.to_owned()]).is_ok())
+    result(bytes, |raw| soroban::entries(raw, &keys, &[ASKED.to_owned()]).is_ok())
 }
 
 /// A value of the farm's contract, whatever it is.
@@ -187,12 +188,11 @@ fn words(bytes: &[u8]) -> bool {
         parse_secret("stdin", text).is_ok(),
         parse_entropy(text).is_ok(),
         parse_farmer(text).is_ok(),
-        text.parse::<crate::evm::At>().is_ok(),
+        text.parse::<At>().is_ok(),
     ];
     // Any text is a text.
-    let read = |key: &keys::Key| {
-        !matches!(key.kind, keys::Kind::Text | keys::Kind::Command)
-            && value::canonical(key, text, "here").is_ok()
+    let read = |key: &Key| {
+        !matches!(key.kind, Kind::Text | Kind::Command) && value::canonical(key, text, "here").is_ok()
     };
-    flags.into_iter().chain(keys::KEYS.iter().map(read)).fold(false, |any, one| any | one)
+    flags.into_iter().chain(KEYS.iter().map(read)).fold(false, |any, one| any | one)
 }

@@ -1,9 +1,9 @@
 //! The key store as what signs transactions.
 
-use crate::keys::KeyStore;
-use crate::stellar::Signers;
-use crate::stellar::xdr::AccountId;
+use crate::KeyStore;
 use base::Result;
+use stellar::Signers;
+use stellar::xdr::AccountId;
 
 impl Signers for KeyStore {
     fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> Result<[u8; 64]> {
