@@ -5,8 +5,8 @@ use crate::options::DryRun;
 use crate::session::Session;
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Result, forms};
-use poolctl::pool;
-use poolctl::pool::contract::{self, Contract, Known};
+use poolctl::pool::known::{Contract, Known};
+use poolctl::pool::{self, contract};
 use schemars::JsonSchema;
 use serde::Serialize;
 

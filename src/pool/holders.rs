@@ -1,10 +1,10 @@
 //! Holders of a pool: what each member has, now and after any block, from the replayed transfers.
 
+use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
 use super::{base_at, db_block, stored_block};
 use crate::amount::{Base, Delta, Digits};
 use crate::output::{Code, Error, Result};
-use crate::reward::accrual::{Holdings, MemberId, Movement};
 use rusqlite::{Connection, Row, params};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.

@@ -3,13 +3,13 @@
 use super::abi::sol::IERC20::Transfer;
 use super::db_block;
 use super::holders::{holders_match, put_shares, shares_after};
+use super::holdings::MemberId;
 use super::member_ids::MemberIds;
 use super::store::Pool;
 use crate::amount::{Base, Delta, Digits};
 use crate::evm::{BlockRef, EventLog, LogRange};
 use crate::guard::Permit;
 use crate::output::{Code, Error, Result};
-use crate::reward::accrual::MemberId;
 use crate::state::bulk::{insert_all, more_of};
 use crate::state::{State, Tx};
 use alloy::primitives::{Address, B256};

@@ -5,7 +5,9 @@ mod add;
 pub mod contract;
 pub mod deposit;
 mod holders;
+pub(crate) mod holdings;
 mod intake;
+pub mod known;
 mod member_ids;
 mod members;
 mod overlap;
@@ -18,12 +20,13 @@ mod reread;
 mod rescan;
 mod store;
 mod sync;
+mod token;
 pub mod validate;
 pub mod withdrawal;
 
 pub use add::{AddPool, Added, add};
-pub(crate) use add::{token, transfer_topic};
 pub use holders::{each_movement, holders_match, holdings_before, opening_matched};
+pub use holdings::{Holdings, MemberId, Movement};
 pub(crate) use intake::decode;
 pub use intake::{Intake, Replayed};
 pub use members::{Member, add_member, find_member, list_members, member_pools};
@@ -35,10 +38,11 @@ pub use replay::replay_to;
 pub use reread::{Balance, reread_to_balances};
 pub use rescan::{Correction, HolderChange, Range, Rescanned, rescan};
 pub use store::{
-    Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,
-    select, snapshot, snapshots,
+    HistoryPoint, Pool, Snapshot, find, history, holder_count, list, newest_known, rate_before, select,
+    snapshot, snapshots,
 };
-pub use sync::{PoolSync, SyncReport, SyncStatus, newest_known, sync};
+pub use sync::{PoolSync, SyncReport, SyncStatus, sync};
+pub use token::{Asset, asset, put_asset, token};
 
 use crate::amount::Base;
 use crate::evm::{BlockRef, PinnedView};

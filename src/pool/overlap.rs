@@ -1,7 +1,7 @@
 //! The last blocks before the cursors, read a second time, elsewhere if possible: what one answer left out or made up does
 //! not stay. The stored transfers are one reading, these are another; where they differ, a third decides.
 
-use super::add::transfer_topic;
+use super::abi::sol::transfer_topic;
 use super::intake::{Goals, Replayed, decode};
 use super::reorg::last_paid;
 use super::replay::POOLS_PER_QUERY;

@@ -3,13 +3,13 @@
 
 use super::abi::{self, MaxDeposit, Reading, sol::IERC20};
 use super::holders::holdings_before;
+use super::holdings::MemberId;
 use super::store::{self, Pool, Snapshot};
 use super::{ViewStamp, stored_address};
 use crate::amount::{Base, Quantity};
 use crate::context::{Progress, Stop};
 use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use crate::output::{Code, Error, Result, forms};
-use crate::reward::accrual::MemberId;
 use crate::state::State;
 use alloy::primitives::Address;
 use rusqlite::Connection;

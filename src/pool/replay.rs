@@ -1,7 +1,7 @@
 //! The replay of pools: their share tokens' Transfer logs, range by range from their cursors, until their holders have what
 //! the token says, and the times of deposits.
 
-use super::add::transfer_topic;
+use super::abi::sol::transfer_topic;
 use super::holders::holders_match;
 use super::intake::{Goals, Intake, Replayed};
 use super::overlap::overlap;

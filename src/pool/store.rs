@@ -1,7 +1,8 @@
 //! Rows of `pools`, `pool_snapshots` and `assets`.
 
 use super::abi::{Abi, MaxDeposit};
-use super::contract::{self, Known};
+use super::known::{self, Known};
+use super::token::Asset;
 use super::{db_block, stored_address, stored_base, stored_block, stored_hash};
 use crate::amount::{Base, Quantity};
 use crate::evm::BlockRef;
@@ -9,24 +10,6 @@ use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
-
-/// An ERC-20 token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asset {
-    /// Its address.
-    pub address: Address,
-    /// `symbol()`.
-    pub symbol: String,
-    /// `decimals()`.
-    pub decimals: u8,
-}
-
-impl Asset {
-    /// An amount of it.
-    pub fn quantity(&self, base: Base) -> Quantity {
-        Quantity::new(base, self.decimals, &self.symbol)
-    }
-}
 
 /// A pool as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -112,7 +95,7 @@ impl Snapshot {
     }
 }
 
-/// The columns of `contract::of_row` come last.
+/// The columns of `known::of_row` come last.
 const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
      p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block,
@@ -189,6 +172,15 @@ pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
     Ok(pools)
 }
 
+/// The highest block that anything is known of from these pools: an endpoint below it lags.
+pub fn newest_known(pools: &[Pool]) -> u64 {
+    let known = |pool: &Pool| {
+        let cursor = pool.cursor.map(|(block, _)| block);
+        pool.deploy_block.max(pool.synced_block.max(cursor).unwrap_or_default())
+    };
+    pools.iter().map(known).max().unwrap_or_default()
+}
+
 fn read_pool(row: &Row<'_>) -> Result<Pool> {
     let block =
         |i: usize| -> Result<Option<u64>> { row.get::<_, Option<i64>>(i)?.map(stored_block).transpose() };
@@ -212,7 +204,7 @@ fn read_pool(row: &Row<'_>) -> Result<Pool> {
         reward_carry: stored_base(&row.get::<_, String>(13)?)?,
         cursor: block(14)?.zip(hash),
         synced_block: block(16)?,
-        contract: contract::of_row(row, 17)?,
+        contract: known::of_row(row, 17)?,
     })
 }
 
@@ -337,30 +329,4 @@ pub fn holder_count(conn: &Connection, pool: &Pool) -> Result<u64> {
     Ok(conn
         .prepare_cached("SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'")?
         .query_row([pool.id], |row| row.get(0))?)
-}
-
-/// A token that was seen before.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
-pub fn asset(conn: &Connection, address: Address) -> Result<Option<Asset>> {
-    Ok(conn
-        .prepare_cached("SELECT symbol, decimals FROM assets WHERE address = ?1")?
-        .query_row([address.to_string()], |row| {
-            Ok(Asset { address, symbol: row.get(0)?, decimals: row.get(1)? })
-        })
-        .optional()?)
-}
-
-/// Keeps a token.
-///
-/// # Errors
-/// `state_error`.
-pub fn put_asset(conn: &Connection, asset: &Asset) -> Result<()> {
-    conn.prepare_cached("INSERT OR IGNORE INTO assets VALUES (?1, ?2, ?3)")?.execute(params![
-        asset.address.to_string(),
-        asset.symbol,
-        asset.decimals
-    ])?;
-    Ok(())
 }

@@ -1,13 +1,14 @@
 //! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
 
 use super::abi::{self, Reading};
-use super::contract::{self, Answered, Contract};
+use super::contract::{self, Answered};
 use super::holders::holders_match;
 use super::intake::Replayed;
+use super::known::Contract;
 use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::replay::replay_to;
 use super::store::{self, Pool};
-use super::{ViewStamp, db_block};
+use super::{ViewStamp, db_block, newest_known};
 use crate::alert::{self, Subject};
 use crate::amount::{Base, Quantity};
 use crate::context::Work;
@@ -125,15 +126,6 @@ pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) ->
             Ok(SyncReport { view: ViewStamp::of(view), rolled_back: rolled_back.clone(), pools })
         })
         .await
-}
-
-/// The highest block that anything is known of from these pools: an endpoint below it lags.
-pub fn newest_known(pools: &[Pool]) -> u64 {
-    let known = |pool: &Pool| {
-        let cursor = pool.cursor.map(|(block, _)| block);
-        pool.deploy_block.max(pool.synced_block.max(cursor).unwrap_or_default())
-    };
-    pools.iter().map(known).max().unwrap_or_default()
 }
 
 async fn one_view(

@@ -1,7 +1,7 @@
 //! `reward epoch verify`: epochs computed again, from the chain's own logs or from the stored transfers, beside what
 //! was paid.
 
-use super::accrual::{Accrual, Holdings, MemberId, Movement, Weights};
+use super::accrual::{Accrual, Weights};
 use super::budget::{Budget, Claimant, sharers};
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::{EpochRow, Origin, carry_before, each_reward};
@@ -14,7 +14,8 @@ use crate::amount::Base;
 use crate::context::{Progress, Stop};
 use crate::evm::{self, At, Chain, LogRange, PinnedView};
 use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, ViewStamp};
+use crate::pool::holdings::{Holdings, MemberId, Movement};
+use crate::pool::{self, Pool, ViewStamp, abi};
 use alloy::primitives::Address;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, VecDeque};
@@ -285,7 +286,7 @@ async fn replay(
         progress.advance(range.end.number + 1 - range.from);
         stop.check()
     };
-    let topic = pool::transfer_topic();
+    let topic = abi::sol::transfer_topic();
     match width {
         Width::Usual => evm::replay(view, &addresses, topic, from, to, take).await?,
         Width::Narrow => evm::replay_narrow(view, &addresses, topic, from, to, take).await?,

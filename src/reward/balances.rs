@@ -1,12 +1,12 @@
 //! Before an epoch is paid, what its holders have by their transfers is compared with what the token says they have, at the
 //! epoch's last block. A transfer between holders that no answer told moves no total: only this shows it.
 
-use super::accrual::MemberId;
 use super::sample::{Drawn, sample};
 use crate::amount::Base;
 use crate::evm::{BlockRef, CallError, PinnedView};
 use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::IERC20::balanceOfCall;
+use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, stored_address};
 use alloy::primitives::Address;
 use rusqlite::Connection;

@@ -4,7 +4,7 @@
 //! for all pools; then the pools are paid, each as far as nothing stands in its way. A pool that fails is paid the same
 //! later.
 
-use super::accrual::{Holdings, Weights};
+use super::accrual::Weights;
 use super::balances::{Compared, Comparer, Comparison, Differs, refusal};
 use super::budget::{Claimant, sharers};
 use super::distribute::{Distributed, Draft, Due, LastBlock, accrue, distribute};
@@ -22,6 +22,7 @@ use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::pool::abi;
 use crate::pool::contract::{self, Answered};
+use crate::pool::holdings::Holdings;
 use crate::pool::{self, Asset, Balance, Pool, ViewStamp};
 use crate::risk::{self, Barrier};
 use alloy::primitives::Address;

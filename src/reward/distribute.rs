@@ -1,6 +1,6 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
-use super::accrual::{Accrual, Basis, Holdings, MemberId, Weights};
+use super::accrual::{Accrual, Basis, Weights};
 use super::balances::Compared;
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
@@ -10,6 +10,7 @@ use super::store::emission_at;
 use crate::amount::{Base, Delta, Digits};
 use crate::evm::BlockRef;
 use crate::output::{Code, Error, Result};
+use crate::pool::holdings::{Holdings, MemberId};
 use crate::pool::{self, Pool, db_block};
 use crate::state::bulk::{insert_all, more_of};
 use crate::state::{Account, Line, OwnerKind, Tx};

@@ -1,10 +1,11 @@
 //! Rows of `pool_reward_epochs` and `pool_rewards`, for reading.
 
-use super::accrual::{Basis, MemberId};
+use super::accrual::Basis;
 use super::emission::CarryReason;
 use super::grid::Epoch;
 use crate::amount::Base;
 use crate::output::{Code, Error, Result};
+use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::B256;
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};

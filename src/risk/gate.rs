@@ -6,7 +6,7 @@ use super::parameters::{RiskRow, row};
 use super::rules::Parameters;
 use crate::config::Config;
 use crate::output::Result;
-use crate::pool::{Pool, contract::Known};
+use crate::pool::{Pool, known::Known};
 use rusqlite::Connection;
 
 /// One thing in the way.

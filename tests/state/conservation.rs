@@ -8,7 +8,7 @@ use poolctl::context::Stop;
 use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::pool::{Asset, Member, find, find_member, put_asset};
-use poolctl::reward::accrual::{Holdings, Movement};
+use poolctl::pool::{Holdings, Movement};
 use poolctl::state::{self, Lock, State, Tx};
 use poolctl::{Code, Result, reward};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};

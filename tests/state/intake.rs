@@ -6,7 +6,7 @@ use poolctl::amount::Base;
 use poolctl::evm::{BlockRef, EventLog, LogRange};
 use poolctl::guard::Permit;
 use poolctl::pool::{self, Asset, Intake, put_asset};
-use poolctl::reward::accrual::{Holdings, Movement};
+use poolctl::pool::{Holdings, Movement};
 use poolctl::state::State;
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
