@@ -6,10 +6,10 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::config::Config;
 use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
+use poolctl::feed;
 use poolctl::kale::purse::Books;
 use poolctl::kale::rows::{self, Hand, OpenPail};
 use poolctl::kale::settings::Settings;
-use poolctl::oracle;
 use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use poolctl::pool;
 use poolctl::risk;
@@ -151,7 +151,7 @@ impl Household {
         Ok(Self {
             evm: evm::Wanted {
                 pools,
-                feeds: oracle::all(conn)?,
+                feeds: feed::all(conn)?,
                 engines,
                 sequencer: config.address("oracle.sequencer_feed")?,
             },

@@ -8,6 +8,7 @@ pub mod context;
 pub mod decoders;
 pub mod doctor;
 pub mod evm;
+pub mod feed;
 pub mod files;
 pub mod guard;
 pub mod health;

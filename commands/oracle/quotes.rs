@@ -8,7 +8,7 @@ use crate::views::Failure;
 use clap::Args;
 use poolctl::amount::{E18, Quantity, to_units};
 use poolctl::clock;
-use poolctl::oracle::quote::Refusal;
+use poolctl::feed::quote::Refusal;
 use poolctl::oracle::{self, Deviation, Fetched};
 use poolctl::output::forms;
 use poolctl::output::nagios::{Perf, Probe, Status};

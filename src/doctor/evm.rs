@@ -4,7 +4,7 @@ use super::peers::{self, Head, Probed};
 use super::{Line, Told};
 use crate::clock::Clock;
 use crate::evm::{At, Chain, ChainConfig, PinnedView};
-use crate::oracle::{self, Feed};
+use crate::feed::{self, Feed};
 use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, abi};
 use crate::risk::{self, RiskRow};
@@ -139,7 +139,7 @@ async fn contracts(view: &PinnedView, config: &ChainConfig, wanted: &Wanted) -> 
     }
     let feeds: Vec<(&Feed, Address)> =
         wanted.feeds.iter().filter_map(|feed| Some((feed, feed.source.address()?))).collect();
-    let read = join_all(feeds.iter().map(|(feed, _)| oracle::examine(view, feed))).await;
+    let read = join_all(feeds.iter().map(|(feed, _)| feed::examine(view, feed))).await;
     for ((feed, address), read) in feeds.into_iter().zip(read) {
         lines.push(answers(format!("feed {}", feed.name), address, read));
     }

@@ -1,11 +1,11 @@
 //! `oracle aggregate`: every feed of an asset is read at one block, and the median of what may be used is its price.
 
-use super::feeds::{Feed, of_asset};
 use super::fetch::{Deviation, Fetched, fetch};
 use super::median::{Bar, Median, Split, majority, median};
 use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{At, Chain};
+use crate::feed::{Feed, of_asset};
 use crate::output::{Code, Error, Result};
 use crate::pool::ViewStamp;
 

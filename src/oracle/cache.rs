@@ -1,8 +1,8 @@
 //! The price cache: the last accepted quote of each feed, and whether it still serves.
 
-use super::feeds::{Feed, of_asset};
 use crate::amount::Base;
 use crate::clock;
+use crate::feed::{Feed, of_asset};
 use crate::output::Result;
 use crate::pool::{ViewStamp, stored_base, stored_hash};
 use crate::state::Tx;

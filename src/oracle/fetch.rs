@@ -1,14 +1,14 @@
 //! Reading feeds: accepted quotes enter the cache, refused ones raise an alert, the chain's silence is an alert too.
 
 use super::cache::{self, Price, Reading, cached};
-use super::feeds::{Feed, of_asset};
-use super::quote::{RawQuote, Refusal, accept};
 use super::sequencer::{Sequencer, standing};
-use super::source::{Asked, sol::AggregatorV3Interface as Aggregator};
 use crate::alert::{self, Subject};
 use crate::config::Config;
 use crate::context::Work;
-use crate::evm::{At, Chain, PinnedView};
+use crate::evm::{At, Chain, PinnedView, is_silence};
+use crate::feed::quote::{RawQuote, Refusal, accept};
+use crate::feed::source::{Asked, sol::AggregatorV3Interface as Aggregator};
+use crate::feed::{Feed, of_asset};
 use crate::output::{Code, Error, Result};
 use crate::pool::{self, ViewStamp};
 use crate::risk;
@@ -16,11 +16,6 @@ use crate::risk::rules::{self, Rule, Verdict};
 use crate::state::Tx;
 use rusqlite::params;
 use serde_json::json;
-
-/// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
-pub(crate) fn is_silence(e: &Error) -> bool {
-    matches!(e.code(), Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Rpc | Code::Reorged)
-}
 
 /// What became of one feed.
 #[derive(Debug, Clone)]

@@ -2,8 +2,8 @@
 
 use crate::alert::{self, Alert, Subject};
 use crate::config::Config;
+use crate::feed;
 use crate::kale::{enrol, farmers};
-use crate::oracle;
 use crate::output::Result;
 use crate::pool::Pool;
 use crate::risk::{self, Barrier};
@@ -63,7 +63,7 @@ pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64)
 /// Alerts of every feed.
 pub(super) fn of_feeds(conn: &Connection) -> Result<Vec<Alarm>> {
     let mut found = Vec::new();
-    for feed in oracle::all(conn)? {
+    for feed in feed::all(conn)? {
         let alerts = alert::list(conn, Subject::Feed(feed.id, &feed.name), None)?;
         found.extend(alerts.into_iter().map(|alert| Alarm::of(alert, false)));
     }

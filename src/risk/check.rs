@@ -9,8 +9,8 @@ use crate::amount::Base;
 use crate::clock;
 use crate::config::Config;
 use crate::context::Work;
-use crate::evm::{At, Chain};
-use crate::oracle;
+use crate::evm::{At, Chain, is_silence};
+use crate::feed;
 use crate::output::{Error, Result};
 use crate::pool::{self, Pool, ViewStamp, stored_base};
 use crate::state::Tx;
@@ -47,7 +47,7 @@ pub async fn check(
 ) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
     let (view, mut failures) = match refresh(work, chain, pools, at).await {
         Ok(refreshed) => refreshed,
-        Err(e) if oracle::is_silence(&e) => {
+        Err(e) if is_silence(&e) => {
             // Limits of our own need no chain to be confirmed.
             let (mut own, mut failures) = (Vec::new(), HashMap::new());
             for pool in pools {
@@ -123,7 +123,7 @@ fn facts(
     let window = row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let withdrawals = withdrawals_since(conn, pool, window.start(now))?;
     let open = breaker(conn, pool)?.filter(|breaker| breaker.active);
-    let feeds = oracle::of_pool(conn, pool)?;
+    let feeds = feed::of_pool(conn, pool)?;
     Ok(Facts {
         local_pause: row.as_ref().and_then(|row| row.local_pause.clone()),
         parameters: usable(row.as_ref(), now, config.number("risk.max_age_sec")?, failure),

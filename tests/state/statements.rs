@@ -28,7 +28,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
     ),
     ("state/check/columns.rs", &[&[("table", "pools")], &[("table", "share_transfers")]]),
     (
-        "oracle/feeds.rs",
+        "feed/feeds.rs",
         &[
             &[("clause", "ORDER BY id")],
             &[("clause", "WHERE asset = ?1 ORDER BY id")],
