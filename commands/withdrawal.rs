@@ -11,7 +11,7 @@ use poolctl::amount::Quantity;
 use poolctl::clock;
 use poolctl::output::{Code, Contract, Error, Outcome, Result, forms};
 use poolctl::pool::Pool;
-use poolctl::pool::withdrawal::{Status, Withdrawal};
+use poolctl::withdrawal::{Status, Withdrawal};
 use schemars::JsonSchema;
 use serde::Serialize;
 

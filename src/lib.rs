@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod context;
 pub mod decoders;
+pub mod deposit;
 pub mod doctor;
 pub mod evm;
 pub mod feed;
@@ -25,6 +26,7 @@ pub mod risk;
 pub mod state;
 pub mod stellar;
 pub mod telemetry;
+pub mod withdrawal;
 
 pub use output::{Code, Error, Result};
 pub use poolctl_grind as grind;

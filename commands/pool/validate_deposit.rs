@@ -3,14 +3,14 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::session::Session;
-use crate::views::age;
+use crate::views::{age, show_verdict};
 use clap::Args;
 use poolctl::amount::Quantity;
 use poolctl::clock;
+use poolctl::deposit::{Ask, Validation, validate, validate_on_chain};
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
 use poolctl::pool::ViewStamp;
-use poolctl::pool::deposit::{Ask, Validation, validate, validate_on_chain};
-use poolctl::pool::validate::Verdict;
+use poolctl::risk::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -113,7 +113,7 @@ impl ValidateDepositOutput {
 
 impl Present for ValidateDepositOutput {
     fn present(&self, page: &mut Page) {
-        self.verdict.show(&self.what(), page);
+        show_verdict(&self.verdict, &self.what(), page);
         if let Some(balance) = &self.balance {
             page.line(format!(
                 "balance {balance} {}",

@@ -7,8 +7,8 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::config::value::tx_hash;
 use poolctl::output::{Outcome, Page, Present, Result};
-use poolctl::pool::withdrawal::{Complete, Completed, Evidence, complete, find};
 use poolctl::pool::{self, ViewStamp};
+use poolctl::withdrawal::{Complete, Completed, Evidence, complete, find};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -7,7 +7,7 @@ use crate::session::Session;
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Result};
 use poolctl::pool;
-use poolctl::pool::withdrawal::{Evidence, fail, find};
+use poolctl::withdrawal::{Evidence, fail, find};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use clap::Args;
 use poolctl::clock;
 use poolctl::output::{Outcome, Page, Present, Result, Table};
 use poolctl::pool;
-use poolctl::pool::withdrawal::{Filter, Status, list};
+use poolctl::withdrawal::{Filter, Status, list};
 use schemars::JsonSchema;
 use serde::Serialize;
 

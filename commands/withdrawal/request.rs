@@ -4,12 +4,13 @@ use super::WithdrawalView;
 use crate::app::App;
 use crate::options::{DryRun, one_line};
 use crate::session::Session;
+use crate::views::show_verdict;
 use clap::Args;
 use poolctl::amount::Quantity;
 use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
-use poolctl::pool::validate::{Verdict, parse_amount};
-use poolctl::pool::withdrawal::{Request, Requested, earlier, request, verdict};
 use poolctl::pool::{self, Member, Pool};
+use poolctl::risk::verdict::{Verdict, parse_amount};
+use poolctl::withdrawal::{Request, Requested, earlier, request, verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -123,7 +124,7 @@ fn what(pool: &Pool, member: &Member, shares: &Quantity) -> String {
 impl Present for RequestOutput {
     fn present(&self, page: &mut Page) {
         match &self.withdrawal {
-            None => self.verdict.show(&self.what, page),
+            None => show_verdict(&self.verdict, &self.what, page),
             Some(withdrawal) => {
                 if !self.requested {
                     page.line("already requested");

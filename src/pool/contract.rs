@@ -135,7 +135,7 @@ pub async fn read<'p>(
 ///
 /// # Errors
 /// As [`read`], and the pool's own failure.
-pub(super) async fn change(
+pub(crate) async fn change(
     view: &PinnedView,
     reply: &BatchReply,
     pool: &Pool,

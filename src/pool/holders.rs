@@ -31,7 +31,8 @@ pub(super) fn shares_after(
     .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL"))
 }
 
-fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> {
+/// What a member holds at the pool's cursor.
+pub(crate) fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> {
     let mut statement =
         conn.prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?;
     let mut rows = statement.query(params![pool_id, member])?;

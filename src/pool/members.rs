@@ -9,6 +9,9 @@ use alloy::primitives::Address;
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
+/// Purpose of the ledger account with what a member has and was not yet paid out.
+pub const AVAILABLE: &str = "available";
+
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {

@@ -1,17 +1,15 @@
-//! EVM vault pools: what they are, their sync with the chain, their holders, and what a member has in them.
+//! EVM vault pools: what they are, their sync with the chain, and their holders.
 
 pub mod abi;
 mod add;
 pub mod contract;
-pub mod deposit;
-mod holders;
+pub(crate) mod holders;
 pub(crate) mod holdings;
 mod intake;
 pub mod known;
 mod member_ids;
 mod members;
 mod overlap;
-mod position;
 mod rate;
 mod reconcile;
 mod reorg;
@@ -21,16 +19,13 @@ mod rescan;
 mod store;
 mod sync;
 mod token;
-pub mod validate;
-pub mod withdrawal;
 
 pub use add::{AddPool, Added, add};
 pub use holders::{each_movement, holders_match, holdings_before, opening_matched};
 pub use holdings::{Holdings, MemberId, Movement};
 pub(crate) use intake::decode;
 pub use intake::{Intake, Replayed};
-pub use members::{Member, add_member, find_member, list_members, member_pools};
-pub use position::{Position, position};
+pub use members::{AVAILABLE, Member, add_member, find_member, list_members, member_pools};
 pub use rate::underlying;
 pub use reconcile::{Drift, Figure, Reconciled, reconcile};
 pub use reorg::{RolledBack, settle_reorgs};

@@ -1,12 +1,12 @@
 //! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
 
-use super::distribute::purpose;
+use super::purpose;
 use super::sound;
 use crate::amount::{Base, Delta, Quantity};
 use crate::context::Work;
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
-use crate::pool::{Member, Pool, stored_base};
+use crate::pool::{AVAILABLE, Member, Pool, stored_base};
 use crate::state::{Account, Line, OwnerKind, Tx};
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -147,7 +147,7 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
                     amount: Delta::debit(c.amount.base),
                 },
                 Line {
-                    account: account(OwnerKind::Member, &address, purpose::AVAILABLE),
+                    account: account(OwnerKind::Member, &address, AVAILABLE),
                     amount: Delta::credit(c.amount.base),
                 },
             ]

@@ -5,6 +5,7 @@ use super::balances::Compared;
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
+use super::purpose;
 use super::sound;
 use super::store::emission_at;
 use crate::amount::{Base, Delta, Digits};
@@ -16,20 +17,6 @@ use crate::state::bulk::{insert_all, more_of};
 use crate::state::{Account, Line, OwnerKind, Tx};
 use rusqlite::{Connection, params};
 use serde_json::json;
-
-/// Account purposes of the reward ledger.
-pub(super) mod purpose {
-    /// What the operator has emitted; goes below zero.
-    pub const EMISSION: &str = "reward_emission";
-    /// What a pool owes its members.
-    pub const PAYABLE: &str = "reward_payable";
-    /// What a pool's Merkle trees promise, for a contract to pay.
-    pub const EXPORTED: &str = "reward_exported";
-    /// What a pool carries to its next epoch.
-    pub const CARRY: &str = "reward_carry";
-    /// What a member has claimed and not yet been paid out.
-    pub const AVAILABLE: &str = "available";
-}
 
 /// A distributed epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,9 +4,9 @@
 //! exported before any proof leaves the program: from then on its unclaimed rewards cannot be claimed here, and those
 //! that were claimed before are not in the tree. The tree of an exported epoch is the same for ever.
 
-use super::distribute::purpose;
 use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
+use super::purpose;
 use crate::amount::{Base, Delta};
 use crate::context::Work;
 use crate::guard::ValuePermit;

@@ -1,12 +1,11 @@
 //! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
 
 use super::breaker::{breaker, trip};
-use super::parameters::{RiskRow, Window, row};
+use super::parameters::{Window, row, usable};
 use super::refresh::refresh;
 use super::rules::{self, Facts, Rule, Verdict};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
-use crate::clock;
 use crate::config::Config;
 use crate::context::Work;
 use crate::evm::{At, Chain, is_silence};
@@ -137,31 +136,6 @@ fn facts(
         feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
         failure_streak: config.number("risk.failure_streak")?,
     })
-}
-
-/// The parameters, if they are there and young enough.
-pub(super) fn usable(
-    row: Option<&RiskRow>,
-    now: i64,
-    max_age_sec: u64,
-    failure: Option<&Error>,
-) -> Result<rules::Parameters, String> {
-    let because = failure.map_or_else(String::new, |e| format!(": {e}"));
-    let Some(row) = row.filter(|row| row.is_set()) else { return Err("no risk parameters are set".into()) };
-    let Some(refreshed_at) = row.refreshed_at else {
-        return Err(format!("the {} engine was never read{because}", row.engine.word()));
-    };
-    let Some(age) = clock::age(refreshed_at, now) else {
-        return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
-    };
-    if age > max_age_sec {
-        return Err(format!(
-            "the parameters are {} old, the limit is {}{because}",
-            clock::span(age),
-            clock::span(max_age_sec)
-        ));
-    }
-    Ok(row.parameters.clone())
 }
 
 type Withdrawals = (Base, Option<(String, Base)>);

@@ -1,8 +1,7 @@
 //! What stands in the way of every deposit and withdrawal of a pool, whoever asks and whatever the amount.
 
 use super::breaker::breaker;
-use super::check::usable;
-use super::parameters::{RiskRow, row};
+use super::parameters::{RiskRow, row, usable};
 use super::rules::Parameters;
 use crate::config::Config;
 use crate::output::Result;

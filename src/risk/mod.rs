@@ -8,11 +8,14 @@ mod parameters;
 mod pause;
 mod refresh;
 pub mod rules;
+mod source;
+pub mod verdict;
 
 pub use breaker::{Breaker, breaker, reset_breaker, trip};
 pub use check::{PoolCheck, check, watch_withdrawals};
-pub use engine::{Engine, examine};
+pub use engine::examine;
 pub use gate::{Barrier, Gate, gate};
 pub use parameters::{RiskRow, SetRisk, Window, row, set};
 pub use pause::{pause, unpause};
 pub use refresh::{Refreshed, refresh};
+pub use source::Engine;

@@ -1,8 +1,9 @@
 //! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
 
-use super::engine::Engine;
 use super::rules::Parameters;
+use super::source::Engine;
 use crate::amount::Base;
+use crate::clock;
 use crate::context::Work;
 use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
@@ -114,6 +115,31 @@ pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
         refreshed_at: row.get(14)?,
         source: row.get::<_, Option<u64>>(15)?.zip(row.get::<_, Option<String>>(16)?),
     }))
+}
+
+/// The parameters, if they are there and young enough.
+pub(super) fn usable(
+    row: Option<&RiskRow>,
+    now: i64,
+    max_age_sec: u64,
+    failure: Option<&Error>,
+) -> Result<Parameters, String> {
+    let because = failure.map_or_else(String::new, |e| format!(": {e}"));
+    let Some(row) = row.filter(|row| row.is_set()) else { return Err("no risk parameters are set".into()) };
+    let Some(refreshed_at) = row.refreshed_at else {
+        return Err(format!("the {} engine was never read{because}", row.engine.word()));
+    };
+    let Some(age) = clock::age(refreshed_at, now) else {
+        return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
+    };
+    if age > max_age_sec {
+        return Err(format!(
+            "the parameters are {} old, the limit is {}{because}",
+            clock::span(age),
+            clock::span(max_age_sec)
+        ));
+    }
+    Ok(row.parameters.clone())
 }
 
 /// What `risk set` changes; `None` leaves a value as it is.

@@ -1,7 +1,8 @@
 //! Confirming risk parameters: engines are read at one block, limits of our own are what they are.
 
-use super::engine::{Asked, Engine};
+use super::engine::Asked;
 use super::parameters::{RiskRow, row, store, summary};
+use super::source::Engine;
 use crate::context::Work;
 use crate::evm::{At, Chain};
 use crate::output::{Code, Error, Result};

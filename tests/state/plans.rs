@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("state/check/farm.rs", "", "the check reads everything, on purpose"),
     ("state/check/withdrawals.rs", "", "the check reads everything, on purpose"),
     (
-        "pool/withdrawal/store.rs",
+        "withdrawal/store.rs",
         "(?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC LIMIT ?4",
         "the newest, as many as were asked for",
     ),

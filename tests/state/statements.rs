@@ -37,7 +37,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
     ),
     ("reward/export.rs", &[&[("clause", "")], &[("clause", "AND r.claimed_at IS NULL")]]),
     (
-        "pool/withdrawal/store.rs",
+        "withdrawal/store.rs",
         &[
             &[(
                 "clause",

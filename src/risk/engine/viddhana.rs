@@ -1,9 +1,9 @@
 //! The `viddhana` engine: one configuration per pool, and switches for all.
 
-use super::limit;
 use crate::evm::{Batch, BatchReply, CallError, Handle};
 use crate::output::{Code, Error, Result};
 use crate::risk::parameters::RiskRow;
+use crate::risk::source::limit;
 use alloy::primitives::Address;
 use sol::IViddhanaEngine as Viddhana;
 

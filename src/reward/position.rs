@@ -1,12 +1,9 @@
 //! What one member has in one pool, as the state knows it.
 
-use super::members::Member;
-use super::rate::underlying;
-use super::store::{self, Pool, Snapshot};
-use super::stored_base;
+use super::store::{Totals, totals_of};
 use crate::amount::Base;
 use crate::output::Result;
-use crate::reward;
+use crate::pool::{self, Member, Pool, Snapshot, stored_base, underlying};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A member's position.
@@ -17,7 +14,7 @@ pub struct Position {
     /// What they are worth by the last sync, rounded down; `None` before the first sync.
     pub underlying: Option<Base>,
     /// Rewards, by asset.
-    pub rewards: reward::Totals,
+    pub rewards: Totals,
     /// Block of the last deposit.
     pub last_deposit_block: Option<u64>,
     /// Time of that block, seconds since 1970.
@@ -42,11 +39,11 @@ pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Posit
         None => (Base::ZERO, None, None),
         Some((text, block, at)) => (stored_base(&text)?, block, at),
     };
-    let snapshot = store::snapshot(conn, pool)?;
+    let snapshot = pool::snapshot(conn, pool)?;
     Ok(Position {
         shares,
         underlying: snapshot.as_ref().map(|s| underlying(shares, s.total_assets, s.total_shares)),
-        rewards: reward::totals_of(conn, member.id, Some(pool.id))?,
+        rewards: totals_of(conn, member.id, Some(pool.id))?,
         last_deposit_block,
         last_deposit_at,
         snapshot,

@@ -1,10 +1,10 @@
 //! The rules of a deposit: what is known goes in, every failed rule comes out. Pure.
 
-use super::{Reason, ReasonCode, Verdict};
 use crate::amount::{Base, to_units};
 use crate::pool::abi::MaxDeposit;
 use crate::pool::{Asset, underlying};
 use crate::risk::Barrier;
+use crate::risk::verdict::{Reason, ReasonCode, Verdict};
 
 /// What the rules look at. Amounts in base units of the asset unless they say otherwise.
 #[derive(Debug, Clone)]

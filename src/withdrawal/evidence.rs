@@ -185,8 +185,8 @@ fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
 mod tests {
     use super::*;
     use crate::evm::EventLog;
-    use crate::pool::withdrawal::Status;
     use crate::pool::{Asset, Member, abi::Abi};
+    use crate::withdrawal::Status;
     use alloy::primitives::{Address, Log, U256};
 
     const VAULT: Address = Address::repeat_byte(1);

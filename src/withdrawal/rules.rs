@@ -1,9 +1,9 @@
 //! The rules of a withdrawal: what is known goes in, every failed rule comes out. Pure.
 
-use super::{Reason, ReasonCode, Verdict};
 use crate::amount::Base;
 use crate::clock;
 use crate::pool::{Pool, underlying};
+use crate::risk::verdict::{Reason, ReasonCode, Verdict};
 use crate::risk::{Barrier, Window};
 
 /// What the rules look at. Shares in base units of the share token, everything else in base units of the asset.

@@ -1,13 +1,10 @@
 //! What validating a deposit or a withdrawal answers: a verdict with every failed rule, each by its stable code.
 
-pub mod deposit;
-pub mod withdrawal;
-
-use super::{Pool, Snapshot};
+use super::gate::Barrier;
 use crate::amount::{self, Base};
 use crate::clock;
-use crate::output::{Code, Error, Page, Table};
-use crate::risk::{Barrier, Gate};
+use crate::output::{Code, Error, Result};
+use crate::pool::{Pool, Snapshot};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -140,21 +137,6 @@ impl Verdict {
         self.reasons.iter().map(|reason| reason.code.word()).collect()
     }
 
-    /// For a person: one line where it is valid, else a table of what failed. `what` names the matter:
-    /// "withdrawal of 12.5 sUSD".
-    pub fn show(&self, what: &str, page: &mut Page) {
-        if self.valid {
-            page.line(format!("{what}: valid"));
-            return;
-        }
-        page.line(format!("{what}: NOT valid"));
-        let mut table = Table::new(&["REASON", "WHY"]);
-        for reason in &self.reasons {
-            table.row([reason.code.word().to_owned(), reason.message.clone()]);
-        }
-        page.table(table);
-    }
-
     /// Why a check ends with exit 5: `check_failed` with every code in `details.reasons`; `None` where it is valid.
     pub fn finding(&self, what: &str) -> Option<Error> {
         self.error(Code::CheckFailed, what)
@@ -170,6 +152,24 @@ impl Verdict {
         let message = format!("{what}: {}: {}{more}", first.code.word(), first.message);
         Some(Error::new(code, message).detail("reasons", self.codes()))
     }
+}
+
+/// What was found; not to be found is a reason, any other error ends the command.
+///
+/// # Errors
+/// Every one that does not say that there is no such thing.
+pub fn known<T>(found: Result<T>, reasons: &mut Vec<Reason>) -> Result<Option<T>> {
+    let e = match found {
+        Ok(found) => return Ok(Some(found)),
+        Err(e) => e,
+    };
+    let code = match e.code() {
+        Code::UnknownPool => ReasonCode::UnknownPool,
+        Code::UnknownMember => ReasonCode::UnknownMember,
+        _ => return Err(e),
+    };
+    reasons.push(Reason::new(code, e.message()));
+    Ok(None)
 }
 
 /// Reads an amount in whole units; one that moves nothing is no amount. Where the pool is not known, neither are
@@ -219,11 +219,6 @@ pub fn usable<'s>(
         )),
         Some(_) => Ok(s),
     }
-}
-
-/// What the risk side has against any movement of the pool.
-pub fn barriers(gate: &Gate) -> Vec<Reason> {
-    gate.barriers.iter().map(Reason::from).collect()
 }
 
 #[cfg(test)]

@@ -7,9 +7,9 @@ use crate::amount::Base;
 use crate::context::Work;
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
-use crate::pool::validate::Verdict;
 use crate::pool::{self, Member, Pool};
 use crate::risk;
+use crate::risk::verdict::Verdict;
 use rusqlite::Connection;
 use serde_json::json;
 
