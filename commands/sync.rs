@@ -8,7 +8,8 @@ use crate::views::{Failure, or_dash, rate, yes_no};
 use clap::Args;
 use poolctl::amount::{Quantity, to_units};
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, Table, partly};
-use poolctl::pool::{self, PoolSync, SyncReport, SyncStatus};
+use poolctl::pool;
+use poolctl::sync::{self, PoolSync, SyncReport, SyncStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -61,7 +62,7 @@ impl Sync {
             pools => format!("cannot sync {} pools", pools.len()),
         };
         let report = app
-            .write_on_chain(self.dry.dry_run, async |work, chain| pool::sync(work, chain, &pools, at).await)
+            .write_on_chain(self.dry.dry_run, async |work, chain| sync::sync(work, chain, &pools, at).await)
             .map_err(|e| e.context(what))?;
         let failures: Vec<Failure> =
             report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure()?.clone()))).collect();

@@ -25,6 +25,7 @@ pub mod reward;
 pub mod risk;
 pub mod state;
 pub mod stellar;
+pub mod sync;
 pub mod telemetry;
 pub mod withdrawal;
 

@@ -8,10 +8,11 @@ use poolctl::config::{Config, Sources};
 use poolctl::context::{Silent, Stop, Work};
 use poolctl::evm::{At, BlockRef, Chain, ChainConfig, Endpoint};
 use poolctl::guard::{Consent, Permit, ValuePermit};
+use poolctl::pool;
 use poolctl::pool::abi::sol::IERC20::balanceOfCall;
-use poolctl::pool::{self, Intake};
 use poolctl::reward;
 use poolctl::state::{self, State};
+use poolctl::sync::{self, Intake};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -165,7 +166,7 @@ impl Job {
         let pools = pool::list(state.conn())?;
         let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
         let rest = chain.view_above(At::Latest, 0, async |view| {
-            pool::replay_to(&mut work, view, &pools, &BTreeMap::new(), view.block().number).await
+            sync::replay_to(&mut work, view, &pools, &BTreeMap::new(), view.block().number).await
         });
         let mut spent = Spent::default();
         let replayed = spent.during(|| runtime.block_on(rest))?;

@@ -5,7 +5,8 @@ use crate::session::Session;
 use crate::views::Failure;
 use clap::Args;
 use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, partly};
-use poolctl::pool::{self, Drift, Reconciled, ViewStamp};
+use poolctl::pool::{self, ViewStamp};
+use poolctl::sync::{self, Drift, Reconciled};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -76,7 +77,7 @@ impl Reconcile {
             return Outcome::of(&ReconcileOutput { pools: Vec::new(), drifts: 0 });
         }
         let found = app.look_on_chain(None, async |chain| {
-            pool::reconcile(&state, chain, &pools, app.progress(), &session.stop).await
+            sync::reconcile(&state, chain, &pools, app.progress(), &session.stop).await
         })?;
         let failures: Vec<Failure> =
             found.iter().filter_map(|line| Some((line.pool.clone(), line.failure.clone()?))).collect();

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use std::collections::HashMap;
 
 /// The alert of a contract that changed.
-pub(super) const CHANGED: &str = "contract_changed";
+pub(crate) const CHANGED: &str = "contract_changed";
 
 /// Where a proxy keeps the address of its implementation (EIP-1967).
 const IMPLEMENTATION: B256 = b256!("0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
@@ -200,7 +200,7 @@ pub fn keep(
 ///
 /// # Errors
 /// `state_error`.
-pub(super) fn put(tx: &Tx<'_>, pool_id: i64, contract: &Contract, block: u64) -> Result<()> {
+pub(crate) fn put(tx: &Tx<'_>, pool_id: i64, contract: &Contract, block: u64) -> Result<()> {
     tx.conn()
         .prepare_cached(
             "INSERT INTO pool_contracts (pool_id, code_hash, implementation, asset_decimals, can_pause, from_block)

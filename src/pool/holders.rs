@@ -8,7 +8,7 @@ use crate::output::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
-pub(super) fn shares_after(
+pub(crate) fn shares_after(
     conn: &Connection,
     pool_id: i64,
     member: MemberId,
@@ -40,11 +40,11 @@ pub(crate) fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Re
 }
 
 /// Adds to what a member holds; below zero is a drift.
-pub(super) fn add_shares(conn: &Connection, pool_id: i64, member: MemberId, shares: Delta) -> Result<()> {
+pub(crate) fn add_shares(conn: &Connection, pool_id: i64, member: MemberId, shares: Delta) -> Result<()> {
     put_shares(conn, pool_id, member, shares_after(conn, pool_id, member, shares, false)?, None)
 }
 
-pub(super) fn put_shares(
+pub(crate) fn put_shares(
     conn: &Connection,
     pool_id: i64,
     member: MemberId,

@@ -36,18 +36,18 @@ impl Known {
     }
 
     /// What it was when it was looked at last.
-    pub(super) fn last(&self) -> &Contract {
+    pub(crate) fn last(&self) -> &Contract {
         self.found.as_ref().map_or(&self.accepted, |(found, _)| found)
     }
 
     /// Whether it has to answer `paused()` at a block.
-    pub(super) const fn can_pause_at(&self, block: u64) -> bool {
+    pub(crate) const fn can_pause_at(&self, block: u64) -> bool {
         self.accepted.can_pause && block >= self.from_block
     }
 }
 
 /// How `now` is not what was `before`, in words.
-pub(super) fn difference(before: &Contract, now: &Contract) -> String {
+pub(crate) fn difference(before: &Contract, now: &Contract) -> String {
     let mut words = Vec::new();
     if before.code_hash != now.code_hash {
         words.push(format!("its code has the hash {} instead of {}", now.code_hash, before.code_hash));
@@ -72,7 +72,7 @@ pub(super) fn difference(before: &Contract, now: &Contract) -> String {
 
 /// What is known of a contract, by the columns from `first` on: hash of the code, implementation, decimals, whether it can
 /// pause, block; and the same of what was found since.
-pub(super) fn of_row(row: &Row<'_>, first: usize) -> Result<Option<Known>> {
+pub(crate) fn of_row(row: &Row<'_>, first: usize) -> Result<Option<Known>> {
     let contract = |at: usize| -> Result<Option<(Contract, u64)>> {
         let Some(code_hash) = row.get::<_, Option<String>>(at)? else { return Ok(None) };
         let implementation: Option<String> = row.get(at + 1)?;

@@ -1,42 +1,25 @@
-//! EVM vault pools: what they are, their sync with the chain, and their holders.
+//! EVM vault pools: what they are, who holds them, and what their contracts say.
 
 pub mod abi;
 mod add;
 pub mod contract;
 pub(crate) mod holders;
 pub(crate) mod holdings;
-mod intake;
 pub mod known;
-mod member_ids;
 mod members;
-mod overlap;
 mod rate;
-mod reconcile;
-mod reorg;
-mod replay;
-mod reread;
-mod rescan;
 mod store;
-mod sync;
 mod token;
 
 pub use add::{AddPool, Added, add};
 pub use holders::{each_movement, holders_match, holdings_before, opening_matched};
 pub use holdings::{Holdings, MemberId, Movement};
-pub(crate) use intake::decode;
-pub use intake::{Intake, Replayed};
 pub use members::{AVAILABLE, Member, add_member, find_member, list_members, member_pools};
 pub use rate::underlying;
-pub use reconcile::{Drift, Figure, Reconciled, reconcile};
-pub use reorg::{RolledBack, settle_reorgs};
-pub use replay::replay_to;
-pub use reread::{Balance, reread_to_balances};
-pub use rescan::{Correction, HolderChange, Range, Rescanned, rescan};
 pub use store::{
     HistoryPoint, Pool, Snapshot, find, history, holder_count, list, newest_known, rate_before, select,
     snapshot, snapshots,
 };
-pub use sync::{PoolSync, SyncReport, SyncStatus, sync};
 pub use token::{Asset, asset, put_asset, token};
 
 use crate::amount::Base;

@@ -58,7 +58,7 @@ impl Pool {
     }
 
     /// Whether its contract has to answer `paused()` at a block.
-    pub(super) fn can_pause_at(&self, block: u64) -> bool {
+    pub(crate) fn can_pause_at(&self, block: u64) -> bool {
         self.contract.as_ref().is_some_and(|known| known.can_pause_at(block))
     }
 }
@@ -141,7 +141,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
 }
 
 /// The address that stands for a name, in its checksummed form; names never begin with `0x`.
-pub(super) fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
+pub(crate) fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
     if !name.starts_with("0x") {
         return Ok(None);
     }

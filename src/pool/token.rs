@@ -43,7 +43,7 @@ pub async fn token(view: &PinnedView, address: Address) -> Result<Asset> {
 }
 
 /// What a token calls itself: a string, or `bytes32` as older ones have it; `None` where it says nothing that can be read.
-pub(super) fn symbol_of(reply: &BatchReply, handle: Handle<IERC20::symbolCall>) -> Result<Option<String>> {
+pub(crate) fn symbol_of(reply: &BatchReply, handle: Handle<IERC20::symbolCall>) -> Result<Option<String>> {
     let text = match reply.get(handle) {
         Ok(text) => text,
         Err(e) if !e.of_contract() => return Err(e.into_error("token")),
@@ -66,7 +66,7 @@ fn brief(address: Address) -> String {
     format!("{}…{}", text.get(..6).unwrap_or_default(), text.get(38..).unwrap_or_default())
 }
 
-pub(super) fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
+pub(crate) fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
     if decimals > 77 {
         return Err(Error::new(
             Code::NotAContract,

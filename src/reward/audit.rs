@@ -16,6 +16,7 @@ use crate::evm::{self, At, Chain, LogRange, PinnedView};
 use crate::output::{Code, Error, Result};
 use crate::pool::holdings::{Holdings, MemberId, Movement};
 use crate::pool::{self, Pool, ViewStamp, abi};
+use crate::sync;
 use alloy::primitives::Address;
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, VecDeque};
@@ -271,7 +272,7 @@ async fn replay(
             if log.block_number < way.subject.pool.deploy_block {
                 continue;
             }
-            let transfer = pool::decode(log)?;
+            let transfer = sync::decode(log)?;
             way.recount.push(Movement {
                 block: log.block_number,
                 from: members.of(judge.conn, transfer.from)?,

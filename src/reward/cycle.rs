@@ -20,11 +20,11 @@ use crate::context::Work;
 use crate::evm::{At, BlockRef, Chain, PinnedView};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
-use crate::pool::abi;
 use crate::pool::contract::{self, Answered};
 use crate::pool::holdings::Holdings;
-use crate::pool::{self, Asset, Balance, Pool, ViewStamp};
+use crate::pool::{self, Asset, Pool, ViewStamp, abi};
 use crate::risk::{self, Barrier};
+use crate::sync::{self, Balance};
 use alloy::primitives::Address;
 use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
@@ -299,7 +299,7 @@ async fn pay(
     failures: &mut HashMap<i64, Error>,
     done: &mut BTreeMap<i64, Vec<Distributed>>,
 ) -> Result<()> {
-    let (_, unsettled) = pool::settle_reorgs(work, view, &due).await?;
+    let (_, unsettled) = sync::settle_reorgs(work, view, &due).await?;
     failures.extend(unsettled);
     let names: Vec<String> = due.iter().map(|pool| pool.name.clone()).collect();
     let due: Vec<Pool> = pool::select(work.state.conn(), &names)?
@@ -311,7 +311,7 @@ async fn pay(
     let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
     let totals = ask_totals(work, view, &alive, failures).await?;
     let known = alive.iter().zip(&totals).filter_map(|(pool, total)| Some((pool.id, *total.as_ref().ok()?)));
-    failures.extend(pool::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
+    failures.extend(sync::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
     let ends = last_blocks(view, plan, alive.iter().chain(&unborn)).await?;
     let nobody = unborn.iter().map(|pool| (pool, Ok(Base::ZERO)));
     let seen: Vec<(&Pool, Base)> = alive
@@ -432,7 +432,7 @@ async fn heal(
         |differs: &Differs| Balance { block: differs.block, member: differs.member, shares: differs.chain };
     // A few prove as much as all of them: transfers that move one member's balance move another's too.
     let balances: Vec<Balance> = differs.iter().take(PROOFS).map(balance).collect();
-    Ok(if pool::reread_to_balances(work, view, pool, total, &balances, &e).await? {
+    Ok(if sync::reread_to_balances(work, view, pool, total, &balances, &e).await? {
         e.hint("nobody of it was paid; its transfers were read again and are right now: run it once more")
     } else {
         e

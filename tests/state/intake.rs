@@ -5,9 +5,9 @@ use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use poolctl::amount::Base;
 use poolctl::evm::{BlockRef, EventLog, LogRange};
 use poolctl::guard::Permit;
-use poolctl::pool::{self, Asset, Intake, put_asset};
-use poolctl::pool::{Holdings, Movement};
+use poolctl::pool::{self, Asset, Holdings, Movement, put_asset};
 use poolctl::state::State;
+use poolctl::sync::Intake;
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
 

@@ -52,7 +52,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("clause", "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC")],
         ],
     ),
-    ("pool/intake.rs", &[&[("more", "")]]),
+    ("sync/intake.rs", &[&[("more", "")]]),
     ("reward/distribute.rs", &[&[("more", "")]]),
     ("reward/store.rs", &[&[("clause", "start_block = ?1")], &[("clause", "start_block < ?1")]]),
     (

@@ -1,17 +1,15 @@
 //! The last blocks before the cursors, read a second time, elsewhere if possible: what one answer left out or made up does
 //! not stay. The stored transfers are one reading, these are another; where they differ, a third decides.
 
-use super::abi::sol::transfer_topic;
-use super::intake::{Goals, Replayed, decode};
+use super::intake::{Goals, POOLS_PER_QUERY, Replayed, decode};
 use super::reorg::last_paid;
-use super::replay::POOLS_PER_QUERY;
 use super::reread::{Rung, Wanted};
-use super::store::Pool;
-use super::{base_at, db_block, stored_address};
 use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{self, BlockRef, EventLog, PinnedView};
 use crate::output::{Code, Error, Result};
+use crate::pool::abi::sol::transfer_topic;
+use crate::pool::{Pool, base_at, db_block, stored_address};
 use alloy::primitives::{Address, B256};
 use rusqlite::{Connection, params};
 use std::collections::{BTreeMap, BTreeSet, HashMap};

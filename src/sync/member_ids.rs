@@ -1,7 +1,7 @@
 //! Members of those that hold shares: who is none yet becomes one, and is remembered.
 
-use super::holdings::MemberId;
 use crate::output::Result;
+use crate::pool::holdings::MemberId;
 use crate::state::Tx;
 use alloy::primitives::Address;
 use rusqlite::params;

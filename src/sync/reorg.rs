@@ -1,13 +1,12 @@
 //! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
 
-use super::holders::{add_shares, each_movement};
-use super::holdings::MemberId;
-use super::store::Pool;
-use super::{db_block, stored_block, stored_hash};
 use crate::amount::Delta;
 use crate::context::Work;
 use crate::evm::{PinnedView, common_ancestor};
 use crate::output::{Code, Error, Result};
+use crate::pool::holders::{add_shares, each_movement};
+use crate::pool::holdings::MemberId;
+use crate::pool::{Pool, db_block, stored_block, stored_hash};
 use crate::state::Tx;
 use alloy::primitives::B256;
 use rusqlite::{Connection, params};

@@ -1,16 +1,15 @@
 //! Transfers that do not add up are read again: from the last block at which they did, in smaller ranges, elsewhere too.
 
-use super::abi::sol::transfer_topic;
-use super::db_block;
-use super::holders::holdings_before;
-use super::holdings::MemberId;
 use super::intake::{Goals, Intake, Waiting};
 use super::reorg::{checkpoints, last_paid, take_back};
-use super::store::Pool;
 use crate::amount::Base;
 use crate::context::Work;
 use crate::evm::{self, BlockRef, PinnedView};
 use crate::output::{Code, Error, Result};
+use crate::pool::abi::sol::transfer_topic;
+use crate::pool::holders::holdings_before;
+use crate::pool::holdings::MemberId;
+use crate::pool::{Pool, db_block};
 use alloy::primitives::{Address, B256};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
