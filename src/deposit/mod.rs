@@ -167,7 +167,7 @@ impl Parties {
         read_at: Option<i64>,
     ) -> Validation {
         let balance = member.as_ref().map(|member| member.balance);
-        let limits = self.gate.as_ref().and_then(|gate| gate.parameters.as_ref());
+        let limits = self.gate.as_ref().and_then(|gate| gate.parameters.as_ref().ok());
         let row = self.gate.as_ref().and_then(|gate| gate.row.as_ref());
         let facts = Facts {
             amount: self.amount,

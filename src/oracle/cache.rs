@@ -113,9 +113,6 @@ pub struct Standing {
 }
 
 /// How every feed stands at `now`, by id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
     let mut statement = conn.prepare_cached(
         "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18), c.updated_at, c.block_at, c.fetched_at,

@@ -158,9 +158,6 @@ fn address(word: B256) -> Option<Address> {
 
 /// Holds what was read against what is known, and keeps what is new. Returns how contracts changed whose change is not
 /// accepted, by pool id: that is an alert for as long as it holds.
-///
-/// # Errors
-/// `state_error`.
 pub fn keep(
     work: &mut Work<'_>,
     view: &PinnedView,
@@ -197,9 +194,6 @@ pub fn keep(
 }
 
 /// Keeps what the contract of a new pool is.
-///
-/// # Errors
-/// `state_error`.
 pub(crate) fn put(tx: &Tx<'_>, pool_id: i64, contract: &Contract, block: u64) -> Result<()> {
     tx.conn()
         .prepare_cached(

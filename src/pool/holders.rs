@@ -218,9 +218,6 @@ impl Held {
 }
 
 /// The movements of a pool in blocks `from..to`, in order, one in memory at a time.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`, and what `body` returns.
 pub fn each_movement(
     conn: &Connection,
     pool_id: i64,

@@ -104,9 +104,6 @@ const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, 
      FROM pools p JOIN assets a ON a.address = p.asset LEFT JOIN pool_contracts c ON c.pool_id = p.id";
 
 /// All pools by id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
     let mut statement = conn.prepare_cached(&format!("{POOL} ORDER BY p.id"))?;
     let mut rows = statement.query([])?;
@@ -213,9 +210,6 @@ const FIGURES: &str =
      s.total_shares, s.rate_e18, s.paused, s.min_deposit, s.max_deposit, s.cooldown_sec";
 
 /// The figures of a pool's last accepted sync.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
     let Some(block) = pool.synced_block else { return Ok(None) };
     let mut statement = conn.prepare_cached(&format!(
@@ -231,9 +225,6 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
 }
 
 /// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
     // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
     let mut statement = conn.prepare_cached(&format!(
@@ -273,9 +264,6 @@ fn read_snapshot(row: &Row<'_>, abi: Abi) -> Result<Snapshot> {
 
 /// The exchange rate of the last sync before a block, 18 decimals; `None` where there were no shares then, or the asset had
 /// other decimals.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
     let found: Option<(String, String)> = conn
         .prepare_cached(
@@ -300,9 +288,6 @@ pub struct HistoryPoint {
 }
 
 /// The newest `limit` syncs, oldest first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<HistoryPoint>> {
     let mut statement = conn.prepare_cached(
         "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
@@ -322,9 +307,6 @@ pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<History
 }
 
 /// How many members hold shares of a pool.
-///
-/// # Errors
-/// `state_error`.
 pub fn holder_count(conn: &Connection, pool: &Pool) -> Result<u64> {
     Ok(conn
         .prepare_cached("SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'")?

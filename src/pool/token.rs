@@ -77,9 +77,6 @@ pub(crate) fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
 }
 
 /// A token that was seen before.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn asset(conn: &Connection, address: Address) -> Result<Option<Asset>> {
     Ok(conn
         .prepare_cached("SELECT symbol, decimals FROM assets WHERE address = ?1")?
@@ -90,9 +87,6 @@ pub fn asset(conn: &Connection, address: Address) -> Result<Option<Asset>> {
 }
 
 /// Keeps a token.
-///
-/// # Errors
-/// `state_error`.
 pub fn put_asset(conn: &Connection, asset: &Asset) -> Result<()> {
     conn.prepare_cached("INSERT OR IGNORE INTO assets VALUES (?1, ?2, ?3)")?.execute(params![
         asset.address.to_string(),

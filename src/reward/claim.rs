@@ -37,17 +37,11 @@ pub struct Claimed {
 }
 
 /// What a member can claim, in one pool or in all.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pending(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
     unclaimed(conn, member, pool, false)
 }
 
 /// What a member has in Merkle trees, to be claimed on chain only, in one pool or in all.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pending_on_chain(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
     unclaimed(conn, member, pool, true)
 }
@@ -158,9 +152,6 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
 }
 
 /// What each pool owes its members in all, from the ledger.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quantity)>> {
     let mut statement = conn.prepare_cached(
         "SELECT p.name, a.symbol, a.decimals, l.balance FROM ledger_accounts l

@@ -26,7 +26,6 @@ use crate::pool::{self, Asset, Pool, ViewStamp, abi};
 use crate::risk::{self, Barrier};
 use crate::sync::{self, Balance};
 use alloy::primitives::Address;
-use rusqlite::Connection;
 use std::collections::{BTreeMap, HashMap};
 
 /// What a cycle did for one pool.
@@ -525,29 +524,22 @@ fn pay_pool(
 /// What forbids to pay a pool: a breaker or an emergency pause, ours or the engine's. Nothing is carried meanwhile:
 /// who earned it is paid when it is over.
 fn barrier(work: &Work<'_>, pool: &Pool) -> Result<Option<Error>> {
-    let conn: &Connection = work.state.conn();
-    let gate = risk::gate(conn, work.config, pool, work.state.run().clock.now())?;
-    let here = gate.row.as_ref().is_some_and(|row| row.local_pause.is_some());
-    let ours = risk::breaker(conn, pool)?.is_some_and(|breaker| breaker.active);
-    let again = |own: bool, command: &str| {
-        let name = &pool.name;
-        if own {
-            format!("when the cause is gone: poolctl risk {command} {name} --reason …")
-        } else {
-            format!("when the engine has let go: poolctl risk fetch {name}")
+    let gate = risk::gate(work.state.conn(), work.config, pool, work.state.run().clock.now())?;
+    let name = &pool.name;
+    let ours = |command| format!("when the cause is gone: poolctl risk {command} {name} --reason …");
+    let engine = || format!("when the engine has let go: poolctl risk fetch {name}");
+    let paused = |why| Error::new(Code::PoolPaused, format!("its emergency pause holds: {why}"));
+    let broken = |why| Error::new(Code::BreakerActive, format!("its circuit breaker is open: {why}"));
+    Ok(gate.barriers.iter().find_map(|barrier| {
+        let why = barrier.why();
+        match barrier {
+            // Limits say what may go in and out, not what was earned.
+            Barrier::RiskUnknown(_) => None,
+            Barrier::Paused { .. } => Some(paused(why).hint(ours("unpause"))),
+            Barrier::EnginePaused => Some(paused(why).hint(engine())),
+            Barrier::BreakerOpen(_) => Some(broken(why).hint(ours("reset-breaker"))),
+            Barrier::EngineBreaker(_) => Some(broken(why).hint(engine())),
+            Barrier::ContractChanged(_) => Some(contract::changed(name, &why)),
         }
-    };
-    Ok(gate.barriers.iter().find_map(|barrier| match barrier {
-        // Limits say what may go in and out, not what was earned.
-        Barrier::RiskUnknown(_) => None,
-        Barrier::EmergencyPaused(why) => Some(
-            Error::new(Code::PoolPaused, format!("its emergency pause holds: {why}"))
-                .hint(again(here, "unpause")),
-        ),
-        Barrier::BreakerActive(why) => Some(
-            Error::new(Code::BreakerActive, format!("its circuit breaker is open: {why}"))
-                .hint(again(ours, "reset-breaker")),
-        ),
-        Barrier::ContractChanged(why) => Some(contract::changed(&pool.name, why)),
     }))
 }

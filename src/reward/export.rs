@@ -48,9 +48,6 @@ pub struct Exported {
 }
 
 /// The tree that an epoch was exported to, if it was.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
     let found: Option<(String, u64, String, i64)> = conn
         .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?

@@ -24,9 +24,6 @@ pub struct Position {
 }
 
 /// Reads a position; a member without shares has one of zero.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Position> {
     let row: Option<(String, Option<u64>, Option<i64>)> = conn
         .prepare_cached(

@@ -96,9 +96,6 @@ pub(super) fn before_share(
 }
 
 /// Every budget is the one that the settings of its day make, from the block on that budgets follow each other.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub(crate) fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
     let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
     let mut statement = conn.prepare_cached(

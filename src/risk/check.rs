@@ -1,9 +1,11 @@
 //! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
 
 use super::breaker::{breaker, trip};
-use super::parameters::{Window, row, usable};
+use super::gate::gate_after;
+use super::judge::{self, Facts};
+use super::parameters::{Window, row};
 use super::refresh::refresh;
-use super::rules::{self, Facts, Rule, Verdict};
+use super::rules::{self, Rule, Verdict};
 use crate::alert::{self, Subject};
 use crate::amount::Base;
 use crate::config::Config;
@@ -68,7 +70,7 @@ pub async fn check(
             watch_withdrawals(tx, pool)?;
             let failure = failures.remove(&pool.id);
             let facts = facts(tx.conn(), work.config, pool, tx.now(), failure.as_ref())?;
-            let results = rules::check(&facts);
+            let results = judge::check(&facts);
             for (rule, verdict) in &results {
                 let why = match verdict {
                     Verdict::Ok => None,
@@ -87,9 +89,6 @@ pub async fn check(
 
 /// Opens the breaker where withdrawals of 24 h pass the pool's threshold, unless all of them are older than its
 /// last reset. To be called in the write that adds a withdrawal, too. Returns whether it opened.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn watch_withdrawals(tx: &Tx<'_>, pool: &Pool) -> Result<bool> {
     let threshold_ppm = row(tx.conn(), pool)?.and_then(|row| row.parameters.breaker_threshold_ppm);
     let from = Window::Rolling24h.start(tx.now());
@@ -113,26 +112,24 @@ fn facts(
     now: i64,
     failure: Option<&Error>,
 ) -> Result<Facts> {
-    let row = row(conn, pool)?;
+    let gate = gate_after(conn, config, pool, now, failure)?;
     let snapshot = pool::snapshot(conn, pool)?;
     let rates_e18 = match &snapshot {
         None => None,
         Some(s) => pool::rate_before(conn, pool, s.block.number)?.zip(s.rate()),
     };
-    let window = row.as_ref().map_or(Window::UtcDay, |row| row.window);
+    let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let withdrawals = withdrawals_since(conn, pool, window.start(now))?;
-    let open = breaker(conn, pool)?.filter(|breaker| breaker.active);
     let feeds = feed::of_pool(conn, pool)?;
     Ok(Facts {
-        local_pause: row.as_ref().and_then(|row| row.local_pause.clone()),
-        parameters: usable(row.as_ref(), now, config.number("risk.max_age_sec")?, failure),
+        barriers: gate.barriers,
+        parameters: gate.parameters,
         tvl: snapshot.map(|s| s.total_assets),
         rates_e18,
         max_rate_drop_ppm: pool.max_rate_drop_ppm,
         withdrawn_in_window: withdrawals.0,
         top_withdrawer: withdrawals.1,
         withdrawn_24h: withdrawals_since(conn, pool, Window::Rolling24h.start(now))?.0,
-        breaker: open.map(|open| open.reason),
         feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
         failure_streak: config.number("risk.failure_streak")?,
     })

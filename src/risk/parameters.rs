@@ -1,6 +1,5 @@
 //! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
 
-use super::rules::Parameters;
 use super::source::Engine;
 use crate::amount::Base;
 use crate::clock;
@@ -50,6 +49,25 @@ impl Window {
     }
 }
 
+/// Limits and flags as last confirmed; `None` = unlimited.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// Largest TVL, base units of the pool's asset.
+    pub max_tvl: Option<Base>,
+    /// Largest deposit of one member, base units.
+    pub max_user_deposit: Option<Base>,
+    /// Largest sum of withdrawals in a window, base units.
+    pub daily_withdrawal_cap: Option<Base>,
+    /// The same for one member.
+    pub user_daily_cap: Option<Base>,
+    /// Withdrawals in 24 h, in millionths of TVL, that trip the breaker.
+    pub breaker_threshold_ppm: Option<u32>,
+    /// The engine's breaker, with its reason.
+    pub engine_breaker: Option<String>,
+    /// The engine's emergency mode or pause.
+    pub engine_emergency: bool,
+}
+
 /// The row of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RiskRow {
@@ -65,6 +83,8 @@ pub struct RiskRow {
     pub withdrawals_enabled: bool,
     /// The local emergency pause, with its reason.
     pub local_pause: Option<String>,
+    /// Since when, seconds since 1970.
+    pub local_paused_at: Option<i64>,
     /// When the values were last confirmed, seconds since 1970; `None` = never.
     pub refreshed_at: Option<i64>,
     /// Block and endpoint of the engine's answer.
@@ -79,14 +99,11 @@ impl RiskRow {
 }
 
 /// A pool's row.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
     let mut statement = conn.prepare_cached(
         "SELECT engine, engine_address, max_tvl, max_user_deposit, daily_withdrawal_cap, user_daily_cap, window,
              breaker_threshold_ppm, deposits_enabled, withdrawals_enabled, engine_breaker, engine_breaker_reason,
-             engine_emergency, local_pause_reason, refreshed_at, block_number, endpoint
+             engine_emergency, local_pause_reason, refreshed_at, block_number, endpoint, local_paused_at
          FROM pool_risk_parameters WHERE pool_id = ?1",
     )?;
     let mut rows = statement.query([pool.id])?;
@@ -112,6 +129,7 @@ pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
         deposits_enabled: row.get(8)?,
         withdrawals_enabled: row.get(9)?,
         local_pause: row.get(13)?,
+        local_paused_at: row.get(17)?,
         refreshed_at: row.get(14)?,
         source: row.get::<_, Option<u64>>(15)?.zip(row.get::<_, Option<String>>(16)?),
     }))
@@ -188,6 +206,7 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
         deposits_enabled: true,
         withdrawals_enabled: true,
         local_pause: None,
+        local_paused_at: None,
         refreshed_at: None,
         source: None,
     });

@@ -98,8 +98,8 @@ impl From<&Barrier> for Reason {
     fn from(barrier: &Barrier) -> Self {
         let code = match barrier {
             Barrier::RiskUnknown(_) => ReasonCode::RiskUnknown,
-            Barrier::EmergencyPaused(_) => ReasonCode::EmergencyPaused,
-            Barrier::BreakerActive(_) => ReasonCode::BreakerActive,
+            Barrier::Paused { .. } | Barrier::EnginePaused => ReasonCode::EmergencyPaused,
+            Barrier::BreakerOpen(_) | Barrier::EngineBreaker(_) => ReasonCode::BreakerActive,
             Barrier::ContractChanged(_) => ReasonCode::ContractChanged,
         };
         Self::new(code, barrier.why())
@@ -239,8 +239,9 @@ mod tests {
     fn barriers_keep_their_words() {
         for barrier in [
             Barrier::RiskUnknown("x".into()),
-            Barrier::EmergencyPaused("x".into()),
-            Barrier::BreakerActive("x".into()),
+            Barrier::Paused { reason: "x".into(), since: Some(1) },
+            Barrier::EnginePaused,
+            Barrier::EngineBreaker("x".into()),
             Barrier::ContractChanged("x".into()),
         ] {
             assert_eq!(Reason::from(&barrier).code.word(), barrier.word());

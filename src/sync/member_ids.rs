@@ -16,9 +16,6 @@ impl MemberIds {
     const MOST: usize = 1_000_000;
 
     /// The id of a member, who is made one if need be; the zero address is nobody.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn of(&mut self, tx: &Tx<'_>, address: Address) -> Result<Option<MemberId>> {
         if address.is_zero() {
             return Ok(None);

@@ -32,9 +32,6 @@ fn rungs(checkpoints: &[(u64, B256)], cursor: Option<u64>, paid: Option<u64>) ->
 
 /// Reads a pool's transfers up to block `to` again, until its holders have `total` there. Returns the number of transfers
 /// beyond its cursor, and of holders; or `first`, why they did not add up, where nothing helps.
-///
-/// # Errors
-/// `state_error`, those of the view.
 pub(super) async fn reread(
     work: &mut Work<'_>,
     view: &PinnedView,
@@ -67,9 +64,6 @@ pub struct Balance {
 
 /// Reads all of a pool's transfers that no reward was paid on again, up to the view's block, at which its cursor is, until
 /// its holders have `total` there and each of `balances` is so. Whether that was reached; `first` is why it is tried.
-///
-/// # Errors
-/// `state_error`, those of the view.
 pub async fn reread_to_balances(
     work: &mut Work<'_>,
     view: &PinnedView,

@@ -65,9 +65,6 @@ pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> R
 
 /// As [`validate`], of what is known: the verdict, and the worth of the shares in asset base units where it is
 /// known.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn verdict(
     conn: &Connection,
     config: &Config,
@@ -105,8 +102,8 @@ fn facts(
         member,
         figures,
         withdrawals_enabled: gate.row.as_ref().is_none_or(|row| row.withdrawals_enabled),
-        daily_cap: gate.parameters.as_ref().and_then(|p| p.daily_withdrawal_cap),
-        user_daily_cap: gate.parameters.as_ref().and_then(|p| p.user_daily_cap),
+        daily_cap: gate.parameters.as_ref().ok().and_then(|p| p.daily_withdrawal_cap),
+        user_daily_cap: gate.parameters.as_ref().ok().and_then(|p| p.user_daily_cap),
         barriers: gate.barriers,
         window,
         withdrawn,

@@ -80,7 +80,6 @@ const CARRIERS: &[(&str, &str)] = &[
     ("alert.rs", "sql"),
     ("health/facts.rs", "last"),
     ("health/facts.rs", "newest"),
-    ("health/facts.rs", "sql"),
     ("state/check.rs", "sql"),
     ("state/events.rs", "sql"),
     ("state/migrate.rs", "sql"),

@@ -46,9 +46,6 @@ pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Result<Asked> {
 }
 
 /// As [`ask`], with the largest deposit of this member where the contract makes a difference.
-///
-/// # Errors
-/// As [`ask`].
 pub fn ask_for(batch: &mut Batch<'_>, pool: &Pool, member: Address) -> Result<Asked> {
     Ok(match pool.abi {
         Abi::Erc4626 => Asked::Erc4626(erc4626::Asked::new(batch, pool, member)?),
@@ -93,9 +90,6 @@ pub fn ask_total(batch: &mut Batch<'_>, pool: &Pool) -> AskedTotal {
 
 impl AskedTotal {
     /// The total of shares in base units.
-    ///
-    /// # Errors
-    /// As [`Asked::read`].
     pub fn read(self, reply: &BatchReply, pool: &Pool) -> Result<Base> {
         let total = match self {
             Self::Supply(handle) => reply.get(handle),
@@ -107,9 +101,6 @@ impl AskedTotal {
 
 /// Reads a pool's answer to `paused()`. A vault that never had such a function is not paused; one that had it and does not
 /// answer is not known to be unpaused.
-///
-/// # Errors
-/// As [`Asked::read`].
 pub fn read_paused(answer: Result<bool, CallError>, pool: &Pool) -> Result<bool> {
     match pool.abi {
         Abi::Erc4626 => match answer {
@@ -121,9 +112,6 @@ pub fn read_paused(answer: Result<bool, CallError>, pool: &Pool) -> Result<bool>
 }
 
 /// The risk engine that a pool contract names; `None` where its profile has none, or it names nobody.
-///
-/// # Errors
-/// As [`Asked::read`], and those of the transport.
 pub async fn risk_engine(view: &PinnedView, abi: Abi, pool: Address) -> Result<Option<Address>> {
     if abi != Abi::Viddhana {
         return Ok(None);
