@@ -1,13 +1,13 @@
 //! What `oracle alerts` and `risk violations` have in common: alerts that opened once, were counted, and closed.
 
 use crate::views::age;
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::alert::{self, Alert, Subject};
-use poolctl::clock;
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::alert::{self, Alert, Subject};
 
 /// Which alerts are shown.
 #[derive(Debug, Args)]

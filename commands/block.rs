@@ -3,9 +3,9 @@
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, time};
 use crate::session::Session;
+use base::amount::{Base, Quantity};
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity};
-use poolctl::clock;
 use poolctl::kale::accounting::base;
 use poolctl::kale::contract::{Block as Entry, Pail};
 use poolctl::kale::forecast::{Forecast, of_work, paid_now};
@@ -15,7 +15,7 @@ use poolctl::kale::reward::block_reward;
 use poolctl::kale::rows;
 use poolctl::kale::settings::Settings;
 use poolctl::kale::view::{Ask, Standing, View};
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -246,7 +246,7 @@ impl WorkView {
 /// Stroops as a signed decimal of KALE.
 fn signed(stroops: i128) -> String {
     let sign = if stroops < 0 { "-" } else { "" };
-    format!("{sign}{}", poolctl::amount::to_units(Base::from(stroops.unsigned_abs()), 7))
+    format!("{sign}{}", base::amount::to_units(Base::from(stroops.unsigned_abs()), 7))
 }
 
 impl Present for BlockOutput {

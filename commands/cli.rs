@@ -9,11 +9,12 @@ use crate::{
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
+use base::{Code, Error, Result};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use poolctl::kale::address::without_secrets;
-use poolctl::output::{Code, Contract, Error, Outcome, Result};
+use poolctl::output::{Contract, Outcome};
 use std::error::Error as _;
 use std::ffi::OsString;
 

@@ -3,13 +3,12 @@
 use crate::app::{self, App};
 use crate::options::DryRun;
 use crate::session::Session;
+use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
-use poolctl::config::keys::{self, KEYS, Key};
-use poolctl::config::{Config, Entry, Origin, file, value};
-use poolctl::files;
+use config::keys::{self, KEYS, Key};
+use config::{Config, Entry, Origin, file, value};
 use poolctl::kale::settings::Settings;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
-use poolctl::state;
+use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt;

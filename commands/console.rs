@@ -1,8 +1,8 @@
 //! The terminal: the only code that writes to stdout and stderr, and the only one that asks.
 
 use crate::options::{Options, When};
-use poolctl::context::{Progress, Silent, Stop};
-use poolctl::output::{Code, Error, Report, Result, render};
+use base::{Code, Error, Progress, Result, Silent, Stop};
+use poolctl::output::{Report, render};
 use render::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;

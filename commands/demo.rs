@@ -9,9 +9,10 @@ mod stage;
 
 use crate::sandbox::{Files, Ready, Tick, broken, hold};
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
 use harvests::Harvests;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Contract, Outcome, Page, Present};
 use poolctl_sandbox::network::{Networks, Options};
 use rewards::Rewards;
 use schemars::JsonSchema;

@@ -3,22 +3,21 @@
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::config::Config;
+use config::Config;
 use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
-use poolctl::feed;
 use poolctl::kale::purse::Books;
 use poolctl::kale::rows::{self, Hand, OpenPail};
 use poolctl::kale::settings::Settings;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
-use poolctl::pool;
-use poolctl::risk;
-use poolctl::state::State;
-use poolctl::stellar::known;
+use poolctl::output::{Contract, Outcome, Page, Present, Table};
+use poolctl::{feed, pool, risk};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::path::Path;
 use std::time::Duration;
+use stellar::known;
 
 /// What the command writes.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<DoctorOutput>("doctor")];

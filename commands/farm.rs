@@ -7,8 +7,9 @@ mod reconcile;
 mod run;
 
 use crate::session::Session;
+use base::Result;
 use clap::Subcommand;
-use poolctl::output::{Contract, Outcome, Result};
+use poolctl::output::{Contract, Outcome};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

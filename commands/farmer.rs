@@ -10,12 +10,12 @@ mod trust;
 use crate::app::App;
 use crate::farming;
 use crate::session::Session;
+use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::clock;
 use poolctl::kale::rows::Hand;
 use poolctl::kale::terms::ratio;
 use poolctl::kale::{Farmer, Status};
-use poolctl::output::{Contract, Outcome, Result, forms};
+use poolctl::output::{Contract, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 

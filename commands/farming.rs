@@ -3,10 +3,9 @@
 use crate::app::App;
 use crate::unlock::open_keys;
 use crate::views::Failure;
-use poolctl::amount::{Base, Quantity};
-use poolctl::clock;
-use poolctl::context::Work;
-use poolctl::guard::ValuePermit;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Exit, Result, clock, forms};
+use keys::KeyStore;
 use poolctl::kale::contract::DECIMALS;
 use poolctl::kale::rows::{self, Hand};
 use poolctl::kale::settings::Settings;
@@ -14,16 +13,14 @@ use poolctl::kale::site::{Farming, Keyring, Site};
 use poolctl::kale::sponsor::Sponsor;
 use poolctl::kale::view::View;
 use poolctl::kale::wallet::Look;
-use poolctl::keys::KeyStore;
-use poolctl::output::{Code, Error, Exit, Result, forms};
-use poolctl::state::operations;
-use poolctl::stellar::submit::{Settled, Status, Terms};
-use poolctl::stellar::xdr::AccountId;
-use poolctl::stellar::{self, Client, Signers};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::{ValuePermit, Work, operations};
 use std::cell::OnceCell;
 use std::time::Duration;
+use stellar::submit::{Settled, Status, Terms};
+use stellar::xdr::AccountId;
+use stellar::{Client, Signers};
 
 /// The key store, unlocked on first use.
 pub struct Keys<'a, 's> {

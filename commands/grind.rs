@@ -5,12 +5,13 @@ mod jobs;
 mod single;
 
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::grind::Settings;
-use poolctl::grind::jobs::Answer;
-use poolctl::grind::kernel::{self, KernelRef};
-use poolctl::grind::search::all_cores;
-use poolctl::output::{Code, Contract, Error, Outcome, Result};
+use grind::Settings;
+use grind::jobs::Answer;
+use grind::kernel::{self, KernelRef};
+use grind::search::all_cores;
+use poolctl::output::{Contract, Outcome};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

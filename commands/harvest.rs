@@ -7,16 +7,17 @@ use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::options::DryRun;
 use crate::session::Session;
 use crate::views::Failure;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity};
 use poolctl::kale::expiry::{self, Extended};
 use poolctl::kale::harvest::{self, Fate, Harvested, Prepared};
 use poolctl::kale::rows::{self, Hand};
-use poolctl::output::{Code, Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
-use poolctl::stellar::submit::{Rehearsal, Submitted};
+use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use stellar::submit::{Rehearsal, Submitted};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<HarvestOutput>("harvest").or::<decide::DecisionOutput>()];
@@ -294,7 +295,7 @@ impl HarvestOutput {
 
     fn gauges(&self) -> Vec<Gauge> {
         let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
-        let units = |amount: &Quantity| poolctl::amount::to_units(amount.base, amount.decimals);
+        let units = |amount: &Quantity| base::amount::to_units(amount.base, amount.decimals);
         vec![
             gauge("poolctl_harvest_pails", "Pails harvested by the last run.", self.harvested.to_string()),
             gauge("poolctl_harvest_reward_kale", "Rewards of the last run.", units(&self.rewarded)),

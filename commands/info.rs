@@ -2,14 +2,13 @@
 
 use crate::app::App;
 use crate::session::Session;
+use base::{Error, Result, clock, files, forms};
 use clap::Args;
-use poolctl::clock;
-use poolctl::config::{Config, keys, profile};
-use poolctl::files;
-use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, forms};
-use poolctl::state::{self, State};
+use config::{Config, keys, profile};
+use poolctl::output::{Contract, Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -2,8 +2,9 @@
 
 use crate::app::App;
 use crate::session::Session;
+use base::{Result, forms};
 use clap::Args;
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, forms, metrics};
+use poolctl::output::{Contract, Gauge, Outcome, Page, Present, metrics};
 use poolctl::telemetry;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -5,15 +5,15 @@ use crate::farming::{ended_in, site_desk};
 use crate::options::DryRun;
 use crate::session::Session;
 use crate::views::Failure;
+use base::{Error, Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::clock;
-use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, Table, forms, partly};
-use poolctl::state::operations;
-use poolctl::stellar::submit;
+use poolctl::output::{Contract, Outcome, Page, Present, Table, partly};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::operations;
 use std::collections::HashMap;
 use std::time::Duration;
+use stellar::submit;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
@@ -188,7 +188,7 @@ impl GiveUp {
         let app = App::open(session)?;
         let Self { id, reason, dry } = self;
         if reason.trim().is_empty() {
-            let code = poolctl::output::Code::InvalidValue;
+            let code = base::Code::InvalidValue;
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
         let output = site_desk(&app, dry.dry_run, async |farm| {

@@ -10,13 +10,13 @@ use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::session::Session;
+use base::amount::{self, E18, Quantity};
+use base::{Code, Error, Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::{self, E18, Quantity};
-use poolctl::clock;
-use poolctl::config::value::address;
+use config::value::address;
 use poolctl::feed::quote::Limits;
 use poolctl::feed::{self, AddFeed, Feed, Source};
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -270,7 +270,7 @@ impl Present for ListOutput {
 }
 
 /// The feeds of these names, each once; none = all.
-fn chosen(state: &poolctl::state::State, names: &[String]) -> Result<Vec<Feed>> {
+fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
     if names.is_empty() {
         return feed::all(state.conn());
     }

@@ -1,6 +1,6 @@
 //! A panic is a bug: caught once, and reported by its place. Its payload may hold a secret and is never shown.
 
-use poolctl::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, PoisonError};
 

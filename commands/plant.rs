@@ -5,13 +5,14 @@ use crate::farming::{self, LedgerStamp, kale, lumens, on_farm, time};
 use crate::options::DryRun;
 use crate::session::Session;
 use crate::views::Failure;
+use base::amount::{Base, Quantity};
+use base::{Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity};
 use poolctl::kale::plant::{self, Fate, Planted, Prepared};
-use poolctl::output::{Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
-use poolctl::stellar::submit::Rehearsal;
+use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
+use stellar::submit::Rehearsal;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<PlantOutput>("plant")];

@@ -3,12 +3,12 @@
 use crate::app::App;
 use crate::options::DryRun;
 use crate::session::Session;
+use base::amount::parse_weight;
+use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::parse_weight;
-use poolctl::clock;
 use poolctl::kale::terms::ratio;
 use poolctl::kale::{Pooler, Terms, poolers};
-use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::out_file::Output;
 use crate::session::Session;
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, forms};
+use poolctl::output::{Contract, Outcome, Page, Present};
 use poolctl::report::{self, Counts, Report as Gathered, Written};
 use schemars::JsonSchema;
 use serde::Serialize;

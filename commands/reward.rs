@@ -10,8 +10,9 @@ mod verify;
 mod weights;
 
 use crate::session::Session;
+use base::Result;
 use clap::Subcommand;
-use poolctl::output::{Contract, Outcome, Result};
+use poolctl::output::{Contract, Outcome};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

@@ -8,9 +8,9 @@ pub use ready::Ready;
 
 use crate::options::duration;
 use crate::session::Session;
+use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
-use poolctl::files;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
+use poolctl::output::{Contract, Outcome, Page, Present};
 use poolctl_sandbox::network::{Networks, Options, StartError};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -3,9 +3,10 @@
 use crate::console::Console;
 use crate::out_file::Output;
 use crate::session::Session;
-use poolctl::files::{self, Access};
+use base::files::{self, Access};
+use base::{Code, Error, Exit, Result};
+use poolctl::output::Gauge;
 use poolctl::output::metrics::{self, RunFacts};
-use poolctl::output::{Code, Error, Exit, Gauge, Result};
 use std::io;
 use std::path::Path;
 use std::time::Instant;

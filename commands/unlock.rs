@@ -2,10 +2,9 @@
 
 use crate::app::App;
 use crate::console::ask_secret;
-use poolctl::files;
+use base::{Code, Error, Result, files};
+use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
 use poolctl::kale::farmers;
-use poolctl::keys::{self, Editor, Identities, KeyStore, Method, Unlock, read_private};
-use poolctl::output::{Code, Error, Result};
 use rusqlite::Connection;
 use secrecy::SecretString;
 use std::io::Read;

@@ -6,10 +6,10 @@ mod list;
 mod request;
 
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Code, Error, Result, clock, forms};
 use clap::Subcommand;
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Code, Contract, Error, Outcome, Result, forms};
+use poolctl::output::{Contract, Outcome};
 use poolctl::pool::Pool;
 use poolctl::withdrawal::{Status, Withdrawal};
 use schemars::JsonSchema;

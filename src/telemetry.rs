@@ -1,18 +1,18 @@
 //! The state as gauges for Prometheus: pools, prices, rewards, the farm, what is late and what is open. No network.
 
-use crate::alert::Area;
-use crate::amount::{Base, E18, to_units};
-use crate::config::Config;
 use crate::health::{self, Report};
 use crate::kale::contract::DECIMALS;
 use crate::kale::rows;
+use crate::output::Gauge;
 use crate::output::metrics::{EXIT_CODE, LAST_RUN, LAST_SUCCESS};
-use crate::output::{Gauge, Result};
-use crate::risk::{self, rules::Rule};
-use crate::state::State;
-use crate::state::runs;
-use crate::{oracle, pool};
+use crate::risk::rules::Rule;
+use crate::{oracle, pool, risk};
+use base::Result;
+use base::amount::{Base, E18, to_units};
+use config::Config;
 use rusqlite::Connection;
+use state::alert::Area;
+use state::{State, runs};
 use std::collections::BTreeMap;
 
 /// Everything that the state tells at `now`, seconds since 1970; the samples of one name stand together.

@@ -3,14 +3,13 @@
 use alloy::hex;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use anyhow::{Context as _, Result};
-use poolctl::clock::Clock;
-use poolctl::context::Stop;
-use poolctl::evm::{BlockRef, EventLog, LogRange};
-use poolctl::guard::Permit;
+use base::Stop;
+use base::clock::Clock;
+use evm::{BlockRef, EventLog, LogRange};
 use poolctl::pool::{Asset, put_asset};
-use poolctl::state::{self, Holder, Lock, Run, State};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use rusqlite::params;
+use state::{Holder, Lock, Permit, Run, State};
 use std::path::Path;
 use std::time::Duration;
 

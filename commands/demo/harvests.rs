@@ -4,17 +4,17 @@ use super::farm::addresses;
 use super::stage::{End, Stage};
 use crate::farming::kale;
 use crate::sandbox::broken;
-use poolctl::amount::{Base, Quantity};
+use base::amount::{Base, Quantity};
+use base::{Endpoint, Error, Result, forms};
 use poolctl::kale::accounting::base;
 use poolctl::kale::events::mint;
-use poolctl::net::Endpoint;
-use poolctl::output::{Error, Page, Result, Table, forms};
-use poolctl::stellar::xdr::AccountId;
-use poolctl::stellar::{Client, ClientConfig, EventQuery, account};
+use poolctl::output::{Page, Table};
 use poolctl_sandbox::network::Networks;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use stellar::xdr::AccountId;
+use stellar::{Client, ClientConfig, EventQuery, account};
 
 /// Events asked for at once.
 const PAGE: u32 = 1_000;

@@ -2,8 +2,9 @@
 
 use super::stage::{End, Stage};
 use crate::sandbox::{BLOCK_REWARD, broken};
-use poolctl::amount::{Base, Quantity, parse_units};
-use poolctl::output::{Error, Page, Table};
+use base::Error;
+use base::amount::{Base, Quantity, parse_units};
+use poolctl::output::{Page, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;

@@ -3,15 +3,14 @@
 use super::reconcile;
 use crate::farming::{ended_in, kale, time};
 use crate::views::Failure;
-use poolctl::amount::Base;
-use poolctl::clock;
+use base::amount::Base;
+use base::{Code, Error, clock};
 use poolctl::kale::harvest::{self, Harvested};
 use poolctl::kale::plant::{self, Planted};
 use poolctl::kale::run::Note;
 use poolctl::kale::schedule::Action;
 use poolctl::kale::view::View;
 use poolctl::kale::work::{self, Reach, Worked};
-use poolctl::output::{Code, Error};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;

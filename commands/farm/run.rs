@@ -9,10 +9,11 @@ use crate::farming::{self, LedgerStamp, kale, on_farm};
 use crate::options::DryRun;
 use crate::session::Session;
 use crate::work::OrderFlags;
+use base::amount::Quantity;
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::Quantity;
 use poolctl::kale::run::{self, Note, Ran, Terms};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, forms};
+use poolctl::output::{Gauge, Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
@@ -134,7 +135,7 @@ impl RunOutput {
 
     fn gauges(&self, failed: usize) -> Vec<Gauge> {
         let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
-        let units = |amount: &Quantity| poolctl::amount::to_units(amount.base, amount.decimals);
+        let units = |amount: &Quantity| base::amount::to_units(amount.base, amount.decimals);
         let totals = &self.totals;
         let mut gauges = vec![
             gauge("poolctl_run_planted_farmers", "Plants of the last run.", totals.planted.to_string()),

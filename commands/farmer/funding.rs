@@ -5,12 +5,13 @@ use crate::app::App;
 use crate::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
 use crate::options::DryRun;
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::Quantity;
 use poolctl::kale::fees::Payer;
 use poolctl::kale::funding::{self, Check, Checked, Lack};
 use poolctl::kale::sponsor::Sponsor;
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -4,12 +4,13 @@ use super::FarmerView;
 use crate::app::App;
 use crate::options::DryRun;
 use crate::session::Session;
+use base::Result;
+use base::amount::parse_weight;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use poolctl::amount::parse_weight;
 use poolctl::kale::address::account;
 use poolctl::kale::farmers::{self, Change};
-use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 

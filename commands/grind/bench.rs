@@ -2,10 +2,11 @@
 
 use super::{settings, shown_rate};
 use crate::session::Session;
-use poolctl::amount::Base;
-use poolctl::grind::bench::{Row, bench};
-use poolctl::grind::kernel::checked;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, spark};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use grind::bench::{Row, bench};
+use grind::kernel::checked;
+use poolctl::output::{Outcome, Page, Present, Table, spark};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::num::NonZeroUsize;

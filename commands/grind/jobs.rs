@@ -2,10 +2,11 @@
 
 use crate::console::Console;
 use crate::session::Session;
-use poolctl::grind::Settings;
-use poolctl::grind::jobs::{self, Answer};
-use poolctl::grind::lines::Lines;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
+use base::{Code, Error, Result, forms};
+use grind::Settings;
+use grind::jobs::{self, Answer};
+use grind::lines::Lines;
+use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;

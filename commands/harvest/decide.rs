@@ -2,11 +2,11 @@
 
 use crate::app::App;
 use crate::farming::{kale, named, on_farm};
-use poolctl::amount::Quantity;
+use base::amount::Quantity;
+use base::{Code, Error, Result, forms};
 use poolctl::kale::harvest::{self, Released, WrittenOff};
 use poolctl::kale::rows::Hand;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
-use poolctl::stellar;
+use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::options::DryRun;
 use crate::session::Session;
+use base::{Result, forms};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present, Result, forms};
+use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::known::{Contract, Known};
 use poolctl::pool::{self, contract};
 use schemars::JsonSchema;

@@ -3,8 +3,9 @@
 use crate::app::App;
 use crate::session::Session;
 use crate::views::Failure;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, partly};
+use poolctl::output::{Gauge, Outcome, Page, Present, Table, partly};
 use poolctl::pool::{self, ViewStamp};
 use poolctl::sync::{self, Drift, Reconciled};
 use schemars::JsonSchema;

@@ -4,16 +4,17 @@ use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::session::Session;
+use base::amount::{Base, Quantity, parse_base, to_people, to_units};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity, parse_base, to_people, to_units};
-use poolctl::context::Work;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Outcome, Page, Present, Table};
 use poolctl::pool::{self, Asset, Pool, ViewStamp};
 use poolctl::reward::{self, Difference, EpochRow, Subject, Verification};
 use poolctl::sync::{self, Correction, HolderChange, Range, Rescanned, RolledBack};
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
 use std::collections::BTreeMap;
 
 /// Transfers, and members, that are listed one by one; more are counted.

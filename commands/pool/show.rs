@@ -4,14 +4,14 @@ use crate::alerts::AlertView;
 use crate::app::App;
 use crate::session::Session;
 use crate::views::{PoolView, limit, or_dash, percent, ppm, yes_no};
+use base::amount::{self, Base, E18, Quantity};
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::alert::{self, Subject};
-use poolctl::amount::{self, Base, E18, Quantity};
-use poolctl::clock;
-use poolctl::output::{Outcome, Page, Present, Result, forms, spark};
+use poolctl::output::{Outcome, Page, Present, spark};
 use poolctl::pool;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::alert::{self, Subject};
 
 /// Syncs that are drawn.
 const DRAWN: u32 = 60;

@@ -3,10 +3,10 @@
 use crate::app::App;
 use crate::session::Session;
 use crate::views::{age, show_verdict, stamp};
+use base::amount::Quantity;
+use base::{Result, clock};
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::ViewStamp;
 use poolctl::risk::verdict::Verdict;
 use poolctl::withdrawal::{Ask, Validation, validate};

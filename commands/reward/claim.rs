@@ -3,9 +3,10 @@
 use crate::app::App;
 use crate::options::DryRun;
 use crate::session::Session;
+use base::Result;
+use base::amount::Quantity;
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::output::{Outcome, Page, Present, Result, Table};
+use poolctl::output::{Outcome, Page, Present, Table};
 use poolctl::pool::{self, Member, Pool};
 use poolctl::reward::{self, Claimed, Pending};
 use rusqlite::Connection;

@@ -3,9 +3,10 @@
 use super::epoch::pool_of;
 use crate::app::App;
 use crate::session::Session;
+use base::amount::{Base, Quantity, parse_base};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity, parse_base};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
+use poolctl::output::{Outcome, Page, Present, Table};
 use poolctl::pool::{self, Pool, ViewStamp};
 use poolctl::reward::{self, Difference, Subject, Verification};
 use rusqlite::Connection;
@@ -231,5 +232,5 @@ impl Present for VerifyOutput {
 /// Base units, with separators where it is an amount.
 fn shown(value: Option<&String>) -> String {
     let Some(text) = value else { return String::new() };
-    parse_base(text).map_or_else(|| text.clone(), |amount: Base| poolctl::amount::to_people(amount, 0))
+    parse_base(text).map_or_else(|| text.clone(), |amount: Base| base::amount::to_people(amount, 0))
 }

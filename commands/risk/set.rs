@@ -4,17 +4,17 @@ use super::RiskView;
 use crate::app::App;
 use crate::options::DryRun;
 use crate::session::Session;
+use base::{Code, Error, Result, amount};
 use clap::Args;
-use poolctl::amount;
-use poolctl::config::value::address;
-use poolctl::context::Work;
-use poolctl::evm::{At, Chain};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use config::value::address;
+use evm::{At, Chain};
+use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::abi::{self, Abi};
 use poolctl::pool::{self, Pool};
 use poolctl::risk::{self, Engine, SetRisk, Window};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
 
 /// Set limits of a pool, or name the engine contract they come from
 ///

@@ -4,13 +4,14 @@ use super::BreakerView;
 use crate::app::App;
 use crate::options::{DryRun, REASON, one_line};
 use crate::session::Session;
+use base::Result;
 use clap::Args;
-use poolctl::context::Work;
-use poolctl::output::{Outcome, Page, Present, Result};
+use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::{self, Pool};
 use poolctl::risk::{self, Barrier};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
 
 /// Set the emergency pause of a pool: no deposit and no withdrawal validates
 #[derive(Debug, Args)]

@@ -3,10 +3,11 @@
 use crate::alerts::{AlertsOutput, Shown};
 use crate::app::App;
 use crate::session::Session;
+use base::Result;
 use clap::Args;
-use poolctl::alert::Subject;
-use poolctl::output::{Outcome, Result};
+use poolctl::output::Outcome;
 use poolctl::pool;
+use state::alert::Subject;
 
 /// Show the violations of pools: those that are open, or all of them
 #[derive(Debug, Args)]

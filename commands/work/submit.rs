@@ -5,16 +5,17 @@ use crate::app::App;
 use crate::farming::{self, LedgerStamp, lumens, on_farm};
 use crate::options::DryRun;
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::grind::lines::{LineError, Lines, Text};
+use grind::lines::{LineError, Lines, Text};
 use poolctl::kale::work::{self, LONGEST, LineFate, LineReport, Submission};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
-use poolctl::stellar::submit::Rehearsal;
+use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use stellar::submit::Rehearsal;
 
 /// Lines of one submission at most.
 const MOST_LINES: usize = 100_000;

@@ -2,8 +2,7 @@
 
 use super::keys::{self, KEYS};
 use super::profile::BUILT_IN;
-use crate::files;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result, files};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};

@@ -1,9 +1,8 @@
 //! Reading one setting's text into its form, strictly.
 
 use super::keys::{Key, Kind};
-use crate::amount;
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
+use base::{Code, Error, Result, amount};
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
 ///
@@ -43,7 +42,7 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
         Kind::Text | Kind::Command if text.is_empty() => Err(refuse("is empty".into())),
         Kind::Text | Kind::Command => Ok(text.to_owned()),
         Kind::Endpoints => {
-            crate::net::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
+            base::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
                 .map_err(|e| refuse(e.to_string()))?;
             Ok(text.to_owned())
         }
@@ -96,7 +95,7 @@ pub fn tx_hash(flag: &str, text: &str) -> Result<B256> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys;
+    use config::keys;
 
     #[test]
     fn addresses() {

@@ -2,16 +2,16 @@
 
 mod rules;
 
-use crate::amount::{Base, Delta};
-use crate::config::Config;
-use crate::evm::{At, CallError, Chain};
-use crate::output::Result;
-use crate::pool::abi::{self, Abi, Limits, MaxDeposit, sol::IERC20};
+use crate::pool::abi::sol::IERC20;
+use crate::pool::abi::{self, Abi, Limits, MaxDeposit};
 use crate::pool::holders::shares_of;
 use crate::pool::{self, Member, Pool, Snapshot, ViewStamp, contract, find_member, newest_known};
 use crate::risk::verdict::{Reason, Verdict, known, parse_amount, usable};
 use crate::risk::{self, Barrier, Gate};
-use crate::state;
+use base::Result;
+use base::amount::{Base, Delta};
+use config::Config;
+use evm::{At, CallError, Chain};
 use rules::{Depositor, Facts, Figures, check};
 use rusqlite::Connection;
 

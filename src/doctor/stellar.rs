@@ -11,13 +11,13 @@ use crate::kale::sponsor::Sponsor;
 use crate::kale::status::Status;
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::wallet::spares;
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::ContractId;
-use crate::stellar::{self, Client, ClientConfig, Known};
+use base::{Code, Error, Result};
 use futures_util::future::join_all;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
+use stellar::xdr::ContractId;
+use stellar::{Client, ClientConfig, Known};
 
 /// Ledgers of five seconds in a day.
 const DAY: u32 = 17_280;

@@ -1,11 +1,11 @@
 //! What a node's error means: try again, ask for less, a revert of the contract, or a question for another endpoint.
 
-use crate::net::jsonrpc::RpcError;
-use crate::net::redact::Redactor;
-use crate::net::{self, FaultKind, Verdict};
-use crate::{Code, Error};
 use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
+use base::redact::Redactor;
+use base::{Code, Error};
+use net::jsonrpc::RpcError;
+use net::{FaultKind, Verdict};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 

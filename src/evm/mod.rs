@@ -16,11 +16,12 @@ mod range;
 mod view;
 pub(crate) mod wire;
 
-pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
 pub use account::Fact;
+pub use base::Endpoint;
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, Learned, LogLimits, MULTICALL3};
 pub use fault::is_silence;
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
+pub use net::{HttpLimits, RetryPolicy};
 pub use view::{Mined, PinnedView};
 pub use wire::{BlockRef, EventLog, Receipt};

@@ -2,8 +2,8 @@
 //!
 //! Source: the execution-apis specification, <https://ethereum.github.io/execution-apis/>.
 
-use crate::grind::json::{AtMost, Object, shown, why};
 use alloy::primitives::{Address, B256, Bytes, Log, LogData, U256, hex};
+use grind::json::{AtMost, Object, shown, why};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};

@@ -2,14 +2,14 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use crate::alert::{self, Area};
-use crate::config::Config;
-use crate::output::Result;
-use crate::risk::{self, rules::Rule};
-use crate::state::operations;
-use crate::state::runs::{self, LastRun};
-use crate::{pool, reward};
+use crate::risk::rules::Rule;
+use crate::{pool, reward, risk};
+use base::Result;
+use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use state::alert::{self, Area};
+use state::operations;
+use state::runs::{self, LastRun};
 
 /// The limits in force, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::view::{Ask, View, Who};
 use super::wallet::spares;
 use super::work::{Orders, cap, needs_work};
 use super::{hash, nonces};
-use crate::output::Result;
+use base::Result;
 use rusqlite::Connection;
 
 /// The stake whose marginal value is asked for: one KALE, in stroops.

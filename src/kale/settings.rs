@@ -1,9 +1,9 @@
 //! The settings of the farm, read once per run.
 
-use crate::amount::{Base, parse_units};
-use crate::config::Config;
 use crate::kale::contract::DECIMALS;
-use crate::output::{Code, Error, Result};
+use base::amount::{Base, parse_units};
+use base::{Code, Error, Result};
+use config::Config;
 
 /// When work is submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

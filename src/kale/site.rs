@@ -5,15 +5,14 @@ use super::call::Call;
 use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
-use crate::context::{Stop, Work};
-use crate::guard::ValuePermit;
-use crate::output::Result;
-use crate::state::operations::Operation;
-use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
-use crate::stellar::xdr::{AccountId, ContractId};
-use crate::stellar::{Action, Client, Known, Signers};
+use base::{Result, Stop};
+use state::operations::Operation;
+use state::{ValuePermit, Work};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
+use stellar::xdr::{AccountId, ContractId};
+use stellar::{Action, Client, Known, Signers};
 
 /// A farm on a network.
 #[derive(Debug, Clone)]

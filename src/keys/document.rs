@@ -2,9 +2,9 @@
 
 use super::Origin;
 use super::signer::{Signer, address_of, parse_secret, secret_of};
-use crate::grind::json::Object;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
+use grind::json::Object;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::Path;

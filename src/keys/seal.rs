@@ -1,7 +1,7 @@
 //! Encryption of the key store, by age: with a passphrase (scrypt), or to the identities of a file (X25519) for cron.
 
-use crate::output::{Code, Error, Result};
 use age::{DecryptError, Decryptor, Encryptor, x25519};
+use base::{Code, Error, Result};
 use secrecy::SecretString;
 use std::fmt;
 use std::io::{Read, Write};

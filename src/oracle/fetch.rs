@@ -2,20 +2,19 @@
 
 use super::cache::{self, Price, Reading, cached};
 use super::sequencer::{Sequencer, standing};
-use crate::alert::{self, Subject};
-use crate::config::Config;
-use crate::context::Work;
-use crate::evm::{At, Chain, PinnedView, is_silence};
 use crate::feed::quote::{RawQuote, Refusal, accept};
 use crate::feed::source::{Asked, sol::AggregatorV3Interface as Aggregator};
 use crate::feed::{Feed, of_asset};
-use crate::output::{Code, Error, Result};
 use crate::pool::{self, ViewStamp};
-use crate::risk;
 use crate::risk::rules::{self, Rule, Verdict};
-use crate::state::Tx;
+use crate::risk::{self};
+use base::{Code, Error, Result};
+use config::Config;
+use evm::{At, Chain, PinnedView, is_silence};
 use rusqlite::params;
 use serde_json::json;
+use state::alert::{self, Subject};
+use state::{Tx, Work};
 
 /// What became of one feed.
 #[derive(Debug, Clone)]

@@ -7,12 +7,12 @@ use super::known::Contract;
 use super::store::{self, Pool};
 use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
 use super::{ViewStamp, db_block};
-use crate::context::Work;
-use crate::evm::{At, CallError, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::Address;
+use base::{Code, Error, Result};
+use evm::{At, CallError, Chain, PinnedView};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
+use state::Work;
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]
@@ -202,7 +202,7 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
         max_rate_drop_ppm: ask.rate_drop_ppm(),
         reward_genesis: None,
         reward_cursor: None,
-        reward_carry: crate::amount::Base::ZERO,
+        reward_carry: base::amount::Base::ZERO,
         cursor: None,
         synced_block: None,
         contract: None,

@@ -3,8 +3,8 @@
 use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
 use super::{base_at, db_block, stored_block};
-use crate::amount::{Base, Delta, Digits};
-use crate::output::{Code, Error, Result};
+use base::amount::{Base, Delta, Digits};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.

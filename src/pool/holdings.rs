@@ -1,7 +1,7 @@
 //! What each member holds of a pool, and how a transfer moves it. Pure.
 
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use std::collections::BTreeMap;
 
 /// Id of a member; ties are decided by the lower one.

@@ -1,8 +1,8 @@
 //! What the state knows of a pool's contract beside its figures, and how it changed.
 
 use super::{stored_address, stored_block, stored_hash};
-use crate::output::Result;
 use alloy::primitives::{Address, B256};
+use base::Result;
 use rusqlite::Row;
 
 /// What a contract is.

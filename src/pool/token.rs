@@ -1,10 +1,10 @@
 //! ERC-20 tokens: what they say of themselves, and the rows of `assets`.
 
 use super::abi::sol::IERC20;
-use crate::amount::{Base, Quantity};
-use crate::evm::{BatchReply, CallError, Handle, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::Address;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
+use evm::{BatchReply, CallError, Handle, PinnedView};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// An ERC-20 token.

@@ -1,13 +1,14 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
-use crate::alert::{self, Alert, Subject};
-use crate::config::Config;
 use crate::feed;
 use crate::kale::{enrol, farmers};
-use crate::output::Result;
 use crate::pool::Pool;
-use crate::risk::{self, Barrier, rules::Rule};
+use crate::risk::rules::Rule;
+use crate::risk::{self, Barrier};
+use base::Result;
+use config::Config;
 use rusqlite::Connection;
+use state::alert::{self, Alert, Subject};
 
 /// One thing that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! What each holder's part is measured by, from openings and movements alone. Pure.
 
-use crate::amount::{Base, Weight};
-use crate::output::{Code, Error, Result};
 use crate::pool::holdings::{Holdings, MemberId, Movement, impossible};
+use base::amount::{Base, Weight};
+use base::{Code, Error, Result};
 use std::collections::BTreeMap;
 
 /// How a holder's part is measured.

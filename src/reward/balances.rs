@@ -2,13 +2,13 @@
 //! epoch's last block. A transfer between holders that no answer told moves no total: only this shows it.
 
 use super::sample::{Drawn, sample};
-use crate::amount::Base;
-use crate::evm::{BlockRef, CallError, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::IERC20::balanceOfCall;
 use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, stored_address};
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
 use std::collections::{BTreeSet, HashMap};

@@ -1,15 +1,12 @@
 //! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
 
-use super::purpose;
-use super::sound;
-use crate::amount::{Base, Delta, Quantity};
-use crate::context::Work;
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
+use super::{purpose, sound};
 use crate::pool::{AVAILABLE, Member, Pool, stored_base};
-use crate::state::{Account, Line, OwnerKind, Tx};
+use base::amount::{Base, Delta, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use std::collections::BTreeMap;
 
 /// Unclaimed rewards of a member in one pool, in one asset.

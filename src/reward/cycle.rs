@@ -14,18 +14,17 @@ use super::lane::{Lane, Step};
 use super::pause::paused;
 use super::prepare::{emit, prepare, wanted};
 use super::store::{claimants, lanes, schedule, weight_rows};
-use crate::amount::Base;
-use crate::config::Config;
-use crate::context::Work;
-use crate::evm::{At, BlockRef, Chain, PinnedView};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
 use crate::pool::contract::{self, Answered};
 use crate::pool::holdings::Holdings;
 use crate::pool::{self, Asset, Pool, ViewStamp, abi};
 use crate::risk::{self, Barrier};
 use crate::sync::{self, Balance};
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use config::Config;
+use evm::{At, BlockRef, Chain, PinnedView};
+use state::{ValuePermit, Work};
 use std::collections::{BTreeMap, HashMap};
 
 /// What a cycle did for one pool.

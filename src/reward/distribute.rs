@@ -5,18 +5,17 @@ use super::balances::Compared;
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
-use super::purpose;
-use super::sound;
 use super::store::emission_at;
-use crate::amount::{Base, Delta, Digits};
-use crate::evm::BlockRef;
-use crate::output::{Code, Error, Result};
+use super::{purpose, sound};
 use crate::pool::holdings::{Holdings, MemberId};
 use crate::pool::{self, Pool, db_block};
-use crate::state::bulk::{insert_all, more_of};
-use crate::state::{Account, Line, OwnerKind, Tx};
+use base::amount::{Base, Delta, Digits};
+use base::{Code, Error, Result};
+use evm::BlockRef;
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::bulk::{insert_all, more_of};
+use state::{Account, Line, OwnerKind, Tx};
 
 /// A distributed epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,11 +3,11 @@
 use super::accrual::Basis;
 use super::emission::CarryReason;
 use super::grid::Epoch;
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
 use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::B256;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 
 /// Who made an epoch.

@@ -4,11 +4,11 @@ use super::apr::{self, Yields};
 use super::prepare;
 use super::store::schedule;
 use super::weights::weights;
-use crate::amount::Quantity;
-use crate::config::Config;
 use crate::oracle::{self, Price};
-use crate::output::{Code, Result};
 use crate::pool::{self, Asset, Pool, Snapshot};
+use base::amount::Quantity;
+use base::{Code, Result};
+use config::Config;
 use rusqlite::Connection;
 
 /// What a pool yields, as far as it can be told.

@@ -1,9 +1,9 @@
 //! What one member has in one pool, as the state knows it.
 
 use super::store::{Totals, totals_of};
-use crate::amount::Base;
-use crate::output::Result;
 use crate::pool::{self, Member, Pool, Snapshot, stored_base, underlying};
+use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A member's position.

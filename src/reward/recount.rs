@@ -2,8 +2,8 @@
 
 use super::accrual::{Basis, Weights, accrue};
 use super::grid::Epoch;
-use crate::output::Result;
 use crate::pool::holdings::{Holdings, Movement};
+use base::Result;
 
 /// A pool on its way through its epochs. It keeps the holders and the movements of one stretch of blocks, however
 /// many epochs there are.
@@ -79,7 +79,7 @@ fn join(weights: &mut Weights, more: Weights) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::amount::Base;
+    use base::amount::Base;
 
     fn mint(block: u64, to: i64, shares: u64) -> Movement {
         Movement { block, from: None, to: Some(to), shares: Base::from(shares) }
@@ -127,7 +127,7 @@ mod tests {
             let mut recount = Recount::new(Holdings::default(), 0);
             recount.push(burn);
             let e = recount.through(epoch, Basis::TimeWeighted, 20).unwrap_err();
-            assert_eq!(e.code(), crate::output::Code::Drift);
+            assert_eq!(e.code(), base::Code::Drift);
         }
     }
 }

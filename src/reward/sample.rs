@@ -1,7 +1,7 @@
 //! Which members of an epoch are compared with the chain.
 
-use crate::amount::Base;
 use crate::pool::holdings::MemberId;
+use base::amount::Base;
 use std::collections::BTreeMap;
 
 /// What was drawn.

@@ -5,11 +5,11 @@ use super::budget::{Budget, sharers};
 use super::grid::{Epoch, Terms, terms_at};
 use super::purpose;
 use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
-use crate::amount::{Base, Delta};
-use crate::output::{Code, Error, Result};
 use crate::pool::{AVAILABLE, Member, Pool, base_at, stored_block};
-use crate::state::{Account, OwnerKind, balance, derived_balance};
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
+use state::{Account, OwnerKind, balance, derived_balance};
 
 /// The amounts of a distributed epoch.
 struct Amounts {

@@ -6,16 +6,15 @@ use super::judge::{self, Facts};
 use super::parameters::{Window, row};
 use super::refresh::refresh;
 use super::rules::{self, Rule, Verdict};
-use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::config::Config;
-use crate::context::Work;
-use crate::evm::{At, Chain, is_silence};
 use crate::feed;
-use crate::output::{Error, Result};
 use crate::pool::{self, Pool, ViewStamp, stored_base};
-use crate::state::Tx;
+use base::amount::Base;
+use base::{Error, Result};
+use config::Config;
+use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::alert::{self, Subject};
+use state::{Tx, Work};
 use std::collections::HashMap;
 
 /// What the rules found for one pool.

@@ -4,9 +4,9 @@
 use super::breaker::{Breaker, breaker};
 use super::parameters::{Parameters, RiskRow, row, usable};
 use super::rules::Rule;
-use crate::config::Config;
-use crate::output::{Error, Result};
 use crate::pool::{Pool, known::Known};
+use base::{Error, Result};
+use config::Config;
 use rusqlite::Connection;
 
 /// One thing in the way.

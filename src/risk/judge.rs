@@ -3,7 +3,7 @@
 use super::gate::Barrier;
 use super::parameters::Parameters;
 use super::rules::{Rule, Verdict, at_most, rate_drop, streak, withdrawal_rate};
-use crate::amount::Base;
+use base::amount::Base;
 
 /// What the rules look at, for one pool. Amounts in base units of the pool's asset.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,12 @@
 //! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
 
 use super::source::Engine;
-use crate::amount::Base;
-use crate::clock;
-use crate::context::Work;
-use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
-use crate::state::Tx;
+use base::amount::Base;
+use base::{Code, Error, Result, clock};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::{Tx, Work};
 
 /// Whole window that daily caps look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,10 @@
 use super::engine::Asked;
 use super::parameters::{RiskRow, row, store, summary};
 use super::source::Engine;
-use crate::context::Work;
-use crate::evm::{At, Chain};
-use crate::output::{Code, Error, Result};
 use crate::pool::{self, Pool, ViewStamp};
+use base::{Code, Error, Result};
+use evm::{At, Chain};
+use state::Work;
 use std::collections::HashMap;
 
 /// What became of the parameters of a pool.

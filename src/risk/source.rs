@@ -1,8 +1,8 @@
 //! Where risk parameters come from: set here, or an engine contract.
 
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, U256};
+use base::amount::Base;
+use base::{Code, Error, Result};
 
 /// Where a pool's parameters come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

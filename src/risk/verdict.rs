@@ -1,10 +1,9 @@
 //! What validating a deposit or a withdrawal answers: a verdict with every failed rule, each by its stable code.
 
 use super::gate::Barrier;
-use crate::amount::{self, Base};
-use crate::clock;
-use crate::output::{Code, Error, Result};
 use crate::pool::{Pool, Snapshot};
+use base::amount::{self, Base};
+use base::{Code, Error, Result, clock};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};

@@ -2,10 +2,10 @@
 
 use super::meta::meta_get;
 use super::{State, Tx};
-use crate::evm::Learned;
-use crate::guard::Permit;
-use crate::output::Result;
+use base::Result;
+use evm::Learned;
 use rusqlite::{Connection, params};
+use state::Permit;
 
 /// What earlier runs learned.
 ///

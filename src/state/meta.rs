@@ -1,10 +1,10 @@
 //! Facts about the file itself: network pins, data version, audit head.
 
 use super::{State, Tx};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::Permit;
 
 /// A fact about the file, by key.
 ///

@@ -36,7 +36,7 @@ pub use prune::{LEAST_AGE, PruneReport, check_age, prune, prune_preview};
 pub use settings::{Setting, setting_set, setting_unset, settings};
 pub use tx::Tx;
 
-use crate::clock::Clock;
+use base::clock::Clock;
 
 /// Who writes: stands in each audit event.
 #[derive(Debug, Clone)]

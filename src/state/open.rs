@@ -3,11 +3,10 @@
 use super::file::{self, Journal, Watch};
 use super::lock::LastRun;
 use super::{Lock, Run, Tx, migrate, runs, schema};
-use crate::files::{self, Access, Draft};
-use crate::guard::Permit;
-use crate::killpoint;
-use crate::output::{Code, Error, Exit, Result};
+use base::files::{self, Access, Draft};
+use base::{Code, Error, Exit, Result, killpoint};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use state::Permit;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 

@@ -12,7 +12,7 @@ use super::xdr::{
     SorobanTransactionData, SorobanTransactionDataExt, TimeBounds, TimePoint, Transaction,
     TransactionEnvelope, TransactionExt, TransactionV1Envelope, VecM,
 };
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 /// What is to be done on the network, on behalf of the account that sends it.

@@ -12,7 +12,7 @@ use super::xdr::{
     ContractEvent, DiagnosticEvent, LedgerEntryChange, LedgerEntryData, LedgerHeader, LedgerKey, Limits,
     ReadXdr, ScVal, SorobanTransactionData, TransactionMeta, TransactionResult, WriteXdr,
 };
-use crate::grind::json::{AtMost, Object, whole, why};
+use grind::json::{AtMost, Object, whole, why};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -88,7 +88,7 @@ pub(crate) fn health(raw: &RawValue) -> Read<Health> {
     }
     let raw: Raw = parse(raw)?;
     Ok(Health {
-        status: crate::net::redact::bounded(&raw.status),
+        status: base::redact::bounded(&raw.status),
         latest_ledger: raw.latest_ledger,
         oldest_ledger: raw.oldest_ledger,
         retention: raw.ledger_retention_window,
@@ -217,7 +217,7 @@ pub(crate) fn simulation(raw: &RawValue) -> Read<Simulation> {
     if let Some(words) = raw.error.filter(|words| !words.is_empty()) {
         let events: Vec<DiagnosticEvent> = xdr.all("events", &raw.events.unwrap_or_default().0)?;
         let raised = raised(&events).or_else(|| raised_in(&words));
-        let words = crate::net::redact::bounded(&words);
+        let words = base::redact::bounded(&words);
         return Ok(Simulation { ledger, outcome: Err(Refusal { words, raised }) });
     }
     let text = raw.transaction_data.ok_or("missing field `transactionData`")?;
@@ -447,9 +447,9 @@ pub(crate) fn events(raw: &RawValue) -> Read<EventPage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stellar::xdr::SorobanAuthorizationEntry;
     use proptest::prelude::*;
     use serde_json::{Value, json};
+    use stellar::xdr::SorobanAuthorizationEntry;
 
     fn raw(value: &Value) -> Box<RawValue> {
         RawValue::from_string(value.to_string()).unwrap()

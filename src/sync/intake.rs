@@ -1,19 +1,18 @@
 //! Transfer logs on their way into the state: a few ranges of blocks are gathered, then written with their cursors at once.
 
 use super::member_ids::MemberIds;
-use crate::amount::{Base, Delta, Digits};
-use crate::evm::{BlockRef, EventLog, LogRange};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::holders::{holders_match, put_shares, shares_after};
 use crate::pool::holdings::MemberId;
 use crate::pool::{Pool, db_block};
-use crate::state::bulk::{insert_all, more_of};
-use crate::state::{State, Tx};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
+use base::amount::{Base, Delta, Digits};
+use base::{Code, Error, Result};
+use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
+use state::bulk::{insert_all, more_of};
+use state::{Permit, State, Tx};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -1,10 +1,10 @@
 //! Members of those that hold shares: who is none yet becomes one, and is remembered.
 
-use crate::output::Result;
 use crate::pool::holdings::MemberId;
-use crate::state::Tx;
 use alloy::primitives::Address;
+use base::Result;
 use rusqlite::params;
+use state::Tx;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 

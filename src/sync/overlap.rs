@@ -4,14 +4,14 @@
 use super::intake::{Goals, POOLS_PER_QUERY, Replayed, decode};
 use super::reorg::last_paid;
 use super::reread::{Rung, Wanted};
-use crate::amount::Base;
-use crate::context::Work;
-use crate::evm::{self, BlockRef, EventLog, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::{Pool, base_at, db_block, stored_address};
 use alloy::primitives::{Address, B256};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{BlockRef, EventLog, PinnedView};
 use rusqlite::{Connection, params};
+use state::Work;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A transfer as a log tells it: log index, transaction, from, to, share base units.

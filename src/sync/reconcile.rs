@@ -1,19 +1,19 @@
 //! `pool reconcile`: what the state says of pools against the chain, holder by holder, at the block that each was
 //! synced at. Reads only.
 
-use crate::amount::{Base, Quantity};
-use crate::context::{Progress, Stop};
-use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use crate::output::{Code, Error, Result, forms};
-use crate::pool::abi::{self, MaxDeposit, Reading, sol::IERC20};
+use crate::pool::abi::sol::IERC20;
+use crate::pool::abi::{self, MaxDeposit, Reading};
 use crate::pool::holders::holdings_before;
 use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, Snapshot, ViewStamp, stored_address};
-use crate::state::State;
 use alloy::primitives::Address;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Progress, Result, Stop, forms};
+use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::fmt;
 

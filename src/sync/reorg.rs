@@ -1,16 +1,15 @@
 //! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
 
-use crate::amount::Delta;
-use crate::context::Work;
-use crate::evm::{PinnedView, common_ancestor};
-use crate::output::{Code, Error, Result};
 use crate::pool::holders::{add_shares, each_movement};
 use crate::pool::holdings::MemberId;
 use crate::pool::{Pool, db_block, stored_block, stored_hash};
-use crate::state::Tx;
 use alloy::primitives::B256;
+use base::amount::Delta;
+use base::{Code, Error, Result};
+use evm::{PinnedView, common_ancestor};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 

@@ -2,17 +2,17 @@
 
 use super::intake::{Goals, Intake, Waiting};
 use super::reorg::{checkpoints, last_paid, take_back};
-use crate::amount::Base;
-use crate::context::Work;
-use crate::evm::{self, BlockRef, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holdings_before;
 use crate::pool::holdings::MemberId;
 use crate::pool::{Pool, db_block};
 use alloy::primitives::{Address, B256};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{BlockRef, PinnedView};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::Work;
 use std::collections::HashSet;
 
 /// Transfers that are read again at most: they must fit into memory.

@@ -3,25 +3,22 @@
 use super::intake::Replayed;
 use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::replay::replay_to;
-use crate::alert::{self, Subject};
-use crate::amount::{Base, Quantity};
-use crate::context::Work;
-use crate::evm::{At, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
 use crate::pool::abi::{self, Reading};
 use crate::pool::contract::{self, Answered};
 use crate::pool::holders::holders_match;
 use crate::pool::known::Contract;
 use crate::pool::{self, Pool, ViewStamp, db_block, newest_known};
-use crate::risk::{
-    self,
-    rules::{Rule, Verdict, rate_drop},
-};
-use crate::state::Tx;
+use crate::risk;
+use crate::risk::rules::{Rule, Verdict, rate_drop};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
+use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use state::alert::{self, Subject};
+use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.

@@ -2,16 +2,16 @@
 
 use super::store::Withdrawal;
 use super::subject;
-use crate::amount::Base;
-use crate::evm::{At, Chain, Mined, PinnedView, Receipt};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::{Pool, ViewStamp, newest_known, stored_block};
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{At, Chain, Mined, PinnedView, Receipt};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
+use state::ValuePermit;
 
 /// On what a withdrawal is ended.
 #[derive(Debug, Clone, Copy)]
@@ -184,10 +184,10 @@ fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evm::EventLog;
     use crate::pool::{Asset, Member, abi::Abi};
     use crate::withdrawal::Status;
     use alloy::primitives::{Address, Log, U256};
+    use evm::EventLog;
 
     const VAULT: Address = Address::repeat_byte(1);
     const OTHER_VAULT: Address = Address::repeat_byte(2);

@@ -1,10 +1,10 @@
 //! The rules of a withdrawal: what is known goes in, every failed rule comes out. Pure.
 
-use crate::amount::Base;
-use crate::clock;
 use crate::pool::{Pool, underlying};
 use crate::risk::verdict::{Reason, ReasonCode, Verdict};
 use crate::risk::{Barrier, Window};
+use base::amount::Base;
+use base::clock;
 
 /// What the rules look at. Shares in base units of the share token, everything else in base units of the asset.
 #[derive(Debug, Clone)]

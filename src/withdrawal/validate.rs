@@ -2,12 +2,12 @@
 
 use super::rules::{Deposit, Facts, Figures, Holding, check};
 use super::store::{reserved, withdrawn_since};
-use crate::amount::Base;
-use crate::config::Config;
-use crate::output::Result;
 use crate::pool::{self, Member, Pool, Snapshot, stored_base};
 use crate::risk::verdict::{Verdict, known, parse_amount, usable};
 use crate::risk::{self, Window};
+use base::Result;
+use base::amount::Base;
+use config::Config;
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// A withdrawal as it was typed.

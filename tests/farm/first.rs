@@ -19,7 +19,7 @@ fn untouched() -> Desk {
 }
 
 fn time(second: u64) -> String {
-    poolctl::clock::rfc3339(i64::try_from(second).unwrap())
+    base::clock::rfc3339(i64::try_from(second).unwrap())
 }
 
 fn steps(data: &Value) -> Vec<(String, u64)> {

@@ -2,7 +2,6 @@
 
 use crate::desk::{Desk, Farmer, KALE, Run, XLM, block_on};
 use poolctl::kale::wallet::{self, Wallet};
-use poolctl::stellar;
 use poolctl_sandbox::stellar::Keypair;
 use serde_json::{Value, json};
 

@@ -7,8 +7,6 @@ use crate::funding::sponsor;
 use crate::losses::{forget, hide_events, hide_pails, unwork_pails};
 use crate::means::{drain, purse};
 use poolctl::kale::events;
-use poolctl::stellar::EventQuery;
-use poolctl::stellar::xdr::ContractId;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::collections::HashSet;
@@ -16,6 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use stellar::EventQuery;
+use stellar::xdr::ContractId;
 
 const FARMERS: usize = 20;
 const BLOCKS: u32 = 12;

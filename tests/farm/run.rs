@@ -2,8 +2,6 @@
 
 use crate::desk::{Desk, KALE, Ran, block_on, until};
 use poolctl::kale::contract::{Entry, decode_farm};
-use poolctl::stellar::Client;
-use poolctl::stellar::xdr::ContractId;
 use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use stellar::Client;
+use stellar::xdr::ContractId;
 
 /// Ledgers that close by themselves, until dropped: the network's clock runs.
 pub struct Clock {

@@ -2,10 +2,10 @@
 
 use crate::desk::{Desk, Farmer, XLM};
 use crate::funding::{enrol, enrol_at, line, pair, sponsor, wallet, written};
-use poolctl::stellar::xdr::Asset;
-use poolctl::stellar::{self, Action};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::Action;
+use stellar::xdr::Asset;
 
 /// What lumens an account holds on chain.
 #[track_caller]

@@ -1,6 +1,6 @@
 //! Contract values as a server sends them: right ones are read, and each wrong one is an error that names the field.
 
-use poolctl::Code;
+use base::Code;
 use poolctl::kale::call::{Call, harvest_result, plant_result, work_result};
 use poolctl::kale::contract::{decode_block, decode_farm, decode_pail};
 use poolctl::kale::{Block, Entry, Farm, Pail};

@@ -1,6 +1,6 @@
 //! Marginal values against two runs of the farm that differ in just that.
 
-use poolctl::grind::block::zeros as zeros_of;
+use grind::block::zeros as zeros_of;
 use poolctl::kale::model::{Model, Moment, Refusal};
 use poolctl::kale::{Fault, forecast, hash};
 use stellar_xdr::ScAddress;

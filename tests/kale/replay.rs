@@ -37,7 +37,7 @@ fn replay(scenario: &Value, seen: &mut Seen) {
                 let index = model.farm.index;
                 let current = &model.blocks[&index];
                 let digest = hash::job(index, current, &farmer).unwrap().hash(nonce);
-                let zeros = poolctl::grind::block::zeros(&digest);
+                let zeros = grind::block::zeros(&digest);
                 let known = before.pails.get(&(farmer.clone(), index));
                 let said = known.map(|pail| forecast::of_work(index, current, pail, moment.ledger, zeros, 1));
                 let result = model.work(&farmer, digest, nonce, moment);

@@ -1,7 +1,7 @@
 //! The reward formula: the vectors, and what holds for all values.
 
 use crate::vectors::{block, number, stroops, vectors};
-use poolctl::amount::Base;
+use base::amount::Base;
 use poolctl::kale::model::{harvested, worked};
 use poolctl::kale::reward::{block_reward, contribution, normalized, share};
 use poolctl::kale::{Block, Pail};

@@ -2,18 +2,17 @@
 
 use crate::support::{Place, config, work};
 use alloy::primitives::{Address, Bytes};
-use poolctl::amount::{Base, to_units};
-use poolctl::config::Config;
-use poolctl::context::Stop;
-use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
-use poolctl::guard::{Consent, Permit, ValuePermit};
+use base::amount::{Base, to_units};
+use base::{Code, Endpoint, Result, Stop};
+use config::Config;
+use evm::{At, Chain, ChainConfig};
 use poolctl::pool::{Asset, Holdings, Member, Movement, find, find_member, put_asset};
-use poolctl::state::{self, Lock, State, Tx};
-use poolctl::{Code, Result, reward};
+use poolctl::reward;
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use rusqlite::params;
+use state::{Consent, Lock, Permit, State, Tx, ValuePermit};
 use tokio::runtime::Runtime;
 
 const MEMBERS: usize = 4;

@@ -1,14 +1,10 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
 use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
-use poolctl::Code;
-use poolctl::context::Stop;
-use poolctl::guard::Permit;
-use poolctl::state::{
-    self, APPLICATION_ID, Lock, SCHEMA_VERSION, State, backup, inspect, restore, schema_of,
-};
+use base::{Code, Stop};
 use rusqlite::Connection;
 use serde_json::json;
+use state::{APPLICATION_ID, Lock, Permit, SCHEMA_VERSION, State, backup, inspect, restore, schema_of};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

@@ -2,14 +2,13 @@
 
 use crate::support::Place;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
-use poolctl::amount::Base;
-use poolctl::evm::{BlockRef, EventLog, LogRange};
-use poolctl::guard::Permit;
+use base::amount::Base;
+use evm::{BlockRef, EventLog, LogRange};
 use poolctl::pool::{self, Asset, Holdings, Movement, put_asset};
-use poolctl::state::State;
 use poolctl::sync::Intake;
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
+use state::{Permit, State};
 
 const BLOCKS: u64 = 30;
 const POOLS: [Address; 2] = [Address::repeat_byte(0xb1), Address::repeat_byte(0xb2)];

@@ -1,7 +1,7 @@
 //! The report stays small whatever the state holds, and leaves out what is between, never the ends.
 
 use crate::support::{Place, config};
-use poolctl::amount::Base;
+use base::amount::Base;
 use poolctl::report::{MOST_BLOCKS, MOST_EPOCHS, MOST_FARMERS, MOST_HOLDERS, MOST_POINTS, Report, page};
 
 /// Seconds since 1970.

@@ -1,8 +1,9 @@
 //! What two runs of the same work must agree on: rows and files, without times, random ids and what follows from them.
 
 use crate::evm::desk;
-use poolctl::state::{SCHEMA_VERSION, check};
+use poolctl::check::check;
 use rusqlite::Connection;
+use state::SCHEMA_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 

@@ -2,9 +2,6 @@
 
 use super::doubt::{self, Suspect};
 use super::{Due, Fate, Harvested, Prepared, of_held, prepare_for, sight};
-use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::guard::ValuePermit;
 use crate::kale::accounting::base;
 use crate::kale::call::harvest_result;
 use crate::kale::contract::Pail;
@@ -17,14 +14,17 @@ use crate::kale::schedule::Step;
 use crate::kale::site::Farming;
 use crate::kale::view::View;
 use crate::kale::{Fault, expiry, forecast, loss};
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use serde_json::json;
+use state::ValuePermit;
+use state::alert::{self, Subject};
+use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.
 ///
 /// # Errors
-/// `state_error`, and those of [`crate::stellar::Client::view`] where pails are gone; a pail's own failure is in its line.
+/// `state_error`, and those of [`stellar::Client::view`] where pails are gone; a pail's own failure is in its line.
 pub async fn carry_out(
     farming: &mut Farming<'_, '_>,
     prepared: Prepared,

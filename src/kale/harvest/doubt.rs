@@ -7,9 +7,9 @@ use crate::kale::reason::Reason;
 use crate::kale::site::Farming;
 use crate::kale::view::View;
 use crate::kale::{loss, rows};
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::ContractId;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
+use stellar::xdr::ContractId;
 
 /// Ledgers between the first look that shows a stake as lost and the one that may book it: about a minute.
 const LATER: u32 = 12;

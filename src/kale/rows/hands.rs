@@ -2,7 +2,7 @@
 
 use crate::kale::terms::Terms;
 use crate::kale::view::Who;
-use crate::output::Result;
+use base::Result;
 use rusqlite::Connection;
 
 /// A farmer with what its plants and harvests need.

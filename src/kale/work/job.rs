@@ -2,8 +2,6 @@
 
 use super::send::{Bid, intent};
 use super::{Shift, Worked, cap, grinder, needs_work, pails};
-use crate::grind::Solution;
-use crate::guard::ValuePermit;
 use crate::kale::contract::{BLOCK_SECONDS, Pail};
 use crate::kale::model::Moment;
 use crate::kale::patience::Patience;
@@ -11,9 +9,11 @@ use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, View, Who};
 use crate::kale::{hash, nonces, rows, schedule};
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{Intent, Rehearsal};
+use base::{Code, Error, Result};
+use grind::Solution;
+use state::ValuePermit;
 use std::time::{Duration, Instant};
+use stellar::submit::{Intent, Rehearsal};
 
 /// What the operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

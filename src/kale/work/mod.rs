@@ -20,8 +20,8 @@ pub use submit::{LineFate, LineReport, Submission, check, submit};
 
 use super::reason::Reason;
 use super::view::Who;
-use crate::grind::Solution;
-use crate::output::Error;
+use base::Error;
+use grind::Solution;
 
 /// How the work for a farmer fared.
 #[derive(Debug, Clone)]

@@ -1,9 +1,6 @@
 //! Work transactions: what is wanted of the network for a nonce, and what came of it.
 
 use super::{Fate, Worked};
-use crate::context::Stop;
-use crate::grind::Solution;
-use crate::guard::ValuePermit;
 use crate::kale::call::{Call, work_result};
 use crate::kale::contract::Pail;
 use crate::kale::nonces::hex;
@@ -12,8 +9,10 @@ use crate::kale::reason::{self, Reason};
 use crate::kale::schedule::Step;
 use crate::kale::site::{Farming, Site, invoke};
 use crate::kale::view::Who;
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use base::{Code, Error, Result, Stop};
+use grind::Solution;
+use state::ValuePermit;
+use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// A nonce that is to be submitted.
 #[derive(Debug, Clone)]

@@ -4,9 +4,6 @@ use super::grinder::{Figures, Grinder};
 use super::policy::{self, Hand, Hours};
 use super::send::{Bid, send};
 use super::{Fate, Orders, Worked, pails};
-use crate::grind::kernel::KernelRef;
-use crate::grind::scheduler::Farmer;
-use crate::guard::ValuePermit;
 use crate::kale::contract::{Block, Pail};
 use crate::kale::model::Moment;
 use crate::kale::nonces::{self, hex};
@@ -16,8 +13,11 @@ use crate::kale::settings::{Policy, Settings};
 use crate::kale::site::Farming;
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::{hash, schedule};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
+use grind::kernel::KernelRef;
+use grind::scheduler::Farmer;
 use serde_json::json;
+use state::ValuePermit;
 use std::time::Duration;
 
 /// Farmers whose work is submitted together; the farm's index is read again before each group.
@@ -25,7 +25,7 @@ const GROUP: usize = 50;
 /// How long is ground where the deadline has passed and a farmer has no nonce at all: any nonce is work.
 const LAST_CALL: Duration = Duration::from_millis(500);
 /// The most zeros that a hash can have.
-const MOST_ZEROS: u32 = crate::grind::block::MAX_ZEROS;
+const MOST_ZEROS: u32 = grind::block::MAX_ZEROS;
 
 /// One who is worked for.
 #[derive(Debug, Clone)]
@@ -466,7 +466,7 @@ fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standin
     }))
 }
 
-fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
+fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
     let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.word() });
     if let Some(best) = mate.search.best {
         let hash = hex(&best.hash);

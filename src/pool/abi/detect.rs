@@ -3,9 +3,9 @@
 use super::profile::Abi;
 use super::question::Question;
 use super::{erc4626, legacy, viddhana};
-use crate::evm::{CallFault, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::Address;
+use base::{Code, Error, Result};
+use evm::{CallFault, PinnedView};
 use std::fmt;
 
 /// What a contract answers of one profile.

@@ -4,12 +4,12 @@ use super::figures::Figures;
 use super::limits::{Limits, MaxDeposit};
 use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable};
-use crate::amount::{E18, pow10};
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::output::{Code, Error, Result};
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::{Address, U256};
+use base::amount::{E18, pow10};
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, Handle};
 
 /// The questions to a vault.
 #[derive(Debug)]

@@ -1,11 +1,11 @@
 //! A pool's figures at one block, from what its contract answered.
 
 use super::limits::Limits;
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::U256;
+use base::amount::Base;
+use base::{Code, Error, Result};
 
 /// A pool's figures at one block, in base units.
 #[derive(Debug, Clone, PartialEq, Eq)]

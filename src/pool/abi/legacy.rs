@@ -5,12 +5,12 @@ use super::figures::{Figures, seconds};
 use super::limits::{Limits, MaxDeposit, limit};
 use super::question::{Question, question};
 use super::sol::{ILegacyPool, IPausable};
-use crate::amount::{Base, E18};
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::output::Result;
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::Address;
+use base::Result;
+use base::amount::{Base, E18};
+use evm::{Batch, BatchReply, CallError, Handle};
 
 /// The questions to a pool of this profile.
 #[derive(Debug)]

@@ -1,8 +1,8 @@
 //! What a pool contract takes in, as it says and as the state keeps it.
 
 use super::profile::Abi;
-use crate::amount::Base;
 use alloy::primitives::U256;
+use base::amount::Base;
 
 /// What a pool contract takes in and lets out, as the contract itself says.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

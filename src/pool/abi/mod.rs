@@ -20,10 +20,10 @@ pub use limits::{Limits, MaxDeposit};
 pub use profile::Abi;
 
 use super::Pool;
-use crate::amount::Base;
-use crate::evm::{Batch, BatchReply, CallError, Handle, PinnedView};
-use crate::output::Result;
 use alloy::primitives::Address;
+use base::Result;
+use base::amount::Base;
+use evm::{Batch, BatchReply, CallError, Handle, PinnedView};
 use sol::{IERC20, ILegacyPool, IViddhanaPool};
 
 /// The questions put to one pool within a batch.

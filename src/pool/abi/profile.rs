@@ -1,6 +1,6 @@
 //! The ABI profiles there are.
 
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 /// Which functions a pool contract has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,8 +1,8 @@
 //! One function that a profile requires, asked within a batch.
 
-use crate::evm::{Batch, BatchReply, CallError, Handle};
 use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
+use evm::{Batch, BatchReply, CallError, Handle};
 use std::fmt;
 
 /// A function that a profile requires, asked within a batch.

@@ -69,7 +69,7 @@ fn reward(block: &BlockSum) -> Bar {
     let forecast = block.forecast.map(|f| format!("\n{} forecast", exact(&stroops(f)))).unwrap_or_default();
     let (paid, pails) = (exact(&stroops(block.reward)), block.harvested);
     let title = format!("block {}\n{paid} for {pails} pails{forecast}", block.block);
-    Bar { solid: block.reward, pale: crate::amount::Base::ZERO, expected: block.forecast, title }
+    Bar { solid: block.reward, pale: base::amount::Base::ZERO, expected: block.forecast, title }
 }
 
 fn stake(block: &BlockSum) -> Bar {

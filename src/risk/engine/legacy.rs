@@ -1,12 +1,11 @@
 //! The `legacy` engine: one function per limit, with a circuit breaker and an emergency pause for each pool. It knows
 //! no member's limits and no switches for deposits or withdrawals.
 
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::net::redact;
-use crate::output::Result;
 use crate::risk::parameters::RiskRow;
 use crate::risk::source::limit;
 use alloy::primitives::Address;
+use base::{Result, redact};
+use evm::{Batch, BatchReply, CallError, Handle};
 use sol::ILegacyEngine as Legacy;
 
 /// The Solidity interface.

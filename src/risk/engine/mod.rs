@@ -5,9 +5,9 @@ mod viddhana;
 
 use super::parameters::RiskRow;
 use super::source::Engine;
-use crate::evm::{Batch, BatchReply, PinnedView};
-use crate::output::Result;
 use alloy::primitives::Address;
+use base::Result;
+use evm::{Batch, BatchReply, PinnedView};
 
 /// The questions put to one engine within a batch.
 pub(super) enum Asked {

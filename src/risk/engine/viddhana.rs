@@ -1,10 +1,10 @@
 //! The `viddhana` engine: one configuration per pool, and switches for all.
 
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::output::{Code, Error, Result};
 use crate::risk::parameters::RiskRow;
 use crate::risk::source::limit;
 use alloy::primitives::Address;
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, Handle};
 use sol::IViddhanaEngine as Viddhana;
 
 /// The Solidity interface.

@@ -2,13 +2,13 @@
 
 use super::{base, stored, text};
 use crate::kale::plan::Plan;
-use crate::output::{Code, Error, Result};
 use crate::pool::{self, stored_address, stored_hash};
-use crate::state::operations;
-use crate::state::prune::can_go_on;
-use crate::{reward, stellar};
+use crate::reward;
+use base::{Code, Error, Result};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use state::operations;
+use state::prune::can_go_on;
 
 /// What stands in a column, as far as more is asked of it than its type and its CHECK say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -261,7 +261,7 @@ fn odd(text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::schema::SCHEMA;
+    use state::schema::SCHEMA;
 
     /// Text that the commands take as it is, or whose words the schema itself names.
     const FREE: &str = "

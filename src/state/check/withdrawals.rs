@@ -1,8 +1,8 @@
 //! The invariants of withdrawals: each stands on a request and on evidence, and none reserves shares that are not there.
 
 use super::{amounts, each, sum};
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 

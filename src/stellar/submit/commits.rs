@@ -2,14 +2,13 @@
 //! a wait for the disk. Each learns what came of its own part.
 
 use super::{Recorder, Settled, Status};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
-use crate::state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
-use crate::state::{State, Tx};
-use crate::stellar::transaction::Signed;
+use base::{Code, Error, Result};
 use serde_json::{Value, json};
+use state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
+use state::{Permit, State, Tx};
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
+use stellar::transaction::Signed;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::{Instant, sleep_until};
 

@@ -1,10 +1,10 @@
 //! Looks at what became of many transactions, in few requests.
 
-use crate::output::{Code, Error, Result};
-use crate::stellar::Client;
-use crate::stellar::replies::Lookup;
+use base::{Code, Error, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::cell::RefCell;
+use stellar::Client;
+use stellar::replies::Lookup;
 use tokio::sync::{Notify, oneshot};
 
 /// Hashes in one request; an answer carries what the transaction changed, some kilobytes.

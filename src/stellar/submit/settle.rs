@@ -4,11 +4,11 @@ use super::Recorder;
 use super::commits::Commits;
 use super::polls::Polls;
 use super::prepare::{Market, read_sequence};
-use crate::output::{Code, Error, Result};
-use crate::stellar::replies::{Landed, Lookup, Sent};
-use crate::stellar::results::{Failure, Kind, failure};
-use crate::stellar::transaction::Stored;
+use base::{Code, Error, Result};
 use std::cell::Cell;
+use stellar::replies::{Landed, Lookup, Sent};
+use stellar::results::{Failure, Kind, failure};
+use stellar::transaction::Stored;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Duration, Instant, sleep_until};
 
