@@ -12,7 +12,7 @@ use poolctl::kale::purse::Books;
 use poolctl::kale::rows::{self, Hand, OpenPail};
 use poolctl::kale::settings::Settings;
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::{oracle, pool, risk};
+use poolctl::{feed, pool, risk};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
@@ -150,7 +150,7 @@ impl Household {
         Ok(Self {
             evm: evm::Wanted {
                 pools,
-                feeds: oracle::all(conn)?,
+                feeds: feed::all(conn)?,
                 engines,
                 sequencer: config.address("oracle.sequencer_feed")?,
             },

@@ -14,8 +14,8 @@ use base::amount::{self, E18, Quantity};
 use base::{Code, Error, Result, clock, forms};
 use clap::{Args, Subcommand};
 use config::value::address;
-use poolctl::oracle::quote::Limits;
-use poolctl::oracle::{self, AddFeed, Feed, Source};
+use poolctl::feed::quote::Limits;
+use poolctl::feed::{self, AddFeed, Feed, Source};
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::pool::ViewStamp;
 use schemars::JsonSchema;
@@ -179,7 +179,7 @@ impl Add {
         let deviation = deviation.map(|text| amount::parse_weight("--max-deviation", text)).transpose()?;
         let feed_address = self.address.as_deref().map(|text| address("--address", text)).transpose()?;
         let fixed = price("--price", &self.price)?;
-        let asset = oracle::asset_name("--asset", &self.asset)?;
+        let asset = feed::asset_name("--asset", &self.asset)?;
         let source = Source::parse(&self.kind, &asset, feed_address, fixed)?;
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
@@ -198,9 +198,9 @@ impl Add {
         };
         let dry = self.dry.dry_run;
         let added = if source.address().is_some() {
-            app.write_on_chain(dry, async |work, chain| oracle::add(work, Some(chain), &ask, at).await)
+            app.write_on_chain(dry, async |work, chain| feed::add(work, Some(chain), &ask, at).await)
         } else {
-            app.write_async(dry, async |work| oracle::add(work, None, &ask, at).await)
+            app.write_async(dry, async |work| feed::add(work, None, &ask, at).await)
         };
         let (feed, added, view) =
             added.map_err(|e| e.context(format!("cannot add feed \"{}\"", ask.name)))?;
@@ -237,7 +237,7 @@ impl List {
     fn run(session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let feeds = oracle::all(state.conn())?;
+        let feeds = feed::all(state.conn())?;
         let bounds = feeds.iter().map(|feed| feed.limits.bounds()).collect();
         Outcome::of(&ListOutput { feeds: feeds.iter().map(FeedView::from).collect(), bounds })
     }
@@ -272,10 +272,10 @@ impl Present for ListOutput {
 /// The feeds of these names, each once; none = all.
 fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
     if names.is_empty() {
-        return oracle::all(state.conn());
+        return feed::all(state.conn());
     }
     let mut feeds: Vec<Feed> =
-        names.iter().map(|name| oracle::find(state.conn(), name)).collect::<Result<_>>()?;
+        names.iter().map(|name| feed::find(state.conn(), name)).collect::<Result<_>>()?;
     let mut seen = std::collections::HashSet::new();
     feeds.retain(|feed| seen.insert(feed.id));
     Ok(feeds)

@@ -16,6 +16,7 @@ use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use poolctl::pool::{self, ViewStamp};
+use poolctl::reward;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -172,7 +173,7 @@ impl Position {
         let state = app.read()?;
         let found = pool::find(state.conn(), &self.pool)?;
         let member = pool::find_member(state.conn(), &self.member)?;
-        let position = pool::position(state.conn(), &found, &member)?;
+        let position = reward::position(state.conn(), &found, &member)?;
         let now = session.run.clock.now();
         Outcome::of(&PositionOutput {
             member: member.address.to_string(),

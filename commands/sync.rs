@@ -9,7 +9,8 @@ use base::Result;
 use base::amount::{Quantity, to_units};
 use clap::Args;
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table, partly};
-use poolctl::pool::{self, PoolSync, SyncReport, SyncStatus};
+use poolctl::pool;
+use poolctl::sync::{self, PoolSync, SyncReport, SyncStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -62,7 +63,7 @@ impl Sync {
             pools => format!("cannot sync {} pools", pools.len()),
         };
         let report = app
-            .write_on_chain(self.dry.dry_run, async |work, chain| pool::sync(work, chain, &pools, at).await)
+            .write_on_chain(self.dry.dry_run, async |work, chain| sync::sync(work, chain, &pools, at).await)
             .map_err(|e| e.context(what))?;
         let failures: Vec<Failure> =
             report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure()?.clone()))).collect();

@@ -3,8 +3,10 @@
 use alloy::primitives::U256;
 use base::amount::{Base, Quantity};
 use base::{Error, Result, clock, forms};
+use poolctl::output::{Page, Table};
 use poolctl::pool::abi::MaxDeposit;
 use poolctl::pool::{self, Asset, Pool, Snapshot, ViewStamp};
+use poolctl::risk::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -146,3 +148,18 @@ pub fn percent(value: u32) -> String {
 
 /// A failed item of several: its name and its error.
 pub type Failure = (String, Error);
+
+/// A verdict for a person: one line where it is valid, else a table of what failed. `what` names the matter:
+/// "withdrawal of 12.5 sUSD".
+pub fn show_verdict(verdict: &Verdict, what: &str, page: &mut Page) {
+    if verdict.valid() {
+        page.line(format!("{what}: valid"));
+        return;
+    }
+    page.line(format!("{what}: NOT valid"));
+    let mut table = Table::new(&["REASON", "WHY"]);
+    for reason in verdict.reasons() {
+        table.row([reason.code.word().to_owned(), reason.message.clone()]);
+    }
+    page.table(table);
+}

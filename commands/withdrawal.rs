@@ -11,7 +11,7 @@ use base::{Code, Error, Result, clock, forms};
 use clap::Subcommand;
 use poolctl::output::{Contract, Outcome};
 use poolctl::pool::Pool;
-use poolctl::pool::withdrawal::{Status, Withdrawal};
+use poolctl::withdrawal::{Status, Withdrawal};
 use schemars::JsonSchema;
 use serde::Serialize;
 

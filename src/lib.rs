@@ -1,7 +1,9 @@
 //! The library of `poolctl`: everything that is true without a terminal.
 
 pub mod check;
+pub mod deposit;
 pub mod doctor;
+pub mod feed;
 pub mod health;
 pub mod kale;
 pub mod oracle;
@@ -10,4 +12,6 @@ pub mod pool;
 pub mod report;
 pub mod reward;
 pub mod risk;
+pub mod sync;
 pub mod telemetry;
+pub mod withdrawal;

@@ -5,7 +5,8 @@ use crate::kale::contract::DECIMALS;
 use crate::kale::rows;
 use crate::output::Gauge;
 use crate::output::metrics::{EXIT_CODE, LAST_RUN, LAST_SUCCESS};
-use crate::{oracle, pool};
+use crate::risk::rules::Rule;
+use crate::{oracle, pool, risk};
 use base::Result;
 use base::amount::{Base, E18, to_units};
 use config::Config;
@@ -33,7 +34,7 @@ pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
     all.add("poolctl_state_size_bytes", "Size of the state file, its log aside.", &[], bytes);
     of_runs(&mut all, conn)?;
     of_health(&mut all, &report);
-    of_pools(&mut all, conn)?;
+    of_pools(&mut all, conn, config, now)?;
     of_feeds(&mut all, conn, now)?;
     of_rewards(&mut all, conn)?;
     of_farm(&mut all, conn)?;
@@ -136,7 +137,7 @@ fn of_health(all: &mut Gauges, report: &Report) {
     all.add("poolctl_operations_oldest_age_seconds", help, &[], operations.oldest_sec.unwrap_or_default());
 }
 
-fn of_pools(all: &mut Gauges, conn: &Connection) -> Result<()> {
+fn of_pools(all: &mut Gauges, conn: &Connection, config: &Config, now: i64) -> Result<()> {
     let pools = pool::list(conn)?;
     let snapshots = pool::snapshots(conn)?;
     for pool in &pools {
@@ -164,10 +165,10 @@ fn of_pools(all: &mut Gauges, conn: &Connection) -> Result<()> {
                 all.add("poolctl_pool_paused", "1 while the pool is paused.", &labels, u8::from(paused));
             }
         }
-        let open = crate::risk::breaker(conn, pool)?.is_some_and(|breaker| breaker.active);
-        let engine = crate::risk::row(conn, pool)?.is_some_and(|row| row.parameters.engine_breaker.is_some());
+        let barriers = risk::gate(conn, config, pool, now)?.barriers;
+        let open = barriers.iter().any(|barrier| barrier.rule() == Some(Rule::CircuitBreakerActive));
         let help = "1 while a circuit breaker of the pool is open.";
-        all.add("poolctl_risk_breaker_open", help, &labels, u8::from(open || engine));
+        all.add("poolctl_risk_breaker_open", help, &labels, u8::from(open));
     }
     Ok(())
 }

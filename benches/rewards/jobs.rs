@@ -8,8 +8,8 @@ use base::{Endpoint, Silent, Stop};
 use config::{Config, Sources};
 use evm::{At, BlockRef, Chain, ChainConfig};
 use poolctl::pool::abi::sol::IERC20::balanceOfCall;
-use poolctl::pool::{self, Intake};
-use poolctl::reward;
+use poolctl::sync::{self, Intake};
+use poolctl::{pool, reward};
 use state::{Consent, Permit, State, ValuePermit, Work};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -164,7 +164,7 @@ impl Job {
         let pools = pool::list(state.conn())?;
         let mut work = Work { config: &config, state: &mut state, permit, progress: &Silent, stop: &stop };
         let rest = chain.view_above(At::Latest, 0, async |view| {
-            pool::replay_to(&mut work, view, &pools, &BTreeMap::new(), view.block().number).await
+            sync::replay_to(&mut work, view, &pools, &BTreeMap::new(), view.block().number).await
         });
         let mut spent = Spent::default();
         let replayed = spent.during(|| runtime.block_on(rest))?;

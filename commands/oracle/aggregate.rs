@@ -8,9 +8,9 @@ use crate::session::Session;
 use base::amount::{self, E18, Quantity, to_units};
 use base::{Error, Result, clock, forms};
 use clap::Args;
-use poolctl::oracle;
 use poolctl::output::{Gauge, Outcome, Page, Present};
 use poolctl::pool::ViewStamp;
+use poolctl::{feed, oracle};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -65,7 +65,7 @@ impl Aggregate {
     /// # Errors
     /// `unknown_asset`, `invalid_value`; those of the transport. `no_quorum` and `spread_exceeded` come with data.
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let asset = oracle::asset_name("ASSET", &self.asset)?;
+        let asset = feed::asset_name("ASSET", &self.asset)?;
         let spread = self.max_spread.as_deref();
         let spread = spread.map(|text| amount::parse_weight("--max-spread", text)).transpose()?;
         let app = App::open(session)?;

@@ -7,6 +7,7 @@ use crate::session::Session;
 use base::amount::{E18, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;
+use poolctl::feed;
 use poolctl::oracle::{self, Price};
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::ViewStamp;
@@ -56,7 +57,7 @@ impl Get {
     /// # Errors
     /// `unknown_asset`, `no_price`; those of the transport where the cache has nothing that serves.
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let asset = oracle::asset_name("ASSET", &self.asset)?;
+        let asset = feed::asset_name("ASSET", &self.asset)?;
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
         let ttl = app.config.number("oracle.cache_ttl_sec")?;

@@ -8,7 +8,7 @@ use crate::views::Failure;
 use base::amount::{E18, Quantity, to_units};
 use base::{Code, Error, Result, clock, forms};
 use clap::Args;
-use poolctl::oracle::quote::Refusal;
+use poolctl::feed::quote::Refusal;
 use poolctl::oracle::{self, Deviation, Fetched};
 use poolctl::output::nagios::{Perf, Probe, Status};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};

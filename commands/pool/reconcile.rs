@@ -6,7 +6,8 @@ use crate::views::Failure;
 use base::{Code, Error, Result};
 use clap::Args;
 use poolctl::output::{Gauge, Outcome, Page, Present, Table, partly};
-use poolctl::pool::{self, Drift, Reconciled, ViewStamp};
+use poolctl::pool::{self, ViewStamp};
+use poolctl::sync::{self, Drift, Reconciled};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -77,7 +78,7 @@ impl Reconcile {
             return Outcome::of(&ReconcileOutput { pools: Vec::new(), drifts: 0 });
         }
         let found = app.look_on_chain(None, async |chain| {
-            pool::reconcile(&state, chain, &pools, app.progress(), &session.stop).await
+            sync::reconcile(&state, chain, &pools, app.progress(), &session.stop).await
         })?;
         let failures: Vec<Failure> =
             found.iter().filter_map(|line| Some((line.pool.clone(), line.failure.clone()?))).collect();

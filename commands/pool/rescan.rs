@@ -8,8 +8,9 @@ use base::amount::{Base, Quantity, parse_base, to_people, to_units};
 use base::{Code, Error, Result, forms};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Table};
-use poolctl::pool::{self, Asset, Correction, HolderChange, Pool, Range, Rescanned, RolledBack, ViewStamp};
+use poolctl::pool::{self, Asset, Pool, ViewStamp};
 use poolctl::reward::{self, Difference, EpochRow, Subject, Verification};
+use poolctl::sync::{self, Correction, HolderChange, Range, Rescanned, RolledBack};
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -167,7 +168,7 @@ impl Rescan {
         };
         let output = app
             .write_on_chain(self.dry.dry_run, async |work, chain| {
-                let found = pool::rescan(work, chain, &name, self.from, at).await?;
+                let found = sync::rescan(work, chain, &name, self.from, at).await?;
                 let paid = verify(work, &found)?;
                 RescanOutput::of(work.state.conn(), found, paid)
             })

@@ -3,14 +3,14 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::session::Session;
-use crate::views::age;
+use crate::views::{age, show_verdict};
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock};
 use clap::Args;
+use poolctl::deposit::{Ask, Validation, validate, validate_on_chain};
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::ViewStamp;
-use poolctl::pool::deposit::{Ask, Validation, validate, validate_on_chain};
-use poolctl::pool::validate::Verdict;
+use poolctl::risk::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -113,7 +113,7 @@ impl ValidateDepositOutput {
 
 impl Present for ValidateDepositOutput {
     fn present(&self, page: &mut Page) {
-        self.verdict.show(&self.what(), page);
+        show_verdict(&self.verdict, &self.what(), page);
         if let Some(balance) = &self.balance {
             page.line(format!(
                 "balance {balance} {}",

@@ -2,14 +2,14 @@
 
 use crate::app::App;
 use crate::session::Session;
-use crate::views::{age, stamp};
+use crate::views::{age, show_verdict, stamp};
 use base::amount::Quantity;
 use base::{Result, clock};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::ViewStamp;
-use poolctl::pool::validate::Verdict;
-use poolctl::pool::withdrawal::{Ask, Validation, validate};
+use poolctl::risk::verdict::Verdict;
+use poolctl::withdrawal::{Ask, Validation, validate};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -89,7 +89,7 @@ impl ValidateWithdrawalOutput {
 
 impl Present for ValidateWithdrawalOutput {
     fn present(&self, page: &mut Page) {
-        self.verdict.show(&self.what(), page);
+        show_verdict(&self.verdict, &self.what(), page);
         if let Some(assets) = &self.assets {
             page.line(format!("worth {assets}"));
         }

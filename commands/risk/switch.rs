@@ -8,7 +8,7 @@ use base::Result;
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool::{self, Pool};
-use poolctl::risk;
+use poolctl::risk::{self, Barrier};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Work;
@@ -105,18 +105,26 @@ impl What {
         let found = pool::find(app.read()?.conn(), &self.pool)?;
         let output = app.write(self.dry.dry_run, |work| {
             let changed = switch(work, &found, reason)?;
-            let row = risk::row(work.state.conn(), &found)?;
-            let parameters = row.as_ref().map(|row| &row.parameters);
-            let emergency =
-                parameters.filter(|p| p.engine_emergency).map(|_| "its emergency pause holds".to_owned());
-            let engine_breaker = parameters.and_then(|p| p.engine_breaker.as_ref());
-            Ok(SwitchOutput {
+            let now = work.state.run().clock.now();
+            let mut output = SwitchOutput {
                 pool: found.name.clone(),
                 changed,
-                breaker: BreakerView::of(risk::breaker(work.state.conn(), &found)?),
-                engine: engine_breaker.map(|why| format!("its breaker is open: {why}")).or(emergency),
-                local_pause: row.and_then(|row| row.local_pause),
-            })
+                local_pause: None,
+                breaker: None,
+                engine: None,
+            };
+            for barrier in risk::gate(work.state.conn(), work.config, &found, now)?.barriers {
+                match barrier {
+                    Barrier::Paused { reason, .. } => output.local_pause = Some(reason),
+                    Barrier::BreakerOpen(open) => output.breaker = BreakerView::of(Some(open)),
+                    Barrier::EnginePaused => output.engine = Some("its emergency pause holds".to_owned()),
+                    Barrier::EngineBreaker(why) => {
+                        output.engine = Some(format!("its breaker is open: {why}"))
+                    }
+                    Barrier::RiskUnknown(_) | Barrier::ContractChanged(_) => {}
+                }
+            }
+            Ok(output)
         })?;
         Outcome::of(&output)
     }

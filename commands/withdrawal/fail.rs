@@ -8,7 +8,7 @@ use base::Result;
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
 use poolctl::pool;
-use poolctl::pool::withdrawal::{Evidence, fail, find};
+use poolctl::withdrawal::{Evidence, fail, find};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use base::{Result, clock};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Table};
 use poolctl::pool;
-use poolctl::pool::withdrawal::{Filter, Status, list};
+use poolctl::withdrawal::{Filter, Status, list};
 use schemars::JsonSchema;
 use serde::Serialize;
 

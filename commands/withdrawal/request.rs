@@ -4,13 +4,14 @@ use super::WithdrawalView;
 use crate::app::App;
 use crate::options::{DryRun, one_line};
 use crate::session::Session;
+use crate::views::show_verdict;
 use base::amount::Quantity;
 use base::{Code, Error, Result};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::validate::{Verdict, parse_amount};
-use poolctl::pool::withdrawal::{Request, Requested, earlier, request, verdict};
 use poolctl::pool::{self, Member, Pool};
+use poolctl::risk::verdict::{Verdict, parse_amount};
+use poolctl::withdrawal::{Request, Requested, earlier, request, verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -124,7 +125,7 @@ fn what(pool: &Pool, member: &Member, shares: &Quantity) -> String {
 impl Present for RequestOutput {
     fn present(&self, page: &mut Page) {
         match &self.withdrawal {
-            None => self.verdict.show(&self.what, page),
+            None => show_verdict(&self.verdict, &self.what, page),
             Some(withdrawal) => {
                 if !self.requested {
                     page.line("already requested");

@@ -194,7 +194,7 @@ fn is_time(table: &str, column: &str) -> bool {
 
 /// Readers of what has a form only as a whole.
 const WHOLE: &[fn(&Connection) -> Result<()>] = &[
-    |conn| crate::oracle::all(conn).map(drop),
+    |conn| crate::feed::all(conn).map(drop),
     |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
     |conn| reward::schedule(conn).map(drop),
     reward::marks,

@@ -2,7 +2,7 @@
 
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
-use crate::oracle::{self, Feed};
+use crate::feed::{self, Feed};
 use crate::pool::{Pool, abi};
 use crate::risk::{self, RiskRow};
 use alloy::primitives::Address;
@@ -139,7 +139,7 @@ async fn contracts(view: &PinnedView, config: &ChainConfig, wanted: &Wanted) -> 
     }
     let feeds: Vec<(&Feed, Address)> =
         wanted.feeds.iter().filter_map(|feed| Some((feed, feed.source.address()?))).collect();
-    let read = join_all(feeds.iter().map(|(feed, _)| oracle::examine(view, feed))).await;
+    let read = join_all(feeds.iter().map(|(feed, _)| feed::examine(view, feed))).await;
     for ((feed, address), read) in feeds.into_iter().zip(read) {
         lines.push(answers(format!("feed {}", feed.name), address, read));
     }

@@ -424,6 +424,11 @@ impl Fault {
     }
 }
 
+/// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
+pub fn is_silence(e: &Error) -> bool {
+    matches!(e.code(), Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Rpc | Code::Reorged)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -20,6 +20,7 @@ pub mod wire;
 pub use account::Fact;
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, LogLimits, MULTICALL3};
+pub use fault::is_silence;
 pub use learned::{Learned, learn, learned};
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
 pub use view::{Mined, PinnedView};

@@ -2,7 +2,8 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use crate::reward;
+use crate::risk::rules::Rule;
+use crate::{pool, reward, risk};
 use base::Result;
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -61,9 +62,6 @@ pub struct Vital {
 }
 
 /// Every job that the state gives reason for: without pools nothing is to be synced.
-///
-/// # Errors
-/// `state_error`.
 pub fn vitals(conn: &Connection, limits: &Limits, now: i64) -> Result<Vec<Vital>> {
     let runs = runs::last_runs(conn)?;
     let mut found = of_pools(conn, limits, &runs, now)?;
@@ -209,11 +207,9 @@ where
     Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
-/// Everything that is open: alerts and violations, and breakers and pauses that no check has come upon yet.
-///
-/// # Errors
-/// `state_error`.
-pub fn alerts(conn: &Connection) -> Result<Vec<Trouble>> {
+/// Everything that is open: alerts and violations, and breakers and pauses, ours or an engine's, that no check has come
+/// upon yet.
+pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Trouble>> {
     let mut found: Vec<Trouble> = alert::open(conn)?
         .into_iter()
         .map(|(area, alert)| Trouble {
@@ -224,25 +220,26 @@ pub fn alerts(conn: &Connection) -> Result<Vec<Trouble>> {
             since: alert.first_seen,
         })
         .collect();
-    for (kind, sql) in [
-        (
-            "circuit_breaker_active",
-            "SELECT p.name, b.rule || ': ' || b.reason, b.triggered_at FROM circuit_breaker_status b
-             JOIN pools p ON p.id = b.pool_id WHERE b.active = 1 ORDER BY p.id",
-        ),
-        (
-            "emergency_pause",
-            "SELECT p.name, r.local_pause_reason, r.local_paused_at FROM pool_risk_parameters r
-             JOIN pools p ON p.id = r.pool_id WHERE r.local_paused_at IS NOT NULL ORDER BY p.id",
-        ),
-    ] {
-        let mut statement = conn.prepare_cached(sql)?;
-        let rows: Vec<(String, String, i64)> = statement.query_map([], three)?.collect::<Result<_, _>>()?;
-        for (subject, why, since) in rows {
-            let is_told =
-                |known: &Trouble| known.area == Area::Risk && known.subject == subject && known.kind == kind;
+    for pool in pool::list(conn)? {
+        let gate = risk::gate(conn, config, &pool, now)?;
+        // An engine's answer holds since it was heard.
+        let heard = gate.row.as_ref().and_then(|row| row.refreshed_at);
+        for barrier in &gate.barriers {
+            let Some(rule @ (Rule::CircuitBreakerActive | Rule::EmergencyPause)) = barrier.rule() else {
+                continue;
+            };
+            let kind = rule.word();
+            let is_told = |known: &Trouble| {
+                known.area == Area::Risk && known.subject == pool.name && known.kind == kind
+            };
             if !found.iter().any(is_told) {
-                found.push(Trouble { area: Area::Risk, subject, kind: kind.to_owned(), why, since });
+                found.push(Trouble {
+                    area: Area::Risk,
+                    subject: pool.name.clone(),
+                    kind: kind.to_owned(),
+                    why: barrier.why(),
+                    since: barrier.since().or(heard).unwrap_or(now),
+                });
             }
         }
     }
@@ -250,9 +247,6 @@ pub fn alerts(conn: &Connection) -> Result<Vec<Trouble>> {
 }
 
 /// What was begun on chain and is not settled and recorded.
-///
-/// # Errors
-/// `state_error`.
 pub fn in_flight(conn: &Connection, limits: &Limits, now: i64) -> Result<InFlight> {
     let since = operations::open_since(conn)?;
     let limit_sec = limits.operation;

@@ -71,9 +71,6 @@ impl Report {
 }
 
 /// Looks at the state as it stands at `now`, seconds since 1970.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn look(state: &State, config: &Config, now: i64) -> Result<Report> {
     let look = state.look()?;
     let conn = look.conn();
@@ -85,5 +82,5 @@ pub fn look(state: &State, config: &Config, now: i64) -> Result<Report> {
             Checked { vital, age_sec, grade }
         })
         .collect();
-    Ok(Report { checks, troubles: alerts(conn)?, operations: in_flight(conn, &limits, now)? })
+    Ok(Report { checks, troubles: alerts(conn, config, now)?, operations: in_flight(conn, &limits, now)? })
 }

@@ -1,8 +1,8 @@
 //! `oracle aggregate`: every feed of an asset is read at one block, and the median of what may be used is its price.
 
-use super::feeds::{Feed, of_asset};
 use super::fetch::{Deviation, Fetched, fetch};
 use super::median::{Bar, Median, Split, majority, median};
+use crate::feed::{Feed, of_asset};
 use crate::pool::ViewStamp;
 use base::amount::Base;
 use base::{Code, Error, Result};

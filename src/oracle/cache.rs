@@ -1,6 +1,6 @@
 //! The price cache: the last accepted quote of each feed, and whether it still serves.
 
-use super::feeds::{Feed, of_asset};
+use crate::feed::{Feed, of_asset};
 use crate::pool::{ViewStamp, stored_base, stored_hash};
 use base::amount::Base;
 use base::{Result, clock};
@@ -112,9 +112,6 @@ pub struct Standing {
 }
 
 /// How every feed stands at `now`, by id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
     let mut statement = conn.prepare_cached(
         "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18), c.updated_at, c.block_at, c.fetched_at,

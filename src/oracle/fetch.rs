@@ -1,25 +1,20 @@
 //! Reading feeds: accepted quotes enter the cache, refused ones raise an alert, the chain's silence is an alert too.
 
 use super::cache::{self, Price, Reading, cached};
-use super::feeds::{Feed, of_asset};
-use super::quote::{RawQuote, Refusal, accept};
 use super::sequencer::{Sequencer, standing};
-use super::source::{Asked, sol::AggregatorV3Interface as Aggregator};
+use crate::feed::quote::{RawQuote, Refusal, accept};
+use crate::feed::source::{Asked, sol::AggregatorV3Interface as Aggregator};
+use crate::feed::{Feed, of_asset};
 use crate::pool::{self, ViewStamp};
-use crate::risk;
 use crate::risk::rules::{self, Rule, Verdict};
+use crate::risk::{self};
 use base::{Code, Error, Result};
 use config::Config;
-use evm::{At, Chain, PinnedView};
+use evm::{At, Chain, PinnedView, is_silence};
 use rusqlite::params;
 use serde_json::json;
 use state::alert::{self, Subject};
 use state::{Tx, Work};
-
-/// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
-pub(crate) fn is_silence(e: &Error) -> bool {
-    matches!(e.code(), Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Rpc | Code::Reorged)
-}
 
 /// What became of one feed.
 #[derive(Debug, Clone)]

@@ -2,12 +2,14 @@
 
 use super::abi::sol::{IERC20, IERC4626};
 use super::abi::{self, Abi};
-use super::contract::{self, Answered, Contract};
-use super::store::{self, Asset, Pool};
+use super::contract::{self, Answered};
+use super::known::Contract;
+use super::store::{self, Pool};
+use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
 use super::{ViewStamp, db_block};
-use alloy::primitives::{Address, B256};
+use alloy::primitives::Address;
 use base::{Code, Error, Result};
-use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
+use evm::{At, CallError, Chain, PinnedView};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 use state::Work;
@@ -79,7 +81,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
     let seen = chain.view(at, async |view| look(view, ask).await).await?;
     let Seen { abi, asset, share, contract, deploy_block, view, risk_engine } = seen;
     let pool = work.state.write(work.permit, |tx| {
-        store::put_asset(tx.conn(), &asset)?;
+        put_asset(tx.conn(), &asset)?;
         if ask.symbol.is_some() {
             tx.conn().execute(
                 "UPDATE assets SET symbol = ?2 WHERE address = ?1",
@@ -239,57 +241,6 @@ fn agreed_asset(ask: &AddPool, said: Option<Address>) -> Result<Address> {
     }
 }
 
-/// Symbol and decimals of an ERC-20 token. One that has no symbol is called by its address.
-///
-/// # Errors
-/// `not_a_contract` where it does not tell its decimals.
-pub(crate) async fn token(view: &PinnedView, address: Address) -> Result<Asset> {
-    let token = |e: CallError| e.into_error("token");
-    let mut batch = view.batch();
-    let symbol = batch.add(address, &IERC20::symbolCall {});
-    let decimals = batch.add(address, &IERC20::decimalsCall {});
-    let reply = batch.send().await?;
-    Ok(Asset {
-        address,
-        symbol: symbol_of(&reply, symbol)?.unwrap_or_else(|| brief(address)),
-        decimals: sane_decimals(address, reply.get(decimals).map_err(token)?)?,
-    })
-}
-
-/// What a token calls itself: a string, or `bytes32` as older ones have it; `None` where it says nothing that can be read.
-fn symbol_of(reply: &BatchReply, handle: Handle<IERC20::symbolCall>) -> Result<Option<String>> {
-    let text = match reply.get(handle) {
-        Ok(text) => text,
-        Err(e) if !e.of_contract() => return Err(e.into_error("token")),
-        Err(_) => reply.raw(handle).map_or_else(|_| String::new(), |data| word(&data)),
-    };
-    let text = text.trim();
-    Ok((!text.is_empty()).then(|| text.to_owned()))
-}
-
-/// The text of a `bytes32`; empty where the bytes are none.
-fn word(data: &[u8]) -> String {
-    let text = data.split(|byte| *byte == 0).next().unwrap_or_default();
-    let padded = data.len() == 32 && data.iter().skip(text.len()).all(|byte| *byte == 0);
-    std::str::from_utf8(text).ok().filter(|_| padded).unwrap_or_default().to_owned()
-}
-
-/// An address as people shorten it: `0x83F2…BEeA`.
-fn brief(address: Address) -> String {
-    let text = address.to_string();
-    format!("{}…{}", text.get(..6).unwrap_or_default(), text.get(38..).unwrap_or_default())
-}
-
-pub(super) fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
-    if decimals > 77 {
-        return Err(Error::new(
-            Code::NotAContract,
-            format!("token {address} says it has {decimals} decimals; 256 bits hold at most 77"),
-        ));
-    }
-    Ok(decimals)
-}
-
 /// The block in which the contract came to be: given and checked, or found by bisection over old state.
 async fn deploy_block(view: &PinnedView, ask: &AddPool) -> Result<u64> {
     let needs_archive = |e: Error| {
@@ -322,33 +273,6 @@ async fn deploy_block(view: &PinnedView, ask: &AddPool) -> Result<u64> {
             without = Some(middle);
         } else {
             with = middle;
-        }
-    }
-}
-
-/// Topic 0 of `Transfer(address,address,uint256)` (EIP-20).
-pub(crate) const fn transfer_topic() -> B256 {
-    <IERC20::Transfer as alloy::sol_types::SolEvent>::SIGNATURE_HASH
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_of_32_bytes_is_text_up_to_its_padding() {
-        let padded = |text: &[u8]| [text, &[0; 32][text.len()..]].concat();
-        for (data, want) in [
-            (padded(b"MKR"), "MKR"),
-            (padded(b""), ""),
-            (padded("€".as_bytes()), "€"),
-            (padded(&[0xff, 0xfe]), ""),
-            (b"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_vec(), "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
-            ([padded(b"MKR"), padded(b"")].concat(), ""),
-            (b"MKR".to_vec(), ""),
-            (padded(b"M\0KR"), ""),
-        ] {
-            assert_eq!(word(&data), want, "{data:?}");
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Holders of a pool: what each member has, now and after any block, from the replayed transfers.
 
+use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
 use super::{base_at, db_block, stored_block};
-use crate::reward::accrual::{Holdings, MemberId, Movement};
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
-pub(super) fn shares_after(
+pub(crate) fn shares_after(
     conn: &Connection,
     pool_id: i64,
     member: MemberId,
@@ -31,7 +31,8 @@ pub(super) fn shares_after(
     .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL"))
 }
 
-fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> {
+/// What a member holds at the pool's cursor.
+pub(crate) fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> {
     let mut statement =
         conn.prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?;
     let mut rows = statement.query(params![pool_id, member])?;
@@ -39,11 +40,11 @@ fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> 
 }
 
 /// Adds to what a member holds; below zero is a drift.
-pub(super) fn add_shares(conn: &Connection, pool_id: i64, member: MemberId, shares: Delta) -> Result<()> {
+pub(crate) fn add_shares(conn: &Connection, pool_id: i64, member: MemberId, shares: Delta) -> Result<()> {
     put_shares(conn, pool_id, member, shares_after(conn, pool_id, member, shares, false)?, None)
 }
 
-pub(super) fn put_shares(
+pub(crate) fn put_shares(
     conn: &Connection,
     pool_id: i64,
     member: MemberId,
@@ -217,9 +218,6 @@ impl Held {
 }
 
 /// The movements of a pool in blocks `from..to`, in order, one in memory at a time.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`, and what `body` returns.
 pub fn each_movement(
     conn: &Connection,
     pool_id: i64,

@@ -9,6 +9,9 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use state::Tx;
 
+/// Purpose of the ledger account with what a member has and was not yet paid out.
+pub const AVAILABLE: &str = "available";
+
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
@@ -48,9 +51,6 @@ pub fn find_member(conn: &Connection, name: &str) -> Result<Member> {
 }
 
 /// Members by id, the first `limit` after `after`.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Member>> {
     let mut statement =
         conn.prepare_cached("SELECT id, address, name FROM members WHERE id > ?1 ORDER BY id LIMIT ?2")?;
@@ -110,9 +110,6 @@ pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(
 }
 
 /// Shares of a member, pool by pool, zeros left out.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn member_pools(conn: &Connection, member: &Member, pools: &[Pool]) -> Result<Vec<(i64, Base)>> {
     let mut statement = conn.prepare_cached(
         "SELECT pool_id, shares FROM user_pool_shares WHERE member_id = ?1 AND shares <> '0' ORDER BY pool_id",

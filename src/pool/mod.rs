@@ -1,44 +1,26 @@
-//! EVM vault pools: what they are, their sync with the chain, their holders, and what a member has in them.
+//! EVM vault pools: what they are, who holds them, and what their contracts say.
 
 pub mod abi;
 mod add;
 pub mod contract;
-pub mod deposit;
-mod holders;
-mod intake;
-mod member_ids;
+pub(crate) mod holders;
+pub(crate) mod holdings;
+pub mod known;
 mod members;
-mod overlap;
-mod position;
 mod rate;
-mod reconcile;
-mod reorg;
-mod replay;
-mod reread;
-mod rescan;
 mod store;
-mod sync;
-pub mod validate;
-pub mod withdrawal;
+mod token;
 
 pub use add::{AddPool, Added, add};
-pub(crate) use add::{token, transfer_topic};
 pub use holders::{each_movement, holders_match, holdings_before, opening_matched};
-pub(crate) use intake::decode;
-pub use intake::{Intake, Replayed};
-pub use members::{Member, add_member, find_member, list_members, member_pools};
-pub use position::{Position, position};
+pub use holdings::{Holdings, MemberId, Movement};
+pub use members::{AVAILABLE, Member, add_member, find_member, list_members, member_pools};
 pub use rate::underlying;
-pub use reconcile::{Drift, Figure, Reconciled, reconcile};
-pub use reorg::{RolledBack, settle_reorgs};
-pub use replay::replay_to;
-pub use reread::{Balance, reread_to_balances};
-pub use rescan::{Correction, HolderChange, Range, Rescanned, rescan};
 pub use store::{
-    Asset, HistoryPoint, Pool, Snapshot, asset, find, history, holder_count, list, put_asset, rate_before,
-    select, snapshot, snapshots,
+    HistoryPoint, Pool, Snapshot, find, history, holder_count, list, newest_known, rate_before, select,
+    snapshot, snapshots,
 };
-pub use sync::{PoolSync, SyncReport, SyncStatus, newest_known, sync};
+pub use token::{Asset, asset, put_asset, token};
 
 use alloy::primitives::{Address, B256};
 use base::amount::Base;

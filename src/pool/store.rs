@@ -1,7 +1,8 @@
 //! Rows of `pools`, `pool_snapshots` and `assets`.
 
 use super::abi::{Abi, MaxDeposit};
-use super::contract::{self, Known};
+use super::known::{self, Known};
+use super::token::Asset;
 use super::{db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
@@ -9,24 +10,6 @@ use base::{Code, Error, Result};
 use evm::BlockRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
-
-/// An ERC-20 token.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Asset {
-    /// Its address.
-    pub address: Address,
-    /// `symbol()`.
-    pub symbol: String,
-    /// `decimals()`.
-    pub decimals: u8,
-}
-
-impl Asset {
-    /// An amount of it.
-    pub fn quantity(&self, base: Base) -> Quantity {
-        Quantity::new(base, self.decimals, &self.symbol)
-    }
-}
 
 /// A pool as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +58,7 @@ impl Pool {
     }
 
     /// Whether its contract has to answer `paused()` at a block.
-    pub(super) fn can_pause_at(&self, block: u64) -> bool {
+    pub(crate) fn can_pause_at(&self, block: u64) -> bool {
         self.contract.as_ref().is_some_and(|known| known.can_pause_at(block))
     }
 }
@@ -112,7 +95,7 @@ impl Snapshot {
     }
 }
 
-/// The columns of `contract::of_row` come last.
+/// The columns of `known::of_row` come last.
 const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
      p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block,
@@ -121,9 +104,6 @@ const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, 
      FROM pools p JOIN assets a ON a.address = p.asset LEFT JOIN pool_contracts c ON c.pool_id = p.id";
 
 /// All pools by id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
     let mut statement = conn.prepare_cached(&format!("{POOL} ORDER BY p.id"))?;
     let mut rows = statement.query([])?;
@@ -158,7 +138,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
 }
 
 /// The address that stands for a name, in its checksummed form; names never begin with `0x`.
-pub(super) fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
+pub(crate) fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
     if !name.starts_with("0x") {
         return Ok(None);
     }
@@ -189,6 +169,15 @@ pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
     Ok(pools)
 }
 
+/// The highest block that anything is known of from these pools: an endpoint below it lags.
+pub fn newest_known(pools: &[Pool]) -> u64 {
+    let known = |pool: &Pool| {
+        let cursor = pool.cursor.map(|(block, _)| block);
+        pool.deploy_block.max(pool.synced_block.max(cursor).unwrap_or_default())
+    };
+    pools.iter().map(known).max().unwrap_or_default()
+}
+
 fn read_pool(row: &Row<'_>) -> Result<Pool> {
     let block =
         |i: usize| -> Result<Option<u64>> { row.get::<_, Option<i64>>(i)?.map(stored_block).transpose() };
@@ -212,7 +201,7 @@ fn read_pool(row: &Row<'_>) -> Result<Pool> {
         reward_carry: stored_base(&row.get::<_, String>(13)?)?,
         cursor: block(14)?.zip(hash),
         synced_block: block(16)?,
-        contract: contract::of_row(row, 17)?,
+        contract: known::of_row(row, 17)?,
     })
 }
 
@@ -221,9 +210,6 @@ const FIGURES: &str =
      s.total_shares, s.rate_e18, s.paused, s.min_deposit, s.max_deposit, s.cooldown_sec";
 
 /// The figures of a pool's last accepted sync.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
     let Some(block) = pool.synced_block else { return Ok(None) };
     let mut statement = conn.prepare_cached(&format!(
@@ -239,9 +225,6 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
 }
 
 /// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
     // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
     let mut statement = conn.prepare_cached(&format!(
@@ -281,9 +264,6 @@ fn read_snapshot(row: &Row<'_>, abi: Abi) -> Result<Snapshot> {
 
 /// The exchange rate of the last sync before a block, 18 decimals; `None` where there were no shares then, or the asset had
 /// other decimals.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
     let found: Option<(String, String)> = conn
         .prepare_cached(
@@ -308,9 +288,6 @@ pub struct HistoryPoint {
 }
 
 /// The newest `limit` syncs, oldest first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<HistoryPoint>> {
     let mut statement = conn.prepare_cached(
         "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
@@ -330,37 +307,8 @@ pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<History
 }
 
 /// How many members hold shares of a pool.
-///
-/// # Errors
-/// `state_error`.
 pub fn holder_count(conn: &Connection, pool: &Pool) -> Result<u64> {
     Ok(conn
         .prepare_cached("SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'")?
         .query_row([pool.id], |row| row.get(0))?)
-}
-
-/// A token that was seen before.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
-pub fn asset(conn: &Connection, address: Address) -> Result<Option<Asset>> {
-    Ok(conn
-        .prepare_cached("SELECT symbol, decimals FROM assets WHERE address = ?1")?
-        .query_row([address.to_string()], |row| {
-            Ok(Asset { address, symbol: row.get(0)?, decimals: row.get(1)? })
-        })
-        .optional()?)
-}
-
-/// Keeps a token.
-///
-/// # Errors
-/// `state_error`.
-pub fn put_asset(conn: &Connection, asset: &Asset) -> Result<()> {
-    conn.prepare_cached("INSERT OR IGNORE INTO assets VALUES (?1, ?2, ?3)")?.execute(params![
-        asset.address.to_string(),
-        asset.symbol,
-        asset.decimals
-    ])?;
-    Ok(())
 }

@@ -1,8 +1,9 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
+use crate::feed;
 use crate::kale::{enrol, farmers};
-use crate::oracle;
 use crate::pool::Pool;
+use crate::risk::rules::Rule;
 use crate::risk::{self, Barrier};
 use base::Result;
 use config::Config;
@@ -34,27 +35,17 @@ impl Alarm {
 /// Barriers and violations of a pool.
 pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result<Vec<Alarm>> {
     let gate = risk::gate(conn, config, pool, now)?;
-    let open = risk::breaker(conn, pool)?.filter(|breaker| breaker.active);
     let barrier = |barrier: &Barrier| Alarm {
         grave: !matches!(barrier, Barrier::RiskUnknown(_)),
         subject: pool.name.clone(),
         kind: barrier.word().to_owned(),
-        why: barrier.why().to_owned(),
-        since: match barrier {
-            Barrier::BreakerActive(_) => open.as_ref().map(|breaker| breaker.triggered_at),
-            _ => None,
-        },
+        why: barrier.why(),
+        since: barrier.since(),
     };
     let mut found: Vec<Alarm> = gate.barriers.iter().map(barrier).collect();
     // Rules that say no more than a barrier does.
-    let said = |alert: &Alert| {
-        gate.barriers.iter().any(|barrier| match barrier {
-            Barrier::RiskUnknown(_) => alert.kind == "risk_unknown",
-            Barrier::EmergencyPaused(_) => alert.kind == "emergency_pause",
-            Barrier::BreakerActive(_) => alert.kind == "circuit_breaker_active",
-            Barrier::ContractChanged(_) => alert.kind == barrier.word(),
-        })
-    };
+    let says = |barrier: &Barrier| barrier.rule().map_or(barrier.word(), Rule::word);
+    let said = |alert: &Alert| gate.barriers.iter().any(|barrier| alert.kind == says(barrier));
     let violations = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
     found.extend(violations.into_iter().filter(|alert| !said(alert)).map(|alert| Alarm::of(alert, true)));
     Ok(found)
@@ -63,7 +54,7 @@ pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64)
 /// Alerts of every feed.
 pub(super) fn of_feeds(conn: &Connection) -> Result<Vec<Alarm>> {
     let mut found = Vec::new();
-    for feed in oracle::all(conn)? {
+    for feed in feed::all(conn)? {
         let alerts = alert::list(conn, Subject::Feed(feed.id, &feed.name), None)?;
         found.extend(alerts.into_iter().map(|alert| Alarm::of(alert, false)));
     }

@@ -132,9 +132,6 @@ pub(super) fn add(a: Base, b: Base, what: &str) -> Result<Base> {
 
 /// The syncs of a pool, the oldest first: all where there are at most `most`, else as they stood at `most` evenly spaced
 /// blocks, each found by its key. The first and the last are always among them. True where some are left out.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub(super) fn course(conn: &Connection, pool: &Pool, most: u32) -> Result<(Vec<Point>, bool)> {
     let mut points = Vec::new();
     let mut newest = conn.prepare_cached(

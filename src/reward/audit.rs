@@ -1,7 +1,7 @@
 //! `reward epoch verify`: epochs computed again, from the chain's own logs or from the stored transfers, beside what
 //! was paid.
 
-use super::accrual::{Accrual, Holdings, MemberId, Movement, Weights};
+use super::accrual::{Accrual, Weights};
 use super::budget::{Budget, Claimant, sharers};
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::{EpochRow, Origin, carry_before, each_reward};
@@ -10,7 +10,9 @@ use super::pause::paused;
 use super::recount::Recount;
 use super::store::{carry_into, claimants, emission_at, in_order_from, pause_by_run_to, schedule};
 use super::verify::{Mismatch, Walk};
-use crate::pool::{self, Pool, ViewStamp};
+use crate::pool::holdings::{Holdings, MemberId, Movement};
+use crate::pool::{self, Pool, ViewStamp, abi};
+use crate::sync;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Progress, Result, Stop};
@@ -269,7 +271,7 @@ async fn replay(
             if log.block_number < way.subject.pool.deploy_block {
                 continue;
             }
-            let transfer = pool::decode(log)?;
+            let transfer = sync::decode(log)?;
             way.recount.push(Movement {
                 block: log.block_number,
                 from: members.of(judge.conn, transfer.from)?,
@@ -284,7 +286,7 @@ async fn replay(
         progress.advance(range.end.number + 1 - range.from);
         stop.check()
     };
-    let topic = pool::transfer_topic();
+    let topic = abi::sol::transfer_topic();
     match width {
         Width::Usual => evm::replay(view, &addresses, topic, from, to, take).await?,
         Width::Narrow => evm::replay_narrow(view, &addresses, topic, from, to, take).await?,

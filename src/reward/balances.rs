@@ -1,9 +1,9 @@
 //! Before an epoch is paid, what its holders have by their transfers is compared with what the token says they have, at the
 //! epoch's last block. A transfer between holders that no answer told moves no total: only this shows it.
 
-use super::accrual::MemberId;
 use super::sample::{Drawn, sample};
 use crate::pool::abi::sol::IERC20::balanceOfCall;
+use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, stored_address};
 use alloy::primitives::Address;
 use base::amount::Base;
@@ -84,9 +84,6 @@ impl<'a> Comparer<'a> {
     }
 
     /// Compares what members of a pool have after a block, an epoch's last.
-    ///
-    /// # Errors
-    /// Those of the view and the state.
     pub async fn add(
         &mut self,
         pool: &'a Pool,
@@ -102,9 +99,6 @@ impl<'a> Comparer<'a> {
     }
 
     /// Asks for what is left, and compares at the view's block what could not be compared at an epoch's.
-    ///
-    /// # Errors
-    /// Those of the view and the state.
     pub async fn finish(mut self, pools: impl Iterator<Item = &'a Pool>) -> Result<Comparison> {
         self.ask().await?;
         let (here, forgotten) = (self.view.block(), std::mem::take(&mut self.forgotten));

@@ -1,8 +1,7 @@
 //! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
 
-use super::distribute::purpose;
-use super::sound;
-use crate::pool::{Member, Pool, stored_base};
+use super::{purpose, sound};
+use crate::pool::{AVAILABLE, Member, Pool, stored_base};
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
@@ -35,17 +34,11 @@ pub struct Claimed {
 }
 
 /// What a member can claim, in one pool or in all.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pending(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
     unclaimed(conn, member, pool, false)
 }
 
 /// What a member has in Merkle trees, to be claimed on chain only, in one pool or in all.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pending_on_chain(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
     unclaimed(conn, member, pool, true)
 }
@@ -145,7 +138,7 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
                     amount: Delta::debit(c.amount.base),
                 },
                 Line {
-                    account: account(OwnerKind::Member, &address, purpose::AVAILABLE),
+                    account: account(OwnerKind::Member, &address, AVAILABLE),
                     amount: Delta::credit(c.amount.base),
                 },
             ]
@@ -156,9 +149,6 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
 }
 
 /// What each pool owes its members in all, from the ledger.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quantity)>> {
     let mut statement = conn.prepare_cached(
         "SELECT p.name, a.symbol, a.decimals, l.balance FROM ledger_accounts l

@@ -4,7 +4,7 @@
 //! for all pools; then the pools are paid, each as far as nothing stands in its way. A pool that fails is paid the same
 //! later.
 
-use super::accrual::{Holdings, Weights};
+use super::accrual::Weights;
 use super::balances::{Compared, Comparer, Comparison, Differs, refusal};
 use super::budget::{Claimant, sharers};
 use super::distribute::{Distributed, Draft, Due, LastBlock, accrue, distribute};
@@ -15,14 +15,15 @@ use super::pause::paused;
 use super::prepare::{emit, prepare, wanted};
 use super::store::{claimants, lanes, schedule, weight_rows};
 use crate::pool::contract::{self, Answered};
-use crate::pool::{self, Asset, Balance, Pool, ViewStamp, abi};
+use crate::pool::holdings::Holdings;
+use crate::pool::{self, Asset, Pool, ViewStamp, abi};
 use crate::risk::{self, Barrier};
+use crate::sync::{self, Balance};
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use config::Config;
 use evm::{At, BlockRef, Chain, PinnedView};
-use rusqlite::Connection;
 use state::{ValuePermit, Work};
 use std::collections::{BTreeMap, HashMap};
 
@@ -296,7 +297,7 @@ async fn pay(
     failures: &mut HashMap<i64, Error>,
     done: &mut BTreeMap<i64, Vec<Distributed>>,
 ) -> Result<()> {
-    let (_, unsettled) = pool::settle_reorgs(work, view, &due).await?;
+    let (_, unsettled) = sync::settle_reorgs(work, view, &due).await?;
     failures.extend(unsettled);
     let names: Vec<String> = due.iter().map(|pool| pool.name.clone()).collect();
     let due: Vec<Pool> = pool::select(work.state.conn(), &names)?
@@ -308,7 +309,7 @@ async fn pay(
     let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
     let totals = ask_totals(work, view, &alive, failures).await?;
     let known = alive.iter().zip(&totals).filter_map(|(pool, total)| Some((pool.id, *total.as_ref().ok()?)));
-    failures.extend(pool::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
+    failures.extend(sync::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
     let ends = last_blocks(view, plan, alive.iter().chain(&unborn)).await?;
     let nobody = unborn.iter().map(|pool| (pool, Ok(Base::ZERO)));
     let seen: Vec<(&Pool, Base)> = alive
@@ -429,7 +430,7 @@ async fn heal(
         |differs: &Differs| Balance { block: differs.block, member: differs.member, shares: differs.chain };
     // A few prove as much as all of them: transfers that move one member's balance move another's too.
     let balances: Vec<Balance> = differs.iter().take(PROOFS).map(balance).collect();
-    Ok(if pool::reread_to_balances(work, view, pool, total, &balances, &e).await? {
+    Ok(if sync::reread_to_balances(work, view, pool, total, &balances, &e).await? {
         e.hint("nobody of it was paid; its transfers were read again and are right now: run it once more")
     } else {
         e
@@ -522,29 +523,22 @@ fn pay_pool(
 /// What forbids to pay a pool: a breaker or an emergency pause, ours or the engine's. Nothing is carried meanwhile:
 /// who earned it is paid when it is over.
 fn barrier(work: &Work<'_>, pool: &Pool) -> Result<Option<Error>> {
-    let conn: &Connection = work.state.conn();
-    let gate = risk::gate(conn, work.config, pool, work.state.run().clock.now())?;
-    let here = gate.row.as_ref().is_some_and(|row| row.local_pause.is_some());
-    let ours = risk::breaker(conn, pool)?.is_some_and(|breaker| breaker.active);
-    let again = |own: bool, command: &str| {
-        let name = &pool.name;
-        if own {
-            format!("when the cause is gone: poolctl risk {command} {name} --reason …")
-        } else {
-            format!("when the engine has let go: poolctl risk fetch {name}")
+    let gate = risk::gate(work.state.conn(), work.config, pool, work.state.run().clock.now())?;
+    let name = &pool.name;
+    let ours = |command| format!("when the cause is gone: poolctl risk {command} {name} --reason …");
+    let engine = || format!("when the engine has let go: poolctl risk fetch {name}");
+    let paused = |why| Error::new(Code::PoolPaused, format!("its emergency pause holds: {why}"));
+    let broken = |why| Error::new(Code::BreakerActive, format!("its circuit breaker is open: {why}"));
+    Ok(gate.barriers.iter().find_map(|barrier| {
+        let why = barrier.why();
+        match barrier {
+            // Limits say what may go in and out, not what was earned.
+            Barrier::RiskUnknown(_) => None,
+            Barrier::Paused { .. } => Some(paused(why).hint(ours("unpause"))),
+            Barrier::EnginePaused => Some(paused(why).hint(engine())),
+            Barrier::BreakerOpen(_) => Some(broken(why).hint(ours("reset-breaker"))),
+            Barrier::EngineBreaker(_) => Some(broken(why).hint(engine())),
+            Barrier::ContractChanged(_) => Some(contract::changed(name, &why)),
         }
-    };
-    Ok(gate.barriers.iter().find_map(|barrier| match barrier {
-        // Limits say what may go in and out, not what was earned.
-        Barrier::RiskUnknown(_) => None,
-        Barrier::EmergencyPaused(why) => Some(
-            Error::new(Code::PoolPaused, format!("its emergency pause holds: {why}"))
-                .hint(again(here, "unpause")),
-        ),
-        Barrier::BreakerActive(why) => Some(
-            Error::new(Code::BreakerActive, format!("its circuit breaker is open: {why}"))
-                .hint(again(ours, "reset-breaker")),
-        ),
-        Barrier::ContractChanged(why) => Some(contract::changed(&pool.name, why)),
     }))
 }

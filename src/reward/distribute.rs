@@ -1,12 +1,13 @@
 //! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
 
-use super::accrual::{Accrual, Basis, Holdings, MemberId, Weights};
+use super::accrual::{Accrual, Basis, Weights};
 use super::balances::Compared;
 use super::emission::{CarryReason, split_members, split_pools};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
-use super::sound;
 use super::store::emission_at;
+use super::{purpose, sound};
+use crate::pool::holdings::{Holdings, MemberId};
 use crate::pool::{self, Pool, db_block};
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
@@ -15,20 +16,6 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use state::bulk::{insert_all, more_of};
 use state::{Account, Line, OwnerKind, Tx};
-
-/// Account purposes of the reward ledger.
-pub(super) mod purpose {
-    /// What the operator has emitted; goes below zero.
-    pub const EMISSION: &str = "reward_emission";
-    /// What a pool owes its members.
-    pub const PAYABLE: &str = "reward_payable";
-    /// What a pool's Merkle trees promise, for a contract to pay.
-    pub const EXPORTED: &str = "reward_exported";
-    /// What a pool carries to its next epoch.
-    pub const CARRY: &str = "reward_carry";
-    /// What a member has claimed and not yet been paid out.
-    pub const AVAILABLE: &str = "available";
-}
 
 /// A distributed epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]

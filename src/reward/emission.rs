@@ -1,6 +1,6 @@
 //! What an epoch emits and how it is shared out: over pools by weight, over members by what they accrued. Pure.
 
-use super::accrual::MemberId;
+use crate::pool::holdings::MemberId;
 use base::amount::{Base, Weight, split_largest_remainder};
 
 /// Emission of an epoch over pools.

@@ -1,8 +1,9 @@
 //! Rows of `pool_reward_epochs` and `pool_rewards`, for reading.
 
-use super::accrual::{Basis, MemberId};
+use super::accrual::Basis;
 use super::emission::CarryReason;
 use super::grid::Epoch;
+use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::B256;
 use base::amount::Base;
@@ -142,9 +143,6 @@ pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
 }
 
 /// The newest epochs that start before block `before`, of one pool or of all, newest first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -> Result<Vec<EpochRow>> {
     let before = i64::try_from(before).unwrap_or(i64::MAX);
     let Some(pool) = pool else {
@@ -160,9 +158,6 @@ pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -
 }
 
 /// The distributed epochs of a pool, in order.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn distributed(conn: &Connection, pool: &Pool) -> Result<Vec<EpochRow>> {
     let mut statement = conn.prepare_cached(&format!(
         "{EPOCH} WHERE pool_id = ?1 AND status = 'distributed' ORDER BY start_block"
@@ -179,9 +174,6 @@ fn all(mut rows: Rows<'_>) -> Result<Vec<EpochRow>> {
 }
 
 /// What the pool carried out of its epoch before the one that starts at `start`; zero before the first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn carry_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Base> {
     let found: Option<String> = conn
         .prepare_cached(
@@ -194,9 +186,6 @@ pub fn carry_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Base>
 }
 
 /// Hands over the rewards of an epoch one by one, by member id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`, and those of `body`.
 pub fn each_reward(
     conn: &Connection,
     epoch_id: i64,
@@ -223,9 +212,6 @@ pub fn token_of(conn: &Connection, row: &EpochRow) -> Result<Asset> {
 }
 
 /// The epoch of a pool that starts at a block.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<EpochRow>> {
     let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE pool_id = ?1 AND start_block = ?2"))?;
     Ok(all(statement.query(params![pool.id, db_block(start)?])?)?.pop())
@@ -233,9 +219,6 @@ pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<
 
 /// Epochs made by hand and not distributed yet, of every pool, by pool and block. They stand at or after their
 /// pool's cursor.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn created(conn: &Connection) -> Result<Vec<EpochRow>> {
     // CROSS JOIN keeps the order: the pools are few, the epochs many.
     let mut statement = conn.prepare_cached(

@@ -4,9 +4,9 @@
 //! exported before any proof leaves the program: from then on its unclaimed rewards cannot be claimed here, and those
 //! that were claimed before are not in the tree. The tree of an exported epoch is the same for ever.
 
-use super::distribute::purpose;
 use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
+use super::purpose;
 use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_hash};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
@@ -46,9 +46,6 @@ pub struct Exported {
 }
 
 /// The tree that an epoch was exported to, if it was.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
     let found: Option<(String, u64, String, i64)> = conn
         .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?

@@ -19,7 +19,9 @@ mod manual;
 pub mod merkle;
 mod outlook;
 pub mod pause;
+mod position;
 mod prepare;
+mod purpose;
 pub mod recount;
 mod sample;
 mod sound;
@@ -30,7 +32,6 @@ mod weights;
 pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};
 pub use claim::{Claimed, Pending, claim, owed, pending, pending_on_chain};
 pub use cycle::{CycleReport, PoolCycle, cycle, distribute_manual};
-pub use distribute::purpose::AVAILABLE;
 pub use distribute::{Distributed, Sums};
 pub use epochs::{
     EpochRow, Origin, created as created_epochs, distributed as distributed_epochs, epoch,
@@ -39,6 +40,7 @@ pub use epochs::{
 pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
 pub use manual::{NewEpoch, create, token};
 pub use outlook::{Outlook, outlook};
+pub use position::{Position, position};
 pub(crate) use sound::odd_budgets;
 pub use store::{Totals, WeightRow, emitted_to, last_paid, schedule, totals_of, weight_rows};
 pub(crate) use store::{in_order_from, marks};

@@ -1,7 +1,8 @@
 //! What the holders of a pool accrued in each of its epochs, from a stream of movements. Pure.
 
-use super::accrual::{Basis, Holdings, Movement, Weights, accrue};
+use super::accrual::{Basis, Weights, accrue};
 use super::grid::Epoch;
+use crate::pool::holdings::{Holdings, Movement};
 use base::Result;
 
 /// A pool on its way through its epochs. It keeps the holders and the movements of one stretch of blocks, however

@@ -1,6 +1,6 @@
 //! Which members of an epoch are compared with the chain.
 
-use super::accrual::MemberId;
+use crate::pool::holdings::MemberId;
 use base::amount::Base;
 use std::collections::BTreeMap;
 

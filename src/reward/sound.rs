@@ -2,10 +2,10 @@
 //! keys, in the transaction that moves the money; `state check` looks at all of them.
 
 use super::budget::{Budget, sharers};
-use super::distribute::purpose;
 use super::grid::{Epoch, Terms, terms_at};
+use super::purpose;
 use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
-use crate::pool::{Member, Pool, base_at, stored_block};
+use crate::pool::{AVAILABLE, Member, Pool, base_at, stored_block};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
@@ -96,9 +96,6 @@ pub(super) fn before_share(
 }
 
 /// Every budget is the one that the settings of its day make, from the block on that budgets follow each other.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub(crate) fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
     let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
     let mut statement = conn.prepare_cached(
@@ -174,12 +171,12 @@ pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Poo
         "SELECT asset FROM ledger_accounts WHERE owner_kind = 'member' AND owner = ?1 AND purpose = ?2",
     )?;
     let owner = member.address.to_string();
-    let assets = assets.query_map(params![owner, purpose::AVAILABLE], |row| row.get(0))?;
+    let assets = assets.query_map(params![owner, AVAILABLE], |row| row.get(0))?;
     for asset in assets {
         let account = Account {
             owner_kind: OwnerKind::Member,
             owner: owner.clone(),
-            purpose: purpose::AVAILABLE,
+            purpose: AVAILABLE,
             asset: asset?,
             overdraft: false,
         };

@@ -13,9 +13,6 @@ use state::meta_get;
 use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn schedule(conn: &Connection) -> Result<Vec<Terms>> {
     let mut statement = conn.prepare_cached(
         "SELECT from_block, epoch_blocks, block_reward, asset, basis FROM reward_schedule ORDER BY from_block",
@@ -37,9 +34,6 @@ pub fn schedule(conn: &Connection) -> Result<Vec<Terms>> {
 }
 
 /// First block after the newest emission; 0 before the first.
-///
-/// # Errors
-/// `state_error`.
 pub fn emitted_to(conn: &Connection) -> Result<u64> {
     let end: Option<i64> = conn
         .prepare_cached("SELECT end_block FROM reward_emissions ORDER BY start_block DESC LIMIT 1")?
@@ -60,9 +54,6 @@ pub struct WeightRow {
 }
 
 /// Every weight there ever was, by pool and block.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
     let mut statement = conn.prepare_cached(
         "SELECT pool_id, effective_block, weight_ppm FROM pool_reward_weights ORDER BY pool_id, effective_block",
@@ -80,9 +71,6 @@ pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
 }
 
 /// The pools with a claim to emissions, by id: those whose rewards have begun and that ever had a weight.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
     let mut begun = conn.prepare_cached(
         "SELECT id, reward_genesis_block FROM pools WHERE reward_cursor_block IS NOT NULL ORDER BY id",
@@ -115,9 +103,6 @@ pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
 
 /// First block that nothing is decided about: no weight holds from a later one, nothing is emitted, paid or replayed
 /// there (a pool that was not paid yet may begin later). A setting that is made now holds from there on, however far an endpoint lags.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn undecided(conn: &Connection) -> Result<u64> {
     let (weight, place): (Option<i64>, Option<i64>) = conn
         .prepare_cached(
@@ -132,26 +117,17 @@ pub fn undecided(conn: &Connection) -> Result<u64> {
 
 /// The block from which on emissions follow each other, each taking in what the one before left. Below it stand those of
 /// a program that did not see to that; 0 where there are none.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn in_order_from(conn: &Connection) -> Result<u64> {
     mark(conn, "reward_order_from_block")
 }
 
 /// The last epoch that was paid by whether its pool was paused when the cycle ran, by its id; 0 where there is none.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pause_by_run_to(conn: &Connection) -> Result<i64> {
     let last = mark(conn, "reward_pause_from_epoch")?;
     i64::try_from(last).map_err(|e| Error::new(Code::StateCorrupt, e.to_string()))
 }
 
 /// Whether the numbers that the migration left can be read.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub(crate) fn marks(conn: &Connection) -> Result<()> {
     in_order_from(conn)?;
     pause_by_run_to(conn).map(drop)
@@ -170,9 +146,6 @@ fn mark(conn: &Connection, key: &str) -> Result<u64> {
 /// What the emission that starts at `start` takes in of those before it.
 ///
 /// The first one after those of a program that lost what it carried takes in all that was left.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn carry_into(conn: &Connection, start: u64) -> Result<Base> {
     let in_order = in_order_from(conn)?;
     if in_order == 0 || start > in_order {
@@ -213,17 +186,11 @@ impl EmissionRow {
 }
 
 /// The emission row of an epoch start.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn emission_at(conn: &Connection, start: u64) -> Result<Option<EmissionRow>> {
     emission(conn, "start_block = ?1", start)
 }
 
 /// The newest emission row before an epoch start.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn emission_before(conn: &Connection, start: u64) -> Result<Option<EmissionRow>> {
     emission(conn, "start_block < ?1", start)
 }
@@ -259,9 +226,6 @@ pub struct Totals {
 }
 
 /// The rewards of a member, in one pool or in all.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Result<Totals> {
     let mut statement = conn.prepare_cached(
         "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NOT NULL, x.epoch_id IS NOT NULL, r.amount
@@ -293,9 +257,6 @@ pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Res
 }
 
 /// When a pool was last paid, seconds since 1970, and the block up to which one is.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn last_paid(conn: &Connection) -> Result<Option<(i64, u64)>> {
     let (at, block): (Option<i64>, Option<i64>) = conn
         .prepare_cached(
@@ -308,9 +269,6 @@ pub fn last_paid(conn: &Connection) -> Result<Option<(i64, u64)>> {
 }
 
 /// The reward token that amounts are counted in so far.
-///
-/// # Errors
-/// `state_error`.
 pub fn counted_in(conn: &Connection) -> Result<Option<String>> {
     let found = conn
         .prepare_cached(
@@ -325,9 +283,6 @@ pub fn counted_in(conn: &Connection) -> Result<Option<String>> {
 }
 
 /// The way of every pool, by pool id; pools that never had to do with rewards have none.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn lanes(conn: &Connection) -> Result<HashMap<i64, Lane>> {
     let mut lanes: HashMap<i64, Lane> = HashMap::new();
     for row in weight_rows(conn)? {

@@ -1,6 +1,6 @@
 //! What was paid against what is computed anew: two streams of rewards, member by member. Pure.
 
-use super::accrual::MemberId;
+use crate::pool::holdings::MemberId;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use std::cmp::Ordering;

@@ -84,9 +84,6 @@ pub async fn set_weight(
 }
 
 /// The weights at the next epoch to be emitted, by pool id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn weights(conn: &Connection) -> Result<Vec<PoolWeight>> {
     let schedule = schedule(conn)?;
     let at = super::store::emitted_to(conn)?.max(schedule.first().map_or(0, |terms| terms.from_block));

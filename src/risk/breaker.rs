@@ -23,9 +23,6 @@ pub struct Breaker {
 }
 
 /// A pool's breaker; `None` = it never opened.
-///
-/// # Errors
-/// `state_error`.
 pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
     let read = |row: &Row<'_>| {
         let reset: (Option<i64>, Option<String>) = (row.get(4)?, row.get(5)?);
@@ -49,9 +46,6 @@ pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
 
 /// Opens a pool's breaker, in the write that records what opened it. Returns false where it is open already: its
 /// first reason and time stay.
-///
-/// # Errors
-/// `state_error`.
 pub fn trip(tx: &Tx<'_>, pool: &Pool, rule: Rule, reason: &str) -> Result<bool> {
     let opened = tx
         .conn()
@@ -70,9 +64,6 @@ pub fn trip(tx: &Tx<'_>, pool: &Pool, rule: Rule, reason: &str) -> Result<bool> 
 
 /// Closes a pool's breaker. Returns false where it is not open. What opened it is forgotten; only what happens from
 /// now on can open it again.
-///
-/// # Errors
-/// `state_error`.
 pub fn reset_breaker(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
     work.state.write(work.permit, |tx| {
         let Some(open) = breaker(tx.conn(), pool)?.filter(|breaker| breaker.active) else {

@@ -1,15 +1,17 @@
 //! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
 
 use super::breaker::{breaker, trip};
-use super::parameters::{RiskRow, Window, row};
+use super::gate::gate_after;
+use super::judge::{self, Facts};
+use super::parameters::{Window, row};
 use super::refresh::refresh;
-use super::rules::{self, Facts, Rule, Verdict};
-use crate::oracle;
+use super::rules::{self, Rule, Verdict};
+use crate::feed;
 use crate::pool::{self, Pool, ViewStamp, stored_base};
 use base::amount::Base;
-use base::{Error, Result, clock};
+use base::{Error, Result};
 use config::Config;
-use evm::{At, Chain};
+use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, OptionalExtension, params};
 use state::alert::{self, Subject};
 use state::{Tx, Work};
@@ -45,7 +47,7 @@ pub async fn check(
 ) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
     let (view, mut failures) = match refresh(work, chain, pools, at).await {
         Ok(refreshed) => refreshed,
-        Err(e) if oracle::is_silence(&e) => {
+        Err(e) if is_silence(&e) => {
             // Limits of our own need no chain to be confirmed.
             let (mut own, mut failures) = (Vec::new(), HashMap::new());
             for pool in pools {
@@ -67,7 +69,7 @@ pub async fn check(
             watch_withdrawals(tx, pool)?;
             let failure = failures.remove(&pool.id);
             let facts = facts(tx.conn(), work.config, pool, tx.now(), failure.as_ref())?;
-            let results = rules::check(&facts);
+            let results = judge::check(&facts);
             for (rule, verdict) in &results {
                 let why = match verdict {
                     Verdict::Ok => None,
@@ -86,9 +88,6 @@ pub async fn check(
 
 /// Opens the breaker where withdrawals of 24 h pass the pool's threshold, unless all of them are older than its
 /// last reset. To be called in the write that adds a withdrawal, too. Returns whether it opened.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn watch_withdrawals(tx: &Tx<'_>, pool: &Pool) -> Result<bool> {
     let threshold_ppm = row(tx.conn(), pool)?.and_then(|row| row.parameters.breaker_threshold_ppm);
     let from = Window::Rolling24h.start(tx.now());
@@ -112,54 +111,27 @@ fn facts(
     now: i64,
     failure: Option<&Error>,
 ) -> Result<Facts> {
-    let row = row(conn, pool)?;
+    let gate = gate_after(conn, config, pool, now, failure)?;
     let snapshot = pool::snapshot(conn, pool)?;
     let rates_e18 = match &snapshot {
         None => None,
         Some(s) => pool::rate_before(conn, pool, s.block.number)?.zip(s.rate()),
     };
-    let window = row.as_ref().map_or(Window::UtcDay, |row| row.window);
+    let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
     let withdrawals = withdrawals_since(conn, pool, window.start(now))?;
-    let open = breaker(conn, pool)?.filter(|breaker| breaker.active);
-    let feeds = oracle::of_pool(conn, pool)?;
+    let feeds = feed::of_pool(conn, pool)?;
     Ok(Facts {
-        local_pause: row.as_ref().and_then(|row| row.local_pause.clone()),
-        parameters: usable(row.as_ref(), now, config.number("risk.max_age_sec")?, failure),
+        barriers: gate.barriers,
+        parameters: gate.parameters,
         tvl: snapshot.map(|s| s.total_assets),
         rates_e18,
         max_rate_drop_ppm: pool.max_rate_drop_ppm,
         withdrawn_in_window: withdrawals.0,
         top_withdrawer: withdrawals.1,
         withdrawn_24h: withdrawals_since(conn, pool, Window::Rolling24h.start(now))?.0,
-        breaker: open.map(|open| open.reason),
         feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
         failure_streak: config.number("risk.failure_streak")?,
     })
-}
-
-/// The parameters, if they are there and young enough.
-pub(super) fn usable(
-    row: Option<&RiskRow>,
-    now: i64,
-    max_age_sec: u64,
-    failure: Option<&Error>,
-) -> Result<rules::Parameters, String> {
-    let because = failure.map_or_else(String::new, |e| format!(": {e}"));
-    let Some(row) = row.filter(|row| row.is_set()) else { return Err("no risk parameters are set".into()) };
-    let Some(refreshed_at) = row.refreshed_at else {
-        return Err(format!("the {} engine was never read{because}", row.engine.word()));
-    };
-    let Some(age) = clock::age(refreshed_at, now) else {
-        return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
-    };
-    if age > max_age_sec {
-        return Err(format!(
-            "the parameters are {} old, the limit is {}{because}",
-            clock::span(age),
-            clock::span(max_age_sec)
-        ));
-    }
-    Ok(row.parameters.clone())
 }
 
 type Withdrawals = (Base, Option<(String, Base)>);

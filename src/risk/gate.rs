@@ -1,11 +1,11 @@
-//! What stands in the way of every deposit and withdrawal of a pool, whoever asks and whatever the amount.
+//! Whether a pool may move: everything that stands in the way of its deposits, withdrawals and rewards, whoever asks and
+//! whatever the amount.
 
-use super::breaker::breaker;
-use super::check::usable;
-use super::parameters::{RiskRow, row};
-use super::rules::Parameters;
-use crate::pool::{Pool, contract::Known};
-use base::Result;
+use super::breaker::{Breaker, breaker};
+use super::parameters::{Parameters, RiskRow, row, usable};
+use super::rules::Rule;
+use crate::pool::{Pool, known::Known};
+use base::{Error, Result};
 use config::Config;
 use rusqlite::Connection;
 
@@ -14,10 +14,19 @@ use rusqlite::Connection;
 pub enum Barrier {
     /// The parameters are missing or too old: deny, never allow.
     RiskUnknown(String),
-    /// The emergency pause holds, ours or the engine's.
-    EmergencyPaused(String),
-    /// The circuit breaker is open, ours or the engine's.
-    BreakerActive(String),
+    /// The operator's emergency pause.
+    Paused {
+        /// Its reason.
+        reason: String,
+        /// When it began, seconds since 1970.
+        since: Option<i64>,
+    },
+    /// The engine's emergency mode or pause.
+    EnginePaused,
+    /// Our circuit breaker.
+    BreakerOpen(Breaker),
+    /// The engine's circuit breaker, with its reason.
+    EngineBreaker(String),
     /// The pool's contract changed, and the operator has not accepted that.
     ContractChanged(String),
 }
@@ -27,19 +36,39 @@ impl Barrier {
     pub const fn word(&self) -> &'static str {
         match self {
             Self::RiskUnknown(_) => "risk_unknown",
-            Self::EmergencyPaused(_) => "emergency_paused",
-            Self::BreakerActive(_) => "breaker_active",
+            Self::Paused { .. } | Self::EnginePaused => "emergency_paused",
+            Self::BreakerOpen(_) | Self::EngineBreaker(_) => "breaker_active",
             Self::ContractChanged(_) => "contract_changed",
         }
     }
 
     /// Why, in words.
-    pub fn why(&self) -> &str {
+    pub fn why(&self) -> String {
         match self {
-            Self::RiskUnknown(why)
-            | Self::EmergencyPaused(why)
-            | Self::BreakerActive(why)
-            | Self::ContractChanged(why) => why,
+            Self::RiskUnknown(why) | Self::ContractChanged(why) => why.clone(),
+            Self::Paused { reason, .. } => format!("paused here: {reason}"),
+            Self::EnginePaused => "paused at the engine".to_owned(),
+            Self::BreakerOpen(Breaker { rule, reason, .. }) => format!("{rule}: {reason}"),
+            Self::EngineBreaker(reason) => format!("at the engine: {reason}"),
+        }
+    }
+
+    /// Since when, seconds since 1970, where that is recorded.
+    pub const fn since(&self) -> Option<i64> {
+        match self {
+            Self::Paused { since, .. } => *since,
+            Self::BreakerOpen(breaker) => Some(breaker.triggered_at),
+            _ => None,
+        }
+    }
+
+    /// The rule that says the same; a change of the contract is none.
+    pub const fn rule(&self) -> Option<Rule> {
+        match self {
+            Self::RiskUnknown(_) => Some(Rule::RiskUnknown),
+            Self::Paused { .. } | Self::EnginePaused => Some(Rule::EmergencyPause),
+            Self::BreakerOpen(_) | Self::EngineBreaker(_) => Some(Rule::CircuitBreakerActive),
+            Self::ContractChanged(_) => None,
         }
     }
 }
@@ -49,36 +78,50 @@ impl Barrier {
 pub struct Gate {
     /// Everything in the way; empty = nothing is.
     pub barriers: Vec<Barrier>,
-    /// The limits in force; `None` = unknown, which stands among the barriers.
-    pub parameters: Option<Parameters>,
+    /// The limits in force, or why they are unknown, which stands among the barriers.
+    pub parameters: Result<Parameters, String>,
     /// The whole row: windows, and what the engine lets in and out.
     pub row: Option<RiskRow>,
 }
 
+impl Gate {
+    /// The rule. What the engine said last holds until it is heard again, however long ago that was.
+    fn of(
+        row: Option<RiskRow>,
+        parameters: Result<Parameters, String>,
+        breaker: Option<Breaker>,
+        changed: Option<String>,
+    ) -> Self {
+        let mut barriers = Vec::new();
+        barriers.extend(parameters.as_ref().err().cloned().map(Barrier::RiskUnknown));
+        if let Some(row) = &row {
+            let paused = |reason| Barrier::Paused { reason, since: row.local_paused_at };
+            barriers.extend(row.local_pause.clone().map(paused));
+            barriers.extend(row.parameters.engine_emergency.then_some(Barrier::EnginePaused));
+        }
+        barriers.extend(breaker.filter(|breaker| breaker.active).map(Barrier::BreakerOpen));
+        let engine = row.as_ref().and_then(|row| row.parameters.engine_breaker.clone());
+        barriers.extend(engine.map(Barrier::EngineBreaker));
+        barriers.extend(changed.map(Barrier::ContractChanged));
+        Self { barriers, parameters, row }
+    }
+}
+
 /// Looks at a pool's parameters, pauses and breakers as they stand in the state at `now`, seconds since 1970.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn gate(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result<Gate> {
+    gate_after(conn, config, pool, now, None)
+}
+
+/// As [`gate`], where the parameters could not be refreshed just now for this reason.
+pub(super) fn gate_after(
+    conn: &Connection,
+    config: &Config,
+    pool: &Pool,
+    now: i64,
+    failure: Option<&Error>,
+) -> Result<Gate> {
     let row = row(conn, pool)?;
-    let parameters = usable(row.as_ref(), now, config.number("risk.max_age_sec")?, None);
-    let mut barriers = Vec::new();
-    if let Err(why) = &parameters {
-        barriers.push(Barrier::RiskUnknown(why.clone()));
-    }
-    // What the engine said last holds until it is heard again, however long ago that was.
-    let engine = row.as_ref().map(|row| &row.parameters);
-    let paused_here = row.as_ref().and_then(|row| row.local_pause.clone());
-    barriers.extend(paused_here.map(|why| Barrier::EmergencyPaused(format!("paused here: {why}"))));
-    if engine.is_some_and(|p| p.engine_emergency) {
-        barriers.push(Barrier::EmergencyPaused("paused at the engine".into()));
-    }
-    let open = breaker(conn, pool)?.filter(|breaker| breaker.active);
-    barriers.extend(open.map(|open| Barrier::BreakerActive(format!("{}: {}", open.rule, open.reason))));
-    if let Some(why) = engine.and_then(|p| p.engine_breaker.as_ref()) {
-        barriers.push(Barrier::BreakerActive(format!("at the engine: {why}")));
-    }
+    let parameters = usable(row.as_ref(), now, config.number("risk.max_age_sec")?, failure);
     let changed = pool.contract.as_ref().and_then(Known::change);
-    barriers.extend(changed.map(Barrier::ContractChanged));
-    Ok(Gate { barriers, parameters: parameters.ok(), row })
+    Ok(Gate::of(row, parameters, breaker(conn, pool)?, changed))
 }

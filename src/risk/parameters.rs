@@ -1,10 +1,9 @@
 //! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
 
-use super::engine::Engine;
-use super::rules::Parameters;
+use super::source::Engine;
 use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, clock};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::{Tx, Work};
@@ -48,6 +47,25 @@ impl Window {
     }
 }
 
+/// Limits and flags as last confirmed; `None` = unlimited.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// Largest TVL, base units of the pool's asset.
+    pub max_tvl: Option<Base>,
+    /// Largest deposit of one member, base units.
+    pub max_user_deposit: Option<Base>,
+    /// Largest sum of withdrawals in a window, base units.
+    pub daily_withdrawal_cap: Option<Base>,
+    /// The same for one member.
+    pub user_daily_cap: Option<Base>,
+    /// Withdrawals in 24 h, in millionths of TVL, that trip the breaker.
+    pub breaker_threshold_ppm: Option<u32>,
+    /// The engine's breaker, with its reason.
+    pub engine_breaker: Option<String>,
+    /// The engine's emergency mode or pause.
+    pub engine_emergency: bool,
+}
+
 /// The row of a pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RiskRow {
@@ -63,6 +81,8 @@ pub struct RiskRow {
     pub withdrawals_enabled: bool,
     /// The local emergency pause, with its reason.
     pub local_pause: Option<String>,
+    /// Since when, seconds since 1970.
+    pub local_paused_at: Option<i64>,
     /// When the values were last confirmed, seconds since 1970; `None` = never.
     pub refreshed_at: Option<i64>,
     /// Block and endpoint of the engine's answer.
@@ -77,14 +97,11 @@ impl RiskRow {
 }
 
 /// A pool's row.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
     let mut statement = conn.prepare_cached(
         "SELECT engine, engine_address, max_tvl, max_user_deposit, daily_withdrawal_cap, user_daily_cap, window,
              breaker_threshold_ppm, deposits_enabled, withdrawals_enabled, engine_breaker, engine_breaker_reason,
-             engine_emergency, local_pause_reason, refreshed_at, block_number, endpoint
+             engine_emergency, local_pause_reason, refreshed_at, block_number, endpoint, local_paused_at
          FROM pool_risk_parameters WHERE pool_id = ?1",
     )?;
     let mut rows = statement.query([pool.id])?;
@@ -110,9 +127,35 @@ pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
         deposits_enabled: row.get(8)?,
         withdrawals_enabled: row.get(9)?,
         local_pause: row.get(13)?,
+        local_paused_at: row.get(17)?,
         refreshed_at: row.get(14)?,
         source: row.get::<_, Option<u64>>(15)?.zip(row.get::<_, Option<String>>(16)?),
     }))
+}
+
+/// The parameters, if they are there and young enough.
+pub(super) fn usable(
+    row: Option<&RiskRow>,
+    now: i64,
+    max_age_sec: u64,
+    failure: Option<&Error>,
+) -> Result<Parameters, String> {
+    let because = failure.map_or_else(String::new, |e| format!(": {e}"));
+    let Some(row) = row.filter(|row| row.is_set()) else { return Err("no risk parameters are set".into()) };
+    let Some(refreshed_at) = row.refreshed_at else {
+        return Err(format!("the {} engine was never read{because}", row.engine.word()));
+    };
+    let Some(age) = clock::age(refreshed_at, now) else {
+        return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
+    };
+    if age > max_age_sec {
+        return Err(format!(
+            "the parameters are {} old, the limit is {}{because}",
+            clock::span(age),
+            clock::span(max_age_sec)
+        ));
+    }
+    Ok(row.parameters.clone())
 }
 
 /// What `risk set` changes; `None` leaves a value as it is.
@@ -161,6 +204,7 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
         deposits_enabled: true,
         withdrawals_enabled: true,
         local_pause: None,
+        local_paused_at: None,
         refreshed_at: None,
         source: None,
     });

@@ -10,9 +10,6 @@ use state::Work;
 /// Pauses a pool. Returns false where it is paused already: the first reason and time stay.
 ///
 /// A pool without risk parameters can be paused too; it has none afterwards either.
-///
-/// # Errors
-/// `state_error`.
 pub fn pause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
     work.state.write(work.permit, |tx| {
         if row(tx.conn(), pool)?.is_some_and(|row| row.local_pause.is_some()) {
@@ -31,9 +28,6 @@ pub fn pause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
 }
 
 /// Lifts the pause. Returns false where there is none.
-///
-/// # Errors
-/// `state_error`.
 pub fn unpause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
     work.state.write(work.permit, |tx| {
         let Some(paused_for) = row(tx.conn(), pool)?.and_then(|row| row.local_pause) else {

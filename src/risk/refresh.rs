@@ -1,7 +1,8 @@
 //! Confirming risk parameters: engines are read at one block, limits of our own are what they are.
 
-use super::engine::{Asked, Engine};
+use super::engine::Asked;
 use super::parameters::{RiskRow, row, store, summary};
+use super::source::Engine;
 use crate::pool::{self, Pool, ViewStamp};
 use base::{Code, Error, Result};
 use evm::{At, Chain};

@@ -228,6 +228,50 @@ fn what_is_open_is_a_finding() {
     assert_eq!(envelope["data"]["troubles"].as_array().unwrap().len(), 1, "{envelope}");
 }
 
+/// An engine's own breaker and pause hold the pool as ours do, however long ago it was heard, and whatever its limits say.
+#[test]
+fn what_an_engine_holds_is_a_finding() {
+    let home = tended(60);
+    let engine = |breaker: u8, emergency: u8| {
+        format!(
+            "INSERT OR REPLACE INTO pool_risk_parameters (pool_id, engine, engine_address, window, deposits_enabled,
+                 withdrawals_enabled, engine_breaker, engine_breaker_reason, engine_emergency, refreshed_at)
+             VALUES (1, 'legacy', '{POOL}', 'utc-day', 1, 1, {breaker}, 'too fast', {emergency}, 1700000000)"
+        )
+    };
+    let troubles = |sql: &str| {
+        home.sqlite().execute_batch(sql).unwrap();
+        let envelope = home.run("health --json").exits_one_of(&[0, 5]).envelope();
+        let found: Vec<String> = envelope["data"]["troubles"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| format!("{} {} {} {}: {}", t["area"], t["subject"], t["kind"], t["since"], t["why"]))
+            .map(|line| line.replace('"', ""))
+            .collect();
+        found
+    };
+    assert_eq!(troubles(&engine(0, 0)), Vec::<String>::new(), "old limits are the check's matter");
+    let since = "2023-11-14T22:13:20Z";
+    let breaker = format!("risk dollars circuit_breaker_active {since}: at the engine: too fast");
+    let pause = format!("risk dollars emergency_pause {since}: paused at the engine");
+    assert_eq!(troubles(&engine(1, 0)), [breaker.clone()]);
+    assert_eq!(troubles(&engine(1, 1)), [pause.clone(), breaker]);
+    home.run("health --nagios").exits(2);
+    let gauges = home.run("metrics").ok();
+    for line in ["poolctl_risk_breaker_open{pool=\"dollars\"} 1", "poolctl_alerts_open{pool=\"dollars\"} 2"] {
+        assert!(gauges.contains(line), "{gauges}");
+    }
+    // Ours is told first, and what a check has noted is not told twice.
+    let ours = "INSERT INTO circuit_breaker_status VALUES (1, 1, 'withdrawal_rate', 'a run', 1700000000, NULL, NULL)";
+    let first = format!("risk dollars circuit_breaker_active {since}: withdrawal_rate: a run");
+    assert_eq!(troubles(ours), [pause, first.clone()]);
+    let noted = "INSERT INTO risk_violations (pool_id, rule, message, first_seen, last_seen, count)
+                 VALUES (1, 'emergency_pause', 'paused at the engine', 1700000000, 1, 1)";
+    let alert = format!("risk dollars emergency_pause {since}: paused at the engine");
+    assert_eq!(troubles(noted), [alert, first]);
+}
+
 #[test]
 fn a_transaction_that_stays_unsettled_is_a_finding() {
     let plan = |age: u32, state: &str| {

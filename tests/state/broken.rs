@@ -4,7 +4,7 @@ use crate::support::{Place, config, run, run_at, work};
 use alloy::primitives::B256;
 use base::{Code, Stop};
 use evm::Chain;
-use poolctl::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
+use poolctl::withdrawal::{self, Complete, Evidence, Request, Requested};
 use poolctl::{pool, reward, risk};
 use poolctl_testkit::tamper;
 use rusqlite::Connection;

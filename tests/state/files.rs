@@ -441,7 +441,7 @@ fn the_stored_state_of_this_schema_opens_and_is_sound() {
         assert!(poolctl::pool::snapshot(state.conn(), pool).unwrap().is_some());
         assert!(poolctl::pool::holder_count(state.conn(), pool).unwrap() > 1);
     }
-    assert_eq!(poolctl::oracle::all(state.conn()).unwrap().len(), 2);
+    assert_eq!(poolctl::feed::all(state.conn()).unwrap().len(), 2);
     drop(state);
     assert_eq!(place.files("schema-").len(), usize::from(SCHEMA_VERSION > 1), "migrated only if it is older");
     assert!(!FIXTURE.contains("/home/") && !FIXTURE.contains("/root"), "nobody's folders are in it");

@@ -18,7 +18,7 @@ fn barriers(place: &Place, now: i64) -> Vec<&'static str> {
     let state = place.reader();
     let gate = risk::gate(state.conn(), &config(&[]), &stable(&state), now).unwrap();
     let unknown = gate.barriers.iter().any(|barrier| matches!(barrier, Barrier::RiskUnknown(_)));
-    assert_eq!(gate.parameters.is_none(), unknown);
+    assert_eq!(gate.parameters.is_err(), unknown);
     gate.barriers.iter().map(Barrier::word).collect()
 }
 
@@ -51,7 +51,7 @@ fn everything_in_the_way_is_named_and_nothing_hides_another() {
     assert_eq!(barriers(&place, NOW + 3601), all, "what the engine said last holds however old it is");
     let state = place.reader();
     let gate = risk::gate(state.conn(), &config(&[]), &stable(&state), NOW).unwrap();
-    let why: Vec<&str> = gate.barriers.iter().map(Barrier::why).collect();
+    let why: Vec<String> = gate.barriers.iter().map(Barrier::why).collect();
     let want = [
         "paused here: audit",
         "paused at the engine",

@@ -29,7 +29,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ("state/check/farm.rs", "", "the check reads everything, on purpose"),
     ("state/check/withdrawals.rs", "", "the check reads everything, on purpose"),
     (
-        "pool/withdrawal/store.rs",
+        "withdrawal/store.rs",
         "(?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC LIMIT ?4",
         "the newest, as many as were asked for",
     ),
@@ -63,7 +63,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "a prefix, for people: the events of those kinds are sorted",
     ),
     (
-        "pool/reorg.rs",
+        "sync/reorg.rs",
         "FROM pool_reward_epochs WHERE pool_id = ?1 AND status = 'distributed' ORDER BY end_block DESC LIMIT 1",
         "after a reorg only: the epochs of one pool are sorted",
     ),
@@ -83,11 +83,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
 /// Statements that must use an index that SQLite would not choose by itself: file, a part of the text, the index.
 const DEMANDED: &[(&str, &str, &str)] = &[
     (
-        "pool/replay.rs",
+        "sync/replay.rs",
         "SET last_deposit_at = ?3",
         "USING INDEX user_pool_shares_undated (pool_id=? AND last_deposit_block=?)",
     ),
-    ("pool/replay.rs", "SELECT DISTINCT last_deposit_block", "USING INDEX user_pool_shares_undated"),
+    ("sync/replay.rs", "SELECT DISTINCT last_deposit_block", "USING INDEX user_pool_shares_undated"),
     (
         "risk/check.rs",
         "FROM pool_withdrawals",

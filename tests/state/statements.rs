@@ -28,7 +28,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
     ),
     ("state/check/columns.rs", &[&[("table", "pools")], &[("table", "share_transfers")]]),
     (
-        "oracle/feeds.rs",
+        "feed/feeds.rs",
         &[
             &[("clause", "ORDER BY id")],
             &[("clause", "WHERE asset = ?1 ORDER BY id")],
@@ -37,7 +37,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
     ),
     ("reward/export.rs", &[&[("clause", "")], &[("clause", "AND r.claimed_at IS NULL")]]),
     (
-        "pool/withdrawal/store.rs",
+        "withdrawal/store.rs",
         &[
             &[(
                 "clause",
@@ -52,7 +52,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("clause", "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC")],
         ],
     ),
-    ("pool/intake.rs", &[&[("more", "")]]),
+    ("sync/intake.rs", &[&[("more", "")]]),
     ("reward/distribute.rs", &[&[("more", "")]]),
     ("reward/store.rs", &[&[("clause", "start_block = ?1")], &[("clause", "start_block < ?1")]]),
     (
@@ -80,7 +80,6 @@ const CARRIERS: &[(&str, &str)] = &[
     ("alert.rs", "sql"),
     ("health/facts.rs", "last"),
     ("health/facts.rs", "newest"),
-    ("health/facts.rs", "sql"),
     ("state/check.rs", "sql"),
     ("state/events.rs", "sql"),
     ("state/migrate.rs", "sql"),

@@ -1,32 +1,12 @@
 //! `--abi auto`: which profile a contract is of, by asking for every function of all of them in one batch.
 
-use super::{Abi, erc4626, legacy, viddhana};
+use super::profile::Abi;
+use super::question::Question;
+use super::{erc4626, legacy, viddhana};
 use alloy::primitives::Address;
-use alloy::sol_types::SolCall;
 use base::{Code, Error, Result};
-use evm::{Batch, BatchReply, CallError, CallFault, Handle, PinnedView};
+use evm::{CallFault, PinnedView};
 use std::fmt;
-
-/// A function that a profile requires, asked within a batch.
-pub(super) struct Question {
-    signature: &'static str,
-    read: Box<Read>,
-}
-
-/// Whether the function answered in its own form.
-type Read = dyn Fn(&BatchReply) -> Result<(), CallError>;
-
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.signature)
-    }
-}
-
-/// Asks for one function.
-pub(super) fn question<C: SolCall + 'static>(batch: &mut Batch<'_>, to: Address, call: &C) -> Question {
-    let handle: Handle<C> = batch.add(to, call);
-    Question { signature: C::SIGNATURE, read: Box::new(move |reply| reply.get(handle).map(drop)) }
-}
 
 /// What a contract answers of one profile.
 #[derive(Debug)]

@@ -1,8 +1,9 @@
 //! The `erc4626` profile: a tokenized vault of EIP-4626, with `paused()` if it answers.
 
-use super::detect::{Question, question};
+use super::figures::Figures;
+use super::limits::{Limits, MaxDeposit};
+use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable};
-use super::{Figures, Limits, MaxDeposit};
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::{Address, U256};

@@ -1,9 +1,10 @@
 //! The `legacy` profile. Its `exchangeRate()` is the assets of 10^18 base units of shares, in base units; limits of 0
 //! are none. The contract need not say what its asset is: the operator does.
 
-use super::detect::{Question, question};
+use super::figures::{Figures, seconds};
+use super::limits::{Limits, MaxDeposit, limit};
+use super::question::{Question, question};
 use super::sol::{ILegacyPool, IPausable};
-use super::{Figures, Limits, MaxDeposit, limit, seconds};
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::Address;

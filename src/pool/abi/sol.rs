@@ -3,6 +3,8 @@
 //! Sources: EIP-20, EIP-4626, OpenZeppelin `Pausable`; the `legacy` and `viddhana` pool contracts.
 #![allow(missing_docs, reason = "the names are the contracts' own")]
 
+use alloy::primitives::B256;
+
 alloy::sol! {
     interface IERC20 {
         event Transfer(address indexed from, address indexed to, uint256 value);
@@ -40,4 +42,9 @@ alloy::sol! {
         function withdrawalCooldown() external view returns (uint256);
         function riskEngine() external view returns (address);
     }
+}
+
+/// Topic 0 of `Transfer(address,address,uint256)` (EIP-20).
+pub const fn transfer_topic() -> B256 {
+    <IERC20::Transfer as alloy::sol_types::SolEvent>::SIGNATURE_HASH
 }

@@ -1,9 +1,10 @@
 //! The `viddhana` profile. Its `exchangeRate()` is the assets of 10^18 base units of shares, in base units; a smallest
 //! deposit of 0 is none. The contract names its asset and its risk engine.
 
-use super::detect::{Question, question};
+use super::figures::{Figures, seconds};
+use super::limits::{Limits, MaxDeposit, limit};
+use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable, IViddhanaPool};
-use super::{Figures, Limits, MaxDeposit, limit, seconds};
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::Address;

@@ -1,8 +1,8 @@
 //! The `legacy` engine: one function per limit, with a circuit breaker and an emergency pause for each pool. It knows
 //! no member's limits and no switches for deposits or withdrawals.
 
-use super::limit;
 use crate::risk::parameters::RiskRow;
+use crate::risk::source::limit;
 use alloy::primitives::Address;
 use base::{Result, redact};
 use evm::{Batch, BatchReply, CallError, Handle};

@@ -1,7 +1,7 @@
 //! The `viddhana` engine: one configuration per pool, and switches for all.
 
-use super::limit;
 use crate::risk::parameters::RiskRow;
+use crate::risk::source::limit;
 use alloy::primitives::Address;
 use base::{Code, Error, Result};
 use evm::{Batch, BatchReply, CallError, Handle};

@@ -1,13 +1,12 @@
 //! `pool rescan`: a pool's transfers read again on demand, compared with those in the state, which they replace on evidence.
 
-use super::abi::sol::IERC20;
-use super::holders::{each_movement, holders_match, holdings_before};
 use super::intake::{Intake, Waiting};
 use super::reorg::{RolledBack, behind, settle_reorgs, take_back};
 use super::replay::date_deposits;
 use super::reread::{MOST, download};
-use super::store::{self, Pool};
-use super::{ViewStamp, abi, base_at, newest_known, stored_address, stored_block};
+use crate::pool::abi::sol::IERC20;
+use crate::pool::holders::{each_movement, holders_match, holdings_before};
+use crate::pool::{self, Pool, ViewStamp, abi, base_at, newest_known, stored_address, stored_block};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
@@ -133,17 +132,17 @@ pub async fn rescan(
     from: Option<u64>,
     at: At,
 ) -> Result<Rescanned> {
-    let known = newest_known(slice::from_ref(&store::find(work.state.conn(), name)?));
+    let known = newest_known(slice::from_ref(&pool::find(work.state.conn(), name)?));
     let mut rolled_back = Vec::new();
     chain
         .view_above(at, known, async |view| {
-            let pool = store::find(work.state.conn(), name)?;
+            let pool = pool::find(work.state.conn(), name)?;
             let (rolled, failed) = settle_reorgs(work, view, slice::from_ref(&pool)).await?;
             rolled_back.extend(rolled);
             if let Some(e) = failed.into_values().next() {
                 return Err(e);
             }
-            let pool = store::find(work.state.conn(), name)?;
+            let pool = pool::find(work.state.conn(), name)?;
             let range = Range::of(&pool, from)?;
             if range.to > view.block().number {
                 return Err(behind(view, &pool, range.to));
@@ -239,7 +238,7 @@ fn stored(conn: &Connection, pool: &Pool, from: u64) -> Result<Vec<Waiting>> {
          LEFT JOIN members f ON f.id = t.from_member LEFT JOIN members g ON g.id = t.to_member
          WHERE t.pool_id = ?1 AND t.block_number >= ?2 ORDER BY t.block_number, t.log_index",
     )?;
-    let mut rows = statement.query(params![pool.id, super::db_block(from)?])?;
+    let mut rows = statement.query(params![pool.id, pool::db_block(from)?])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         let side = |column: usize| match row.get::<_, Option<String>>(column)? {
@@ -326,7 +325,7 @@ fn holders(conn: &Connection, pool: &Pool, corrections: &[Correction]) -> Result
             .query_row(params![pool.id, address.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
             .optional()?;
         let (name, shares) = known.unwrap_or_default();
-        let before = shares.map_or(Ok(Base::ZERO), |shares| super::stored_base(&shares))?;
+        let before = shares.map_or(Ok(Base::ZERO), |shares| pool::stored_base(&shares))?;
         let after = moved(before, gain).ok_or_else(|| below_zero(address))?;
         found.push(HolderChange { member: address, name, before, after });
     }
@@ -424,7 +423,7 @@ fn write(
 ) -> Result<()> {
     let Rescanned { pool, range, corrections, .. } = found;
     let conn = tx.conn();
-    if store::find(conn, &pool.name)? != *pool {
+    if pool::find(conn, &pool.name)? != *pool {
         return Err(
             Error::new(Code::Conflict, "it was changed while its transfers were read").hint("run it again")
         );
@@ -438,7 +437,7 @@ fn write(
         return Err(intake.finish().failed.into_values().next().unwrap_or(e));
     }
     holders_match(conn, pool, total, end.number)?;
-    if let Some(synced) = store::snapshot(conn, pool)? {
+    if let Some(synced) = pool::snapshot(conn, pool)? {
         holders_match(conn, pool, synced.total_shares, synced.block.number)?;
     }
     let mut held = holdings_before(conn, pool.id, range.from)?;

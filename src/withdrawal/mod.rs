@@ -7,6 +7,7 @@ mod complete;
 mod evidence;
 mod fail;
 mod request;
+mod rules;
 mod store;
 mod validate;
 

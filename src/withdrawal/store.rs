@@ -139,9 +139,6 @@ pub fn find(conn: &Connection, id: i64) -> Result<Withdrawal> {
 }
 
 /// The withdrawal that was asked for with this key.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<Withdrawal>> {
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.idempotency_key = ?1"))?;
     let mut rows = statement.query([key])?;
@@ -149,9 +146,6 @@ pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<Withdrawal>>
 }
 
 /// The withdrawal that names this transaction.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn by_tx(conn: &Connection, tx: B256) -> Result<Option<i64>> {
     Ok(conn
         .prepare_cached("SELECT id FROM pool_withdrawals WHERE tx_hash = ?1")?
@@ -171,9 +165,6 @@ pub struct Filter {
 }
 
 /// The newest `limit` withdrawals that fit, the newest first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn list(conn: &Connection, filter: &Filter, limit: u32) -> Result<Vec<Withdrawal>> {
     let clause = match (filter.member, filter.pool) {
         (Some(_), _) => {
@@ -197,9 +188,6 @@ pub fn list(conn: &Connection, filter: &Filter, limit: u32) -> Result<Vec<Withdr
 }
 
 /// Shares of a member that its withdrawals from a pool have reserved, base units.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn reserved(conn: &Connection, pool: &Pool, member: &Member) -> Result<Base> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} WHERE w.member_id = ?1 AND w.pool_id = ?2 AND w.status <> 'failed'"
@@ -216,9 +204,6 @@ pub fn reserved(conn: &Connection, pool: &Pool, member: &Member) -> Result<Base>
 }
 
 /// What withdrawals that are not failed come to since `from`, in asset base units: of the pool, and of one member.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub(super) fn withdrawn_since(
     conn: &Connection,
     pool: &Pool,
@@ -251,9 +236,6 @@ pub(super) struct New<'a> {
 }
 
 /// Stores a pending withdrawal and returns its id.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<i64> {
     tx.conn()
         .prepare_cached(
@@ -272,9 +254,6 @@ pub(super) fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<i64> {
 }
 
 /// Its transaction is named and not final yet; a time that stands there stays.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn set_processing(tx: &Tx<'_>, id: i64, hash: B256) -> Result<()> {
     tx.conn().execute(
         "UPDATE pool_withdrawals SET status = 'processing', tx_hash = ?2,
@@ -285,9 +264,6 @@ pub(super) fn set_processing(tx: &Tx<'_>, id: i64, hash: B256) -> Result<()> {
 }
 
 /// It is completed; a time that stands there stays.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn set_completed(tx: &Tx<'_>, id: i64, hash: Option<B256>, verified: bool) -> Result<()> {
     tx.conn().execute(
         "UPDATE pool_withdrawals SET status = 'completed', tx_hash = ?2, verified = ?3,
@@ -298,9 +274,6 @@ pub(super) fn set_completed(tx: &Tx<'_>, id: i64, hash: Option<B256>, verified: 
 }
 
 /// It failed. Its transaction is free for another withdrawal; the audit log keeps which one it was.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn set_failed(tx: &Tx<'_>, id: i64, reason: &str) -> Result<()> {
     tx.conn().execute(
         "UPDATE pool_withdrawals SET status = 'failed', tx_hash = NULL, verified = NULL, error = ?2, ended_at = ?3

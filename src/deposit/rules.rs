@@ -1,9 +1,9 @@
 //! The rules of a deposit: what is known goes in, every failed rule comes out. Pure.
 
-use super::{Reason, ReasonCode, Verdict};
 use crate::pool::abi::MaxDeposit;
 use crate::pool::{Asset, underlying};
 use crate::risk::Barrier;
+use crate::risk::verdict::{Reason, ReasonCode, Verdict};
 use base::amount::{Base, to_units};
 
 /// What the rules look at. Amounts in base units of the asset unless they say otherwise.
@@ -213,8 +213,8 @@ mod tests {
     const FAILURES: [(&str, Change); 14] = [
         ("risk_unknown", |f| f.barriers.push(Barrier::RiskUnknown("too old".into()))),
         ("pool_paused", |f| figures(f).paused = true),
-        ("emergency_paused", |f| f.barriers.push(Barrier::EmergencyPaused("audit".into()))),
-        ("breaker_active", |f| f.barriers.push(Barrier::BreakerActive("fell".into()))),
+        ("emergency_paused", |f| f.barriers.push(Barrier::EnginePaused)),
+        ("breaker_active", |f| f.barriers.push(Barrier::EngineBreaker("fell".into()))),
         ("below_minimum", |f| figures(f).min_deposit = Some(n(51))),
         ("above_maximum", |f| figures(f).max_deposit = Some(n(49))),
         ("exceeds_max_deposit", |f| figures(f).max_of_member = MaxDeposit::Most(n(49))),

@@ -1,10 +1,7 @@
 //! What one member has in one pool, as the state knows it.
 
-use super::members::Member;
-use super::rate::underlying;
-use super::store::{self, Pool, Snapshot};
-use super::stored_base;
-use crate::reward;
+use super::store::{Totals, totals_of};
+use crate::pool::{self, Member, Pool, Snapshot, stored_base, underlying};
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
@@ -17,7 +14,7 @@ pub struct Position {
     /// What they are worth by the last sync, rounded down; `None` before the first sync.
     pub underlying: Option<Base>,
     /// Rewards, by asset.
-    pub rewards: reward::Totals,
+    pub rewards: Totals,
     /// Block of the last deposit.
     pub last_deposit_block: Option<u64>,
     /// Time of that block, seconds since 1970.
@@ -27,9 +24,6 @@ pub struct Position {
 }
 
 /// Reads a position; a member without shares has one of zero.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Position> {
     let row: Option<(String, Option<u64>, Option<i64>)> = conn
         .prepare_cached(
@@ -42,11 +36,11 @@ pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Posit
         None => (Base::ZERO, None, None),
         Some((text, block, at)) => (stored_base(&text)?, block, at),
     };
-    let snapshot = store::snapshot(conn, pool)?;
+    let snapshot = pool::snapshot(conn, pool)?;
     Ok(Position {
         shares,
         underlying: snapshot.as_ref().map(|s| underlying(shares, s.total_assets, s.total_shares)),
-        rewards: reward::totals_of(conn, member.id, Some(pool.id))?,
+        rewards: totals_of(conn, member.id, Some(pool.id))?,
         last_deposit_block,
         last_deposit_at,
         snapshot,

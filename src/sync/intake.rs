@@ -1,11 +1,10 @@
 //! Transfer logs on their way into the state: a few ranges of blocks are gathered, then written with their cursors at once.
 
-use super::abi::sol::IERC20::Transfer;
-use super::db_block;
-use super::holders::{holders_match, put_shares, shares_after};
 use super::member_ids::MemberIds;
-use super::store::Pool;
-use crate::reward::accrual::MemberId;
+use crate::pool::abi::sol::IERC20::Transfer;
+use crate::pool::holders::{holders_match, put_shares, shares_after};
+use crate::pool::holdings::MemberId;
+use crate::pool::{Pool, db_block};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::amount::{Base, Delta, Digits};
@@ -24,6 +23,9 @@ const LOGS: usize = 500_000;
 /// again. Both, since each write touches most pages of what is in no order.
 const RANGES: u32 = 50;
 const EVERY: Duration = Duration::from_secs(20);
+
+/// Pools whose logs travel in one query.
+pub(super) const POOLS_PER_QUERY: usize = 250;
 
 /// What a replay came to, by pool id.
 #[derive(Debug, Default)]

@@ -98,7 +98,7 @@ impl Source {
     }
 
     /// What the contract says it is, after seeing that it answers like a feed.
-    pub(super) async fn describe(self, view: &PinnedView) -> Result<Option<String>> {
+    pub(crate) async fn describe(self, view: &PinnedView) -> Result<Option<String>> {
         let mut batch = view.batch();
         match self {
             Self::Fixed(_) => Ok(None),
@@ -130,7 +130,7 @@ impl Source {
     }
 
     /// Asks for a quote.
-    pub(super) fn ask(self, batch: &mut Batch<'_>) -> Asked {
+    pub(crate) fn ask(self, batch: &mut Batch<'_>) -> Asked {
         match self {
             Self::Chainlink(address) => {
                 let round = batch.add(address, &Aggregator::latestRoundDataCall {});
@@ -145,7 +145,7 @@ impl Source {
 }
 
 /// A question that is under way.
-pub(super) enum Asked {
+pub(crate) enum Asked {
     Chainlink(Handle<Aggregator::latestRoundDataCall>, Handle<Aggregator::decimalsCall>),
     Adapter(Handle<Adapter::getLatestPriceCall>),
     Fixed,
@@ -153,7 +153,7 @@ pub(super) enum Asked {
 
 impl Asked {
     /// The quote, or that the feed could not be read.
-    pub(super) fn quote(&self, reply: &BatchReply, block_time: u64) -> Result<RawQuote, Refusal> {
+    pub(crate) fn quote(&self, reply: &BatchReply, block_time: u64) -> Result<RawQuote, Refusal> {
         let silent = |e: CallError| Refusal::Unreachable(e.sentence("feed"));
         match *self {
             Self::Chainlink(round, decimals) => {

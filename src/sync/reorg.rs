@@ -1,9 +1,8 @@
 //! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
 
-use super::holders::{add_shares, each_movement};
-use super::store::Pool;
-use super::{db_block, stored_block, stored_hash};
-use crate::reward::accrual::MemberId;
+use crate::pool::holders::{add_shares, each_movement};
+use crate::pool::holdings::MemberId;
+use crate::pool::{Pool, db_block, stored_block, stored_hash};
 use alloy::primitives::B256;
 use base::amount::Delta;
 use base::{Code, Error, Result};

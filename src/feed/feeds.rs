@@ -142,9 +142,6 @@ const FEED: &str =
      description, failure_streak, fixed_price_e18 FROM oracle_feeds";
 
 /// Every feed by id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn all(conn: &Connection) -> Result<Vec<Feed>> {
     collect(conn, "ORDER BY id", params![])
 }
@@ -164,9 +161,6 @@ pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
 }
 
 /// The feeds that price a pool's asset, by its address or its symbol.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn of_pool(conn: &Connection, pool: &Pool) -> Result<Vec<Feed>> {
     let symbol = pool.asset.symbol.to_ascii_uppercase();
     collect(conn, "WHERE asset IN (?1, ?2) ORDER BY id", params![pool.asset.address.to_string(), symbol])

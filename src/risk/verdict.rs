@@ -1,13 +1,9 @@
 //! What validating a deposit or a withdrawal answers: a verdict with every failed rule, each by its stable code.
 
-pub mod deposit;
-pub mod withdrawal;
-
-use super::{Pool, Snapshot};
-use crate::output::{Page, Table};
-use crate::risk::{Barrier, Gate};
+use super::gate::Barrier;
+use crate::pool::{Pool, Snapshot};
 use base::amount::{self, Base};
-use base::{Code, Error, clock};
+use base::{Code, Error, Result, clock};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -101,8 +97,8 @@ impl From<&Barrier> for Reason {
     fn from(barrier: &Barrier) -> Self {
         let code = match barrier {
             Barrier::RiskUnknown(_) => ReasonCode::RiskUnknown,
-            Barrier::EmergencyPaused(_) => ReasonCode::EmergencyPaused,
-            Barrier::BreakerActive(_) => ReasonCode::BreakerActive,
+            Barrier::Paused { .. } | Barrier::EnginePaused => ReasonCode::EmergencyPaused,
+            Barrier::BreakerOpen(_) | Barrier::EngineBreaker(_) => ReasonCode::BreakerActive,
             Barrier::ContractChanged(_) => ReasonCode::ContractChanged,
         };
         Self::new(code, barrier.why())
@@ -140,21 +136,6 @@ impl Verdict {
         self.reasons.iter().map(|reason| reason.code.word()).collect()
     }
 
-    /// For a person: one line where it is valid, else a table of what failed. `what` names the matter:
-    /// "withdrawal of 12.5 sUSD".
-    pub fn show(&self, what: &str, page: &mut Page) {
-        if self.valid {
-            page.line(format!("{what}: valid"));
-            return;
-        }
-        page.line(format!("{what}: NOT valid"));
-        let mut table = Table::new(&["REASON", "WHY"]);
-        for reason in &self.reasons {
-            table.row([reason.code.word().to_owned(), reason.message.clone()]);
-        }
-        page.table(table);
-    }
-
     /// Why a check ends with exit 5: `check_failed` with every code in `details.reasons`; `None` where it is valid.
     pub fn finding(&self, what: &str) -> Option<Error> {
         self.error(Code::CheckFailed, what)
@@ -170,6 +151,24 @@ impl Verdict {
         let message = format!("{what}: {}: {}{more}", first.code.word(), first.message);
         Some(Error::new(code, message).detail("reasons", self.codes()))
     }
+}
+
+/// What was found; not to be found is a reason, any other error ends the command.
+///
+/// # Errors
+/// Every one that does not say that there is no such thing.
+pub fn known<T>(found: Result<T>, reasons: &mut Vec<Reason>) -> Result<Option<T>> {
+    let e = match found {
+        Ok(found) => return Ok(Some(found)),
+        Err(e) => e,
+    };
+    let code = match e.code() {
+        Code::UnknownPool => ReasonCode::UnknownPool,
+        Code::UnknownMember => ReasonCode::UnknownMember,
+        _ => return Err(e),
+    };
+    reasons.push(Reason::new(code, e.message()));
+    Ok(None)
 }
 
 /// Reads an amount in whole units; one that moves nothing is no amount. Where the pool is not known, neither are
@@ -221,11 +220,6 @@ pub fn usable<'s>(
     }
 }
 
-/// What the risk side has against any movement of the pool.
-pub fn barriers(gate: &Gate) -> Vec<Reason> {
-    gate.barriers.iter().map(Reason::from).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,8 +238,9 @@ mod tests {
     fn barriers_keep_their_words() {
         for barrier in [
             Barrier::RiskUnknown("x".into()),
-            Barrier::EmergencyPaused("x".into()),
-            Barrier::BreakerActive("x".into()),
+            Barrier::Paused { reason: "x".into(), since: Some(1) },
+            Barrier::EnginePaused,
+            Barrier::EngineBreaker("x".into()),
             Barrier::ContractChanged("x".into()),
         ] {
             assert_eq!(Reason::from(&barrier).code.word(), barrier.word());

@@ -1,12 +1,12 @@
 //! Whether a withdrawal may be asked for, by what the state knows.
 
+use super::rules::{Deposit, Facts, Figures, Holding, check};
 use super::store::{reserved, withdrawn_since};
-use crate::pool::validate::withdrawal::{Deposit, Facts, Figures, Holding, check};
-use crate::pool::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
 use crate::pool::{self, Member, Pool, Snapshot, stored_base};
+use crate::risk::verdict::{Verdict, known, parse_amount, usable};
 use crate::risk::{self, Window};
+use base::Result;
 use base::amount::Base;
-use base::{Code, Result};
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -44,21 +44,8 @@ pub struct Validation {
 /// `invalid_address`, `state_error`, `state_corrupt`.
 pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Validation> {
     let mut reasons = Vec::new();
-    let mut known = |code, error: base::Error| match (code, error.code()) {
-        (ReasonCode::UnknownPool, Code::UnknownPool) | (ReasonCode::UnknownMember, Code::UnknownMember) => {
-            reasons.push(Reason::new(code, error.message()));
-            Ok(())
-        }
-        _ => Err(error),
-    };
-    let pool = match pool::find(conn, ask.pool) {
-        Ok(pool) => Some(pool),
-        Err(e) => known(ReasonCode::UnknownPool, e).map(|()| None)?,
-    };
-    let member = match pool::find_member(conn, ask.member) {
-        Ok(member) => Some(member),
-        Err(e) => known(ReasonCode::UnknownMember, e).map(|()| None)?,
-    };
+    let pool = known(pool::find(conn, ask.pool), &mut reasons)?;
+    let member = known(pool::find_member(conn, ask.member), &mut reasons)?;
     let shares = match parse_amount("SHARES", ask.shares, pool.as_ref().map(|pool| pool.share_decimals)) {
         Ok(shares) => Some(shares),
         Err(reason) => {
@@ -78,9 +65,6 @@ pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> R
 
 /// As [`validate`], of what is known: the verdict, and the worth of the shares in asset base units where it is
 /// known.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn verdict(
     conn: &Connection,
     config: &Config,
@@ -118,8 +102,8 @@ fn facts(
         member,
         figures,
         withdrawals_enabled: gate.row.as_ref().is_none_or(|row| row.withdrawals_enabled),
-        daily_cap: gate.parameters.as_ref().and_then(|p| p.daily_withdrawal_cap),
-        user_daily_cap: gate.parameters.as_ref().and_then(|p| p.user_daily_cap),
+        daily_cap: gate.parameters.as_ref().ok().and_then(|p| p.daily_withdrawal_cap),
+        user_daily_cap: gate.parameters.as_ref().ok().and_then(|p| p.user_daily_cap),
         barriers: gate.barriers,
         window,
         withdrawn,

@@ -1,12 +1,11 @@
 //! Transfers that do not add up are read again: from the last block at which they did, in smaller ranges, elsewhere too.
 
-use super::add::transfer_topic;
-use super::db_block;
-use super::holders::holdings_before;
 use super::intake::{Goals, Intake, Waiting};
 use super::reorg::{checkpoints, last_paid, take_back};
-use super::store::Pool;
-use crate::reward::accrual::MemberId;
+use crate::pool::abi::sol::transfer_topic;
+use crate::pool::holders::holdings_before;
+use crate::pool::holdings::MemberId;
+use crate::pool::{Pool, db_block};
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result};
@@ -33,9 +32,6 @@ fn rungs(checkpoints: &[(u64, B256)], cursor: Option<u64>, paid: Option<u64>) ->
 
 /// Reads a pool's transfers up to block `to` again, until its holders have `total` there. Returns the number of transfers
 /// beyond its cursor, and of holders; or `first`, why they did not add up, where nothing helps.
-///
-/// # Errors
-/// `state_error`, those of the view.
 pub(super) async fn reread(
     work: &mut Work<'_>,
     view: &PinnedView,
@@ -68,9 +64,6 @@ pub struct Balance {
 
 /// Reads all of a pool's transfers that no reward was paid on again, up to the view's block, at which its cursor is, until
 /// its holders have `total` there and each of `balances` is so. Whether that was reached; `first` is why it is tried.
-///
-/// # Errors
-/// `state_error`, those of the view.
 pub async fn reread_to_balances(
     work: &mut Work<'_>,
     view: &PinnedView,

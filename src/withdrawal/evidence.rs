@@ -184,8 +184,8 @@ fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::withdrawal::Status;
     use crate::pool::{Asset, Member, abi::Abi};
+    use crate::withdrawal::Status;
     use alloy::primitives::{Address, Log, U256};
     use evm::EventLog;
 

@@ -1,13 +1,12 @@
 //! The replay of pools: their share tokens' Transfer logs, range by range from their cursors, until their holders have what
 //! the token says, and the times of deposits.
 
-use super::add::transfer_topic;
-use super::holders::holders_match;
-use super::intake::{Goals, Intake, Replayed};
+use super::intake::{Goals, Intake, POOLS_PER_QUERY, Replayed};
 use super::overlap::overlap;
 use super::reread::reread;
-use super::store::Pool;
-use super::{db_block, stored_block};
+use crate::pool::abi::sol::transfer_topic;
+use crate::pool::holders::holders_match;
+use crate::pool::{Pool, db_block, stored_block};
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Result};
@@ -15,9 +14,6 @@ use evm::PinnedView;
 use rusqlite::{Connection, params};
 use state::Work;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-
-/// Pools whose logs travel in one query.
-pub(super) const POOLS_PER_QUERY: usize = 250;
 
 /// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have
 /// `totals` in all (share base units, by pool id). A pool's transfers and cursor are committed together and only then; of a

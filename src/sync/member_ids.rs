@@ -1,6 +1,6 @@
 //! Members of those that hold shares: who is none yet becomes one, and is remembered.
 
-use crate::reward::accrual::MemberId;
+use crate::pool::holdings::MemberId;
 use alloy::primitives::Address;
 use base::Result;
 use rusqlite::params;
@@ -16,9 +16,6 @@ impl MemberIds {
     const MOST: usize = 1_000_000;
 
     /// The id of a member, who is made one if need be; the zero address is nobody.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn of(&mut self, tx: &Tx<'_>, address: Address) -> Result<Option<MemberId>> {
         if address.is_zero() {
             return Ok(None);

@@ -1,13 +1,11 @@
 //! The last blocks before the cursors, read a second time, elsewhere if possible: what one answer left out or made up does
 //! not stay. The stored transfers are one reading, these are another; where they differ, a third decides.
 
-use super::add::transfer_topic;
-use super::intake::{Goals, Replayed, decode};
+use super::intake::{Goals, POOLS_PER_QUERY, Replayed, decode};
 use super::reorg::last_paid;
-use super::replay::POOLS_PER_QUERY;
 use super::reread::{Rung, Wanted};
-use super::store::Pool;
-use super::{base_at, db_block, stored_address};
+use crate::pool::abi::sol::transfer_topic;
+use crate::pool::{Pool, base_at, db_block, stored_address};
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result};

@@ -1,7 +1,7 @@
 //! The rules of a withdrawal: what is known goes in, every failed rule comes out. Pure.
 
-use super::{Reason, ReasonCode, Verdict};
 use crate::pool::{Pool, underlying};
+use crate::risk::verdict::{Reason, ReasonCode, Verdict};
 use crate::risk::{Barrier, Window};
 use base::amount::Base;
 use base::clock;
@@ -272,8 +272,8 @@ mod tests {
     const BREAKS: &[(Change, &str)] = &[
         (|f| f.barriers = vec![Barrier::RiskUnknown("x".into())], "risk_unknown"),
         (|f| figures(f).paused = true, "pool_paused"),
-        (|f| f.barriers.push(Barrier::EmergencyPaused("x".into())), "emergency_paused"),
-        (|f| f.barriers.push(Barrier::BreakerActive("x".into())), "breaker_active"),
+        (|f| f.barriers.push(Barrier::EnginePaused), "emergency_paused"),
+        (|f| f.barriers.push(Barrier::EngineBreaker("x".into())), "breaker_active"),
         (|f| member(f).shares = n(99), "insufficient_shares"),
         (|f| f.now -= 1, "cooldown"),
         (|f| f.withdrawn = n(441), "daily_withdrawal_cap"),

@@ -1,13 +1,13 @@
 //! `sync`: figures and holders of pools at one pinned block, taken into the state only if they fit together.
 
-use super::abi::{self, Reading};
-use super::contract::{self, Answered, Contract};
-use super::holders::holders_match;
 use super::intake::Replayed;
 use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::replay::replay_to;
-use super::store::{self, Pool};
-use super::{ViewStamp, db_block};
+use crate::pool::abi::{self, Reading};
+use crate::pool::contract::{self, Answered};
+use crate::pool::holders::holders_match;
+use crate::pool::known::Contract;
+use crate::pool::{self, Pool, ViewStamp, db_block, newest_known};
 use crate::risk;
 use crate::risk::rules::{Rule, Verdict, rate_drop};
 use base::amount::{Base, Quantity};
@@ -80,11 +80,11 @@ impl PoolSync {
 
     /// The figures of a pool that stands at this block already, and what was found wrong with them.
     fn unchanged(&mut self, conn: &Connection, pool: &Pool) -> Result<()> {
-        let s = store::snapshot(conn, pool)?.ok_or_else(|| {
+        let s = pool::snapshot(conn, pool)?.ok_or_else(|| {
             Error::new(Code::StateCorrupt, format!("pool \"{}\" has no snapshot", pool.name))
         })?;
         self.figures(pool, s.total_assets, s.total_shares, s.rate_e18);
-        (self.paused, self.holders) = (s.paused, Some(store::holder_count(conn, pool)?));
+        (self.paused, self.holders) = (s.paused, Some(pool::holder_count(conn, pool)?));
         let open = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
         let raised = |kind: &str| kind == contract::CHANGED || ALERTS.contains(&kind);
         let own = open.into_iter().rev().filter(|alert| raised(&alert.kind));
@@ -114,23 +114,14 @@ pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) ->
     chain
         .view_above(at, newest_known(pools), async |view| {
             // Read anew: a view that starts over finds what the first one stored.
-            let pools = store::select(work.state.conn(), &names)?;
+            let pools = pool::select(work.state.conn(), &names)?;
             let (rolled, failed) = settle_reorgs(work, view, &pools).await?;
-            let pools = if rolled.is_empty() { pools } else { store::select(work.state.conn(), &names)? };
+            let pools = if rolled.is_empty() { pools } else { pool::select(work.state.conn(), &names)? };
             rolled_back.extend(rolled);
             let pools = one_view(work, view, pools, failed).await?;
             Ok(SyncReport { view: ViewStamp::of(view), rolled_back: rolled_back.clone(), pools })
         })
         .await
-}
-
-/// The highest block that anything is known of from these pools: an endpoint below it lags.
-pub fn newest_known(pools: &[Pool]) -> u64 {
-    let known = |pool: &Pool| {
-        let cursor = pool.cursor.map(|(block, _)| block);
-        pool.deploy_block.max(pool.synced_block.max(cursor).unwrap_or_default())
-    };
-    pools.iter().map(known).max().unwrap_or_default()
 }
 
 async fn one_view(
@@ -257,7 +248,7 @@ fn store_all(
     let number = db_block(block.number)?;
     let mut all = Vec::with_capacity(accepted.len());
     for (_, pool, reading) in accepted {
-        let before = store::rate_before(tx.conn(), pool, block.number)?;
+        let before = pool::rate_before(tx.conn(), pool, block.number)?;
         tx.conn()
             .prepare_cached(
                 "INSERT INTO pool_snapshots (pool_id, block_number, block_hash, block_timestamp, endpoint, synced_at,

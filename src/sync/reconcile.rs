@@ -1,12 +1,11 @@
 //! `pool reconcile`: what the state says of pools against the chain, holder by holder, at the block that each was
 //! synced at. Reads only.
 
-use super::abi::sol::IERC20;
-use super::abi::{self, MaxDeposit, Reading};
-use super::holders::holdings_before;
-use super::store::{self, Pool, Snapshot};
-use super::{ViewStamp, stored_address};
-use crate::reward::accrual::MemberId;
+use crate::pool::abi::sol::IERC20;
+use crate::pool::abi::{self, MaxDeposit, Reading};
+use crate::pool::holders::holdings_before;
+use crate::pool::holdings::MemberId;
+use crate::pool::{self, Pool, Snapshot, ViewStamp, stored_address};
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Progress, Result, Stop, forms};
@@ -152,7 +151,7 @@ struct Holder {
 impl Known {
     fn read(state: &State, pool: &Pool) -> Result<Option<Self>> {
         let look = state.look()?;
-        let Some(snapshot) = store::snapshot(look.conn(), pool)? else { return Ok(None) };
+        let Some(snapshot) = pool::snapshot(look.conn(), pool)? else { return Ok(None) };
         let holdings = holdings_before(look.conn(), pool.id, snapshot.block.number + 1)?;
         let members = all_members(look.conn(), pool.id)?
             .into_iter()

@@ -1,19 +1,18 @@
 //! Validating a deposit: what the state knows, or the chain at one block, is held against the rules.
 
-use super::abi::{self, Abi, Limits, MaxDeposit};
-use super::members::{Member, find_member};
-use super::position::position;
-use super::store::{self, Pool, Snapshot};
-use super::validate::deposit::{Depositor, Facts, Figures, check};
-use super::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
-use super::{ViewStamp, contract, newest_known};
+mod rules;
+
 use crate::pool::abi::sol::IERC20;
-use crate::reward;
+use crate::pool::abi::{self, Abi, Limits, MaxDeposit};
+use crate::pool::holders::shares_of;
+use crate::pool::{self, Member, Pool, Snapshot, ViewStamp, contract, find_member, newest_known};
+use crate::risk::verdict::{Reason, Verdict, known, parse_amount, usable};
 use crate::risk::{self, Barrier, Gate};
+use base::Result;
 use base::amount::{Base, Delta};
-use base::{Code, Result};
 use config::Config;
 use evm::{At, CallError, Chain};
+use rules::{Depositor, Facts, Figures, check};
 use rusqlite::Connection;
 
 /// What the operator asks.
@@ -53,11 +52,11 @@ pub struct Validation {
 pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Validation> {
     let parties = Parties::find(conn, config, ask, now)?;
     let Some(pool) = &parties.pool else { return Ok(parties.unknown()) };
-    let snapshot = store::snapshot(conn, pool)?;
+    let snapshot = pool::snapshot(conn, pool)?;
     let depositor = match &parties.member {
         None => None,
         Some(member) => Some(Depositor {
-            shares: position(conn, pool, member)?.shares,
+            shares: shares_of(conn, pool.id, member.id)?,
             balance: ledger_balance(conn, pool, member)?,
             place: "in the ledger",
         }),
@@ -84,9 +83,9 @@ pub async fn validate_on_chain(
 ) -> Result<Validation> {
     let parties = Parties::find(conn, config, ask, now)?;
     let Some(pool) = &parties.pool else { return Ok(parties.unknown()) };
-    let known = newest_known(std::slice::from_ref(pool));
+    let newest = newest_known(std::slice::from_ref(pool));
     let member = parties.member.as_ref().map(|member| member.address);
-    let read = chain.view_above(at, known, async |view| {
+    let read = chain.view_above(at, newest, async |view| {
         let token = |e: CallError| e.into_error("token");
         let mut batch = view.batch();
         let asked = abi::ask_for(&mut batch, pool, member.unwrap_or_default())?;
@@ -125,14 +124,8 @@ struct Parties {
 impl Parties {
     fn find(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Self> {
         let mut reasons = Vec::new();
-        let pool =
-            known(store::find(conn, ask.pool), Code::UnknownPool, ReasonCode::UnknownPool, &mut reasons)?;
-        let member = known(
-            find_member(conn, ask.member),
-            Code::UnknownMember,
-            ReasonCode::UnknownMember,
-            &mut reasons,
-        )?;
+        let pool = known(pool::find(conn, ask.pool), &mut reasons)?;
+        let member = known(find_member(conn, ask.member), &mut reasons)?;
         let amount = match parse_amount("AMOUNT", ask.amount, pool.as_ref().map(|pool| pool.asset.decimals)) {
             Ok(amount) => Some(amount),
             Err(reason) => {
@@ -174,7 +167,7 @@ impl Parties {
         read_at: Option<i64>,
     ) -> Validation {
         let balance = member.as_ref().map(|member| member.balance);
-        let limits = self.gate.as_ref().and_then(|gate| gate.parameters.as_ref());
+        let limits = self.gate.as_ref().and_then(|gate| gate.parameters.as_ref().ok());
         let row = self.gate.as_ref().and_then(|gate| gate.row.as_ref());
         let facts = Facts {
             amount: self.amount,
@@ -198,23 +191,6 @@ impl Parties {
             view,
             read_at,
         }
-    }
-}
-
-/// What was found; not to be found is a reason, any other error ends the command.
-fn known<T>(
-    found: Result<T>,
-    missing: Code,
-    code: ReasonCode,
-    reasons: &mut Vec<Reason>,
-) -> Result<Option<T>> {
-    match found {
-        Ok(found) => Ok(Some(found)),
-        Err(e) if e.code() == missing => {
-            reasons.push(Reason::new(code, e.message()));
-            Ok(None)
-        }
-        Err(e) => Err(e),
     }
 }
 
@@ -259,7 +235,7 @@ fn ledger_balance(conn: &Connection, pool: &Pool, member: &Member) -> Result<Bas
     let balances = state::member_balances(conn, &member.address.to_string())?;
     let own = balances
         .into_iter()
-        .find(|(purpose, token, _)| purpose == reward::AVAILABLE && *token == asset)
+        .find(|(purpose, token, _)| purpose == pool::AVAILABLE && *token == asset)
         .map(|(_, _, balance)| balance);
     Ok(own.filter(|balance| !balance.is_negative()).map(Delta::magnitude).unwrap_or_default())
 }

@@ -3,9 +3,9 @@
 use super::store::{self, New, Withdrawal};
 use super::subject;
 use super::validate::verdict;
-use crate::pool::validate::Verdict;
 use crate::pool::{self, Member, Pool};
 use crate::risk;
+use crate::risk::verdict::Verdict;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::Connection;

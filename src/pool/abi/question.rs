@@ -1,0 +1,27 @@
+//! One function that a profile requires, asked within a batch.
+
+use alloy::primitives::Address;
+use alloy::sol_types::SolCall;
+use evm::{Batch, BatchReply, CallError, Handle};
+use std::fmt;
+
+/// A function that a profile requires, asked within a batch.
+pub(super) struct Question {
+    pub(super) signature: &'static str,
+    pub(super) read: Box<Read>,
+}
+
+/// Whether the function answered in its own form.
+pub(super) type Read = dyn Fn(&BatchReply) -> Result<(), CallError>;
+
+impl fmt::Debug for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.signature)
+    }
+}
+
+/// Asks for one function.
+pub(super) fn question<C: SolCall + 'static>(batch: &mut Batch<'_>, to: Address, call: &C) -> Question {
+    let handle: Handle<C> = batch.add(to, call);
+    Question { signature: C::SIGNATURE, read: Box::new(move |reply| reply.get(handle).map(drop)) }
+}
