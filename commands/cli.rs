@@ -13,7 +13,7 @@ use base::{Code, Error, Result};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use poolctl::kale::address::without_secrets;
+use kale::address::without_secrets;
 use poolctl::output::{Contract, Outcome};
 use std::error::Error as _;
 use std::ffi::OsString;

@@ -7,7 +7,7 @@ use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
 use config::keys::{self, KEYS, Key};
 use config::{Config, Entry, Origin, file, value};
-use poolctl::kale::settings::Settings;
+use kale::settings::Settings;
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -6,13 +6,13 @@ use crate::views::Failure;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Exit, Result, clock, forms};
 use keys::KeyStore;
-use poolctl::kale::contract::DECIMALS;
-use poolctl::kale::rows::{self, Hand};
-use poolctl::kale::settings::Settings;
-use poolctl::kale::site::{Farming, Keyring, Site};
-use poolctl::kale::sponsor::Sponsor;
-use poolctl::kale::view::View;
-use poolctl::kale::wallet::Look;
+use kale::contract::DECIMALS;
+use kale::rows::{self, Hand};
+use kale::settings::Settings;
+use kale::site::{Farming, Keyring, Site};
+use kale::sponsor::Sponsor;
+use kale::view::View;
+use kale::wallet::Look;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::{ValuePermit, Work, operations};
@@ -152,7 +152,7 @@ pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
     for name in names {
         let hand = hands.iter().find(|hand| hand.who.id == *name || hand.who.address == *name);
         let hand = hand.ok_or_else(|| {
-            Error::new(Code::UnknownFarmer, format!("no farmer {}", poolctl::kale::address::shown(name)))
+            Error::new(Code::UnknownFarmer, format!("no farmer {}", kale::address::shown(name)))
                 .hint("a farmer is named by its id or its address; poolctl farmer list shows them")
         })?;
         if !found.contains(hand) {

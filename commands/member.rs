@@ -8,7 +8,7 @@ use base::{Result, forms};
 use clap::{Args, Subcommand};
 use config::value::address;
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::pool;
+use vault::pool;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -14,10 +14,10 @@ use base::amount::{self, E18, Quantity};
 use base::{Code, Error, Result, clock, forms};
 use clap::{Args, Subcommand};
 use config::value::address;
-use poolctl::feed::quote::Limits;
-use poolctl::feed::{self, AddFeed, Feed, Source};
+use vault::feed::quote::Limits;
+use vault::feed::{self, AddFeed, Feed, Source};
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::pool::ViewStamp;
+use vault::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -8,7 +8,7 @@ use crate::views::Failure;
 use base::amount::{Base, Quantity};
 use base::{Error, Result, forms};
 use clap::Args;
-use poolctl::kale::plant::{self, Fate, Planted, Prepared};
+use kale::plant::{self, Fate, Planted, Prepared};
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;

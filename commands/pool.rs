@@ -15,8 +15,8 @@ use base::amount::Quantity;
 use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
 use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use poolctl::pool::{self, ViewStamp};
-use poolctl::reward;
+use vault::pool::{self, ViewStamp};
+use vault::reward;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -15,8 +15,8 @@ use base::amount::{self, Base, Quantity};
 use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
 use poolctl::output::{Contract, Outcome, Page, Present, partly};
-use poolctl::pool::{self, Pool, ViewStamp};
-use poolctl::risk::{self, Breaker, RiskRow};
+use vault::pool::{self, Pool, ViewStamp};
+use vault::risk::{self, Breaker, RiskRow};
 use schemars::JsonSchema;
 use serde::Serialize;
 

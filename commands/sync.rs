@@ -9,8 +9,8 @@ use base::Result;
 use base::amount::{Quantity, to_units};
 use clap::Args;
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table, partly};
-use poolctl::pool;
-use poolctl::sync::{self, PoolSync, SyncReport, SyncStatus};
+use vault::pool;
+use vault::sync::{self, PoolSync, SyncReport, SyncStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
 

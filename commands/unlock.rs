@@ -4,7 +4,7 @@ use crate::app::App;
 use crate::console::ask_secret;
 use base::{Code, Error, Result, files};
 use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
-use poolctl::kale::farmers;
+use kale::farmers;
 use rusqlite::Connection;
 use secrecy::SecretString;
 use std::io::Read;

@@ -4,9 +4,9 @@ use alloy::primitives::U256;
 use base::amount::{Base, Quantity};
 use base::{Error, Result, clock, forms};
 use poolctl::output::{Page, Table};
-use poolctl::pool::abi::MaxDeposit;
-use poolctl::pool::{self, Asset, Pool, Snapshot, ViewStamp};
-use poolctl::risk::verdict::Verdict;
+use vault::pool::abi::MaxDeposit;
+use vault::pool::{self, Asset, Pool, Snapshot, ViewStamp};
+use vault::risk::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -10,8 +10,8 @@ use base::amount::Quantity;
 use base::{Code, Error, Result, clock, forms};
 use clap::Subcommand;
 use poolctl::output::{Contract, Outcome};
-use poolctl::pool::Pool;
-use poolctl::withdrawal::{Status, Withdrawal};
+use vault::pool::Pool;
+use vault::withdrawal::{Status, Withdrawal};
 use schemars::JsonSchema;
 use serde::Serialize;
 

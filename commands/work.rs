@@ -12,9 +12,9 @@ use base::{Code, Error, Result, forms};
 use clap::{Args, Subcommand};
 use grind::Solution;
 use jiff::Timestamp;
-use poolctl::kale::settings::Policy;
-use poolctl::kale::view::Who;
-use poolctl::kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
+use kale::settings::Policy;
+use kale::view::Who;
+use kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
 use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -137,7 +137,7 @@ impl WorkView {
             address: who.address.clone(),
             status,
             nonce: solution.map(|solution| solution.nonce.to_string()),
-            hash: solution.map(|solution| poolctl::kale::nonces::hex(&solution.hash)),
+            hash: solution.map(|solution| kale::nonces::hex(&solution.hash)),
             zeros: solution.map(|solution| solution.zeros),
             gap: None,
             tx: None,
@@ -263,7 +263,7 @@ impl WorkOutput {
 
     fn rehearsed(
         mut self,
-        view: &poolctl::kale::view::View,
+        view: &kale::view::View,
         deadline: Option<u64>,
         wanted: &[Wanted],
     ) -> Result<Outcome> {

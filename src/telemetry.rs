@@ -1,12 +1,12 @@
 //! The state as gauges for Prometheus: pools, prices, rewards, the farm, what is late and what is open. No network.
 
 use crate::health::{self, Report};
-use crate::kale::contract::DECIMALS;
-use crate::kale::rows;
+use kale::contract::DECIMALS;
+use kale::rows;
 use crate::output::Gauge;
 use crate::output::metrics::{EXIT_CODE, LAST_RUN, LAST_SUCCESS};
-use crate::risk::rules::Rule;
-use crate::{oracle, pool, risk};
+use vault::risk::rules::Rule;
+use vault::{oracle, pool, risk};
 use base::Result;
 use base::amount::{Base, E18, to_units};
 use config::Config;
@@ -190,7 +190,7 @@ fn of_feeds(all: &mut Gauges, conn: &Connection, now: i64) -> Result<()> {
 }
 
 fn of_rewards(all: &mut Gauges, conn: &Connection) -> Result<()> {
-    if let Some((at, block)) = crate::reward::last_paid(conn)? {
+    if let Some((at, block)) = vault::reward::last_paid(conn)? {
         let help = "When a pool was last paid.";
         all.add("poolctl_reward_distributed_timestamp_seconds", help, &[], at);
         let help = "Block up to which a pool is paid.";

@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result};
 use base::Stop;
 use base::clock::Clock;
 use evm::{BlockRef, EventLog, LogRange};
-use poolctl::pool::{Asset, put_asset};
+use vault::pool::{Asset, put_asset};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use rusqlite::params;
 use state::{Holder, Lock, Permit, Run, State};

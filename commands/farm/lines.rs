@@ -5,10 +5,10 @@ use crate::farming::{ended_in, kale, time};
 use crate::work::WorkView;
 use base::amount::Quantity;
 use base::forms;
-use poolctl::kale::accounting::base;
-use poolctl::kale::harvest::{self, Harvested};
-use poolctl::kale::plant::{self, Planted};
-use poolctl::kale::run::Note;
+use kale::accounting::base;
+use kale::harvest::{self, Harvested};
+use kale::plant::{self, Planted};
+use kale::run::Note;
 use schemars::JsonSchema;
 use serde::Serialize;
 

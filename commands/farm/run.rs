@@ -12,7 +12,7 @@ use crate::work::OrderFlags;
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::kale::run::{self, Note, Ran, Terms};
+use kale::run::{self, Note, Ran, Terms};
 use poolctl::output::{Gauge, Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -9,8 +9,8 @@ use base::amount::{self, E18, Quantity, to_units};
 use base::{Error, Result, clock, forms};
 use clap::Args;
 use poolctl::output::{Gauge, Outcome, Page, Present};
-use poolctl::pool::ViewStamp;
-use poolctl::{feed, oracle};
+use vault::pool::ViewStamp;
+use vault::{feed, oracle};
 use schemars::JsonSchema;
 use serde::Serialize;
 

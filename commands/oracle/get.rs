@@ -7,10 +7,10 @@ use crate::session::Session;
 use base::amount::{E18, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::feed;
-use poolctl::oracle::{self, Price};
+use vault::feed;
+use vault::oracle::{self, Price};
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::ViewStamp;
+use vault::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 

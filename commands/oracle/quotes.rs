@@ -8,11 +8,11 @@ use crate::views::Failure;
 use base::amount::{E18, Quantity, to_units};
 use base::{Code, Error, Result, clock, forms};
 use clap::Args;
-use poolctl::feed::quote::Refusal;
-use poolctl::oracle::{self, Deviation, Fetched};
+use vault::feed::quote::Refusal;
+use vault::oracle::{self, Deviation, Fetched};
 use poolctl::output::nagios::{Perf, Probe, Status};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};
-use poolctl::pool::ViewStamp;
+use vault::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -6,8 +6,8 @@ use crate::session::Session;
 use base::{Result, forms};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::known::{Contract, Known};
-use poolctl::pool::{self, contract};
+use vault::pool::known::{Contract, Known};
+use vault::pool::{self, contract};
 use schemars::JsonSchema;
 use serde::Serialize;
 

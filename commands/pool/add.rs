@@ -10,8 +10,8 @@ use base::{Code, Error, Result, forms};
 use clap::Args;
 use config::value::address;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::abi::Abi;
-use poolctl::pool::{self, AddPool, ViewStamp};
+use vault::pool::abi::Abi;
+use vault::pool::{self, AddPool, ViewStamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -6,8 +6,8 @@ use crate::views::Failure;
 use base::{Code, Error, Result};
 use clap::Args;
 use poolctl::output::{Gauge, Outcome, Page, Present, Table, partly};
-use poolctl::pool::{self, ViewStamp};
-use poolctl::sync::{self, Drift, Reconciled};
+use vault::pool::{self, ViewStamp};
+use vault::sync::{self, Drift, Reconciled};
 use schemars::JsonSchema;
 use serde::Serialize;
 

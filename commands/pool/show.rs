@@ -8,7 +8,7 @@ use base::amount::{self, Base, E18, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, spark};
-use poolctl::pool;
+use vault::pool;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::alert::{self, Subject};

@@ -7,10 +7,10 @@ use crate::views::{age, show_verdict};
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock};
 use clap::Args;
-use poolctl::deposit::{Ask, Validation, validate, validate_on_chain};
+use vault::deposit::{Ask, Validation, validate, validate_on_chain};
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::ViewStamp;
-use poolctl::risk::verdict::Verdict;
+use vault::pool::ViewStamp;
+use vault::risk::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
 

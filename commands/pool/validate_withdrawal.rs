@@ -7,9 +7,9 @@ use base::amount::Quantity;
 use base::{Result, clock};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::ViewStamp;
-use poolctl::risk::verdict::Verdict;
-use poolctl::withdrawal::{Ask, Validation, validate};
+use vault::pool::ViewStamp;
+use vault::risk::verdict::Verdict;
+use vault::withdrawal::{Ask, Validation, validate};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -6,11 +6,11 @@ use crate::views::{or_dash, stamp};
 use base::amount::{Base, Quantity, to_people, to_units};
 use base::{Result, forms};
 use clap::Args;
-use poolctl::oracle::Price;
+use vault::oracle::Price;
 use poolctl::output::{Outcome, Page, Present, Table};
-use poolctl::pool::{self, ViewStamp};
-use poolctl::reward::apr::{DECIMALS, Yields};
-use poolctl::reward::{self, Outlook};
+use vault::pool::{self, ViewStamp};
+use vault::reward::apr::{DECIMALS, Yields};
+use vault::reward::{self, Outlook};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -8,8 +8,8 @@ use base::amount::Quantity;
 use base::{Error, Result};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Table, partly};
-use poolctl::pool::ViewStamp;
-use poolctl::reward::{self, CycleReport};
+use vault::pool::ViewStamp;
+use vault::reward::{self, CycleReport};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -8,10 +8,10 @@ use crate::session::Session;
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool;
-use poolctl::reward::accrual::Basis;
-use poolctl::reward::grid::Epoch;
-use poolctl::reward::{self, NewEpoch};
+use vault::pool;
+use vault::reward::accrual::Basis;
+use vault::reward::grid::Epoch;
+use vault::reward::{self, NewEpoch};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -7,8 +7,8 @@ use crate::views::{percent, ppm};
 use base::{Result, amount, forms};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Table};
-use poolctl::reward::grid::Epoch;
-use poolctl::{pool, reward};
+use vault::reward::grid::Epoch;
+use vault::{pool, reward};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -8,9 +8,9 @@ use base::{Code, Error, Result};
 use clap::Args;
 use poolctl::output::nagios::{Perf, Probe, Status};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};
-use poolctl::pool::{self, ViewStamp};
-use poolctl::risk::rules::{Rule, Verdict};
-use poolctl::risk::{self, PoolCheck};
+use vault::pool::{self, ViewStamp};
+use vault::risk::rules::{Rule, Verdict};
+use vault::risk::{self, PoolCheck};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -6,7 +6,7 @@ use crate::session::Session;
 use base::Result;
 use clap::Args;
 use poolctl::output::Outcome;
-use poolctl::pool;
+use vault::pool;
 use state::alert::Subject;
 
 /// Show the violations of pools: those that are open, or all of them

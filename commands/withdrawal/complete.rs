@@ -8,8 +8,8 @@ use base::Result;
 use clap::Args;
 use config::value::tx_hash;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::{self, ViewStamp};
-use poolctl::withdrawal::{Complete, Completed, Evidence, complete, find};
+use vault::pool::{self, ViewStamp};
+use vault::withdrawal::{Complete, Completed, Evidence, complete, find};
 use schemars::JsonSchema;
 use serde::Serialize;
 

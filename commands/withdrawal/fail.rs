@@ -7,8 +7,8 @@ use crate::session::Session;
 use base::Result;
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool;
-use poolctl::withdrawal::{Evidence, fail, find};
+use vault::pool;
+use vault::withdrawal::{Evidence, fail, find};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -7,8 +7,8 @@ use crate::views::age;
 use base::{Result, clock};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present, Table};
-use poolctl::pool;
-use poolctl::withdrawal::{Filter, Status, list};
+use vault::pool;
+use vault::withdrawal::{Filter, Status, list};
 use schemars::JsonSchema;
 use serde::Serialize;
 

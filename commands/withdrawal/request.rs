@@ -9,9 +9,9 @@ use base::amount::Quantity;
 use base::{Code, Error, Result};
 use clap::Args;
 use poolctl::output::{Outcome, Page, Present};
-use poolctl::pool::{self, Member, Pool};
-use poolctl::risk::verdict::{Verdict, parse_amount};
-use poolctl::withdrawal::{Request, Requested, earlier, request, verdict};
+use vault::pool::{self, Member, Pool};
+use vault::risk::verdict::{Verdict, parse_amount};
+use vault::withdrawal::{Request, Requested, earlier, request, verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 

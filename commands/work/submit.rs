@@ -8,7 +8,7 @@ use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::Args;
 use grind::lines::{LineError, Lines, Text};
-use poolctl::kale::work::{self, LONGEST, LineFate, LineReport, Submission};
+use kale::work::{self, LONGEST, LineFate, LineReport, Submission};
 use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;

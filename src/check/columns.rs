@@ -1,9 +1,10 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
 use super::{base, stored, text};
-use crate::kale::plan::Plan;
-use crate::pool::{self, stored_address, stored_hash};
-use crate::reward;
+use kale::plan::Plan;
+use state::columns::{stored_address, stored_hash};
+use vault::pool;
+use vault::reward;
 use base::{Code, Error, Result};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -194,7 +195,7 @@ fn is_time(table: &str, column: &str) -> bool {
 
 /// Readers of what has a form only as a whole.
 const WHOLE: &[fn(&Connection) -> Result<()>] = &[
-    |conn| crate::feed::all(conn).map(drop),
+    |conn| vault::feed::all(conn).map(drop),
     |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
     |conn| reward::schedule(conn).map(drop),
     reward::marks,

@@ -8,7 +8,6 @@ mod rewards;
 mod shares;
 mod withdrawals;
 
-pub(crate) use withdrawals::must_be_as_asked;
 
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
@@ -48,14 +47,14 @@ const MONEY: &[(&str, Check)] = &[
     ("cached_equals_derived", ledger::cached_equals_derived),
     ("epoch_conserves", rewards::epoch_conserves),
     ("emission_conserves", rewards::emission_conserves),
-    ("emission_follows_settings", crate::reward::odd_budgets),
+    ("emission_follows_settings", vault::reward::odd_budgets),
     ("emission_is_accounted_for", rewards::emission_is_accounted_for),
     ("epochs_are_gapless", rewards::epochs_are_gapless),
     ("claims_equal_credits", rewards::claims_equal_credits),
     ("exports_equal_unclaimed", rewards::exports_equal_unclaimed),
     ("payable_equals_unclaimed", rewards::payable_equals_unclaimed),
     ("shares_equal_transfers", shares::shares_equal_transfers),
-    ("withdrawals_have_evidence", withdrawals::withdrawals_have_evidence),
+    ("withdrawals_have_evidence", vault::withdrawal::withdrawals_have_evidence),
     ("reservations_fit_shares", withdrawals::reservations_fit_shares),
     ("pails_are_accounted_for", farm::pails_are_accounted_for),
     ("stakes_equal_open_pails", farm::stakes_equal_open_pails),

@@ -2,7 +2,7 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{add, amounts, base, each, stored, sum, text};
-use crate::reward::in_order_from;
+use vault::reward::in_order_from;
 use base::Result;
 use base::amount::{Base, Delta};
 use rusqlite::Connection;

@@ -2,9 +2,9 @@
 
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
-use crate::feed::{self, Feed};
-use crate::pool::{Pool, abi};
-use crate::risk::{self, RiskRow};
+use vault::feed::{self, Feed};
+use vault::pool::{Pool, abi};
+use vault::risk::{self, RiskRow};
 use alloy::primitives::Address;
 use base::clock::Clock;
 use base::{Code, Error, Result};

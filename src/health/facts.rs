@@ -2,8 +2,8 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use crate::risk::rules::Rule;
-use crate::{pool, reward, risk};
+use vault::risk::rules::Rule;
+use vault::{pool, reward, risk};
 use base::Result;
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};

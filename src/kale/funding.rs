@@ -11,7 +11,7 @@ use super::sponsor::Sponsor;
 use super::status::Status;
 use super::view::Who;
 use super::wallet::{BASE_RESERVE, Leave, Look, Trust, Wallet};
-use crate::kale::contract::DECIMALS;
+use crate::contract::DECIMALS;
 use base::amount::{Base, to_units};
 use base::{Code, Error, Result};
 use stellar::xdr::AccountId;

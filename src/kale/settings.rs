@@ -1,6 +1,6 @@
 //! The settings of the farm, read once per run.
 
-use crate::kale::contract::DECIMALS;
+use crate::contract::DECIMALS;
 use base::amount::{Base, parse_units};
 use base::{Code, Error, Result};
 use config::Config;

@@ -1,10 +1,10 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
-use crate::feed;
-use crate::kale::{enrol, farmers};
-use crate::pool::Pool;
-use crate::risk::rules::Rule;
-use crate::risk::{self, Barrier};
+use vault::feed;
+use kale::{enrol, farmers};
+use vault::pool::Pool;
+use vault::risk::rules::Rule;
+use vault::risk::{self, Barrier};
 use base::Result;
 use config::Config;
 use rusqlite::Connection;

@@ -2,8 +2,8 @@
 
 use super::pools::add;
 use super::{MOST_BLOCKS, MOST_FARMERS, MOST_LOSSES};
-use crate::kale::rows::{amount, pails_before};
-use crate::kale::{accounting, farmers};
+use kale::rows::{amount, pails_before};
+use kale::{accounting, farmers};
 use base::amount::{Base, Delta, mul_div};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension};

@@ -15,7 +15,7 @@ pub use file::{Written, write};
 pub use page::page;
 pub use pools::{Epoch, Holder, Point, PoolPart};
 
-use crate::pool;
+use vault::pool;
 use base::Result;
 use base::amount::Quantity;
 use config::Config;

@@ -1,7 +1,8 @@
 //! What the report says of a pool: its course, its epochs and its largest holders, each bounded.
 
 use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
-use crate::pool::{self, Pool, Snapshot, db_block, stored_base, stored_block, underlying};
+use state::columns::{db_block, stored_base, stored_block};
+use vault::pool::{self, Pool, Snapshot, underlying};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};

@@ -3,6 +3,7 @@
 pub mod alert;
 mod backup;
 pub mod bulk;
+pub mod columns;
 mod events;
 mod file;
 mod ledger;

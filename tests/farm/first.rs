@@ -3,7 +3,7 @@
 
 use crate::desk::{Desk, KALE};
 use crate::same::STAKES;
-use poolctl::kale::model::unseen;
+use kale::model::unseen;
 use serde_json::{Value, json};
 
 /// Seconds from the clock's beginning to the first plant.

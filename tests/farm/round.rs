@@ -6,7 +6,7 @@ use crate::faults::wrongs;
 use crate::funding::sponsor;
 use crate::losses::{forget, hide_events, hide_pails, unwork_pails};
 use crate::means::{drain, purse};
-use poolctl::kale::events;
+use kale::events;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::collections::HashSet;

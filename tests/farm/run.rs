@@ -1,7 +1,7 @@
 //! `farm run` and `farm plan`: the whole round on the block's clock, restarts, and what is said on the way.
 
 use crate::desk::{Desk, KALE, Ran, block_on, until};
-use poolctl::kale::contract::{Entry, decode_farm};
+use kale::contract::{Entry, decode_farm};
 use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;

@@ -118,7 +118,7 @@ fn two_hundred_accounts_and_trustlines_take_few_ledgers() {
 fn without_bob(_: &Value, mut answer: Value) -> Value {
     use stellar::xdr::{Limits, WriteXdr};
     let asset = Asset::Native;
-    let [bob, _] = poolctl::kale::wallet::keys(&pair("bob").address.parse().unwrap(), &asset);
+    let [bob, _] = kale::wallet::keys(&pair("bob").address.parse().unwrap(), &asset);
     let key = bob.to_xdr_base64(Limits::none()).unwrap();
     if let Some(entries) = answer["result"]["entries"].as_array_mut() {
         entries.retain(|entry| entry["key"] != key);

@@ -2,9 +2,9 @@
 
 use crate::vectors::{block, number, stroops, vectors};
 use base::amount::Base;
-use poolctl::kale::model::{harvested, worked};
-use poolctl::kale::reward::{block_reward, contribution, normalized, share};
-use poolctl::kale::{Block, Pail};
+use kale::model::{harvested, worked};
+use kale::reward::{block_reward, contribution, normalized, share};
+use kale::{Block, Pail};
 use proptest::prelude::*;
 
 #[test]

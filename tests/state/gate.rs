@@ -2,9 +2,9 @@
 
 use crate::support::{Place, config, run, work};
 use base::Stop;
-use poolctl::pool::{self, Pool};
-use poolctl::risk::rules::Rule;
-use poolctl::risk::{self, Barrier};
+use vault::pool::{self, Pool};
+use vault::risk::rules::Rule;
+use vault::risk::{self, Barrier};
 use state::{Permit, State};
 
 const NOW: i64 = 1_700_000_000;

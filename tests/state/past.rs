@@ -3,10 +3,10 @@
 use crate::support::{Place, run_at};
 use base::Result;
 use base::amount::Base;
-use poolctl::kale::reason::Reason;
-use poolctl::kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
-use poolctl::kale::terms::Terms;
-use poolctl::kale::{accounting, loss, record};
+use kale::reason::Reason;
+use kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
+use kale::terms::Terms;
+use kale::{accounting, loss, record};
 use rusqlite::params;
 use serde_json::json;
 use sha2::{Digest, Sha256};

@@ -247,15 +247,15 @@ fn the_last_two_syncs_of_a_pool_stay() {
              WHERE true ON CONFLICT DO NOTHING",
         )
         .unwrap();
-    let pools = poolctl::pool::list(place.reader().conn()).unwrap();
+    let pools = vault::pool::list(place.reader().conn()).unwrap();
     let figures = || {
         let reader = place.reader();
         pools
             .iter()
             .map(|pool| {
                 let block = pool.synced_block.unwrap();
-                let rate = poolctl::pool::rate_before(reader.conn(), pool, block).unwrap();
-                format!("{:?} {rate:?}", poolctl::pool::snapshot(reader.conn(), pool).unwrap())
+                let rate = vault::pool::rate_before(reader.conn(), pool, block).unwrap();
+                format!("{:?} {rate:?}", vault::pool::snapshot(reader.conn(), pool).unwrap())
             })
             .collect::<Vec<_>>()
     };

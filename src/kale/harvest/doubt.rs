@@ -3,10 +3,10 @@
 
 use super::carry::why_gone;
 use super::{Due, Fate, Harvested, sight};
-use crate::kale::reason::Reason;
-use crate::kale::site::Farming;
-use crate::kale::view::View;
-use crate::kale::{loss, rows};
+use crate::reason::Reason;
+use crate::site::Farming;
+use crate::view::View;
+use crate::{loss, rows};
 use base::{Code, Error, Result};
 use rusqlite::Connection;
 use stellar::xdr::ContractId;

@@ -2,11 +2,11 @@
 
 use super::doubt::Suspect;
 use super::{Due, Fate, Harvested, look};
-use crate::kale::elsewhere::{self, Gone, Search};
-use crate::kale::plan::harvest_key;
-use crate::kale::reason::Reason;
-use crate::kale::rows::{self, Hand, OpenPail};
-use crate::kale::site::Farming;
+use crate::elsewhere::{self, Gone, Search};
+use crate::plan::harvest_key;
+use crate::reason::Reason;
+use crate::rows::{self, Hand, OpenPail};
+use crate::site::Farming;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::Connection;

@@ -1,14 +1,14 @@
 //! Carrying a plant out: what is sent, what is found on chain already, and what is recorded of it.
 
 use super::{Fate, Planted, Prepared};
-use crate::kale::accounting::base;
-use crate::kale::contract::Pail;
-use crate::kale::reason::{self, Reason, Said};
-use crate::kale::rows::{self, OpenPail, Trace};
-use crate::kale::schedule::Step;
-use crate::kale::site::Farming;
-use crate::kale::view::{Ask, Living, View, Who};
-use crate::kale::{Fault, alerts, record};
+use crate::accounting::base;
+use crate::contract::Pail;
+use crate::reason::{self, Reason, Said};
+use crate::rows::{self, OpenPail, Trace};
+use crate::schedule::Step;
+use crate::site::Farming;
+use crate::view::{Ask, Living, View, Who};
+use crate::{Fault, alerts, record};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Farmers, as their plants and harvests need them.
 
-use crate::kale::terms::Terms;
-use crate::kale::view::Who;
+use crate::terms::Terms;
+use crate::view::Who;
 use base::Result;
 use rusqlite::Connection;
 

@@ -2,7 +2,7 @@
 
 use super::hands::Hand;
 use super::pails::amount;
-use crate::kale::reason::Reason;
+use crate::reason::Reason;
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};

@@ -2,13 +2,13 @@
 
 use super::send::{Bid, intent};
 use super::{Shift, Worked, cap, grinder, needs_work, pails};
-use crate::kale::contract::{BLOCK_SECONDS, Pail};
-use crate::kale::model::Moment;
-use crate::kale::patience::Patience;
-use crate::kale::settings::{Policy, Settings};
-use crate::kale::site::Farming;
-use crate::kale::view::{Ask, View, Who};
-use crate::kale::{hash, nonces, rows, schedule};
+use crate::contract::{BLOCK_SECONDS, Pail};
+use crate::model::Moment;
+use crate::patience::Patience;
+use crate::settings::{Policy, Settings};
+use crate::site::Farming;
+use crate::view::{Ask, View, Who};
+use crate::{hash, nonces, rows, schedule};
 use base::{Code, Error, Result};
 use grind::Solution;
 use state::ValuePermit;
@@ -205,13 +205,13 @@ async fn watch(
 }
 
 /// A bar from now to the deadline, in seconds of ledger time.
-pub(crate) fn begin_bar(farming: &Farming<'_, '_>, shift: &Shift, at: Moment) {
+pub fn begin_bar(farming: &Farming<'_, '_>, shift: &Shift, at: Moment) {
     let left = shift.hours().deadline.saturating_sub(at.time);
     farming.work.progress.begin(&format!("grinding for block {}", shift.block()), Some(left));
 }
 
 /// Moves it, with a word on how it stands.
-pub(crate) fn advance_bar(farming: &Farming<'_, '_>, shift: &Shift, before: Moment, now: Moment) {
+pub fn advance_bar(farming: &Farming<'_, '_>, shift: &Shift, before: Moment, now: Moment) {
     let progress = farming.work.progress;
     progress.advance(now.time.saturating_sub(before.time));
     let reach = shift.reach();
@@ -239,7 +239,7 @@ pub fn failures(worked: &[Worked]) -> Vec<(String, Error)> {
 }
 
 /// Whether another try may help.
-pub(crate) fn is_passing(code: Code) -> bool {
+pub fn is_passing(code: Code) -> bool {
     matches!(
         code,
         Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Behind | Code::Rpc | Code::FeeCapped

@@ -11,7 +11,7 @@ mod submit;
 
 pub use grinder::{Figures, kernel};
 pub use job::{Deadline, Orders, Report, Wanted, failures, rehearse, run};
-pub(crate) use job::{advance_bar, begin_bar, is_passing};
+pub use job::{advance_bar, begin_bar, is_passing};
 pub use lines::LONGEST;
 pub use pails::{Seen, note};
 pub use policy::{Hours, needs_work};

@@ -1,7 +1,7 @@
 //! The farm's section: rewards against forecasts and stakes by block, yields by farmer, losses.
 
 use super::words::{amount, count, cut, exact, figure, kale, percent, said, shown, stroops};
-use crate::kale::contract::DECIMALS;
+use kale::contract::DECIMALS;
 use crate::report::chart::{self, Bar};
 use crate::report::{BlockSum, Farm, FarmerSum, Loss};
 use maud::{Markup, html};

@@ -1,7 +1,7 @@
 //! A pool's section: its figures, courses, rewards and largest holders.
 
 use super::words::{amount, chain_moment, count, cut, exact, figure, rate, said, shown, span_since};
-use crate::pool::ViewStamp;
+use vault::pool::ViewStamp;
 use crate::report::chart::{self, Bar, Floor, Mark};
 use crate::report::{Epoch, Holder, PoolPart};
 use base::amount::{Base, E18, Quantity};

@@ -1,7 +1,7 @@
 //! Names, amounts and times as the page shows them. Names, symbols and reasons come from outside: what could steer the
 //! reading order is replaced as on a terminal, and each stands in a `bdi`.
 
-use crate::kale::contract::DECIMALS;
+use kale::contract::DECIMALS;
 use crate::output::render::plain;
 use base::amount::{Base, E18, Quantity, to_people, to_units};
 use base::clock;

@@ -1,0 +1,228 @@
+//! Feeds: where the price of an asset comes from, and within which limits it is believed.
+
+use super::quote::Limits;
+use super::source::Source;
+use crate::pool::{Pool, ViewStamp};
+use state::columns::{stored_address, stored_base};
+use base::amount::{Base, to_people};
+use base::{Code, Error, Result};
+use evm::{At, Chain, PinnedView};
+use rusqlite::{Connection, Row, params};
+use serde_json::json;
+use state::Work;
+
+/// A feed as the state knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Feed {
+    /// Row id.
+    pub id: i64,
+    /// The operator's name for it.
+    pub name: String,
+    /// What it prices: a symbol, or a token's address.
+    pub asset: String,
+    /// Where its quotes come from.
+    pub source: Source,
+    /// What its quotes must satisfy.
+    pub limits: Limits,
+    /// The contract's own description.
+    pub description: Option<String>,
+    /// Refusals in a row.
+    pub failure_streak: u64,
+}
+
+impl Feed {
+    /// Whether it prices a pool's asset, by its address or its symbol.
+    pub fn prices(&self, pool: &Pool) -> bool {
+        self.asset == pool.asset.address.to_string() || self.asset == pool.asset.symbol.to_ascii_uppercase()
+    }
+}
+
+/// What the operator asks for.
+#[derive(Debug, Clone)]
+pub struct AddFeed {
+    /// A name for it.
+    pub name: String,
+    /// A symbol, or a token's address.
+    pub asset: String,
+    /// Where its quotes come from.
+    pub source: Source,
+    /// What its quotes must satisfy.
+    pub limits: Limits,
+}
+
+/// An asset as feeds and pools name it: a checksummed address, or a symbol in capitals.
+///
+/// # Errors
+/// `invalid_address` for a wrong checksum, `invalid_value` for an empty or odd symbol.
+pub fn asset_name(flag: &str, text: &str) -> Result<String> {
+    if text.starts_with("0x") {
+        return Ok(config::value::address(flag, text)?.to_string());
+    }
+    let fits = !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_graphic());
+    if fits {
+        Ok(text.to_ascii_uppercase())
+    } else {
+        Err(Error::new(Code::InvalidValue, format!("{flag}: \"{text}\" is neither a symbol nor an address")))
+    }
+}
+
+/// Looks at the contract and adds the feed; adding the same again changes nothing. A fixed price has no contract
+/// and needs no chain. Returns the feed and whether it is new, with the block it was looked at.
+///
+/// # Errors
+/// `conflict` for a taken name; `not_a_contract` for what does not answer like a feed.
+pub async fn add(
+    work: &mut Work<'_>,
+    chain: Option<&Chain>,
+    ask: &AddFeed,
+    at: At,
+) -> Result<(Feed, bool, Option<ViewStamp>)> {
+    if let Some(feed) = all(work.state.conn())?.into_iter().find(|feed| feed.name == ask.name) {
+        let same = feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits;
+        return if same {
+            Ok((feed, false, None))
+        } else {
+            Err(Error::new(
+                Code::Conflict,
+                format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset),
+            )
+            .hint("see it with: poolctl oracle list"))
+        };
+    }
+    let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
+        None => (None, None),
+        Some(chain) => {
+            let look =
+                chain.view(at, async |view| Ok((ask.source.describe(view).await?, ViewStamp::of(view))));
+            let (description, view) = look.await?;
+            (description, Some(view))
+        }
+    };
+    let feed = work.state.write(work.permit, |tx| {
+        let price = ask.source.fixed().map(|price| price.to_string());
+        tx.conn().execute(
+            "INSERT INTO oracle_feeds (name, asset, kind, address, fixed_price_e18, max_staleness_sec, min_e18, max_e18,
+                 max_deviation_ppm, description, added_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+            params![
+                ask.name,
+                ask.asset,
+                ask.source.word(),
+                ask.source.address().map(|address| address.to_string()),
+                price,
+                ask.limits.max_staleness_sec,
+                ask.limits.min_e18.map(|min| min.to_string()),
+                ask.limits.max_e18.map(|max| max.to_string()),
+                ask.limits.max_deviation_ppm,
+                description,
+                tx.now(),
+            ],
+        )?;
+        tx.event(
+            "oracle.feed_added",
+            &ask.name,
+            &json!({ "asset": ask.asset, "kind": ask.source.word(),
+                     "address": ask.source.address().map(|address| address.to_string()),
+                     "fixed_price_e18": price, "view": view }),
+        )?;
+        find(tx.conn(), &ask.name)
+    })?;
+    Ok((feed, true, view))
+}
+
+/// Sees that a feed's contract answers like one of its kind. A fixed price has none.
+///
+/// # Errors
+/// `not_a_contract`, `reverted`; those of a broken view.
+pub async fn examine(view: &PinnedView, feed: &Feed) -> Result<()> {
+    feed.source.describe(view).await.map(drop)
+}
+
+const FEED: &str =
+    "SELECT id, name, asset, kind, address, max_staleness_sec, min_e18, max_e18, max_deviation_ppm,
+     description, failure_streak, fixed_price_e18 FROM oracle_feeds";
+
+/// Every feed by id.
+pub fn all(conn: &Connection) -> Result<Vec<Feed>> {
+    collect(conn, "ORDER BY id", params![])
+}
+
+/// The feeds of an asset by id.
+///
+/// # Errors
+/// `unknown_asset` where there is none.
+pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
+    let feeds = collect(conn, "WHERE asset = ?1 ORDER BY id", params![asset])?;
+    if feeds.is_empty() {
+        return Err(Error::new(Code::UnknownAsset, format!("no feed prices \"{asset}\""))
+            .hint("add one with: poolctl oracle add NAME --asset ASSET --address FEED")
+            .detail("asset", asset));
+    }
+    Ok(feeds)
+}
+
+/// The feeds that price a pool's asset, by its address or its symbol.
+pub fn of_pool(conn: &Connection, pool: &Pool) -> Result<Vec<Feed>> {
+    let symbol = pool.asset.symbol.to_ascii_uppercase();
+    collect(conn, "WHERE asset IN (?1, ?2) ORDER BY id", params![pool.asset.address.to_string(), symbol])
+}
+
+/// A feed by name.
+///
+/// # Errors
+/// `unknown_feed` with the nearest name there is.
+pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
+    let feeds = all(conn)?;
+    if let Some(feed) = feeds.iter().find(|feed| feed.name == name) {
+        return Ok(feed.clone());
+    }
+    let e = Error::new(Code::UnknownFeed, format!("no feed \"{name}\"")).detail("feed", name);
+    Err(match config::keys::nearest(name, feeds.iter().map(|feed| feed.name.as_str())) {
+        Some(near) => e.hint(format!("did you mean \"{near}\"?")),
+        None => e.hint("see them with: poolctl oracle list"),
+    })
+}
+
+fn collect(conn: &Connection, clause: &str, values: impl rusqlite::Params) -> Result<Vec<Feed>> {
+    let mut statement = conn.prepare_cached(&format!("{FEED} {clause}"))?;
+    let mut rows = statement.query(values)?;
+    let mut feeds = Vec::new();
+    while let Some(row) = rows.next()? {
+        feeds.push(read(row)?);
+    }
+    Ok(feeds)
+}
+
+fn read(row: &Row<'_>) -> Result<Feed> {
+    let bound = |i: usize| -> Result<Option<Base>> {
+        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
+    };
+    let (name, asset): (String, String) = (row.get(1)?, row.get(2)?);
+    let address = row.get::<_, Option<String>>(4)?.map(|text| stored_address(&text)).transpose()?;
+    let source = Source::parse(&row.get::<_, String>(3)?, &asset, address, bound(11)?).map_err(|e| {
+        Error::new(Code::StateCorrupt, format!("feed \"{name}\": {e}")).hint("run: poolctl state check")
+    })?;
+    Ok(Feed {
+        id: row.get(0)?,
+        name,
+        asset,
+        source,
+        limits: Limits {
+            max_staleness_sec: row.get(5)?,
+            min_e18: bound(6)?,
+            max_e18: bound(7)?,
+            max_deviation_ppm: row.get(8)?,
+        },
+        description: row.get(9)?,
+        failure_streak: row.get(10)?,
+    })
+}
+
+impl Limits {
+    /// The bounds for a person: `0.9 – 1.1`, or nothing.
+    pub fn bounds(&self) -> Option<String> {
+        let side = |bound: Option<Base>| bound.map_or_else(|| "…".to_owned(), |b| to_people(b, 18));
+        (self.min_e18.is_some() || self.max_e18.is_some())
+            .then(|| format!("{} – {}", side(self.min_e18), side(self.max_e18)))
+    }
+}

@@ -1,0 +1,8 @@
+//! What prices are read from: feeds, how each kind is asked, and the rules for accepting a quote.
+
+mod feeds;
+pub mod quote;
+pub mod source;
+
+pub use feeds::{AddFeed, Feed, add, all, asset_name, examine, find, of_asset, of_pool};
+pub use source::Source;

@@ -1,0 +1,180 @@
+//! The price cache: the last accepted quote of each feed, and whether it still serves.
+
+use crate::feed::{Feed, of_asset};
+use crate::pool::ViewStamp;
+use state::columns::{stored_base, stored_hash};
+use base::amount::Base;
+use base::{Result, clock};
+use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
+
+/// A price that may be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// The feed's name.
+    pub feed: String,
+    /// What it prices.
+    pub asset: String,
+    /// 18 decimals.
+    pub price_e18: Base,
+    /// Where it was read; `None` for a fixed price, which is read nowhere.
+    pub read: Option<Reading>,
+}
+
+/// When and where a price was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reading {
+    /// When the feed computed it, seconds since 1970; for a feed that does not say, the time of the block.
+    pub updated_at: u64,
+    /// Its age now in seconds: against its block, and the time since that was read.
+    pub age_sec: u64,
+    /// The block it was read at.
+    pub view: ViewStamp,
+}
+
+impl Price {
+    /// The operator's own price of a feed of the kind `fixed`.
+    pub(super) fn fixed(feed: &Feed) -> Option<Self> {
+        let price_e18 = feed.source.fixed()?;
+        Some(Self { feed: feed.name.clone(), asset: feed.asset.clone(), price_e18, read: None })
+    }
+
+    /// Whether the operator set it.
+    pub const fn is_fixed(&self) -> bool {
+        self.read.is_none()
+    }
+}
+
+/// The newest cached price of an asset that is at most `max_age_sec` since it was fetched and within its feed's
+/// staleness. `max_age_sec` of `None` asks for the staleness alone. A feed that was last refused because of the
+/// chain's sequencer serves nothing.
+///
+/// A fixed price answers for an asset that has no other feed: it never stands in for a quote that was refused.
+///
+/// # Errors
+/// `unknown_asset`, `state_error`, `state_corrupt`.
+pub fn cached(conn: &Connection, asset: &str, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
+    let feeds = of_asset(conn, asset)?;
+    if feeds.iter().all(|feed| feed.source.address().is_none()) {
+        return Ok(feeds.first().and_then(Price::fixed));
+    }
+    for feed in feeds {
+        if let Some(price) = of_feed(conn, feed, now, max_age_sec)? {
+            return Ok(Some(price));
+        }
+    }
+    Ok(None)
+}
+
+fn of_feed(conn: &Connection, feed: Feed, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT price_e18, updated_at, block_number, block_hash, block_at, endpoint, fetched_at
+         FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2 AND NOT EXISTS
+             (SELECT 1 FROM oracle_alerts WHERE feed_id = ?2 AND kind = 'sequencer_down' AND closed_at IS NULL)",
+    )?;
+    let mut rows = statement.query(params![feed.asset, feed.id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (updated_at, block_at): (u64, u64) = (row.get(1)?, row.get(4)?);
+    let Some(since_fetch) = clock::age(row.get(6)?, now) else { return Ok(None) };
+    let age_sec = block_at.saturating_sub(updated_at).saturating_add(since_fetch);
+    if age_sec > feed.limits.max_staleness_sec || max_age_sec.is_some_and(|most| since_fetch > most) {
+        return Ok(None);
+    }
+    let view = ViewStamp {
+        number: row.get(2)?,
+        hash: stored_hash(&row.get::<_, String>(3)?)?,
+        time: clock::rfc3339(i64::try_from(block_at).unwrap_or(i64::MAX)),
+        endpoint: row.get(5)?,
+        chosen_by: None,
+        final_block: None,
+        final_by: None,
+    };
+    Ok(Some(Price {
+        feed: feed.name,
+        asset: feed.asset,
+        price_e18: stored_base(&row.get::<_, String>(0)?)?,
+        read: Some(Reading { updated_at, age_sec, view }),
+    }))
+}
+
+/// How a feed stands: its last accepted price, however old, and how often it was refused since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Standing {
+    /// The feed.
+    pub feed: String,
+    /// What it prices.
+    pub asset: String,
+    /// The price, 18 decimals; `None` = never accepted.
+    pub price_e18: Option<Base>,
+    /// Its age against its block, and the time since it was fetched; `None` for a fixed price, and where it cannot be told.
+    pub age_sec: Option<u64>,
+    /// Refusals in a row.
+    pub failure_streak: u64,
+}
+
+/// How every feed stands at `now`, by id.
+pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18), c.updated_at, c.block_at, c.fetched_at,
+             f.failure_streak FROM oracle_feeds f
+         LEFT JOIN oracle_price_cache c ON c.asset = f.asset AND c.feed_id = f.id ORDER BY f.id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let price: Option<String> = row.get(2)?;
+        let (updated, block, fetched): (Option<u64>, Option<u64>, Option<i64>) =
+            (row.get(3)?, row.get(4)?, row.get(5)?);
+        let at_block = block.zip(updated).map(|(block, updated)| block.saturating_sub(updated));
+        let since = fetched.and_then(|fetched| clock::age(fetched, now));
+        found.push(Standing {
+            feed: row.get(0)?,
+            asset: row.get(1)?,
+            price_e18: price.map(|text| stored_base(&text)).transpose()?,
+            age_sec: at_block.zip(since).map(|(before, since)| before.saturating_add(since)),
+            failure_streak: row.get(6)?,
+        });
+    }
+    Ok(found)
+}
+
+/// The last accepted price of a feed, however old.
+pub(super) fn last_good(conn: &Connection, feed: &Feed) -> Result<Option<Base>> {
+    let found: Option<String> = conn
+        .prepare_cached("SELECT price_e18 FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2")?
+        .query_row(params![feed.asset, feed.id], |row| row.get(0))
+        .optional()?;
+    found.map(|text| stored_base(&text)).transpose()
+}
+
+/// The newest block that a cached price was read at.
+pub(super) fn newest(conn: &Connection) -> Result<u64> {
+    let newest: Option<u64> = conn
+        .prepare_cached("SELECT max(block_number) FROM oracle_price_cache")?
+        .query_row([], |row| row.get(0))?;
+    Ok(newest.unwrap_or_default())
+}
+
+/// Keeps an accepted quote.
+pub(super) fn put(tx: &Tx<'_>, feed: &Feed, price_e18: Base, read: &Reading, block_time: u64) -> Result<()> {
+    tx.conn()
+        .prepare_cached(
+            "INSERT INTO oracle_price_cache (asset, feed_id, price_e18, updated_at, block_number, block_hash,
+                 block_at, endpoint, fetched_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+             ON CONFLICT (asset, feed_id) DO UPDATE SET price_e18 = ?3, updated_at = ?4, block_number = ?5,
+                 block_hash = ?6, block_at = ?7, endpoint = ?8, fetched_at = ?9",
+        )?
+        .execute(params![
+            feed.asset,
+            feed.id,
+            price_e18.to_string(),
+            read.updated_at,
+            read.view.number,
+            read.view.hash.to_string(),
+            block_time,
+            read.view.endpoint,
+            tx.now(),
+        ])?;
+    Ok(())
+}

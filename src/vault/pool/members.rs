@@ -1,0 +1,126 @@
+//! Members: addresses that hold shares, or that the operator named.
+
+use super::store::{Pool, named_by_address};
+use state::columns::{stored_address, stored_base};
+use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
+use state::Tx;
+
+/// Purpose of the ledger account with what a member has and was not yet paid out.
+pub const AVAILABLE: &str = "available";
+
+/// A member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Member {
+    /// Row id; ties in a split go to the lower one.
+    pub id: i64,
+    /// The holder's address.
+    pub address: Address,
+    /// The operator's name for it.
+    pub name: Option<String>,
+}
+
+impl Member {
+    /// The name, or the address where there is none.
+    pub fn shown(&self) -> String {
+        self.name.clone().unwrap_or_else(|| self.address.to_string())
+    }
+}
+
+/// A member by name or address.
+///
+/// # Errors
+/// `unknown_member`, `invalid_address`.
+pub fn find_member(conn: &Connection, name: &str) -> Result<Member> {
+    let address = named_by_address("MEMBER", name)?;
+    let found: Option<(i64, String, Option<String>)> = conn
+        .prepare_cached("SELECT id, address, name FROM members WHERE name = ?1 OR address = ?2")?
+        .query_row(params![name, address], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (id, address, name) = found.ok_or_else(|| {
+        Error::new(Code::UnknownMember, format!("no member \"{name}\""))
+            .hint(
+                "members appear with their first shares (poolctl sync), or with: poolctl member add ADDRESS",
+            )
+            .detail("member", name)
+    })?;
+    Ok(Member { id, address: stored_address(&address)?, name })
+}
+
+/// Members by id, the first `limit` after `after`.
+pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Member>> {
+    let mut statement =
+        conn.prepare_cached("SELECT id, address, name FROM members WHERE id > ?1 ORDER BY id LIMIT ?2")?;
+    let mut rows = statement.query(params![after, limit])?;
+    let mut members = Vec::new();
+    while let Some(row) = rows.next()? {
+        let address = stored_address(&row.get::<_, String>(1)?)?;
+        members.push(Member { id: row.get(0)?, address, name: row.get(2)? });
+    }
+    Ok(members)
+}
+
+/// Names a member, known or new. Returns it and whether anything changed.
+///
+/// # Errors
+/// `conflict` where another member has the name.
+pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
+    if let Some(name) = name {
+        if name.is_empty() || name.starts_with("0x") {
+            return Err(Error::new(Code::InvalidValue, format!("--name: \"{name}\" is no name"))
+                .hint("a name is not empty and does not look like an address"));
+        }
+        let holder: Option<String> = tx
+            .conn()
+            .query_row("SELECT address FROM members WHERE name = ?1", [name], |row| row.get(0))
+            .optional()?;
+        if holder.as_ref().is_some_and(|other| *other != address.to_string()) {
+            return Err(Error::new(
+                Code::Conflict,
+                format!("the name \"{name}\" is taken by member {}", holder.unwrap_or_default()),
+            ));
+        }
+    }
+    let text = address.to_string();
+    let known = match find_member(tx.conn(), &text) {
+        Ok(member) => Some(member),
+        Err(e) if e.code() == Code::UnknownMember => None,
+        Err(e) => return Err(e),
+    };
+    match known {
+        Some(member) if name.is_none() || member.name.as_deref() == name => Ok((member, false)),
+        Some(member) => {
+            tx.conn().execute("UPDATE members SET name = ?2 WHERE id = ?1", params![member.id, name])?;
+            tx.event("member.named", &text, &json!({ "old": member.name, "new": name }))?;
+            Ok((Member { name: name.map(str::to_owned), ..member }, true))
+        }
+        None => {
+            tx.conn().execute(
+                "INSERT INTO members (address, name, added_at) VALUES (?1, ?2, ?3)",
+                params![text, name, tx.now()],
+            )?;
+            let id = tx.conn().last_insert_rowid();
+            tx.event("member.added", &text, &json!({ "name": name }))?;
+            Ok((Member { id, address, name: name.map(str::to_owned) }, true))
+        }
+    }
+}
+
+/// Shares of a member, pool by pool, zeros left out.
+pub fn member_pools(conn: &Connection, member: &Member, pools: &[Pool]) -> Result<Vec<(i64, Base)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT pool_id, shares FROM user_pool_shares WHERE member_id = ?1 AND shares <> '0' ORDER BY pool_id",
+    )?;
+    let mut rows = statement.query([member.id])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let id: i64 = row.get(0)?;
+        if pools.iter().any(|pool| pool.id == id) {
+            found.push((id, stored_base(&row.get::<_, String>(1)?)?));
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,314 @@
+//! Rows of `pools`, `pool_snapshots` and `assets`.
+
+use super::abi::{Abi, MaxDeposit};
+use super::known::{self, Known};
+use super::token::Asset;
+use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
+use alloy::primitives::{Address, B256};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
+use evm::BlockRef;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use std::collections::{HashMap, HashSet};
+
+/// A pool as the state knows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pool {
+    /// Row id.
+    pub id: i64,
+    /// The operator's name for it.
+    pub name: String,
+    /// The vault or pool contract, which is its own share token.
+    pub address: Address,
+    /// Its ABI profile.
+    pub abi: Abi,
+    /// What is deposited.
+    pub asset: Asset,
+    /// Symbol of the share token.
+    pub share_symbol: String,
+    /// Decimals of the share token.
+    pub share_decimals: u8,
+    /// Block of its creation.
+    pub deploy_block: u64,
+    /// Fall of the rate that is an alert, in millionths.
+    pub max_rate_drop_ppm: u32,
+    /// First epoch start, once known.
+    pub reward_genesis: Option<u64>,
+    /// Next epoch start, once known.
+    pub reward_cursor: Option<u64>,
+    /// Carried to its next epoch, reward base units.
+    pub reward_carry: Base,
+    /// Transfers are replayed through this block.
+    pub cursor: Option<(u64, B256)>,
+    /// Block of the last accepted sync.
+    pub synced_block: Option<u64>,
+    /// What its contract is, once that was looked at.
+    pub contract: Option<Known>,
+}
+
+impl Pool {
+    /// An amount of its shares.
+    pub fn shares(&self, base: Base) -> Quantity {
+        Quantity::new(base, self.share_decimals, &self.share_symbol)
+    }
+
+    /// First block whose transfers are not replayed yet.
+    pub fn next_block(&self) -> u64 {
+        self.cursor.map_or(self.deploy_block, |(block, _)| block + 1)
+    }
+
+    /// Whether its contract has to answer `paused()` at a block.
+    pub fn can_pause_at(&self, block: u64) -> bool {
+        self.contract.as_ref().is_some_and(|known| known.can_pause_at(block))
+    }
+}
+
+/// A pool's figures at its last sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The block they were read at.
+    pub block: BlockRef,
+    /// The endpoint they came from.
+    pub endpoint: String,
+    /// When, by our clock, seconds since 1970.
+    pub synced_at: i64,
+    /// TVL, asset base units.
+    pub total_assets: Base,
+    /// Share base units.
+    pub total_shares: Base,
+    /// Assets per share, 18 decimals.
+    pub rate_e18: Base,
+    /// Whether paused; `None` where it cannot be.
+    pub paused: Option<bool>,
+    /// Smallest deposit, asset base units; `None` = any.
+    pub min_deposit: Option<Base>,
+    /// Largest deposit.
+    pub max_deposit: MaxDeposit,
+    /// Seconds between a deposit and the first withdrawal; `None` where the contract knows no such thing.
+    pub cooldown_sec: Option<u64>,
+}
+
+impl Snapshot {
+    /// The rate, where there is a share that has one: what an empty pool answers is a beginning and no fall.
+    pub fn rate(&self) -> Option<Base> {
+        (!self.total_shares.is_zero()).then_some(self.rate_e18)
+    }
+}
+
+/// The columns of `known::of_row` come last.
+const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
+     p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
+     p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block,
+     c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.from_block,
+     c.found_code_hash, c.found_implementation, c.found_asset_decimals, c.found_can_pause, c.found_block
+     FROM pools p JOIN assets a ON a.address = p.asset LEFT JOIN pool_contracts c ON c.pool_id = p.id";
+
+/// All pools by id.
+pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
+    let mut statement = conn.prepare_cached(&format!("{POOL} ORDER BY p.id"))?;
+    let mut rows = statement.query([])?;
+    let mut pools = Vec::new();
+    while let Some(row) = rows.next()? {
+        pools.push(read_pool(row)?);
+    }
+    Ok(pools)
+}
+
+/// A pool by name or address.
+///
+/// # Errors
+/// `unknown_pool` with the nearest name there is, `invalid_address`.
+pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
+    let address = named_by_address("POOL", name)?;
+    let mut statement = conn.prepare_cached(&format!("{POOL} WHERE p.name = ?1 OR p.address = ?2"))?;
+    let mut rows = statement.query(params![name, address])?;
+    if let Some(row) = rows.next()? {
+        return read_pool(row);
+    }
+    let mut names = conn.prepare_cached("SELECT name FROM pools ORDER BY name")?;
+    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let e = Error::new(Code::UnknownPool, format!("no pool \"{name}\"")).detail("pool", name);
+    Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
+        Some(near) => e.hint(format!("did you mean \"{near}\"?")),
+        None if names.is_empty() => {
+            e.hint("there is no pool yet; add one with: poolctl pool add NAME ADDRESS")
+        }
+        None => e.hint("see them with: poolctl pool list"),
+    })
+}
+
+/// The address that stands for a name, in its checksummed form; names never begin with `0x`.
+pub fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
+    if !name.starts_with("0x") {
+        return Ok(None);
+    }
+    Ok(Some(config::value::address(flag, name)?.to_string()))
+}
+
+/// The named pools, or all of them where no name is given.
+///
+/// # Errors
+/// `unknown_pool`.
+pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
+    // Many are found faster in the whole list than one by one.
+    const MANY: usize = 8;
+    if names.is_empty() {
+        return list(conn);
+    }
+    let listed = if names.len() > MANY { list(conn)? } else { Vec::new() };
+    let mut by_name: HashMap<String, Pool> =
+        listed.into_iter().map(|pool| (pool.name.clone(), pool)).collect();
+    let mut pools: Vec<Pool> = Vec::with_capacity(names.len());
+    let mut seen = HashSet::new();
+    for name in names {
+        let pool = by_name.remove(name).map_or_else(|| find(conn, name), Ok)?;
+        if seen.insert(pool.id) {
+            pools.push(pool);
+        }
+    }
+    Ok(pools)
+}
+
+/// The highest block that anything is known of from these pools: an endpoint below it lags.
+pub fn newest_known(pools: &[Pool]) -> u64 {
+    let known = |pool: &Pool| {
+        let cursor = pool.cursor.map(|(block, _)| block);
+        pool.deploy_block.max(pool.synced_block.max(cursor).unwrap_or_default())
+    };
+    pools.iter().map(known).max().unwrap_or_default()
+}
+
+fn read_pool(row: &Row<'_>) -> Result<Pool> {
+    let block =
+        |i: usize| -> Result<Option<u64>> { row.get::<_, Option<i64>>(i)?.map(stored_block).transpose() };
+    let hash = row.get::<_, Option<String>>(15)?.map(|text| stored_hash(&text)).transpose()?;
+    Ok(Pool {
+        id: row.get(0)?,
+        name: row.get(1)?,
+        address: stored_address(&row.get::<_, String>(2)?)?,
+        abi: Abi::parse(&row.get::<_, String>(3)?)?,
+        asset: Asset {
+            address: stored_address(&row.get::<_, String>(4)?)?,
+            symbol: row.get(5)?,
+            decimals: row.get(6)?,
+        },
+        share_symbol: row.get(7)?,
+        share_decimals: row.get(8)?,
+        deploy_block: block(9)?.unwrap_or_default(),
+        max_rate_drop_ppm: row.get(10)?,
+        reward_genesis: block(11)?,
+        reward_cursor: block(12)?,
+        reward_carry: stored_base(&row.get::<_, String>(13)?)?,
+        cursor: block(14)?.zip(hash),
+        synced_block: block(16)?,
+        contract: known::of_row(row, 17)?,
+    })
+}
+
+const FIGURES: &str =
+    "s.block_number, s.block_hash, s.block_timestamp, s.endpoint, s.synced_at, s.total_assets,
+     s.total_shares, s.rate_e18, s.paused, s.min_deposit, s.max_deposit, s.cooldown_sec";
+
+/// The figures of a pool's last accepted sync.
+pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
+    let Some(block) = pool.synced_block else { return Ok(None) };
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {FIGURES} FROM pool_snapshots s WHERE s.pool_id = ?1 AND s.block_number = ?2"
+    ))?;
+    let mut rows = statement.query(params![pool.id, db_block(block)?])?;
+    let missing = || {
+        let why =
+            format!("pool \"{}\" was synced at block {block}, and its figures of it are missing", pool.name);
+        Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+    };
+    rows.next()?.ok_or_else(missing).and_then(|row| read_snapshot(row, pool.abi)).map(Some)
+}
+
+/// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
+pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
+    // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {FIGURES}, p.id, p.abi FROM pools p
+         CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
+    ))?;
+    let mut rows = statement.query([])?;
+    let mut found = HashMap::new();
+    while let Some(row) = rows.next()? {
+        found.insert(row.get(12)?, read_snapshot(row, Abi::parse(&row.get::<_, String>(13)?)?)?);
+    }
+    Ok(found)
+}
+
+fn read_snapshot(row: &Row<'_>, abi: Abi) -> Result<Snapshot> {
+    let block = BlockRef {
+        number: stored_block(row.get(0)?)?,
+        hash: stored_hash(&row.get::<_, String>(1)?)?,
+        timestamp: stored_block(row.get(2)?)?,
+    };
+    let limit = |i: usize| -> Result<Option<Base>> {
+        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
+    };
+    Ok(Snapshot {
+        block,
+        endpoint: row.get(3)?,
+        synced_at: row.get(4)?,
+        total_assets: stored_base(&row.get::<_, String>(5)?)?,
+        total_shares: stored_base(&row.get::<_, String>(6)?)?,
+        rate_e18: stored_base(&row.get::<_, String>(7)?)?,
+        paused: row.get(8)?,
+        min_deposit: limit(9)?,
+        max_deposit: MaxDeposit::of_stored(abi, limit(10)?),
+        cooldown_sec: row.get(11)?,
+    })
+}
+
+/// The exchange rate of the last sync before a block, 18 decimals; `None` where there were no shares then, or the asset had
+/// other decimals.
+pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
+    let found: Option<(String, String)> = conn
+        .prepare_cached(
+            "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
+             AND block_number >= coalesce((SELECT rates_from_block FROM pool_contracts WHERE pool_id = ?1), 0)
+             ORDER BY block_number DESC LIMIT 1",
+        )?
+        .query_row(params![pool.id, db_block(block)?], |row| Ok((row.get(0)?, row.get(1)?)))
+        .optional()?;
+    found.filter(|(_, shares)| shares != "0").map(|(rate, _)| stored_base(&rate)).transpose()
+}
+
+/// TVL and rate of one past sync.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HistoryPoint {
+    /// Block height.
+    pub block: u64,
+    /// TVL, asset base units.
+    pub total_assets: Base,
+    /// Assets per share, 18 decimals.
+    pub rate_e18: Base,
+}
+
+/// The newest `limit` syncs, oldest first.
+pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<HistoryPoint>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
+         ORDER BY block_number DESC LIMIT ?2",
+    )?;
+    let mut rows = statement.query(params![pool.id, limit])?;
+    let mut points = Vec::new();
+    while let Some(row) = rows.next()? {
+        points.push(HistoryPoint {
+            block: stored_block(row.get(0)?)?,
+            total_assets: stored_base(&row.get::<_, String>(1)?)?,
+            rate_e18: stored_base(&row.get::<_, String>(2)?)?,
+        });
+    }
+    points.reverse();
+    Ok(points)
+}
+
+/// How many members hold shares of a pool.
+pub fn holder_count(conn: &Connection, pool: &Pool) -> Result<u64> {
+    Ok(conn
+        .prepare_cached("SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'")?
+        .query_row([pool.id], |row| row.get(0))?)
+}

@@ -1,0 +1,167 @@
+//! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
+
+use super::{purpose, sound};
+use crate::pool::{AVAILABLE, Member, Pool};
+use state::columns::stored_base;
+use base::amount::{Base, Delta, Quantity};
+use base::{Code, Error, Result};
+use rusqlite::{Connection, params};
+use serde_json::json;
+use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
+use std::collections::BTreeMap;
+
+/// Unclaimed rewards of a member in one pool, in one asset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pending {
+    /// The pool's name.
+    pub pool: String,
+    /// The pool's address.
+    pub pool_address: String,
+    /// The reward token's address.
+    pub asset: String,
+    /// The sum.
+    pub amount: Quantity,
+    /// Epochs that it comes from.
+    pub epochs: u64,
+}
+
+/// What a claim did.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// Id of the audit event, which names the ledger transaction; `None` where there was nothing to claim.
+    pub event: Option<i64>,
+    /// What was credited, by pool and asset.
+    pub credited: Vec<Pending>,
+}
+
+/// What a member can claim, in one pool or in all.
+pub fn pending(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
+    unclaimed(conn, member, pool, false)
+}
+
+/// What a member has in Merkle trees, to be claimed on chain only, in one pool or in all.
+pub fn pending_on_chain(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<Vec<Pending>> {
+    unclaimed(conn, member, pool, true)
+}
+
+fn unclaimed(
+    conn: &Connection,
+    member: &Member,
+    pool: Option<&Pool>,
+    in_trees: bool,
+) -> Result<Vec<Pending>> {
+    // A reward whose epoch is not there is no reward less: its row cannot be read.
+    let mut statement = conn.prepare_cached(
+        "SELECT p.name, p.address, e.asset, a.symbol, a.decimals, r.amount
+         FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
+         LEFT JOIN pools p ON p.id = e.pool_id LEFT JOIN assets a ON a.address = e.asset
+         LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
+         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR coalesce(e.pool_id, ?2) = ?2)
+             AND (x.epoch_id IS NOT NULL) = ?3",
+    )?;
+    let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id), in_trees])?;
+    let mut sums: BTreeMap<(String, String), Pending> = BTreeMap::new();
+    while let Some(row) = rows.next()? {
+        let (name, asset): (String, String) = (row.get(0)?, row.get(2)?);
+        let (address, symbol, decimals): (String, String, u8) = (row.get(1)?, row.get(3)?, row.get(4)?);
+        let sum = sums.entry((name.clone(), asset.clone())).or_insert_with(|| Pending {
+            pool: name,
+            pool_address: address,
+            asset,
+            amount: Quantity::new(Base::ZERO, decimals, symbol),
+            epochs: 0,
+        });
+        sum.amount.base = sum
+            .amount
+            .base
+            .checked_add(stored_base(&row.get::<_, String>(5)?)?)
+            .ok_or_else(|| Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits"))?;
+        sum.epochs += 1;
+    }
+    Ok(sums.into_values().collect())
+}
+
+/// Claims everything that is pending for a member, in one pool or in all.
+///
+/// # Errors
+/// `state_error`; nothing is credited then.
+pub fn claim(
+    work: &mut Work<'_>,
+    agreed: &ValuePermit<'_>,
+    member: &Member,
+    pool: Option<&Pool>,
+) -> Result<Claimed> {
+    work.state.write(agreed.permit(), |tx| {
+        sound::before_claim(tx.conn(), member, pool)?;
+        let credited = pending(tx.conn(), member, pool)?;
+        if credited.is_empty() {
+            return Ok(Claimed { event: None, credited });
+        }
+        let event = record(tx, member, pool, &credited)?;
+        Ok(Claimed { event: Some(event), credited })
+    })
+}
+
+fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending]) -> Result<i64> {
+    let address = member.address.to_string();
+    let amounts: Vec<_> = credited
+        .iter()
+        .map(|c| json!({ "pool": c.pool, "asset": c.asset, "amount": c.amount.base.to_string(), "epochs": c.epochs }))
+        .collect();
+    let event = tx.event("reward.claimed", &address, &json!({ "credited": amounts }))?;
+    let marked = tx.conn().execute(
+        "UPDATE pool_rewards SET claimed_at = ?3, claim_id = ?4
+         WHERE member_id = ?1 AND claimed_at IS NULL
+             AND NOT EXISTS (SELECT 1 FROM reward_exports x WHERE x.epoch_id = pool_rewards.epoch_id)
+             AND (?2 IS NULL OR epoch_id IN (SELECT id FROM pool_reward_epochs WHERE pool_id = ?2))",
+        params![member.id, pool.map(|pool| pool.id), tx.now(), event],
+    )?;
+    let counted: u64 = credited.iter().map(|c| c.epochs).sum();
+    if marked as u64 != counted {
+        return Err(Error::new(
+            Code::Bug,
+            format!("{marked} rewards would be marked, {counted} were summed up"),
+        ));
+    }
+    let lines: Vec<Line> = credited
+        .iter()
+        .flat_map(|c| {
+            let account = |owner_kind, owner: &str, purpose| Account {
+                owner_kind,
+                owner: owner.to_owned(),
+                purpose,
+                asset: c.asset.clone(),
+                overdraft: false,
+            };
+            [
+                Line {
+                    account: account(OwnerKind::Pool, &c.pool_address, purpose::PAYABLE),
+                    amount: Delta::debit(c.amount.base),
+                },
+                Line {
+                    account: account(OwnerKind::Member, &address, AVAILABLE),
+                    amount: Delta::credit(c.amount.base),
+                },
+            ]
+        })
+        .collect();
+    tx.post(event, &lines)?;
+    Ok(event)
+}
+
+/// What each pool owes its members in all, from the ledger.
+pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quantity)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT p.name, a.symbol, a.decimals, l.balance FROM ledger_accounts l
+         LEFT JOIN pools p ON p.address = l.owner LEFT JOIN assets a ON a.address = l.asset
+         WHERE l.owner_kind = 'pool' AND l.purpose = ?1 AND l.balance <> '0' AND (?2 IS NULL OR coalesce(p.id, ?2) = ?2)
+         ORDER BY p.id, a.symbol",
+    )?;
+    let mut rows = statement.query(params![purpose::PAYABLE, pool.map(|pool| pool.id)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let amount = stored_base(&row.get::<_, String>(3)?)?;
+        found.push((row.get(0)?, Quantity::new(amount, row.get(2)?, row.get::<_, String>(1)?)));
+    }
+    Ok(found)
+}

@@ -1,0 +1,274 @@
+//! One pool's epoch becomes true: epoch, rewards, cursor, ledger and audit event in one transaction.
+
+use super::accrual::{Accrual, Basis, Weights};
+use super::balances::Compared;
+use super::emission::{CarryReason, split_members, split_pools};
+use super::epochs::EpochRow;
+use super::grid::{Epoch, Terms};
+use super::store::emission_at;
+use super::{purpose, sound};
+use crate::pool::holdings::{Holdings, MemberId};
+use crate::pool::{self, Pool};
+use state::columns::db_block;
+use base::amount::{Base, Delta, Digits};
+use base::{Code, Error, Result};
+use evm::BlockRef;
+use rusqlite::{Connection, params};
+use serde_json::json;
+use state::bulk::{insert_all, more_of};
+use state::{Account, Line, OwnerKind, Tx};
+
+/// A distributed epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Distributed {
+    /// Row id.
+    pub id: i64,
+    /// Its blocks.
+    pub epoch: Epoch,
+    /// Its amounts.
+    pub sums: Sums,
+}
+
+/// What an epoch comes to: part + carry in = distributed + carry out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sums {
+    /// The pool's part of the emission or the total given by hand, base units, as all that follow.
+    pub part: Base,
+    /// Carried in from the epoch before.
+    pub carry_in: Base,
+    /// Given to members.
+    pub distributed: Base,
+    /// Carried to the next epoch.
+    pub carry_out: Base,
+    /// Why something was carried.
+    pub reason: Option<CarryReason>,
+    /// Members who got something.
+    pub holders: u64,
+}
+
+/// An epoch that is due, and where its amount comes from.
+#[derive(Clone, Copy)]
+pub(super) enum Due<'a> {
+    /// One of the grid, by the terms in force at its start.
+    Grid(Epoch, &'a Terms),
+    /// One made by hand.
+    Manual(&'a EpochRow),
+}
+
+impl Due<'_> {
+    pub const fn epoch(&self) -> Epoch {
+        match self {
+            Self::Grid(epoch, _) => *epoch,
+            Self::Manual(row) => row.epoch,
+        }
+    }
+
+    const fn basis(&self) -> Basis {
+        match self {
+            Self::Grid(_, terms) => terms.basis,
+            Self::Manual(row) => row.basis,
+        }
+    }
+
+    fn asset(&self) -> &str {
+        match self {
+            Self::Grid(_, terms) => &terms.asset,
+            Self::Manual(row) => &row.asset,
+        }
+    }
+}
+
+/// The parts of an epoch, worked out before the transaction.
+pub(super) struct Draft<'a> {
+    pub due: Due<'a>,
+    /// (pool id, weight) of the pools that share the emission; none for one made by hand.
+    pub sharers: Vec<(i64, u32)>,
+    pub last: LastBlock,
+    /// How its holders were compared with the chain.
+    pub compared: Compared,
+    pub weights: Weights,
+}
+
+/// What the chain says of the last block of an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct LastBlock {
+    pub block: BlockRef,
+    /// Whether the pool is paused there.
+    pub paused: bool,
+}
+
+/// Accrues an epoch from what was held before it.
+///
+/// # Errors
+/// `drift` where the stored transfers do not fit.
+pub(super) fn accrue(conn: &Connection, pool: &Pool, due: Due<'_>, opening: Holdings) -> Result<Accrual> {
+    let Epoch { start, end } = due.epoch();
+    let mut accrual = Accrual::new(&opening, start, end, due.basis());
+    pool::each_movement(conn, pool.id, start, end, |movement| accrual.take(movement))?;
+    Ok(accrual)
+}
+
+/// A pool's part of what an epoch gives.
+struct Share {
+    part: Base,
+    /// What no pool gets of the emission.
+    unsplit: Base,
+    /// The pool's weight and the sum of all; none by hand.
+    weights: Option<(u32, u64)>,
+}
+
+fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
+    let (epoch, terms, sharers) = match draft.due {
+        Due::Manual(row) => return Ok(Share { part: row.part, unsplit: Base::ZERO, weights: None }),
+        Due::Grid(epoch, terms) => (epoch, terms, &draft.sharers),
+    };
+    let bug = |what: &str| {
+        let start = epoch.start;
+        Error::new(Code::Bug, format!("pool \"{}\" has no {what} in the epoch from block {start}", pool.name))
+    };
+    let position = sharers.iter().position(|(id, _)| *id == pool.id).ok_or_else(|| bug("weight"))?;
+    // The budget was made before any pool was paid; weights change for epochs without one only.
+    let row = emission_at(tx.conn(), epoch.start)?
+        .ok_or_else(|| sound::unsound(&format!("the emission at block {} is missing", epoch.start)))?;
+    sound::before_share(tx.conn(), epoch, terms, sharers, &row)?;
+    let split = split_pools(row.total(), sharers.iter().map(|(_, ppm)| *ppm));
+    let sum = sharers.iter().map(|(_, ppm)| u64::from(*ppm)).sum();
+    Ok(Share {
+        part: split.parts.get(position).copied().unwrap_or_default(),
+        unsplit: split.carry,
+        weights: sharers.get(position).map(|(_, weight)| (*weight, sum)),
+    })
+}
+
+/// Writes a drafted epoch.
+pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Distributed> {
+    let Epoch { start, end } = draft.due.epoch();
+    let asset = draft.due.asset();
+    sound::before_payment(tx.conn(), pool)?;
+    let Share { part, unsplit, weights } = share(tx, pool, draft)?;
+    let carry_in = pool_carry(tx.conn(), pool)?;
+    let amount = part
+        .checked_add(carry_in)
+        .ok_or_else(|| Error::new(Code::InvalidValue, "the carried rewards pass 256 bits"))?;
+    let shared = split_members(amount, &draft.weights, draft.last.paused);
+    let given = shared.rewards.iter().try_fold(Base::ZERO, |sum, (_, reward)| sum.checked_add(*reward));
+    if given.and_then(|given| given.checked_add(shared.carry)) != Some(amount) {
+        return Err(Error::new(
+            Code::Bug,
+            format!("the epoch from block {start} does not conserve its amount"),
+        ));
+    }
+    let given = given.unwrap_or_default();
+    let reason = CarryReason::of(&shared, unsplit);
+
+    let sums = Sums {
+        part,
+        carry_in,
+        distributed: given,
+        carry_out: shared.carry,
+        reason,
+        holders: shared.rewards.len() as u64,
+    };
+    let id = put(tx, pool, draft, weights, &sums)?;
+    insert_rewards(tx.conn(), id, &shared.rewards)?;
+    tx.conn()
+        .prepare_cached("UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1")?
+        .execute(params![pool.id, db_block(end)?, shared.carry.to_string()])?;
+    let event = tx.event(
+        "reward.distributed",
+        &pool.name,
+        &json!({ "epoch": id, "start_block": start, "end_block": end, "asset": asset,
+                 "part": part.to_string(), "carry_in": carry_in.to_string(), "distributed": given.to_string(),
+                 "carry_out": shared.carry.to_string(), "reason": reason.map(CarryReason::word),
+                 "holders": shared.rewards.len(), "compared": draft.compared }),
+    )?;
+    tx.post(event, &lines(pool, asset, &sums))?;
+    Ok(Distributed { id, epoch: Epoch { start, end }, sums })
+}
+
+/// Writes the epoch itself; returns its id.
+fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>, sums: &Sums) -> Result<i64> {
+    let Epoch { start, end } = draft.due.epoch();
+    let (last_hash, reason) = (draft.last.block.hash.to_string(), sums.reason.map(CarryReason::word));
+    let [part, carry_in, given, carry_out] =
+        [sums.part, sums.carry_in, sums.distributed, sums.carry_out].map(|amount| amount.to_string());
+    let holders = db_block(sums.holders)?;
+    if let Due::Manual(row) = draft.due {
+        tx.conn()
+            .prepare_cached(
+                "UPDATE pool_reward_epochs SET last_hash = ?2, carry_in = ?3, distributed = ?4, carry_out = ?5,
+                     carry_reason = ?6, holders = ?7, status = 'distributed', distributed_at = ?8 WHERE id = ?1",
+            )?
+            .execute(params![row.id, last_hash, carry_in, given, carry_out, reason, holders, tx.now()])?;
+        return Ok(row.id);
+    }
+    tx.conn()
+        .prepare_cached(
+            "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, last_hash, origin, basis, asset,
+                 weight_ppm, weight_sum_ppm, part, carry_in, distributed, carry_out, carry_reason, holders,
+                 status, created_at, distributed_at)
+             VALUES (?1, ?2, ?3, ?4, 'cycle', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'distributed', ?15, ?15)",
+        )?
+        .execute(params![
+            pool.id,
+            db_block(start)?,
+            db_block(end)?,
+            last_hash,
+            draft.due.basis().word(),
+            draft.due.asset(),
+            weights.map(|(weight, _)| weight),
+            weights.map(|(_, sum)| db_block(sum)).transpose()?,
+            part,
+            carry_in,
+            given,
+            carry_out,
+            reason,
+            holders,
+            tx.now(),
+        ])?;
+    Ok(tx.conn().last_insert_rowid())
+}
+
+fn insert_rewards(conn: &Connection, epoch: i64, rewards: &[(MemberId, Base)]) -> Result<()> {
+    const REWARD: &str = "INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (?, ?, ?)";
+    let more = more_of(3);
+    let (mut long, mut short) =
+        (conn.prepare_cached(&format!("{REWARD}{more}"))?, conn.prepare_cached(REWARD)?);
+    insert_all((&mut long, &mut short), 3, rewards.iter().map(Ok), |statement, at, (member, amount)| {
+        statement.raw_bind_parameter(at, epoch)?;
+        statement.raw_bind_parameter(at + 1, member)?;
+        statement.raw_bind_parameter(at + 2, Digits::from(*amount))?;
+        Ok(())
+    })
+}
+
+/// What the pool carries now; read inside the transaction, since the epochs before changed it.
+fn pool_carry(conn: &Connection, pool: &Pool) -> Result<Base> {
+    let text: String = conn
+        .prepare_cached("SELECT reward_carry FROM pools WHERE id = ?1")?
+        .query_row([pool.id], |row| row.get(0))?;
+    state::columns::stored_base(&text)
+}
+
+fn lines(pool: &Pool, asset: &str, sums: &Sums) -> Vec<Line> {
+    let of_pool = |purpose| Account {
+        owner_kind: OwnerKind::Pool,
+        owner: pool.address.to_string(),
+        purpose,
+        asset: asset.to_owned(),
+        overdraft: false,
+    };
+    let source = Account {
+        owner_kind: OwnerKind::Operator,
+        owner: "operator".into(),
+        purpose: purpose::EMISSION,
+        asset: asset.to_owned(),
+        overdraft: true,
+    };
+    vec![
+        Line { account: source, amount: Delta::debit(sums.part) },
+        Line { account: of_pool(purpose::CARRY), amount: Delta::debit(sums.carry_in) },
+        Line { account: of_pool(purpose::CARRY), amount: Delta::credit(sums.carry_out) },
+        Line { account: of_pool(purpose::PAYABLE), amount: Delta::credit(sums.distributed) },
+    ]
+}

@@ -1,0 +1,234 @@
+//! Rows of `pool_reward_epochs` and `pool_rewards`, for reading.
+
+use super::accrual::Basis;
+use super::emission::CarryReason;
+use super::grid::Epoch;
+use crate::pool::holdings::MemberId;
+use crate::pool::{Asset, Pool};
+use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
+use alloy::primitives::B256;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
+
+/// Who made an epoch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The grid of the reward settings.
+    Cycle,
+    /// The operator, by hand.
+    Manual,
+}
+
+impl Origin {
+    /// The word kept in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Cycle => "cycle",
+            Self::Manual => "manual",
+        }
+    }
+}
+
+/// One pool's epoch as it stands in the state: part + carry in = distributed + carry out, once it is distributed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochRow {
+    /// Row id.
+    pub id: i64,
+    /// Its pool's row id.
+    pub pool_id: i64,
+    /// Its blocks.
+    pub epoch: Epoch,
+    /// Hash of the last of them; `None` before it is distributed.
+    pub last_hash: Option<B256>,
+    /// Who made it.
+    pub origin: Origin,
+    /// How its holders are measured.
+    pub basis: Basis,
+    /// The reward token's address.
+    pub asset: String,
+    /// The pool's weight in millionths; `None` for one made by hand.
+    pub weight_ppm: Option<u32>,
+    /// Sum of the weights of all pools; `None` for one made by hand.
+    pub weight_sum_ppm: Option<u64>,
+    /// The pool's part of the emission, or the total given by hand; reward base units, as all that follow.
+    pub part: Base,
+    /// Carried in from the pool's epoch before.
+    pub carry_in: Base,
+    /// Given to members.
+    pub distributed: Base,
+    /// Carried to the pool's next epoch.
+    pub carry_out: Base,
+    /// Why something is carried.
+    pub reason: Option<CarryReason>,
+    /// Members who got something.
+    pub holders: u64,
+    /// When it was made, seconds since 1970.
+    pub created_at: i64,
+    /// When it was distributed; `None` for one that is created only.
+    pub distributed_at: Option<i64>,
+}
+
+#[cfg(test)]
+impl EpochRow {
+    /// One that was made by hand and gives one base unit.
+    pub(super) fn created(start: u64, end: u64) -> Self {
+        Self {
+            id: 1,
+            pool_id: 1,
+            epoch: Epoch { start, end },
+            last_hash: None,
+            origin: Origin::Manual,
+            basis: Basis::TimeWeighted,
+            asset: "0x".into(),
+            weight_ppm: None,
+            weight_sum_ppm: None,
+            part: Base::ONE,
+            carry_in: Base::ZERO,
+            distributed: Base::ZERO,
+            carry_out: Base::ZERO,
+            reason: None,
+            holders: 0,
+            created_at: 0,
+            distributed_at: None,
+        }
+    }
+}
+
+const EPOCH: &str = "SELECT id, pool_id, start_block, end_block, last_hash, origin, basis, asset, weight_ppm,
+     weight_sum_ppm, part, carry_in, distributed, carry_out, carry_reason, holders, created_at, distributed_at
+     FROM pool_reward_epochs";
+
+fn read(row: &Row<'_>) -> Result<EpochRow> {
+    let amount = |i: usize| stored_base(&row.get::<_, String>(i)?);
+    let odd = |text: &str| Error::new(Code::StateCorrupt, format!("\"{text}\" stands in a reward epoch"));
+    let (origin, basis): (String, String) = (row.get(5)?, row.get(6)?);
+    let reason: Option<String> = row.get(14)?;
+    Ok(EpochRow {
+        id: row.get(0)?,
+        pool_id: row.get(1)?,
+        epoch: Epoch { start: stored_block(row.get(2)?)?, end: stored_block(row.get(3)?)? },
+        last_hash: row.get::<_, Option<String>>(4)?.map(|text| stored_hash(&text)).transpose()?,
+        origin: [Origin::Cycle, Origin::Manual]
+            .into_iter()
+            .find(|known| known.word() == origin)
+            .ok_or_else(|| odd(&origin))?,
+        basis: Basis::parse(&basis).ok_or_else(|| odd(&basis))?,
+        asset: row.get(7)?,
+        weight_ppm: row.get(8)?,
+        weight_sum_ppm: row.get(9)?,
+        part: amount(10)?,
+        carry_in: amount(11)?,
+        distributed: amount(12)?,
+        carry_out: amount(13)?,
+        reason: reason.map(|word| CarryReason::parse(&word).ok_or_else(|| odd(&word))).transpose()?,
+        holders: row.get(15)?,
+        created_at: row.get(16)?,
+        distributed_at: row.get(17)?,
+    })
+}
+
+/// An epoch by its id.
+///
+/// # Errors
+/// `unknown_epoch`, `state_error`, `state_corrupt`.
+pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
+    let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE id = ?1"))?;
+    let mut rows = statement.query([id])?;
+    match rows.next()? {
+        Some(row) => read(row),
+        None => Err(Error::new(Code::UnknownEpoch, format!("no reward epoch {id}"))
+            .hint("see them with: poolctl reward epoch list")
+            .detail("epoch", id)),
+    }
+}
+
+/// The newest epochs that start before block `before`, of one pool or of all, newest first.
+pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -> Result<Vec<EpochRow>> {
+    let before = i64::try_from(before).unwrap_or(i64::MAX);
+    let Some(pool) = pool else {
+        let mut statement = conn.prepare_cached(&format!(
+            "{EPOCH} WHERE start_block < ?1 ORDER BY start_block DESC, pool_id DESC LIMIT ?2"
+        ))?;
+        return all(statement.query(params![before, limit])?);
+    };
+    let mut statement = conn.prepare_cached(&format!(
+        "{EPOCH} WHERE pool_id = ?1 AND start_block < ?2 ORDER BY start_block DESC LIMIT ?3"
+    ))?;
+    all(statement.query(params![pool.id, before, limit])?)
+}
+
+/// The distributed epochs of a pool, in order.
+pub fn distributed(conn: &Connection, pool: &Pool) -> Result<Vec<EpochRow>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "{EPOCH} WHERE pool_id = ?1 AND status = 'distributed' ORDER BY start_block"
+    ))?;
+    all(statement.query(params![pool.id])?)
+}
+
+fn all(mut rows: Rows<'_>) -> Result<Vec<EpochRow>> {
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// What the pool carried out of its epoch before the one that starts at `start`; zero before the first.
+pub fn carry_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Base> {
+    let found: Option<String> = conn
+        .prepare_cached(
+            "SELECT carry_out FROM pool_reward_epochs WHERE pool_id = ?1 AND start_block < ?2
+             ORDER BY start_block DESC LIMIT 1",
+        )?
+        .query_row(params![pool_id, db_block(start)?], |row| row.get(0))
+        .optional()?;
+    found.map_or(Ok(Base::ZERO), |text| stored_base(&text))
+}
+
+/// Hands over the rewards of an epoch one by one, by member id.
+pub fn each_reward(
+    conn: &Connection,
+    epoch_id: i64,
+    mut body: impl FnMut(MemberId, Base) -> Result<()>,
+) -> Result<()> {
+    let mut statement = conn.prepare_cached(
+        "SELECT member_id, amount FROM pool_rewards WHERE epoch_id = ?1 ORDER BY member_id",
+    )?;
+    let mut rows = statement.query([epoch_id])?;
+    while let Some(row) = rows.next()? {
+        let text = row.get_ref(1)?.as_str().map_err(|e| Error::new(Code::StateCorrupt, e.to_string()))?;
+        body(row.get(0)?, stored_base(text)?)?;
+    }
+    Ok(())
+}
+
+/// The token that an epoch's amounts are counted in.
+///
+/// # Errors
+/// `state_corrupt` where the state does not know it.
+pub fn token_of(conn: &Connection, row: &EpochRow) -> Result<Asset> {
+    let missing = || Error::new(Code::StateCorrupt, format!("epoch {} has no reward token", row.id));
+    crate::pool::asset(conn, stored_address(&row.asset)?)?.ok_or_else(missing)
+}
+
+/// The epoch of a pool that starts at a block.
+pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<EpochRow>> {
+    let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE pool_id = ?1 AND start_block = ?2"))?;
+    Ok(all(statement.query(params![pool.id, db_block(start)?])?)?.pop())
+}
+
+/// Epochs made by hand and not distributed yet, of every pool, by pool and block. They stand at or after their
+/// pool's cursor.
+pub fn created(conn: &Connection) -> Result<Vec<EpochRow>> {
+    // CROSS JOIN keeps the order: the pools are few, the epochs many.
+    let mut statement = conn.prepare_cached(
+        "SELECT e.id, e.pool_id, e.start_block, e.end_block, e.last_hash, e.origin, e.basis, e.asset,
+             e.weight_ppm, e.weight_sum_ppm, e.part, e.carry_in, e.distributed, e.carry_out, e.carry_reason,
+             e.holders, e.created_at, e.distributed_at
+         FROM pools p CROSS JOIN pool_reward_epochs e
+             ON e.pool_id = p.id AND e.start_block >= p.reward_cursor_block
+         WHERE e.status = 'created' ORDER BY e.pool_id, e.start_block",
+    )?;
+    all(statement.query([])?)
+}

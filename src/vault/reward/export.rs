@@ -1,0 +1,177 @@
+//! An epoch's rewards with addresses, and the Merkle tree that takes them out of the ledger.
+//!
+//! Rewards in a tree are paid by a contract to whoever proves a claim. So that none is paid twice, the epoch is recorded as
+//! exported before any proof leaves the program: from then on its unclaimed rewards cannot be claimed here, and those
+//! that were claimed before are not in the tree. The tree of an exported epoch is the same for ever.
+
+use super::epochs::{EpochRow, token_of};
+use super::merkle::MerkleTree;
+use super::purpose;
+use crate::pool::{Asset, Pool};
+use state::columns::{db_block, stored_address, stored_base, stored_hash};
+use alloy::primitives::{Address, B256};
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, params};
+use serde_json::json;
+use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
+
+/// What is exported of an epoch.
+#[derive(Debug, Clone)]
+pub struct Export {
+    /// The epoch.
+    pub row: EpochRow,
+    /// Its pool.
+    pub pool: Pool,
+    /// The reward token.
+    pub token: Asset,
+    /// Each member's address and reward in base units, by member id. No address comes twice.
+    pub rewards: Vec<(Address, Base)>,
+    /// Their sum.
+    pub total: Base,
+    /// The tree over them, where it was asked for.
+    pub tree: Option<MerkleTree>,
+}
+
+/// The record of an epoch that was exported to a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The tree's root.
+    pub root: B256,
+    /// Rewards in it.
+    pub rewards: u64,
+    /// Their sum, base units.
+    pub total: Base,
+    /// When, seconds since 1970.
+    pub exported_at: i64,
+}
+
+/// The tree that an epoch was exported to, if it was.
+pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
+    let found: Option<(String, u64, String, i64)> = conn
+        .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?
+        .query_row([epoch_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
+        .optional()?;
+    found
+        .map(|(root, rewards, total, exported_at)| {
+            Ok(Exported { root: stored_hash(&root)?, rewards, total: stored_base(&total)?, exported_at })
+        })
+        .transpose()
+}
+
+/// Reads what an epoch gave, claimed or not. A view: nothing is recorded, and there are no proofs.
+///
+/// # Errors
+/// `invalid_value` for an epoch that is not distributed; `state_error`, `state_corrupt`.
+pub fn export(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
+    read(conn, pool, row, "")
+}
+
+/// The tree of an epoch that was exported; `None` where it was not.
+///
+/// # Errors
+/// `state_corrupt` where its rewards do not come to the recorded tree; as [`export`].
+pub fn exported_tree(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Option<Export>> {
+    let Some(record) = exported(conn, row.id)? else { return Ok(None) };
+    let found = unclaimed(conn, pool, row)?;
+    let root = found.tree.as_ref().map(MerkleTree::root);
+    if root != Some(record.root) || found.total != record.total {
+        let why = format!(
+            "the rewards of epoch {} do not come to root {}, which was exported",
+            found.row.id, record.root
+        );
+        return Err(Error::new(Code::StateCorrupt, why).hint("see: poolctl state check"));
+    }
+    Ok(Some(found))
+}
+
+/// Exports an epoch's unclaimed rewards to a tree and records it. An epoch that was exported gives the same tree again.
+///
+/// # Errors
+/// `invalid_value` for an epoch that is not distributed, or with nothing left to claim; `state_error`, `state_corrupt`.
+/// Nothing is recorded then.
+pub fn export_tree(
+    work: &mut Work<'_>,
+    agreed: &ValuePermit<'_>,
+    pool: &Pool,
+    row: &EpochRow,
+) -> Result<Export> {
+    work.state.write(agreed.permit(), |tx| {
+        if let Some(export) = exported_tree(tx.conn(), pool.clone(), row.clone())? {
+            return Ok(export);
+        }
+        let export = unclaimed(tx.conn(), pool.clone(), row.clone())?;
+        record(tx, &export)?;
+        Ok(export)
+    })
+}
+
+fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
+    let mut found = read(conn, pool, row, "AND r.claimed_at IS NULL")?;
+    found.tree = MerkleTree::new(found.rewards.iter().copied());
+    if found.tree.is_none() {
+        let (id, gave) = (found.row.id, !found.row.distributed.is_zero());
+        let (why, hint) = if gave {
+            ("all its rewards are claimed", "see: poolctl reward export EPOCH, without --merkle")
+        } else {
+            (
+                "it gave nothing to anybody",
+                "what it carries is given by a later epoch; see: poolctl reward epoch list",
+            )
+        };
+        return Err(Error::new(Code::InvalidValue, format!("epoch {id} has no tree: {why}")).hint(hint));
+    }
+    Ok(found)
+}
+
+fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Export> {
+    if row.distributed_at.is_none() {
+        return Err(Error::new(Code::InvalidValue, format!("epoch {} is not distributed yet", row.id))
+            .hint(format!("when its last block is final: poolctl reward epoch distribute {}", row.id))
+            .detail("epoch", row.id));
+    }
+    let token = token_of(conn, &row)?;
+    let (mut rewards, mut total) = (Vec::new(), Base::ZERO);
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT m.address, r.amount FROM pool_rewards r LEFT JOIN members m ON m.id = r.member_id
+         WHERE r.epoch_id = ?1 {clause} ORDER BY r.member_id"
+    ))?;
+    let mut rows = statement.query([row.id])?;
+    while let Some(found) = rows.next()? {
+        let amount = stored_base(&found.get::<_, String>(1)?)?;
+        let past =
+            || Error::new(Code::StateCorrupt, format!("the rewards of epoch {} pass 256 bits", row.id));
+        total = total.checked_add(amount).ok_or_else(past)?;
+        rewards.push((stored_address(&found.get::<_, String>(0)?)?, amount));
+    }
+    Ok(Export { row, pool, token, rewards, total, tree: None })
+}
+
+fn record(tx: &Tx<'_>, export: &Export) -> Result<()> {
+    let Export { row, pool, rewards, total, tree, .. } = export;
+    let root = tree.as_ref().map(|tree| tree.root().to_string()).unwrap_or_default();
+    let event = tx.event(
+        "reward.exported",
+        &pool.name,
+        &json!({ "epoch": row.id, "root": root, "rewards": rewards.len(), "asset": row.asset,
+                 "total": total.to_string() }),
+    )?;
+    tx.conn().execute(
+        "INSERT INTO reward_exports VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![row.id, root, db_block(rewards.len() as u64)?, total.to_string(), tx.now(), event],
+    )?;
+    let account = |purpose| Account {
+        owner_kind: OwnerKind::Pool,
+        owner: pool.address.to_string(),
+        purpose,
+        asset: row.asset.clone(),
+        overdraft: false,
+    };
+    tx.post(
+        event,
+        &[
+            Line { account: account(purpose::PAYABLE), amount: Delta::debit(*total) },
+            Line { account: account(purpose::EXPORTED), amount: Delta::credit(*total) },
+        ],
+    )
+}

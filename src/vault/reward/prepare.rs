@@ -1,0 +1,223 @@
+//! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
+//! epoch its budget.
+
+use super::accrual::Basis;
+use super::budget::{Budget, Claimant, budgets, sharers};
+use super::epochs::created;
+use super::grid::{Change, Terms, boundary_from, change, closed_epoch};
+use super::store::{
+    carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes,
+    schedule, undecided, weight_rows,
+};
+use crate::pool::{Asset, Pool};
+use state::columns::db_block;
+use base::amount::{self, Base};
+use base::{Code, Error, Result};
+use config::Config;
+use rusqlite::params;
+use serde_json::json;
+use state::{Tx, Work};
+
+/// The terms that the settings ask for, from a block yet to be found.
+pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {
+    let text = config.require("reward.block_reward")?;
+    let basis = config.require("reward.basis")?;
+    Ok(Terms {
+        from_block: 0,
+        epoch_blocks: config.number("reward.epoch_blocks")?,
+        block_reward: amount::parse_flag("reward.block_reward", text, asset.decimals)?,
+        asset: asset.address.to_string(),
+        basis: Basis::parse(basis)
+            .ok_or_else(|| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?,
+    })
+}
+
+/// Brings schedule and first epochs up to date; changes nothing where they are.
+pub(super) fn prepare(
+    tx: &Tx<'_>,
+    wanted: &Terms,
+    pools: &[Pool],
+    head: u64,
+    from: Option<u64>,
+) -> Result<Vec<String>> {
+    let weights = weight_rows(tx.conn())?;
+    let weighted = |pool: &&Pool| weights.iter().any(|row| row.pool_id == pool.id);
+    let mut notes = Vec::new();
+    match schedule(tx.conn())?.first() {
+        None => {
+            let genesis = pools.iter().filter(weighted).filter_map(|pool| pool.reward_genesis).min();
+            let origin = from.or(genesis).ok_or_else(|| {
+                Error::new(
+                    Code::MissingSetting,
+                    "the first reward cycle needs the block at which rewards begin",
+                )
+                .hint("run: poolctl reward cycle --from BLOCK (once; later runs go on by themselves)")
+            })?;
+            put(tx, &Terms { from_block: origin, ..wanted.clone() })?;
+        }
+        Some(first) => {
+            if from.is_some_and(|from| from != first.from_block) {
+                return Err(Error::new(
+                    Code::InvalidValue,
+                    format!("--from: rewards began at block {} already", first.from_block),
+                )
+                .hint("leave --from out; the cycle goes on where it was"));
+            }
+        }
+    }
+    if let Some(other) = counted_in(tx.conn())?.filter(|other| *other != wanted.asset) {
+        // What pools carry is counted in that token.
+        return Err(Error::new(
+            Code::Conflict,
+            format!("reward.asset is {}, but rewards are counted in {other}", wanted.asset),
+        )
+        .hint("set reward.asset back; another token needs a state file of its own"));
+    }
+    // Epochs made by hand end on the grid of their day.
+    let by_hand = created(tx.conn())?.iter().map(|row| row.epoch.end).max().unwrap_or_default();
+    let open = undecided(tx.conn())?.max(head + 1).max(by_hand);
+    if let Some(Change { withdrawn, announced }) = change(&schedule(tx.conn())?, wanted, open) {
+        for from_block in &withdrawn {
+            tx.conn()
+                .execute("DELETE FROM reward_schedule WHERE from_block = ?1", [db_block(*from_block)?])?;
+        }
+        let instead = withdrawn
+            .first()
+            .map(|from| format!("those announced for epochs from block {from} on are withdrawn"));
+        let holds = announced
+            .as_ref()
+            .map(|terms| format!("they hold for epochs from block {} on", terms.from_block));
+        if let Some(terms) = &announced {
+            put(tx, terms)?;
+        } else {
+            tx.event("reward.schedule_withdrawn", &wanted.asset, &json!({ "from_blocks": withdrawn }))?;
+        }
+        let what: Vec<String> = holds.into_iter().chain(instead).collect();
+        notes.push(format!("the reward settings changed; {}", what.join("; ")));
+    }
+    let terms = schedule(tx.conn())?;
+    let emitted = emitted_to(tx.conn())?;
+    for pool in pools.iter().filter(weighted).filter(|pool| pool.reward_cursor.is_none()) {
+        let effective =
+            weights.iter().find(|row| row.pool_id == pool.id).map_or(0, |row| row.effective_block);
+        let earliest = pool.reward_genesis.unwrap_or(0).max(effective).max(emitted);
+        let start = boundary_from(&terms, earliest).ok_or_else(|| {
+            Error::new(Code::InvalidValue, format!("rewards of pool \"{}\" begin never", pool.name))
+        })?;
+        if start > head {
+            // Other settings may come first, and move the boundary.
+            continue;
+        }
+        if pool.reward_genesis.is_some_and(|genesis| genesis < start) {
+            notes.push(format!(
+                "rewards of pool \"{}\" begin at block {start}, the next epoch start",
+                pool.name
+            ));
+        }
+        tx.conn().execute(
+            "UPDATE pools SET reward_genesis_block = ?2, reward_cursor_block = ?2 WHERE id = ?1",
+            params![pool.id, db_block(start)?],
+        )?;
+        tx.event("reward.started", &pool.name, &json!({ "first_epoch": start }))?;
+    }
+    Ok(notes)
+}
+
+/// Fixes what each closed epoch has to give, in the order of the grid, for all pools at once. Which of the pools can be
+/// paid now is no part of it.
+///
+/// # Errors
+/// `invalid_value` for an emission past 256 bits, `state_error`, `state_corrupt`.
+pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<Vec<String>> {
+    /// Epochs that are written at once.
+    const PER_WRITE: usize = 5_000;
+    let (schedule, claimants) = (schedule(work.state.conn())?, claimants(work.state.conn())?);
+    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(Vec::new()) };
+    let missed = missed(work, &schedule, &claimants)?;
+    if !missed.is_empty() {
+        work.state.write(work.permit, |tx| missed.iter().try_for_each(|budget| put_budget(tx, budget)))?;
+    }
+    let conn = work.state.conn();
+    let at = emitted_to(conn)?.max(origin);
+    let carry = carry_into(conn, at)?;
+    let left = emission_before(conn, at)?.map_or(Base::ZERO, |row| row.carry_out);
+    let mut notes = Vec::new();
+    let mut due = budgets(&schedule, &claimants, at, carry, last_final);
+    loop {
+        let some = due.by_ref().take(PER_WRITE).collect::<Result<Vec<Budget>>>()?;
+        let Some(first) = some.first() else { return Ok(notes) };
+        let restored = carry.checked_sub(left).filter(|more| first.epoch.start == at && !more.is_zero());
+        work.state.write(work.permit, |tx| {
+            if let Some(more) = restored {
+                let start = first.epoch.start;
+                let asset = schedule.last().map(|terms| terms.asset.as_str()).unwrap_or_default();
+                tx.event(
+                    "reward.carry_restored",
+                    asset,
+                    &json!({ "start_block": start, "amount": more.to_string() }),
+                )?;
+                notes.push(format!(
+                    "{more} base units that earlier versions carried and never gave are part of the epoch from block {start}"
+                ));
+            }
+            some.iter().try_for_each(|budget| put_budget(tx, budget))
+        })?;
+        work.stop.check()?;
+    }
+}
+
+/// The budgets of epochs that a pool lags behind with, and that earlier versions made only when they paid a first pool.
+fn missed(work: &Work<'_>, schedule: &[Terms], claimants: &[Claimant]) -> Result<Vec<Budget>> {
+    let conn = work.state.conn();
+    let end = in_order_from(conn)?;
+    let cursors = lanes(conn)?.into_values().filter_map(|lane| lane.weighted_from.and(lane.cursor));
+    let mut next = cursors.min().filter(|at| *at < end).and_then(|at| boundary_from(schedule, at));
+    let mut found = Vec::new();
+    while let Some(epoch) =
+        next.filter(|start| *start < end).and_then(|start| closed_epoch(schedule, start, end))
+    {
+        let shared = !sharers(claimants, epoch.start).is_empty();
+        if shared && emission_at(conn, epoch.start)?.is_none() {
+            let only = budgets(schedule, claimants, epoch.start, Base::ZERO, epoch.end).next();
+            found.extend(only.transpose()?);
+        }
+        next = Some(epoch.end);
+    }
+    Ok(found)
+}
+
+fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
+    let Budget { epoch, emission, carry_in, carry_out } = budget;
+    tx.conn().prepare_cached("INSERT INTO reward_emissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+        params![
+            db_block(epoch.start)?,
+            db_block(epoch.end)?,
+            emission.to_string(),
+            carry_in.to_string(),
+            carry_out.to_string(),
+            tx.now()
+        ],
+    )?;
+    Ok(())
+}
+
+fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
+    tx.conn().execute(
+        "INSERT INTO reward_schedule VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
+            db_block(terms.from_block)?,
+            db_block(terms.epoch_blocks)?,
+            terms.block_reward.to_string(),
+            terms.asset,
+            terms.basis.word(),
+            tx.now()
+        ],
+    )?;
+    tx.event(
+        "reward.schedule",
+        &terms.asset,
+        &json!({ "from_block": terms.from_block, "epoch_blocks": terms.epoch_blocks,
+                 "block_reward": terms.block_reward.to_string(), "basis": terms.basis.word() }),
+    )?;
+    Ok(())
+}

@@ -1,0 +1,197 @@
+//! Before rewards move: the rows that they move by must agree with each other and with the ledger. A few rows by their
+//! keys, in the transaction that moves the money; `state check` looks at all of them.
+
+use super::budget::{Budget, sharers};
+use super::grid::{Epoch, Terms, terms_at};
+use super::purpose;
+use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
+use crate::pool::{AVAILABLE, Member, Pool};
+use state::columns::{base_at, stored_block};
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
+use rusqlite::{Connection, Row, params};
+use state::{Account, OwnerKind, balance, derived_balance};
+
+/// The amounts of a distributed epoch.
+struct Amounts {
+    distributed: Base,
+    carry_out: Base,
+}
+
+/// Reads part, carry in, distributed and carry out from these four columns on, which must conserve what was given.
+fn conserved(row: &Row<'_>, first: usize, epoch: i64) -> Result<Amounts> {
+    let [part, carry_in, distributed, carry_out] =
+        [base_at(row, first)?, base_at(row, first + 1)?, base_at(row, first + 2)?, base_at(row, first + 3)?];
+    let (given, gone) = (part.checked_add(carry_in), distributed.checked_add(carry_out));
+    if given.is_none() || given != gone {
+        return Err(unsound(&format!(
+            "epoch {epoch}: part {part} + carry {carry_in} is not distributed {distributed} + carry {carry_out}"
+        )));
+    }
+    Ok(Amounts { distributed, carry_out })
+}
+
+/// A pool's last paid epoch, and the cursor and the carry that the next one begins with: the epoch, the pool and one
+/// account.
+///
+/// # Errors
+/// `state_corrupt` naming what does not agree.
+pub(super) fn before_payment(conn: &Connection, pool: &Pool) -> Result<()> {
+    let name = &pool.name;
+    let mut statement = conn.prepare_cached(
+        "SELECT e.part, e.carry_in, e.distributed, e.carry_out, e.id, e.end_block, e.asset, p.reward_cursor_block,
+             p.reward_carry
+         FROM pools p JOIN pool_reward_epochs e ON e.pool_id = p.id
+         WHERE p.id = ?1 AND e.status = 'distributed' ORDER BY e.start_block DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query([pool.id])?;
+    let Some(row) = rows.next()? else {
+        return if pool.reward_carry.is_zero() {
+            Ok(())
+        } else {
+            Err(unsound(&format!("pool \"{name}\" carries {}, and was never paid", pool.reward_carry)))
+        };
+    };
+    let epoch: i64 = row.get(4)?;
+    let Amounts { carry_out, .. } = conserved(row, 0, epoch)?;
+    let (end, cursor): (i64, Option<i64>) = (row.get(5)?, row.get(7)?);
+    if cursor != Some(end) {
+        let cursor = cursor.unwrap_or_default();
+        return Err(unsound(&format!(
+            "pool \"{name}\" is paid up to block {cursor}, and its last epoch {epoch} ends at {end}"
+        )));
+    }
+    let carry = base_at(row, 8)?;
+    let account = Account {
+        owner_kind: OwnerKind::Pool,
+        owner: pool.address.to_string(),
+        purpose: purpose::CARRY,
+        asset: row.get(6)?,
+        overdraft: false,
+    };
+    let booked = balance(conn, &account)?;
+    if carry != carry_out || booked != Delta::credit(carry) {
+        return Err(unsound(&format!(
+            "pool \"{name}\" carries {carry}, its last epoch {epoch} left {carry_out}, the ledger has {booked}"
+        )));
+    }
+    Ok(())
+}
+
+/// The budget that a part of an epoch is taken from: two rows.
+///
+/// # Errors
+/// `state_corrupt` naming what does not agree.
+pub(super) fn before_share(
+    conn: &Connection,
+    epoch: Epoch,
+    terms: &Terms,
+    sharers: &[(i64, u32)],
+    row: &EmissionRow,
+) -> Result<()> {
+    let left = if epoch.start < in_order_from(conn)? { row.carry_in } else { carry_into(conn, epoch.start)? };
+    match oddity(epoch, terms, sharers, row, left)? {
+        Some(why) => Err(unsound(&why)),
+        None => Ok(()),
+    }
+}
+
+/// Every budget is the one that the settings of its day make, from the block on that budgets follow each other.
+pub fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
+    let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
+    let mut statement = conn.prepare_cached(
+        "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions
+         WHERE start_block >= ?1 ORDER BY start_block",
+    )?;
+    let mut rows = statement.query([i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX)])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        let epoch = Epoch { start: stored_block(row.get(0)?)?, end: stored_block(row.get(1)?)? };
+        let [emission, carry_in, carry_out] = [base_at(row, 2)?, base_at(row, 3)?, base_at(row, 4)?];
+        match terms_at(&schedule, epoch.start) {
+            None => found.push(format!("emission at block {}: no terms hold there", epoch.start)),
+            Some(terms) => {
+                let row = EmissionRow { emission, carry_in, carry_out };
+                found.extend(oddity(epoch, terms, &sharers(&claimants, epoch.start), &row, carry_in)?);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// How a budget differs from what is due: by the terms and weights of its day, with what was left before it.
+fn oddity(
+    epoch: Epoch,
+    terms: &Terms,
+    sharers: &[(i64, u32)],
+    row: &EmissionRow,
+    left: Base,
+) -> Result<Option<String>> {
+    let due = Budget::of(epoch, terms, sharers, left)?;
+    let is_due = (due.emission, due.carry_in, due.carry_out) == (row.emission, row.carry_in, row.carry_out);
+    Ok((!is_due).then(|| {
+        format!(
+            "emission at block {}: it gives {} + carry {} and leaves {}; by the settings of its day, {} + {} and {}",
+            epoch.start, row.emission, row.carry_in, row.carry_out, due.emission, due.carry_in, due.carry_out
+        )
+    }))
+}
+
+/// Every epoch whose reward a member is about to be credited with, and the accounts that it is credited to: the member's
+/// own rows.
+///
+/// # Errors
+/// `state_corrupt` naming what does not agree.
+pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<()> {
+    let mut statement = conn.prepare_cached(
+        "SELECT e.part, e.carry_in, e.distributed, e.carry_out, r.epoch_id, e.status, r.amount,
+             p.id IS NOT NULL AND a.address IS NOT NULL
+         FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
+         LEFT JOIN pools p ON p.id = e.pool_id LEFT JOIN assets a ON a.address = e.asset
+         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)",
+    )?;
+    let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id)])?;
+    while let Some(row) = rows.next()? {
+        let epoch: i64 = row.get(4)?;
+        if !row.get::<_, bool>(7)? {
+            return Err(unsound(&format!(
+                "member {} has a reward of epoch {epoch}, of which the pool or the token is missing",
+                member.address
+            )));
+        }
+        let status: String = row.get(5)?;
+        let (Amounts { distributed, .. }, reward) = (conserved(row, 0, epoch)?, base_at(row, 6)?);
+        if status != "distributed" || reward > distributed {
+            return Err(unsound(&format!(
+                "epoch {epoch} is {status} with {distributed} in all, and {reward} of it stands for member {}",
+                member.address
+            )));
+        }
+    }
+    let mut assets = conn.prepare_cached(
+        "SELECT asset FROM ledger_accounts WHERE owner_kind = 'member' AND owner = ?1 AND purpose = ?2",
+    )?;
+    let owner = member.address.to_string();
+    let assets = assets.query_map(params![owner, AVAILABLE], |row| row.get(0))?;
+    for asset in assets {
+        let account = Account {
+            owner_kind: OwnerKind::Member,
+            owner: owner.clone(),
+            purpose: AVAILABLE,
+            asset: asset?,
+            overdraft: false,
+        };
+        let (held, derived) = (balance(conn, &account)?, derived_balance(conn, &account)?);
+        if held != derived {
+            return Err(unsound(&format!(
+                "the account of member {owner} holds {held}, its entries sum to {derived}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn unsound(why: &str) -> Error {
+    Error::new(Code::StateCorrupt, format!("{why}; nothing is paid"))
+        .hint("see all of it: poolctl state check --full; then restore the newest backup: poolctl state restore FILE")
+}

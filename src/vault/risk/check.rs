@@ -1,0 +1,168 @@
+//! `risk check`: parameters are refreshed, then every rule is run on what the state knows.
+
+use super::breaker::{breaker, trip};
+use super::gate::gate_after;
+use super::judge::{self, Facts};
+use super::parameters::{Window, row};
+use super::refresh::refresh;
+use super::rules::{self, Rule, Verdict};
+use crate::feed;
+use crate::pool::{self, Pool, ViewStamp};
+use state::columns::stored_base;
+use base::amount::Base;
+use base::{Error, Result};
+use config::Config;
+use evm::{At, Chain, is_silence};
+use rusqlite::{Connection, OptionalExtension, params};
+use state::alert::{self, Subject};
+use state::{Tx, Work};
+use std::collections::HashMap;
+
+/// What the rules found for one pool.
+#[derive(Debug, Clone)]
+pub struct PoolCheck {
+    /// Its name.
+    pub pool: String,
+    /// Rule by rule.
+    pub results: Vec<(Rule, Verdict)>,
+    /// Why its parameters could not be refreshed; older ones may have served.
+    pub not_refreshed: Option<Error>,
+}
+
+impl PoolCheck {
+    /// Nothing violated, nothing unknown.
+    pub fn is_ok(&self) -> bool {
+        self.results.iter().all(|(_, verdict)| *verdict == Verdict::Ok)
+    }
+}
+
+/// Checks `pools`. An engine or a chain that cannot be read hides no other finding.
+///
+/// # Errors
+/// `state_error`; findings are in the result.
+pub async fn check(
+    work: &mut Work<'_>,
+    chain: impl FnOnce() -> Result<Chain>,
+    pools: &[Pool],
+    at: At,
+) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
+    let (view, mut failures) = match refresh(work, chain, pools, at).await {
+        Ok(refreshed) => refreshed,
+        Err(e) if is_silence(&e) => {
+            // Limits of our own need no chain to be confirmed.
+            let (mut own, mut failures) = (Vec::new(), HashMap::new());
+            for pool in pools {
+                if row(work.state.conn(), pool)?.is_some_and(|row| row.engine.address().is_some()) {
+                    failures.insert(pool.id, e.clone());
+                } else {
+                    own.push(pool.clone());
+                }
+            }
+            let (_, missing) = refresh(work, || Err(e), &own, at).await?;
+            failures.extend(missing);
+            (None, failures)
+        }
+        Err(e) => return Err(e),
+    };
+    let checks = work.state.write(work.permit, |tx| {
+        let mut checks = Vec::with_capacity(pools.len());
+        for pool in pools {
+            watch_withdrawals(tx, pool)?;
+            let failure = failures.remove(&pool.id);
+            let facts = facts(tx.conn(), work.config, pool, tx.now(), failure.as_ref())?;
+            let results = judge::check(&facts);
+            for (rule, verdict) in &results {
+                let why = match verdict {
+                    Verdict::Ok => None,
+                    Verdict::Violated(why) => Some(why.as_str()),
+                    // What cannot be told neither opens nor closes a violation; risk_unknown stands for it.
+                    Verdict::Unknown(_) => continue,
+                };
+                alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.word(), why)?;
+            }
+            checks.push(PoolCheck { pool: pool.name.clone(), results, not_refreshed: failure });
+        }
+        Ok(checks)
+    })?;
+    Ok((view, checks))
+}
+
+/// Opens the breaker where withdrawals of 24 h pass the pool's threshold, unless all of them are older than its
+/// last reset. To be called in the write that adds a withdrawal, too. Returns whether it opened.
+pub fn watch_withdrawals(tx: &Tx<'_>, pool: &Pool) -> Result<bool> {
+    let threshold_ppm = row(tx.conn(), pool)?.and_then(|row| row.parameters.breaker_threshold_ppm);
+    let from = Window::Rolling24h.start(tx.now());
+    let (withdrawn, _) = withdrawals_since(tx.conn(), pool, from)?;
+    let tvl = pool::snapshot(tx.conn(), pool)?.map(|s| s.total_assets);
+    let Verdict::Violated(reason) = rules::withdrawal_rate(withdrawn, tvl, threshold_ppm) else {
+        return Ok(false);
+    };
+    let reset_at = breaker(tx.conn(), pool)?.and_then(|breaker| breaker.reset).map(|(at, _)| at);
+    if newest_withdrawal(tx.conn(), pool, from)? < reset_at {
+        return Ok(false);
+    }
+    trip(tx, pool, Rule::WithdrawalRate, &reason)
+}
+
+/// What the rules look at.
+fn facts(
+    conn: &Connection,
+    config: &Config,
+    pool: &Pool,
+    now: i64,
+    failure: Option<&Error>,
+) -> Result<Facts> {
+    let gate = gate_after(conn, config, pool, now, failure)?;
+    let snapshot = pool::snapshot(conn, pool)?;
+    let rates_e18 = match &snapshot {
+        None => None,
+        Some(s) => pool::rate_before(conn, pool, s.block.number)?.zip(s.rate()),
+    };
+    let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
+    let withdrawals = withdrawals_since(conn, pool, window.start(now))?;
+    let feeds = feed::of_pool(conn, pool)?;
+    Ok(Facts {
+        barriers: gate.barriers,
+        parameters: gate.parameters,
+        tvl: snapshot.map(|s| s.total_assets),
+        rates_e18,
+        max_rate_drop_ppm: pool.max_rate_drop_ppm,
+        withdrawn_in_window: withdrawals.0,
+        top_withdrawer: withdrawals.1,
+        withdrawn_24h: withdrawals_since(conn, pool, Window::Rolling24h.start(now))?.0,
+        feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
+        failure_streak: config.number("risk.failure_streak")?,
+    })
+}
+
+type Withdrawals = (Base, Option<(String, Base)>);
+
+/// Withdrawals that are not failed since `from`: their sum, and the member with the most.
+fn withdrawals_since(conn: &Connection, pool: &Pool, from: i64) -> Result<Withdrawals> {
+    let mut statement = conn.prepare_cached(
+        "SELECT m.address, w.assets FROM pool_withdrawals w JOIN members m ON m.id = w.member_id
+         WHERE w.pool_id = ?1 AND w.requested_at >= ?2 AND w.status <> 'failed'",
+    )?;
+    let mut rows = statement.query(params![pool.id, from])?;
+    let (mut total, mut by_member) = (Base::ZERO, HashMap::<String, Base>::new());
+    while let Some(row) = rows.next()? {
+        let assets = stored_base(&row.get::<_, String>(1)?)?;
+        total = total.saturating_add(assets);
+        let sum = by_member.entry(row.get(0)?).or_default();
+        *sum = sum.saturating_add(assets);
+    }
+    let top = by_member.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
+    Ok((total, top))
+}
+
+/// When the newest of them was requested.
+fn newest_withdrawal(conn: &Connection, pool: &Pool, from: i64) -> Result<Option<i64>> {
+    let found = conn
+        .prepare_cached(
+            "SELECT requested_at FROM pool_withdrawals
+             WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed' ORDER BY requested_at DESC LIMIT 1",
+        )?
+        .query_row(params![pool.id, from], |row| row.get(0))
+        .optional()?;
+    Ok(found)
+}

@@ -1,0 +1,308 @@
+//! Risk parameters of a pool as the state has them: set here or given by an engine, with when they were confirmed.
+
+use super::source::Engine;
+use crate::pool::{Pool, ViewStamp};
+use state::columns::{stored_address, stored_base};
+use base::amount::Base;
+use base::{Code, Error, Result, clock};
+use rusqlite::{Connection, params};
+use serde_json::json;
+use state::{Tx, Work};
+
+/// Whole window that daily caps look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// Since midnight UTC.
+    UtcDay,
+    /// The last 24 hours.
+    Rolling24h,
+}
+
+impl Window {
+    /// The word used on the command line and in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::UtcDay => "utc-day",
+            Self::Rolling24h => "rolling-24h",
+        }
+    }
+
+    /// Reads the word.
+    ///
+    /// # Errors
+    /// `invalid_value`.
+    pub fn parse(word: &str) -> Result<Self> {
+        [Self::UtcDay, Self::Rolling24h].into_iter().find(|w| w.word() == word).ok_or_else(|| {
+            Error::new(Code::InvalidValue, format!("--window: \"{word}\" is no window"))
+                .hint("windows: utc-day, rolling-24h")
+        })
+    }
+
+    /// Its first second at `now`, both since 1970.
+    pub const fn start(self, now: i64) -> i64 {
+        const DAY: i64 = 86_400;
+        match self {
+            Self::UtcDay => now - now.rem_euclid(DAY),
+            Self::Rolling24h => now - DAY,
+        }
+    }
+}
+
+/// Limits and flags as last confirmed; `None` = unlimited.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Parameters {
+    /// Largest TVL, base units of the pool's asset.
+    pub max_tvl: Option<Base>,
+    /// Largest deposit of one member, base units.
+    pub max_user_deposit: Option<Base>,
+    /// Largest sum of withdrawals in a window, base units.
+    pub daily_withdrawal_cap: Option<Base>,
+    /// The same for one member.
+    pub user_daily_cap: Option<Base>,
+    /// Withdrawals in 24 h, in millionths of TVL, that trip the breaker.
+    pub breaker_threshold_ppm: Option<u32>,
+    /// The engine's breaker, with its reason.
+    pub engine_breaker: Option<String>,
+    /// The engine's emergency mode or pause.
+    pub engine_emergency: bool,
+}
+
+/// The row of a pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RiskRow {
+    /// Where the values come from.
+    pub engine: Engine,
+    /// The values.
+    pub parameters: Parameters,
+    /// What daily caps look at.
+    pub window: Window,
+    /// Whether the engine takes deposits.
+    pub deposits_enabled: bool,
+    /// Whether the engine lets out.
+    pub withdrawals_enabled: bool,
+    /// The local emergency pause, with its reason.
+    pub local_pause: Option<String>,
+    /// Since when, seconds since 1970.
+    pub local_paused_at: Option<i64>,
+    /// When the values were last confirmed, seconds since 1970; `None` = never.
+    pub refreshed_at: Option<i64>,
+    /// Block and endpoint of the engine's answer.
+    pub source: Option<(u64, String)>,
+}
+
+impl RiskRow {
+    /// Whether limits were ever given: a pool that was only paused has none of its own.
+    pub fn is_set(&self) -> bool {
+        self.engine != Engine::Local || self.refreshed_at.is_some()
+    }
+}
+
+/// A pool's row.
+pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT engine, engine_address, max_tvl, max_user_deposit, daily_withdrawal_cap, user_daily_cap, window,
+             breaker_threshold_ppm, deposits_enabled, withdrawals_enabled, engine_breaker, engine_breaker_reason,
+             engine_emergency, local_pause_reason, refreshed_at, block_number, endpoint, local_paused_at
+         FROM pool_risk_parameters WHERE pool_id = ?1",
+    )?;
+    let mut rows = statement.query([pool.id])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let limit = |i: usize| -> Result<Option<Base>> {
+        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
+    };
+    let address = row.get::<_, Option<String>>(1)?.map(|text| stored_address(&text)).transpose()?;
+    let breaker: bool = row.get(10)?;
+    let reason: Option<String> = row.get(11)?;
+    Ok(Some(RiskRow {
+        engine: Engine::parse(&row.get::<_, String>(0)?, address)?,
+        parameters: Parameters {
+            max_tvl: limit(2)?,
+            max_user_deposit: limit(3)?,
+            daily_withdrawal_cap: limit(4)?,
+            user_daily_cap: limit(5)?,
+            breaker_threshold_ppm: row.get(7)?,
+            engine_breaker: breaker.then(|| reason.unwrap_or_else(|| "no reason given".into())),
+            engine_emergency: row.get(12)?,
+        },
+        window: Window::parse(&row.get::<_, String>(6)?)?,
+        deposits_enabled: row.get(8)?,
+        withdrawals_enabled: row.get(9)?,
+        local_pause: row.get(13)?,
+        local_paused_at: row.get(17)?,
+        refreshed_at: row.get(14)?,
+        source: row.get::<_, Option<u64>>(15)?.zip(row.get::<_, Option<String>>(16)?),
+    }))
+}
+
+/// The parameters, if they are there and young enough.
+pub(super) fn usable(
+    row: Option<&RiskRow>,
+    now: i64,
+    max_age_sec: u64,
+    failure: Option<&Error>,
+) -> Result<Parameters, String> {
+    let because = failure.map_or_else(String::new, |e| format!(": {e}"));
+    let Some(row) = row.filter(|row| row.is_set()) else { return Err("no risk parameters are set".into()) };
+    let Some(refreshed_at) = row.refreshed_at else {
+        return Err(format!("the {} engine was never read{because}", row.engine.word()));
+    };
+    let Some(age) = clock::age(refreshed_at, now) else {
+        return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
+    };
+    if age > max_age_sec {
+        return Err(format!(
+            "the parameters are {} old, the limit is {}{because}",
+            clock::span(age),
+            clock::span(max_age_sec)
+        ));
+    }
+    Ok(row.parameters.clone())
+}
+
+/// What `risk set` changes; `None` leaves a value as it is.
+#[derive(Debug, Clone, Default)]
+pub struct SetRisk {
+    /// Where values come from.
+    pub engine: Option<Engine>,
+    /// `Some(None)` = unlimited; asset base units.
+    pub max_tvl: Option<Option<Base>>,
+    /// The same.
+    pub max_user_deposit: Option<Option<Base>>,
+    /// The same.
+    pub daily_withdrawal_cap: Option<Option<Base>>,
+    /// The same.
+    pub user_daily_cap: Option<Option<Base>>,
+    /// Millionths of TVL.
+    pub breaker_threshold_ppm: Option<Option<u32>>,
+    /// What daily caps look at.
+    pub window: Option<Window>,
+}
+
+impl SetRisk {
+    /// The first flag of a limit that the engine gives.
+    fn taken(&self, engine: Engine) -> Option<&'static str> {
+        [
+            ("--max-tvl", self.max_tvl),
+            ("--max-user-deposit", self.max_user_deposit),
+            ("--daily-withdrawal-cap", self.daily_withdrawal_cap),
+            ("--user-daily-cap", self.user_daily_cap),
+        ]
+        .into_iter()
+        .find_map(|(flag, value)| value.and(Some(flag)).filter(|flag| engine.gives().contains(flag)))
+    }
+}
+
+/// Changes a pool's parameters. Returns the row and whether anything changed.
+///
+/// # Errors
+/// `conflict` where a value would be set here that the pool's engine gives.
+pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRow, bool)> {
+    let before = row(work.state.conn(), pool)?;
+    let mut after = before.clone().unwrap_or(RiskRow {
+        engine: Engine::Local,
+        parameters: Parameters::default(),
+        window: Window::UtcDay,
+        deposits_enabled: true,
+        withdrawals_enabled: true,
+        local_pause: None,
+        local_paused_at: None,
+        refreshed_at: None,
+        source: None,
+    });
+    if let Some(engine) = change.engine.filter(|engine| *engine != after.engine) {
+        after.engine = engine;
+        after.refreshed_at = None;
+        after.source = None;
+        if engine == Engine::Local {
+            (after.deposits_enabled, after.withdrawals_enabled) = (true, true);
+            (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
+        }
+    }
+    if let Some(flag) = change.taken(after.engine) {
+        return Err(Error::new(
+            Code::Conflict,
+            format!(
+                "{flag}: the limits of pool \"{}\" come from its {} engine",
+                pool.name,
+                after.engine.word()
+            ),
+        )
+        .hint("set them at the engine, or take them over with --engine local"));
+    }
+    let p = &mut after.parameters;
+    for (slot, value) in [
+        (&mut p.max_tvl, change.max_tvl),
+        (&mut p.max_user_deposit, change.max_user_deposit),
+        (&mut p.daily_withdrawal_cap, change.daily_withdrawal_cap),
+        (&mut p.user_daily_cap, change.user_daily_cap),
+    ] {
+        if let Some(value) = value {
+            *slot = value.filter(|limit| !limit.is_zero());
+        }
+    }
+    p.breaker_threshold_ppm = change.breaker_threshold_ppm.unwrap_or(p.breaker_threshold_ppm);
+    after.window = change.window.unwrap_or(after.window);
+    if before.as_ref().is_some_and(|before| before.is_set() && *before == after) {
+        return Ok((after, false));
+    }
+    if after.engine == Engine::Local {
+        after.refreshed_at = Some(work.state.run().clock.now());
+    }
+    work.state.write(work.permit, |tx| {
+        store(tx, pool, &after, None)?;
+        tx.event("risk.set", &pool.name, &summary(&after))?;
+        Ok(())
+    })?;
+    Ok((after, true))
+}
+
+/// Writes a pool's row; `view` is the block of an engine's answer.
+pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewStamp>) -> Result<()> {
+    let p = &row.parameters;
+    let text = |value: Option<Base>| value.map(|value| value.to_string());
+    tx.conn()
+        .prepare_cached(
+            "INSERT INTO pool_risk_parameters (pool_id, engine, engine_address, max_tvl, max_user_deposit,
+                 daily_withdrawal_cap, user_daily_cap, window, breaker_threshold_ppm, deposits_enabled,
+                 withdrawals_enabled, engine_breaker, engine_breaker_reason, engine_emergency, block_number,
+                 block_hash, endpoint, refreshed_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+             ON CONFLICT (pool_id) DO UPDATE SET engine = ?2, engine_address = ?3, max_tvl = ?4,
+                 max_user_deposit = ?5, daily_withdrawal_cap = ?6, user_daily_cap = ?7, window = ?8,
+                 breaker_threshold_ppm = ?9, deposits_enabled = ?10, withdrawals_enabled = ?11, engine_breaker = ?12,
+                 engine_breaker_reason = ?13, engine_emergency = ?14, block_number = ?15, block_hash = ?16,
+                 endpoint = ?17, refreshed_at = ?18",
+        )?
+        .execute(params![
+            pool.id,
+            row.engine.word(),
+            row.engine.address().map(|address| address.to_string()),
+            text(p.max_tvl),
+            text(p.max_user_deposit),
+            text(p.daily_withdrawal_cap),
+            text(p.user_daily_cap),
+            row.window.word(),
+            p.breaker_threshold_ppm,
+            row.deposits_enabled,
+            row.withdrawals_enabled,
+            p.engine_breaker.is_some(),
+            p.engine_breaker,
+            p.engine_emergency,
+            row.source.as_ref().map(|(block, _)| *block),
+            view.map(|view| view.hash.to_string()),
+            row.source.as_ref().map(|(_, endpoint)| endpoint),
+            row.refreshed_at,
+        ])?;
+    Ok(())
+}
+
+/// The row for the audit log.
+pub(super) fn summary(row: &RiskRow) -> serde_json::Value {
+    let p = &row.parameters;
+    let text = |value: Option<Base>| value.map(|value| value.to_string());
+    json!({ "engine": row.engine.word(), "engine_address": row.engine.address().map(|address| address.to_string()), "max_tvl": text(p.max_tvl),
+            "max_user_deposit": text(p.max_user_deposit), "daily_withdrawal_cap": text(p.daily_withdrawal_cap),
+            "user_daily_cap": text(p.user_daily_cap), "window": row.window.word(),
+            "breaker_threshold_ppm": p.breaker_threshold_ppm, "engine_emergency": p.engine_emergency,
+            "deposits_enabled": row.deposits_enabled, "withdrawals_enabled": row.withdrawals_enabled })
+}

@@ -1,0 +1,211 @@
+//! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
+
+use crate::pool::holders::{add_shares, each_movement};
+use crate::pool::holdings::MemberId;
+use crate::pool::Pool;
+use state::columns::{db_block, stored_block, stored_hash};
+use alloy::primitives::B256;
+use base::amount::Delta;
+use base::{Code, Error, Result};
+use evm::{PinnedView, common_ancestor};
+use rusqlite::{Connection, params};
+use serde_json::json;
+use state::{Tx, Work};
+use std::collections::{BTreeMap, HashMap};
+use std::fmt;
+
+/// A pool that was taken back.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]
+pub struct RolledBack {
+    /// The pool's name.
+    pub pool: String,
+    /// The block it stood at, no longer canonical.
+    pub from_block: u64,
+    /// The last common block; `None` = nothing of it is left, it is replayed whole.
+    pub to_block: Option<u64>,
+}
+
+impl fmt::Display for RolledBack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { pool, from_block, to_block } = self;
+        match to_block {
+            Some(to) => write!(f, "reorg: pool \"{pool}\" went back from block {from_block} to {to}"),
+            None => write!(f, "reorg: pool \"{pool}\" was replayed whole, block {from_block} is gone"),
+        }
+    }
+}
+
+/// Checks each pool's cursor against the chain and takes back those that a reorg left behind.
+///
+/// Returns what was rolled back, and the pools that the endpoint cannot judge, with why.
+///
+/// # Errors
+/// `reorg_past_final` where rewards were paid on a block that is gone; nothing of that pool is changed then.
+pub async fn settle_reorgs(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pools: &[Pool],
+) -> Result<(Vec<RolledBack>, HashMap<i64, Error>)> {
+    let mut by_cursor: BTreeMap<(u64, B256), Vec<&Pool>> = BTreeMap::new();
+    for pool in pools {
+        if let Some(cursor) = pool.cursor.filter(|cursor| *cursor != (view.block().number, view.block().hash))
+        {
+            by_cursor.entry(cursor).or_default().push(pool);
+        }
+    }
+    let numbers: Vec<u64> = by_cursor.keys().map(|(number, _)| *number).collect();
+    let found = if numbers.is_empty() { Vec::new() } else { view.canonical(&numbers).await? };
+    let (mut rolled, mut unknown) = (Vec::new(), HashMap::new());
+    for (((number, hash), pools), header) in by_cursor.into_iter().zip(found) {
+        match header {
+            Some(header) if header.hash == hash => {}
+            // A node that lags must not look like a reorg.
+            None => {
+                for pool in pools {
+                    unknown.insert(pool.id, behind(view, pool, number));
+                }
+            }
+            Some(_) => {
+                for pool in pools {
+                    match roll_back(work, view, pool, number).await {
+                        Ok(done) => rolled.push(done),
+                        Err(e) if e.code() == Code::ReorgPastFinal => {
+                            unknown.insert(pool.id, e);
+                        }
+                        Err(e) => return Err(e),
+                    }
+                }
+            }
+        }
+    }
+    Ok((rolled, unknown))
+}
+
+/// The refusal to move a pool back to an older block, or to go on at an endpoint that does not have the pool's; whoever asks
+/// for an older block by its height has asked wrongly.
+pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
+    let (name, endpoint, here) = (&pool.name, view.endpoint(), view.block().number);
+    if number <= here {
+        let why =
+            format!("pool \"{name}\" stands at block {number}, which endpoint \"{endpoint}\" does not have");
+        return Error::new(Code::Behind, why).hint(format!(
+            "run it again; the endpoint reads at block {here}: if that stays so, use another (evm.rpc_urls)"
+        ));
+    }
+    if view.is_by_height() {
+        let why = format!("pool \"{name}\" stands at block {number}, block {here} is before it");
+        return Error::new(Code::InvalidValue, why)
+            .hint("a pool is not moved back: choose a later block (--at)");
+    }
+    Error::new(
+        Code::Behind,
+        format!("pool \"{name}\" stands at block {number}, endpoint \"{endpoint}\" reads at block {here}"),
+    )
+    .hint("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (--at)")
+}
+
+async fn roll_back(
+    work: &mut Work<'_>,
+    view: &PinnedView,
+    pool: &Pool,
+    from_block: u64,
+) -> Result<RolledBack> {
+    let checkpoints = checkpoints(work.state.conn(), pool)?;
+    let ancestor = common_ancestor(view, &checkpoints).await?.and_then(|i| checkpoints.get(i).copied());
+    let paid = last_paid(work.state.conn(), pool)?;
+    if let Some((epoch_start, last_block)) =
+        paid.filter(|(_, last)| ancestor.is_none_or(|(block, _)| block < *last))
+    {
+        return Err(Error::new(
+            Code::ReorgPastFinal,
+            format!(
+                "pool \"{}\": the chain was reorganised below block {last_block}, on which the rewards of the \
+                 epoch from block {epoch_start} were paid",
+                pool.name
+            ),
+        )
+        .hint("a final block does not change: check the endpoint's chain; nothing of this pool was changed")
+        .detail("pool", pool.name.clone())
+        .detail("epoch_start", epoch_start));
+    }
+    work.state.write(work.permit, |tx| {
+        let keep = ancestor.map(|(block, _)| block);
+        take_back(tx, pool, keep)?;
+        tx.conn().execute(
+            "DELETE FROM pool_snapshots WHERE pool_id = ?1 AND block_number > ?2",
+            params![pool.id, keep.map_or(Ok(-1), db_block)?],
+        )?;
+        tx.conn().execute(
+            "UPDATE pools SET cursor_block = ?2, cursor_hash = ?3, synced_block =
+                 (SELECT max(block_number) FROM pool_snapshots WHERE pool_id = ?1) WHERE id = ?1",
+            params![pool.id, keep.map(db_block).transpose()?, ancestor.map(|(_, hash)| hash.to_string())],
+        )?;
+        tx.event(
+            "pool.rolled_back",
+            &pool.name,
+            &json!({ "from_block": from_block, "to_block": keep, "endpoint": view.endpoint() }),
+        )?;
+        Ok(RolledBack { pool: pool.name.clone(), from_block, to_block: keep })
+    })
+}
+
+/// Blocks whose hash is known: accepted syncs and last blocks of paid epochs, newest first.
+pub(super) fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B256)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT block_number, block_hash FROM pool_snapshots WHERE pool_id = ?1
+         UNION SELECT end_block - 1, last_hash FROM pool_reward_epochs WHERE pool_id = ?1 AND last_hash IS NOT NULL
+         ORDER BY 1 DESC",
+    )?;
+    let mut rows = statement.query([pool.id])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push((stored_block(row.get(0)?)?, stored_hash(&row.get::<_, String>(1)?)?));
+    }
+    Ok(found)
+}
+
+/// Start and last block of the newest distributed epoch.
+pub(super) fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT start_block, end_block FROM pool_reward_epochs WHERE pool_id = ?1 AND status = 'distributed'
+         ORDER BY end_block DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query([pool.id])?;
+    match rows.next()? {
+        None => Ok(None),
+        Some(row) => Ok(Some((stored_block(row.get(0)?)?, stored_block(row.get::<_, i64>(1)? - 1)?))),
+    }
+}
+
+/// Undoes the transfers above `keep`.
+pub(super) fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<()> {
+    let first_gone = keep.map_or(0, |block| block + 1);
+    let mut changes: BTreeMap<MemberId, Delta> = BTreeMap::new();
+    each_movement(tx.conn(), pool.id, first_gone, u64::MAX, |m| {
+        for (member, amount) in [(m.from, Delta::credit(m.shares)), (m.to, Delta::debit(m.shares))] {
+            if let Some(member) = member {
+                let slot = changes.entry(member).or_default();
+                *slot = slot
+                    .checked_add(amount)
+                    .ok_or_else(|| Error::new(Code::StateCorrupt, "shares pass 256 bits"))?;
+            }
+        }
+        Ok(())
+    })?;
+    let conn = tx.conn();
+    conn.execute(
+        "DELETE FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2",
+        params![pool.id, db_block(first_gone)?],
+    )?;
+    for (member, shares) in changes {
+        add_shares(conn, pool.id, member, shares)?;
+    }
+    conn.execute(
+        "UPDATE user_pool_shares AS u SET last_deposit_at = NULL, last_deposit_block =
+             (SELECT max(block_number) FROM share_transfers t
+              WHERE t.pool_id = ?1 AND t.to_member = u.member_id AND t.from_member IS NULL)
+         WHERE pool_id = ?1 AND last_deposit_block >= ?2",
+        params![pool.id, db_block(first_gone)?],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,285 @@
+//! Rows of `pool_withdrawals`.
+
+use crate::pool::{Member, Pool};
+use state::columns::{stored_address, stored_base, stored_hash};
+use alloy::primitives::B256;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use schemars::JsonSchema;
+use serde::Serialize;
+use state::Tx;
+
+/// Where a withdrawal stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Asked for; shares are reserved.
+    Pending,
+    /// Its transaction is known and not final yet.
+    Processing,
+    /// Its transaction moved the shares.
+    Completed,
+    /// It will not happen; nothing is reserved any more.
+    Failed,
+}
+
+impl Status {
+    /// All of them, in the order of a withdrawal's life.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Processing, Self::Completed, Self::Failed];
+
+    /// The word used on the command line and in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Processing => "processing",
+            Self::Completed => "completed",
+            Self::Failed => "failed",
+        }
+    }
+
+    /// Reads the word.
+    ///
+    /// # Errors
+    /// `invalid_value` listing the words there are.
+    pub fn parse(flag: &str, word: &str) -> Result<Self> {
+        Self::ALL.into_iter().find(|status| status.word() == word).ok_or_else(|| {
+            Error::new(Code::InvalidValue, format!("{flag}: \"{word}\" is no status of a withdrawal"))
+                .hint(format!("there are: {}", Self::ALL.map(Self::word).join(", ")))
+        })
+    }
+}
+
+/// A withdrawal. Times in seconds since 1970.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Withdrawal {
+    /// Row id.
+    pub id: i64,
+    /// Row id of the pool.
+    pub pool_id: i64,
+    /// Who withdraws.
+    pub member: Member,
+    /// Shares, base units.
+    pub shares: Base,
+    /// What they were worth when it was asked for, asset base units.
+    pub assets: Base,
+    /// Where it stands.
+    pub status: Status,
+    /// The caller's key, by which it is asked for once.
+    pub key: Option<String>,
+    /// When it was asked for.
+    pub requested_at: i64,
+    /// When its transaction was first named without being final.
+    pub processing_at: Option<i64>,
+    /// When it was completed or failed.
+    pub ended_at: Option<i64>,
+    /// The transaction that moves the shares.
+    pub tx: Option<B256>,
+    /// Completed: whether the chain showed it; false = by the operator's word.
+    pub verified: Option<bool>,
+    /// Why it failed.
+    pub error: Option<String>,
+    /// Whether its shares still count as reserved.
+    pub reserves: bool,
+}
+
+impl Withdrawal {
+    /// Completed, and its transfer is among the replayed ones.
+    pub fn is_replayed(&self) -> bool {
+        self.status == Status::Completed && !self.reserves
+    }
+}
+
+/// Columns of a withdrawal; the last one is what "reserved" means, wherever it is asked.
+const COLUMNS: &str =
+    "w.id, w.pool_id, m.id, m.address, m.name, w.shares, w.assets, w.status, w.idempotency_key,
+     w.requested_at, w.processing_at, w.ended_at, w.tx_hash, w.verified, w.error,
+     w.status IN ('pending', 'processing') OR (w.status = 'completed' AND NOT EXISTS (
+         SELECT 1 FROM share_transfers t WHERE t.tx_hash = unhex(substr(w.tx_hash, 3))
+             AND t.pool_id = w.pool_id AND t.from_member = w.member_id))
+     FROM pool_withdrawals w JOIN members m ON m.id = w.member_id";
+
+fn read(row: &Row<'_>) -> Result<Withdrawal> {
+    let status: String = row.get(7)?;
+    let tx = row.get::<_, Option<String>>(12)?.map(|text| stored_hash(&text)).transpose()?;
+    Ok(Withdrawal {
+        id: row.get(0)?,
+        pool_id: row.get(1)?,
+        member: Member {
+            id: row.get(2)?,
+            address: stored_address(&row.get::<_, String>(3)?)?,
+            name: row.get(4)?,
+        },
+        shares: stored_base(&row.get::<_, String>(5)?)?,
+        assets: stored_base(&row.get::<_, String>(6)?)?,
+        status: Status::parse("status", &status)?,
+        key: row.get(8)?,
+        requested_at: row.get(9)?,
+        processing_at: row.get(10)?,
+        ended_at: row.get(11)?,
+        tx,
+        verified: row.get(13)?,
+        error: row.get(14)?,
+        reserves: row.get(15)?,
+    })
+}
+
+/// A withdrawal by its id.
+///
+/// # Errors
+/// `unknown_withdrawal`, `state_error`, `state_corrupt`.
+pub fn find(conn: &Connection, id: i64) -> Result<Withdrawal> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.id = ?1"))?;
+    let mut rows = statement.query([id])?;
+    match rows.next()? {
+        Some(row) => read(row),
+        None => Err(Error::new(Code::UnknownWithdrawal, format!("no withdrawal {id}"))
+            .hint("see them with: poolctl withdrawal list")
+            .detail("withdrawal", id)),
+    }
+}
+
+/// The withdrawal that was asked for with this key.
+pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<Withdrawal>> {
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.idempotency_key = ?1"))?;
+    let mut rows = statement.query([key])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// The withdrawal that names this transaction.
+pub(super) fn by_tx(conn: &Connection, tx: B256) -> Result<Option<i64>> {
+    Ok(conn
+        .prepare_cached("SELECT id FROM pool_withdrawals WHERE tx_hash = ?1")?
+        .query_row([tx.to_string()], |row| row.get(0))
+        .optional()?)
+}
+
+/// Which withdrawals to list; `None` matches all.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this pool, by row id.
+    pub pool: Option<i64>,
+    /// Of this member, by row id.
+    pub member: Option<i64>,
+    /// In this status.
+    pub status: Option<Status>,
+}
+
+/// The newest `limit` withdrawals that fit, the newest first.
+pub fn list(conn: &Connection, filter: &Filter, limit: u32) -> Result<Vec<Withdrawal>> {
+    let clause = match (filter.member, filter.pool) {
+        (Some(_), _) => {
+            "w.member_id = ?1 AND (?2 IS NULL OR w.pool_id = ?2)
+             AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC"
+        }
+        (None, Some(_)) => {
+            "?1 IS NULL AND w.pool_id = ?2
+             AND (?3 IS NULL OR w.status = ?3) ORDER BY w.requested_at DESC, w.id DESC"
+        }
+        (None, None) => "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC",
+    };
+    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE {clause} LIMIT ?4"))?;
+    let status = filter.status.map(Status::word);
+    let mut rows = statement.query(params![filter.member, filter.pool, status, limit])?;
+    let mut found = Vec::new();
+    while let Some(row) = rows.next()? {
+        found.push(read(row)?);
+    }
+    Ok(found)
+}
+
+/// Shares of a member that its withdrawals from a pool have reserved, base units.
+pub fn reserved(conn: &Connection, pool: &Pool, member: &Member) -> Result<Base> {
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT {COLUMNS} WHERE w.member_id = ?1 AND w.pool_id = ?2 AND w.status <> 'failed'"
+    ))?;
+    let mut rows = statement.query(params![member.id, pool.id])?;
+    let mut sum = Base::ZERO;
+    while let Some(row) = rows.next()? {
+        let found = read(row)?;
+        if found.reserves {
+            sum = sum.saturating_add(found.shares);
+        }
+    }
+    Ok(sum)
+}
+
+/// What withdrawals that are not failed come to since `from`, in asset base units: of the pool, and of one member.
+pub(super) fn withdrawn_since(
+    conn: &Connection,
+    pool: &Pool,
+    member: Option<&Member>,
+    from: i64,
+) -> Result<(Base, Base)> {
+    let mut statement = conn.prepare_cached(
+        "SELECT member_id, assets FROM pool_withdrawals
+         WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed'",
+    )?;
+    let mut rows = statement.query(params![pool.id, from])?;
+    let (mut all, mut own) = (Base::ZERO, Base::ZERO);
+    while let Some(row) = rows.next()? {
+        let assets = stored_base(&row.get::<_, String>(1)?)?;
+        all = all.saturating_add(assets);
+        if member.is_some_and(|member| row.get(0) == Ok(member.id)) {
+            own = own.saturating_add(assets);
+        }
+    }
+    Ok((all, own))
+}
+
+/// A withdrawal to be stored as pending.
+pub(super) struct New<'a> {
+    pub pool: &'a Pool,
+    pub member: &'a Member,
+    pub shares: Base,
+    pub assets: Base,
+    pub key: Option<&'a str>,
+}
+
+/// Stores a pending withdrawal and returns its id.
+pub(super) fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<i64> {
+    tx.conn()
+        .prepare_cached(
+            "INSERT INTO pool_withdrawals (pool_id, member_id, shares, assets, status, idempotency_key, requested_at)
+             VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6)",
+        )?
+        .execute(params![
+            new.pool.id,
+            new.member.id,
+            new.shares.to_string(),
+            new.assets.to_string(),
+            new.key,
+            tx.now()
+        ])?;
+    Ok(tx.conn().last_insert_rowid())
+}
+
+/// Its transaction is named and not final yet; a time that stands there stays.
+pub(super) fn set_processing(tx: &Tx<'_>, id: i64, hash: B256) -> Result<()> {
+    tx.conn().execute(
+        "UPDATE pool_withdrawals SET status = 'processing', tx_hash = ?2,
+             processing_at = coalesce(processing_at, ?3) WHERE id = ?1",
+        params![id, hash.to_string(), tx.now()],
+    )?;
+    Ok(())
+}
+
+/// It is completed; a time that stands there stays.
+pub(super) fn set_completed(tx: &Tx<'_>, id: i64, hash: Option<B256>, verified: bool) -> Result<()> {
+    tx.conn().execute(
+        "UPDATE pool_withdrawals SET status = 'completed', tx_hash = ?2, verified = ?3,
+             ended_at = coalesce(ended_at, ?4) WHERE id = ?1",
+        params![id, hash.map(|hash| hash.to_string()), verified, tx.now()],
+    )?;
+    Ok(())
+}
+
+/// It failed. Its transaction is free for another withdrawal; the audit log keeps which one it was.
+pub(super) fn set_failed(tx: &Tx<'_>, id: i64, reason: &str) -> Result<()> {
+    tx.conn().execute(
+        "UPDATE pool_withdrawals SET status = 'failed', tx_hash = NULL, verified = NULL, error = ?2, ended_at = ?3
+         WHERE id = ?1",
+        params![id, reason, tx.now()],
+    )?;
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! Whether a withdrawal may be asked for, by what the state knows.
+
+use super::rules::{Deposit, Facts, Figures, Holding, check};
+use super::store::{reserved, withdrawn_since};
+use crate::pool::{self, Member, Pool, Snapshot};
+use state::columns::stored_base;
+use crate::risk::verdict::{Verdict, known, parse_amount, usable};
+use crate::risk::{self, Window};
+use base::Result;
+use base::amount::Base;
+use config::Config;
+use rusqlite::{Connection, OptionalExtension, params};
+
+/// A withdrawal as it was typed.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// Name or address of the pool.
+    pub pool: &'a str,
+    /// Name or address of the member.
+    pub member: &'a str,
+    /// Shares in whole units, with at most the share token's decimals.
+    pub shares: &'a str,
+}
+
+/// What validating came to.
+#[derive(Debug, Clone)]
+pub struct Validation {
+    /// The pool, if there is one.
+    pub pool: Option<Pool>,
+    /// The member, if there is one.
+    pub member: Option<Member>,
+    /// The shares, if they are an amount; base units.
+    pub shares: Option<Base>,
+    /// What they are worth by the last sync, rounded down; asset base units.
+    pub assets: Option<Base>,
+    /// The sync that it stands on.
+    pub snapshot: Option<Snapshot>,
+    /// Every rule that failed.
+    pub verdict: Verdict,
+}
+
+/// Validates a withdrawal at `now`, seconds since 1970; what is unknown or malformed is among the reasons.
+///
+/// # Errors
+/// `invalid_address`, `state_error`, `state_corrupt`.
+pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Validation> {
+    let mut reasons = Vec::new();
+    let pool = known(pool::find(conn, ask.pool), &mut reasons)?;
+    let member = known(pool::find_member(conn, ask.member), &mut reasons)?;
+    let shares = match parse_amount("SHARES", ask.shares, pool.as_ref().map(|pool| pool.share_decimals)) {
+        Ok(shares) => Some(shares),
+        Err(reason) => {
+            reasons.push(reason);
+            None
+        }
+    };
+    let (mut assets, mut snapshot) = (None, None);
+    if let Some(pool) = &pool {
+        snapshot = pool::snapshot(conn, pool)?;
+        let facts = facts(conn, config, pool, member.as_ref(), shares, snapshot.as_ref(), now)?;
+        assets = facts.assets();
+        reasons.extend_from_slice(check(pool, &facts).reasons());
+    }
+    Ok(Validation { pool, member, shares, assets, snapshot, verdict: Verdict::of(reasons) })
+}
+
+/// As [`validate`], of what is known: the verdict, and the worth of the shares in asset base units where it is
+/// known.
+pub fn verdict(
+    conn: &Connection,
+    config: &Config,
+    pool: &Pool,
+    member: &Member,
+    shares: Base,
+    now: i64,
+) -> Result<(Verdict, Option<Base>)> {
+    let snapshot = pool::snapshot(conn, pool)?;
+    let facts = facts(conn, config, pool, Some(member), Some(shares), snapshot.as_ref(), now)?;
+    Ok((check(pool, &facts), facts.assets()))
+}
+
+fn facts(
+    conn: &Connection,
+    config: &Config,
+    pool: &Pool,
+    member: Option<&Member>,
+    asked: Option<Base>,
+    snapshot: Option<&Snapshot>,
+    now: i64,
+) -> Result<Facts> {
+    let gate = risk::gate(conn, config, pool, now)?;
+    let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
+    let (withdrawn, own) = withdrawn_since(conn, pool, member, window.start(now))?;
+    let member = member.map(|member| holding(conn, pool, member, own)).transpose()?;
+    let figures = usable(pool, snapshot, now, config.number("risk.max_age_sec")?).map(|s| Figures {
+        total_assets: s.total_assets,
+        total_shares: s.total_shares,
+        paused: s.paused.unwrap_or_default(),
+        cooldown_sec: s.cooldown_sec.unwrap_or_default(),
+    });
+    Ok(Facts {
+        asked,
+        member,
+        figures,
+        withdrawals_enabled: gate.row.as_ref().is_none_or(|row| row.withdrawals_enabled),
+        daily_cap: gate.parameters.as_ref().ok().and_then(|p| p.daily_withdrawal_cap),
+        user_daily_cap: gate.parameters.as_ref().ok().and_then(|p| p.user_daily_cap),
+        barriers: gate.barriers,
+        window,
+        withdrawn,
+        now,
+    })
+}
+
+fn holding(conn: &Connection, pool: &Pool, member: &Member, withdrawn: Base) -> Result<Holding> {
+    let row: Option<(String, Option<u64>, Option<i64>)> = conn
+        .prepare_cached(
+            "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
+             WHERE pool_id = ?1 AND member_id = ?2",
+        )?
+        .query_row(params![pool.id, member.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+        .optional()?;
+    let (shares, last_deposit) = match row {
+        None => (Base::ZERO, None),
+        Some((shares, block, at)) => (stored_base(&shares)?, block.map(|block| Deposit { block, at })),
+    };
+    Ok(Holding { shares, reserved: reserved(conn, pool, member)?, last_deposit, withdrawn })
+}
