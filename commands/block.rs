@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, time};
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::{Base, Quantity};
 use base::{Result, clock, forms};
@@ -15,9 +16,9 @@ use kale::reward::block_reward;
 use kale::rows;
 use kale::settings::Settings;
 use kale::view::{Ask, Standing, View};
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// What one more KALE would change is asked for in this unit.
 const UNIT: i128 = 10_000_000;

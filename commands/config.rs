@@ -2,13 +2,13 @@
 
 use crate::app::{self, App};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
 use config::keys::{self, KEYS, Key};
 use config::{Config, Entry, Origin, file, value};
 use kale::settings::Settings;
-use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt;

@@ -2,22 +2,22 @@
 
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use ::stellar::known;
 use base::{Code, Error, Result};
 use clap::Args;
 use config::Config;
-use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
 use kale::purse::Books;
 use kale::rows::{self, Hand, OpenPail};
 use kale::settings::Settings;
-use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use vault::{feed, pool, risk};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
 use std::path::Path;
 use std::time::Duration;
+use vault::{feed, pool, risk};
+use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
 
 /// What the command writes.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<DoctorOutput>("doctor")];

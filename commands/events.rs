@@ -4,13 +4,13 @@ mod follow;
 
 use crate::app::App;
 use crate::options::bad_duration;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::clock::{self, BadDuration};
 use base::{Code, Error, Result};
 use clap::Args;
 use follow::{FollowOutput, Line};
 use jiff::{SignedDuration, Timestamp};
-use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::{ChainReport, Event, EventFilter};

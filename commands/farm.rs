@@ -6,10 +6,10 @@ mod plan;
 mod reconcile;
 mod run;
 
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
 use base::Result;
 use clap::Subcommand;
-use poolctl::output::{Contract, Outcome};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

@@ -9,13 +9,13 @@ mod trust;
 
 use crate::app::App;
 use crate::farming;
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
 use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
 use kale::rows::Hand;
 use kale::terms::ratio;
 use kale::{Farmer, Status};
-use poolctl::output::{Contract, Outcome};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -5,7 +5,6 @@ use crate::unlock::open_keys;
 use crate::views::Failure;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Exit, Result, clock, forms};
-use keys::KeyStore;
 use kale::contract::DECIMALS;
 use kale::rows::{self, Hand};
 use kale::settings::Settings;
@@ -13,6 +12,7 @@ use kale::site::{Farming, Keyring, Site};
 use kale::sponsor::Sponsor;
 use kale::view::View;
 use kale::wallet::Look;
+use keys::KeyStore;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::{ValuePermit, Work, operations};
@@ -262,7 +262,7 @@ pub fn ended(done: usize, failures: &[Failure], what: &str) -> Option<Error> {
     if let Some((name, e)) = unknown {
         return Some(e.clone().context(name));
     }
-    poolctl::output::partly(done, failures, what)
+    crate::output::partly(done, failures, what)
 }
 
 /// A `--parallel` value.

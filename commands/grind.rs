@@ -4,6 +4,7 @@ mod bench;
 mod jobs;
 mod single;
 
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::Args;
@@ -11,7 +12,6 @@ use grind::Settings;
 use grind::jobs::Answer;
 use grind::kernel::{self, KernelRef};
 use grind::search::all_cores;
-use poolctl::output::{Contract, Outcome};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;

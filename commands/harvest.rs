@@ -5,6 +5,7 @@ mod decide;
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::Failure;
 use base::amount::{Base, Quantity};
@@ -13,11 +14,11 @@ use clap::Args;
 use kale::expiry::{self, Extended};
 use kale::harvest::{self, Fate, Harvested, Prepared};
 use kale::rows::{self, Hand};
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use stellar::submit::{Rehearsal, Submitted};
+use watch::metrics::Gauge;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<HarvestOutput>("harvest").or::<decide::DecisionOutput>()];

@@ -1,11 +1,11 @@
 //! `poolctl info`: versions, networks, the state and the limits in force, without asking any network.
 
 use crate::app::App;
+use crate::output::{Contract, Outcome, Page, Present};
 use crate::session::Session;
 use base::{Error, Result, clock, files, forms};
 use clap::Args;
 use config::{Config, keys, profile};
-use poolctl::output::{Contract, Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;

@@ -3,12 +3,12 @@
 use crate::app::App;
 use crate::options::DryRun;
 use crate::out_file;
+use crate::output::{Contract, Outcome, Page, Present};
 use crate::session::Session;
 use base::{Code, Error, Result, files};
 use clap::Args;
 use config::file::{self, ConfigFile};
 use config::{Config, profile, template};
-use poolctl::output::{Contract, Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;

@@ -3,11 +3,11 @@
 use crate::app::App;
 use crate::farming::{ended_in, site_desk};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table, partly};
 use crate::session::Session;
 use crate::views::Failure;
 use base::{Error, Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::output::{Contract, Outcome, Page, Present, Table, partly};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::operations;

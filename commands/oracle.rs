@@ -9,17 +9,17 @@ use crate::alerts::AlertsOutput;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::{self, E18, Quantity};
 use base::{Code, Error, Result, clock, forms};
 use clap::{Args, Subcommand};
 use config::value::address;
-use vault::feed::quote::Limits;
-use vault::feed::{self, AddFeed, Feed, Source};
-use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use vault::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::feed::quote::Limits;
+use vault::feed::{self, AddFeed, Feed, Source};
+use vault::pool::ViewStamp;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

@@ -9,16 +9,16 @@ mod validate_deposit;
 mod validate_withdrawal;
 
 use crate::app::App;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{PoolView, age, or_dash, rate, yes_no};
 use base::amount::Quantity;
 use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::output::{Contract, Outcome, Page, Present, Table};
-use vault::pool::{self, ViewStamp};
-use vault::reward;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, ViewStamp};
+use vault::reward;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

@@ -1,9 +1,9 @@
 //! `poolctl schema`: what a command writes with `--json`, as JSON Schema.
 
 use crate::cli;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};

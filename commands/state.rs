@@ -6,11 +6,10 @@ use crate::app::App;
 use crate::console::Console;
 use crate::options::DryRun;
 use crate::out_file::{self, Output};
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
-use poolctl::check::{self, CheckReport};
-use poolctl::output::{Contract, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -18,6 +17,7 @@ use state::{BackupReport, Permit, State};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use watch::check::{self, CheckReport};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

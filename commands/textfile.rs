@@ -5,11 +5,10 @@ use crate::out_file::Output;
 use crate::session::Session;
 use base::files::{self, Access};
 use base::{Code, Error, Exit, Result};
-use poolctl::output::Gauge;
-use poolctl::output::metrics::{self, RunFacts};
 use std::io;
 use std::path::Path;
 use std::time::Instant;
+use watch::metrics::{self, Gauge, RunFacts};
 
 /// Such a file is never larger.
 const MOST: u64 = 64 << 20;

@@ -3,8 +3,8 @@
 use crate::app::App;
 use crate::console::ask_secret;
 use base::{Code, Error, Result, files};
-use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
 use kale::farmers;
+use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
 use rusqlite::Connection;
 use secrecy::SecretString;
 use std::io::Read;

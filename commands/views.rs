@@ -1,14 +1,14 @@
 //! Output structs and words that several commands share.
 
+use crate::output::{Page, Table};
 use alloy::primitives::U256;
 use base::amount::{Base, Quantity};
 use base::{Error, Result, clock, forms};
-use poolctl::output::{Page, Table};
+use schemars::JsonSchema;
+use serde::Serialize;
 use vault::pool::abi::MaxDeposit;
 use vault::pool::{self, Asset, Pool, Snapshot, ViewStamp};
 use vault::risk::verdict::Verdict;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// A token.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -5,15 +5,15 @@ mod fail;
 mod list;
 mod request;
 
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock, forms};
 use clap::Subcommand;
-use poolctl::output::{Contract, Outcome};
-use vault::pool::Pool;
-use vault::withdrawal::{Status, Withdrawal};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::Pool;
+use vault::withdrawal::{Status, Withdrawal};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

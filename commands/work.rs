@@ -5,6 +5,7 @@ mod submit;
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, lumens, on_farm, time};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::Quantity;
 use base::clock::{self, BadDuration};
@@ -15,9 +16,9 @@ use jiff::Timestamp;
 use kale::settings::Policy;
 use kale::view::Who;
 use kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] =

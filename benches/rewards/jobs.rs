@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result, ensure};
 use base::{Endpoint, Silent, Stop};
 use config::{Config, Sources};
 use evm::{At, BlockRef, Chain, ChainConfig};
-use vault::pool::abi::sol::IERC20::balanceOfCall;
-use vault::sync::{self, Intake};
-use vault::{pool, reward};
 use state::{Consent, Permit, State, ValuePermit, Work};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use vault::pool::abi::sol::IERC20::balanceOfCall;
+use vault::sync::{self, Intake};
+use vault::{pool, reward};
 
 /// What came of a job.
 pub struct Done {
@@ -266,7 +266,7 @@ impl Job {
     fn check(&self) -> Result<(u64, Spent)> {
         let state = State::read(&self.state, world::run())?;
         let mut spent = Spent::default();
-        let report = spent.during(|| poolctl::check::check(state.conn(), false))?;
+        let report = spent.during(|| watch::check::check(state.conn(), false))?;
         ensure!(report.findings.is_empty(), "{:?}", report.findings);
         Ok((self.holders, spent))
     }

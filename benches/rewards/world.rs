@@ -6,12 +6,12 @@ use anyhow::{Context as _, Result};
 use base::Stop;
 use base::clock::Clock;
 use evm::{BlockRef, EventLog, LogRange};
-use vault::pool::{Asset, put_asset};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use rusqlite::params;
 use state::{Holder, Lock, Permit, Run, State};
 use std::path::Path;
 use std::time::Duration;
+use vault::pool::{Asset, put_asset};
 
 /// Blocks over which the transfers are spread: those of the epoch that is paid.
 pub const BLOCKS: u64 = 1_000;

@@ -10,13 +10,13 @@ use base::clock::Clock;
 use base::{Endpoint, Silent, Stop};
 use config::{Config, Sources};
 use evm::{At, Chain, ChainConfig};
-use vault::pool::abi::Abi;
-use vault::pool::{self, AddPool};
 use state::{Holder, Lock, Permit, Run, State, Work};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+use vault::pool::abi::Abi;
+use vault::pool::{self, AddPool};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
 const CHAIN_ID: u64 = 31_337;

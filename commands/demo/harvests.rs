@@ -3,12 +3,12 @@
 use super::farm::addresses;
 use super::stage::{End, Stage};
 use crate::farming::kale;
+use crate::output::{Page, Table};
 use crate::sandbox::broken;
 use base::amount::{Base, Quantity};
 use base::{Endpoint, Error, Result, forms};
 use kale::accounting::base;
 use kale::events::mint;
-use poolctl::output::{Page, Table};
 use poolctl_sandbox::network::Networks;
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -2,9 +2,9 @@
 
 use super::cells;
 use crate::console::Console;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::{Code, Error, Result};
-use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::{Event, EventFilter, State};

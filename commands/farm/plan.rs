@@ -2,6 +2,7 @@
 
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, SponsorView, kale, time};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::work::OrderFlags;
 use base::amount::{Base, Quantity, to_units};
@@ -15,9 +16,9 @@ use kale::purse::Books;
 use kale::schedule::Action;
 use kale::settings::Settings;
 use kale::work::Orders;
-use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// Explain what would be done next, when and why, and what each farmer's work would earn
 ///

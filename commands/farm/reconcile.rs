@@ -3,6 +3,7 @@
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::{Base, Quantity, to_people, to_units};
 use base::{Result, forms};
@@ -10,7 +11,6 @@ use clap::Args;
 use kale::contract::DECIMALS;
 use kale::harvest::LIVING_BLOCKS;
 use kale::reconcile::{self, Difference, Reconciled, What};
-use poolctl::output::{Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -7,16 +7,17 @@ use crate::app::App;
 use crate::console::Console;
 use crate::farming::{self, LedgerStamp, kale, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::work::OrderFlags;
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use clap::Args;
 use kale::run::{self, Note, Ran, Terms};
-use poolctl::output::{Gauge, Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
+use watch::metrics::Gauge;
 
 /// Plant as soon as a block rolls, work until its deadline, harvest a minute after the roll
 ///

@@ -4,6 +4,7 @@ use super::Several;
 use crate::app::App;
 use crate::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
@@ -11,9 +12,9 @@ use clap::Args;
 use kale::fees::Payer;
 use kale::funding::{self, Check, Checked, Lack};
 use kale::sponsor::Sponsor;
-use poolctl::output::{Gauge, Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
 ///

@@ -3,6 +3,7 @@
 use super::FarmerView;
 use crate::app::App;
 use crate::farming::kale;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::unlock::open_keys;
 use base::amount::{Base, Quantity};
@@ -12,9 +13,9 @@ use clap::builder::PossibleValuesParser;
 use kale::rows::last_ends;
 use kale::terms::{ONE_PPM, ratio};
 use kale::{Status, enrol, farmers, poolers};
-use poolctl::output::{Outcome, Page, Present, Table, spark};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::spark;
 
 /// List farmers in the order in which they came
 #[derive(Debug, Args)]

@@ -3,6 +3,7 @@
 use super::FarmerView;
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::Result;
 use base::amount::parse_weight;
@@ -10,7 +11,6 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use kale::address::account;
 use kale::farmers::{self, Change};
-use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 

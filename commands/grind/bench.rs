@@ -1,16 +1,17 @@
 //! `grind --bench`: rates on this machine, against a scalar reference in the same run.
 
 use super::{settings, shown_rate};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use grind::bench::{Row, bench};
 use grind::kernel::checked;
-use poolctl::output::{Outcome, Page, Present, Table, spark};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::time::Duration;
+use watch::spark;
 
 const DEFAULT_SECONDS: u32 = 10;
 

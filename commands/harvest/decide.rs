@@ -2,11 +2,11 @@
 
 use crate::app::App;
 use crate::farming::{kale, named, on_farm};
+use crate::output::{Outcome, Page, Present};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use kale::harvest::{self, Released, WrittenOff};
 use kale::rows::Hand;
-use poolctl::output::{Outcome, Page, Present};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -2,10 +2,10 @@
 
 use crate::alerts::{AlertsOutput, Shown};
 use crate::app::App;
+use crate::output::Outcome;
 use crate::session::Session;
 use base::Result;
 use clap::Args;
-use poolctl::output::Outcome;
 use state::alert::Subject;
 
 /// Show the alerts of feeds: those that are open, or all of them

@@ -2,14 +2,14 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::{Result, forms};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present};
-use vault::pool::known::{Contract, Known};
-use vault::pool::{self, contract};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::known::{Contract, Known};
+use vault::pool::{self, contract};
 
 /// Accept that a pool's contract changed, so that it is paid and validated again
 ///

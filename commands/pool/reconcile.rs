@@ -1,15 +1,16 @@
 //! `poolctl pool reconcile`: the state against the chain, holder by holder.
 
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table, partly};
 use crate::session::Session;
 use crate::views::Failure;
 use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Gauge, Outcome, Page, Present, Table, partly};
-use vault::pool::{self, ViewStamp};
-use vault::sync::{self, Drift, Reconciled};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, ViewStamp};
+use vault::sync::{self, Drift, Reconciled};
+use watch::metrics::Gauge;
 
 /// Compare pools with the chain, holder by holder; exit 5 on any difference
 ///

@@ -3,19 +3,19 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::{Base, Quantity, parse_base, to_people, to_units};
 use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present, Table};
-use vault::pool::{self, Asset, Pool, ViewStamp};
-use vault::reward::{self, Difference, EpochRow, Subject, Verification};
-use vault::sync::{self, Correction, HolderChange, Range, Rescanned, RolledBack};
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Work;
 use std::collections::BTreeMap;
+use vault::pool::{self, Asset, Pool, ViewStamp};
+use vault::reward::{self, Difference, EpochRow, Subject, Verification};
+use vault::sync::{self, Correction, HolderChange, Range, Rescanned, RolledBack};
 
 /// Transfers, and members, that are listed one by one; more are counted.
 const LISTED: usize = 10_000;

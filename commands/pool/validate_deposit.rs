@@ -2,17 +2,17 @@
 
 use crate::app::App;
 use crate::at::AtFlag;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::{age, show_verdict};
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock};
 use clap::Args;
-use vault::deposit::{Ask, Validation, validate, validate_on_chain};
-use poolctl::output::{Outcome, Page, Present};
-use vault::pool::ViewStamp;
-use vault::risk::verdict::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::deposit::{Ask, Validation, validate, validate_on_chain};
+use vault::pool::ViewStamp;
+use vault::risk::verdict::Verdict;
 
 /// Say whether a member may deposit so much, with every reason why not; exit 5 if not
 ///

@@ -1,17 +1,17 @@
 //! `poolctl pool validate-withdrawal`: may a member withdraw so many shares now, and if not, for which reasons.
 
 use crate::app::App;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::{age, show_verdict, stamp};
 use base::amount::Quantity;
 use base::{Result, clock};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present};
+use schemars::JsonSchema;
+use serde::Serialize;
 use vault::pool::ViewStamp;
 use vault::risk::verdict::Verdict;
 use vault::withdrawal::{Ask, Validation, validate};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// Say whether a member may withdraw so many shares, with every reason why not; exit 5 if not
 ///

@@ -1,18 +1,18 @@
 //! `poolctl reward apr`: what pools yield in a year.
 
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{or_dash, stamp};
 use base::amount::{Base, Quantity, to_people, to_units};
 use base::{Result, forms};
 use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
 use vault::oracle::Price;
-use poolctl::output::{Outcome, Page, Present, Table};
 use vault::pool::{self, ViewStamp};
 use vault::reward::apr::{DECIMALS, Yields};
 use vault::reward::{self, Outlook};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// Show what pools yield in a year, simple (APR) and compounded daily (APY)
 ///

@@ -2,16 +2,16 @@
 
 use super::epoch::pool_of;
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::{Base, Quantity, parse_base};
 use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present, Table};
-use vault::pool::{self, Pool, ViewStamp};
-use vault::reward::{self, Difference, Subject, Verification};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, Pool, ViewStamp};
+use vault::reward::{self, Difference, Subject, Verification};
 
 /// Compute epochs again from the chain and compare row by row; exit 5 on any difference
 ///

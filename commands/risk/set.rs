@@ -3,18 +3,18 @@
 use super::RiskView;
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use config::value::address;
 use evm::{At, Chain};
-use poolctl::output::{Outcome, Page, Present};
-use vault::pool::abi::{self, Abi};
-use vault::pool::{self, Pool};
-use vault::risk::{self, Engine, SetRisk, Window};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Work;
+use vault::pool::abi::{self, Abi};
+use vault::pool::{self, Pool};
+use vault::risk::{self, Engine, SetRisk, Window};
 
 /// Set limits of a pool, or name the engine contract they come from
 ///

@@ -3,15 +3,15 @@
 use super::BreakerView;
 use crate::app::App;
 use crate::options::{DryRun, REASON, one_line};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::Result;
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present};
-use vault::pool::{self, Pool};
-use vault::risk::{self, Barrier};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Work;
+use vault::pool::{self, Pool};
+use vault::risk::{self, Barrier};
 
 /// Set the emergency pause of a pool: no deposit and no withdrawal validates
 #[derive(Debug, Args)]
@@ -119,7 +119,7 @@ impl What {
                     Barrier::BreakerOpen(open) => output.breaker = BreakerView::of(Some(open)),
                     Barrier::EnginePaused => output.engine = Some("its emergency pause holds".to_owned()),
                     Barrier::EngineBreaker(why) => {
-                        output.engine = Some(format!("its breaker is open: {why}"))
+                        output.engine = Some(format!("its breaker is open: {why}"));
                     }
                     Barrier::RiskUnknown(_) | Barrier::ContractChanged(_) => {}
                 }

@@ -3,10 +3,10 @@
 use crate::app::App;
 use crate::options::{DryRun, duration};
 use crate::out_file::Output;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::PruneReport;

@@ -3,15 +3,15 @@
 use super::WithdrawalView;
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::Result;
 use clap::Args;
 use config::value::tx_hash;
-use poolctl::output::{Outcome, Page, Present};
-use vault::pool::{self, ViewStamp};
-use vault::withdrawal::{Complete, Completed, Evidence, complete, find};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, ViewStamp};
+use vault::withdrawal::{Complete, Completed, Evidence, complete, find};
 
 /// Complete a withdrawal by the transaction that moved its shares
 ///

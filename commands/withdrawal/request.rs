@@ -3,17 +3,17 @@
 use super::WithdrawalView;
 use crate::app::App;
 use crate::options::{DryRun, one_line};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::show_verdict;
 use base::amount::Quantity;
 use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present};
+use schemars::JsonSchema;
+use serde::Serialize;
 use vault::pool::{self, Member, Pool};
 use vault::risk::verdict::{Verdict, parse_amount};
 use vault::withdrawal::{Request, Requested, earlier, request, verdict};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// Most characters of an idempotency key.
 const KEY: usize = 200;

@@ -8,18 +8,18 @@ use evm::fault::{revert_data, revert_words};
 use evm::{At, wire as eth};
 use grind::job::{Task, parse_entropy, parse_farmer};
 use grind::lines::Lines;
-use keys::{Identities, Unlock, document, parse_secret, seal};
-use net::envelope::{self, Refusal};
-use net::jsonrpc::RpcError;
 use kale::call;
 use kale::contract::{Block, Farm, Pail};
 use kale::work::lines;
-use vault::pool::abi::sol::{IERC20, IERC4626};
+use keys::{Identities, Unlock, document, parse_secret, seal};
+use net::envelope::{self, Refusal};
+use net::jsonrpc::RpcError;
 use serde_json::value::RawValue;
 use std::path::Path;
 use stellar::transaction::stored;
 use stellar::wire as soroban;
 use stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
+use vault::pool::abi::sol::{IERC20, IERC4626};
 
 /// One decoder.
 #[derive(Clone, Copy)]

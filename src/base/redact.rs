@@ -93,7 +93,7 @@ impl Redactor {
     /// and the parts of each.
     pub fn of(url: &Url) -> Self {
         let mut secrets = Vec::new();
-        let (user, password) = (plain(url.username()), plain(url.password().unwrap_or_default()));
+        let (user, password) = (decoded(url.username()), decoded(url.password().unwrap_or_default()));
         if !(user.is_empty() && password.is_empty()) {
             let pair = [user.as_slice(), b":", password.as_slice()].concat();
             secrets.push(base64::engine::general_purpose::STANDARD.encode(&pair).into_bytes());
@@ -107,11 +107,11 @@ impl Redactor {
             [url.username(), url.password().unwrap_or_default()].into_iter().chain(values).chain(segments)
         {
             let parts = text.split(|c: char| !c.is_ascii_alphanumeric() && !"-_%".contains(c));
-            secrets.extend(parts.filter(|part| part.len() >= SHORTEST_PART).map(plain));
-            secrets.push(plain(text));
+            secrets.extend(parts.filter(|part| part.len() >= SHORTEST_PART).map(decoded));
+            secrets.push(decoded(text));
         }
-        secrets.push(plain(query));
-        secrets.push(if path.len() > 15 { plain(path) } else { Vec::new() });
+        secrets.push(decoded(query));
+        secrets.push(if path.len() > 15 { decoded(path) } else { Vec::new() });
         for secret in &mut secrets {
             secret.make_ascii_lowercase();
         }
@@ -199,7 +199,7 @@ fn unit(text: &[u8]) -> Option<(u8, usize)> {
 }
 
 /// A part of a URL without percent signs.
-fn plain(text: &str) -> Vec<u8> {
+fn decoded(text: &str) -> Vec<u8> {
     let mut rest = text.as_bytes();
     let mut out = Vec::with_capacity(rest.len());
     while let Some((byte, width)) = unit(rest) {
@@ -262,6 +262,25 @@ pub fn bounded(text: &str) -> String {
         }
     }
     out
+}
+
+/// Names and symbols come from chains: whatever could steer a terminal or turn the reading order is replaced.
+pub fn plain(text: &str) -> String {
+    let steers = |c: char| {
+        c.is_control()
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    text.chars()
+        .map(|c| {
+            if c == '\n' || c == '\t' {
+                ' '
+            } else if steers(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
 }
 
 #[cfg(test)]

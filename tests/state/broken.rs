@@ -4,12 +4,12 @@ use crate::support::{Place, config, run, run_at, work};
 use alloy::primitives::B256;
 use base::{Code, Stop};
 use evm::Chain;
-use vault::withdrawal::{self, Complete, Evidence, Request, Requested};
-use vault::{pool, reward, risk};
 use poolctl_testkit::tamper;
 use rusqlite::Connection;
 use state::{Consent, Permit, State, ValuePermit, backup};
 use std::collections::BTreeSet;
+use vault::withdrawal::{self, Complete, Evidence, Request, Requested};
+use vault::{pool, reward, risk};
 
 /// (invariant, what breaks it, words of the finding). `only` the invariant named may be found.
 const BREAKS: &[(&str, &str, &[&str])] = &[
@@ -379,7 +379,7 @@ fn break_it(place: &Place, sql: &str) {
 }
 
 fn found(place: &Place, full: bool) -> (BTreeSet<&'static str>, String) {
-    let report = poolctl::check::check(place.reader().conn(), full).unwrap();
+    let report = watch::check::check(place.reader().conn(), full).unwrap();
     let names = report.findings.iter().map(|finding| finding.check).collect();
     let said: Vec<&str> = report.findings.iter().map(|finding| finding.message.as_str()).collect();
     (names, said.join("\n"))
@@ -553,7 +553,7 @@ fn are_found_and_named(breaks: &[(&str, &str, &[&str])], made: fn() -> Place) {
         // A backup of it is refused, and leaves nothing behind.
         let copy = place.folder().join("copy.sqlite");
         let state = State::read(&place.path(), run()).unwrap();
-        let e = backup(&state, &copy, poolctl::check::must_be_sound).unwrap_err();
+        let e = backup(&state, &copy, watch::check::must_be_sound).unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed, "{sql}: {e}");
         assert_eq!(place.files("copy"), [""; 0]);
     }

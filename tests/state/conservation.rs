@@ -6,14 +6,14 @@ use base::amount::{Base, to_units};
 use base::{Code, Endpoint, Result, Stop};
 use config::Config;
 use evm::{At, Chain, ChainConfig};
-use vault::pool::{Asset, Holdings, Member, Movement, find, find_member, put_asset};
-use vault::reward;
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use rusqlite::params;
 use state::{Consent, Lock, Permit, State, Tx, ValuePermit};
 use tokio::runtime::Runtime;
+use vault::pool::{Asset, Holdings, Member, Movement, find, find_member, put_asset};
+use vault::reward;
 
 const MEMBERS: usize = 4;
 /// Blocks in which shares move, before the first cycle.
@@ -316,7 +316,7 @@ fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
                 e
             );
         }
-        let report = poolctl::check::check(case.state.conn(), false).unwrap();
+        let report = watch::check::check(case.state.conn(), false).unwrap();
         prop_assert_eq!(report.findings, [], "after {:?}", op);
     }
     for member in 0..MEMBERS {
@@ -330,7 +330,7 @@ fn case(net: &Net, plan: &Plan, reached: &mut Reached) -> TestCaseResult {
     }
     let carried = "SELECT count(*) FROM pool_reward_epochs WHERE carry_out <> '0'";
     reached.carries += case.state.conn().query_row(carried, [], |row| row.get::<_, u64>(0)).unwrap();
-    let report = poolctl::check::check(case.state.conn(), true).unwrap();
+    let report = watch::check::check(case.state.conn(), true).unwrap();
     prop_assert_eq!(report.findings, []);
     Ok(())
 }

@@ -51,7 +51,7 @@ fn a_backup_is_whole_while_a_writer_writes() {
                 backup(
                     &place.reader(),
                     &place.folder().join(format!("copy-{i}.sqlite")),
-                    poolctl::check::must_be_sound,
+                    watch::check::must_be_sound,
                 )
                 .unwrap()
             })
@@ -67,7 +67,7 @@ fn a_backup_is_whole_while_a_writer_writes() {
             "a transaction is in it whole or not: {copies:?}"
         );
         last = copy.events;
-        assert_eq!(inspect(&copy.path, poolctl::check::must_be_sound).unwrap().sha256, copy.sha256);
+        assert_eq!(inspect(&copy.path, watch::check::must_be_sound).unwrap().sha256, copy.sha256);
         assert_eq!(events(&copy.path), copy.events);
     }
     assert!(place.files("partial").is_empty() && place.files("copy-0.sqlite-wal").is_empty());
@@ -78,13 +78,13 @@ fn a_restore_swaps_the_file_in_and_keeps_the_old_one() {
     let place = Place::lived_in();
     let lock = place.lock();
     let copy = place.folder().join("copy.sqlite");
-    let before = backup(&place.reader(), &copy, poolctl::check::must_be_sound).unwrap();
+    let before = backup(&place.reader(), &copy, watch::check::must_be_sound).unwrap();
     let mut state = place.writer(&lock);
     state.write(Permit::of(&lock), |tx| tx.event("later", "x", &json!({}))).unwrap();
     drop(state);
     // Somebody who looks at the old file meanwhile goes on seeing it.
     let reader = place.reader();
-    let (report, kept) = restore(&copy, &place.path(), &run(), &lock, poolctl::check::must_be_sound).unwrap();
+    let (report, kept) = restore(&copy, &place.path(), &run(), &lock, watch::check::must_be_sound).unwrap();
     let kept = kept.expect("the replaced state is kept");
     assert_eq!((report.events, events(&place.path())), (before.events, before.events));
     assert_eq!(events(&kept), before.events + 1);
@@ -92,12 +92,12 @@ fn a_restore_swaps_the_file_in_and_keeps_the_old_one() {
     assert_eq!(seen, before.events + 1);
     drop(reader);
     assert!(place.check().findings.is_empty());
-    assert_eq!(inspect(&kept, poolctl::check::must_be_sound).unwrap().events, before.events + 1);
+    assert_eq!(inspect(&kept, watch::check::must_be_sound).unwrap().events, before.events + 1);
 
     // And back: what was kept is a state like any other. Its clock stands still, so its name must be free first.
     let other = place.folder().join("other.sqlite");
     std::fs::rename(&kept, &other).unwrap();
-    let (report, _) = restore(&other, &place.path(), &run(), &lock, poolctl::check::must_be_sound).unwrap();
+    let (report, _) = restore(&other, &place.path(), &run(), &lock, watch::check::must_be_sound).unwrap();
     assert_eq!(report.events, before.events + 1);
     let mut state = place.writer(&lock);
     state.write(Permit::of(&lock), |tx| tx.event("still", "x", &json!({}))).unwrap();
@@ -125,7 +125,7 @@ fn what_is_no_sound_state_is_not_restored() {
         (altered, &[Code::CheckFailed]),
     ] {
         std::fs::write(&bad, bytes).unwrap();
-        let e = restore(&bad, &place.path(), &run(), &lock, poolctl::check::must_be_sound).unwrap_err();
+        let e = restore(&bad, &place.path(), &run(), &lock, watch::check::must_be_sound).unwrap_err();
         assert!(codes.contains(&e.code()), "{e:?}");
         assert!(std::fs::read(place.path()).unwrap() == before, "nothing was changed: {e}");
         assert!(place.files("restore").is_empty(), "{:?}", place.files("restore"));
@@ -186,7 +186,7 @@ fn an_older_state_with_a_schema_of_its_own_is_not_migrated() {
         assert!(std::fs::read(place.path()).unwrap() == before && place.files("schema-").is_empty(), "{e}");
         // Nor is it restored.
         let other = Place::fresh();
-        let e = restore(&place.path(), &other.path(), &run(), &other.lock(), poolctl::check::must_be_sound)
+        let e = restore(&place.path(), &other.path(), &run(), &other.lock(), watch::check::must_be_sound)
             .unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed, "{e}");
         assert!(e.to_string().contains(named), "{e}");
@@ -226,17 +226,16 @@ fn a_state_with_a_schema_of_its_own_is_refused_everywhere() {
         }
         // The check says so, and looks at nothing that such a file could lead it astray with.
         let state = State::unjudged(&place.path(), run()).unwrap();
-        let report = poolctl::check::check(state.conn(), true).unwrap();
+        let report = watch::check::check(state.conn(), true).unwrap();
         assert_eq!(report.checked, ["integrity_check", "schema"]);
         assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
         assert!(report.findings[0].check == "schema" && report.findings[0].message.contains(named));
-        let e =
-            backup(&state, &place.folder().join("copy.sqlite"), poolctl::check::must_be_sound).unwrap_err();
+        let e = backup(&state, &place.folder().join("copy.sqlite"), watch::check::must_be_sound).unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed);
         drop(state);
         let other = Place::fresh();
         let kept = std::fs::read(other.path()).unwrap();
-        let e = restore(&place.path(), &other.path(), &run(), &other.lock(), poolctl::check::must_be_sound)
+        let e = restore(&place.path(), &other.path(), &run(), &other.lock(), watch::check::must_be_sound)
             .unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed, "{e}");
         assert!(std::fs::read(other.path()).unwrap() == kept);
@@ -253,9 +252,9 @@ fn a_state_is_made_with_a_log_and_a_copy_without() {
     let fresh = Place::fresh();
     assert_eq!((mode(&fresh.path()), fresh.files("")), (vec![2, 2], vec!["state.sqlite".to_owned()]));
     let copy = place.folder().join("copy.sqlite");
-    backup(&place.reader(), &copy, poolctl::check::must_be_sound).unwrap();
+    backup(&place.reader(), &copy, watch::check::must_be_sound).unwrap();
     assert_eq!(mode(&copy), [1, 1]);
-    let (_, kept) = restore(&copy, &place.path(), &run(), &lock, poolctl::check::must_be_sound).unwrap();
+    let (_, kept) = restore(&copy, &place.path(), &run(), &lock, watch::check::must_be_sound).unwrap();
     assert_eq!((mode(&place.path()), mode(&kept.unwrap())), (vec![2, 2], vec![1, 1]));
     // Neither leaves a draft, or something beside the files.
     drop(lock);
@@ -297,7 +296,7 @@ fn what_a_killed_run_left_half_written_is_taken_back_by_whoever_reads_first() {
         let lock = other.lock();
         let mut state = other.writer(&lock);
         state.write(Permit::of(&lock), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
-        assert!(poolctl::check::check(state.conn(), true).unwrap().findings.is_empty());
+        assert!(watch::check::check(state.conn(), true).unwrap().findings.is_empty());
     }
 }
 
@@ -420,7 +419,7 @@ fn what_is_no_file_is_refused_at_once() {
         assert_eq!(e.code(), Code::InvalidValue, "{e}");
         assert!(e.hint_text().unwrap().contains("--state"), "{e:?}");
         assert!(schema_of(path).is_err() && State::glance(path, run()).is_err());
-        assert_eq!(inspect(path, poolctl::check::must_be_sound).unwrap_err().code(), Code::InvalidValue);
+        assert_eq!(inspect(path, watch::check::must_be_sound).unwrap_err().code(), Code::InvalidValue);
         assert_eq!(state::create(path).unwrap_err().code(), Code::Conflict);
     }
 }
@@ -432,7 +431,7 @@ fn the_stored_state_of_this_schema_opens_and_is_sound() {
     let lock = place.lock();
     let state = place.writer(&lock);
     assert_eq!(structure(state.conn()), schema());
-    let report = poolctl::check::check(state.conn(), true).unwrap();
+    let report = watch::check::check(state.conn(), true).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
     assert!(report.events > 10);
     let pools = vault::pool::list(state.conn()).unwrap();
@@ -478,7 +477,7 @@ fn a_state_of_the_schema_before_is_migrated_with_its_rows() {
     for (key, want) in [("reward_order_from_block", emitted), ("reward_pause_from_epoch", paid)] {
         assert_eq!(state::meta_get(state.conn(), key).unwrap(), Some(want.to_string()), "{key}");
     }
-    let report = poolctl::check::check(state.conn(), true).unwrap();
+    let report = watch::check::check(state.conn(), true).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
 
@@ -490,7 +489,7 @@ fn the_stored_state_with_a_farm_is_migrated_and_sound() {
     let lock = place.lock();
     let state = place.writer(&lock);
     assert_eq!(structure(state.conn()), schema());
-    let report = poolctl::check::check(state.conn(), true).unwrap();
+    let report = watch::check::check(state.conn(), true).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
     assert_eq!(report.events, 109);
     let open = kale::rows::pails_before(state.conn(), u32::MAX).unwrap();

@@ -2,10 +2,10 @@
 
 use crate::support::{Place, config, run, work};
 use base::Stop;
+use state::{Permit, State};
 use vault::pool::{self, Pool};
 use vault::risk::rules::Rule;
 use vault::risk::{self, Barrier};
-use state::{Permit, State};
 
 const NOW: i64 = 1_700_000_000;
 

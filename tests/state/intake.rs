@@ -4,11 +4,11 @@ use crate::support::Place;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use base::amount::Base;
 use evm::{BlockRef, EventLog, LogRange};
-use vault::pool::{self, Asset, Holdings, Movement, put_asset};
-use vault::sync::Intake;
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
 use state::{Permit, State};
+use vault::pool::{self, Asset, Holdings, Movement, put_asset};
+use vault::sync::Intake;
 
 const BLOCKS: u64 = 30;
 const POOLS: [Address; 2] = [Address::repeat_byte(0xb1), Address::repeat_byte(0xb2)];

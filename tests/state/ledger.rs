@@ -93,7 +93,7 @@ proptest! {
                 }
             }
         }
-        let report = poolctl::check::check(state.conn(), false).unwrap();
+        let report = watch::check::check(state.conn(), false).unwrap();
         prop_assert_eq!(report.findings, []);
     }
 }

@@ -148,7 +148,7 @@ fn a_state_that_lived_is_split_and_both_halves_are_sound() {
         })
         .unwrap();
     assert_eq!(
-        (Some(&digest), state::inspect(&place.path(), poolctl::check::must_be_sound).unwrap().events > 0),
+        (Some(&digest), state::inspect(&place.path(), watch::check::must_be_sound).unwrap().events > 0),
         (report.sha256.as_ref(), true)
     );
     let chain = state::verify_chain(&place.outsider()).unwrap();

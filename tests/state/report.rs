@@ -2,7 +2,7 @@
 
 use crate::support::{Place, config};
 use base::amount::Base;
-use poolctl::report::{MOST_BLOCKS, MOST_EPOCHS, MOST_FARMERS, MOST_HOLDERS, MOST_POINTS, Report, page};
+use watch::report::{MOST_BLOCKS, MOST_EPOCHS, MOST_FARMERS, MOST_HOLDERS, MOST_POINTS, Report, page};
 
 /// Seconds since 1970.
 const NOW: i64 = 1_800_000_000;

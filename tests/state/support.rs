@@ -3,12 +3,12 @@
 use base::clock::Clock;
 use base::{Silent, Stop};
 use config::{Config, Sources};
-use poolctl::check::CheckReport;
 use rusqlite::Connection;
 use state::{Holder, Lock, Permit, Run, State, Work};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+use watch::check::CheckReport;
 
 /// A dump of a state that the program itself wrote; its first lines say how.
 pub const FIXTURE: &str = include_str!("../fixtures/state-v1.sql");
@@ -108,7 +108,7 @@ impl Place {
     }
 
     pub fn check(&self) -> CheckReport {
-        poolctl::check::check(self.reader().conn(), true).unwrap()
+        watch::check::check(self.reader().conn(), true).unwrap()
     }
 }
 

@@ -10,8 +10,9 @@ mod shift;
 mod submit;
 
 pub use grinder::{Figures, kernel};
-pub use job::{Deadline, Orders, Report, Wanted, failures, rehearse, run};
-pub use job::{advance_bar, begin_bar, is_passing};
+pub use job::{
+    Deadline, Orders, Report, Wanted, advance_bar, begin_bar, failures, is_passing, rehearse, run,
+};
 pub use lines::LONGEST;
 pub use pails::{Seen, note};
 pub use policy::{Hours, needs_work};

@@ -3,13 +3,13 @@
 use super::quote::Limits;
 use super::source::Source;
 use crate::pool::{Pool, ViewStamp};
-use state::columns::{stored_address, stored_base};
 use base::amount::{Base, to_people};
 use base::{Code, Error, Result};
 use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 use state::Work;
+use state::columns::{stored_address, stored_base};
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

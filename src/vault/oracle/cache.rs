@@ -2,11 +2,11 @@
 
 use crate::feed::{Feed, of_asset};
 use crate::pool::ViewStamp;
-use state::columns::{stored_base, stored_hash};
 use base::amount::Base;
 use base::{Result, clock};
 use rusqlite::{Connection, OptionalExtension, params};
 use state::Tx;
+use state::columns::{stored_base, stored_hash};
 
 /// A price that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

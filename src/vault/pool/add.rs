@@ -1,19 +1,19 @@
 //! Adding a pool: the contract is looked at before anything is believed or written.
 
+use super::ViewStamp;
 use super::abi::sol::{IERC20, IERC4626};
 use super::abi::{self, Abi};
 use super::contract::{self, Answered};
 use super::known::Contract;
 use super::store::{self, Pool};
 use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
-use super::ViewStamp;
-use state::columns::db_block;
 use alloy::primitives::Address;
 use base::{Code, Error, Result};
 use evm::{At, CallError, Chain, PinnedView};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 use state::Work;
+use state::columns::db_block;
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]

@@ -5,7 +5,6 @@
 //! whether it answers `paused()`.
 
 use super::abi::sol::IERC20;
-use state::columns::db_block;
 use super::known::{Contract, Known, difference};
 use super::store::{self, Pool};
 use super::token::sane_decimals;
@@ -15,6 +14,7 @@ use evm::{Batch, BatchReply, Fact, Handle, PinnedView};
 use rusqlite::params;
 use serde_json::{Value, json};
 use state::alert::{self, Subject};
+use state::columns::db_block;
 use state::{Tx, ValuePermit, Work};
 use std::collections::HashMap;
 

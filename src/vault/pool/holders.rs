@@ -2,10 +2,10 @@
 
 use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
-use state::columns::{base_at, db_block, stored_block};
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
+use state::columns::{base_at, db_block, stored_block};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
 pub fn shares_after(

@@ -1,9 +1,9 @@
 //! What the state knows of a pool's contract beside its figures, and how it changed.
 
-use state::columns::{stored_address, stored_block, stored_hash};
 use alloy::primitives::{Address, B256};
 use base::Result;
 use rusqlite::Row;
+use state::columns::{stored_address, stored_block, stored_hash};
 
 /// What a contract is.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,13 +1,13 @@
 //! Members: addresses that hold shares, or that the operator named.
 
 use super::store::{Pool, named_by_address};
-use state::columns::{stored_address, stored_base};
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use state::Tx;
+use state::columns::{stored_address, stored_base};
 
 /// Purpose of the ledger account with what a member has and was not yet paid out.
 pub const AVAILABLE: &str = "available";

@@ -3,12 +3,12 @@
 use super::abi::{Abi, MaxDeposit};
 use super::known::{self, Known};
 use super::token::Asset;
-use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use evm::BlockRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
 use std::collections::{HashMap, HashSet};
 
 /// A pool as the state knows it.

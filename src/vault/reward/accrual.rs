@@ -123,13 +123,13 @@ impl Accrual {
 /// # Errors
 /// `drift` for movements that do not fit the holdings or lie outside the epoch.
 pub fn accrue(
-    opening: Holdings,
+    opening: &Holdings,
     movements: &[Movement],
     start: u64,
     end: u64,
     basis: Basis,
 ) -> Result<(Weights, Holdings)> {
-    let mut accrual = Accrual::new(&opening, start, end, basis);
+    let mut accrual = Accrual::new(opening, start, end, basis);
     movements.iter().try_for_each(|movement| accrual.take(movement))?;
     Ok(accrual.finish())
 }
@@ -155,7 +155,7 @@ mod tests {
     fn a_deposit_in_the_last_block_earns_one_block() {
         let opening = Holdings::new([(1, n(10))]);
         let (w, closing) =
-            accrue(opening, &[m(109, None, Some(2), 10)], 100, 110, Basis::TimeWeighted).unwrap();
+            accrue(&opening, &[m(109, None, Some(2), 10)], 100, 110, Basis::TimeWeighted).unwrap();
         assert_eq!(weights(&w), [(1, 100), (2, 10)]);
         assert_eq!(closing, Holdings::new([(1, n(10)), (2, n(10))]));
     }
@@ -163,14 +163,14 @@ mod tests {
     #[test]
     fn the_first_block_counts_whole() {
         let (w, _) =
-            accrue(Holdings::default(), &[m(100, None, Some(1), 3)], 100, 110, Basis::TimeWeighted).unwrap();
+            accrue(&Holdings::default(), &[m(100, None, Some(1), 3)], 100, 110, Basis::TimeWeighted).unwrap();
         assert_eq!(weights(&w), [(1, 30)]);
     }
 
     #[test]
     fn in_and_out_within_a_block_earns_nothing() {
         let moves = [m(105, None, Some(1), 7), m(105, Some(1), None, 7)];
-        let (w, closing) = accrue(Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+        let (w, closing) = accrue(&Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
         assert!(w.is_empty());
         assert_eq!(closing, Holdings::default());
     }
@@ -178,14 +178,14 @@ mod tests {
     #[test]
     fn snapshot_looks_at_the_end_only() {
         let moves = [m(100, None, Some(1), 7), m(109, Some(1), Some(2), 7)];
-        let (w, _) = accrue(Holdings::default(), &moves, 100, 110, Basis::Snapshot).unwrap();
+        let (w, _) = accrue(&Holdings::default(), &moves, 100, 110, Basis::Snapshot).unwrap();
         assert_eq!(weights(&w), [(2, 7)]);
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
         for bad in [m(105, Some(1), None, 1), m(99, None, Some(1), 1), m(110, None, Some(1), 1)] {
-            let e = accrue(Holdings::default(), &[bad], 100, 110, Basis::TimeWeighted).unwrap_err();
+            let e = accrue(&Holdings::default(), &[bad], 100, 110, Basis::TimeWeighted).unwrap_err();
             assert_eq!(e.code(), Code::Drift, "{bad:?}");
         }
     }
@@ -193,7 +193,7 @@ mod tests {
     #[test]
     fn the_largest_supply_does_not_overflow() {
         let opening = Holdings::new([(1, Base::MAX)]);
-        let (w, _) = accrue(opening, &[], 0, u64::MAX, Basis::TimeWeighted).unwrap();
+        let (w, _) = accrue(&opening, &[], 0, u64::MAX, Basis::TimeWeighted).unwrap();
         assert_eq!(w, [(1, Weight::from(Base::MAX) * Weight::from(u64::MAX))]);
     }
 
@@ -221,7 +221,7 @@ mod tests {
     proptest! {
         #[test]
         fn weights_are_the_sum_over_blocks(moves in history()) {
-            let (w, closing) = accrue(Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+            let (w, closing) = accrue(&Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
             // The definition itself, block by block.
             let mut held = Holdings::default();
             let mut want: BTreeMap<MemberId, Weight> = BTreeMap::new();
@@ -244,13 +244,13 @@ mod tests {
         #[test]
         fn two_epochs_add_up_to_one(moves in history(), cut in 101u64..110) {
             let (first, second): (Vec<_>, Vec<_>) = moves.iter().partition(|m| m.block < cut);
-            let (a, middle) = accrue(Holdings::default(), &first, 100, cut, Basis::TimeWeighted).unwrap();
+            let (a, middle) = accrue(&Holdings::default(), &first, 100, cut, Basis::TimeWeighted).unwrap();
             let mut a = BTreeMap::from_iter(a);
-            let (b, _) = accrue(middle, &second, cut, 110, Basis::TimeWeighted).unwrap();
+            let (b, _) = accrue(&middle, &second, cut, 110, Basis::TimeWeighted).unwrap();
             for (member, weight) in b {
                 *a.entry(member).or_default() += weight;
             }
-            let (whole, _) = accrue(Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+            let (whole, _) = accrue(&Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
             prop_assert_eq!(a.into_iter().collect::<Vec<_>>(), whole);
         }
     }

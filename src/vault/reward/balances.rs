@@ -5,13 +5,13 @@ use super::sample::{Drawn, sample};
 use crate::pool::abi::sol::IERC20::balanceOfCall;
 use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool};
-use state::columns::stored_address;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
+use state::columns::stored_address;
 use std::collections::{BTreeSet, HashMap};
 
 /// Balances that are asked for before the next lot is.

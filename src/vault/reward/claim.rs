@@ -2,11 +2,11 @@
 
 use super::{purpose, sound};
 use crate::pool::{AVAILABLE, Member, Pool};
-use state::columns::stored_base;
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::columns::stored_base;
 use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use std::collections::BTreeMap;
 

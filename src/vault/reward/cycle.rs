@@ -403,7 +403,7 @@ async fn compare_pool<'a>(
         work.stop.check()?;
         // Nothing is paid from an epoch on whose last block is not known.
         let Some(Ok(end)) = ends.get(&(pool.id, step.epoch().end - 1)) else { break };
-        let accrual = accrue(conn, pool, plan.due(step)?, holdings)?;
+        let accrual = accrue(conn, pool, plan.due(step)?, &holdings)?;
         comparer.add(pool, end.block, accrual.members()).await?;
         let (weights, closing) = accrual.finish();
         if first.is_none() {
@@ -502,7 +502,7 @@ fn pay_pool(
         let due = plan.due(step)?;
         let (weights, closing) = match (first.take(), holdings.take()) {
             (Some(first), _) => first,
-            (None, Some(opening)) => accrue(work.state.conn(), pool, due, opening)?.finish(),
+            (None, Some(opening)) => accrue(work.state.conn(), pool, due, &opening)?.finish(),
             (None, None) => return Err(unasked()),
         };
         holdings = Some(closing);

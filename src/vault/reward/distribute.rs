@@ -9,13 +9,13 @@ use super::store::emission_at;
 use super::{purpose, sound};
 use crate::pool::holdings::{Holdings, MemberId};
 use crate::pool::{self, Pool};
-use state::columns::db_block;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
 use evm::BlockRef;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::bulk::{insert_all, more_of};
+use state::columns::db_block;
 use state::{Account, Line, OwnerKind, Tx};
 
 /// A distributed epoch.
@@ -101,9 +101,9 @@ pub(super) struct LastBlock {
 ///
 /// # Errors
 /// `drift` where the stored transfers do not fit.
-pub(super) fn accrue(conn: &Connection, pool: &Pool, due: Due<'_>, opening: Holdings) -> Result<Accrual> {
+pub(super) fn accrue(conn: &Connection, pool: &Pool, due: Due<'_>, opening: &Holdings) -> Result<Accrual> {
     let Epoch { start, end } = due.epoch();
-    let mut accrual = Accrual::new(&opening, start, end, due.basis());
+    let mut accrual = Accrual::new(opening, start, end, due.basis());
     pool::each_movement(conn, pool.id, start, end, |movement| accrual.take(movement))?;
     Ok(accrual)
 }

@@ -5,11 +5,11 @@ use super::emission::CarryReason;
 use super::grid::Epoch;
 use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool};
-use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
+use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
 
 /// Who made an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

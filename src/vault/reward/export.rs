@@ -8,12 +8,12 @@ use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
 use super::purpose;
 use crate::pool::{Asset, Pool};
-use state::columns::{db_block, stored_address, stored_base, stored_hash};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::columns::{db_block, stored_address, stored_base, stored_hash};
 use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 
 /// What is exported of an epoch.

@@ -6,12 +6,12 @@ use super::epochs::{EpochRow, epoch, starting_at};
 use super::grid::Epoch;
 use super::store::{counted_in, emitted_to, lanes, schedule};
 use crate::pool::{self, Asset, Pool};
-use state::columns::db_block;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use evm::{At, Chain};
 use rusqlite::params;
 use serde_json::json;
+use state::columns::db_block;
 use state::{Tx, Work};
 
 /// What the operator wants to give.

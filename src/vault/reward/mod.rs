@@ -42,6 +42,7 @@ pub use manual::{NewEpoch, create, token};
 pub use outlook::{Outlook, outlook};
 pub use position::{Position, position};
 pub use sound::odd_budgets;
-pub use store::{Totals, WeightRow, emitted_to, last_paid, schedule, totals_of, weight_rows};
-pub use store::{in_order_from, marks};
+pub use store::{
+    Totals, WeightRow, emitted_to, in_order_from, last_paid, marks, schedule, totals_of, weight_rows,
+};
 pub use weights::{PoolWeight, WeightSet, set_weight, weights};

@@ -2,10 +2,10 @@
 
 use super::store::{Totals, totals_of};
 use crate::pool::{self, Member, Pool, Snapshot, underlying};
-use state::columns::stored_base;
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
+use state::columns::stored_base;
 
 /// A member's position.
 #[derive(Debug, Clone)]

@@ -10,12 +10,12 @@ use super::store::{
     schedule, undecided, weight_rows,
 };
 use crate::pool::{Asset, Pool};
-use state::columns::db_block;
 use base::amount::{self, Base};
 use base::{Code, Error, Result};
 use config::Config;
 use rusqlite::params;
 use serde_json::json;
+use state::columns::db_block;
 use state::{Tx, Work};
 
 /// The terms that the settings ask for, from a block yet to be found.

@@ -44,7 +44,7 @@ impl Recount {
             let movements = self.before(to);
             let opening = std::mem::take(&mut self.holdings);
             // What is accrued up to a block and from it on adds up to the whole.
-            let (weights, closing) = accrue(opening, &movements, self.at, to, basis)?;
+            let (weights, closing) = accrue(&opening, &movements, self.at, to, basis)?;
             self.holdings = closing;
             self.at = to;
             if basis == Basis::TimeWeighted && !self.weights.is_empty() {

@@ -6,10 +6,10 @@ use super::grid::{Epoch, Terms, terms_at};
 use super::purpose;
 use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
-use state::columns::{base_at, stored_block};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
+use state::columns::{base_at, stored_block};
 use state::{Account, OwnerKind, balance, derived_balance};
 
 /// The amounts of a distributed epoch.

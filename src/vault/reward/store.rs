@@ -6,10 +6,10 @@ use super::epochs::created;
 use super::grid::{Epoch, Terms};
 use super::lane::Lane;
 use crate::pool;
-use state::columns::{db_block, stored_base, stored_block};
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::columns::{db_block, stored_base, stored_block};
 use state::meta_get;
 use std::collections::{BTreeMap, HashMap};
 

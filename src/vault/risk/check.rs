@@ -8,13 +8,13 @@ use super::refresh::refresh;
 use super::rules::{self, Rule, Verdict};
 use crate::feed;
 use crate::pool::{self, Pool, ViewStamp};
-use state::columns::stored_base;
 use base::amount::Base;
 use base::{Error, Result};
 use config::Config;
 use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, OptionalExtension, params};
 use state::alert::{self, Subject};
+use state::columns::stored_base;
 use state::{Tx, Work};
 use std::collections::HashMap;
 

@@ -2,11 +2,11 @@
 
 use super::source::Engine;
 use crate::pool::{Pool, ViewStamp};
-use state::columns::{stored_address, stored_base};
 use base::amount::Base;
 use base::{Code, Error, Result, clock};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::columns::{stored_address, stored_base};
 use state::{Tx, Work};
 
 /// Whole window that daily caps look at.

@@ -1,11 +1,10 @@
 //! Transfer logs on their way into the state: a few ranges of blocks are gathered, then written with their cursors at once.
 
 use super::member_ids::MemberIds;
+use crate::pool::Pool;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::holders::{holders_match, put_shares, shares_after};
 use crate::pool::holdings::MemberId;
-use crate::pool::Pool;
-use state::columns::db_block;
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::amount::{Base, Delta, Digits};
@@ -13,6 +12,7 @@ use base::{Code, Error, Result};
 use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
 use state::bulk::{insert_all, more_of};
+use state::columns::db_block;
 use state::{Permit, State, Tx};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

@@ -10,8 +10,7 @@ mod reread;
 mod rescan;
 mod run;
 
-pub use intake::decode;
-pub use intake::{Intake, Replayed};
+pub use intake::{Intake, Replayed, decode};
 pub use reconcile::{Drift, Figure, Reconciled, reconcile};
 pub use reorg::{RolledBack, settle_reorgs};
 pub use replay::replay_to;

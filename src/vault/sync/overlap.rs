@@ -4,15 +4,15 @@
 use super::intake::{Goals, POOLS_PER_QUERY, Replayed, decode};
 use super::reorg::last_paid;
 use super::reread::{Rung, Wanted};
-use crate::pool::abi::sol::transfer_topic;
 use crate::pool::Pool;
-use state::columns::{base_at, db_block, stored_address};
+use crate::pool::abi::sol::transfer_topic;
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use evm::{BlockRef, EventLog, PinnedView};
 use rusqlite::{Connection, params};
 use state::Work;
+use state::columns::{base_at, db_block, stored_address};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A transfer as a log tells it: log index, transaction, from, to, share base units.

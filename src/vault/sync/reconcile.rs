@@ -6,7 +6,6 @@ use crate::pool::abi::{self, MaxDeposit, Reading};
 use crate::pool::holders::holdings_before;
 use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, Snapshot, ViewStamp};
-use state::columns::stored_address;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Progress, Result, Stop, forms};
@@ -15,6 +14,7 @@ use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
+use state::columns::stored_address;
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -1,15 +1,15 @@
 //! Reorganisations: seen by the hash of the block that a pool was read at, and taken back to common ground.
 
+use crate::pool::Pool;
 use crate::pool::holders::{add_shares, each_movement};
 use crate::pool::holdings::MemberId;
-use crate::pool::Pool;
-use state::columns::{db_block, stored_block, stored_hash};
 use alloy::primitives::B256;
 use base::amount::Delta;
 use base::{Code, Error, Result};
 use evm::{PinnedView, common_ancestor};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::columns::{db_block, stored_block, stored_hash};
 use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -4,16 +4,16 @@
 use super::intake::{Goals, Intake, POOLS_PER_QUERY, Replayed};
 use super::overlap::overlap;
 use super::reread::reread;
+use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holders_match;
-use crate::pool::Pool;
-use state::columns::{db_block, stored_block};
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Result};
 use evm::PinnedView;
 use rusqlite::{Connection, params};
 use state::Work;
+use state::columns::{db_block, stored_block};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have

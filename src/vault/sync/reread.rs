@@ -2,11 +2,10 @@
 
 use super::intake::{Goals, Intake, Waiting};
 use super::reorg::{checkpoints, last_paid, take_back};
+use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holdings_before;
 use crate::pool::holdings::MemberId;
-use crate::pool::Pool;
-use state::columns::db_block;
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result};
@@ -14,6 +13,7 @@ use evm::{BlockRef, PinnedView};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use state::Work;
+use state::columns::db_block;
 use std::collections::HashSet;
 
 /// Transfers that are read again at most: they must fit into memory.

@@ -8,7 +8,6 @@ use crate::pool::contract::{self, Answered};
 use crate::pool::holders::holders_match;
 use crate::pool::known::Contract;
 use crate::pool::{self, Pool, ViewStamp, newest_known};
-use state::columns::db_block;
 use crate::risk;
 use crate::risk::rules::{Rule, Verdict, rate_drop};
 use base::amount::{Base, Quantity};
@@ -19,6 +18,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
 use state::alert::{self, Subject};
+use state::columns::db_block;
 use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 

@@ -1,9 +1,9 @@
 //! Completing a withdrawal: by its transaction, or by the operator's word.
 
 use super::evidence::{Evidence, Sight, is_not_replayed_before, look};
+use super::sound::must_be_as_asked;
 use super::store::{self, Status, Withdrawal};
 use super::subject;
-use super::sound::must_be_as_asked;
 use crate::pool::{self, Pool, ViewStamp};
 use alloy::primitives::B256;
 use base::{Code, Error, Result};

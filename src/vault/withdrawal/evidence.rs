@@ -4,7 +4,6 @@ use super::store::Withdrawal;
 use super::subject;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::{Pool, ViewStamp, newest_known};
-use state::columns::stored_block;
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use base::amount::Base;
@@ -13,6 +12,7 @@ use evm::{At, Chain, Mined, PinnedView, Receipt};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use state::ValuePermit;
+use state::columns::stored_block;
 
 /// On what a withdrawal is ended.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,6 @@
 //! Rows of `pool_withdrawals`.
 
 use crate::pool::{Member, Pool};
-use state::columns::{stored_address, stored_base, stored_hash};
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result};
@@ -9,6 +8,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Tx;
+use state::columns::{stored_address, stored_base, stored_hash};
 
 /// Where a withdrawal stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

@@ -3,13 +3,13 @@
 use super::rules::{Deposit, Facts, Figures, Holding, check};
 use super::store::{reserved, withdrawn_since};
 use crate::pool::{self, Member, Pool, Snapshot};
-use state::columns::stored_base;
 use crate::risk::verdict::{Verdict, known, parse_amount, usable};
 use crate::risk::{self, Window};
 use base::Result;
 use base::amount::Base;
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, params};
+use state::columns::stored_base;
 
 /// A withdrawal as it was typed.
 #[derive(Debug, Clone, Copy)]

@@ -1,9 +1,9 @@
 //! The farm's section: rewards against forecasts and stakes by block, yields by farmer, losses.
 
 use super::words::{amount, count, cut, exact, figure, kale, percent, said, shown, stroops};
-use kale::contract::DECIMALS;
 use crate::report::chart::{self, Bar};
 use crate::report::{BlockSum, Farm, FarmerSum, Loss};
+use kale::contract::DECIMALS;
 use maud::{Markup, html};
 
 pub(super) fn section(farm: &Farm) -> Markup {

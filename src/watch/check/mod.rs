@@ -8,7 +8,6 @@ mod rewards;
 mod shares;
 mod withdrawals;
 
-
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
 use rusqlite::config::DbConfig;

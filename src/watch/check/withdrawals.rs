@@ -1,8 +1,8 @@
 //! The invariants of withdrawals: each stands on a request and on evidence, and none reserves shares that are not there.
 
 use super::{amounts, each, sum};
-use base::amount::Base;
 use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 

@@ -2,9 +2,6 @@
 
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
-use vault::feed::{self, Feed};
-use vault::pool::{Pool, abi};
-use vault::risk::{self, RiskRow};
 use alloy::primitives::Address;
 use base::clock::Clock;
 use base::{Code, Error, Result};
@@ -12,6 +9,9 @@ use evm::{At, Chain, ChainConfig, PinnedView};
 use futures_util::future::join_all;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
+use vault::feed::{self, Feed};
+use vault::pool::{Pool, abi};
+use vault::risk::{self, RiskRow};
 
 /// What should be there.
 #[derive(Debug, Default)]

@@ -15,7 +15,6 @@ pub use file::{Written, write};
 pub use page::page;
 pub use pools::{Epoch, Holder, Point, PoolPart};
 
-use vault::pool;
 use base::Result;
 use base::amount::Quantity;
 use config::Config;
@@ -24,6 +23,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use state::meta_get;
 use std::collections::BTreeMap;
+use vault::pool;
 
 /// Pools that have a section of their own; all stand in the list.
 pub const MOST_POOLS: usize = 40;

@@ -3,6 +3,7 @@
 use super::Report;
 use super::page::{Page, Piece, Table};
 use base::Error;
+use base::redact::plain;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
 use std::fmt::Write;
 
@@ -174,25 +175,6 @@ fn straight(text: &mut String, rows: &Table, widths: &[usize], style: Style) {
         text.push_str(&if at == 0 { style.paint(BOLD, line) } else { line.to_owned() });
         text.push('\n');
     }
-}
-
-/// Names and symbols come from chains: whatever could steer a terminal or turn the reading order is replaced.
-pub(crate) fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    text.chars()
-        .map(|c| {
-            if c == '\n' || c == '\t' {
-                ' '
-            } else if steers(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
 }
 
 #[cfg(test)]

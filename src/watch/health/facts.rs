@@ -2,14 +2,14 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use vault::risk::rules::Rule;
-use vault::{pool, reward, risk};
 use base::Result;
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use state::alert::{self, Area};
 use state::operations;
 use state::runs::{self, LastRun};
+use vault::risk::rules::Rule;
+use vault::{pool, reward, risk};
 
 /// The limits in force, in seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,24 +6,12 @@ use base::{Code, Error, Exit, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use watch::metrics::Gauge;
 
 /// Output of a command: the serialisation is the JSON contract, with its schema, the page is for a person.
 pub trait Present: Serialize + JsonSchema {
     /// Writes what a person wants to see.
     fn present(&self, page: &mut Page);
-}
-
-/// A figure for `--metrics-file`, a Prometheus gauge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Gauge {
-    /// Full metric name with unit: `poolctl_pool_exchange_rate_ratio`.
-    pub name: &'static str,
-    /// One line of help.
-    pub help: &'static str,
-    /// Labels in order.
-    pub labels: Vec<(&'static str, String)>,
-    /// An exact decimal.
-    pub value: String,
 }
 
 /// How a command ended.

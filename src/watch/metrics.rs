@@ -3,10 +3,22 @@
 //! One file belongs to one command: each run replaces it. Format:
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
-use super::Gauge;
 use base::Exit;
 use std::fmt::Write;
 use std::time::Duration;
+
+/// A figure for `--metrics-file`, a Prometheus gauge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gauge {
+    /// Full metric name with unit: `poolctl_pool_exchange_rate_ratio`.
+    pub name: &'static str,
+    /// One line of help.
+    pub help: &'static str,
+    /// Labels in order.
+    pub labels: Vec<(&'static str, String)>,
+    /// An exact decimal.
+    pub value: String,
+}
 
 /// The facts of a run that every command has.
 #[derive(Debug, Clone)]

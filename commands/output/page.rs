@@ -44,11 +44,6 @@ impl Table {
         self.rows.push(cells);
     }
 
-    /// Number of rows.
-    pub const fn len(&self) -> usize {
-        self.rows.len()
-    }
-
     /// No rows.
     pub const fn is_empty(&self) -> bool {
         self.rows.is_empty()

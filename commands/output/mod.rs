@@ -2,14 +2,12 @@
 
 mod contract;
 mod envelope;
-pub mod metrics;
 pub mod nagios;
 mod outcome;
 mod page;
 pub mod render;
-pub mod spark;
 
 pub use contract::Contract;
-pub use envelope::{Report, SCHEMA_VERSION};
-pub use outcome::{Gauge, Outcome, Present, partly};
+pub use envelope::Report;
+pub use outcome::{Outcome, Present, partly};
 pub use page::{Page, Table};

@@ -2,10 +2,10 @@
 
 use super::pools::add;
 use super::{MOST_BLOCKS, MOST_FARMERS, MOST_LOSSES};
-use kale::rows::{amount, pails_before};
-use kale::{accounting, farmers};
 use base::amount::{Base, Delta, mul_div};
 use base::{Code, Error, Result};
+use kale::rows::{amount, pails_before};
+use kale::{accounting, farmers};
 use rusqlite::{Connection, OptionalExtension};
 use state::balance;
 use std::collections::HashMap;

@@ -3,6 +3,8 @@
 use super::evm::Terms;
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
+use base::{Code, Error, Result};
+use futures_util::future::join_all;
 use kale::contract::Entry;
 use kale::purse::{Books, Judged};
 use kale::rows::{Hand, OpenPail};
@@ -11,8 +13,6 @@ use kale::sponsor::Sponsor;
 use kale::status::Status;
 use kale::view::{Ask, Standing, View, Who};
 use kale::wallet::spares;
-use base::{Code, Error, Result};
-use futures_util::future::join_all;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;

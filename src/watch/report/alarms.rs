@@ -1,14 +1,14 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
-use vault::feed;
+use base::Result;
+use config::Config;
 use kale::{enrol, farmers};
+use rusqlite::Connection;
+use state::alert::{self, Alert, Subject};
+use vault::feed;
 use vault::pool::Pool;
 use vault::risk::rules::Rule;
 use vault::risk::{self, Barrier};
-use base::Result;
-use config::Config;
-use rusqlite::Connection;
-use state::alert::{self, Alert, Subject};
 
 /// One thing that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,19 +1,18 @@
 //! The state as gauges for Prometheus: pools, prices, rewards, the farm, what is late and what is open. No network.
 
 use crate::health::{self, Report};
-use kale::contract::DECIMALS;
-use kale::rows;
-use crate::output::Gauge;
-use crate::output::metrics::{EXIT_CODE, LAST_RUN, LAST_SUCCESS};
-use vault::risk::rules::Rule;
-use vault::{oracle, pool, risk};
+use crate::metrics::{EXIT_CODE, Gauge, LAST_RUN, LAST_SUCCESS};
 use base::Result;
 use base::amount::{Base, E18, to_units};
 use config::Config;
+use kale::contract::DECIMALS;
+use kale::rows;
 use rusqlite::Connection;
 use state::alert::Area;
 use state::{State, runs};
 use std::collections::BTreeMap;
+use vault::risk::rules::Rule;
+use vault::{oracle, pool, risk};
 
 /// Everything that the state tells at `now`, seconds since 1970; the samples of one name stand together.
 ///

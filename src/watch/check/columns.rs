@@ -1,14 +1,13 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
 use super::{base, stored, text};
-use kale::plan::Plan;
-use state::columns::{stored_address, stored_hash};
-use vault::pool;
-use vault::reward;
 use base::{Code, Error, Result};
+use kale::plan::Plan;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use state::columns::{stored_address, stored_hash};
 use state::{can_go_on, operations};
+use vault::{pool, reward};
 
 /// What stands in a column, as far as more is asked of it than its type and its CHECK say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
