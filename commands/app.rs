@@ -8,7 +8,7 @@ use poolctl::evm::{Chain, ChainConfig, Learned};
 use poolctl::guard::{Consent, Permit, ValuePermit};
 use poolctl::net::{HttpLimits, RetryPolicy};
 use poolctl::output::{Code, Error, Result};
-use poolctl::state::{self, Lock, State};
+use poolctl::state::{self, Lock, Setting, State};
 use poolctl::stellar::submit::Terms;
 use poolctl::stellar::xdr::ContractId;
 use poolctl::stellar::{self, Client, ClientConfig, Percentile};
@@ -263,6 +263,18 @@ impl<'s> App<'s> {
     /// As [`Config::resolve`].
     pub fn config_with(&self, state: &State) -> Result<Config> {
         settings_of(self.session, &mut self.sources.clone(), state, self.lenient)
+    }
+
+    /// The settings that would be in force if this one were stored.
+    ///
+    /// # Errors
+    /// As [`Config::resolve`].
+    pub fn config_if(&self, state: &State, key: &str, value: &str) -> Result<Config> {
+        let mut sources = self.sources.clone();
+        sources.settings = state::settings(state.conn())?;
+        sources.settings.retain(|setting| setting.key != key);
+        sources.settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
+        Config::resolve(&sources)
     }
 
     /// The profile's EVM chain, unless the state belongs to another; nothing is sent yet. What its endpoints do

@@ -8,6 +8,7 @@ use crate::grind::job::{Task, parse_entropy, parse_farmer};
 use crate::grind::lines::Lines;
 use crate::kale::call;
 use crate::kale::contract::{Block, Farm, Pail};
+use crate::kale::strategy;
 use crate::kale::work::lines;
 use crate::keys::{Identities, Unlock, document, parse_secret, seal};
 use crate::net::envelope::{self, Refusal};
@@ -78,6 +79,7 @@ pub const ALL: &[Decoder] = &[
     decoder("keys-identity", LITTLE, |bytes| Identities::parse(Path::new("identity"), bytes).is_ok()),
     decoder("grind-jobs", LITTLE, jobs),
     decoder("work-lines", LITTLE, nonces),
+    decoder("strategy-answer", FILE, strategy_answer),
     decoder("config-file", FILE, |bytes| text(bytes).is_some_and(|text| file::parse(text, "config").is_ok())),
     decoder("endpoints", FILE, endpoint),
     decoder("words", FILE, words),
@@ -162,6 +164,11 @@ fn nonces(bytes: &[u8]) -> bool {
     let all =
         Lines::new(bytes, lines::LONGEST).map(|line| matches!(lines::read(&line), lines::Line::Offer(_)));
     all.fold(false, |any, one| any | one)
+}
+
+/// What `strategy.command` answers about two farmers.
+fn strategy_answer(bytes: &[u8]) -> bool {
+    strategy::question::answer(bytes, [("a", "GA"), ("b", "GB")].into_iter()).is_ok()
 }
 
 /// A first line with an endpoint, and the words that it answers.

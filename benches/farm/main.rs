@@ -69,7 +69,7 @@ fn main() -> Result<()> {
     let mut table = Table::default();
     let base = Desk::with_farmers(FARMERS as usize, 1_000 * KALE);
     // Nobody worked in block 0, so that no number of zeros is enough in block 1: the grinding lasts until the deadline.
-    base.configure("kale.target_zeros = 16");
+    base.configure("strategy.target_zeros = 16");
     base.ripen();
     if is_picked("plant") {
         plant(&base, &mut table)?;
@@ -174,7 +174,7 @@ fn grind(base: &Desk, table: &mut Table) -> Result<()> {
     for _ in 0..3 {
         let desk = base.fork();
         // Time enough for the submission at this pace.
-        desk.configure("kale.target_zeros = 16\nkale.work_margin_sec = 60");
+        desk.configure("strategy.target_zeros = 16\nkale.work_margin_sec = 60");
         let ticks = Ticks::start(&desk, pace);
         let mut child = command(&desk, "farm run --once --json")
             .env("POOLCTL_STELLAR_POLL_MS", "50")
@@ -244,7 +244,7 @@ fn grind(base: &Desk, table: &mut Table) -> Result<()> {
 /// A desk whose farmers have planted and worked, and that waits for the block's end.
 fn farmed(base: &Desk) -> Desk {
     let desk = base.fork();
-    desk.configure("kale.target_zeros = 1");
+    desk.configure("strategy.target_zeros = 1");
     let ticks = Ticks::start(&desk, Duration::from_millis(250));
     run(&desk, "plant").unwrap();
     let ran = desk.run("work --policy early").alone();

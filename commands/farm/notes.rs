@@ -8,7 +8,7 @@ use poolctl::clock;
 use poolctl::kale::harvest::{self, Harvested};
 use poolctl::kale::plant::{self, Planted};
 use poolctl::kale::run::Note;
-use poolctl::kale::schedule::Action;
+use poolctl::kale::schedule::{Action, Step};
 use poolctl::kale::view::View;
 use poolctl::kale::work::{self, Reach, Worked};
 use poolctl::output::{Code, Error};
@@ -89,7 +89,7 @@ impl Totals {
                         self.staked = self.staked.saturating_add(*stake);
                         None
                     }
-                    plant::Fate::Already => None,
+                    plant::Fate::Already | plant::Fate::HarvestOnly => None,
                     plant::Fate::Failed { error, .. } => Some(error),
                 };
                 self.judge(format!("plant of {} in block {block}", who.address), failure);
@@ -122,6 +122,10 @@ impl Totals {
                 };
                 self.judge(format!("harvest of {} in block {block}", hand.who.address), failure);
             }
+            // What else is in the way passes by itself.
+            Note::Trouble(Step::Plant, e) if e.code() == Code::StrategyFailed => {
+                self.judge(Step::Plant.word().to_owned(), Some(e));
+            }
             Note::Settled(operation, settled) => {
                 self.judge(format!("operation {}", operation.key), settled.as_ref().err());
             }
@@ -153,6 +157,7 @@ pub fn line(note: &Note<'_>) -> String {
             match &planted.fate {
                 plant::Fate::Planted { .. } => format!("block {block}: {who} planted {stake}"),
                 plant::Fate::Already => format!("block {block}: {who} had planted {stake} already"),
+                plant::Fate::HarvestOnly => format!("block {block}: {who} does not plant: harvest only"),
                 plant::Fate::Failed { error, .. } => format!("block {block}: {who} did not plant: {error}"),
             }
         }

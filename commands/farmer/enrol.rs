@@ -1,6 +1,6 @@
 //! `poolctl farmer register` and `farmer import`.
 
-use super::FarmerView;
+use super::{FarmerView, StrategyView};
 use crate::app::App;
 use crate::options::DryRun;
 use crate::session::Session;
@@ -124,6 +124,7 @@ fn planned(
                 status: Status::WalletCreated.word(),
                 stake_percentage: ratio(joining.stake_percentage_ppm),
                 payout: joining.payout.clone(),
+                strategy: StrategyView::default(),
                 added_at: None,
                 status_at: None,
             },

@@ -299,12 +299,6 @@ pub const KEYS: &[Key] = &[
         &["KALE_CONTRACT_ID"],
     ),
     key(
-        "kale.max_stake",
-        Kind::Decimal,
-        None,
-        "most KALE that a farmer stakes in a block; default: as far as it counts",
-    ),
-    key(
         "kale.cap_stake",
         Kind::Bool,
         Some("true"),
@@ -343,12 +337,6 @@ pub const KEYS: &[Key] = &[
     ),
     key("kale.early_sec", Kind::Number(0, 299), Some("30"), "how long work policy early grinds at most"),
     key(
-        "kale.target_zeros",
-        Kind::Number(1, 16),
-        Some("6"),
-        "zeros that are enough in a block whose own range is not known",
-    ),
-    key(
         "kale.harvest_delay_sec",
         Kind::Number(0, 86_400),
         Some("60"),
@@ -360,6 +348,38 @@ pub const KEYS: &[Key] = &[
         Some("2160"),
         "a pail that expires within so many ledgers is an alert",
     ),
+    key(
+        "strategy.target_zeros",
+        Kind::Number(1, 16),
+        None,
+        "zeros that are enough, never more than count in the block; default: as many as count, 6 where that is not known",
+    ),
+    key(
+        "strategy.min_work_sec",
+        Kind::Number(0, 299),
+        Some("0"),
+        "no work is submitted in so many first seconds of a block, its deadline aside",
+    ),
+    key("strategy.harvest_only", Kind::Bool, Some("false"), "plant nothing; pails are worked and harvested"),
+    key(
+        "strategy.min_stake",
+        Kind::Decimal,
+        None,
+        "least KALE that a farmer stakes in a block; nothing where it has less",
+    ),
+    key(
+        "strategy.max_stake",
+        Kind::Decimal,
+        None,
+        "most KALE that a farmer stakes in a block, above the least; default: as far as it counts",
+    ),
+    fixed(
+        "strategy.command",
+        Kind::Command,
+        None,
+        "a program that is asked before each block, JSON in, JSON out; run without a shell; without its answer nothing is planted",
+    ),
+    key("strategy.timeout_sec", Kind::Number(1, 120), Some("10"), "how long strategy.command may take"),
     key(
         "health.sync_max_age_min",
         Kind::Number(1, 100_000),
@@ -430,6 +450,15 @@ pub const KEYS: &[Key] = &[
 /// Finds a setting by its dotted name.
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
+}
+
+/// Names in the environment that hold secrets, or say where some are.
+pub fn secret_env() -> impl Iterator<Item = String> {
+    let names = |key: &'static Key| {
+        std::iter::once(key.env()).chain(key.legacy.iter().map(|name| (*name).to_owned()))
+    };
+    let others = ["POOLCTL_PASSPHRASE", "CREDENTIALS_DIRECTORY"].map(str::to_owned);
+    KEYS.iter().filter(|key| key.secret()).flat_map(names).chain(others)
 }
 
 /// The known name that is nearest to a misspelt one, if it is near at all.

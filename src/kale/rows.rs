@@ -5,6 +5,7 @@ mod hands;
 mod lookups;
 mod pails;
 mod records;
+mod strategies;
 
 pub use baselines::{
     Baseline, baseline, baselines_at, harvested_since, is_booked, knows_less, moved_since, set_baseline,
@@ -22,3 +23,4 @@ pub use records::{
     Ended, HarvestRow, Loss, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
     planting, tally, undoubt, unlose, work,
 };
+pub use strategies::{last_planted, set_strategy, strategies, strategy_in};

@@ -5,6 +5,7 @@ use super::call::Call;
 use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
+use super::strategy::Heard;
 use crate::context::{Stop, Work};
 use crate::guard::ValuePermit;
 use crate::output::Result;
@@ -72,6 +73,8 @@ pub struct Farming<'f, 'w> {
     pub terms: Terms,
     /// The keys.
     pub keys: &'f dyn Keyring,
+    /// What `strategy.command` said last in this run.
+    pub heard: Option<Heard>,
 }
 
 impl Farming<'_, '_> {

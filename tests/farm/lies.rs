@@ -362,7 +362,7 @@ fn goes_on(with_sound: bool, lies: &[(&'static str, Lie)]) {
     let desk = Desk::with_farmers(2, 1_000 * crate::desk::KALE);
     let liar = Proxy::start(&desk.network.url()).unwrap();
     let urls = if with_sound { vec![liar.url(), desk.network.url()] } else { vec![liar.url()] };
-    desk.write_config(&urls, "kale.target_zeros = 3\nkale.work_margin_sec = 60");
+    desk.write_config(&urls, "strategy.target_zeros = 3\nkale.work_margin_sec = 60");
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for (method, rewrite) in lies {
         let before = told.entry(method).and_modify(|told| *told += 1).or_default();

@@ -8,7 +8,7 @@ use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const SETTINGS: &str = "kale.cap_stake = false\nkale.target_zeros = 1";
+const SETTINGS: &str = "kale.cap_stake = false\nstrategy.target_zeros = 1";
 
 /// Three farmers, compared with the chain before anything happened, and a backup of that.
 fn backed_up() -> Desk {

@@ -67,7 +67,7 @@ impl Drop for Clock {
 
 fn desk(count: usize) -> Desk {
     let desk = Desk::with_farmers(count, 100 * KALE);
-    desk.configure("kale.target_zeros = 3\nkale.work_margin_sec = 60");
+    desk.configure("strategy.target_zeros = 3\nkale.work_margin_sec = 60");
     desk
 }
 

@@ -116,7 +116,7 @@ pub fn pails_agree(desk: &Desk, when: &str) {
 }
 
 /// Stakes count in full, and four zeros are enough.
-pub const STAKES: &str = "kale.cap_stake = false\nkale.target_zeros = 4";
+pub const STAKES: &str = "kale.cap_stake = false\nstrategy.target_zeros = 4";
 
 /// Two farmers with pails in block 1.
 pub fn planted() -> Desk {

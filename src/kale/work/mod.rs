@@ -11,11 +11,11 @@ mod submit;
 
 pub use grinder::{Figures, kernel};
 pub use job::{Deadline, Orders, Report, Wanted, failures, rehearse, run};
-pub(crate) use job::{advance_bar, begin_bar, is_passing};
+pub(crate) use job::{advance_bar, begin_bar, consult, is_passing};
 pub use lines::LONGEST;
 pub use pails::{Seen, note};
 pub use policy::{Hours, needs_work};
-pub use shift::{Reach, Shift, cap};
+pub use shift::{Reach, Shift};
 pub use submit::{LineFate, LineReport, Submission, check, submit};
 
 use super::reason::Reason;

@@ -7,13 +7,14 @@ use super::{Fate, Orders, Worked, pails};
 use crate::grind::kernel::KernelRef;
 use crate::grind::scheduler::Farmer;
 use crate::guard::ValuePermit;
-use crate::kale::contract::{Block, Pail};
+use crate::kale::contract::{BLOCK_SECONDS, Block, Pail};
 use crate::kale::model::Moment;
 use crate::kale::nonces::{self, hex};
 use crate::kale::reason::{Blame, Reason};
 use crate::kale::rows::{self, Trace, WorkRow};
-use crate::kale::settings::{Policy, Settings};
+use crate::kale::settings::Policy;
 use crate::kale::site::Farming;
+use crate::kale::strategy::Strategy;
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::{hash, schedule};
 use crate::output::{Code, Error, Result};
@@ -24,8 +25,6 @@ use std::time::Duration;
 const GROUP: usize = 50;
 /// How long is ground where the deadline has passed and a farmer has no nonce at all: any nonce is work.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// The most zeros that a hash can have.
-const MOST_ZEROS: u32 = crate::grind::block::MAX_ZEROS;
 
 /// One who is worked for.
 #[derive(Debug, Clone)]
@@ -35,6 +34,8 @@ struct Mate {
     /// Zeros of our own work that is confirmed.
     own: Option<u32>,
     search: Farmer,
+    /// Before then (ledger time) only the deadline makes its work due.
+    from: u64,
     /// The ledger of the last try to submit: one try each is enough.
     tried: Option<u32>,
     /// Why nothing more is tried.
@@ -51,6 +52,7 @@ impl Mate {
             own: self.own,
             best: self.search.best.map(|best| best.zeros),
             cap: self.search.cap,
+            from: self.from,
         }
     }
 }
@@ -82,12 +84,6 @@ pub struct Shift {
     rolled: bool,
 }
 
-/// Zeros that are worth having in a block: more than its maximum earn nothing. Without a range, as many as are set.
-pub fn cap(block: &Block, settings: &Settings) -> u32 {
-    let cap = if block.max_zeros == 0 { settings.target_zeros } else { block.max_zeros };
-    cap.min(MOST_ZEROS)
-}
-
 impl Shift {
     /// Begins to grind for the pails of the view that need work, from where an earlier run was. `None` where there is
     /// nothing to do, or no time left to do it.
@@ -107,7 +103,8 @@ impl Shift {
         }
         let settings = &farming.settings;
         let deadline = orders.deadline_of(due, settings);
-        let hours = Hours { begun: view.at.time, deadline, end, early: settings.early };
+        let opened = due.saturating_sub(BLOCK_SECONDS);
+        let hours = Hours { begun: view.at.time, opened, deadline, end, early: settings.early };
         let mut shift = Self {
             block: view.farm.index,
             entry: entry.clone(),
@@ -154,9 +151,12 @@ impl Shift {
     /// As [`Shift::begin`].
     pub fn enlist(&mut self, farming: &Farming<'_, '_>, view: &View) -> Result<()> {
         let before = self.crew.len();
+        let strategies = farming.strategies(self.block)?;
+        let own = rows::own_works(farming.work.state.conn(), self.block)?;
         for standing in &view.farmers {
-            if !self.has(&standing.who.id) {
-                let mate = mate(farming, self.block, &self.entry, standing)?;
+            let id = &standing.who.id;
+            if !self.has(id) {
+                let mate = self.mate(farming, standing, &strategies.of(id), own.get(id).copied())?;
                 self.crew.extend(mate.filter(|mate| policy::is_open(self.policy, &mate.hand())));
             }
         }
@@ -165,6 +165,29 @@ impl Shift {
             self.start(view.at)?;
         }
         Ok(())
+    }
+
+    fn mate(
+        &self,
+        farming: &Farming<'_, '_>,
+        standing: &Standing,
+        strategy: &Strategy,
+        own: Option<u32>,
+    ) -> Result<Option<Mate>> {
+        let (Some(pail), who) = (&standing.pail, &standing.who) else { return Ok(None) };
+        let Some(job) = hash::job(self.block, &self.entry, &who.contract_address()) else { return Ok(None) };
+        let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
+        let (next, best) = stored.unwrap_or((0, None));
+        Ok(Some(Mate {
+            who: who.clone(),
+            pail: pail.entry.clone(),
+            own,
+            search: Farmer { job, next: Some(next), best, cap: strategy.enough(&self.entry) },
+            from: strategy.work_from(self.hours.opened),
+            tried: None,
+            given_up: None,
+            hindered: None,
+        }))
     }
 
     /// Sets the threads on everyone for whom a better nonce would still be of use.
@@ -446,24 +469,6 @@ impl Mate {
             _ => {}
         }
     }
-}
-
-fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standing) -> Result<Option<Mate>> {
-    let (Some(pail), who) = (&standing.pail, &standing.who) else { return Ok(None) };
-    let Some(job) = hash::job(index, block, &who.contract_address()) else { return Ok(None) };
-    let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
-    let (next, best) = stored.unwrap_or((0, None));
-    let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
-    let own = rows::own_works(farming.work.state.conn(), index)?.get(&who.id).copied();
-    Ok(Some(Mate {
-        who: who.clone(),
-        pail: pail.entry.clone(),
-        own,
-        search,
-        tried: None,
-        given_up: None,
-        hindered: None,
-    }))
 }
 
 fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
