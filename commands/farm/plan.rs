@@ -14,6 +14,7 @@ use poolctl::kale::outlook::{self, Outlook, Prospect};
 use poolctl::kale::purse::Books;
 use poolctl::kale::schedule::Action;
 use poolctl::kale::settings::Settings;
+use poolctl::kale::submitter;
 use poolctl::kale::work::Orders;
 use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
 use schemars::JsonSchema;
@@ -137,6 +138,8 @@ pub struct PlanOutput {
     pub farmers: Vec<ProspectView>,
     /// The fee sponsor, where there is one.
     pub sponsor: Option<SponsorView>,
+    /// The submitters.
+    pub submitters: Vec<SponsorView>,
     #[serde(skip)]
     now: u64,
     #[serde(skip)]
@@ -168,13 +171,15 @@ pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
         .map_err(|e| e.context("cannot plan"))?;
     let output = PlanOutput::of(seen, orders);
     let gauges = output.gauges();
-    let low = output.sponsor.as_ref().and_then(|sponsor| sponsor.why.clone());
-    Ok(Outcome::of(&output)?.gauges(gauges).warn(low))
+    let payers = output.sponsor.iter().chain(&output.submitters);
+    let low: Vec<String> = payers.filter_map(|payer| payer.why.clone()).collect();
+    let short = submitter::short_of(output.farmers.len(), output.submitters.len());
+    Ok(Outcome::of(&output)?.gauges(gauges).warn(low).warn(short))
 }
 
 impl PlanOutput {
     fn of(seen: Outlook, orders: &Orders) -> Self {
-        let Outlook { view, cap, deadline, agenda, prospects, sponsor } = seen;
+        let Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters } = seen;
         let block = view.current();
         Self {
             view: LedgerStamp::from(&view),
@@ -188,6 +193,7 @@ impl PlanOutput {
             actions: agenda.iter().map(ActionView::from).collect(),
             farmers: prospects.iter().map(ProspectView::of).collect(),
             sponsor: sponsor.as_ref().map(SponsorView::from),
+            submitters: submitters.iter().map(SponsorView::from).collect(),
             now: view.at.time,
             agenda,
         }
@@ -264,8 +270,8 @@ impl Present for PlanOutput {
             ("zeros that count", self.zeros_cap.map_or_else(dash, |cap| cap.to_string())),
         ]);
         page.gap();
-        if let Some(sponsor) = &self.sponsor {
-            page.line(sponsor);
+        for payer in self.sponsor.iter().chain(&self.submitters) {
+            page.line(payer);
         }
         if self.agenda.is_empty() {
             page.line("nothing is to be done");

@@ -41,6 +41,7 @@ pub mod settings;
 pub mod site;
 pub mod sponsor;
 pub mod status;
+pub mod submitter;
 pub mod terms;
 pub mod trust;
 pub mod view;

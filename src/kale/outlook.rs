@@ -3,14 +3,13 @@
 use super::contract::Pail;
 use super::forecast::{self, Forecast};
 use super::model::Refusal;
-use super::purse::Books;
+use super::purse::{Books, Spares};
 use super::rows::{self, Hand};
 use super::schedule::{self, Action, Stock};
 use super::settings::{Policy, Settings};
 use super::site::Site;
 use super::sponsor::Sponsor;
 use super::view::{Ask, View, Who};
-use super::wallet::spares;
 use super::work::{Orders, cap, needs_work};
 use super::{hash, nonces};
 use crate::output::Result;
@@ -49,6 +48,8 @@ pub struct Outlook {
     pub prospects: Vec<Prospect>,
     /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
+    /// The submitters.
+    pub submitters: Vec<Sponsor>,
 }
 
 /// Looks at the farm and works it out.
@@ -66,12 +67,10 @@ pub async fn look(
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let ask = Ask { who: &who, wallets: false, guess: rows::last_block(conn)? };
     let view = View::read(site, &ask).await?;
-    let spare = match &books.sponsor {
-        Some(sponsor) => site.client.view(async |view| spares(view, &[sponsor]).await).await?,
-        None => Vec::new(),
-    };
+    let spares = site.client.view(async |view| Spares::read(view, books).await).await?;
     let planters = hands.iter().filter(|hand| hand.status == "active").count();
-    let sponsor = books.sponsor_of(spare.first().copied().flatten(), planters);
+    let sponsor = books.sponsor_of(spares.sponsor, planters);
+    let submitters = books.submitters_of(&spares, planters);
     let mut prospects = Vec::with_capacity(hands.len());
     for (hand, standing) in hands.into_iter().zip(&view.farmers) {
         let pail = standing.pail.as_ref().map(|living| living.entry.clone());
@@ -83,7 +82,7 @@ pub async fn look(
         schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
     };
     let deadline = view.due().map(|due| orders.deadline_of(due, settings));
-    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor })
+    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters })
 }
 
 fn prospect(

@@ -31,6 +31,7 @@ mod same;
 mod secrets;
 mod stuck;
 mod submit;
+mod submitter;
 mod trust;
 mod vitals;
 mod work;
