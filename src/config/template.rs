@@ -36,7 +36,9 @@ fn literal(kind: Kind, value: &str) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     match kind {
         Kind::Number(..) | Kind::Bool => value.to_owned(),
-        Kind::Endpoints | Kind::Accounts => format!("[{}]", value.split(',').map(quoted).collect::<Vec<_>>().join(", ")),
+        Kind::Endpoints | Kind::Accounts => {
+            format!("[{}]", value.split(',').map(quoted).collect::<Vec<_>>().join(", "))
+        }
         _ => quoted(value),
     }
 }

@@ -48,7 +48,9 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
                 .map_err(|e| refuse(e.to_string()))?;
             Ok(text.to_owned())
         }
-        Kind::Accounts => accounts(text).map(|list| list.join(",")).map_err(|e| refuse(e.message().to_owned())),
+        Kind::Accounts => {
+            accounts(text).map(|list| list.join(",")).map_err(|e| refuse(e.message().to_owned()))
+        }
     }
 }
 

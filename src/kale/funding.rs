@@ -174,8 +174,7 @@ pub fn lacks(wallet: Option<&Wallet>, least: i64, due: Base) -> Vec<Lack> {
 /// it is mended. One that leaves, or has left, stays as it is. What the sponsor lacks is not the farmer's.
 fn steps(status: Status, lacks: &[Lack]) -> &'static [Status] {
     let is_funded = !lacks.iter().any(|lack| matches!(lack, Lack::Account { .. } | Lack::Lumens { .. }));
-    let is_ready =
-        lacks.iter().all(|lack| matches!(lack, Lack::Sponsor { .. } | Lack::Submitters { .. }));
+    let is_ready = lacks.iter().all(|lack| matches!(lack, Lack::Sponsor { .. } | Lack::Submitters { .. }));
     match (status, is_funded, is_ready) {
         (Status::WalletCreated, true, true) => &[Status::Funded, Status::Active],
         (Status::WalletCreated, true, false) => &[Status::Funded],

@@ -15,9 +15,9 @@ use super::wallet::{Wallet, spares};
 use crate::amount::Base;
 use crate::output::Result;
 use crate::state::operations;
-use crate::stellar::{View, account};
 use crate::stellar::submit::{Intent, Terms};
 use crate::stellar::xdr::AccountId;
+use crate::stellar::{View, account};
 use rusqlite::Connection;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -267,9 +267,10 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
     let state = &*farming.work.state;
     let books = books.with_spent(state.conn(), state.run().clock.now())?;
     let has_payers = books.sponsor.is_some() || !books.submitters.is_empty();
-    let spares = match has_payers {
-        true => farming.site.client.view(async |view| Spares::read(view, &books).await).await?,
-        false => Spares::default(),
+    let spares = if has_payers {
+        farming.site.client.view(async |view| Spares::read(view, &books).await).await?
+    } else {
+        Spares::default()
     };
     let judged = books.judge(&spares, farmers);
     let low = judged.sponsor.iter().chain(judged.submitters.iter().filter(|submitter| !submitter.is_ready()));

@@ -1,6 +1,7 @@
 //! Who pays for others, the fee sponsor or a submitter: whether it has enough, for how long, and the sponsor's alert.
 
 use super::funding::{Lack, lumens};
+use super::reason::Reason;
 use super::wallet::BASE_RESERVE;
 use crate::alert::{self, Subject};
 use crate::clock;
@@ -102,8 +103,12 @@ impl Sponsor {
     /// Warns that farmers with lumens of their own pay for themselves.
     pub(super) fn warn(&self, client: &Client) {
         let (role, account) = (self.role.words(), &self.account);
+        let kind = match self.role {
+            Role::Sponsor => SPONSOR_LOW,
+            Role::Submitter => Reason::SubmitterLow.word(),
+        };
         client.warn(format!(
-            "sponsor_low: the {role} {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
+            "{kind}: the {role} {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
         ));
     }
 }
@@ -117,8 +122,13 @@ mod tests {
 
     #[test]
     fn a_sponsor_is_low_when_it_cannot_pay_or_not_for_a_day() {
-        let sponsor =
-            |spare, lasts_sec| Sponsor { role: Role::Sponsor, account: SPONSOR.parse().unwrap(), spare, need: XLM, lasts_sec };
+        let sponsor = |spare, lasts_sec| Sponsor {
+            role: Role::Sponsor,
+            account: SPONSOR.parse().unwrap(),
+            spare,
+            need: XLM,
+            lasts_sec,
+        };
         for (spare, lasts, want) in [
             (Some(XLM), None, None),
             (Some(XLM), Some(DAY), None),

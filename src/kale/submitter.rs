@@ -3,11 +3,11 @@
 //! Neither call needs the farmer's authorisation. The network keeps one pending transaction of an account, and a contract
 //! call fills one: a submitter gets out one call a ledger.
 
+use super::farmers;
 use super::plan::kind;
 use super::site::Farming;
 use super::sponsor::{Role, Sponsor};
 use super::wallet::spares;
-use super::farmers;
 use crate::output::{Code, Error, Result};
 use crate::stellar::submit::{self, Intent};
 use crate::stellar::xdr::AccountId;
@@ -70,11 +70,7 @@ pub enum Wait {
 ///
 /// # Errors
 /// `no_key` and `conflict` for a submitter that cannot be one; those of [`crate::stellar::Client::view`] and of unlocking.
-pub async fn route(
-    farming: &Farming<'_, '_>,
-    intents: &[Intent],
-    wait: Wait,
-) -> Result<Vec<Result<Intent>>> {
+pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
     let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
     check(farming)?;
     let is_free = |intent: &Intent| matches!(intent.kind, kind::WORK | kind::HARVEST | kind::EXTEND);
@@ -85,7 +81,8 @@ pub async fn route(
     }
     let held: HashSet<AccountId> =
         submit::under_way(farming.work.state)?.into_iter().map(|(source, _)| source).collect();
-    let submitters: Vec<&AccountId> = farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
+    let submitters: Vec<&AccountId> =
+        farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
     let own: Vec<&AccountId> = places.iter().filter_map(|n| Some(&intents.get(*n)?.source)).collect();
     let asked: Vec<&AccountId> = submitters.iter().chain(&own).copied().collect();
     let client = &farming.site.client;
@@ -93,17 +90,21 @@ pub async fn route(
         client.view(async |view| Ok((view.ledger().close_time, spares(view, &asked).await?))).await?;
     let fees = farming.books()?.fees;
     let cost = fees.work.max(fees.harvest).max(1);
-    let is_sponsored = farming.keys.sponsor()?.is_some();
-    let means = |spare: &Option<i64>| match spare {
-        Some(_) if is_sponsored => usize::MAX,
+    let sponsor = farming.keys.sponsor()?;
+    let is_sponsored = sponsor.is_some();
+    let means = |(account, spare): (&&AccountId, &Option<i64>)| match spare {
+        // The sponsor pays for what it sends itself.
+        Some(_) if sponsor.as_ref().is_some_and(|sponsor| sponsor != *account) => usize::MAX,
         spare => usize::try_from(spare.unwrap_or_default().max(0) / cost).unwrap_or(usize::MAX),
     };
     let (theirs, own_spares) = spares.split_at(submitters.len());
-    let means: Vec<usize> = theirs.iter().map(means).collect();
+    let means: Vec<usize> = submitters.iter().zip(theirs).map(means).collect();
     let can: Vec<bool> = own
         .iter()
         .zip(own_spares)
-        .map(|(account, spare)| !held.contains(*account) && (is_sponsored || spare.is_some_and(|s| s >= cost)))
+        .map(|(account, spare)| {
+            !held.contains(*account) && (is_sponsored || spare.is_some_and(|s| s >= cost))
+        })
         .collect();
     let most = match wait {
         Wait::Turn => usize::MAX,
@@ -239,9 +240,15 @@ mod tests {
 
     #[test]
     fn the_first_work_goes_out_so_early_that_the_last_is_in_time() {
-        for (calls, submitters, want) in
-            [(0, 1, 1_000), (1, 1, 995), (4, 1, 975), (12, 1, 925), (12, 4, 985), (13, 4, 975), (12, 0, 1_000)]
-        {
+        for (calls, submitters, want) in [
+            (0, 1, 1_000),
+            (1, 1, 995),
+            (4, 1, 975),
+            (12, 1, 925),
+            (12, 4, 985),
+            (13, 4, 975),
+            (12, 0, 1_000),
+        ] {
             assert_eq!(begin(calls, submitters, 1_000), want, "{calls} {submitters}");
         }
         for (now, until, want) in [(281, 299, 2), (290, 299, 0), (295, 299, 0), (300, 299, 0), (0, 299, 58)] {
@@ -249,7 +256,9 @@ mod tests {
         }
         assert_eq!(short_of(20, 1), None);
         assert_eq!(short_of(21, 0), None);
-        assert!(short_of(41, 2).is_some_and(|why| why.contains("40 farmers") && why.contains("3 submitters")));
+        assert!(
+            short_of(41, 2).is_some_and(|why| why.contains("40 farmers") && why.contains("3 submitters"))
+        );
     }
 
     proptest! {
