@@ -3,7 +3,9 @@
 use crate::desk::{Desk, Farmer, KALE, Ran, XLM, until};
 use crate::funding::{line, pair, sponsor, wallet, written};
 use crate::round::{minted, sum};
+use crate::run::Clock;
 use poolctl::stellar::{self, Action};
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const SETTINGS: &str = "kale.target_zeros = 1\nkale.cap_stake = false\nkale.harvest_delay_sec = 0";
@@ -238,5 +240,24 @@ fn a_submitter_without_lumens_is_named_and_who_has_some_sends_itself() {
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM operations"), before);
     desk.network.fund(&address(0), 10 * XLM).unwrap();
     assert_eq!(desk.run("plant").json()["planted"], 2);
+    desk.is_sound();
+}
+
+#[test]
+fn farm_run_goes_round_with_a_submitter() {
+    let settings = "kale.target_zeros = 1\nkale.work_margin_sec = 60";
+    let desk = with(Desk::with_farmers(3, 100 * KALE), settings, 1);
+    let clock = Clock::start(&desk, 100);
+    let child = desk.run("farm run --json").spawn();
+    let count = |sql: &str| desk.value::<i64>(&format!("SELECT count(*) FROM {sql}"));
+    until("two blocks are harvested", || count("harvests WHERE outcome = 'harvested'") >= 6);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    drop(clock);
+    assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
+    assert_eq!(count("harvests WHERE outcome = 'lost'"), 0);
+    assert_eq!(count("plantings WHERE outcome = 'failed'"), 0);
+    let sent = format!("events WHERE kind = 'work.worked' AND payload ->> 'sent_by' = '{}'", address(0));
+    assert!(count(&sent) >= 3, "{}", count(&sent));
     desk.is_sound();
 }
