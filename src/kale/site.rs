@@ -191,7 +191,7 @@ impl Farming<'_, '_> {
             let missing = || Err(Error::new(Code::Bug, "an intent was left without a result"));
             Ok(match results.next().unwrap_or_else(missing)? {
                 Submitted::Settled(settled) => Submitted::Settled(Box::new(settled.sent_for(&intent.source))),
-                done => done,
+                done @ Submitted::AlreadyDone { .. } => done,
             })
         };
         Ok(routed.into_iter().zip(intents).map(result).collect())

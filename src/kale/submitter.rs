@@ -217,9 +217,9 @@ mod tests {
     #[test]
     fn calls_are_spread_and_what_does_not_fit_goes_by_own_accounts() {
         const ALL: usize = usize::MAX;
-        let (rich, poor) = (true, false);
         // Calls by whether the farmer can send them, what each submitter can pay, ledgers; who sends.
         type Case<'a> = (&'a [bool], &'a [usize], usize, &'a [Option<usize>]);
+        let (rich, poor) = (true, false);
         let cases: &[Case<'_>] = &[
             (&[], &[ALL], 9, &[]),
             (&[rich, poor], &[], 9, &[None, None]),
