@@ -24,7 +24,9 @@ use serde::Serialize;
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
     Contract::of::<enrol::EnrolOutput>("farmer register").or::<enrol::SponsorOutput>(),
-    Contract::of::<enrol::EnrolOutput>("farmer import").or::<enrol::SponsorOutput>(),
+    Contract::of::<enrol::EnrolOutput>("farmer import")
+        .or::<enrol::SponsorOutput>()
+        .or::<enrol::SubmitterOutput>(),
     Contract::of::<list::ListOutput>("farmer list"),
     Contract::of::<list::ShowOutput>("farmer show"),
     Contract::of::<set::SetOutput>("farmer set"),

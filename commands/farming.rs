@@ -11,7 +11,7 @@ use poolctl::kale::contract::DECIMALS;
 use poolctl::kale::rows::{self, Hand};
 use poolctl::kale::settings::Settings;
 use poolctl::kale::site::{Farming, Keyring, Site};
-use poolctl::kale::sponsor::Sponsor;
+use poolctl::kale::sponsor::{Role, Sponsor};
 use poolctl::kale::view::View;
 use poolctl::kale::wallet::Look;
 use poolctl::keys::KeyStore;
@@ -53,6 +53,10 @@ impl Keyring for Keys<'_, '_> {
 
     fn sponsor(&self) -> Result<Option<AccountId>> {
         self.store()?.sponsor().map(|address| stellar::account("the sponsor", address)).transpose()
+    }
+
+    fn holds(&self, account: &AccountId) -> Result<bool> {
+        Ok(self.store()?.holds(&account.to_string()))
     }
 }
 
@@ -218,7 +222,7 @@ pub fn lumens(stroops: i64) -> Quantity {
     Quantity::new(Base::from(u64::try_from(stroops).unwrap_or_default()), DECIMALS, "XLM")
 }
 
-/// The fee sponsor.
+/// The fee sponsor, or a submitter.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SponsorView {
     /// `G…`.
@@ -234,6 +238,8 @@ pub struct SponsorView {
     pub days_left: Option<u64>,
     /// What is wrong with it; null where nothing is.
     pub why: Option<String>,
+    #[serde(skip)]
+    role: Role,
 }
 
 impl From<&Sponsor> for SponsorView {
@@ -245,6 +251,7 @@ impl From<&Sponsor> for SponsorView {
             needed: lumens(sponsor.need),
             days_left: sponsor.lasts_sec.map(|sec| sec / 86_400),
             why: sponsor.why(),
+            role: sponsor.role,
         }
     }
 }
@@ -255,7 +262,11 @@ impl std::fmt::Display for SponsorView {
             return f.write_str(why);
         }
         let spendable = self.spendable.as_ref().map(ToString::to_string).unwrap_or_default();
-        write!(f, "the sponsor {} pays the fees: it can spend {spendable}", self.address)
+        let does = match self.role {
+            Role::Sponsor => "the sponsor pays the fees",
+            Role::Submitter => "a submitter sends work and harvests",
+        };
+        write!(f, "{does}: {} can spend {spendable}", self.address)
     }
 }
 

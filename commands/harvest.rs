@@ -77,6 +77,9 @@ pub struct HarvestView {
     pub ledger: Option<u32>,
     /// What it cost; in a dry run, the most that it would.
     pub fee: Option<Quantity>,
+    /// The submitter that sent it; null where the farmer's own account did.
+    #[schemars(with = "Option<forms::StellarAccount>")]
+    pub sent_by: Option<String>,
     /// Why it failed or was lost, in a stable word.
     pub reason: Option<&'static str>,
     /// What a lost stake was lost by, in a stable word.
@@ -217,9 +220,9 @@ impl HarvestOutput {
             let mut view = HarvestView::new(&hand, block, "already_harvested", stake, forecast);
             let name = format!("{} in block {block}", hand.who.address);
             match fate {
-                Fate::Harvested { tx, ledger, fee, reward } => {
+                Fate::Harvested { tx, ledger, fee, sender, reward } => {
                     view.paid("harvested", tx, ledger, reward);
-                    view.fee = Some(lumens(fee));
+                    (view.fee, view.sent_by) = (Some(lumens(fee)), sender);
                     self.harvested += 1;
                     self.rewarded = kale(self.rewarded.base.saturating_add(reward));
                 }
@@ -317,6 +320,7 @@ impl HarvestView {
             tx: None,
             ledger: None,
             fee: None,
+            sent_by: None,
             reason: None,
             cause: None,
             fault: None,

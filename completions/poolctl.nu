@@ -1413,9 +1413,10 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Import a key: register its account as a farmer, or make it the fee sponsor
+  # Import a key: register its account as a farmer, make it the fee sponsor, or keep it for a submitter
   export extern "poolctl farmer import" [
     --sponsor                 # Store it as the key of the account that pays the fees; no farmer is registered
+    --submitter               # Store it as the key of an account of kale.submitter; no farmer is registered
     --pooler: string          # Name or id of its pooler
     --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
     --payout: string          # Where its proceeds go [default: to itself]

@@ -21,6 +21,8 @@ pub enum Kind {
     Text,
     /// A list of `URL` or `NAME=URL`; secret.
     Endpoints,
+    /// A list of Stellar accounts.
+    Accounts,
     /// A command line for the shell; secret, because people write secrets into them.
     Command,
 }
@@ -51,6 +53,11 @@ impl Key {
     /// Values that must never be shown.
     pub const fn secret(&self) -> bool {
         matches!(self.kind, Kind::Endpoints | Kind::Command)
+    }
+
+    /// Values that are lists: an array in the config file, joined by commas elsewhere.
+    pub const fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::Endpoints | Kind::Accounts)
     }
 }
 
@@ -315,6 +322,12 @@ pub const KEYS: &[Key] = &[
         Kind::Decimal,
         Some("10"),
         "most lumens that the resources of one contract call may cost; nothing above it is signed",
+    ),
+    key(
+        "kale.submitter",
+        Kind::Accounts,
+        None,
+        "accounts that send work and harvests for all farmers, one call a ledger each; default: each farmer its own",
     ),
     key("kale.parallel", Kind::Number(1, 100), Some("10"), "transactions under way at once"),
     key(

@@ -41,6 +41,8 @@ pub enum Fate {
         ledger: u32,
         /// Stroops of lumens that it cost.
         fee: i64,
+        /// The submitter that sent it, where one did.
+        sender: Option<String>,
         /// Stroops of KALE, without the stake.
         reward: Base,
     },
@@ -95,6 +97,13 @@ struct Due {
     block: Option<Block>,
 }
 
+impl Due {
+    fn is_near(&self, near: &BTreeMap<String, Vec<(u32, u32)>>) -> bool {
+        let blocks = near.get(&self.pail.farmer);
+        blocks.is_some_and(|blocks| blocks.iter().any(|(block, _)| *block == self.pail.block))
+    }
+}
+
 /// What is to be harvested.
 #[derive(Debug)]
 pub struct Prepared {
@@ -114,6 +123,18 @@ impl Prepared {
     /// Harvests to be sent: address, block, stake, forecast.
     pub fn wanted(&self) -> impl Iterator<Item = (&Hand, u32, Base, Option<Base>)> {
         self.wanted.iter().map(|(due, _)| (&due.hand, due.pail.block, due.pail.stake, due.pail.forecast))
+    }
+
+    /// Leaves the harvests beyond the first so many for later, those of pails that expire soon aside; whether there were any.
+    pub fn keep(&mut self, most: usize) -> bool {
+        let before = self.wanted.len();
+        let near = &self.near;
+        let mut place = 0;
+        self.wanted.retain(|(due, _)| {
+            place += 1;
+            place <= most || due.is_near(near)
+        });
+        self.wanted.len() < before
     }
 
     /// The transactions, for a rehearsal.

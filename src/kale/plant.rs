@@ -151,15 +151,18 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
     });
     let asked: Vec<_> =
         candidates.iter().map(|(hand, wallet)| (hand.who.id.as_str(), wallet.as_ref())).collect();
-    let Judged { farmers: verdicts, sponsor } = purse::judge(farming, &asked).await?;
+    let Judged { farmers: verdicts, sponsor, submitters } = purse::judge(farming, &asked).await?;
     for ((hand, wallet), verdict) in candidates.into_iter().zip(verdicts) {
         let who = &hand.who;
         prepared.lacks.push((who.clone(), verdict.lacks.clone()));
         let Some(block) = prepared.block.as_ref().filter(|_| prepared.wait.is_none()) else { continue };
         let staked = match verdict.lacks.first() {
             Some(lack) => {
-                let of_sponsor = sponsor.as_ref().filter(|_| lack.reason() == Reason::SponsorLow);
-                let error = of_sponsor.and_then(Sponsor::error);
+                let error = match lack.reason() {
+                    Reason::SponsorLow => sponsor.as_ref().and_then(Sponsor::error),
+                    Reason::SubmitterLow => submitters.iter().find_map(Sponsor::error),
+                    _ => None,
+                };
                 Err((lack.reason(), error.unwrap_or_else(|| lack.error(&who.address))))
             }
             None => staked(&farming.settings, &strategies.of(&who.id), hand, wallet, block)

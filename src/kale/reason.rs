@@ -58,6 +58,8 @@ reasons! {
     TooFewLumens = "too_few_lumens" => Operator,
     /// The fee sponsor has too few lumens above its reserve.
     SponsorLow = "sponsor_low" => Operator,
+    /// The submitters have too few lumens, or too little time.
+    SubmitterLow = "submitter_low" => Operator,
     /// No trustline to KALE.
     NoTrustline = "no_trustline" => Operator,
     /// The trustline may not hold or move KALE.
@@ -158,6 +160,8 @@ impl Reason {
             }
             Code::UnknownAccount | Code::NoKey => Self::NoKey,
             Code::Interrupted => Self::Interrupted,
+            // Nobody could send it: what farmers lack is said before a stake goes out.
+            Code::NotReady => Self::SubmitterLow,
             Code::TransactionFailed => Self::TransactionFailed,
             _ => Self::Other,
         }
@@ -232,6 +236,7 @@ pub fn of_network(settled: &Settled) -> Reason {
     let failure = settled.reason.as_ref().and_then(|reason| reason.failure.as_ref());
     match failure.map(|failure| failure.kind) {
         Some(Kind::Balance) if settled.payer.is_some() => Reason::SponsorLow,
+        Some(Kind::Balance) if settled.sender.is_some() => Reason::SubmitterLow,
         Some(Kind::Balance) => Reason::TooFewLumens,
         _ => Reason::TransactionFailed,
     }
@@ -256,6 +261,12 @@ pub fn of_words(settled: &Settled) -> Error {
             format!("the fee sponsor {payer} has too few lumens: {words}"),
         )
         .hint("send lumens to it; see: poolctl farmer check-funding"),
+        (_, Reason::SubmitterLow, _) => {
+            let sender = settled.sender.as_ref().map(ToString::to_string).unwrap_or_default();
+            let why = format!("the submitter {sender} has too few lumens: {words}");
+            Error::new(Code::TransactionFailed, why)
+                .hint("send lumens to it; see: poolctl farmer check-funding")
+        }
         (_, Reason::TooFewLumens, _) => {
             Error::new(Code::TransactionFailed, format!("it has too few lumens for the fee: {words}"))
                 .hint("see: poolctl farmer check-funding")
@@ -288,6 +299,7 @@ mod tests {
             ledger: None,
             fee_charged: 0,
             payer: None,
+            sender: None,
             value: None,
             events: Vec::new(),
             reason: Some(submit::Reason {

@@ -8,7 +8,11 @@ use super::reconcile::{self, Reconciled};
 use super::rows::{self, Hand, OpenPail};
 use super::schedule::{self, Action, Step, Stock};
 use super::site::Farming;
+<<<<<<< HEAD
 use super::strategy::Strategies;
+=======
+use super::submitter;
+>>>>>>> w-payer
 use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
 use crate::grind::kernel::KernelRef;
@@ -260,7 +264,7 @@ impl Farmhand<'_> {
             let listed = agenda.iter().find(is_it);
             listed.is_some_and(|action| hand.is_meant(action))
                 && hand.may(step, at.time)
-                && (step == Step::Work || hand.is_free(farming, at.time))
+                && hand.is_free(step, farming, at.time)
         };
         let (plant, work, harvest) =
             (is_due(self, Step::Plant), is_due(self, Step::Work), is_due(self, Step::Harvest));
@@ -277,7 +281,7 @@ impl Farmhand<'_> {
             self.harvest(farming, permit, &hands, at.time).await?;
             return Ok(Turn { moved: true, due: true });
         }
-        if self.is_free(farming, at.time) && self.reconcile(farming, &hands, at.time).await? {
+        if self.is_free(Step::Harvest, farming, at.time) && self.reconcile(farming, &hands, at.time).await? {
             return Ok(Turn { moved: true, due: true });
         }
         self.announce(&agenda, at.time);
@@ -329,10 +333,14 @@ impl Farmhand<'_> {
         only.is_none_or(|only| action.block == only)
     }
 
-    /// Whether there is time for anything beside the work: what is sent may take its whole validity to settle.
-    fn is_free(&self, farming: &Farming<'_, '_>, now: u64) -> bool {
-        let until = now.saturating_add(farming.terms.valid_sec);
-        self.shift.as_ref().is_none_or(|shift| until <= shift.hours().deadline)
+    /// Whether there is time for this step beside the work: what is sent may take its whole validity to settle, and keep the
+    /// submitters busy.
+    fn is_free(&self, step: Step, farming: &Farming<'_, '_>, now: u64) -> bool {
+        let Some(shift) = self.shift.as_ref().filter(|_| step != Step::Work) else { return true };
+        if step == Step::Harvest && !farming.settings.submitters.is_empty() {
+            return now.saturating_add(submitter::BUSY) <= shift.first();
+        }
+        now.saturating_add(farming.terms.valid_sec) <= shift.hours().deadline
     }
 
     fn stock(
@@ -451,7 +459,10 @@ impl Farmhand<'_> {
         hands: &[Hand],
         now: u64,
     ) -> Result<()> {
-        let prepared = harvest::prepare(farming, hands).await?;
+        let mut prepared = harvest::prepare(farming, hands).await?;
+        // No more than a few ledgers' worth for the submitters: the plant of the next block must not wait for them.
+        let submitters = farming.settings.submitters.len();
+        let is_cut = submitters > 0 && prepared.keep(submitters * submitter::RUN);
         let harvested = harvest::carry_out(farming, prepared, permit).await?;
         for harvested in &harvested {
             (self.tell)(&Note::Harvested(harvested));
@@ -459,7 +470,7 @@ impl Farmhand<'_> {
         let is_end =
             |one: &Harvested| !matches!(one.fate, harvest::Fate::Failed { .. } | harvest::Fate::Already);
         let all = !harvested.is_empty() && harvested.iter().all(is_end);
-        self.settle_retry(Step::Harvest, all, now);
+        self.settle_retry(Step::Harvest, all || is_cut && harvested.iter().any(is_end), now);
         Ok(())
     }
 

@@ -228,6 +228,7 @@ mod tests {
             cap_stake: true,
             min_lumens: 0,
             max_resource_fee: 0,
+            submitters: Vec::new(),
             parallel: 10,
             plant_cutoff: 60,
             work_margin: 20,

@@ -3,8 +3,11 @@
 use super::strategy::{Program, Strategy};
 use crate::amount::parse_units;
 use crate::config::Config;
+use crate::config::value::accounts;
 use crate::kale::contract::DECIMALS;
 use crate::output::{Code, Error, Result};
+use crate::stellar::account;
+use crate::stellar::xdr::AccountId;
 
 /// When work is submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -58,6 +61,8 @@ pub struct Settings {
     pub min_lumens: i64,
     /// `kale.max_resource_fee` in stroops.
     pub max_resource_fee: i64,
+    /// `kale.submitter`.
+    pub submitters: Vec<AccountId>,
     /// `kale.parallel`.
     pub parallel: usize,
     /// `kale.plant_cutoff_sec`.
@@ -112,6 +117,12 @@ impl Settings {
             cap_stake: config.get("kale.cap_stake") != Some("false"),
             min_lumens: lumens("kale.min_lumens")?,
             max_resource_fee: lumens("kale.max_resource_fee")?,
+            submitters: config
+                .get("kale.submitter")
+                .map_or(Ok(Vec::new()), accounts)?
+                .iter()
+                .map(|address| account("kale.submitter", address))
+                .collect::<Result<_>>()?,
             parallel: usize::try_from(config.number("kale.parallel")?).unwrap_or(1),
             plant_cutoff: config.number("kale.plant_cutoff_sec")?,
             work_margin: config.number("kale.work_margin_sec")?,

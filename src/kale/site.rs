@@ -5,10 +5,14 @@ use super::call::Call;
 use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
+<<<<<<< HEAD
 use super::strategy::Heard;
+=======
+use super::submitter::{self, Wait};
+>>>>>>> w-payer
 use crate::context::{Stop, Work};
 use crate::guard::ValuePermit;
-use crate::output::Result;
+use crate::output::{Code, Error, Result};
 use crate::state::operations::Operation;
 use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
 use crate::stellar::xdr::{AccountId, ContractId};
@@ -59,6 +63,12 @@ pub trait Keyring {
     /// # Errors
     /// Those of unlocking.
     fn sponsor(&self) -> Result<Option<AccountId>>;
+
+    /// Whether there is a key for this account.
+    ///
+    /// # Errors
+    /// Those of unlocking.
+    fn holds(&self, account: &AccountId) -> Result<bool>;
 }
 
 /// What a farming service works with.
@@ -142,27 +152,28 @@ impl Farming<'_, '_> {
         submit::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
     }
 
-    /// Submits and records; results in the order of the intents. Where the sponsor cannot pay for all of them, those who
-    /// can pay for themselves.
+    /// Submits and records; results in the order of the intents. What needs no authorisation is sent by the submitters. Where
+    /// the sponsor cannot pay for all, those who can pay for themselves.
     ///
     /// # Errors
-    /// As [`submit::submit`] and [`purse::own`].
+    /// As [`submit::submit`], [`submitter::route`] and [`purse::own`].
     pub async fn submit(
         &mut self,
         permit: ValuePermit<'_>,
         intents: &[Intent],
     ) -> Result<Vec<Result<Submitted>>> {
-        self.submit_until(permit, intents, self.work.stop).await
+        self.submit_within(permit, intents, Wait::Turn, self.work.stop).await
     }
 
-    /// The same, with a wish to stop of its own.
+    /// The same, with a wish to stop of its own; what may wait for a submitter no longer than that.
     ///
     /// # Errors
     /// As [`Farming::submit`].
-    pub async fn submit_until(
+    pub async fn submit_within(
         &mut self,
         permit: ValuePermit<'_>,
         intents: &[Intent],
+        wait: Wait,
         stop: &Stop,
     ) -> Result<Vec<Result<Submitted>>> {
         if intents.is_empty() {
@@ -170,14 +181,26 @@ impl Farming<'_, '_> {
         }
         let recorder = self.recorder();
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
+        let routed = submitter::route(self, intents, wait).await?;
+        let sent: Vec<Intent> = routed.iter().filter_map(|routed| routed.as_ref().ok()).cloned().collect();
         let mut own = BTreeSet::new();
         if let Some(payer) = &payer {
             let sponsor;
-            (own, sponsor) = purse::own(self, payer, intents).await?;
+            (own, sponsor) = purse::own(self, payer, &sent).await?;
             alerts::note(self, sponsor.as_ref(), &[])?;
         }
         let mut desk = self.desk(stop, payer, own);
-        submit::submit(&mut desk, permit, intents, keys.signers()?, &recorder).await
+        let results = submit::submit(&mut desk, permit, &sent, keys.signers()?, &recorder).await?;
+        let mut results = results.into_iter();
+        let result = |(routed, intent): (Result<Intent>, &Intent)| {
+            routed?;
+            let missing = || Err(Error::new(Code::Bug, "an intent was left without a result"));
+            Ok(match results.next().unwrap_or_else(missing)? {
+                Submitted::Settled(settled) => Submitted::Settled(Box::new(settled.sent_for(&intent.source))),
+                done @ Submitted::AlreadyDone { .. } => done,
+            })
+        };
+        Ok(routed.into_iter().zip(intents).map(result).collect())
     }
 
     /// Simulates without signing, sending or writing anything.

@@ -33,6 +33,7 @@ mod secrets;
 mod strategy;
 mod stuck;
 mod submit;
+mod submitter;
 mod trust;
 mod vitals;
 mod work;

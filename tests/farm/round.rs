@@ -196,12 +196,12 @@ impl Season {
     }
 }
 
-fn sum(column: &[String]) -> i128 {
+pub fn sum(column: &[String]) -> i128 {
     column.iter().map(|amount| amount.parse::<i128>().unwrap()).sum()
 }
 
 /// Stroops that the chain minted to a farmer, from its events.
-fn minted(desk: &Desk, farmer: &Farmer) -> i128 {
+pub fn minted(desk: &Desk, farmer: &Farmer) -> i128 {
     let asset: ContractId = desk.network.farm().unwrap().asset_contract.parse().unwrap();
     let query = EventQuery {
         start: Some(1_001),

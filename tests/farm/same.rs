@@ -130,13 +130,18 @@ pub fn planted() -> Desk {
 
 /// As [`planted`], and the time to submit what was ground has come.
 pub fn ground() -> Desk {
+    ground_at(281)
+}
+
+/// As [`planted`]; everybody has a nonce, and the block is so many seconds old.
+pub fn ground_at(age: u64) -> Desk {
     let desk = planted();
     let saved = || desk.value::<i64>("SELECT count(*) FROM nonces WHERE best_zeros >= 4") == 2;
     let mut child = desk.run("work").spawn();
     until("both have a nonce", saved);
     child.kill().unwrap();
     child.wait().unwrap();
-    desk.age(281);
+    desk.age(age);
     desk
 }
 

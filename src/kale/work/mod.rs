@@ -36,6 +36,8 @@ pub enum Fate {
         gap: u32,
         /// Stroops of lumens that it cost.
         fee: i64,
+        /// The submitter that sent it, where one did.
+        sender: Option<String>,
         /// Whether there was work before, which this improves on.
         improved: bool,
     },

@@ -44,7 +44,8 @@ impl Hand {
         self.best.is_some_and(|best| self.has.is_none_or(|has| best > has))
     }
 
-    fn has_enough(&self) -> bool {
+    /// Whether more zeros would earn nothing.
+    pub fn has_enough(&self) -> bool {
         self.best.is_some_and(|best| best >= self.cap)
     }
 }

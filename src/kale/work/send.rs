@@ -11,6 +11,7 @@ use crate::kale::plan::{self, WorkPlan, kind, work_key};
 use crate::kale::reason::{self, Reason};
 use crate::kale::schedule::Step;
 use crate::kale::site::{Farming, Site, invoke};
+use crate::kale::submitter::{self, Wait};
 use crate::kale::view::Who;
 use crate::output::{Code, Error, Result};
 use crate::stellar::submit::{Intent, Settled, Status, Submitted};
@@ -62,7 +63,9 @@ pub(super) async fn send(
     let site = farming.site;
     let intents: Vec<Intent> =
         bids.iter().map(|bid| intent(site, block, bid, valid_until)).collect::<Result<_>>()?;
-    let results = farming.submit_until(permit, &intents, &Stop::default()).await?;
+    let now = site.client.seen().map_or(0, |ledger| ledger.close_time);
+    let wait = Wait::Ledgers(submitter::ledgers(now, valid_until));
+    let results = farming.submit_within(permit, &intents, wait, &Stop::default()).await?;
     let worked = bids.iter().zip(results).map(|(bid, result)| Worked {
         who: bid.who.clone(),
         block,
@@ -91,6 +94,7 @@ fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
             ledger: ledger.sequence,
             gap: work_result(value)?,
             fee: settled.fee_charged,
+            sender: settled.sender.as_ref().map(ToString::to_string),
             improved: bid.pail.worked(),
         });
     }

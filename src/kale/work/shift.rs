@@ -14,7 +14,11 @@ use crate::kale::reason::{Blame, Reason};
 use crate::kale::rows::{self, Trace, WorkRow};
 use crate::kale::settings::Policy;
 use crate::kale::site::Farming;
+<<<<<<< HEAD
 use crate::kale::strategy::Strategy;
+=======
+use crate::kale::submitter;
+>>>>>>> w-payer
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::{hash, schedule};
 use crate::output::{Code, Error, Result};
@@ -75,6 +79,8 @@ pub struct Shift {
     entry: Block,
     hours: Hours,
     policy: Policy,
+    /// How many accounts send work for all; with none, each farmer's own does.
+    submitters: usize,
     kernel: KernelRef,
     crew: Vec<Mate>,
     /// The threads, and whose search (place in the crew) each of their farmers is.
@@ -110,6 +116,7 @@ impl Shift {
             entry: entry.clone(),
             hours,
             policy: orders.policy,
+            submitters: settings.submitters.len(),
             kernel,
             crew: Vec::new(),
             grinder: None,
@@ -128,6 +135,12 @@ impl Shift {
     /// Its times.
     pub const fn hours(&self) -> &Hours {
         &self.hours
+    }
+
+    /// When the first of what is left goes out: with submitters as much before the deadline as they need for all.
+    pub fn first(&self) -> u64 {
+        let is_left = |mate: &&Mate| mate.given_up.is_none() && policy::is_open(self.policy, &mate.hand());
+        submitter::begin(self.crew.iter().filter(is_left).count(), self.submitters, self.hours.deadline)
     }
 
     /// When its best is submitted.
@@ -327,12 +340,18 @@ impl Shift {
 
     fn due(&self, at: Moment) -> Vec<usize> {
         let hands: Vec<Hand> = self.crew.iter().map(Mate::hand).collect();
-        let mut due = policy::due(self.policy, &self.hours, at, &hands);
+        let hours = Hours { deadline: self.first(), ..self.hours };
+        let mut due = policy::due(self.policy, &hours, at, &hands);
         due.retain(|n| {
             self.crew
                 .get(*n)
                 .is_some_and(|mate| mate.given_up.is_none() && mate.tried.is_none_or(|t| t < at.ledger))
         });
+        if self.submitters > 0 && at.time < self.hours.deadline {
+            // What no grinding makes better goes first; the rest has time, as far as the submitters' turns say.
+            due.sort_by_key(|n| hands.get(*n).is_none_or(|hand| !hand.has_enough()));
+            due.truncate(self.submitters * submitter::RUN);
+        }
         due
     }
 
@@ -362,9 +381,10 @@ impl Shift {
         if bids.is_empty() {
             return Ok(Some(worked));
         }
-        // What goes out before the deadline is settled by then, so that the deadline's own is not held up.
+        // What goes out before the deadline is settled by then, so that the deadline's own is not held up; what submitters
+        // send waits for a few ledgers only.
         let Hours { deadline, end, .. } = self.hours;
-        let until = if view.at.time < deadline { deadline } else { end };
+        let until = if view.at.time < deadline && self.submitters == 0 { deadline } else { end };
         let sent = send(farming, permit, self.block, &bids, until).await?;
         for (place, sent) in places.iter().zip(&sent) {
             if let Some(mate) = self.crew.get_mut(*place) {

@@ -184,7 +184,7 @@ impl Lives<'_> {
     }
 
     /// Nothing was signed, and the error is what came of it.
-    async fn abandon(&self, id: i64, error: Error) -> Result<Submitted> {
+    pub async fn abandon(&self, id: i64, error: Error) -> Result<Submitted> {
         self.commits.write(Write::Abandoned { id, error: error.to_string() }).await?;
         Err(error)
     }
@@ -252,7 +252,7 @@ impl Settled {
                 Self::without_effect(Status::Expired, reason)
             }
         };
-        Self { hash, payer, ..settled }
+        Self { hash, payer, sender: Some(envelope.stored.source.clone()), ..settled }
     }
 
     fn landed(landed: Landed) -> Self {
@@ -269,6 +269,7 @@ impl Settled {
             ledger: Some(landed.ledger),
             fee_charged: landed.result.fee_charged,
             payer: None,
+            sender: None,
             value: landed.value,
             events: landed.events,
             reason,
@@ -293,6 +294,7 @@ impl Settled {
             ledger: None,
             fee_charged: 0,
             payer: None,
+            sender: None,
             value: None,
             events: Vec::new(),
             reason: Some(reason),

@@ -126,24 +126,35 @@ fn before_sending(intent: &Intent, before: Option<Operation>, is_first: bool) ->
     }
 }
 
-/// Operations whose envelope may still land, by the account that sends it: the next one must not take its sequence number.
-fn under_way(state: &State) -> Result<BTreeMap<AccountId, String>> {
-    let mut held = BTreeMap::new();
+/// Operations whose envelope may still land, each with the account that sends it: the next one must not take its sequence
+/// number.
+///
+/// # Errors
+/// `state_error`; `state_corrupt` for an envelope that cannot be read.
+pub fn under_way(state: &State) -> Result<Vec<(AccountId, Operation)>> {
+    let mut held = Vec::new();
     for operation in operations::open(state.conn())? {
         let last = operations::attempts(state.conn(), operation.id)?.pop();
         if let Some(last) = last.filter(|last| !last.ended) {
-            held.insert(stored(&last.envelope)?.source, operation.key);
+            held.push((stored(&last.envelope)?.source, operation));
         }
     }
     Ok(held)
 }
 
-/// What is said of an intent that must wait for another one of the same account.
-fn waits(intent: &Intent, held: &BTreeMap<AccountId, String>) -> Option<Result<Submitted>> {
-    let other = held.get(&intent.source)?;
+/// What is said of an intent that must wait for another one: of the same account, or the same thing for the same subject,
+/// whoever sends it.
+fn waits(intent: &Intent, held: &[(AccountId, Operation)]) -> Option<Result<Submitted>> {
+    let is_in_the_way = |(source, other): &&(AccountId, Operation)| {
+        *source == intent.source || (other.kind == intent.kind && other.subject == intent.subject)
+    };
+    held.iter().find(is_in_the_way).map(|(_, other)| Err(waiting(intent, &other.key)))
+}
+
+fn waiting(intent: &Intent, other: &str) -> Error {
     let why = format!("operation \"{}\" waits: it is not known yet what became of \"{other}\"", intent.key);
     let hint = "run it again: that is settled first; see: poolctl operations list";
-    Some(Err(Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other.as_str())))
+    Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other)
 }
 
 /// Ledger time in seconds until which a stored envelope may take effect.
@@ -212,11 +223,20 @@ struct Planned<'a> {
     made: u32,
 }
 
-/// Leads the operations of one account, one after the other.
+/// Leads the operations of one account, one after the other. Behind one of which it is not known what became, none is begun:
+/// it would take its sequence number.
 async fn in_order(lives: &Lives<'_>, lane: Vec<Planned<'_>>) -> Vec<(usize, Result<Submitted>)> {
     let mut done = Vec::with_capacity(lane.len());
+    let mut unknown: Option<&str> = None;
     for Planned { place, intent, id, made } in lane {
-        done.push((place, lives.lead(intent, &planned(id, intent), made).await));
+        let result = match unknown {
+            Some(other) => lives.abandon(id, waiting(intent, other)).await,
+            None => lives.lead(intent, &planned(id, intent), made).await,
+        };
+        if unknown.is_none() && result.as_ref().is_err_and(|e| e.code() == Code::OutcomeUnknown) {
+            unknown = Some(&intent.key);
+        }
+        done.push((place, result));
     }
     done
 }
