@@ -439,7 +439,9 @@ impl Mate {
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
                 );
                 // Where it was not the pooler's doing, that is the cause if no later try gets in.
-                self.hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
+                let hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
+                let kept = self.hindered.filter(|_| reason.is_lapse());
+                self.hindered = Reason::cause(kept.into_iter().chain(hindered));
                 // A pail that is better than ours is read right after this.
                 self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
             }
