@@ -292,9 +292,8 @@ impl Farmhand<'_> {
         };
         self.compared = self.compared.filter(|_| why.is_none()).or(Some(now));
         let Some(why) = why else { return Ok(false) };
-        match reconcile::look(farming, hands, harvest::LIVING_BLOCKS).await {
+        match reconcile::all(farming, hands).await {
             Ok(found) => {
-                found.write(farming)?;
                 if !found.differences.is_empty() {
                     (self.tell)(&Note::Reconciled(why, &found));
                 }
