@@ -103,7 +103,7 @@ pub(super) async fn settle(
         match (second, doubt) {
             (Ok(false), _) => otherwise.push(suspect.0),
             (_, Some(error)) | (Err(error), None) => {
-                ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error }))
+                ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error }));
             }
             (Ok(true), None) => lost.push(suspect),
         }
