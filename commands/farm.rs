@@ -6,6 +6,8 @@ mod plan;
 mod reconcile;
 mod run;
 
+pub use reconcile::told;
+
 use crate::session::Session;
 use clap::Subcommand;
 use poolctl::output::{Contract, Outcome, Result};

@@ -127,14 +127,19 @@ async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
     Ok(())
 }
 
+/// How an operation ended, in words.
+pub const fn ended_as(status: Status) -> &'static str {
+    match status {
+        Status::Confirmed => "took effect",
+        Status::Failed => "failed",
+        Status::Expired => "expired without effect",
+    }
+}
+
 /// What became of an operation, in words.
 pub fn ended_in(settled: &Result<Settled>) -> String {
     match settled {
-        Ok(settled) => match settled.status {
-            Status::Confirmed => "took effect".to_owned(),
-            Status::Failed => "failed".to_owned(),
-            Status::Expired => "expired without effect".to_owned(),
-        },
+        Ok(settled) => ended_as(settled.status).to_owned(),
         Err(e) => format!("is not settled: {e}"),
     }
 }

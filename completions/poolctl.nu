@@ -1865,6 +1865,7 @@ module completions {
 
   # Settle what is not settled yet: look it up, and send it again while that may help
   export extern "poolctl operations settle" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]

@@ -40,6 +40,9 @@ pub struct Totals {
     /// What failed last for each thing and was not made good.
     #[serde(skip)]
     failed: BTreeMap<String, Error>,
+    /// What was due last and could not be tried at all.
+    #[serde(skip)]
+    hindered: Option<(Step, Error)>,
 }
 
 impl Totals {
@@ -56,6 +59,7 @@ impl Totals {
             staked: Base::ZERO,
             rewarded: Base::ZERO,
             failed: BTreeMap::new(),
+            hindered: None,
         }
     }
 
@@ -77,6 +81,17 @@ impl Totals {
     /// Things that failed for good.
     pub fn failures(&self) -> Vec<Failure> {
         self.failed.iter().map(|(name, e)| (name.clone(), e.clone())).collect()
+    }
+
+    /// Whether nothing was tried, nor wanted to be.
+    pub const fn is_nothing(&self) -> bool {
+        self.done() + self.lost + self.failed_tries == 0 && self.hindered.is_none()
+    }
+
+    /// A line for each thing that was due and is not done.
+    pub fn undone(&self) -> impl Iterator<Item = String> {
+        let failed = self.failed.iter().map(|(name, e)| format!("failed: {name}: {e}"));
+        failed.chain(self.hindered.iter().map(|(step, e)| trouble_line(*step, e)))
     }
 
     /// Counts what is told.
@@ -129,6 +144,7 @@ impl Totals {
             Note::Settled(operation, settled) => {
                 self.judge(format!("operation {}", operation.key), settled.as_ref().err());
             }
+            Note::Trouble(step, e) => self.hindered = Some((*step, (*e).clone())),
             _ => {}
         }
     }
@@ -177,13 +193,14 @@ pub fn line(note: &Note<'_>) -> String {
             rate(reach)
         ),
         Note::Harvested(harvested) => harvest_line(harvested),
-        Note::Reconciled(why, found) => {
-            let each: Vec<String> = found.differences.iter().map(reconcile::words).collect();
-            format!("compared with the chain, since {why}: {}", each.join("; "))
-        }
+        Note::Reconciled(why, found) => reconcile::told(why, found),
         Note::Waiting(action) => action_line(action),
-        Note::Trouble(step, e) => format!("cannot {} now: {e}", step.word()),
+        Note::Trouble(step, e) => trouble_line(*step, e),
     }
+}
+
+fn trouble_line(step: Step, e: &Error) -> String {
+    format!("cannot {} now: {e}", step.word())
 }
 
 fn block_line(view: &View) -> String {

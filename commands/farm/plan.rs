@@ -14,11 +14,8 @@ use poolctl::kale::outlook::{self, Outlook, Prospect};
 use poolctl::kale::purse::Books;
 use poolctl::kale::schedule::Action;
 use poolctl::kale::settings::Settings;
-<<<<<<< HEAD
 use poolctl::kale::strategy::Answer;
-=======
 use poolctl::kale::submitter;
->>>>>>> w-payer
 use poolctl::kale::work::Orders;
 use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
 use schemars::JsonSchema;
@@ -190,13 +187,10 @@ pub struct PlanOutput {
     pub farmers: Vec<ProspectView>,
     /// The fee sponsor, where there is one.
     pub sponsor: Option<SponsorView>,
-<<<<<<< HEAD
     /// What strategy.command says, where there is one.
     pub strategy: Option<AnswerView>,
-=======
     /// The submitters.
     pub submitters: Vec<SponsorView>,
->>>>>>> w-payer
     #[serde(skip)]
     now: u64,
     #[serde(skip)]
@@ -228,27 +222,18 @@ pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
         .map_err(|e| e.context("cannot plan"))?;
     let output = PlanOutput::of(seen, orders);
     let gauges = output.gauges();
-<<<<<<< HEAD
-    let low = output.sponsor.as_ref().and_then(|sponsor| sponsor.why.clone());
-    let unanswered = output.strategy.as_ref().and_then(|answer| {
-        answer.error.as_ref().map(|error| format!("nothing is planted in block {}: {error}", answer.block))
-    });
-    Ok(Outcome::of(&output)?.gauges(gauges).warn(low.into_iter().chain(unanswered)))
-=======
     let payers = output.sponsor.iter().chain(&output.submitters);
     let low: Vec<String> = payers.filter_map(|payer| payer.why.clone()).collect();
     let short = submitter::short_of(output.farmers.len(), output.submitters.len());
-    Ok(Outcome::of(&output)?.gauges(gauges).warn(low).warn(short))
->>>>>>> w-payer
+    let unanswered = output.strategy.as_ref().and_then(|answer| {
+        answer.error.as_ref().map(|error| format!("nothing is planted in block {}: {error}", answer.block))
+    });
+    Ok(Outcome::of(&output)?.gauges(gauges).warn(low).warn(short).warn(unanswered))
 }
 
 impl PlanOutput {
     fn of(seen: Outlook, orders: &Orders) -> Self {
-<<<<<<< HEAD
-        let Outlook { view, cap, deadline, agenda, prospects, sponsor, answer } = seen;
-=======
-        let Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters } = seen;
->>>>>>> w-payer
+        let Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters, answer } = seen;
         let block = view.current();
         Self {
             view: LedgerStamp::from(&view),
@@ -262,11 +247,8 @@ impl PlanOutput {
             actions: agenda.iter().map(ActionView::from).collect(),
             farmers: prospects.iter().map(|prospect| ProspectView::of(prospect, block)).collect(),
             sponsor: sponsor.as_ref().map(SponsorView::from),
-<<<<<<< HEAD
             strategy: answer.map(|(block, answer)| AnswerView::of(block, answer, &prospects)),
-=======
             submitters: submitters.iter().map(SponsorView::from).collect(),
->>>>>>> w-payer
             now: view.at.time,
             agenda,
         }

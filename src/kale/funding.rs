@@ -58,6 +58,8 @@ pub enum Lack {
         room: Base,
         /// What may have to.
         due: Base,
+        /// Whether its limit is the highest that there is.
+        is_highest: bool,
     },
 }
 
@@ -97,7 +99,7 @@ impl Lack {
             Self::Authorization { maintains: true } => {
                 "has a trustline to KALE that may keep its offers and move nothing".to_owned()
             }
-            Self::Room { room, due } => {
+            Self::Room { room, due, .. } => {
                 format!("has room for {} KALE in its trustline, and {} may come in", units(room), units(due))
             }
         }
@@ -128,6 +130,10 @@ impl Lack {
             ),
             Self::Trustline => format!("make it with: poolctl farmer trust {address}"),
             Self::Authorization { .. } => "ask the issuer of KALE".to_owned(),
+            Self::Room { room, due, is_highest: true } => format!(
+                "send at least {} KALE away from {address}, or take back its offers that buy KALE: the limit is the highest already",
+                units(due.saturating_sub(room))
+            ),
             Self::Room { .. } => format!("raise its limit with: poolctl farmer trust {address}"),
         }
     }
@@ -164,7 +170,9 @@ pub fn lacks(wallet: Option<&Wallet>, least: i64, due: Base) -> Vec<Lack> {
         None => lacks.push(Lack::Trustline),
         Some(Trust { leave: Leave::Maintain, .. }) => lacks.push(Lack::Authorization { maintains: true }),
         Some(Trust { leave: Leave::Frozen, .. }) => lacks.push(Lack::Authorization { maintains: false }),
-        Some(Trust { room, .. }) if room < due => lacks.push(Lack::Room { room, due }),
+        Some(kale) if kale.room < due => {
+            lacks.push(Lack::Room { room: kale.room, due, is_highest: kale.is_highest() });
+        }
         Some(_) => {}
     }
     lacks
@@ -302,6 +310,9 @@ mod tests {
         let mends = |lack: Lack| lack.mend("G");
         assert!(mends(Lack::Account { needed: 25_000_000 }).starts_with("send at least 2.5 XLM, "));
         assert!(mends(Lack::Lumens { spare: 2_000_000, least: MIN }).starts_with("send at least 0.8 XLM, "));
+        let room = |is_highest| Lack::Room { room: Base::from(2_u64), due: Base::from(5_u64), is_highest };
+        assert_eq!(mends(room(false)), "raise its limit with: poolctl farmer trust G");
+        assert!(mends(room(true)).starts_with("send at least 0.0000003 KALE away from G, "));
         assert_eq!(mends(Lack::Lumens { spare: -1, least: 0 }), "send at least 0.0000001 XLM to G");
     }
 }

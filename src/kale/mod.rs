@@ -41,11 +41,8 @@ pub mod settings;
 pub mod site;
 pub mod sponsor;
 pub mod status;
-<<<<<<< HEAD
 pub mod strategy;
-=======
 pub mod submitter;
->>>>>>> w-payer
 pub mod terms;
 pub mod trust;
 pub mod view;

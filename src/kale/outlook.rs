@@ -11,12 +11,7 @@ use super::site::Site;
 use super::sponsor::Sponsor;
 use super::strategy::{self, Answer, Asked, Strategies, Strategy};
 use super::view::{Ask, View, Who};
-<<<<<<< HEAD
-use super::wallet::spares;
 use super::work::{Orders, needs_work};
-=======
-use super::work::{Orders, cap, needs_work};
->>>>>>> w-payer
 use super::{hash, nonces};
 use crate::context::Stop;
 use crate::output::{Code, Result};
@@ -64,13 +59,10 @@ pub struct Outlook {
     pub prospects: Vec<Prospect>,
     /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
-<<<<<<< HEAD
     /// What the strategy's command says of this block, where there is one, or why it says nothing.
     pub answer: Option<(u32, Result<Answer>)>,
-=======
     /// The submitters.
     pub submitters: Vec<Sponsor>,
->>>>>>> w-payer
 }
 
 /// Looks at the farm and works it out.
@@ -89,11 +81,7 @@ pub async fn look(
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let ask = Ask { who: &who, wallets: false, guess: rows::last_block(conn)? };
     let view = View::read(site, &ask).await?;
-<<<<<<< HEAD
-    let spare = match &books.sponsor {
-        Some(sponsor) => site.client.view(async |view| spares(view, &[sponsor]).await).await?,
-        None => Vec::new(),
-    };
+    let spares = site.client.view(async |view| Spares::read(view, books).await).await?;
     let answer = consult(conn, site, settings, &view, stop).await?;
     let mut strategies = Strategies::read(conn, settings.strategy)?;
     if let Some((_, Ok(answer))) = &answer {
@@ -101,13 +89,8 @@ pub async fn look(
     }
     let plants = |hand: &Hand| hand.status == "active" && strategies.of(&hand.who.id).plants();
     let planters = hands.iter().filter(|hand| plants(hand)).count();
-    let sponsor = books.sponsor_of(spare.first().copied().flatten(), planters);
-=======
-    let spares = site.client.view(async |view| Spares::read(view, books).await).await?;
-    let planters = hands.iter().filter(|hand| hand.status == "active").count();
     let sponsor = books.sponsor_of(spares.sponsor, planters);
     let submitters = books.submitters_of(&spares, planters);
->>>>>>> w-payer
     let mut prospects = Vec::with_capacity(hands.len());
     for (hand, standing) in hands.into_iter().zip(&view.farmers) {
         let pail = standing.pail.as_ref().map(|living| living.entry.clone());
@@ -120,8 +103,7 @@ pub async fn look(
         schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
     };
     let deadline = view.due().map(|due| orders.deadline_of(due, settings));
-<<<<<<< HEAD
-    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, answer })
+    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters, answer })
 }
 
 /// What the strategy's command says of the block that is planted in next, or worked, where that is too late.
@@ -145,9 +127,6 @@ async fn consult(
         Err(e) if e.code() != Code::StrategyFailed => Err(e),
         answer => Ok(Some((asked.index, answer))),
     }
-=======
-    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters })
->>>>>>> w-payer
 }
 
 fn prospect(

@@ -124,6 +124,21 @@ reasons! {
     Other = "other" => Operator,
 }
 
+impl Reason {
+    /// Whether it says no more than that time ran out: what kept it from being done in time is the cause.
+    pub const fn is_lapse(self) -> bool {
+        matches!(self, Self::Expired | Self::TooLate | Self::RolledOver)
+    }
+
+    /// What a thing failed by of which these tries failed, in their order: the last that is more than a lapse of time, else
+    /// the last.
+    pub fn cause(tries: impl IntoIterator<Item = Self>) -> Option<Self> {
+        tries
+            .into_iter()
+            .reduce(|before, next| if next.is_lapse() && !before.is_lapse() { before } else { next })
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -288,6 +303,23 @@ mod tests {
     }
 
     #[test]
+    fn time_that_ran_out_is_no_cause_where_something_let_it() {
+        use Reason::{Expired, SponsorLow, TooFewLumens, TooLate, Unreachable};
+        for (tries, want) in [
+            (&[][..], None),
+            (&[Expired], Some(Expired)),
+            (&[Expired, TooLate], Some(TooLate)),
+            (&[SponsorLow, Expired], Some(SponsorLow)),
+            (&[SponsorLow, Expired, TooLate], Some(SponsorLow)),
+            (&[Expired, SponsorLow], Some(SponsorLow)),
+            (&[SponsorLow, TooFewLumens, Expired], Some(TooFewLumens)),
+            (&[Unreachable, SponsorLow], Some(SponsorLow)),
+        ] {
+            assert_eq!(Reason::cause(tries.iter().copied()), want, "{tries:?}");
+        }
+    }
+
+    #[test]
     fn a_code_is_named_by_the_contract_that_raised_it() {
         use crate::stellar::submit;
         use crate::stellar::xdr::Hash;
@@ -298,6 +330,7 @@ mod tests {
             hash: None,
             ledger: None,
             fee_charged: 0,
+            source: None,
             payer: None,
             sender: None,
             value: None,

@@ -13,7 +13,7 @@ pub use baselines::{
 pub use hands::{Hand, hands};
 pub use lookups::{
     LastHarvest, count_mint, envelopes, has_nonce, is_counted, is_ours, last_block, last_harvests,
-    open_count, own_works, work_failure,
+    open_count, own_works, work_failures,
 };
 pub use pails::{
     OpenPail, amount, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, open_pails_of,

@@ -8,11 +8,8 @@ use super::reconcile::{self, Reconciled};
 use super::rows::{self, Hand, OpenPail};
 use super::schedule::{self, Action, Step, Stock};
 use super::site::Farming;
-<<<<<<< HEAD
 use super::strategy::Strategies;
-=======
 use super::submitter;
->>>>>>> w-payer
 use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
 use crate::grind::kernel::KernelRef;
@@ -301,9 +298,8 @@ impl Farmhand<'_> {
         };
         self.compared = self.compared.filter(|_| why.is_none()).or(Some(now));
         let Some(why) = why else { return Ok(false) };
-        match reconcile::look(farming, hands, harvest::LIVING_BLOCKS).await {
+        match reconcile::all(farming, hands).await {
             Ok(found) => {
-                found.write(farming)?;
                 if !found.differences.is_empty() {
                     (self.tell)(&Note::Reconciled(why, &found));
                 }

@@ -5,16 +5,13 @@ use super::call::Call;
 use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
-<<<<<<< HEAD
 use super::strategy::Heard;
-=======
 use super::submitter::{self, Wait};
->>>>>>> w-payer
 use crate::context::{Stop, Work};
 use crate::guard::ValuePermit;
 use crate::output::{Code, Error, Result};
 use crate::state::operations::Operation;
-use crate::stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
+use crate::stellar::submit::{self, Desk, GivenUp, Intent, Outlook, Rehearsal, Settled, Submitted, Terms};
 use crate::stellar::xdr::{AccountId, ContractId};
 use crate::stellar::{Action, Client, Known, Signers};
 use std::collections::BTreeSet;
@@ -137,17 +134,25 @@ impl Farming<'_, '_> {
     ///
     /// # Errors
     /// As [`submit::may_give_up`].
-    pub async fn may_give_up(&mut self, id: i64) -> Result<Operation> {
+    pub async fn may_give_up(&mut self, id: i64) -> Result<GivenUp> {
+        let (stop, recorder) = (self.work.stop, self.recorder());
+        submit::may_give_up(&self.desk(stop, None, BTreeSet::new()), id, &recorder).await
+    }
+
+    /// What settling would come to; nothing is sent or written.
+    ///
+    /// # Errors
+    /// As [`submit::look`].
+    pub async fn look_at_open(&mut self) -> Result<Vec<(Operation, Result<Outlook>)>> {
         let stop = self.work.stop;
-        let desk = self.desk(stop, None, BTreeSet::new());
-        submit::may_give_up(&desk, id).await.map(|(operation, _)| operation)
+        submit::look(&self.desk(stop, None, BTreeSet::new())).await
     }
 
     /// Ends it by hand, for this reason.
     ///
     /// # Errors
     /// As [`submit::give_up`].
-    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<Operation> {
+    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<GivenUp> {
         let (stop, recorder) = (self.work.stop, self.recorder());
         submit::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
     }

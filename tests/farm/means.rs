@@ -183,6 +183,10 @@ fn a_stake_that_a_dry_sponsor_loses_has_that_as_its_cause() {
     assert_eq!(alerts(&desk), [format!("sponsor_low {address}")]);
     let failed = desk.column("SELECT DISTINCT reason FROM works WHERE outcome = 'failed'");
     assert_eq!(failed, ["sponsor_low"]);
+    // That the last try only ran out of time is not why it was lost.
+    let last = "INSERT INTO works (farmer_id, block_index, outcome, nonce, hash, zeros, reason, at)
+        SELECT farmer_id, block_index, 'failed', nonce, hash, zeros, 'expired', at FROM works GROUP BY farmer_id";
+    assert_eq!(desk.sqlite().execute(last, []).unwrap(), 2);
     let envelope = lose(&desk);
     for pail in envelope["data"]["pails"].as_array().unwrap() {
         assert_eq!((&pail["status"], &pail["fault"]), (&json!("lost"), &json!("operator")), "{pail}");

@@ -14,11 +14,8 @@ use crate::kale::reason::{Blame, Reason};
 use crate::kale::rows::{self, Trace, WorkRow};
 use crate::kale::settings::Policy;
 use crate::kale::site::Farming;
-<<<<<<< HEAD
 use crate::kale::strategy::Strategy;
-=======
 use crate::kale::submitter;
->>>>>>> w-payer
 use crate::kale::view::{Ask, Standing, View, Who};
 use crate::kale::{hash, schedule};
 use crate::output::{Code, Error, Result};
@@ -482,7 +479,9 @@ impl Mate {
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
                 );
                 // Where it was not the pooler's doing, that is the cause if no later try gets in.
-                self.hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
+                let hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
+                let kept = self.hindered.filter(|_| reason.is_lapse());
+                self.hindered = Reason::cause(kept.into_iter().chain(hindered));
                 // A pail that is better than ours is read right after this.
                 self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
             }

@@ -52,6 +52,8 @@ pub struct Settled {
     pub ledger: Option<Ledger>,
     /// What it cost, in stroops, the refund taken off; 0 where it is in no ledger.
     pub fee_charged: i64,
+    /// The account that sent it; none where nothing was signed.
+    pub source: Option<AccountId>,
     /// Who paid that, or was to pay it, where that is another account than its source.
     pub payer: Option<AccountId>,
     /// Who sent it, where that is another account than the one that it is about; see [`Settled::sent_for`].

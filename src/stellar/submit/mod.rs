@@ -4,6 +4,7 @@
 //! committed before it is sent for the first time, and a newer one is signed only when the older one can no longer
 //! land. What follows from an operation is recorded in the same write that ends it.
 
+mod by_hand;
 mod commits;
 mod desk;
 mod intent;
@@ -13,6 +14,7 @@ mod prepare;
 mod resources;
 mod settle;
 
+pub use by_hand::{GivenUp, Outlook, give_up, look, may_give_up};
 pub use desk::{Desk, Terms};
 pub use intent::{Intent, NothingMore, Reason, Recorder, Rehearsal, Settled, Status, Submitted};
 
@@ -83,6 +85,8 @@ pub async fn submit(
                 recorder,
                 started: Instant::now(),
                 may_send: true,
+                // What is sent is settled.
+                stop: None,
             },
             market: &market,
             commits: &commits,
@@ -165,54 +169,6 @@ pub fn valid_until(envelope: &str) -> Result<u64> {
     Ok(stored(envelope)?.validity.until)
 }
 
-/// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
-/// operator says is why. Returns the operation.
-///
-/// # Errors
-/// `invalid_value` for one that is not under way; `not_ready` while it may still land; those of [`Client::view`] and the
-/// state.
-pub async fn give_up(
-    desk: &mut Desk<'_>,
-    _permit: ValuePermit<'_>,
-    id: i64,
-    why: &str,
-    recorder: &dyn Recorder,
-) -> Result<Operation> {
-    let (operation, last) = may_give_up(desk, id).await?;
-    let reason = Reason { words: format!("given up: {why}"), raised: None, failure: None };
-    let hash = last.as_ref().map(|last| last.hash.clone());
-    let settled = Settled { hash, ..Settled::without_effect(Status::Expired, reason) };
-    desk.state.write(desk.permit, |tx| {
-        let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });
-        tx.event("operation.given_up", &operation.subject, &facts)?;
-        commits::ended(tx, recorder, &operation, last.as_ref().map(|last| last.attempt), &settled)
-    })?;
-    Ok(operation)
-}
-
-/// The operation, if it can be given up, and its last envelope.
-///
-/// # Errors
-/// As [`give_up`].
-pub async fn may_give_up(desk: &Desk<'_>, id: i64) -> Result<(Operation, Option<operations::Attempt>)> {
-    let open = operations::open(desk.state.conn())?;
-    let operation = open.into_iter().find(|operation| operation.id == id).ok_or_else(|| {
-        Error::new(Code::InvalidValue, format!("no operation {id} is under way"))
-            .hint("see: poolctl operations list")
-    })?;
-    let last = operations::attempts(desk.state.conn(), id)?.pop();
-    if let Some(last) = &last {
-        let until = stored(&last.envelope)?.validity.until;
-        let now = desk.client.view(async |view| Ok(view.ledger().close_time)).await?;
-        if now <= until {
-            let left = until - now + 1;
-            let why = format!("operation {id} may still take effect, for {left} s of ledger time");
-            return Err(Error::new(Code::NotReady, why).hint("wait, then: poolctl operations settle"));
-        }
-    }
-    Ok((operation, last))
-}
-
 /// An intent with its operation's row.
 struct Planned<'a> {
     /// Its place among the intents.
@@ -280,6 +236,7 @@ pub async fn settle_open(
         recorder,
         started: Instant::now(),
         may_send: permit.is_some(),
+        stop: Some(desk.stop),
     };
     let lanes = open.into_iter().map(|(operation, last)| -> LocalBoxFuture<'_, _> {
         Box::pin(async {
@@ -293,16 +250,7 @@ pub async fn settle_open(
 }
 
 async fn recover(settler: &Settler<'_>, operation: &Operation, last: operations::Attempt) -> Result<Settled> {
-    let envelope = Envelope {
-        id: operation.id,
-        key: operation.key.clone(),
-        attempt: last.attempt,
-        stored: stored(&last.envelope)?,
-        hash: last.hash,
-        text: last.envelope,
-        fresh: false,
-        told: operation.kind == RESTORE || settler.recorder.is_told_by_the_chain(operation),
-    };
+    let envelope = Envelope::again(operation, last, settler.recorder)?;
     let fate = settler.settle(&envelope, None).await?;
     let settled = Settled::of_fate(fate, &envelope);
     let (operation, attempt) = (operation.clone(), Some(envelope.attempt));
@@ -356,7 +304,7 @@ pub async fn rehearse(
 }
 
 async fn rehearse_one(market: &Market<'_>, intent: &Intent) -> Result<Rehearsal> {
-    match market.compose(intent, 1).await? {
+    match market.compose(intent, 1, None).await? {
         Prepared::Ready(priced) => {
             Ok(Rehearsal { max_fee: Some(priced.max_fee), value: priced.value, restore_fee: None })
         }
