@@ -8,13 +8,12 @@ mod support;
 
 use alloy::primitives::U256;
 use anyhow::{Context as _, Result, ensure};
+use base::amount::{Base, Delta, Weight, parse_units, split_largest_remainder, to_units};
 use criterion::{BatchSize, Criterion, Throughput};
-use poolctl::amount::{Base, Delta, Weight, parse_units, split_largest_remainder, to_units};
-use poolctl::guard::Permit;
-use poolctl::state::{Account, Line, OwnerKind};
 use poolctl_testkit::abi::{Asset, Vault};
 use poolctl_testkit::{NodeKind, Proxy, World};
 use serde_json::json;
+use state::{Account, Line, OwnerKind, Permit};
 use std::hint::black_box;
 use std::process::Command;
 use support::{Home, Table, interleaved, median, round_trip, spread};

@@ -1,13 +1,14 @@
 //! What `oracle alerts` and `risk violations` have in common: alerts that opened once, were counted, and closed.
 
+use crate::output::{Outcome, Page, Present, Table};
 use crate::views::age;
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::alert::{self, Alert, Subject};
-use poolctl::clock;
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::alert::{self, Alert, Subject};
+use watch::metrics::Gauge;
 
 /// Which alerts are shown.
 #[derive(Debug, Args)]

@@ -2,19 +2,17 @@
 
 use crate::session::Session;
 use crate::{console, logs};
-use poolctl::config::{Config, Sources};
-use poolctl::context::{Progress, Work};
-use poolctl::evm::{Chain, ChainConfig, Learned};
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::net::{HttpLimits, RetryPolicy};
-use poolctl::output::{Code, Error, Result};
-use poolctl::state::{self, Lock, Setting, State};
-use poolctl::stellar::submit::Terms;
-use poolctl::stellar::xdr::ContractId;
-use poolctl::stellar::{self, Client, ClientConfig, Percentile};
+use base::{Code, Error, Progress, Result};
+use config::{Config, Setting, Sources};
+use evm::{Chain, ChainConfig, Learned};
+use net::{HttpLimits, RetryPolicy};
+use state::{Consent, Lock, Permit, State, ValuePermit, Work};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use stellar::submit::Terms;
+use stellar::xdr::ContractId;
+use stellar::{Client, ClientConfig, Percentile};
 use tokio::runtime::{Builder, Runtime};
 
 /// The pin of the EVM network in `meta`.

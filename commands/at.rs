@@ -1,9 +1,9 @@
 //! `--at`: the block that a command reads at.
 
+use base::Result;
 use clap::Args;
-use poolctl::config::Config;
-use poolctl::evm::At;
-use poolctl::output::Result;
+use config::Config;
+use evm::At;
 
 /// The flag of every command that reads the EVM chain.
 #[derive(Debug, Clone, Copy, Args)]

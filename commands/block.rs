@@ -2,23 +2,24 @@
 
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, time};
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::{Base, Quantity};
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity};
-use poolctl::clock;
-use poolctl::kale::accounting::base;
-use poolctl::kale::contract::{Block as Entry, Pail};
-use poolctl::kale::forecast::{Forecast, of_work, paid_now};
-use poolctl::kale::model::Refusal;
-use poolctl::kale::nonces::hex;
-use poolctl::kale::reward::block_reward;
-use poolctl::kale::rows;
-use poolctl::kale::settings::Settings;
-use poolctl::kale::strategy::Strategies;
-use poolctl::kale::view::{Ask, Standing, View};
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, Table, forms};
+use kale::accounting::base;
+use kale::contract::{Block as Entry, Pail};
+use kale::forecast::{Forecast, of_work, paid_now};
+use kale::model::Refusal;
+use kale::nonces::hex;
+use kale::reward::block_reward;
+use kale::rows;
+use kale::settings::Settings;
+use kale::strategy::Strategies;
+use kale::view::{Ask, Standing, View};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// What one more KALE would change is asked for in this unit.
 const UNIT: i128 = 10_000_000;
@@ -247,7 +248,7 @@ impl WorkView {
 /// Stroops as a signed decimal of KALE.
 fn signed(stroops: i128) -> String {
     let sign = if stroops < 0 { "-" } else { "" };
-    format!("{sign}{}", poolctl::amount::to_units(Base::from(stroops.unsigned_abs()), 7))
+    format!("{sign}{}", base::amount::to_units(Base::from(stroops.unsigned_abs()), 7))
 }
 
 impl Present for BlockOutput {

@@ -1,6 +1,7 @@
 //! The command tree, and what becomes of arguments that do not fit it.
 
 use crate::options::{Options, When};
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
 use crate::{
     block, completions, config, doctor, events, farm, farmer, grind, harvest, health, info, init, man,
@@ -9,11 +10,11 @@ use crate::{
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
+use base::{Code, Error, Result};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use poolctl::kale::address::without_secrets;
-use poolctl::output::{Code, Contract, Error, Outcome, Result};
+use kale::address::without_secrets;
 use std::error::Error as _;
 use std::ffi::OsString;
 

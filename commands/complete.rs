@@ -5,13 +5,13 @@
 
 use crate::cli::{self, Cli};
 use crate::session::Session;
+use base::Result;
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::CompletionCandidate;
 use clap_complete::engine::{ArgValueCompleter, complete};
-use poolctl::config::file::{self, ConfigFile};
-use poolctl::config::{Config, keys, profile};
-use poolctl::output::Result;
-use poolctl::state::{self, Named, State};
+use config::file::{self, ConfigFile};
+use config::{Config, keys, profile};
+use state::{Named, State};
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::sync::Arc;

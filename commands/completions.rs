@@ -1,9 +1,10 @@
 //! `poolctl completions`: the scripts that make a shell complete poolctl's commands, flags and names.
 
 use crate::cli::Cli;
+use crate::output::{Contract, Outcome, Page, Present};
+use base::{Code, Error, Result};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete_nushell::Nushell;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 

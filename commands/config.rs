@@ -2,14 +2,13 @@
 
 use crate::app::{self, App};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
-use poolctl::config::keys::{self, KEYS, Key};
-use poolctl::config::{Config, Entry, Origin, file, value};
-use poolctl::files;
-use poolctl::kale::settings::Settings;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
-use poolctl::state;
+use config::keys::{self, KEYS, Key};
+use config::{Config, Entry, Origin, file, value};
+use kale::settings::Settings;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::os::unix::fs::PermissionsExt;

@@ -1,8 +1,8 @@
 //! The terminal: the only code that writes to stdout and stderr, and the only one that asks.
 
 use crate::options::{Options, When};
-use poolctl::context::{Progress, Silent, Stop};
-use poolctl::output::{Code, Error, Report, Result, render};
+use crate::output::{Report, render};
+use base::{Code, Error, Progress, Result, Silent, Stop};
 use render::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -133,7 +133,7 @@ impl Console {
     ///
     /// # Errors
     /// As [`Console::show`].
-    pub fn present(&self, page: &poolctl::output::Page) -> Result<()> {
+    pub fn present(&self, page: &crate::output::Page) -> Result<()> {
         print(&render::page(page, self.out))
     }
 

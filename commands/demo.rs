@@ -7,11 +7,12 @@ mod pools;
 mod rewards;
 mod stage;
 
+use crate::output::{Contract, Outcome, Page, Present};
 use crate::sandbox::{Files, Ready, Tick, broken, hold};
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
 use harvests::Harvests;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
 use poolctl_sandbox::network::{Networks, Options};
 use rewards::Rewards;
 use schemars::JsonSchema;

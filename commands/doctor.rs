@@ -2,23 +2,22 @@
 
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::config::Config;
-use poolctl::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
-use poolctl::kale::purse::Books;
-use poolctl::kale::rows::{self, Hand, OpenPail};
-use poolctl::kale::settings::Settings;
-use poolctl::oracle;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
-use poolctl::pool;
-use poolctl::risk;
-use poolctl::state::State;
-use poolctl::stellar::known;
+use config::Config;
+use kale::purse::Books;
+use kale::rows::{self, Hand, OpenPail};
+use kale::settings::Settings;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::path::Path;
 use std::time::Duration;
+use stellar::known;
+use vault::{oracle, pool, risk};
+use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
 
 /// What the command writes.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<DoctorOutput>("doctor")];

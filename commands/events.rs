@@ -4,15 +4,16 @@ mod follow;
 
 use crate::app::App;
 use crate::options::bad_duration;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::clock::{self, BadDuration};
+use base::{Code, Error, Result};
 use clap::Args;
 use follow::{FollowOutput, Line};
 use jiff::{SignedDuration, Timestamp};
-use poolctl::clock::{self, BadDuration};
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
-use poolctl::state::{self, ChainReport, Event, EventFilter};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::{ChainReport, Event, EventFilter};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] =

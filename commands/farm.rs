@@ -8,9 +8,10 @@ mod run;
 
 pub use reconcile::told;
 
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
+use base::Result;
 use clap::Subcommand;
-use poolctl::output::{Contract, Outcome, Result};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

@@ -9,15 +9,15 @@ mod trust;
 
 use crate::app::App;
 use crate::farming;
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::kale::rows::Hand;
-use poolctl::kale::strategy::Strategy;
-use poolctl::kale::terms::ratio;
-use poolctl::kale::{Farmer, Status};
-use poolctl::output::{Contract, Outcome, Result, forms};
+use kale::rows::Hand;
+use kale::strategy::Strategy;
+use kale::terms::ratio;
+use kale::{Farmer, Status};
 use schemars::JsonSchema;
 use serde::Serialize;
 

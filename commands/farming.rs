@@ -3,27 +3,24 @@
 use crate::app::App;
 use crate::unlock::open_keys;
 use crate::views::Failure;
-use poolctl::amount::{Base, Quantity};
-use poolctl::clock;
-use poolctl::context::Work;
-use poolctl::guard::ValuePermit;
-use poolctl::kale::contract::DECIMALS;
-use poolctl::kale::rows::{self, Hand};
-use poolctl::kale::settings::Settings;
-use poolctl::kale::site::{Farming, Keyring, Site};
-use poolctl::kale::sponsor::{Role, Sponsor};
-use poolctl::kale::view::View;
-use poolctl::kale::wallet::Look;
-use poolctl::keys::KeyStore;
-use poolctl::output::{Code, Error, Exit, Result, forms};
-use poolctl::state::operations;
-use poolctl::stellar::submit::{Settled, Status, Terms};
-use poolctl::stellar::xdr::AccountId;
-use poolctl::stellar::{self, Client, Signers};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Exit, Result, clock, forms};
+use kale::contract::DECIMALS;
+use kale::rows::{self, Hand};
+use kale::settings::Settings;
+use kale::site::{Farming, Keyring, Site};
+use kale::sponsor::{Role, Sponsor};
+use kale::view::View;
+use kale::wallet::Look;
+use keys::KeyStore;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::{ValuePermit, Work, operations};
 use std::cell::OnceCell;
 use std::time::Duration;
+use stellar::submit::{Settled, Status, Terms};
+use stellar::xdr::AccountId;
+use stellar::{Client, Signers};
 
 /// The key store, unlocked on first use.
 pub struct Keys<'a, 's> {
@@ -164,7 +161,7 @@ pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
     for name in names {
         let hand = hands.iter().find(|hand| hand.who.id == *name || hand.who.address == *name);
         let hand = hand.ok_or_else(|| {
-            Error::new(Code::UnknownFarmer, format!("no farmer {}", poolctl::kale::address::shown(name)))
+            Error::new(Code::UnknownFarmer, format!("no farmer {}", kale::address::shown(name)))
                 .hint("a farmer is named by its id or its address; poolctl farmer list shows them")
         })?;
         if !found.contains(hand) {
@@ -281,7 +278,7 @@ pub fn ended(done: usize, failures: &[Failure], what: &str) -> Option<Error> {
     if let Some((name, e)) = unknown {
         return Some(e.clone().context(name));
     }
-    poolctl::output::partly(done, failures, what)
+    crate::output::partly(done, failures, what)
 }
 
 /// A `--parallel` value.

@@ -6,22 +6,24 @@ use crate::app::App;
 use crate::farm::told;
 use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::Failure;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity};
-use poolctl::kale::expiry::{self, Extended};
-use poolctl::kale::harvest::{self, Fate, Harvested, Prepared, Unworked};
-use poolctl::kale::reason::Reason;
-use poolctl::kale::reconcile::{self, What};
-use poolctl::kale::rows::{self, Hand};
-use poolctl::kale::site::Farming;
-use poolctl::output::{Code, Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
-use poolctl::stellar::is_of_endpoints;
-use poolctl::stellar::submit::{Rehearsal, Submitted};
+use kale::expiry::{self, Extended};
+use kale::harvest::{self, Fate, Harvested, Prepared, Unworked};
+use kale::reason::Reason;
+use kale::reconcile::{self, What};
+use kale::rows::{self, Hand};
+use kale::site::Farming;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
+use stellar::is_of_endpoints;
+use stellar::submit::{Rehearsal, Submitted};
+use watch::metrics::Gauge;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<HarvestOutput>("harvest").or::<decide::DecisionOutput>()];
@@ -363,7 +365,7 @@ impl HarvestOutput {
 
     fn gauges(&self) -> Vec<Gauge> {
         let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
-        let units = |amount: &Quantity| poolctl::amount::to_units(amount.base, amount.decimals);
+        let units = |amount: &Quantity| base::amount::to_units(amount.base, amount.decimals);
         vec![
             gauge("poolctl_harvest_pails", "Pails harvested by the last run.", self.harvested.to_string()),
             gauge("poolctl_harvest_reward_kale", "Rewards of the last run.", units(&self.rewarded)),

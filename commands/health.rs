@@ -1,16 +1,16 @@
 //! `poolctl health`: is the pool looked after; from the state alone, for cron, a monitoring system or a person.
 
 use crate::app::App;
+use crate::output::nagios::{Perf, Probe, Status};
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::{Code, Error, Result, clock, forms};
 use clap::Args;
-use poolctl::alert::Area;
-use poolctl::clock;
-use poolctl::health::{self, Checked, Grade, Report, Trouble};
-use poolctl::output::nagios::{Perf, Probe, Status};
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
-use poolctl::state::runs::{self, LastRun};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::alert::Area;
+use state::runs::{self, LastRun};
+use watch::health::{self, Checked, Grade, Report, Trouble};
 
 /// What the command writes.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<HealthOutput>("health")];

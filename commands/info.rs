@@ -1,15 +1,14 @@
 //! `poolctl info`: versions, networks, the state and the limits in force, without asking any network.
 
 use crate::app::App;
+use crate::output::{Contract, Outcome, Page, Present};
 use crate::session::Session;
+use base::{Error, Result, clock, files, forms};
 use clap::Args;
-use poolctl::clock;
-use poolctl::config::{Config, keys, profile};
-use poolctl::files;
-use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, forms};
-use poolctl::state::{self, State};
+use config::{Config, keys, profile};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

@@ -3,15 +3,15 @@
 use crate::app::App;
 use crate::options::DryRun;
 use crate::out_file;
+use crate::output::{Contract, Outcome, Page, Present};
 use crate::session::Session;
+use base::{Code, Error, Result, files};
 use clap::Args;
-use poolctl::config::file::{self, ConfigFile};
-use poolctl::config::{Config, profile, template};
-use poolctl::files;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result};
-use poolctl::state::{self, State};
+use config::file::{self, ConfigFile};
+use config::{Config, profile, template};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 

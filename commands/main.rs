@@ -50,10 +50,11 @@ mod views;
 mod withdrawal;
 mod work;
 
+use crate::output::{Outcome, Report};
+use base::{Exit, Result};
 use cli::Parsed;
 use console::Console;
 use pings::Pings;
-use poolctl::output::{Exit, Outcome, Report, Result};
 use session::Session;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -62,7 +63,7 @@ use textfile::Textfile;
 
 fn main() -> ExitCode {
     let begun = Instant::now();
-    poolctl::keys::no_core_dumps();
+    keys::no_core_dumps();
     let env = session::environment();
     let args: Vec<OsString> = std::env::args_os().collect();
     if let Some(question) = complete::asked(&args) {
@@ -161,7 +162,7 @@ fn settle(console: &Console, exit: Exit, shown: Result<()>) -> Exit {
 #[cfg(debug_assertions)]
 fn arm(session: &Session) {
     let steps = session.env.get("POOLCTL_CRASH_AT").and_then(|steps| steps.parse().ok());
-    poolctl::killpoint::arm(steps.unwrap_or_default());
+    base::killpoint::arm(steps.unwrap_or_default());
 }
 
 #[cfg(not(debug_assertions))]

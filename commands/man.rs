@@ -2,10 +2,11 @@
 
 use crate::app::App;
 use crate::cli::Cli;
+use crate::output::{Contract, Outcome, Page, Present};
+use base::files::{self, Access};
+use base::{Code, Error, Exit, Result};
 use clap::{Args, CommandFactory};
 use clap_mangen::roff::{Roff, roman};
-use poolctl::files::{self, Access};
-use poolctl::output::{Code, Contract, Error, Exit, Outcome, Page, Present, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::{Path, PathBuf};

@@ -2,14 +2,15 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Result, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::Quantity;
-use poolctl::config::value::address;
-use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms};
-use poolctl::{pool, state};
+use config::value::address;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

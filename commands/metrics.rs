@@ -1,13 +1,15 @@
 //! `poolctl metrics`: the state as Prometheus text.
 
 use crate::app::App;
+use crate::output::{Contract, Outcome, Page, Present};
 use crate::session::Session;
+use base::{Result, forms};
 use clap::Args;
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, forms, metrics};
-use poolctl::telemetry;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use watch::metrics::{self, Gauge};
+use watch::telemetry;
 
 /// What the command writes.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<MetricsOutput>("metrics")];

@@ -3,17 +3,17 @@
 use crate::app::App;
 use crate::farming::{ended_as, ended_in, site_desk, time};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table, partly};
 use crate::session::Session;
 use crate::views::Failure;
+use base::{Error, Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::clock;
-use poolctl::output::{Contract, Error, Outcome, Page, Present, Result, Table, forms, partly};
-use poolctl::state::operations::{self, Operation};
-use poolctl::stellar::submit::{self, GivenUp, Outlook};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::operations::{self, Operation};
 use std::collections::HashMap;
 use std::time::Duration;
+use stellar::submit::{self, GivenUp, Outlook};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
@@ -213,7 +213,7 @@ impl GiveUp {
         let app = App::open(session)?;
         let Self { id, reason, dry } = self;
         if reason.trim().is_empty() {
-            let code = poolctl::output::Code::InvalidValue;
+            let code = base::Code::InvalidValue;
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
         let output = site_desk(&app, dry.dry_run, async |farm| {

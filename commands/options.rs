@@ -1,8 +1,8 @@
 //! The flags that every command takes.
 
+use base::clock::{self, BadDuration};
+use base::{Code, Error, Result};
 use clap::{ArgAction, Args, ValueEnum};
-use poolctl::clock::{self, BadDuration};
-use poolctl::output::{Code, Error, Result};
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -9,17 +9,17 @@ use crate::alerts::AlertsOutput;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::{self, E18, Quantity};
+use base::{Code, Error, Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::{self, E18, Quantity};
-use poolctl::clock;
-use poolctl::config::value::address;
-use poolctl::oracle::quote::Limits;
-use poolctl::oracle::{self, AddFeed, Feed, Source};
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table, forms};
-use poolctl::pool::ViewStamp;
+use config::value::address;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::oracle::quote::Limits;
+use vault::oracle::{self, AddFeed, Feed, Source};
+use vault::pool::ViewStamp;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
@@ -270,7 +270,7 @@ impl Present for ListOutput {
 }
 
 /// The feeds of these names, each once; none = all.
-fn chosen(state: &poolctl::state::State, names: &[String]) -> Result<Vec<Feed>> {
+fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
     if names.is_empty() {
         return oracle::all(state.conn());
     }

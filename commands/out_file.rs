@@ -1,8 +1,8 @@
 //! Where what a command writes goes: to stdout, or to what a path names.
 
 use crate::app::App;
-use poolctl::files::{self, Access};
-use poolctl::output::{Code, Error, Result};
+use base::files::{self, Access};
+use base::{Code, Error, Result};
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::os::fd::AsFd;

@@ -1,6 +1,6 @@
 //! A panic is a bug: caught once, and reported by its place. Its payload may hold a secret and is never shown.
 
-use poolctl::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Mutex, PoisonError};
 
@@ -32,12 +32,12 @@ pub fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use poolctl::output::{Report, render};
+    use crate::output::{Report, render};
 
     #[test]
     fn the_payload_is_never_shown() {
         let canary = "S3CR3T-canary-7f1d";
-        let result: Result<poolctl::output::Outcome> = catch(|| panic!("passphrase was {canary}"));
+        let result: Result<crate::output::Outcome> = catch(|| panic!("passphrase was {canary}"));
         let report = Report::new("sync", false, result);
         let shown = render::json(&report, false) + &render::notices(&report, render::Style::default());
         assert!(!shown.contains(canary), "{shown}");

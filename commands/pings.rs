@@ -2,11 +2,9 @@
 
 use crate::app::runtime;
 use crate::session::Session;
-use poolctl::files;
-use poolctl::keys::read_private;
-use poolctl::net::Endpoint;
-use poolctl::net::ping::{Step, ping};
-use poolctl::output::{Code, Error, Exit, Result};
+use base::{Code, Endpoint, Error, Exit, Result, files};
+use keys::read_private;
+use net::ping::{Step, ping};
 use std::path::Path;
 use std::thread::JoinHandle;
 use zeroize::Zeroizing;

@@ -3,15 +3,17 @@
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, lumens, on_farm, time};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::Failure;
+use base::amount::{Base, Quantity};
+use base::{Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity};
-use poolctl::kale::plant::{self, Fate, Planted, Prepared};
-use poolctl::output::{Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
-use poolctl::stellar::submit::Rehearsal;
+use kale::plant::{self, Fate, Planted, Prepared};
 use schemars::JsonSchema;
 use serde::Serialize;
+use stellar::submit::Rehearsal;
+use watch::metrics::Gauge;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<PlantOutput>("plant")];

@@ -9,15 +9,15 @@ mod validate_deposit;
 mod validate_withdrawal;
 
 use crate::app::App;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{PoolView, age, or_dash, rate, yes_no};
+use base::amount::Quantity;
+use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms};
-use poolctl::pool::{self, ViewStamp};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, ViewStamp};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

@@ -2,13 +2,13 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::parse_weight;
+use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::parse_weight;
-use poolctl::clock;
-use poolctl::kale::terms::ratio;
-use poolctl::kale::{Pooler, Terms, poolers};
-use poolctl::output::{Contract, Outcome, Page, Present, Result, Table, forms};
+use kale::terms::ratio;
+use kale::{Pooler, Terms, poolers};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,7 +1,7 @@
 //! The progress bar: one at a time, on stderr, cleared before anything else is said.
 
+use base::Progress;
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressFinish, ProgressState, ProgressStyle};
-use poolctl::context::Progress;
 use std::fmt::Write;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

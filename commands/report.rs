@@ -2,13 +2,14 @@
 
 use crate::app::App;
 use crate::out_file::Output;
+use crate::output::{Contract, Outcome, Page, Present};
 use crate::session::Session;
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, forms};
-use poolctl::report::{self, Counts, Report as Gathered, Written};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
+use watch::report::{self, Counts, Report as Gathered, Written};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<ReportOutput>("report")];

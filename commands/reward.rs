@@ -9,9 +9,10 @@ mod manual;
 mod verify;
 mod weights;
 
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
+use base::Result;
 use clap::Subcommand;
-use poolctl::output::{Contract, Outcome, Result};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

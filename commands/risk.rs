@@ -9,16 +9,16 @@ use crate::alerts::AlertsOutput;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, partly};
 use crate::session::Session;
 use crate::views::{Failure, age, limit, percent, ppm};
+use base::amount::{self, Base, Quantity};
+use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::{self, Base, Quantity};
-use poolctl::clock;
-use poolctl::output::{Contract, Outcome, Page, Present, Result, forms, partly};
-use poolctl::pool::{self, Pool, ViewStamp};
-use poolctl::risk::{self, Breaker, RiskRow};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, Pool, ViewStamp};
+use vault::risk::{self, Breaker, RiskRow};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

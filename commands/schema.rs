@@ -1,8 +1,9 @@
 //! `poolctl schema`: what a command writes with `--json`, as JSON Schema.
 
 use crate::cli;
+use crate::output::{Contract, Outcome, Page, Present, Table};
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};

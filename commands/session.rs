@@ -2,14 +2,11 @@
 
 use crate::console::Console;
 use crate::options::Options;
-use poolctl::clock::Clock;
-use poolctl::config::file::{self, ConfigFile};
-use poolctl::config::{Sources, stray_env};
-use poolctl::context::Stop;
-use poolctl::files;
-use poolctl::guard::Permit;
-use poolctl::output::{Code, Error, Exit, Result};
-use poolctl::state::{Holder, Lock, Run, State, Watch, runs};
+use base::clock::Clock;
+use base::{Code, Error, Exit, Result, Stop, files};
+use config::file::{self, ConfigFile};
+use config::{Sources, stray_env};
+use state::{Holder, Lock, Permit, Run, State, Watch, runs};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -6,18 +6,18 @@ use crate::app::App;
 use crate::console::Console;
 use crate::options::DryRun;
 use crate::out_file::{self, Output};
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
-use poolctl::files;
-use poolctl::guard::Permit;
-use poolctl::output::{Code, Contract, Error, Outcome, Page, Present, Result, Table};
-use poolctl::state::{self, BackupReport, CheckReport, State};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use state::{BackupReport, Permit, State};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
+use watch::check::CheckReport;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

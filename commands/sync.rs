@@ -3,14 +3,16 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table, partly};
 use crate::session::Session;
 use crate::views::{Failure, or_dash, rate, yes_no};
+use base::Result;
+use base::amount::{Quantity, to_units};
 use clap::Args;
-use poolctl::amount::{Quantity, to_units};
-use poolctl::output::{Contract, Gauge, Outcome, Page, Present, Result, Table, partly};
-use poolctl::pool::{self, PoolSync, SyncReport, SyncStatus};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, PoolSync, SyncReport, SyncStatus};
+use watch::metrics::Gauge;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[Contract::of::<SyncOutput>("sync")];

@@ -3,12 +3,12 @@
 use crate::console::Console;
 use crate::out_file::Output;
 use crate::session::Session;
-use poolctl::files::{self, Access};
-use poolctl::output::metrics::{self, RunFacts};
-use poolctl::output::{Code, Error, Exit, Gauge, Result};
+use base::files::{self, Access};
+use base::{Code, Error, Exit, Result};
 use std::io;
 use std::path::Path;
 use std::time::Instant;
+use watch::metrics::{self, Gauge, RunFacts};
 
 /// Such a file is never larger.
 const MOST: u64 = 64 << 20;

@@ -2,10 +2,9 @@
 
 use crate::app::App;
 use crate::console::ask_secret;
-use poolctl::files;
-use poolctl::kale::farmers;
-use poolctl::keys::{self, Editor, Identities, KeyStore, Method, Unlock, read_private};
-use poolctl::output::{Code, Error, Result};
+use base::{Code, Error, Result, files};
+use kale::farmers;
+use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
 use rusqlite::Connection;
 use secrecy::SecretString;
 use std::io::Read;

@@ -1,13 +1,12 @@
 //! Output structs and words that several commands share.
 
 use alloy::primitives::U256;
-use poolctl::amount::{Base, Quantity};
-use poolctl::clock;
-use poolctl::output::{Error, Result, forms};
-use poolctl::pool::abi::MaxDeposit;
-use poolctl::pool::{self, Asset, Pool, Snapshot, ViewStamp};
+use base::amount::{Base, Quantity};
+use base::{Error, Result, clock, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::abi::MaxDeposit;
+use vault::pool::{self, Asset, Pool, Snapshot, ViewStamp};
 
 /// A token.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -136,12 +135,12 @@ pub fn yes_no(flag: Option<bool>) -> String {
 
 /// Millionths as a decimal: `0.250000`.
 pub fn ppm(value: u32) -> String {
-    poolctl::amount::to_units(Base::from(value), poolctl::amount::PPM)
+    base::amount::to_units(Base::from(value), base::amount::PPM)
 }
 
 /// Millionths as a percentage for a person: `25%`.
 pub fn percent(value: u32) -> String {
-    let text = poolctl::amount::to_units(Base::from(value), 4);
+    let text = base::amount::to_units(Base::from(value), 4);
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
 

@@ -5,15 +5,15 @@ mod fail;
 mod list;
 mod request;
 
+use crate::output::{Contract, Outcome};
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Code, Error, Result, clock, forms};
 use clap::Subcommand;
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Code, Contract, Error, Outcome, Result, forms};
-use poolctl::pool::Pool;
-use poolctl::pool::withdrawal::{Status, Withdrawal};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::Pool;
+use vault::pool::withdrawal::{Status, Withdrawal};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[

@@ -5,18 +5,20 @@ mod submit;
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, lumens, on_farm, time};
 use crate::options::DryRun;
+use crate::output::{Contract, Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::Quantity;
+use base::clock::{self, BadDuration};
+use base::{Code, Error, Result, forms};
 use clap::{Args, Subcommand};
+use grind::Solution;
 use jiff::Timestamp;
-use poolctl::amount::Quantity;
-use poolctl::clock::{self, BadDuration};
-use poolctl::grind::Solution;
-use poolctl::kale::settings::Policy;
-use poolctl::kale::view::Who;
-use poolctl::kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
-use poolctl::output::{Code, Contract, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
+use kale::settings::Policy;
+use kale::view::Who;
+use kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] =
@@ -139,7 +141,7 @@ impl WorkView {
             address: who.address.clone(),
             status,
             nonce: solution.map(|solution| solution.nonce.to_string()),
-            hash: solution.map(|solution| poolctl::kale::nonces::hex(&solution.hash)),
+            hash: solution.map(|solution| kale::nonces::hex(&solution.hash)),
             zeros: solution.map(|solution| solution.zeros),
             gap: None,
             tx: None,
@@ -267,7 +269,7 @@ impl WorkOutput {
 
     fn rehearsed(
         mut self,
-        view: &poolctl::kale::view::View,
+        view: &kale::view::View,
         deadline: Option<u64>,
         wanted: &[Wanted],
     ) -> Result<Outcome> {

@@ -1,10 +1,10 @@
 //! Edge-triggered alerts: opened once, counted while they hold, closed when the condition clears.
 
-use crate::output::Result;
-use crate::state::Tx;
+use base::Result;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
+use state::Tx;
 
 /// What an alert is about.
 #[derive(Debug, Clone, Copy)]

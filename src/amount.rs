@@ -4,9 +4,9 @@ mod digits;
 
 pub use digits::Digits;
 
-use crate::output::forms::Decimal;
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{U256, U512, Uint};
+use base::forms::Decimal;
+use base::{Code, Error, Result};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;

@@ -1,9 +1,8 @@
 //! What a service is handed: settings, state, the right to write, a place for progress, and the wish to stop.
 
-use crate::config::Config;
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
-use crate::state::State;
+use base::{Code, Error, Result};
+use config::Config;
+use state::{Permit, State};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

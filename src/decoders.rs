@@ -1,26 +1,24 @@
 //! Every decoder of bytes from outside, by name: what the fuzz targets of `fuzz/` feed. Nothing else calls it.
 
-use crate::config::{file, keys, value};
-use crate::evm::batch::{decode, outcomes};
-use crate::evm::fault::{revert_data, revert_words};
-use crate::evm::wire as evm;
-use crate::grind::job::{Task, parse_entropy, parse_farmer};
-use crate::grind::lines::Lines;
-use crate::kale::call;
-use crate::kale::contract::{Block, Farm, Pail};
-use crate::kale::strategy;
-use crate::kale::work::lines;
-use crate::keys::{Identities, Unlock, document, parse_secret, seal};
-use crate::net::envelope::{self, Refusal};
-use crate::net::jsonrpc::RpcError;
-use crate::net::{Endpoint, redact};
-use crate::pool::abi::sol::{IERC20, IERC4626};
-use crate::stellar::transaction::stored;
-use crate::stellar::wire as stellar;
-use crate::stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
-use crate::{amount, clock};
+use base::{Endpoint, amount, clock, redact};
+use config::{file, keys, value};
+use evm::batch::{decode, outcomes};
+use evm::fault::{revert_data, revert_words};
+use evm::wire as evm;
+use grind::job::{Task, parse_entropy, parse_farmer};
+use grind::lines::Lines;
+use kale::contract::{Block, Farm, Pail};
+use kale::work::lines;
+use kale::{call, strategy};
+use keys::{Identities, Unlock, document, parse_secret, seal};
+use net::envelope::{self, Refusal};
+use net::jsonrpc::RpcError;
 use serde_json::value::RawValue;
 use std::path::Path;
+use stellar::transaction::stored;
+use stellar::wire as stellar;
+use stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
+use vault::pool::abi::sol::{IERC20, IERC4626};
 
 /// One decoder.
 #[derive(Clone, Copy)]
@@ -195,7 +193,7 @@ fn words(bytes: &[u8]) -> bool {
         parse_secret("stdin", text).is_ok(),
         parse_entropy(text).is_ok(),
         parse_farmer(text).is_ok(),
-        text.parse::<crate::evm::At>().is_ok(),
+        text.parse::<evm::At>().is_ok(),
     ];
     // Any text is a text.
     let read = |key: &keys::Key| {

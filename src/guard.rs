@@ -1,7 +1,7 @@
 //! Tokens that only a check can make: without them a mutating function cannot be called.
 
-use crate::output::{Code, Error, Result};
-use crate::state::Lock;
+use base::{Code, Error, Result};
+use state::Lock;
 use std::marker::PhantomData;
 
 /// Proof that this run may write: it holds the state's lock, or works on a private copy (`--dry-run`).
@@ -16,7 +16,7 @@ impl<'a> Permit<'a> {
         Self { held: PhantomData }
     }
 
-    /// A dry run writes to a private copy only, see [`crate::state::State::scratch`].
+    /// A dry run writes to a private copy only, see [`state::State::scratch`].
     pub const fn dry_run() -> Self {
         Self { held: PhantomData }
     }

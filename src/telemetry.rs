@@ -1,18 +1,17 @@
 //! The state as gauges for Prometheus: pools, prices, rewards, the farm, what is late and what is open. No network.
 
-use crate::alert::Area;
-use crate::amount::{Base, E18, to_units};
-use crate::config::Config;
-use crate::health::{self, Report};
-use crate::kale::contract::DECIMALS;
-use crate::kale::rows;
-use crate::output::metrics::{EXIT_CODE, LAST_RUN, LAST_SUCCESS};
-use crate::output::{Gauge, Result};
-use crate::state::State;
-use crate::state::runs;
-use crate::{oracle, pool};
+use base::Result;
+use base::amount::{Base, E18, to_units};
+use config::Config;
+use kale::contract::DECIMALS;
+use kale::rows;
 use rusqlite::Connection;
+use state::alert::Area;
+use state::{State, runs};
 use std::collections::BTreeMap;
+use vault::{oracle, pool};
+use watch::health::{self, Report};
+use watch::metrics::{EXIT_CODE, Gauge, LAST_RUN, LAST_SUCCESS};
 
 /// Everything that the state tells at `now`, seconds since 1970; the samples of one name stand together.
 ///
@@ -164,8 +163,8 @@ fn of_pools(all: &mut Gauges, conn: &Connection) -> Result<()> {
                 all.add("poolctl_pool_paused", "1 while the pool is paused.", &labels, u8::from(paused));
             }
         }
-        let open = crate::risk::breaker(conn, pool)?.is_some_and(|breaker| breaker.active);
-        let engine = crate::risk::row(conn, pool)?.is_some_and(|row| row.parameters.engine_breaker.is_some());
+        let open = vault::risk::breaker(conn, pool)?.is_some_and(|breaker| breaker.active);
+        let engine = vault::risk::row(conn, pool)?.is_some_and(|row| row.parameters.engine_breaker.is_some());
         let help = "1 while a circuit breaker of the pool is open.";
         all.add("poolctl_risk_breaker_open", help, &labels, u8::from(open || engine));
     }
@@ -189,7 +188,7 @@ fn of_feeds(all: &mut Gauges, conn: &Connection, now: i64) -> Result<()> {
 }
 
 fn of_rewards(all: &mut Gauges, conn: &Connection) -> Result<()> {
-    if let Some((at, block)) = crate::reward::last_paid(conn)? {
+    if let Some((at, block)) = vault::reward::last_paid(conn)? {
         let help = "When a pool was last paid.";
         all.add("poolctl_reward_distributed_timestamp_seconds", help, &[], at);
         let help = "Block up to which a pool is paid.";

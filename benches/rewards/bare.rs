@@ -4,9 +4,9 @@
 use crate::world::{self, ASSET, BLOCKS, Story};
 use alloy::primitives::{Address, B256, U256};
 use anyhow::{Context as _, Result, ensure};
-use poolctl::evm::BlockRef;
-use poolctl::state::Tx;
+use evm::BlockRef;
 use rusqlite::{Connection, params};
+use state::Tx;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -63,7 +63,7 @@ impl Replayed {
         Ok(Self { members, transfers, shares, head })
     }
 
-    pub fn insert(&self, tx: &Tx<'_>) -> poolctl::output::Result<()> {
+    pub fn insert(&self, tx: &Tx<'_>) -> base::Result<()> {
         let conn = tx.conn();
         let mut member = conn.prepare("INSERT INTO members (address, added_at) VALUES (?1, ?2)")?;
         for address in &self.members {
@@ -130,7 +130,7 @@ impl Paid {
         Self { amounts: (0..holders).map(|i| (1_000_000_000_000_000_000 + i * 7_919).to_string()).collect() }
     }
 
-    pub fn epoch(&self, tx: &Tx<'_>, first: u64) -> poolctl::output::Result<()> {
+    pub fn epoch(&self, tx: &Tx<'_>, first: u64) -> base::Result<()> {
         tx.conn().execute(
             "INSERT INTO pool_reward_epochs (id, pool_id, start_block, end_block, last_hash, origin, basis, asset,
                  weight_ppm, weight_sum_ppm, part, carry_in, distributed, carry_out, holders, status,
@@ -142,7 +142,7 @@ impl Paid {
         Ok(())
     }
 
-    pub fn insert(&self, tx: &Tx<'_>) -> poolctl::output::Result<()> {
+    pub fn insert(&self, tx: &Tx<'_>) -> base::Result<()> {
         let mut insert =
             tx.conn().prepare("INSERT INTO pool_rewards (epoch_id, member_id, amount) VALUES (1, ?1, ?2)")?;
         for (member, amount) in (1_i64..).zip(&self.amounts) {

@@ -4,18 +4,17 @@ use crate::bare;
 use crate::world::{self, ASSET, BLOCKS, Story, VAULT};
 use alloy::primitives::Address;
 use anyhow::{Context as _, Result, ensure};
-use poolctl::config::{Config, Sources};
-use poolctl::context::{Silent, Stop, Work};
-use poolctl::evm::{At, BlockRef, Chain, ChainConfig, Endpoint};
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::pool::abi::sol::IERC20::balanceOfCall;
-use poolctl::pool::{self, Intake};
-use poolctl::reward;
-use poolctl::state::{self, State};
+use base::{Endpoint, Silent, Stop};
+use config::{Config, Sources};
+use evm::{At, BlockRef, Chain, ChainConfig};
+use state::{Consent, Permit, State, ValuePermit, Work};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
+use vault::pool::abi::sol::IERC20::balanceOfCall;
+use vault::pool::{self, Intake};
+use vault::reward;
 
 /// What came of a job.
 pub struct Done {

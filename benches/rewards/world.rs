@@ -3,16 +3,15 @@
 use alloy::hex;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
 use anyhow::{Context as _, Result};
-use poolctl::clock::Clock;
-use poolctl::context::Stop;
-use poolctl::evm::{BlockRef, EventLog, LogRange};
-use poolctl::guard::Permit;
-use poolctl::pool::{Asset, put_asset};
-use poolctl::state::{self, Holder, Lock, Run, State};
+use base::Stop;
+use base::clock::Clock;
+use evm::{BlockRef, EventLog, LogRange};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use rusqlite::params;
+use state::{Holder, Lock, Permit, Run, State};
 use std::path::Path;
 use std::time::Duration;
+use vault::pool::{Asset, put_asset};
 
 /// Blocks over which the transfers are spread: those of the epoch that is paid.
 pub const BLOCKS: u64 = 1_000;

@@ -6,17 +6,17 @@ pub use self::measure::{Table, interleaved, median, quiet, spread};
 
 use alloy::primitives::Address;
 use anyhow::{Result, ensure};
-use poolctl::clock::Clock;
-use poolctl::config::{Config, Sources};
-use poolctl::context::{Silent, Stop, Work};
-use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
-use poolctl::guard::Permit;
-use poolctl::pool::{self, AddPool, abi::Abi};
-use poolctl::state::{self, Holder, Lock, Run, State};
+use base::clock::Clock;
+use base::{Endpoint, Silent, Stop};
+use config::{Config, Sources};
+use evm::{At, Chain, ChainConfig};
+use state::{Holder, Lock, Permit, Run, State, Work};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tempfile::TempDir;
+use vault::pool::abi::Abi;
+use vault::pool::{self, AddPool};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
 const CHAIN_ID: u64 = 31_337;

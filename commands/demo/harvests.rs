@@ -3,18 +3,18 @@
 use super::farm::addresses;
 use super::stage::{End, Stage};
 use crate::farming::kale;
+use crate::output::{Page, Table};
 use crate::sandbox::broken;
-use poolctl::amount::{Base, Quantity};
-use poolctl::kale::accounting::base;
-use poolctl::kale::events::mint;
-use poolctl::net::Endpoint;
-use poolctl::output::{Error, Page, Result, Table, forms};
-use poolctl::stellar::xdr::AccountId;
-use poolctl::stellar::{Client, ClientConfig, EventQuery, account};
+use base::amount::{Base, Quantity};
+use base::{Endpoint, Error, Result, forms};
+use kale::accounting::base;
+use kale::events::mint;
 use poolctl_sandbox::network::Networks;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;
+use stellar::xdr::AccountId;
+use stellar::{Client, ClientConfig, EventQuery, account};
 
 /// Events asked for at once.
 const PAGE: u32 = 1_000;

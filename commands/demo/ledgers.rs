@@ -2,7 +2,7 @@
 
 use super::stage::End;
 use crate::sandbox::broken;
-use poolctl::output::{Code, Error};
+use base::{Code, Error};
 use poolctl_sandbox::stellar::Stellar;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, Builder};

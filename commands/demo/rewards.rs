@@ -1,9 +1,10 @@
 //! Where every unit of the demo's emission went, added up from what the commands say.
 
 use super::stage::{End, Stage};
+use crate::output::{Page, Table};
 use crate::sandbox::{BLOCK_REWARD, broken};
-use poolctl::amount::{Base, Quantity, parse_units};
-use poolctl::output::{Error, Page, Table};
+use base::Error;
+use base::amount::{Base, Quantity, parse_units};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::console::Console;
 use crate::session::Session;
-use poolctl::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::Value;

@@ -2,11 +2,12 @@
 
 use super::cells;
 use crate::console::Console;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
-use poolctl::state::{self, Event, EventFilter, State};
+use base::{Code, Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::{Event, EventFilter, State};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
 

@@ -1,15 +1,14 @@
 //! What `farm run --json` writes as it happens: an object a line.
 
 use super::reconcile::ReconcileOutput;
-use crate::farming::ended_in;
-use crate::farming::{kale, time};
+use crate::farming::{ended_in, kale, time};
 use crate::work::WorkView;
-use poolctl::amount::Quantity;
-use poolctl::kale::accounting::base;
-use poolctl::kale::harvest::{self, Harvested};
-use poolctl::kale::plant::{self, Planted};
-use poolctl::kale::run::Note;
-use poolctl::output::forms;
+use base::amount::Quantity;
+use base::forms;
+use kale::accounting::base;
+use kale::harvest::{self, Harvested};
+use kale::plant::{self, Planted};
+use kale::run::Note;
 use schemars::JsonSchema;
 use serde::Serialize;
 

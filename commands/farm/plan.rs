@@ -2,24 +2,25 @@
 
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, SponsorView, kale, time};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::work::OrderFlags;
+use base::amount::{Base, Quantity, to_units};
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity, to_units};
-use poolctl::clock;
-use poolctl::kale::accounting::base;
-use poolctl::kale::contract::{Block, DECIMALS};
-use poolctl::kale::forecast::Forecast;
-use poolctl::kale::outlook::{self, Outlook, Prospect};
-use poolctl::kale::purse::Books;
-use poolctl::kale::schedule::Action;
-use poolctl::kale::settings::Settings;
-use poolctl::kale::strategy::Answer;
-use poolctl::kale::submitter;
-use poolctl::kale::work::Orders;
-use poolctl::output::{Gauge, Outcome, Page, Present, Result, Table, forms};
+use kale::accounting::base;
+use kale::contract::{Block, DECIMALS};
+use kale::forecast::Forecast;
+use kale::outlook::{self, Outlook, Prospect};
+use kale::purse::Books;
+use kale::schedule::Action;
+use kale::settings::Settings;
+use kale::strategy::Answer;
+use kale::submitter;
+use kale::work::Orders;
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// Explain what would be done next, when and why, and what each farmer's work would earn
 ///

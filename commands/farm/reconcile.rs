@@ -3,13 +3,14 @@
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::{Base, Quantity, to_people, to_units};
+use base::{Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity, to_people, to_units};
-use poolctl::kale::contract::DECIMALS;
-use poolctl::kale::harvest::LIVING_BLOCKS;
-use poolctl::kale::reconcile::{self, Difference, Reconciled, What};
-use poolctl::output::{Outcome, Page, Present, Result, Table, forms};
+use kale::contract::DECIMALS;
+use kale::harvest::LIVING_BLOCKS;
+use kale::reconcile::{self, Difference, Reconciled, What};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -7,15 +7,17 @@ use crate::app::App;
 use crate::console::Console;
 use crate::farming::{self, LedgerStamp, kale, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::work::OrderFlags;
+use base::amount::Quantity;
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::kale::run::{self, Note, Ran, Terms};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, forms};
+use kale::run::{self, Note, Ran, Terms};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::sync::atomic::Ordering;
+use watch::metrics::Gauge;
 
 /// Plant as soon as a block rolls, work until its deadline, harvest a minute after the roll
 ///
@@ -134,7 +136,7 @@ impl RunOutput {
 
     fn gauges(&self, failed: usize) -> Vec<Gauge> {
         let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
-        let units = |amount: &Quantity| poolctl::amount::to_units(amount.base, amount.decimals);
+        let units = |amount: &Quantity| base::amount::to_units(amount.base, amount.decimals);
         let totals = &self.totals;
         let mut gauges = vec![
             gauge("poolctl_run_planted_farmers", "Plants of the last run.", totals.planted.to_string()),

@@ -2,12 +2,13 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::unlock::open_keys;
+use base::{Result, forms};
 use clap::Args;
-use poolctl::kale::address::account;
-use poolctl::kale::farmers;
-use poolctl::output::{Outcome, Page, Present, Result, forms};
+use kale::address::account;
+use kale::farmers;
 use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Serialize, Serializer};

@@ -4,16 +4,18 @@ use super::Several;
 use crate::app::App;
 use crate::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::kale::fees::Payer;
-use poolctl::kale::funding::{self, Check, Checked, Lack};
-use poolctl::kale::sponsor::Sponsor;
-use poolctl::kale::submitter;
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, forms};
+use kale::fees::Payer;
+use kale::funding::{self, Check, Checked, Lack};
+use kale::sponsor::Sponsor;
+use kale::submitter;
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::metrics::Gauge;
 
 /// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
 ///

@@ -3,17 +3,19 @@
 use super::FarmerView;
 use crate::app::App;
 use crate::farming::kale;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::unlock::open_keys;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result, forms};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use poolctl::amount::{Base, Quantity};
-use poolctl::kale::rows::last_ends;
-use poolctl::kale::terms::{ONE_PPM, ratio};
-use poolctl::kale::{Status, enrol, farmers, poolers};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms, spark};
+use kale::rows::last_ends;
+use kale::terms::{ONE_PPM, ratio};
+use kale::{Status, enrol, farmers, poolers};
 use schemars::JsonSchema;
 use serde::Serialize;
+use watch::spark;
 
 /// List farmers in the order in which they came
 #[derive(Debug, Args)]

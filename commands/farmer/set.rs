@@ -3,16 +3,16 @@
 use super::FarmerView;
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::amount::{parse_flag, parse_weight};
+use base::{Code, Error, Result, clock};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use poolctl::amount::{parse_flag, parse_weight};
-use poolctl::clock;
-use poolctl::kale::address::account;
-use poolctl::kale::contract::DECIMALS;
-use poolctl::kale::farmers::{self, Change};
-use poolctl::kale::strategy::{LONGEST_MIN_WORK, MOST_TARGET, Term};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
+use kale::address::account;
+use kale::contract::DECIMALS;
+use kale::farmers::{self, Change};
+use kale::strategy::{LONGEST_MIN_WORK, MOST_TARGET, Term};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -4,17 +4,18 @@ use super::Several;
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, lumens, no_question, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::Failure;
+use base::amount::{Quantity, parse_flag};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Quantity, parse_flag};
-use poolctl::kale::contract::DECIMALS;
-use poolctl::kale::trust::{self, Fate, Prepared, Trusted, Wish};
-use poolctl::kale::{Status, asset};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
-use poolctl::stellar::submit::Rehearsal;
+use kale::contract::DECIMALS;
+use kale::trust::{self, Fate, Prepared, Trusted, Wish};
+use kale::{Status, asset};
 use schemars::JsonSchema;
 use serde::Serialize;
+use stellar::submit::Rehearsal;
 
 /// Make the trustline to KALE of each farmer that has none, or raise one whose limit is too low
 ///

@@ -1,15 +1,17 @@
 //! `grind --bench`: rates on this machine, against a scalar reference in the same run.
 
 use super::{settings, shown_rate};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use poolctl::amount::Base;
-use poolctl::grind::bench::{Row, bench};
-use poolctl::grind::kernel::checked;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, spark};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use grind::bench::{Row, bench};
+use grind::kernel::checked;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::time::Duration;
+use watch::spark;
 
 const DEFAULT_SECONDS: u32 = 10;
 

@@ -1,11 +1,12 @@
 //! NDJSON jobs in, NDJSON answers out, flushed line by line.
 
 use crate::console::Console;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use poolctl::grind::Settings;
-use poolctl::grind::jobs::{self, Answer};
-use poolctl::grind::lines::Lines;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
+use base::{Code, Error, Result, forms};
+use grind::Settings;
+use grind::jobs::{self, Answer};
+use grind::lines::Lines;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;

@@ -1,12 +1,12 @@
 //! One job from flags.
 
 use super::{Grind, rate, shown_rate};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use poolctl::amount::to_people;
-use poolctl::clock;
-use poolctl::grind::job::{Found, parse_entropy, parse_farmer, parse_nonce};
-use poolctl::grind::{End, Job, Limits, Outcome as Searched, Settings, search};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
+use base::amount::to_people;
+use base::{Code, Error, Result, clock, forms};
+use grind::job::{Found, parse_entropy, parse_farmer, parse_nonce};
+use grind::{End, Job, Limits, Outcome as Searched, Settings, search};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::time::{Duration, Instant};

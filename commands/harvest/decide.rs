@@ -2,11 +2,11 @@
 
 use crate::app::App;
 use crate::farming::{kale, named, on_farm};
-use poolctl::amount::Quantity;
-use poolctl::kale::harvest::{self, Released, WrittenOff};
-use poolctl::kale::rows::Hand;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
-use poolctl::stellar;
+use crate::output::{Outcome, Page, Present};
+use base::amount::Quantity;
+use base::{Code, Error, Result, forms};
+use kale::harvest::{self, Released, WrittenOff};
+use kale::rows::Hand;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -4,15 +4,16 @@ use super::quotes::QuoteView;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::amount::{self, E18, Quantity, to_units};
+use base::{Error, Result, clock, forms};
 use clap::Args;
-use poolctl::amount::{self, E18, Quantity, to_units};
-use poolctl::clock;
-use poolctl::oracle;
-use poolctl::output::{Error, Gauge, Outcome, Page, Present, Result, forms};
-use poolctl::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::oracle;
+use vault::pool::ViewStamp;
+use watch::metrics::Gauge;
 
 /// The median price of all feeds of an asset, if enough of them agree; exit 5 if not
 ///

@@ -2,10 +2,11 @@
 
 use crate::alerts::{AlertsOutput, Shown};
 use crate::app::App;
+use crate::output::Outcome;
 use crate::session::Session;
+use base::Result;
 use clap::Args;
-use poolctl::alert::Subject;
-use poolctl::output::{Outcome, Result};
+use state::alert::Subject;
 
 /// Show the alerts of feeds: those that are open, or all of them
 #[derive(Debug, Args)]

@@ -3,15 +3,15 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::amount::{E18, Quantity};
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::amount::{E18, Quantity};
-use poolctl::clock;
-use poolctl::oracle::{self, Price};
-use poolctl::output::{Outcome, Page, Present, Result, forms};
-use poolctl::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::oracle::{self, Price};
+use vault::pool::ViewStamp;
 
 /// The price of an asset: from the cache, or read now
 ///

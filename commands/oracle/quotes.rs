@@ -3,19 +3,19 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::nagios::{Perf, Probe, Status};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::Failure;
+use base::amount::{E18, Quantity, to_units};
+use base::{Code, Error, Result, clock, forms};
 use clap::Args;
-use poolctl::amount::{E18, Quantity, to_units};
-use poolctl::clock;
-use poolctl::oracle::quote::Refusal;
-use poolctl::oracle::{self, Deviation, Fetched};
-use poolctl::output::forms;
-use poolctl::output::nagios::{Perf, Probe, Status};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
-use poolctl::pool::ViewStamp;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::oracle::quote::Refusal;
+use vault::oracle::{self, Deviation, Fetched};
+use vault::pool::ViewStamp;
+use watch::metrics::Gauge;
 
 /// A price, or why there is none.
 #[derive(Debug, Serialize, JsonSchema)]

@@ -2,13 +2,14 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::{Result, forms};
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present, Result, forms};
-use poolctl::pool;
-use poolctl::pool::contract::{self, Contract, Known};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::contract::{self, Contract, Known};
+use vault::pool::{self};
 
 /// Accept that a pool's contract changed, so that it is paid and validated again
 ///

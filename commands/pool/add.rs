@@ -3,16 +3,17 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::PoolView;
+use base::amount::{self, short};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{self, short};
-use poolctl::config::value::address;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
-use poolctl::pool::abi::Abi;
-use poolctl::pool::{self, AddPool, ViewStamp};
+use config::value::address;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::abi::Abi;
+use vault::pool::{self, AddPool, ViewStamp};
 
 /// Add a pool, after looking at its contract
 ///

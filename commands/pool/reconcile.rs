@@ -1,13 +1,15 @@
 //! `poolctl pool reconcile`: the state against the chain, holder by holder.
 
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table, partly};
 use crate::session::Session;
 use crate::views::Failure;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table, partly};
-use poolctl::pool::{self, Drift, Reconciled, ViewStamp};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, Drift, Reconciled, ViewStamp};
+use watch::metrics::Gauge;
 
 /// Compare pools with the chain, holder by holder; exit 5 on any difference
 ///

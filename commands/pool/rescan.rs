@@ -3,17 +3,18 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::{Base, Quantity, parse_base, to_people, to_units};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity, parse_base, to_people, to_units};
-use poolctl::context::Work;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
-use poolctl::pool::{self, Asset, Correction, HolderChange, Pool, Range, Rescanned, RolledBack, ViewStamp};
-use poolctl::reward::{self, Difference, EpochRow, Subject, Verification};
 use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
 use std::collections::BTreeMap;
+use vault::pool::{self, Asset, Correction, HolderChange, Pool, Range, Rescanned, RolledBack, ViewStamp};
+use vault::reward::{self, Difference, EpochRow, Subject, Verification};
 
 /// Transfers, and members, that are listed one by one; more are counted.
 const LISTED: usize = 10_000;

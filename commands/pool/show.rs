@@ -2,16 +2,17 @@
 
 use crate::alerts::AlertView;
 use crate::app::App;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::{PoolView, limit, or_dash, percent, ppm, yes_no};
+use base::amount::{self, Base, E18, Quantity};
+use base::{Result, clock, forms};
 use clap::Args;
-use poolctl::alert::{self, Subject};
-use poolctl::amount::{self, Base, E18, Quantity};
-use poolctl::clock;
-use poolctl::output::{Outcome, Page, Present, Result, forms, spark};
-use poolctl::pool;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::alert::{self, Subject};
+use vault::pool;
+use watch::spark;
 
 /// Syncs that are drawn.
 const DRAWN: u32 = 60;

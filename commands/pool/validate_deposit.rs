@@ -2,17 +2,17 @@
 
 use crate::app::App;
 use crate::at::AtFlag;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::age;
+use base::amount::Quantity;
+use base::{Code, Error, Result, clock};
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
-use poolctl::pool::ViewStamp;
-use poolctl::pool::deposit::{Ask, Validation, validate, validate_on_chain};
-use poolctl::pool::validate::Verdict;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::ViewStamp;
+use vault::pool::deposit::{Ask, Validation, validate, validate_on_chain};
+use vault::pool::validate::Verdict;
 
 /// Say whether a member may deposit so much, with every reason why not; exit 5 if not
 ///

@@ -1,17 +1,17 @@
 //! `poolctl pool validate-withdrawal`: may a member withdraw so many shares now, and if not, for which reasons.
 
 use crate::app::App;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::{age, stamp};
+use base::amount::Quantity;
+use base::{Result, clock};
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Outcome, Page, Present, Result};
-use poolctl::pool::ViewStamp;
-use poolctl::pool::validate::Verdict;
-use poolctl::pool::withdrawal::{Ask, Validation, validate};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::ViewStamp;
+use vault::pool::validate::Verdict;
+use vault::pool::withdrawal::{Ask, Validation, validate};
 
 /// Say whether a member may withdraw so many shares, with every reason why not; exit 5 if not
 ///

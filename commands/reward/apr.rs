@@ -1,17 +1,18 @@
 //! `poolctl reward apr`: what pools yield in a year.
 
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{or_dash, stamp};
+use base::amount::{Base, Quantity, to_people, to_units};
+use base::{Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity, to_people, to_units};
-use poolctl::oracle::Price;
-use poolctl::output::{Outcome, Page, Present, Result, Table, forms};
-use poolctl::pool::{self, ViewStamp};
-use poolctl::reward::apr::{DECIMALS, Yields};
-use poolctl::reward::{self, Outlook};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::oracle::Price;
+use vault::pool::{self, ViewStamp};
+use vault::reward::apr::{DECIMALS, Yields};
+use vault::reward::{self, Outlook};
 
 /// Show what pools yield in a year, simple (APR) and compounded daily (APY)
 ///
@@ -141,6 +142,6 @@ impl Present for AprOutput {
 
 /// A part of 1 as a percentage with its four decimals.
 fn percent(part: Option<&String>) -> String {
-    let millionths = part.and_then(|text| poolctl::amount::parse_units(text, DECIMALS).ok());
+    let millionths = part.and_then(|text| base::amount::parse_units(text, DECIMALS).ok());
     millionths.map(|part| format!("{}%", to_people(part, DECIMALS - 2))).unwrap_or_default()
 }

@@ -2,15 +2,16 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::Result;
+use base::amount::Quantity;
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::output::{Outcome, Page, Present, Result, Table};
-use poolctl::pool::{self, Member, Pool};
-use poolctl::reward::{self, Claimed, Pending};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, Member, Pool};
+use vault::reward::{self, Claimed, Pending};
 
 /// Show rewards that are not claimed yet
 #[derive(Debug, Args)]

@@ -2,15 +2,16 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table, partly};
 use crate::session::Session;
 use crate::views::Failure;
+use base::amount::Quantity;
+use base::{Error, Result};
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::output::{Error, Outcome, Page, Present, Result, Table, partly};
-use poolctl::pool::ViewStamp;
-use poolctl::reward::{self, CycleReport};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::ViewStamp;
+use vault::reward::{self, CycleReport};
 
 /// Distribute every closed epoch, up to the last final block
 ///

@@ -3,16 +3,17 @@
 use super::manual::{Create, Distribute};
 use super::verify::Verify;
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Code, Error, Result, clock, forms};
 use clap::{Args, Subcommand};
-use poolctl::amount::Quantity;
-use poolctl::clock;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms, spark};
-use poolctl::pool::{self, Pool};
-use poolctl::reward::{self, EpochRow};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, Pool};
+use vault::reward::{self, EpochRow};
+use watch::spark;
 
 /// See, make and verify the epochs of pools
 #[derive(Debug, Subcommand)]

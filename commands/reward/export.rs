@@ -4,17 +4,18 @@ use super::epoch::pool_of;
 use crate::app::App;
 use crate::options::DryRun;
 use crate::out_file::{self, Output};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::amount::{Quantity, to_units};
+use base::{Code, Error, Result, forms};
 use clap::{Args, ValueEnum};
-use poolctl::amount::{Quantity, to_units};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, forms};
-use poolctl::pool;
-use poolctl::reward::{self, Export};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::PathBuf;
+use vault::pool;
+use vault::reward::{self, Export};
 
 /// How the rewards are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

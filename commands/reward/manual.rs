@@ -4,16 +4,16 @@ use super::cycle::CycleOutput;
 use super::epoch::{EpochView, pool_of};
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::{Code, Error, Result, amount};
 use clap::Args;
-use poolctl::amount;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
-use poolctl::pool;
-use poolctl::reward::accrual::Basis;
-use poolctl::reward::grid::Epoch;
-use poolctl::reward::{self, NewEpoch};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool;
+use vault::reward::accrual::Basis;
+use vault::reward::grid::Epoch;
+use vault::reward::{self, NewEpoch};
 
 /// Make an epoch of one pool by hand, beside or instead of those of the cycle
 ///

@@ -2,15 +2,16 @@
 
 use super::epoch::pool_of;
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::amount::{Base, Quantity, parse_base};
+use base::{Code, Error, Result, forms};
 use clap::Args;
-use poolctl::amount::{Base, Quantity, parse_base};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table, forms};
-use poolctl::pool::{self, Pool, ViewStamp};
-use poolctl::reward::{self, Difference, Subject, Verification};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, Pool, ViewStamp};
+use vault::reward::{self, Difference, Subject, Verification};
 
 /// Compute epochs again from the chain and compare row by row; exit 5 on any difference
 ///
@@ -231,5 +232,5 @@ impl Present for VerifyOutput {
 /// Base units, with separators where it is an amount.
 fn shown(value: Option<&String>) -> String {
     let Some(text) = value else { return String::new() };
-    parse_base(text).map_or_else(|| text.clone(), |amount: Base| poolctl::amount::to_people(amount, 0))
+    parse_base(text).map_or_else(|| text.clone(), |amount: Base| base::amount::to_people(amount, 0))
 }

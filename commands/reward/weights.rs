@@ -2,15 +2,15 @@
 
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{percent, ppm};
+use base::{Result, amount, forms};
 use clap::Args;
-use poolctl::amount;
-use poolctl::output::{Outcome, Page, Present, Result, Table, forms};
-use poolctl::reward::grid::Epoch;
-use poolctl::{pool, reward};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::reward::grid::Epoch;
+use vault::{pool, reward};
 
 /// Set a pool's weight from the next epoch on
 ///

@@ -3,15 +3,17 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
+use crate::output::nagios::{Perf, Probe, Status};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::nagios::{Perf, Probe, Status};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
-use poolctl::pool::{self, ViewStamp};
-use poolctl::risk::rules::{Rule, Verdict};
-use poolctl::risk::{self, PoolCheck};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::{self, ViewStamp};
+use vault::risk::rules::{Rule, Verdict};
+use vault::risk::{self, PoolCheck};
+use watch::metrics::Gauge;
 
 /// Check every risk rule of pools; exit 5 if one is violated or cannot be told
 ///

@@ -3,18 +3,18 @@
 use super::RiskView;
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::{Code, Error, Result, amount};
 use clap::Args;
-use poolctl::amount;
-use poolctl::config::value::address;
-use poolctl::context::Work;
-use poolctl::evm::{At, Chain};
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
-use poolctl::pool::abi::{self, Abi};
-use poolctl::pool::{self, Pool};
-use poolctl::risk::{self, Engine, SetRisk, Window};
+use config::value::address;
+use evm::{At, Chain};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
+use vault::pool::abi::{self, Abi};
+use vault::pool::{self, Pool};
+use vault::risk::{self, Engine, SetRisk, Window};
 
 /// Set limits of a pool, or name the engine contract they come from
 ///

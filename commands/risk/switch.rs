@@ -3,14 +3,15 @@
 use super::BreakerView;
 use crate::app::App;
 use crate::options::{DryRun, REASON, one_line};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::Result;
 use clap::Args;
-use poolctl::context::Work;
-use poolctl::output::{Outcome, Page, Present, Result};
-use poolctl::pool::{self, Pool};
-use poolctl::risk;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Work;
+use vault::pool::{self, Pool};
+use vault::risk;
 
 /// Set the emergency pause of a pool: no deposit and no withdrawal validates
 #[derive(Debug, Args)]

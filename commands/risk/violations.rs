@@ -2,11 +2,12 @@
 
 use crate::alerts::{AlertsOutput, Shown};
 use crate::app::App;
+use crate::output::Outcome;
 use crate::session::Session;
+use base::Result;
 use clap::Args;
-use poolctl::alert::Subject;
-use poolctl::output::{Outcome, Result};
-use poolctl::pool;
+use state::alert::Subject;
+use vault::pool;
 
 /// Show the violations of pools: those that are open, or all of them
 #[derive(Debug, Args)]

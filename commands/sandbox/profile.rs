@@ -2,10 +2,8 @@
 
 use crate::app::App;
 use crate::out_file;
-use poolctl::config::template;
-use poolctl::files;
-use poolctl::output::{Code, Error, Result};
-use poolctl::state;
+use base::{Code, Error, Result, files};
+use config::template;
 use poolctl_sandbox::network::Networks;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;

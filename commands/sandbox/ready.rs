@@ -3,8 +3,7 @@
 use super::{Files, broken};
 use crate::console::Console;
 use crate::session::Session;
-use poolctl::output::Result;
-use poolctl::output::forms;
+use base::{Result, forms};
 use poolctl_sandbox::evm::MULTICALL3;
 use poolctl_sandbox::network::Networks;
 use schemars::JsonSchema;

@@ -3,12 +3,13 @@
 use crate::app::App;
 use crate::options::{DryRun, duration};
 use crate::out_file::Output;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result, Table};
-use poolctl::state::{self, PruneReport};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::PruneReport;
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -3,14 +3,15 @@
 use super::WithdrawalView;
 use crate::app::App;
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::Result;
 use clap::Args;
-use poolctl::config::value::tx_hash;
-use poolctl::output::{Outcome, Page, Present, Result};
-use poolctl::pool::withdrawal::{Complete, Completed, Evidence, complete, find};
-use poolctl::pool::{self, ViewStamp};
+use config::value::tx_hash;
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::withdrawal::{Complete, Completed, Evidence, complete, find};
+use vault::pool::{self, ViewStamp};
 
 /// Complete a withdrawal by the transaction that moved its shares
 ///

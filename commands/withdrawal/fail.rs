@@ -3,13 +3,14 @@
 use super::WithdrawalView;
 use crate::app::App;
 use crate::options::{DryRun, REASON, one_line};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::Result;
 use clap::Args;
-use poolctl::output::{Outcome, Page, Present, Result};
-use poolctl::pool;
-use poolctl::pool::withdrawal::{Evidence, fail, find};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool;
+use vault::pool::withdrawal::{Evidence, fail, find};
 
 /// Give a withdrawal up: its shares are free again
 ///

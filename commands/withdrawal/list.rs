@@ -2,15 +2,15 @@
 
 use super::WithdrawalView;
 use crate::app::App;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::age;
+use base::{Result, clock};
 use clap::Args;
-use poolctl::clock;
-use poolctl::output::{Outcome, Page, Present, Result, Table};
-use poolctl::pool;
-use poolctl::pool::withdrawal::{Filter, Status, list};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool;
+use vault::pool::withdrawal::{Filter, Status, list};
 
 /// List withdrawals, the newest first
 #[derive(Debug, Args)]

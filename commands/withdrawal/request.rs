@@ -3,15 +3,16 @@
 use super::WithdrawalView;
 use crate::app::App;
 use crate::options::{DryRun, one_line};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use base::amount::Quantity;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::amount::Quantity;
-use poolctl::output::{Code, Error, Outcome, Page, Present, Result};
-use poolctl::pool::validate::{Verdict, parse_amount};
-use poolctl::pool::withdrawal::{Request, Requested, earlier, request, verdict};
-use poolctl::pool::{self, Member, Pool};
 use schemars::JsonSchema;
 use serde::Serialize;
+use vault::pool::validate::{Verdict, parse_amount};
+use vault::pool::withdrawal::{Request, Requested, earlier, request, verdict};
+use vault::pool::{self, Member, Pool};
 
 /// Most characters of an idempotency key.
 const KEY: usize = 200;

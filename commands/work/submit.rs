@@ -4,17 +4,19 @@ use super::WorkView;
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, lumens, on_farm};
 use crate::options::DryRun;
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use base::{Code, Error, Result};
 use clap::Args;
-use poolctl::grind::lines::{LineError, Lines, Text};
-use poolctl::kale::work::{self, LONGEST, LineFate, LineReport, Submission};
-use poolctl::output::{Code, Error, Gauge, Outcome, Page, Present, Result, Table};
-use poolctl::stellar::submit::Rehearsal;
+use grind::lines::{LineError, Lines, Text};
+use kale::work::{self, LONGEST, LineFate, LineReport, Submission};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use stellar::submit::Rehearsal;
+use watch::metrics::Gauge;
 
 /// Lines of one submission at most.
 const MOST_LINES: usize = 100_000;

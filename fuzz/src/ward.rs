@@ -1,12 +1,11 @@
 //! Watches over a process that tries a target: what ends it from within, or never ends, is told from outside.
 
 use anyhow::{Context as _, Result};
-use std::fs;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Child, ExitStatus};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 /// How a process ended.
 #[derive(Debug, PartialEq, Eq)]

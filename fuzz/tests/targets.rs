@@ -7,12 +7,11 @@ use poolctl_fuzz::{Ended, Fault, LONGEST_TIME, Trial, guard, memory_of, pool, re
 use poolctl_testkit::watch;
 use rustix::time::{ClockId, clock_gettime};
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 use std::time::Duration;
+use std::{fs, thread};
 
 /// Inputs of each target here.
 const INPUTS: u64 = 400;

@@ -74,7 +74,7 @@ fn div_rem(high: u64, low: u64, divisor: u64) -> (u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::amount::pow10;
+    use base::amount::pow10;
     use proptest::prelude::*;
 
     #[track_caller]

@@ -2,8 +2,7 @@
 
 use super::keys::{self, KEYS};
 use super::profile::BUILT_IN;
-use crate::files;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result, files};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
@@ -37,7 +36,7 @@ pub fn read(path: &Path) -> Result<ConfigFile> {
     parse(&text, &path.display().to_string())
 }
 
-pub(crate) fn parse(text: &str, shown: &str) -> Result<ConfigFile> {
+pub fn parse(text: &str, shown: &str) -> Result<ConfigFile> {
     let table: Table = text.parse().map_err(|e: toml::de::Error| {
         let line = e.span().map_or(0, |span| text[..span.start.min(text.len())].matches('\n').count() + 1);
         Error::new(Code::InvalidConfig, format!("config {shown}, line {line}: {}", e.message()))

@@ -1,6 +1,6 @@
 //! Every setting there is: key, type, default, environment names, and what it means.
 
-use crate::stellar::Percentile;
+use stellar::Percentile;
 
 /// The form of a value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -9,10 +9,9 @@ pub mod value;
 pub use file::ConfigFile;
 pub use template::template;
 
-use crate::net::Endpoint;
-use crate::output::{Code, Error, Result};
-use crate::state::Setting;
+use crate::Setting;
 use alloy::primitives::Address;
+use base::{Code, Endpoint, Error, Result};
 use keys::{KEYS, Key, Kind};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -169,7 +168,7 @@ impl Config {
     /// # Errors
     /// `missing_setting`, `invalid_weight`.
     pub fn ratio_ppm(&self, name: &str) -> Result<u32> {
-        crate::amount::parse_weight(name, self.require(name)?)
+        base::amount::parse_weight(name, self.require(name)?)
     }
 
     /// An address that may be unset.

@@ -72,7 +72,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
         std::fs::write(&path, &text).unwrap();
-        let file = crate::config::file::read(&path).unwrap();
+        let file = crate::file::read(&path).unwrap();
         assert_eq!(file.profiles["testnet"], values);
         // With every comment sign removed, each key is a known one of the right type.
         let bare: String = text
@@ -84,7 +84,7 @@ mod tests {
             })
             .fold(String::new(), |all, line| all + line + "\n");
         std::fs::write(&path, bare).unwrap();
-        let all = crate::config::file::read(&path).unwrap();
-        assert_eq!(all.profiles["testnet"].len(), crate::config::keys::KEYS.len());
+        let all = crate::file::read(&path).unwrap();
+        assert_eq!(all.profiles["testnet"].len(), crate::keys::KEYS.len());
     }
 }

@@ -1,10 +1,9 @@
 //! Reading one setting's text into its form, strictly.
 
 use super::keys::{Key, Kind};
-use crate::amount;
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::AccountId;
 use alloy::primitives::{Address, B256};
+use base::{Code, Error, Result, amount};
+use stellar::xdr::AccountId;
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
 ///
@@ -44,7 +43,7 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
         Kind::Text | Kind::Command if text.is_empty() => Err(refuse("is empty".into())),
         Kind::Text | Kind::Command => Ok(text.to_owned()),
         Kind::Endpoints => {
-            crate::net::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
+            base::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
                 .map_err(|e| refuse(e.to_string()))?;
             Ok(text.to_owned())
         }
@@ -118,7 +117,7 @@ pub fn tx_hash(flag: &str, text: &str) -> Result<B256> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::keys;
+    use crate::keys;
 
     #[test]
     fn addresses() {

@@ -2,16 +2,16 @@
 
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
-use crate::clock::Clock;
-use crate::evm::{At, Chain, ChainConfig, PinnedView};
-use crate::oracle::{self, Feed};
-use crate::output::{Code, Error, Result};
-use crate::pool::{Pool, abi};
-use crate::risk::{self, RiskRow};
 use alloy::primitives::Address;
+use base::clock::Clock;
+use base::{Code, Error, Result};
+use evm::{At, Chain, ChainConfig, PinnedView};
 use futures_util::future::join_all;
 use std::cell::Cell;
 use std::time::{Duration, Instant};
+use vault::oracle::{self, Feed};
+use vault::pool::{Pool, abi};
+use vault::risk::{self, RiskRow};
 
 /// What should be there.
 #[derive(Debug, Default)]

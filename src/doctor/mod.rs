@@ -31,7 +31,7 @@ impl Verdict {
 }
 
 /// What an endpoint says of contracts: a line each, or why it cannot tell; `None` where it was not asked.
-type Told = Option<crate::Result<Vec<Line>>>;
+type Told = Option<base::Result<Vec<Line>>>;
 
 /// One line of the findings.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,7 +75,7 @@ impl Line {
     }
 
     /// An error as a finding.
-    pub fn error(area: &'static str, subject: impl Into<String>, e: &crate::Error) -> Self {
+    pub fn error(area: &'static str, subject: impl Into<String>, e: &base::Error) -> Self {
         let mend = e.hint_text().map(str::to_owned);
         Self { verdict: Verdict::Fail, mend, ..Self::ok(area, subject, e.message()) }
     }

@@ -1,8 +1,7 @@
 //! Endpoints side by side: how old the newest block of each is, how far behind the others, and what the clocks say. Pure.
 
 use super::Line;
-use crate::clock;
-use crate::output::{Code, Error};
+use base::{Code, Error, clock};
 use std::time::Duration;
 
 /// Blocks or ledgers that an endpoint may be behind: they are asked at the same time, and blocks come all the time.

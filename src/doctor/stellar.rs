@@ -3,21 +3,21 @@
 use super::evm::Terms;
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
-use crate::kale::contract::Entry;
-use crate::kale::purse::{Books, Judged, Spares};
-use crate::kale::rows::{Hand, OpenPail};
-use crate::kale::site::Site;
-use crate::kale::sponsor::Sponsor;
-use crate::kale::status::Status;
-use crate::kale::submitter;
-use crate::kale::view::{Ask, Standing, View, Who};
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::ContractId;
-use crate::stellar::{self, Client, ClientConfig, Known};
+use base::{Code, Error, Result};
 use futures_util::future::join_all;
+use kale::contract::Entry;
+use kale::purse::{Books, Judged, Spares};
+use kale::rows::{Hand, OpenPail};
+use kale::site::Site;
+use kale::sponsor::Sponsor;
+use kale::status::Status;
+use kale::submitter;
+use kale::view::{Ask, Standing, View, Who};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
+use stellar::xdr::ContractId;
+use stellar::{Client, ClientConfig, Known};
 
 /// Ledgers of five seconds in a day.
 const DAY: u32 = 17_280;

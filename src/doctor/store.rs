@@ -1,8 +1,8 @@
 //! The state file: SQLite's version, its own quick check, the write-ahead log.
 
 use super::Line;
-use crate::output::Result;
-use crate::state::State;
+use base::Result;
+use state::State;
 use std::path::Path;
 
 /// Older ones may corrupt a database when its write-ahead log is begun anew (fixed in 3.51.3).
@@ -32,7 +32,7 @@ pub fn lines(state: &State) -> Result<Vec<Line>> {
     let mut lines = vec![Line::ok(
         "state",
         "schema",
-        format!("schema {}, {} MiB at {shown}", crate::state::SCHEMA_VERSION, size >> 20),
+        format!("schema {}, {} MiB at {shown}", state::SCHEMA_VERSION, size >> 20),
     )];
     let verdict: String = state.conn().query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
     lines.push(if verdict == "ok" {

@@ -7,9 +7,9 @@
 use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire;
-use crate::Result;
-use crate::net::jsonrpc::{Answer, Call};
 use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
+use base::Result;
+use net::jsonrpc::{Answer, Call};
 use serde_json::{Value, json};
 
 /// Codes whose hashes are asked for in one call: its answer must be no longer than a contract (24,576 bytes, EIP-170).
@@ -127,7 +127,7 @@ fn hashing(accounts: &[Address]) -> Bytes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::jsonrpc::RpcError;
+    use net::jsonrpc::RpcError;
     use serde_json::value::to_raw_value;
 
     fn answer(value: &Value) -> Answer {

@@ -5,7 +5,7 @@ use super::fault::Fault;
 use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire;
-use crate::net::jsonrpc::Call;
+use net::jsonrpc::Call;
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;

@@ -8,14 +8,14 @@ use super::fault::{self, Fault, Sort, sort};
 use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire::{self, BlockRef};
-use crate::net::FaultKind;
-use crate::net::jsonrpc::{Answer, Call};
-use crate::net::redact::Redactor;
-use crate::{Code, Error, Result};
 use alloy::primitives::{Address, B256, Bytes};
 use alloy::sol;
 use alloy::sol_types::abi::AbiDecoderConfig;
 use alloy::sol_types::{SolCall, SolType};
+use base::redact::Redactor;
+use base::{Code, Error, Result};
+use net::FaultKind;
+use net::jsonrpc::{Answer, Call};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::fmt;
@@ -269,7 +269,7 @@ impl BatchReply {
 }
 
 /// Values from bytes: the exact length where it is known, and no stray bits (a `bool` of 2, a `uint8` of 300).
-pub(crate) fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
+pub fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
     let size = <C::ReturnTuple<'_> as SolType>::ENCODED_SIZE;
     if data.is_empty() && size != Some(0) {
         return Err(CallFault::Empty);
@@ -291,7 +291,7 @@ fn bounds(data: &[u8]) -> AbiDecoderConfig {
 }
 
 /// The outcomes that a multicall answered with; none where it is no such answer.
-pub(crate) fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
+pub fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
     aggregate3Call::abi_decode_returns_with_config(data, bounds(data)).ok()
 }
 

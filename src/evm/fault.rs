@@ -1,11 +1,11 @@
 //! What a node's error means: try again, ask for less, a revert of the contract, or a question for another endpoint.
 
-use crate::net::jsonrpc::RpcError;
-use crate::net::redact::Redactor;
-use crate::net::{self, FaultKind, Verdict};
-use crate::{Code, Error};
 use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
+use base::redact::Redactor;
+use base::{Code, Error};
+use net::jsonrpc::RpcError;
+use net::{FaultKind, Verdict};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 
@@ -186,7 +186,7 @@ const TRANSIENT: &[&str] = &[
 ];
 
 /// The bytes that a revert carries: as hex, within an object, or after the word `Reverted`.
-pub(crate) fn revert_data(error: &RpcError) -> Option<Bytes> {
+pub fn revert_data(error: &RpcError) -> Option<Bytes> {
     serde_json::from_str::<Carried>(error.data.as_ref()?.get()).ok()?.0
 }
 
@@ -254,7 +254,7 @@ const SHOWN_BYTES: usize = 132;
 
 /// What a revert's bytes say: `Error(string)` and `Panic(uint256)` in words, others as hex. The words are the contract's
 /// or the node's, so they are cleaned like any of its answers.
-pub(crate) fn revert_words(data: &[u8], redactor: &Redactor) -> Option<String> {
+pub fn revert_words(data: &[u8], redactor: &Redactor) -> Option<String> {
     if data.is_empty() {
         return None;
     }

@@ -5,21 +5,22 @@
 
 mod account;
 mod aside;
-pub(crate) mod batch;
+pub mod batch;
 mod bloom;
 mod chain;
-pub(crate) mod fault;
+pub mod fault;
 mod logs;
 mod past;
 mod peer;
 mod range;
 mod view;
-pub(crate) mod wire;
+pub mod wire;
 
-pub use crate::net::{Endpoint, HttpLimits, RetryPolicy};
 pub use account::Fact;
+pub use base::Endpoint;
 pub use batch::{Batch, BatchReply, CallError, CallFault, Handle};
 pub use chain::{At, Chain, ChainConfig, ChosenBy, Learned, LogLimits, MULTICALL3};
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
+pub use net::{HttpLimits, RetryPolicy};
 pub use view::{Mined, PinnedView};
 pub use wire::{BlockRef, EventLog, Receipt};

@@ -2,11 +2,11 @@
 
 use super::chain::ChainConfig;
 use super::fault::{Fault, Sort, sort};
-use crate::net::RetryPolicy;
-pub(super) use crate::net::asker::Patience;
-use crate::net::asker::{Asker, Standing, Unanswered};
-use crate::net::jsonrpc::{Answer, Call, Client, RpcError};
-use crate::net::redact::Redactor;
+use base::redact::Redactor;
+use net::RetryPolicy;
+pub(super) use net::asker::Patience;
+use net::asker::{Asker, Standing, Unanswered};
+use net::jsonrpc::{Answer, Call, Client, RpcError};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 
 /// An endpoint with its client and what this process knows of it.

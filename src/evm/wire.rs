@@ -2,8 +2,8 @@
 //!
 //! Source: the execution-apis specification, <https://ethereum.github.io/execution-apis/>.
 
-use crate::grind::json::{AtMost, Object, shown, why};
 use alloy::primitives::{Address, B256, Bytes, Log, LogData, U256, hex};
+use grind::json::{AtMost, Object, shown, why};
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -193,17 +193,17 @@ fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
 }
 
 /// A quantity such as a chain id or a balance.
-pub(crate) fn quantity(raw: &RawValue) -> Result<U256, String> {
+pub fn quantity(raw: &RawValue) -> Result<U256, String> {
     parse(raw).map(|Hex(value)| value)
 }
 
 /// Byte data such as code or a call's answer.
-pub(crate) fn data(raw: &RawValue) -> Result<Bytes, String> {
+pub fn data(raw: &RawValue) -> Result<Bytes, String> {
     parse(raw).map(|Hex(bytes)| bytes)
 }
 
 /// A header, or none for `null`.
-pub(crate) fn header(raw: &RawValue) -> Result<Option<BlockRef>, String> {
+pub fn header(raw: &RawValue) -> Result<Option<BlockRef>, String> {
     let Some(Object(raw)) = parse::<Option<Object<RawHeader>>>(raw)? else { return Ok(None) };
     let (number, timestamp) = (raw.number.0, raw.timestamp.0);
     for (field, value) in [("number", number), ("timestamp", timestamp)] {
@@ -215,17 +215,17 @@ pub(crate) fn header(raw: &RawValue) -> Result<Option<BlockRef>, String> {
 }
 
 /// All logs of an answer, in the server's order.
-pub(crate) fn logs(raw: &RawValue) -> Result<Vec<EventLog>, String> {
+pub fn logs(raw: &RawValue) -> Result<Vec<EventLog>, String> {
     parse(raw)
 }
 
 /// A receipt, or none for `null`.
-pub(crate) fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
+pub fn receipt(raw: &RawValue) -> Result<Option<Receipt>, String> {
     parse::<Option<Object<RawReceipt>>>(raw)?.map(|Object(raw)| as_receipt(raw)).transpose()
 }
 
 /// The receipts of a block's transactions, or none for `null`.
-pub(crate) fn receipts(raw: &RawValue) -> Result<Option<Vec<Receipt>>, String> {
+pub fn receipts(raw: &RawValue) -> Result<Option<Vec<Receipt>>, String> {
     let found = parse::<Option<Vec<Object<RawReceipt>>>>(raw)?;
     found.map(|raw| raw.into_iter().map(|Object(raw)| as_receipt(raw)).collect()).transpose()
 }
@@ -252,7 +252,7 @@ fn as_receipt(raw: RawReceipt) -> Result<Receipt, String> {
 }
 
 /// The hash of a transaction, or none for `null`.
-pub(crate) fn transaction(raw: &RawValue) -> Result<Option<B256>, String> {
+pub fn transaction(raw: &RawValue) -> Result<Option<B256>, String> {
     Ok(parse::<Option<Object<RawTransaction>>>(raw)?.map(|Object(found)| found.hash.0))
 }
 

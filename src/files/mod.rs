@@ -8,7 +8,7 @@ mod read;
 pub use draft::{Draft, sweep};
 pub use read::{ROOM, open, read, read_file, read_open};
 
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::OFlags;
 use rustix::io::Errno;

@@ -2,13 +2,13 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use crate::alert::{self, Area};
-use crate::config::Config;
-use crate::output::Result;
-use crate::reward;
-use crate::state::operations;
-use crate::state::runs::{self, LastRun};
+use base::Result;
+use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use state::alert::{self, Area};
+use state::operations;
+use state::runs::{self, LastRun};
+use vault::reward;
 
 /// The limits in force, in seconds, and who is to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,10 +6,10 @@ mod rules;
 pub use facts::{Limits, Vital, alerts, in_flight, vitals};
 pub use rules::{GRACE_SEC, Grade, grade};
 
-use crate::alert::Area;
-use crate::config::Config;
-use crate::output::Result;
-use crate::state::State;
+use base::Result;
+use config::Config;
+use state::State;
+use state::alert::Area;
 
 /// A regular job with its verdict.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! When something is overdue. Pure.
 
-use crate::clock;
+use base::clock;
 
 /// Seconds that every limit is given on top: cron begins by the minute, and a run takes its time.
 pub const GRACE_SEC: u64 = 60;

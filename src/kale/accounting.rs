@@ -1,9 +1,9 @@
 //! The farm's money: which accounts a plant, a harvest and a loss move, in stroops of KALE. Lines only; nothing is written.
 
 use super::terms::{Shares, Terms};
-use crate::amount::{Base, Delta};
-use crate::output::{Code, Error, Result};
-use crate::state::{Account, Line, OwnerKind};
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
+use state::{Account, Line, OwnerKind};
 
 /// The asset's code in the ledger.
 pub const ASSET: &str = "KALE";

@@ -1,6 +1,6 @@
 //! Account addresses that people type. A secret key that is given by mistake is never repeated.
 
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use stellar_strkey::Strkey;
 use stellar_strkey::ed25519::PrivateKey;
 

@@ -3,13 +3,13 @@
 use super::plan::{adopt_key, kind};
 use super::site::Farming;
 use super::trust::{self, Fate, Trusted, Wanted};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::stellar::Action;
-use crate::stellar::submit::{Intent, Status, Submitted};
-use crate::stellar::xdr::AccountId;
+use base::{Code, Error, Result};
 use serde_json::json;
+use state::ValuePermit;
 use std::collections::VecDeque;
+use stellar::Action;
+use stellar::submit::{Intent, Status, Submitted};
+use stellar::xdr::AccountId;
 
 /// Accounts that go in one transaction, and who sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -122,9 +122,9 @@ fn intent(farming: &Farming<'_, '_>, group: &Group<Wanted>) -> Result<Intent> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stellar::account_of;
     use ed25519_dalek::SigningKey;
     use proptest::prelude::*;
+    use stellar::account_of;
 
     fn account(number: u8) -> AccountId {
         account_of(&SigningKey::from_bytes(&[number; 32]))

@@ -6,10 +6,10 @@ use super::site::Farming;
 use super::sponsor::{SPONSOR_LOW, Sponsor};
 use super::view::Who;
 use super::{Status, farmers};
-use crate::alert::{self, Subject};
-use crate::output::Result;
-use crate::state::Tx;
-use crate::stellar::submit::Settled;
+use base::Result;
+use state::Tx;
+use state::alert::{self, Subject};
+use stellar::submit::Settled;
 
 /// The alert about an active farmer for whom nothing is staked, since it could not come back.
 pub const NOT_READY: &str = "not_ready";

@@ -4,14 +4,14 @@ use super::contract::{Entry, decode_farm};
 use super::fields::bad;
 use super::site::Site;
 use super::view::no_farm;
-use crate::output::Result;
-use crate::stellar::xdr::{
+use base::Result;
+use sha2::{Digest, Sha256};
+use stellar::xdr::{
     Asset, ContractDataDurability, ContractId, ContractIdPreimage, Hash, HashIdPreimage,
     HashIdPreimageContractId, LedgerEntryData, LedgerKey, LedgerKeyContractData, Limits, ScAddress, ScVal,
     WriteXdr,
 };
-use crate::stellar::{View, asset};
-use sha2::{Digest, Sha256};
+use stellar::{View, asset};
 
 /// The classic asset that the farm pays in.
 ///

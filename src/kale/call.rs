@@ -2,7 +2,7 @@
 
 use super::contract::{symbol, too_long};
 use super::fields::{bad, kind};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use stellar_xdr::{ContractId, HostFunction, InvokeContractArgs, ScAddress, ScBytes, ScVal};
 
 /// A call of the farm.

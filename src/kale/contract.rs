@@ -3,7 +3,7 @@
 //! Source: the contract's public source (`types.rs`). Field names and their order are the contract's.
 
 use super::fields::{Fields, bad, kind};
-use crate::output::Result;
+use base::Result;
 use stellar_xdr::{
     ContractDataDurability, ContractDataEntry, ContractId, LedgerEntryData, LedgerKey, LedgerKeyContractData,
     ScAddress, ScSymbol, ScVal, ScVec,
@@ -307,6 +307,6 @@ pub(super) fn symbol(name: &str) -> Result<ScSymbol> {
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
-pub(super) fn too_long(e: stellar_xdr::Error) -> crate::output::Error {
-    crate::output::Error::new(crate::output::Code::Bug, format!("a value does not fit XDR: {e}"))
+pub(super) fn too_long(e: stellar_xdr::Error) -> base::Error {
+    base::Error::new(base::Code::Bug, format!("a value does not fit XDR: {e}"))
 }

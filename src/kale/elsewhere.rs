@@ -5,11 +5,11 @@ use super::call::harvest_result;
 use super::events::mint;
 use super::rows::{self, OpenPail};
 use super::view::Who;
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::{ContractId, Limits, ScSymbol, ScVal, WriteXdr};
-use crate::stellar::{Event, EventQuery, View};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
+use stellar::xdr::{ContractId, Limits, ScSymbol, ScVal, WriteXdr};
+use stellar::{Event, EventQuery, View};
 
 /// Events of one page.
 const PAGE: u32 = 1_000;

@@ -5,13 +5,13 @@
 
 use super::farmers::{self, Farmer, Joining};
 use super::sponsor::SPONSOR_LOW;
-use crate::alert::{self, Subject};
-use crate::context::Work;
-use crate::keys::{Editor, KeyStore, Origin, address_of};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
+use keys::{Editor, KeyStore, Origin, address_of};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
+use state::Work;
+use state::alert::{self, Subject};
 
 /// A farmer that was taken in.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,9 +1,9 @@
 //! Events of the asset contract: what was minted to whom. Source: CAP-0046-06, and CAP-0067 for the newer form.
 
 use super::accounting::base;
-use crate::amount::Base;
-use crate::output::Result;
-use crate::stellar::xdr::{AccountId, ContractEvent, ContractEventBody, ContractId, ScAddress, ScVal};
+use base::Result;
+use base::amount::Base;
+use stellar::xdr::{AccountId, ContractEvent, ContractEventBody, ContractId, ScAddress, ScVal};
 
 /// Stroops minted to `account` by the asset contract `asset` in these events; `None` where nothing was.
 ///
@@ -49,10 +49,10 @@ fn amount(data: &ScVal) -> Option<i128> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stellar::xdr::{ScMap, ScMapEntry, ScString, ScSymbol};
+    use stellar::xdr::{ScMap, ScMapEntry, ScString, ScSymbol};
 
     fn account(byte: u8) -> AccountId {
-        crate::stellar::account_of(&ed25519_dalek::SigningKey::from_bytes(&[byte; 32]))
+        stellar::account_of(&ed25519_dalek::SigningKey::from_bytes(&[byte; 32]))
     }
 
     fn address(byte: u8) -> ScVal {

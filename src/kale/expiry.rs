@@ -4,13 +4,12 @@ use super::contract::Entry;
 use super::plan::{ExtendPlan, kind};
 use super::rows::{self, Hand};
 use super::site::Farming;
-use crate::alert::{self, Subject};
-use crate::guard::ValuePermit;
-use crate::output::Result;
-use crate::state::Tx;
-use crate::stellar::Action;
-use crate::stellar::submit::{Intent, Submitted};
+use base::Result;
+use state::alert::{self, Subject};
+use state::{Tx, ValuePermit};
 use std::collections::BTreeMap;
+use stellar::Action;
+use stellar::submit::{Intent, Submitted};
 
 /// The alert about pails that expire soon.
 pub const EXPIRING: &str = "pail_expiring";

@@ -8,11 +8,11 @@ use super::rows::{set_strategy, strategy_in};
 use super::status::Status;
 use super::strategy::{Strategy, Term};
 use super::terms::{ONE_PPM, ratio};
-use crate::alert::{self, Subject};
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
+use state::Tx;
+use state::alert::{self, Subject};
 use uuid::Uuid;
 
 /// A farmer.

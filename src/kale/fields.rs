@@ -1,6 +1,6 @@
 //! Taking contract values apart, strictly: each error names what was read and the field that is wrong.
 
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use stellar_xdr::{ScMap, ScVal};
 
 /// A contract value that cannot be what the contract stores.

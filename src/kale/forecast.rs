@@ -7,7 +7,7 @@ use super::contract::{Block, Pail};
 use super::fault::Fault;
 use super::model::{Refusal, harvested, worked};
 use super::reward::contribution;
-use crate::grind::block::MAX_ZEROS;
+use grind::block::MAX_ZEROS;
 
 /// What work would earn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

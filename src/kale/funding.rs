@@ -11,10 +11,10 @@ use super::sponsor::Sponsor;
 use super::status::Status;
 use super::view::Who;
 use super::wallet::{BASE_RESERVE, Leave, Look, Trust, Wallet};
-use crate::amount::{Base, to_units};
-use crate::kale::contract::DECIMALS;
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::AccountId;
+use crate::contract::DECIMALS;
+use base::amount::{Base, to_units};
+use base::{Code, Error, Result};
+use stellar::xdr::AccountId;
 
 /// Something that a farmer needs before it can plant. Amounts in stroops of lumens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -17,12 +17,12 @@ use super::rows::{self, Hand, OpenPail};
 use super::site::{Farming, Site, invoke};
 use super::view::{Ask, Living, View, living};
 use super::{forecast, loss};
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
-use crate::state::operations::{self, OperationState};
-use crate::stellar::submit::Intent;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
+use state::operations::{self, OperationState};
 use std::collections::{BTreeMap, HashMap};
+use stellar::submit::Intent;
 
 /// Blocks whose pails may still be there: those of a day.
 pub const LIVING_BLOCKS: u32 = 288;
@@ -309,7 +309,7 @@ fn found_again(mut due: Due) -> Option<Due> {
 /// Reads the pails and their blocks.
 async fn look(
     site: &Site,
-    chain: &crate::stellar::View,
+    chain: &stellar::View,
     open: &[OpenPail],
     by_id: &HashMap<&str, &Hand>,
 ) -> Result<Vec<Due>> {

@@ -1,7 +1,7 @@
 //! The hash that is worked on: which 32 bytes stand for a farmer, and the grinder's job for a farmer and a block.
 
 use super::contract::Block;
-use crate::grind::Job;
+use grind::Job;
 use stellar_xdr::{AccountId, ContractId, Hash, PublicKey, ScAddress, Uint256};
 
 /// The last 32 bytes of the address' XDR: the raw key of a `G…` address, the hash of a `C…` address. `None` for the

@@ -59,7 +59,7 @@ pub fn contradiction(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kale::model::{Model, Moment, planting_block, unseen};
+    use crate::model::{Model, Moment, planting_block, unseen};
     use proptest::prelude::*;
     use stellar_xdr::{ContractId, Hash, ScAddress};
 

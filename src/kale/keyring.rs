@@ -1,9 +1,9 @@
 //! The key store as what signs transactions.
 
-use crate::keys::KeyStore;
-use crate::output::Result;
-use crate::stellar::Signers;
-use crate::stellar::xdr::AccountId;
+use base::Result;
+use keys::KeyStore;
+use stellar::Signers;
+use stellar::xdr::AccountId;
 
 impl Signers for KeyStore {
     fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> Result<[u8; 64]> {

@@ -4,12 +4,12 @@ use super::accounting;
 use super::contract::DECIMALS;
 use super::reason::Reason;
 use super::rows::{self, Hand, HarvestRow, OpenPail, Trace};
-use crate::alert::{self, Subject};
-use crate::amount::{Base, to_people};
-use crate::output::Result;
-use crate::state::Tx;
+use base::Result;
+use base::amount::{Base, to_people};
 use rusqlite::Connection;
 use serde_json::json;
+use state::Tx;
+use state::alert::{self, Subject};
 
 /// The alert about a farmer whose last stake is lost. It closes when a later one comes back, or the farmer leaves.
 pub const LOST: &str = "stake_lost";

@@ -6,7 +6,7 @@ use super::contract::{Block, Farm, Pail};
 use super::fault::Fault;
 use super::hash;
 use super::reward::{contribution, has_valid_ranges, share};
-use crate::grind::block::zeros as zeros_of;
+use grind::block::zeros as zeros_of;
 use std::collections::BTreeMap;
 use std::fmt;
 use stellar_xdr::ScAddress;

@@ -2,11 +2,11 @@
 //!
 //! What is stored is where to go on and which nonce is best; its hash is computed anew when it is read.
 
-use crate::grind::scheduler::Farmer;
-use crate::grind::{Job, Solution};
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
+use base::{Code, Error, Result};
+use grind::scheduler::Farmer;
+use grind::{Job, Solution};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
 
 /// Where the search for a farmer stood on exactly this block and entropy: the first nonce not tried, and the best.
 ///

@@ -13,8 +13,7 @@ use super::strategy::{self, Answer, Asked, Strategies, Strategy};
 use super::view::{Ask, View, Who};
 use super::work::{Orders, needs_work};
 use super::{hash, nonces};
-use crate::context::Stop;
-use crate::output::{Code, Result};
+use base::{Code, Result, Stop};
 use rusqlite::Connection;
 
 /// The stake whose marginal value is asked for: one KALE, in stroops.

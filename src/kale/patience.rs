@@ -2,7 +2,7 @@
 //! minutes, not an evening.
 
 use super::work::is_passing;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use std::time::{Duration, Instant};
 
 /// After so long without an answer it is an error.

@@ -2,11 +2,11 @@
 //! run that planned it.
 
 use super::rows::{Hand, OpenPail};
-use crate::amount::{Base, parse_base};
-use crate::output::{Code, Error, Result};
-use crate::state::operations::Operation;
+use base::amount::{Base, parse_base};
+use base::{Code, Error, Result};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use state::operations::Operation;
 
 /// Kinds of operations, as they stand in `operations.kind`.
 pub mod kind {

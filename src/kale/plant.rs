@@ -20,10 +20,10 @@ use super::sponsor::Sponsor;
 use super::strategy::{Asked, Strategy};
 use super::view::{Ask, Living, View, Who};
 use super::wallet::Wallet;
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::Intent;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use std::collections::HashMap;
+use stellar::submit::Intent;
 
 /// How a farmer fared.
 #[derive(Debug, Clone)]

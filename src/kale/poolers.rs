@@ -2,10 +2,10 @@
 
 use super::address::shown;
 use super::terms::{Terms, ratio};
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
+use state::Tx;
 use uuid::Uuid;
 
 /// A pooler.
@@ -75,7 +75,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
     }
     let names: Vec<String> = list(conn)?.into_iter().map(|pooler| pooler.name).collect();
     let e = Error::new(Code::UnknownPooler, format!("no pooler {}", shown(name)));
-    Err(match crate::config::keys::nearest(name, names.iter().map(String::as_str)) {
+    Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
         None if names.is_empty() => e.hint("there is no pooler yet; add one with: poolctl pooler add NAME"),
         None => e.hint("see them with: poolctl pooler list"),

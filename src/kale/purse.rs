@@ -1,25 +1,23 @@
 //! Who can go on: what is recorded of fees and stakes, beside what the sponsor and the farmers have. Looked at before
 //! anything is staked, the sponsor first.
 
-use super::enrol;
 use super::fees::{self, Fees, Payer, bid, payers};
 use super::funding::{Lack, lacks};
 use super::plan::kind;
 use super::reward::block_reward;
-use super::rows;
 use super::settings::Settings;
 use super::site::Farming;
 use super::sponsor::{Role, Sponsor};
-use super::submitter;
 use super::wallet::{Wallet, spares};
-use crate::amount::Base;
-use crate::output::Result;
-use crate::state::operations;
-use crate::stellar::submit::{Intent, Terms};
-use crate::stellar::xdr::AccountId;
-use crate::stellar::{View, account};
+use super::{enrol, rows, submitter};
+use base::Result;
+use base::amount::Base;
 use rusqlite::Connection;
+use state::operations;
 use std::collections::{BTreeMap, BTreeSet};
+use stellar::submit::{Intent, Terms};
+use stellar::xdr::AccountId;
+use stellar::{View, account};
 
 const DAY: u64 = 86_400;
 /// So many of the last envelopes of a kind say what the next one may cost.
@@ -256,7 +254,7 @@ pub struct Judged {
 /// keys are asked for one only if a farmer is short of lumens.
 ///
 /// # Errors
-/// `state_error`, `state_corrupt`; those of [`crate::stellar::Client::view`] and of unlocking.
+/// `state_error`, `state_corrupt`; those of [`stellar::Client::view`] and of unlocking.
 pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)]) -> Result<Judged> {
     let mut books = farming.books()?;
     let is_short =

@@ -2,11 +2,11 @@
 
 use super::fault::{AssetFault, Fault};
 use super::schedule::Step;
-use crate::output::{Code, Error};
-use crate::stellar::Kind;
-use crate::stellar::submit::{Settled, Status};
-use crate::stellar::xdr::{ContractId, ScError};
+use base::{Code, Error};
 use std::fmt;
+use stellar::Kind;
+use stellar::submit::{Settled, Status};
+use stellar::xdr::{ContractId, ScError};
 
 /// Who answers for a lost stake.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -321,9 +321,8 @@ mod tests {
 
     #[test]
     fn a_code_is_named_by_the_contract_that_raised_it() {
-        use crate::stellar::submit;
-        use crate::stellar::xdr::Hash;
-        use crate::stellar::{Failure, Raised};
+        use stellar::xdr::Hash;
+        use stellar::{Failure, Raised, submit};
         let [farm, kale] = [1, 2].map(|n| ContractId(Hash([n; 32])));
         let settled = |contract: Option<&ContractId>, code| Settled {
             status: Status::Failed,

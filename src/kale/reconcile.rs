@@ -19,14 +19,14 @@ use super::rows::{self, Baseline, Hand, OpenPail};
 use super::site::Farming;
 use super::view::{Ask, Living, View, living};
 use super::{asset, forecast, wallet};
-use crate::amount::{Base, Delta};
-use crate::output::Result;
-use crate::state::runs;
-use crate::stellar::xdr::{Asset, LedgerKey};
-use crate::stellar::{self, Event, Landed, is_of_endpoints};
+use base::Result;
+use base::amount::{Base, Delta};
 use rusqlite::Connection;
 use serde_json::json;
+use state::runs;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use stellar::xdr::{Asset, LedgerKey};
+use stellar::{Event, Landed, is_of_endpoints};
 
 /// Seconds after which all pails are looked at again, though nothing happened to the state: a day.
 const AGAIN_SEC: i64 = 86_400;
@@ -124,7 +124,7 @@ pub async fn all(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Reconc
 /// minted since the last time. Nothing is written.
 ///
 /// # Errors
-/// Those of [`crate::stellar::Client::view`]; `state_error`, `state_corrupt`.
+/// Those of [`stellar::Client::view`]; `state_error`, `state_corrupt`.
 pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Result<Reconciled> {
     let (conn, client) = (farming.work.state.conn(), &farming.site.client);
     let guess = rows::last_block(conn)?;

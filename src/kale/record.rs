@@ -14,17 +14,17 @@ use super::site::Site;
 use super::terms::Terms;
 use super::view::Who;
 use super::{accounting, adopt, alerts, events};
-use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::kale::fault::Fault;
-use crate::kale::reason::Said;
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
-use crate::state::operations::Operation;
-use crate::stellar::submit::{Recorder, Settled, Status};
-use crate::stellar::xdr::{ContractId, ScVal};
-use crate::stellar::{account, contract};
+use crate::fault::Fault;
+use crate::reason::Said;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use serde_json::{Value, json};
+use state::Tx;
+use state::alert::{self, Subject};
+use state::operations::Operation;
+use stellar::submit::{Recorder, Settled, Status};
+use stellar::xdr::{ContractId, ScVal};
+use stellar::{account, contract};
 
 /// The alert about a pail that is no longer harvested because the chain contradicts itself about it.
 pub const HELD: &str = "pail_held";
@@ -324,7 +324,7 @@ fn story(address: &str, block: u32, settled: &Settled, more: Value) -> Value {
     story
 }
 
-fn ledger_of(settled: &Settled) -> Result<crate::stellar::Ledger> {
+fn ledger_of(settled: &Settled) -> Result<stellar::Ledger> {
     settled.ledger.ok_or_else(|| Error::new(Code::Bug, "a confirmed transaction without its ledger"))
 }
 

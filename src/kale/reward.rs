@@ -3,7 +3,7 @@
 //! Source: the contract's public source (`utils.rs`, `contract.rs`); every intermediate is 256 bits or more, as there.
 
 use super::contract::Block;
-use crate::amount::{Base, mul_div};
+use base::amount::{Base, mul_div};
 
 /// Stroops given out per block before any decay: 2,505 KALE.
 const FULL_REWARD: u128 = 25_050_000_000;

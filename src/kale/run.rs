@@ -12,14 +12,13 @@ use super::strategy::Strategies;
 use super::submitter;
 use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
-use crate::grind::kernel::KernelRef;
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Exit, Result};
-use crate::state::operations::Operation;
-use crate::state::runs;
-use crate::stellar::submit::Settled;
+use base::{Code, Error, Exit, Result};
+use grind::kernel::KernelRef;
+use state::operations::Operation;
+use state::{ValuePermit, runs};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
+use stellar::submit::Settled;
 
 /// After a step failed for some, it is tried again so many seconds of ledger time later.
 const AGAIN: u64 = 30;

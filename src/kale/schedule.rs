@@ -175,7 +175,7 @@ pub fn next(actions: &[Action], now: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kale::settings::Policy;
+    use crate::settings::Policy;
     use proptest::prelude::*;
     use stellar_xdr::{ContractId, Hash, ScAddress};
 
@@ -223,7 +223,7 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
-            strategy: crate::kale::strategy::Strategy::default(),
+            strategy: crate::strategy::Strategy::default(),
             command: None,
             cap_stake: true,
             min_lumens: 0,

@@ -1,13 +1,13 @@
 //! The settings of the farm, read once per run.
 
 use super::strategy::{Program, Strategy};
-use crate::amount::parse_units;
-use crate::config::Config;
-use crate::config::value::accounts;
-use crate::kale::contract::DECIMALS;
-use crate::output::{Code, Error, Result};
-use crate::stellar::account;
-use crate::stellar::xdr::AccountId;
+use crate::contract::DECIMALS;
+use base::amount::parse_units;
+use base::{Code, Error, Result};
+use config::Config;
+use config::value::accounts;
+use stellar::account;
+use stellar::xdr::AccountId;
 
 /// When work is submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,15 +7,14 @@ use super::record::FarmRecorder;
 use super::settings::Settings;
 use super::strategy::Heard;
 use super::submitter::{self, Wait};
-use crate::context::{Stop, Work};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::state::operations::Operation;
-use crate::stellar::submit::{self, Desk, GivenUp, Intent, Outlook, Rehearsal, Settled, Submitted, Terms};
-use crate::stellar::xdr::{AccountId, ContractId};
-use crate::stellar::{Action, Client, Known, Signers};
+use base::{Code, Error, Result, Stop};
+use state::operations::Operation;
+use state::{ValuePermit, Work};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use stellar::submit::{self, Desk, GivenUp, Intent, Outlook, Rehearsal, Settled, Submitted, Terms};
+use stellar::xdr::{AccountId, ContractId};
+use stellar::{Action, Client, Known, Signers};
 
 /// A farm on a network.
 #[derive(Debug, Clone)]

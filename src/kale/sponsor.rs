@@ -3,12 +3,11 @@
 use super::funding::{Lack, lumens};
 use super::reason::Reason;
 use super::wallet::BASE_RESERVE;
-use crate::alert::{self, Subject};
-use crate::clock;
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
-use crate::stellar::Client;
-use crate::stellar::xdr::AccountId;
+use base::{Code, Error, Result, clock};
+use state::Tx;
+use state::alert::{self, Subject};
+use stellar::Client;
+use stellar::xdr::AccountId;
 
 /// The alert about a sponsor that cannot pay for what is to be farmed, or not for another day.
 pub const SPONSOR_LOW: &str = "sponsor_low";

@@ -12,8 +12,8 @@ pub use question::{Answer, Asked};
 use super::contract::{BLOCK_SECONDS, Block, DECIMALS};
 use super::rows;
 use super::terms::ONE_PPM;
-use crate::amount::{Base, PPM, mul_div, pow10, to_units};
-use crate::output::{Code, Error, Result};
+use base::amount::{Base, PPM, mul_div, pow10, to_units};
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use std::collections::HashMap;
 
@@ -109,7 +109,7 @@ impl Strategy {
     /// Zeros that are enough in this block: no more than count there.
     pub fn enough(&self, block: &Block) -> u32 {
         let most = if block.max_zeros == 0 { self.target_zeros.unwrap_or(ENOUGH) } else { block.max_zeros };
-        self.target_zeros.map_or(most, |target| target.min(most)).min(crate::grind::block::MAX_ZEROS)
+        self.target_zeros.map_or(most, |target| target.min(most)).min(grind::block::MAX_ZEROS)
     }
 
     /// Stroops to stake: the farmer's part of its balance, rounded down, or what a command said; at least the least stake

@@ -8,10 +8,10 @@ use super::plan::kind;
 use super::site::Farming;
 use super::sponsor::{Role, Sponsor};
 use super::wallet::spares;
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{self, Intent};
-use crate::stellar::xdr::AccountId;
+use base::{Code, Error, Result};
 use std::collections::{HashMap, HashSet};
+use stellar::submit::{self, Intent};
+use stellar::xdr::AccountId;
 
 /// Seconds of a ledger, about.
 const LEDGER: u64 = 5;
@@ -69,7 +69,7 @@ pub enum Wait {
 /// nobody can send one.
 ///
 /// # Errors
-/// `no_key` and `conflict` for a submitter that cannot be one; those of [`crate::stellar::Client::view`] and of unlocking.
+/// `no_key` and `conflict` for a submitter that cannot be one; those of [`stellar::Client::view`] and of unlocking.
 pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
     let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
     check(farming)?;

@@ -1,7 +1,7 @@
 //! The terms of a farmer: how a harvest is shared out. Pure, in stroops.
 
-use crate::amount::{Base, PPM, Weight, split_largest_remainder};
-use crate::output::{Code, Error, Result};
+use base::amount::{Base, PPM, Weight, split_largest_remainder};
+use base::{Code, Error, Result};
 
 /// One in millionths, the unit of ratios.
 pub const ONE_PPM: u32 = 1_000_000;
@@ -71,7 +71,7 @@ impl Terms {
 
 /// A ratio in millionths as a plain decimal: `0.25`.
 pub fn ratio(ppm: u32) -> String {
-    let text = crate::amount::to_units(Base::from(ppm), PPM);
+    let text = base::amount::to_units(Base::from(ppm), PPM);
     let short = text.trim_end_matches('0');
     short.strip_suffix('.').unwrap_or(short).to_owned()
 }

@@ -8,14 +8,14 @@ use super::site::Farming;
 use super::view::Who;
 use super::wallet::{BASE_RESERVE, Look, Trust, Wallet};
 use super::{adopt, asset, plan};
-use crate::amount::Base;
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::state::operations::{self, OperationState};
-use crate::stellar::Action;
-use crate::stellar::submit::{self, Intent, Rehearsal, Status, Submitted, Terms};
-use crate::stellar::xdr::{AccountId, Asset};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
+use state::ValuePermit;
+use state::operations::{self, OperationState};
+use stellar::Action;
+use stellar::submit::{self, Intent, Rehearsal, Status, Submitted, Terms};
+use stellar::xdr::{AccountId, Asset};
 
 /// How trustlines are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use super::model::Moment;
 use super::site::Site;
 use super::wallet::{self, Wallet};
 use super::{asset, expiry, index, model};
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::{AccountId, Asset, LedgerKey, ScAddress};
-use crate::stellar::{self, Entries, account};
+use base::{Code, Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
+use stellar::xdr::{AccountId, Asset, LedgerKey, ScAddress};
+use stellar::{Entries, account};
 
 /// How often the farm is looked at before what contradicts itself is the endpoint's fault: once without a guess of the
 /// block, once with it, and once more for a roll-over in between.

@@ -4,14 +4,14 @@ use super::asset;
 use super::fields::bad;
 use super::model::Moment;
 use super::site::Site;
-use crate::amount::Base;
-use crate::output::Result;
-use crate::stellar::xdr::{
+use base::Result;
+use base::amount::Base;
+use stellar::xdr::{
     AccountEntry, AccountEntryExt, AccountEntryExtensionV1, AccountEntryExtensionV1Ext, AccountId, Asset,
     LedgerEntryData, LedgerKey, LedgerKeyAccount, LedgerKeyTrustLine, TrustLineAsset, TrustLineEntry,
     TrustLineEntryExt, TrustLineFlags,
 };
-use crate::stellar::{Entries, View};
+use stellar::{Entries, View};
 
 /// What each entry of an account reserves, in stroops (the network's base reserve).
 pub(super) const BASE_RESERVE: i64 = 5_000_000;
@@ -100,7 +100,7 @@ impl Look {
     /// asset, and one more per hundred accounts.
     ///
     /// # Errors
-    /// `not_a_contract`, `bad_reply`, those of [`crate::stellar::Client::view`].
+    /// `not_a_contract`, `bad_reply`, those of [`stellar::Client::view`].
     pub async fn read(site: &Site, accounts: &[&AccountId]) -> Result<Self> {
         site.client
             .view(async |view| {
@@ -122,7 +122,7 @@ impl Look {
 /// Lumens above the reserve of accounts, in that order; `None` where one does not exist.
 ///
 /// # Errors
-/// `bad_reply`, those of [`crate::stellar::Client::view`].
+/// `bad_reply`, those of [`stellar::Client::view`].
 pub async fn spares(view: &View, accounts: &[&AccountId]) -> Result<Vec<Option<i64>>> {
     let entries = view.entries(accounts.iter().map(|account| account_key(account))).await?;
     accounts.iter().map(|account| Ok(lumens(&entries, account)?.map(|wallet| wallet.spare()))).collect()
@@ -216,7 +216,7 @@ fn reserve(entry: &AccountEntry) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stellar::xdr::{Liabilities, TrustLineEntryV1, TrustLineEntryV1Ext};
+    use stellar::xdr::{Liabilities, TrustLineEntryV1, TrustLineEntryV1Ext};
 
     #[test]
     fn a_trustline_moves_what_is_not_for_sale_and_takes_what_its_limit_leaves() {

@@ -2,9 +2,9 @@
 
 use super::Origin;
 use super::signer::{Signer, address_of, parse_secret, secret_of};
-use crate::grind::json::Object;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
+use grind::json::Object;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::Path;
@@ -13,7 +13,7 @@ use zeroize::Zeroizing;
 const VERSION: u32 = 1;
 
 /// A key with its address. The key wipes itself.
-pub(crate) struct StoredKey {
+pub struct StoredKey {
     pub(super) address: String,
     pub(super) origin: Origin,
     key: SigningKey,
@@ -52,7 +52,7 @@ struct Line<'a> {
 }
 
 /// The keys and the sponsor in a plain text.
-pub(crate) fn read(path: &Path, plain: &[u8]) -> Result<(Vec<StoredKey>, Option<String>)> {
+pub fn read(path: &Path, plain: &[u8]) -> Result<(Vec<StoredKey>, Option<String>)> {
     let bad = |why: String| {
         Error::new(Code::KeysCorrupt, format!("the key store {}: {why}", path.display()))
             .hint("it is left as it is; age -d shows what is in it")

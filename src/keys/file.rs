@@ -1,7 +1,7 @@
 //! Files with secrets: readable by their owner alone, replaced whole or not at all.
 
-use crate::files::{self, Access};
-use crate::output::{Code, Error, Result};
+use base::files::{self, Access};
+use base::{Code, Error, Result};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

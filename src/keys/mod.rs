@@ -5,10 +5,10 @@
 //! Whoever changes it holds a kernel lock beside it, and a key that was added is on the disk before anything else
 //! learns of it.
 
-pub(crate) mod document;
+pub mod document;
 mod file;
 mod memory;
-pub(crate) mod seal;
+pub mod seal;
 mod signer;
 
 pub use file::read_private;
@@ -16,12 +16,11 @@ pub use memory::{conceal, no_core_dumps};
 pub use seal::{Identities, Method, Unlock};
 pub use signer::{Signer, address_of, parse_secret};
 
-use crate::killpoint;
-use crate::output::{Code, Error, Result};
-use crate::state::Lock;
+use base::{Code, Error, Result, killpoint};
 use document::StoredKey;
 use ed25519_dalek::SigningKey;
 use secrecy::SecretString;
+use state::Lock;
 use std::fmt;
 use std::path::{Path, PathBuf};
 

@@ -1,7 +1,7 @@
 //! Encryption of the key store, by age: with a passphrase (scrypt), or to the identities of a file (X25519) for cron.
 
-use crate::output::{Code, Error, Result};
 use age::{DecryptError, Decryptor, Encryptor, x25519};
+use base::{Code, Error, Result};
 use secrecy::SecretString;
 use std::fmt;
 use std::io::{Read, Write};
@@ -114,12 +114,12 @@ fn decryptor<'a>(path: &Path, sealed: &'a [u8]) -> Result<Decryptor<&'a [u8]>> {
     })
 }
 
-pub(crate) fn method(path: &Path, sealed: &[u8]) -> Result<Method> {
+pub fn method(path: &Path, sealed: &[u8]) -> Result<Method> {
     let scrypt = decryptor(path, sealed)?.is_scrypt();
     Ok(if scrypt { Method::Passphrase } else { Method::Identity })
 }
 
-pub(crate) fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroizing<Vec<u8>>> {
+pub fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroizing<Vec<u8>>> {
     let decryptor = decryptor(path, sealed)?;
     let shown = path.display();
     let reader = match unlock {

@@ -1,6 +1,6 @@
 //! A secret key in memory: how it is made, read and shown as `S…`, and what it signs.
 
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use ed25519_dalek::{Signer as _, SigningKey};
 use secrecy::SecretString;
 use std::fmt;

@@ -1,7 +1,7 @@
 //! One RPC endpoint: a name to show and a URL that is never shown whole.
 
 use super::redact::{self, Redactor};
-use crate::{Code, Error, Result};
+use base::{Code, Error, Result};
 use std::fmt;
 use url::Url;
 

@@ -1,6 +1,6 @@
 //! The shapes of JSON-RPC answers, each part bounded by what it is for: an id of sixty megabytes is not read into memory.
 
-use crate::grind::json::{Object, shown};
+use grind::json::{Object, shown};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, de};
 use serde_json::value::RawValue;

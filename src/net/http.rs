@@ -3,7 +3,7 @@
 use super::endpoint::Endpoint;
 use super::fault::{Fault, FaultKind};
 use super::redact::Redactor;
-use crate::{Code, Error, Result, killpoint};
+use base::{Code, Error, Result, killpoint};
 use reqwest::header::{CONTENT_TYPE, HeaderMap, LOCATION, RETRY_AFTER};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};

@@ -5,7 +5,7 @@ use super::envelope::{self, Id, Refusal, Response};
 use super::fault::{Fault, FaultKind};
 use super::http::{Http, Reply};
 use super::redact::Redactor;
-use crate::grind::json::why;
+use grind::json::why;
 use serde::Serialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -114,7 +114,7 @@ pub struct Client {
 
 impl Client {
     /// A client that shares the HTTP connections of others. Errors: `bug` when TLS cannot be set up.
-    pub fn new(http: Arc<Http>, endpoint: Endpoint) -> crate::Result<Self> {
+    pub fn new(http: Arc<Http>, endpoint: Endpoint) -> base::Result<Self> {
         let redactor = endpoint.redactor();
         let wire = http.client(&endpoint)?;
         Ok(Self { http, wire, endpoint, redactor, next_id: AtomicU64::new(1) })
@@ -305,7 +305,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::net::HttpLimits;
+    use net::HttpLimits;
     use serde_json::json;
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::TcpListener;

@@ -3,7 +3,7 @@
 //! Source: <https://healthchecks.io/docs/http_api/>
 
 use super::{Endpoint, Http, HttpLimits};
-use crate::output::{Code, Error, Exit, Result};
+use base::{Code, Error, Exit, Result};
 use serde_json::json;
 use std::time::Duration;
 

@@ -3,11 +3,11 @@
 use super::feeds::{Feed, of_asset};
 use super::fetch::{Deviation, Fetched, fetch};
 use super::median::{Bar, Median, Split, majority, median};
-use crate::amount::Base;
-use crate::context::Work;
-use crate::evm::{At, Chain};
-use crate::output::{Code, Error, Result};
-use crate::pool::ViewStamp;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{At, Chain};
+use state::Work;
+use vault::pool::ViewStamp;
 
 /// What the feeds of an asset came to.
 #[derive(Debug, Clone)]

@@ -1,12 +1,12 @@
 //! The price cache: the last accepted quote of each feed, and whether it still serves.
 
 use super::feeds::{Feed, of_asset};
-use crate::amount::Base;
-use crate::clock;
-use crate::output::Result;
-use crate::pool::{ViewStamp, stored_base, stored_hash};
-use crate::state::Tx;
+use base::amount::Base;
+use base::{Result, clock};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
+use state::columns::{stored_base, stored_hash};
+use vault::pool::ViewStamp;
 
 /// A price that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,14 @@
 
 use super::quote::Limits;
 use super::source::Source;
-use crate::amount::{Base, to_people};
-use crate::context::Work;
-use crate::evm::{At, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
+use base::amount::{Base, to_people};
+use base::{Code, Error, Result};
+use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
+use state::Work;
+use state::columns::{stored_address, stored_base};
+use vault::pool::{Pool, ViewStamp};
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,7 +56,7 @@ pub struct AddFeed {
 /// `invalid_address` for a wrong checksum, `invalid_value` for an empty or odd symbol.
 pub fn asset_name(flag: &str, text: &str) -> Result<String> {
     if text.starts_with("0x") {
-        return Ok(crate::config::value::address(flag, text)?.to_string());
+        return Ok(config::value::address(flag, text)?.to_string());
     }
     let fits = !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_graphic());
     if fits {
@@ -182,7 +183,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
         return Ok(feed.clone());
     }
     let e = Error::new(Code::UnknownFeed, format!("no feed \"{name}\"")).detail("feed", name);
-    Err(match crate::config::keys::nearest(name, feeds.iter().map(|feed| feed.name.as_str())) {
+    Err(match config::keys::nearest(name, feeds.iter().map(|feed| feed.name.as_str())) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
         None => e.hint("see them with: poolctl oracle list"),
     })

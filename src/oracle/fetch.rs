@@ -5,17 +5,16 @@ use super::feeds::{Feed, of_asset};
 use super::quote::{RawQuote, Refusal, accept};
 use super::sequencer::{Sequencer, standing};
 use super::source::{Asked, sol::AggregatorV3Interface as Aggregator};
-use crate::alert::{self, Subject};
-use crate::config::Config;
-use crate::context::Work;
-use crate::evm::{At, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, ViewStamp};
-use crate::risk;
-use crate::risk::rules::{self, Rule, Verdict};
-use crate::state::Tx;
+use base::{Code, Error, Result};
+use config::Config;
+use evm::{At, Chain, PinnedView};
 use rusqlite::params;
 use serde_json::json;
+use state::alert::{self, Subject};
+use state::{Tx, Work};
+use vault::pool::{self, ViewStamp};
+use vault::risk::rules::{self, Rule, Verdict};
+use vault::risk::{self};
 
 /// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
 pub(crate) fn is_silence(e: &Error) -> bool {

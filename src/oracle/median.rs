@@ -1,7 +1,7 @@
 //! One price from several: the median of what was accepted, if enough was and it lies together. Pure.
 
-use crate::amount::{Base, mul_div, to_people};
-use crate::output::Code;
+use base::Code;
+use base::amount::{Base, mul_div, to_people};
 
 /// What prices must satisfy together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! When a quote may be used: the rules, in their order. Pure.
 
-use crate::amount::{Base, mul_div, pow10};
 use alloy::primitives::I256;
+use base::amount::{Base, mul_div, pow10};
 
 /// What a feed answered, at one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -164,7 +164,7 @@ pub fn accept(
 }
 
 fn shown(price: Base) -> String {
-    crate::amount::to_people(price, 18)
+    base::amount::to_people(price, 18)
 }
 
 /// A price in `decimals` taken to 18; more decimals than 18 are cut off downwards.
@@ -200,7 +200,7 @@ mod tests {
     }
 
     fn e18(whole: u64) -> Base {
-        Base::from(whole) * crate::amount::SCALE_E18
+        Base::from(whole) * base::amount::SCALE_E18
     }
 
     fn word(result: Result<Base, Refusal>) -> &'static str {

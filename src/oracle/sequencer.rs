@@ -2,8 +2,8 @@
 //!
 //! Source: <https://docs.chain.link/data-feeds/l2-sequencer-feeds>
 
-use crate::clock;
 use alloy::primitives::{Address, I256, U256};
+use base::clock;
 
 /// The uptime feed that a profile names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

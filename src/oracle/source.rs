@@ -1,10 +1,10 @@
 //! Where quotes come from: every kind of feed, how its contract is looked at, asked, and understood.
 
 use super::quote::{RawQuote, Refusal};
-use crate::amount::{Base, E18};
-use crate::evm::{Batch, BatchReply, CallError, Handle, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, I256};
+use base::amount::{Base, E18};
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, Handle, PinnedView};
 
 /// The Solidity interfaces of feeds.
 #[allow(missing_docs, reason = "the names are the contracts' own")]

@@ -74,7 +74,8 @@ impl Serialize for Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Code, Error, Page, Present};
+    use crate::output::{Page, Present};
+    use base::{Code, Error};
 
     #[derive(Serialize, JsonSchema)]
     struct Yes(bool);

@@ -122,7 +122,7 @@ fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::Code;
+    use base::Code;
 
     #[test]
     fn it_is_one_line_that_a_plugin_parser_takes_apart() {

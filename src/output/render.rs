@@ -197,7 +197,8 @@ pub(crate) fn plain(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::{Code, Outcome};
+    use crate::output::Outcome;
+    use base::Code;
 
     fn sample() -> Page {
         let mut table = Table::new(&["NAME", ">AMOUNT", "NOTE"]);

@@ -1,6 +1,6 @@
 //! Small pictures of exact amounts: where a value lies on a scale, sparklines, columns and bars of block characters. Pure.
 
-use crate::amount::{Base, mul_div};
+use base::amount::{Base, mul_div};
 
 const BLOCKS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
 

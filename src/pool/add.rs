@@ -5,12 +5,12 @@ use super::abi::{self, Abi};
 use super::contract::{self, Answered, Contract};
 use super::store::{self, Asset, Pool};
 use super::{ViewStamp, db_block};
-use crate::context::Work;
-use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
+use base::{Code, Error, Result};
+use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
+use state::Work;
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]
@@ -200,7 +200,7 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
         max_rate_drop_ppm: ask.rate_drop_ppm(),
         reward_genesis: None,
         reward_cursor: None,
-        reward_carry: crate::amount::Base::ZERO,
+        reward_carry: base::amount::Base::ZERO,
         cursor: None,
         synced_block: None,
         contract: None,

@@ -8,15 +8,13 @@ use super::abi::sol::IERC20;
 use super::add::sane_decimals;
 use super::store::{self, Pool};
 use super::{db_block, stored_address, stored_block, stored_hash};
-use crate::alert::{self, Subject};
-use crate::context::Work;
-use crate::evm::{Batch, BatchReply, Fact, Handle, PinnedView};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
 use alloy::primitives::{Address, B256, b256};
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, Fact, Handle, PinnedView};
 use rusqlite::{Row, params};
 use serde_json::{Value, json};
+use state::alert::{self, Subject};
+use state::{Tx, ValuePermit, Work};
 use std::collections::HashMap;
 
 /// The alert of a contract that changed.

@@ -1,22 +1,20 @@
 //! Validating a deposit: what the state knows, or the chain at one block, is held against the rules.
 
 use super::abi::{self, Abi, Limits, MaxDeposit};
-use super::contract;
 use super::members::{Member, find_member};
 use super::position::position;
 use super::store::{self, Pool, Snapshot};
 use super::validate::deposit::{Depositor, Facts, Figures, check};
 use super::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
-use super::{ViewStamp, newest_known};
-use crate::amount::{Base, Delta};
-use crate::config::Config;
-use crate::evm::{At, CallError, Chain};
-use crate::output::{Code, Result};
-use crate::pool::abi::sol::IERC20;
-use crate::reward;
-use crate::risk::{self, Barrier, Gate};
-use crate::state;
+use super::{ViewStamp, contract, newest_known};
+use base::amount::{Base, Delta};
+use base::{Code, Result};
+use config::Config;
+use evm::{At, CallError, Chain};
 use rusqlite::Connection;
+use vault::pool::abi::sol::IERC20;
+use vault::reward;
+use vault::risk::{self, Barrier, Gate};
 
 /// What the operator asks.
 #[derive(Debug, Clone, Copy)]

@@ -2,10 +2,10 @@
 
 use super::store::Pool;
 use super::{base_at, db_block, stored_block};
-use crate::amount::{Base, Delta, Digits};
-use crate::output::{Code, Error, Result};
-use crate::reward::accrual::{Holdings, MemberId, Movement};
+use base::amount::{Base, Delta, Digits};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
+use vault::reward::accrual::{Holdings, MemberId, Movement};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
 pub(super) fn shares_after(

@@ -5,18 +5,17 @@ use super::db_block;
 use super::holders::{holders_match, put_shares, shares_after};
 use super::member_ids::MemberIds;
 use super::store::Pool;
-use crate::amount::{Base, Delta, Digits};
-use crate::evm::{BlockRef, EventLog, LogRange};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
-use crate::reward::accrual::MemberId;
-use crate::state::bulk::{insert_all, more_of};
-use crate::state::{State, Tx};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
+use base::amount::{Base, Delta, Digits};
+use base::{Code, Error, Result};
+use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
+use state::bulk::{insert_all, more_of};
+use state::{Permit, State, Tx};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
+use vault::reward::accrual::MemberId;
 
 /// Logs after which what was gathered is written. Addresses and transaction hashes come in no order, so that each new
 /// row is in a page of its own; gathered, they share pages, and fewer of them go through the write-ahead log.

@@ -1,12 +1,12 @@
 //! Members of those that hold shares: who is none yet becomes one, and is remembered.
 
-use crate::output::Result;
-use crate::reward::accrual::MemberId;
-use crate::state::Tx;
 use alloy::primitives::Address;
+use base::Result;
 use rusqlite::params;
+use state::Tx;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
+use vault::reward::accrual::MemberId;
 
 /// Ids of members by address, so that a long replay does not look each up anew.
 #[derive(Debug, Default)]

@@ -2,12 +2,12 @@
 
 use super::store::{Pool, named_by_address};
 use super::{stored_address, stored_base};
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::Tx;
 
 /// A member.
 #[derive(Debug, Clone, PartialEq, Eq)]

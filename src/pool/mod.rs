@@ -40,10 +40,10 @@ pub use store::{
 };
 pub use sync::{PoolSync, SyncReport, SyncStatus, newest_known, sync};
 
-use crate::amount::Base;
-use crate::evm::{BlockRef, PinnedView};
-use crate::output::{Code, Error, Result, forms};
 use alloy::primitives::{Address, B256};
+use base::amount::Base;
+use base::{Code, Error, Result, forms};
+use evm::{BlockRef, PinnedView};
 use rusqlite::Row;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -87,7 +87,7 @@ impl ViewStamp {
         Self {
             number: block.number,
             hash: block.hash,
-            time: crate::clock::rfc3339(i64::try_from(block.timestamp).unwrap_or(i64::MAX)),
+            time: base::clock::rfc3339(i64::try_from(block.timestamp).unwrap_or(i64::MAX)),
             endpoint: endpoint.to_owned(),
             chosen_by: None,
             final_block: None,
@@ -123,7 +123,7 @@ pub(crate) fn stored_block(number: i64) -> Result<u64> {
 }
 
 pub(crate) fn stored_base(text: &str) -> Result<Base> {
-    crate::amount::parse_base(text).ok_or_else(|| corrupt(text, "an amount"))
+    base::amount::parse_base(text).ok_or_else(|| corrupt(text, "an amount"))
 }
 
 /// The amount in a column, read in place.

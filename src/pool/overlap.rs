@@ -8,12 +8,12 @@ use super::replay::POOLS_PER_QUERY;
 use super::reread::{Rung, Wanted};
 use super::store::Pool;
 use super::{base_at, db_block, stored_address};
-use crate::amount::Base;
-use crate::context::Work;
-use crate::evm::{self, BlockRef, EventLog, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{BlockRef, EventLog, PinnedView};
 use rusqlite::{Connection, params};
+use state::Work;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A transfer as a log tells it: log index, transaction, from, to, share base units.

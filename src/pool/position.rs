@@ -4,10 +4,10 @@ use super::members::Member;
 use super::rate::underlying;
 use super::store::{self, Pool, Snapshot};
 use super::stored_base;
-use crate::amount::Base;
-use crate::output::Result;
-use crate::reward;
+use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
+use vault::reward;
 
 /// A member's position.
 #[derive(Debug, Clone)]

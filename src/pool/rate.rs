@@ -1,6 +1,6 @@
 //! How TVL, shares and exchange rate must fit together. Pure.
 
-use crate::amount::{Base, E18, mul_div, pow10};
+use base::amount::{Base, E18, mul_div, pow10};
 
 /// What `shares` are worth, rounded down: shares × TVL ÷ total shares. Zero where there are no shares.
 pub fn underlying(shares: Base, total_assets: Base, total_shares: Base) -> Base {

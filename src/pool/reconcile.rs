@@ -1,22 +1,22 @@
 //! `pool reconcile`: what the state says of pools against the chain, holder by holder, at the block that each was
 //! synced at. Reads only.
 
-use super::abi::{self, MaxDeposit, Reading, sol::IERC20};
+use super::abi::sol::IERC20;
+use super::abi::{self, MaxDeposit, Reading};
 use super::holders::holdings_before;
 use super::store::{self, Pool, Snapshot};
 use super::{ViewStamp, stored_address};
-use crate::amount::{Base, Quantity};
-use crate::context::{Progress, Stop};
-use crate::evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use crate::output::{Code, Error, Result, forms};
-use crate::reward::accrual::MemberId;
-use crate::state::State;
 use alloy::primitives::Address;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Progress, Result, Stop, forms};
+use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::State;
 use std::collections::BTreeMap;
 use std::fmt;
+use vault::reward::accrual::MemberId;
 
 /// Balances that are asked for before the next lot is.
 const PER_ROUND: usize = 5_000;

@@ -3,17 +3,16 @@
 use super::holders::{add_shares, each_movement};
 use super::store::Pool;
 use super::{db_block, stored_block, stored_hash};
-use crate::amount::Delta;
-use crate::context::Work;
-use crate::evm::{PinnedView, common_ancestor};
-use crate::output::{Code, Error, Result};
-use crate::reward::accrual::MemberId;
-use crate::state::Tx;
 use alloy::primitives::B256;
+use base::amount::Delta;
+use base::{Code, Error, Result};
+use evm::{PinnedView, common_ancestor};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
+use vault::reward::accrual::MemberId;
 
 /// A pool that was taken back.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, schemars::JsonSchema)]

@@ -8,12 +8,12 @@ use super::overlap::overlap;
 use super::reread::reread;
 use super::store::Pool;
 use super::{db_block, stored_block};
-use crate::amount::Base;
-use crate::context::Work;
-use crate::evm::{self, PinnedView};
-use crate::output::{Code, Result};
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Result};
+use evm::PinnedView;
 use rusqlite::{Connection, params};
+use state::Work;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Pools whose logs travel in one query.

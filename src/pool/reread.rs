@@ -6,15 +6,15 @@ use super::holders::holdings_before;
 use super::intake::{Goals, Intake, Waiting};
 use super::reorg::{checkpoints, last_paid, take_back};
 use super::store::Pool;
-use crate::amount::Base;
-use crate::context::Work;
-use crate::evm::{self, BlockRef, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::reward::accrual::MemberId;
 use alloy::primitives::{Address, B256};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{BlockRef, PinnedView};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::Work;
 use std::collections::HashSet;
+use vault::reward::accrual::MemberId;
 
 /// Transfers that are read again at most: they must fit into memory.
 pub(super) const MOST: usize = 2_000_000;

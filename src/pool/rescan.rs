@@ -1,21 +1,20 @@
 //! `pool rescan`: a pool's transfers read again on demand, compared with those in the state, which they replace on evidence.
 
-use super::abi::{self, sol::IERC20};
+use super::abi::sol::IERC20;
 use super::holders::{each_movement, holders_match, holdings_before};
 use super::intake::{Intake, Waiting};
 use super::reorg::{RolledBack, behind, settle_reorgs, take_back};
 use super::replay::date_deposits;
 use super::reread::{MOST, download};
 use super::store::{self, Pool};
-use super::{ViewStamp, base_at, newest_known, stored_address, stored_block};
-use crate::amount::{Base, Delta};
-use crate::context::Work;
-use crate::evm::{At, BlockRef, Chain, EventLog, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
+use super::{ViewStamp, abi, base_at, newest_known, stored_address, stored_block};
 use alloy::primitives::{Address, B256};
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
+use evm::{At, BlockRef, Chain, EventLog, PinnedView};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::{Tx, Work};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::slice;

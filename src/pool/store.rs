@@ -3,10 +3,10 @@
 use super::abi::{Abi, MaxDeposit};
 use super::contract::{self, Known};
 use super::{db_block, stored_address, stored_base, stored_block, stored_hash};
-use crate::amount::{Base, Quantity};
-use crate::evm::BlockRef;
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, B256};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
+use evm::BlockRef;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
 
@@ -148,7 +148,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
     let mut names = conn.prepare_cached("SELECT name FROM pools ORDER BY name")?;
     let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
     let e = Error::new(Code::UnknownPool, format!("no pool \"{name}\"")).detail("pool", name);
-    Err(match crate::config::keys::nearest(name, names.iter().map(String::as_str)) {
+    Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
         None if names.is_empty() => {
             e.hint("there is no pool yet; add one with: poolctl pool add NAME ADDRESS")
@@ -162,7 +162,7 @@ pub(super) fn named_by_address(flag: &str, name: &str) -> Result<Option<String>>
     if !name.starts_with("0x") {
         return Ok(None);
     }
-    Ok(Some(crate::config::value::address(flag, name)?.to_string()))
+    Ok(Some(config::value::address(flag, name)?.to_string()))
 }
 
 /// The named pools, or all of them where no name is given.

@@ -8,21 +8,18 @@ use super::reorg::{RolledBack, behind, settle_reorgs};
 use super::replay::replay_to;
 use super::store::{self, Pool};
 use super::{ViewStamp, db_block};
-use crate::alert::{self, Subject};
-use crate::amount::{Base, Quantity};
-use crate::context::Work;
-use crate::evm::{At, Chain, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::risk::{
-    self,
-    rules::{Rule, Verdict, rate_drop},
-};
-use crate::state::Tx;
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
+use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use state::alert::{self, Subject};
+use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
+use vault::risk;
+use vault::risk::rules::{Rule, Verdict, rate_drop};
 
 /// The alerts that a sync raises and closes by a pool's figures.
 const ALERTS: [&str; 2] = [Rule::ExchangeRateDrop.word(), INCONSISTENT];

@@ -1,13 +1,13 @@
 //! What needs a look: what stands in the way of a pool, and the alerts and violations that hold.
 
-use crate::alert::{self, Alert, Subject};
-use crate::config::Config;
-use crate::kale::{enrol, farmers};
-use crate::oracle;
-use crate::output::Result;
-use crate::pool::Pool;
-use crate::risk::{self, Barrier};
+use base::Result;
+use config::Config;
+use kale::{enrol, farmers};
 use rusqlite::Connection;
+use state::alert::{self, Alert, Subject};
+use vault::oracle;
+use vault::pool::Pool;
+use vault::risk::{self, Barrier};
 
 /// One thing that needs a look.
 #[derive(Debug, Clone, PartialEq, Eq)]

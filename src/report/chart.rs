@@ -3,10 +3,10 @@
 //! Words and figures stand beside a chart as text of the page, so that they stay readable at every width; each point and
 //! bar tells its own figures when pointed at.
 
-use crate::amount::Base;
-use crate::output::spark::{range, step};
+use base::amount::Base;
 use maud::{Markup, html};
 use std::fmt::Write;
+use watch::spark::{range, step};
 
 const STEPS: u32 = 1_000;
 

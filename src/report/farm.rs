@@ -2,12 +2,12 @@
 
 use super::pools::add;
 use super::{MOST_BLOCKS, MOST_FARMERS, MOST_LOSSES};
-use crate::amount::{Base, Delta, mul_div};
-use crate::kale::rows::{amount, pails_before};
-use crate::kale::{accounting, farmers};
-use crate::output::{Code, Error, Result};
-use crate::state::balance;
+use base::amount::{Base, Delta, mul_div};
+use base::{Code, Error, Result};
+use kale::rows::{amount, pails_before};
+use kale::{accounting, farmers};
 use rusqlite::{Connection, OptionalExtension};
+use state::balance;
 use std::collections::HashMap;
 
 /// The farm's part of the report. Amounts in stroops of KALE.

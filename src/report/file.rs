@@ -1,8 +1,8 @@
 //! Writing the page, never over a file that is something else.
 
-use crate::files::{self, Access};
-use crate::output::{Code, Error, Result};
 use alloy::hex;
+use base::files::{self, Access};
+use base::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 use std::fs;
 use std::io::{self, Read as _};

@@ -15,15 +15,15 @@ pub use file::{Written, write};
 pub use page::page;
 pub use pools::{Epoch, Holder, Point, PoolPart};
 
-use crate::amount::Quantity;
-use crate::config::Config;
-use crate::output::Result;
-use crate::pool;
-use crate::state::meta_get;
+use base::Result;
+use base::amount::Quantity;
+use config::Config;
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::meta_get;
 use std::collections::BTreeMap;
+use vault::pool;
 
 /// Pools that have a section of their own; all stand in the list.
 pub const MOST_POOLS: usize = 40;

@@ -1,11 +1,12 @@
 //! What the report says of a pool: its course, its epochs and its largest holders, each bounded.
 
 use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
-use crate::amount::{Base, Quantity};
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, Snapshot, db_block, stored_base, stored_block, underlying};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
+use state::columns::{db_block, stored_base, stored_block};
 use std::collections::BTreeMap;
+use vault::pool::{self, Pool, Snapshot, underlying};
 
 /// A pool's part of the report.
 #[derive(Debug, Clone)]

@@ -1,7 +1,7 @@
 //! What each holder's part is measured by, from openings and movements alone. Pure.
 
-use crate::amount::{Base, Weight};
-use crate::output::{Code, Error, Result};
+use base::amount::{Base, Weight};
+use base::{Code, Error, Result};
 use std::collections::BTreeMap;
 
 /// Id of a member; ties are decided by the lower one.

@@ -9,7 +9,7 @@ use super::emission::split_pools;
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms, boundary_from, change};
 use super::lane::{Lane, Step};
-use crate::amount::Base;
+use base::amount::Base;
 use proptest::prelude::*;
 
 const POOLS: usize = 4;

@@ -1,7 +1,7 @@
 //! What a pool's rewards come to in a year, by its TVL. Pure, in integers alone.
 
-use crate::amount::{Base, pow10};
 use alloy::primitives::Uint;
+use base::amount::{Base, pow10};
 
 /// Seconds of a year of 365 days.
 const YEAR_SEC: u64 = 31_536_000;
@@ -122,7 +122,7 @@ fn narrow(value: Big) -> Option<Base> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::amount::to_units;
+    use base::amount::to_units;
     use proptest::prelude::*;
 
     const E18: u64 = 1_000_000_000_000_000_000;

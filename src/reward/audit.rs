@@ -10,14 +10,13 @@ use super::pause::paused;
 use super::recount::Recount;
 use super::store::{carry_into, claimants, emission_at, in_order_from, pause_by_run_to, schedule};
 use super::verify::{Mismatch, Walk};
-use crate::amount::Base;
-use crate::context::{Progress, Stop};
-use crate::evm::{self, At, Chain, LogRange, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, ViewStamp};
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Error, Progress, Result, Stop};
+use evm::{At, Chain, LogRange, PinnedView};
 use rusqlite::{Connection, OptionalExtension};
 use std::collections::{HashMap, VecDeque};
+use vault::pool::{self, Pool, ViewStamp};
 
 /// Differences that are named one by one; more are counted.
 pub const NAMED: usize = 10_000;

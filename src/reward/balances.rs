@@ -3,15 +3,16 @@
 
 use super::accrual::MemberId;
 use super::sample::{Drawn, sample};
-use crate::amount::Base;
-use crate::evm::{BlockRef, CallError, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::pool::abi::sol::IERC20::balanceOfCall;
-use crate::pool::{self, Pool, stored_address};
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
+use state::columns::stored_address;
 use std::collections::{BTreeSet, HashMap};
+use vault::pool::abi::sol::IERC20::balanceOfCall;
+use vault::pool::{self, Pool};
 
 /// Balances that are asked for before the next lot is.
 const LOT: usize = 50_000;

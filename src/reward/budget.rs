@@ -6,8 +6,8 @@
 
 use super::emission::{emission, split_pools};
 use super::grid::{Epoch, Terms, boundary_from, closed_epoch, terms_at};
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
+use base::amount::Base;
+use base::{Code, Error, Result};
 
 /// A pool with a claim to emissions.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

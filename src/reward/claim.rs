@@ -2,15 +2,14 @@
 
 use super::distribute::purpose;
 use super::sound;
-use crate::amount::{Base, Delta, Quantity};
-use crate::context::Work;
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::pool::{Member, Pool, stored_base};
-use crate::state::{Account, Line, OwnerKind, Tx};
+use base::amount::{Base, Delta, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::columns::stored_base;
+use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use std::collections::BTreeMap;
+use vault::pool::{Member, Pool};
 
 /// Unclaimed rewards of a member in one pool, in one asset.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,19 +14,17 @@ use super::lane::{Lane, Step};
 use super::pause::paused;
 use super::prepare::{emit, prepare, wanted};
 use super::store::{claimants, lanes, schedule, weight_rows};
-use crate::amount::Base;
-use crate::config::Config;
-use crate::context::Work;
-use crate::evm::{At, BlockRef, Chain, PinnedView};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::pool::abi;
-use crate::pool::contract::{self, Answered};
-use crate::pool::{self, Asset, Balance, Pool, ViewStamp};
-use crate::risk::{self, Barrier};
 use alloy::primitives::Address;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use config::Config;
+use evm::{At, BlockRef, Chain, PinnedView};
 use rusqlite::Connection;
+use state::{ValuePermit, Work};
 use std::collections::{BTreeMap, HashMap};
+use vault::pool::contract::{self, Answered};
+use vault::pool::{self, Asset, Balance, Pool, ViewStamp, abi};
+use vault::risk::{self, Barrier};
 
 /// What a cycle did for one pool.
 #[derive(Debug, Clone)]

@@ -7,14 +7,15 @@ use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
 use super::sound;
 use super::store::emission_at;
-use crate::amount::{Base, Delta, Digits};
-use crate::evm::BlockRef;
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, db_block};
-use crate::state::bulk::{insert_all, more_of};
-use crate::state::{Account, Line, OwnerKind, Tx};
+use base::amount::{Base, Delta, Digits};
+use base::{Code, Error, Result};
+use evm::BlockRef;
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::bulk::{insert_all, more_of};
+use state::columns::db_block;
+use state::{Account, Line, OwnerKind, Tx};
+use vault::pool::{self, Pool};
 
 /// Account purposes of the reward ledger.
 pub(super) mod purpose {

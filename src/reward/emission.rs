@@ -1,7 +1,7 @@
 //! What an epoch emits and how it is shared out: over pools by weight, over members by what they accrued. Pure.
 
 use super::accrual::MemberId;
-use crate::amount::{Base, Weight, split_largest_remainder};
+use base::amount::{Base, Weight, split_largest_remainder};
 
 /// Emission of an epoch over pools.
 #[derive(Debug, Clone, PartialEq, Eq)]

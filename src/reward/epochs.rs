@@ -3,11 +3,12 @@
 use super::accrual::{Basis, MemberId};
 use super::emission::CarryReason;
 use super::grid::Epoch;
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
-use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_block, stored_hash};
 use alloy::primitives::B256;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
+use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
+use vault::pool::{Asset, Pool};
 
 /// Who made an epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -219,7 +220,7 @@ pub fn each_reward(
 /// `state_corrupt` where the state does not know it.
 pub fn token_of(conn: &Connection, row: &EpochRow) -> Result<Asset> {
     let missing = || Error::new(Code::StateCorrupt, format!("epoch {} has no reward token", row.id));
-    crate::pool::asset(conn, stored_address(&row.asset)?)?.ok_or_else(missing)
+    vault::pool::asset(conn, stored_address(&row.asset)?)?.ok_or_else(missing)
 }
 
 /// The epoch of a pool that starts at a block.

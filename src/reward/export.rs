@@ -7,15 +7,14 @@
 use super::distribute::purpose;
 use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
-use crate::amount::{Base, Delta};
-use crate::context::Work;
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::pool::{Asset, Pool, db_block, stored_address, stored_base, stored_hash};
-use crate::state::{Account, Line, OwnerKind, Tx};
 use alloy::primitives::{Address, B256};
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
+use state::columns::{db_block, stored_address, stored_base, stored_hash};
+use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
+use vault::pool::{Asset, Pool};
 
 /// What is exported of an epoch.
 #[derive(Debug, Clone)]

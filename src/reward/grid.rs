@@ -1,7 +1,7 @@
 //! Where epochs start and end: half-open, without gap or overlap, by the terms in force at their start. Pure.
 
 use super::accrual::Basis;
-use crate::amount::Base;
+use base::amount::Base;
 
 /// Terms of emission from an epoch start on.
 #[derive(Debug, Clone, PartialEq, Eq)]

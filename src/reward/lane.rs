@@ -8,7 +8,7 @@
 
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms, boundary_from, boundary_to, closed_epoch, terms_at};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 
 /// The next thing that a pool is paid for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -173,7 +173,7 @@ fn gap(start: u64, open: u64, starts: &[u64]) -> Result<()> {
 mod tests {
     use super::super::accrual::Basis;
     use super::*;
-    use crate::amount::Base;
+    use base::amount::Base;
 
     fn terms(from_block: u64, epoch_blocks: u64) -> Terms {
         let asset = "0x".to_owned();

@@ -5,14 +5,14 @@ use super::cycle::reward_address;
 use super::epochs::{EpochRow, epoch, starting_at};
 use super::grid::Epoch;
 use super::store::{counted_in, emitted_to, lanes, schedule};
-use crate::amount::Base;
-use crate::context::Work;
-use crate::evm::{At, Chain};
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, Asset, Pool, db_block};
-use crate::state::Tx;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{At, Chain};
 use rusqlite::params;
 use serde_json::json;
+use state::columns::db_block;
+use state::{Tx, Work};
+use vault::pool::{self, Asset, Pool};
 
 /// What the operator wants to give.
 #[derive(Debug, Clone)]

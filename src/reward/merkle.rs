@@ -4,8 +4,8 @@
 //! keccak256(keccak256(abi.encode(address, uint256))), leaves are sorted, pairs are sorted before they are hashed,
 //! and the tree is an array with the root first and the leaves, in reverse order, last.
 
-use crate::amount::Base;
 use alloy::primitives::{Address, B256, keccak256};
+use base::amount::Base;
 
 /// The tree over some values, in their order.
 #[derive(Debug, Clone)]

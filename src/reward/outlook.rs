@@ -4,12 +4,12 @@ use super::apr::{self, Yields};
 use super::prepare;
 use super::store::schedule;
 use super::weights::weights;
-use crate::amount::Quantity;
-use crate::config::Config;
-use crate::oracle::{self, Price};
-use crate::output::{Code, Result};
-use crate::pool::{self, Asset, Pool, Snapshot};
+use base::amount::Quantity;
+use base::{Code, Result};
+use config::Config;
 use rusqlite::Connection;
+use vault::oracle::{self, Price};
+use vault::pool::{self, Asset, Pool, Snapshot};
 
 /// What a pool yields, as far as it can be told.
 #[derive(Debug, Clone)]

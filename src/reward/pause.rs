@@ -8,13 +8,13 @@
 //! `Paused` and `Unpaused` events since (OpenZeppelin `Pausable`) are taken back from what it says now. A contract that
 //! shows no sign of such events is not believed to be unpaused: its pool fails.
 
-use crate::evm::{self, BlockRef, PinnedView};
-use crate::output::{Code, Error, Result};
-use crate::pool::Pool;
-use crate::pool::abi::{self, sol::IPausable};
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
+use base::{Code, Error, Result};
+use evm::{BlockRef, PinnedView};
 use std::collections::{HashMap, HashSet};
+use vault::pool::abi::sol::IPausable;
+use vault::pool::{Pool, abi};
 
 /// A pause that begins, or ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

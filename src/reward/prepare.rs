@@ -9,14 +9,14 @@ use super::store::{
     carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes,
     schedule, undecided, weight_rows,
 };
-use crate::amount::{self, Base};
-use crate::config::Config;
-use crate::context::Work;
-use crate::output::{Code, Error, Result};
-use crate::pool::{Asset, Pool, db_block};
-use crate::state::Tx;
+use base::amount::{self, Base};
+use base::{Code, Error, Result};
+use config::Config;
 use rusqlite::params;
 use serde_json::json;
+use state::columns::db_block;
+use state::{Tx, Work};
+use vault::pool::{Asset, Pool};
 
 /// The terms that the settings ask for, from a block yet to be found.
 pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {

@@ -2,7 +2,7 @@
 
 use super::accrual::{Basis, Holdings, Movement, Weights, accrue};
 use super::grid::Epoch;
-use crate::output::Result;
+use base::Result;
 
 /// A pool on its way through its epochs. It keeps the holders and the movements of one stretch of blocks, however
 /// many epochs there are.
@@ -78,7 +78,7 @@ fn join(weights: &mut Weights, more: Weights) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::amount::Base;
+    use base::amount::Base;
 
     fn mint(block: u64, to: i64, shares: u64) -> Movement {
         Movement { block, from: None, to: Some(to), shares: Base::from(shares) }
@@ -126,7 +126,7 @@ mod tests {
             let mut recount = Recount::new(Holdings::default(), 0);
             recount.push(burn);
             let e = recount.through(epoch, Basis::TimeWeighted, 20).unwrap_err();
-            assert_eq!(e.code(), crate::output::Code::Drift);
+            assert_eq!(e.code(), base::Code::Drift);
         }
     }
 }

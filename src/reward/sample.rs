@@ -1,7 +1,7 @@
 //! Which members of an epoch are compared with the chain.
 
 use super::accrual::MemberId;
-use crate::amount::Base;
+use base::amount::Base;
 use std::collections::BTreeMap;
 
 /// What was drawn.

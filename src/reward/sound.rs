@@ -5,11 +5,12 @@ use super::budget::{Budget, sharers};
 use super::distribute::purpose;
 use super::grid::{Epoch, Terms, terms_at};
 use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
-use crate::amount::{Base, Delta};
-use crate::output::{Code, Error, Result};
-use crate::pool::{Member, Pool, base_at, stored_block};
-use crate::state::{Account, OwnerKind, balance, derived_balance};
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
+use state::columns::{base_at, stored_block};
+use state::{Account, OwnerKind, balance, derived_balance};
+use vault::pool::{Member, Pool};
 
 /// The amounts of a distributed epoch.
 struct Amounts {

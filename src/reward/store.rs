@@ -5,12 +5,13 @@ use super::budget::Claimant;
 use super::epochs::created;
 use super::grid::{Epoch, Terms};
 use super::lane::Lane;
-use crate::amount::{Base, Delta, Quantity};
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, db_block, stored_base, stored_block};
-use crate::state::meta_get;
+use base::amount::{Base, Delta, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::columns::{db_block, stored_base, stored_block};
+use state::meta_get;
 use std::collections::{BTreeMap, HashMap};
+use vault::pool;
 
 /// The terms of emission in ascending order.
 ///

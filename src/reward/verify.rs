@@ -1,8 +1,8 @@
 //! What was paid against what is computed anew: two streams of rewards, member by member. Pure.
 
 use super::accrual::MemberId;
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use std::cmp::Ordering;
 use std::iter::Peekable;
 

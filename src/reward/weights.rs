@@ -2,12 +2,13 @@
 
 use super::grid::{self, Epoch};
 use super::store::{lanes, schedule, undecided, weight_rows};
-use crate::context::Work;
-use crate::evm::{At, Chain};
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, db_block};
+use base::{Code, Error, Result};
+use evm::{At, Chain};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::Work;
+use state::columns::db_block;
+use vault::pool::{self, Pool};
 
 /// A pool's weight in the newest epoch, and the one to come.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,12 +1,11 @@
 //! The circuit breaker of a pool: it opens on its own, keeps when it first did, and is closed by the operator alone.
 
 use super::rules::Rule;
-use crate::context::Work;
-use crate::output::Result;
-use crate::pool::Pool;
-use crate::state::Tx;
+use base::Result;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
+use state::{Tx, Work};
+use vault::pool::Pool;
 
 /// A pool's breaker, once it has been open.
 #[derive(Debug, Clone, PartialEq, Eq)]

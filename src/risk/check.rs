@@ -4,18 +4,17 @@ use super::breaker::{breaker, trip};
 use super::parameters::{RiskRow, Window, row};
 use super::refresh::refresh;
 use super::rules::{self, Facts, Rule, Verdict};
-use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::clock;
-use crate::config::Config;
-use crate::context::Work;
-use crate::evm::{At, Chain};
-use crate::oracle;
-use crate::output::{Error, Result};
-use crate::pool::{self, Pool, ViewStamp, stored_base};
-use crate::state::Tx;
+use base::amount::Base;
+use base::{Error, Result, clock};
+use config::Config;
+use evm::{At, Chain};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::alert::{self, Subject};
+use state::columns::stored_base;
+use state::{Tx, Work};
 use std::collections::HashMap;
+use vault::oracle;
+use vault::pool::{self, Pool, ViewStamp};
 
 /// What the rules found for one pool.
 #[derive(Debug, Clone)]

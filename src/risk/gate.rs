@@ -4,10 +4,11 @@ use super::breaker::breaker;
 use super::check::usable;
 use super::parameters::{RiskRow, row};
 use super::rules::Parameters;
-use crate::config::Config;
-use crate::output::Result;
-use crate::pool::{Pool, contract::Known};
+use base::Result;
+use config::Config;
 use rusqlite::Connection;
+use vault::pool::Pool;
+use vault::pool::contract::Known;
 
 /// One thing in the way.
 #[derive(Debug, Clone, PartialEq, Eq)]

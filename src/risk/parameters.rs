@@ -2,13 +2,13 @@
 
 use super::engine::Engine;
 use super::rules::Parameters;
-use crate::amount::Base;
-use crate::context::Work;
-use crate::output::{Code, Error, Result};
-use crate::pool::{Pool, ViewStamp, stored_address, stored_base};
-use crate::state::Tx;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
+use state::columns::{stored_address, stored_base};
+use state::{Tx, Work};
+use vault::pool::{Pool, ViewStamp};
 
 /// Whole window that daily caps look at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

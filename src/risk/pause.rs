@@ -1,11 +1,11 @@
 //! The local emergency pause of a pool: nothing goes in or out until the operator lifts it.
 
 use super::parameters::row;
-use crate::context::Work;
-use crate::output::Result;
-use crate::pool::Pool;
+use base::Result;
 use rusqlite::params;
 use serde_json::json;
+use state::Work;
+use vault::pool::Pool;
 
 /// Pauses a pool. Returns false where it is paused already: the first reason and time stay.
 ///

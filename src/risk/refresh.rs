@@ -2,11 +2,11 @@
 
 use super::engine::{Asked, Engine};
 use super::parameters::{RiskRow, row, store, summary};
-use crate::context::Work;
-use crate::evm::{At, Chain};
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, ViewStamp};
+use base::{Code, Error, Result};
+use evm::{At, Chain};
+use state::Work;
 use std::collections::HashMap;
+use vault::pool::{self, Pool, ViewStamp};
 
 /// What became of the parameters of a pool.
 pub type Refreshed = HashMap<i64, Error>;

@@ -1,6 +1,6 @@
 //! The risk rules, each on its own: what is known goes in, ok, violated or unknown comes out. Pure.
 
-use crate::amount::{Base, mul_div};
+use base::amount::{Base, mul_div};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -233,7 +233,7 @@ pub fn rate_drop(before: Base, now: Base, max_drop_ppm: u32) -> Verdict {
     if drop <= allowed {
         return Verdict::Ok;
     }
-    let shown = |rate| crate::amount::to_people(rate, 18);
+    let shown = |rate| base::amount::to_people(rate, 18);
     Verdict::Violated(format!(
         "exchange rate fell from {} to {} since the sync before, more than {max_drop_ppm} ppm",
         shown(before),

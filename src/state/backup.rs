@@ -2,10 +2,10 @@
 
 use super::file::{self, Journal};
 use super::{Lock, Run, check, open, schema};
-use crate::clock::Clock;
-use crate::files::{Access, Draft};
-use crate::output::{Code, Error, Result, forms};
 use alloy::hex;
+use base::clock::Clock;
+use base::files::{Access, Draft};
+use base::{Code, Error, Result, forms};
 use rusqlite::{Connection, OpenFlags};
 use schemars::JsonSchema;
 use serde::Serialize;

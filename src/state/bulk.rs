@@ -1,7 +1,7 @@
 //! Rows by the million: many in a statement, since half of what a single insert costs is the statement's own. For rows whose
 //! index entries lie all over it does not pay: SQLite keeps every page that a long statement touches, to take it back.
 
-use crate::output::Result;
+use base::Result;
 use rusqlite::Statement;
 
 /// Rows that a long statement takes.

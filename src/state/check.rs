@@ -8,14 +8,14 @@ mod rewards;
 mod shares;
 mod withdrawals;
 
-pub(crate) use withdrawals::must_be_as_asked;
+pub use withdrawals::must_be_as_asked;
 
 use super::events::verify_chain;
 use super::ledger::stored;
 use super::pruned::brought_forward;
 use super::{file, migrate, schema};
-use crate::amount::{Base, Delta, parse_base};
-use crate::output::{Code, Error, Result};
+use base::amount::{Base, Delta, parse_base};
+use base::{Code, Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, Row};
 use schemars::JsonSchema;
@@ -52,7 +52,7 @@ const MONEY: &[(&str, Check)] = &[
     ("cached_equals_derived", ledger::cached_equals_derived),
     ("epoch_conserves", rewards::epoch_conserves),
     ("emission_conserves", rewards::emission_conserves),
-    ("emission_follows_settings", crate::reward::odd_budgets),
+    ("emission_follows_settings", vault::reward::odd_budgets),
     ("emission_is_accounted_for", rewards::emission_is_accounted_for),
     ("epochs_are_gapless", rewards::epochs_are_gapless),
     ("claims_equal_credits", rewards::claims_equal_credits),

@@ -6,8 +6,8 @@
 
 use super::pruned::{PRUNED, Steps};
 use super::{Run, meta};
-use crate::output::{Code, Error, Result, forms};
 use alloy::hex;
+use base::{Code, Error, Result, forms};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
 use schemars::JsonSchema;
 use serde::Serialize;

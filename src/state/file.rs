@@ -1,6 +1,6 @@
 //! The state's file as such: what is opened at all, and how; its journal mode; what a killed run left beside it.
 
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -115,7 +115,7 @@ pub(super) fn whole(path: &Path) -> Result<PathBuf> {
 /// Refuses a file with several names (hard links): SQLite would keep a log for each of them, and mix them up.
 fn has_one_name(path: &Path) -> Result<()> {
     // The other name may be that of a draft: of a run that was killed while it gave the file its own.
-    let _ = crate::files::sweep(path);
+    let _ = base::files::sweep(path);
     match fs::metadata(path) {
         Ok(found) if found.nlink() > 1 => Err(Error::new(
             Code::Conflict,

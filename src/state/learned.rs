@@ -2,9 +2,9 @@
 
 use super::meta::meta_get;
 use super::{State, Tx};
-use crate::evm::Learned;
-use crate::guard::Permit;
-use crate::output::Result;
+use crate::Permit;
+use base::Result;
+use evm::Learned;
 use rusqlite::{Connection, params};
 
 /// What earlier runs learned.

@@ -1,7 +1,7 @@
 //! Double entry: every movement sums to zero per asset, and each account's cached balance moves with it.
 
-use crate::amount::Delta;
-use crate::output::{Code, Error, Result};
+use base::amount::Delta;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 

@@ -1,10 +1,8 @@
 //! One writer at a time: a kernel file lock beside the state file or the key store, which dies with its holder.
 
 use super::file::{Stamp, beside};
-use crate::clock;
-use crate::context::Stop;
-use crate::files::folder_of;
-use crate::output::{Code, Error, Result};
+use base::files::folder_of;
+use base::{Code, Error, Result, Stop, clock};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};

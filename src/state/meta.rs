@@ -1,8 +1,8 @@
 //! Facts about the file itself: network pins, data version, audit head.
 
 use super::{State, Tx};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
+use crate::Permit;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 

@@ -1,8 +1,8 @@
 //! Ordered steps from any older schema to the present one. Each step can run twice.
 
 use super::backup;
-use crate::clock::Clock;
-use crate::output::{Code, Error, Result};
+use base::clock::Clock;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use std::path::Path;
 

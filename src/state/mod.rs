@@ -1,7 +1,7 @@
 //! The state file: one SQLite database, one way to write, one writer at a time.
 
 mod backup;
-pub(crate) mod bulk;
+pub mod bulk;
 mod check;
 mod events;
 mod file;
@@ -21,8 +21,7 @@ mod settings;
 mod tx;
 
 pub use backup::{BackupReport, backup, inspect, restore, send_backup};
-pub(crate) use check::must_be_as_asked;
-pub use check::{CheckReport, Finding, check};
+pub use check::{CheckReport, Finding, check, must_be_as_asked};
 pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
 pub use file::Watch;
 pub use learned::{learn, learned};
@@ -36,7 +35,7 @@ pub use prune::{LEAST_AGE, PruneReport, check_age, prune, prune_preview};
 pub use settings::{Setting, setting_set, setting_unset, settings};
 pub use tx::Tx;
 
-use crate::clock::Clock;
+use base::clock::Clock;
 
 /// Who writes: stands in each audit event.
 #[derive(Debug, Clone)]

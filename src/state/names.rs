@@ -1,6 +1,6 @@
 //! The names that operators type, as far as they are typed already: for the shells' completion.
 
-use crate::output::Result;
+use base::Result;
 use rusqlite::{Connection, params};
 
 /// What is named.

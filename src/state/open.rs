@@ -3,10 +3,9 @@
 use super::file::{self, Journal, Watch};
 use super::lock::LastRun;
 use super::{Lock, Run, Tx, migrate, runs, schema};
-use crate::files::{self, Access, Draft};
-use crate::guard::Permit;
-use crate::killpoint;
-use crate::output::{Code, Error, Exit, Result};
+use crate::Permit;
+use base::files::{self, Access, Draft};
+use base::{Code, Error, Exit, Result, killpoint};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

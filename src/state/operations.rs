@@ -3,8 +3,7 @@
 //! Only the rows. Their life (planned → signed → sent → confirmed, failed or expired) is `stellar::submit`'s.
 
 use super::Tx;
-use crate::clock;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result, clock};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 

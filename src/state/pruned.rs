@@ -3,9 +3,9 @@
 //! A `state.pruned` event declares, under its own hash, a digest of its rows in `pruned_events` and of its ledger entries.
 //! The chain is walked over a run only where its row fits the hashes on both sides, and every row must be declared.
 
-use crate::amount::Delta;
-use crate::output::{Code, Error, Result};
 use alloy::hex;
+use base::amount::Delta;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};

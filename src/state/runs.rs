@@ -1,7 +1,6 @@
 //! When each scheduled command last ran: what tells a monitor of runs that had nothing to do.
 
-use crate::clock;
-use crate::output::{Exit, Result};
+use base::{Exit, Result, clock};
 use rusqlite::{Connection, params};
 
 /// The service that looks after the farm.

@@ -2,7 +2,7 @@
 //! on rows, or stand in their place.
 
 use super::migrate;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! `system_config`: settings made at run time, below the profile and above the default.
 
 use super::Tx;
-use crate::output::Result;
+use base::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
 

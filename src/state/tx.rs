@@ -1,7 +1,7 @@
 //! One write transaction, with the audit log and the ledger at hand.
 
 use super::{Run, events, ledger, meta};
-use crate::output::Result;
+use base::Result;
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 

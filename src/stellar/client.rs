@@ -6,10 +6,10 @@ use super::newest::{Asked, Newest, Refused, Said, Voice};
 use super::replies::Ledger;
 use super::view::View;
 use super::wire;
-use crate::net::asker::{Asker, Patience};
-use crate::net::jsonrpc::{Answer, Call, Client as Wire};
-use crate::net::{Endpoint, Http, HttpLimits, RetryPolicy, Verdict, retry};
-use crate::{Code, Error, Result};
+use base::{Code, Endpoint, Error, Result};
+use net::asker::{Asker, Patience};
+use net::jsonrpc::{Answer, Call, Client as Wire};
+use net::{Http, HttpLimits, RetryPolicy, Verdict, retry};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -159,7 +159,7 @@ impl Client {
         std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    pub(crate) fn warn(&self, text: String) {
+    pub fn warn(&self, text: String) {
         let mut warnings = self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
         if !warnings.contains(&text) {
             tracing::debug!("{text}");

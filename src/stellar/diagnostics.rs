@@ -73,7 +73,7 @@ fn error_of(event: &DiagnosticEvent) -> Option<(Option<&ContractId>, &ScError, &
 /// The text of an error's data: alone, or first in a list with its particulars.
 fn words(data: &ScVal) -> Option<String> {
     match data {
-        ScVal::String(text) => Some(crate::net::redact::bounded(&text.to_utf8_string_lossy())),
+        ScVal::String(text) => Some(base::redact::bounded(&text.to_utf8_string_lossy())),
         ScVal::Vec(Some(parts)) => words(parts.first()?),
         _ => None,
     }

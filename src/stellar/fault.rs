@@ -1,10 +1,10 @@
 //! What can go wrong with an endpoint of Stellar RPC, and whether another endpoint or a later time may do better.
 
-use crate::net::asker::{Standing, Unanswered};
-use crate::net::jsonrpc::RpcError;
-use crate::net::redact::Redactor;
-use crate::net::{self, FaultKind, Verdict};
-use crate::{Code, Error};
+use base::redact::Redactor;
+use base::{Code, Error};
+use net::asker::{Standing, Unanswered};
+use net::jsonrpc::RpcError;
+use net::{FaultKind, Verdict};
 
 /// A failure of an endpoint, not of what was asked of the network.
 #[derive(Debug, Clone)]

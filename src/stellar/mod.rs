@@ -10,9 +10,9 @@ mod newest;
 mod replies;
 mod results;
 pub mod submit;
-pub(crate) mod transaction;
+pub mod transaction;
 mod view;
-pub(crate) mod wire;
+pub mod wire;
 
 pub use client::{Client, ClientConfig, is_of_endpoints};
 pub use diagnostics::Raised;
@@ -24,6 +24,5 @@ pub use replies::{
 pub use results::{Failure, Kind};
 /// SDF's types of everything on the network.
 pub use stellar_xdr as xdr;
-pub(crate) use transaction::stored as stored_envelope;
-pub use transaction::{Action, Signers, Validity, account_of};
+pub use transaction::{Action, Signers, Validity, account_of, stored as stored_envelope};
 pub use view::{Entries, EventQuery, View};

@@ -1,7 +1,7 @@
 //! Which Stellar network: its passphrase and id, and what of the KALE farm is known of it beforehand.
 
 use super::xdr::{AccountId, AlphaNum4, Asset, AssetCode4, ContractId};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use sha2::{Digest, Sha256};
 
 /// A network that poolctl knows by name.
@@ -114,10 +114,8 @@ pub fn asset(what: &str, text: &str) -> Result<Asset> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::profile;
-    use crate::stellar::xdr::{
-        ContractIdPreimage, Hash, HashIdPreimage, HashIdPreimageContractId, Limits, WriteXdr,
-    };
+    use crate::xdr::{ContractIdPreimage, Hash, HashIdPreimage, HashIdPreimageContractId, Limits, WriteXdr};
+    use config::profile;
 
     #[test]
     fn the_table_is_consistent() {

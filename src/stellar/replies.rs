@@ -54,21 +54,21 @@ pub struct FeeStats {
 /// A distribution of fees, in stroops.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Percentiles {
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     p50: u64,
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     p60: u64,
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     p70: u64,
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     p80: u64,
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     p90: u64,
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     p95: u64,
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     p99: u64,
-    #[serde(deserialize_with = "crate::grind::json::whole")]
+    #[serde(deserialize_with = "grind::json::whole")]
     max: u64,
 }
 

@@ -12,7 +12,7 @@ use super::xdr::{
     SorobanTransactionData, SorobanTransactionDataExt, TimeBounds, TimePoint, Transaction,
     TransactionEnvelope, TransactionExt, TransactionV1Envelope, VecM,
 };
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 /// What is to be done on the network, on behalf of the account that sends it.
@@ -375,7 +375,7 @@ pub(super) fn sign(
 ///
 /// # Errors
 /// `state_corrupt` for anything but what [`sign`] makes.
-pub(crate) fn stored(envelope: &str) -> Result<Stored> {
+pub fn stored(envelope: &str) -> Result<Stored> {
     let corrupt = || {
         Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
             .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")

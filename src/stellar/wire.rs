@@ -12,7 +12,7 @@ use super::xdr::{
     ContractEvent, DiagnosticEvent, LedgerEntryChange, LedgerEntryData, LedgerHeader, LedgerKey, Limits,
     ReadXdr, ScVal, SorobanTransactionData, TransactionMeta, TransactionResult, WriteXdr,
 };
-use crate::grind::json::{AtMost, Object, whole, why};
+use grind::json::{AtMost, Object, whole, why};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
@@ -68,7 +68,7 @@ pub(super) fn encode(value: &impl WriteXdr) -> Read<String> {
 }
 
 /// The passphrase of `getNetwork`.
-pub(crate) fn network(raw: &RawValue) -> Read<String> {
+pub fn network(raw: &RawValue) -> Read<String> {
     #[derive(Deserialize)]
     struct Raw {
         passphrase: String,
@@ -77,7 +77,7 @@ pub(crate) fn network(raw: &RawValue) -> Read<String> {
 }
 
 /// `getHealth`.
-pub(crate) fn health(raw: &RawValue) -> Read<Health> {
+pub fn health(raw: &RawValue) -> Read<Health> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -88,7 +88,7 @@ pub(crate) fn health(raw: &RawValue) -> Read<Health> {
     }
     let raw: Raw = parse(raw)?;
     Ok(Health {
-        status: crate::net::redact::bounded(&raw.status),
+        status: base::redact::bounded(&raw.status),
         latest_ledger: raw.latest_ledger,
         oldest_ledger: raw.oldest_ledger,
         retention: raw.ledger_retention_window,
@@ -96,7 +96,7 @@ pub(crate) fn health(raw: &RawValue) -> Read<Health> {
 }
 
 /// `getLatestLedger`. The close time is the header's; servers from before they sent it give it as a field.
-pub(crate) fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
+pub fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -124,11 +124,7 @@ pub(crate) fn latest_ledger(raw: &RawValue) -> Read<Ledger> {
 }
 
 /// `getLedgerEntries`: the newest ledger, and the entries in the order of `keys`.
-pub(crate) fn entries(
-    raw: &RawValue,
-    keys: &[LedgerKey],
-    texts: &[String],
-) -> Read<(u32, Vec<Option<Entry>>)> {
+pub fn entries(raw: &RawValue, keys: &[LedgerKey], texts: &[String]) -> Read<(u32, Vec<Option<Entry>>)> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -169,7 +165,7 @@ pub(crate) fn entries(
 }
 
 /// `getFeeStats`.
-pub(crate) fn fee_stats(raw: &RawValue) -> Read<FeeStats> {
+pub fn fee_stats(raw: &RawValue) -> Read<FeeStats> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -186,7 +182,7 @@ pub(crate) fn fee_stats(raw: &RawValue) -> Read<FeeStats> {
 }
 
 /// `simulateTransaction`.
-pub(crate) fn simulation(raw: &RawValue) -> Read<Simulation> {
+pub fn simulation(raw: &RawValue) -> Read<Simulation> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -217,7 +213,7 @@ pub(crate) fn simulation(raw: &RawValue) -> Read<Simulation> {
     if let Some(words) = raw.error.filter(|words| !words.is_empty()) {
         let events: Vec<DiagnosticEvent> = xdr.all("events", &raw.events.unwrap_or_default().0)?;
         let raised = raised(&events).or_else(|| raised_in(&words));
-        let words = crate::net::redact::bounded(&words);
+        let words = base::redact::bounded(&words);
         return Ok(Simulation { ledger, outcome: Err(Refusal { words, raised }) });
     }
     let text = raw.transaction_data.ok_or("missing field `transactionData`")?;
@@ -254,7 +250,7 @@ fn with_fee(mut data: SorobanTransactionData, fee: u64) -> Read<SorobanTransacti
 }
 
 /// `sendTransaction`; `hash` is what was sent.
-pub(crate) fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
+pub fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -279,7 +275,7 @@ pub(crate) fn sent(raw: &RawValue, hash: &str) -> Read<Sent> {
 }
 
 /// `getTransaction`.
-pub(crate) fn lookup(raw: &RawValue) -> Read<Lookup> {
+pub fn lookup(raw: &RawValue) -> Read<Lookup> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -403,7 +399,7 @@ fn removed<'c>(changes: impl Iterator<Item = &'c LedgerEntryChange>) -> Vec<Ledg
 }
 
 /// `getEvents`.
-pub(crate) fn events(raw: &RawValue) -> Read<EventPage> {
+pub fn events(raw: &RawValue) -> Read<EventPage> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Raw {
@@ -447,7 +443,7 @@ pub(crate) fn events(raw: &RawValue) -> Read<EventPage> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stellar::xdr::SorobanAuthorizationEntry;
+    use crate::xdr::SorobanAuthorizationEntry;
     use proptest::prelude::*;
     use serde_json::{Value, json};
 

@@ -2,10 +2,9 @@
 
 use super::desk::{Desk, says};
 use super::withdrawals::{desk, free, only, redeem, request};
-use poolctl_testkit::Receipt;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{B256, U256};
-use poolctl_testkit::units;
+use poolctl_testkit::{Receipt, units};
 use serde_json::json;
 
 /// Demands that a transaction does not complete the withdrawal, for this code and these words, and changes nothing.

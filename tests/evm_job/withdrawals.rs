@@ -2,10 +2,9 @@
 
 use super::desk::{Desk, says, warnings};
 use crate::support::Ran;
-use poolctl_testkit::Receipt;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, U256};
-use poolctl_testkit::units;
+use poolctl_testkit::{Receipt, units};
 use serde_json::{Value, json};
 
 /// A synced desk without limits; alice has 2,000 shares of `stable`, of which one is worth one.

@@ -3,8 +3,8 @@
 use super::NODE;
 use crate::{Done, chain, config, run};
 use alloy::primitives::{Address, Bytes, U256};
-use poolctl::evm::{At, CallFault, Chain, PinnedView};
-use poolctl::{Code, Error};
+use base::{Code, Error};
+use evm::{At, CallFault, Chain, PinnedView};
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::{Fault, Proxy, Rule, World};
 use std::time::Duration;
@@ -71,7 +71,7 @@ fn many_calls_are_few_requests() -> Done {
             })
             .collect();
         let reply = batch.send().await?;
-        handles.into_iter().map(|handle| Ok(reply.get(handle)?)).collect::<poolctl::Result<Vec<U256>>>()
+        handles.into_iter().map(|handle| Ok(reply.get(handle)?)).collect::<base::Result<Vec<U256>>>()
     };
     let want: Vec<U256> = (1..=200).map(|i| poolctl_testkit::units(i, 18)).collect();
     // With Multicall3: one request to begin, one for its code and all calls.

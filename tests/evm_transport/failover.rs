@@ -3,8 +3,8 @@
 use super::NODE;
 use crate::{Done, TAGS, chain, nowhere, run, supply, words};
 use alloy::primitives::{B256, U256};
-use poolctl::evm::At;
-use poolctl::{Code, Error};
+use base::{Code, Error};
+use evm::At;
 use poolctl_testkit::abi::{Asset, Vault};
 use poolctl_testkit::{Fault, Node, NodeOptions, Proxy, Rule, World};
 use serde_json::{Value, json};

@@ -4,13 +4,13 @@ use super::NODE;
 use crate::{Done, chain, config, run};
 use alloy::primitives::{Address, U256};
 use alloy::sol_types::SolEvent;
-use poolctl::evm::{At, Chain, LogLimits, LogRange, replay};
-use poolctl::{Code, Error};
+use base::{Code, Error};
+use evm::{At, Chain, LogLimits, LogRange, replay};
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule, World};
 use serde_json::{Value, json};
 
-fn collect(chain: &Chain, vault: Address, from: u64) -> poolctl::Result<(Vec<LogRange>, u64)> {
+fn collect(chain: &Chain, vault: Address, from: u64) -> base::Result<(Vec<LogRange>, u64)> {
     run(chain.view(At::Latest, async |view| {
         let mut ranges = Vec::new();
         let to = view.block().number;

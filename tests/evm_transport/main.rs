@@ -28,7 +28,9 @@ mod sandbox {
 }
 
 use alloy::primitives::{Address, U256};
-use poolctl::evm::{Chain, ChainConfig, Endpoint, PinnedView, RetryPolicy};
+use base::Endpoint;
+use evm::{Chain, ChainConfig, PinnedView};
+use net::RetryPolicy;
 use poolctl_testkit::abi::Vault;
 use serde_json::Value;
 use std::time::Duration;
@@ -60,7 +62,7 @@ fn nowhere() -> anyhow::Result<String> {
     Ok(format!("http://{}/v2/SeCrEtKeY123", listener.local_addr()?))
 }
 
-async fn supply(view: &PinnedView, vault: Address) -> poolctl::Result<U256> {
+async fn supply(view: &PinnedView, vault: Address) -> base::Result<U256> {
     view.call(vault, &Vault::totalSupplyCall {}).await
 }
 

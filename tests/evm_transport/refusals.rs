@@ -3,8 +3,8 @@
 use super::NODE;
 use crate::{Done, chain, config, run, supply};
 use alloy::sol_types::SolEvent;
-use poolctl::evm::{At, Chain, LogLimits, replay};
-use poolctl::{Code, Error};
+use base::{Code, Error};
+use evm::{At, Chain, LogLimits, replay};
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::{Answer, Fault, Matcher, Proxy, Rule, World};
 use serde_json::{Value, json};
@@ -25,7 +25,7 @@ fn rpc(code: i64, message: &str) -> Fault {
 }
 
 /// The logs of the world's first vault, the widths of the answered ranges, and the HTTP requests that it took.
-fn collect(chain: &Chain, world: &World) -> poolctl::Result<(usize, Vec<u64>, u64)> {
+fn collect(chain: &Chain, world: &World) -> base::Result<(usize, Vec<u64>, u64)> {
     run(chain.view(At::Latest, async |view| {
         let (mut logs, mut widths) = (0, Vec::new());
         let to = view.block().number;

@@ -1,29 +1,27 @@
 //! The harness: a network with a farm, a home with farmers that the binary registered, and ledgers that close when a
 //! transaction waits for one.
 
+use base::clock::Clock;
+use base::{Endpoint, Stop};
 use ed25519_dalek::SigningKey;
-use poolctl::clock::Clock;
-use poolctl::context::Stop;
-use poolctl::grind::Job;
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::kale::contract::{Block, Entry, Farm, Pail, decode_block, decode_farm, decode_pail};
-use poolctl::kale::hash;
-use poolctl::kale::wallet::{self, Wallet};
-use poolctl::net::Endpoint;
-use poolctl::state::{self, Holder, Lock, Run as StateRun, State};
-use poolctl::stellar::submit::{Desk as Submitting, Intent, NothingMore, Submitted, Terms, submit};
-use poolctl::stellar::xdr::{AccountId, ContractId, LedgerEntryData, LedgerKey, ScAddress, ScVal};
-use poolctl::stellar::{self, Action, Client, ClientConfig};
+use grind::Job;
+use kale::contract::{Block, Entry, Farm, Pail, decode_block, decode_farm, decode_pail};
+use kale::hash;
+use kale::wallet::{self, Wallet};
 use poolctl_sandbox::stellar::{FARM_WASM, Keypair, Stellar, StellarOptions};
 use poolctl_testkit::watch;
 use rusqlite::Connection;
 use serde_json::Value;
+use state::{Consent, Holder, Lock, Permit, Run as StateRun, State, ValuePermit};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+use stellar::submit::{Desk as Submitting, Intent, NothingMore, Submitted, Terms, submit};
+use stellar::xdr::{AccountId, ContractId, LedgerEntryData, LedgerKey, ScAddress, ScVal};
+use stellar::{Action, Client, ClientConfig};
 use tempfile::TempDir;
 
 pub const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
@@ -332,7 +330,7 @@ impl Desk {
         let job = hash::job(index, &self.block(index).unwrap(), &address).unwrap();
         let nonce = first(&job, zeros);
         let hash = job.hash(nonce);
-        (nonce, hash, poolctl::grind::block::zeros(&hash))
+        (nonce, hash, grind::block::zeros(&hash))
     }
 
     pub fn work_call(&self, farmer: &Farmer, nonce: u64, hash: [u8; 32]) -> Action {
@@ -419,7 +417,7 @@ fn copy_all(from: &Path, to: &Path) {
 struct Everybody(Vec<SigningKey>);
 
 impl stellar::Signers for Everybody {
-    fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> poolctl::Result<[u8; 64]> {
+    fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> base::Result<[u8; 64]> {
         self.0.as_slice().sign(account, hash)
     }
 }
@@ -429,7 +427,7 @@ pub fn block_on<T>(future: impl Future<Output = T>) -> T {
 }
 
 fn first(job: &Job, zeros: u32) -> u64 {
-    (0..u64::MAX).find(|nonce| poolctl::grind::block::zeros(&job.hash(*nonce)) >= zeros).unwrap()
+    (0..u64::MAX).find(|nonce| grind::block::zeros(&job.hash(*nonce)) >= zeros).unwrap()
 }
 
 /// See [`Desk::ledgers`].

@@ -3,7 +3,6 @@
 
 use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, until};
 use crate::same::{self, facts, pails_agree, same};
-use poolctl::stellar::{self, Action};
 use poolctl_sandbox::fault::Fault as Wrong;
 use poolctl_sandbox::stellar::{Stellar, StellarOptions};
 use poolctl_testkit::{Fault, Proxy, Rule};
@@ -13,6 +12,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use stellar::Action;
 
 /// What may go wrong with the requests of one method, so many times.
 pub fn wrongs() -> Vec<(&'static str, Wrong, u32)> {

@@ -3,7 +3,7 @@
 
 use crate::desk::{Desk, KALE};
 use crate::same::STAKES;
-use poolctl::kale::model::unseen;
+use kale::model::unseen;
 use serde_json::{Value, json};
 
 /// Seconds from the clock's beginning to the first plant.
@@ -19,7 +19,7 @@ fn untouched() -> Desk {
 }
 
 fn time(second: u64) -> String {
-    poolctl::clock::rfc3339(i64::try_from(second).unwrap())
+    base::clock::rfc3339(i64::try_from(second).unwrap())
 }
 
 fn steps(data: &Value) -> Vec<(String, u64)> {

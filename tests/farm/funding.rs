@@ -1,8 +1,7 @@
 //! `farmer check-funding`: what farmers lack, what mends it, and how far they come in their life.
 
 use crate::desk::{Desk, Farmer, KALE, Run, XLM, block_on};
-use poolctl::kale::wallet::{self, Wallet};
-use poolctl::stellar;
+use kale::wallet::{self, Wallet};
 use poolctl_sandbox::stellar::Keypair;
 use serde_json::{Value, json};
 

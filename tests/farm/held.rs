@@ -2,9 +2,9 @@
 //! contract never does it, so a proxy before the real network alters what is answered.
 
 use crate::desk::{Desk, Farmer, KALE};
-use poolctl::stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScSymbol, ScVal, TransactionMeta, WriteXdr};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScSymbol, ScVal, TransactionMeta, WriteXdr};
 
 /// A farmer whose worked pail of block 0 can be harvested, and a proxy that every command goes through.
 fn ended() -> (Desk, Farmer, Proxy) {

@@ -2,9 +2,9 @@
 
 use crate::desk::{Desk, KALE, Ran, until};
 use crate::same::{STAKES, facts, same};
-use poolctl::stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScMapEntry, ScVal, WriteXdr};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScMapEntry, ScVal, WriteXdr};
 
 /// The answer with another `FarmIndex` in the farm's instance, or without one.
 fn told(mut response: Value, number: Option<u32>) -> Value {

@@ -2,9 +2,9 @@
 //! booked and is seen again comes back.
 
 use crate::desk::{Desk, Farmer, KALE};
-use poolctl::stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScVal, WriteXdr};
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::xdr::{LedgerEntryData, Limits, ReadXdr, ScVal, WriteXdr};
 
 /// Two farmers with worked pails in block 0, which is over; `seen`: the state knows of the work.
 fn worked(seen: bool) -> Desk {

@@ -2,14 +2,14 @@
 
 use crate::desk::{Desk, Farmer, KALE, XLM, until};
 use crate::funding::{enrol, line, pair, sponsor, wallet};
-use poolctl::stellar::xdr::{
-    LedgerEntryData, Liabilities, Limits, ReadXdr, TrustLineEntry, TrustLineEntryExt, TrustLineEntryV1,
-    TrustLineEntryV1Ext, WriteXdr,
-};
-use poolctl::stellar::{self, Action};
 use poolctl_testkit::proxy::Rewrite;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::Action;
+use stellar::xdr::{
+    LedgerEntryData, Liabilities, Limits, ReadXdr, TrustLineEntry, TrustLineEntryExt, TrustLineEntryV1,
+    TrustLineEntryV1Ext, WriteXdr,
+};
 
 /// Kinds of the alerts that are open, by subject, apart from those on stakes that are lost already.
 fn alerts(desk: &Desk) -> Vec<String> {

@@ -1,9 +1,7 @@
 //! `farm run` and `farm plan`: the whole round on the block's clock, restarts, and what is said on the way.
 
 use crate::desk::{Desk, KALE, Ran, block_on, until};
-use poolctl::kale::contract::{Entry, decode_farm};
-use poolctl::stellar::Client;
-use poolctl::stellar::xdr::ContractId;
+use kale::contract::{Entry, decode_farm};
 use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -13,6 +11,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
+use stellar::Client;
+use stellar::xdr::ContractId;
 
 /// Ledgers that close by themselves, until dropped: the network's clock runs.
 pub struct Clock {

@@ -1,7 +1,7 @@
 //! What runs of the same work must agree on, however they were disturbed.
 
 use crate::desk::{Desk, KALE, until};
-use poolctl::kale::contract::BLOCK_SECONDS;
+use kale::contract::BLOCK_SECONDS;
 use rusqlite::types::ValueRef;
 use std::collections::BTreeMap;
 

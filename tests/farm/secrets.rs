@@ -42,7 +42,7 @@ fn secrets_are_shown_and_stored_nowhere_in_a_whole_round() {
     let farmer = desk.register("canary", "0.25");
     let secret = Keypair::derive("poolctl farm test: canary").secret;
     let seed = farmer.key.to_bytes();
-    let hex = poolctl::kale::nonces::hex(&seed);
+    let hex = kale::nonces::hex(&seed);
     let secrets: [&[u8]; 4] = [PASSPHRASE.as_bytes(), secret.as_bytes(), &seed, hex.as_bytes()];
     desk.network.fund(&farmer.address, 100 * XLM).unwrap();
     desk.trust(std::slice::from_ref(&farmer));

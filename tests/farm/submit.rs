@@ -103,7 +103,7 @@ fn answers_of_grind_can_be_piped_in() {
         .farmers
         .iter()
         .map(|farmer| {
-            let entropy = poolctl::kale::nonces::hex(&block.entropy);
+            let entropy = kale::nonces::hex(&block.entropy);
             json!({ "id": farmer.id, "index": index, "entropy": entropy, "farmer": farmer.address, "zeros": 3 })
                 .to_string()
         })
@@ -126,7 +126,7 @@ fn what_was_ground_for_another_block_is_refused() {
     desk.ripen();
     desk.run("plant").exits(0);
     desk.network.advance(1).unwrap();
-    let hash = poolctl::kale::nonces::hex(&hash);
+    let hash = kale::nonces::hex(&hash);
     let old = json!({ "farmer": farmer.address, "nonce": nonce, "hash": hash }).to_string();
     let envelope = desk.run("work submit -").input(&old).fails(3, "partial");
     assert_eq!(envelope["data"]["lines"][0]["reason"], "hash_invalid");

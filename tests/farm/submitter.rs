@@ -4,9 +4,9 @@ use crate::desk::{Desk, Farmer, KALE, Ran, XLM, until};
 use crate::funding::{line, pair, sponsor, wallet, written};
 use crate::round::{minted, sum};
 use crate::run::Clock;
-use poolctl::stellar::{self, Action};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
+use stellar::Action;
 
 const SETTINGS: &str = "kale.target_zeros = 1\nkale.cap_stake = false\nkale.harvest_delay_sec = 0";
 

@@ -2,10 +2,10 @@
 
 use crate::desk::{Desk, Farmer, XLM};
 use crate::funding::{enrol, enrol_at, line, pair, sponsor, wallet, written};
-use poolctl::stellar::xdr::Asset;
-use poolctl::stellar::{self, Action};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::Action;
+use stellar::xdr::Asset;
 
 /// What lumens an account holds on chain.
 #[track_caller]
@@ -120,7 +120,7 @@ fn two_hundred_accounts_and_trustlines_take_few_ledgers() {
 fn without_bob(_: &Value, mut answer: Value) -> Value {
     use stellar::xdr::{Limits, WriteXdr};
     let asset = Asset::Native;
-    let [bob, _] = poolctl::kale::wallet::keys(&pair("bob").address.parse().unwrap(), &asset);
+    let [bob, _] = kale::wallet::keys(&pair("bob").address.parse().unwrap(), &asset);
     let key = bob.to_xdr_base64(Limits::none()).unwrap();
     if let Some(entries) = answer["result"]["entries"].as_array_mut() {
         entries.retain(|entry| entry["key"] != key);

@@ -79,7 +79,7 @@ fn an_unsound_file_is_refused() {
         .execute_batch("CREATE TABLE t (x)")
         .unwrap();
     let newer = rusqlite::Connection::open(home.path().join("newer.sqlite")).unwrap();
-    newer.pragma_update(None, "application_id", poolctl::state::APPLICATION_ID).unwrap();
+    newer.pragma_update(None, "application_id", state::APPLICATION_ID).unwrap();
     newer.pragma_update(None, "user_version", 99).unwrap();
     drop(newer);
     let before = digest(&home.state());

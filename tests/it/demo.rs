@@ -1,7 +1,6 @@
 //! `demo` from outside: it needs nothing, it leaves nothing where it should not, and what it says is true.
 
 use crate::support::{Home, Run};
-use poolctl::stellar::xdr::{Limits, ReadXdr, ScVal};
 use poolctl_testkit::alloy::primitives::{Address, U256};
 use poolctl_testkit::{Rpc, model, units};
 use rusqlite::Connection;
@@ -11,6 +10,7 @@ use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::{Duration, Instant};
+use stellar::xdr::{Limits, ReadXdr, ScVal};
 
 /// A run of the demo whose temporary files stay in this home.
 fn demo(home: &Home, flags: &str) -> Run {

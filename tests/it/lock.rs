@@ -1,7 +1,7 @@
 //! One writer at a time: exit 11 names the holder, `--wait` waits, readers never do.
 
 use crate::support::{Home, Ran, digest, until};
-use poolctl::state::Holder;
+use state::Holder;
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;

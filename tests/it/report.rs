@@ -1,7 +1,7 @@
 //! `report`, `pool show` and `farmer show` draw what the state holds: in a real browser, on the demo's own state.
 
 use crate::support::{Home, Run};
-use poolctl::amount::{Base, Quantity};
+use base::amount::{Base, Quantity};
 use poolctl_testkit::browser::{Browser, Screen};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};

@@ -2,9 +2,9 @@
 //! and none is changed.
 
 use crate::support::{BINARY, Home, digest};
-use poolctl::state::APPLICATION_ID;
 use rusqlite::Connection;
 use serde_json::Value;
+use state::APPLICATION_ID;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::CommandExt;
 use std::path::Path;

@@ -1,9 +1,9 @@
 //! Contract values as a server sends them: right ones are read, and each wrong one is an error that names the field.
 
-use poolctl::Code;
-use poolctl::kale::call::{Call, harvest_result, plant_result, work_result};
-use poolctl::kale::contract::{decode_block, decode_farm, decode_pail};
-use poolctl::kale::{Block, Entry, Farm, Pail};
+use base::Code;
+use kale::call::{Call, harvest_result, plant_result, work_result};
+use kale::contract::{decode_block, decode_farm, decode_pail};
+use kale::{Block, Entry, Farm, Pail};
 use stellar_xdr::{
     ContractDataEntry, ContractExecutable, ContractId, ExtensionPoint, Hash, HostFunction, LedgerEntryData,
     LedgerKey, Limits, ScAddress, ScBytes, ScContractInstance, ScMap, ScMapEntry, ScVal, ScVec, WriteXdr,

@@ -1,8 +1,8 @@
 //! Marginal values against two runs of the farm that differ in just that.
 
-use poolctl::grind::block::zeros as zeros_of;
-use poolctl::kale::model::{Model, Moment, Refusal};
-use poolctl::kale::{Fault, forecast, hash};
+use grind::block::zeros as zeros_of;
+use kale::model::{Model, Moment, Refusal};
+use kale::{Fault, forecast, hash};
 use stellar_xdr::ScAddress;
 
 const START: u64 = 1_700_000_000;
@@ -93,7 +93,7 @@ fn what_the_contract_would_refuse_is_no_forecast() {
     assert_eq!(refused(190, 1), Refusal::Fault(Fault::ZeroCountTooLow));
     assert_eq!(refused(160, 2), Refusal::Fault(Fault::GapCountTooLow));
     assert_eq!(refused(159, 2), Refusal::Fault(Fault::GapCountTooLow));
-    let broken = poolctl::kale::Block { min_zeros: 9, max_zeros: 8, ..block.clone() };
+    let broken = kale::Block { min_zeros: 9, max_zeros: 8, ..block.clone() };
     let refused = forecast::of_work(1, &broken, pail, 190, 2, UNIT).unwrap_err();
     assert_eq!(refused, Refusal::Fault(Fault::BlockInvalid));
     let idle = &model.pails[&(farmer(4), 1)];

@@ -1,8 +1,8 @@
 //! Every scenario, step by step: results, errors, blocks and pails of the model, and forecasts against what was paid.
 
 use crate::vectors::{block, bytes32, number, pail, stroops, vectors};
-use poolctl::kale::model::{Model, Moment, Refusal};
-use poolctl::kale::{forecast, hash};
+use kale::model::{Model, Moment, Refusal};
+use kale::{forecast, hash};
 use serde_json::Value;
 use std::collections::HashMap;
 use stellar_xdr::ScAddress;
@@ -37,7 +37,7 @@ fn replay(scenario: &Value, seen: &mut Seen) {
                 let index = model.farm.index;
                 let current = &model.blocks[&index];
                 let digest = hash::job(index, current, &farmer).unwrap().hash(nonce);
-                let zeros = poolctl::grind::block::zeros(&digest);
+                let zeros = grind::block::zeros(&digest);
                 let known = before.pails.get(&(farmer.clone(), index));
                 let said = known.map(|pail| forecast::of_work(index, current, pail, moment.ledger, zeros, 1));
                 let result = model.work(&farmer, digest, nonce, moment);

@@ -1,10 +1,10 @@
 //! The reward formula: the vectors, and what holds for all values.
 
 use crate::vectors::{block, number, stroops, vectors};
-use poolctl::amount::Base;
-use poolctl::kale::model::{harvested, worked};
-use poolctl::kale::reward::{block_reward, contribution, normalized, share};
-use poolctl::kale::{Block, Pail};
+use base::amount::Base;
+use kale::model::{harvested, worked};
+use kale::reward::{block_reward, contribution, normalized, share};
+use kale::{Block, Pail};
 use proptest::prelude::*;
 
 #[test]

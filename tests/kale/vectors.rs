@@ -1,6 +1,6 @@
 //! Reading `tests/kale.json`.
 
-use poolctl::kale::{Block, Pail};
+use kale::{Block, Pail};
 use serde_json::Value;
 
 pub fn vectors() -> Value {

@@ -2,16 +2,14 @@
 
 use crate::support::{Place, config, run, run_at, work};
 use alloy::primitives::B256;
-use poolctl::Code;
-use poolctl::context::Stop;
-use poolctl::evm::Chain;
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
-use poolctl::state::{self, State, backup};
-use poolctl::{pool, reward, risk};
+use base::{Code, Stop};
+use evm::Chain;
 use poolctl_testkit::tamper;
 use rusqlite::Connection;
+use state::{Consent, Permit, State, ValuePermit, backup};
 use std::collections::BTreeSet;
+use vault::pool::withdrawal::{self, Complete, Evidence, Request, Requested};
+use vault::{pool, reward, risk};
 
 /// (invariant, what breaks it, words of the finding). `only` the invariant named may be found.
 const BREAKS: &[(&str, &str, &[&str])] = &[
@@ -417,14 +415,14 @@ fn with_withdrawals() -> Place {
     let agreed = || ValuePermit::obtain(Permit::of(&lock), Consent::Given, "withdraw").unwrap();
     let mut ask = |shares: u64| {
         let ask =
-            Request { pool: &stable, member: &alice, shares: poolctl::amount::Base::from(shares), key: None };
+            Request { pool: &stable, member: &alice, shares: base::amount::Base::from(shares), key: None };
         match withdrawal::request(&mut work, &agreed(), &ask).unwrap() {
             Requested::New { withdrawal, .. } => withdrawal.id,
             other => panic!("{other:?}"),
         }
     };
     assert_eq!((ask(1_000_000_000), ask(999_999_999), ask(1)), (1, 2, 3));
-    let offline = || -> poolctl::Result<Chain> { panic!("the network is not asked") };
+    let offline = || -> base::Result<Chain> { panic!("the network is not asked") };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let by_word = Evidence::Word(agreed());
     let two = Complete { id: 2, tx: Some(B256::repeat_byte(7)), evidence: by_word };
@@ -432,7 +430,7 @@ fn with_withdrawals() -> Place {
     runtime.block_on(withdrawal::fail(&mut work, offline, 3, "withdrawn", Evidence::Chain)).unwrap();
     // What is free again is asked for again, and by one unit more it would not be free.
     let mut ask = |shares: u64| {
-        let shares = poolctl::amount::Base::from(shares);
+        let shares = base::amount::Base::from(shares);
         let ask = Request { pool: &stable, member: &alice, shares, key: None };
         withdrawal::request(&mut work, &agreed(), &ask).unwrap()
     };
@@ -463,7 +461,7 @@ fn a_withdrawal_that_is_not_what_was_asked_for_is_not_completed() {
         let (lock, stop, config) = (place.lock(), Stop::default(), config(&[]));
         let mut state = place.writer(&lock);
         let agreed = ValuePermit::obtain(Permit::of(&lock), Consent::Given, "withdraw").unwrap();
-        let offline = || -> poolctl::Result<Chain> { panic!("the network is not asked") };
+        let offline = || -> base::Result<Chain> { panic!("the network is not asked") };
         let one = Complete { id: 1, tx: Some(B256::repeat_byte(9)), evidence: Evidence::Word(agreed) };
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut work = work(&config, &mut state, &lock, &stop);

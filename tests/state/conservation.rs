@@ -2,20 +2,19 @@
 
 use crate::support::{Place, config, work};
 use alloy::primitives::{Address, Bytes};
-use poolctl::amount::{Base, to_units};
-use poolctl::config::Config;
-use poolctl::context::Stop;
-use poolctl::evm::{At, Chain, ChainConfig, Endpoint};
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::pool::{Asset, Member, find, find_member, put_asset};
-use poolctl::reward::accrual::{Holdings, Movement};
-use poolctl::state::{self, Lock, State, Tx};
-use poolctl::{Code, Result, reward};
+use base::amount::{Base, to_units};
+use base::{Code, Endpoint, Result, Stop};
+use config::Config;
+use evm::{At, Chain, ChainConfig};
 use poolctl_testkit::{Node, NodeKind, NodeOptions};
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseResult, TestRunner};
 use rusqlite::params;
+use state::{Consent, Lock, Permit, State, Tx, ValuePermit};
 use tokio::runtime::Runtime;
+use vault::pool::{Asset, Member, find, find_member, put_asset};
+use vault::reward;
+use vault::reward::accrual::{Holdings, Movement};
 
 const MEMBERS: usize = 4;
 /// Blocks in which shares move, before the first cycle.

@@ -1,14 +1,10 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
 use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
-use poolctl::Code;
-use poolctl::context::Stop;
-use poolctl::guard::Permit;
-use poolctl::state::{
-    self, APPLICATION_ID, Lock, SCHEMA_VERSION, State, backup, inspect, restore, schema_of,
-};
+use base::{Code, Stop};
 use rusqlite::Connection;
 use serde_json::json;
+use state::{APPLICATION_ID, Lock, Permit, SCHEMA_VERSION, State, backup, inspect, restore, schema_of};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -429,13 +425,13 @@ fn the_stored_state_of_this_schema_opens_and_is_sound() {
     let report = state::check(state.conn(), true).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
     assert!(report.events > 10);
-    let pools = poolctl::pool::list(state.conn()).unwrap();
+    let pools = vault::pool::list(state.conn()).unwrap();
     assert_eq!(pools.iter().map(|pool| pool.name.as_str()).collect::<Vec<_>>(), ["growth", "stable"]);
     for pool in &pools {
-        assert!(poolctl::pool::snapshot(state.conn(), pool).unwrap().is_some());
-        assert!(poolctl::pool::holder_count(state.conn(), pool).unwrap() > 1);
+        assert!(vault::pool::snapshot(state.conn(), pool).unwrap().is_some());
+        assert!(vault::pool::holder_count(state.conn(), pool).unwrap() > 1);
     }
-    assert_eq!(poolctl::oracle::all(state.conn()).unwrap().len(), 2);
+    assert_eq!(vault::oracle::all(state.conn()).unwrap().len(), 2);
     drop(state);
     assert_eq!(place.files("schema-").len(), usize::from(SCHEMA_VERSION > 1), "migrated only if it is older");
     assert!(!FIXTURE.contains("/home/") && !FIXTURE.contains("/root"), "nobody's folders are in it");
@@ -487,7 +483,7 @@ fn the_stored_state_with_a_farm_is_migrated_and_sound() {
     let report = state::check(state.conn(), true).unwrap();
     assert!(report.findings.is_empty(), "{:?}", report.findings);
     assert_eq!(report.events, 109);
-    let open = poolctl::kale::rows::pails_before(state.conn(), u32::MAX).unwrap();
+    let open = kale::rows::pails_before(state.conn(), u32::MAX).unwrap();
     assert_eq!(open.len(), 3);
     assert!(!FARM.contains("/home/") && !FARM.contains("/root"), "nobody's folders are in it");
 }

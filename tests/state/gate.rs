@@ -1,11 +1,11 @@
 //! What stands in the way of a deposit or a withdrawal, and what opens a breaker again after its reset.
 
 use crate::support::{Place, config, run, work};
-use poolctl::context::Stop;
-use poolctl::guard::Permit;
-use poolctl::pool::{self, Pool};
-use poolctl::risk::{self, Barrier, rules::Rule};
-use poolctl::state::State;
+use base::Stop;
+use state::{Permit, State};
+use vault::pool::{self, Pool};
+use vault::risk::rules::Rule;
+use vault::risk::{self, Barrier};
 
 const NOW: i64 = 1_700_000_000;
 

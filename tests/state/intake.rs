@@ -2,14 +2,13 @@
 
 use crate::support::Place;
 use alloy::primitives::{Address, Bytes, Log, LogData, U256, keccak256};
-use poolctl::amount::Base;
-use poolctl::evm::{BlockRef, EventLog, LogRange};
-use poolctl::guard::Permit;
-use poolctl::pool::{self, Asset, Intake, put_asset};
-use poolctl::reward::accrual::{Holdings, Movement};
-use poolctl::state::State;
+use base::amount::Base;
+use evm::{BlockRef, EventLog, LogRange};
 use proptest::prelude::*;
 use rusqlite::{Connection, params};
+use state::{Permit, State};
+use vault::pool::{self, Asset, Intake, put_asset};
+use vault::reward::accrual::{Holdings, Movement};
 
 const BLOCKS: u64 = 30;
 const POOLS: [Address; 2] = [Address::repeat_byte(0xb1), Address::repeat_byte(0xb2)];

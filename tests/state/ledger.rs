@@ -1,12 +1,11 @@
 //! Double entry under random movements: what balances is booked, what does not changes nothing.
 
 use crate::support::Place;
-use poolctl::Code;
-use poolctl::amount::{Base, Delta};
-use poolctl::guard::Permit;
-use poolctl::state::{self, Account, Line, OwnerKind, State, balance};
+use base::Code;
+use base::amount::{Base, Delta};
 use proptest::prelude::*;
 use serde_json::json;
+use state::{Account, Line, OwnerKind, Permit, State, balance};
 
 const ASSETS: [&str; 2] = ["0xA", "0xB"];
 

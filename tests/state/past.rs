@@ -1,17 +1,17 @@
 //! A farm's past, written by the library's own functions with a clock that the test sets.
 
 use crate::support::{Place, run_at};
-use poolctl::Result;
-use poolctl::amount::Base;
-use poolctl::kale::reason::Reason;
-use poolctl::kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
-use poolctl::kale::terms::Terms;
-use poolctl::kale::{accounting, loss, record};
-use poolctl::state::operations::{self, AttemptOutcome, NewAttempt, OperationState};
-use poolctl::state::{Lock, State, Tx};
+use base::Result;
+use base::amount::Base;
+use kale::reason::Reason;
+use kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
+use kale::terms::Terms;
+use kale::{accounting, loss, record};
 use rusqlite::params;
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use state::operations::{self, AttemptOutcome, NewAttempt, OperationState};
+use state::{Lock, State, Tx};
 
 /// When block 0 began.
 pub const BEGAN: i64 = 1_700_000_000;
@@ -83,7 +83,7 @@ fn at(place: &Place, lock: &Lock, second: i64) -> State {
 pub fn begin(place: &Place, lock: &Lock) {
     let mut state = at(place, lock, BEGAN - 10);
     state
-        .write(poolctl::guard::Permit::of(lock), |tx| {
+        .write(state::Permit::of(lock), |tx| {
             tx.conn().execute("INSERT INTO poolers VALUES ('p', 'north', 9, 200000, 50000, 1, NULL)", [])?;
             for (id, address) in FARMERS {
                 tx.conn().execute(
@@ -110,7 +110,7 @@ pub fn season(place: &Place, lock: &Lock, season: &[[Fate; 3]]) {
         let hands = rows::hands(state.conn()).unwrap();
         let fates = season[usize::try_from(index).unwrap()];
         state
-            .write(poolctl::guard::Permit::of(lock), |tx| {
+            .write(state::Permit::of(lock), |tx| {
                 for ((id, _), fate) in FARMERS.into_iter().zip(fates) {
                     let hand = hands.iter().find(|hand| hand.who.id == id).unwrap();
                     phase(tx, hand, index, fate)?;

@@ -2,14 +2,13 @@
 
 use crate::past::{self, BEGAN, BLOCK, FARMERS, Fate, HARVEST, ledger};
 use crate::support::{Place, config, run, run_at, work};
-use poolctl::Code;
-use poolctl::context::{Silent, Stop};
-use poolctl::state::{self, Lock, PruneReport, State, prune, prune_preview};
+use base::{Code, Silent, Stop};
 use poolctl_testkit::tamper;
 use proptest::prelude::*;
 use proptest::test_runner::TestRunner;
 use rusqlite::Connection;
 use rusqlite::types::Value;
+use state::{Lock, PruneReport, State, prune, prune_preview};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -59,7 +58,7 @@ fn read_only(path: &Path) -> Connection {
 }
 
 /// Prunes at `now` what is older than `age` seconds.
-fn pruned_at(place: &Place, lock: &Lock, now: i64, age: i64) -> poolctl::Result<PruneReport> {
+fn pruned_at(place: &Place, lock: &Lock, now: i64, age: i64) -> base::Result<PruneReport> {
     let mut state = State::write_access(&place.path(), run_at(now), lock).unwrap();
     let (config, stop) = (config(&[]), Stop::default());
     let age = Duration::from_secs(u64::try_from(age).unwrap());
@@ -248,15 +247,15 @@ fn the_last_two_syncs_of_a_pool_stay() {
              WHERE true ON CONFLICT DO NOTHING",
         )
         .unwrap();
-    let pools = poolctl::pool::list(place.reader().conn()).unwrap();
+    let pools = vault::pool::list(place.reader().conn()).unwrap();
     let figures = || {
         let reader = place.reader();
         pools
             .iter()
             .map(|pool| {
                 let block = pool.synced_block.unwrap();
-                let rate = poolctl::pool::rate_before(reader.conn(), pool, block).unwrap();
-                format!("{:?} {rate:?}", poolctl::pool::snapshot(reader.conn(), pool).unwrap())
+                let rate = vault::pool::rate_before(reader.conn(), pool, block).unwrap();
+                format!("{:?} {rate:?}", vault::pool::snapshot(reader.conn(), pool).unwrap())
             })
             .collect::<Vec<_>>()
     };

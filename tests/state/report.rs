@@ -1,8 +1,8 @@
 //! The report stays small whatever the state holds, and leaves out what is between, never the ends.
 
 use crate::support::{Place, config};
-use poolctl::amount::Base;
-use poolctl::report::{MOST_BLOCKS, MOST_EPOCHS, MOST_FARMERS, MOST_HOLDERS, MOST_POINTS, Report, page};
+use base::amount::Base;
+use watch::report::{MOST_BLOCKS, MOST_EPOCHS, MOST_FARMERS, MOST_HOLDERS, MOST_POINTS, Report, page};
 
 /// Seconds since 1970.
 const NOW: i64 = 1_800_000_000;

@@ -1,14 +1,14 @@
 //! A state file in a folder of its own, as the library opens it and as an outsider does.
 
-use poolctl::clock::Clock;
-use poolctl::config::{Config, Sources};
-use poolctl::context::{Silent, Stop, Work};
-use poolctl::guard::Permit;
-use poolctl::state::{self, CheckReport, Holder, Lock, Run, State};
+use base::clock::Clock;
+use base::{Silent, Stop};
+use config::{Config, Sources};
 use rusqlite::Connection;
+use state::{Holder, Lock, Permit, Run, State, Work};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
+use watch::check::CheckReport;
 
 /// A dump of a state that the program itself wrote; its first lines say how.
 pub const FIXTURE: &str = include_str!("../fixtures/state-v1.sql");

@@ -1,7 +1,7 @@
 //! Which withdrawals count against a cap, to the second, and what they leave free.
 
 use crate::support::{Place, config};
-use poolctl::pool::withdrawal::{Ask, validate};
+use vault::pool::withdrawal::{Ask, validate};
 
 const NOW: i64 = 1_700_000_000;
 

@@ -1,11 +1,9 @@
 //! One way to write, and one writer at a time.
 
 use crate::support::{Place, holder, run};
-use poolctl::context::Stop;
-use poolctl::guard::Permit;
-use poolctl::state::{Lock, State, meta_get};
-use poolctl::{Code, Error};
+use base::{Code, Error, Stop};
 use serde_json::json;
+use state::{Lock, Permit, State, meta_get};
 use std::time::{Duration, Instant};
 
 fn data_version(state: &State) -> String {
@@ -71,7 +69,7 @@ fn a_dry_run_writes_to_a_copy() {
     let place = Place::lived_in();
     let mut scratch = State::scratch(&place.path(), run()).unwrap();
     scratch.write(Permit::dry_run(), |tx| tx.event("kind", "subject", &json!({}))).unwrap();
-    let events = |state: &State| poolctl::state::verify_chain(state.conn()).unwrap();
+    let events = |state: &State| state::verify_chain(state.conn()).unwrap();
     let (copy, file) = (events(&scratch), events(&place.reader()));
     assert_eq!((&copy.broken, copy.events), (&None, file.events + 1));
 }
@@ -160,5 +158,5 @@ fn a_look_is_of_one_moment() {
     drop(within);
     assert_eq!(count(), 0, "a look within a look ends with the outer one");
     drop(look);
-    assert_eq!(poolctl::state::verify_chain(reader.look().unwrap().conn()).unwrap().events, 1);
+    assert_eq!(state::verify_chain(reader.look().unwrap().conn()).unwrap().events, 1);
 }

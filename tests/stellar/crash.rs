@@ -1,12 +1,12 @@
 //! Runs that end at any moment, and the run after them: one effect on chain, and the same state in the end.
 
 use crate::support::*;
+use base::Stop;
 use futures_util::future::FutureExt;
-use poolctl::context::Stop;
-use poolctl::stellar::submit::{Intent, submit};
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
+use stellar::submit::{Intent, submit};
 
 /// Polls the submission so many times, and drops it; whether it came to its end.
 fn dies_after(polls: usize, bench: &Bench, intents: &[Intent]) -> bool {

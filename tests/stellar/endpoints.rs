@@ -1,15 +1,15 @@
 //! Endpoints that are wrong, behind or dead: who is asked, what is refused, and how few requests it takes.
 
 use crate::support::*;
-use poolctl::Code;
-use poolctl::stellar::Client;
-use poolctl::stellar::xdr::{LedgerKey, LedgerKeyAccount};
+use base::Code;
 use poolctl_sandbox::fault::Fault;
 use poolctl_sandbox::stellar::{Stellar, StellarOptions};
 use poolctl_testkit::Proxy;
 use serde_json::Value;
+use stellar::Client;
+use stellar::xdr::{LedgerKey, LedgerKeyAccount};
 
-fn sequence(client: &Client) -> poolctl::Result<u32> {
+fn sequence(client: &Client) -> base::Result<u32> {
     run(client.view(async |view| Ok(view.ledger().sequence)))
 }
 
@@ -123,7 +123,7 @@ fn a_refusal_of_one_question_breaks_nothing() {
     let bench = Bench::still();
     let client = client(&[&bench.url, NOWHERE[0]]);
     let code = run(client.view(async |view| {
-        let query = poolctl::stellar::EventQuery { start: Some(1), ..Default::default() };
+        let query = stellar::EventQuery { start: Some(1), ..Default::default() };
         let error = view.events(&query).await.unwrap_err();
         view.health().await?;
         Ok(error.code())

@@ -1,10 +1,8 @@
 //! Each method of the RPC, decoded from the embedded network.
 
 use crate::support::*;
-use poolctl::stellar::xdr::{
-    LedgerEntryData, LedgerKey, LedgerKeyAccount, Limits, ScSymbol, ScVal, WriteXdr,
-};
-use poolctl::stellar::{EventQuery, Percentile};
+use stellar::xdr::{LedgerEntryData, LedgerKey, LedgerKeyAccount, Limits, ScSymbol, ScVal, WriteXdr};
+use stellar::{EventQuery, Percentile};
 
 #[test]
 fn ledger_health_and_fees() {

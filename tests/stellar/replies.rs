@@ -1,12 +1,12 @@
 //! Answers that cannot be right: each is an error that names the endpoint, the method and the field, and no more.
 
 use crate::support::*;
-use poolctl::stellar::xdr::{LedgerKey, LedgerKeyAccount};
-use poolctl::stellar::{Client, EventQuery};
-use poolctl::{Code, Result};
+use base::{Code, Result};
 use poolctl_sandbox::fault::Fault;
 use poolctl_testkit::{Fault as Wire, Proxy, Rule};
 use serde_json::{Value, json};
+use stellar::xdr::{LedgerKey, LedgerKeyAccount};
+use stellar::{Client, EventQuery};
 
 /// Spoils an answer; gets the request and the answer.
 type Spoil = fn(&Value, Value) -> Value;

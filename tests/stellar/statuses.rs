@@ -1,16 +1,16 @@
 //! Transactions that do not go as they should: each status of a submission, each refusal, each loss on the way.
 
 use crate::support::*;
-use poolctl::Code;
-use poolctl::stellar::Kind;
-use poolctl::stellar::submit::{Status, Submitted, Terms};
-use poolctl::stellar::xdr::{Limits, ReadXdr, SorobanTransactionData, WriteXdr};
+use base::Code;
 use poolctl_sandbox::fault::Fault;
 use poolctl_sandbox::stellar::StellarOptions;
 use poolctl_testkit::{Fault as Wire, Proxy, Rule};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use stellar::Kind;
+use stellar::submit::{Status, Submitted, Terms};
+use stellar::xdr::{Limits, ReadXdr, SorobanTransactionData, WriteXdr};
 
 /// Changes an answer; gets the request and the answer.
 type Rewrite = fn(&Value, Value) -> Value;
@@ -221,7 +221,7 @@ fn a_sequence_number_that_another_used_makes_a_new_attempt() {
 }
 
 fn one_less(_: &Value, mut response: Value) -> Value {
-    use poolctl::stellar::xdr::LedgerEntryData;
+    use stellar::xdr::LedgerEntryData;
     let entry = &mut response["result"]["entries"][0]["xdr"];
     let mut data = LedgerEntryData::from_xdr_base64(entry.as_str().unwrap(), Limits::none()).unwrap();
     let LedgerEntryData::Account(account) = &mut data else { panic!() };

@@ -1,11 +1,10 @@
 //! Transactions that go as they should: every kind, alone and many at once.
 
 use crate::support::*;
-use poolctl::Code;
-use poolctl::context::Stop;
-use poolctl::stellar::Action;
-use poolctl::stellar::submit::{Status, Submitted, Terms, rehearse, submit};
-use poolctl::stellar::xdr::{LedgerKey, LedgerKeyTrustLine, ScVal, TrustLineAsset};
+use base::{Code, Stop};
+use stellar::Action;
+use stellar::submit::{Status, Submitted, Terms, rehearse, submit};
+use stellar::xdr::{LedgerKey, LedgerKeyTrustLine, ScVal, TrustLineAsset};
 
 #[test]
 fn a_payment_is_made_once() {
@@ -30,7 +29,7 @@ fn a_payment_is_made_once() {
     assert_eq!(bench.balance("bob"), 107 * XLM);
     let sends: i64 = seat.value("SELECT sends FROM operation_attempts");
     assert_eq!(sends, 1);
-    let chain: bool = poolctl::state::verify_chain(seat.state.conn()).unwrap().broken.is_none();
+    let chain: bool = state::verify_chain(seat.state.conn()).unwrap().broken.is_none();
     assert!(chain);
 }
 
@@ -108,14 +107,14 @@ fn a_sponsor_pays_fees_and_reserves() {
     let ada = bench.account("ada").unwrap();
     assert_eq!(ada.num_sub_entries, 1);
     let stellar_asset = bench.asset();
-    let poolctl::stellar::xdr::Asset::CreditAlphanum4(asset) = stellar_asset else { panic!() };
+    let stellar::xdr::Asset::CreditAlphanum4(asset) = stellar_asset else { panic!() };
     let line = LedgerKey::Trustline(LedgerKeyTrustLine {
         account_id: id("ada"),
         asset: TrustLineAsset::CreditAlphanum4(asset),
     });
     let entries = run(client.view(async |view| view.entries([line.clone()]).await)).unwrap();
     assert!(entries.get(&line).is_some());
-    let sponsored = |account: &poolctl::stellar::xdr::AccountEntry| format!("{:?}", account.ext);
+    let sponsored = |account: &stellar::xdr::AccountEntry| format!("{:?}", account.ext);
     assert!(sponsored(&ada).contains("num_sponsored: 1"), "{}", sponsored(&ada));
     assert!(sponsored(&bench.account("sponsor").unwrap()).contains("num_sponsoring: 1"));
 }

@@ -1,22 +1,18 @@
 //! A network with a farm, a state, and intents to submit.
 
+use base::clock::Clock;
+use base::{Endpoint, Result, Stop};
 use ed25519_dalek::SigningKey;
-use poolctl::Result;
-use poolctl::clock::Clock;
-use poolctl::context::Stop;
-use poolctl::guard::{Consent, Permit, ValuePermit};
-use poolctl::net::{Endpoint, RetryPolicy};
-use poolctl::state::operations::Operation;
-use poolctl::state::{self, Holder, Lock, Run, State, Tx};
-use poolctl::stellar::submit::{
-    Desk, Intent, Recorder, Settled, Status, Submitted, Terms, settle_open, submit,
-};
-use poolctl::stellar::xdr::{AccountId, Asset, ContractId, Int128Parts, ScAddress, ScVal};
-use poolctl::stellar::{self, Action, Client, ClientConfig};
+use net::RetryPolicy;
 use poolctl_sandbox::stellar::{FARM_WASM, Farm, Stellar, StellarOptions};
 use serde_json::json;
 use sha2::{Digest, Sha256};
+use state::operations::Operation;
+use state::{Consent, Holder, Lock, Permit, Run, State, Tx, ValuePermit};
 use std::time::Duration;
+use stellar::submit::{Desk, Intent, Recorder, Settled, Status, Submitted, Terms, settle_open, submit};
+use stellar::xdr::{AccountId, Asset, ContractId, Int128Parts, ScAddress, ScVal};
+use stellar::{Action, Client, ClientConfig};
 use tempfile::TempDir;
 
 pub const XLM: i64 = 10_000_000;

@@ -1,10 +1,11 @@
 //! What two runs of the same work must agree on: rows and files, without times, random ids and what follows from them.
 
 use crate::evm::desk;
-use poolctl::state::{SCHEMA_VERSION, check};
 use rusqlite::Connection;
+use state::SCHEMA_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use watch::check::check;
 
 /// By table, or by what else it is that they say something of.
 pub type Facts = BTreeMap<String, Vec<String>>;

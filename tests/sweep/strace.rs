@@ -3,11 +3,10 @@
 use poolctl_testkit::{tools, watch};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fmt;
-use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::{fmt, fs};
 
 /// What can change something outside of the process.
 const WRITING: &[&str] = &[

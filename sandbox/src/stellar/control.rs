@@ -5,10 +5,9 @@ use stellar_xdr::{
     LedgerKeyContractData, PaymentResult, ScAddress, ScVal,
 };
 
-use super::account;
-use super::assets;
 use super::chain::Chain;
 use super::rpc::Node;
+use super::{account, assets};
 use crate::{Error, Result};
 
 /// Lumens that an account is given when no amount is said, in stroops.

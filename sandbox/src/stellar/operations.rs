@@ -8,9 +8,8 @@ use stellar_xdr::{
 };
 
 use super::account::{self, NoReserve, Sponsors};
-use super::assets;
 use super::entries::Entries;
-use super::{options, settings};
+use super::{assets, options, settings};
 use crate::Result;
 
 /// The result of an operation that is in order but has not run yet.

@@ -11,12 +11,11 @@ use stellar_xdr::{
 use soroban_env_host::fees::{TransactionResources, compute_transaction_resource_fee};
 use soroban_env_host::ledger_info::get_key_durability;
 
-use super::account;
 use super::entries::Entries;
 use super::host::{Machine, archived_indices, within_limits};
-use super::operations;
 use super::settings::TX_MAX_SIZE_BYTES;
 use super::signatures::{Level, Signatures, level};
+use super::{account, operations};
 use crate::{Error, Result};
 
 /// A transaction, taken apart.

@@ -2,25 +2,25 @@
 
 use super::doubt::{self, Suspect};
 use super::{Due, Fate, Harvested, Prepared, of_held, prepare_for, sight};
-use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::guard::ValuePermit;
-use crate::kale::accounting::base;
-use crate::kale::call::harvest_result;
-use crate::kale::contract::Pail;
-use crate::kale::elsewhere::Search;
-use crate::kale::plan::HarvestPlan;
-use crate::kale::reason::{self, Reason, Said};
-use crate::kale::record::{FarmRecorder, HELD};
-use crate::kale::rows::{self, Hand, OpenPail, Trace};
-use crate::kale::schedule::Step;
-use crate::kale::site::Farming;
-use crate::kale::submitter::Wait;
-use crate::kale::view::View;
-use crate::kale::{Fault, expiry, forecast, loss};
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use crate::accounting::base;
+use crate::call::harvest_result;
+use crate::contract::Pail;
+use crate::elsewhere::Search;
+use crate::plan::HarvestPlan;
+use crate::reason::{self, Reason, Said};
+use crate::record::{FarmRecorder, HELD};
+use crate::rows::{self, Hand, OpenPail, Trace};
+use crate::schedule::Step;
+use crate::site::Farming;
+use crate::submitter::Wait;
+use crate::view::View;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use kale::{Fault, expiry, forecast, loss};
 use serde_json::json;
+use state::ValuePermit;
+use state::alert::{self, Subject};
+use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// Ledgers that a harvest of a pail that expires soon waits for a submitter.
 const SOON: u64 = 4;
@@ -28,7 +28,7 @@ const SOON: u64 = 4;
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.
 ///
 /// # Errors
-/// `state_error`, and those of [`crate::stellar::Client::view`] where pails are gone; a pail's own failure is in its line.
+/// `state_error`, and those of [`stellar::Client::view`] where pails are gone; a pail's own failure is in its line.
 pub async fn carry_out(
     farming: &mut Farming<'_, '_>,
     prepared: Prepared,

@@ -3,22 +3,21 @@
 use super::carry::why_gone;
 use super::sight::{self, MISSING, OUT_OF_SIGHT};
 use super::{Due, look, under_way};
-use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::guard::ValuePermit;
-use crate::kale::elsewhere::Search;
-use crate::kale::loss;
-use crate::kale::plan::harvest_key;
-use crate::kale::reason::Reason;
-use crate::kale::record::HELD;
-use crate::kale::rows::{self, Hand, OpenPail};
-use crate::kale::site::Farming;
-use crate::kale::view::{Ask, View};
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
-use crate::state::operations::{self, OperationState};
+use crate::elsewhere::Search;
+use crate::loss;
+use crate::plan::harvest_key;
+use crate::reason::Reason;
+use crate::record::HELD;
+use crate::rows::{self, Hand, OpenPail};
+use crate::site::Farming;
+use crate::view::{Ask, View};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use serde_json::json;
+use state::alert::{self, Subject};
+use state::operations::{self, OperationState};
+use state::{Tx, ValuePermit};
 use std::collections::HashMap;
 
 /// A pail that is held no longer.

@@ -3,14 +3,14 @@
 
 use super::carry::why_gone;
 use super::{Due, Fate, Harvested, sight};
-use crate::kale::expiry::LIFE;
-use crate::kale::reason::Reason;
-use crate::kale::site::Farming;
-use crate::kale::view::View;
-use crate::kale::{loss, rows};
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::ContractId;
+use crate::expiry::LIFE;
+use crate::reason::Reason;
+use crate::site::Farming;
+use crate::view::View;
+use base::{Code, Error, Result};
+use kale::{loss, rows};
 use rusqlite::Connection;
+use stellar::xdr::ContractId;
 
 /// Ledgers between the first look that shows a stake as lost and the one that may book it: about a minute.
 const LATER: u32 = 12;

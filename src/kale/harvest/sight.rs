@@ -2,18 +2,18 @@
 
 use super::doubt::Suspect;
 use super::{Due, Fate, Harvested, look};
-use crate::alert::{self, Subject};
-use crate::amount::Base;
-use crate::kale::elsewhere::{self, Gone, Search};
-use crate::kale::plan::harvest_key;
-use crate::kale::reason::Reason;
-use crate::kale::rows::{self, Hand, OpenPail};
-use crate::kale::site::Farming;
-use crate::output::{Code, Error, Result};
-use crate::stellar::xdr::ContractId;
-use crate::stellar::{View, is_of_endpoints};
+use crate::elsewhere::{self, Gone, Search};
+use crate::plan::harvest_key;
+use crate::reason::Reason;
+use crate::rows::{self, Hand, OpenPail};
+use crate::site::Farming;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
+use state::alert::{self, Subject};
 use std::collections::{BTreeMap, HashMap};
+use stellar::xdr::ContractId;
+use stellar::{View, is_of_endpoints};
 
 /// The alert about pails that are gone, of which the endpoint cannot tell whether they were paid.
 pub(super) const OUT_OF_SIGHT: &str = "pail_out_of_sight";
@@ -24,7 +24,7 @@ pub(super) const MISSING: &str = "pail_missing";
 /// What the chain tells of each, all from one endpoint.
 ///
 /// # Errors
-/// Those of [`crate::stellar::Client::view`]; `state_error`.
+/// Those of [`stellar::Client::view`]; `state_error`.
 pub(super) async fn search(
     farming: &Farming<'_, '_>,
     asset: &ContractId,

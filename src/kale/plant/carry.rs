@@ -1,20 +1,20 @@
 //! Carrying a plant out: what is sent, what is found on chain already, and what is recorded of it.
 
 use super::{Fate, Planted, Prepared};
-use crate::amount::Base;
-use crate::guard::ValuePermit;
-use crate::kale::accounting::base;
-use crate::kale::alerts;
-use crate::kale::contract::Pail;
-use crate::kale::reason::{self, Reason, Said};
-use crate::kale::rows::{self, OpenPail, Trace};
-use crate::kale::schedule::Step;
-use crate::kale::site::Farming;
-use crate::kale::view::{Ask, Living, View, Who};
-use crate::kale::{Fault, record};
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use crate::accounting::base;
+use crate::alerts;
+use crate::contract::Pail;
+use crate::reason::{self, Reason, Said};
+use crate::rows::{self, OpenPail, Trace};
+use crate::schedule::Step;
+use crate::site::Farming;
+use crate::view::{Ask, Living, View, Who};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use kale::{Fault, record};
 use serde_json::json;
+use state::ValuePermit;
+use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.
 ///

@@ -4,11 +4,11 @@ use super::super::loss;
 use super::super::plan::HarvestPlan;
 use super::super::record::{self, FarmRecorder};
 use super::super::rows::{self, Hand, OpenPail, Trace};
-use crate::amount::{Base, Delta};
-use crate::output::Result;
-use crate::state::Tx;
-use crate::stellar::Event;
+use base::Result;
+use base::amount::{Base, Delta};
 use serde_json::json;
+use state::Tx;
+use stellar::Event;
 
 /// What is written of a difference.
 #[derive(Debug)]

@@ -2,8 +2,8 @@
 
 use super::super::view::Who;
 use super::Reconciled;
-use crate::amount::Base;
-use crate::output::{Code, Error};
+use base::amount::Base;
+use base::{Code, Error};
 
 /// Something that state and chain disagree about.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,10 +1,10 @@
 //! What farmers had when state and chain were last compared, and what was booked since.
 
 use super::pails::amount;
-use crate::amount::{Base, Delta};
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
+use base::amount::{Base, Delta};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
 use std::collections::{HashMap, HashSet};
 
 /// What a farmer's account held when it was last compared.

@@ -1,8 +1,8 @@
 //! Farmers, as their plants and harvests need them.
 
-use crate::kale::terms::Terms;
-use crate::kale::view::Who;
-use crate::output::Result;
+use crate::terms::Terms;
+use crate::view::Who;
+use base::Result;
 use rusqlite::Connection;
 
 /// A farmer with what its plants and harvests need.

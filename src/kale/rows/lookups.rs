@@ -1,10 +1,10 @@
 //! Single facts that the services ask the records for.
 
 use super::pails::amount;
-use crate::amount::Base;
-use crate::output::Result;
-use crate::state::Tx;
+use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
 use std::collections::HashMap;
 
 /// The newest block that any plant was tried in: probably the current one, or the one before.

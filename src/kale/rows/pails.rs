@@ -1,9 +1,9 @@
 //! Open pails: stakes that are neither back nor lost.
 
-use crate::amount::{Base, parse_base};
-use crate::output::{Code, Error, Result};
-use crate::state::Tx;
+use base::amount::{Base, parse_base};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use state::Tx;
 use std::collections::BTreeMap;
 
 /// A stake that is neither back nor lost.

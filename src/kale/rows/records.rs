@@ -2,11 +2,11 @@
 
 use super::hands::Hand;
 use super::pails::amount;
-use crate::amount::Base;
-use crate::kale::reason::Reason;
-use crate::output::Result;
-use crate::state::Tx;
+use crate::reason::Reason;
+use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
+use state::Tx;
 
 /// What became of an attempt; `reason` is a stable word, the rest of the story stands in the event.
 #[derive(Debug, Clone, Default)]

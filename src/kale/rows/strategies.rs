@@ -1,12 +1,12 @@
 //! The terms of farmers that have some of their own.
 
 use super::amount;
-use crate::amount::Base;
-use crate::kale::strategy::Strategy;
-use crate::kale::strategy::question::Last;
-use crate::output::Result;
-use crate::state::Tx;
+use crate::strategy::Strategy;
+use crate::strategy::question::Last;
+use base::Result;
+use base::amount::Base;
 use rusqlite::{Connection, Row, params};
+use state::Tx;
 use std::collections::HashMap;
 
 /// The terms in a row that has `target_zeros`, `min_work_sec`, `harvest_only`, `min_stake` and `max_stake` of

@@ -3,17 +3,16 @@
 use super::program::{Program, failed};
 use super::question::{Answer, Asked, Last, answer, question};
 use super::{Strategies, Strategy};
-use crate::context::Stop;
-use crate::kale::contract::BLOCK_SECONDS;
-use crate::kale::farmers::{self, Farmer};
-use crate::kale::rows;
-use crate::kale::site::{Farming, Site};
-use crate::kale::status::Status;
-use crate::kale::wallet::Look;
-use crate::output::{Code, Error, Result};
-use crate::stellar::account;
-use crate::stellar::xdr::AccountId;
+use crate::contract::BLOCK_SECONDS;
+use crate::farmers::{self, Farmer};
+use crate::rows;
+use crate::site::{Farming, Site};
+use crate::status::Status;
+use crate::wallet::Look;
+use base::{Code, Error, Result, Stop};
 use rusqlite::Connection;
+use stellar::account;
+use stellar::xdr::AccountId;
 
 /// What was said of a block.
 #[derive(Debug, Clone)]

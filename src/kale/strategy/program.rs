@@ -1,10 +1,8 @@
 //! The program behind `strategy.command`: run without a shell and without the secrets of the environment, bounded in time and in
 //! what it may answer, and ended with everything that it started.
 
-use crate::config::{Config, keys};
-use crate::context::Stop;
-use crate::net::redact;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result, Stop, redact};
+use config::{Config, keys};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
 use std::io::{Read, Write};

@@ -1,13 +1,13 @@
 //! What `strategy.command` is asked, and how its answer is read. Pure.
 
 use super::{LONGEST_MIN_WORK, MOST_TARGET, Strategy};
-use crate::amount::{Base, Quantity, parse_units};
-use crate::clock;
-use crate::grind::json::{Object, shown, why};
-use crate::kale::accounting::base;
-use crate::kale::contract::{BLOCK_SECONDS, Block, DECIMALS};
-use crate::kale::farmers::Farmer;
-use crate::kale::terms::ratio;
+use crate::accounting::base;
+use crate::contract::{BLOCK_SECONDS, Block, DECIMALS};
+use crate::farmers::Farmer;
+use crate::terms::ratio;
+use base::amount::{Base, Quantity, parse_units};
+use base::clock;
+use grind::json::{Object, shown, why};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 

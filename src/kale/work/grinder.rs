@@ -1,10 +1,10 @@
 //! Grinding beside everything else: the threads hash on while the network is waited for.
 
-use crate::grind::kernel::{self, KernelRef};
-use crate::grind::scheduler::{Event, Farmer, raise};
-use crate::grind::search::all_cores;
-use crate::grind::{End, Settings};
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
+use grind::kernel::{self, KernelRef};
+use grind::scheduler::{Event, Farmer, raise};
+use grind::search::all_cores;
+use grind::{End, Settings};
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -147,7 +147,7 @@ impl Drop for Grinder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grind::{Job, Solution};
+    use grind::{Job, Solution};
 
     fn farmer(number: u8, cap: u32) -> Farmer {
         let job = Job { index: 7, entropy: [3; 32], farmer: [number; 32] };

@@ -2,19 +2,19 @@
 
 use super::send::{Bid, intent};
 use super::{Shift, Worked, grinder, needs_work, pails};
-use crate::grind::Solution;
-use crate::guard::ValuePermit;
-use crate::kale::contract::{BLOCK_SECONDS, Pail};
-use crate::kale::model::Moment;
-use crate::kale::patience::Patience;
-use crate::kale::settings::{Policy, Settings};
-use crate::kale::site::Farming;
-use crate::kale::strategy::{Asked, Strategy};
-use crate::kale::view::{Ask, View, Who};
-use crate::kale::{hash, nonces, rows, schedule};
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{Intent, Rehearsal};
+use crate::contract::{BLOCK_SECONDS, Pail};
+use crate::model::Moment;
+use crate::patience::Patience;
+use crate::settings::{Policy, Settings};
+use crate::site::Farming;
+use crate::strategy::{Asked, Strategy};
+use crate::view::{Ask, View, Who};
+use base::{Code, Error, Result};
+use grind::Solution;
+use kale::{hash, nonces, rows, schedule};
+use state::ValuePermit;
 use std::time::{Duration, Instant};
+use stellar::submit::{Intent, Rehearsal};
 
 /// What the operator wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -127,11 +127,7 @@ pub struct Wanted {
 ///
 /// # Errors
 /// `interrupted`; `state_error`, `state_corrupt`.
-pub(crate) async fn consult(
-    farming: &mut Farming<'_, '_>,
-    view: &View,
-    orders: &Orders,
-) -> Result<Option<Error>> {
+pub async fn consult(farming: &mut Farming<'_, '_>, view: &View, orders: &Orders) -> Result<Option<Error>> {
     let Some(command) = &farming.settings.command else { return Ok(None) };
     let (Some(entry), Some(due)) = (view.current().cloned(), view.due()) else { return Ok(None) };
     let (index, now) = (view.farm.index, view.at.time);
@@ -242,13 +238,13 @@ async fn watch(
 }
 
 /// A bar from now to the deadline, in seconds of ledger time.
-pub(crate) fn begin_bar(farming: &Farming<'_, '_>, shift: &Shift, at: Moment) {
+pub fn begin_bar(farming: &Farming<'_, '_>, shift: &Shift, at: Moment) {
     let left = shift.hours().deadline.saturating_sub(at.time);
     farming.work.progress.begin(&format!("grinding for block {}", shift.block()), Some(left));
 }
 
 /// Moves it, with a word on how it stands.
-pub(crate) fn advance_bar(farming: &Farming<'_, '_>, shift: &Shift, before: Moment, now: Moment) {
+pub fn advance_bar(farming: &Farming<'_, '_>, shift: &Shift, before: Moment, now: Moment) {
     let progress = farming.work.progress;
     progress.advance(now.time.saturating_sub(before.time));
     let reach = shift.reach();
@@ -276,7 +272,7 @@ pub fn failures(worked: &[Worked]) -> Vec<(String, Error)> {
 }
 
 /// Whether another try may help.
-pub(crate) fn is_passing(code: Code) -> bool {
+pub fn is_passing(code: Code) -> bool {
     matches!(
         code,
         Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Behind | Code::Rpc | Code::FeeCapped

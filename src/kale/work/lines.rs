@@ -1,8 +1,8 @@
 //! Nonces that other machines found, one JSON object a line: `{"farmer": …, "nonce": …}`, or what `grind --jobs` answers.
 
-use crate::grind::job::parse_nonce;
-use crate::grind::json::Object;
-use crate::grind::lines::Text;
+use grind::job::parse_nonce;
+use grind::json::Object;
+use grind::lines::Text;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -168,7 +168,7 @@ mod tests {
             let Line::Wrong(wrong) = parse(line) else { panic!("{line}") };
             assert_eq!(wrong.code, code, "{line}");
         }
-        let long = Err(crate::grind::lines::LineError::TooLong(LONGEST));
+        let long = Err(grind::lines::LineError::TooLong(LONGEST));
         assert!(matches!(read(&long), Line::Wrong(wrong) if wrong.code == "invalid_json"));
     }
 

@@ -2,7 +2,7 @@
 
 mod grinder;
 mod job;
-pub(crate) mod lines;
+pub mod lines;
 mod pails;
 mod policy;
 mod send;
@@ -10,8 +10,9 @@ mod shift;
 mod submit;
 
 pub use grinder::{Figures, kernel};
-pub use job::{Deadline, Orders, Report, Wanted, failures, rehearse, run};
-pub(crate) use job::{advance_bar, begin_bar, consult, is_passing};
+pub use job::{
+    Deadline, Orders, Report, Wanted, advance_bar, begin_bar, consult, failures, is_passing, rehearse, run,
+};
 pub use lines::LONGEST;
 pub use pails::{Seen, note};
 pub use policy::{Hours, needs_work};
@@ -20,8 +21,8 @@ pub use submit::{LineFate, LineReport, Submission, check, submit};
 
 use super::reason::Reason;
 use super::view::Who;
-use crate::grind::Solution;
-use crate::output::Error;
+use base::Error;
+use grind::Solution;
 
 /// How the work for a farmer fared.
 #[derive(Debug, Clone)]

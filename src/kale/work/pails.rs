@@ -1,13 +1,13 @@
 //! What the chain says of our pails of the current block, noted in the state: work by another hand, what a harvest would
 //! pay, how long the entries live.
 
-use crate::amount::Base;
-use crate::kale::accounting::base;
-use crate::kale::contract::{Block, Pail};
-use crate::kale::site::Farming;
-use crate::kale::view::{Living, View, Who};
-use crate::kale::{forecast, rows};
-use crate::output::Result;
+use crate::accounting::base;
+use crate::contract::{Block, Pail};
+use crate::site::Farming;
+use crate::view::{Living, View, Who};
+use base::Result;
+use base::amount::Base;
+use kale::{forecast, rows};
 use serde_json::json;
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! Whose work is submitted when. Pure: ledger time goes in.
 
-use crate::kale::model::Moment;
-use crate::kale::settings::Policy;
+use crate::model::Moment;
+use crate::settings::Policy;
 
 /// How long policy `insured` waits for the last farmer's first nonce, in seconds of ledger time.
 const INSURED_WAIT: u64 = 10;

@@ -1,20 +1,19 @@
 //! Work transactions: what is wanted of the network for a nonce, and what came of it.
 
 use super::{Fate, Worked};
-use crate::context::Stop;
-use crate::grind::Solution;
-use crate::guard::ValuePermit;
-use crate::kale::call::{Call, work_result};
-use crate::kale::contract::Pail;
-use crate::kale::nonces::hex;
-use crate::kale::plan::{self, WorkPlan, kind, work_key};
-use crate::kale::reason::{self, Reason};
-use crate::kale::schedule::Step;
-use crate::kale::site::{Farming, Site, invoke};
-use crate::kale::submitter::{self, Wait};
-use crate::kale::view::Who;
-use crate::output::{Code, Error, Result};
-use crate::stellar::submit::{Intent, Settled, Status, Submitted};
+use crate::call::{Call, work_result};
+use crate::contract::Pail;
+use crate::nonces::hex;
+use crate::plan::{self, WorkPlan, kind, work_key};
+use crate::reason::{self, Reason};
+use crate::schedule::Step;
+use crate::site::{Farming, Site, invoke};
+use crate::submitter::{self, Wait};
+use crate::view::Who;
+use base::{Code, Error, Result, Stop};
+use grind::Solution;
+use state::ValuePermit;
+use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// A nonce that is to be submitted.
 #[derive(Debug, Clone)]

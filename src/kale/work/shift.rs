@@ -4,22 +4,22 @@ use super::grinder::{Figures, Grinder};
 use super::policy::{self, Hand, Hours};
 use super::send::{Bid, send};
 use super::{Fate, Orders, Worked, pails};
-use crate::grind::kernel::KernelRef;
-use crate::grind::scheduler::Farmer;
-use crate::guard::ValuePermit;
-use crate::kale::contract::{BLOCK_SECONDS, Block, Pail};
-use crate::kale::model::Moment;
-use crate::kale::nonces::{self, hex};
-use crate::kale::reason::{Blame, Reason};
-use crate::kale::rows::{self, Trace, WorkRow};
-use crate::kale::settings::Policy;
-use crate::kale::site::Farming;
-use crate::kale::strategy::Strategy;
-use crate::kale::submitter;
-use crate::kale::view::{Ask, Standing, View, Who};
-use crate::kale::{hash, schedule};
-use crate::output::{Code, Error, Result};
+use crate::contract::{BLOCK_SECONDS, Block, Pail};
+use crate::model::Moment;
+use crate::nonces::{self, hex};
+use crate::reason::{Blame, Reason};
+use crate::rows::{self, Trace, WorkRow};
+use crate::settings::Policy;
+use crate::site::Farming;
+use crate::strategy::Strategy;
+use crate::submitter;
+use crate::view::{Ask, Standing, View, Who};
+use base::{Code, Error, Result};
+use grind::kernel::KernelRef;
+use grind::scheduler::Farmer;
+use kale::{hash, schedule};
 use serde_json::json;
+use state::ValuePermit;
 use std::time::Duration;
 
 /// Farmers whose work is submitted together; the farm's index is read again before each group.
@@ -490,7 +490,7 @@ impl Mate {
     }
 }
 
-fn miss(tx: &crate::state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
+fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
     let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.word() });
     if let Some(best) = mate.search.best {
         let hash = hex(&best.hash);

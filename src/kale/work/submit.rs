@@ -1,24 +1,22 @@
 //! `work submit`: nonces that other machines found. Each is checked by us before anything is sent.
 
 use super::lines::{self, Line, Offer};
-use super::pails;
 use super::send::{Bid, intent, send};
-use super::{Fate, Worked};
-use crate::grind::Solution;
-use crate::grind::lines::Text;
-use crate::guard::ValuePermit;
-use crate::kale::contract::Pail;
-use crate::kale::nonces::hex;
-use crate::kale::reason::Reason;
-use crate::kale::rows::{self, Hand, Trace, WorkRow};
-use crate::kale::site::Farming;
-use crate::kale::view::{Ask, View, Who};
-use crate::kale::{hash, schedule};
-use crate::output::Result;
-use crate::state::Tx;
-use crate::stellar::submit::Intent;
+use super::{Fate, Worked, pails};
+use crate::contract::Pail;
+use crate::nonces::hex;
+use crate::reason::Reason;
+use crate::rows::{self, Hand, Trace, WorkRow};
+use crate::site::Farming;
+use crate::view::{Ask, View, Who};
+use base::Result;
+use grind::Solution;
+use grind::lines::Text;
+use kale::{hash, schedule};
 use serde_json::json;
+use state::{Tx, ValuePermit};
 use std::collections::{HashMap, HashSet};
+use stellar::submit::Intent;
 
 /// How a line fared.
 #[derive(Debug, Clone)]

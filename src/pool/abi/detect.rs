@@ -1,10 +1,10 @@
 //! `--abi auto`: which profile a contract is of, by asking for every function of all of them in one batch.
 
 use super::{Abi, erc4626, legacy, viddhana};
-use crate::evm::{Batch, BatchReply, CallError, CallFault, Handle, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, CallFault, Handle, PinnedView};
 use std::fmt;
 
 /// A function that a profile requires, asked within a batch.

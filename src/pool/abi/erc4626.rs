@@ -3,12 +3,12 @@
 use super::detect::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable};
 use super::{Figures, Limits, MaxDeposit};
-use crate::amount::{E18, pow10};
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::output::{Code, Error, Result};
-use crate::pool::Pool;
-use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::{Address, U256};
+use base::amount::{E18, pow10};
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, Handle};
+use vault::pool::Pool;
+use vault::pool::rate::{Rate, Totals};
 
 /// The questions to a vault.
 #[derive(Debug)]

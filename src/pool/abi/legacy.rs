@@ -4,12 +4,12 @@
 use super::detect::{Question, question};
 use super::sol::{ILegacyPool, IPausable};
 use super::{Figures, Limits, MaxDeposit, limit, seconds};
-use crate::amount::{Base, E18};
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::output::Result;
-use crate::pool::Pool;
-use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::Address;
+use base::Result;
+use base::amount::{Base, E18};
+use evm::{Batch, BatchReply, CallError, Handle};
+use vault::pool::Pool;
+use vault::pool::rate::{Rate, Totals};
 
 /// The questions to a pool of this profile.
 #[derive(Debug)]

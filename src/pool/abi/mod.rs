@@ -14,10 +14,10 @@ pub use detect::detect;
 
 use super::Pool;
 use super::rate::{Rate, Totals};
-use crate::amount::Base;
-use crate::evm::{Batch, BatchReply, CallError, Handle, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, U256};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, Handle, PinnedView};
 use sol::{IERC20, ILegacyPool, IViddhanaPool};
 
 /// Which functions a pool contract has.

@@ -1,10 +1,10 @@
 //! The rules of a deposit: what is known goes in, every failed rule comes out. Pure.
 
 use super::{Reason, ReasonCode, Verdict};
-use crate::amount::{Base, to_units};
-use crate::pool::abi::MaxDeposit;
-use crate::pool::{Asset, underlying};
-use crate::risk::Barrier;
+use base::amount::{Base, to_units};
+use vault::pool::abi::MaxDeposit;
+use vault::pool::{Asset, underlying};
+use vault::risk::Barrier;
 
 /// What the rules look at. Amounts in base units of the asset unless they say otherwise.
 #[derive(Debug, Clone)]
@@ -169,8 +169,8 @@ fn exact(asset: &Asset, base: Base) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::amount::mul_div;
     use alloy::primitives::Address;
+    use base::amount::mul_div;
     use proptest::prelude::*;
     use serde_json::json;
 

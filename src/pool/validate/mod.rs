@@ -4,13 +4,13 @@ pub mod deposit;
 pub mod withdrawal;
 
 use super::{Pool, Snapshot};
-use crate::amount::{self, Base};
-use crate::clock;
-use crate::output::{Code, Error, Page, Table};
-use crate::risk::{Barrier, Gate};
+use crate::output::{Page, Table};
+use base::amount::{self, Base};
+use base::{Code, Error, clock};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use vault::risk::{Barrier, Gate};
 
 macro_rules! reason_codes {
     ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {

@@ -1,10 +1,10 @@
 //! The rules of a withdrawal: what is known goes in, every failed rule comes out. Pure.
 
 use super::{Reason, ReasonCode, Verdict};
-use crate::amount::Base;
-use crate::clock;
-use crate::pool::{Pool, underlying};
-use crate::risk::{Barrier, Window};
+use base::amount::Base;
+use base::clock;
+use vault::pool::{Pool, underlying};
+use vault::risk::{Barrier, Window};
 
 /// What the rules look at. Shares in base units of the share token, everything else in base units of the asset.
 #[derive(Debug, Clone)]
@@ -193,9 +193,10 @@ fn within_cap(pool: &Pool, window: Window, of: &Cap<'_>, assets: Base) -> Option
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pool::{Asset, abi::Abi};
     use alloy::primitives::Address;
     use serde_json::json;
+    use vault::pool::Asset;
+    use vault::pool::abi::Abi;
 
     const NOW: i64 = 1_700_000_000;
 

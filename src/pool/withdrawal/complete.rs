@@ -3,15 +3,14 @@
 use super::evidence::{Evidence, Sight, is_not_replayed_before, look};
 use super::store::{self, Status, Withdrawal};
 use super::subject;
-use crate::context::Work;
-use crate::evm::Chain;
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, Pool, ViewStamp};
-use crate::state::must_be_as_asked;
 use alloy::primitives::B256;
+use base::{Code, Error, Result};
+use evm::Chain;
 use rusqlite::Connection;
 use serde_json::{Value, json};
+use state::{ValuePermit, Work};
+use vault::pool::{self, Pool, ViewStamp};
+use vault::withdrawal::must_be_as_asked;
 
 /// What is to be completed.
 #[derive(Debug, Clone, Copy)]

@@ -2,16 +2,17 @@
 
 use super::store::Withdrawal;
 use super::subject;
-use crate::amount::Base;
-use crate::evm::{At, Chain, Mined, PinnedView, Receipt};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::pool::abi::sol::IERC20::Transfer;
-use crate::pool::{Pool, ViewStamp, newest_known, stored_block};
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{At, Chain, Mined, PinnedView, Receipt};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
+use state::ValuePermit;
+use state::columns::stored_block;
+use vault::pool::abi::sol::IERC20::Transfer;
+use vault::pool::{Pool, ViewStamp, newest_known};
 
 /// On what a withdrawal is ended.
 #[derive(Debug, Clone, Copy)]
@@ -184,10 +185,11 @@ fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evm::EventLog;
-    use crate::pool::withdrawal::Status;
-    use crate::pool::{Asset, Member, abi::Abi};
     use alloy::primitives::{Address, Log, U256};
+    use evm::EventLog;
+    use vault::pool::abi::Abi;
+    use vault::pool::withdrawal::Status;
+    use vault::pool::{Asset, Member};
 
     const VAULT: Address = Address::repeat_byte(1);
     const OTHER_VAULT: Address = Address::repeat_byte(2);

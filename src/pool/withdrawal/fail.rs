@@ -4,10 +4,10 @@ use super::complete::pool_of;
 use super::evidence::{Evidence, Sight, look};
 use super::store::{self, Status, Withdrawal};
 use super::subject;
-use crate::context::Work;
-use crate::evm::Chain;
-use crate::output::{Code, Error, Result};
+use base::{Code, Error, Result};
+use evm::Chain;
 use serde_json::json;
+use state::Work;
 
 /// How it stands afterwards.
 #[derive(Debug, Clone)]

@@ -3,15 +3,14 @@
 use super::store::{self, New, Withdrawal};
 use super::subject;
 use super::validate::verdict;
-use crate::amount::Base;
-use crate::context::Work;
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::pool::validate::Verdict;
-use crate::pool::{self, Member, Pool};
-use crate::risk;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::Connection;
 use serde_json::json;
+use state::{ValuePermit, Work};
+use vault::pool::validate::Verdict;
+use vault::pool::{self, Member, Pool};
+use vault::risk;
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]

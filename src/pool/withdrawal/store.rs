@@ -1,13 +1,14 @@
 //! Rows of `pool_withdrawals`.
 
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
-use crate::pool::{Member, Pool, stored_address, stored_base, stored_hash};
-use crate::state::Tx;
 use alloy::primitives::B256;
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::Tx;
+use state::columns::{stored_address, stored_base, stored_hash};
+use vault::pool::{Member, Pool};
 
 /// Where a withdrawal stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]

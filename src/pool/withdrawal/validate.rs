@@ -1,14 +1,15 @@
 //! Whether a withdrawal may be asked for, by what the state knows.
 
 use super::store::{reserved, withdrawn_since};
-use crate::amount::Base;
-use crate::config::Config;
-use crate::output::{Code, Result};
-use crate::pool::validate::withdrawal::{Deposit, Facts, Figures, Holding, check};
-use crate::pool::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
-use crate::pool::{self, Member, Pool, Snapshot, stored_base};
-use crate::risk::{self, Window};
+use base::amount::Base;
+use base::{Code, Result};
+use config::Config;
 use rusqlite::{Connection, OptionalExtension, params};
+use state::columns::stored_base;
+use vault::pool::validate::withdrawal::{Deposit, Facts, Figures, Holding, check};
+use vault::pool::validate::{Reason, ReasonCode, Verdict, parse_amount, usable};
+use vault::pool::{self, Member, Pool, Snapshot};
+use vault::risk::{self, Window};
 
 /// A withdrawal as it was typed.
 #[derive(Debug, Clone, Copy)]
@@ -44,7 +45,7 @@ pub struct Validation {
 /// `invalid_address`, `state_error`, `state_corrupt`.
 pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> Result<Validation> {
     let mut reasons = Vec::new();
-    let mut known = |code, error: crate::Error| match (code, error.code()) {
+    let mut known = |code, error: base::Error| match (code, error.code()) {
         (ReasonCode::UnknownPool, Code::UnknownPool) | (ReasonCode::UnknownMember, Code::UnknownMember) => {
             reasons.push(Reason::new(code, error.message()));
             Ok(())

@@ -1,10 +1,10 @@
 //! The farm's section: rewards against forecasts and stakes by block, yields by farmer, losses.
 
 use super::words::{amount, count, cut, exact, figure, kale, percent, said, shown, stroops};
-use crate::kale::contract::DECIMALS;
-use crate::report::chart::{self, Bar};
-use crate::report::{BlockSum, Farm, FarmerSum, Loss};
+use kale::contract::DECIMALS;
 use maud::{Markup, html};
+use watch::report::chart::{self, Bar};
+use watch::report::{BlockSum, Farm, FarmerSum, Loss};
 
 pub(super) fn section(farm: &Farm) -> Markup {
     html! {
@@ -69,7 +69,7 @@ fn reward(block: &BlockSum) -> Bar {
     let forecast = block.forecast.map(|f| format!("\n{} forecast", exact(&stroops(f)))).unwrap_or_default();
     let (paid, pails) = (exact(&stroops(block.reward)), block.harvested);
     let title = format!("block {}\n{paid} for {pails} pails{forecast}", block.block);
-    Bar { solid: block.reward, pale: crate::amount::Base::ZERO, expected: block.forecast, title }
+    Bar { solid: block.reward, pale: base::amount::Base::ZERO, expected: block.forecast, title }
 }
 
 fn stake(block: &BlockSum) -> Bar {

@@ -6,7 +6,7 @@ mod words;
 
 use super::file::MARK;
 use super::{Alarm, MOST_POOLS, Report};
-use crate::clock;
+use base::clock;
 use maud::{Markup, PreEscaped, html};
 use words::{amount, count, figure, kale, said, span_since};
 

@@ -1,11 +1,11 @@
 //! A pool's section: its figures, courses, rewards and largest holders.
 
 use super::words::{amount, chain_moment, count, cut, exact, figure, rate, said, shown, span_since};
-use crate::amount::{Base, E18, Quantity};
-use crate::pool::ViewStamp;
-use crate::report::chart::{self, Bar, Floor, Mark};
-use crate::report::{Epoch, Holder, PoolPart};
+use base::amount::{Base, E18, Quantity};
 use maud::{Markup, html};
+use vault::pool::ViewStamp;
+use watch::report::chart::{self, Bar, Floor, Mark};
+use watch::report::{Epoch, Holder, PoolPart};
 
 pub(super) fn section(part: &PoolPart, now: i64) -> Markup {
     let pool = &part.pool;

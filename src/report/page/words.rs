@@ -1,10 +1,10 @@
 //! Names, amounts and times as the page shows them. Names, symbols and reasons come from outside: what could steer the
 //! reading order is replaced as on a terminal, and each stands in a `bdi`.
 
-use crate::amount::{Base, E18, Quantity, to_people, to_units};
-use crate::clock;
-use crate::kale::contract::DECIMALS;
-use crate::output::render::plain;
+use base::amount::{Base, E18, Quantity, to_people, to_units};
+use base::clock;
+use base::redact::plain;
+use kale::contract::DECIMALS;
 use maud::{Markup, html};
 
 /// Decimals that are shown; the whole figure stands in the title.

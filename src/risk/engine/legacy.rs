@@ -2,12 +2,11 @@
 //! no member's limits and no switches for deposits or withdrawals.
 
 use super::limit;
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::net::redact;
-use crate::output::Result;
-use crate::risk::parameters::RiskRow;
 use alloy::primitives::Address;
+use base::{Result, redact};
+use evm::{Batch, BatchReply, CallError, Handle};
 use sol::ILegacyEngine as Legacy;
+use vault::risk::parameters::RiskRow;
 
 /// The Solidity interface.
 mod sol {
@@ -23,7 +22,7 @@ mod sol {
 }
 
 /// The questions to such an engine.
-pub(in crate::risk) struct Asked {
+pub(in vault::risk) struct Asked {
     max_tvl: Handle<Legacy::getMaxTvlCall>,
     max_daily: Handle<Legacy::getMaxDailyWithdrawalsCall>,
     breaker: Handle<Legacy::isCircuitBreakerActiveCall>,

@@ -4,10 +4,10 @@ mod legacy;
 mod viddhana;
 
 use super::parameters::RiskRow;
-use crate::amount::Base;
-use crate::evm::{Batch, BatchReply, PinnedView};
-use crate::output::{Code, Error, Result};
 use alloy::primitives::{Address, U256};
+use base::amount::Base;
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, PinnedView};
 
 /// Where a pool's parameters come from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

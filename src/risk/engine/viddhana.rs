@@ -1,11 +1,11 @@
 //! The `viddhana` engine: one configuration per pool, and switches for all.
 
 use super::limit;
-use crate::evm::{Batch, BatchReply, CallError, Handle};
-use crate::output::{Code, Error, Result};
-use crate::risk::parameters::RiskRow;
 use alloy::primitives::Address;
+use base::{Code, Error, Result};
+use evm::{Batch, BatchReply, CallError, Handle};
 use sol::IViddhanaEngine as Viddhana;
+use vault::risk::parameters::RiskRow;
 
 /// The Solidity interface.
 mod sol {
@@ -21,7 +21,7 @@ mod sol {
 }
 
 /// The questions to such an engine.
-pub(in crate::risk) struct Asked {
+pub(in vault::risk) struct Asked {
     config: Handle<Viddhana::poolConfigsCall>,
     emergency: Handle<Viddhana::emergencyModeCall>,
     paused: Handle<Viddhana::pausedCall>,

@@ -1,14 +1,14 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
 use super::{base, stored, text};
-use crate::kale::plan::Plan;
-use crate::output::{Code, Error, Result};
-use crate::pool::{self, stored_address, stored_hash};
-use crate::state::operations;
-use crate::state::prune::can_go_on;
-use crate::{reward, stellar};
+use crate::columns::{stored_address, stored_hash};
+use crate::operations;
+use crate::prune::can_go_on;
+use base::{Code, Error, Result};
+use kale::plan::Plan;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use vault::{pool, reward};
 
 /// What stands in a column, as far as more is asked of it than its type and its CHECK say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +204,7 @@ fn is_time(table: &str, column: &str) -> bool {
 
 /// Readers of what has a form only as a whole.
 const WHOLE: &[fn(&Connection) -> Result<()>] = &[
-    |conn| crate::oracle::all(conn).map(drop),
+    |conn| vault::oracle::all(conn).map(drop),
     |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
     |conn| reward::schedule(conn).map(drop),
     reward::marks,
@@ -270,7 +270,7 @@ fn odd(text: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::state::schema::SCHEMA;
+    use crate::schema::SCHEMA;
 
     /// Text that the commands take as it is, or whose words the schema itself names.
     const FREE: &str = "

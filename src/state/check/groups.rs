@@ -1,7 +1,7 @@
 //! Rows in the order of a key, folded into one value a key, and two such streams side by side: what every comparison
 //! of the check is made of, whatever the number of rows.
 
-use crate::output::Result;
+use base::Result;
 use rusqlite::{Row, Rows, Statement};
 use std::cmp::Ordering;
 

@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{add, stored, text};
-use crate::amount::Delta;
-use crate::output::Result;
+use base::Result;
+use base::amount::Delta;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 

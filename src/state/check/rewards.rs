@@ -2,11 +2,11 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{add, amounts, base, each, stored, sum, text};
-use crate::amount::{Base, Delta};
-use crate::output::Result;
-use crate::reward::in_order_from;
+use base::Result;
+use base::amount::{Base, Delta};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
+use vault::reward::in_order_from;
 
 /// Sums by asset.
 type Sums = BTreeMap<String, Delta>;

@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{base, each, overflow, sum, text};
-use crate::amount::{Base, Weight};
-use crate::output::Result;
+use base::Result;
+use base::amount::{Base, Weight};
 use rusqlite::Connection;
 use std::collections::BTreeMap;
 use std::fmt;

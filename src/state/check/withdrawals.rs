@@ -1,8 +1,8 @@
 //! The invariants of withdrawals: each stands on a request and on evidence, and none reserves shares that are not there.
 
 use super::{amounts, each, sum};
-use crate::amount::Base;
-use crate::output::{Code, Error, Result};
+use base::amount::Base;
+use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ pub(super) fn withdrawals_have_evidence(conn: &Connection) -> Result<Vec<String>
 ///
 /// # Errors
 /// `state_corrupt`.
-pub(crate) fn must_be_as_asked(conn: &Connection, id: i64) -> Result<()> {
+pub fn must_be_as_asked(conn: &Connection, id: i64) -> Result<()> {
     evidence(conn, Some(id))?.into_iter().next().map_or(Ok(()), |why| {
         Err(Error::new(Code::StateCorrupt, format!("{why}; nothing is changed"))
             .hint("see all of it: poolctl state check --full; then restore the newest backup: poolctl state restore FILE"))

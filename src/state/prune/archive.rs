@@ -2,15 +2,13 @@
 
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
-use crate::clock::Clock;
-use crate::context::Stop;
-use crate::files;
-use crate::output::{Code, Error, Result};
-use crate::state::backup::{digest, io_error, sibling, stamped};
-use crate::state::open::ARCHIVE_ID;
-use crate::state::{Run, State, events};
+use crate::backup::{digest, io_error, sibling, stamped};
+use crate::open::ARCHIVE_ID;
+use base::clock::Clock;
+use base::{Code, Error, Result, Stop, files};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row, params};
+use state::{Run, State, events};
 use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 
@@ -229,7 +227,7 @@ impl Archive {
                 }
                 _ => io(&e),
             })?;
-            crate::killpoint::reach();
+            base::killpoint::reach();
         }
         remove(&draft)?;
         let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

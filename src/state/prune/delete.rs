@@ -9,16 +9,15 @@ use super::tables::{
     ATTEMPTS, Counts, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
     SNAPSHOTS, TABLES, VIOLATIONS, WORKS, delete, kept,
 };
-use crate::amount::Delta;
-use crate::context::{Progress, Stop};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
-use crate::state::ledger::stored;
-use crate::state::pruned::{self, Run};
-use crate::state::{State, Tx};
+use crate::Permit;
+use crate::ledger::stored;
+use crate::pruned::{self, Run};
+use base::amount::Delta;
+use base::{Code, Error, Progress, Result, Stop};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use serde_json::{Map, json};
+use state::{State, Tx};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 

@@ -10,10 +10,9 @@ mod select;
 mod tables;
 
 use super::{State, meta_get};
-use crate::context::{Progress, Stop, Work};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
+use crate::{Permit, Work};
 use archive::Archive;
+use base::{Code, Error, Progress, Result, Stop};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use select::{Cut, Selection};
@@ -62,7 +61,7 @@ pub fn check_age(age: Duration) -> Result<()> {
     if age >= LEAST_AGE {
         return Ok(());
     }
-    let span = crate::clock::span(age.as_secs());
+    let span = base::clock::span(age.as_secs());
     Err(Error::new(
         Code::InvalidValue,
         format!("rows of {span} are too young to be pruned; allowed: from 1d on"),
@@ -149,7 +148,7 @@ pub fn prune(work: &mut Work<'_>, age: Duration, target: Option<&Path>) -> Resul
             resumed: false,
         });
     };
-    crate::killpoint::reach();
+    base::killpoint::reach();
     let facts = json!({
         "before": cut.at(), "sha256": archive.sha256, "bytes": archive.bytes, "rows": delete::rows(&archive.counts),
     });

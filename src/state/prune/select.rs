@@ -5,9 +5,8 @@ use super::tables::{
     ATTEMPTS, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
     SNAPSHOTS, Sink, VIOLATIONS, WORKS,
 };
-use crate::clock::Clock;
-use crate::context::Stop;
-use crate::output::{Code, Error, Result};
+use base::clock::Clock;
+use base::{Code, Error, Result, Stop};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 

@@ -1,7 +1,7 @@
 //! The tables that `state prune` takes rows from, and how a row gets from one file to another and out of the state.
 
 use super::archive::mismatch;
-use crate::output::Result;
+use base::Result;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, Statement, params_from_iter};
 

@@ -3,12 +3,12 @@
 
 use super::settle::{Envelope, Fate, out_of_sight};
 use super::{Desk, Reason, Recorder, Settled, Status, commits};
-use crate::guard::ValuePermit;
-use crate::output::{Code, Error, Result};
-use crate::state::operations::{self, Attempt, Operation};
-use crate::stellar::Client;
-use crate::stellar::replies::Lookup;
-use crate::stellar::transaction::stored;
+use crate::Client;
+use crate::replies::Lookup;
+use crate::transaction::stored;
+use base::{Code, Error, Result};
+use state::ValuePermit;
+use state::operations::{self, Attempt, Operation};
 
 /// What settling an operation would come to.
 #[derive(Debug, Clone, PartialEq, Eq)]

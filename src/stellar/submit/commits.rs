@@ -2,12 +2,11 @@
 //! a wait for the disk. Each learns what came of its own part.
 
 use super::{Recorder, Settled, Status};
-use crate::guard::Permit;
-use crate::output::{Code, Error, Result};
-use crate::state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
-use crate::state::{State, Tx};
-use crate::stellar::transaction::Signed;
+use crate::transaction::Signed;
+use base::{Code, Error, Result};
 use serde_json::{Value, json};
+use state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
+use state::{Permit, State, Tx};
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};

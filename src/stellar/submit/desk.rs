@@ -1,12 +1,11 @@
 //! What submitting works with: the network, the state, and the terms on which transactions are offered.
 
-use crate::context::Stop;
-use crate::guard::Permit;
-use crate::state::State;
-use crate::stellar::xdr::AccountId;
-use crate::stellar::{Client, Percentile};
+use crate::xdr::AccountId;
+use base::Stop;
+use state::{Permit, State};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use stellar::{Client, Percentile};
 
 /// The terms on which transactions are offered and awaited.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,14 +1,14 @@
 //! What is wanted, what became of it, and who records that.
 
-use crate::output::Result;
-use crate::state::Tx;
-use crate::state::operations::Operation;
-use crate::stellar::diagnostics::Raised;
-use crate::stellar::replies::Ledger;
-use crate::stellar::results::Failure;
-use crate::stellar::transaction::Action;
-use crate::stellar::xdr::{AccountId, ContractEvent, ScVal};
+use crate::diagnostics::Raised;
+use crate::replies::Ledger;
+use crate::results::Failure;
+use crate::transaction::Action;
+use crate::xdr::{AccountId, ContractEvent, ScVal};
+use base::Result;
 use serde_json::Value;
+use state::Tx;
+use state::operations::Operation;
 
 /// One transaction that is wanted.
 #[derive(Debug, Clone, PartialEq)]

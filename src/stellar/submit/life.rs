@@ -4,15 +4,14 @@ use super::commits::{Commits, Write};
 use super::prepare::{Market, Prepared, Priced};
 use super::settle::{Envelope, Fate, Settler};
 use super::{Intent, RESTORE, Reason, Settled, Status, Submitted};
-use crate::context::Stop;
-use crate::output::{Code, Error, Result};
-use crate::state::operations::{AttemptOutcome, Operation, OperationState};
-use crate::stellar::diagnostics::Raised;
-use crate::stellar::replies::Landed;
-use crate::stellar::results::{Failure, Kind, failure};
-use crate::stellar::transaction::{Action, Signers, stored};
-use crate::stellar::xdr::SorobanTransactionData;
+use crate::diagnostics::Raised;
+use crate::replies::Landed;
+use crate::results::{Failure, Kind, failure};
+use crate::transaction::{Action, Signers, stored};
+use crate::xdr::SorobanTransactionData;
+use base::{Code, Error, Result, Stop};
 use serde_json::json;
+use state::operations::{AttemptOutcome, Operation, OperationState};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 /// Envelopes that are made for one operation in one go.

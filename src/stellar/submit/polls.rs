@@ -1,8 +1,8 @@
 //! Looks at what became of many transactions, in few requests.
 
-use crate::output::{Code, Error, Result};
-use crate::stellar::Client;
-use crate::stellar::replies::Lookup;
+use crate::Client;
+use crate::replies::Lookup;
+use base::{Code, Error, Result};
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use std::cell::RefCell;
 use tokio::sync::{Notify, oneshot};

@@ -2,18 +2,16 @@
 
 use super::resources::{self, Usual};
 use super::{Intent, Reason, Settled, Terms};
-use crate::output::{Code, Error, Result};
-use crate::stellar::replies::{FeeStats, Refusal, Simulated};
-use crate::stellar::transaction::{
-    Action, Signed, Signers, Validity, assemble, draft, price, sign, unsigned,
-};
-use crate::stellar::xdr::{
+use crate::replies::{FeeStats, Refusal, Simulated};
+use crate::transaction::{Action, Signed, Signers, Validity, assemble, draft, price, sign, unsigned};
+use crate::xdr::{
     AccountId, LedgerEntryData, LedgerKey, LedgerKeyAccount, ScVal, SorobanTransactionData, Transaction,
 };
-use crate::stellar::{Client, View, is_of_endpoints};
+use base::{Code, Error, Result};
 use futures_util::future::try_join;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use stellar::{Client, View, is_of_endpoints};
 
 /// How much earlier than the newest ledger a transaction becomes valid, in seconds: a server that is a ledger or two
 /// behind must not refuse it. It also says from when on an endpoint must know the past to tell that it never landed.

@@ -1,12 +1,12 @@
 //! What the resources of a contract call may cost: the operator's cap, and what the same call has cost before.
 
 use super::{Intent, Terms};
-use crate::amount::{Base, to_units};
-use crate::output::{Code, Error, Result};
-use crate::state::operations;
-use crate::stellar::transaction::Action;
-use crate::stellar::xdr::{Transaction, TransactionExt};
+use crate::transaction::Action;
+use crate::xdr::{Transaction, TransactionExt};
+use base::amount::{Base, to_units};
+use base::{Code, Error, Result};
 use rusqlite::Connection;
+use state::operations;
 use std::collections::BTreeMap;
 
 /// So many times the highest fee of late is no price any more.

@@ -8,12 +8,11 @@ use alloy::eips::Decodable2718;
 use alloy::primitives::{B256, Bytes, keccak256};
 use serde_json::{Value, json};
 
-use super::super::accounts;
-use super::super::answer;
 use super::super::block::Signed;
 use super::super::chain::{Chain, Refused};
 use super::super::execute::estimate;
 use super::super::request::{Blanks, TransactionRequest};
+use super::super::{accounts, answer};
 use super::calls::refusal;
 use super::{Node, Params, internal};
 use crate::http::RpcError;
