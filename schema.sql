@@ -668,3 +668,13 @@ CREATE TABLE farm_baselines (
     looks       INTEGER NOT NULL CHECK (looks >= 0),
     at          INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What a farmer is farmed by, where that is not the default for all (NULL, or no row). Stakes in stroops.
+CREATE TABLE farmer_strategies (
+    farmer_id    TEXT NOT NULL PRIMARY KEY REFERENCES farmers (id),
+    target_zeros INTEGER CHECK (target_zeros BETWEEN 1 AND 16),
+    min_work_sec INTEGER CHECK (min_work_sec BETWEEN 0 AND 299),
+    harvest_only INTEGER CHECK (harvest_only IN (0, 1)),
+    min_stake    TEXT CHECK (min_stake = '0' OR (min_stake GLOB '[1-9]*' AND min_stake NOT GLOB '*[^0-9]*')),
+    max_stake    TEXT CHECK (max_stake = '0' OR (max_stake GLOB '[1-9]*' AND max_stake NOT GLOB '*[^0-9]*'))
+) STRICT, WITHOUT ROWID;

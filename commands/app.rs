@@ -3,7 +3,7 @@
 use crate::session::Session;
 use crate::{console, logs};
 use base::{Code, Error, Progress, Result};
-use config::{Config, Sources};
+use config::{Config, Setting, Sources};
 use evm::{Chain, ChainConfig, Learned};
 use net::{HttpLimits, RetryPolicy};
 use state::{Consent, Lock, Permit, State, ValuePermit, Work};
@@ -261,6 +261,18 @@ impl<'s> App<'s> {
     /// As [`Config::resolve`].
     pub fn config_with(&self, state: &State) -> Result<Config> {
         settings_of(self.session, &mut self.sources.clone(), state, self.lenient)
+    }
+
+    /// The settings that would be in force if this one were stored.
+    ///
+    /// # Errors
+    /// As [`Config::resolve`].
+    pub fn config_if(&self, state: &State, key: &str, value: &str) -> Result<Config> {
+        let mut sources = self.sources.clone();
+        sources.settings = state::settings(state.conn())?;
+        sources.settings.retain(|setting| setting.key != key);
+        sources.settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
+        Config::resolve(&sources)
     }
 
     /// The profile's EVM chain, unless the state belongs to another; nothing is sent yet. What its endpoints do

@@ -15,6 +15,7 @@ use kale::nonces::hex;
 use kale::reward::block_reward;
 use kale::rows;
 use kale::settings::Settings;
+use kale::strategy::Strategies;
 use kale::view::{Ask, Standing, View};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -152,17 +153,18 @@ impl Block {
             })
             .map_err(|e| e.context("cannot read the block"))?;
         let open = rows::pails_before(state.conn(), view.farm.index)?.len();
-        let output = BlockOutput::of(&view, farm, open, settings.target_zeros);
+        let strategies = Strategies::read(state.conn(), settings.strategy)?;
+        let output = BlockOutput::of(&view, farm, open, &strategies);
         let gauges = output.gauges();
         Ok(Outcome::of(&output)?.gauges(gauges))
     }
 }
 
 impl BlockOutput {
-    fn of(view: &View, farm: String, open_pails: usize, target: u32) -> Self {
+    fn of(view: &View, farm: String, open_pails: usize, strategies: &Strategies) -> Self {
         let block = view.current();
         let stroops = |amount: i128| kale(base(amount).unwrap_or_default());
-        let pails = view.farmers.iter().filter_map(|standing| pail(view, standing, target)).collect();
+        let pails = view.farmers.iter().filter_map(|standing| pail(view, standing, strategies)).collect();
         Self {
             view: LedgerStamp::from(view),
             farm,
@@ -202,7 +204,7 @@ impl BlockOutput {
     }
 }
 
-fn pail(view: &View, standing: &Standing, target: u32) -> Option<PailView> {
+fn pail(view: &View, standing: &Standing, strategies: &Strategies) -> Option<PailView> {
     let living = standing.pail.as_ref()?;
     let pail = &living.entry;
     let index = view.farm.index;
@@ -217,15 +219,14 @@ fn pail(view: &View, standing: &Standing, target: u32) -> Option<PailView> {
         pays: pays.and_then(|pays| base(pays).ok()).map(kale),
         work: view
             .current()
-            .and_then(|block| work_now(view, block, pail, target).ok())
+            .and_then(|block| work_now(view, block, pail, strategies.of(&standing.who.id).enough(block)).ok())
             .map(|forecast| WorkView::of(&forecast)),
         live_until: living.live_until,
     })
 }
 
-/// What work in the next ledger would pay: with as many zeros as count, or one more than there are.
-fn work_now(view: &View, block: &Entry, pail: &Pail, target: u32) -> Result<Forecast, Refusal> {
-    let enough = if block.max_zeros > 0 { block.max_zeros } else { target };
+/// What work in the next ledger would pay: with as many zeros as are enough, or one more than there are.
+fn work_now(view: &View, block: &Entry, pail: &Pail, enough: u32) -> Result<Forecast, Refusal> {
     let zeros = pail.zeros.map_or(enough, |zeros| enough.max(zeros + 1));
     of_work(view.farm.index, block, pail, view.at.ledger.saturating_add(1), zeros, UNIT)
 }

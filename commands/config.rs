@@ -360,6 +360,10 @@ impl Unset {
 fn change(session: &Session, key: &str, new: Option<&str>, dry_run: bool) -> Result<Outcome> {
     let app = App::open_lenient(session)?;
     let (old, config) = app.write(dry_run, |work| {
+        if let Some(value) = new.filter(|_| key.starts_with("strategy.")) {
+            // Well formed, and refused all the same beside what is set already.
+            Settings::of(&app.config_if(work.state, key, value)?)?;
+        }
         let old = work.state.write(work.permit, |tx| match new {
             Some(value) => state::setting_set(tx, key, value),
             None => state::setting_unset(tx, key),

@@ -6,6 +6,8 @@ mod plan;
 mod reconcile;
 mod run;
 
+pub use reconcile::told;
+
 use crate::output::{Contract, Outcome};
 use crate::session::Session;
 use base::Result;

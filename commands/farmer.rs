@@ -11,9 +11,11 @@ use crate::app::App;
 use crate::farming;
 use crate::output::{Contract, Outcome};
 use crate::session::Session;
+use base::amount::Quantity;
 use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
 use kale::rows::Hand;
+use kale::strategy::Strategy;
 use kale::terms::ratio;
 use kale::{Farmer, Status};
 use schemars::JsonSchema;
@@ -22,7 +24,9 @@ use serde::Serialize;
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
     Contract::of::<enrol::EnrolOutput>("farmer register").or::<enrol::SponsorOutput>(),
-    Contract::of::<enrol::EnrolOutput>("farmer import").or::<enrol::SponsorOutput>(),
+    Contract::of::<enrol::EnrolOutput>("farmer import")
+        .or::<enrol::SponsorOutput>()
+        .or::<enrol::SubmitterOutput>(),
     Contract::of::<list::ListOutput>("farmer list"),
     Contract::of::<list::ShowOutput>("farmer show"),
     Contract::of::<set::SetOutput>("farmer set"),
@@ -108,12 +112,45 @@ pub struct FarmerView {
     pub stake_percentage: String,
     /// Where its proceeds go; null = to itself.
     pub payout: Option<String>,
+    /// What it is farmed by, where that is not as for all.
+    pub strategy: StrategyView,
     /// When it was registered, RFC 3339 UTC.
     #[schemars(with = "Option<forms::Time>")]
     pub added_at: Option<String>,
     /// Since when it has its status.
     #[schemars(with = "Option<forms::Time>")]
     pub status_at: Option<String>,
+}
+
+/// What a farmer is farmed by; null = as for all, by the settings of the same names.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct StrategyView {
+    /// Zeros that are enough.
+    pub target_zeros: Option<u32>,
+    /// Seconds of a block before which no work is submitted, the deadline aside.
+    pub min_work_sec: Option<u64>,
+    /// Whether nothing is planted.
+    pub harvest_only: Option<bool>,
+    /// Least stake; nothing is staked where the balance is smaller.
+    pub min_stake: Option<Quantity>,
+    /// Most stake.
+    pub max_stake: Option<Quantity>,
+    /// For a person.
+    #[serde(skip)]
+    words: String,
+}
+
+impl From<Strategy> for StrategyView {
+    fn from(strategy: Strategy) -> Self {
+        Self {
+            target_zeros: strategy.target_zeros,
+            min_work_sec: strategy.min_work_sec,
+            harvest_only: strategy.harvest_only,
+            min_stake: strategy.min_stake.map(farming::kale),
+            max_stake: strategy.max_stake.map(farming::kale),
+            words: strategy.to_string(),
+        }
+    }
 }
 
 impl From<Farmer> for FarmerView {
@@ -125,6 +162,7 @@ impl From<Farmer> for FarmerView {
             status: farmer.status.word(),
             stake_percentage: ratio(farmer.stake_percentage_ppm),
             payout: farmer.payout,
+            strategy: farmer.strategy.into(),
             added_at: Some(clock::rfc3339(farmer.added_at)),
             status_at: Some(clock::rfc3339(farmer.status_at)),
         }
@@ -142,6 +180,13 @@ impl FarmerView {
             ("status", self.status.to_owned()),
             ("stake percentage", self.stake_percentage.clone()),
             ("payout", self.payout.clone().unwrap_or_else(|| "to itself".to_owned())),
+            (
+                "strategy",
+                Some(&self.strategy.words)
+                    .filter(|words| !words.is_empty())
+                    .map_or("as for all", String::as_str)
+                    .to_owned(),
+            ),
         ]
     }
 }

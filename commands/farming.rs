@@ -9,7 +9,7 @@ use kale::contract::DECIMALS;
 use kale::rows::{self, Hand};
 use kale::settings::Settings;
 use kale::site::{Farming, Keyring, Site};
-use kale::sponsor::Sponsor;
+use kale::sponsor::{Role, Sponsor};
 use kale::view::View;
 use kale::wallet::Look;
 use keys::KeyStore;
@@ -50,6 +50,10 @@ impl Keyring for Keys<'_, '_> {
 
     fn sponsor(&self) -> Result<Option<AccountId>> {
         self.store()?.sponsor().map(|address| stellar::account("the sponsor", address)).transpose()
+    }
+
+    fn holds(&self, account: &AccountId) -> Result<bool> {
+        Ok(self.store()?.holds(&account.to_string()))
     }
 }
 
@@ -97,7 +101,7 @@ pub fn site_desk<T>(
         let settings = Settings::of(work.config)?;
         let site = site(app, client)?;
         let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
-        let mut farming = Farming { work, site: &site, settings, terms, keys: &keys };
+        let mut farming = Farming { work, site: &site, settings, terms, keys: &keys, heard: None };
         body(&mut farming).await
     })
 }
@@ -120,14 +124,19 @@ async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
     Ok(())
 }
 
+/// How an operation ended, in words.
+pub const fn ended_as(status: Status) -> &'static str {
+    match status {
+        Status::Confirmed => "took effect",
+        Status::Failed => "failed",
+        Status::Expired => "expired without effect",
+    }
+}
+
 /// What became of an operation, in words.
 pub fn ended_in(settled: &Result<Settled>) -> String {
     match settled {
-        Ok(settled) => match settled.status {
-            Status::Confirmed => "took effect".to_owned(),
-            Status::Failed => "failed".to_owned(),
-            Status::Expired => "expired without effect".to_owned(),
-        },
+        Ok(settled) => ended_as(settled.status).to_owned(),
         Err(e) => format!("is not settled: {e}"),
     }
 }
@@ -215,7 +224,7 @@ pub fn lumens(stroops: i64) -> Quantity {
     Quantity::new(Base::from(u64::try_from(stroops).unwrap_or_default()), DECIMALS, "XLM")
 }
 
-/// The fee sponsor.
+/// The fee sponsor, or a submitter.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SponsorView {
     /// `G…`.
@@ -231,6 +240,8 @@ pub struct SponsorView {
     pub days_left: Option<u64>,
     /// What is wrong with it; null where nothing is.
     pub why: Option<String>,
+    #[serde(skip)]
+    role: Role,
 }
 
 impl From<&Sponsor> for SponsorView {
@@ -242,6 +253,7 @@ impl From<&Sponsor> for SponsorView {
             needed: lumens(sponsor.need),
             days_left: sponsor.lasts_sec.map(|sec| sec / 86_400),
             why: sponsor.why(),
+            role: sponsor.role,
         }
     }
 }
@@ -252,7 +264,11 @@ impl std::fmt::Display for SponsorView {
             return f.write_str(why);
         }
         let spendable = self.spendable.as_ref().map(ToString::to_string).unwrap_or_default();
-        write!(f, "the sponsor {} pays the fees: it can spend {spendable}", self.address)
+        let does = match self.role {
+            Role::Sponsor => "the sponsor pays the fees",
+            Role::Submitter => "a submitter sends work and harvests",
+        };
+        write!(f, "{does}: {} can spend {spendable}", self.address)
     }
 }
 

@@ -3,6 +3,7 @@
 mod decide;
 
 use crate::app::App;
+use crate::farm::told;
 use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::options::DryRun;
 use crate::output::{Contract, Outcome, Page, Present, Table};
@@ -12,11 +13,15 @@ use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, forms};
 use clap::Args;
 use kale::expiry::{self, Extended};
-use kale::harvest::{self, Fate, Harvested, Prepared};
+use kale::harvest::{self, Fate, Harvested, Prepared, Unworked};
+use kale::reason::Reason;
+use kale::reconcile::{self, What};
 use kale::rows::{self, Hand};
+use kale::site::Farming;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use stellar::is_of_endpoints;
 use stellar::submit::{Rehearsal, Submitted};
 use watch::metrics::Gauge;
 
@@ -24,6 +29,9 @@ use watch::metrics::Gauge;
 pub const CONTRACTS: &[Contract] = &[Contract::of::<HarvestOutput>("harvest").or::<decide::DecisionOutput>()];
 
 /// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
+///
+/// Once a day, after a restore and after an import it compares the farm with the chain too, as farm run does, and harvests what
+/// the state did not know.
 ///
 /// All farmers are harvested for, those that leave too. A pail that was never worked, or that is gone without pay, is
 /// booked as a loss with its reason; where the endpoint's history is too short to tell, it stays open. A pail that expires
@@ -64,7 +72,8 @@ pub struct HarvestView {
     pub address: String,
     /// The block.
     pub block: u32,
-    /// `harvested`, `already_harvested`, `harvested_elsewhere`, `lost`, `would_harvest`, `would_lose`, `gone` or `failed`.
+    /// `harvested`, `already_harvested`, `harvested_elsewhere`, `lost`, `would_harvest`, `would_lose`, `would_doubt` (it looks
+    /// lost, and a later look decides), `gone` or `failed`.
     pub status: &'static str,
     /// What was at stake.
     pub stake: Quantity,
@@ -79,6 +88,9 @@ pub struct HarvestView {
     pub ledger: Option<u32>,
     /// What it cost; in a dry run, the most that it would.
     pub fee: Option<Quantity>,
+    /// The submitter that sent it; null where the farmer's own account did.
+    #[schemars(with = "Option<forms::StellarAccount>")]
+    pub sent_by: Option<String>,
     /// Why it failed or was lost, in a stable word.
     pub reason: Option<&'static str>,
     /// What a lost stake was lost by, in a stable word.
@@ -146,23 +158,31 @@ impl Harvest {
             }
             _ => {}
         }
-        if harvest::is_idle(app.read()?.conn())? {
+        let dry_run = self.dry.dry_run;
+        let (now, state) = (session.run.clock.now(), app.read()?);
+        let compares = !dry_run && reconcile::why_due(state.conn(), &hands, now)?.is_some();
+        if !compares && harvest::is_idle(state.conn())? {
             return Outcome::of(&HarvestOutput::new(None));
         }
-        let dry_run = self.dry.dry_run;
+        drop(state);
         let output = on_farm(&app, dry_run, self.parallel, async |farm| {
-            let prepared = harvest::prepare(farm, &hands).await?;
-            let mut output = HarvestOutput::new(prepared.view.as_ref().map(LedgerStamp::from));
-            let near = prepared.near().clone();
-            let ledger = prepared.view.as_ref().map_or(0, |view| view.at.ledger);
+            let mut output = HarvestOutput::new(None);
+            let mut near = Near::new();
             if dry_run {
+                let prepared = output.look(farm, &hands, &mut near).await?;
                 let rehearsals = farm.rehearse(&prepared.intents()).await?;
-                output.rehearsed(&prepared, rehearsals);
+                output.rehearsed(&prepared, prepared.unworked(farm.work.state.conn())?, rehearsals);
             } else {
                 let permit = no_question(&app, farm.work, "harvest")?;
-                let ends = harvest::carry_out(farm, prepared, permit).await?;
-                output.take(ends);
+                let prepared = output.look(farm, &hands, &mut near).await?;
+                output.take(harvest::carry_out(farm, prepared, permit).await?);
+                // What was found may be due too.
+                if compares && output.compare(farm, &hands).await? {
+                    let prepared = output.look(farm, &hands, &mut near).await?;
+                    output.take(harvest::carry_out(farm, prepared, permit).await?);
+                }
             }
+            let ledger = output.view.as_ref().map_or(0, |view| view.ledger);
             let near = still_open(farm.work.state.conn(), near)?;
             for (farmer, pails) in &near {
                 output.warnings.push(format!("farmer {farmer}: {}", expiry::words(pails, ledger)));
@@ -180,6 +200,11 @@ impl Harvest {
         let (gauges, warnings) = (output.gauges(), output.warnings.clone());
         Ok(Outcome::of(&output)?.warn(warnings).gauges(gauges).but(failure))
     }
+}
+
+/// What a failure is about.
+fn name(end: &Harvested) -> String {
+    format!("{} in block {}", end.hand.who.address, end.block)
 }
 
 type Near = BTreeMap<String, Vec<(u32, u32)>>;
@@ -214,14 +239,48 @@ impl HarvestOutput {
         }
     }
 
+    async fn look(&mut self, farm: &Farming<'_, '_>, hands: &[Hand], near: &mut Near) -> Result<Prepared> {
+        let prepared = harvest::prepare(farm, hands).await?;
+        near.clone_from(prepared.near());
+        self.view = prepared.view.as_ref().map(LedgerStamp::from).or(self.view.take());
+        Ok(prepared)
+    }
+
+    /// Compares the farm with the chain where that is due, as farm run does; a pail that is not shown has a line of its own.
+    /// That it cannot be done now keeps nothing from being harvested. Returns whether something was taken in.
+    async fn compare(&mut self, farm: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<bool> {
+        match reconcile::where_due(farm, hands).await {
+            Ok(None) => Ok(false),
+            Ok(Some((why, mut found))) => {
+                found.differences.retain(|one| !matches!(one.what, What::Missing { .. }));
+                if !found.differences.is_empty() {
+                    self.warnings.push(told(why, &found));
+                }
+                Ok(found.differences.iter().any(|one| one.what.is_taken_in()))
+            }
+            Err(e) if is_of_endpoints(e.code()) => {
+                self.warnings.push(format!("cannot compare the farm with the chain: {e}"));
+                Ok(false)
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    /// Takes the outcomes in; they replace what was said of the same pails before.
     fn take(&mut self, ends: Vec<Harvested>) {
-        for Harvested { hand, block, stake, forecast, fate } in ends {
+        let anew: HashSet<(&str, u32)> =
+            ends.iter().map(|end| (end.hand.who.id.as_str(), end.block)).collect();
+        self.pails.retain(|view| !anew.contains(&(view.farmer.as_str(), view.block)));
+        let anew: HashSet<String> = ends.iter().map(name).collect();
+        self.failures.retain(|(name, _)| !anew.contains(name));
+        for end in ends {
+            let name = name(&end);
+            let Harvested { hand, block, stake, forecast, fate } = end;
             let mut view = HarvestView::new(&hand, block, "already_harvested", stake, forecast);
-            let name = format!("{} in block {block}", hand.who.address);
             match fate {
-                Fate::Harvested { tx, ledger, fee, reward } => {
+                Fate::Harvested { tx, ledger, fee, sender, reward } => {
                     view.paid("harvested", tx, ledger, reward);
-                    view.fee = Some(lumens(fee));
+                    (view.fee, view.sent_by) = (Some(lumens(fee)), sender);
                     self.harvested += 1;
                     self.rewarded = kale(self.rewarded.base.saturating_add(reward));
                 }
@@ -250,7 +309,12 @@ impl HarvestOutput {
         }
     }
 
-    fn rehearsed(&mut self, prepared: &Prepared, rehearsals: Vec<Result<Rehearsal>>) {
+    fn rehearsed(
+        &mut self,
+        prepared: &Prepared,
+        unworked: Vec<Unworked<'_>>,
+        rehearsals: Vec<Result<Rehearsal>>,
+    ) {
         for ((hand, block, stake, forecast), rehearsal) in prepared.wanted().zip(rehearsals) {
             let mut view = HarvestView::new(hand, block, "would_harvest", stake, forecast);
             match rehearsal {
@@ -263,10 +327,15 @@ impl HarvestOutput {
             }
             self.pails.push(view);
         }
-        for (hand, block, stake, cause) in prepared.unworked() {
+        for Unworked { hand, block, stake, cause, doubt } in unworked {
             let mut view = HarvestView::new(hand, block, "would_lose", stake, None);
-            (view.reason, view.cause) = (Some("not_worked"), Some(cause.word()));
-            view.fault = Some(cause.blame().word());
+            if let Some(error) = doubt {
+                view.status = "would_doubt";
+                (view.reason, view.error) = (Some(Reason::Missing.word()), Some(error.to_string()));
+            } else {
+                (view.reason, view.cause) = (Some(Reason::NotWorked.word()), Some(cause.word()));
+                view.fault = Some(cause.blame().word());
+            }
             self.pails.push(view);
         }
         for (hand, block, stake) in prepared.gone() {
@@ -319,6 +388,7 @@ impl HarvestView {
             tx: None,
             ledger: None,
             fee: None,
+            sent_by: None,
             reason: None,
             cause: None,
             fault: None,

@@ -1,7 +1,7 @@
 //! `poolctl operations …`: transactions that are not settled yet.
 
 use crate::app::App;
-use crate::farming::{ended_in, site_desk};
+use crate::farming::{ended_as, ended_in, site_desk, time};
 use crate::options::DryRun;
 use crate::output::{Contract, Outcome, Page, Present, Table, partly};
 use crate::session::Session;
@@ -10,10 +10,10 @@ use base::{Error, Result, clock, forms};
 use clap::{Args, Subcommand};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::operations;
+use state::operations::{self, Operation};
 use std::collections::HashMap;
 use std::time::Duration;
-use stellar::submit;
+use stellar::submit::{self, GivenUp, Outlook};
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
@@ -39,7 +39,7 @@ impl Command {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         match self {
             Self::List(List {}) => List::run(session),
-            Self::Settle(Settle {}) => Settle::run(session),
+            Self::Settle(command) => command.run(session),
             Self::GiveUp(command) => command.run(session),
         }
     }
@@ -105,10 +105,13 @@ impl List {
 /// Settle what is not settled yet: look it up, and send it again while that may help
 ///
 /// Every command that writes does the same first, for a few seconds. This one waits as long as a transaction is valid. Exit
-/// 76 where something is still not known.
+/// 76 where something is still not known. With --dry-run every endpoint is asked once.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl operations settle")]
-pub struct Settle {}
+pub struct Settle {
+    #[command(flatten)]
+    dry: DryRun,
+}
 
 /// What became of the transactions.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -122,43 +125,63 @@ pub struct SettleOutput {
 pub struct SettledView {
     /// What was intended.
     pub key: String,
-    /// Whether it is known now what became of it.
+    /// Whether it is known now what became of it; in a dry run, whether it would be.
     pub settled: bool,
     /// How it ended, or why that is not known.
     pub status: String,
 }
 
 impl Settle {
-    fn run(session: &Session) -> Result<Outcome> {
+    fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         if operations::open(app.read()?.conn())?.is_empty() {
             return Outcome::of(&SettleOutput { operations: Vec::new() });
+        }
+        if self.dry.dry_run {
+            let found = site_desk(&app, true, async |farm| farm.look_at_open().await)?;
+            return SettleOutput::of(found.iter().map(|(operation, seen)| (operation, seen, outlook(seen))));
         }
         let done = site_desk(&app, false, async |farm| {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
             farm.settle(Some(permit), Duration::MAX).await
         })?;
-        let failures: Vec<Failure> = done
-            .iter()
-            .filter_map(|(operation, settled)| Some((operation.key.clone(), settled.as_ref().err()?.clone())))
-            .collect();
-        let failure = partly(done.len() - failures.len(), &failures, "operations");
-        let operations = done
-            .into_iter()
-            .map(|(operation, settled)| SettledView {
-                key: operation.key,
-                settled: settled.is_ok(),
-                status: ended_in(&settled),
-            })
-            .collect();
-        Ok(Outcome::of(&SettleOutput { operations })?.but(failure))
+        SettleOutput::of(
+            done.iter()
+                .map(|(operation, settled)| (operation, settled, (settled.is_ok(), ended_in(settled)))),
+        )
+    }
+}
+
+impl SettleOutput {
+    /// What came of each operation: whether it is known, and how it ended.
+    fn of<'r, T: 'r>(
+        done: impl Iterator<Item = (&'r Operation, &'r Result<T>, (bool, String))>,
+    ) -> Result<Outcome> {
+        let (mut operations, mut failures) = (Vec::new(), Vec::<Failure>::new());
+        for (operation, result, (settled, status)) in done {
+            failures.extend(result.as_ref().err().map(|e| (operation.key.clone(), e.clone())));
+            operations.push(SettledView { key: operation.key.clone(), settled, status });
+        }
+        let failure = partly(operations.len() - failures.len(), &failures, "operations");
+        Ok(Outcome::of(&Self { operations })?.but(failure))
+    }
+}
+
+/// Whether it would be known what became of an operation, and what.
+fn outlook(seen: &Result<Outlook>) -> (bool, String) {
+    match seen {
+        Ok(Outlook::Ends(status)) => (true, format!("would be recorded: it {}", ended_as(*status))),
+        Ok(Outlook::Unsigned) => (true, "would be given up: it was never signed".to_owned()),
+        Ok(Outlook::Waits { until }) => (false, format!("may still take effect, until {}", time(*until))),
+        Err(e) => (false, format!("would not be settled: {e}")),
     }
 }
 
 /// Give up a transaction that can never take effect any more, and of which nobody tells what became
 ///
-/// Its validity must be over; try operations settle first. What it did, if it did anything, is read from the chain by the next
-/// farm reconcile, or farm run. The reason is kept in the audit log.
+/// Its validity must be over; try operations settle first. Every endpoint is asked for it once more: where one has it, it is
+/// settled instead, and where none can be asked, nothing is done. What it did, if it did anything, is read from the chain by the
+/// next farm reconcile, or farm run. The reason is kept in the audit log.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl operations give-up 12 --reason forgotten")]
 pub struct GiveUp {
@@ -179,8 +202,10 @@ pub struct GiveUpOutput {
     pub id: i64,
     /// What was intended.
     pub key: String,
-    /// `given_up` or `would_give_up`.
+    /// `given_up` or `would_give_up`; `settled` or `would_settle` where an endpoint knows what became of it.
     pub status: &'static str,
+    /// How it ended, where an endpoint knows.
+    pub ended: Option<String>,
 }
 
 impl GiveUp {
@@ -192,16 +217,25 @@ impl GiveUp {
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
         let output = site_desk(&app, dry.dry_run, async |farm| {
-            let operation = farm.may_give_up(id).await?;
+            let given = farm.may_give_up(id).await?;
             if dry.dry_run {
-                return Ok(GiveUpOutput { id, key: operation.key, status: "would_give_up" });
+                return Ok(GiveUpOutput::of(id, given, ["would_give_up", "would_settle"]));
             }
-            let what = format!("give up operation {}", operation.key);
-            let permit = app.agree(farm.work.permit, true, &what)?;
-            let operation = farm.give_up(permit, id, &reason).await?;
-            Ok(GiveUpOutput { id, key: operation.key, status: "given_up" })
+            let what = format!("give up operation {}", given.operation.key);
+            // What is known needs no consent to be recorded.
+            let permit = app.agree(farm.work.permit, given.landed.is_none(), &what)?;
+            let given = farm.give_up(permit, id, &reason).await?;
+            Ok(GiveUpOutput::of(id, given, ["given_up", "settled"]))
         })?;
         Outcome::of(&output)
+    }
+}
+
+impl GiveUpOutput {
+    fn of(id: i64, given: GivenUp, [given_up, settled]: [&'static str; 2]) -> Self {
+        let ended = given.landed.map(|landed| ended_as(landed.status).to_owned());
+        let status = if ended.is_some() { settled } else { given_up };
+        Self { id, key: given.operation.key, status, ended }
     }
 }
 
@@ -238,6 +272,7 @@ impl Present for SettleOutput {
 
 impl Present for GiveUpOutput {
     fn present(&self, page: &mut Page) {
-        page.line(format!("{}: {}", self.key, self.status.replace('_', " ")));
+        let ended = self.ended.as_ref().map(|ended| format!(": it {ended}")).unwrap_or_default();
+        page.line(format!("{}: {}{ended}", self.key, self.status.replace('_', " ")));
     }
 }

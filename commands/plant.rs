@@ -45,7 +45,7 @@ pub struct PlantView {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     pub address: String,
-    /// `planted`, `already_planted`, `would_plant` or `failed`.
+    /// `planted`, `already_planted`, `harvest_only` (nothing is to be planted for it), `would_plant` or `failed`.
     pub status: &'static str,
     /// At stake.
     pub stake: Option<Quantity>,
@@ -83,6 +83,8 @@ pub struct PlantOutput {
     pub farmers: Vec<PlantView>,
     #[serde(skip)]
     failures: Vec<Failure>,
+    #[serde(skip)]
+    refused: Option<Error>,
 }
 
 impl Plant {
@@ -102,6 +104,7 @@ impl Plant {
         let output = on_farm(&app, dry_run, self.parallel, async |farm| {
             let prepared = plant::prepare(farm, &hands).await?;
             let mut output = PlantOutput::begin(&prepared);
+            output.refused.clone_from(&prepared.refused);
             if dry_run {
                 let intents: Vec<_> = prepared.wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
                 let rehearsals = farm.rehearse(&intents).await?;
@@ -126,7 +129,7 @@ impl Plant {
         })
         .map_err(|e| e.context("cannot plant"))?;
         let done = output.farmers.len() - output.failures.len();
-        let failure = farming::ended(done, &output.failures, "farmers");
+        let failure = output.refused.clone().or_else(|| farming::ended(done, &output.failures, "farmers"));
         let gauges = output.gauges();
         Ok(Outcome::of(&output)?.gauges(gauges).but(failure))
     }
@@ -142,6 +145,7 @@ impl PlantOutput {
             staked: kale(Base::ZERO),
             farmers: Vec::new(),
             failures: Vec::new(),
+            refused: None,
         }
     }
 
@@ -177,6 +181,7 @@ impl PlantOutput {
                     view.fee_payer = payer;
                 }
                 Fate::Already => {}
+                Fate::HarvestOnly => (view.status, view.stake) = ("harvest_only", None),
                 Fate::Failed { reason, error } => {
                     view.fail(reason.word(), &error);
                     self.failures.push((view.address.clone(), error));

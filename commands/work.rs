@@ -125,6 +125,9 @@ pub struct WorkView {
     pub ledger: Option<u32>,
     /// What it cost; in a dry run, the most that it would.
     pub fee: Option<Quantity>,
+    /// The submitter that sent it; null where the farmer's own account did.
+    #[schemars(with = "Option<forms::StellarAccount>")]
+    pub sent_by: Option<String>,
     /// Why it failed, in a stable word.
     pub reason: Option<&'static str>,
     /// Why it failed.
@@ -144,6 +147,7 @@ impl WorkView {
             tx: None,
             ledger: None,
             fee: None,
+            sent_by: None,
             reason: None,
             error: None,
         }
@@ -159,7 +163,8 @@ impl WorkView {
     /// Takes in how it ended.
     pub fn fate(&mut self, fate: &Fate) {
         match fate {
-            Fate::Worked { tx, ledger, gap, fee, improved } => {
+            Fate::Worked { tx, ledger, gap, fee, sender, improved } => {
+                self.sent_by.clone_from(sender);
                 self.status = if *improved { "improved" } else { "worked" };
                 (self.tx, self.ledger) = (Some(tx.clone()), Some(*ledger));
                 (self.gap, self.fee) = (Some(*gap), Some(lumens(*fee)));

@@ -1413,9 +1413,10 @@ module completions {
     [ "auto" "always" "never" ]
   }
 
-  # Import a key: register its account as a farmer, or make it the fee sponsor
+  # Import a key: register its account as a farmer, make it the fee sponsor, or keep it for a submitter
   export extern "poolctl farmer import" [
     --sponsor                 # Store it as the key of the account that pays the fees; no farmer is registered
+    --submitter               # Store it as the key of an account of kale.submitter; no farmer is registered
     --pooler: string          # Name or id of its pooler
     --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
     --payout: string          # Where its proceeds go [default: to itself]
@@ -1489,17 +1490,26 @@ module completions {
     [ "active" "leaving" "departed" ]
   }
 
+  def "nu-complete poolctl farmer set harvest_only" [] {
+    [ "true" "false" "none" ]
+  }
+
   def "nu-complete poolctl farmer set color" [] {
     [ "auto" "always" "never" ]
   }
 
-  # Change a farmer: its stake percentage, payout, pooler or status
+  # Change a farmer: its stake percentage, payout, pooler, status, or what it is farmed by
   export extern "poolctl farmer set" [
     --stake-percentage: string # The part of its balance to stake in each block, 0 to 1
     --payout: string          # Where its proceeds go
     --no-payout               # Its proceeds stay with it
     --pooler: string          # Move it to this pooler, by name or id
     --status: string@"nu-complete poolctl farmer set status" # active plants; leaving plants no more, and what stands is still worked and harvested; departed is the end
+    --target-zeros: string    # Zeros that are enough for it, 1 to 16, and never more than count in the block; none = as for all
+    --min-work-time: string   # No work for it is submitted before, as in 180s after the block's start, but at the deadline; none = as for all
+    --harvest-only: string@"nu-complete poolctl farmer set harvest_only" # Plant nothing for it, and still work and harvest what stands: true, false, or none = as for all
+    --min-stake: string       # Stake at least so much KALE, and nothing where it holds less; none = as for all
+    --max-stake: string       # Stake at most so much KALE; none = as for all
     --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
@@ -1855,6 +1865,7 @@ module completions {
 
   # Settle what is not settled yet: look it up, and send it again while that may help
   export extern "poolctl operations settle" [
+    --dry-run                 # Show what would be done; write, sign and send nothing
     --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
     --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
     --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]

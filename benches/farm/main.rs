@@ -45,6 +45,11 @@ const HASHING: f64 = 97.0;
 /// that reads nothing.
 const OVERHEAD_RATIO: f64 = 3.0;
 const IDLE_REQUESTS: usize = 2;
+/// Blocks of a day, whose pails may all still live.
+const DAY: u32 = 288;
+const RECONCILE_REQUESTS: usize = 150;
+/// Milliseconds that a comparison of a day may take beside the time in which a request was under way.
+const RECONCILE_MS: usize = 5_000;
 /// A run with nothing due may take so many times as long as a command that reads nothing and the bare round trips.
 const IDLE_RATIO: f64 = 8.0;
 /// A command may take so many times as long with the history as without.
@@ -69,7 +74,7 @@ fn main() -> Result<()> {
     let mut table = Table::default();
     let base = Desk::with_farmers(FARMERS as usize, 1_000 * KALE);
     // Nobody worked in block 0, so that no number of zeros is enough in block 1: the grinding lasts until the deadline.
-    base.configure("kale.target_zeros = 16");
+    base.configure("strategy.target_zeros = 16");
     base.ripen();
     if is_picked("plant") {
         plant(&base, &mut table)?;
@@ -79,6 +84,9 @@ fn main() -> Result<()> {
     }
     if is_picked("grind") {
         grind(&base, &mut table)?;
+    }
+    if is_picked("reconcile") {
+        reconcile(&base, &mut table)?;
     }
     if is_picked("idle") || is_picked("history") {
         let farmed = farmed(&base);
@@ -174,7 +182,7 @@ fn grind(base: &Desk, table: &mut Table) -> Result<()> {
     for _ in 0..3 {
         let desk = base.fork();
         // Time enough for the submission at this pace.
-        desk.configure("kale.target_zeros = 16\nkale.work_margin_sec = 60");
+        desk.configure("strategy.target_zeros = 16\nkale.work_margin_sec = 60");
         let ticks = Ticks::start(&desk, pace);
         let mut child = command(&desk, "farm run --once --json")
             .env("POOLCTL_STELLAR_POLL_MS", "50")
@@ -244,7 +252,7 @@ fn grind(base: &Desk, table: &mut Table) -> Result<()> {
 /// A desk whose farmers have planted and worked, and that waits for the block's end.
 fn farmed(base: &Desk) -> Desk {
     let desk = base.fork();
-    desk.configure("kale.target_zeros = 1");
+    desk.configure("strategy.target_zeros = 1");
     let ticks = Ticks::start(&desk, Duration::from_millis(250));
     run(&desk, "plant").unwrap();
     let ran = desk.run("work --policy early").alone();
@@ -304,6 +312,44 @@ fn with_history(farmed: &Desk, table: &mut Table) -> Result<()> {
             HISTORY_RATIO,
         );
     }
+    Ok(())
+}
+
+/// (f) Comparing every pail of a day with the state: the first time, and once more.
+fn reconcile(base: &Desk, table: &mut Table) -> Result<()> {
+    let desk = base.fork();
+    let stranger = desk.stranger();
+    // Somebody plants in every block; the farmers in the last one.
+    for _ in 1..DAY {
+        desk.plant(&stranger, 0);
+        desk.ripen();
+    }
+    let ticks = Ticks::start(&desk, Duration::from_millis(250));
+    run(&desk, "plant")?;
+    ticks.end();
+    let wire = Wire::start(&desk.network.url())?;
+    desk.write_config(&[wire.url()], "");
+    let (mut most, mut ours, mut theirs) = (0, Vec::new(), Vec::new());
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let output = command(&desk, "farm reconcile --json").output()?;
+        let wall = begun.elapsed();
+        let data = serde_json::from_slice::<Value>(&output.stdout)?["data"].take();
+        ensure!(data["farmers"] == FARMERS && data["pails"] == FARMERS * DAY, "{data}");
+        let (requests, busy) = wire.take();
+        most = most.max(requests);
+        ours.push(wall.saturating_sub(busy));
+        theirs.push(busy);
+    }
+    ours.sort_unstable();
+    theirs.sort_unstable();
+    let what = format!("farm reconcile, {FARMERS} farmers, {DAY} blocks");
+    table.row(format!("{what}: HTTP requests, at most"), most, RECONCILE_REQUESTS);
+    table.note(format!("{what}: a request is under way"), spread(&theirs));
+    table.note(format!("{what}: none is"), spread(&ours));
+    let beyond =
+        ours.last().map_or(usize::MAX, |most| usize::try_from(most.as_millis()).unwrap_or(usize::MAX));
+    table.row(format!("{what}: ms beyond the RPC's time, at most"), beyond, RECONCILE_MS);
     Ok(())
 }
 

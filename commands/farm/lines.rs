@@ -123,7 +123,7 @@ pub struct PlantLine {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     address: String,
-    /// `planted`, `already_planted` or `failed`.
+    /// `planted`, `already_planted`, `harvest_only` or `failed`.
     status: &'static str,
     /// At stake.
     stake: Quantity,
@@ -243,6 +243,7 @@ impl PlantLine {
                 ("planted", Some(Sent { tx: tx.clone(), ledger: *ledger }), None)
             }
             plant::Fate::Already => ("already_planted", None, None),
+            plant::Fate::HarvestOnly => ("harvest_only", None, None),
             plant::Fate::Failed { reason, error } => {
                 let failure = FailureWords { reason: reason.word(), error: error.message().to_owned() };
                 ("failed", None, Some(failure))

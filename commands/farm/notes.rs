@@ -8,7 +8,7 @@ use base::{Code, Error, clock};
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
 use kale::run::Note;
-use kale::schedule::Action;
+use kale::schedule::{Action, Step};
 use kale::view::View;
 use kale::work::{self, Reach, Worked};
 use schemars::JsonSchema;
@@ -39,6 +39,9 @@ pub struct Totals {
     /// What failed last for each thing and was not made good.
     #[serde(skip)]
     failed: BTreeMap<String, Error>,
+    /// What was due last and could not be tried at all.
+    #[serde(skip)]
+    hindered: Option<(Step, Error)>,
 }
 
 impl Totals {
@@ -55,6 +58,7 @@ impl Totals {
             staked: Base::ZERO,
             rewarded: Base::ZERO,
             failed: BTreeMap::new(),
+            hindered: None,
         }
     }
 
@@ -78,6 +82,17 @@ impl Totals {
         self.failed.iter().map(|(name, e)| (name.clone(), e.clone())).collect()
     }
 
+    /// Whether nothing was tried, nor wanted to be.
+    pub const fn is_nothing(&self) -> bool {
+        self.done() + self.lost + self.failed_tries == 0 && self.hindered.is_none()
+    }
+
+    /// A line for each thing that was due and is not done.
+    pub fn undone(&self) -> impl Iterator<Item = String> {
+        let failed = self.failed.iter().map(|(name, e)| format!("failed: {name}: {e}"));
+        failed.chain(self.hindered.iter().map(|(step, e)| trouble_line(*step, e)))
+    }
+
     /// Counts what is told.
     pub fn count(&mut self, note: &Note<'_>) {
         match note {
@@ -88,7 +103,7 @@ impl Totals {
                         self.staked = self.staked.saturating_add(*stake);
                         None
                     }
-                    plant::Fate::Already => None,
+                    plant::Fate::Already | plant::Fate::HarvestOnly => None,
                     plant::Fate::Failed { error, .. } => Some(error),
                 };
                 self.judge(format!("plant of {} in block {block}", who.address), failure);
@@ -121,9 +136,14 @@ impl Totals {
                 };
                 self.judge(format!("harvest of {} in block {block}", hand.who.address), failure);
             }
+            // What else is in the way passes by itself.
+            Note::Trouble(Step::Plant, e) if e.code() == Code::StrategyFailed => {
+                self.judge(Step::Plant.word().to_owned(), Some(e));
+            }
             Note::Settled(operation, settled) => {
                 self.judge(format!("operation {}", operation.key), settled.as_ref().err());
             }
+            Note::Trouble(step, e) => self.hindered = Some((*step, (*e).clone())),
             _ => {}
         }
     }
@@ -152,6 +172,7 @@ pub fn line(note: &Note<'_>) -> String {
             match &planted.fate {
                 plant::Fate::Planted { .. } => format!("block {block}: {who} planted {stake}"),
                 plant::Fate::Already => format!("block {block}: {who} had planted {stake} already"),
+                plant::Fate::HarvestOnly => format!("block {block}: {who} does not plant: harvest only"),
                 plant::Fate::Failed { error, .. } => format!("block {block}: {who} did not plant: {error}"),
             }
         }
@@ -171,13 +192,14 @@ pub fn line(note: &Note<'_>) -> String {
             rate(reach)
         ),
         Note::Harvested(harvested) => harvest_line(harvested),
-        Note::Reconciled(why, found) => {
-            let each: Vec<String> = found.differences.iter().map(reconcile::words).collect();
-            format!("compared with the chain, since {why}: {}", each.join("; "))
-        }
+        Note::Reconciled(why, found) => reconcile::told(why, found),
         Note::Waiting(action) => action_line(action),
-        Note::Trouble(step, e) => format!("cannot {} now: {e}", step.word()),
+        Note::Trouble(step, e) => trouble_line(*step, e),
     }
+}
+
+fn trouble_line(step: Step, e: &Error) -> String {
+    format!("cannot {} now: {e}", step.word())
 }
 
 fn block_line(view: &View) -> String {

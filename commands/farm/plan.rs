@@ -9,12 +9,14 @@ use base::amount::{Base, Quantity, to_units};
 use base::{Result, clock, forms};
 use clap::Args;
 use kale::accounting::base;
-use kale::contract::DECIMALS;
+use kale::contract::{Block, DECIMALS};
 use kale::forecast::Forecast;
 use kale::outlook::{self, Outlook, Prospect};
 use kale::purse::Books;
 use kale::schedule::Action;
 use kale::settings::Settings;
+use kale::strategy::Answer;
+use kale::submitter;
 use kale::work::Orders;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -95,7 +97,7 @@ pub struct ProspectView {
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
     pub address: String,
-    /// `not_active` (it will not be planted for), `not_planted`, `planted` or `worked`.
+    /// `not_active` or `harvest_only` (it will not be planted for), `not_planted`, `planted` or `worked`.
     pub status: &'static str,
     /// At stake.
     pub stake: Option<Quantity>,
@@ -103,12 +105,60 @@ pub struct ProspectView {
     pub zeros: Option<u32>,
     /// Zeros of the best nonce at hand.
     pub best_zeros: Option<u32>,
+    /// Zeros that are enough for it in this block.
+    pub target_zeros: Option<u32>,
     /// What a harvest would pay now, without the stake.
     pub reward_now: Option<Quantity>,
     /// What work in the next ledger would earn; null where there is no pail or the contract would refuse it.
     pub work: Option<EarningView>,
     /// Why the contract would refuse it.
     pub refusal: Option<String>,
+}
+
+/// What strategy.command says of a farmer; null = nothing, and its own terms stand.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SaidView {
+    /// Id.
+    pub farmer: String,
+    /// What to stake, within its balance and bounds.
+    pub stake: Option<Quantity>,
+    /// Zeros that are enough.
+    pub target_zeros: Option<u32>,
+    /// Seconds of the block before which no work is submitted.
+    pub min_work_sec: Option<u64>,
+    /// Whether nothing is planted.
+    pub harvest_only: Option<bool>,
+}
+
+/// What strategy.command says of a block.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct AnswerView {
+    /// The block.
+    pub block: u32,
+    /// Why it gives no answer that can be used: nothing is planted in this block.
+    pub error: Option<String>,
+    /// The farmers that it names.
+    pub farmers: Vec<SaidView>,
+}
+
+impl AnswerView {
+    fn of(block: u32, answer: Result<Answer>, prospects: &[Prospect]) -> Self {
+        let (answer, error) = match answer {
+            Ok(answer) => (answer, None),
+            Err(e) => (Answer::new(), Some(e.message().to_owned())),
+        };
+        let farmers = prospects.iter().filter_map(|prospect| {
+            let said = answer.get(&prospect.hand.who.id)?;
+            Some(SaidView {
+                farmer: prospect.hand.who.id.clone(),
+                stake: said.stake.map(kale),
+                target_zeros: said.target_zeros,
+                min_work_sec: said.min_work_sec,
+                harvest_only: said.harvest_only,
+            })
+        });
+        Self { block, error, farmers: farmers.collect() }
+    }
 }
 
 /// What is next.
@@ -130,7 +180,7 @@ pub struct PlanOutput {
     pub deadline: Option<String>,
     /// When work is submitted.
     pub policy: &'static str,
-    /// Zeros that are worth having in this block.
+    /// Zeros that are worth having in this block, where a farmer has no target of its own.
     pub zeros_cap: Option<u32>,
     /// What is to be done, the first first.
     pub actions: Vec<ActionView>,
@@ -138,6 +188,10 @@ pub struct PlanOutput {
     pub farmers: Vec<ProspectView>,
     /// The fee sponsor, where there is one.
     pub sponsor: Option<SponsorView>,
+    /// What strategy.command says, where there is one.
+    pub strategy: Option<AnswerView>,
+    /// The submitters.
+    pub submitters: Vec<SponsorView>,
     #[serde(skip)]
     now: u64,
     #[serde(skip)]
@@ -164,18 +218,23 @@ pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
     let seen = app
         .look_on_stellar(async |client| {
             let site = farming::site(app, client)?;
-            outlook::look(state.conn(), &site, &settings, orders, &books).await
+            outlook::look(state.conn(), &site, &settings, orders, &books, &app.session.stop).await
         })
         .map_err(|e| e.context("cannot plan"))?;
     let output = PlanOutput::of(seen, orders);
     let gauges = output.gauges();
-    let low = output.sponsor.as_ref().and_then(|sponsor| sponsor.why.clone());
-    Ok(Outcome::of(&output)?.gauges(gauges).warn(low))
+    let payers = output.sponsor.iter().chain(&output.submitters);
+    let low: Vec<String> = payers.filter_map(|payer| payer.why.clone()).collect();
+    let short = submitter::short_of(output.farmers.len(), output.submitters.len());
+    let unanswered = output.strategy.as_ref().and_then(|answer| {
+        answer.error.as_ref().map(|error| format!("nothing is planted in block {}: {error}", answer.block))
+    });
+    Ok(Outcome::of(&output)?.gauges(gauges).warn(low).warn(short).warn(unanswered))
 }
 
 impl PlanOutput {
     fn of(seen: Outlook, orders: &Orders) -> Self {
-        let Outlook { view, cap, deadline, agenda, prospects, sponsor } = seen;
+        let Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters, answer } = seen;
         let block = view.current();
         Self {
             view: LedgerStamp::from(&view),
@@ -187,8 +246,10 @@ impl PlanOutput {
             policy: orders.policy.word(),
             zeros_cap: cap,
             actions: agenda.iter().map(ActionView::from).collect(),
-            farmers: prospects.iter().map(ProspectView::of).collect(),
+            farmers: prospects.iter().map(|prospect| ProspectView::of(prospect, block)).collect(),
             sponsor: sponsor.as_ref().map(SponsorView::from),
+            strategy: answer.map(|(block, answer)| AnswerView::of(block, answer, &prospects)),
+            submitters: submitters.iter().map(SponsorView::from).collect(),
             now: view.at.time,
             agenda,
         }
@@ -209,10 +270,11 @@ impl PlanOutput {
 }
 
 impl ProspectView {
-    fn of(prospect: &Prospect) -> Self {
+    fn of(prospect: &Prospect, block: Option<&Block>) -> Self {
         let pail = prospect.pail.as_ref();
         let status = match pail {
             None if prospect.hand.status != "active" => "not_active",
+            None if !prospect.plants() => "harvest_only",
             None => "not_planted",
             Some(pail) if pail.worked() => "worked",
             Some(_) => "planted",
@@ -225,6 +287,7 @@ impl ProspectView {
             stake: pail.and_then(|pail| base(pail.stake).ok()).map(kale),
             zeros: pail.and_then(|pail| pail.zeros),
             best_zeros: prospect.best,
+            target_zeros: block.map(|block| prospect.strategy.enough(block)),
             reward_now: prospect.paid_now.and_then(|paid| base(paid).ok()).map(kale),
             work: work.and_then(|work| work.as_ref().ok()).map(EarningView::of),
             refusal: work.and_then(|work| work.as_ref().err()).map(ToString::to_string),
@@ -265,8 +328,8 @@ impl Present for PlanOutput {
             ("zeros that count", self.zeros_cap.map_or_else(dash, |cap| cap.to_string())),
         ]);
         page.gap();
-        if let Some(sponsor) = &self.sponsor {
-            page.line(sponsor);
+        for payer in self.sponsor.iter().chain(&self.submitters) {
+            page.line(payer);
         }
         if self.agenda.is_empty() {
             page.line("nothing is to be done");
@@ -296,7 +359,27 @@ impl Present for PlanOutput {
             page.gap();
             page.table(self.table());
         }
+        if let Some(answer) = self.strategy.as_ref().filter(|answer| !answer.farmers.is_empty()) {
+            page.gap().line(format!("strategy.command says of block {}:", answer.block));
+            page.table(answer.table());
+        }
         page.line(&self.view);
+    }
+}
+
+impl AnswerView {
+    fn table(&self) -> Table {
+        let mut table = Table::new(&["FARMER", ">STAKE", ">AIM", ">NO WORK BEFORE", "HARVEST ONLY"]);
+        for said in &self.farmers {
+            table.row([
+                said.farmer.clone(),
+                said.stake.as_ref().map(ToString::to_string).unwrap_or_default(),
+                said.target_zeros.map(|zeros| zeros.to_string()).unwrap_or_default(),
+                said.min_work_sec.map(clock::span).unwrap_or_default(),
+                said.harvest_only.map(|only| only.to_string()).unwrap_or_default(),
+            ]);
+        }
+        table
     }
 }
 
@@ -307,6 +390,7 @@ impl PlanOutput {
             "STATUS",
             ">ZEROS",
             ">BEST",
+            ">AIM",
             ">PAYS NOW",
             ">WITH",
             ">WORK PAYS",
@@ -323,6 +407,7 @@ impl PlanOutput {
                 farmer.status.replace('_', " "),
                 number(farmer.zeros),
                 number(farmer.best_zeros),
+                number(farmer.target_zeros),
                 farmer.reward_now.as_ref().map(ToString::to_string).unwrap_or_default(),
                 number(work.map(|work| work.zeros)),
                 cell(|work| &work.reward),

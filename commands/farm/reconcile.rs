@@ -169,6 +169,12 @@ fn unexplained(what: &What, shown: fn(Base, u8) -> String) -> String {
     }
 }
 
+/// What a comparison found that was due for this reason, in a line.
+pub fn told(why: &str, found: &Reconciled) -> String {
+    let each: Vec<String> = found.differences.iter().map(words).collect();
+    format!("compared with the chain, since {why}: {}", each.join("; "))
+}
+
 /// A difference in a line.
 pub fn words(difference: &Difference) -> String {
     let Difference { who, block, what } = difference;

@@ -166,14 +166,19 @@ impl Present for RunOutput {
         if self.quiet {
             return;
         }
-        let Totals { planted, worked, improved, harvested, lost, .. } = &self.totals;
-        if self.totals.done() + lost == 0 {
+        let Totals { planted, worked, improved, harvested, lost, failed_tries, .. } = &self.totals;
+        if self.totals.is_nothing() {
             page.line("nothing was due");
         } else {
+            let failed =
+                if *failed_tries > 0 { format!(", tries that failed {failed_tries}") } else { String::new() };
             page.line(format!(
-                "planted {planted} ({}), worked {worked}, improved {improved}, harvested {harvested} ({}), lost {lost}",
+                "planted {planted} ({}), worked {worked}, improved {improved}, harvested {harvested} ({}), lost {lost}{failed}",
                 self.staked, self.rewarded
             ));
+        }
+        for line in self.totals.undone() {
+            page.line(line);
         }
         // Whoever stops a run must know what stays undone.
         for ActionView { step, block, count, from, until, why } in &self.next {

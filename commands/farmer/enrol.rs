@@ -1,6 +1,6 @@
 //! `poolctl farmer register` and `farmer import`.
 
-use super::FarmerView;
+use super::{FarmerView, StrategyView};
 use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
@@ -13,8 +13,8 @@ use kale::address::account;
 use kale::enrol::{self, KeyFor};
 use kale::farmers::Joining;
 use kale::terms::ratio;
-use kale::{Status, farmers, poolers};
-use keys::{Editor, address_of, parse_secret};
+use kale::{Status, farmers, poolers, submitter};
+use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -125,6 +125,7 @@ fn planned(
                 status: Status::WalletCreated.word(),
                 stake_percentage: ratio(joining.stake_percentage_ppm),
                 payout: joining.payout.clone(),
+                strategy: StrategyView::default(),
                 added_at: None,
                 status_at: None,
             },
@@ -136,7 +137,9 @@ fn planned(
 
 /// Says which keys have no farmer, while the key store is open anyway.
 fn warn_of_idle(app: &App<'_>, keys: &Editor) -> Result<()> {
-    for address in enrol::idle(app.read()?.conn(), keys.store())? {
+    let submitters = app.config.get("kale.submitter").unwrap_or_default();
+    let idle = enrol::idle(app.read()?.conn(), keys.store())?;
+    for address in idle.iter().filter(|address| !submitters.contains(*address)) {
         app.session.warn(format!(
             "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
         ));
@@ -157,30 +160,46 @@ impl Present for EnrolOutput {
     }
 }
 
-/// Import a key: register its account as a farmer, or make it the fee sponsor
+/// Import a key: register its account as a farmer, make it the fee sponsor, or keep it for a submitter
 ///
 /// The secret key (S…) is taken from stdin, never from the command line: asked for on a terminal, else read as one line.
 #[derive(Debug, Args)]
 #[command(
     before_help = "Example: poolctl farmer import --pooler north --stake-percentage 0.25  < secret.txt",
     override_usage = "poolctl farmer import [OPTIONS] --pooler <POOLER> --stake-percentage <RATIO>\n       \
-                      poolctl farmer import [OPTIONS] --sponsor"
+                      poolctl farmer import [OPTIONS] --sponsor\n       \
+                      poolctl farmer import [OPTIONS] --submitter"
 )]
 pub struct Import {
     /// Store it as the key of the account that pays the fees; no farmer is registered
     #[arg(long, conflicts_with_all = ["pooler", "stake_percentage", "payout"])]
     sponsor: bool,
+    /// Store it as the key of an account of kale.submitter; no farmer is registered
+    #[arg(long, conflicts_with_all = ["sponsor", "pooler", "stake_percentage", "payout"])]
+    submitter: bool,
     /// Name or id of its pooler
-    #[arg(long, value_name = "POOLER", required_unless_present = "sponsor")]
+    #[arg(long, value_name = "POOLER", required_unless_present_any = ["sponsor", "submitter"])]
     pooler: Option<String>,
     /// The part of its balance to stake in each block, 0 to 1
-    #[arg(long, value_name = "RATIO", required_unless_present = "sponsor")]
+    #[arg(long, value_name = "RATIO", required_unless_present_any = ["sponsor", "submitter"])]
     stake_percentage: Option<String>,
     /// Where its proceeds go [default: to itself]
     #[arg(long, value_name = "ADDRESS")]
     payout: Option<String>,
     #[command(flatten)]
     dry: DryRun,
+}
+
+/// The submitter whose key was stored.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SubmitterOutput {
+    /// False where the key was there before.
+    pub changed: bool,
+    /// The account.
+    #[schemars(with = "forms::StellarAccount")]
+    pub submitter: String,
+    /// The key store.
+    pub keys: PathBuf,
 }
 
 /// The sponsor that was set.
@@ -215,17 +234,27 @@ impl Import {
         let keys_path = app.config.keys_path()?;
         match &joining {
             Some(joining) => enrol::check_address(state.conn(), &address, joining)?,
+            None if self.submitter => {
+                submitter::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
+            }
             None => enrol::check_sponsor(state.conn(), &address)?,
         }
         if dry_run {
             session.set_dry_run();
             return match &joining {
                 Some(joining) => planned(state.conn(), Some(address), false, joining, keys_path),
+                None if self.submitter => {
+                    Outcome::of(&SubmitterOutput { changed: true, submitter: address, keys: keys_path })
+                }
                 None => Outcome::of(&SponsorOutput { changed: true, sponsor: address, keys: keys_path }),
             };
         }
         let mut keys = edit_keys(&app, state.conn())?;
         drop(state);
+        if self.submitter {
+            let changed = keys.add(&key, Origin::Imported)?;
+            return Outcome::of(&SubmitterOutput { changed, submitter: address, keys: keys_path });
+        }
         let Some(joining) = joining else {
             let (sponsor, changed) = app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?;
             return Outcome::of(&SponsorOutput { changed, sponsor, keys: keys_path });
@@ -246,6 +275,14 @@ impl Present for SponsorOutput {
     fn present(&self, page: &mut Page) {
         let what = if self.changed { "the fee sponsor is now" } else { "the fee sponsor is already" };
         page.line(format!("{what} {}", self.sponsor));
+        page.pairs([("key store", self.keys.display().to_string())]);
+    }
+}
+
+impl Present for SubmitterOutput {
+    fn present(&self, page: &mut Page) {
+        let what = if self.changed { "stored the key of" } else { "the key store has the key of" };
+        page.line(format!("{what} {}; it sends once it is in kale.submitter", self.submitter));
         page.pairs([("key store", self.keys.display().to_string())]);
     }
 }

@@ -12,6 +12,7 @@ use clap::Args;
 use kale::fees::Payer;
 use kale::funding::{self, Check, Checked, Lack};
 use kale::sponsor::Sponsor;
+use kale::submitter;
 use schemars::JsonSchema;
 use serde::Serialize;
 use watch::metrics::Gauge;
@@ -67,7 +68,7 @@ pub struct FundingView {
     pub kale_selling: Option<Quantity>,
     /// What the issuer lets the trustline do: `full`, `maintain` (keep its offers, and move nothing) or `frozen`.
     pub kale_leave: Option<&'static str>,
-    /// Who pays its fees: `sponsor` or `itself`; null where nobody can.
+    /// Who pays its fees: `sponsor`, `submitters` (all but those of the plant) or `itself`; null where nobody can.
     pub fees_by: Option<&'static str>,
     /// What it lacks.
     pub lacks: Vec<LackView>,
@@ -76,7 +77,7 @@ pub struct FundingView {
 /// Something that a farmer lacks.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct LackView {
-    /// `no_account`, `too_few_lumens`, `sponsor_low`, `no_trustline`, `not_authorized` or `trustline_full`.
+    /// `no_account`, `too_few_lumens`, `sponsor_low`, `submitter_low`, `no_trustline`, `not_authorized` or `trustline_full`.
     pub reason: &'static str,
     /// The same for a person.
     pub words: String,
@@ -95,6 +96,8 @@ pub struct FundingOutput {
     pub farmers: Vec<FundingView>,
     /// The sponsor, where there is one.
     pub sponsor: Option<SponsorView>,
+    /// The submitters.
+    pub submitters: Vec<SponsorView>,
 }
 
 impl CheckFunding {
@@ -102,22 +105,29 @@ impl CheckFunding {
         let app = App::open(session)?;
         let hands = self.several.read(&app)?;
         if hands.is_empty() {
-            return Outcome::of(&FundingOutput { view: None, ready: 0, farmers: Vec::new(), sponsor: None });
+            return Outcome::of(&FundingOutput {
+                view: None,
+                ready: 0,
+                farmers: Vec::new(),
+                sponsor: None,
+                submitters: Vec::new(),
+            });
         }
         let check =
             on_farm(&app, self.dry.dry_run, None, async |farming| funding::check(farming, &hands).await)
                 .map_err(|e| e.context("cannot check the funding"))?;
         let output = FundingOutput::from(&check);
         let gauges = output.gauges();
-        Ok(Outcome::of(&output)?.gauges(gauges).but(finding(&check)))
+        let short = submitter::short_of(output.farmers.len(), output.submitters.len());
+        Ok(Outcome::of(&output)?.gauges(gauges).warn(short).but(finding(&check)))
     }
 }
 
 /// The error of a check that found somebody who is not ready.
 fn finding(check: &Check) -> Option<Error> {
     let lacking = |farmer: &Checked| Some(farmer.lacks.first()?.error(&farmer.who.address));
-    let sponsor = check.sponsor.as_ref().and_then(Sponsor::error);
-    let errors: Vec<Error> = sponsor.into_iter().chain(check.farmers.iter().filter_map(lacking)).collect();
+    let payers = check.sponsor.iter().chain(&check.submitters).filter_map(Sponsor::error);
+    let errors: Vec<Error> = payers.chain(check.farmers.iter().filter_map(lacking)).collect();
     let first = errors.first()?;
     let why = match errors.len() {
         1 => first.message().to_owned(),
@@ -137,6 +147,7 @@ impl From<&Check> for FundingOutput {
             ready: check.farmers.iter().filter(|farmer| farmer.lacks.is_empty()).count(),
             farmers: check.farmers.iter().map(FundingView::from).collect(),
             sponsor: check.sponsor.as_ref().map(SponsorView::from),
+            submitters: check.submitters.iter().map(SponsorView::from).collect(),
         }
     }
 }
@@ -217,8 +228,8 @@ impl Present for FundingOutput {
                 page.line(format!("{} {}: {}", farmer.address, lack.words, lack.mend));
             }
         }
-        if let Some(sponsor) = &self.sponsor {
-            page.line(sponsor);
+        for payer in self.sponsor.iter().chain(&self.submitters) {
+            page.line(payer);
         }
         page.line(format!("{} of {} farmers are ready", self.ready, self.farmers.len())).line(view);
     }

@@ -93,7 +93,7 @@ impl Present for ListOutput {
         if self.farmers.is_empty() {
             page.line("no farmers; register one with: poolctl farmer register");
         } else {
-            let heads = ["FARMER", "ADDRESS", "POOLER", "STATUS", ">STAKE", "PAYOUT"];
+            let heads = ["FARMER", "ADDRESS", "POOLER", "STATUS", ">STAKE", "PAYOUT", "STRATEGY"];
             let mut table = Table::new(&heads);
             for farmer in &self.farmers {
                 table.row([
@@ -103,6 +103,7 @@ impl Present for ListOutput {
                     farmer.status.to_owned(),
                     farmer.stake_percentage.clone(),
                     farmer.payout.clone().unwrap_or_default(),
+                    farmer.strategy.words.clone(),
                 ]);
             }
             page.table(table);

@@ -79,7 +79,7 @@ impl Files {
             ("kale.contract_id", networks.farm.contract.clone()),
             // Nobody else stakes: no more than counts would forever be nothing.
             ("kale.cap_stake", false.to_string()),
-            ("kale.target_zeros", TARGET_ZEROS.to_string()),
+            ("strategy.target_zeros", TARGET_ZEROS.to_string()),
             ("keys.identity_file", text(&self.identity)?),
         ]);
         let identity = age::x25519::Identity::generate().to_string();

@@ -8,9 +8,9 @@ use evm::fault::{revert_data, revert_words};
 use evm::{At, wire as eth};
 use grind::job::{Task, parse_entropy, parse_farmer};
 use grind::lines::Lines;
-use kale::call;
 use kale::contract::{Block, Farm, Pail};
 use kale::work::lines;
+use kale::{call, strategy};
 use keys::{Identities, Unlock, document, parse_secret, seal};
 use net::envelope::{self, Refusal};
 use net::jsonrpc::RpcError;
@@ -78,6 +78,7 @@ pub const ALL: &[Decoder] = &[
     decoder("keys-identity", LITTLE, |bytes| Identities::parse(Path::new("identity"), bytes).is_ok()),
     decoder("grind-jobs", LITTLE, jobs),
     decoder("work-lines", LITTLE, nonces),
+    decoder("strategy-answer", FILE, strategy_answer),
     decoder("config-file", FILE, |bytes| text(bytes).is_some_and(|text| file::parse(text, "config").is_ok())),
     decoder("endpoints", FILE, endpoint),
     decoder("words", FILE, words),
@@ -162,6 +163,11 @@ fn nonces(bytes: &[u8]) -> bool {
     let all =
         Lines::new(bytes, lines::LONGEST).map(|line| matches!(lines::read(&line), lines::Line::Offer(_)));
     all.fold(false, |any, one| any | one)
+}
+
+/// What `strategy.command` answers about two farmers.
+fn strategy_answer(bytes: &[u8]) -> bool {
+    strategy::question::answer(bytes, [("a", "GA"), ("b", "GB")].into_iter()).is_ok()
 }
 
 /// A first line with an endpoint, and the words that it answers.

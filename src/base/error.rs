@@ -93,6 +93,8 @@ codes! {
     NotReady = "not_ready" => Refused,
     /// The KALE farm is paused.
     FarmPaused = "farm_paused" => Refused,
+    /// The strategy's command gave no answer that can be used: nothing is planted without one.
+    StrategyFailed = "strategy_failed" => Refused,
     /// The pooler has as many farmers as it takes.
     PoolerFull = "pooler_full" => Refused,
     /// The farmer has stakes that are not back yet.

@@ -87,7 +87,7 @@ fn flatten(
                     Value::String(text) => text,
                     Value::Integer(n) => n.to_string(),
                     Value::Boolean(b) => b.to_string(),
-                    Value::Array(items) if key.kind == keys::Kind::Endpoints => items
+                    Value::Array(items) if key.is_list() => items
                         .into_iter()
                         .map(|item| match item {
                             Value::String(text) => Ok(text),

@@ -22,6 +22,8 @@ pub enum Kind {
     Text,
     /// A list of `URL` or `NAME=URL`; secret.
     Endpoints,
+    /// A list of Stellar accounts.
+    Accounts,
     /// A command line for the shell; secret, because people write secrets into them.
     Command,
 }
@@ -52,6 +54,11 @@ impl Key {
     /// Values that must never be shown.
     pub const fn secret(&self) -> bool {
         matches!(self.kind, Kind::Endpoints | Kind::Command)
+    }
+
+    /// Values that are lists: an array in the config file, joined by commas elsewhere.
+    pub const fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::Endpoints | Kind::Accounts)
     }
 }
 
@@ -300,12 +307,6 @@ pub const KEYS: &[Key] = &[
         &["KALE_CONTRACT_ID"],
     ),
     key(
-        "kale.max_stake",
-        Kind::Decimal,
-        None,
-        "most KALE that a farmer stakes in a block; default: as far as it counts",
-    ),
-    key(
         "kale.cap_stake",
         Kind::Bool,
         Some("true"),
@@ -322,6 +323,12 @@ pub const KEYS: &[Key] = &[
         Kind::Decimal,
         Some("10"),
         "most lumens that the resources of one contract call may cost; nothing above it is signed",
+    ),
+    key(
+        "kale.submitter",
+        Kind::Accounts,
+        None,
+        "accounts that send work and harvests for all farmers, one call a ledger each; default: each farmer its own",
     ),
     key("kale.parallel", Kind::Number(1, 100), Some("10"), "transactions under way at once"),
     key(
@@ -344,12 +351,6 @@ pub const KEYS: &[Key] = &[
     ),
     key("kale.early_sec", Kind::Number(0, 299), Some("30"), "how long work policy early grinds at most"),
     key(
-        "kale.target_zeros",
-        Kind::Number(1, 16),
-        Some("6"),
-        "zeros that are enough in a block whose own range is not known",
-    ),
-    key(
         "kale.harvest_delay_sec",
         Kind::Number(0, 86_400),
         Some("60"),
@@ -361,6 +362,38 @@ pub const KEYS: &[Key] = &[
         Some("2160"),
         "a pail that expires within so many ledgers is an alert",
     ),
+    key(
+        "strategy.target_zeros",
+        Kind::Number(1, 16),
+        None,
+        "zeros that are enough, never more than count in the block; default: as many as count, 6 where that is not known",
+    ),
+    key(
+        "strategy.min_work_sec",
+        Kind::Number(0, 299),
+        Some("0"),
+        "no work is submitted in so many first seconds of a block, its deadline aside",
+    ),
+    key("strategy.harvest_only", Kind::Bool, Some("false"), "plant nothing; pails are worked and harvested"),
+    key(
+        "strategy.min_stake",
+        Kind::Decimal,
+        None,
+        "least KALE that a farmer stakes in a block; nothing where it has less",
+    ),
+    key(
+        "strategy.max_stake",
+        Kind::Decimal,
+        None,
+        "most KALE that a farmer stakes in a block, above the least; default: as far as it counts",
+    ),
+    fixed(
+        "strategy.command",
+        Kind::Command,
+        None,
+        "a program that is asked before each block, JSON in, JSON out; run without a shell; without its answer nothing is planted",
+    ),
+    key("strategy.timeout_sec", Kind::Number(1, 120), Some("10"), "how long strategy.command may take"),
     key(
         "health.sync_max_age_min",
         Kind::Number(1, 100_000),
@@ -431,6 +464,15 @@ pub const KEYS: &[Key] = &[
 /// Finds a setting by its dotted name.
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
+}
+
+/// Names in the environment that hold secrets, or say where some are.
+pub fn secret_env() -> impl Iterator<Item = String> {
+    let names = |key: &'static Key| {
+        std::iter::once(key.env()).chain(key.legacy.iter().map(|name| (*name).to_owned()))
+    };
+    let others = ["POOLCTL_PASSPHRASE", "CREDENTIALS_DIRECTORY"].map(str::to_owned);
+    KEYS.iter().filter(|key| key.secret()).flat_map(names).chain(others)
 }
 
 /// The known name that is nearest to a misspelt one, if it is near at all.

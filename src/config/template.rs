@@ -36,7 +36,9 @@ fn literal(kind: Kind, value: &str) -> String {
     let quoted = |text: &str| toml::Value::from(text).to_string();
     match kind {
         Kind::Number(..) | Kind::Bool => value.to_owned(),
-        Kind::Endpoints => format!("[{}]", value.split(',').map(quoted).collect::<Vec<_>>().join(", ")),
+        Kind::Endpoints | Kind::Accounts => {
+            format!("[{}]", value.split(',').map(quoted).collect::<Vec<_>>().join(", "))
+        }
         _ => quoted(value),
     }
 }
@@ -48,6 +50,7 @@ fn example(key: &Key) -> String {
         ("guard.confirm", _) => "true".into(),
         ("stellar.network", _) => "\"testnet\"".into(),
         (_, Kind::Endpoints) => "[\"NAME=https://…\"]".into(),
+        (_, Kind::Accounts) => "[\"G…\"]".into(),
         (_, Kind::Number(..) | Kind::Bool) => key.default.unwrap_or("0").into(),
         (_, Kind::Address) => format!("\"{}\"", key.default.unwrap_or("0x…")),
         _ => format!("\"{}\"", key.default.unwrap_or("…")),

@@ -3,6 +3,7 @@
 use super::keys::{Key, Kind};
 use alloy::primitives::{Address, B256};
 use base::{Code, Error, Result, amount};
+use stellar_strkey::ed25519::PublicKey;
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
 ///
@@ -46,7 +47,29 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
                 .map_err(|e| refuse(e.to_string()))?;
             Ok(text.to_owned())
         }
+        Kind::Accounts => {
+            accounts(text).map(|list| list.join(",")).map_err(|e| refuse(e.message().to_owned()))
+        }
     }
+}
+
+/// Stellar accounts, separated by commas, each once.
+///
+/// # Errors
+/// `invalid_value` for what is no account, and for one that is listed twice.
+pub fn accounts(text: &str) -> Result<Vec<String>> {
+    let mut list: Vec<String> = Vec::new();
+    for part in text.split(',').map(str::trim) {
+        if PublicKey::from_string(part).is_err() {
+            let why = format!("has an entry that is not a Stellar account: \"{part}\"");
+            return Err(Error::new(Code::InvalidValue, why));
+        }
+        if list.iter().any(|before| before == part) {
+            return Err(Error::new(Code::InvalidValue, format!("lists {part} twice")));
+        }
+        list.push(part.to_owned());
+    }
+    Ok(list)
 }
 
 /// An EVM address; where letters are in mixed case, the EIP-55 checksum must hold.
@@ -122,6 +145,9 @@ mod tests {
         }
     }
 
+    const ACCOUNT: &str = "GBDVX4VELCDSQ54KQJYTNHXAHFLBCA77ZY2USQBM4CSHTTV7DME7KALE";
+    const OTHER: &str = "GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE";
+
     #[test]
     fn values_are_checked_against_their_form() {
         for (key, text, ok) in [
@@ -138,6 +164,11 @@ mod tests {
             ("guard.confirm", "yes", false),
             ("evm.rpc_urls", "main=https://node.example/key,http://127.0.0.1:8545", true),
             ("evm.rpc_urls", "ftp://node.example/SECRET", false),
+            ("kale.submitter", ACCOUNT, true),
+            ("kale.submitter", &format!("{ACCOUNT}, {OTHER}"), true),
+            ("kale.submitter", &format!("{ACCOUNT},{ACCOUNT}"), false),
+            ("kale.submitter", &ACCOUNT[1..], false),
+            ("kale.submitter", "", false),
         ] {
             let got = canonical(keys::find(key).unwrap(), text, "test");
             assert_eq!(got.is_ok(), ok, "{key} = {text}");

@@ -14,8 +14,15 @@ use stellar::submit::{Intent, Submitted};
 /// The alert about pails that expire soon.
 pub const EXPIRING: &str = "pail_expiring";
 
-/// Ledgers that an extension lets entries live for: a day.
-const EXTENSION: u32 = 17_280;
+/// Ledgers that a pail lives at least: the network's minimum for temporary entries, a day. An extension of ours lets entries live
+/// for as long from then on.
+pub(super) const LIFE: u32 = 17_280;
+
+/// Last ledger of an entry as far as an answer as of a ledger is believed that says `until`. Longer lives are of others'
+/// making: a look a day later is to bear them out, so that no answer keeps a pail that is gone open for half a year.
+pub(super) fn believed(until: u32, ledger: u32) -> u32 {
+    until.min(ledger.saturating_add(LIFE))
+}
 
 /// Opens the alert of each farmer who has open pails that expire within `alarm` ledgers, and closes those of all others.
 ///
@@ -66,7 +73,7 @@ pub async fn extend(
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Extended>> {
     let (farm, network) = (&farming.site.farm, farming.site.network());
-    let live_until = ledger.saturating_add(EXTENSION);
+    let live_until = ledger.saturating_add(LIFE);
     let mut wanted: Vec<(Hand, Vec<u32>, Intent)> = Vec::new();
     for (farmer, pails) in near {
         let Some(hand) = hands.iter().find(|hand| hand.who.id == *farmer) else { continue };
@@ -94,7 +101,7 @@ pub async fn extend(
             subject: farmer.clone(),
             plan: super::plan::write(&plan)?,
             source: who.account.clone(),
-            action: Action::Extend { keys, ledgers: EXTENSION },
+            action: Action::Extend { keys, ledgers: LIFE },
             valid_until: None,
         };
         wanted.push((hand.clone(), blocks, intent));

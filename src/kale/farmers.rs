@@ -4,7 +4,9 @@ use super::address::{account, shown};
 use super::alerts::NOT_READY;
 use super::loss::LOST;
 use super::poolers::{self, Pooler};
+use super::rows::{set_strategy, strategy_in};
 use super::status::Status;
+use super::strategy::{Strategy, Term};
 use super::terms::{ONE_PPM, ratio};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
@@ -34,12 +36,14 @@ pub struct Farmer {
     pub added_at: i64,
     /// Since when it has its status.
     pub status_at: i64,
+    /// What it is farmed by, where that is not as for all.
+    pub strategy: Strategy,
 }
 
 const FARMER: &str =
     "SELECT f.id, f.address, f.pooler_id, p.name, f.status, f.stake_percentage_ppm, f.payout_address,
-         f.added_at, f.status_at
-     FROM farmers f JOIN poolers p ON p.id = f.pooler_id";
+         f.added_at, f.status_at, s.target_zeros, s.min_work_sec, s.harvest_only, s.min_stake, s.max_stake
+     FROM farmers f JOIN poolers p ON p.id = f.pooler_id LEFT JOIN farmer_strategies s ON s.farmer_id = f.id";
 
 fn read(row: &Row<'_>) -> Result<Farmer> {
     let status: String = row.get(4)?;
@@ -57,6 +61,7 @@ fn read(row: &Row<'_>) -> Result<Farmer> {
         payout: row.get(6)?,
         added_at: row.get(7)?,
         status_at: row.get(8)?,
+        strategy: strategy_in(row, 9)?,
     })
 }
 
@@ -221,13 +226,15 @@ pub struct Change {
     pub pooler: Option<String>,
     /// Another status.
     pub status: Option<Status>,
+    /// Terms of its own.
+    pub terms: Vec<Term>,
 }
 
 /// Changes a farmer; true where anything changed.
 ///
 /// # Errors
 /// `unknown_farmer`, those of [`Joining::check`], `conflict` for a step that its life does not have, `unsettled`
-/// for a departure with stakes out.
+/// for a departure with stakes out, `invalid_value` for a least stake above the most.
 pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)> {
     let before = find(tx.conn(), name)?;
     let mut after = before.clone();
@@ -244,6 +251,13 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
         after.payout.clone_from(payout);
     }
     check_terms(after.stake_percentage_ppm, after.payout.as_deref())?;
+    change.terms.iter().for_each(|term| after.strategy.set(*term));
+    after.strategy.check()?;
+    for ((what, old), (_, new)) in before.strategy.words().into_iter().zip(after.strategy.words()) {
+        if old != new {
+            note(what, json!(old), json!(new));
+        }
+    }
     if let Some(pooler) = &change.pooler {
         let pooler = poolers::find(tx.conn(), pooler)?;
         if pooler.id != before.pooler_id {
@@ -266,6 +280,9 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
          WHERE id = ?1",
         params![after.id, after.pooler_id, status, stake, after.payout, after.status_at],
     )?;
+    if after.strategy != before.strategy {
+        set_strategy(tx, &after.id, &after.strategy)?;
+    }
     tx.event("farmer.changed", &after.id, &Value::Object(facts))?;
     if after.status != Status::Active {
         // Nothing is to be staked for it.

@@ -67,6 +67,8 @@ pub fn bid(before: &[(u64, i64)], max_inclusion: u32) -> i64 {
 pub enum Payer {
     /// The sponsor.
     Sponsor,
+    /// The farmer its plant, the submitters the rest.
+    Submitters,
     /// The farmer.
     Itself,
 }
@@ -76,6 +78,7 @@ impl Payer {
     pub const fn word(self) -> &'static str {
         match self {
             Self::Sponsor => "sponsor",
+            Self::Submitters => "submitters",
             Self::Itself => "itself",
         }
     }

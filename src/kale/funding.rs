@@ -38,6 +38,13 @@ pub enum Lack {
         /// What it needs there to pay for itself.
         least: i64,
     },
+    /// Lumens, where the submitters that it counts on cannot send for it.
+    Submitters {
+        /// What it has above its reserve.
+        spare: i64,
+        /// What it needs there to send for itself.
+        least: i64,
+    },
     /// The trustline to KALE.
     Trustline,
     /// The issuer's leave to move KALE.
@@ -51,6 +58,8 @@ pub enum Lack {
         room: Base,
         /// What may have to.
         due: Base,
+        /// Whether its limit is the highest that there is.
+        is_highest: bool,
     },
 }
 
@@ -61,6 +70,7 @@ impl Lack {
             Self::Account { .. } => Reason::NoAccount,
             Self::Lumens { .. } => Reason::TooFewLumens,
             Self::Sponsor { .. } => Reason::SponsorLow,
+            Self::Submitters { .. } => Reason::SubmitterLow,
             Self::Trustline => Reason::NoTrustline,
             Self::Authorization { .. } => Reason::NotAuthorized,
             Self::Room { .. } => Reason::TrustlineFull,
@@ -79,13 +89,17 @@ impl Lack {
             }
             Self::Trustline => "has no trustline to KALE, so that no harvest could be paid".to_owned(),
             Self::Sponsor { .. } => "counts on the fee sponsor, which has too few lumens".to_owned(),
+            Self::Submitters { .. } => {
+                "counts on the submitters, which cannot send for everybody: too few lumens, or too few of them"
+                    .to_owned()
+            }
             Self::Authorization { maintains: false } => {
                 "has a trustline to KALE that its issuer has frozen".to_owned()
             }
             Self::Authorization { maintains: true } => {
                 "has a trustline to KALE that may keep its offers and move nothing".to_owned()
             }
-            Self::Room { room, due } => {
+            Self::Room { room, due, .. } => {
                 format!("has room for {} KALE in its trustline, and {} may come in", units(room), units(due))
             }
         }
@@ -110,8 +124,16 @@ impl Lack {
                 "send lumens to the sponsor, or at least {} XLM to {address}",
                 lumens(least.saturating_sub(spare))
             ),
+            Self::Submitters { spare, least } => format!(
+                "send lumens to the submitters, add one to kale.submitter, or send at least {} XLM to {address}",
+                lumens(least.saturating_sub(spare))
+            ),
             Self::Trustline => format!("make it with: poolctl farmer trust {address}"),
             Self::Authorization { .. } => "ask the issuer of KALE".to_owned(),
+            Self::Room { room, due, is_highest: true } => format!(
+                "send at least {} KALE away from {address}, or take back its offers that buy KALE: the limit is the highest already",
+                units(due.saturating_sub(room))
+            ),
             Self::Room { .. } => format!("raise its limit with: poolctl farmer trust {address}"),
         }
     }
@@ -148,7 +170,9 @@ pub fn lacks(wallet: Option<&Wallet>, least: i64, due: Base) -> Vec<Lack> {
         None => lacks.push(Lack::Trustline),
         Some(Trust { leave: Leave::Maintain, .. }) => lacks.push(Lack::Authorization { maintains: true }),
         Some(Trust { leave: Leave::Frozen, .. }) => lacks.push(Lack::Authorization { maintains: false }),
-        Some(Trust { room, .. }) if room < due => lacks.push(Lack::Room { room, due }),
+        Some(kale) if kale.room < due => {
+            lacks.push(Lack::Room { room: kale.room, due, is_highest: kale.is_highest() });
+        }
         Some(_) => {}
     }
     lacks
@@ -158,7 +182,7 @@ pub fn lacks(wallet: Option<&Wallet>, least: i64, due: Base) -> Vec<Lack> {
 /// it is mended. One that leaves, or has left, stays as it is. What the sponsor lacks is not the farmer's.
 fn steps(status: Status, lacks: &[Lack]) -> &'static [Status] {
     let is_funded = !lacks.iter().any(|lack| matches!(lack, Lack::Account { .. } | Lack::Lumens { .. }));
-    let is_ready = lacks.iter().all(|lack| matches!(lack, Lack::Sponsor { .. }));
+    let is_ready = lacks.iter().all(|lack| matches!(lack, Lack::Sponsor { .. } | Lack::Submitters { .. }));
     match (status, is_funded, is_ready) {
         (Status::WalletCreated, true, true) => &[Status::Funded, Status::Active],
         (Status::WalletCreated, true, false) => &[Status::Funded],
@@ -193,6 +217,8 @@ pub struct Check {
     pub farmers: Vec<Checked>,
     /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
+    /// The submitters.
+    pub submitters: Vec<Sponsor>,
 }
 
 /// Reads accounts and trustlines, moves on the status of the farmers that have what it takes, and opens and closes the
@@ -205,7 +231,7 @@ pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Chec
     let look = Look::read(farming.site, &accounts).await?;
     let wallets = look.wallets.iter().map(Option::as_ref);
     let each: Vec<_> = hands.iter().map(|hand| hand.who.id.as_str()).zip(wallets).collect();
-    let Judged { farmers: verdicts, sponsor } = purse::judge(farming, &each).await?;
+    let Judged { farmers: verdicts, sponsor, submitters } = purse::judge(farming, &each).await?;
     let permit = farming.work.permit;
     let farmers = farming.work.state.write(permit, |tx| {
         if let Some(sponsor) = &sponsor {
@@ -226,7 +252,7 @@ pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Chec
         }
         Ok(farmers)
     })?;
-    Ok(Check { look, farmers, sponsor })
+    Ok(Check { look, farmers, sponsor, submitters })
 }
 
 #[cfg(test)]
@@ -284,6 +310,9 @@ mod tests {
         let mends = |lack: Lack| lack.mend("G");
         assert!(mends(Lack::Account { needed: 25_000_000 }).starts_with("send at least 2.5 XLM, "));
         assert!(mends(Lack::Lumens { spare: 2_000_000, least: MIN }).starts_with("send at least 0.8 XLM, "));
+        let room = |is_highest| Lack::Room { room: Base::from(2_u64), due: Base::from(5_u64), is_highest };
+        assert_eq!(mends(room(false)), "raise its limit with: poolctl farmer trust G");
+        assert!(mends(room(true)).starts_with("send at least 0.0000003 KALE away from G, "));
         assert_eq!(mends(Lack::Lumens { spare: -1, least: 0 }), "send at least 0.0000001 XLM to G");
     }
 }

@@ -24,9 +24,6 @@ use state::operations::{self, OperationState};
 use std::collections::{BTreeMap, HashMap};
 use stellar::submit::Intent;
 
-/// Ledgers that an entry can live at most (`maxEntryTTL` of the public networks): half a year.
-const LONGEST_LIFE: u32 = 3_110_400;
-
 /// Blocks whose pails may still be there: those of a day.
 pub const LIVING_BLOCKS: u32 = 288;
 
@@ -41,6 +38,8 @@ pub enum Fate {
         ledger: u32,
         /// Stroops of lumens that it cost.
         fee: i64,
+        /// The submitter that sent it, where one did.
+        sender: Option<String>,
         /// Stroops of KALE, without the stake.
         reward: Base,
     },
@@ -86,6 +85,21 @@ pub struct Harvested {
     pub fate: Fate,
 }
 
+/// A pail that was never worked.
+#[derive(Debug, Clone)]
+pub struct Unworked<'a> {
+    /// The farmer.
+    pub hand: &'a Hand,
+    /// The block.
+    pub block: u32,
+    /// Stroops of KALE at stake.
+    pub stake: Base,
+    /// What it was lost by.
+    pub cause: Reason,
+    /// Why this look does not book it as lost yet, if it does not.
+    pub doubt: Option<Error>,
+}
+
 /// A pail as it is due.
 #[derive(Debug, Clone)]
 struct Due {
@@ -93,6 +107,13 @@ struct Due {
     pail: OpenPail,
     chain: Option<Living<Pail>>,
     block: Option<Block>,
+}
+
+impl Due {
+    fn is_near(&self, near: &BTreeMap<String, Vec<(u32, u32)>>) -> bool {
+        let blocks = near.get(&self.pail.farmer);
+        blocks.is_some_and(|blocks| blocks.iter().any(|(block, _)| *block == self.pail.block))
+    }
 }
 
 /// What is to be harvested.
@@ -116,14 +137,42 @@ impl Prepared {
         self.wanted.iter().map(|(due, _)| (&due.hand, due.pail.block, due.pail.stake, due.pail.forecast))
     }
 
+    /// Leaves the harvests beyond the first so many for later, those of pails that expire soon aside; whether there were any.
+    pub fn keep(&mut self, most: usize) -> bool {
+        let before = self.wanted.len();
+        let near = &self.near;
+        let mut place = 0;
+        self.wanted.retain(|(due, _)| {
+            place += 1;
+            place <= most || due.is_near(near)
+        });
+        self.wanted.len() < before
+    }
+
     /// The transactions, for a rehearsal.
     pub fn intents(&self) -> Vec<Intent> {
         self.wanted.iter().map(|(_, intent)| intent.clone()).collect()
     }
 
-    /// Pails that were never worked: farmer, block, stake, and what it was lost by.
-    pub fn unworked(&self) -> impl Iterator<Item = (&Hand, u32, Base, Reason)> {
-        self.unworked.iter().map(|(due, cause)| (&due.hand, due.pail.block, due.pail.stake, *cause))
+    /// Pails that were never worked.
+    ///
+    /// # Errors
+    /// `state_error`.
+    pub fn unworked(&self, conn: &Connection) -> Result<Vec<Unworked<'_>>> {
+        let now = self.view.as_ref().map_or(0, |view| view.at.ledger);
+        self.unworked
+            .iter()
+            .map(|(due, cause)| {
+                let (block, stake) = (due.pail.block, due.pail.stake);
+                Ok(Unworked {
+                    hand: &due.hand,
+                    block,
+                    stake,
+                    cause: *cause,
+                    doubt: doubt::of(conn, due, now)?,
+                })
+            })
+            .collect()
     }
 
     /// Pails that are no longer there.
@@ -225,8 +274,7 @@ async fn prepare_for(
     prepared.back = dues.split_off(open.len()).into_iter().filter_map(found_again).collect();
     for due in dues {
         let until = due.chain.as_ref().and_then(|pail| pail.live_until);
-        // None can be longer: it would keep a pail that is gone from ever being believed so.
-        if let Some(until) = until.filter(|until| until.saturating_sub(ledger) <= LONGEST_LIFE) {
+        if let Some(until) = until {
             prepared.lives.push((due.pail.farmer.clone(), due.pail.block, until));
             if until.saturating_sub(ledger) <= farming.settings.harvest_alarm {
                 prepared.near.entry(due.pail.farmer.clone()).or_default().push((due.pail.block, until));

@@ -23,8 +23,10 @@ pub fn why_not_worked(conn: &Connection, pail: &OpenPail, due: u64, margin: u64)
     if pail.planted_time.is_some_and(|planted| planted.saturating_add(margin) >= due) {
         return Ok(Reason::PlantedLate);
     }
-    if let Some(word) = rows::work_failure(conn, &pail.farmer, pail.block)? {
-        return Ok(Reason::of_word(&word).unwrap_or(Reason::Other));
+    let failures = rows::work_failures(conn, &pail.farmer, pail.block)?;
+    let tries = failures.iter().map(|word| Reason::of_word(word).unwrap_or(Reason::Other));
+    if let Some(cause) = Reason::cause(tries) {
+        return Ok(cause);
     }
     Ok(if rows::has_nonce(conn, &pail.farmer, pail.block)? { Reason::TooLate } else { Reason::NoNonce })
 }

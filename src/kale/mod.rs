@@ -40,6 +40,8 @@ pub mod settings;
 pub mod site;
 pub mod sponsor;
 pub mod status;
+pub mod strategy;
+pub mod submitter;
 pub mod terms;
 pub mod trust;
 pub mod view;

@@ -17,7 +17,7 @@ use super::schedule::{self, Planting};
 use super::settings::Settings;
 use super::site::{Farming, invoke};
 use super::sponsor::Sponsor;
-use super::terms::{StakeCaps, stake};
+use super::strategy::{Asked, Strategy};
 use super::view::{Ask, Living, View, Who};
 use super::wallet::Wallet;
 use base::amount::Base;
@@ -41,6 +41,8 @@ pub enum Fate {
     },
     /// There was a pail already.
     Already,
+    /// Nothing is to be planted for it.
+    HarvestOnly,
     /// Not planted, for this reason; what the error says is for a person.
     Failed {
         /// Why, in a word.
@@ -74,6 +76,8 @@ pub struct Prepared {
     pub wanted: Vec<(Who, Base, Intent)>,
     /// Farmers that need none, or cannot have one.
     pub settled: Vec<Planted>,
+    /// Why nothing is planted for farmers without a pail: the strategy's command gave no answer.
+    pub refused: Option<Error>,
     /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
     /// Pails that are on chain and not recorded.
@@ -94,7 +98,7 @@ impl Prepared {
 ///
 /// # Errors
 /// `farm_paused`; those of [`View::read`].
-pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
+pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let guess = rows::last_block(farming.work.state.conn())?;
     let view = View::read(farming.site, &Ask { who: &who, wallets: true, guess }).await?;
@@ -109,7 +113,8 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
         Planting::Wait { until } => (view.farm.index, view.current().cloned(), 0, Some(until)),
     };
     let (wanted, settled, found, lacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-    let mut prepared = Prepared { index, wait, wanted, settled, sponsor: None, found, lacks, block, view };
+    let mut prepared =
+        Prepared { index, wait, wanted, settled, refused: None, sponsor: None, found, lacks, block, view };
     let conn = farming.work.state.conn();
     let recorded: HashMap<String, OpenPail> =
         rows::pails_in(conn, index)?.into_iter().map(|pail| (pail.farmer.clone(), pail)).collect();
@@ -126,20 +131,42 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
             candidates.push((hand, standing.wallet));
         }
     }
+    if let Some(entry) = prepared.block.clone().filter(|_| wait.is_none() && !candidates.is_empty()) {
+        let due = valid_until.saturating_add(1);
+        farming.consult(&Asked { index, entry, due }, prepared.view.at.time).await?;
+        prepared.refused = farming.unanswered(index).cloned();
+        if prepared.refused.is_some() {
+            return Ok(prepared);
+        }
+    }
+    let strategies = farming.strategies(index)?;
+    candidates.retain(|(hand, _)| {
+        let who = &hand.who;
+        let plants = strategies.of(&who.id).plants();
+        if !plants {
+            let fate = Fate::HarvestOnly;
+            prepared.settled.push(Planted { who: who.clone(), stake: Base::ZERO, fate });
+        }
+        plants
+    });
     let asked: Vec<_> =
         candidates.iter().map(|(hand, wallet)| (hand.who.id.as_str(), wallet.as_ref())).collect();
-    let Judged { farmers: verdicts, sponsor } = purse::judge(farming, &asked).await?;
+    let Judged { farmers: verdicts, sponsor, submitters } = purse::judge(farming, &asked).await?;
     for ((hand, wallet), verdict) in candidates.into_iter().zip(verdicts) {
         let who = &hand.who;
         prepared.lacks.push((who.clone(), verdict.lacks.clone()));
         let Some(block) = prepared.block.as_ref().filter(|_| prepared.wait.is_none()) else { continue };
         let staked = match verdict.lacks.first() {
             Some(lack) => {
-                let of_sponsor = sponsor.as_ref().filter(|_| lack.reason() == Reason::SponsorLow);
-                let error = of_sponsor.and_then(Sponsor::error);
+                let error = match lack.reason() {
+                    Reason::SponsorLow => sponsor.as_ref().and_then(Sponsor::error),
+                    Reason::SubmitterLow => submitters.iter().find_map(Sponsor::error),
+                    _ => None,
+                };
                 Err((lack.reason(), error.unwrap_or_else(|| lack.error(&who.address))))
             }
-            None => staked(&farming.settings, hand, wallet, block).map_err(|e| (Reason::Other, e)),
+            None => staked(&farming.settings, &strategies.of(&who.id), hand, wallet, block)
+                .map_err(|e| (Reason::Other, e)),
         };
         match staked {
             Ok(stake) => {
@@ -157,10 +184,16 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
 }
 
 /// What the farmer stakes.
-fn staked(settings: &Settings, hand: &Hand, wallet: Option<Wallet>, block: &Block) -> Result<Base> {
+fn staked(
+    settings: &Settings,
+    strategy: &Strategy,
+    hand: &Hand,
+    wallet: Option<Wallet>,
+    block: &Block,
+) -> Result<Base> {
     let balance = wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
     let most = if settings.cap_stake { base(block.max_stake).ok() } else { None };
-    stake(balance, hand.stake_percentage_ppm, StakeCaps { setting: settings.max_stake, block: most })
+    strategy.stake(balance, hand.stake_percentage_ppm, most)
 }
 
 fn intent(farming: &Farming<'_, '_>, who: &Who, index: u32, stake: Base, valid_until: u64) -> Result<Intent> {

@@ -7,17 +7,17 @@ use super::plan::kind;
 use super::reward::block_reward;
 use super::settings::Settings;
 use super::site::Farming;
-use super::sponsor::Sponsor;
+use super::sponsor::{Role, Sponsor};
 use super::wallet::{Wallet, spares};
-use super::{enrol, rows};
+use super::{enrol, rows, submitter};
 use base::Result;
 use base::amount::Base;
 use rusqlite::Connection;
 use state::operations;
 use std::collections::{BTreeMap, BTreeSet};
-use stellar::account;
 use stellar::submit::{Intent, Terms};
 use stellar::xdr::AccountId;
+use stellar::{View, account};
 
 const DAY: u64 = 86_400;
 /// So many of the last envelopes of a kind say what the next one may cost.
@@ -38,6 +38,33 @@ pub struct Books {
     reward: Base,
     /// `kale.min_lumens`.
     min_lumens: i64,
+    /// `kale.submitter`.
+    pub submitters: Vec<AccountId>,
+}
+
+/// What those who pay for others have above their reserves; `None` where there is no account. In stroops of lumens.
+#[derive(Debug, Clone, Default)]
+pub struct Spares {
+    /// The sponsor.
+    pub sponsor: Option<i64>,
+    /// The submitters, in their order.
+    pub submitters: Vec<Option<i64>>,
+}
+
+impl Spares {
+    /// Reads them.
+    ///
+    /// # Errors
+    /// Those of the view.
+    pub async fn read(view: &View, books: &Books) -> Result<Self> {
+        let accounts: Vec<&AccountId> = books.sponsor.iter().chain(&books.submitters).collect();
+        if accounts.is_empty() {
+            return Ok(Self::default());
+        }
+        let mut found = spares(view, &accounts).await?.into_iter();
+        let sponsor = books.sponsor.as_ref().and_then(|_| found.next().flatten());
+        Ok(Self { sponsor, submitters: found.collect() })
+    }
 }
 
 impl Books {
@@ -73,6 +100,7 @@ impl Books {
             open,
             reward: whole_block(rows::last_block(conn)?.unwrap_or_default()),
             min_lumens: settings.min_lumens,
+            submitters: settings.submitters.clone(),
         })
     }
 
@@ -112,6 +140,7 @@ impl Books {
     /// The sponsor that has so much above its reserve, with what it needs for `cost` beside what is open.
     fn sponsor(&self, account: &AccountId, spare: Option<i64>, cost: i64) -> Sponsor {
         Sponsor {
+            role: Role::Sponsor,
             account: account.clone(),
             spare,
             need: self.min_lumens.max(self.owed_by_all().saturating_add(cost)),
@@ -125,24 +154,51 @@ impl Books {
         Some(self.sponsor(self.sponsor.as_ref()?, spare, self.fees.round().saturating_mul(rounds)))
     }
 
-    /// What each of these farmers (id, account) lacks to plant once more, and who pays for it; with the sponsor, by the
-    /// lumens that it has above its reserve.
-    pub fn judge(&self, spare: Option<i64>, farmers: &[(&str, Option<&Wallet>)]) -> Judged {
-        let round = self.fees.round();
+    /// The submitters that are to send for so many farmers, each its part, by the lumens that they have. With a sponsor they
+    /// need none.
+    pub fn submitters_of(&self, spares: &Spares, farmers: usize) -> Vec<Sponsor> {
+        let farmers = i64::try_from(farmers).unwrap_or(i64::MAX);
+        let all = self.owed_by_all().saturating_add(self.fees.after_plant().saturating_mul(farmers));
+        let count = i64::try_from(self.submitters.len()).unwrap_or(i64::MAX).max(1);
+        let need = if self.sponsor.is_some() { 0 } else { all / count + i64::from(all % count != 0) };
+        let each = self.submitters.iter().zip(&spares.submitters);
+        each.map(|(account, spare)| Sponsor::submitter(account, *spare, need)).collect()
+    }
+
+    /// What is left to those who pay for others, beside what open pails take; `None` where nobody does. Submitters count for
+    /// as many farmers as they get the calls of out.
+    fn left(&self, spares: &Spares) -> Option<i64> {
+        if self.sponsor.is_some() {
+            return Some(spares.sponsor.unwrap_or_default().saturating_sub(self.owed_by_all()));
+        }
+        let most = i64::try_from(self.submitters.len() * submitter::FARMERS).unwrap_or(i64::MAX);
+        let all = spares.submitters.iter().flatten().fold(0_i64, |sum, spare| sum.saturating_add(*spare));
+        let left = all.saturating_sub(self.owed_by_all());
+        (most > 0).then(|| left.min(self.fees.after_plant().saturating_mul(most)))
+    }
+
+    /// What each of these farmers (id, account) lacks to plant once more, and who pays for it; with a sponsor or submitters,
+    /// by what they have.
+    pub fn judge(&self, spares: &Spares, farmers: &[(&str, Option<&Wallet>)]) -> Judged {
+        // Submitters send all but the plant.
+        let (cost, rest_least) = match self.sponsor {
+            Some(_) => (self.fees.round(), 0),
+            None => (self.fees.after_plant(), self.fees.plant),
+        };
         let each: Vec<(Vec<Lack>, Vec<Lack>)> = farmers
             .iter()
             .map(|(id, wallet)| {
                 let (due, least) = (self.due(id), self.least(id));
                 let own = lacks(*wallet, least, due);
                 // With a sponsor it needs no lumens but its reserve; an account begins with some all the same.
-                let rest = if wallet.is_some() { lacks(*wallet, 0, due) } else { own.clone() };
+                let rest = if wallet.is_some() { lacks(*wallet, rest_least, due) } else { own.clone() };
                 (own, rest)
             })
             .collect();
         let fit: Vec<(i64, bool)> =
-            each.iter().filter(|(_, rest)| rest.is_empty()).map(|(own, _)| (round, own.is_empty())).collect();
-        let left =
-            self.sponsor.as_ref().map(|_| spare.unwrap_or_default().saturating_sub(self.owed_by_all()));
+            each.iter().filter(|(_, rest)| rest.is_empty()).map(|(own, _)| (cost, own.is_empty())).collect();
+        let left = self.left(spares);
+        let is_sponsored = self.sponsor.is_some();
         let mut payers = payers(left, &fit).into_iter();
         let verdict = |(own, rest): (Vec<Lack>, Vec<Lack>)| {
             if left.is_none() {
@@ -152,14 +208,20 @@ impl Books {
             let payer = if rest.is_empty() { payers.next().flatten() } else { None };
             let short = own.first().filter(|_| rest.is_empty() && payer.is_none());
             let short = short.map(|lack| match *lack {
-                Lack::Lumens { spare, least } => Lack::Sponsor { spare, least },
+                Lack::Lumens { spare, least } if is_sponsored => Lack::Sponsor { spare, least },
+                Lack::Lumens { spare, least } => Lack::Submitters { spare, least },
                 other => other,
+            });
+            let payer = payer.map(|payer| match payer {
+                Payer::Sponsor if !is_sponsored => Payer::Submitters,
+                payer => payer,
             });
             Verdict { lacks: rest.into_iter().chain(short).collect(), payer }
         };
         Judged {
             farmers: each.into_iter().map(verdict).collect(),
-            sponsor: self.sponsor_of(spare, fit.len()),
+            sponsor: self.sponsor_of(spares.sponsor, fit.len()),
+            submitters: self.submitters_of(spares, fit.len()),
         }
     }
 }
@@ -184,6 +246,8 @@ pub struct Judged {
     pub farmers: Vec<Verdict>,
     /// The sponsor, where there is one.
     pub sponsor: Option<Sponsor>,
+    /// The submitters.
+    pub submitters: Vec<Sponsor>,
 }
 
 /// Looks at the sponsor, and at what these farmers (id, account) lack to plant once more. Where no sponsor is known, the
@@ -200,15 +264,16 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
     }
     let state = &*farming.work.state;
     let books = books.with_spent(state.conn(), state.run().clock.now())?;
-    let spare = match &books.sponsor {
-        Some(sponsor) => farming.site.client.view(async |view| spares(view, &[sponsor]).await).await?,
-        None => Vec::new(),
+    let has_payers = books.sponsor.is_some() || !books.submitters.is_empty();
+    let spares = if has_payers {
+        farming.site.client.view(async |view| Spares::read(view, &books).await).await?
+    } else {
+        Spares::default()
     };
-    let judged = books.judge(spare.first().copied().flatten(), farmers);
-    if let Some(sponsor) = &judged.sponsor
-        && judged.farmers.iter().any(|farmer| farmer.payer == Some(Payer::Itself))
-    {
-        sponsor.warn(&farming.site.client);
+    let judged = books.judge(&spares, farmers);
+    let low = judged.sponsor.iter().chain(judged.submitters.iter().filter(|submitter| !submitter.is_ready()));
+    if judged.farmers.iter().any(|farmer| farmer.payer == Some(Payer::Itself)) {
+        low.for_each(|payer| payer.warn(&farming.site.client));
     }
     Ok(judged)
 }
@@ -281,6 +346,7 @@ mod tests {
             reward: Base::from(100u8),
             min_lumens: XLM,
             spent: 0,
+            submitters: Vec::new(),
         }
     }
 
@@ -294,6 +360,43 @@ mod tests {
             leave: Leave::Full,
         };
         Wallet { sequence: 1, lumens: 15_000_000 + spare, reserve: 15_000_000, kale: Some(trust) }
+    }
+
+    #[test]
+    fn submitters_pay_for_all_but_the_plant_of_as_many_as_they_serve() {
+        use Payer::{Itself, Submitters};
+        use Reason::{SubmitterLow, TooFewLumens};
+        let one = || vec![SPONSOR.parse::<AccountId>().unwrap()];
+        let books = Books { submitters: one(), ..books(false) };
+        // Work and harvest of each are 2 XLM, and 2 XLM more for the pail that is out.
+        let (rich, poor, bare) = (wallet(9 * XLM, 1_000), wallet(XLM, 1_000), wallet(XLM - 1, 1_000));
+        for (spare, want, ready) in [
+            (Some(6 * XLM), [(None, Some(Submitters)), (None, Some(Submitters))], true),
+            (Some(6 * XLM - 1), [(None, Some(Itself)), (None, Some(Submitters))], false),
+            (Some(4 * XLM - 1), [(None, Some(Itself)), (Some(SubmitterLow), None)], false),
+            (None, [(None, Some(Itself)), (Some(SubmitterLow), None)], false),
+        ] {
+            let spares = Spares { sponsor: None, submitters: vec![spare] };
+            let judged = books.judge(&spares, &[("a", Some(&rich)), ("c", Some(&poor)), ("d", Some(&bare))]);
+            let got: Vec<_> = judged
+                .farmers
+                .iter()
+                .map(|farmer| (farmer.lacks.first().map(|lack| lack.reason()), farmer.payer))
+                .collect();
+            assert_eq!(got[..2], want, "{spare:?}");
+            assert_eq!(got[2], (Some(TooFewLumens), None), "it cannot pay for its plant: {spare:?}");
+            assert_eq!(judged.submitters.iter().all(Sponsor::is_ready), ready, "{spare:?}");
+        }
+        // However much it has, it gets out the calls of so many only.
+        let many = vec![("c", Some(&poor)); submitter::FARMERS + 1];
+        let spares = Spares { sponsor: None, submitters: vec![Some(1_000 * XLM)] };
+        let served = books.judge(&spares, &many).farmers;
+        assert_eq!(served.iter().filter(|one| one.payer == Some(Submitters)).count(), submitter::FARMERS);
+        // With a sponsor, all that a submitter needs is to be there.
+        let sponsored = Books { submitters: one(), ..self::books(true) };
+        let spares = |own| Spares { sponsor: Some(9 * XLM), submitters: vec![own] };
+        let ready = |own| sponsored.judge(&spares(own), &[("c", Some(&bare))]).submitters[0].is_ready();
+        assert!(ready(Some(0)) && !ready(None));
     }
 
     #[test]
@@ -351,7 +454,8 @@ mod tests {
             ),
         ];
         for (spare, farmers, want, ready) in cases {
-            let judged = books(spare.is_some()).judge(*spare, farmers);
+            let spares = Spares { sponsor: *spare, submitters: Vec::new() };
+            let judged = books(spare.is_some()).judge(&spares, farmers);
             let got: Vec<(Vec<Reason>, Option<Payer>)> = judged
                 .farmers
                 .iter()

@@ -58,6 +58,8 @@ reasons! {
     TooFewLumens = "too_few_lumens" => Operator,
     /// The fee sponsor has too few lumens above its reserve.
     SponsorLow = "sponsor_low" => Operator,
+    /// The submitters have too few lumens, or too little time.
+    SubmitterLow = "submitter_low" => Operator,
     /// No trustline to KALE.
     NoTrustline = "no_trustline" => Operator,
     /// The trustline may not hold or move KALE.
@@ -122,6 +124,21 @@ reasons! {
     Other = "other" => Operator,
 }
 
+impl Reason {
+    /// Whether it says no more than that time ran out: what kept it from being done in time is the cause.
+    pub const fn is_lapse(self) -> bool {
+        matches!(self, Self::Expired | Self::TooLate | Self::RolledOver)
+    }
+
+    /// What a thing failed by of which these tries failed, in their order: the last that is more than a lapse of time, else
+    /// the last.
+    pub fn cause(tries: impl IntoIterator<Item = Self>) -> Option<Self> {
+        tries
+            .into_iter()
+            .reduce(|before, next| if next.is_lapse() && !before.is_lapse() { before } else { next })
+    }
+}
+
 impl fmt::Display for Reason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.word())
@@ -158,6 +175,8 @@ impl Reason {
             }
             Code::UnknownAccount | Code::NoKey => Self::NoKey,
             Code::Interrupted => Self::Interrupted,
+            // Nobody could send it: what farmers lack is said before a stake goes out.
+            Code::NotReady => Self::SubmitterLow,
             Code::TransactionFailed => Self::TransactionFailed,
             _ => Self::Other,
         }
@@ -232,6 +251,7 @@ pub fn of_network(settled: &Settled) -> Reason {
     let failure = settled.reason.as_ref().and_then(|reason| reason.failure.as_ref());
     match failure.map(|failure| failure.kind) {
         Some(Kind::Balance) if settled.payer.is_some() => Reason::SponsorLow,
+        Some(Kind::Balance) if settled.sender.is_some() => Reason::SubmitterLow,
         Some(Kind::Balance) => Reason::TooFewLumens,
         _ => Reason::TransactionFailed,
     }
@@ -256,6 +276,12 @@ pub fn of_words(settled: &Settled) -> Error {
             format!("the fee sponsor {payer} has too few lumens: {words}"),
         )
         .hint("send lumens to it; see: poolctl farmer check-funding"),
+        (_, Reason::SubmitterLow, _) => {
+            let sender = settled.sender.as_ref().map(ToString::to_string).unwrap_or_default();
+            let why = format!("the submitter {sender} has too few lumens: {words}");
+            Error::new(Code::TransactionFailed, why)
+                .hint("send lumens to it; see: poolctl farmer check-funding")
+        }
         (_, Reason::TooFewLumens, _) => {
             Error::new(Code::TransactionFailed, format!("it has too few lumens for the fee: {words}"))
                 .hint("see: poolctl farmer check-funding")
@@ -277,6 +303,23 @@ mod tests {
     }
 
     #[test]
+    fn time_that_ran_out_is_no_cause_where_something_let_it() {
+        use Reason::{Expired, SponsorLow, TooFewLumens, TooLate, Unreachable};
+        for (tries, want) in [
+            (&[][..], None),
+            (&[Expired], Some(Expired)),
+            (&[Expired, TooLate], Some(TooLate)),
+            (&[SponsorLow, Expired], Some(SponsorLow)),
+            (&[SponsorLow, Expired, TooLate], Some(SponsorLow)),
+            (&[Expired, SponsorLow], Some(SponsorLow)),
+            (&[SponsorLow, TooFewLumens, Expired], Some(TooFewLumens)),
+            (&[Unreachable, SponsorLow], Some(SponsorLow)),
+        ] {
+            assert_eq!(Reason::cause(tries.iter().copied()), want, "{tries:?}");
+        }
+    }
+
+    #[test]
     fn a_code_is_named_by_the_contract_that_raised_it() {
         use stellar::xdr::Hash;
         use stellar::{Failure, Raised, submit};
@@ -286,7 +329,9 @@ mod tests {
             hash: None,
             ledger: None,
             fee_charged: 0,
+            source: None,
             payer: None,
+            sender: None,
             value: None,
             events: Vec::new(),
             reason: Some(submit::Reason {

@@ -91,9 +91,33 @@ pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'s
     if now.saturating_sub(oldest) >= AGAIN_SEC {
         return Ok(Some("the last comparison is a day old"));
     }
-    let last = runs::last_runs(conn)?.into_iter().find(|run| run.command == runs::FARM).map(|run| run.at);
+    let farms = |run: &runs::LastRun| runs::FARMING.contains(&&*run.command);
+    let last = runs::last_runs(conn)?.into_iter().filter(farms).map(|run| run.at).max();
     let gap = last.is_none_or(|last| now.saturating_sub(last.max(oldest)) >= GAP_SEC);
     Ok((gap && now.saturating_sub(oldest) >= GAP_SEC).then_some("the farm was left alone for a while"))
+}
+
+/// Compares where that is due, and takes in what is found. Returns why it was due, and what it came to.
+///
+/// # Errors
+/// Those of [`look`] and [`Reconciled::write`].
+pub async fn where_due(
+    farming: &mut Farming<'_, '_>,
+    hands: &[Hand],
+) -> Result<Option<(&'static str, Reconciled)>> {
+    let state = &farming.work.state;
+    let Some(why) = why_due(state.conn(), hands, state.run().clock.now())? else { return Ok(None) };
+    Ok(Some((why, all(farming, hands).await?)))
+}
+
+/// Compares all that may still live, and takes in what is found.
+///
+/// # Errors
+/// Those of [`look`] and [`Reconciled::write`].
+pub async fn all(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Reconciled> {
+    let found = look(farming, hands, LIVING_BLOCKS).await?;
+    found.write(farming)?;
+    Ok(found)
 }
 
 /// Looks at every pail of these farmers in the last `blocks` blocks that the state does not know the end of, and at what was
@@ -145,8 +169,21 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Res
 }
 
 impl Reconciled {
+    /// Notes a difference. A pail is named once: where its mint is found, that is why it is missing, and a harvest of it is
+    /// all that there is to say.
     fn differs(&mut self, hand: &Hand, block: impl Into<Option<u32>>, what: What) {
-        self.differences.push(Difference { who: hand.who.clone(), block: block.into(), what });
+        let block = block.into();
+        let is_told = |before: &What| match what {
+            What::UnknownHarvest { .. } => {
+                matches!(before, What::Missing { .. } | What::UnknownPail { .. } | What::LossReversed { .. })
+            }
+            What::UnknownMint { .. } => matches!(before, What::Missing { .. }),
+            _ => false,
+        };
+        self.differences.retain(|one| {
+            one.who.id != hand.who.id || block.is_none() || one.block != block || !is_told(&one.what)
+        });
+        self.differences.push(Difference { who: hand.who.clone(), block, what });
     }
 
     /// Compares the pails, and reads what each farmer holds.

@@ -46,9 +46,9 @@ impl FarmRecorder {
 impl Recorder for FarmRecorder {
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
         match Plan::of(operation)? {
-            Some(Plan::Plant(plan)) => self.plant(tx, operation.id, &plan, settled),
-            Some(Plan::Work(plan)) => self.work(tx, operation.id, &plan, settled),
-            Some(Plan::Harvest(plan)) => self.harvest(tx, operation.id, &plan, settled),
+            Some(Plan::Plant(plan)) => self.plant(tx, operation.id, &plan, &of(settled, &plan.address)?),
+            Some(Plan::Work(plan)) => self.work(tx, operation.id, &plan, &of(settled, &plan.address)?),
+            Some(Plan::Harvest(plan)) => self.harvest(tx, operation.id, &plan, &of(settled, &plan.address)?),
             Some(Plan::Extend(plan)) => extend(tx, &plan, settled),
             Some(Plan::Trust(plan)) => trust(tx, &plan, settled, settled.fee_charged),
             Some(Plan::Adopt(plan)) => {
@@ -203,6 +203,11 @@ impl FarmRecorder {
     }
 }
 
+/// As it is for the farmer of this address.
+fn of(settled: &Settled, farmer: &str) -> Result<Settled> {
+    Ok(settled.clone().sent_for(&account("the stored plan", farmer)?))
+}
+
 fn harvest_failed(
     tx: &Tx<'_>,
     plan: &HarvestPlan,
@@ -307,6 +312,9 @@ fn story(address: &str, block: u32, settled: &Settled, more: Value) -> Value {
         "farmer": address, "block": block, "tx": settled.hash,
         "ledger": settled.ledger.map(|ledger| ledger.sequence), "fee": settled.fee_charged.to_string(),
     });
+    if let Some(sender) = &settled.sender {
+        story["sent_by"] = sender.to_string().into();
+    }
     if let (Value::Object(story), Value::Object(more)) = (&mut story, more) {
         story.extend(more);
         if let Some(reason) = &settled.reason {

@@ -5,6 +5,7 @@ mod hands;
 mod lookups;
 mod pails;
 mod records;
+mod strategies;
 
 pub use baselines::{
     Baseline, baseline, baselines_at, harvested_since, is_booked, knows_less, moved_since, set_baseline,
@@ -12,7 +13,7 @@ pub use baselines::{
 pub use hands::{Hand, hands};
 pub use lookups::{
     LastHarvest, count_mint, envelopes, has_nonce, is_counted, is_ours, last_block, last_harvests,
-    open_count, own_works, work_failure,
+    open_count, own_works, work_failures,
 };
 pub use pails::{
     OpenPail, amount, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, open_pails_of,
@@ -22,3 +23,4 @@ pub use records::{
     Ended, HarvestRow, Loss, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
     planting, tally, undoubt, unlose, work,
 };
+pub use strategies::{last_planted, set_strategy, strategies, strategy_in};

@@ -1,5 +1,6 @@
 //! `farm run`: plant, work and harvest as the block's clock asks, in one loop. All times are ledger time.
 
+use super::contract::BLOCK_SECONDS;
 use super::harvest::{self, Harvested};
 use super::patience::Patience;
 use super::plant::{self, Planted};
@@ -7,6 +8,8 @@ use super::reconcile::{self, Reconciled};
 use super::rows::{self, Hand, OpenPail};
 use super::schedule::{self, Action, Step, Stock};
 use super::site::Farming;
+use super::strategy::Strategies;
+use super::submitter;
 use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
 use base::{Code, Error, Exit, Result};
@@ -247,21 +250,24 @@ impl Farmhand<'_> {
         let pails = rows::pails_in(farming.work.state.conn(), index)?;
         let before = rows::pails_before(farming.work.state.conn(), index)?;
         let own = rows::own_works(farming.work.state.conn(), index)?;
-        let stock = self.stock(farming, &hands, (&pails, &own), &before, &view);
+        farming.forget(at.time);
+        // Of this block and the next.
+        let strategies = [farming.strategies(index)?, farming.strategies(index.saturating_add(1))?];
+        let stock = self.stock(&hands, &strategies, (&pails, &own), &before, &view);
         let agenda = schedule::agenda(&view.farm, view.current(), at, stock, &farming.settings);
         let is_due = |hand: &Self, step: Step| {
             let is_it = |action: &&Action| action.step == step && action.is_due(at.time);
             let listed = agenda.iter().find(is_it);
             listed.is_some_and(|action| hand.is_meant(action))
                 && hand.may(step, at.time)
-                && (step == Step::Work || hand.is_free(farming, at.time))
+                && hand.is_free(step, farming, at.time)
         };
         let (plant, work, harvest) =
             (is_due(self, Step::Plant), is_due(self, Step::Work), is_due(self, Step::Harvest));
         self.ran.agenda.clone_from(&agenda);
         // The plant comes first: it begins the block for which everything else is done.
         if plant {
-            self.plant(farming, permit, &hands, &pails, &view).await?;
+            self.plant(farming, permit, &hands, &strategies, (&pails, &view)).await?;
             return Ok(Turn { moved: true, due: true });
         }
         if work {
@@ -271,7 +277,7 @@ impl Farmhand<'_> {
             self.harvest(farming, permit, &hands, at.time).await?;
             return Ok(Turn { moved: true, due: true });
         }
-        if self.is_free(farming, at.time) && self.reconcile(farming, &hands, at.time).await? {
+        if self.is_free(Step::Harvest, farming, at.time) && self.reconcile(farming, &hands, at.time).await? {
             return Ok(Turn { moved: true, due: true });
         }
         self.announce(&agenda, at.time);
@@ -291,9 +297,8 @@ impl Farmhand<'_> {
         };
         self.compared = self.compared.filter(|_| why.is_none()).or(Some(now));
         let Some(why) = why else { return Ok(false) };
-        match reconcile::look(farming, hands, harvest::LIVING_BLOCKS).await {
+        match reconcile::all(farming, hands).await {
             Ok(found) => {
-                found.write(farming)?;
                 if !found.differences.is_empty() {
                     (self.tell)(&Note::Reconciled(why, &found));
                 }
@@ -323,25 +328,28 @@ impl Farmhand<'_> {
         only.is_none_or(|only| action.block == only)
     }
 
-    /// Whether there is time for anything beside the work: what is sent may take its whole validity to settle.
-    fn is_free(&self, farming: &Farming<'_, '_>, now: u64) -> bool {
-        let until = now.saturating_add(farming.terms.valid_sec);
-        self.shift.as_ref().is_none_or(|shift| until <= shift.hours().deadline)
+    /// Whether there is time for this step beside the work: what is sent may take its whole validity to settle, and keep the
+    /// submitters busy.
+    fn is_free(&self, step: Step, farming: &Farming<'_, '_>, now: u64) -> bool {
+        let Some(shift) = self.shift.as_ref().filter(|_| step != Step::Work) else { return true };
+        if step == Step::Harvest && !farming.settings.submitters.is_empty() {
+            return now.saturating_add(submitter::BUSY) <= shift.first();
+        }
+        now.saturating_add(farming.terms.valid_sec) <= shift.hours().deadline
     }
 
     fn stock(
         &self,
-        farming: &Farming<'_, '_>,
         hands: &[Hand],
+        [strategies, next]: &[Strategies; 2],
         (pails, own): (&[OpenPail], &HashMap<String, u32>),
         before: &[OpenPail],
         view: &View,
     ) -> Stock {
         let index = view.farm.index;
         let planted: HashSet<&str> = pails.iter().map(|pail| pail.farmer.as_str()).collect();
-        let planters = hands.iter().filter(|hand| plants(hand));
         let needs = |pail: &&OpenPail| {
-            let enough = view.current().map_or(0, |block| work::cap(block, &farming.settings));
+            let enough = view.current().map_or(0, |block| strategies.of(&pail.farmer).enough(block));
             let (has, own) = (pail.work.map(|(_, zeros)| zeros), own.get(&pail.farmer).copied());
             work::needs_work(self.terms.orders.policy, has, own, enough)
                 && !(self.done.0 == index && self.done.1.contains(&pail.farmer))
@@ -350,8 +358,8 @@ impl Farmhand<'_> {
         let open = before.iter().filter(|pail| pail.held.is_none());
         let rolled = open.clone().filter(|pail| pail.block.saturating_add(1) == index).count();
         Stock {
-            planters: planters.clone().count(),
-            idle: planters.filter(|hand| !planted.contains(hand.who.id.as_str())).count(),
+            planters: planters(hands, next).count(),
+            idle: planters(hands, strategies).filter(|hand| !planted.contains(hand.who.id.as_str())).count(),
             unworked,
             worked: pails.iter().filter(|pail| pail.work.is_some()).count(),
             rolled,
@@ -404,12 +412,13 @@ impl Farmhand<'_> {
         farming: &mut Farming<'_, '_>,
         permit: ValuePermit<'_>,
         hands: &[Hand],
-        pails: &[OpenPail],
-        view: &View,
+        [strategies, next]: &[Strategies; 2],
+        (pails, view): (&[OpenPail], &View),
     ) -> Result<()> {
         let due = view.farm.due().is_some_and(|due| view.at.time >= due);
         let has = |hand: &Hand| !due && pails.iter().any(|pail| pail.farmer == hand.who.id);
-        let planters: Vec<Hand> = hands.iter().filter(|hand| plants(hand) && !has(hand)).cloned().collect();
+        let strategies = if due { next } else { strategies };
+        let planters: Vec<Hand> = planters(hands, strategies).filter(|hand| !has(hand)).cloned().collect();
         let now = view.at.time;
         let prepared = match plant::prepare(farming, &planters).await {
             Err(e) if e.code() == Code::FarmPaused => {
@@ -419,11 +428,17 @@ impl Farmhand<'_> {
             }
             prepared => prepared?,
         };
-        let index = prepared.index;
+        let (index, refused) = (prepared.index, prepared.refused.clone());
         self.only.get_or_insert(index);
         let planted = plant::carry_out(farming, prepared, permit).await?;
         for planted in &planted {
             (self.tell)(&Note::Planted(index, planted));
+        }
+        if let Some(e) = refused {
+            (self.tell)(&Note::Trouble(Step::Plant, &e));
+            // Not in this block, which may never begin without us.
+            self.again.insert(Step::Plant, now.saturating_add(BLOCK_SECONDS));
+            return Ok(());
         }
         let all = !planted.is_empty()
             && planted.len() == planters.len()
@@ -439,7 +454,10 @@ impl Farmhand<'_> {
         hands: &[Hand],
         now: u64,
     ) -> Result<()> {
-        let prepared = harvest::prepare(farming, hands).await?;
+        let mut prepared = harvest::prepare(farming, hands).await?;
+        // No more than a few ledgers' worth for the submitters: the plant of the next block must not wait for them.
+        let submitters = farming.settings.submitters.len();
+        let is_cut = submitters > 0 && prepared.keep(submitters * submitter::RUN);
         let harvested = harvest::carry_out(farming, prepared, permit).await?;
         for harvested in &harvested {
             (self.tell)(&Note::Harvested(harvested));
@@ -447,7 +465,7 @@ impl Farmhand<'_> {
         let is_end =
             |one: &Harvested| !matches!(one.fate, harvest::Fate::Failed { .. } | harvest::Fate::Already);
         let all = !harvested.is_empty() && harvested.iter().all(is_end);
-        self.settle_retry(Step::Harvest, all, now);
+        self.settle_retry(Step::Harvest, all || is_cut && harvested.iter().any(is_end), now);
         Ok(())
     }
 
@@ -484,6 +502,9 @@ impl Farmhand<'_> {
             return Ok(());
         }
         work::note(farming, &view)?;
+        if let Some(e) = work::consult(farming, &view, &self.terms.orders).await? {
+            (self.tell)(&Note::Trouble(Step::Work, &e));
+        }
         if let Some(shift) = &mut self.shift {
             shift.enlist(farming, &view)?;
         } else {
@@ -516,6 +537,6 @@ impl Farmhand<'_> {
     }
 }
 
-fn plants(hand: &Hand) -> bool {
-    hand.status == "active"
+fn planters<'h>(hands: &'h [Hand], strategies: &Strategies) -> impl Iterator<Item = &'h Hand> {
+    hands.iter().filter(|hand| hand.status == "active" && strategies.may_plant(&hand.who.id))
 }

@@ -223,16 +223,17 @@ mod tests {
 
     fn settings() -> Settings {
         Settings {
-            max_stake: None,
+            strategy: crate::strategy::Strategy::default(),
+            command: None,
             cap_stake: true,
             min_lumens: 0,
             max_resource_fee: 0,
+            submitters: Vec::new(),
             parallel: 10,
             plant_cutoff: 60,
             work_margin: 20,
             policy: Policy::Late,
             early: 30,
-            target_zeros: 6,
             harvest_delay: 60,
             harvest_alarm: 2160,
         }

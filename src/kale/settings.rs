@@ -1,9 +1,13 @@
 //! The settings of the farm, read once per run.
 
+use super::strategy::{Program, Strategy};
 use crate::contract::DECIMALS;
-use base::amount::{Base, parse_units};
+use base::amount::parse_units;
 use base::{Code, Error, Result};
 use config::Config;
+use config::value::accounts;
+use stellar::account;
+use stellar::xdr::AccountId;
 
 /// When work is submitted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,14 +51,18 @@ impl Policy {
 /// What the operator set. Times are seconds of ledger time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// `kale.max_stake` in stroops.
-    pub max_stake: Option<Base>,
+    /// `strategy.…`: the terms of every farmer that has none of its own.
+    pub strategy: Strategy,
+    /// `strategy.command`: who is asked for more.
+    pub command: Option<Program>,
     /// `kale.cap_stake`: no more than counts in the block.
     pub cap_stake: bool,
     /// `kale.min_lumens` in stroops.
     pub min_lumens: i64,
     /// `kale.max_resource_fee` in stroops.
     pub max_resource_fee: i64,
+    /// `kale.submitter`.
+    pub submitters: Vec<AccountId>,
     /// `kale.parallel`.
     pub parallel: usize,
     /// `kale.plant_cutoff_sec`.
@@ -65,8 +73,6 @@ pub struct Settings {
     pub policy: Policy,
     /// `kale.early_sec`.
     pub early: u64,
-    /// `kale.target_zeros`.
-    pub target_zeros: u32,
     /// `kale.harvest_delay_sec`.
     pub harvest_delay: u64,
     /// `kale.harvest_alarm_ledgers`.
@@ -77,7 +83,7 @@ impl Settings {
     /// Reads them.
     ///
     /// # Errors
-    /// `invalid_value` for an amount with more decimals than KALE has.
+    /// `invalid_value` for an amount with more decimals than KALE has, or a least stake above the most.
     pub fn of(config: &Config) -> Result<Self> {
         let stroops = |name: &str| {
             config.get(name).map(|text| {
@@ -93,17 +99,35 @@ impl Settings {
             u32::try_from(config.number(name)?)
                 .map_err(|_| Error::new(Code::InvalidValue, format!("{name} is too large")))
         };
+        let strategy = Strategy {
+            target_zeros: config
+                .get("strategy.target_zeros")
+                .map(|_| small("strategy.target_zeros"))
+                .transpose()?,
+            min_work_sec: Some(config.number("strategy.min_work_sec")?),
+            harvest_only: Some(config.get("strategy.harvest_only") == Some("true")),
+            min_stake: stroops("strategy.min_stake").transpose()?,
+            max_stake: stroops("strategy.max_stake").transpose()?,
+            stake: None,
+        };
+        strategy.check().map_err(|e| e.context("strategy.min_stake and strategy.max_stake"))?;
         Ok(Self {
-            max_stake: stroops("kale.max_stake").transpose()?,
+            strategy,
+            command: Program::of(config)?,
             cap_stake: config.get("kale.cap_stake") != Some("false"),
             min_lumens: lumens("kale.min_lumens")?,
             max_resource_fee: lumens("kale.max_resource_fee")?,
+            submitters: config
+                .get("kale.submitter")
+                .map_or(Ok(Vec::new()), accounts)?
+                .iter()
+                .map(|address| account("kale.submitter", address))
+                .collect::<Result<_>>()?,
             parallel: usize::try_from(config.number("kale.parallel")?).unwrap_or(1),
             plant_cutoff: config.number("kale.plant_cutoff_sec")?,
             work_margin: config.number("kale.work_margin_sec")?,
             policy: Policy::of(config.require("kale.work_policy")?)?,
             early: config.number("kale.early_sec")?,
-            target_zeros: small("kale.target_zeros")?,
             harvest_delay: config.number("kale.harvest_delay_sec")?,
             harvest_alarm: small("kale.harvest_alarm_ledgers")?,
         })

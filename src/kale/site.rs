@@ -5,12 +5,14 @@ use super::call::Call;
 use super::purse::{self, Books};
 use super::record::FarmRecorder;
 use super::settings::Settings;
-use base::{Result, Stop};
+use super::strategy::Heard;
+use super::submitter::{self, Wait};
+use base::{Code, Error, Result, Stop};
 use state::operations::Operation;
 use state::{ValuePermit, Work};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use stellar::submit::{self, Desk, Intent, Rehearsal, Settled, Submitted, Terms};
+use stellar::submit::{self, Desk, GivenUp, Intent, Outlook, Rehearsal, Settled, Submitted, Terms};
 use stellar::xdr::{AccountId, ContractId};
 use stellar::{Action, Client, Known, Signers};
 
@@ -57,6 +59,12 @@ pub trait Keyring {
     /// # Errors
     /// Those of unlocking.
     fn sponsor(&self) -> Result<Option<AccountId>>;
+
+    /// Whether there is a key for this account.
+    ///
+    /// # Errors
+    /// Those of unlocking.
+    fn holds(&self, account: &AccountId) -> Result<bool>;
 }
 
 /// What a farming service works with.
@@ -71,6 +79,8 @@ pub struct Farming<'f, 'w> {
     pub terms: Terms,
     /// The keys.
     pub keys: &'f dyn Keyring,
+    /// What `strategy.command` said last in this run.
+    pub heard: Option<Heard>,
 }
 
 impl Farming<'_, '_> {
@@ -123,42 +133,51 @@ impl Farming<'_, '_> {
     ///
     /// # Errors
     /// As [`submit::may_give_up`].
-    pub async fn may_give_up(&mut self, id: i64) -> Result<Operation> {
+    pub async fn may_give_up(&mut self, id: i64) -> Result<GivenUp> {
+        let (stop, recorder) = (self.work.stop, self.recorder());
+        submit::may_give_up(&self.desk(stop, None, BTreeSet::new()), id, &recorder).await
+    }
+
+    /// What settling would come to; nothing is sent or written.
+    ///
+    /// # Errors
+    /// As [`submit::look`].
+    pub async fn look_at_open(&mut self) -> Result<Vec<(Operation, Result<Outlook>)>> {
         let stop = self.work.stop;
-        let desk = self.desk(stop, None, BTreeSet::new());
-        submit::may_give_up(&desk, id).await.map(|(operation, _)| operation)
+        submit::look(&self.desk(stop, None, BTreeSet::new())).await
     }
 
     /// Ends it by hand, for this reason.
     ///
     /// # Errors
     /// As [`submit::give_up`].
-    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<Operation> {
+    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<GivenUp> {
         let (stop, recorder) = (self.work.stop, self.recorder());
         submit::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
     }
 
-    /// Submits and records; results in the order of the intents. Where the sponsor cannot pay for all of them, those who
-    /// can pay for themselves.
+    /// Submits and records; results in the order of the intents. What needs no authorisation is sent by the submitters. Where
+    /// the sponsor cannot pay for all, those who can pay for themselves.
     ///
     /// # Errors
-    /// As [`submit::submit`] and [`purse::own`].
+    /// As [`submit::submit`], [`submitter::route`] and [`purse::own`].
     pub async fn submit(
         &mut self,
         permit: ValuePermit<'_>,
         intents: &[Intent],
     ) -> Result<Vec<Result<Submitted>>> {
-        self.submit_until(permit, intents, self.work.stop).await
+        self.submit_within(permit, intents, Wait::Turn, self.work.stop).await
     }
 
-    /// The same, with a wish to stop of its own.
+    /// The same, with a wish to stop of its own; what may wait for a submitter no longer than that.
     ///
     /// # Errors
     /// As [`Farming::submit`].
-    pub async fn submit_until(
+    pub async fn submit_within(
         &mut self,
         permit: ValuePermit<'_>,
         intents: &[Intent],
+        wait: Wait,
         stop: &Stop,
     ) -> Result<Vec<Result<Submitted>>> {
         if intents.is_empty() {
@@ -166,14 +185,26 @@ impl Farming<'_, '_> {
         }
         let recorder = self.recorder();
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
+        let routed = submitter::route(self, intents, wait).await?;
+        let sent: Vec<Intent> = routed.iter().filter_map(|routed| routed.as_ref().ok()).cloned().collect();
         let mut own = BTreeSet::new();
         if let Some(payer) = &payer {
             let sponsor;
-            (own, sponsor) = purse::own(self, payer, intents).await?;
+            (own, sponsor) = purse::own(self, payer, &sent).await?;
             alerts::note(self, sponsor.as_ref(), &[])?;
         }
         let mut desk = self.desk(stop, payer, own);
-        submit::submit(&mut desk, permit, intents, keys.signers()?, &recorder).await
+        let results = submit::submit(&mut desk, permit, &sent, keys.signers()?, &recorder).await?;
+        let mut results = results.into_iter();
+        let result = |(routed, intent): (Result<Intent>, &Intent)| {
+            routed?;
+            let missing = || Err(Error::new(Code::Bug, "an intent was left without a result"));
+            Ok(match results.next().unwrap_or_else(missing)? {
+                Submitted::Settled(settled) => Submitted::Settled(Box::new(settled.sent_for(&intent.source))),
+                done @ Submitted::AlreadyDone { .. } => done,
+            })
+        };
+        Ok(routed.into_iter().zip(intents).map(result).collect())
     }
 
     /// Simulates without signing, sending or writing anything.

@@ -1,6 +1,7 @@
-//! The fee sponsor: whether it has enough, for how long, and its alert.
+//! Who pays for others, the fee sponsor or a submitter: whether it has enough, for how long, and the sponsor's alert.
 
 use super::funding::{Lack, lumens};
+use super::reason::Reason;
 use super::wallet::BASE_RESERVE;
 use base::{Code, Error, Result, clock};
 use state::Tx;
@@ -12,9 +13,30 @@ use stellar::xdr::AccountId;
 pub const SPONSOR_LOW: &str = "sponsor_low";
 const DAY: u64 = 86_400;
 
-/// The sponsor. Amounts in stroops of lumens.
+/// What for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// It pays the fees of all transactions.
+    Sponsor,
+    /// It sends work and harvests.
+    Submitter,
+}
+
+impl Role {
+    /// In words.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Sponsor => "fee sponsor",
+            Self::Submitter => "submitter",
+        }
+    }
+}
+
+/// The sponsor, or a submitter. Amounts in stroops of lumens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sponsor {
+    /// Which of them.
+    pub role: Role,
     /// Its account.
     pub account: AccountId,
     /// What it has above its reserve; `None` where the account does not exist.
@@ -33,7 +55,8 @@ impl Sponsor {
 
     /// What is wrong with it; `None` where nothing is, for a day at least.
     pub fn why(&self) -> Option<String> {
-        let Self { account, spare, need, lasts_sec } = self;
+        let Self { role, account, spare, need, lasts_sec } = self;
+        let role = role.words();
         let lasts = |sec| format!("at the rate of the last day it lasts {}", clock::span(sec));
         let short = match spare {
             None => Some(Lack::Account { needed: 0 }.words()),
@@ -41,10 +64,10 @@ impl Sponsor {
             Some(_) => None,
         };
         match (short, lasts_sec) {
-            (Some(short), Some(sec)) => Some(format!("the fee sponsor {account} {short}; {}", lasts(*sec))),
-            (Some(short), None) => Some(format!("the fee sponsor {account} {short}")),
+            (Some(short), Some(sec)) => Some(format!("the {role} {account} {short}; {}", lasts(*sec))),
+            (Some(short), None) => Some(format!("the {role} {account} {short}")),
             (None, Some(sec)) if *sec < DAY => {
-                Some(format!("the fee sponsor {account} runs low: {}", lasts(*sec)))
+                Some(format!("the {role} {account} runs low: {}", lasts(*sec)))
             }
             (None, _) => None,
         }
@@ -78,9 +101,13 @@ impl Sponsor {
 
     /// Warns that farmers with lumens of their own pay for themselves.
     pub(super) fn warn(&self, client: &Client) {
-        let account = &self.account;
+        let (role, account) = (self.role.words(), &self.account);
+        let kind = match self.role {
+            Role::Sponsor => SPONSOR_LOW,
+            Role::Submitter => Reason::SubmitterLow.word(),
+        };
         client.warn(format!(
-            "sponsor_low: the fee sponsor {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
+            "{kind}: the {role} {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"
         ));
     }
 }
@@ -94,8 +121,13 @@ mod tests {
 
     #[test]
     fn a_sponsor_is_low_when_it_cannot_pay_or_not_for_a_day() {
-        let sponsor =
-            |spare, lasts_sec| Sponsor { account: SPONSOR.parse().unwrap(), spare, need: XLM, lasts_sec };
+        let sponsor = |spare, lasts_sec| Sponsor {
+            role: Role::Sponsor,
+            account: SPONSOR.parse().unwrap(),
+            spare,
+            need: XLM,
+            lasts_sec,
+        };
         for (spare, lasts, want) in [
             (Some(XLM), None, None),
             (Some(XLM), Some(DAY), None),

@@ -1,6 +1,6 @@
-//! The terms of a farmer: how a harvest is shared out, and how much is staked. Pure, in stroops.
+//! The terms of a farmer: how a harvest is shared out. Pure, in stroops.
 
-use base::amount::{Base, PPM, Weight, mul_div, pow10, split_largest_remainder};
+use base::amount::{Base, PPM, Weight, split_largest_remainder};
 use base::{Code, Error, Result};
 
 /// One in millionths, the unit of ratios.
@@ -76,29 +76,6 @@ pub fn ratio(ppm: u32) -> String {
     short.strip_suffix('.').unwrap_or(short).to_owned()
 }
 
-/// What bounds a stake besides the farmer's ratio; the lowest counts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct StakeCaps {
-    /// The operator's own limit.
-    pub setting: Option<Base>,
-    /// The largest stake that counts in the block (its `max_stake`): more earns nothing there.
-    pub block: Option<Base>,
-}
-
-/// Stroops to stake: the balance times the farmer's ratio, rounded down, within the caps.
-///
-/// # Errors
-/// `bug` for a ratio above 1.
-pub fn stake(balance: Base, stake_percentage_ppm: u32, caps: StakeCaps) -> Result<Base> {
-    let wrong = || Error::new(Code::Bug, format!("a stake of {stake_percentage_ppm} millionths"));
-    if stake_percentage_ppm > ONE_PPM {
-        return Err(wrong());
-    }
-    let one = pow10(PPM).ok_or_else(wrong)?;
-    let part = mul_div(balance, Base::from(stake_percentage_ppm), one).ok_or_else(wrong)?;
-    Ok([caps.setting, caps.block].into_iter().flatten().fold(part, Base::min))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,27 +106,6 @@ mod tests {
     }
 
     #[test]
-    fn stakes() {
-        let base = |n: Option<u64>| n.map(Base::from);
-        for (balance, ppm, setting, block, want) in [
-            (1_000, 250_000, None, None, 250),
-            (3, 500_000, None, None, 1),
-            (1_000, 0, None, None, 0),
-            (1_000, 1_000_000, None, None, 1_000),
-            (1_000, 500_000, Some(400), None, 400),
-            (1_000, 500_000, Some(400), Some(300), 300),
-            (1_000, 500_000, Some(400), Some(700), 400),
-            (1_000, 500_000, None, Some(0), 0),
-            (0, 1_000_000, None, Some(9), 0),
-        ] {
-            let caps = StakeCaps { setting: base(setting), block: base(block) };
-            let got = stake(Base::from(balance), ppm, caps).unwrap();
-            assert_eq!(got, Base::from(want), "{balance} {ppm} {caps:?}");
-        }
-        assert_eq!(stake(Base::ONE, 1_000_001, StakeCaps::default()).unwrap_err().code(), Code::Bug);
-    }
-
-    #[test]
     fn ratios_are_shown_without_padding() {
         for (ppm, want) in [(0, "0"), (250_000, "0.25"), (1, "0.000001"), (1_000_000, "1")] {
             assert_eq!(ratio(ppm), want);
@@ -173,16 +129,6 @@ mod tests {
                 let got = part * Base::from(1_000_000u32);
                 prop_assert!(got.abs_diff(exact) < Base::from(1_000_000u32));
             }
-        }
-
-        #[test]
-        fn a_stake_is_never_more_than_there_is(
-            balance in any::<u128>(), ppm in 0u32..=1_000_000, cap in any::<Option<u128>>(),
-        ) {
-            let caps = StakeCaps { setting: cap.map(Base::from), block: None };
-            let got = stake(Base::from(balance), ppm, caps).unwrap();
-            prop_assert!(got <= Base::from(balance));
-            prop_assert!(cap.is_none_or(|cap| got <= Base::from(cap)));
         }
     }
 }

@@ -17,9 +17,6 @@ use stellar::Action;
 use stellar::submit::{self, Intent, Rehearsal, Status, Submitted, Terms};
 use stellar::xdr::{AccountId, Asset};
 
-/// The limit of a trustline that is made: the most that there can be, in stroops.
-const MOST: Base = Base::from_limbs([i64::MAX.cast_unsigned(), 0, 0, 0]);
-
 /// How trustlines are wanted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wish {
@@ -103,7 +100,7 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
     let look = Look::read(farming.site, &accounts).await?;
     let books = farming.books()?;
     // One that is there, and for which something must be done all the same: its limit leaves no room for what may come in.
-    let is_full = |hand: &Hand, kale: Trust| kale.room < books.due(&hand.who.id) && kale.limit < MOST;
+    let is_full = |hand: &Hand, kale: Trust| kale.room < books.due(&hand.who.id) && !kale.is_highest();
     let has = |(hand, wallet): (&Hand, &Option<Wallet>)| {
         wallet.and_then(|wallet| wallet.kale).is_some_and(|kale| !is_full(hand, kale))
     };

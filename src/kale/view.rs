@@ -5,7 +5,7 @@ use super::fields::bad;
 use super::model::Moment;
 use super::site::Site;
 use super::wallet::{self, Wallet};
-use super::{asset, index, model};
+use super::{asset, expiry, index, model};
 use base::{Code, Error, Result};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -16,7 +16,7 @@ use stellar::{Entries, account};
 /// block, once with it, and once more for a roll-over in between.
 const LOOKS: usize = 3;
 
-/// A temporary entry, with the last ledger in which it lives.
+/// A temporary entry, with the last ledger in which it lives; one answer is believed for a day at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Living<T> {
     /// The entry.
@@ -236,6 +236,9 @@ pub fn living<T>(
 ) -> Result<Option<Living<T>>> {
     entries
         .get(key)
-        .map(|found| Ok(Living { entry: decode(&found.data)?, live_until: found.live_until }))
+        .map(|found| {
+            let live_until = found.live_until.map(|until| expiry::believed(until, entries.ledger));
+            Ok(Living { entry: decode(&found.data)?, live_until })
+        })
         .transpose()
 }

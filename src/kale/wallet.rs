@@ -68,6 +68,13 @@ pub struct Trust {
     pub leave: Leave,
 }
 
+impl Trust {
+    /// Whether there is no higher limit.
+    pub fn is_highest(&self) -> bool {
+        self.limit >= Base::from(i64::MAX.unsigned_abs())
+    }
+}
+
 impl Wallet {
     /// Lumens above the reserve.
     pub const fn spare(&self) -> i64 {

@@ -208,14 +208,14 @@ pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)
     Ok(found)
 }
 
-/// Stroops that an account paid since then (seconds since 1970) for transactions of others.
+/// Stroops that an account paid since then (seconds since 1970) in fees: for transactions of others, and for its own.
 ///
 /// # Errors
 /// `state_error` where the file cannot be read.
 pub fn spent_by(conn: &Connection, payer: &str, since: i64) -> Result<i64> {
     let mut statement = conn.prepare_cached(
         "SELECT coalesce(sum(CAST(payload ->> 'fee' AS INTEGER)), 0) FROM events INDEXED BY events_by_time
-         WHERE at >= ?1 AND kind IN ('operation.confirmed', 'operation.failed') AND payload ->> 'payer' = ?2",
+         WHERE at >= ?1 AND kind IN ('operation.confirmed', 'operation.failed') AND coalesce(payload ->> 'payer', payload ->> 'source') = ?2",
     )?;
     Ok(statement.query_row(params![clock::rfc3339(since), payer], |row| row.get(0))?)
 }

@@ -10,6 +10,9 @@ pub const FARM: &str = "farm run";
 pub const SCHEDULED: &[&str] =
     &["sync", "oracle check", "risk check", "reward cycle", "plant", "work", "harvest", FARM];
 
+/// Those that farm.
+pub const FARMING: &[&str] = &["plant", "work", "harvest", FARM];
+
 /// Whether the end of such a command is noted.
 pub fn is_scheduled(command: &str) -> bool {
     SCHEDULED.contains(&command)

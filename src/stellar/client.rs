@@ -178,7 +178,7 @@ impl Client {
     /// Errors of its own, when no endpoint could serve, naming each and why: `wrong_network`, `unreachable`,
     /// `rate_limited`, `bad_reply`, `behind` or `rpc_error`.
     pub async fn view<T>(&self, body: impl AsyncFnMut(&View) -> Result<T>) -> Result<T> {
-        self.over_endpoints(Opening::Fresh, None, body).await
+        self.over_endpoints(Opening::Fresh, |_| true, body).await
     }
 
     /// As [`Client::view`], on any endpoint but this one; `None` where there is no other.
@@ -188,7 +188,16 @@ impl Client {
         body: impl AsyncFnMut(&View) -> Result<T>,
     ) -> Option<Result<T>> {
         let other = self.inner.peers.iter().any(|peer| peer.asker.name() != than);
-        if other { Some(self.over_endpoints(Opening::Fresh, Some(than), body).await) } else { None }
+        if other { Some(self.over_endpoints(Opening::Fresh, |name| name != than, body).await) } else { None }
+    }
+
+    /// Runs `body` on every endpoint, each for itself, in their order.
+    pub async fn each<T>(&self, mut body: impl AsyncFnMut(&View) -> Result<T>) -> Vec<Result<T>> {
+        let mut each = Vec::with_capacity(self.inner.peers.len());
+        for peer in &self.inner.peers {
+            each.push(self.over_endpoints(Opening::Fresh, |name| name == peer.asker.name(), &mut body).await);
+        }
+        each
     }
 
     /// Asks this endpoint last for a while, since another contradicts it, and says so.
@@ -202,17 +211,17 @@ impl Client {
     /// As [`Client::view`], but an endpoint that this run has used before is used without a request of its own; the
     /// view's ledger is then the newest that was seen.
     pub(super) async fn known<T>(&self, body: impl AsyncFnMut(&View) -> Result<T>) -> Result<T> {
-        self.over_endpoints(Opening::Known, None, body).await
+        self.over_endpoints(Opening::Known, |_| true, body).await
     }
 
     async fn over_endpoints<T>(
         &self,
         opening: Opening,
-        without: Option<&str>,
+        among: impl Fn(&str) -> bool,
         mut body: impl AsyncFnMut(&View) -> Result<T>,
     ) -> Result<T> {
         let peers = self.inner.peers.iter();
-        let mut order: Vec<&Arc<Peer>> = peers.filter(|peer| Some(peer.asker.name()) != without).collect();
+        let mut order: Vec<&Arc<Peer>> = peers.filter(|peer| among(peer.asker.name())).collect();
         order.sort_by_key(|peer| peer.asker.is_resting());
         let mut order = order.into_iter().peekable();
         let mut failed: Vec<(&str, Code, String)> = Vec::new();

@@ -54,6 +54,9 @@ impl Fault {
     pub fn words(&self) -> String {
         match self {
             Self::Net(fault) => fault.to_string(),
+            Self::Rpc { method, error } if is_unknown(error) => {
+                format!("it does not serve the method {method}: {error}")
+            }
             Self::Rpc { method, error } => format!("{method}: {error}"),
             Self::Bad { method, why } => format!("bad answer to {method}: {}", base::redact::bounded(why)),
             Self::Stale { ledger, seen } => {
@@ -86,6 +89,15 @@ impl Fault {
             Self::Rpc { .. } => Code::Rpc,
             Self::Bad { .. } | Self::Beyond { .. } => Code::BadReply,
             Self::Stale { .. } | Self::Stuck { .. } => Code::Behind,
+        }
+    }
+
+    /// Whether the endpoint merely refuses what was asked, which another one would refuse too. A method that it does not
+    /// have is its own lack.
+    pub fn is_refusal(&self) -> bool {
+        match self {
+            Self::Rpc { method, error } => standing(method, error) == Standing::Final && !is_unknown(error),
+            _ => false,
         }
     }
 
@@ -129,6 +141,11 @@ fn is_limited(error: &RpcError) -> bool {
         || WORDS.iter().any(|word| text.contains(word))
 }
 
+/// -32601: the method does not exist (JSON-RPC 2.0, section 5.1).
+const fn is_unknown(error: &RpcError) -> bool {
+    error.code == -32601
+}
+
 /// -32603 is an internal error of the server (JSON-RPC 2.0, section 5.1).
 fn is_transient(error: &RpcError) -> bool {
     error.code == -32603 || error.status >= 500
@@ -145,10 +162,13 @@ mod tests {
             (-32603, "DB error", Code::Unreachable),
             (-32000, "Rate limit exceeded", Code::RateLimited),
             (429, "", Code::RateLimited),
+            (-32601, "method not found", Code::Rpc),
         ] {
             let error = RpcError { code, message: message.to_owned(), ..RpcError::default() };
             assert_eq!(standing("m", &error) == Standing::Passes, want != Code::Rpc, "{code} {message}");
-            assert_eq!(Fault::Rpc { method: "m", error }.code(), want, "{code} {message}");
+            let fault = Fault::Rpc { method: "m", error };
+            assert_eq!(fault.code(), want, "{code} {message}");
+            assert_eq!(fault.is_refusal(), code == -32602, "{code} {message}");
         }
     }
 }

@@ -1,13 +1,13 @@
 //! One endpoint while a body of work runs on it: the methods of Stellar RPC.
 
 use super::client::{Inner, LATEST, Peer, value};
-use super::fault::{Fault, standing};
+use super::fault::Fault;
 use super::newest::Said;
 use super::replies::{Entry, EventPage, FeeStats, Health, Ledger, Lookup, Sent, Simulation};
 use super::wire::{self, encode};
 use super::xdr::{LedgerKey, TransactionEnvelope};
 use base::{Code, Error, Result};
-use net::asker::{Patience, Standing};
+use net::asker::Patience;
 use net::jsonrpc::Call;
 use net::retry;
 use serde_json::json;
@@ -262,16 +262,12 @@ impl View {
 
     /// Breaks the view, unless the server merely refused what was asked: its first fault is the one that counts.
     fn fail(&self, fault: Fault) -> Error {
-        match &fault {
-            Fault::Rpc { method, error } if standing(method, error) == Standing::Final => {
-                fault.into_error(self.endpoint())
-            }
-            _ => {
-                let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-                let fault = fault.cleaned(self.peer.asker.redactor());
-                broken.get_or_insert(fault).clone().into_error(self.endpoint())
-            }
+        if fault.is_refusal() {
+            return fault.into_error(self.endpoint());
         }
+        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        let fault = fault.cleaned(self.peer.asker.redactor());
+        broken.get_or_insert(fault).clone().into_error(self.endpoint())
     }
 
     /// Fails at once on a broken view.

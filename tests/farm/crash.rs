@@ -3,6 +3,7 @@
 
 use crate::desk::{Desk, Ran, XLM};
 use crate::same::{self, Facts, facts, pails_agree, same};
+use crate::submitter;
 use poolctl_sandbox::stellar::Keypair;
 use poolctl_testkit::steps;
 use std::os::unix::process::ExitStatusExt;
@@ -100,4 +101,18 @@ fn harvest_that_extends_lives() {
 fn reconcile() {
     let steps = every_step(same::forgotten(), "farm reconcile", 5);
     assert!(steps >= 5, "{steps}");
+}
+
+#[test]
+fn work_through_a_submitter() {
+    let desk = submitter::with(same::ground_at(201), same::STAKES, 1);
+    let steps = every_step(desk, "work --deadline 200s", 0);
+    assert!(steps >= 20, "{steps}");
+}
+
+#[test]
+fn harvest_through_a_submitter() {
+    let desk = submitter::with(same::rolled_well(), same::STAKES, 1);
+    let steps = every_step(desk, "harvest", 0);
+    assert!(steps >= 12, "{steps}");
 }

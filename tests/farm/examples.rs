@@ -19,7 +19,7 @@ fn desk(farmers: usize) -> Desk {
     let desk = Desk::with_farmers(farmers, 1_000 * KALE);
     std::fs::create_dir(desk.path("bin")).unwrap();
     std::os::unix::fs::symlink(BINARY, desk.path("bin/poolctl")).unwrap();
-    desk.configure("kale.target_zeros = 1\nkale.work_policy = \"early\"");
+    desk.configure("strategy.target_zeros = 1\nkale.work_policy = \"early\"");
     desk
 }
 

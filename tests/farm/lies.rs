@@ -54,6 +54,11 @@ macro_rules! result {
     };
 }
 
+/// The endpoint does not have the method.
+fn unknown(request: &Value, _: Value) -> Value {
+    json!({ "jsonrpc": "2.0", "id": request["id"], "error": { "code": -32601, "message": "method not found" } })
+}
+
 const PLANT: &str = "plant";
 const WORK: &str = "work";
 const HARVEST: &str = "harvest";
@@ -68,7 +73,17 @@ fn rows() -> Vec<(&'static str, &'static str, Lie, &'static str, Alone)> {
     // It is tried again until it is too late.
     let missed = Fails(1, "work_missed", "");
     let capped = Fails(75, "fee_capped", "kale.max_resource_fee");
+    let lacks = Fails(1, "rpc_error", "does not serve the method");
     vec![
+        ("getNetwork", "no such method", unknown, PLANT, lacks),
+        ("getLatestLedger", "no such method", unknown, PLANT, lacks),
+        ("getLedgerEntries", "no such method", unknown, PLANT, lacks),
+        ("getFeeStats", "no such method", unknown, PLANT, lacks),
+        ("simulateTransaction", "no such method", unknown, PLANT, lacks),
+        ("sendTransaction", "no such method", unknown, PLANT, Waits),
+        ("getTransaction", "no such method", unknown, PLANT, Waits),
+        ("getHealth", "no such method", unknown, GONE, lacks),
+        ("getEvents", "no such method", unknown, GONE, lacks),
         ("getLatestLedger", "nothing in it", result!(json!({})), PLANT, bad("missing field")),
         ("getLatestLedger", "a number that is a text", set!("sequence", "x"), WORK, bad("invalid type")),
         (
@@ -362,7 +377,7 @@ fn goes_on(with_sound: bool, lies: &[(&'static str, Lie)]) {
     let desk = Desk::with_farmers(2, 1_000 * crate::desk::KALE);
     let liar = Proxy::start(&desk.network.url()).unwrap();
     let urls = if with_sound { vec![liar.url(), desk.network.url()] } else { vec![liar.url()] };
-    desk.write_config(&urls, "kale.target_zeros = 3\nkale.work_margin_sec = 60");
+    desk.write_config(&urls, "strategy.target_zeros = 3\nkale.work_margin_sec = 60");
     let mut told: BTreeMap<&str, usize> = BTreeMap::new();
     for (method, rewrite) in lies {
         let before = told.entry(method).and_modify(|told| *told += 1).or_default();

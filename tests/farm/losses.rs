@@ -338,17 +338,27 @@ fn a_look_that_shows_the_pail_takes_an_earlier_doubt_back() {
 
 #[test]
 fn a_pail_that_is_said_to_live_for_ever_is_lost_all_the_same_when_it_is_gone() {
-    let desk = worked(false);
-    let proxy = liar(&desk, false);
-    let for_ever = Fault::Custom(|_, mut answer| {
+    fn lives(mut answer: Value, until: impl Fn(u64) -> u64) -> Value {
+        let until = until(answer["result"]["latestLedger"].as_u64().unwrap());
         for entry in
             answer["result"]["entries"].as_array_mut().into_iter().flatten().filter(|entry| is_pail(entry))
         {
-            entry["liveUntilLedgerSeq"] = json!(u32::MAX);
+            entry["liveUntilLedgerSeq"] = json!(until);
         }
         answer
-    });
-    proxy.fault(Rule::new(for_ever).on_method("getLedgerEntries"));
+    }
+    // For ever, and for half a year, as the network would let it.
+    let for_ever = Fault::Custom(|_, answer| lives(answer, |_| u32::MAX.into()));
+    let half_a_year = Fault::Custom(|_, answer| lives(answer, |now| now + 3_000_000));
+    for lie in [for_ever, half_a_year] {
+        is_lost_when_it_is_gone(lie);
+    }
+}
+
+fn is_lost_when_it_is_gone(lie: Fault) {
+    let desk = worked(false);
+    let proxy = liar(&desk, false);
+    proxy.fault(Rule::new(lie).on_method("getLedgerEntries"));
     proxy.fault(
         Rule::new(Fault::Status(503, None)).on(Matcher::Where(|call| call["method"] == "sendTransaction")),
     );

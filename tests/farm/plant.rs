@@ -31,7 +31,7 @@ fn every_ready_farmer_plants_once() {
 #[test]
 fn a_stake_is_the_farmers_share_and_is_booked_as_it_is_burnt() {
     let desk = Desk::with_farmers(2, 1_000 * KALE);
-    desk.configure("kale.cap_stake = false\nkale.max_stake = \"200\"");
+    desk.configure("kale.cap_stake = false\nstrategy.max_stake = \"200\"");
     let [ada, bob] = &desk.farmers[..] else { panic!() };
     desk.run(&format!("farmer set {} --stake-percentage 0.1", bob.id)).exits(0);
     let data = desk.run("plant").json();

@@ -8,7 +8,7 @@ use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-const SETTINGS: &str = "kale.cap_stake = false\nkale.target_zeros = 1";
+const SETTINGS: &str = "kale.cap_stake = false\nstrategy.target_zeros = 1";
 
 /// Three farmers, compared with the chain before anything happened, and a backup of that.
 fn backed_up() -> Desk {
@@ -125,6 +125,48 @@ fn harvests_that_a_restored_state_does_not_know_are_booked_once() {
     assert_eq!(desk.run("harvest").json()["harvested"], 3);
     agrees(&desk);
     desk.run("state check --full").exits(0);
+}
+
+#[test]
+fn a_pail_that_somebody_else_harvested_is_named_once() {
+    let desk = backed_up();
+    farm(&desk);
+    desk.ripen();
+    let stranger = desk.stranger();
+    desk.plant(&stranger, 0);
+    for farmer in &desk.farmers {
+        desk.harvest(&stranger, farmer, 0);
+    }
+    let envelope = desk.run("farm reconcile").fails(5, "drift");
+    assert_eq!(words(&envelope["data"]), ["0 unknown_harvest true"; 3]);
+    agrees(&desk);
+}
+
+#[test]
+fn a_harvest_compares_where_that_is_due_and_fetches_what_it_finds() {
+    let desk = two_blocks_forgotten();
+    desk.ripen();
+    desk.plant(&desk.stranger(), 0);
+    let envelope = desk.run("harvest --dry-run --json").exits(0).envelope();
+    assert_eq!(envelope["data"]["pails"], json!([]), "{envelope}");
+    // No endpoint: nothing to harvest is no failure, and what could not be compared is said.
+    let dead = Proxy::start(&desk.network.url()).unwrap();
+    dead.fault(Rule::new(Fault::Status(503, None)));
+    desk.write_config(&[dead.url()], SETTINGS);
+    let envelope = desk.run("harvest --json").exits(0).envelope();
+    assert!(envelope["warnings"].to_string().contains("cannot compare the farm"), "{envelope}");
+    desk.configure(SETTINGS);
+    let envelope = desk.run("harvest --json").exits(0).envelope();
+    assert_eq!(envelope["data"]["harvested"], 3, "{envelope}");
+    assert!(envelope["warnings"].to_string().contains("restored from a backup"), "{envelope}");
+    agrees(&desk);
+    // Once, until a day has passed.
+    let before = desk.network.requests();
+    assert_eq!(desk.run("harvest").json()["pails"], json!([]));
+    assert_eq!(desk.network.requests(), before);
+    desk.sqlite().execute("UPDATE farm_baselines SET at = at - 90000", []).unwrap();
+    desk.run("harvest").json();
+    assert!(desk.network.requests() > before);
 }
 
 #[test]

@@ -196,12 +196,12 @@ impl Season {
     }
 }
 
-fn sum(column: &[String]) -> i128 {
+pub fn sum(column: &[String]) -> i128 {
     column.iter().map(|amount| amount.parse::<i128>().unwrap()).sum()
 }
 
 /// Stroops that the chain minted to a farmer, from its events.
-fn minted(desk: &Desk, farmer: &Farmer) -> i128 {
+pub fn minted(desk: &Desk, farmer: &Farmer) -> i128 {
     let asset: ContractId = desk.network.farm().unwrap().asset_contract.parse().unwrap();
     let query = EventQuery {
         start: Some(1_001),
@@ -228,7 +228,7 @@ fn minted(desk: &Desk, farmer: &Farmer) -> i128 {
 #[test]
 fn twelve_blocks_of_kills_faults_and_strangers_lose_nothing_unbooked() {
     let desk = Desk::with_farmers(FARMERS, FUNDS);
-    desk.configure("kale.cap_stake = false\nkale.target_zeros = 3");
+    desk.configure("kale.cap_stake = false\nstrategy.target_zeros = 3");
     let stranger = desk.stranger();
     // Another season, to look for what this one does not meet: SEASON_SEED=7 cargo test --test farm round::
     let seed = std::env::var("SEASON_SEED").map_or(SEED, |seed| seed.parse().unwrap());
@@ -343,7 +343,7 @@ fn a_season_of_lies_a_griefer_a_dry_sponsor_and_a_restore_loses_nothing_that_was
     let stranger = desk.stranger();
     let proxies = [(); 2].map(|()| Proxy::start(&desk.network.url()).unwrap());
     let lying = proxies.each_ref().map(Proxy::url);
-    let settings = "kale.cap_stake = false\nkale.target_zeros = 3";
+    let settings = "kale.cap_stake = false\nstrategy.target_zeros = 3";
     desk.configure(settings);
     desk.run("farm reconcile").exits(0);
     for proxy in &proxies {

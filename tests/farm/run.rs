@@ -67,7 +67,7 @@ impl Drop for Clock {
 
 fn desk(count: usize) -> Desk {
     let desk = Desk::with_farmers(count, 100 * KALE);
-    desk.configure("kale.target_zeros = 3\nkale.work_margin_sec = 60");
+    desk.configure("strategy.target_zeros = 3\nkale.work_margin_sec = 60");
     desk
 }
 
@@ -198,6 +198,20 @@ fn a_farmer_who_cannot_plant_does_not_keep_the_others_from_it() {
     );
     assert_eq!(envelope["error"]["code"], "partial");
     assert_eq!(desk.column("SELECT reason FROM plantings WHERE outcome = 'failed'"), ["no_account"]);
+}
+
+#[test]
+fn where_all_that_was_due_failed_it_says_what() {
+    let mut desk = Desk::empty();
+    desk.configure("kale.target_zeros = 3");
+    let poor = desk.register("poor", "0.25");
+    desk.ripen();
+    let ran = desk.run("farm run --once").exits(4);
+    let shown = &ran.stdout;
+    assert!(!shown.contains("nothing was due"), "{shown}");
+    assert!(shown.contains("planted 0") && shown.contains("tries that failed 1"), "{shown}");
+    let line = shown.lines().find(|line| line.starts_with("failed: plant of ")).unwrap();
+    assert!(line.contains(&poor.address) && line.contains("has no account yet"), "{line}");
 }
 
 #[test]

@@ -116,7 +116,7 @@ pub fn pails_agree(desk: &Desk, when: &str) {
 }
 
 /// Stakes count in full, and four zeros are enough.
-pub const STAKES: &str = "kale.cap_stake = false\nkale.target_zeros = 4";
+pub const STAKES: &str = "kale.cap_stake = false\nstrategy.target_zeros = 4";
 
 /// Two farmers with pails in block 1.
 pub fn planted() -> Desk {
@@ -130,13 +130,18 @@ pub fn planted() -> Desk {
 
 /// As [`planted`], and the time to submit what was ground has come.
 pub fn ground() -> Desk {
+    ground_at(281)
+}
+
+/// As [`planted`]; everybody has a nonce, and the block is so many seconds old.
+pub fn ground_at(age: u64) -> Desk {
     let desk = planted();
     let saved = || desk.value::<i64>("SELECT count(*) FROM nonces WHERE best_zeros >= 4") == 2;
     let mut child = desk.run("work").spawn();
     until("both have a nonce", saved);
     child.kill().unwrap();
     child.wait().unwrap();
-    desk.age(281);
+    desk.age(age);
     desk
 }
 

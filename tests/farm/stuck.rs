@@ -1,9 +1,11 @@
 //! A transaction of which nobody tells what became holds nobody up for ever.
 
-use crate::desk::{Desk, KALE};
+use crate::desk::{Desk, KALE, Ran, until};
+use crate::losses::forget;
 use crate::same;
 use poolctl_testkit::{Fault, Proxy, Rule};
-use serde_json::json;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
 
 /// The desk's only endpoint, whose history begins with its newest ledger: it knows no transaction from before.
 fn forgetful(desk: &Desk) -> Proxy {
@@ -83,10 +85,14 @@ fn what_a_transaction_did_that_was_given_up_is_found_by_the_next_run() {
     let desk = same::unsettled(true);
     desk.run("operations list").exits(0);
     desk.network.advance_over(40, 200).unwrap();
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    proxy.fault(Rule::new(Fault::Custom(forget)).on_method("getTransaction"));
+    desk.write_config(&[proxy.url()], same::STAKES);
     for id in desk.column("SELECT id || '' FROM operations WHERE state IN ('signed', 'sent')") {
         desk.run(&format!("operations give-up {id} --reason=lost --yes")).exits(0);
     }
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 0);
+    proxy.heal();
     let envelope = desk.run("farm reconcile").fails(5, "drift");
     assert_eq!(envelope["data"]["differences"].as_array().unwrap().len(), 2, "{envelope}");
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 2);
@@ -109,4 +115,136 @@ fn what_is_given_up_is_recorded_and_can_be_done_again() {
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 2);
     assert_eq!(desk.booked("farmer", &desk.farmers[0].id, "staked"), i128::from(250 * KALE));
     desk.is_sound();
+}
+
+/// Nobody tells what became of a transaction.
+fn mute(desk: &Desk) -> Proxy {
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    let message = "no".to_owned();
+    let fault = Fault::RpcError { code: -32601, message, data: Value::Null };
+    proxy.fault(Rule::new(fault).on_method("getTransaction"));
+    desk.write_config(&[proxy.url()], same::STAKES);
+    proxy
+}
+
+fn version(desk: &Desk) -> String {
+    desk.value("SELECT value FROM meta WHERE key = 'data_version'")
+}
+
+#[test]
+fn settling_waits_no_longer_than_a_transaction_is_valid() {
+    let desk = same::unsettled(true);
+    desk.network.advance_over(40, 200).unwrap();
+    let proxy = mute(&desk);
+    let envelope = desk.run("operations settle --yes").fails(76, "outcome_unknown");
+    let operations = envelope["data"]["operations"].as_array().unwrap();
+    assert!(operations.len() == 2 && operations.iter().all(|one| one["settled"] == false), "{envelope}");
+    let asked = proxy.methods().iter().filter(|method| *method == "getTransaction").count();
+    assert!(asked <= 4, "{asked}");
+    assert_eq!(open(&desk), 2);
+    proxy.heal();
+    desk.run("operations settle --yes").exits(0);
+    assert_eq!(open(&desk), 0);
+    desk.is_sound();
+}
+
+#[test]
+fn a_command_waits_no_longer_for_its_own_transactions_either() {
+    let desk = same::ripe();
+    let _proxy = mute(&desk);
+    let child = desk.run("plant --json").spawn();
+    let sent = || desk.value::<i64>("SELECT count(*) FROM operations WHERE state = 'sent'") == 2;
+    until("both are sent", sent);
+    desk.network.advance_over(40, 200).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!((ran.code, &ran.envelope()["error"]["code"]), (Some(76), &json!("outcome_unknown")));
+    desk.configure(same::STAKES);
+    desk.run("operations settle --yes").exits(0);
+    assert_eq!((open(&desk), desk.value::<i64>("SELECT count(*) FROM open_pails")), (0, 2));
+    desk.is_sound();
+}
+
+#[test]
+fn settling_ends_at_the_first_wish_to_stop() {
+    let desk = same::unsettled(true);
+    let proxy = mute(&desk);
+    let child = desk.run("operations settle --yes --json").spawn();
+    until("it looks", || proxy.methods().iter().filter(|method| *method == "getTransaction").count() > 4);
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let ran = Ran::from(child.wait_with_output().unwrap());
+    assert_eq!(ran.code, Some(76), "{}", ran.stdout);
+    assert_eq!(open(&desk), 2);
+    proxy.heal();
+    desk.run("operations settle --yes").exits(0);
+    desk.is_sound();
+}
+
+#[test]
+fn a_dry_run_of_settling_says_what_would_come_of_it_and_changes_nothing() {
+    for lands in [true, false] {
+        let desk = same::unsettled(lands);
+        let shown = |words: &str, settled: bool| {
+            let before = version(&desk);
+            let data = desk.run("operations settle --dry-run").json();
+            let operations = data["operations"].as_array().unwrap();
+            assert_eq!(operations.len(), 2, "{data}");
+            for one in operations {
+                assert_eq!(one["settled"], settled, "{data}");
+                assert!(one["status"].as_str().unwrap().contains(words), "{data}");
+            }
+            assert_eq!((version(&desk), open(&desk)), (before, 2));
+        };
+        if lands {
+            shown("would be recorded: it took effect", true);
+        } else {
+            shown("may still take effect, until ", false);
+            desk.network.advance_over(40, 200).unwrap();
+            shown("would be recorded: it expired without effect", true);
+        }
+        let _proxy = mute(&desk);
+        let envelope = desk.run("operations settle --dry-run --json").ends().1.envelope();
+        assert!(
+            envelope["data"].to_string().contains("does not serve the method getTransaction"),
+            "{envelope}"
+        );
+    }
+}
+
+#[test]
+fn what_an_endpoint_knows_is_settled_and_not_given_up() {
+    let desk = same::unsettled(true);
+    desk.network.advance_over(40, 200).unwrap();
+    let ids = desk.column("SELECT id || '' FROM operations WHERE state IN ('signed', 'sent')");
+    // The first endpoint says that there is no such thing.
+    let liar = Proxy::start(&desk.network.url()).unwrap();
+    liar.fault(Rule::new(Fault::Custom(forget)).on_method("getTransaction"));
+    desk.write_config(&[liar.url(), desk.network.url()], same::STAKES);
+    for id in &ids {
+        let before = version(&desk);
+        let data = desk.run(&format!("operations give-up {id} --reason=lost --dry-run")).json();
+        assert_eq!((&data["status"], &data["ended"]), (&json!("would_settle"), &json!("took effect")));
+        assert_eq!(version(&desk), before);
+        let data = desk.run(&format!("operations give-up {id} --reason=lost --yes")).json();
+        assert_eq!((&data["status"], &data["ended"]), (&json!("settled"), &json!("took effect")));
+    }
+    assert_eq!(
+        (open(&desk), desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1")),
+        (0, 2)
+    );
+    assert_eq!(desk.column("SELECT kind FROM events WHERE kind = 'operation.given_up'"), [""; 0]);
+    desk.is_sound();
+}
+
+#[test]
+fn nothing_is_given_up_where_nobody_can_be_asked() {
+    let desk = same::unsettled(false);
+    desk.network.advance_over(40, 200).unwrap();
+    let id: i64 = desk.value("SELECT min(id) FROM operations WHERE state = 'signed'");
+    let proxy = mute(&desk);
+    let before = version(&desk);
+    let envelope = desk.run(&format!("operations give-up {id} --reason=lost --yes")).fails(1, "rpc_error");
+    assert!(envelope["error"]["message"].to_string().contains("nobody could be asked"), "{envelope}");
+    assert_eq!(version(&desk), before);
+    proxy.heal();
+    desk.run(&format!("operations give-up {id} --reason=lost --yes")).exits(0);
 }

@@ -78,6 +78,8 @@ fn a_sponsor_makes_farmers_that_have_no_lumens_and_they_plant() {
     let data = desk.run("farmer check-funding").json();
     assert_eq!((&data["ready"], &data["sponsor"]["ready"]), (&json!(2), &json!(true)));
     assert_eq!(line(&data, &ada)["status"], "active");
+    // What that cost counts in how long the sponsor lasts.
+    assert_eq!(data["sponsor"]["days_left"], (held.lumens - held.reserve) / fees);
     assert_eq!(desk.run("plant").json()["planted"], 2);
     assert_eq!(lumens(&desk, &ada.address), 0, "the sponsor pays");
     let before = written(&desk);

@@ -7,7 +7,7 @@ use rustix::process::{Pid, Signal, kill_process};
 #[test]
 fn a_round_is_healthy_until_its_records_are_old() {
     let desk = Desk::with_farmers(2, 100 * KALE);
-    desk.configure("kale.target_zeros = 1\nkale.work_policy = \"early\"\nkale.harvest_delay_sec = 0");
+    desk.configure("strategy.target_zeros = 1\nkale.work_policy = \"early\"\nkale.harvest_delay_sec = 0");
     desk.ripen();
     desk.sqlite().execute("UPDATE farmers SET status_at = 1", []).unwrap();
     desk.run("health").exits(5);

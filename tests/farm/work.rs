@@ -8,10 +8,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::process::Child;
 
-/// Farmers that are planted in a fresh block whose range of zeros is not set; `kale.target_zeros` is what counts then.
+/// Farmers that are planted in a fresh block whose range of zeros is not set; `strategy.target_zeros` is what counts then.
 fn planted(count: usize, zeros: u32) -> Desk {
     let desk = Desk::with_farmers(count, 100 * KALE);
-    desk.configure(&format!("kale.target_zeros = {zeros}"));
+    desk.configure(&format!("strategy.target_zeros = {zeros}"));
     desk.ripen();
     desk.run("plant").exits(0);
     desk

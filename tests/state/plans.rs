@@ -18,6 +18,7 @@ const SMALL: &[&str] = &[
     "circuit_breaker_status",
     "poolers",
     "farmers",
+    "farmer_strategies",
     "farm_baselines",
     "runs",
     "evm_tags",

@@ -280,6 +280,29 @@ fn too_small_a_resource_fee_is_simulated_anew() {
 }
 
 #[test]
+fn what_a_ledger_contradicts_is_prepared_elsewhere() {
+    for beside in [false, true] {
+        let bench = Bench::ticking();
+        two(&bench);
+        let proxy = Proxy::start(&bench.url).unwrap();
+        proxy.fault(Rule::new(Wire::Custom(too_few_instructions)).on_method("simulateTransaction"));
+        let mut seat = bench.seat();
+        let (first, second) = (proxy.url(), bench.url.clone());
+        let urls = [first.as_str(), second.as_str()];
+        let client = client(&urls[..=usize::from(beside)]);
+        let done = seat.submit(&client, &[bench.plant("ada", 0)], &terms());
+        if beside {
+            confirmed(&done[0]);
+            assert_eq!(seat.operations(), ["plant:ada recorded 2 1"]);
+            let tried = proxy.methods().iter().filter(|method| *method == "simulateTransaction").count();
+            assert_eq!(tried, 1, "and then elsewhere");
+        } else {
+            assert_eq!(seat.operations(), ["plant:ada failed 3 1"]);
+        }
+    }
+}
+
+#[test]
 fn archived_entries_are_restored_first() {
     let bench =
         Bench::with(&StellarOptions { tick: Some(Duration::from_millis(25)), ..StellarOptions::default() });

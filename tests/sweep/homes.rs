@@ -29,6 +29,7 @@ pub const LOCAL: &[Row] = &[
     Row::new("pooler add south --capacity 9"),
     Row::new("farmer import --pooler north --stake-percentage 0.5").input("{secret}"),
     Row::new("farmer import --sponsor").input("{secret}"),
+    Row::new("farmer import --submitter").input("{secret}"),
     Row::new("farmer register --pooler north --stake-percentage 0.25"),
     Row::new("farmer set {farmer} --stake-percentage 0.75"),
     Row::new("farmer export-key {farmer} --yes"),

@@ -12,6 +12,7 @@ use crate::record::{FarmRecorder, HELD};
 use crate::rows::{self, Hand, OpenPail, Trace};
 use crate::schedule::Step;
 use crate::site::Farming;
+use crate::submitter::Wait;
 use crate::view::View;
 use crate::{Fault, expiry, forecast, loss};
 use base::amount::Base;
@@ -20,6 +21,9 @@ use serde_json::json;
 use state::ValuePermit;
 use state::alert::{self, Subject};
 use stellar::submit::{Intent, Settled, Status, Submitted};
+
+/// Ledgers that a harvest of a pail that expires soon waits for a submitter.
+const SOON: u64 = 4;
 
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.
 ///
@@ -55,7 +59,7 @@ async fn once(
     prepared: Prepared,
     permit: ValuePermit<'_>,
 ) -> Result<(Vec<Harvested>, Vec<Due>)> {
-    let Prepared { view, wanted, unworked, mut gone, refused, lives, worked, near: _, back } = prepared;
+    let Prepared { view, wanted, unworked, mut gone, refused, lives, worked, near, back } = prepared;
     let Some(view) = view else { return Ok((Vec::new(), Vec::new())) };
     let mut ends = Vec::new();
     watch(farming, &lives, &worked, &refused)?;
@@ -63,12 +67,16 @@ async fn once(
     for (due, reason, error) in refused {
         ends.push(due.end(Fate::Failed { reason, error }));
     }
-    let intents: Vec<Intent> = wanted.iter().map(|(_, intent)| intent.clone()).collect();
-    let results = farming.submit(permit, &intents).await?;
-    for ((due, _), result) in wanted.into_iter().zip(results) {
-        match fate(farming, &due, result)? {
-            Some(fate) => ends.push(due.end(fate)),
-            None => gone.push(due),
+    // A pail that expires soon does not wait for its turn at the submitters.
+    let (soon, later): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(due, _)| due.is_near(&near));
+    for (wanted, wait) in [(soon, Wait::Ledgers(SOON)), (later, Wait::Turn)] {
+        let intents: Vec<Intent> = wanted.iter().map(|(_, intent)| intent.clone()).collect();
+        let results = farming.submit_within(permit, &intents, wait, farming.work.stop).await?;
+        for ((due, _), result) in wanted.into_iter().zip(results) {
+            match fate(farming, &due, result)? {
+                Some(fate) => ends.push(due.end(fate)),
+                None => gone.push(due),
+            }
         }
     }
     let (paid, unpaid) = settle_gone(farming, &view, gone).await?;
@@ -178,6 +186,7 @@ fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
             tx: tx.clone(),
             ledger: ledger.sequence,
             fee: settled.fee_charged,
+            sender: settled.sender.as_ref().map(ToString::to_string),
             reward: base(harvest_result(value)?)?,
         },
         _ => Fate::Failed {

@@ -3,6 +3,7 @@
 
 use super::carry::why_gone;
 use super::{Due, Fate, Harvested, sight};
+use crate::expiry::LIFE;
 use crate::reason::Reason;
 use crate::site::Farming;
 use crate::view::View;
@@ -13,9 +14,6 @@ use stellar::xdr::ContractId;
 
 /// Ledgers between the first look that shows a stake as lost and the one that may book it: about a minute.
 const LATER: u32 = 12;
-
-/// Ledgers that a pail lives at least: the network's minimum for temporary entries, a day.
-const SHORTEST_LIFE: u32 = 17_280;
 
 /// What is at hand about a stake that one answer shows as lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -101,14 +99,12 @@ pub(super) async fn settle(
     let (mut ends, mut otherwise, mut lost) = (Vec::new(), Vec::new(), Vec::new());
     let second = sight::second(farming, &view.endpoint, asset, &suspects).await?;
     for (suspect, second) in suspects.into_iter().zip(second) {
-        let doubt = evidence(farming.work.state.conn(), &suspect.0, view.at.ledger)?.doubt();
+        let doubt = of(farming.work.state.conn(), &suspect.0, view.at.ledger)?;
         match (second, doubt) {
             (Ok(false), _) => otherwise.push(suspect.0),
-            (_, Some(doubt)) => {
-                let error = doubt.error(&suspect.0);
+            (_, Some(error)) | (Err(error), None) => {
                 ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error }));
             }
-            (Err(error), None) => ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error })),
             (Ok(true), None) => lost.push(suspect),
         }
     }
@@ -126,13 +122,21 @@ pub(super) async fn settle(
     Ok((ends, otherwise))
 }
 
+/// Why this look does not book a pail as lost that it shows without work, or not at all; none where it may.
+///
+/// # Errors
+/// `state_error`.
+pub(super) fn of(conn: &Connection, due: &Due, now: u32) -> Result<Option<Error>> {
+    Ok(evidence(conn, due, now)?.doubt().map(|doubt| doubt.error(due)))
+}
+
 fn evidence(conn: &Connection, due: &Due, now: u32) -> Result<Evidence> {
     let pail = &due.pail;
     Ok(Evidence {
         absent: due.chain.is_none(),
         worked: pail.work.is_some(),
         // No answer makes it shorter than the network does.
-        until: pail.live_until.unwrap_or_default().max(pail.planted_ledger.saturating_add(SHORTEST_LIFE)),
+        until: pail.live_until.unwrap_or_default().max(pail.planted_ledger.saturating_add(LIFE)),
         first: rows::missing_since(conn, &pail.farmer, pail.block)?,
         now,
     })

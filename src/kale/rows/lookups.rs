@@ -18,19 +18,17 @@ pub fn last_block(conn: &Connection) -> Result<Option<u32>> {
         .optional()?)
 }
 
-/// Why the last work of a farmer in a block failed, if it did.
+/// Why the works of a farmer in a block failed, in their order, as words.
 ///
 /// # Errors
 /// `state_error`.
-pub fn work_failure(conn: &Connection, farmer: &str, block: u32) -> Result<Option<String>> {
-    let found: Option<Option<String>> = conn
-        .prepare_cached(
-            "SELECT reason FROM works WHERE block_index = ?1 AND farmer_id = ?2 AND outcome = 'failed'
-             ORDER BY id DESC LIMIT 1",
-        )?
-        .query_row(params![block, farmer], |row| row.get(0))
-        .optional()?;
-    Ok(found.flatten())
+pub fn work_failures(conn: &Connection, farmer: &str, block: u32) -> Result<Vec<String>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT reason FROM works
+         WHERE block_index = ?1 AND farmer_id = ?2 AND outcome = 'failed' AND reason IS NOT NULL ORDER BY id",
+    )?;
+    let rows = statement.query_map(params![block, farmer], |row| row.get(0))?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Zeros of our own best work that is confirmed in a block, by farmer.

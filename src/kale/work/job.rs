@@ -1,12 +1,13 @@
 //! The command `work`: one shift, from now to its end.
 
 use super::send::{Bid, intent};
-use super::{Shift, Worked, cap, grinder, needs_work, pails};
+use super::{Shift, Worked, grinder, needs_work, pails};
 use crate::contract::{BLOCK_SECONDS, Pail};
 use crate::model::Moment;
 use crate::patience::Patience;
 use crate::settings::{Policy, Settings};
 use crate::site::Farming;
+use crate::strategy::{Asked, Strategy};
 use crate::view::{Ask, View, Who};
 use crate::{hash, nonces, rows, schedule};
 use base::{Code, Error, Result};
@@ -96,6 +97,7 @@ pub async fn run(
         stopped: false,
         warnings,
     };
+    report.warnings.extend(consult(farming, &report.view, orders).await?.map(|e| e.to_string()));
     if let Some(mut shift) = Shift::begin(farming, &report.view, orders, kernel)? {
         report.deadline = Some(shift.hours().deadline);
         let first = (report.view.at, report.view.farm.index);
@@ -120,6 +122,36 @@ pub struct Wanted {
     pub rehearsal: Option<Result<Rehearsal>>,
 }
 
+/// Asks the strategy's command before the work of a block begins, where that leaves time for the work. Returns why the stored
+/// terms stand, once for each block.
+///
+/// # Errors
+/// `interrupted`; `state_error`, `state_corrupt`.
+pub async fn consult(farming: &mut Farming<'_, '_>, view: &View, orders: &Orders) -> Result<Option<Error>> {
+    let Some(command) = &farming.settings.command else { return Ok(None) };
+    let (Some(entry), Some(due)) = (view.current().cloned(), view.due()) else { return Ok(None) };
+    let (index, now) = (view.farm.index, view.at.time);
+    let most = Strategy::default().enough(&entry);
+    let is_open = |pail: &Pail| pail.zeros.is_none_or(|zeros| zeros < most);
+    if !view.farmers.iter().filter_map(|standing| standing.pail.as_ref()).any(|pail| is_open(&pail.entry)) {
+        return Ok(None);
+    }
+    let left = orders.deadline_of(due, &farming.settings).saturating_sub(now);
+    if left <= command.timeout.as_secs() && farming.heard_of(index).is_none() {
+        let why = format!("strategy.command: no time is left to ask it before the deadline of block {index}");
+        return Ok(Some(stored(Error::new(Code::StrategyFailed, why))));
+    }
+    match farming.consult(&Asked { index, entry, due }, now).await {
+        Ok(asked) => Ok(farming.unanswered(index).filter(|_| asked).cloned().map(stored)),
+        Err(e) if is_passing(e.code()) => Ok(Some(stored(e))),
+        Err(e) => Err(e),
+    }
+}
+
+fn stored(e: Error) -> Error {
+    e.context("pails are worked by the stored terms")
+}
+
 /// What [`run`] would do: the pails that need work, and how the nonces at hand would fare now. Nothing is ground.
 ///
 /// # Errors
@@ -135,12 +167,13 @@ pub async fn rehearse(
         return Ok((view, None, Vec::new()));
     };
     let (index, settings) = (view.farm.index, &farming.settings);
-    let (end, enough) = (schedule::work_end(due), cap(&block, settings));
+    let (end, strategies) = (schedule::work_end(due), farming.strategies(index)?);
     let own = rows::own_works(farming.work.state.conn(), index)?;
     let mut wanted = Vec::new();
     for standing in view.farmers.iter().filter(|_| view.at.time < end) {
         let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
         let job = hash::job(index, &block, &who.contract_address());
+        let enough = strategies.of(&who.id).enough(&block);
         if let Some(job) =
             job.filter(|_| needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough))
         {

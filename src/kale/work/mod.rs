@@ -11,12 +11,12 @@ mod submit;
 
 pub use grinder::{Figures, kernel};
 pub use job::{
-    Deadline, Orders, Report, Wanted, advance_bar, begin_bar, failures, is_passing, rehearse, run,
+    Deadline, Orders, Report, Wanted, advance_bar, begin_bar, consult, failures, is_passing, rehearse, run,
 };
 pub use lines::LONGEST;
 pub use pails::{Seen, note};
 pub use policy::{Hours, needs_work};
-pub use shift::{Reach, Shift, cap};
+pub use shift::{Reach, Shift};
 pub use submit::{LineFate, LineReport, Submission, check, submit};
 
 use super::reason::Reason;
@@ -37,6 +37,8 @@ pub enum Fate {
         gap: u32,
         /// Stroops of lumens that it cost.
         fee: i64,
+        /// The submitter that sent it, where one did.
+        sender: Option<String>,
         /// Whether there was work before, which this improves on.
         improved: bool,
     },

@@ -11,6 +11,8 @@ const INSURED_WAIT: u64 = 10;
 pub struct Hours {
     /// When the grinding began.
     pub begun: u64,
+    /// When the block's clock began, by which it is due.
+    pub opened: u64,
     /// When the best is submitted.
     pub deadline: u64,
     /// The last ledger that may hold work.
@@ -30,8 +32,10 @@ pub struct Hand {
     pub own: Option<u32>,
     /// Zeros of the best nonce at hand.
     pub best: Option<u32>,
-    /// More zeros earn nothing.
+    /// More zeros are not aimed at.
     pub cap: u32,
+    /// Before then (ledger time) only the deadline makes work due.
+    pub from: u64,
 }
 
 impl Hand {
@@ -40,7 +44,8 @@ impl Hand {
         self.best.is_some_and(|best| self.has.is_none_or(|has| best > has))
     }
 
-    fn has_enough(&self) -> bool {
+    /// Whether more zeros would earn nothing.
+    pub fn has_enough(&self) -> bool {
         self.best.is_some_and(|best| best >= self.cap)
     }
 }
@@ -58,11 +63,12 @@ pub fn due(policy: Policy, hours: &Hours, now: Moment, hands: &[Hand]) -> Vec<us
             return false;
         }
         now.time >= hours.deadline
-            || match policy {
-                Policy::Late => false,
-                Policy::Early => hand.has.is_none() && (hand.has_enough() || after(hours.early)),
-                Policy::Insured => hand.has.is_none() && (all_have_one || after(INSURED_WAIT)),
-            }
+            || now.time >= hand.from
+                && match policy {
+                    Policy::Late => false,
+                    Policy::Early => hand.has.is_none() && (hand.has_enough() || after(hours.early)),
+                    Policy::Insured => hand.has.is_none() && (all_have_one || after(INSURED_WAIT)),
+                }
     };
     hands.iter().enumerate().filter(|(_, hand)| is_due(hand)).map(|(n, _)| n).collect()
 }
@@ -85,10 +91,10 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const HOURS: Hours = Hours { begun: 1_010, deadline: 1_280, end: 1_299, early: 30 };
+    const HOURS: Hours = Hours { begun: 1_010, opened: 1_000, deadline: 1_280, end: 1_299, early: 30 };
 
     fn hand(has: Option<u32>, best: Option<u32>) -> Hand {
-        Hand { planted: 100, has, own: has, best, cap: 6 }
+        Hand { planted: 100, has, own: has, best, cap: 6, from: 0 }
     }
 
     fn at(time: u64) -> Moment {
@@ -115,6 +121,22 @@ mod tests {
         }
         let all = [hand(None, Some(0)), hand(None, Some(1))];
         assert_eq!(due(Policy::Insured, &HOURS, at(1_010), &all), [0, 1], "everybody has one");
+    }
+
+    #[test]
+    fn nothing_but_the_deadline_is_earlier_than_the_least_time_of_work() {
+        let hand = Hand { from: 1_180, ..hand(None, Some(6)) };
+        for policy in [Policy::Early, Policy::Insured] {
+            for (time, from, want) in [
+                (1_179, 1_180, vec![]),
+                (1_180, 1_180, vec![0]),
+                (1_279, 1_290, vec![]),
+                (1_280, 1_290, vec![0]),
+            ] {
+                let hand = Hand { from, ..hand };
+                assert_eq!(due(policy, &HOURS, at(time), &[hand]), want, "{policy:?} at {time}");
+            }
+        }
     }
 
     #[test]
@@ -160,12 +182,13 @@ mod tests {
         #[test]
         fn whatever_the_policy_only_better_work_goes_out_and_only_in_time(
             policy in 0usize..3, time in 1_000u64..1_320, ledger in 98u32..104,
-            has in proptest::option::of(0u32..8), best in proptest::option::of(0u32..8),
+            has in proptest::option::of(0u32..8), best in proptest::option::of(0u32..8), from in 1_000u64..1_320,
         ) {
             let policy = [Policy::Late, Policy::Early, Policy::Insured][policy];
-            let hands = [hand(has, best)];
+            let hands = [Hand { from, ..hand(has, best) }];
             let out = !due(policy, &HOURS, Moment { ledger, time }, &hands).is_empty();
             prop_assert!(!out || (time < 1_299 && ledger > 100 && best.is_some() && best > has));
+            prop_assert!(!out || time >= from.min(1_280));
             // At the deadline nothing that would help is held back.
             let must = (1_280..1_299).contains(&time) && ledger > 100 && best.is_some() && best > has;
             prop_assert!(!must || out);

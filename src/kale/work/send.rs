@@ -8,6 +8,7 @@ use crate::plan::{self, WorkPlan, kind, work_key};
 use crate::reason::{self, Reason};
 use crate::schedule::Step;
 use crate::site::{Farming, Site, invoke};
+use crate::submitter::{self, Wait};
 use crate::view::Who;
 use base::{Code, Error, Result, Stop};
 use grind::Solution;
@@ -61,7 +62,9 @@ pub(super) async fn send(
     let site = farming.site;
     let intents: Vec<Intent> =
         bids.iter().map(|bid| intent(site, block, bid, valid_until)).collect::<Result<_>>()?;
-    let results = farming.submit_until(permit, &intents, &Stop::default()).await?;
+    let now = site.client.seen().map_or(0, |ledger| ledger.close_time);
+    let wait = Wait::Ledgers(submitter::ledgers(now, valid_until));
+    let results = farming.submit_within(permit, &intents, wait, &Stop::default()).await?;
     let worked = bids.iter().zip(results).map(|(bid, result)| Worked {
         who: bid.who.clone(),
         block,
@@ -90,6 +93,7 @@ fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
             ledger: ledger.sequence,
             gap: work_result(value)?,
             fee: settled.fee_charged,
+            sender: settled.sender.as_ref().map(ToString::to_string),
             improved: bid.pail.worked(),
         });
     }

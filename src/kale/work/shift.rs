@@ -4,15 +4,16 @@ use super::grinder::{Figures, Grinder};
 use super::policy::{self, Hand, Hours};
 use super::send::{Bid, send};
 use super::{Fate, Orders, Worked, pails};
-use crate::contract::{Block, Pail};
+use crate::contract::{BLOCK_SECONDS, Block, Pail};
 use crate::model::Moment;
 use crate::nonces::{self, hex};
 use crate::reason::{Blame, Reason};
 use crate::rows::{self, Trace, WorkRow};
-use crate::settings::{Policy, Settings};
+use crate::settings::Policy;
 use crate::site::Farming;
+use crate::strategy::Strategy;
 use crate::view::{Ask, Standing, View, Who};
-use crate::{hash, schedule};
+use crate::{hash, schedule, submitter};
 use base::{Code, Error, Result};
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;
@@ -24,8 +25,6 @@ use std::time::Duration;
 const GROUP: usize = 50;
 /// How long is ground where the deadline has passed and a farmer has no nonce at all: any nonce is work.
 const LAST_CALL: Duration = Duration::from_millis(500);
-/// The most zeros that a hash can have.
-const MOST_ZEROS: u32 = grind::block::MAX_ZEROS;
 
 /// One who is worked for.
 #[derive(Debug, Clone)]
@@ -35,6 +34,8 @@ struct Mate {
     /// Zeros of our own work that is confirmed.
     own: Option<u32>,
     search: Farmer,
+    /// Before then (ledger time) only the deadline makes its work due.
+    from: u64,
     /// The ledger of the last try to submit: one try each is enough.
     tried: Option<u32>,
     /// Why nothing more is tried.
@@ -51,6 +52,7 @@ impl Mate {
             own: self.own,
             best: self.search.best.map(|best| best.zeros),
             cap: self.search.cap,
+            from: self.from,
         }
     }
 }
@@ -73,6 +75,8 @@ pub struct Shift {
     entry: Block,
     hours: Hours,
     policy: Policy,
+    /// How many accounts send work for all; with none, each farmer's own does.
+    submitters: usize,
     kernel: KernelRef,
     crew: Vec<Mate>,
     /// The threads, and whose search (place in the crew) each of their farmers is.
@@ -80,12 +84,6 @@ pub struct Shift {
     /// Of threads that have ended.
     before: Figures,
     rolled: bool,
-}
-
-/// Zeros that are worth having in a block: more than its maximum earn nothing. Without a range, as many as are set.
-pub fn cap(block: &Block, settings: &Settings) -> u32 {
-    let cap = if block.max_zeros == 0 { settings.target_zeros } else { block.max_zeros };
-    cap.min(MOST_ZEROS)
 }
 
 impl Shift {
@@ -107,12 +105,14 @@ impl Shift {
         }
         let settings = &farming.settings;
         let deadline = orders.deadline_of(due, settings);
-        let hours = Hours { begun: view.at.time, deadline, end, early: settings.early };
+        let opened = due.saturating_sub(BLOCK_SECONDS);
+        let hours = Hours { begun: view.at.time, opened, deadline, end, early: settings.early };
         let mut shift = Self {
             block: view.farm.index,
             entry: entry.clone(),
             hours,
             policy: orders.policy,
+            submitters: settings.submitters.len(),
             kernel,
             crew: Vec::new(),
             grinder: None,
@@ -131,6 +131,12 @@ impl Shift {
     /// Its times.
     pub const fn hours(&self) -> &Hours {
         &self.hours
+    }
+
+    /// When the first of what is left goes out: with submitters as much before the deadline as they need for all.
+    pub fn first(&self) -> u64 {
+        let is_left = |mate: &&Mate| mate.given_up.is_none() && policy::is_open(self.policy, &mate.hand());
+        submitter::begin(self.crew.iter().filter(is_left).count(), self.submitters, self.hours.deadline)
     }
 
     /// When its best is submitted.
@@ -154,9 +160,12 @@ impl Shift {
     /// As [`Shift::begin`].
     pub fn enlist(&mut self, farming: &Farming<'_, '_>, view: &View) -> Result<()> {
         let before = self.crew.len();
+        let strategies = farming.strategies(self.block)?;
+        let own = rows::own_works(farming.work.state.conn(), self.block)?;
         for standing in &view.farmers {
-            if !self.has(&standing.who.id) {
-                let mate = mate(farming, self.block, &self.entry, standing)?;
+            let id = &standing.who.id;
+            if !self.has(id) {
+                let mate = self.mate(farming, standing, &strategies.of(id), own.get(id).copied())?;
                 self.crew.extend(mate.filter(|mate| policy::is_open(self.policy, &mate.hand())));
             }
         }
@@ -165,6 +174,29 @@ impl Shift {
             self.start(view.at)?;
         }
         Ok(())
+    }
+
+    fn mate(
+        &self,
+        farming: &Farming<'_, '_>,
+        standing: &Standing,
+        strategy: &Strategy,
+        own: Option<u32>,
+    ) -> Result<Option<Mate>> {
+        let (Some(pail), who) = (&standing.pail, &standing.who) else { return Ok(None) };
+        let Some(job) = hash::job(self.block, &self.entry, &who.contract_address()) else { return Ok(None) };
+        let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
+        let (next, best) = stored.unwrap_or((0, None));
+        Ok(Some(Mate {
+            who: who.clone(),
+            pail: pail.entry.clone(),
+            own,
+            search: Farmer { job, next: Some(next), best, cap: strategy.enough(&self.entry) },
+            from: strategy.work_from(self.hours.opened),
+            tried: None,
+            given_up: None,
+            hindered: None,
+        }))
     }
 
     /// Sets the threads on everyone for whom a better nonce would still be of use.
@@ -304,12 +336,18 @@ impl Shift {
 
     fn due(&self, at: Moment) -> Vec<usize> {
         let hands: Vec<Hand> = self.crew.iter().map(Mate::hand).collect();
-        let mut due = policy::due(self.policy, &self.hours, at, &hands);
+        let hours = Hours { deadline: self.first(), ..self.hours };
+        let mut due = policy::due(self.policy, &hours, at, &hands);
         due.retain(|n| {
             self.crew
                 .get(*n)
                 .is_some_and(|mate| mate.given_up.is_none() && mate.tried.is_none_or(|t| t < at.ledger))
         });
+        if self.submitters > 0 && at.time < self.hours.deadline {
+            // What no grinding makes better goes first; the rest has time, as far as the submitters' turns say.
+            due.sort_by_key(|n| hands.get(*n).is_none_or(|hand| !hand.has_enough()));
+            due.truncate(self.submitters * submitter::RUN);
+        }
         due
     }
 
@@ -339,9 +377,10 @@ impl Shift {
         if bids.is_empty() {
             return Ok(Some(worked));
         }
-        // What goes out before the deadline is settled by then, so that the deadline's own is not held up.
+        // What goes out before the deadline is settled by then, so that the deadline's own is not held up; what submitters
+        // send waits for a few ledgers only.
         let Hours { deadline, end, .. } = self.hours;
-        let until = if view.at.time < deadline { deadline } else { end };
+        let until = if view.at.time < deadline && self.submitters == 0 { deadline } else { end };
         let sent = send(farming, permit, self.block, &bids, until).await?;
         for (place, sent) in places.iter().zip(&sent) {
             if let Some(mate) = self.crew.get_mut(*place) {
@@ -439,31 +478,15 @@ impl Mate {
                     Reason::HashInvalid | Reason::NotPlanted | Reason::NoKey | Reason::NotBetter
                 );
                 // Where it was not the pooler's doing, that is the cause if no later try gets in.
-                self.hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
+                let hindered = Some(*reason).filter(|reason| reason.blame() == Blame::Operator);
+                let kept = self.hindered.filter(|_| reason.is_lapse());
+                self.hindered = Reason::cause(kept.into_iter().chain(hindered));
                 // A pail that is better than ours is read right after this.
                 self.given_up = is_final.then_some(*reason).filter(|reason| *reason != Reason::NotBetter);
             }
             _ => {}
         }
     }
-}
-
-fn mate(farming: &Farming<'_, '_>, index: u32, block: &Block, standing: &Standing) -> Result<Option<Mate>> {
-    let (Some(pail), who) = (&standing.pail, &standing.who) else { return Ok(None) };
-    let Some(job) = hash::job(index, block, &who.contract_address()) else { return Ok(None) };
-    let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
-    let (next, best) = stored.unwrap_or((0, None));
-    let search = Farmer { job, next: Some(next), best, cap: cap(block, &farming.settings) };
-    let own = rows::own_works(farming.work.state.conn(), index)?.get(&who.id).copied();
-    Ok(Some(Mate {
-        who: who.clone(),
-        pail: pail.entry.clone(),
-        own,
-        search,
-        tried: None,
-        given_up: None,
-        hindered: None,
-    }))
 }
 
 fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {

@@ -213,6 +213,7 @@ pub(super) fn ended(
         "ledger": settled.ledger.map(|ledger| ledger.sequence),
         "fee": settled.fee_charged.to_string(),
         "payer": settled.payer.as_ref().map(ToString::to_string),
+        "source": settled.source.as_ref().map(ToString::to_string),
         "reason": words,
     });
     tx.event(event, &operation.subject, &payload)?;

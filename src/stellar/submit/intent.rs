@@ -52,14 +52,26 @@ pub struct Settled {
     pub ledger: Option<Ledger>,
     /// What it cost, in stroops, the refund taken off; 0 where it is in no ledger.
     pub fee_charged: i64,
+    /// The account that sent it; none where nothing was signed.
+    pub source: Option<AccountId>,
     /// Who paid that, or was to pay it, where that is another account than its source.
     pub payer: Option<AccountId>,
+    /// Who sent it, where that is another account than the one that it is about; see [`Settled::sent_for`].
+    pub sender: Option<AccountId>,
     /// What its contract call returned.
     pub value: Option<ScVal>,
     /// The events that it left, in order.
     pub events: Vec<ContractEvent>,
     /// Why it had no effect.
     pub reason: Option<Reason>,
+}
+
+impl Settled {
+    /// It is about this account, whose own sending needs no mention.
+    #[must_use]
+    pub fn sent_for(self, account: &AccountId) -> Self {
+        Self { sender: self.sender.filter(|sender| sender != account), ..self }
+    }
 }
 
 /// Why an operation had no effect.

@@ -38,22 +38,27 @@ impl Lives<'_> {
     /// Leads a planned operation, of which `made` envelopes have ended before, to its end.
     pub async fn lead(&self, intent: &Intent, operation: &Operation, made: u32) -> Result<Submitted> {
         let mut restored = false;
+        // Where the attempt before was prepared, whose simulation the ledger has contradicted.
+        let mut than: Option<String> = None;
         for round in 1..=MOST_ATTEMPTS {
-            let (priced, slot) = match self.compose(intent, made + round, &mut restored).await {
-                Ok((Prepared::Ready(priced), slot)) => (priced, slot),
-                Ok((Prepared::Refused(settled), _)) => return self.end(operation, None, settled).await,
-                Ok((Prepared::Restore(_), _)) => {
-                    let words = "entries that it needs are archived, though they were just restored";
-                    return self.end(operation, None, Box::new(Settled::refused(words, None))).await;
-                }
-                Err(error) => return self.abandon(operation.id, error).await,
-            };
+            let (priced, slot) =
+                match self.compose(intent, made + round, than.as_deref(), &mut restored).await {
+                    Ok((Prepared::Ready(priced), slot)) => (priced, slot),
+                    Ok((Prepared::Refused(settled), _)) => return self.end(operation, None, settled).await,
+                    Ok((Prepared::Restore(_), _)) => {
+                        let words = "entries that it needs are archived, though they were just restored";
+                        return self.end(operation, None, Box::new(Settled::refused(words, None))).await;
+                    }
+                    Err(error) => return self.abandon(operation.id, error).await,
+                };
+            let endpoint = priced.endpoint.clone();
             let envelope = match self.sign(intent, operation, *priced).await {
                 Ok(envelope) => envelope?,
                 Err(error) => return self.abandon(operation.id, error).await,
             };
             let fate = self.settler.settle(&envelope, Some(slot)).await?;
             self.learn(intent, &envelope, &fate);
+            than = matches!(fate, Fate::Landed(_)).then_some(endpoint);
             match next(fate, &envelope, round == MOST_ATTEMPTS) {
                 Next::Done(settled) => {
                     let capped = self.is_capped(intent, &settled);
@@ -75,6 +80,7 @@ impl Lives<'_> {
         &self,
         intent: &Intent,
         attempt: u32,
+        than: Option<&str>,
         restored: &mut bool,
     ) -> Result<(Prepared, SemaphorePermit<'_>)> {
         loop {
@@ -82,7 +88,7 @@ impl Lives<'_> {
                 self.slots.acquire().await.map_err(|_| Error::new(Code::Bug, "the slots are closed"))?;
             self.stop.check()?;
             let nearing = self.commits.nearing();
-            let prepared = self.market.compose(intent, attempt).await?;
+            let prepared = self.market.compose(intent, attempt, than).await?;
             drop(nearing);
             match prepared {
                 Prepared::Restore(data) if !*restored => {
@@ -183,7 +189,7 @@ impl Lives<'_> {
     }
 
     /// Nothing was signed, and the error is what came of it.
-    async fn abandon(&self, id: i64, error: Error) -> Result<Submitted> {
+    pub async fn abandon(&self, id: i64, error: Error) -> Result<Submitted> {
         self.commits.write(Write::Abandoned { id, error: error.to_string() }).await?;
         Err(error)
     }
@@ -225,7 +231,8 @@ fn next(fate: Fate, envelope: &Envelope, is_last: bool) -> Next {
 impl Settled {
     /// What an envelope's fate means for its operation.
     pub(super) fn of_fate(fate: Fate, envelope: &Envelope) -> Self {
-        let (hash, payer) = (Some(envelope.hash.clone()), envelope.stored.payer.clone());
+        let hash = Some(envelope.hash.clone());
+        let (source, payer) = (Some(envelope.stored.source.clone()), envelope.stored.payer.clone());
         let settled = match fate {
             Fate::Landed(landed) => Self::landed(*landed),
             Fate::Refused(why) => {
@@ -251,7 +258,7 @@ impl Settled {
                 Self::without_effect(Status::Expired, reason)
             }
         };
-        Self { hash, payer, ..settled }
+        Self { hash, sender: source.clone(), source, payer, ..settled }
     }
 
     fn landed(landed: Landed) -> Self {
@@ -267,7 +274,9 @@ impl Settled {
             hash: None,
             ledger: Some(landed.ledger),
             fee_charged: landed.result.fee_charged,
+            source: None,
             payer: None,
+            sender: None,
             value: landed.value,
             events: landed.events,
             reason,
@@ -291,7 +300,9 @@ impl Settled {
             hash: None,
             ledger: None,
             fee_charged: 0,
+            source: None,
             payer: None,
+            sender: None,
             value: None,
             events: Vec::new(),
             reason: Some(reason),

@@ -4,6 +4,7 @@
 //! committed before it is sent for the first time, and a newer one is signed only when the older one can no longer
 //! land. What follows from an operation is recorded in the same write that ends it.
 
+mod by_hand;
 mod commits;
 mod desk;
 mod intent;
@@ -13,6 +14,7 @@ mod prepare;
 mod resources;
 mod settle;
 
+pub use by_hand::{GivenUp, Outlook, give_up, look, may_give_up};
 pub use desk::{Desk, Terms};
 pub use intent::{Intent, NothingMore, Reason, Recorder, Rehearsal, Settled, Status, Submitted};
 
@@ -82,6 +84,8 @@ pub async fn submit(
                 recorder,
                 started: Instant::now(),
                 may_send: true,
+                // What is sent is settled.
+                stop: None,
             },
             market: &market,
             commits: &commits,
@@ -125,24 +129,35 @@ fn before_sending(intent: &Intent, before: Option<Operation>, is_first: bool) ->
     }
 }
 
-/// Operations whose envelope may still land, by the account that sends it: the next one must not take its sequence number.
-fn under_way(state: &State) -> Result<BTreeMap<AccountId, String>> {
-    let mut held = BTreeMap::new();
+/// Operations whose envelope may still land, each with the account that sends it: the next one must not take its sequence
+/// number.
+///
+/// # Errors
+/// `state_error`; `state_corrupt` for an envelope that cannot be read.
+pub fn under_way(state: &State) -> Result<Vec<(AccountId, Operation)>> {
+    let mut held = Vec::new();
     for operation in operations::open(state.conn())? {
         let last = operations::attempts(state.conn(), operation.id)?.pop();
         if let Some(last) = last.filter(|last| !last.ended) {
-            held.insert(stored(&last.envelope)?.source, operation.key);
+            held.push((stored(&last.envelope)?.source, operation));
         }
     }
     Ok(held)
 }
 
-/// What is said of an intent that must wait for another one of the same account.
-fn waits(intent: &Intent, held: &BTreeMap<AccountId, String>) -> Option<Result<Submitted>> {
-    let other = held.get(&intent.source)?;
+/// What is said of an intent that must wait for another one: of the same account, or the same thing for the same subject,
+/// whoever sends it.
+fn waits(intent: &Intent, held: &[(AccountId, Operation)]) -> Option<Result<Submitted>> {
+    let is_in_the_way = |(source, other): &&(AccountId, Operation)| {
+        *source == intent.source || (other.kind == intent.kind && other.subject == intent.subject)
+    };
+    held.iter().find(is_in_the_way).map(|(_, other)| Err(waiting(intent, &other.key)))
+}
+
+fn waiting(intent: &Intent, other: &str) -> Error {
     let why = format!("operation \"{}\" waits: it is not known yet what became of \"{other}\"", intent.key);
     let hint = "run it again: that is settled first; see: poolctl operations list";
-    Some(Err(Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other.as_str())))
+    Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other)
 }
 
 /// Ledger time in seconds until which a stored envelope may take effect.
@@ -151,54 +166,6 @@ fn waits(intent: &Intent, held: &BTreeMap<AccountId, String>) -> Option<Result<S
 /// `state_corrupt` for one that cannot be read.
 pub fn valid_until(envelope: &str) -> Result<u64> {
     Ok(stored(envelope)?.validity.until)
-}
-
-/// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
-/// operator says is why. Returns the operation.
-///
-/// # Errors
-/// `invalid_value` for one that is not under way; `not_ready` while it may still land; those of [`Client::view`] and the
-/// state.
-pub async fn give_up(
-    desk: &mut Desk<'_>,
-    _permit: ValuePermit<'_>,
-    id: i64,
-    why: &str,
-    recorder: &dyn Recorder,
-) -> Result<Operation> {
-    let (operation, last) = may_give_up(desk, id).await?;
-    let reason = Reason { words: format!("given up: {why}"), raised: None, failure: None };
-    let hash = last.as_ref().map(|last| last.hash.clone());
-    let settled = Settled { hash, ..Settled::without_effect(Status::Expired, reason) };
-    desk.state.write(desk.permit, |tx| {
-        let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });
-        tx.event("operation.given_up", &operation.subject, &facts)?;
-        commits::ended(tx, recorder, &operation, last.as_ref().map(|last| last.attempt), &settled)
-    })?;
-    Ok(operation)
-}
-
-/// The operation, if it can be given up, and its last envelope.
-///
-/// # Errors
-/// As [`give_up`].
-pub async fn may_give_up(desk: &Desk<'_>, id: i64) -> Result<(Operation, Option<operations::Attempt>)> {
-    let open = operations::open(desk.state.conn())?;
-    let operation = open.into_iter().find(|operation| operation.id == id).ok_or_else(|| {
-        Error::new(Code::InvalidValue, format!("no operation {id} is under way"))
-            .hint("see: poolctl operations list")
-    })?;
-    let last = operations::attempts(desk.state.conn(), id)?.pop();
-    if let Some(last) = &last {
-        let until = stored(&last.envelope)?.validity.until;
-        let now = desk.client.view(async |view| Ok(view.ledger().close_time)).await?;
-        if now <= until {
-            let left = until - now + 1;
-            let why = format!("operation {id} may still take effect, for {left} s of ledger time");
-            return Err(Error::new(Code::NotReady, why).hint("wait, then: poolctl operations settle"));
-        }
-    }
-    Ok((operation, last))
 }
 
 /// An intent with its operation's row.
@@ -211,11 +178,20 @@ struct Planned<'a> {
     made: u32,
 }
 
-/// Leads the operations of one account, one after the other.
+/// Leads the operations of one account, one after the other. Behind one of which it is not known what became, none is begun:
+/// it would take its sequence number.
 async fn in_order(lives: &Lives<'_>, lane: Vec<Planned<'_>>) -> Vec<(usize, Result<Submitted>)> {
     let mut done = Vec::with_capacity(lane.len());
+    let mut unknown: Option<&str> = None;
     for Planned { place, intent, id, made } in lane {
-        done.push((place, lives.lead(intent, &planned(id, intent), made).await));
+        let result = match unknown {
+            Some(other) => lives.abandon(id, waiting(intent, other)).await,
+            None => lives.lead(intent, &planned(id, intent), made).await,
+        };
+        if unknown.is_none() && result.as_ref().is_err_and(|e| e.code() == Code::OutcomeUnknown) {
+            unknown = Some(&intent.key);
+        }
+        done.push((place, result));
     }
     done
 }
@@ -259,6 +235,7 @@ pub async fn settle_open(
         recorder,
         started: Instant::now(),
         may_send: permit.is_some(),
+        stop: Some(desk.stop),
     };
     let lanes = open.into_iter().map(|(operation, last)| -> LocalBoxFuture<'_, _> {
         Box::pin(async {
@@ -272,16 +249,7 @@ pub async fn settle_open(
 }
 
 async fn recover(settler: &Settler<'_>, operation: &Operation, last: operations::Attempt) -> Result<Settled> {
-    let envelope = Envelope {
-        id: operation.id,
-        key: operation.key.clone(),
-        attempt: last.attempt,
-        stored: stored(&last.envelope)?,
-        hash: last.hash,
-        text: last.envelope,
-        fresh: false,
-        told: operation.kind == RESTORE || settler.recorder.is_told_by_the_chain(operation),
-    };
+    let envelope = Envelope::again(operation, last, settler.recorder)?;
     let fate = settler.settle(&envelope, None).await?;
     let settled = Settled::of_fate(fate, &envelope);
     let (operation, attempt) = (operation.clone(), Some(envelope.attempt));
@@ -335,7 +303,7 @@ pub async fn rehearse(
 }
 
 async fn rehearse_one(market: &Market<'_>, intent: &Intent) -> Result<Rehearsal> {
-    match market.compose(intent, 1).await? {
+    match market.compose(intent, 1, None).await? {
         Prepared::Ready(priced) => {
             Ok(Rehearsal { max_fee: Some(priced.max_fee), value: priced.value, restore_fee: None })
         }

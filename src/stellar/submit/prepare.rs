@@ -7,7 +7,7 @@ use crate::transaction::{Action, Signed, Signers, Validity, assemble, draft, pri
 use crate::xdr::{
     AccountId, LedgerEntryData, LedgerKey, LedgerKeyAccount, ScVal, SorobanTransactionData, Transaction,
 };
-use crate::{Client, View};
+use crate::{Client, View, is_of_endpoints};
 use base::{Code, Error, Result};
 use futures_util::future::try_join;
 use std::cell::{Cell, RefCell};
@@ -103,9 +103,18 @@ impl<'a> Market<'a> {
     }
 
     /// Makes the transaction and tries it, without signing anything. No two attempts at an intent are the same bytes,
-    /// so that each has a hash of its own.
-    pub async fn compose(&self, intent: &Intent, attempt: u32) -> Result<Prepared> {
+    /// so that each has a hash of its own. What was prepared at the endpoint `than` did not hold: another one is asked, where
+    /// there is one that serves.
+    pub async fn compose(&self, intent: &Intent, attempt: u32, than: Option<&str>) -> Result<Prepared> {
         let dear = Cell::new(0);
+        if let Some(than) = than {
+            let other = async |view: &View| self.compose_at(view, intent, attempt, &dear).await;
+            match self.client.elsewhere(than, other).await {
+                Some(Err(e)) if is_of_endpoints(e.code()) => {}
+                Some(prepared) => return prepared,
+                None => {}
+            }
+        }
         self.client.known(async |view| self.compose_at(view, intent, attempt, &dear).await).await
     }
 

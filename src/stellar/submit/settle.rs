@@ -6,14 +6,18 @@ use super::polls::Polls;
 use super::prepare::{Market, read_sequence};
 use crate::replies::{Landed, Lookup, Sent};
 use crate::results::{Failure, Kind, failure};
-use crate::transaction::Stored;
-use base::{Code, Error, Result};
+use crate::transaction::{Stored, stored};
+use base::{Code, Error, Result, Stop};
+use state::operations::{Attempt, Operation};
 use std::cell::Cell;
 use tokio::sync::SemaphorePermit;
 use tokio::time::{Duration, Instant, sleep_until};
 
 /// Ledgers after which an envelope that is in none is sent again: the network forgets those that wait for long.
 const FORGOTTEN_AFTER: u32 = 5;
+
+/// Seconds of ledger time after an envelope's validity in which whoever can tell of it has told: three ledgers.
+const TOLD_BY: u64 = 15;
 
 /// A stored envelope.
 #[derive(Debug)]
@@ -34,6 +38,25 @@ pub(super) struct Envelope {
     pub fresh: bool,
     /// Whether the chain tells what it did; see [`super::Recorder::is_told_by_the_chain`].
     pub told: bool,
+}
+
+impl Envelope {
+    /// One that may have been sent before.
+    ///
+    /// # Errors
+    /// `state_corrupt` for one that cannot be read.
+    pub fn again(operation: &Operation, last: Attempt, recorder: &dyn Recorder) -> Result<Self> {
+        Ok(Self {
+            id: operation.id,
+            key: operation.key.clone(),
+            attempt: last.attempt,
+            stored: stored(&last.envelope)?,
+            hash: last.hash,
+            text: last.envelope,
+            fresh: false,
+            told: operation.kind == super::RESTORE || recorder.is_told_by_the_chain(operation),
+        })
+    }
 }
 
 /// What became of an envelope.
@@ -60,6 +83,8 @@ pub(super) struct Settler<'a> {
     pub started: Instant,
     /// Whether envelopes may be sent at all.
     pub may_send: bool,
+    /// The wish to wait no longer, where what is open may stay so.
+    pub stop: Option<&'a Stop>,
 }
 
 /// What was tried for one envelope so far.
@@ -76,7 +101,7 @@ impl Settler<'_> {
     /// Sends the envelope where that is needed, and finds out what became of it. `slot` is given back once it is sent.
     ///
     /// # Errors
-    /// `outcome_unknown` when the patience of the terms is used up.
+    /// `outcome_unknown` when the patience of the terms is used up, or nobody can tell though its time is over.
     pub async fn settle(&self, envelope: &Envelope, slot: Option<SemaphorePermit<'_>>) -> Result<Fate> {
         let deadline = Instant::now() + self.market.terms.wait;
         let mut tried = Tried::default();
@@ -98,11 +123,18 @@ impl Settler<'_> {
             }
             drop(slot.take());
             look = true;
-            if Instant::now() >= deadline {
+            let is_stopped = self.stop.is_some_and(Stop::wanted);
+            if Instant::now() >= deadline || is_stopped || self.is_in_vain(envelope, &tried) {
                 return Err(unknown(envelope, &tried));
             }
             self.tick(deadline).await;
         }
+    }
+
+    /// Whether waiting is in vain: its time was over some ledgers ago, and whoever was asked could not tell.
+    fn is_in_vain(&self, envelope: &Envelope, tried: &Tried) -> bool {
+        let until = envelope.stored.validity.until.saturating_add(TOLD_BY);
+        tried.trouble.is_some() && self.market.client.seen().is_some_and(|seen| seen.close_time > until)
     }
 
     fn is_to_be_sent(&self, envelope: &Envelope, tried: &Tried) -> bool {
@@ -163,9 +195,7 @@ impl Settler<'_> {
                     Fate::Forgotten
                 });
             }
-            let words = "the endpoint does not keep ledgers from before the transaction was signed";
-            let hint = "put an endpoint with a longer history first in stellar.rpc_urls";
-            tried.trouble = Some(Error::new(Code::Behind, words).hint(hint));
+            tried.trouble = Some(out_of_sight());
             return None;
         }
         let refused = tried.refused.take()?;
@@ -208,6 +238,12 @@ impl Settler<'_> {
         let at = self.started + poll.saturating_mul(next);
         sleep_until(at.min(deadline)).await;
     }
+}
+
+/// An endpoint knows too little of the past to tell.
+pub(super) fn out_of_sight() -> Error {
+    Error::new(Code::Behind, "the endpoint does not keep ledgers from before the transaction was signed")
+        .hint("put an endpoint with a longer history first in stellar.rpc_urls")
 }
 
 fn unknown(envelope: &Envelope, tried: &Tried) -> Error {

@@ -118,6 +118,15 @@ const FORMS: &[(&str, &[(&str, Form)])] = &[
     ),
     ("poolers", &[("capacity", U32)]),
     ("farmers", &[("address", Form::Account)]),
+    (
+        "farmer_strategies",
+        &[
+            ("target_zeros", Form::Number(16)),
+            ("min_work_sec", Form::Number(299)),
+            ("min_stake", Form::Amount),
+            ("max_stake", Form::Amount),
+        ],
+    ),
     ("farm_baselines", &[("ledger", U32), ("block_index", U32), ("held", Form::Amount), ("looks", U32)]),
     ("plantings", &[("block_index", U32), ("stake", Form::Amount), ("ledger", U32)]),
     ("works", &[("block_index", U32), ("nonce", Form::Nonce), ("gap", U32), ("ledger", U32)]),
@@ -288,7 +297,7 @@ mod tests {
         block_operations.pooler_id pooler_compensations.pooler_id pooler_compensations.farmer_id
         pooler_compensations.fault pooler_compensations.reason nonces.farmer_id nonces.entropy nonces.best_hash
         open_pails.farmer_id open_pails.held farm_alerts.subject farm_alerts.kind farm_alerts.message
-        foreign_mints.event_id foreign_mints.farmer_id farm_baselines.farmer_id evm_tags.tag evm_endpoints.name";
+        foreign_mints.event_id foreign_mints.farmer_id farm_baselines.farmer_id farmer_strategies.farmer_id evm_tags.tag evm_endpoints.name";
 
     #[test]
     fn every_column_is_parsed_or_known_to_be_free() {

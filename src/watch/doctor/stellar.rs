@@ -6,13 +6,13 @@ use super::{Line, Told};
 use base::{Code, Error, Result};
 use futures_util::future::join_all;
 use kale::contract::Entry;
-use kale::purse::{Books, Judged};
+use kale::purse::{Books, Judged, Spares};
 use kale::rows::{Hand, OpenPail};
 use kale::site::Site;
 use kale::sponsor::Sponsor;
 use kale::status::Status;
+use kale::submitter;
 use kale::view::{Ask, Standing, View, Who};
-use kale::wallet::spares;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -134,11 +134,8 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
             "anyone may extend it: stellar contract extend",
         ));
     }
-    let spare = match &wanted.books.sponsor {
-        Some(sponsor) => spares(view, &[sponsor]).await?.first().copied().flatten(),
-        None => None,
-    };
-    lines.extend(of_farmers(wanted, &seen, spare));
+    let spares = Spares::read(view, &wanted.books).await?;
+    lines.extend(of_farmers(wanted, &seen, &spares));
     lines.extend(of_pails(&wanted.pails, ledger, wanted.harvest_alarm));
     Ok(lines)
 }
@@ -155,15 +152,15 @@ fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &str) -> Line {
     }
 }
 
-/// How the sponsor stands that has so much above its reserve; what active farmers lack: a line for each that lacks
+/// How the sponsor and the submitters stand that have so much above their reserves; what active farmers lack: a line for each that lacks
 /// something, or one for all.
-fn of_farmers(wanted: &Wanted, seen: &View, spare: Option<i64>) -> Vec<Line> {
+fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
     let is_active =
         |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status == Status::Active.word());
     let active: Vec<&Standing> = seen.farmers.iter().filter(|farmer| is_active(&farmer.who.id)).collect();
     let asked: Vec<_> =
         active.iter().map(|farmer| (farmer.who.id.as_str(), farmer.wallet.as_ref())).collect();
-    let Judged { farmers, sponsor } = wanted.books.judge(spare, &asked);
+    let Judged { farmers, sponsor, submitters } = wanted.books.judge(spares, &asked);
     let mut lines: Vec<Line> = Vec::new();
     for (farmer, verdict) in active.iter().zip(&farmers) {
         for lack in &verdict.lacks {
@@ -175,12 +172,17 @@ fn of_farmers(wanted: &Wanted, seen: &View, spare: Option<i64>) -> Vec<Line> {
         let words = format!("{} active farmers lack nothing", farmers.len());
         lines.push(Line::ok("farmers", "funding", words));
     }
-    let of_sponsor = |sponsor: &Sponsor| match sponsor.why() {
-        None => Line::ok("farmers", "sponsor", format!("{} has enough for the fees", sponsor.account)),
-        Some(why) if sponsor.is_ready() => Line::warn("farmers", "sponsor", why, sponsor.mend()),
-        Some(why) => Line::fail("farmers", "sponsor", why, sponsor.mend()),
+    let of_payer = |payer: &Sponsor| {
+        let subject = payer.role.words();
+        match payer.why() {
+            None => Line::ok("farmers", subject, format!("{} has enough for the fees", payer.account)),
+            Some(why) if payer.is_ready() => Line::warn("farmers", subject, why, payer.mend()),
+            Some(why) => Line::fail("farmers", subject, why, payer.mend()),
+        }
     };
-    sponsor.iter().map(of_sponsor).chain(lines).collect()
+    let short = submitter::short_of(active.len(), submitters.len());
+    let short = short.map(|why| Line::warn("farmers", "submitters", why, "add accounts to kale.submitter"));
+    sponsor.iter().chain(&submitters).map(of_payer).chain(short).chain(lines).collect()
 }
 
 /// Stakes that are lost unless they are harvested soon, by the life of their entries as of the last look.

@@ -11,7 +11,7 @@ use state::runs::{self, LastRun};
 use vault::risk::rules::Rule;
 use vault::{pool, reward, risk};
 
-/// The limits in force, in seconds.
+/// The limits in force, in seconds, and who is to plant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     sync: u64,
@@ -22,6 +22,8 @@ pub struct Limits {
     work: u64,
     harvest: u64,
     operation: u64,
+    /// Whether farmers plant nothing unless they have terms of their own.
+    harvest_only: bool,
 }
 
 impl Limits {
@@ -40,6 +42,7 @@ impl Limits {
             work: minutes("health.work_max_age_min")?,
             harvest: minutes("health.harvest_max_age_min")?,
             operation: minutes("health.operation_max_age_min")?,
+            harvest_only: config.get("strategy.harvest_only") == Some("true"),
         })
     }
 }
@@ -143,13 +146,15 @@ fn of_rewards(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) ->
     }))
 }
 
-/// Plant, work and harvest of each pooler that has active farmers: what was done, not what was tried.
+/// Plant, work and harvest of each pooler that has active farmers that plant: what was done, not what was tried.
 fn of_farm(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
     let mut statement = conn.prepare_cached(
         "SELECT p.id, p.name, min(f.status_at) FROM poolers p JOIN farmers f ON f.pooler_id = p.id
-         WHERE f.status = 'active' GROUP BY p.id ORDER BY p.added_at, p.id",
+             LEFT JOIN farmer_strategies s ON s.farmer_id = f.id
+         WHERE f.status = 'active' AND coalesce(s.harvest_only, ?1) = 0 GROUP BY p.id ORDER BY p.added_at, p.id",
     )?;
-    let poolers: Vec<(String, String, i64)> = statement.query_map([], three)?.collect::<Result<_, _>>()?;
+    let poolers: Vec<(String, String, i64)> =
+        statement.query_map([limits.harvest_only], three)?.collect::<Result<_, _>>()?;
     let mut found = Vec::new();
     for (id, name, since) in poolers {
         for (check, limit_sec, newest, last) in [
