@@ -99,17 +99,18 @@ CREATE TABLE operations (
     planned_at  INTEGER NOT NULL,
     settled_at  INTEGER,
     recorded_at INTEGER,
-    error       TEXT
+    error       TEXT,
+    network     TEXT NOT NULL
 ) STRICT;
 CREATE INDEX operations_open ON operations (id) WHERE state IN ('planned', 'signed', 'sent', 'confirmed');
 -- Each signed envelope of an operation, stored before its first send. A newer attempt is signed only
--- after the older one can no longer land.
+-- after the older one can no longer land. Without valid_until it may land until its number (nonce) is used.
 CREATE TABLE operation_attempts (
     operation_id INTEGER NOT NULL REFERENCES operations (id),
     attempt      INTEGER NOT NULL CHECK (attempt >= 1),
     hash         TEXT NOT NULL UNIQUE,
     envelope     TEXT NOT NULL,
-    valid_until  INTEGER NOT NULL,
+    valid_until  INTEGER,
     max_fee      TEXT NOT NULL CHECK (max_fee = '0' OR (max_fee GLOB '[1-9]*' AND max_fee NOT GLOB '*[^0-9]*')),
     endpoint     TEXT,
     signed_at    INTEGER NOT NULL,

@@ -6,6 +6,7 @@ use base::{Code, Error, Progress, Result};
 use config::{Config, Setting, Sources};
 use evm::{Chain, ChainConfig, Learned};
 use net::{HttpLimits, RetryPolicy};
+use outbox::Pace;
 use state::{Consent, Lock, Permit, State, ValuePermit, Work};
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -381,10 +382,13 @@ impl<'s> App<'s> {
         let small = |name| config.number(name).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
         let valid_sec = config.number("stellar.tx_valid_sec")?;
         Ok(Terms {
-            poll: Duration::from_millis(config.number("stellar.poll_ms")?),
+            pace: Pace {
+                poll: Duration::from_millis(config.number("stellar.poll_ms")?),
+                // Past its end, and then some for ledgers that close late.
+                wait: Duration::from_secs(valid_sec + 60),
+                ..Terms::default().pace
+            },
             valid_sec,
-            // Past its end, and then some for ledgers that close late.
-            wait: Duration::from_secs(valid_sec + 60),
             percentile: Percentile::of(config.require("stellar.fee_percentile")?).unwrap_or_default(),
             max_inclusion_fee: small("stellar.max_inclusion_fee")?,
             resource_margin: small("stellar.resource_margin")?,

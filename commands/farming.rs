@@ -13,12 +13,13 @@ use kale::sponsor::{Role, Sponsor};
 use kale::view::View;
 use kale::wallet::Look;
 use keys::KeyStore;
+use outbox::{Chain, Status};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::{ValuePermit, Work, operations};
+use state::{ValuePermit, Work};
 use std::cell::OnceCell;
 use std::time::Duration;
-use stellar::submit::{Settled, Status, Terms};
+use stellar::submit::{Settled, Stellar, Terms};
 use stellar::xdr::AccountId;
 use stellar::{Client, Signers};
 
@@ -44,7 +45,7 @@ impl<'a, 's> Keys<'a, 's> {
 }
 
 impl Keyring for Keys<'_, '_> {
-    fn signers(&self) -> Result<&dyn Signers> {
+    fn signers(&self) -> Result<&(dyn Signers + 'static)> {
         Ok(self.store()?)
     }
 
@@ -112,7 +113,7 @@ const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
 /// Settles what an earlier run left unfinished; what came of it becomes warnings.
 async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
-    let open = operations::open(farming.work.state.conn())?;
+    let open = outbox::open_on(farming.work.state.conn(), Stellar::NAME)?;
     if open.is_empty() {
         return Ok(());
     }

@@ -8,12 +8,12 @@ use crate::session::Session;
 use crate::views::Failure;
 use base::{Error, Result, clock, forms};
 use clap::{Args, Subcommand};
+use outbox::{Chain, GivenUp, Operation, Outlook};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::operations::{self, Operation};
 use std::collections::HashMap;
 use std::time::Duration;
-use stellar::submit::{self, GivenUp, Outlook};
+use stellar::submit::Stellar;
 
 /// What the commands write.
 pub const CONTRACTS: &[Contract] = &[
@@ -82,13 +82,13 @@ impl List {
         let app = App::open(session)?;
         let state = app.read()?;
         let mut views = Vec::new();
-        let open = operations::open(state.conn())?;
+        let open = outbox::open(state.conn())?;
         // Read later: what has ended since is left out.
-        let since: HashMap<i64, i64> = operations::open_since(state.conn())?.into_iter().collect();
+        let since: HashMap<i64, i64> = outbox::open_since(state.conn())?.into_iter().collect();
         for operation in open {
             let Some(planned) = since.get(&operation.id).copied() else { continue };
-            let last = operations::attempts(state.conn(), operation.id)?.pop();
-            let until = last.as_ref().map(|last| submit::valid_until(&last.envelope)).transpose()?;
+            let last = outbox::attempts(state.conn(), operation.id)?.pop();
+            let until = last.as_ref().and_then(|last| last.valid_until);
             views.push(OperationView {
                 id: operation.id,
                 key: operation.key,
@@ -134,7 +134,7 @@ pub struct SettledView {
 impl Settle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        if operations::open(app.read()?.conn())?.is_empty() {
+        if outbox::open_on(app.read()?.conn(), Stellar::NAME)?.is_empty() {
             return Outcome::of(&SettleOutput { operations: Vec::new() });
         }
         if self.dry.dry_run {
@@ -172,7 +172,10 @@ fn outlook(seen: &Result<Outlook>) -> (bool, String) {
     match seen {
         Ok(Outlook::Ends(status)) => (true, format!("would be recorded: it {}", ended_as(*status))),
         Ok(Outlook::Unsigned) => (true, "would be given up: it was never signed".to_owned()),
-        Ok(Outlook::Waits { until }) => (false, format!("may still take effect, until {}", time(*until))),
+        Ok(Outlook::Waits { until: Some(until) }) => {
+            (false, format!("may still take effect, until {}", time(*until)))
+        }
+        Ok(Outlook::Waits { until: None }) => (false, "may still take effect".to_owned()),
         Err(e) => (false, format!("would not be settled: {e}")),
     }
 }
@@ -232,7 +235,7 @@ impl GiveUp {
 }
 
 impl GiveUpOutput {
-    fn of(id: i64, given: GivenUp, [given_up, settled]: [&'static str; 2]) -> Self {
+    fn of(id: i64, given: GivenUp<Stellar>, [given_up, settled]: [&'static str; 2]) -> Self {
         let ended = given.landed.map(|landed| ended_as(landed.status).to_owned());
         let status = if ended.is_some() { settled } else { given_up };
         Self { id, key: given.operation.key, status, ended }

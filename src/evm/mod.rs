@@ -1,7 +1,8 @@
 //! EVM transport: endpoints with a pinned chain, one consistent view per command, multicall, log replay, reorgs.
 //!
 //! Nothing here knows of pools or members. [`Chain::view`] is the only way to read: it picks a block once and
-//! hands out a [`PinnedView`] whose every read is by that block's hash, on one endpoint.
+//! hands out a [`PinnedView`] whose every read is by that block's hash, on one endpoint. The outbox sends, through
+//! [`EvmNetwork`].
 
 mod account;
 mod aside;
@@ -11,9 +12,12 @@ mod chain;
 pub mod fault;
 mod learned;
 mod logs;
+mod network;
 mod past;
 mod peer;
 mod range;
+mod sending;
+mod transaction;
 mod view;
 pub mod wire;
 
@@ -23,5 +27,7 @@ pub use chain::{At, Chain, ChainConfig, ChosenBy, LogLimits, MULTICALL3};
 pub use fault::is_silence;
 pub use learned::{Learned, learn, learned};
 pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
+pub use network::{Effect, Evm, EvmNetwork, Intent, Terms};
+pub use transaction::{Action, Signers};
 pub use view::{Mined, PinnedView};
-pub use wire::{BlockRef, EventLog, Receipt};
+pub use wire::{BlockRef, EventLog, Receipt, Sender};

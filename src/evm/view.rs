@@ -377,7 +377,7 @@ impl PinnedView {
         Ok(values)
     }
 
-    async fn read_one<T>(
+    pub(super) async fn read_one<T>(
         &self,
         call: Call,
         read: fn(&RawValue) -> std::result::Result<T, String>,

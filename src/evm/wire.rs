@@ -188,12 +188,52 @@ struct RawTransaction {
     hash: Hex<B256>,
 }
 
+#[derive(serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct RawCost {
+    gas_used: Hex<u64>,
+    effective_gas_price: Hex<U256>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawSender {
+    hash: Hex<B256>,
+    from: Hex<Address>,
+    nonce: Hex<u64>,
+}
+
+#[derive(serde::Deserialize)]
+struct RawBlock {
+    transactions: Vec<Object<RawSender>>,
+}
+
+/// Who sent a transaction, and which of theirs it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sender {
+    /// Its hash.
+    pub hash: B256,
+    /// Who sent it.
+    pub from: Address,
+    /// Its number among theirs.
+    pub nonce: u64,
+}
+
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
     serde_json::from_str(raw.get()).map_err(|e| why(&e))
 }
 
 /// A quantity such as a chain id or a balance.
 pub fn quantity(raw: &RawValue) -> Result<U256, String> {
+    parse(raw).map(|Hex(value)| value)
+}
+
+/// A quantity that counts, such as a nonce or gas.
+pub fn count(raw: &RawValue) -> Result<u64, String> {
+    parse(raw).map(|Hex(value)| value)
+}
+
+/// A hash.
+pub fn hash(raw: &RawValue) -> Result<B256, String> {
     parse(raw).map(|Hex(value)| value)
 }
 
@@ -249,6 +289,21 @@ fn as_receipt(raw: RawReceipt) -> Result<Receipt, String> {
         return Err("a log of the receipt names another block or transaction".to_owned());
     }
     Ok(receipt)
+}
+
+/// What a transaction cost beside what it paid, in wei, from its receipt, or none for `null`.
+pub fn cost(raw: &RawValue) -> Result<Option<U256>, String> {
+    let Some(Object(raw)) = parse::<Option<Object<RawCost>>>(raw)? else { return Ok(None) };
+    let cost = raw.effective_gas_price.0.checked_mul(U256::from(raw.gas_used.0));
+    cost.map(Some).ok_or_else(|| "field effectiveGasPrice: more than there is".to_owned())
+}
+
+/// Who sent the transactions of a block that was asked for with them, or none for `null`.
+pub fn senders(raw: &RawValue) -> Result<Option<Vec<Sender>>, String> {
+    let found = parse::<Option<Object<RawBlock>>>(raw)?;
+    let sender =
+        |Object(raw): Object<RawSender>| Sender { hash: raw.hash.0, from: raw.from.0, nonce: raw.nonce.0 };
+    Ok(found.map(|Object(block)| block.transactions.into_iter().map(sender).collect()))
 }
 
 /// The hash of a transaction, or none for `null`.

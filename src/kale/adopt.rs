@@ -4,11 +4,12 @@ use super::plan::{adopt_key, kind};
 use super::site::Farming;
 use super::trust::{self, Fate, Trusted, Wanted};
 use base::{Code, Error, Result};
+use outbox::Status;
 use serde_json::json;
 use state::ValuePermit;
 use std::collections::VecDeque;
 use stellar::Action;
-use stellar::submit::{Intent, Status, Submitted};
+use stellar::submit::{Intent, Submitted};
 use stellar::xdr::AccountId;
 
 /// Accounts that go in one transaction, and who sends it.
@@ -87,7 +88,7 @@ pub(super) async fn carry_out(
 
 /// It is in a ledger without effect: one of them is at fault, and it is not known which.
 fn has_failed(result: &Result<Submitted>) -> bool {
-    matches!(result, Ok(Submitted::Settled(settled)) if settled.status == Status::Failed && settled.ledger.is_some())
+    matches!(result, Ok(Submitted::Settled(settled)) if settled.status == Status::Failed && settled.effect.ledger.is_some())
 }
 
 /// The transaction of a group: what each would send alone, put together.

@@ -19,8 +19,8 @@ use super::view::{Ask, Living, View, living};
 use super::{forecast, loss};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use outbox::OperationState;
 use rusqlite::Connection;
-use state::operations::{self, OperationState};
 use std::collections::{BTreeMap, HashMap};
 use stellar::submit::Intent;
 
@@ -352,7 +352,7 @@ impl Prepared {
             self.refused.push((due, reason, error));
             return Ok(());
         }
-        if operations::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)) {
+        if outbox::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)) {
             let error = Error::new(Code::OutcomeUnknown, "its harvest was sent, and is not seen yet")
                 .hint("run the same command again: it settles what was sent");
             self.refused.push((due, Reason::Other, error));

@@ -4,9 +4,9 @@
 use super::rows::{Hand, OpenPail};
 use base::amount::{Base, parse_base};
 use base::{Code, Error, Result};
+use outbox::Operation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use state::operations::Operation;
 
 /// Kinds of operations, as they stand in `operations.kind`.
 pub mod kind {

@@ -13,7 +13,6 @@ use super::{enrol, rows, submitter};
 use base::Result;
 use base::amount::Base;
 use rusqlite::Connection;
-use state::operations;
 use std::collections::{BTreeMap, BTreeSet};
 use stellar::submit::{Intent, Terms};
 use stellar::xdr::AccountId;
@@ -74,7 +73,7 @@ impl Books {
     /// `state_error`, `state_corrupt`.
     pub fn read(conn: &Connection, settings: &Settings, terms: &Terms, now: i64) -> Result<Self> {
         let offered = |kind| -> Result<i64> {
-            let before: Vec<(u64, i64)> = operations::offers(conn, kind, LAST)?
+            let before: Vec<(u64, i64)> = outbox::offers(conn, kind, LAST)?
                 .into_iter()
                 .map(|(at, fee)| (now.saturating_sub(at).max(0).unsigned_abs(), fee))
                 .collect();
@@ -111,7 +110,7 @@ impl Books {
     pub fn with_spent(self, conn: &Connection, now: i64) -> Result<Self> {
         let since = now.saturating_sub(DAY.cast_signed());
         let spent = match &self.sponsor {
-            Some(sponsor) => operations::spent_by(conn, &sponsor.to_string(), since)?,
+            Some(sponsor) => outbox::spent_by(conn, &sponsor.to_string(), since)?,
             None => 0,
         };
         Ok(Self { spent, ..self })

@@ -3,9 +3,10 @@
 use super::fault::{AssetFault, Fault};
 use super::schedule::Step;
 use base::{Code, Error};
+use outbox::Status;
 use std::fmt;
 use stellar::Kind;
-use stellar::submit::{Settled, Status};
+use stellar::submit::Settled;
 use stellar::xdr::{ContractId, ScError};
 
 /// Who answers for a lost stake.
@@ -194,7 +195,7 @@ pub enum Said {
 
 /// Which contract raised which error in this step, if any did. The same code means different things in different contracts.
 pub fn said(farm: &ContractId, step: Step, settled: &Settled) -> Option<Said> {
-    let raised = settled.reason.as_ref()?.raised.as_ref()?;
+    let raised = settled.reason.as_ref()?.why.raised.as_ref()?;
     let ScError::Contract(code) = raised.error else { return None };
     match &raised.contract {
         Some(id) if id == farm => Fault::of_code(code).map(Said::Farm),
@@ -248,7 +249,7 @@ pub fn of(farm: &ContractId, step: Step, settled: &Settled) -> Option<Reason> {
 
 /// Of what the network itself refused.
 pub fn of_network(settled: &Settled) -> Reason {
-    let failure = settled.reason.as_ref().and_then(|reason| reason.failure.as_ref());
+    let failure = settled.reason.as_ref().and_then(|reason| reason.why.failure.as_ref());
     match failure.map(|failure| failure.kind) {
         Some(Kind::Balance) if settled.payer.is_some() => Reason::SponsorLow,
         Some(Kind::Balance) if settled.sender.is_some() => Reason::SubmitterLow,
@@ -327,21 +328,20 @@ mod tests {
         let settled = |contract: Option<&ContractId>, code| Settled {
             status: Status::Failed,
             hash: None,
-            ledger: None,
-            fee_charged: 0,
             source: None,
             payer: None,
             sender: None,
-            value: None,
-            events: Vec::new(),
+            effect: submit::Effect::default(),
             reason: Some(submit::Reason {
                 words: "words".to_owned(),
-                raised: Some(Raised {
-                    contract: contract.cloned(),
-                    error: ScError::Contract(code),
-                    words: None,
-                }),
-                failure: None,
+                why: submit::Why {
+                    raised: Some(Raised {
+                        contract: contract.cloned(),
+                        error: ScError::Contract(code),
+                        words: None,
+                    }),
+                    failure: None,
+                },
             }),
         };
         let (ours, theirs, nobody) = (Some(&farm), Some(&kale), None);
@@ -376,8 +376,8 @@ mod tests {
         let poor = |payer: Option<&str>| {
             let mut settled = settled(None, 0);
             let failure = Failure { kind: Kind::Balance, words: "TxInsufficientBalance".to_owned() };
-            settled.reason =
-                Some(submit::Reason { words: "refused".to_owned(), raised: None, failure: Some(failure) });
+            let why = submit::Why { raised: None, failure: Some(failure) };
+            settled.reason = Some(submit::Reason { words: "refused".to_owned(), why });
             settled.payer = payer.map(|payer| payer.parse().unwrap());
             of(&farm, Step::Work, &settled)
         };

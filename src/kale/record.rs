@@ -18,11 +18,11 @@ use crate::fault::Fault;
 use crate::reason::Said;
 use base::amount::Base;
 use base::{Code, Error, Result};
+use outbox::{Operation, Recorder, Status};
 use serde_json::{Value, json};
 use state::Tx;
 use state::alert::{self, Subject};
-use state::operations::Operation;
-use stellar::submit::{Recorder, Settled, Status};
+use stellar::submit::{Settled, Stellar};
 use stellar::xdr::{ContractId, ScVal};
 use stellar::{account, contract};
 
@@ -43,16 +43,16 @@ impl FarmRecorder {
     }
 }
 
-impl Recorder for FarmRecorder {
+impl Recorder<Stellar> for FarmRecorder {
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
         match Plan::of(operation)? {
             Some(Plan::Plant(plan)) => self.plant(tx, operation.id, &plan, &of(settled, &plan.address)?),
             Some(Plan::Work(plan)) => self.work(tx, operation.id, &plan, &of(settled, &plan.address)?),
             Some(Plan::Harvest(plan)) => self.harvest(tx, operation.id, &plan, &of(settled, &plan.address)?),
             Some(Plan::Extend(plan)) => extend(tx, &plan, settled),
-            Some(Plan::Trust(plan)) => trust(tx, &plan, settled, settled.fee_charged),
+            Some(Plan::Trust(plan)) => trust(tx, &plan, settled, settled.effect.fee_charged),
             Some(Plan::Adopt(plan)) => {
-                let fees = adopt::shares(settled.fee_charged, plan.farmers.len());
+                let fees = adopt::shares(settled.effect.fee_charged, plan.farmers.len());
                 plan.farmers.iter().zip(fees).try_for_each(|(plan, fee)| trust(tx, plan, settled, fee))
             }
             None => Ok(()),
@@ -144,7 +144,7 @@ impl FarmRecorder {
         let reward = accounting::base(harvest_result(value_of(settled)?)?)?;
         let asset = contract("the stored plan", &plan.asset_contract)?;
         let farmer = account("the stored plan", &plan.address)?;
-        let minted = events::minted(&settled.events, &asset, &farmer)?.unwrap_or_default();
+        let minted = events::minted(&settled.effect.events, &asset, &farmer)?.unwrap_or_default();
         let stake = plan.stake.0;
         if reward.checked_add(stake) != Some(minted) {
             let why = format!(
@@ -284,7 +284,7 @@ fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {
 fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled, fee: i64) -> Result<()> {
     let mut facts = json!({
         "farmer": plan.address, "asset": plan.asset, "sponsor": plan.sponsor, "created_with": plan.created,
-        "tx": settled.hash, "ledger": settled.ledger.map(|ledger| ledger.sequence),
+        "tx": settled.hash, "ledger": settled.effect.ledger.map(|ledger| ledger.sequence),
         "fee": fee.to_string(),
     });
     let kind = match &settled.reason {
@@ -301,7 +301,7 @@ fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled, fee: i64) -> Result<(
 fn trace(operation: i64, settled: &Settled, reason: Option<Reason>) -> Trace<'static> {
     Trace {
         operation: Some(operation),
-        ledger: settled.ledger.map(|ledger| ledger.sequence),
+        ledger: settled.effect.ledger.map(|ledger| ledger.sequence),
         reason: reason.map(Reason::word),
     }
 }
@@ -310,7 +310,7 @@ fn trace(operation: i64, settled: &Settled, reason: Option<Reason>) -> Trace<'st
 fn story(address: &str, block: u32, settled: &Settled, more: Value) -> Value {
     let mut story = json!({
         "farmer": address, "block": block, "tx": settled.hash,
-        "ledger": settled.ledger.map(|ledger| ledger.sequence), "fee": settled.fee_charged.to_string(),
+        "ledger": settled.effect.ledger.map(|ledger| ledger.sequence), "fee": settled.effect.fee_charged.to_string(),
     });
     if let Some(sender) = &settled.sender {
         story["sent_by"] = sender.to_string().into();
@@ -325,11 +325,12 @@ fn story(address: &str, block: u32, settled: &Settled, more: Value) -> Value {
 }
 
 fn ledger_of(settled: &Settled) -> Result<stellar::Ledger> {
-    settled.ledger.ok_or_else(|| Error::new(Code::Bug, "a confirmed transaction without its ledger"))
+    settled.effect.ledger.ok_or_else(|| Error::new(Code::Bug, "a confirmed transaction without its ledger"))
 }
 
 fn value_of(settled: &Settled) -> Result<&ScVal> {
     settled
+        .effect
         .value
         .as_ref()
         .ok_or_else(|| Error::new(Code::BadReply, "a confirmed call came back without its result"))

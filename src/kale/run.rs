@@ -14,7 +14,7 @@ use super::view::{Ask, View, Who};
 use super::work::{self, Orders, Reach, Shift, Worked};
 use base::{Code, Error, Exit, Result};
 use grind::kernel::KernelRef;
-use state::operations::Operation;
+use outbox::Operation;
 use state::{ValuePermit, runs};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -203,7 +203,7 @@ impl Farmhand<'_> {
                 return Ok(());
             }
             if !turn.is_some_and(|turn| turn.moved) {
-                tokio::time::sleep(self.pause(farming.terms.poll)).await;
+                tokio::time::sleep(self.pause(farming.terms.pace.poll)).await;
             }
         }
     }

@@ -8,11 +8,11 @@ use super::settings::Settings;
 use super::strategy::Heard;
 use super::submitter::{self, Wait};
 use base::{Code, Error, Result, Stop};
-use state::operations::Operation;
+use outbox::{Desk, GivenUp, Operation, Outlook, Pace};
 use state::{ValuePermit, Work};
 use std::collections::BTreeSet;
 use std::time::Duration;
-use stellar::submit::{self, Desk, GivenUp, Intent, Outlook, Rehearsal, Settled, Submitted, Terms};
+use stellar::submit::{self, Intent, Rehearsal, Settled, Stellar, StellarNetwork, Submitted, Terms};
 use stellar::xdr::{AccountId, ContractId};
 use stellar::{Action, Client, Known, Signers};
 
@@ -52,7 +52,7 @@ pub trait Keyring {
     ///
     /// # Errors
     /// Those of unlocking.
-    fn signers(&self) -> Result<&dyn Signers>;
+    fn signers(&self) -> Result<&(dyn Signers + 'static)>;
 
     /// Who pays the fees; each farmer its own where nobody does.
     ///
@@ -89,14 +89,11 @@ impl Farming<'_, '_> {
         stop: &'d Stop,
         payer: Option<AccountId>,
         own: BTreeSet<AccountId>,
-    ) -> Desk<'d> {
-        Desk {
-            client: &self.site.client,
-            state: &mut *self.work.state,
-            permit: self.work.permit,
-            stop,
-            terms: Terms { payer, own, parallel: self.settings.parallel, ..self.terms.clone() },
-        }
+    ) -> Desk<'d, StellarNetwork> {
+        let pace = Pace { parallel: self.settings.parallel, ..self.terms.pace };
+        let terms = Terms { payer, own, pace, ..self.terms.clone() };
+        let network = StellarNetwork::new(&self.site.client, terms);
+        Desk { network, state: &mut *self.work.state, permit: self.work.permit, stop, pace }
     }
 
     /// What is recorded of fees and stakes.
@@ -116,7 +113,7 @@ impl Farming<'_, '_> {
     /// still valid is sent again. It waits for outcomes no longer than `wait`; what is open then stays so.
     ///
     /// # Errors
-    /// As [`submit::settle_open`]; those of one operation stand beside it.
+    /// As [`outbox::settle_open`]; those of one operation stand beside it.
     pub async fn settle(
         &mut self,
         permit: Option<ValuePermit<'_>>,
@@ -125,42 +122,42 @@ impl Farming<'_, '_> {
         let recorder = self.recorder();
         let stop = self.work.stop;
         let mut desk = self.desk(stop, None, BTreeSet::new());
-        desk.terms.wait = desk.terms.wait.min(wait);
-        submit::settle_open(&mut desk, permit, &recorder).await
+        desk.pace.wait = desk.pace.wait.min(wait);
+        outbox::settle_open(&mut desk, permit, &recorder).await
     }
 
     /// The operation with this number, if it can be given up.
     ///
     /// # Errors
-    /// As [`submit::may_give_up`].
-    pub async fn may_give_up(&mut self, id: i64) -> Result<GivenUp> {
+    /// As [`outbox::may_give_up`].
+    pub async fn may_give_up(&mut self, id: i64) -> Result<GivenUp<Stellar>> {
         let (stop, recorder) = (self.work.stop, self.recorder());
-        submit::may_give_up(&self.desk(stop, None, BTreeSet::new()), id, &recorder).await
+        outbox::may_give_up(&self.desk(stop, None, BTreeSet::new()), id, &recorder).await
     }
 
     /// What settling would come to; nothing is sent or written.
     ///
     /// # Errors
-    /// As [`submit::look`].
+    /// As [`outbox::look`].
     pub async fn look_at_open(&mut self) -> Result<Vec<(Operation, Result<Outlook>)>> {
         let stop = self.work.stop;
-        submit::look(&self.desk(stop, None, BTreeSet::new())).await
+        outbox::look(&self.desk(stop, None, BTreeSet::new())).await
     }
 
     /// Ends it by hand, for this reason.
     ///
     /// # Errors
-    /// As [`submit::give_up`].
-    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<GivenUp> {
+    /// As [`outbox::give_up`].
+    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<GivenUp<Stellar>> {
         let (stop, recorder) = (self.work.stop, self.recorder());
-        submit::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
+        outbox::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
     }
 
     /// Submits and records; results in the order of the intents. What needs no authorisation is sent by the submitters. Where
     /// the sponsor cannot pay for all, those who can pay for themselves.
     ///
     /// # Errors
-    /// As [`submit::submit`], [`submitter::route`] and [`purse::own`].
+    /// As [`outbox::submit`], [`submitter::route`] and [`purse::own`].
     pub async fn submit(
         &mut self,
         permit: ValuePermit<'_>,
@@ -194,7 +191,7 @@ impl Farming<'_, '_> {
             alerts::note(self, sponsor.as_ref(), &[])?;
         }
         let mut desk = self.desk(stop, payer, own);
-        let results = submit::submit(&mut desk, permit, &sent, keys.signers()?, &recorder).await?;
+        let results = outbox::submit(&mut desk, permit, &sent, keys.signers()?, &recorder).await?;
         let mut results = results.into_iter();
         let result = |(routed, intent): (Result<Intent>, &Intent)| {
             routed?;

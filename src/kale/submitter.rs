@@ -10,7 +10,7 @@ use super::sponsor::{Role, Sponsor};
 use super::wallet::spares;
 use base::{Code, Error, Result};
 use std::collections::{HashMap, HashSet};
-use stellar::submit::{self, Intent};
+use stellar::submit::{Intent, Stellar};
 use stellar::xdr::AccountId;
 
 /// Seconds of a ledger, about.
@@ -80,7 +80,7 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
         return Ok(routed);
     }
     let held: HashSet<AccountId> =
-        submit::under_way(farming.work.state)?.into_iter().map(|(source, _)| source).collect();
+        outbox::under_way::<Stellar>(farming.work.state)?.into_iter().map(|(source, _)| source).collect();
     let submitters: Vec<&AccountId> =
         farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
     let own: Vec<&AccountId> = places.iter().filter_map(|n| Some(&intents.get(*n)?.source)).collect();

@@ -10,11 +10,11 @@ use super::wallet::{BASE_RESERVE, Look, Trust, Wallet};
 use super::{adopt, asset, plan};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use outbox::{OperationState, Status};
 use rusqlite::Connection;
 use state::ValuePermit;
-use state::operations::{self, OperationState};
 use stellar::Action;
-use stellar::submit::{self, Intent, Rehearsal, Status, Submitted, Terms};
+use stellar::submit::{self, Intent, Rehearsal, Submitted, Terms};
 use stellar::xdr::{AccountId, Asset};
 
 /// How trustlines are wanted.
@@ -210,7 +210,7 @@ pub(super) fn free_key(conn: &Connection, key: impl Fn(u32) -> String) -> Result
     let mut again = 0;
     loop {
         let key = key(again);
-        let known = operations::find(conn, &key)?;
+        let known = outbox::find(conn, &key)?;
         if known.is_none_or(|operation| operation.state != OperationState::Recorded) {
             return Ok(key);
         }
@@ -266,9 +266,9 @@ pub(super) fn fate(result: &Result<Submitted>, part: impl FnOnce(i64) -> i64) ->
         Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
         Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error: error.clone() },
     };
-    match (settled.status, &settled.hash, settled.ledger) {
+    match (settled.status, &settled.hash, settled.effect.ledger) {
         (Status::Confirmed, Some(tx), Some(ledger)) => {
-            Fate::Made { tx: tx.clone(), ledger: ledger.sequence, fee: part(settled.fee_charged) }
+            Fate::Made { tx: tx.clone(), ledger: ledger.sequence, fee: part(settled.effect.fee_charged) }
         }
         _ => Fate::Failed {
             reason: match settled.status {

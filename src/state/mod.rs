@@ -12,7 +12,6 @@ mod meta;
 mod migrate;
 mod names;
 mod open;
-pub mod operations;
 mod permit;
 mod prune;
 mod pruned;

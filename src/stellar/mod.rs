@@ -24,5 +24,5 @@ pub use replies::{
 pub use results::{Failure, Kind};
 /// SDF's types of everything on the network.
 pub use stellar_xdr as xdr;
-pub use transaction::{Action, Signers, Validity, account_of, stored as stored_envelope};
+pub use transaction::{Action, Signers, account_of, stored as stored_envelope};
 pub use view::{Entries, EventQuery, View};

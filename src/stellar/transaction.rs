@@ -14,6 +14,7 @@ use super::xdr::{
 };
 use base::{Code, Error, Result};
 use ed25519_dalek::{Signer as _, SigningKey};
+use outbox::{Signed, Stored, Validity};
 
 /// What is to be done on the network, on behalf of the account that sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,15 +80,6 @@ pub enum Action {
     },
 }
 
-/// When a transaction is valid, in seconds of ledger time; both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
-    /// No ledger that closed earlier can hold it.
-    pub from: u64,
-    /// No ledger that closed later can hold it.
-    pub until: u64,
-}
-
 /// Holds keys and signs with them.
 pub trait Signers {
     /// The ed25519 signature of an account's key over a transaction's hash.
@@ -109,32 +101,6 @@ impl Signers for [SigningKey] {
 /// The account of a key.
 pub fn account_of(key: &SigningKey) -> AccountId {
     AccountId(PublicKey::PublicKeyTypeEd25519(super::xdr::Uint256(key.verifying_key().to_bytes())))
-}
-
-/// A signed envelope, as it is stored and sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// Base64 of the envelope.
-    pub envelope: String,
-    /// Its hash, lower-case hex: of the outer transaction where a sponsor pays the fee.
-    pub hash: String,
-    /// The most that it can cost, in stroops.
-    pub max_fee: i64,
-    /// When it is valid.
-    pub validity: Validity,
-}
-
-/// What must be known of a stored envelope to settle it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored {
-    /// The account whose sequence number it uses.
-    pub source: AccountId,
-    /// Which one.
-    pub sequence: i64,
-    /// When it is valid.
-    pub validity: Validity,
-    /// Who pays the fee, where that is another account.
-    pub payer: Option<AccountId>,
 }
 
 impl Action {
@@ -368,14 +334,15 @@ pub(super) fn sign(
     };
     let hash = envelope.hash(network_id).map_err(too_large)?;
     let envelope = encode(&envelope).map_err(too_large)?;
-    Ok(Signed { envelope, hash: hex(&hash), max_fee, validity })
+    let max_fee = u128::try_from(max_fee).map_err(too_large)?;
+    Ok(Signed { envelope, hash: hex(&hash), max_fee, validity: Some(validity) })
 }
 
 /// Reads a stored envelope back.
 ///
 /// # Errors
 /// `state_corrupt` for anything but what [`sign`] makes.
-pub fn stored(envelope: &str) -> Result<Stored> {
+pub fn stored(envelope: &str) -> Result<Stored<AccountId>> {
     let corrupt = || {
         Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
             .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")
@@ -390,8 +357,8 @@ pub fn stored(envelope: &str) -> Result<Stored> {
     };
     let Preconditions::Time(times) = &transaction.cond else { return Err(corrupt()) };
     Ok(Stored {
-        validity: Validity { from: times.min_time.0, until: times.max_time.0 },
-        sequence: transaction.seq_num.0,
+        validity: Some(Validity { from: times.min_time.0, until: times.max_time.0 }),
+        number: u64::try_from(transaction.seq_num.0).map_err(|_| corrupt())?,
         source: transaction.source_account.account_id(),
         payer,
     })

@@ -276,8 +276,8 @@ fn what_an_engine_holds_is_a_finding() {
 fn a_transaction_that_stays_unsettled_is_a_finding() {
     let plan = |age: u32, state: &str| {
         format!(
-            "INSERT INTO operations (key, kind, subject, state, plan, planned_at)
-             VALUES ('k{age}', 'plant', 'f1', '{state}', '{{}}', unixepoch() - {age})"
+            "INSERT INTO operations (network, key, kind, subject, state, plan, planned_at)
+             VALUES ('stellar', 'k{age}', 'plant', 'f1', '{state}', '{{}}', unixepoch() - {age})"
         )
     };
     let home = tended(60);

@@ -37,8 +37,8 @@ fn whole() -> Home {
         .execute_batch(
             "INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, due_time, held)
                  VALUES (38, 'f1', '185000000', 1, 1, 'the chain contradicts itself'), (39, 'f1', '5', 1, 1, NULL);
-             INSERT INTO operations (key, kind, subject, state, plan, planned_at)
-                 VALUES ('k', 'plant', 'f1', 'sent', '{}', unixepoch() - 30);
+             INSERT INTO operations (network, key, kind, subject, state, plan, planned_at)
+                 VALUES ('stellar', 'k', 'plant', 'f1', 'sent', '{}', unixepoch() - 30);
              INSERT INTO farm_alerts (subject, kind, message, first_seen, last_seen, count)
                  VALUES ('f1', 'pail_held', 'held', 1700000000, 1700000000, 1);
              INSERT INTO circuit_breaker_status VALUES (1, 1, 'withdrawal_rate', 'too much', 1700000000, NULL, NULL);

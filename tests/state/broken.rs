@@ -124,7 +124,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
     (
         // What may still be sent must be recorded from what is stored of it.
         "columns",
-        "INSERT INTO operations (key, kind, subject, state, plan, planned_at) VALUES ('k', 'plant', 'f', 'planned', '{}', 1)",
+        "INSERT INTO operations (network, key, kind, subject, state, plan, planned_at) VALUES ('stellar', 'k', 'plant', 'f', 'planned', '{}', 1)",
         &["operation k: its plan cannot be read: missing field"],
     ),
     (

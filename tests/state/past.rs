@@ -7,10 +7,10 @@ use kale::reason::Reason;
 use kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use kale::terms::Terms;
 use kale::{accounting, loss, record};
+use outbox::{AttemptOutcome, NewAttempt, OperationState};
 use rusqlite::params;
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use state::operations::{self, AttemptOutcome, NewAttempt, OperationState};
 use state::{Lock, State, Tx};
 
 /// When block 0 began.
@@ -128,23 +128,23 @@ fn sent(tx: &Tx<'_>, kind: &'static str, hand: &Hand, block: u32, worked: bool) 
     let (farmer, address) = (&hand.who.id, &hand.who.address);
     let key = format!("{kind}:sandbox:{address}:{block}");
     let hash = alloy::hex::encode(Sha256::digest(format!("{key} {worked}")));
-    let id = operations::plan(tx, &key, kind, farmer, &json!({ "farmer": farmer, "block": block }))?;
+    let id = outbox::plan(tx, "stellar", &key, kind, farmer, &json!({ "farmer": farmer, "block": block }))?;
     let new = NewAttempt {
         hash: &hash,
         envelope: "AAAAAgAAAAA=",
-        valid_until: u64::try_from(tx.now()).unwrap() + 60,
+        valid_until: Some(u64::try_from(tx.now()).unwrap() + 60),
         max_fee: 100,
         endpoint: "one",
     };
-    let attempt = operations::signed(tx, id, &new)?;
-    operations::sent(tx, id, attempt, 1, "one")?;
+    let attempt = outbox::signed(tx, id, &new)?;
+    outbox::sent(tx, id, attempt, 1, "one")?;
     let (outcome, state, event) = if worked {
         (AttemptOutcome::Confirmed, OperationState::Recorded, "operation.confirmed")
     } else {
         (AttemptOutcome::Failed, OperationState::Failed, "operation.failed")
     };
-    operations::end_attempt(tx, id, attempt, outcome, None)?;
-    operations::end(tx, id, state, None)?;
+    outbox::end_attempt(tx, id, attempt, outcome, None)?;
+    outbox::end(tx, id, state, None)?;
     tx.event(event, farmer, &json!({ "key": key, "hash": hash }))?;
     Ok(id)
 }

@@ -34,7 +34,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "(?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC LIMIT ?4",
         "the newest, as many as were asked for",
     ),
-    ("state/operations.rs", "FROM operations ORDER BY id DESC LIMIT ?2", "the newest, by the row id"),
+    ("outbox/rows.rs", "FROM operations ORDER BY id DESC LIMIT ?2", "the newest, by the row id"),
     ("state/check/ledger.rs", "", "the check reads everything, on purpose"),
     ("alert.rs", "FROM farm_alerts a", "open alerts only, of which there are few"),
     ("state/check/rewards.rs", "", "the check reads everything, on purpose"),
@@ -75,7 +75,7 @@ const ALLOWED: &[(&str, &str, &str)] = &[
     ),
     ("reward/store.rs", "FROM reward_emissions ORDER BY start_block DESC LIMIT 1", "reads one row, the last"),
     (
-        "state/operations.rs",
+        "outbox/rows.rs",
         "WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",
         "the index holds only what is unfinished, and all of that is wanted",
     ),
@@ -120,7 +120,7 @@ const DEMANDED: &[(&str, &str, &str)] = &[
     ("state/names.rs", "FROM members WHERE name >= ?1", "(name>? AND name<?)"),
     ("state/names.rs", "FROM farmers WHERE address >= ?1", "(address>? AND address<?)"),
     (
-        "state/operations.rs",
+        "outbox/rows.rs",
         "WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",
         "USING INDEX operations_open",
     ),

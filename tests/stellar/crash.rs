@@ -3,10 +3,11 @@
 use crate::support::*;
 use base::Stop;
 use futures_util::future::FutureExt;
+use outbox::submit;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
-use stellar::submit::{Intent, submit};
+use stellar::submit::Intent;
 
 /// Polls the submission so many times, and drops it; whether it came to its end.
 fn dies_after(polls: usize, bench: &Bench, intents: &[Intent]) -> bool {

@@ -44,12 +44,12 @@ fn a_transaction_and_its_events() {
     let client = bench.client();
     let done = bench.seat().submit(&client, &[bench.plant("ada", 300)], &terms());
     let settled = confirmed(&done[0]);
-    let (hash, ledger) = (settled.hash.clone().unwrap(), settled.ledger.unwrap());
+    let (hash, ledger) = (settled.hash.clone().unwrap(), settled.effect.ledger.unwrap());
     let lookups =
         run(client.view(async |view| view.transactions(&[hash.clone(), "00".repeat(32)]).await)).unwrap();
     let (found, missing) = (lookups[0].as_ref().unwrap(), lookups[1].as_ref().unwrap());
     let landed = found.found.as_ref().unwrap();
-    assert_eq!((landed.ledger, landed.succeeded, &landed.value), (ledger, true, &settled.value));
+    assert_eq!((landed.ledger, landed.succeeded, &landed.value), (ledger, true, &settled.effect.value));
     assert!(missing.found.is_none() && missing.oldest.close_time < missing.latest.close_time);
     assert!(missing.latest.sequence >= ledger.sequence);
 

@@ -2,6 +2,7 @@
 
 use crate::support::*;
 use base::Code;
+use outbox::Status;
 use poolctl_sandbox::fault::Fault;
 use poolctl_sandbox::stellar::StellarOptions;
 use poolctl_testkit::{Fault as Wire, Proxy, Rule};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
 use stellar::Kind;
-use stellar::submit::{Status, Submitted, Terms};
+use stellar::submit::{Submitted, Terms};
 use stellar::xdr::{Limits, ReadXdr, SorobanTransactionData, WriteXdr};
 
 /// Changes an answer; gets the request and the answer.
@@ -171,7 +172,7 @@ fn what_vanished_expires_and_may_be_tried_again() {
     bench.network.advance_over(1, 1).unwrap();
     let open = seat.settle(&client, &impatient(), true);
     let settled = open[0].1.as_ref().unwrap();
-    assert_eq!((settled.status, settled.fee_charged), (Status::Expired, 0));
+    assert_eq!((settled.status, settled.effect.fee_charged), (Status::Expired, 0));
     assert_eq!(seat.operations(), ["pay:1 expired 1 1"]);
     assert_eq!(bench.balance("bob"), 100 * XLM);
     let again = seat.submit(&client, &[pay], &impatient());
@@ -371,7 +372,7 @@ fn a_fee_above_the_cap_is_told_and_not_paid() {
     assert!(client.take_warnings().iter().any(|w| w.starts_with("fee_capped")));
     assert_eq!(bench.balance("ada"), 100 * XLM);
     let done = seat.submit(&client, &[pay], &terms());
-    assert_eq!(confirmed(&done[0]).fee_charged, 5_000);
+    assert_eq!(confirmed(&done[0]).effect.fee_charged, 5_000);
 }
 
 #[test]
@@ -383,11 +384,11 @@ fn what_the_network_refuses_fails_at_once() {
     let broke = pay("pay:broke", "ada", "bob", 1);
     let too_much = pay("pay:much", "bob", "ada", 1_000 * XLM);
     let done = seat.submit(&bench.client(), &[broke, too_much], &terms());
-    let why = |n: usize| settled(&done[n]).reason.clone().unwrap().failure.unwrap();
+    let why = |n: usize| settled(&done[n]).reason.clone().unwrap().why.failure.unwrap();
     assert_eq!((why(0).kind, why(0).words.as_str()), (Kind::Balance, "TxInsufficientBalance"));
     assert_eq!(why(1).words, "TxFailed: Payment Underfunded");
     // The one that is in a ledger has cost its fee, the other nothing.
-    assert_eq!((settled(&done[0]).fee_charged, settled(&done[1]).fee_charged), (0, 100));
+    assert_eq!((settled(&done[0]).effect.fee_charged, settled(&done[1]).effect.fee_charged), (0, 100));
     assert_eq!((bench.balance("ada"), bench.balance("bob")), (XLM, 100 * XLM - 100));
 }
 
@@ -411,7 +412,7 @@ fn one_that_hangs_does_not_hold_up_the_others() {
         .iter()
         .flatten()
         .map(|d| match d {
-            Submitted::Settled(settled) => settled.ledger.unwrap().sequence,
+            Submitted::Settled(settled) => settled.effect.ledger.unwrap().sequence,
             Submitted::AlreadyDone { .. } => panic!(),
         })
         .collect();

@@ -2,8 +2,9 @@
 
 use crate::support::*;
 use base::{Code, Stop};
+use outbox::{Status, submit};
 use stellar::Action;
-use stellar::submit::{Status, Submitted, Terms, rehearse, submit};
+use stellar::submit::{Submitted, Terms, rehearse};
 use stellar::xdr::{LedgerKey, LedgerKeyTrustLine, ScVal, TrustLineAsset};
 
 #[test]
@@ -16,8 +17,8 @@ fn a_payment_is_made_once() {
     let pay = pay("pay:1", "ada", "bob", 7 * XLM);
     let done = seat.submit(&client, std::slice::from_ref(&pay), &terms());
     let settled = confirmed(&done[0]);
-    assert_eq!(settled.fee_charged, 100);
-    assert!(settled.ledger.unwrap().close_time > 0 && settled.hash.as_ref().unwrap().len() == 64);
+    assert_eq!(settled.effect.fee_charged, 100);
+    assert!(settled.effect.ledger.unwrap().close_time > 0 && settled.hash.as_ref().unwrap().len() == 64);
     assert_eq!((bench.balance("ada"), bench.balance("bob")), (93 * XLM - 100, 107 * XLM));
     assert_eq!(seat.operations(), ["pay:1 recorded 1 1"]);
     let requests = client.requests();
@@ -40,10 +41,10 @@ fn a_contract_call_gives_its_value_and_events() {
     let client = bench.client();
     let done = bench.seat().submit(&client, &[bench.plant("ada", 400)], &terms());
     let settled = confirmed(&done[0]);
-    assert_eq!(settled.value, Some(ScVal::Void));
-    let burned: Vec<_> = settled.events.iter().filter_map(|e| e.contract_id.as_ref()).collect();
+    assert_eq!(settled.effect.value, Some(ScVal::Void));
+    let burned: Vec<_> = settled.effect.events.iter().filter_map(|e| e.contract_id.as_ref()).collect();
     assert_eq!(burned, [&bench.farm.asset_contract.parse().unwrap()]);
-    assert!((10_000..1_000_000).contains(&settled.fee_charged), "{}", settled.fee_charged);
+    assert!((10_000..1_000_000).contains(&settled.effect.fee_charged), "{}", settled.effect.fee_charged);
 }
 
 #[test]
@@ -63,7 +64,7 @@ fn an_error_is_told_with_the_contract_that_raised_it() {
         let settled = settled(&done[n]);
         assert_eq!((settled.status, &settled.hash), (Status::Failed, &None));
         let reason = settled.reason.clone().unwrap();
-        let (contract, code) = reason.raised.as_ref().unwrap().contract_error().unwrap();
+        let (contract, code) = reason.why.raised.as_ref().unwrap().contract_error().unwrap();
         (contract.to_string(), code)
     };
     let (farm, token) = (bench.farm.contract.clone(), bench.farm.asset_contract.clone());
@@ -101,8 +102,8 @@ fn a_sponsor_pays_fees_and_reserves() {
     let trust = intent("trust:ada", "ada", bench.trust(Some(id("sponsor"))));
     let done = seat.submit(&client, &[trust, bench.plant("ada", 0)], &terms);
     // Three operations, and the bump.
-    assert_eq!(confirmed(&done[0]).fee_charged, 400);
-    let planted = confirmed(&done[1]).fee_charged;
+    assert_eq!(confirmed(&done[0]).effect.fee_charged, 400);
+    let planted = confirmed(&done[1]).effect.fee_charged;
     assert_eq!((bench.balance("ada"), bench.balance("sponsor")), (XLM, 100 * XLM - 400 - planted));
     let ada = bench.account("ada").unwrap();
     assert_eq!(ada.num_sub_entries, 1);
@@ -154,7 +155,7 @@ fn one_account_sends_one_after_the_other() {
     let mut seat = bench.seat();
     let intents: Vec<_> = (1..=3).map(|n| pay(&format!("pay:{n}"), "ada", "bob", n * XLM)).collect();
     let done = seat.submit(&client, &intents, &terms());
-    let ledgers: Vec<u32> = done.iter().map(|d| confirmed(d).ledger.unwrap().sequence).collect();
+    let ledgers: Vec<u32> = done.iter().map(|d| confirmed(d).effect.ledger.unwrap().sequence).collect();
     assert!(ledgers[0] < ledgers[1] && ledgers[1] < ledgers[2], "{ledgers:?}");
     assert_eq!(bench.balance("bob"), 106 * XLM);
 }
@@ -194,7 +195,7 @@ fn accounts_are_made_and_lives_extended() {
     let before = live_until();
     let extend = Action::Extend { keys: keys.clone(), ledgers: 50_000 };
     let done = seat.submit(&client, &[intent("extend:ada:0", "operator", extend)], &terms());
-    let ledger = confirmed(&done[0]).ledger.unwrap().sequence;
+    let ledger = confirmed(&done[0]).effect.ledger.unwrap().sequence;
     assert!(before < live_until());
     assert_eq!(live_until(), ledger + 50_000);
 }

@@ -4,13 +4,13 @@ use base::clock::Clock;
 use base::{Endpoint, Result, Stop};
 use ed25519_dalek::SigningKey;
 use net::RetryPolicy;
+use outbox::{Desk, Operation, Pace, Recorder, Status, settle_open, submit};
 use poolctl_sandbox::stellar::{FARM_WASM, Farm, Stellar, StellarOptions};
 use serde_json::json;
 use sha2::{Digest, Sha256};
-use state::operations::Operation;
 use state::{Consent, Holder, Lock, Permit, Run, State, Tx, ValuePermit};
 use std::time::Duration;
-use stellar::submit::{Desk, Intent, Recorder, Settled, Status, Submitted, Terms, settle_open, submit};
+use stellar::submit::{Intent, Settled, Stellar as Chain, StellarNetwork, Submitted, Terms};
 use stellar::xdr::{AccountId, Asset, ContractId, Int128Parts, ScAddress, ScVal};
 use stellar::{Action, Client, ClientConfig};
 use tempfile::TempDir;
@@ -152,8 +152,14 @@ pub struct Seat {
 }
 
 impl Seat {
-    pub fn desk<'a>(&'a mut self, client: &'a Client, terms: &Terms, stop: &'a Stop) -> Desk<'a> {
-        Desk { client, state: &mut self.state, permit: Permit::dry_run(), stop, terms: terms.clone() }
+    pub fn desk<'a>(
+        &'a mut self,
+        client: &Client,
+        terms: &Terms,
+        stop: &'a Stop,
+    ) -> Desk<'a, StellarNetwork> {
+        let network = StellarNetwork::new(client, terms.clone());
+        Desk { network, state: &mut self.state, permit: Permit::dry_run(), stop, pace: terms.pace }
     }
 
     /// Submits with the keys of everybody.
@@ -213,7 +219,7 @@ impl stellar::Signers for Everybody {
 /// Notes that an operation was recorded.
 pub struct Notes;
 
-impl Recorder for Notes {
+impl Recorder<Chain> for Notes {
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
         let payload =
             json!({ "plan": operation.plan, "status": settled.status, "state": operation.state.word() });
@@ -227,12 +233,14 @@ pub fn consent() -> ValuePermit<'static> {
 }
 
 pub fn terms() -> Terms {
-    Terms { poll: Duration::from_millis(10), wait: Duration::from_secs(20), ..Terms::default() }
+    let pace = Pace { parallel: 10, poll: Duration::from_millis(10), wait: Duration::from_secs(20) };
+    Terms { pace, ..Terms::default() }
 }
 
 /// Looks once, and does not wait.
 pub fn impatient() -> Terms {
-    Terms { wait: Duration::ZERO, ..terms() }
+    let pace = Pace { wait: Duration::ZERO, ..terms().pace };
+    Terms { pace, ..terms() }
 }
 
 pub fn intent(key: &str, source: &str, action: Action) -> Intent {

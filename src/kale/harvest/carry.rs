@@ -17,10 +17,11 @@ use crate::view::View;
 use crate::{Fault, expiry, forecast, loss};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use outbox::Status;
 use serde_json::json;
 use state::ValuePermit;
 use state::alert::{self, Subject};
-use stellar::submit::{Intent, Settled, Status, Submitted};
+use stellar::submit::{Intent, Settled, Submitted};
 
 /// Ledgers that a harvest of a pail that expires soon waits for a submitter.
 const SOON: u64 = 4;
@@ -181,11 +182,11 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
 
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
     let farm = &farming.site.farm;
-    Ok(match (settled.status, &settled.value, settled.ledger, &settled.hash) {
+    Ok(match (settled.status, &settled.effect.value, settled.effect.ledger, &settled.hash) {
         (Status::Confirmed, Some(value), Some(ledger), Some(tx)) => Fate::Harvested {
             tx: tx.clone(),
             ledger: ledger.sequence,
-            fee: settled.fee_charged,
+            fee: settled.effect.fee_charged,
             sender: settled.sender.as_ref().map(ToString::to_string),
             reward: base(harvest_result(value)?)?,
         },

@@ -13,10 +13,10 @@ use crate::site::Farming;
 use crate::view::{Ask, View};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use outbox::OperationState;
 use rusqlite::Connection;
 use serde_json::json;
 use state::alert::{self, Subject};
-use state::operations::{self, OperationState};
 use state::{Tx, ValuePermit};
 use std::collections::HashMap;
 
@@ -55,11 +55,11 @@ pub fn release(tx: &Tx<'_>, network: &str, hand: &Hand, block: u32) -> Result<Re
     let farmer = hand.who.id.as_str();
     rows::release_pail(tx, farmer, block)?;
     let key = harvest_key(network, &hand.who.address, block);
-    if let Some(operation) = operations::find(tx.conn(), &key)?
+    if let Some(operation) = outbox::find(tx.conn(), &key)?
         && operation.state == OperationState::Recorded
     {
         // Nothing of it was booked; where the pail is there after all, it is harvested again.
-        operations::end(tx, operation.id, OperationState::Failed, Some("its pail was held, and released"))?;
+        outbox::end(tx, operation.id, OperationState::Failed, Some("its pail was held, and released"))?;
     }
     let facts = json!({ "farmer": hand.who.address, "block": block, "held": released.held });
     tx.event("harvest.released", farmer, &facts)?;
@@ -121,7 +121,7 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
     let pails = [open(conn, hand, block)?];
     let address = &hand.who.address;
     let key = harvest_key(site.network(), address, block);
-    if operations::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)) {
+    if outbox::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)) {
         return Err(Error::new(Code::OutcomeUnknown, "its harvest was sent, and is not seen yet")
             .hint("run: poolctl harvest; it settles what was sent"));
     }

@@ -11,9 +11,10 @@ use crate::view::{Ask, Living, View, Who};
 use crate::{Fault, alerts, record};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use outbox::Status;
 use serde_json::json;
 use state::ValuePermit;
-use stellar::submit::{Intent, Settled, Status, Submitted};
+use stellar::submit::{Intent, Settled, Submitted};
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.
 ///
@@ -80,10 +81,10 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
 }
 
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Fate {
-    match (settled.status, &settled.hash, settled.ledger) {
+    match (settled.status, &settled.hash, settled.effect.ledger) {
         (Status::Confirmed, Some(tx), Some(ledger)) => {
             let payer = settled.payer.as_ref().map(ToString::to_string);
-            Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged, payer }
+            Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.effect.fee_charged, payer }
         }
         _ => Fate::Failed {
             reason: reason::of(&farming.site.farm, Step::Plant, settled).unwrap_or(Reason::Other),

@@ -221,7 +221,7 @@ async fn watch(
                 report.stopped = true;
                 return Ok(());
             }
-            tokio::time::sleep(farming.terms.poll).await;
+            tokio::time::sleep(farming.terms.pace.poll).await;
             let ask = Ask { who: &[], wallets: false, guess: Some(shift.block()) };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
                 patience.see(view.at.ledger)?;

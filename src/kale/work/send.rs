@@ -12,8 +12,9 @@ use crate::submitter::{self, Wait};
 use crate::view::Who;
 use base::{Code, Error, Result, Stop};
 use grind::Solution;
+use outbox::Status;
 use state::ValuePermit;
-use stellar::submit::{Intent, Settled, Status, Submitted};
+use stellar::submit::{Intent, Settled, Submitted};
 
 /// A nonce that is to be submitted.
 #[derive(Debug, Clone)]
@@ -84,15 +85,17 @@ fn fate(site: &Site, bid: &Bid, result: Result<Submitted>) -> Fate {
 }
 
 fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
-    if let (Status::Confirmed, Some(tx), Some(ledger)) = (settled.status, &settled.hash, settled.ledger) {
-        let value = settled.value.as_ref();
+    if let (Status::Confirmed, Some(tx), Some(ledger)) =
+        (settled.status, &settled.hash, settled.effect.ledger)
+    {
+        let value = settled.effect.value.as_ref();
         let value =
             value.ok_or_else(|| Error::new(Code::BadReply, "confirmed work came back without its gap"))?;
         return Ok(Fate::Worked {
             tx: tx.clone(),
             ledger: ledger.sequence,
             gap: work_result(value)?,
-            fee: settled.fee_charged,
+            fee: settled.effect.fee_charged,
             sender: settled.sender.as_ref().map(ToString::to_string),
             improved: bid.pail.worked(),
         });

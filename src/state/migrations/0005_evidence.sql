@@ -96,3 +96,46 @@ CREATE TABLE IF NOT EXISTS farmer_strategies (
     min_stake    TEXT CHECK (min_stake = '0' OR (min_stake GLOB '[1-9]*' AND min_stake NOT GLOB '*[^0-9]*')),
     max_stake    TEXT CHECK (max_stake = '0' OR (max_stake GLOB '[1-9]*' AND max_stake NOT GLOB '*[^0-9]*'))
 ) STRICT, WITHOUT ROWID;
+
+-- Which chain an operation is for: until now there was one. Envelopes of others may be valid without end.
+PRAGMA defer_foreign_keys = ON;
+CREATE TABLE operations_before AS
+SELECT id, key, kind, subject, state, plan, planned_at, settled_at, recorded_at, error FROM operations;
+CREATE TABLE operation_attempts_before AS SELECT * FROM operation_attempts;
+DROP TABLE operation_attempts;
+DROP TABLE operations;
+CREATE TABLE operations (
+    id          INTEGER NOT NULL PRIMARY KEY,
+    key         TEXT NOT NULL UNIQUE,
+    kind        TEXT NOT NULL,
+    subject     TEXT NOT NULL,
+    state       TEXT NOT NULL
+        CHECK (state IN ('planned', 'signed', 'sent', 'confirmed', 'failed', 'expired', 'recorded')),
+    plan        TEXT NOT NULL CHECK (json_valid(plan)),
+    planned_at  INTEGER NOT NULL,
+    settled_at  INTEGER,
+    recorded_at INTEGER,
+    error       TEXT,
+    network     TEXT NOT NULL
+) STRICT;
+CREATE INDEX operations_open ON operations (id) WHERE state IN ('planned', 'signed', 'sent', 'confirmed');
+CREATE TABLE operation_attempts (
+    operation_id INTEGER NOT NULL REFERENCES operations (id),
+    attempt      INTEGER NOT NULL CHECK (attempt >= 1),
+    hash         TEXT NOT NULL UNIQUE,
+    envelope     TEXT NOT NULL,
+    valid_until  INTEGER,
+    max_fee      TEXT NOT NULL CHECK (max_fee = '0' OR (max_fee GLOB '[1-9]*' AND max_fee NOT GLOB '*[^0-9]*')),
+    endpoint     TEXT,
+    signed_at    INTEGER NOT NULL,
+    sent_at      INTEGER,
+    sends        INTEGER NOT NULL DEFAULT 0,
+    outcome      TEXT CHECK (outcome IN ('confirmed', 'failed', 'expired')),
+    error        TEXT,
+    PRIMARY KEY (operation_id, attempt)
+) STRICT, WITHOUT ROWID;
+INSERT INTO operations
+SELECT id, key, kind, subject, state, plan, planned_at, settled_at, recorded_at, error, 'stellar' FROM operations_before;
+INSERT INTO operation_attempts SELECT * FROM operation_attempts_before;
+DROP TABLE operation_attempts_before;
+DROP TABLE operations_before;

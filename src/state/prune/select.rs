@@ -274,7 +274,7 @@ impl<'a> Selection<'a> {
             {
                 continue;
             }
-            let verdict = match (row.get::<_, Option<String>>(10)?, row.get::<_, Option<i64>>(11)?) {
+            let verdict = match (row.get::<_, Option<String>>(11)?, row.get::<_, Option<i64>>(12)?) {
                 (Some(farmer), Some(block)) => self.verdict(&farmer, block)?,
                 _ => Verdict::Never,
             };

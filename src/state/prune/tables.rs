@@ -100,9 +100,9 @@ pub(super) const TABLES: [Table; 12] = [
     },
     Table {
         name: "operations",
-        columns: 10,
+        columns: 11,
         key: &[0],
-        insert: "INSERT INTO operations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+        insert: "INSERT INTO operations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
         delete: "DELETE FROM operations WHERE id = ?1 RETURNING *",
         all: "SELECT * FROM operations",
         count: "SELECT count(*) FROM operations",

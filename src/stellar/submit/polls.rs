@@ -65,3 +65,9 @@ async fn ask(client: &Client, asked: Vec<Asked>) {
         }
     }
 }
+
+/// The answer of one question.
+pub(super) fn only(answers: Vec<Result<Lookup>>) -> Result<Lookup> {
+    let none = || Error::new(Code::BadReply, "getTransaction: no answer");
+    answers.into_iter().next().ok_or_else(none)?
+}

@@ -1,17 +1,17 @@
 //! From an intent to a signed envelope: the account's sequence number, the simulation, the fee, the signatures.
 
-use super::resources::{self, Usual};
-use super::{Intent, Reason, Settled, Terms};
-use crate::replies::{FeeStats, Refusal, Simulated};
-use crate::transaction::{Action, Signed, Signers, Validity, assemble, draft, price, sign, unsigned};
+use super::network::StellarNetwork;
+use super::{Intent, Reason, Settled, Why, resources};
+use crate::replies::{Refusal, Simulated};
+use crate::transaction::{Action, assemble, draft, price, unsigned};
 use crate::xdr::{
     AccountId, LedgerEntryData, LedgerKey, LedgerKeyAccount, ScVal, SorobanTransactionData, Transaction,
 };
-use crate::{Client, View, is_of_endpoints};
+use crate::{View, is_of_endpoints};
 use base::{Code, Error, Result};
 use futures_util::future::try_join;
-use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use outbox::Validity;
+use std::cell::Cell;
 
 /// How much earlier than the newest ledger a transaction becomes valid, in seconds: a server that is a ledger or two
 /// behind must not refuse it. It also says from when on an endpoint must know the past to tell that it never landed.
@@ -19,26 +19,15 @@ const BACKDATE: u64 = 10;
 /// The network's least fee for an operation, in stroops.
 const LEAST_FEE: u64 = 100;
 
-/// What is known of the network while transactions are prepared.
-pub(super) struct Market<'a> {
-    pub client: &'a Client,
-    pub terms: &'a Terms,
-    /// What calls have cost before.
-    usual: Usual,
-    fees: RefCell<Option<FeeStats>>,
-    /// The last sequence number used by each account; none where the account does not exist.
-    sequences: RefCell<BTreeMap<AccountId, Option<i64>>>,
-}
-
 /// A transaction ready for its signatures.
-pub(super) struct Priced {
-    pub transaction: Transaction,
+pub struct Priced {
+    pub(super) transaction: Transaction,
     /// The most that it can cost, in stroops.
-    pub max_fee: i64,
+    pub(super) max_fee: i64,
     /// What its contract call would return.
-    pub value: Option<ScVal>,
+    pub(super) value: Option<ScVal>,
     /// The endpoint that it was prepared at.
-    pub endpoint: String,
+    pub(super) endpoint: String,
 }
 
 /// What became of preparing.
@@ -50,13 +39,9 @@ pub(super) enum Prepared {
     Refused(Box<Settled>),
 }
 
-impl<'a> Market<'a> {
-    pub fn new(client: &'a Client, terms: &'a Terms, usual: Usual) -> Self {
-        Self { client, terms, usual, fees: RefCell::default(), sequences: RefCell::default() }
-    }
-
+impl StellarNetwork {
     /// Reads the newest ledger, the fees and all accounts at once.
-    pub async fn open(&self, sources: impl Iterator<Item = &AccountId> + Clone) -> Result<()> {
+    pub(super) async fn read(&self, sources: impl Iterator<Item = &AccountId> + Clone) -> Result<()> {
         self.client
             .view(async |view| {
                 let keys = sources.clone().map(account_key);
@@ -73,22 +58,22 @@ impl<'a> Market<'a> {
     }
 
     /// The account's sequence number is not what it was.
-    pub fn forget(&self, account: &AccountId) {
+    pub(super) fn forget(&self, account: &AccountId) {
         self.sequences.borrow_mut().remove(account);
     }
 
     /// The account's last sequence number is this one now.
-    pub fn used(&self, account: &AccountId, sequence: i64) {
+    pub(super) fn used(&self, account: &AccountId, sequence: i64) {
         self.sequences.borrow_mut().insert(account.clone(), Some(sequence));
     }
 
     /// Fees are not what they were.
-    pub fn forget_fees(&self) {
+    pub(super) fn forget_fees(&self) {
         *self.fees.borrow_mut() = None;
     }
 
     /// What is offered for each operation, in stroops, and whether the cap kept it below what others pay.
-    pub fn inclusion(&self, is_contract: bool) -> Option<(u32, bool)> {
+    fn inclusion(&self, is_contract: bool) -> Option<(u32, bool)> {
         let fees = self.fees.borrow();
         let fees = fees.as_ref()?;
         let paid = if is_contract { &fees.soroban } else { &fees.classic };
@@ -98,14 +83,19 @@ impl<'a> Market<'a> {
     }
 
     /// Who pays for this source's transactions, if not itself.
-    pub fn payer(&self, source: &AccountId) -> Option<&AccountId> {
+    pub(super) fn payer(&self, source: &AccountId) -> Option<&AccountId> {
         self.terms.payer.as_ref().filter(|payer| *payer != source && !self.terms.own.contains(source))
     }
 
     /// Makes the transaction and tries it, without signing anything. No two attempts at an intent are the same bytes,
     /// so that each has a hash of its own. What was prepared at the endpoint `than` did not hold: another one is asked, where
     /// there is one that serves.
-    pub async fn compose(&self, intent: &Intent, attempt: u32, than: Option<&str>) -> Result<Prepared> {
+    pub(super) async fn compose(
+        &self,
+        intent: &Intent,
+        attempt: u32,
+        than: Option<&str>,
+    ) -> Result<Prepared> {
         let dear = Cell::new(0);
         if let Some(than) = than {
             let other = async |view: &View| self.compose_at(view, intent, attempt, &dear).await;
@@ -128,7 +118,7 @@ impl<'a> Market<'a> {
     ) -> Result<Prepared> {
         let Some(sequence) = self.sequence(view, &intent.source).await? else {
             let words = format!("the account {} does not exist", intent.source);
-            return Ok(Prepared::Refused(Box::new(Settled::refused(words, None))));
+            return Ok(Prepared::Refused(Box::new(Settled::refused(Reason::of(words)))));
         };
         let now = self.client.seen().unwrap_or(view.ledger()).close_time;
         let until = now.saturating_add(self.terms.valid_sec).min(intent.valid_until.unwrap_or(u64::MAX));
@@ -142,7 +132,8 @@ impl<'a> Market<'a> {
             match self.try_out(view, &intent.action, &transaction).await? {
                 Err(refusal) => {
                     let words = format!("the simulation fails: {}", refusal.words);
-                    return Ok(Prepared::Refused(Box::new(Settled::refused(words, refusal.raised))));
+                    let reason = Reason { words, why: Why { raised: refusal.raised, failure: None } };
+                    return Ok(Prepared::Refused(Box::new(Settled::refused(reason))));
                 }
                 Ok(Simulated { restore: Some(data), .. }) => return Ok(Prepared::Restore(data)),
                 Ok(Simulated { value: None, .. }) if matches!(intent.action, Action::Invoke { .. }) => {
@@ -151,7 +142,7 @@ impl<'a> Market<'a> {
                 }
                 Ok(found) => {
                     transaction = assemble(transaction, &found, self.terms.resource_margin)?;
-                    if let Some(error) = resources::check(intent, &transaction, self.terms, &self.usual)? {
+                    if let Some(error) = resources::check(intent, &transaction, &self.terms, &self.usual)? {
                         dear.set(dear.get() + 1);
                         if dear.get() < self.client.endpoints() {
                             return Err(error);
@@ -199,12 +190,6 @@ impl<'a> Market<'a> {
         self.sequences.borrow_mut().insert(account.clone(), found);
         Ok(found)
     }
-
-    pub fn sign(&self, intent: &Intent, priced: Priced, signers: &dyn Signers) -> Result<Signed> {
-        let Priced { transaction, max_fee, .. } = priced;
-        let payer = self.payer(&intent.source);
-        sign(transaction, &intent.action, max_fee, payer, self.client.network_id(), signers)
-    }
 }
 
 /// An account's last sequence number, none where it does not exist; and as of which ledger.
@@ -223,17 +208,4 @@ fn sequence_of(entry: &LedgerEntryData) -> Option<i64> {
 
 fn account_key(account: &AccountId) -> LedgerKey {
     LedgerKey::Account(LedgerKeyAccount { account_id: account.clone() })
-}
-
-impl Reason {
-    /// As the error of one intent, for commands that show one.
-    pub fn to_error(&self, what: &str) -> Error {
-        let error = Error::new(Code::TransactionFailed, format!("{what}: {}", self.words));
-        match self.raised.as_ref().and_then(|raised| raised.contract_error()) {
-            Some((contract, code)) => {
-                error.detail("contract", contract.to_string()).detail("contract_error", code)
-            }
-            None => error,
-        }
-    }
 }

@@ -5,17 +5,12 @@ use crate::transaction::Action;
 use crate::xdr::{Transaction, TransactionExt};
 use base::amount::{Base, to_units};
 use base::{Code, Error, Result};
-use rusqlite::Connection;
-use state::operations;
-use std::collections::BTreeMap;
+use outbox::Past;
 
 /// So many times the highest fee of late is no price any more.
 const SURGE: i64 = 10;
 /// A fee below this part of the cap is never held against earlier ones.
 const DUST: i64 = 10;
-
-/// The highest fee of late, in stroops, by kind of operation.
-pub(super) type Usual = BTreeMap<&'static str, i64>;
 
 /// Why a fee is not offered. Amounts in stroops.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,22 +30,6 @@ fn excess(fee: i64, cap: i64, usual: Option<i64>) -> Option<Excess> {
     Some(Excess::Usual(usual))
 }
 
-/// What these kinds of operations have cost before.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
-pub(super) fn usual(conn: &Connection, kinds: impl Iterator<Item = &'static str>) -> Result<Usual> {
-    let mut usual = Usual::new();
-    for kind in kinds {
-        if !usual.contains_key(kind)
-            && let Some(fee) = operations::highest_fee(conn, kind)?
-        {
-            usual.insert(kind, fee);
-        }
-    }
-    Ok(usual)
-}
-
 /// Refuses a transaction whose resources cost more than they may. One that costs far more than usual is returned in words: once
 /// in a while the caller pays the rent of the contract itself, so another endpoint is asked, and where that asks for as much
 /// it is offered.
@@ -61,11 +40,12 @@ pub(super) fn check(
     intent: &Intent,
     transaction: &Transaction,
     terms: &Terms,
-    usual: &Usual,
+    usual: &Past,
 ) -> Result<Option<Error>> {
     let TransactionExt::V1(data) = &transaction.ext else { return Ok(None) };
     // Only a call is the same call again; the lives of few entries cost less than those of many.
-    let usual = usual.get(intent.kind).filter(|_| matches!(intent.action, Action::Invoke { .. })).copied();
+    let usual = usual.get(intent.kind).filter(|_| matches!(intent.action, Action::Invoke { .. }));
+    let usual = usual.map(|fee| i64::try_from(*fee).unwrap_or(i64::MAX));
     let cap = terms.max_resource_fee;
     let Some(excess) = excess(data.resource_fee, cap, usual) else { return Ok(None) };
     let fee = lumens(data.resource_fee);

@@ -2,11 +2,14 @@
 
 use super::{base, stored, text};
 use base::{Code, Error, Result};
+use evm::Evm;
 use kale::plan::Plan;
+use outbox::Chain;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
+use state::can_go_on;
 use state::columns::{stored_address, stored_hash};
-use state::{can_go_on, operations};
+use stellar::submit::Stellar;
 use vault::{pool, reward};
 
 /// What stands in a column, as far as more is asked of it than its type and its CHECK say.
@@ -209,11 +212,16 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
     reward::marks,
     can_go_on,
     // What may still be sent or recorded.
-    |conn| operations::open(conn)?.iter().try_for_each(|operation| Plan::of(operation).map(drop)),
+    |conn| outbox::open(conn)?.iter().try_for_each(|operation| Plan::of(operation).map(drop)),
     |conn| {
-        let sql = "SELECT operation_id, attempt, envelope FROM operation_attempts WHERE outcome IS NULL";
+        let sql = "SELECT t.operation_id, t.attempt, t.envelope, o.network FROM operation_attempts t
+                   JOIN operations o ON o.id = t.operation_id WHERE t.outcome IS NULL";
         super::each(conn, sql, |row| {
-            let read = stellar::stored_envelope(text(row, 2)?).map(drop);
+            let read = match text(row, 3)? {
+                Stellar::NAME => Stellar::stored(text(row, 2)?).map(drop),
+                Evm::NAME => Evm::stored(text(row, 2)?).map(drop),
+                other => Err(Error::new(Code::StateCorrupt, format!("\"{other}\" is no network"))),
+            };
             read.map_err(|e| e.context(format!("operation_attempts ({})", shown(row, 2))))
         })
     },
@@ -277,7 +285,7 @@ mod tests {
         events.at events.run_id events.actor events.kind events.subject events.payload events.prev_hash events.hash
         pruned_events.prev_hash pruned_events.hash
         ledger_accounts.owner_kind ledger_accounts.owner ledger_accounts.purpose ledger_accounts.asset
-        operations.key operations.kind operations.subject operations.state operations.plan operations.error
+        operations.network operations.key operations.kind operations.subject operations.state operations.plan operations.error
         operation_attempts.hash operation_attempts.envelope operation_attempts.endpoint operation_attempts.outcome operation_attempts.error
         runs.command assets.symbol pools.name pools.abi pools.share_symbol pool_snapshots.endpoint members.name
         share_transfers.tx_hash staged_transfers.tx_hash staged_transfers.from_address staged_transfers.to_address

@@ -6,7 +6,6 @@ use base::Result;
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use state::alert::{self, Area};
-use state::operations;
 use state::runs::{self, LastRun};
 use vault::risk::rules::Rule;
 use vault::{pool, reward, risk};
@@ -253,7 +252,7 @@ pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Troubl
 
 /// What was begun on chain and is not settled and recorded.
 pub fn in_flight(conn: &Connection, limits: &Limits, now: i64) -> Result<InFlight> {
-    let since = operations::open_since(conn)?;
+    let since = outbox::open_since(conn)?;
     let limit_sec = limits.operation;
     let (oldest_sec, verdict) = since
         .iter()

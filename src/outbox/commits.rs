@@ -1,11 +1,11 @@
 //! Group commit: what many transactions want written becomes true in as few writes as possible, since a write costs
 //! a wait for the disk. Each learns what came of its own part.
 
-use super::{Recorder, Settled, Status};
-use crate::transaction::Signed;
+use super::intent::{Intent, Recorder, Settled, Status};
+use super::network::{Chain, Effect, Signed};
+use super::rows::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
 use base::{Code, Error, Result};
-use serde_json::{Value, json};
-use state::operations::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
+use serde_json::{Map, Value, json};
 use state::{Permit, State, Tx};
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -19,7 +19,7 @@ const LAZY: Duration = Duration::from_millis(50);
 
 /// Something to be written, before its transaction goes on.
 #[derive(Debug)]
-pub(super) enum Write {
+pub(super) enum Write<C: Chain> {
     /// A transaction that another one needs first.
     Plan { key: String, kind: &'static str, subject: String, plan: Value },
     /// An envelope, before it is sent.
@@ -27,7 +27,7 @@ pub(super) enum Write {
     /// An envelope ended without effect; the next one will be made.
     Again { id: i64, attempt: u32, outcome: AttemptOutcome, error: String },
     /// The operation ended.
-    Ended { operation: Operation, attempt: Option<u32>, settled: Box<Settled> },
+    Ended { operation: Operation, attempt: Option<u32>, settled: Box<Settled<C>> },
     /// Nothing was signed, and nothing will be now.
     Abandoned { id: i64, error: String },
 }
@@ -46,9 +46,9 @@ struct SentNote {
 }
 
 /// What waits to be written.
-#[derive(Debug, Default)]
-pub(super) struct Commits {
-    writes: RefCell<Vec<(Write, oneshot::Sender<Result<Written>>)>>,
+#[derive(Debug)]
+pub(super) struct Commits<C: Chain> {
+    writes: RefCell<Vec<(Write<C>, oneshot::Sender<Result<Written>>)>>,
     notes: RefCell<Vec<SentNote>>,
     changed: Notify,
     /// When the first of the writes, or of the notes, came.
@@ -58,18 +58,30 @@ pub(super) struct Commits {
 }
 
 /// Says, until dropped, that a write will come soon.
-pub(super) struct Nearing<'a>(&'a Commits);
+pub(super) struct Nearing<'a, C: Chain>(&'a Commits<C>);
 
-impl Drop for Nearing<'_> {
+impl<C: Chain> Drop for Nearing<'_, C> {
     fn drop(&mut self) {
         self.0.nearing.set(self.0.nearing.get().saturating_sub(1));
         self.0.changed.notify_one();
     }
 }
 
-impl Commits {
+impl<C: Chain> Default for Commits<C> {
+    fn default() -> Self {
+        Self {
+            writes: RefCell::default(),
+            notes: RefCell::default(),
+            changed: Notify::new(),
+            since: Cell::default(),
+            nearing: Cell::default(),
+        }
+    }
+}
+
+impl<C: Chain> Commits<C> {
     /// Writes, together with others, and says what was made.
-    pub async fn write(&self, write: Write) -> Result<Written> {
+    pub async fn write(&self, write: Write<C>) -> Result<Written> {
         let (done, written) = oneshot::channel();
         self.writes.borrow_mut().push((write, done));
         self.began();
@@ -83,7 +95,7 @@ impl Commits {
     }
 
     /// Others wait for a write that is near.
-    pub fn nearing(&self) -> Nearing<'_> {
+    pub fn nearing(&self) -> Nearing<'_, C> {
         self.nearing.set(self.nearing.get() + 1);
         Nearing(self)
     }
@@ -123,7 +135,7 @@ impl Commits {
     }
 
     /// Writes everything that waits. Where one part makes the whole fail, each is written alone.
-    pub fn flush(&self, state: &mut State, permit: Permit<'_>, recorder: &dyn Recorder) {
+    pub fn flush(&self, state: &mut State, permit: Permit<'_>, recorder: &dyn Recorder<C>) {
         let (writes, notes) = (self.writes.take(), self.notes.take());
         self.since.set(None);
         if writes.is_empty() && notes.is_empty() {
@@ -154,27 +166,33 @@ impl Commits {
 
 impl SentNote {
     fn apply(&self, tx: &Tx<'_>) -> Result<()> {
-        operations::sent(tx, self.id, self.attempt, self.times, &self.endpoint)
+        rows::sent(tx, self.id, self.attempt, self.times, &self.endpoint)
     }
 }
 
-impl Write {
-    fn apply(&self, tx: &Tx<'_>, recorder: &dyn Recorder) -> Result<Written> {
+impl<C: Chain> Write<C> {
+    /// Plans an intent.
+    pub fn plan(intent: &Intent<C>) -> Self {
+        let Intent { key, kind, subject, plan, .. } = intent.clone();
+        Self::Plan { key, kind, subject, plan }
+    }
+
+    fn apply(&self, tx: &Tx<'_>, recorder: &dyn Recorder<C>) -> Result<Written> {
         let written = match self {
-            Self::Plan { key, kind, subject, plan } => operations::plan(tx, key, kind, subject, plan)?,
+            Self::Plan { key, kind, subject, plan } => rows::plan(tx, C::NAME, key, kind, subject, plan)?,
             Self::Signed { id, signed, endpoint } => {
                 let new = NewAttempt {
                     hash: &signed.hash,
                     envelope: &signed.envelope,
-                    valid_until: signed.validity.until,
-                    max_fee: u64::try_from(signed.max_fee).unwrap_or_default(),
+                    valid_until: signed.validity.map(|validity| validity.until),
+                    max_fee: signed.max_fee,
                     endpoint,
                 };
-                i64::from(operations::signed(tx, *id, &new)?)
+                i64::from(rows::signed(tx, *id, &new)?)
             }
             Self::Again { id, attempt, outcome, error } => {
-                operations::end_attempt(tx, *id, *attempt, *outcome, Some(error))?;
-                operations::again(tx, *id)?;
+                rows::end_attempt(tx, *id, *attempt, *outcome, Some(error))?;
+                rows::again(tx, *id)?;
                 *id
             }
             Self::Ended { operation, attempt, settled } => {
@@ -182,7 +200,7 @@ impl Write {
                 operation.id
             }
             Self::Abandoned { id, error } => {
-                operations::end(tx, *id, OperationState::Expired, Some(error))?;
+                rows::end(tx, *id, OperationState::Expired, Some(error))?;
                 *id
             }
         };
@@ -190,12 +208,12 @@ impl Write {
     }
 }
 
-pub(super) fn ended(
+pub(super) fn ended<C: Chain>(
     tx: &Tx<'_>,
-    recorder: &dyn Recorder,
+    recorder: &dyn Recorder<C>,
     operation: &Operation,
     attempt: Option<u32>,
-    settled: &Settled,
+    settled: &Settled<C>,
 ) -> Result<()> {
     let (outcome, state, event) = match settled.status {
         Status::Confirmed => (AttemptOutcome::Confirmed, OperationState::Recorded, "operation.confirmed"),
@@ -204,20 +222,17 @@ pub(super) fn ended(
     };
     let words = settled.reason.as_ref().map(|reason| reason.words.as_str());
     if let Some(attempt) = attempt {
-        operations::end_attempt(tx, operation.id, attempt, outcome, words)?;
+        rows::end_attempt(tx, operation.id, attempt, outcome, words)?;
     }
-    operations::end(tx, operation.id, state, words)?;
-    let payload = json!({
-        "key": operation.key,
-        "hash": settled.hash,
-        "ledger": settled.ledger.map(|ledger| ledger.sequence),
-        "fee": settled.fee_charged.to_string(),
-        "payer": settled.payer.as_ref().map(ToString::to_string),
-        "source": settled.source.as_ref().map(ToString::to_string),
-        "reason": words,
-    });
-    tx.event(event, &operation.subject, &payload)?;
-    if operation.kind == super::RESTORE {
+    rows::end(tx, operation.id, state, words)?;
+    let mut payload = Map::from_iter([("key".to_owned(), json!(operation.key))]);
+    payload.insert("hash".to_owned(), json!(settled.hash));
+    payload.extend(settled.effect.facts().into_iter().map(|(name, value)| (name.to_owned(), value)));
+    payload.insert("payer".to_owned(), json!(settled.payer.as_ref().map(ToString::to_string)));
+    payload.insert("source".to_owned(), json!(settled.source.as_ref().map(ToString::to_string)));
+    payload.insert("reason".to_owned(), json!(words));
+    tx.event(event, &operation.subject, &Value::Object(payload))?;
+    if C::AHEAD == Some(operation.kind.as_str()) {
         return Ok(());
     }
     recorder.record(tx, &Operation { state, ..operation.clone() }, settled)

@@ -1,11 +1,9 @@
-//! The outbox: every intended transaction by its key, each signed envelope of it, and what became of them.
-//!
-//! Only the rows. Their life (planned → signed → sent → confirmed, failed or expired) is `stellar::submit`'s.
+//! The rows: every intended transaction by its key, each signed envelope of it, and what became of them.
 
-use super::Tx;
 use base::{Code, Error, Result, clock};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
+use state::Tx;
 
 /// How far an operation is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +74,8 @@ impl AttemptOutcome {
 pub struct Operation {
     /// Row id, for tables that refer to it.
     pub id: i64,
+    /// The chain that it is for: [`super::Chain::NAME`].
+    pub network: String,
     /// What makes it the same intention: `plant:<network>:<farmer>:<block>`.
     pub key: String,
     /// What is done: `plant`.
@@ -95,8 +95,10 @@ pub struct Attempt {
     pub attempt: u32,
     /// Lower-case hex.
     pub hash: String,
-    /// Base64.
+    /// As it is sent.
     pub envelope: String,
+    /// Seconds of the chain's time until which it may take effect; `None` = until its number is used.
+    pub valid_until: Option<u64>,
     /// Whether it ended, in whichever way.
     pub ended: bool,
 }
@@ -106,17 +108,17 @@ pub struct Attempt {
 pub struct NewAttempt<'a> {
     /// Lower-case hex.
     pub hash: &'a str,
-    /// Base64.
+    /// As it is sent.
     pub envelope: &'a str,
-    /// Seconds of ledger time.
-    pub valid_until: u64,
-    /// Stroops.
-    pub max_fee: u64,
+    /// Seconds of the chain's time until which it may take effect; `None` = until its number is used.
+    pub valid_until: Option<u64>,
+    /// The most that it can cost, in the chain's smallest unit.
+    pub max_fee: u128,
     /// The endpoint that it will be sent to first.
     pub endpoint: &'a str,
 }
 
-const COLUMNS: &str = "id, key, kind, subject, state, plan";
+const COLUMNS: &str = "id, network, key, kind, subject, state, plan";
 
 /// An operation by its key.
 ///
@@ -140,6 +142,16 @@ pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
     rows.map(|row| row?).collect()
 }
 
+/// Those of one network.
+///
+/// # Errors
+/// `state_error` where the file cannot be read.
+pub fn open_on(conn: &Connection, network: &str) -> Result<Vec<Operation>> {
+    let mut found = open(conn)?;
+    found.retain(|operation| operation.network == network);
+    Ok(found)
+}
+
 /// When each operation that is not settled and recorded was planned, by its id, oldest first.
 ///
 /// # Errors
@@ -154,12 +166,13 @@ pub fn open_since(conn: &Connection) -> Result<Vec<(i64, i64)>> {
 }
 
 fn read(row: &Row<'_>) -> Result<Operation> {
-    let (state, plan): (String, String) = (row.get(4)?, row.get(5)?);
+    let (state, plan): (String, String) = (row.get("state")?, row.get("plan")?);
     Ok(Operation {
-        id: row.get(0)?,
-        key: row.get(1)?,
-        kind: row.get(2)?,
-        subject: row.get(3)?,
+        id: row.get("id")?,
+        network: row.get("network")?,
+        key: row.get("key")?,
+        kind: row.get("kind")?,
+        subject: row.get("subject")?,
         state: OperationState::of(&state)?,
         plan: serde_json::from_str(&plan)
             .map_err(|e| Error::new(Code::StateCorrupt, format!("operations: a plan cannot be read: {e}")))?,
@@ -172,11 +185,17 @@ fn read(row: &Row<'_>) -> Result<Operation> {
 /// `state_error` where the file cannot be read.
 pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
     let mut statement = conn.prepare_cached(
-        "SELECT attempt, hash, envelope, outcome IS NOT NULL FROM operation_attempts
+        "SELECT attempt, hash, envelope, valid_until, outcome IS NOT NULL FROM operation_attempts
          WHERE operation_id = ?1 ORDER BY attempt",
     )?;
     let rows = statement.query_map([id], |row| {
-        Ok(Attempt { attempt: row.get(0)?, hash: row.get(1)?, envelope: row.get(2)?, ended: row.get(3)? })
+        Ok(Attempt {
+            attempt: row.get(0)?,
+            hash: row.get(1)?,
+            envelope: row.get(2)?,
+            valid_until: row.get(3)?,
+            ended: row.get(4)?,
+        })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
@@ -230,11 +249,12 @@ pub fn attempts_made(conn: &Connection, id: i64) -> Result<u32> {
     Ok(statement.query_row([id], |row| row.get(0))?)
 }
 
-/// The most that an envelope of this kind which took effect could cost, in stroops, among the newest operations.
+/// The most that an envelope of this kind which took effect could cost, in the chain's smallest unit, among the newest
+/// operations.
 ///
 /// # Errors
 /// `state_error` where the file cannot be read.
-pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<i64>> {
+pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<u64>> {
     const NEWEST: u32 = 500;
     let mut statement = conn.prepare_cached(
         "SELECT max(CAST(a.max_fee AS INTEGER))
@@ -248,28 +268,28 @@ pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<i64>> {
 /// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.
 ///
 /// # Errors
-/// `bug` for one that may have an effect.
-pub fn plan(tx: &Tx<'_>, key: &str, kind: &str, subject: &str, plan: &Value) -> Result<i64> {
+/// `bug` for one that may have an effect, or is another network's.
+pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, plan: &Value) -> Result<i64> {
     let conn = tx.conn();
     let text = plan.to_string();
     let again = conn
         .prepare_cached(
             "UPDATE operations SET state = 'planned', plan = ?2, planned_at = ?3,
                  settled_at = NULL, recorded_at = NULL, error = NULL
-             WHERE key = ?1 AND state IN ('planned', 'failed', 'expired')
+             WHERE key = ?1 AND network = ?4 AND state IN ('planned', 'failed', 'expired')
              RETURNING id",
         )?
-        .query_row(params![key, text, tx.now()], |row| row.get(0))
+        .query_row(params![key, text, tx.now(), network], |row| row.get(0))
         .optional()?;
     if let Some(id) = again {
         return Ok(id);
     }
     let id = conn
         .prepare_cached(
-            "INSERT INTO operations (key, kind, subject, state, plan, planned_at)
-             VALUES (?1, ?2, ?3, 'planned', ?4, ?5) ON CONFLICT (key) DO NOTHING RETURNING id",
+            "INSERT INTO operations (key, kind, subject, state, plan, planned_at, network)
+             VALUES (?1, ?2, ?3, 'planned', ?4, ?5, ?6) ON CONFLICT (key) DO NOTHING RETURNING id",
         )?
-        .query_row(params![key, kind, subject, text, tx.now()], |row| row.get(0))
+        .query_row(params![key, kind, subject, text, tx.now(), network], |row| row.get(0))
         .optional()?;
     id.ok_or_else(|| Error::new(Code::Bug, format!("operation \"{key}\" is under way and planned anew")))
 }
@@ -300,7 +320,7 @@ pub fn signed(tx: &Tx<'_>, id: i64, new: &NewAttempt<'_>) -> Result<u32> {
         attempt,
         new.hash,
         new.envelope,
-        i64::try_from(new.valid_until).unwrap_or(i64::MAX),
+        new.valid_until,
         new.max_fee.to_string(),
         new.endpoint,
         tx.now(),

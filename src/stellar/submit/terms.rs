@@ -1,23 +1,18 @@
-//! What submitting works with: the network, the state, and the terms on which transactions are offered.
+//! On what terms transactions are offered and awaited.
 
+use crate::Percentile;
 use crate::xdr::AccountId;
-use crate::{Client, Percentile};
-use base::Stop;
-use state::{Permit, State};
+use outbox::Pace;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The terms on which transactions are offered and awaited.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Terms {
-    /// Transactions being prepared and sent at once; those that wait for their ledger do not count.
-    pub parallel: usize,
-    /// Between two looks at what became of a transaction.
-    pub poll: Duration,
+    /// How many at once, and how long they are awaited.
+    pub pace: Pace,
     /// How long a transaction is valid, in seconds of ledger time.
     pub valid_sec: u64,
-    /// How long an outcome is waited for in all; zero looks once.
-    pub wait: Duration,
     /// Which part of the fees paid lately is offered.
     pub percentile: Percentile,
     /// The most that is offered for each operation, in stroops.
@@ -35,10 +30,8 @@ pub struct Terms {
 impl Default for Terms {
     fn default() -> Self {
         Self {
-            parallel: 10,
-            poll: Duration::from_secs(1),
+            pace: Pace { parallel: 10, poll: Duration::from_secs(1), wait: Duration::from_mins(4) },
             valid_sec: 120,
-            wait: Duration::from_mins(4),
             percentile: Percentile::P90,
             max_inclusion_fee: 1_000_000,
             max_resource_fee: 100_000_000,
@@ -47,18 +40,4 @@ impl Default for Terms {
             own: BTreeSet::new(),
         }
     }
-}
-
-/// What submitting works with.
-pub struct Desk<'a> {
-    /// The network.
-    pub client: &'a Client,
-    /// The state, opened for writing.
-    pub state: &'a mut State,
-    /// The right to write to it.
-    pub permit: Permit<'a>,
-    /// The wish to stop: nothing more is signed then, and what was is settled.
-    pub stop: &'a Stop,
-    /// On which terms.
-    pub terms: Terms,
 }

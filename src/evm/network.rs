@@ -1,0 +1,213 @@
+//! An EVM chain as the outbox asks it: a transaction has no end to its validity; its nonce says what became of it.
+
+use super::chain::{At, Chain};
+use super::sending::Handed;
+use super::transaction::{Action, Draft, Signers, stored};
+use super::view::{Mined, PinnedView};
+use super::wire::Receipt;
+use alloy::primitives::{Address, B256, U256};
+use base::{Code, Error, Result};
+use outbox::{
+    Block, Landed, Network, Past, Prepared, Reason, Refusal, Refused, Sent, Settled, Signed, Stored,
+};
+use serde_json::Value;
+use std::cell::Cell;
+
+/// EVM chains, for the outbox. A state is pinned to one of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Evm;
+
+impl outbox::Chain for Evm {
+    const NAME: &'static str = "evm";
+    type Account = Address;
+    type Action = Action;
+    type Effect = Effect;
+    type Why = ();
+    /// On secp256k1.
+    type Signers = dyn Signers;
+
+    fn stored(envelope: &str) -> Result<Stored<Address>> {
+        stored(envelope)
+    }
+}
+
+type Envelope = outbox::Envelope<Evm>;
+type Fate = outbox::Fate<Evm>;
+/// One transaction that is wanted.
+pub type Intent = outbox::Intent<Evm>;
+
+/// What a block says of a transaction in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Its receipt, with its events.
+    pub receipt: Option<Receipt>,
+    /// What it cost beside what it paid, in wei; 0 where it is in no block.
+    pub fee: U256,
+}
+
+impl outbox::Effect for Effect {
+    fn facts(&self) -> Vec<(&'static str, Value)> {
+        let block = self.receipt.as_ref().map(|receipt| receipt.block_number);
+        vec![("block", block.into()), ("fee", self.fee.to_string().into())]
+    }
+}
+
+/// The terms on which transactions are offered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Terms {
+    /// What became of a transaction is believed as of this block.
+    pub at: At,
+    /// The most that is offered for a unit of gas, in wei.
+    pub max_fee_per_gas: u128,
+    /// Added to the gas that a trial took, in percent.
+    pub gas_margin: u32,
+}
+
+/// The chain, with the terms on which transactions are offered.
+pub struct EvmNetwork {
+    chain: Chain,
+    terms: Terms,
+    newest: Cell<Option<Block>>,
+}
+
+impl EvmNetwork {
+    /// Of this chain, on these terms.
+    pub fn new(chain: &Chain, terms: Terms) -> Self {
+        Self { chain: chain.clone(), terms, newest: Cell::new(None) }
+    }
+
+    async fn view<T>(&self, at: At, mut body: impl AsyncFnMut(&PinnedView) -> Result<T>) -> Result<T> {
+        self.chain
+            .view(at, async |view| {
+                let seen = Block { number: view.block().number, time: view.block().timestamp };
+                if self.newest.get().is_none_or(|newest| newest.number < seen.number) {
+                    self.newest.set(Some(seen));
+                }
+                body(view).await
+            })
+            .await
+    }
+
+    async fn compose(&self, view: &PinnedView, intent: &Intent) -> Result<Prepared<Self>> {
+        let refused = |words: String| Prepared::Refused(Box::new(Settled::refused(Reason::of(words))));
+        let now = view.block().timestamp;
+        if let Some(until) = intent.valid_until.filter(|until| *until <= now) {
+            return Ok(Prepared::Refused(Box::new(Settled::too_late(until, now))));
+        }
+        let (source, action) = (intent.source, &intent.action);
+        let (nonce, balance) = (view.nonce(source).await?, view.balance(source).await?);
+        let poor = |needs: U256| {
+            (balance < needs).then(|| refused(format!("{source} has {balance} wei, and may need {needs}")))
+        };
+        if let Some(refused) = poor(action.value) {
+            return Ok(refused);
+        }
+        let gas = match view.try_out(source, action).await? {
+            Ok(gas) => gas.saturating_add(gas.saturating_mul(u64::from(self.terms.gas_margin)) / 100),
+            Err(why) => return Ok(refused(format!("the simulation fails: {why}"))),
+        };
+        let (price, tip) = view.prices().await?;
+        let cap = U256::from(self.terms.max_fee_per_gas);
+        if price > cap {
+            let why = format!(
+                "operation \"{}\": a unit of gas costs {price} wei, more than the {cap} that may be offered",
+                intent.key
+            );
+            return Err(Error::new(Code::FeeCapped, why).hint("try again when the chain is less busy"));
+        }
+        // Twice the price of now covers six full blocks in a row (EIP-1559).
+        let most = price.saturating_mul(U256::from(2)).min(cap);
+        let draft =
+            Draft::new(action, view.chain_id(), nonce, gas, most.saturating_to(), tip.saturating_to());
+        let needs = action.value.saturating_add(U256::from(draft.max_fee()));
+        let ready = |draft| Prepared::Ready { draft, endpoint: view.endpoint().to_owned() };
+        Ok(poor(needs).unwrap_or_else(|| ready(draft)))
+    }
+
+    async fn look_at(&self, view: &PinnedView, envelope: &Envelope) -> Result<Option<Fate>> {
+        let Stored { source, number, .. } = envelope.stored;
+        let hash: B256 = envelope.hash.parse().map_err(|_| {
+            Error::new(Code::StateCorrupt, format!("operation \"{}\": a hash cannot be read", envelope.key))
+        })?;
+        let contradicts = |why: &str| {
+            Error::new(Code::BadReply, format!("endpoint {:?}: transaction {hash}: {why}", view.endpoint()))
+        };
+        // First the nonce: where that is used, and not by this one, it never will be.
+        let is_used = view.nonce(source).await? > number;
+        match view.receipt(hash).await? {
+            Mined::Included(receipt) => {
+                let canonical = view.is_canonical(receipt.block_number, receipt.block_hash).await?;
+                if receipt.from != source || !is_used || !canonical {
+                    return Err(contradicts("its receipt is not of this chain or this account"));
+                }
+                let failure = (!receipt.succeeded).then(|| Reason::of("it was reverted"));
+                let fee = view.cost(hash).await?;
+                let effect = Effect { receipt: Some(receipt), fee };
+                Ok(Some(Fate::Landed(Box::new(Landed { effect, failure }))))
+            }
+            Mined::Later { .. } if is_used => {
+                Err(contradicts("its nonce is used, and it is in a later block"))
+            }
+            Mined::Unknown if is_used => match view.used_by(source, number).await? {
+                other if other == hash => Err(contradicts("its block has it, and it has no receipt")),
+                other => Ok(Some(Fate::Superseded(format!("transaction {other} used its nonce {number}")))),
+            },
+            Mined::Unknown | Mined::Later { .. } => Ok(None),
+        }
+    }
+}
+
+impl Network for EvmNetwork {
+    type Chain = Evm;
+    type Draft = Draft;
+
+    fn newest(&self) -> Option<Block> {
+        self.newest.get()
+    }
+
+    async fn open(&mut self, _intents: &[&Intent], _past: Past) -> Result<()> {
+        self.view(At::Latest, async |_| Ok(())).await
+    }
+
+    // The nonce makes attempts differ: the one before has ended, so its nonce is used.
+    async fn prepare(&self, intent: &Intent, _attempt: u32, _than: Option<&str>) -> Result<Prepared<Self>> {
+        self.view(At::Latest, async |view| self.compose(view, intent).await).await
+    }
+
+    fn sign(&self, intent: &Intent, draft: Draft, signers: &dyn Signers) -> Result<Signed> {
+        draft.sign(intent.source, signers)
+    }
+
+    async fn send(&self, envelope: &Envelope, tried: impl Fn(&str)) -> Result<Sent<Evm>> {
+        let handed = self.view(At::Latest, async |view| {
+            tried(view.endpoint());
+            view.hand_in(&envelope.text, &envelope.hash).await
+        });
+        let refused = |kind, words: String| Sent::Refused(Refusal { kind, reason: Reason::of(words) });
+        Ok(match handed.await? {
+            Handed::Taken => Sent::Taken,
+            Handed::NonceUsed(words) => refused(Refused::Number, words),
+            Handed::Refused(words) => refused(Refused::Final, words),
+        })
+    }
+
+    async fn look(&self, envelope: &Envelope, _refused: bool) -> Result<Option<Fate>> {
+        self.view(self.terms.at, async |view| self.look_at(view, envelope).await).await
+    }
+
+    async fn look_everywhere(&self, envelope: &Envelope) -> Result<Option<Fate>> {
+        self.look(envelope, false).await
+    }
+
+    fn out_of_sight(&self) -> Error {
+        Error::new(Code::Behind, "no endpoint keeps the blocks from when the transaction was signed")
+            .hint("put an archive endpoint first in evm.rpc_urls")
+    }
+
+    fn learn(&self, _envelope: &Envelope, _fate: &Fate) {}
+
+    // Whoever used its nonce may have meant the same payment: a person decides whether it is wanted again.
+    fn again(&self, _fate: &Fate) -> Option<String> {
+        None
+    }
+}

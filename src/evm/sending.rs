@@ -1,0 +1,194 @@
+//! What sending asks of an endpoint: an account's nonce and who used it, prices, a trial, and the sending itself.
+
+use super::batch::{CallFault, outcome};
+use super::chain::BY_NUMBER;
+use super::fault::{Fault, Sort, sort};
+use super::peer::Patience;
+use super::transaction::Action;
+use super::view::PinnedView;
+use super::wire;
+use alloy::primitives::{Address, B256, U256};
+use base::Result;
+use net::jsonrpc::{Call, RpcError};
+use serde_json::{Value, json};
+
+const COUNT: &str = "eth_getTransactionCount";
+const SEND: &str = "eth_sendRawTransaction";
+
+/// What an endpoint said of a transaction that it was handed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Handed {
+    /// It has it.
+    Taken,
+    /// The account has used its nonce.
+    NonceUsed(String),
+    /// It does not take it, in its words.
+    Refused(String),
+}
+
+impl PinnedView {
+    /// The next nonce of an account as of the view's block: how many it has used.
+    ///
+    /// # Errors
+    /// Those of the endpoint.
+    pub async fn nonce(&self, account: Address) -> Result<u64> {
+        self.read_one(Call::new(COUNT, json!([account, wire::pinned(self.block().hash)])), wire::count).await
+    }
+
+    async fn nonce_at(&self, account: Address, number: u64) -> Result<u64> {
+        self.not_above(number)?;
+        let calls = [Call::new(COUNT, json!([account, wire::hex(number)])), self.pin_check()];
+        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let count = self.value(COUNT, answers.next(), wire::count).await?;
+        self.still_pinned(answers.next())?;
+        Ok(count)
+    }
+
+    /// Which transaction used a nonce that is used as of the view's block. That none is found with another hash is no proof; the
+    /// one that is found is.
+    ///
+    /// # Errors
+    /// Those of the endpoint, as where it keeps no state of that time.
+    pub async fn used_by(&self, account: Address, nonce: u64) -> Result<B256> {
+        // It is used after `high`, and not after `low`: steps back that double, then halves.
+        let (mut high, mut step) = (self.block().number, 1_u64);
+        let mut low = loop {
+            let below = high.saturating_sub(step);
+            if self.nonce_at(account, below).await? <= nonce {
+                break below;
+            }
+            if below == 0 {
+                let why = format!("the account's nonce was above {nonce} before the first transaction");
+                return Err(self.fail(Fault::Bad { method: COUNT, why }));
+            }
+            (high, step) = (below, step.saturating_mul(2));
+        };
+        while high - low > 1 {
+            let middle = low + (high - low) / 2;
+            let used = self.nonce_at(account, middle).await? > nonce;
+            *(if used { &mut high } else { &mut low }) = middle;
+        }
+        let calls = [Call::new(BY_NUMBER, json!([wire::hex(high), true])), self.pin_check()];
+        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let sent = self.value(BY_NUMBER, answers.next(), wire::senders).await?;
+        self.still_pinned(answers.next())?;
+        let found = sent.into_iter().flatten().find(|one| one.from == account && one.nonce == nonce);
+        found.map(|one| one.hash).ok_or_else(|| {
+            let why = format!("block {high} used nonce {nonce} of {account}, and has no transaction with it");
+            self.fail(Fault::Bad { method: BY_NUMBER, why })
+        })
+    }
+
+    /// What a unit of gas costs now, and what of that goes to the block's producer, in wei.
+    ///
+    /// # Errors
+    /// Those of the endpoint.
+    pub(super) async fn prices(&self) -> Result<(U256, U256)> {
+        let price = self.read_one(Call::new("eth_gasPrice", json!([])), wire::quantity).await?;
+        let tip = self.read_one(Call::new("eth_maxPriorityFeePerGas", json!([])), wire::quantity).await?;
+        Ok((price, tip))
+    }
+
+    /// Tries an action at the view's block: the gas that it takes, or why it would fail.
+    ///
+    /// # Errors
+    /// Those of the endpoint.
+    pub(super) async fn try_out(
+        &self,
+        from: Address,
+        action: &Action,
+    ) -> Result<std::result::Result<u64, String>> {
+        let request = json!({ "from": from, "to": action.to, "value": action.value, "data": action.input });
+        let params = |request: Value| json!([request, wire::pinned(self.block().hash)]);
+        let call = Call::new("eth_call", params(request.clone()));
+        let answer = self.ask(&[call], Patience::Retry).await?.into_iter().next();
+        let missing = || self.fail(Fault::Bad { method: "eth_call", why: "no answer".to_owned() });
+        if let Err(fault) = outcome(self, answer.ok_or_else(missing)?).await? {
+            return Ok(Err(match fault {
+                CallFault::Reverted { reason: Some(reason), .. } => format!("reverted: {reason}"),
+                CallFault::Exhausted(words) => words,
+                _ => "reverted without a reason".to_owned(),
+            }));
+        }
+        Ok(Ok(self.read_one(Call::new("eth_estimateGas", params(request)), wire::count).await?))
+    }
+
+    /// What a mined transaction cost, in wei.
+    ///
+    /// # Errors
+    /// Those of the endpoint.
+    pub(super) async fn cost(&self, tx: B256) -> Result<U256> {
+        let method = "eth_getTransactionReceipt";
+        let found = self.read_one(Call::new(method, json!([tx])), wire::cost).await?;
+        found.ok_or_else(|| self.fail(Fault::Bad { method, why: "no receipt any more".to_owned() }))
+    }
+
+    /// Hands a signed transaction to the endpoint, once.
+    ///
+    /// # Errors
+    /// Those of the endpoint: it may have it all the same.
+    pub(super) async fn hand_in(&self, envelope: &str, hash: &str) -> Result<Handed> {
+        let call = Call::new(SEND, json!([envelope]));
+        let answer = match self.try_ask(&[call], Patience::Once).await? {
+            Ok(answers) => answers.into_iter().next(),
+            Err(Fault::Rpc { error, .. }) => Some(Err(error)),
+            Err(fault) => return Err(self.fail(fault)),
+        };
+        match answer {
+            Some(Err(error)) => match handed(&error) {
+                Some(handed) => Ok(handed),
+                None => {
+                    let sort = sort(SEND, &error);
+                    Err(self.fail(Fault::Rpc { method: SEND, error, sort }))
+                }
+            },
+            answer => match self.value(SEND, answer, wire::hash).await? {
+                found if found.to_string() == hash => Ok(Handed::Taken),
+                _ => Err(self.fail(Fault::Bad { method: SEND, why: "another hash than its own".to_owned() })),
+            },
+        }
+    }
+}
+
+/// What a refusal says, in the words of geth, erigon, reth, Nethermind, Besu and anvil; `None` where it says nothing of the
+/// transaction.
+fn handed(error: &RpcError) -> Option<Handed> {
+    let text = error.message.to_lowercase();
+    let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    if has(&["already known", "alreadyknown", "already imported", "known transaction"]) {
+        return Some(Handed::Taken);
+    }
+    if has(&["nonce too low", "nonce is too low", "oldnonce", "nonce has already been used"]) {
+        return Some(Handed::NonceUsed(error.message.clone()));
+    }
+    match sort(SEND, error) {
+        Sort::RateLimited | Sort::Transient => None,
+        _ => Some(Handed::Refused(error.message.clone())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn refusals_say_what_they_are_about() {
+        let said = |message: &str| {
+            handed(&RpcError { code: -32000, message: message.to_owned(), ..RpcError::default() })
+        };
+        for known in
+            ["already known", "transaction already imported", "known transaction: 0xaa", "AlreadyKnown"]
+        {
+            assert_eq!(said(known), Some(Handed::Taken), "{known}");
+        }
+        for used in ["nonce too low: next nonce 5, tx nonce 4", "nonce is too low", "OldNonce"] {
+            assert_eq!(said(used), Some(Handed::NonceUsed(used.to_owned())), "{used}");
+        }
+        for refused in ["insufficient funds for gas * price + value", "replacement transaction underpriced"] {
+            assert_eq!(said(refused), Some(Handed::Refused(refused.to_owned())), "{refused}");
+        }
+        for passing in ["too many requests", "we are over capacity, please come back"] {
+            assert_eq!(said(passing), None, "{passing}");
+        }
+    }
+}

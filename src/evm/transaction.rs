@@ -1,0 +1,87 @@
+//! Transactions: what an action becomes on the chain, its signature and its hash, and a stored one read back.
+
+use alloy::consensus::transaction::SignerRecoverable;
+use alloy::consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope};
+use alloy::eips::eip2718::{Decodable2718, Encodable2718};
+use alloy::primitives::{Address, B256, Bytes, Signature, TxKind, U256, hex};
+use base::{Code, Error, Result};
+use outbox::{Signed, Stored};
+
+/// What is to be done on the chain, on behalf of the account that sends it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Action {
+    /// Whom it pays or calls.
+    pub to: Address,
+    /// How much it pays, in wei.
+    pub value: U256,
+    /// The call's data; empty for a payment.
+    pub input: Bytes,
+}
+
+/// Holds keys and signs with them.
+pub trait Signers {
+    /// The secp256k1 signature of an account's key over a transaction's hash.
+    ///
+    /// # Errors
+    /// Whatever keeps the key from being used, such as that there is none for the account.
+    fn sign(&self, account: Address, hash: B256) -> Result<Signature>;
+}
+
+/// A transaction ready for its signature (EIP-1559).
+#[derive(Debug, Clone)]
+pub struct Draft(pub(super) TxEip1559);
+
+impl Draft {
+    /// Of an action: its nonce, its gas, and what is offered for each unit of that, in wei.
+    pub(super) fn new(action: &Action, chain_id: u64, nonce: u64, gas: u64, most: u128, tip: u128) -> Self {
+        Self(TxEip1559 {
+            chain_id,
+            nonce,
+            gas_limit: gas,
+            max_fee_per_gas: most,
+            max_priority_fee_per_gas: tip.min(most),
+            to: TxKind::Call(action.to),
+            value: action.value,
+            input: action.input.clone(),
+            ..TxEip1559::default()
+        })
+    }
+
+    /// The most that it can cost beside what it pays, in wei.
+    pub(super) fn max_fee(&self) -> u128 {
+        u128::from(self.0.gas_limit).saturating_mul(self.0.max_fee_per_gas)
+    }
+
+    /// Signs it for an account.
+    ///
+    /// # Errors
+    /// What `signers` say; `bug` where that is the signature of another account.
+    pub(super) fn sign(self, source: Address, signers: &dyn Signers) -> Result<Signed> {
+        let max_fee = self.max_fee();
+        let signature = signers.sign(source, self.0.signature_hash())?;
+        let signed = TxEnvelope::from(self.0.into_signed(signature));
+        if signed.recover_signer().ok() != Some(source) {
+            return Err(Error::new(Code::Bug, format!("a signature that is not {source}'s")));
+        }
+        let (envelope, hash) = (hex::encode_prefixed(signed.encoded_2718()), signed.tx_hash().to_string());
+        Ok(Signed { envelope, hash, max_fee, validity: None })
+    }
+}
+
+/// Reads a stored envelope back: until its nonce is used, it may land.
+///
+/// # Errors
+/// `state_corrupt` for anything but what poolctl signs.
+pub fn stored(envelope: &str) -> Result<Stored<Address>> {
+    let read = || {
+        let bytes = hex::decode(envelope.strip_prefix("0x")?).ok()?;
+        let mut rest = bytes.as_slice();
+        let signed = TxEnvelope::decode_2718(&mut rest).ok().filter(|_| rest.is_empty())?;
+        let source = signed.recover_signer().ok()?;
+        Some(Stored { source, number: signed.nonce(), validity: None, payer: None })
+    };
+    read().ok_or_else(|| {
+        Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
+            .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")
+    })
+}

@@ -1,0 +1,129 @@
+//! Operations that are not settled, as an operator looks at them: what every endpoint tells of each, and the end by hand of one
+//! that can never land any more and of which nobody tells what became.
+
+use super::desk::Desk;
+use super::intent::{Reason, Recorder, Settled, Status};
+use super::network::{Block, Chain, Envelope, Fate, Network, Validity};
+use super::rows::{self, Attempt, Operation};
+use super::{NothingMore, commits};
+use base::{Code, Error, Result};
+use state::ValuePermit;
+
+/// What settling an operation would come to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outlook {
+    /// It is in a block, or can never be in one: it would end so.
+    Ends(Status),
+    /// It may still take effect.
+    Waits {
+        /// Until then, in seconds of the chain's time; `None` = until its number is used.
+        until: Option<u64>,
+    },
+    /// It was never signed: it would be planned anew.
+    Unsigned,
+}
+
+/// Looks every unfinished operation up, at every endpoint; sends and writes nothing.
+///
+/// # Errors
+/// Of the whole: the state cannot be read. Of one: nobody could be asked, or nobody remembers.
+pub async fn look<N: Network>(desk: &Desk<'_, N>) -> Result<Vec<(Operation, Result<Outlook>)>> {
+    let mut found = Vec::new();
+    for operation in rows::open_on(desk.state.conn(), N::Chain::NAME)? {
+        let outlook = match rows::attempts(desk.state.conn(), operation.id)?.pop() {
+            None => Ok(Outlook::Unsigned),
+            Some(last) => match Envelope::again(&operation, last, &NothingMore) {
+                Ok(envelope) => outlook(&desk.network, &envelope).await,
+                Err(error) => Err(error),
+            },
+        };
+        found.push((operation, outlook));
+    }
+    Ok(found)
+}
+
+async fn outlook<N: Network>(network: &N, envelope: &Envelope<N::Chain>) -> Result<Outlook> {
+    match network.look_everywhere(envelope).await? {
+        None => Ok(Outlook::Waits { until: envelope.stored.validity.map(|validity| validity.until) }),
+        Some(Fate::Forgotten) => Err(network.out_of_sight()),
+        Some(fate) => Ok(Outlook::Ends(Settled::of_fate(fate, envelope).status)),
+    }
+}
+
+/// An operation that is ended by hand.
+#[derive(Debug)]
+pub struct GivenUp<C: Chain> {
+    /// Which.
+    pub operation: Operation,
+    /// How it ended, where an endpoint has it in a block after all; it is recorded so then, and not given up.
+    pub landed: Option<Settled<C>>,
+    last: Option<Attempt>,
+}
+
+/// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
+/// operator says is why.
+///
+/// # Errors
+/// As [`may_give_up`]; those of the state.
+pub async fn give_up<N: Network>(
+    desk: &mut Desk<'_, N>,
+    _permit: ValuePermit<'_>,
+    id: i64,
+    why: &str,
+    recorder: &dyn Recorder<N::Chain>,
+) -> Result<GivenUp<N::Chain>> {
+    let given = may_give_up(desk, id, recorder).await?;
+    let reason = Reason::of(format!("given up: {why}"));
+    let hash = given.last.as_ref().map(|last| last.hash.clone());
+    let settled = given
+        .landed
+        .clone()
+        .unwrap_or_else(|| Settled { hash, ..Settled::without_effect(Status::Expired, reason) });
+    let (operation, attempt) = (&given.operation, given.last.as_ref().map(|last| last.attempt));
+    desk.state.write(desk.permit, |tx| {
+        if given.landed.is_none() {
+            let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });
+            tx.event("operation.given_up", &operation.subject, &facts)?;
+        }
+        commits::ended(tx, recorder, operation, attempt, &settled)
+    })?;
+    Ok(given)
+}
+
+/// The operation, if it can be ended by hand: every endpoint is asked for it first.
+///
+/// # Errors
+/// `invalid_value` for one that is not under way; `not_ready` while it may still land; those of the network where nobody
+/// could be asked.
+pub async fn may_give_up<N: Network>(
+    desk: &Desk<'_, N>,
+    id: i64,
+    recorder: &dyn Recorder<N::Chain>,
+) -> Result<GivenUp<N::Chain>> {
+    let open = rows::open_on(desk.state.conn(), N::Chain::NAME)?;
+    let operation = open.into_iter().find(|operation| operation.id == id).ok_or_else(|| {
+        Error::new(Code::InvalidValue, format!("no operation {id} is under way"))
+            .hint("see: poolctl operations list")
+    })?;
+    let Some(last) = rows::attempts(desk.state.conn(), id)?.pop() else {
+        return Ok(GivenUp { operation, landed: None, last: None });
+    };
+    let envelope = Envelope::again(&operation, last.clone(), recorder)?;
+    let landed = match desk.network.look_everywhere(&envelope).await? {
+        None => return Err(may_still_land(id, envelope.stored.validity, desk.network.newest())),
+        Some(fate @ Fate::Landed(_)) => Some(Settled::of_fate(fate, &envelope)),
+        Some(_) => None,
+    };
+    Ok(GivenUp { operation, landed, last: Some(last) })
+}
+
+fn may_still_land(id: i64, validity: Option<Validity>, newest: Option<Block>) -> Error {
+    let left = match (validity, newest) {
+        (Some(validity), Some(newest)) => {
+            format!(", for {} s of ledger time", validity.until.saturating_sub(newest.time) + 1)
+        }
+        _ => String::new(),
+    };
+    Error::new(Code::NotReady, format!("operation {id} may still take effect{left}"))
+        .hint("wait, then: poolctl operations settle")
+}

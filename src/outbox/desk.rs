@@ -1,0 +1,280 @@
+//! Many operations at once: each account's one after the other, what they want written in as few writes as possible.
+
+use super::commits::Commits;
+use super::intent::{Intent, Recorder, Settled, Submitted};
+use super::life::{Life, Pen, planned};
+use super::network::{Chain, Network, Past};
+use super::rows::{self, Operation, OperationState};
+use base::{Code, Error, Result, Stop};
+use futures_util::future::LocalBoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use rusqlite::Connection;
+use state::{Permit, State, ValuePermit};
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+/// How many transactions at once, and how long they are awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Transactions being prepared and sent at once; those that wait for their block do not count.
+    pub parallel: usize,
+    /// Between two looks at what became of a transaction.
+    pub poll: Duration,
+    /// How long an outcome is waited for in all; zero looks once.
+    pub wait: Duration,
+}
+
+/// What submitting works with.
+pub struct Desk<'a, N> {
+    /// The network, with the terms on which transactions are offered.
+    pub network: N,
+    /// The state, opened for writing.
+    pub state: &'a mut State,
+    /// The right to write to it.
+    pub permit: Permit<'a>,
+    /// The wish to stop: nothing more is signed then, and what was is settled.
+    pub stop: &'a Stop,
+    /// How many at once, and for how long.
+    pub pace: Pace,
+}
+
+/// Works through the intents, [`Pace::parallel`] at a time; the results are in their order, each its own. A failed
+/// simulation ends its operation as failed, without a signature; it may be tried again later.
+///
+/// # Errors
+/// Of the whole: the state cannot be written, or no endpoint serves at the start. Of one: `outcome_unknown` where it is
+/// under way still (the next run settles it); `fee_capped`; `unreachable` and others of the network where nothing was signed;
+/// `interrupted`; `conflict` for a key that stands twice.
+pub async fn submit<N: Network>(
+    desk: &mut Desk<'_, N>,
+    _permit: ValuePermit<'_>,
+    intents: &[Intent<N::Chain>],
+    signers: &<N::Chain as Chain>::Signers,
+    recorder: &dyn Recorder<N::Chain>,
+) -> Result<Vec<Result<Submitted<N::Chain>>>> {
+    let mut results: Vec<Option<Result<Submitted<N::Chain>>>> = Vec::new();
+    let mut wanted: Vec<(usize, &Intent<N::Chain>)> = Vec::new();
+    let mut keys = BTreeSet::new();
+    let held = under_way::<N::Chain>(desk.state)?;
+    for (place, intent) in intents.iter().enumerate() {
+        let before = rows::find(desk.state.conn(), &intent.key)?;
+        let known = before_sending(intent, before, keys.insert(&intent.key)).or_else(|| waits(intent, &held));
+        if known.is_none() {
+            wanted.push((place, intent));
+        }
+        results.push(known);
+    }
+    if !wanted.is_empty() {
+        let all: Vec<&Intent<N::Chain>> = wanted.iter().map(|(_, intent)| *intent).collect();
+        desk.network.open(&all, past(desk.state.conn(), &all)?).await?;
+        let planned = desk.state.write(desk.permit, |tx| {
+            let plan = |i: &&Intent<N::Chain>| {
+                let id = rows::plan(tx, N::Chain::NAME, &i.key, i.kind, &i.subject, &i.plan)?;
+                Ok((id, rows::attempts_made(tx.conn(), id)?))
+            };
+            all.iter().map(plan).collect::<Result<Vec<_>>>()
+        })?;
+        let commits = Commits::default();
+        // What is sent is settled, so the wish to stop ends no waiting.
+        let life = life(&desk.network, &desk.pace, &commits, recorder, true, None);
+        let pen = Pen { signers, stop: desk.stop, slots: Semaphore::new(desk.pace.parallel.max(1)) };
+        let mut lanes: BTreeMap<&<N::Chain as Chain>::Account, Vec<Planned<'_, N::Chain>>> = BTreeMap::new();
+        for ((place, intent), (id, made)) in wanted.into_iter().zip(planned) {
+            lanes.entry(&intent.source).or_default().push(Planned { place, intent, id, made });
+        }
+        let lanes = lanes
+            .into_values()
+            .map(|lane| -> LocalBoxFuture<'_, _> { Box::pin(in_order(&life, &pen, lane)) });
+        let done = drive(&life, desk.state, desk.permit, lanes).await;
+        for (place, result) in done.into_iter().flatten() {
+            if let Some(slot) = results.get_mut(place) {
+                *slot = Some(result);
+            }
+        }
+    }
+    let missing = || Err(Error::new(Code::Bug, "an intent was left without a result"));
+    Ok(results.into_iter().map(|result| result.unwrap_or_else(missing)).collect())
+}
+
+/// What is known of an intent before anything is sent.
+fn before_sending<C: Chain>(
+    intent: &Intent<C>,
+    before: Option<Operation>,
+    is_first: bool,
+) -> Option<Result<Submitted<C>>> {
+    let key = &intent.key;
+    if !is_first {
+        return Some(Err(Error::new(Code::Conflict, format!("operation \"{key}\" is wanted twice at once"))));
+    }
+    let before = before?;
+    if before.network != C::NAME {
+        let why = format!("operation \"{key}\" is wanted on {}, and is one on {}", C::NAME, before.network);
+        return Some(Err(Error::new(Code::Conflict, why)));
+    }
+    match before.state {
+        OperationState::Recorded => Some(Ok(Submitted::AlreadyDone { operation: before.id })),
+        OperationState::Planned | OperationState::Failed | OperationState::Expired => None,
+        OperationState::Signed | OperationState::Sent | OperationState::Confirmed => Some(Err(Error::new(
+            Code::OutcomeUnknown,
+            format!("operation \"{key}\" is under way, and it is not known yet what became of it"),
+        )
+        .hint("run the same command again: it settles this first, and nothing is done twice")
+        .detail("operation", key.as_str()))),
+    }
+}
+
+/// What the envelopes of these intents' kinds could cost lately.
+fn past<C: Chain>(conn: &Connection, intents: &[&Intent<C>]) -> Result<Past> {
+    let kinds: BTreeSet<&'static str> = intents.iter().map(|intent| intent.kind).collect();
+    let mut past = Past::new();
+    for kind in kinds {
+        past.extend(rows::highest_fee(conn, kind)?.map(|fee| (kind, u128::from(fee))));
+    }
+    Ok(past)
+}
+
+/// Operations whose envelope may still land, each with the account that sends it: the next one must not take its number.
+///
+/// # Errors
+/// `state_error`; `state_corrupt` for an envelope that cannot be read.
+pub fn under_way<C: Chain>(state: &State) -> Result<Vec<(C::Account, Operation)>> {
+    let mut held = Vec::new();
+    for operation in rows::open_on(state.conn(), C::NAME)? {
+        let last = rows::attempts(state.conn(), operation.id)?.pop();
+        if let Some(last) = last.filter(|last| !last.ended) {
+            held.push((C::stored(&last.envelope)?.source, operation));
+        }
+    }
+    Ok(held)
+}
+
+/// What is said of an intent that must wait for another one: of the same account, or the same thing for the same subject,
+/// whoever sends it.
+fn waits<C: Chain>(intent: &Intent<C>, held: &[(C::Account, Operation)]) -> Option<Result<Submitted<C>>> {
+    let is_in_the_way = |(source, other): &&(C::Account, Operation)| {
+        *source == intent.source || (other.kind == intent.kind && other.subject == intent.subject)
+    };
+    held.iter().find(is_in_the_way).map(|(_, other)| Err(waiting(intent, &other.key)))
+}
+
+fn waiting<C: Chain>(intent: &Intent<C>, other: &str) -> Error {
+    let why = format!("operation \"{}\" waits: it is not known yet what became of \"{other}\"", intent.key);
+    let hint = "run it again: that is settled first; see: poolctl operations list";
+    Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other)
+}
+
+/// An intent with its operation's row.
+struct Planned<'a, C: Chain> {
+    /// Its place among the intents.
+    place: usize,
+    intent: &'a Intent<C>,
+    id: i64,
+    /// Envelopes of it that have ended.
+    made: u32,
+}
+
+/// Leads the operations of one account, one after the other. Behind one of which it is not known what became, none is begun:
+/// it would take its number.
+async fn in_order<N: Network>(
+    life: &Life<'_, N>,
+    pen: &Pen<'_, N::Chain>,
+    lane: Vec<Planned<'_, N::Chain>>,
+) -> Vec<(usize, Result<Submitted<N::Chain>>)> {
+    let mut done = Vec::with_capacity(lane.len());
+    let mut unknown: Option<&str> = None;
+    for Planned { place, intent, id, made } in lane {
+        let result = match unknown {
+            Some(other) => life.abandon(id, waiting(intent, other)).await,
+            None => life.lead(pen, intent, &planned(id, intent), made).await,
+        };
+        if unknown.is_none() && result.as_ref().is_err_and(|e| e.code() == Code::OutcomeUnknown) {
+            unknown = Some(&intent.key);
+        }
+        done.push((place, result));
+    }
+    done
+}
+
+/// Settles every unfinished operation of this network, by the hashes of its envelopes: first thing that a writing command
+/// does. It sends nothing over the network where nothing is unfinished. With a `permit`, an envelope that is stored and still
+/// valid is sent again, the same bytes. What was planned and never signed is given up, and not among the results.
+///
+/// # Errors
+/// Of the whole: the state cannot be read or written. Of one: `outcome_unknown` when [`Pace::wait`] is over;
+/// `state_corrupt` for an envelope that cannot be read.
+pub async fn settle_open<N: Network>(
+    desk: &mut Desk<'_, N>,
+    permit: Option<ValuePermit<'_>>,
+    recorder: &dyn Recorder<N::Chain>,
+) -> Result<Vec<(Operation, Result<Settled<N::Chain>>)>> {
+    let mut open = Vec::new();
+    let mut given_up = Vec::new();
+    for operation in rows::open_on(desk.state.conn(), N::Chain::NAME)? {
+        let last = rows::attempts(desk.state.conn(), operation.id)?.pop();
+        match last.filter(|last| !last.ended || operation.state == OperationState::Confirmed) {
+            Some(last) => open.push((operation, last)),
+            None => given_up.push(operation.id),
+        }
+    }
+    if !given_up.is_empty() {
+        desk.state.write(desk.permit, |tx| {
+            let why = Some("it was planned, and the run ended before it was signed");
+            given_up.iter().try_for_each(|id| rows::end(tx, *id, OperationState::Expired, why))
+        })?;
+    }
+    if open.is_empty() {
+        return Ok(Vec::new());
+    }
+    let commits = Commits::default();
+    let life = life(&desk.network, &desk.pace, &commits, recorder, permit.is_some(), Some(desk.stop));
+    let lanes = open.into_iter().map(|(operation, last)| -> LocalBoxFuture<'_, _> {
+        let life = &life;
+        Box::pin(async move {
+            let settled = life.recover(&operation, last).await;
+            (operation, settled)
+        })
+    });
+    let mut done = drive(&life, desk.state, desk.permit, lanes).await;
+    done.sort_by_key(|(operation, _)| operation.id);
+    Ok(done)
+}
+
+fn life<'a, N: Network>(
+    network: &'a N,
+    pace: &'a Pace,
+    commits: &'a Commits<N::Chain>,
+    recorder: &'a dyn Recorder<N::Chain>,
+    may_send: bool,
+    stop: Option<&'a Stop>,
+) -> Life<'a, N> {
+    Life { network, pace, commits, recorder, started: Instant::now(), may_send, stop }
+}
+
+/// Runs all lanes at once on this thread, and writes what they want written.
+async fn drive<'a, N: Network, T>(
+    life: &Life<'_, N>,
+    state: &mut State,
+    permit: Permit<'_>,
+    lanes: impl Iterator<Item = LocalBoxFuture<'a, T>>,
+) -> Vec<T> {
+    let mut lanes: FuturesUnordered<_> = lanes.collect();
+    let mut attending = pin!(life.network.attend());
+    let mut done = Vec::new();
+    loop {
+        // In this order: whoever can go on does so before a write is made, so that writes are few.
+        tokio::select! {
+            biased;
+            next = lanes.next() => match next {
+                Some(result) => done.push(result),
+                None => break,
+            },
+            () = &mut attending => {}
+            () = life.commits.due() => life.commits.flush(state, permit, life.recorder),
+        }
+    }
+    life.commits.flush(state, permit, life.recorder);
+    done
+}

@@ -1,0 +1,357 @@
+//! The life of one operation, from its plan to its end.
+//!
+//! ```text
+//! planned ─ prepare ─ sign ─ commit ─ send ⇄ look ─┬─ end: what follows is recorded in the same write
+//!    └────────────── again, once it can no longer land ─┘
+//! ```
+//! Nothing is sent that is not committed; a new envelope is signed only when the one before can no longer land; what is
+//! not known is never guessed: the operation stays open, and the next run settles it first ([`Life::recover`]).
+
+use super::commits::{Commits, Write};
+use super::desk::Pace;
+use super::intent::{Intent, Recorder, Settled, Submitted};
+use super::network::{Chain, Envelope, Fate, Network, Prepared, Refusal, Refused, Sent};
+use super::rows::{Attempt, AttemptOutcome, Operation, OperationState};
+use base::{Code, Error, Result, Stop};
+use std::cell::Cell;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Duration, Instant, sleep_until};
+
+/// Envelopes that are made for one operation in one go.
+const MOST_ATTEMPTS: u32 = 3;
+/// Blocks after which an envelope that is in none is sent again: the network forgets those that wait for long.
+const FORGOTTEN_AFTER: u64 = 5;
+/// Seconds of the chain's time after an envelope's validity in which whoever can tell of it has told: three ledgers.
+const TOLD_BY: u64 = 15;
+
+/// What the lives that are led at once have in common.
+pub(super) struct Life<'a, N: Network> {
+    pub network: &'a N,
+    pub pace: &'a Pace,
+    pub commits: &'a Commits<N::Chain>,
+    pub recorder: &'a dyn Recorder<N::Chain>,
+    pub started: Instant,
+    /// Whether envelopes may be sent at all.
+    pub may_send: bool,
+    /// The wish to wait no longer, where what is open may stay so.
+    pub stop: Option<&'a Stop>,
+}
+
+/// What it takes to sign as well.
+pub(super) struct Pen<'a, C: Chain> {
+    pub signers: &'a C::Signers,
+    /// The wish to stop: nothing more is signed then.
+    pub stop: &'a Stop,
+    /// Transactions being prepared and sent at once.
+    pub slots: Semaphore,
+}
+
+/// What was tried for one envelope so far.
+struct Tried<C: Chain> {
+    sends: Cell<u32>,
+    /// The newest block when somebody took it.
+    taken_at: Option<u64>,
+    refused: Option<Refusal<C>>,
+    trouble: Option<Error>,
+}
+
+impl<N: Network> Life<'_, N> {
+    /// Leads a planned operation, of which `made` envelopes have ended before, to its end.
+    pub async fn lead(
+        &self,
+        pen: &Pen<'_, N::Chain>,
+        intent: &Intent<N::Chain>,
+        operation: &Operation,
+        made: u32,
+    ) -> Result<Submitted<N::Chain>> {
+        let mut did_first = false;
+        // Where the attempt before was prepared, whose trial a block has contradicted.
+        let mut than: Option<String> = None;
+        for round in 1..=MOST_ATTEMPTS {
+            let prepared = self.prepare(pen, intent, made + round, than.as_deref(), &mut did_first).await;
+            let (draft, endpoint, slot) = match prepared {
+                Ok((Prepared::Ready { draft, endpoint }, slot)) => (draft, endpoint, slot),
+                Ok((Prepared::Refused(settled), _)) => return self.end(operation, None, settled).await,
+                Ok((Prepared::First(_, why), _)) => {
+                    let words = format!("{why}, though that was just done");
+                    let settled = Settled::refused(super::Reason::of(words));
+                    return self.end(operation, None, Box::new(settled)).await;
+                }
+                Err(error) => return self.abandon(operation.id, error).await,
+            };
+            let envelope = match self.sign(pen, intent, operation, draft, &endpoint).await {
+                Ok(envelope) => envelope?,
+                Err(error) => return self.abandon(operation.id, error).await,
+            };
+            let fate = self.settle(&envelope, Some(slot)).await?;
+            self.network.learn(&envelope, &fate);
+            than = matches!(fate, Fate::Landed(_)).then_some(endpoint);
+            let again = self.network.again(&fate).filter(|_| round < MOST_ATTEMPTS);
+            let Some(error) = again else {
+                let settled = Settled::of_fate(fate, &envelope);
+                let complaint = self.network.complaint(intent, &settled);
+                let done = self.end(operation, Some(envelope.attempt), Box::new(settled)).await?;
+                return complaint.map_or(Ok(done), Err);
+            };
+            tracing::debug!(key = intent.key, hash = envelope.hash, error, "another attempt");
+            let outcome = match fate {
+                Fate::Landed(_) | Fate::Refused(_) => AttemptOutcome::Failed,
+                Fate::Superseded(_) | Fate::Expired | Fate::Forgotten => AttemptOutcome::Expired,
+            };
+            let attempt = envelope.attempt;
+            self.commits.write(Write::Again { id: operation.id, attempt, outcome, error }).await?;
+        }
+        Err(Error::new(Code::Bug, "the last attempt has no end"))
+    }
+
+    /// Prepares, doing first what the chain wants first, once.
+    async fn prepare<'p>(
+        &self,
+        pen: &'p Pen<'_, N::Chain>,
+        intent: &Intent<N::Chain>,
+        attempt: u32,
+        than: Option<&str>,
+        did_first: &mut bool,
+    ) -> Result<(Prepared<N>, SemaphorePermit<'p>)> {
+        loop {
+            let slot =
+                pen.slots.acquire().await.map_err(|_| Error::new(Code::Bug, "the slots are closed"))?;
+            pen.stop.check()?;
+            let nearing = self.commits.nearing();
+            let prepared = self.network.prepare(intent, attempt, than).await?;
+            drop(nearing);
+            match prepared {
+                Prepared::First(first, why) if !*did_first => {
+                    drop(slot);
+                    *did_first = true;
+                    let write = Write::plan(&first);
+                    let operation = planned(self.commits.write(write).await?.0, &first);
+                    let done = Box::pin(self.lead(pen, &first, &operation, 0)).await?;
+                    if let Submitted::Settled(settled) = done
+                        && let Some(reason) = &settled.reason
+                    {
+                        return Err(reason.to_error(&format!("{why} for \"{}\"", intent.key)));
+                    }
+                }
+                prepared => return Ok((prepared, slot)),
+            }
+        }
+    }
+
+    /// Signs and commits, before it is sent. The outer error came before anything was stored.
+    async fn sign(
+        &self,
+        pen: &Pen<'_, N::Chain>,
+        intent: &Intent<N::Chain>,
+        operation: &Operation,
+        draft: N::Draft,
+        endpoint: &str,
+    ) -> Result<Result<Envelope<N::Chain>>> {
+        let signed = self.network.sign(intent, draft, pen.signers)?;
+        let (hash, text) = (signed.hash.clone(), signed.envelope.clone());
+        let stored = N::Chain::stored(&text)?;
+        let write = Write::Signed { id: operation.id, signed, endpoint: endpoint.to_owned() };
+        Ok(self.commits.write(write).await.and_then(|written| {
+            let attempt = u32::try_from(written.0)
+                .map_err(|_| Error::new(Code::Bug, "an envelope has no number of its own"))?;
+            Ok(Envelope {
+                id: operation.id,
+                key: operation.key.clone(),
+                attempt,
+                hash,
+                text,
+                stored,
+                fresh: true,
+                told: is_told(self.recorder, operation),
+            })
+        }))
+    }
+
+    /// Sends the envelope where that is needed, and finds out what became of it. `slot` is given back once it is sent.
+    async fn settle(
+        &self,
+        envelope: &Envelope<N::Chain>,
+        slot: Option<SemaphorePermit<'_>>,
+    ) -> Result<Fate<N::Chain>> {
+        let deadline = Instant::now() + self.pace.wait;
+        let mut tried = Tried { sends: Cell::new(0), taken_at: None, refused: None, trouble: None };
+        let mut slot = slot;
+        // One that may have been sent before may be in a block already.
+        let mut look = !envelope.fresh;
+        loop {
+            if look && let Some(fate) = self.look(envelope, &mut tried).await {
+                return Ok(fate);
+            }
+            if self.may_send && self.is_to_be_sent(envelope, &tried) {
+                self.send(envelope, &mut tried).await;
+                // The number of one that is in a block already is refused.
+                if tried.refused.is_some()
+                    && let Some(fate) = self.look(envelope, &mut tried).await
+                {
+                    return Ok(fate);
+                }
+            }
+            drop(slot.take());
+            look = true;
+            let is_stopped = self.stop.is_some_and(Stop::wanted);
+            if Instant::now() >= deadline || is_stopped || self.is_in_vain(envelope, &tried) {
+                return Err(unknown(envelope, &tried));
+            }
+            self.tick(deadline).await;
+        }
+    }
+
+    fn is_to_be_sent(&self, envelope: &Envelope<N::Chain>, tried: &Tried<N::Chain>) -> bool {
+        let Some(newest) = self.network.newest() else { return true };
+        let is_forgotten = |at: u64| newest.number >= at.saturating_add(FORGOTTEN_AFTER);
+        envelope.stored.validity.is_none_or(|validity| newest.time <= validity.until)
+            && tried.refused.is_none()
+            && tried.taken_at.is_none_or(is_forgotten)
+    }
+
+    async fn send(&self, envelope: &Envelope<N::Chain>, tried: &mut Tried<N::Chain>) {
+        let sends = &tried.sends;
+        let sent = self.network.send(envelope, |endpoint| {
+            sends.set(sends.get() + 1);
+            self.commits.note_sent(envelope.id, envelope.attempt, sends.get(), endpoint);
+        });
+        match sent.await {
+            Ok(Sent::Taken) => {
+                tried.taken_at = self.network.newest().map(|block| block.number);
+                tried.trouble = None;
+            }
+            Ok(Sent::Later) => tried.trouble = None,
+            Ok(Sent::Refused(refusal)) => tried.refused = Some(refusal),
+            Err(error) => tried.trouble = Some(error),
+        }
+    }
+
+    /// Looks the envelope up, and says what its fate is, if that can be told.
+    async fn look(
+        &self,
+        envelope: &Envelope<N::Chain>,
+        tried: &mut Tried<N::Chain>,
+    ) -> Option<Fate<N::Chain>> {
+        let by_number = tried.refused.as_ref().is_some_and(|refusal| refusal.kind == Refused::Number);
+        match self.network.look(envelope, by_number).await {
+            Ok(None) => {}
+            Ok(fate) => return fate,
+            Err(error) => {
+                tried.trouble = Some(error);
+                return None;
+            }
+        }
+        let refused = tried.refused.take()?;
+        match refused.kind {
+            // Of an endpoint that is behind; the same bytes are sent again.
+            Refused::Number | Refused::Early => None,
+            // Without an end to its validity, whoever refused it may still take it.
+            Refused::Final
+                if envelope.fresh && tried.sends.get() == 1 && envelope.stored.validity.is_some() =>
+            {
+                Some(Fate::Refused(refused.reason))
+            }
+            // Somebody may have taken it all the same, so it must be waited for.
+            Refused::Final => {
+                tried.refused = Some(refused);
+                None
+            }
+        }
+    }
+
+    /// Whether waiting is in vain: its time was over some blocks ago, and whoever was asked could not tell.
+    fn is_in_vain(&self, envelope: &Envelope<N::Chain>, tried: &Tried<N::Chain>) -> bool {
+        let newest = self.network.newest();
+        tried.trouble.is_some()
+            && envelope
+                .stored
+                .validity
+                .zip(newest)
+                .is_some_and(|(validity, newest)| newest.time > validity.until.saturating_add(TOLD_BY))
+    }
+
+    /// Waits until the next time that all transactions are looked for together.
+    async fn tick(&self, deadline: Instant) {
+        let poll = self.pace.poll.max(Duration::from_millis(1));
+        let passed = self.started.elapsed().as_nanos() / poll.as_nanos();
+        let next = u32::try_from(passed + 1).unwrap_or(u32::MAX);
+        let at = self.started + poll.saturating_mul(next);
+        sleep_until(at.min(deadline)).await;
+    }
+
+    /// Settles an envelope that an earlier run left, and ends its operation.
+    pub async fn recover(&self, operation: &Operation, last: Attempt) -> Result<Settled<N::Chain>> {
+        let envelope = Envelope::again(operation, last, self.recorder)?;
+        let settled = Settled::of_fate(self.settle(&envelope, None).await?, &envelope);
+        self.end(operation, Some(envelope.attempt), Box::new(settled.clone())).await?;
+        Ok(settled)
+    }
+
+    /// Ends the operation, with what follows from it.
+    async fn end(
+        &self,
+        operation: &Operation,
+        attempt: Option<u32>,
+        settled: Box<Settled<N::Chain>>,
+    ) -> Result<Submitted<N::Chain>> {
+        let write = Write::Ended { operation: operation.clone(), attempt, settled: settled.clone() };
+        self.commits.write(write).await?;
+        Ok(Submitted::Settled(settled))
+    }
+
+    /// Nothing was signed, and the error is what came of it.
+    pub async fn abandon(&self, id: i64, error: Error) -> Result<Submitted<N::Chain>> {
+        self.commits.write(Write::Abandoned { id, error: error.to_string() }).await?;
+        Err(error)
+    }
+}
+
+impl<C: Chain> Envelope<C> {
+    /// One that may have been sent before.
+    ///
+    /// # Errors
+    /// `state_corrupt` for one that cannot be read.
+    pub(super) fn again(operation: &Operation, last: Attempt, recorder: &dyn Recorder<C>) -> Result<Self> {
+        Ok(Self {
+            id: operation.id,
+            key: operation.key.clone(),
+            attempt: last.attempt,
+            stored: C::stored(&last.envelope)?,
+            hash: last.hash,
+            text: last.envelope,
+            fresh: false,
+            told: is_told(recorder, operation),
+        })
+    }
+}
+
+fn is_told<C: Chain>(recorder: &dyn Recorder<C>, operation: &Operation) -> bool {
+    C::AHEAD == Some(operation.kind.as_str()) || recorder.is_told_by_the_chain(operation)
+}
+
+/// The row of an intent that was just planned.
+pub(super) fn planned<C: Chain>(id: i64, intent: &Intent<C>) -> Operation {
+    Operation {
+        id,
+        network: C::NAME.to_owned(),
+        key: intent.key.clone(),
+        kind: intent.kind.to_owned(),
+        subject: intent.subject.clone(),
+        state: OperationState::Planned,
+        plan: intent.plan.clone(),
+    }
+}
+
+fn unknown<C: Chain>(envelope: &Envelope<C>, tried: &Tried<C>) -> Error {
+    let Envelope { key, hash, .. } = envelope;
+    let trouble = tried.trouble.as_ref().map(|e| format!("; {e}")).unwrap_or_default();
+    let refused = tried.refused.as_ref().map(|r| format!("; it was answered with {}", r.reason.words));
+    let refused = refused.unwrap_or_default();
+    let why = format!(
+        "operation \"{key}\": it is not known yet what became of transaction {hash}{refused}{trouble}"
+    );
+    Error::new(Code::OutcomeUnknown, why)
+        .hint("run the same command again: it settles this first, and nothing is done twice")
+        .detail("operation", key.as_str())
+        .detail("hash", hash.as_str())
+}

@@ -1,0 +1,266 @@
+//! What the outbox asks of a chain: its words, and what is done on it.
+
+use super::intent::{Intent, Reason, Settled};
+use base::{Error, Result};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fmt::{Debug, Display};
+
+/// A chain's types, and how its stored envelopes are read.
+pub trait Chain: Debug + Copy + Eq + 'static {
+    /// What its operations are marked with in the state.
+    const NAME: &'static str;
+    /// The kind of operations that the chain itself wants ahead of others: nothing more is recorded of one, and doing one
+    /// twice is harmless.
+    const AHEAD: Option<&'static str> = None;
+    /// Who sends; each account numbers its transactions.
+    type Account: Clone + Debug + Display + Ord;
+    /// What is to be done.
+    type Action: Clone + Debug + PartialEq;
+    /// What a block says of a transaction in it.
+    type Effect: Effect;
+    /// The chain's own account of a failure.
+    type Why: Clone + Debug + Default + Eq;
+    /// Who signs, on the chain's curve.
+    type Signers: ?Sized;
+
+    /// Reads a stored envelope back.
+    ///
+    /// # Errors
+    /// `state_corrupt` for one that cannot be read.
+    fn stored(envelope: &str) -> Result<Stored<Self::Account>>;
+}
+
+/// What a block says of a transaction in it; the default is that of one that is in none.
+pub trait Effect: Clone + Debug + Default + Eq {
+    /// What the audit log says of it: where it is, and its `fee` as digits in the chain's smallest unit.
+    fn facts(&self) -> Vec<(&'static str, Value)>;
+}
+
+/// When a transaction is valid, in seconds of the chain's time; both ends included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Validity {
+    /// No block that closed earlier can hold it.
+    pub from: u64,
+    /// No block that closed later can hold it.
+    pub until: u64,
+}
+
+/// A signed envelope, as it is stored and sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Signed {
+    /// As text.
+    pub envelope: String,
+    /// Lower-case hex.
+    pub hash: String,
+    /// The most that it can cost, in the chain's smallest unit.
+    pub max_fee: u128,
+    /// When it is valid; `None` = until its number is used.
+    pub validity: Option<Validity>,
+}
+
+/// What must be known of a stored envelope to settle it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stored<A> {
+    /// The account whose number it uses.
+    pub source: A,
+    /// Which number: of an account's transactions with the same number at most one lands.
+    pub number: u64,
+    /// When it is valid; `None` = until its number is used.
+    pub validity: Option<Validity>,
+    /// Who pays the fee, where that is another account.
+    pub payer: Option<A>,
+}
+
+/// An envelope of an operation.
+#[derive(Debug)]
+pub struct Envelope<C: Chain> {
+    /// Its operation's row.
+    pub id: i64,
+    /// Its operation's key, for messages.
+    pub key: String,
+    /// Its number within the operation, from 1.
+    pub attempt: u32,
+    /// Lower-case hex.
+    pub hash: String,
+    /// As it is sent.
+    pub text: String,
+    /// What is in it.
+    pub stored: Stored<C::Account>,
+    /// Whether nobody can have sent it before.
+    pub fresh: bool,
+    /// Whether the chain tells what it did; see [`super::Recorder::is_told_by_the_chain`].
+    pub told: bool,
+}
+
+/// A closed block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block {
+    /// Its height.
+    pub number: u64,
+    /// Its time in seconds since 1970.
+    pub time: u64,
+}
+
+/// What became of preparing.
+pub enum Prepared<N: Network + ?Sized> {
+    /// Ready for its signatures.
+    Ready {
+        /// Not signed yet.
+        draft: N::Draft,
+        /// The endpoint that it was prepared at.
+        endpoint: String,
+    },
+    /// This must be done first, since the chain says so; why, for a person.
+    First(Box<Intent<N::Chain>>, &'static str),
+    /// It is not worth sending.
+    Refused(Box<Settled<N::Chain>>),
+}
+
+/// What an endpoint said of an envelope that it was sent.
+#[derive(Debug)]
+pub enum Sent<C: Chain> {
+    /// It has it.
+    Taken,
+    /// It has no room for it just now.
+    Later,
+    /// It does not take it.
+    Refused(Refusal<C>),
+}
+
+/// Why an endpoint does not take an envelope.
+#[derive(Debug, Clone)]
+pub struct Refusal<C: Chain> {
+    /// What follows from it.
+    pub kind: Refused,
+    /// Why.
+    pub reason: Reason<C>,
+}
+
+/// What follows from a refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refused {
+    /// Its number is not the account's next: it is in a block, another is, or the endpoint is behind.
+    Number,
+    /// Its time has not come yet, for an endpoint that is behind.
+    Early,
+    /// The endpoint would refuse it again.
+    Final,
+}
+
+/// What became of an envelope.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate<C: Chain> {
+    /// It is in a block, with success or without.
+    Landed(Box<Landed<C>>),
+    /// The network did not take it, and nobody else has it.
+    Refused(Reason<C>),
+    /// Another transaction used its number, so that it can never land; in words.
+    Superseded(String),
+    /// Its time is over, and it is in no block.
+    Expired,
+    /// Its time is over, its number is used, and no endpoint remembers by what: the chain shows what it did, if it did.
+    Forgotten,
+}
+
+/// A transaction in a block.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Landed<C: Chain> {
+    /// What the block says of it.
+    pub effect: C::Effect,
+    /// Why it failed; `None` = it succeeded.
+    pub failure: Option<Reason<C>>,
+}
+
+/// The most that the envelopes of a kind could cost lately, by the kind.
+pub type Past = BTreeMap<&'static str, u128>;
+
+/// A chain that transactions are sent to, with the terms on which they are offered.
+///
+/// Of what it is asked, only [`Network::send`] has an effect. An answer that it could not get is an error, never
+/// an absence: whatever says that an envelope never lands must follow from the chain.
+#[expect(async_fn_in_trait, reason = "all of it runs on one thread")]
+pub trait Network {
+    /// Its types.
+    type Chain: Chain;
+    /// A transaction ready for its signatures.
+    type Draft;
+
+    /// The newest block that is believed in. Time is the chain's, never the machine's.
+    fn newest(&self) -> Option<Block>;
+
+    /// Begins with these intents: reads what they need in common.
+    ///
+    /// # Errors
+    /// No endpoint serves.
+    async fn open(&mut self, intents: &[&Intent<Self::Chain>], past: Past) -> Result<()>;
+
+    /// Makes the transaction and tries it, without signing anything. No two attempts at an intent are the same bytes, so that
+    /// each has a hash of its own. What was prepared at the endpoint `than` did not hold: another one is asked, where there
+    /// is one that serves.
+    ///
+    /// # Errors
+    /// Nobody could prepare it, or the terms forbid it.
+    async fn prepare(
+        &self,
+        intent: &Intent<Self::Chain>,
+        attempt: u32,
+        than: Option<&str>,
+    ) -> Result<Prepared<Self>>;
+
+    /// Signs.
+    ///
+    /// # Errors
+    /// What `signers` say.
+    fn sign(
+        &self,
+        intent: &Intent<Self::Chain>,
+        draft: Self::Draft,
+        signers: &<Self::Chain as Chain>::Signers,
+    ) -> Result<Signed>;
+
+    /// Sends an envelope. A failing endpoint hands over to the next one, which gets the same bytes; `tried` hears of each
+    /// before it has them.
+    ///
+    /// # Errors
+    /// No endpoint serves; any of them may have it all the same.
+    async fn send(&self, envelope: &Envelope<Self::Chain>, tried: impl Fn(&str))
+    -> Result<Sent<Self::Chain>>;
+
+    /// What became of an envelope, if that can be told; `None` = it may still land. `refused` says whether an endpoint refused
+    /// its number, so that this is worth a closer look.
+    ///
+    /// # Errors
+    /// Nobody could be asked, or nobody remembers.
+    async fn look(
+        &self,
+        envelope: &Envelope<Self::Chain>,
+        refused: bool,
+    ) -> Result<Option<Fate<Self::Chain>>>;
+
+    /// The same from every endpoint, for an operator who is to decide: one that has it in a block is believed. `Forgotten` =
+    /// it can never land any more, and nobody remembers what became of it.
+    ///
+    /// # Errors
+    /// Nobody could be asked.
+    async fn look_everywhere(&self, envelope: &Envelope<Self::Chain>) -> Result<Option<Fate<Self::Chain>>>;
+
+    /// The endpoints know too little of the past to tell what became of an envelope.
+    fn out_of_sight(&self) -> Error;
+
+    /// Does, until dropped, what looking needs done beside it.
+    async fn attend(&self) {
+        std::future::pending().await
+    }
+
+    /// Hears what became of an envelope: what it says of the account and of the fees.
+    fn learn(&self, envelope: &Envelope<Self::Chain>, fate: &Fate<Self::Chain>);
+
+    /// Why a new attempt may overcome what became of the one before, for a person; `None` = it would not.
+    fn again(&self, fate: &Fate<Self::Chain>) -> Option<String>;
+
+    /// What more is to be said of an operation that ended without effect.
+    fn complaint(&self, _intent: &Intent<Self::Chain>, _settled: &Settled<Self::Chain>) -> Option<Error> {
+        None
+    }
+}
