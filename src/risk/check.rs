@@ -129,25 +129,31 @@ fn facts(
         rates_e18,
         max_rate_drop_ppm: pool.max_rate_drop_ppm,
         withdrawn_in_window,
-        top_withdrawer: by_member.into_iter().max_by(most),
+        top_withdrawer: by_member.into_values().max_by(most),
         withdrawn_24h: withdrawn_since(conn, pool, Window::Rolling24h.start(now))?.0,
         feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
         failure_streak: config.number("risk.failure_streak")?,
     })
 }
 
-/// What withdrawals that are not failed come to since `from`, in asset base units: in all, and by the member's address.
-pub fn withdrawn_since(conn: &Connection, pool: &Pool, from: i64) -> Result<(Base, HashMap<String, Base>)> {
+/// What withdrawals that are not failed come to since `from`, in asset base units: in all, and of each member by id, with
+/// its address.
+pub fn withdrawn_since(
+    conn: &Connection,
+    pool: &Pool,
+    from: i64,
+) -> Result<(Base, HashMap<i64, (String, Base)>)> {
     let mut statement = conn.prepare_cached(
-        "SELECT m.address, w.assets FROM pool_withdrawals w JOIN members m ON m.id = w.member_id
+        "SELECT w.member_id, m.address, w.assets FROM pool_withdrawals w LEFT JOIN members m ON m.id = w.member_id
          WHERE w.pool_id = ?1 AND w.requested_at >= ?2 AND w.status <> 'failed'",
     )?;
     let mut rows = statement.query(params![pool.id, from])?;
-    let (mut total, mut by_member) = (Base::ZERO, HashMap::<String, Base>::new());
+    let (mut total, mut by_member) = (Base::ZERO, HashMap::<i64, (String, Base)>::new());
     while let Some(row) = rows.next()? {
-        let assets = base_at(row, 1)?;
+        let assets = base_at(row, 2)?;
         total = total.saturating_add(assets);
-        let sum = by_member.entry(row.get(0)?).or_default();
+        let (address, sum) = by_member.entry(row.get(0)?).or_default();
+        *address = row.get::<_, Option<String>>(1)?.unwrap_or_default();
         *sum = sum.saturating_add(assets);
     }
     Ok((total, by_member))

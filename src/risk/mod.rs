@@ -18,5 +18,5 @@ pub use engine::examine;
 pub use gate::{Barrier, Gate, gate};
 pub use parameters::{Parameters, RiskRow, SetRisk, Window, row, set};
 pub use pause::{pause, unpause};
-pub use refresh::{Refreshed, refresh};
+pub use refresh::refresh;
 pub use source::Engine;

@@ -89,7 +89,7 @@ fn facts(
         None => None,
         Some(member) => {
             let (shares, last_deposit) = pool::holding(conn, pool.id, member.id)?;
-            let withdrawn = by_member.get(&member.address.to_string()).copied().unwrap_or_default();
+            let withdrawn = by_member.get(&member.id).map(|(_, sum)| *sum).unwrap_or_default();
             Some(Holding { shares, reserved: reserved(conn, pool, member)?, last_deposit, withdrawn })
         }
     };
