@@ -118,7 +118,7 @@ impl What {
                     Barrier::BreakerOpen(open) => output.breaker = BreakerView::of(Some(open)),
                     Barrier::EnginePaused => output.engine = Some("its emergency pause holds".to_owned()),
                     Barrier::EngineBreaker(why) => {
-                        output.engine = Some(format!("its breaker is open: {why}"))
+                        output.engine = Some(format!("its breaker is open: {why}"));
                     }
                     Barrier::RiskUnknown(_) | Barrier::ContractChanged(_) => {}
                 }

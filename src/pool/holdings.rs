@@ -58,6 +58,11 @@ impl Holdings {
         self.0.iter().map(|(member, shares)| (*member, *shares))
     }
 
+    /// The same, given away.
+    pub fn into_pairs(self) -> impl Iterator<Item = (MemberId, Base)> {
+        self.0.into_iter()
+    }
+
     /// Takes a movement forward in time.
     ///
     /// # Errors

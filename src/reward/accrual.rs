@@ -54,7 +54,7 @@ impl Accrual {
     pub fn new(opening: Holdings, start: u64, end: u64, basis: Basis) -> Self {
         let mut accrual = Self { start, end, basis, parts: BTreeMap::new() };
         let part = |held| Part { held, weight: accrual.accrued(held, start) };
-        accrual.parts = opening.iter().map(|(member, held)| (member, part(held))).collect();
+        accrual.parts = opening.into_pairs().map(|(member, held)| (member, part(held))).collect();
         accrual
     }
 

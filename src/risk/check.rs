@@ -136,19 +136,17 @@ fn facts(
     })
 }
 
-/// What withdrawals that are not failed come to since `from`, in asset base units: in all, and of each member by id, with
-/// its address.
-pub fn withdrawn_since(
-    conn: &Connection,
-    pool: &Pool,
-    from: i64,
-) -> Result<(Base, HashMap<i64, (String, Base)>)> {
+/// Of each member, by id: its address, and what it withdrew, asset base units.
+pub type Withdrawn = HashMap<i64, (String, Base)>;
+
+/// What withdrawals that are not failed come to since `from`: in all, asset base units, and of each member.
+pub fn withdrawn_since(conn: &Connection, pool: &Pool, from: i64) -> Result<(Base, Withdrawn)> {
     let mut statement = conn.prepare_cached(
         "SELECT w.member_id, m.address, w.assets FROM pool_withdrawals w LEFT JOIN members m ON m.id = w.member_id
          WHERE w.pool_id = ?1 AND w.requested_at >= ?2 AND w.status <> 'failed'",
     )?;
     let mut rows = statement.query(params![pool.id, from])?;
-    let (mut total, mut by_member) = (Base::ZERO, HashMap::<i64, (String, Base)>::new());
+    let (mut total, mut by_member) = (Base::ZERO, Withdrawn::new());
     while let Some(row) = rows.next()? {
         let assets = base_at(row, 2)?;
         total = total.saturating_add(assets);

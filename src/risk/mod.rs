@@ -13,7 +13,7 @@ mod source;
 pub mod verdict;
 
 pub use breaker::{Breaker, breaker, reset_breaker, trip};
-pub use check::{PoolCheck, check, watch_withdrawals, withdrawn_since};
+pub use check::{PoolCheck, Withdrawn, check, watch_withdrawals, withdrawn_since};
 pub use engine::examine;
 pub use gate::{Barrier, Gate, gate};
 pub use parameters::{Parameters, RiskRow, SetRisk, Window, row, set};

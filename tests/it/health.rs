@@ -255,7 +255,7 @@ fn what_an_engine_holds_is_a_finding() {
     let since = "2023-11-14T22:13:20Z";
     let breaker = format!("risk dollars circuit_breaker_active {since}: at the engine: too fast");
     let pause = format!("risk dollars emergency_pause {since}: paused at the engine");
-    assert_eq!(troubles(&engine(1, 0)), [breaker.clone()]);
+    assert_eq!(troubles(&engine(1, 0)), std::slice::from_ref(&breaker));
     assert_eq!(troubles(&engine(1, 1)), [pause.clone(), breaker]);
     home.run("health --nagios").exits(2);
     let gauges = home.run("metrics").ok();
