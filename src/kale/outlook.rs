@@ -102,7 +102,7 @@ pub async fn look(
         schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
     };
     let deadline = view.due().map(|due| orders.deadline_of(due, settings));
-    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, submitters, answer })
+    Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, answer, submitters })
 }
 
 /// What the strategy's command says of the block that is planted in next, or worked, where that is too late.
