@@ -73,7 +73,11 @@ const ALLOWED: &[(&str, &str, &str)] = &[
         "FROM user_pool_shares",
         "for people: SQLite ranks the holders of one pool and keeps the ten largest",
     ),
-    ("vault/reward/store.rs", "FROM reward_emissions ORDER BY start_block DESC LIMIT 1", "reads one row, the last"),
+    (
+        "vault/reward/store.rs",
+        "FROM reward_emissions ORDER BY start_block DESC LIMIT 1",
+        "reads one row, the last",
+    ),
     (
         "state/operations.rs",
         "WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",
@@ -106,7 +110,11 @@ const DEMANDED: &[(&str, &str, &str)] = &[
     ),
     ("vault/withdrawal/sound.rs", "w.id BETWEEN ?1 AND ?2", "USING INDEX events_by_subject (subject=?)"),
     ("watch/report/pools.rs", "block_number <= ?2", "USING PRIMARY KEY (pool_id=? AND block_number<?)"),
-    ("watch/report/farm.rs", "WHERE block_index < ?1", "USING COVERING INDEX harvests_by_block (block_index<?)"),
+    (
+        "watch/report/farm.rs",
+        "WHERE block_index < ?1",
+        "USING COVERING INDEX harvests_by_block (block_index<?)",
+    ),
     ("kale/rows/records.rs", "ORDER BY block_index DESC", "USING INDEX harvests_once (farmer_id=?)"),
     ("state/events.rs", "WHERE at >= ? ORDER BY", "USING INDEX events_by_time (at>?)"),
     ("state/alert.rs", "CROSS JOIN risk_violations", "USING INDEX risk_violations_open (pool_id=?)"),
@@ -115,7 +123,11 @@ const DEMANDED: &[(&str, &str, &str)] = &[
     ("watch/health/facts.rs", "FROM plantings d", "USING INDEX plantings_by_block (block_index=?)"),
     ("watch/health/facts.rs", "FROM works d", "USING INDEX works_by_block (block_index=?)"),
     ("watch/health/facts.rs", "FROM harvests d", "USING INDEX harvests_by_block (block_index=?)"),
-    ("watch/health/facts.rs", "LEFT JOIN pool_snapshots s", "USING PRIMARY KEY (pool_id=? AND block_number=?)"),
+    (
+        "watch/health/facts.rs",
+        "LEFT JOIN pool_snapshots s",
+        "USING PRIMARY KEY (pool_id=? AND block_number=?)",
+    ),
     ("state/events.rs", "WHERE id > ?1 ORDER BY id", "USING INTEGER PRIMARY KEY (rowid>?)"),
     ("state/names.rs", "FROM members WHERE name >= ?1", "(name>? AND name<?)"),
     ("state/names.rs", "FROM farmers WHERE address >= ?1", "(address>? AND address<?)"),
