@@ -45,10 +45,13 @@ struct SentNote {
     endpoint: String,
 }
 
+/// A write, and who hears what came of it.
+type Waiting<C> = (Write<C>, oneshot::Sender<Result<Written>>);
+
 /// What waits to be written.
 #[derive(Debug)]
 pub(super) struct Commits<C: Chain> {
-    writes: RefCell<Vec<(Write<C>, oneshot::Sender<Result<Written>>)>>,
+    writes: RefCell<Vec<Waiting<C>>>,
     notes: RefCell<Vec<SentNote>>,
     changed: Notify,
     /// When the first of the writes, or of the notes, came.

@@ -250,7 +250,7 @@ pub trait Network {
 
     /// Does, until dropped, what looking needs done beside it.
     async fn attend(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 
     /// Hears what became of an envelope: what it says of the account and of the fees.

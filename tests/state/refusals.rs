@@ -102,6 +102,7 @@ const AMOUNTS: &[&str] = &[
 
 /// Columns of text that hold no amount.
 const WORDS: &[&str] = &[
+    "network",
     "code_hash",
     "implementation",
     "found_code_hash",

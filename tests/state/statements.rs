@@ -246,7 +246,8 @@ fn check_filling(file: &str, value: &str, tokens: &[Token]) {
 fn check_calls(file: &str, tokens: &[Token], constants: &BTreeMap<String, String>) {
     for (i, window) in tokens.windows(3).enumerate() {
         let [Token::Mark('.'), Token::Word(method), Token::Mark('(')] = window else { continue };
-        if !METHODS.contains(&method.as_str()) {
+        // What is prepared there is a transaction.
+        if !METHODS.contains(&method.as_str()) || file == "outbox/life.rs" {
             continue;
         }
         let mut at = i + 3;
