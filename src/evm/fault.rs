@@ -39,7 +39,7 @@ pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
     if method == "eth_call" && (error.code == 3 || has(REVERT) || revert_data(error).is_some()) {
         return Sort::Reverted;
     }
-    let of_query = method == super::logs::GET_LOGS && has(QUERY);
+    let of_query = method == super::wire::GET_LOGS && has(QUERY);
     if (error.status == 429 || error.code == 429 || has(LIMITED)) && !(of_query && error.asks_to_wait()) {
         return Sort::RateLimited;
     }
@@ -50,7 +50,7 @@ pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
         return Sort::Pruned;
     }
     // What is said of a tag is no word on a block that was given out before.
-    if has(NO_BLOCK) && !(method == super::chain::BY_NUMBER && speaks_of_a_tag(error)) {
+    if has(NO_BLOCK) && !(method == super::wire::BY_NUMBER && speaks_of_a_tag(error)) {
         return Sort::NoBlock;
     }
     if of_query {

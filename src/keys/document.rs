@@ -1,6 +1,5 @@
 //! The plain text inside the key store. Secrets are read in place and written into memory that is wiped.
 
-use super::Origin;
 use super::signer::{Signer, address_of, parse_secret, secret_of};
 use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
@@ -9,6 +8,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::Path;
 use zeroize::Zeroizing;
+
+/// How a key came into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Made here, from the system's randomness.
+    Made,
+    /// Brought by the operator.
+    Imported,
+}
 
 const VERSION: u32 = 1;
 

@@ -18,21 +18,13 @@ pub use seal::{Identities, Method, Unlock};
 pub use signer::{Signer, address_of, parse_secret};
 
 use base::{Code, Error, Result, killpoint};
+pub use document::Origin;
 use document::StoredKey;
 use ed25519_dalek::SigningKey;
 use secrecy::SecretString;
 use state::Lock;
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// How a key came into the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// Made here, from the system's randomness.
-    Made,
-    /// Brought by the operator.
-    Imported,
-}
 
 /// An unlocked key store.
 pub struct KeyStore {

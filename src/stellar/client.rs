@@ -2,80 +2,25 @@
 
 use super::fault::{Fault, standing};
 use super::network::network_id;
-use super::newest::{Asked, Newest, Refused, Said, Voice};
+use super::newest::Voice;
+use super::peer::{ClientConfig, Inner, LATEST, NETWORK, Peer, value};
 use super::replies::Ledger;
 use super::view::View;
 use super::wire;
-use base::{Code, Endpoint, Error, Result};
+use base::{Code, Error, Result};
 use net::asker::{Asker, Patience};
 use net::failover::{self, Failed, Warnings};
-use net::jsonrpc::{Answer, Call, Client as Wire};
-use net::{Http, HttpLimits, RetryPolicy, Verdict, retry};
+use net::jsonrpc::{Call, Client as Wire};
+use net::{Http, Verdict, retry};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long an endpoint may show no new ledger while there is another to ask; a ledger takes some five seconds.
-const STUCK: Duration = Duration::from_secs(30);
-
-/// What a profile says about its network.
-#[derive(Debug, Clone)]
-pub struct ClientConfig {
-    /// The profile's name, for errors.
-    pub profile: String,
-    /// The pinned network.
-    pub passphrase: String,
-    /// Endpoints, the preferred one first.
-    pub endpoints: Vec<Endpoint>,
-    /// Limits on each HTTP exchange.
-    pub http: HttpLimits,
-    /// How one endpoint is asked again.
-    pub retry: RetryPolicy,
-    /// Calls per JSON-RPC batch; 1 = no batches.
-    pub batch: usize,
-}
-
-impl ClientConfig {
-    /// The defaults for a profile's network.
-    pub fn new(profile: impl Into<String>, passphrase: impl Into<String>, endpoints: Vec<Endpoint>) -> Self {
-        Self {
-            profile: profile.into(),
-            passphrase: passphrase.into(),
-            endpoints,
-            http: HttpLimits::default(),
-            retry: RetryPolicy::default(),
-            batch: 20,
-        }
-    }
-}
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// The pinned network, asked through [`Client::view`] only.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-pub(super) struct Inner {
-    config: ClientConfig,
-    network_id: [u8; 32],
-    http: Arc<Http>,
-    peers: Vec<Arc<Peer>>,
-    warnings: Warnings,
-    /// The newest ledger that is believed.
-    newest: Mutex<Newest>,
-    /// From when its times count.
-    began: Instant,
-}
-
-/// An endpoint, and what this process knows of it.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub asker: Asker,
-    voice: Voice,
-    /// Its passphrase was compared with the pin, and is the same.
-    checked: AtomicBool,
 }
 
 /// Whether a view must begin with a look at the newest ledger.
@@ -322,43 +267,6 @@ impl Client {
     }
 }
 
-impl Inner {
-    fn newest(&self) -> MutexGuard<'_, Newest> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seen(&self) -> Option<Ledger> {
-        self.newest().ledger()
-    }
-
-    /// What an answer to a question that is asked now is held against.
-    pub fn asking(&self) -> Asked {
-        self.newest().ask(self.began.elapsed())
-    }
-
-    /// Takes what an answer of this endpoint says of the newest ledger.
-    pub fn hear(&self, peer: &Peer, said: impl Into<Said>, asked: Asked) -> Result<(), Fault> {
-        let said = said.into();
-        let heard = self.newest().hear(peer.voice, said, asked, self.began.elapsed());
-        heard.map_err(|refused| match refused {
-            Refused::Behind(seen) => Fault::Stale { ledger: said.sequence, seen },
-            Refused::Beyond(seen) => Fault::Beyond { ledger: said.sequence, seen },
-        })
-    }
-
-    /// Whether no new ledger has come for so long that another endpoint, if there is one, may know more.
-    pub fn stuck(&self) -> Option<Fault> {
-        let ledger = self.newest().stands_still(STUCK, self.began.elapsed());
-        let ledger = ledger.filter(|_| self.peers.len() > 1)?;
-        Some(Fault::Stuck { ledger: ledger.sequence })
-    }
-
-    /// How one endpoint is asked again.
-    pub fn retry_policy(&self) -> &RetryPolicy {
-        &self.config.retry
-    }
-}
-
 /// Whether an error of what was read may be the endpoint's alone: another one is asked before it is believed.
 const fn is_doubtful(code: Code) -> bool {
     matches!(code, Code::BadReply | Code::NotAContract | Code::FeeCapped | Code::UnsupportedAuth)
@@ -367,20 +275,4 @@ const fn is_doubtful(code: Code) -> bool {
 /// Whether an error is of endpoints that could not serve, or not soundly: another one may.
 pub const fn is_of_endpoints(code: Code) -> bool {
     code.is_transient() || is_doubtful(code) || matches!(code, Code::WrongNetwork)
-}
-
-const NETWORK: &str = "getNetwork";
-pub(super) const LATEST: &str = "getLatestLedger";
-
-/// Reads one answer; an error of the server is a fault.
-pub(super) fn value<T>(
-    method: &'static str,
-    answer: Option<Answer>,
-    read: impl FnOnce(&serde_json::value::RawValue) -> Result<T, String>,
-) -> Result<T, Fault> {
-    match answer {
-        Some(Ok(raw)) => read(&raw).map_err(|why| Fault::Bad { method, why }),
-        Some(Err(error)) => Err(Fault::Rpc { method, error }),
-        None => Err(Fault::Bad { method, why: "no answer".to_owned() }),
-    }
 }
