@@ -35,7 +35,8 @@ fn pages() -> Vec<PathBuf> {
 /// The files and functions that a page names as `` `file.rs`: `function` ``.
 fn stops(text: &str) -> Vec<(&str, &str)> {
     let parts: Vec<&str> = text.split('`').collect();
-    let named = parts.windows(3).filter(|part| part[0].ends_with(".rs") && part[1].trim() == ":");
+    let is_source = |name: &str| Path::new(name).extension().is_some_and(|kind| kind == "rs");
+    let named = parts.windows(3).filter(|part| is_source(part[0]) && part[1].trim() == ":");
     named.map(|part| (part[0], part[2])).collect()
 }
 
