@@ -1,11 +1,10 @@
 //! What one member has in one pool, as the state knows it.
 
 use super::store::{Totals, totals_of};
-use crate::pool::{self, Member, Pool, Snapshot, underlying};
+use crate::pool::{self, Member, Pool, Snapshot, holders, underlying};
 use base::Result;
 use base::amount::Base;
-use rusqlite::{Connection, OptionalExtension, params};
-use state::columns::stored_base;
+use rusqlite::Connection;
 
 /// A member's position.
 #[derive(Debug, Clone)]
@@ -26,17 +25,7 @@ pub struct Position {
 
 /// Reads a position; a member without shares has one of zero.
 pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Position> {
-    let row: Option<(String, Option<u64>, Option<i64>)> = conn
-        .prepare_cached(
-            "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
-             WHERE pool_id = ?1 AND member_id = ?2",
-        )?
-        .query_row(params![pool.id, member.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-        .optional()?;
-    let (shares, last_deposit_block, last_deposit_at) = match row {
-        None => (Base::ZERO, None, None),
-        Some((text, block, at)) => (stored_base(&text)?, block, at),
-    };
+    let (shares, last_deposit_block, last_deposit_at) = holders::holding(conn, pool, member)?;
     let snapshot = pool::snapshot(conn, pool)?;
     Ok(Position {
         shares,

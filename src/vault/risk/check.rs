@@ -14,7 +14,7 @@ use config::Config;
 use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, OptionalExtension, params};
 use state::alert::{self, Subject};
-use state::columns::stored_base;
+use state::columns::{at, only};
 use state::{Tx, Work};
 use std::collections::HashMap;
 
@@ -37,9 +37,6 @@ impl PoolCheck {
 }
 
 /// Checks `pools`. An engine or a chain that cannot be read hides no other finding.
-///
-/// # Errors
-/// `state_error`; findings are in the result.
 pub async fn check(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
@@ -78,7 +75,7 @@ pub async fn check(
                     // What cannot be told neither opens nor closes a violation; risk_unknown stands for it.
                     Verdict::Unknown(_) => continue,
                 };
-                alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.word(), why)?;
+                alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.as_str(), why)?;
             }
             checks.push(PoolCheck { pool: pool.name.clone(), results, not_refreshed: failure });
         }
@@ -146,9 +143,9 @@ fn withdrawals_since(conn: &Connection, pool: &Pool, from: i64) -> Result<Withdr
     let mut rows = statement.query(params![pool.id, from])?;
     let (mut total, mut by_member) = (Base::ZERO, HashMap::<String, Base>::new());
     while let Some(row) = rows.next()? {
-        let assets = stored_base(&row.get::<_, String>(1)?)?;
+        let assets = at(row, "assets")?;
         total = total.saturating_add(assets);
-        let sum = by_member.entry(row.get(0)?).or_default();
+        let sum = by_member.entry(row.get("address")?).or_default();
         *sum = sum.saturating_add(assets);
     }
     let top = by_member.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
@@ -162,7 +159,7 @@ fn newest_withdrawal(conn: &Connection, pool: &Pool, from: i64) -> Result<Option
             "SELECT requested_at FROM pool_withdrawals
              WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed' ORDER BY requested_at DESC LIMIT 1",
         )?
-        .query_row(params![pool.id, from], |row| row.get(0))
+        .query_row(params![pool.id, from], only)
         .optional()?;
     Ok(found)
 }

@@ -2,14 +2,13 @@
 
 use super::rules::{Deposit, Facts, Figures, Holding, check};
 use super::store::{reserved, withdrawn_since};
-use crate::pool::{self, Member, Pool, Snapshot};
+use crate::pool::{self, Member, Pool, Snapshot, holders};
 use crate::risk::verdict::{Verdict, known, parse_amount, usable};
 use crate::risk::{self, Window};
 use base::Result;
 use base::amount::Base;
 use config::Config;
-use rusqlite::{Connection, OptionalExtension, params};
-use state::columns::stored_base;
+use rusqlite::Connection;
 
 /// A withdrawal as it was typed.
 #[derive(Debug, Clone, Copy)]
@@ -113,16 +112,7 @@ fn facts(
 }
 
 fn holding(conn: &Connection, pool: &Pool, member: &Member, withdrawn: Base) -> Result<Holding> {
-    let row: Option<(String, Option<u64>, Option<i64>)> = conn
-        .prepare_cached(
-            "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
-             WHERE pool_id = ?1 AND member_id = ?2",
-        )?
-        .query_row(params![pool.id, member.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let (shares, last_deposit) = match row {
-        None => (Base::ZERO, None),
-        Some((shares, block, at)) => (stored_base(&shares)?, block.map(|block| Deposit { block, at })),
-    };
+    let (shares, block, at) = holders::holding(conn, pool, member)?;
+    let last_deposit = block.map(|block| Deposit { block, at });
     Ok(Holding { shares, reserved: reserved(conn, pool, member)?, last_deposit, withdrawn })
 }
