@@ -273,7 +273,7 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
     });
     let worst = lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Ok);
     let output = DoctorOutput {
-        verdict: worst.word(),
+        verdict: worst.as_str(),
         ok: count(Verdict::Ok),
         warn: count(Verdict::Warn),
         fail: count(Verdict::Fail),
@@ -282,7 +282,7 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
             .map(|line| LineView {
                 area: line.area,
                 subject: line.subject,
-                status: line.verdict.word(),
+                status: line.verdict.as_str(),
                 found: line.words,
                 mend: line.mend,
             })

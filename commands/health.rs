@@ -151,7 +151,7 @@ fn outcome(report: &Report, runs: &[LastRun], now: i64) -> Result<Outcome> {
             in_flight: report.operations.count,
             oldest_sec: report.operations.oldest_sec,
             limit_sec: report.operations.limit_sec,
-            status: report.operations.grade.word(),
+            status: report.operations.grade.as_str(),
         },
         runs: runs.iter().map(RunView::from).collect(),
         now,
@@ -251,7 +251,7 @@ impl From<&Checked> for CheckView {
         Self {
             check: vital.check,
             subject: vital.subject.clone(),
-            status: grade.word(),
+            status: grade.as_str(),
             last: vital.last.map(clock::rfc3339),
             age_sec: *age_sec,
             limit_sec: vital.limit_sec,
@@ -299,10 +299,14 @@ impl Present for HealthOutput {
             table.row([
                 check.check.to_owned(),
                 check.subject.clone().unwrap_or_default(),
-                if check.status == Grade::Ok.word() { "ok".to_owned() } else { check.status.to_uppercase() },
+                if check.status == Grade::Ok.as_str() {
+                    "ok".to_owned()
+                } else {
+                    check.status.to_uppercase()
+                },
                 age,
                 clock::span(check.limit_sec),
-                if check.status == Grade::Ok.word() { String::new() } else { check.mend.to_owned() },
+                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.to_owned() },
             ]);
         }
         if !table.is_empty() {

@@ -11,7 +11,6 @@ use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool;
-use vault::reward::accrual::Basis;
 use vault::reward::grid::Epoch;
 use vault::reward::{self, NewEpoch};
 
@@ -62,8 +61,9 @@ impl Create {
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;
         let basis = app.config.require("reward.basis")?;
-        let basis = Basis::parse(basis)
-            .ok_or_else(|| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?;
+        let basis = basis
+            .parse()
+            .map_err(|_| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?;
         let found = pool::find(app.read()?.conn(), &self.pool)?;
         let epoch = Epoch { start: self.start, end: self.end };
         let output = app.write_async(self.dry.dry_run, async |work| {

@@ -1,5 +1,6 @@
 //! Copies of the state that are checked before they are believed.
 
+use super::columns::only;
 use super::file::{self, Journal};
 use super::{Lock, Run, open, schema};
 use alloy::hex;
@@ -134,7 +135,7 @@ fn events_of(path: &Path, sound: Sound) -> Result<i64> {
         if let Some(found) = schema::difference(&conn, version)? {
             return Err(unsound(path, &found.why));
         }
-        let word: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        let word: String = conn.query_row("PRAGMA integrity_check", [], only)?;
         return if word == "ok" { Ok(0) } else { Err(unsound(path, &word)) };
     }
     sound(&conn).map_err(|e| if e.code() == Code::CheckFailed { unsound(path, e.message()) } else { e })

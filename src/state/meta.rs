@@ -1,5 +1,6 @@
 //! Facts about the file itself: network pins, data version, audit head.
 
+use super::columns::only;
 use super::{State, Tx};
 use crate::Permit;
 use base::{Code, Error, Result};
@@ -7,14 +8,8 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
 /// A fact about the file, by key.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn meta_get(conn: &Connection, key: &str) -> Result<Option<String>> {
-    Ok(conn
-        .prepare_cached("SELECT value FROM meta WHERE key = ?1")?
-        .query_row([key], |row| row.get(0))
-        .optional()?)
+    Ok(conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], only).optional()?)
 }
 
 pub(super) fn meta_set(conn: &Connection, key: &str, value: &str) -> Result<()> {

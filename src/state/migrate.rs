@@ -25,9 +25,6 @@ pub const fn pending_steps(found: u32) -> u32 {
 }
 
 /// An empty state as this program made them when its schema was `version`.
-///
-/// # Errors
-/// `state_error`; cannot happen, since a test walks all the steps.
 pub(super) fn as_of(version: u32) -> Result<Connection> {
     let conn = Connection::open_in_memory()?;
     run_steps(&conn, 0, version)?;

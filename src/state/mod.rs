@@ -25,7 +25,7 @@ mod work;
 pub use backup::{BackupReport, Sound, backup, inspect, restore, send_backup};
 pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
 pub use file::{Watch, connect_again};
-pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances, stored};
+pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances};
 pub use lock::{Holder, Lock};
 pub use meta::{Pin, check_network, meta_get, pin_network};
 pub use migrate::{SCHEMA_VERSION, pending_steps};

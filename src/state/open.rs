@@ -1,5 +1,6 @@
 //! Opening and creating the state file, and refusing what is not one.
 
+use super::columns::only;
 use super::file::{self, Journal, Watch};
 use super::lock::LastRun;
 use super::{Lock, Run, Tx, migrate, runs, schema};
@@ -45,9 +46,6 @@ impl State {
     }
 
     /// As [`State::read`], for the check that is to say what is wrong with it: whatever else its schema has.
-    ///
-    /// # Errors
-    /// As [`State::read`].
     pub fn unjudged(path: &Path, run: Run) -> Result<Self> {
         let (conn, watch) = file::connect_to_read(path)?;
         is_of_today(&conn, path)?;
@@ -103,9 +101,6 @@ impl State {
     }
 
     /// A private copy that vanishes when closed: what `--dry-run` writes to.
-    ///
-    /// # Errors
-    /// As [`State::read`].
     pub fn scratch(path: &Path, run: Run) -> Result<Self> {
         let source = Self::read(path, run.clone())?;
         // An empty name is a temporary database that spills to disk only under memory pressure.
@@ -134,9 +129,6 @@ impl State {
 
     /// Several queries on one and the same state, whatever others commit meanwhile. It is cheaper too: SQLite locks
     /// the file once, and not for each query.
-    ///
-    /// # Errors
-    /// `state_error` where the file cannot be read.
     pub fn look(&self) -> Result<Look<'_>> {
         let own = self.conn.is_autocommit();
         if own {
@@ -182,17 +174,11 @@ impl State {
 
     /// Notes when a run of a scheduled command ended, and how. It is no fact of the audit log: the data version stays as
     /// it is, and the disk need not have it before the next commit, so that a run with nothing to do stays short.
-    ///
-    /// # Errors
-    /// `state_error` where the disk refuses.
     pub fn note_run(&self, permit: Permit<'_>, command: &str, exit: Exit) -> Result<runs::Noted> {
         self.note(permit, |conn| runs::put(conn, command, exit, self.run.clock.now()))
     }
 
     /// Notes that a run ended otherwise than it had noted.
-    ///
-    /// # Errors
-    /// As [`State::note_run`].
     pub fn amend_run(&self, permit: Permit<'_>, noted: &runs::Noted, exit: Exit) -> Result<()> {
         self.note(permit, |conn| runs::amend(conn, noted, exit))
     }
@@ -206,9 +192,6 @@ impl State {
 
     /// To be called when so many rows were written: shrinks the write-ahead log if they are many. A reader in the
     /// way is no error.
-    ///
-    /// # Errors
-    /// `state_error` where the disk refuses.
     pub fn after_bulk(&self, rows: u64) -> Result<()> {
         if rows >= BULK_ROWS {
             self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -304,7 +287,7 @@ fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
 
 /// Refuses a file that SQLite finds damaged.
 fn must_be_whole(conn: &Connection, path: &Path, pragma: &str) -> Result<()> {
-    let word: String = conn.query_row(&format!("PRAGMA {pragma}(1)"), [], |row| row.get(0))?;
+    let word: String = conn.query_row(&format!("PRAGMA {pragma}(1)"), [], only)?;
     if word == "ok" {
         return Ok(());
     }
@@ -318,7 +301,7 @@ fn must_be_whole(conn: &Connection, path: &Path, pragma: &str) -> Result<()> {
 pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     let shown = path.display();
     let pragma = |name: &str| -> Result<i32> {
-        let found = conn.pragma_query_value(None, name, |row| row.get(0));
+        let found = conn.pragma_query_value(None, name, only);
         if found.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::ReadOnly)) {
             return Err(file::unfinished(path));
         }

@@ -34,9 +34,6 @@ pub struct Difference {
 }
 
 /// How the schema of a file differs from the program's of that version; `None` where it does not.
-///
-/// # Errors
-/// `state_corrupt` where it cannot be read; `state_error`.
 pub fn difference(conn: &Connection, version: u32) -> Result<Option<Difference>> {
     if version == migrate::SCHEMA_VERSION && is_verbatim(conn)? {
         return Ok(None);

@@ -15,9 +15,6 @@ use vault::risk::rules::Rule;
 use vault::{oracle, pool, risk};
 
 /// Everything that the state tells at `now`, seconds since 1970; the samples of one name stand together.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
     let report = health::look(state, config, now)?;
     let look = state.look()?;

@@ -54,9 +54,6 @@ impl PruneReport {
 }
 
 /// Refuses an age below [`LEAST_AGE`].
-///
-/// # Errors
-/// `invalid_value`.
 pub fn check_age(age: Duration) -> Result<()> {
     if age >= LEAST_AGE {
         return Ok(());
@@ -212,7 +209,7 @@ fn pending(conn: &Connection) -> Result<Option<(i64, Archive)>> {
     let event: i64 = text.parse().map_err(|_| bad())?;
     let (path, payload): (String, String) = conn
         .prepare("SELECT subject, payload FROM events WHERE id = ?1 AND kind = 'state.archived'")?
-        .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([event], |row| Ok((row.get("subject")?, row.get("payload")?)))
         .map_err(|_| bad())?;
     let facts: Value = serde_json::from_str(&payload).map_err(|_| bad())?;
     let mut counts = Counts::default();

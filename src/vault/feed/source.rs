@@ -5,6 +5,7 @@ use alloy::primitives::{Address, I256};
 use base::amount::{Base, E18};
 use base::{Code, Error, Result};
 use evm::{Batch, BatchReply, CallError, Handle, PinnedView};
+use strum::{IntoStaticStr, VariantNames};
 
 /// The Solidity interfaces of feeds.
 #[allow(missing_docs, reason = "the names are the contracts' own")]
@@ -24,7 +25,8 @@ pub mod sol {
 use sol::{AggregatorV3Interface as Aggregator, IPriceAdapter as Adapter};
 
 /// Where the quotes of a feed come from; its kind is the word for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Source {
     /// Chainlink's `AggregatorV3Interface`.
     Chainlink(Address),
@@ -40,16 +42,9 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every kind, for help and errors.
-    pub const KINDS: [&'static str; 3] = ["chainlink", "adapter", "fixed"];
-
     /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Chainlink(_) => "chainlink",
-            Self::Adapter { .. } => "adapter",
-            Self::Fixed(_) => "fixed",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The contract, where there is one.
@@ -93,7 +88,7 @@ impl Source {
                 Err(wrong(format!("--kind {kind} has no --price: the contract gives it")))
             }
             _ => Err(wrong(format!("\"{kind}\" is no feed kind"))
-                .hint(format!("there are: {}", Self::KINDS.join(", ")))),
+                .hint(format!("there are: {}", Self::VARIANTS.join(", ")))),
         }
     }
 

@@ -13,7 +13,7 @@ use evm::{At, CallError, Chain, PinnedView};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 use state::Work;
-use state::columns::db_block;
+use state::columns::{db_block, only};
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]
@@ -96,7 +96,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
             params![
                 ask.name,
                 ask.address.to_string(),
-                abi.word(),
+                abi.as_str(),
                 asset.address.to_string(),
                 share.symbol,
                 share.decimals,
@@ -111,7 +111,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
         tx.event(
             "pool.added",
             &ask.name,
-            &json!({ "address": ask.address.to_string(), "abi": abi.word(), "asset": asset.address.to_string(),
+            &json!({ "address": ask.address.to_string(), "abi": abi.as_str(), "asset": asset.address.to_string(),
                      "symbol": asset.symbol, "deploy_block": deploy_block, "view": view }),
         )?;
         Ok(pool)
@@ -126,7 +126,7 @@ fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
         .query_row(
             "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC",
             params![ask.name, ask.address.to_string()],
-            |row| row.get(0),
+            only,
         )
         .optional()?;
     let Some(taken) = taken else { return Ok(None) };
@@ -170,8 +170,11 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
         None => abi::detect(view, ask.address).await?,
     };
     let it = |e: CallError| {
-        let hint =
-            format!("{} does not answer like a pool of profile {}; try --abi auto", ask.address, abi.word());
+        let hint = format!(
+            "{} does not answer like a pool of profile {}; try --abi auto",
+            ask.address,
+            abi.as_str()
+        );
         e.into_error(abi.noun()).hint(hint)
     };
     let mut batch = view.batch();

@@ -11,7 +11,7 @@ use base::{Code, Error, Result};
 use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
-use state::columns::stored_address;
+use state::columns::{only, stored};
 use std::collections::{BTreeSet, HashMap};
 
 /// Balances that are asked for before the next lot is.
@@ -214,10 +214,9 @@ pub(super) fn refusal(pool: &Pool, differs: &[Differs]) -> Error {
 }
 
 fn address(conn: &Connection, member: MemberId) -> Result<Address> {
-    let text: String = conn
-        .prepare_cached("SELECT address FROM members WHERE id = ?1")?
-        .query_row([member], |row| row.get(0))?;
-    stored_address(&text)
+    let text: String =
+        conn.prepare_cached("SELECT address FROM members WHERE id = ?1")?.query_row([member], only)?;
+    stored(&text)
 }
 
 fn random() -> Result<u64> {

@@ -11,9 +11,9 @@ use crate::pool::{Asset, Pool};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::{db_block, stored_address, stored_base, stored_hash};
+use state::columns::{at, db_block};
 use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 
 /// What is exported of an epoch.
@@ -48,15 +48,17 @@ pub struct Exported {
 
 /// The tree that an epoch was exported to, if it was.
 pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
-    let found: Option<(String, u64, String, i64)> = conn
-        .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?
-        .query_row([epoch_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .optional()?;
-    found
-        .map(|(root, rewards, total, exported_at)| {
-            Ok(Exported { root: stored_hash(&root)?, rewards, total: stored_base(&total)?, exported_at })
+    let mut statement = conn
+        .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?;
+    let mut rows = statement.query_and_then([epoch_id], |row| {
+        Ok(Exported {
+            root: at(row, "root")?,
+            rewards: row.get("rewards")?,
+            total: at(row, "total")?,
+            exported_at: row.get("exported_at")?,
         })
-        .transpose()
+    })?;
+    rows.next().transpose()
 }
 
 /// Reads what an epoch gave, claimed or not. A view: nothing is recorded, and there are no proofs.
@@ -137,12 +139,13 @@ fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Ex
          WHERE r.epoch_id = ?1 {clause} ORDER BY r.member_id"
     ))?;
     let mut rows = statement.query([row.id])?;
+    // Rewards are many: by position.
     while let Some(found) = rows.next()? {
-        let amount = stored_base(&found.get::<_, String>(1)?)?;
+        let amount: Base = at(found, 1)?;
         let past =
             || Error::new(Code::StateCorrupt, format!("the rewards of epoch {} pass 256 bits", row.id));
         total = total.checked_add(amount).ok_or_else(past)?;
-        rewards.push((stored_address(&found.get::<_, String>(0)?)?, amount));
+        rewards.push((at(found, 0)?, amount));
     }
     Ok(Export { row, pool, token, rewards, total, tree: None })
 }

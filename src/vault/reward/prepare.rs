@@ -1,7 +1,6 @@
 //! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
 //! epoch its budget.
 
-use super::accrual::Basis;
 use super::budget::{Budget, Claimant, budgets, sharers};
 use super::epochs::created;
 use super::grid::{Change, Terms, boundary_from, change, closed_epoch};
@@ -27,8 +26,9 @@ pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {
         epoch_blocks: config.number("reward.epoch_blocks")?,
         block_reward: amount::parse_flag("reward.block_reward", text, asset.decimals)?,
         asset: asset.address.to_string(),
-        basis: Basis::parse(basis)
-            .ok_or_else(|| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?,
+        basis: basis
+            .parse()
+            .map_err(|_| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?,
     })
 }
 
@@ -209,7 +209,7 @@ fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
             db_block(terms.epoch_blocks)?,
             terms.block_reward.to_string(),
             terms.asset,
-            terms.basis.word(),
+            terms.basis.as_str(),
             tx.now()
         ],
     )?;
@@ -217,7 +217,7 @@ fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
         "reward.schedule",
         &terms.asset,
         &json!({ "from_block": terms.from_block, "epoch_blocks": terms.epoch_blocks,
-                 "block_reward": terms.block_reward.to_string(), "basis": terms.basis.word() }),
+                 "block_reward": terms.block_reward.to_string(), "basis": terms.basis.as_str() }),
     )?;
     Ok(())
 }

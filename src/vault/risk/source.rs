@@ -3,9 +3,11 @@
 use alloy::primitives::{Address, U256};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use strum::{IntoStaticStr, VariantNames};
 
 /// Where a pool's parameters come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Engine {
     /// `risk set`.
     Local,
@@ -18,16 +20,9 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Every engine's word, for help and errors.
-    pub const WORDS: [&str; 3] = ["local", "viddhana", "legacy"];
-
     /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Viddhana(_) => "viddhana",
-            Self::Legacy(_) => "legacy",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The contract, where there is one.
@@ -48,12 +43,9 @@ impl Engine {
     }
 
     /// Reads the word; engines other than `local` need their contract.
-    ///
-    /// # Errors
-    /// `invalid_value`.
     pub fn parse(word: &str, address: Option<Address>) -> Result<Self> {
         let wrong = |why: String| {
-            Error::new(Code::InvalidValue, why).hint(format!("engines: {}", Self::WORDS.join(", ")))
+            Error::new(Code::InvalidValue, why).hint(format!("engines: {}", Self::VARIANTS.join(", ")))
         };
         match (word, address) {
             ("local", None) => Ok(Self::Local),

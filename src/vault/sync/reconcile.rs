@@ -10,11 +10,11 @@ use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Progress, Result, Stop, forms};
 use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
-use state::columns::stored_address;
+use state::columns::at;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -168,12 +168,8 @@ fn all_members(conn: &Connection, pool_id: i64) -> Result<Vec<(MemberId, Address
         "SELECT u.member_id, m.address, m.name FROM user_pool_shares u JOIN members m ON m.id = u.member_id
          WHERE u.pool_id = ?1 ORDER BY u.member_id",
     )?;
-    let mut rows = statement.query([pool_id])?;
-    let mut members = Vec::new();
-    while let Some(row) = rows.next()? {
-        members.push((row.get(0)?, stored_address(&row.get::<_, String>(1)?)?, row.get(2)?));
-    }
-    Ok(members)
+    let member = |row: &Row<'_>| Ok((row.get("member_id")?, at(row, "address")?, row.get("name")?));
+    statement.query_and_then([pool_id], member)?.collect()
 }
 
 fn failed(pool: &Pool, e: Error) -> Reconciled {

@@ -11,9 +11,9 @@ use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use evm::{At, BlockRef, Chain, EventLog, PinnedView};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::{base_at, stored_address, stored_block};
+use state::columns::{at, maybe_at};
 use state::{Tx, Work};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -235,25 +235,22 @@ async fn read(view: &PinnedView, pool: &Pool, range: Range, before: &[Waiting]) 
 /// The stored transfers of a pool from a block on, in order.
 fn stored(conn: &Connection, pool: &Pool, from: u64) -> Result<Vec<Waiting>> {
     let mut statement = conn.prepare_cached(
-        "SELECT t.block_number, t.log_index, t.tx_hash, f.address, g.address, t.shares FROM share_transfers t
+        "SELECT t.block_number, t.log_index, t.tx_hash, f.address AS from_address,
+             g.address AS to_address, t.shares FROM share_transfers t
          LEFT JOIN members f ON f.id = t.from_member LEFT JOIN members g ON g.id = t.to_member
          WHERE t.pool_id = ?1 AND t.block_number >= ?2 ORDER BY t.block_number, t.log_index",
     )?;
     let mut rows = statement.query(params![pool.id, state::columns::db_block(from)?])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let side = |column: usize| match row.get::<_, Option<String>>(column)? {
-            Some(address) => stored_address(&address),
-            None => Ok(Address::ZERO),
-        };
         found.push(Waiting {
             pool_id: pool.id,
-            block: stored_block(row.get(0)?)?,
-            log_index: stored_block(row.get(1)?)?,
-            tx_hash: B256::from(row.get::<_, [u8; 32]>(2)?),
-            from: side(3)?,
-            to: side(4)?,
-            shares: base_at(row, 5)?,
+            block: row.get("block_number")?,
+            log_index: row.get("log_index")?,
+            tx_hash: B256::from(row.get::<_, [u8; 32]>("tx_hash")?),
+            from: maybe_at(row, "from_address")?.unwrap_or(Address::ZERO),
+            to: maybe_at(row, "to_address")?.unwrap_or(Address::ZERO),
+            shares: at(row, "shares")?,
         });
     }
     Ok(found)
@@ -322,11 +319,11 @@ fn holders(conn: &Connection, pool: &Pool, corrections: &[Correction]) -> Result
     )?;
     let mut found = Vec::with_capacity(gains.len());
     for (address, gain) in gains {
-        let known: Option<(Option<String>, Option<String>)> = member
-            .query_row(params![pool.id, address.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let (name, shares) = known.unwrap_or_default();
-        let before = shares.map_or(Ok(Base::ZERO), |shares| state::columns::stored_base(&shares))?;
+        let mut known = member.query(params![pool.id, address.to_string()])?;
+        let (name, before) = match known.next()? {
+            Some(row) => (row.get("name")?, maybe_at(row, "shares")?.unwrap_or(Base::ZERO)),
+            None => (None, Base::ZERO),
+        };
         let after = moved(before, gain).ok_or_else(|| below_zero(address))?;
         found.push(HolderChange { member: address, name, before, after });
     }

@@ -207,7 +207,7 @@ fn later(found: &Withdrawal, why: &str) -> Error {
 
 /// The particulars of an event: what every one of them names, and `more`.
 fn told(found: &Withdrawal, tx: Option<B256>, more: Value) -> Value {
-    let mut told = json!({ "was": found.status.word(), "tx": tx });
+    let mut told = json!({ "was": found.status.as_str(), "tx": tx });
     if let Some(before) = found.tx.filter(|before| Some(*before) != tx) {
         told["tx_before"] = json!(before);
     }

@@ -12,7 +12,7 @@ use evm::{At, Chain, Mined, PinnedView, Receipt};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use state::ValuePermit;
-use state::columns::stored_block;
+use state::columns::only;
 
 /// On what a withdrawal is ended.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +44,6 @@ pub(super) enum Sight {
 }
 
 /// Looks at a withdrawal's transaction at the newest block of an endpoint that is not behind the state.
-///
-/// # Errors
-/// Those of [`Chain::view`], `state_corrupt`.
 pub(super) async fn look(
     chain: &Chain,
     conn: &Connection,
@@ -153,13 +150,13 @@ fn is_younger(tx: B256, number: u64, of: &Withdrawal, counted: u64) -> Result<()
 /// # Errors
 /// `transaction_mismatch`, `state_error`, `state_corrupt`.
 pub(super) fn is_not_replayed_before(conn: &Connection, of: &Withdrawal, tx: B256) -> Result<()> {
-    let replayed: Option<i64> = conn
+    let replayed: Option<u64> = conn
         .prepare_cached("SELECT block_number FROM share_transfers WHERE tx_hash = ?1 LIMIT 1")?
-        .query_row([tx.as_slice()], |row| row.get(0))
+        .query_row([tx.as_slice()], only)
         .optional()?;
     match replayed {
         None => Ok(()),
-        Some(number) => is_younger(tx, stored_block(number)?, of, counted_at(conn, of)?),
+        Some(number) => is_younger(tx, number, of, counted_at(conn, of)?),
     }
 }
 
@@ -173,7 +170,7 @@ fn mismatch(of: &Withdrawal, why: String) -> Error {
 fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
     let payload: Option<String> = conn
         .prepare_cached("SELECT payload FROM events WHERE subject = ?1 AND kind = 'withdrawal.requested'")?
-        .query_row([subject(withdrawal.id)], |row| row.get(0))
+        .query_row([subject(withdrawal.id)], only)
         .optional()?;
     let payload: Option<Value> = payload.and_then(|text| serde_json::from_str(&text).ok());
     payload.and_then(|payload| payload["shares_at_block"].as_u64()).ok_or_else(|| {

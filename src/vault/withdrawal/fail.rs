@@ -57,7 +57,7 @@ pub async fn fail(
         db.event(
             "withdrawal.failed",
             &subject(id),
-            &json!({ "was": found.status.word(), "tx": found.tx, "reason": reason, "unverified": unverified }),
+            &json!({ "was": found.status.as_str(), "tx": found.tx, "reason": reason, "unverified": unverified }),
         )?;
         store::find(db.conn(), id)
     })?;

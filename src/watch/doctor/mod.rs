@@ -8,8 +8,11 @@ pub mod store;
 
 pub use peers::{Head, Probed};
 
+use strum::IntoStaticStr;
+
 /// How a thing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Verdict {
     /// As it should be.
     Ok,
@@ -21,12 +24,8 @@ pub enum Verdict {
 
 impl Verdict {
     /// Its stable word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Line;
 use base::Result;
 use state::State;
+use state::columns::only;
 use std::path::Path;
 
 /// Older ones may corrupt a database when its write-ahead log is begun anew (fixed in 3.51.3).
@@ -22,9 +23,6 @@ pub fn sqlite_line() -> Line {
 }
 
 /// What SQLite says of an open state, and how it stands on disk.
-///
-/// # Errors
-/// `state_error`, `state_corrupt` where it cannot be read at all.
 pub fn lines(state: &State) -> Result<Vec<Line>> {
     let path = state.path();
     let shown = path.display();
@@ -34,7 +32,7 @@ pub fn lines(state: &State) -> Result<Vec<Line>> {
         "schema",
         format!("schema {}, {} MiB at {shown}", state::SCHEMA_VERSION, size >> 20),
     )];
-    let verdict: String = state.conn().query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let verdict: String = state.conn().query_row("PRAGMA quick_check(1)", [], only)?;
     lines.push(if verdict == "ok" {
         Line::ok("state", "quick check", "ok")
     } else {
