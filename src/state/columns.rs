@@ -48,6 +48,5 @@ pub fn stored_hash(text: &str) -> Result<B256> {
 }
 
 fn corrupt(text: &str, what: &str) -> Error {
-    Error::new(Code::StateCorrupt, format!("\"{text}\" stands where {what} belongs"))
-        .hint("run: poolctl state check")
+    Error::corrupt(format!("\"{text}\" stands where {what} belongs"))
 }

@@ -1,7 +1,7 @@
 //! Double entry: every movement sums to zero per asset, and each account's cached balance moves with it.
 
 use base::amount::Delta;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
 
@@ -86,7 +86,7 @@ pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<(
                     account.asset
                 ),
             )
-            .hint("nothing was written; run: poolctl state check"));
+            .hint(say("nothing was written; run: ").run("state check")));
         }
         conn.prepare_cached("UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1")?
             .execute(params![id, balance.to_string()])?;
@@ -178,8 +178,5 @@ pub fn member_balances(conn: &Connection, address: &str) -> Result<Vec<(String, 
 /// # Errors
 /// `state_corrupt` for what is none.
 pub fn stored(text: &str) -> Result<Delta> {
-    Delta::parse(text).ok_or_else(|| {
-        Error::new(Code::StateCorrupt, format!("\"{text}\" stands where an amount belongs"))
-            .hint("run: poolctl state check")
-    })
+    Delta::parse(text).ok_or_else(|| Error::corrupt(format!("\"{text}\" stands where an amount belongs")))
 }

@@ -6,7 +6,7 @@ use super::newest::{Asked, Newest, Refused, Said, Voice};
 use super::replies::Ledger;
 use super::view::View;
 use super::wire;
-use base::{Code, Endpoint, Error, Result};
+use base::{Code, Endpoint, Error, Result, say};
 use net::asker::{Asker, Patience};
 use net::jsonrpc::{Answer, Call, Client as Wire};
 use net::{Http, HttpLimits, RetryPolicy, Verdict, retry};
@@ -327,16 +327,13 @@ impl Client {
             format!("no Stellar endpoint of profile {:?} could serve: {}", config.profile, each.join("; "))
         };
         let hint = match code {
-            Code::WrongNetwork => {
-                format!(
-                    "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another --profile",
-                    config.profile, config.passphrase
-                )
-            }
-            Code::Rpc => {
-                "check the endpoint's URL and its plan, or add another to stellar.rpc_urls".to_owned()
-            }
-            _ => "try again later, or add another endpoint to stellar.rpc_urls".to_owned(),
+            Code::WrongNetwork => say(format!(
+                "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another ",
+                config.profile, config.passphrase
+            ))
+            .with("profile"),
+            Code::Rpc => say("check the endpoint's URL and its plan, or add another to stellar.rpc_urls"),
+            _ => say("try again later, or add another endpoint to stellar.rpc_urls"),
         };
         let list: Vec<Value> = failed
             .iter()

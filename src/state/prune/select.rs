@@ -6,7 +6,7 @@ use super::tables::{
     SNAPSHOTS, Sink, VIOLATIONS, WORKS,
 };
 use base::clock::Clock;
-use base::{Code, Error, Result, Stop};
+use base::{Code, Error, Result, Stop, say};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 
@@ -159,7 +159,7 @@ impl<'a> Selection<'a> {
             Code::StateCorrupt,
             format!("{rows} harvests are older than {}, and {events} events say so", self.cut.at),
         )
-        .hint("nothing was pruned; run: poolctl state check"))
+        .hint(say("nothing was pruned; run: ").run("state check")))
     }
 
     fn farmed(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {

@@ -7,7 +7,7 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool};
 use alloy::primitives::B256;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
 use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
 
@@ -138,7 +138,7 @@ pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
     match rows.next()? {
         Some(row) => read(row),
         None => Err(Error::new(Code::UnknownEpoch, format!("no reward epoch {id}"))
-            .hint("see them with: poolctl reward epoch list")
+            .hint(say("see them with: ").run("reward epoch list"))
             .detail("epoch", id)),
     }
 }
