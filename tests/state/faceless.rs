@@ -67,7 +67,7 @@ fn names_command(text: &str, commands: &BTreeSet<&str>) -> bool {
 #[test]
 fn no_text_of_the_library_names_a_flag_or_a_command() {
     let helps = helps();
-    let commands: BTreeSet<&str> = helps.iter().filter_map(|(words, _)| words.split(' ').next()).collect();
+    let commands: BTreeSet<&str> = helps.iter().filter_map(|(words, _)| words.split(' ').next()).filter(|word| !word.is_empty()).collect();
     assert!(commands.len() > 25, "{commands:?}");
     assert!(names_flag("see (--at)") && !names_flag("a -- b") && !names_flag("rpc--urls"));
     assert!(names_command("run: poolctl sync", &commands) && !names_command("poolctl made it", &commands));
@@ -94,9 +94,12 @@ fn what_remedies_name_exists() {
     for (file, tokens) in library() {
         let mut command: Option<&str> = None;
         for window in tokens.windows(3) {
-            let [Token::Word(call), Token::Mark('('), Token::Text(text)] = window else { continue };
+            let [Token::Word(call), Token::Mark('('), given] = window else { continue };
+            if matches!(call.as_str(), "say" | "hint") {
+                command = None;
+            }
+            let Token::Text(text) = given else { continue };
             match call.as_str() {
-                "say" => command = None,
                 "run" => {
                     assert!(of(text).is_some(), "{file}: there is no command {text:?}");
                     (command, seen) = (Some(text.as_str()), seen + 1);
@@ -111,6 +114,18 @@ fn what_remedies_name_exists() {
                     seen += 1;
                 }
                 _ => {}
+            }
+        }
+    }
+    for (file, tokens) in library() {
+        for window in tokens.windows(8) {
+            let [Token::Word(call), Token::Mark('('), .., Token::Mark(','), Token::Text(name)] = window else {
+                continue;
+            };
+            if call == "field" {
+                let known = helps.iter().any(|(_, help)| has_flag(help, &format!("--{name}")));
+                assert!(known, "{file}: there is no field {name:?}");
+                seen += 1;
             }
         }
     }
