@@ -52,7 +52,8 @@ fn names_flag(text: &str) -> bool {
     text.match_indices("--").any(|(at, _)| {
         let before = text[..at].chars().next_back();
         let next = text[at + 2..].chars().next();
-        !before.is_some_and(|c| c.is_alphanumeric() || c == '-') && next.is_some_and(|c| c.is_ascii_lowercase())
+        !before.is_some_and(|c| c.is_alphanumeric() || c == '-')
+            && next.is_some_and(|c| c.is_ascii_lowercase())
     })
 }
 
@@ -67,7 +68,11 @@ fn names_command(text: &str, commands: &BTreeSet<&str>) -> bool {
 #[test]
 fn no_text_of_the_library_names_a_flag_or_a_command() {
     let helps = helps();
-    let commands: BTreeSet<&str> = helps.iter().filter_map(|(words, _)| words.split(' ').next()).filter(|word| !word.is_empty()).collect();
+    let commands: BTreeSet<&str> = helps
+        .iter()
+        .filter_map(|(words, _)| words.split(' ').next())
+        .filter(|word| !word.is_empty())
+        .collect();
     assert!(commands.len() > 25, "{commands:?}");
     assert!(names_flag("see (--at)") && !names_flag("a -- b") && !names_flag("rpc--urls"));
     assert!(names_command("run: poolctl sync", &commands) && !names_command("poolctl made it", &commands));
@@ -119,7 +124,8 @@ fn what_remedies_name_exists() {
     }
     for (file, tokens) in library() {
         for window in tokens.windows(8) {
-            let [Token::Word(call), Token::Mark('('), .., Token::Mark(','), Token::Text(name)] = window else {
+            let [Token::Word(call), Token::Mark('('), .., Token::Mark(','), Token::Text(name)] = window
+            else {
                 continue;
             };
             if call == "field" {
