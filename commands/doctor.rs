@@ -2,10 +2,10 @@
 
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Contract, Outcome, Page, Present, Table, words};
 use crate::session::Session;
 use ::stellar::known;
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, run};
 use clap::Args;
 use config::Config;
 use kale::purse::Books;
@@ -92,7 +92,7 @@ fn of_config(session: &Session) -> Result<Vec<Line>> {
         .iter()
         .map(|finding| Line {
             verdict: Verdict::Fail,
-            mend: finding.hint.clone().or_else(|| Some("poolctl config check".to_owned())),
+            mend: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
             ..Line::ok("config", "settings", finding.message.clone())
         })
         .collect();
@@ -284,7 +284,7 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
                 subject: line.subject,
                 status: line.verdict.as_str(),
                 found: line.words,
-                mend: line.mend,
+                mend: line.mend.as_ref().map(words::hint),
             })
             .collect(),
     };

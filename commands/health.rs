@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Contract, Outcome, Page, Present, Table, words};
 use crate::session::Session;
-use base::{Code, Error, Result, clock, forms};
+use base::{Code, Error, Result, clock, forms, say};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -65,7 +65,7 @@ pub struct CheckView {
     /// Oldest age that is well.
     pub limit_sec: u64,
     /// What does the job.
-    pub mend: &'static str,
+    pub mend: String,
 }
 
 /// Something that is open.
@@ -192,9 +192,9 @@ fn failure(report: &Report) -> Option<Error> {
     let found = findings(report);
     let first = found.first()?;
     let error = Error::new(Code::CheckFailed, format!("{} findings; first: {first}", found.len()));
-    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| check.vital.mend);
+    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.mend);
     let error = match (mend, report.troubles.first().map(|trouble| trouble.area)) {
-        (Some(mend), _) => error.hint(format!("run: {mend}")),
+        (Some(mend), _) => error.hint(say("run: ").then(mend.clone())),
         (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
         (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
         (None, Some(Area::Farm)) => {
@@ -255,7 +255,7 @@ impl From<&Checked> for CheckView {
             last: vital.last.map(clock::rfc3339),
             age_sec: *age_sec,
             limit_sec: vital.limit_sec,
-            mend: vital.mend,
+            mend: words::hint(&vital.mend),
         }
     }
 }
@@ -306,7 +306,7 @@ impl Present for HealthOutput {
                 },
                 age,
                 clock::span(check.limit_sec),
-                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.to_owned() },
+                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.clone() },
             ]);
         }
         if !table.is_empty() {

@@ -75,12 +75,10 @@ pub fn accounts(text: &str) -> Result<Vec<String>> {
 /// An EVM address; where letters are in mixed case, the EIP-55 checksum must hold.
 ///
 /// # Errors
-/// `invalid_address` naming the flag and what is wrong.
-pub fn address(flag: &str, text: &str) -> Result<Address> {
+/// `invalid_address` naming the field and what is wrong.
+pub fn address(field: &str, text: &str) -> Result<Address> {
     let refuse = |why: &str| {
-        Error::new(Code::InvalidAddress, format!("{flag}: \"{text}\" {why}"))
-            .detail("flag", flag)
-            .detail("value", text)
+        Error::field(Code::InvalidAddress, field, format_args!("\"{text}\" {why}")).detail("value", text)
     };
     let digits = text.strip_prefix("0x").ok_or_else(|| {
         refuse("is not an EVM address: it does not start with 0x").hint("an address is 0x and 40 hex digits")
@@ -103,14 +101,13 @@ pub fn address(flag: &str, text: &str) -> Result<Address> {
 /// The hash of an EVM transaction: 0x and 64 hex digits.
 ///
 /// # Errors
-/// `invalid_value` naming the flag.
-pub fn tx_hash(flag: &str, text: &str) -> Result<B256> {
+/// `invalid_value` naming the field.
+pub fn tx_hash(field: &str, text: &str) -> Result<B256> {
     let digits = text.strip_prefix("0x").unwrap_or_default();
     let hash = text.parse().ok().filter(|_| digits.len() == 64);
     hash.ok_or_else(|| {
-        Error::new(Code::InvalidValue, format!("{flag}: \"{text}\" is no transaction hash"))
+        Error::field(Code::InvalidValue, field, format_args!("\"{text}\" is no transaction hash"))
             .hint("a hash is 0x and 64 hex digits")
-            .detail("flag", flag)
             .detail("value", text)
     })
 }

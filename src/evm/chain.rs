@@ -7,7 +7,7 @@ use super::peer::{Patience, Peer};
 use super::pin::{Inner, Pin, by_number, header, lasting};
 use super::view::PinnedView;
 use super::wire::{self, BY_NUMBER, BlockRef};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use net::Http;
 use net::failover::{self, Failed, Warnings};
 use net::jsonrpc::{Answer, Call, Client};
@@ -211,7 +211,8 @@ impl Chain {
                 if fresh_starts > FRESH_STARTS {
                     let why =
                         format!("endpoint {:?}: the chain keeps changing below block {lost}", peer.name());
-                    return Err(Error::new(Code::Reorged, why).hint("try again, or read at --at finalized"));
+                    return Err(Error::new(Code::Reorged, why)
+                        .hint(say("try again, or read at ").with("at").of("finalized")));
                 }
                 self.warn(format!("block {lost} was reorganised away during the view; reading anew"));
                 continue;
@@ -272,7 +273,7 @@ impl Chain {
                 format!("endpoint {:?} is on chain {id}, profile {profile:?} pins {chain_id}", peer.name());
             return Err(Unopened::Fatal(
                 Error::new(Code::WrongNetwork, why)
-                    .hint("correct evm.rpc_urls of the profile, or choose another --profile")
+                    .hint(say("correct evm.rpc_urls of the profile, or choose another ").with("profile"))
                     .detail("endpoint", peer.name())
                     .detail("endpoint_chain_id", id.to_string())
                     .detail("pinned_chain_id", chain_id.to_string()),
@@ -358,8 +359,8 @@ impl Chain {
         let told: Vec<Failed> = failed.iter().map(told).collect();
         let hint =
             failed.iter().find_map(|(_, fault)| fault.hint()).unwrap_or(match failover::code_of(&told) {
-                Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls",
-                _ => "check the endpoints (poolctl config show), or add one to evm.rpc_urls",
+                Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls".into(),
+                _ => say("check the endpoints (").run("config show").say("), or add one to evm.rpc_urls"),
             });
         failover::none_left(&told, "no endpoint could serve the view", &self.inner.config.profile).hint(hint)
     }

@@ -3,7 +3,7 @@
 use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
 use base::redact::Redactor;
-use base::{Code, Error};
+use base::{Code, Error, Remedy, say};
 use net::jsonrpc::RpcError;
 use net::{FaultKind, Verdict};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -346,23 +346,27 @@ impl Fault {
     }
 
     /// What an operator can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Net(fault) if fault.kind == FaultKind::Denied => {
-                Some("check the key in the endpoint's URL and its plan")
+                Some(say("check the key in the endpoint's URL and its plan"))
             }
             Self::Net(fault) if fault.kind == FaultKind::Redirect => {
-                Some("if the provider has moved, write its new URL in evm.rpc_urls")
+                Some(say("if the provider has moved, write its new URL in evm.rpc_urls"))
             }
-            Self::NoTag { .. } => Some("try again, or add an endpoint that knows the tag to evm.rpc_urls"),
-            Self::NoBlockHash { .. } => {
-                Some("every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks")
+            Self::NoTag { .. } => {
+                Some(say("try again, or add an endpoint that knows the tag to evm.rpc_urls"))
             }
+            Self::NoBlockHash { .. } => Some(say(
+                "every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks",
+            )),
             Self::Rpc { sort: Sort::Pruned, .. } => {
-                Some("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls")
+                Some(say("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls"))
             }
-            Self::FullBlock { .. } => Some("add an endpoint with a higher limit on logs to evm.rpc_urls"),
-            Self::NoBlock { .. } => Some("choose a block that exists, or --at safe"),
+            Self::FullBlock { .. } => {
+                Some(say("add an endpoint with a higher limit on logs to evm.rpc_urls"))
+            }
+            Self::NoBlock { .. } => Some(say("choose a block that exists, or ").with("at").of("safe")),
             _ => None,
         }
     }

@@ -6,7 +6,7 @@ use super::peer::{Patience, Peer};
 use super::pin::{Inner, Pin, by_number, header};
 use super::wire::{self, BY_NUMBER, BlockRef, EventLog, Receipt};
 use alloy::primitives::{Address, B256, Bytes, U256};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use net::jsonrpc::{Answer, Call, RpcError};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -369,9 +369,8 @@ impl PinnedView {
         let top = self.pin.block.number;
         if number > top {
             let why = format!("block {number} is above the view's block {top}");
-            return Err(
-                Error::new(Code::InvalidValue, why).hint("read at a later block, as with --at latest")
-            );
+            return Err(Error::new(Code::InvalidValue, why)
+                .hint(say("read at a later block, as with ").with("at").of("latest")));
         }
         Ok(())
     }

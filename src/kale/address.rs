@@ -7,12 +7,11 @@ use stellar_strkey::ed25519::PrivateKey;
 /// An account, `G…`, with its checksum.
 ///
 /// # Errors
-/// `invalid_address` naming the flag and what is wrong.
-pub fn account(flag: &str, text: &str) -> Result<String> {
+/// `invalid_address` naming the field and what is wrong.
+pub fn account(field: &str, text: &str) -> Result<String> {
     let refuse = |why: &str| {
-        Error::new(Code::InvalidAddress, format!("{flag}: {} {why}", shown(text)))
+        Error::field(Code::InvalidAddress, field, format_args!("{} {why}", shown(text)))
             .hint("an account is 56 characters that begin with G")
-            .detail("flag", flag)
     };
     match Strkey::from_string(text) {
         Ok(Strkey::PublicKeyEd25519(_)) => Ok(text.to_owned()),

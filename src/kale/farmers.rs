@@ -8,7 +8,7 @@ use super::rows::{set_strategy, strategy_in};
 use super::status::Status;
 use super::strategy::{Strategy, Term};
 use super::terms::{ONE_PPM, ratio};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
 use state::Tx;
@@ -72,7 +72,7 @@ fn read(row: &Row<'_>) -> Result<Farmer> {
 pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
     look_up(conn, name)?.ok_or_else(|| {
         Error::new(Code::UnknownFarmer, format!("no farmer {}", shown(name)))
-            .hint("a farmer is named by its id or its address; see them with: poolctl farmer list")
+            .hint(say("a farmer is named by its id or its address; see them with: ").run("farmer list"))
     })
 }
 
@@ -147,9 +147,9 @@ impl Joining {
 
 fn check_terms(stake_percentage_ppm: u32, payout: Option<&str>) -> Result<()> {
     if stake_percentage_ppm > ONE_PPM {
-        return Err(Error::new(Code::InvalidWeight, "--stake-percentage: is above 1, the whole balance"));
+        return Err(Error::field(Code::InvalidWeight, "stake-percentage", "is above 1, the whole balance"));
     }
-    payout.map_or(Ok(()), |payout| account("--payout", payout).map(|_| ()))
+    payout.map_or(Ok(()), |payout| account("payout", payout).map(|_| ()))
 }
 
 fn check_room(pooler: &Pooler) -> Result<()> {
@@ -163,7 +163,7 @@ fn check_room(pooler: &Pooler) -> Result<()> {
             pooler.name, pooler.farmers, pooler.capacity
         ),
     )
-    .hint("choose another pooler, or make one with: poolctl pooler add NAME")
+    .hint(say("choose another pooler, or make one with: ").run("pooler add").of("NAME"))
     .detail("pooler", pooler.name.as_str()))
 }
 
@@ -186,7 +186,7 @@ pub fn check_same(there: &Farmer, joining: &Joining) -> Result<()> {
             there.status
         ),
     )
-    .hint(format!("change it with: poolctl farmer set {} …", there.id))
+    .hint(say("change it with: ").run("farmer set").of(&there.id).of("…"))
     .detail("farmer", there.id.as_str()))
 }
 
@@ -320,6 +320,6 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
         Code::Unsettled,
         format!("farmer {} has {stakes} plants that are neither harvested nor booked as lost", farmer.id),
     )
-    .hint("it departs when they are back: poolctl harvest")
+    .hint(say("it departs when they are back: ").run("harvest"))
     .detail("plants", stakes))
 }

@@ -13,7 +13,7 @@ use super::view::Who;
 use super::wallet::{BASE_RESERVE, Leave, Look, Trust, Wallet};
 use crate::contract::DECIMALS;
 use base::amount::{Base, to_units};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, say};
 use stellar::xdr::AccountId;
 
 /// Something that a farmer needs before it can plant. Amounts in stroops of lumens.
@@ -106,35 +106,42 @@ impl Lack {
     }
 
     /// What the operator does about it.
-    pub fn mend(self, address: &str) -> String {
-        const SPONSOR: &str = "poolctl farmer import --sponsor";
+    pub fn mend(self, address: &str) -> Remedy {
         match self {
-            Self::Account { needed } => format!(
-                "send at least {} XLM, and the fees to come, to {address}, or let the fee sponsor make it: poolctl farmer trust --create {address}",
+            Self::Account { needed } => say(format!(
+                "send at least {} XLM, and the fees to come, to {address}, or let the fee sponsor make it: ",
                 lumens(needed)
-            ),
+            ))
+            .run("farmer trust")
+            .with("create")
+            .of(address),
             Self::Lumens { spare, least: 0 } => {
-                format!("send at least {} XLM to {address}", lumens(-spare))
+                format!("send at least {} XLM to {address}", lumens(-spare)).into()
             }
-            Self::Lumens { spare, least } => format!(
-                "send at least {} XLM, and the fees to come, to {address}, or bring in a sponsor for them: {SPONSOR}",
+            Self::Lumens { spare, least } => say(format!(
+                "send at least {} XLM, and the fees to come, to {address}, or bring in a sponsor for them: ",
                 lumens(least.saturating_sub(spare))
-            ),
+            ))
+            .run("farmer import")
+            .with("sponsor"),
             Self::Sponsor { spare, least } => format!(
                 "send lumens to the sponsor, or at least {} XLM to {address}",
                 lumens(least.saturating_sub(spare))
-            ),
+            )
+            .into(),
             Self::Submitters { spare, least } => format!(
                 "send lumens to the submitters, add one to kale.submitter, or send at least {} XLM to {address}",
                 lumens(least.saturating_sub(spare))
-            ),
-            Self::Trustline => format!("make it with: poolctl farmer trust {address}"),
-            Self::Authorization { .. } => "ask the issuer of KALE".to_owned(),
+            )
+            .into(),
+            Self::Trustline => say("make it with: ").run("farmer trust").of(address),
+            Self::Authorization { .. } => "ask the issuer of KALE".into(),
             Self::Room { room, due, is_highest: true } => format!(
                 "send at least {} KALE away from {address}, or take back its offers that buy KALE: the limit is the highest already",
                 units(due.saturating_sub(room))
-            ),
-            Self::Room { .. } => format!("raise its limit with: poolctl farmer trust {address}"),
+            )
+            .into(),
+            Self::Room { .. } => say("raise its limit with: ").run("farmer trust").of(address),
         }
     }
 
@@ -307,11 +314,11 @@ mod tests {
 
     #[test]
     fn the_words_name_the_sum_that_mends_it() {
-        let mends = |lack: Lack| lack.mend("G");
+        let mends = |lack: Lack| lack.mend("G").to_string();
         assert!(mends(Lack::Account { needed: 25_000_000 }).starts_with("send at least 2.5 XLM, "));
         assert!(mends(Lack::Lumens { spare: 2_000_000, least: MIN }).starts_with("send at least 0.8 XLM, "));
         let room = |is_highest| Lack::Room { room: Base::from(2_u64), due: Base::from(5_u64), is_highest };
-        assert_eq!(mends(room(false)), "raise its limit with: poolctl farmer trust G");
+        assert_eq!(mends(room(false)), "raise its limit with: farmer trust G");
         assert!(mends(room(true)).starts_with("send at least 0.0000003 KALE away from G, "));
         assert_eq!(mends(Lack::Lumens { spare: -1, least: 0 }), "send at least 0.0000001 XLM to G");
     }

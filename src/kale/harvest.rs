@@ -18,7 +18,7 @@ use super::site::{Farming, Site, invoke};
 use super::view::{Ask, Living, View, living};
 use super::{forecast, loss};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use state::operations::{self, OperationState};
 use std::collections::{BTreeMap, HashMap};
@@ -314,11 +314,7 @@ async fn look(
     by_id: &HashMap<&str, &Hand>,
 ) -> Result<Vec<Due>> {
     let missing = |pail: &OpenPail| {
-        Error::new(
-            Code::StateCorrupt,
-            format!("an open pail belongs to farmer {}, who is missing", pail.farmer),
-        )
-        .hint("run: poolctl state check")
+        Error::corrupt(format!("an open pail belongs to farmer {}, who is missing", pail.farmer))
     };
     let mut keys = Vec::new();
     for pail in open {
@@ -370,7 +366,7 @@ impl Prepared {
                     due.pail.block, due.hand.who.address, pail.stake, due.pail.stake
                 ),
             )
-            .hint("nothing was sent; compare: poolctl events --kind plant.planted");
+            .hint(say("nothing was sent; compare: ").run("events").with("kind").of("plant.planted"));
             self.refused.push((due, Reason::StakeDisagrees, error));
             return Ok(());
         }
@@ -391,8 +387,15 @@ impl Prepared {
 
 /// What is said of a pail that is held.
 fn of_held(held: &str) -> (Reason, Error) {
-    let error = Error::new(Code::Drift, format!("it is held: {held}"))
-        .hint("see the alert: poolctl events --kind farm.alert.opened; then: poolctl harvest --release");
+    let error = Error::new(Code::Drift, format!("it is held: {held}")).hint(
+        say("see the alert: ")
+            .run("events")
+            .with("kind")
+            .of("farm.alert.opened")
+            .say("; then: ")
+            .run("harvest")
+            .with("release"),
+    );
     (Reason::of_word(held).unwrap_or(Reason::Other), error)
 }
 

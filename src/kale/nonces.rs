@@ -2,7 +2,7 @@
 //!
 //! What is stored is where to go on and which nonce is best; its hash is computed anew when it is read.
 
-use base::{Code, Error, Result};
+use base::{Error, Result};
 use grind::scheduler::Farmer;
 use grind::{Job, Solution};
 use rusqlite::{Connection, OptionalExtension, params};
@@ -22,10 +22,7 @@ pub fn load(conn: &Connection, farmer: &str, job: &Job) -> Result<Option<(u64, O
         .optional()?;
     let Some((next, best)) = found else { return Ok(None) };
     let nonce = |text: &str| {
-        text.parse::<u64>().map_err(|_| {
-            Error::new(Code::StateCorrupt, format!("nonces: \"{text}\" is no nonce"))
-                .hint("run: poolctl state check")
-        })
+        text.parse::<u64>().map_err(|_| Error::corrupt(format!("nonces: \"{text}\" is no nonce")))
     };
     let best = best.as_deref().map(nonce).transpose()?.map(|best| Solution::new(job, best));
     Ok(Some((nonce(&next)?, best)))

@@ -3,7 +3,7 @@
 
 use super::rows::{Hand, OpenPail};
 use base::amount::{Base, parse_base};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use state::operations::Operation;
@@ -218,7 +218,7 @@ fn read<T: DeserializeOwned>(operation: &Operation) -> Result<T> {
     T::deserialize(&operation.plan).map_err(|e| {
         let key = &operation.key;
         Error::new(Code::StateCorrupt, format!("operation {key}: its plan cannot be read: {e}"))
-            .hint("see all of it: poolctl state check --full")
+            .hint(say("see all of it: ").run("state check").with("full"))
     })
 }
 

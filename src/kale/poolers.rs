@@ -2,7 +2,7 @@
 
 use super::address::shown;
 use super::terms::{Terms, ratio};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 use state::Tx;
@@ -77,8 +77,10 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
     let e = Error::new(Code::UnknownPooler, format!("no pooler {}", shown(name)));
     Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
-        None if names.is_empty() => e.hint("there is no pooler yet; add one with: poolctl pooler add NAME"),
-        None => e.hint("see them with: poolctl pooler list"),
+        None if names.is_empty() => {
+            e.hint(say("there is no pooler yet; add one with: ").run("pooler add").of("NAME"))
+        }
+        None => e.hint(say("see them with: ").run("pooler list")),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::fault::{AssetFault, Fault};
 use super::schedule::Step;
-use base::{Code, Error};
+use base::{Code, Error, say};
 use std::fmt;
 use stellar::Kind;
 use stellar::submit::{Settled, Status};
@@ -275,16 +275,16 @@ pub fn of_words(settled: &Settled) -> Error {
             Code::TransactionFailed,
             format!("the fee sponsor {payer} has too few lumens: {words}"),
         )
-        .hint("send lumens to it; see: poolctl farmer check-funding"),
+        .hint(say("send lumens to it; see: ").run("farmer check-funding")),
         (_, Reason::SubmitterLow, _) => {
             let sender = settled.sender.as_ref().map(ToString::to_string).unwrap_or_default();
             let why = format!("the submitter {sender} has too few lumens: {words}");
             Error::new(Code::TransactionFailed, why)
-                .hint("send lumens to it; see: poolctl farmer check-funding")
+                .hint(say("send lumens to it; see: ").run("farmer check-funding"))
         }
         (_, Reason::TooFewLumens, _) => {
             Error::new(Code::TransactionFailed, format!("it has too few lumens for the fee: {words}"))
-                .hint("see: poolctl farmer check-funding")
+                .hint(say("see: ").run("farmer check-funding"))
         }
         _ => Error::new(Code::TransactionFailed, words),
     }

@@ -1,7 +1,7 @@
 //! The terms of a farmer: how a harvest is shared out. Pure, in stroops.
 
 use base::amount::{Base, PPM, Weight, split_largest_remainder};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result};
 
 /// One in millionths, the unit of ratios.
 pub const ONE_PPM: u32 = 1_000_000;
@@ -40,7 +40,13 @@ impl Terms {
                     ratio(platform_fee_ppm)
                 ),
             )
-            .hint("--reward-split and --platform-fee together are at most 1")),
+            .hint(
+                Remedy::default()
+                    .with("reward-split")
+                    .say(" and ")
+                    .with("platform-fee")
+                    .say(" together are at most 1"),
+            )),
         }
     }
 

@@ -9,7 +9,7 @@ use super::view::Who;
 use super::wallet::{BASE_RESERVE, Look, Trust, Wallet};
 use super::{adopt, asset, plan};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use state::ValuePermit;
 use state::operations::{self, OperationState};
@@ -94,7 +94,7 @@ pub struct Prepared {
 pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> Result<Prepared> {
     if (wish.sponsored == Some(true) || wish.create.is_some()) && farming.keys.sponsor()?.is_none() {
         return Err(Error::new(Code::NoKey, "there is no sponsor in the key store")
-            .hint("bring its key in with: poolctl farmer import --sponsor"));
+            .hint(say("bring its key in with: ").run("farmer import").with("sponsor")));
     }
     let accounts: Vec<&AccountId> = hands.iter().map(|hand| &hand.who.account).collect();
     let look = Look::read(farming.site, &accounts).await?;

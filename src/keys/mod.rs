@@ -17,7 +17,7 @@ pub use memory::{conceal, no_core_dumps};
 pub use seal::{Identities, Method, Unlock};
 pub use signer::{Signer, address_of, parse_secret};
 
-use base::{Code, Error, Result, killpoint};
+use base::{Code, Error, Result, killpoint, run};
 pub use document::Origin;
 use document::StoredKey;
 use ed25519_dalek::SigningKey;
@@ -107,7 +107,12 @@ impl KeyStore {
 
     fn no_key(&self, address: &str) -> Error {
         Error::new(Code::NoKey, format!("the key store {} has no key for {address}", self.path.display()))
-            .hint("poolctl farmer list --keys compares; a key is brought in with: poolctl farmer import")
+            .hint(
+                run("farmer list")
+                    .with("keys")
+                    .say(" compares; a key is brought in with: ")
+                    .run("farmer import"),
+            )
             .detail("address", address)
     }
 }

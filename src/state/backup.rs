@@ -6,7 +6,7 @@ use super::{Lock, Run, open, schema};
 use alloy::hex;
 use base::clock::Clock;
 use base::files::{Access, Draft};
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result, forms, say};
 use rusqlite::{Connection, OpenFlags};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -143,7 +143,7 @@ fn events_of(path: &Path, sound: Sound) -> Result<i64> {
 
 fn unsound(path: &Path, why: &str) -> Error {
     Error::new(Code::CheckFailed, format!("{} is not a sound state: {why}", path.display()))
-        .hint("see: poolctl state check --state FILE")
+        .hint(say("see: ").run("state check").with("state").of("FILE"))
 }
 
 /// Verifies `source` and swaps it in for the state at `path`; the replaced file is kept beside it.

@@ -102,6 +102,5 @@ macro_rules! stored_as_word {
 }
 
 fn corrupt(text: &str, what: &str) -> Error {
-    Error::new(Code::StateCorrupt, format!("\"{text}\" stands where {what} belongs"))
-        .hint("run: poolctl state check")
+    Error::corrupt(format!("\"{text}\" stands where {what} belongs"))
 }

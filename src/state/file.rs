@@ -1,7 +1,7 @@
 //! The state's file as such: what is opened at all, and how; its journal mode; what a killed run left beside it.
 
 use super::columns::only;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -85,16 +85,17 @@ pub(super) fn whole(path: &Path) -> Result<PathBuf> {
     let shown = path.display();
     let io = |e: &io::Error| match e.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            Error::new(Code::StateMissing, format!("there is no state at {shown}"))
-                .hint("create it with: poolctl init (or name another one with --state)")
+            Error::new(Code::StateMissing, format!("there is no state at {shown}")).hint(
+                say("create it with: ").run("init").say(" (or name another one with ").with("state").say(")"),
+            )
         }
         _ => Error::new(Code::Io, format!("cannot look at state {shown}: {e}"))
-            .hint("check the rights of its folder, or name another one with --state"),
+            .hint(say("check the rights of its folder, or name another one with ").with("state")),
     };
     let found = fs::metadata(path).map_err(|e| io(&e))?;
     if !found.is_file() {
         return Err(Error::new(Code::InvalidValue, format!("state {shown} is no regular file"))
-            .hint("name a file with --state; it is not read"));
+            .hint(say("name a file with ").with("state").say("; it is not read")));
     }
     let whole = fs::canonicalize(path).map_err(|e| io(&e))?;
     if found.nlink() > 1 {
@@ -211,7 +212,11 @@ pub(super) fn unfinished(path: &Path) -> Error {
         Code::State,
         format!("state {} was left in the middle of a change by a run that was killed", path.display()),
     )
-    .hint("whoever may write to it takes that back: run poolctl state check as the owner of the file")
+    .hint(
+        say("whoever may write to it takes that back: run ")
+            .run("state check")
+            .say(" as the owner of the file"),
+    )
 }
 
 /// A file of SQLite's own beside another.

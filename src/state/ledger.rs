@@ -2,7 +2,7 @@
 
 use crate::columns::at;
 use base::amount::Delta;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
 use strum::{Display, EnumString, IntoStaticStr, VariantNames};
@@ -77,7 +77,7 @@ pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<(
                     account.owner_kind, account.owner, account.purpose, account.asset
                 ),
             )
-            .hint("nothing was written; run: poolctl state check"));
+            .hint(say("nothing was written; run: ").run("state check")));
         }
         conn.prepare_cached("UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1")?
             .execute(params![id, balance.to_string()])?;

@@ -3,7 +3,7 @@
 use super::columns::only;
 use super::{State, Tx};
 use crate::Permit;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 
@@ -42,7 +42,12 @@ pub fn check_network(state: &State, key: &str, value: &str) -> Result<Pin> {
             Code::WrongNetwork,
             format!("state {} belongs to {key} {found}, the profile pins {value}", state.path().display()),
         )
-        .hint("one state file serves one network: pick the matching --profile, or another --state")
+        .hint(
+            say("one state file serves one network: pick the matching ")
+                .with("profile")
+                .say(", or another ")
+                .with("state"),
+        )
         .detail("state", found)
         .detail("profile", value)),
         None => Ok(Pin::NotYet),

@@ -6,7 +6,7 @@ use super::lock::LastRun;
 use super::{Lock, Run, Tx, migrate, runs, schema};
 use crate::Permit;
 use base::files::{self, Access, Draft};
-use base::{Code, Error, Exit, Result, killpoint};
+use base::{Code, Error, Exit, Result, killpoint, say};
 use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -230,14 +230,14 @@ impl Drop for Look<'_> {
 pub fn create(path: &Path) -> Result<()> {
     let taken = || {
         Error::new(Code::Conflict, format!("state {} exists already", path.display()))
-            .hint("it is left as it is; choose another place with --state")
+            .hint(say("it is left as it is; choose another place with ").with("state"))
     };
     if path.exists() {
         return Err(taken());
     }
     let io = |e: std::io::Error| {
         Error::new(Code::Io, format!("cannot create state {}: {e}", path.display()))
-            .hint("choose a writable folder with --state")
+            .hint(say("choose a writable folder with ").with("state"))
     };
     std::fs::create_dir_all(files::folder_of(path)).map_err(io)?;
     let draft = Draft::beside(path, Access::Shared).map_err(io)?;
@@ -282,7 +282,7 @@ fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
             migrate::SCHEMA_VERSION
         ),
     )
-    .hint("run: poolctl state migrate (it makes a backup first)"))
+    .hint(say("run: ").run("state migrate").say(" (it makes a backup first)")))
 }
 
 /// Refuses a file that SQLite finds damaged.
@@ -292,8 +292,11 @@ fn must_be_whole(conn: &Connection, path: &Path, pragma: &str) -> Result<()> {
         return Ok(());
     }
     Err(Error::new(Code::StateCorrupt, format!("state {} is damaged: {word}", path.display())).hint(
-        "nothing was changed; see all of it: poolctl state check --full; then restore the newest backup: poolctl state \
-         restore FILE",
+        say("nothing was changed; see all of it: ")
+            .run("state check")
+            .with("full")
+            .say("; then restore the newest backup: ")
+            .backup(),
     ))
 }
 
@@ -308,7 +311,7 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
         found.map_err(|e| match Error::from(e) {
             e if e.code() == Code::StateForeign || e.code() == Code::StateCorrupt => {
                 Error::new(e.code(), format!("{shown} is not a readable SQLite database")).hint(
-                    "it is left as it is; check --state, or restore a backup: poolctl state restore FILE",
+                    say("it is left as it is; check ").with("state").say(", or restore a backup: ").backup(),
                 )
             }
             e => e.context(format!("cannot read state {shown}")),
@@ -325,7 +328,7 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     }
     if application != APPLICATION_ID {
         return Err(Error::new(Code::StateForeign, format!("{shown} is a database of another program"))
-            .hint("it is left as it is; check --state"));
+            .hint(say("it is left as it is; check ").with("state")));
     }
     let version = u32::try_from(version)
         .map_err(|_| Error::new(Code::StateCorrupt, format!("state {shown} has schema {version}")))?;

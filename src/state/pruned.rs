@@ -6,7 +6,7 @@
 use super::columns::only;
 use alloy::hex;
 use base::amount::Delta;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -175,7 +175,7 @@ pub(super) fn bring_forward(conn: &Connection, event: i64, forward: &BTreeMap<i6
             Code::StateCorrupt,
             format!("the ledger entries to be pruned do not balance: {sum} of {asset} left over"),
         )
-        .hint("nothing more is pruned; run: poolctl state check")),
+        .hint(say("nothing more is pruned; run: ").run("state check"))),
     }
 }
 

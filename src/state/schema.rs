@@ -2,7 +2,7 @@
 //! on rows, or stand in their place.
 
 use super::migrate;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) fn must_be_own(conn: &Connection, path: &Path, version: u32) -> Resul
         Code::StateCorrupt,
         format!("the schema of state {} is not poolctl's: {why}", path.display()),
     )
-    .hint(format!("nothing was changed; {remedy} the newest backup: poolctl state restore FILE")))
+    .hint(say(format!("nothing was changed; {remedy} the newest backup: ")).backup()))
 }
 
 /// How a schema differs from the program's.

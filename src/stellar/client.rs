@@ -7,7 +7,7 @@ use super::peer::{ClientConfig, Inner, LATEST, NETWORK, Peer, value};
 use super::replies::Ledger;
 use super::view::View;
 use super::wire;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use net::asker::{Asker, Patience};
 use net::failover::{self, Failed, Warnings};
 use net::jsonrpc::{Call, Client as Wire};
@@ -252,15 +252,14 @@ impl Client {
         let config = &self.inner.config;
         let hint = match failover::code_of(failed) {
             Code::WrongNetwork => {
-                format!(
-                    "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another --profile",
+                let pinned = format!(
+                    "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another ",
                     config.profile, config.passphrase
-                )
+                );
+                say(pinned).with("profile")
             }
-            Code::Rpc => {
-                "check the endpoint's URL and its plan, or add another to stellar.rpc_urls".to_owned()
-            }
-            _ => "try again later, or add another endpoint to stellar.rpc_urls".to_owned(),
+            Code::Rpc => say("check the endpoint's URL and its plan, or add another to stellar.rpc_urls"),
+            _ => say("try again later, or add another endpoint to stellar.rpc_urls"),
         };
         let what = format!("no Stellar endpoint of profile {:?} could serve", config.profile);
         failover::none_left(failed, &what, &config.profile).hint(hint)

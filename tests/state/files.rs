@@ -1,7 +1,7 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
 use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
-use base::{Code, Stop};
+use base::{Code, Part, Stop};
 use rusqlite::Connection;
 use serde_json::json;
 use state::{APPLICATION_ID, Lock, Permit, SCHEMA_VERSION, State, backup, inspect, restore, schema_of};
@@ -140,7 +140,7 @@ fn an_older_state_is_migrated_after_a_backup() {
     let old = std::fs::read(place.path()).unwrap();
     let e = State::read(&place.path(), run()).unwrap_err();
     assert_eq!(e.code(), Code::StateOutdated);
-    assert!(e.hint_text().unwrap().contains("state migrate"), "{e:?}");
+    assert!(e.remedy().unwrap().parts().contains(&Part::Command("state migrate")), "{e:?}");
     assert!(std::fs::read(place.path()).unwrap() == old, "reading migrates nothing");
 
     let lock = place.lock();
@@ -331,7 +331,7 @@ fn a_file_that_is_not_as_it_was_left_is_looked_at_before_anything_is_written() {
             let lock = place.lock();
             let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
             assert_eq!(e.code(), Code::StateCorrupt, "{e}");
-            assert!(e.hint_text().unwrap().contains("state restore"), "{e:?}");
+            assert!(e.remedy().unwrap().parts().contains(&Part::Command("state restore")), "{e:?}");
         }
         assert!(std::fs::read(place.path()).unwrap() == before);
     }
@@ -417,7 +417,7 @@ fn what_is_no_file_is_refused_at_once() {
     for path in [pipe.as_path(), &socket, place.folder(), Path::new("/dev/null")] {
         let e = State::read(path, run()).unwrap_err();
         assert_eq!(e.code(), Code::InvalidValue, "{e}");
-        assert!(e.hint_text().unwrap().contains("--state"), "{e:?}");
+        assert!(e.remedy().unwrap().parts().contains(&Part::Field("state")), "{e:?}");
         assert!(schema_of(path).is_err() && State::glance(path, run()).is_err());
         assert_eq!(inspect(path, watch::check::must_be_sound).unwrap_err().code(), Code::InvalidValue);
         assert_eq!(state::create(path).unwrap_err().code(), Code::Conflict);

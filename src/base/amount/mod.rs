@@ -109,15 +109,13 @@ fn read_digits(digits: impl Iterator<Item = u8>) -> Option<U256> {
     join(sum, part, scale)
 }
 
-/// [`parse_units`] for a flag: the error names the flag and quotes the value.
+/// [`parse_units`] for a field: the error names it and quotes the value.
 ///
 /// # Errors
 /// `invalid_amount`, as [`parse_units`].
-pub fn parse_flag(flag: &str, text: &str, decimals: u8) -> Result<Base> {
+pub fn parse_flag(field: &str, text: &str, decimals: u8) -> Result<Base> {
     parse_units(text, decimals).map_err(|why| {
-        Error::new(Code::InvalidAmount, format!("{flag}: \"{text}\" {why}"))
-            .detail("flag", flag)
-            .detail("value", text)
+        Error::field(Code::InvalidAmount, field, format_args!("\"{text}\" {why}")).detail("value", text)
     })
 }
 
@@ -125,11 +123,10 @@ pub fn parse_flag(flag: &str, text: &str, decimals: u8) -> Result<Base> {
 ///
 /// # Errors
 /// `invalid_weight` for anything else.
-pub fn parse_weight(flag: &str, text: &str) -> Result<u32> {
+pub fn parse_weight(field: &str, text: &str) -> Result<u32> {
     let refuse = |why: String| {
-        Error::new(Code::InvalidWeight, format!("{flag}: \"{text}\" {why}"))
+        Error::field(Code::InvalidWeight, field, format_args!("\"{text}\" {why}"))
             .hint("write a plain decimal from 0 to 1 with at most 6 decimals, like 0.25")
-            .detail("flag", flag)
             .detail("value", text)
     };
     let ppm = parse_units(text, PPM).map_err(|why| refuse(why.to_string()))?;

@@ -8,7 +8,7 @@ use crate::reason::Reason;
 use crate::rows::{self, Hand, OpenPail};
 use crate::site::Farming;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use state::alert::{self, Subject};
 use std::collections::{BTreeMap, HashMap};
@@ -121,7 +121,7 @@ pub(super) fn forgotten(due: &Due, oldest: u32) -> Error {
              and the endpoint's history begins at {oldest}"
         ),
     )
-    .hint("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: poolctl harvest --book-lost")
+    .hint(say("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: ").run("harvest").with("book-lost"))
 }
 
 /// Our own harvest minted less than the stake.
@@ -131,7 +131,7 @@ pub(super) fn short(due: &Due, minted: Base) -> Error {
         Code::Drift,
         format!("block {block}: our harvest minted {minted} stroops, less than the stake of {stake}"),
     )
-    .hint("look the transaction up: poolctl events --kind operation.confirmed")
+    .hint(say("look the transaction up: ").run("events").with("kind").of("operation.confirmed"))
 }
 
 /// What the alerts have to say of each farmer of these pails: why one is open, or nothing where one is open that need not be.

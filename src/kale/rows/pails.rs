@@ -1,7 +1,7 @@
 //! Open pails: stakes that are neither back nor lost.
 
 use base::amount::{Base, parse_base};
-use base::{Code, Error, Result};
+use base::{Error, Result};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use state::Tx;
 use std::collections::BTreeMap;
@@ -95,10 +95,7 @@ fn read(row: &Row<'_>) -> Result<OpenPail> {
 /// # Errors
 /// `state_corrupt`.
 pub fn amount(text: &str) -> Result<Base> {
-    parse_base(text).ok_or_else(|| {
-        Error::new(Code::StateCorrupt, format!("\"{text}\" stands where an amount belongs"))
-            .hint("run: poolctl state check")
-    })
+    parse_base(text).ok_or_else(|| Error::corrupt(format!("\"{text}\" stands where an amount belongs")))
 }
 
 /// Notes a new pail; one that is there already is left as it is. Returns whether it is new.

@@ -1,7 +1,7 @@
 //! The program behind `strategy.command`: run without a shell and without the secrets of the environment, bounded in time and in
 //! what it may answer, and ended with everything that it started.
 
-use base::{Code, Error, Result, Stop, redact};
+use base::{Code, Error, Result, Stop, redact, run};
 use config::{Config, keys};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::VecDeque;
@@ -198,6 +198,7 @@ fn with(why: String, said: Option<String>) -> String {
 /// What is wrong with the command or its answer.
 pub(super) fn failed(why: impl std::fmt::Display) -> Error {
     Error::new(Code::StrategyFailed, format!("strategy.command {why}")).hint(
-        "poolctl farm plan asks it and shows what it answers; to go on without it, unset strategy.command",
+        run("farm plan")
+            .say(" asks it and shows what it answers; to go on without it, unset strategy.command"),
     )
 }

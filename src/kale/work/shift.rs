@@ -14,7 +14,7 @@ use crate::site::Farming;
 use crate::strategy::Strategy;
 use crate::view::{Ask, Standing, View, Who};
 use crate::{hash, schedule, submitter};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;
 use serde_json::json;
@@ -454,8 +454,9 @@ impl Shift {
         let worked = missed.into_iter().map(|(mate, reason)| {
             let why =
                 format!("farmer {}: no work got into block {block} in time ({reason})", mate.who.address);
-            let error = Error::new(Code::WorkMissed, why)
-                .hint("its stake is forfeited; poolctl harvest books the loss and who answers for it");
+            let error = Error::new(Code::WorkMissed, why).hint(
+                say("its stake is forfeited; ").run("harvest").say(" books the loss and who answers for it"),
+            );
             let fate = Fate::Failed { reason, error };
             Worked { who: mate.who.clone(), block, solution: mate.search.best, fate }
         });

@@ -7,7 +7,7 @@ use crate::columns::only;
 use crate::open::ARCHIVE_ID;
 use crate::{Run, State, events};
 use base::clock::Clock;
-use base::{Code, Error, Result, Stop, files};
+use base::{Code, Error, Result, Stop, files, say};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row, params};
 use std::fs::{self, File, OpenOptions};
@@ -77,8 +77,10 @@ struct Taken<'p>(&'p Path);
 
 impl Sink for Taken<'_> {
     fn take(&mut self, _table: usize, _row: &Row<'_>) -> Result<()> {
-        Err(Error::new(Code::Conflict, format!("{} exists already", self.0.display()))
-            .hint("it is left as it is, and nothing was pruned; give the archive a new name with --archive"))
+        Err(Error::new(Code::Conflict, format!("{} exists already", self.0.display())).hint(
+            say("it is left as it is, and nothing was pruned; give the archive a new name with ")
+                .with("archive"),
+        ))
     }
 }
 
@@ -187,7 +189,7 @@ fn check(draft: &Path, counts: &Counts) -> Result<()> {
     while let Some(row) = rows.next()? {
         if !events::is_intact(row)? {
             return bad(format!(
-                "event {}: its hash does not fit its contents (in the state neither: poolctl events --verify)",
+                "event {}: its hash does not fit its contents, in the state neither",
                 row.get::<_, i64>("id")?
             ));
         }
@@ -278,8 +280,9 @@ pub(super) fn mismatch(table: &str, archived: &[Value]) -> Error {
         Some(Value::Text(text)) => text.clone(),
         _ => String::new(),
     };
-    Error::new(Code::StateCorrupt, format!("{table} row {key} is not what it was when it was archived"))
-        .hint("nothing more is deleted; somebody wrote to the file without poolctl: run poolctl state check")
+    Error::new(Code::StateCorrupt, format!("{table} row {key} is not what it was when it was archived")).hint(
+        say("nothing more is deleted; somebody wrote to the file without poolctl: run ").run("state check"),
+    )
 }
 
 /// An event of the archive.

@@ -13,7 +13,7 @@ use crate::columns::at;
 use crate::pruned::{self, Run};
 use crate::{Permit, State, Tx};
 use base::amount::Delta;
-use base::{Code, Error, Progress, Result, Stop};
+use base::{Code, Error, Progress, Result, Stop, say};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use serde_json::{Map, json};
@@ -206,6 +206,7 @@ fn missing(table: usize, row: &[Value]) -> Error {
         Some(Value::Integer(id)) => *id,
         _ => 0,
     };
-    Error::new(Code::StateCorrupt, format!("{} row {id} was archived, and is gone", TABLES[table].name))
-        .hint("nothing more is deleted; somebody wrote to the file without poolctl: run poolctl state check")
+    Error::new(Code::StateCorrupt, format!("{} row {id} was archived, and is gone", TABLES[table].name)).hint(
+        say("nothing more is deleted; somebody wrote to the file without poolctl: run ").run("state check"),
+    )
 }

@@ -12,7 +12,7 @@ mod tables;
 use super::{State, Work, meta_get};
 use crate::Permit;
 use archive::Archive;
-use base::{Code, Error, Progress, Result, Stop};
+use base::{Code, Error, Progress, Result, Stop, say};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use select::{Cut, Selection};
@@ -204,7 +204,7 @@ fn pending(conn: &Connection) -> Result<Option<(i64, Archive)>> {
     let Some(text) = meta_get(conn, PENDING)? else { return Ok(None) };
     let bad = || {
         Error::new(Code::StateCorrupt, format!("meta.{PENDING} is \"{text}\", and no event says so"))
-            .hint("run: poolctl events --verify")
+            .hint(say("run: ").run("events").with("verify"))
     };
     let event: i64 = text.parse().map_err(|_| bad())?;
     let (path, payload): (String, String) = conn

@@ -7,7 +7,7 @@ use super::tables::{
 };
 use crate::columns::only;
 use base::clock::Clock;
-use base::{Code, Error, Result, Stop};
+use base::{Code, Error, Result, Stop, say};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 
@@ -161,7 +161,7 @@ impl<'a> Selection<'a> {
             Code::StateCorrupt,
             format!("{rows} harvests are older than {}, and {events} events say so", self.cut.at),
         )
-        .hint("nothing was pruned; run: poolctl state check"))
+        .hint(say("nothing was pruned; run: ").run("state check")))
     }
 
     fn farmed(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {

@@ -4,7 +4,7 @@ use super::quote::Limits;
 use super::source::Source;
 use crate::pool::{Pool, ViewStamp};
 use base::amount::{Base, to_people};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
@@ -86,7 +86,7 @@ pub async fn add(
                 Code::Conflict,
                 format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset),
             )
-            .hint("see it with: poolctl oracle list"))
+            .hint(say("see it with: ").run("oracle list")))
         };
     }
     let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
@@ -155,7 +155,15 @@ pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
     let feeds = collect(conn, "WHERE asset = ?1 ORDER BY id", params![asset])?;
     if feeds.is_empty() {
         return Err(Error::new(Code::UnknownAsset, format!("no feed prices \"{asset}\""))
-            .hint("add one with: poolctl oracle add NAME --asset ASSET --address FEED")
+            .hint(
+                say("add one with: ")
+                    .run("oracle add")
+                    .of("NAME")
+                    .with("asset")
+                    .of("ASSET")
+                    .with("address")
+                    .of("FEED"),
+            )
             .detail("asset", asset));
     }
     Ok(feeds)
@@ -179,7 +187,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
     let e = Error::new(Code::UnknownFeed, format!("no feed \"{name}\"")).detail("feed", name);
     Err(match config::keys::nearest(name, feeds.iter().map(|feed| feed.name.as_str())) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
-        None => e.hint("see them with: poolctl oracle list"),
+        None => e.hint(say("see them with: ").run("oracle list")),
     })
 }
 
@@ -192,9 +200,8 @@ fn read(row: &Row<'_>) -> Result<Feed> {
     let (name, asset, kind): (String, String, String) =
         (row.get("name")?, row.get("asset")?, row.get("kind")?);
     let (address, price) = (maybe_at(row, "address")?, maybe_at(row, "fixed_price_e18")?);
-    let source = Source::parse(&kind, &asset, address, price).map_err(|e| {
-        Error::new(Code::StateCorrupt, format!("feed \"{name}\": {e}")).hint("run: poolctl state check")
-    })?;
+    let source = Source::parse(&kind, &asset, address, price)
+        .map_err(|e| Error::corrupt(format!("feed \"{name}\": {e}")))?;
     Ok(Feed {
         id: row.get("id")?,
         name,

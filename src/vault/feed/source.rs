@@ -68,26 +68,26 @@ impl Source {
     /// # Errors
     /// `invalid_value` for another kind, and for what is missing or does not belong to it.
     pub fn parse(kind: &str, asset: &str, address: Option<Address>, price_e18: Option<Base>) -> Result<Self> {
-        let wrong = |why: String| Error::new(Code::InvalidValue, why);
+        let wrong = |field: &str, why: String| Error::field(Code::InvalidValue, field, why);
         match (kind, address, price_e18) {
             ("chainlink", Some(address), None) => Ok(Self::Chainlink(address)),
             ("adapter", Some(contract), None) => {
                 let token = asset.parse().map_err(|_| {
-                    wrong(format!("--asset: an adapter is asked by a token's address, \"{asset}\" is none"))
+                    wrong("asset", format!("an adapter is asked by a token's address, \"{asset}\" is none"))
                 })?;
                 Ok(Self::Adapter { contract, token })
             }
             ("fixed", None, Some(price)) if price.is_zero() => {
-                Err(wrong("--price: a fixed price must be above zero".into()))
+                Err(wrong("price", "a fixed price must be above zero".into()))
             }
             ("fixed", None, Some(price)) => Ok(Self::Fixed(price)),
-            ("fixed", _, None) => Err(wrong("--kind fixed needs --price".into())),
-            ("fixed", Some(_), _) => Err(wrong("--kind fixed has no --address".into())),
-            ("chainlink" | "adapter", None, _) => Err(wrong(format!("--kind {kind} needs --address"))),
+            ("fixed", _, None) => Err(wrong("price", "the kind fixed needs one".into())),
+            ("fixed", Some(_), _) => Err(wrong("address", "the kind fixed has none".into())),
+            ("chainlink" | "adapter", None, _) => Err(wrong("address", format!("the kind {kind} needs one"))),
             ("chainlink" | "adapter", _, Some(_)) => {
-                Err(wrong(format!("--kind {kind} has no --price: the contract gives it")))
+                Err(wrong("price", format!("the kind {kind} has none: the contract gives it")))
             }
-            _ => Err(wrong(format!("\"{kind}\" is no feed kind"))
+            _ => Err(Error::new(Code::InvalidValue, format!("\"{kind}\" is no feed kind"))
                 .hint(format!("there are: {}", Self::VARIANTS.join(", ")))),
         }
     }

@@ -8,7 +8,7 @@ use crate::feed::{Feed, of_asset};
 use crate::pool::{self, ViewStamp};
 use crate::risk::rules::{self, Rule, Verdict};
 use crate::risk::{self};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, Chain, PinnedView, is_silence};
 use rusqlite::params;
@@ -238,7 +238,7 @@ pub async fn price(
                 }
             }
             Err(Error::new(Code::NoPrice, format!("no feed of {asset} has a price: {}", refusals.join("; ")))
-                .hint("see: poolctl oracle check")
+                .hint(say("see: ").run("oracle check"))
                 .detail("asset", asset))
         }
         Err(e) if is_silence(&e) => {

@@ -3,7 +3,7 @@
 use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
 use base::amount::{Base, Delta, Digits};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, only};
 
@@ -27,7 +27,7 @@ pub fn shares_after(
             "its transfers do not add up: member {address} holds {before} base units of shares and would change by {change}"
         ),
     )
-    .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL"))
+    .hint(say("transfers are missing: is the pool's deploy block right? see: ").run("pool show").of("POOL")))
 }
 
 /// A member's last deposit into a pool.

@@ -3,7 +3,7 @@
 use super::store::{Pool, named_by_address};
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
 use state::Tx;
@@ -42,7 +42,11 @@ pub fn find_member(conn: &Connection, name: &str) -> Result<Member> {
     rows.next().ok_or_else(|| {
         Error::new(Code::UnknownMember, format!("no member \"{name}\""))
             .hint(
-                "members appear with their first shares (poolctl sync), or with: poolctl member add ADDRESS",
+                say("members appear with their first shares (")
+                    .run("sync")
+                    .say("), or with: ")
+                    .run("member add")
+                    .of("ADDRESS"),
             )
             .detail("member", name)
     })?
@@ -66,7 +70,7 @@ pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Mem
 pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
     if let Some(name) = name {
         if name.is_empty() || name.starts_with("0x") {
-            return Err(Error::new(Code::InvalidValue, format!("--name: \"{name}\" is no name"))
+            return Err(Error::field(Code::InvalidValue, "name", format_args!("\"{name}\" is no name"))
                 .hint("a name is not empty and does not look like an address"));
         }
         let holder: Option<String> =

@@ -5,7 +5,7 @@ use super::known::{self, Known};
 use super::token::Asset;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::BlockRef;
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at, only};
@@ -124,18 +124,18 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
     Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
         None if names.is_empty() => {
-            e.hint("there is no pool yet; add one with: poolctl pool add NAME ADDRESS")
+            e.hint(say("there is no pool yet; add one with: ").run("pool add").of("NAME").of("ADDRESS"))
         }
-        None => e.hint("see them with: poolctl pool list"),
+        None => e.hint(say("see them with: ").run("pool list")),
     })
 }
 
 /// The address that stands for a name, in its checksummed form; names never begin with `0x`.
-pub fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
+pub fn named_by_address(field: &str, name: &str) -> Result<Option<String>> {
     if !name.starts_with("0x") {
         return Ok(None);
     }
-    Ok(Some(config::value::address(flag, name)?.to_string()))
+    Ok(Some(config::value::address(field, name)?.to_string()))
 }
 
 /// The named pools, or all of them where no name is given.
@@ -210,7 +210,7 @@ pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
     let missing = || {
         let why =
             format!("pool \"{}\" was synced at block {block}, and its figures of it are missing", pool.name);
-        Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+        Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
     };
     rows.next().ok_or_else(missing)?.map(Some)
 }

@@ -15,7 +15,7 @@ use crate::pool::{self, Pool, ViewStamp, abi};
 use crate::sync;
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Progress, Result, Stop};
+use base::{Code, Error, Progress, Result, Stop, say};
 use evm::{At, Chain, LogRange, PinnedView};
 use rusqlite::{Connection, OptionalExtension};
 use state::columns::only;
@@ -110,7 +110,7 @@ pub async fn verify_on_chain(
                         view.block().number
                     ),
                 )
-                .hint("wait for the endpoint, name another with --endpoint, or add --offline"));
+                .hint(say("wait for the endpoint, name another with ").with("endpoint").say(", or add ").with("offline")));
             }
             let found = reading(conn, view, Width::Usual, subjects, progress, stop).await?;
             if found.total == 0 {

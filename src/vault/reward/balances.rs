@@ -7,7 +7,7 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool};
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
@@ -205,7 +205,7 @@ pub(super) fn refusal(pool: &Pool, differs: &[Differs]) -> Error {
             pool.shares(*chain)
         ),
     )
-    .hint(format!("nobody of it was paid; read its transfers again: poolctl pool rescan {}", pool.name))
+    .hint(say("nobody of it was paid; read its transfers again: ").run("pool rescan").of(&pool.name))
     .detail("pool", pool.name.clone())
     .detail("member", member.to_string())
     .detail("block", *block)

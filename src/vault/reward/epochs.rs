@@ -7,7 +7,7 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool};
 use alloy::primitives::B256;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at, stored};
 use strum::{EnumString, IntoStaticStr, VariantNames};
@@ -130,7 +130,7 @@ pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
     let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE id = ?1"))?;
     statement.query_and_then([id], read)?.next().unwrap_or_else(|| {
         Err(Error::new(Code::UnknownEpoch, format!("no reward epoch {id}"))
-            .hint("see them with: poolctl reward epoch list")
+            .hint(say("see them with: ").run("reward epoch list"))
             .detail("epoch", id))
     })
 }

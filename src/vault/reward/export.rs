@@ -10,7 +10,7 @@ use super::purpose;
 use crate::pool::{Asset, Pool};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
@@ -82,7 +82,7 @@ pub fn exported_tree(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Opt
             "the rewards of epoch {} do not come to root {}, which was exported",
             found.row.id, record.root
         );
-        return Err(Error::new(Code::StateCorrupt, why).hint("see: poolctl state check"));
+        return Err(Error::new(Code::StateCorrupt, why).hint(say("see: ").run("state check")));
     }
     Ok(Some(found))
 }
@@ -114,11 +114,14 @@ fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
     if found.tree.is_none() {
         let (id, gave) = (found.row.id, !found.row.distributed.is_zero());
         let (why, hint) = if gave {
-            ("all its rewards are claimed", "see: poolctl reward export EPOCH, without --merkle")
+            (
+                "all its rewards are claimed",
+                say("see: ").run("reward export").of("EPOCH").say(", without ").with("merkle"),
+            )
         } else {
             (
                 "it gave nothing to anybody",
-                "what it carries is given by a later epoch; see: poolctl reward epoch list",
+                say("what it carries is given by a later epoch; see: ").run("reward epoch list"),
             )
         };
         return Err(Error::new(Code::InvalidValue, format!("epoch {id} has no tree: {why}")).hint(hint));
@@ -129,7 +132,7 @@ fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
 fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Export> {
     if row.distributed_at.is_none() {
         return Err(Error::new(Code::InvalidValue, format!("epoch {} is not distributed yet", row.id))
-            .hint(format!("when its last block is final: poolctl reward epoch distribute {}", row.id))
+            .hint(say("when its last block is final: ").run("reward epoch distribute").of(&row.id))
             .detail("epoch", row.id));
     }
     let token = token_of(conn, &row)?;

@@ -52,7 +52,7 @@ pub fn create(
     wanted: &NewEpoch,
 ) -> Result<(EpochRow, bool)> {
     if wanted.total.is_zero() {
-        return Err(Error::new(Code::InvalidAmount, "--total: an epoch gives something")
+        return Err(Error::field(Code::InvalidAmount, "total", "an epoch gives something")
             .hint("name an amount above 0 in whole units of the reward token"));
     }
     work.state.write(work.permit, |tx| {

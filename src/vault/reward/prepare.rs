@@ -10,7 +10,7 @@ use super::store::{
 };
 use crate::pool::{Asset, Pool};
 use base::amount::{self, Base};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use config::Config;
 use rusqlite::params;
 use serde_json::json;
@@ -51,17 +51,24 @@ pub(super) fn prepare(
                     Code::MissingSetting,
                     "the first reward cycle needs the block at which rewards begin",
                 )
-                .hint("run: poolctl reward cycle --from BLOCK (once; later runs go on by themselves)")
+                .hint(
+                    say("run: ")
+                        .run("reward cycle")
+                        .with("from")
+                        .of("BLOCK")
+                        .say(" (once; later runs go on by themselves)"),
+                )
             })?;
             put(tx, &Terms { from_block: origin, ..wanted.clone() })?;
         }
         Some(first) => {
             if from.is_some_and(|from| from != first.from_block) {
-                return Err(Error::new(
+                return Err(Error::field(
                     Code::InvalidValue,
-                    format!("--from: rewards began at block {} already", first.from_block),
+                    "from",
+                    format_args!("rewards began at block {} already", first.from_block),
                 )
-                .hint("leave --from out; the cycle goes on where it was"));
+                .hint(say("leave ").with("from").say(" out; the cycle goes on where it was")));
             }
         }
     }

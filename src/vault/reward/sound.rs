@@ -7,7 +7,7 @@ use super::purpose;
 use super::store::{EmissionRow, carry_into, claimants, in_order_from, read_emission, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, only};
 use state::{Account, OwnerKind, balance, derived_balance};
@@ -191,6 +191,5 @@ pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Poo
 }
 
 pub(super) fn unsound(why: &str) -> Error {
-    Error::new(Code::StateCorrupt, format!("{why}; nothing is paid"))
-        .hint("see all of it: poolctl state check --full; then restore the newest backup: poolctl state restore FILE")
+    Error::new(Code::StateCorrupt, format!("{why}; nothing is paid")).hint(Remedy::restore())
 }

@@ -6,7 +6,7 @@ use super::grid::{Epoch, Terms};
 use super::lane::Lane;
 use crate::pool;
 use base::amount::{Base, Delta, Quantity};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use state::columns::{at, db_block, only};
 use state::meta_get;
@@ -129,7 +129,7 @@ fn mark(conn: &Connection, key: &str) -> Result<u64> {
     meta_get(conn, key)?.map_or(Ok(0), |text| {
         text.parse().map_err(|_| {
             let why = format!("\"{text}\" stands in meta.{key}, where a number belongs");
-            Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+            Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
         })
     })
 }

@@ -3,7 +3,7 @@
 use super::source::Engine;
 use crate::pool::{Pool, ViewStamp};
 use base::amount::Base;
-use base::{Code, Error, Result, clock};
+use base::{Code, Error, Result, clock, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;
@@ -32,7 +32,7 @@ impl Window {
     /// Reads the word.
     pub fn parse(word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
-            Error::new(Code::InvalidValue, format!("--window: \"{word}\" is no window"))
+            Error::field(Code::InvalidValue, "window", format_args!("\"{word}\" is no window"))
                 .hint(format!("windows: {}", Self::VARIANTS.join(", ")))
         })
     }
@@ -174,16 +174,16 @@ pub struct SetRisk {
 }
 
 impl SetRisk {
-    /// The first flag of a limit that the engine gives.
+    /// The first limit that is given and that the engine gives.
     fn taken(&self, engine: Engine) -> Option<&'static str> {
         [
-            ("--max-tvl", self.max_tvl),
-            ("--max-user-deposit", self.max_user_deposit),
-            ("--daily-withdrawal-cap", self.daily_withdrawal_cap),
-            ("--user-daily-cap", self.user_daily_cap),
+            ("max-tvl", self.max_tvl),
+            ("max-user-deposit", self.max_user_deposit),
+            ("daily-withdrawal-cap", self.daily_withdrawal_cap),
+            ("user-daily-cap", self.user_daily_cap),
         ]
         .into_iter()
-        .find_map(|(flag, value)| value.and(Some(flag)).filter(|flag| engine.gives().contains(flag)))
+        .find_map(|(limit, value)| value.and(Some(limit)).filter(|limit| engine.gives().contains(limit)))
     }
 }
 
@@ -213,16 +213,17 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
             (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
         }
     }
-    if let Some(flag) = change.taken(after.engine) {
-        return Err(Error::new(
+    if let Some(limit) = change.taken(after.engine) {
+        return Err(Error::field(
             Code::Conflict,
-            format!(
-                "{flag}: the limits of pool \"{}\" come from its {} engine",
+            limit,
+            format_args!(
+                "the limits of pool \"{}\" come from its {} engine",
                 pool.name,
                 after.engine.as_str()
             ),
         )
-        .hint("set them at the engine, or take them over with --engine local"));
+        .hint(say("set them at the engine, or take them over with ").with("engine").of("local")));
     }
     let p = &mut after.parameters;
     for (slot, value) in [

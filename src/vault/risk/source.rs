@@ -33,27 +33,30 @@ impl Engine {
         }
     }
 
-    /// The limits that such an engine gives, by their flags; others are set here.
+    /// The limits that such an engine gives, by their names; others are set here.
     pub(super) const fn gives(self) -> &'static [&'static str] {
         match self {
             Self::Local => &[],
-            Self::Viddhana(_) => &["--max-tvl", "--max-user-deposit", "--user-daily-cap"],
-            Self::Legacy(_) => &["--max-tvl", "--daily-withdrawal-cap"],
+            Self::Viddhana(_) => &["max-tvl", "max-user-deposit", "user-daily-cap"],
+            Self::Legacy(_) => &["max-tvl", "daily-withdrawal-cap"],
         }
     }
 
     /// Reads the word; engines other than `local` need their contract.
     pub fn parse(word: &str, address: Option<Address>) -> Result<Self> {
-        let wrong = |why: String| {
-            Error::new(Code::InvalidValue, why).hint(format!("engines: {}", Self::VARIANTS.join(", ")))
+        let wrong = |field: &str, why: String| {
+            Error::field(Code::InvalidValue, field, why)
+                .hint(format!("engines: {}", Self::VARIANTS.join(", ")))
         };
         match (word, address) {
             ("local", None) => Ok(Self::Local),
             ("viddhana", Some(address)) => Ok(Self::Viddhana(address)),
             ("legacy", Some(address)) => Ok(Self::Legacy(address)),
-            ("local", Some(_)) => Err(wrong("--engine local has no --engine-address".into())),
-            ("viddhana" | "legacy", None) => Err(wrong(format!("--engine {word} needs --engine-address"))),
-            _ => Err(wrong(format!("--engine: \"{word}\" is no risk engine"))),
+            ("local", Some(_)) => Err(wrong("engine-address", "the engine local has none".into())),
+            ("viddhana" | "legacy", None) => {
+                Err(wrong("engine-address", format!("the engine {word} needs one")))
+            }
+            _ => Err(wrong("engine", format!("\"{word}\" is no risk engine"))),
         }
     }
 }

@@ -211,7 +211,7 @@ pub fn usable<'s>(
     now: i64,
     max_age_sec: u64,
 ) -> Result<&'s Snapshot, String> {
-    let fix = format!("run: poolctl sync {}", pool.name);
+    let fix = format!("sync pool \"{}\"", pool.name);
     let Some(s) = snapshot else {
         return Err(format!("the pool was never synced: its TVL, limits and pause are not known; {fix}"));
     };

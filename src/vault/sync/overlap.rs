@@ -8,7 +8,7 @@ use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{BlockRef, EventLog, PinnedView};
 use rusqlite::{Connection, params};
 use state::Work;
@@ -221,7 +221,7 @@ async fn judge(
                 let why = format!(
                     "its transfers in block {block} are stored, and were read at endpoints {theirs:?} and {ours:?}, in three ways"
                 );
-                let hint = format!("run it again; if that stays so: poolctl pool rescan {name} --from {block}");
+                let hint = say("run it again; if that stays so: ").run("pool rescan").of(name).with("from").of(block);
                 return Ok(Some(Err(Error::new(Code::BadReply, why).hint(hint))));
             }
         }
@@ -274,8 +274,11 @@ async fn make_good(
         Err(e) => return Ok(Err(e)),
     };
     let first = right.keys().next().copied().unwrap_or_default();
-    let rescan =
-        format!("read them again and see what changes: poolctl pool rescan {} --from {first}", pool.name);
+    let rescan = say("read them again and see what changes: ")
+        .run("pool rescan")
+        .of(&pool.name)
+        .with("from")
+        .of(first);
     if let Some((_, paid)) = last_paid(work.state.conn(), pool)?.filter(|(_, paid)| *paid >= first) {
         let why = format!("{}, and rewards were paid up to block {paid}", why.message());
         return Ok(Err(Error::new(Code::Drift, why).hint(rescan)));

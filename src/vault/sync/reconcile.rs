@@ -8,7 +8,7 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, Snapshot, ViewStamp};
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Progress, Result, Stop, forms};
+use base::{Code, Error, Progress, Result, Stop, forms, say};
 use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
 use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
@@ -108,7 +108,7 @@ pub async fn reconcile(
             by_block.entry(known.snapshot.block.number).or_default().push(known);
         } else {
             let e = Error::new(Code::Drift, "it was never synced: the state knows nothing of its holders")
-                .hint(format!("run: poolctl sync {}", pool.name));
+                .hint(say("run: ").run("sync").of(&pool.name));
             done.insert(pool.id, failed(pool, e));
         }
     }
@@ -242,7 +242,7 @@ fn replaced(known: &Known) -> Error {
         Code::Reorged,
         format!("block {} ({}), which it was synced at, is not canonical any more", block.number, block.hash),
     )
-    .hint(format!("a sync takes it back to common ground: poolctl sync {}", known.pool.name))
+    .hint(say("a sync takes it back to common ground: ").run("sync").of(&known.pool.name))
 }
 
 /// The pool's own figures, and the sum of its holders.

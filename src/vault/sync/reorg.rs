@@ -5,7 +5,7 @@ use crate::pool::holders::{add_shares, each_movement};
 use crate::pool::holdings::MemberId;
 use alloy::primitives::B256;
 use base::amount::Delta;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{PinnedView, common_ancestor};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
@@ -95,13 +95,17 @@ pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
     if view.is_by_height() {
         let why = format!("pool \"{name}\" stands at block {number}, block {here} is before it");
         return Error::new(Code::InvalidValue, why)
-            .hint("a pool is not moved back: choose a later block (--at)");
+            .hint(say("a pool is not moved back: choose a later block (").with("at").say(")"));
     }
     Error::new(
         Code::Behind,
         format!("pool \"{name}\" stands at block {number}, endpoint \"{endpoint}\" reads at block {here}"),
     )
-    .hint("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (--at)")
+    .hint(
+        say("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (")
+            .with("at")
+            .say(")"),
+    )
 }
 
 async fn roll_back(

@@ -9,7 +9,7 @@ use crate::pool::holders::{each_movement, holders_match, holdings_before};
 use crate::pool::{self, Pool, ViewStamp, abi, newest_known};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, say};
 use evm::{At, BlockRef, Chain, EventLog, PinnedView};
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -43,18 +43,17 @@ impl Range {
         let Pool { name, deploy_block, .. } = pool;
         let Some((to, _)) = pool.cursor else {
             let why = format!("pool \"{name}\" was never synced, there is nothing to compare");
-            return Err(Error::new(Code::InvalidValue, why).hint(format!("run: poolctl sync {name}")));
+            return Err(Error::new(Code::InvalidValue, why).hint(say("run: ").run("sync").of(name)));
         };
         let from = from.unwrap_or(*deploy_block);
         if (*deploy_block..=to).contains(&from) {
             return Ok(Self { from, to });
         }
         let why = format!(
-            "--from {from}: pool \"{name}\" was deployed in block {deploy_block} and is read up to block {to}"
+            "block {from}: pool \"{name}\" was deployed in block {deploy_block} and is read up to block {to}"
         );
-        Err(Error::new(Code::InvalidValue, why)
-            .hint("choose a block in between, or leave out --from")
-            .detail("flag", "--from"))
+        Err(Error::field(Code::InvalidValue, "from", why)
+            .hint(say("choose a block in between, or leave out ").with("from")))
     }
 
     /// The last block before it whose transfers are left alone.
@@ -203,7 +202,7 @@ async fn read(view: &PinnedView, pool: &Pool, range: Range, before: &[Waiting]) 
     let (keep, to) = (range.keep(pool), view.block().number);
     let too_many = || {
         let why = format!("it has more than {MOST} transfers from block {} on", range.from);
-        Error::new(Code::InvalidValue, why).hint("begin at a later block: --from BLOCK")
+        Error::new(Code::InvalidValue, why).hint(say("begin at a later block: ").with("from").of("BLOCK"))
     };
     let (rows, end) = download((view, true), pool, keep, to).await?.ok_or_else(too_many)?;
     let mut endpoints = vec![view.endpoint().to_owned()];
@@ -337,11 +336,13 @@ fn moved(shares: Base, gain: Delta) -> Option<Base> {
 
 fn below_zero(member: Address) -> Error {
     Error::new(Code::Drift, format!("its transfers do not add up: the balance of {member} would be negative"))
-        .hint(UNCHANGED)
+        .hint(unchanged())
 }
 
-const UNCHANGED: &str =
-    "nothing was written; a log is missing: try other endpoints (evm.rpc_urls), or an earlier --from";
+fn unchanged() -> Remedy {
+    say("nothing was written; a log is missing: try other endpoints (evm.rpc_urls), or an earlier ")
+        .with("from")
+}
 
 /// Refuses to remove a transfer that its transaction's receipt has: then the logs were left out twice.
 async fn check_receipts(
@@ -403,7 +404,7 @@ async fn check_balances(
                     pool.shares(has)
                 );
                 return Err(Error::new(Code::Drift, why)
-                    .hint(UNCHANGED)
+                    .hint(unchanged())
                     .detail("pool", pool.name.clone())
                     .detail("member", member.to_string()));
             }

@@ -7,7 +7,7 @@ use crate::pool::{Pool, ViewStamp, newest_known};
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{At, Chain, Mined, PinnedView, Receipt};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
@@ -99,7 +99,9 @@ fn moves(receipt: &Receipt, pool: &Pool, of: &Withdrawal) -> Result<()> {
             format!("transaction {tx} failed in block {}", receipt.block_number),
         )
         .hint(
-            "name the transaction that took its place, or give the withdrawal up: poolctl withdrawal fail ID",
+            say("name the transaction that took its place, or give the withdrawal up: ")
+                .run("withdrawal fail")
+                .of("ID"),
         ));
     }
     let member = of.member.address;
@@ -162,7 +164,12 @@ pub(super) fn is_not_replayed_before(conn: &Connection, of: &Withdrawal, tx: B25
 
 fn mismatch(of: &Withdrawal, why: String) -> Error {
     Error::new(Code::TransactionMismatch, why)
-        .hint("check the hash; nothing was changed. What the chain cannot show is taken on your word with --unverified")
+        .hint(
+            say(
+                "check the hash; nothing was changed. What the chain cannot show is taken on your word with ",
+            )
+            .with("unverified"),
+        )
         .detail("withdrawal", of.id)
 }
 
@@ -175,7 +182,7 @@ fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
     let payload: Option<Value> = payload.and_then(|text| serde_json::from_str(&text).ok());
     payload.and_then(|payload| payload["shares_at_block"].as_u64()).ok_or_else(|| {
         let why = format!("the audit log does not say how withdrawal {} was asked for", withdrawal.id);
-        Error::new(Code::StateCorrupt, why).hint("run: poolctl state check")
+        Error::corrupt(why)
     })
 }
 

@@ -1,6 +1,6 @@
 //! What must hold of every withdrawal: it stands on a request and on evidence.
 
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result};
 use rusqlite::Connection;
 
 /// Every withdrawal is as it was asked for, and its transaction, mark and reason are what its status demands.
@@ -11,8 +11,7 @@ pub fn withdrawals_have_evidence(conn: &Connection) -> Result<Vec<String>> {
 /// Refuses to go on with a withdrawal that is not what was asked for, or whose row contradicts itself.
 pub fn must_be_as_asked(conn: &Connection, id: i64) -> Result<()> {
     evidence(conn, Some(id))?.into_iter().next().map_or(Ok(()), |why| {
-        Err(Error::new(Code::StateCorrupt, format!("{why}; nothing is changed"))
-            .hint("see all of it: poolctl state check --full; then restore the newest backup: poolctl state restore FILE"))
+        Err(Error::new(Code::StateCorrupt, format!("{why}; nothing is changed")).hint(Remedy::restore()))
     })
 }
 

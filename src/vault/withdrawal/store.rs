@@ -3,7 +3,7 @@
 use crate::pool::{Member, Pool};
 use alloy::primitives::B256;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -124,7 +124,7 @@ pub fn find(conn: &Connection, id: i64) -> Result<Withdrawal> {
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.id = ?1"))?;
     statement.query_and_then([id], read)?.next().unwrap_or_else(|| {
         Err(Error::new(Code::UnknownWithdrawal, format!("no withdrawal {id}"))
-            .hint("see them with: poolctl withdrawal list")
+            .hint(say("see them with: ").run("withdrawal list"))
             .detail("withdrawal", id))
     })
 }

@@ -3,7 +3,7 @@
 use super::evm::Terms;
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, run};
 use futures_util::future::join_all;
 use kale::contract::Entry;
 use kale::purse::{Books, Judged, Spares};
@@ -140,7 +140,7 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     Ok(lines)
 }
 
-fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &str) -> Line {
+fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &'static str) -> Line {
     let left = until.saturating_sub(ledger);
     let words = format!("{what} lives until ledger {until}, {left} from now");
     if until < ledger {
@@ -204,7 +204,7 @@ fn of_pails(pails: &[OpenPail], ledger: u32, alarm: u32) -> Vec<Line> {
             "expiry",
             format!("farmer {farmer}"),
             words,
-            "poolctl harvest, or poolctl harvest --extend",
+            run("harvest").say(", or ").run("harvest").with("extend"),
         )
     };
     soon.into_iter().map(line).collect()

@@ -1,7 +1,7 @@
 //! The state file: SQLite's version, its own quick check, the write-ahead log.
 
 use super::Line;
-use base::Result;
+use base::{Result, say};
 use state::State;
 use state::columns::only;
 use std::path::Path;
@@ -36,7 +36,7 @@ pub fn lines(state: &State) -> Result<Vec<Line>> {
     lines.push(if verdict == "ok" {
         Line::ok("state", "quick check", "ok")
     } else {
-        Line::fail("state", "quick check", verdict, "restore a backup: poolctl state restore FILE")
+        Line::fail("state", "quick check", verdict, say("restore a backup: ").backup())
     });
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

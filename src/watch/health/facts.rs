@@ -2,7 +2,7 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use base::Result;
+use base::{Remedy, Result, run};
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use state::alert::{self, Area};
@@ -59,7 +59,7 @@ pub struct Vital {
     /// Oldest age that is well, in seconds.
     pub limit_sec: u64,
     /// What does the job.
-    pub mend: &'static str,
+    pub mend: Remedy,
 }
 
 /// Every job that the state gives reason for: without pools nothing is to be synced.
@@ -91,7 +91,7 @@ fn of_pools(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) -> R
                 last,
                 since,
                 limit_sec: limits.sync,
-                mend: "poolctl sync --all",
+                mend: run("sync").with("all"),
             })
         })?
         .collect::<Result<_, _>>()?;
@@ -103,7 +103,7 @@ fn of_pools(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) -> R
             last: check.and_then(|run| run.complete_at),
             since,
             limit_sec: limits.risk,
-            mend: "poolctl risk check --all",
+            mend: run("risk check").with("all"),
         });
     }
     Ok(found)
@@ -121,7 +121,7 @@ fn of_feeds(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
             last: row.get("checked_at")?,
             since: row.get("added_at")?,
             limit_sec: limits.oracle,
-            mend: "poolctl oracle check",
+            mend: run("oracle check"),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -140,7 +140,7 @@ fn of_rewards(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) ->
         last: paid.max(runs::success_of(runs, "reward cycle", now)),
         since,
         limit_sec: limits.cycle,
-        mend: "poolctl reward cycle",
+        mend: run("reward cycle"),
     }))
 }
 
@@ -194,7 +194,7 @@ fn of_farm(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
                 last,
                 since,
                 limit_sec,
-                mend: "poolctl farm run --once",
+                mend: run("farm run").with("once"),
             });
         }
     }

@@ -2,7 +2,7 @@
 
 use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result};
+use base::{Error, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, only};
 use std::collections::BTreeMap;
@@ -119,10 +119,7 @@ pub(super) fn by_asset(parts: &[PoolPart]) -> Result<BTreeMap<String, Quantity>>
 
 /// A sum of stored amounts.
 pub(super) fn add(a: Base, b: Base, what: &str) -> Result<Base> {
-    a.checked_add(b).ok_or_else(|| {
-        Error::new(Code::StateCorrupt, format!("the sum of {what} passes 256 bits"))
-            .hint("run: poolctl state check")
-    })
+    a.checked_add(b).ok_or_else(|| Error::corrupt(format!("the sum of {what} passes 256 bits")))
 }
 
 /// The syncs of a pool, the oldest first: all where there are at most `most`, else as they stood at `most` evenly spaced

@@ -4,7 +4,7 @@ use super::profile::Abi;
 use super::question::Question;
 use super::{erc4626, legacy, viddhana};
 use alloy::primitives::Address;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{CallFault, PinnedView};
 use std::fmt;
 use strum::VariantArray;
@@ -85,11 +85,12 @@ fn none(address: Address, block: u64, likenesses: &[Likeness]) -> Error {
 
 fn ambiguous(address: Address, several: &[Abi]) -> Error {
     let words: Vec<&str> = several.iter().map(|abi| abi.as_str()).collect();
-    Error::new(
+    Error::field(
         Code::InvalidValue,
-        format!("--abi auto: {address} fits {} ABI profiles: {}", words.len(), words.join(", ")),
+        "abi",
+        format_args!("{address} fits {} ABI profiles: {}", words.len(), words.join(", ")),
     )
-    .hint("say which one it is: --abi PROFILE")
+    .hint(say("say which one it is: ").with("abi").of("PROFILE"))
     .detail("contract", address.to_string())
     .detail("profiles", words)
 }
