@@ -1,16 +1,17 @@
 //! What the operator decides about a pail that no harvest can end: look at it afresh, or give it up.
 
-use super::carry::why_gone;
-use super::sight::{self, MISSING, OUT_OF_SIGHT};
-use super::{Due, look, under_way};
-use crate::elsewhere::Search;
-use crate::loss;
-use crate::plan::harvest_key;
-use crate::reason::Reason;
-use crate::record::HELD;
-use crate::rows::{self, Hand, OpenPail};
-use crate::site::Farming;
-use crate::view::{Ask, View};
+use super::doubt::why_gone;
+use super::due::{Due, look, under_way};
+use super::elsewhere::Search;
+use super::sight;
+use crate::alerts::HELD;
+use crate::alerts::{MISSING, OUT_OF_SIGHT};
+use crate::chain::view::{Ask, View};
+use crate::farming::Farming;
+use crate::record::loss;
+use crate::record::plan::harvest_key;
+use crate::record::reason::Reason;
+use crate::record::rows::{self, Hand, OpenPail};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::Connection;

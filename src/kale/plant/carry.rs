@@ -1,14 +1,16 @@
 //! Carrying a plant out: what is sent, what is found on chain already, and what is recorded of it.
 
 use super::{Fate, Planted, Prepared};
-use crate::accounting::base;
+use crate::chain::Who;
+use crate::chain::view::{Ask, Living, View};
 use crate::contract::Pail;
-use crate::reason::{self, Reason, Said};
-use crate::rows::{self, OpenPail, Trace};
+use crate::contract::base;
+use crate::contract::fault::Fault;
+use crate::farming::{self, Farming};
+use crate::record;
+use crate::record::reason::{self, Reason, Said};
+use crate::record::rows::{self, OpenPail, Trace};
 use crate::schedule::Step;
-use crate::site::Farming;
-use crate::view::{Ask, Living, View, Who};
-use crate::{Fault, alerts, record};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use serde_json::json;
@@ -25,7 +27,7 @@ pub async fn carry_out(
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Planted>> {
     let Prepared { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
-    alerts::note(farming, sponsor.as_ref(), &lacks)?;
+    farming::note(farming, sponsor.as_ref(), &lacks)?;
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     let mut exists: Vec<Who> = Vec::new();

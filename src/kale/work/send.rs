@@ -1,15 +1,16 @@
 //! Work transactions: what is wanted of the network for a nonce, and what came of it.
 
+use super::nonces::hex;
 use super::{Fate, Worked};
-use crate::call::{Call, work_result};
+use crate::chain::Who;
+use crate::chain::site::{Site, invoke};
 use crate::contract::Pail;
-use crate::nonces::hex;
-use crate::plan::{self, WorkPlan, kind, work_key};
-use crate::reason::{self, Reason};
+use crate::contract::call::{Call, work_result};
+use crate::farming::{Farming, Wait};
+use crate::fees;
+use crate::record::plan::{self, WorkPlan, kind, work_key};
+use crate::record::reason::{self, Reason};
 use crate::schedule::Step;
-use crate::site::{Farming, Site, invoke};
-use crate::submitter::{self, Wait};
-use crate::view::Who;
 use base::{Code, Error, Result, Stop};
 use grind::Solution;
 use state::ValuePermit;
@@ -63,7 +64,7 @@ pub(super) async fn send(
     let intents: Vec<Intent> =
         bids.iter().map(|bid| intent(site, block, bid, valid_until)).collect::<Result<_>>()?;
     let now = site.client.seen().map_or(0, |ledger| ledger.close_time);
-    let wait = Wait::Ledgers(submitter::ledgers(now, valid_until));
+    let wait = Wait::Ledgers(fees::ledgers(now, valid_until));
     let results = farming.submit_within(permit, &intents, wait, &Stop::default()).await?;
     let worked = bids.iter().zip(results).map(|(bid, result)| Worked {
         who: bid.who.clone(),

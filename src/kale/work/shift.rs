@@ -1,19 +1,24 @@
 //! One block's work: who is worked for, the threads that grind for them, and what goes out when.
 
 use super::grinder::{Figures, Grinder};
+use super::nonces::{self, hex};
+use super::orders::Orders;
+use super::pails;
 use super::policy::{self, Hand, Hours};
 use super::send::{Bid, send};
-use super::{Fate, Orders, Worked, pails};
+use super::{Fate, Worked};
+use crate::chain::Who;
+use crate::chain::view::{Ask, Standing, View};
+use crate::contract::hash;
+use crate::contract::model::Moment;
 use crate::contract::{BLOCK_SECONDS, Block, Pail};
-use crate::model::Moment;
-use crate::nonces::{self, hex};
-use crate::reason::{Blame, Reason};
-use crate::rows::{self, Trace, WorkRow};
+use crate::farming::Farming;
+use crate::fees;
+use crate::record::reason::{Blame, Reason};
+use crate::record::rows::{self, Trace, WorkRow};
+use crate::schedule;
 use crate::settings::Policy;
-use crate::site::Farming;
 use crate::strategy::Strategy;
-use crate::view::{Ask, Standing, View, Who};
-use crate::{hash, schedule, submitter};
 use base::{Code, Error, Result};
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;
@@ -136,7 +141,7 @@ impl Shift {
     /// When the first of what is left goes out: with submitters as much before the deadline as they need for all.
     pub fn first(&self) -> u64 {
         let is_left = |mate: &&Mate| mate.given_up.is_none() && policy::is_open(self.policy, &mate.hand());
-        submitter::begin(self.crew.iter().filter(is_left).count(), self.submitters, self.hours.deadline)
+        fees::begin(self.crew.iter().filter(is_left).count(), self.submitters, self.hours.deadline)
     }
 
     /// When its best is submitted.
@@ -346,7 +351,7 @@ impl Shift {
         if self.submitters > 0 && at.time < self.hours.deadline {
             // What no grinding makes better goes first; the rest has time, as far as the submitters' turns say.
             due.sort_by_key(|n| hands.get(*n).is_none_or(|hand| !hand.has_enough()));
-            due.truncate(self.submitters * submitter::RUN);
+            due.truncate(self.submitters * fees::RUN);
         }
         due
     }

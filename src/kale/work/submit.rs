@@ -1,15 +1,18 @@
 //! `work submit`: nonces that other machines found. Each is checked by us before anything is sent.
 
 use super::lines::{self, Line, Offer};
+use super::nonces::hex;
+use super::pails;
 use super::send::{Bid, intent, send};
-use super::{Fate, Worked, pails};
+use super::{Fate, Worked};
+use crate::chain::Who;
+use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
-use crate::nonces::hex;
-use crate::reason::Reason;
-use crate::rows::{self, Hand, Trace, WorkRow};
-use crate::site::Farming;
-use crate::view::{Ask, View, Who};
-use crate::{hash, schedule};
+use crate::contract::hash;
+use crate::farming::Farming;
+use crate::record::reason::Reason;
+use crate::record::rows::{self, Hand, Trace, WorkRow};
+use crate::schedule;
 use base::Result;
 use grind::Solution;
 use grind::lines::Text;

@@ -5,14 +5,15 @@ use super::peers::{self, Head, Probed};
 use super::{Line, Told};
 use base::{Code, Error, Result};
 use futures_util::future::join_all;
+use kale::Who;
 use kale::contract::Entry;
+use kale::fees;
 use kale::purse::{Books, Judged, Spares};
 use kale::rows::{Hand, OpenPail};
 use kale::site::Site;
 use kale::sponsor::Sponsor;
 use kale::status::Status;
-use kale::submitter;
-use kale::view::{Ask, Standing, View, Who};
+use kale::view::{Ask, Standing, View};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -180,7 +181,7 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
             Some(why) => Line::fail("farmers", subject, why, payer.mend()),
         }
     };
-    let short = submitter::short_of(active.len(), submitters.len());
+    let short = fees::short_of(active.len(), submitters.len());
     let short = short.map(|why| Line::warn("farmers", "submitters", why, "add accounts to kale.submitter"));
     sponsor.iter().chain(&submitters).map(of_payer).chain(short).chain(lines).collect()
 }

@@ -4,10 +4,11 @@ use super::pools::add;
 use super::{MOST_BLOCKS, MOST_FARMERS, MOST_LOSSES};
 use base::amount::{Base, Delta, mul_div};
 use base::{Code, Error, Result};
-use kale::rows::{amount, pails_before};
+use kale::rows::pails_before;
 use kale::{accounting, farmers};
 use rusqlite::{Connection, OptionalExtension};
 use state::balance;
+use state::columns::{base_at, stored_base};
 use std::collections::HashMap;
 
 /// The farm's part of the report. Amounts in stroops of KALE.
@@ -188,9 +189,9 @@ fn ends(conn: &Connection, block: u32) -> Result<Vec<End>> {
         found.push(End {
             farmer: row.get(0)?,
             lost: row.get(1)?,
-            stake: amount(&row.get::<_, String>(2)?)?,
-            reward: amount(&row.get::<_, String>(3)?)?,
-            forecast: forecast.as_deref().map(amount).transpose()?,
+            stake: base_at(row, 2)?,
+            reward: base_at(row, 3)?,
+            forecast: forecast.as_deref().map(stored_base).transpose()?,
             reason: row.get(5)?,
         });
     }
