@@ -177,6 +177,22 @@ codes! {
     Interrupted = "interrupted" => Transient,
 }
 
+impl Code {
+    /// Whether another try, or another endpoint, may help.
+    pub const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable
+                | Self::RateLimited
+                | Self::BadReply
+                | Self::Behind
+                | Self::Rpc
+                | Self::Reorged
+                | Self::FeeCapped
+        )
+    }
+}
+
 /// What failed, to what, why, and what to do.
 #[derive(Debug, Clone)]
 pub struct Error {

@@ -7,6 +7,7 @@ use super::view::PinnedView;
 use super::wire::{self, BlockRef};
 use alloy::primitives::{Address, address};
 use base::{Code, Endpoint, Error, Result};
+use net::failover::{self, Failed, Warnings};
 use net::jsonrpc::{Answer, Call, Client};
 use net::{Http, HttpLimits, RetryPolicy};
 use serde_json::{Value, json};
@@ -156,7 +157,7 @@ pub(super) struct Inner {
     pub config: ChainConfig,
     http: Arc<Http>,
     pub peers: Vec<Arc<Peer>>,
-    warnings: Mutex<Vec<String>>,
+    warnings: Warnings,
     /// Tags that the chain has shown, in this run or an earlier one.
     tags: Mutex<BTreeSet<String>>,
     /// No endpoint shows a tag that this chain was never seen to have: blocks are counted instead.
@@ -219,7 +220,9 @@ impl Chain {
             })
             .collect::<Result<Vec<_>>>()?;
         let (tags, counts) = (Mutex::new(config.learned.tags.clone()), AtomicBool::new(peers.len() < 2));
-        Ok(Self { inner: Arc::new(Inner { config, http, peers, warnings: Mutex::default(), tags, counts }) })
+        Ok(Self {
+            inner: Arc::new(Inner { config, http, peers, warnings: Warnings::default(), tags, counts }),
+        })
     }
 
     /// What this run and earlier ones know of the chain and its endpoints.
@@ -253,7 +256,7 @@ impl Chain {
 
     /// What went wrong at endpoints and was made good by others, since the last call; for the envelope's warnings.
     pub fn take_warnings(&self) -> Vec<String> {
-        std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+        self.inner.warnings.take()
     }
 
     pub(super) const fn of(inner: Arc<Inner>) -> Self {
@@ -261,8 +264,7 @@ impl Chain {
     }
 
     pub(super) fn warn(&self, text: String) {
-        tracing::debug!("{text}");
-        self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        self.inner.warnings.add(text);
     }
 
     /// Runs `body` on one consistent view: one block, by its hash, on one endpoint.
@@ -496,38 +498,18 @@ impl Chain {
     }
 
     fn none_left(&self, failed: &[(&str, Fault)]) -> Error {
-        let codes: Vec<Code> = failed.iter().map(|(_, fault)| fault.code()).collect();
-        let all = |code: Code| codes.iter().all(|&c| c == code);
-        let any = |code: Code| codes.contains(&code);
-        let code = if all(Code::RateLimited) {
-            Code::RateLimited
-        } else if all(Code::InvalidValue) {
-            Code::InvalidValue
-        } else if any(Code::Unreachable) || any(Code::RateLimited) || any(Code::InvalidValue) {
-            Code::Unreachable
-        } else if any(Code::BadReply) {
-            Code::BadReply
-        } else {
-            Code::Rpc
+        let told = |(name, fault): &(&str, Fault)| Failed {
+            endpoint: (*name).to_owned(),
+            code: fault.code(),
+            words: fault.words(),
         };
-        let each: Vec<String> =
-            failed.iter().map(|(name, fault)| format!("{name:?}: {}", fault.words())).collect();
-        let message = match each.as_slice() {
-            [one] => format!("endpoint {one}"),
-            _ => format!("no endpoint could serve the view: {}", each.join("; ")),
-        };
-        let hint = failed.iter().find_map(|(_, fault)| fault.hint()).unwrap_or(match code {
-            Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls",
-            _ => "check the endpoints (poolctl config show), or add one to evm.rpc_urls",
-        });
-        let list: Vec<Value> = failed
-            .iter()
-            .map(|(name, fault)| json!({ "endpoint": name, "code": fault.code().word(), "reason": fault.words() }))
-            .collect();
-        Error::new(code, message)
-            .hint(hint)
-            .detail("endpoints", list)
-            .detail("profile", &*self.inner.config.profile)
+        let told: Vec<Failed> = failed.iter().map(told).collect();
+        let hint =
+            failed.iter().find_map(|(_, fault)| fault.hint()).unwrap_or(match failover::code_of(&told) {
+                Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls",
+                _ => "check the endpoints (poolctl config show), or add one to evm.rpc_urls",
+            });
+        failover::none_left(&told, "no endpoint could serve the view", &self.inner.config.profile).hint(hint)
     }
 }
 

@@ -333,18 +333,7 @@ impl Fault {
     /// The code of a command that this ends.
     pub fn code(&self) -> Code {
         match self {
-            Self::Net(fault) => match fault.kind {
-                FaultKind::Connect
-                | FaultKind::Timeout
-                | FaultKind::Closed
-                | FaultKind::Server
-                | FaultKind::NotJson => Code::Unreachable,
-                FaultKind::RateLimited => Code::RateLimited,
-                FaultKind::BadReply => Code::BadReply,
-                FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => {
-                    Code::Rpc
-                }
-            },
+            Self::Net(fault) => fault.code(),
             Self::Rpc { sort: Sort::RateLimited, .. } => Code::RateLimited,
             Self::Rpc { sort: Sort::Transient | Sort::NoBlock, .. }
             | Self::UnknownBlock { .. }
@@ -426,7 +415,7 @@ impl Fault {
 
 /// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
 pub fn is_silence(e: &Error) -> bool {
-    matches!(e.code(), Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Rpc | Code::Reorged)
+    e.code().is_transient()
 }
 
 #[cfg(test)]

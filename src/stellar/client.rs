@@ -8,9 +8,10 @@ use super::view::View;
 use super::wire;
 use base::{Code, Endpoint, Error, Result};
 use net::asker::{Asker, Patience};
+use net::failover::{self, Failed, Warnings};
 use net::jsonrpc::{Answer, Call, Client as Wire};
 use net::{Http, HttpLimits, RetryPolicy, Verdict, retry};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -61,7 +62,7 @@ pub(super) struct Inner {
     network_id: [u8; 32],
     http: Arc<Http>,
     peers: Vec<Arc<Peer>>,
-    warnings: Mutex<Vec<String>>,
+    warnings: Warnings,
     /// The newest ledger that is believed.
     newest: Mutex<Newest>,
     /// From when its times count.
@@ -120,7 +121,7 @@ impl Client {
             })
             .collect::<Result<_>>()?;
         let network_id = network_id(&config.passphrase);
-        let (warnings, newest, began) = (Mutex::default(), Mutex::default(), Instant::now());
+        let (warnings, newest, began) = (Warnings::default(), Mutex::default(), Instant::now());
         Ok(Self { inner: Arc::new(Inner { config, network_id, http, peers, warnings, newest, began }) })
     }
 
@@ -156,16 +157,12 @@ impl Client {
 
     /// What went wrong and was made good, since the last call; for the envelope's warnings.
     pub fn take_warnings(&self) -> Vec<String> {
-        std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+        self.inner.warnings.take()
     }
 
     /// Notes what went wrong and was made good; the same only once.
     pub fn warn(&self, text: String) {
-        let mut warnings = self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        if !warnings.contains(&text) {
-            tracing::debug!("{text}");
-            warnings.push(text);
-        }
+        self.inner.warnings.add(text);
     }
 
     /// Runs `body` on one endpoint, whose passphrase was checked and whose newest ledger was read, in one HTTP
@@ -224,7 +221,7 @@ impl Client {
         let mut order: Vec<&Arc<Peer>> = peers.filter(|peer| among(peer.asker.name())).collect();
         order.sort_by_key(|peer| peer.asker.is_resting());
         let mut order = order.into_iter().peekable();
-        let mut failed: Vec<(&str, Code, String)> = Vec::new();
+        let mut failed: Vec<Failed> = Vec::new();
         let mut doubted = None;
         while let Some(peer) = order.next() {
             let name = peer.asker.name();
@@ -251,11 +248,11 @@ impl Client {
             if let Some(next) = order.peek() {
                 self.warn(format!("endpoint {name:?}: {words}; {:?} took over", next.asker.name()));
             }
-            failed.push((name, code, words));
+            failed.push(Failed { endpoint: name.to_owned(), code, words });
         }
         // What all say alike, or one that is alone, is the answer.
         let stands = |error: &Error| {
-            let alike = failed.iter().all(|(_, code, _)| *code == error.code());
+            let alike = failed.iter().all(|one| one.code == error.code());
             alike && (failed.len() == 1 || error.code() != Code::BadReply)
         };
         Err(doubted.filter(stands).unwrap_or_else(|| self.none_left(&failed)))
@@ -306,27 +303,9 @@ impl Client {
         .await
     }
 
-    fn none_left(&self, failed: &[(&str, Code, String)]) -> Error {
-        let all = |code: Code| failed.iter().all(|(_, other, _)| *other == code);
-        let any = |code: Code| failed.iter().any(|(_, other, _)| *other == code);
-        let order = [Code::Unreachable, Code::RateLimited, Code::BadReply, Code::Behind, Code::Rpc];
-        let code = if all(Code::WrongNetwork) {
-            Code::WrongNetwork
-        } else if all(Code::RateLimited) {
-            Code::RateLimited
-        } else if all(Code::Behind) {
-            Code::Behind
-        } else {
-            order.into_iter().find(|code| any(*code)).unwrap_or(Code::Unreachable)
-        };
+    fn none_left(&self, failed: &[Failed]) -> Error {
         let config = &self.inner.config;
-        let message = if let [(name, _, words)] = failed {
-            format!("endpoint {name:?}: {words}")
-        } else {
-            let each: Vec<_> = failed.iter().map(|(name, _, words)| format!("{name:?}: {words}")).collect();
-            format!("no Stellar endpoint of profile {:?} could serve: {}", config.profile, each.join("; "))
-        };
-        let hint = match code {
+        let hint = match failover::code_of(failed) {
             Code::WrongNetwork => {
                 format!(
                     "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another --profile",
@@ -338,11 +317,8 @@ impl Client {
             }
             _ => "try again later, or add another endpoint to stellar.rpc_urls".to_owned(),
         };
-        let list: Vec<Value> = failed
-            .iter()
-            .map(|(name, code, words)| json!({ "endpoint": name, "code": code.word(), "reason": words }))
-            .collect();
-        Error::new(code, message).hint(hint).detail("endpoints", list).detail("profile", &*config.profile)
+        let what = format!("no Stellar endpoint of profile {:?} could serve", config.profile);
+        failover::none_left(failed, &what, &config.profile).hint(hint)
     }
 }
 
@@ -390,11 +366,7 @@ const fn is_doubtful(code: Code) -> bool {
 
 /// Whether an error is of endpoints that could not serve, or not soundly: another one may.
 pub const fn is_of_endpoints(code: Code) -> bool {
-    is_doubtful(code)
-        || matches!(
-            code,
-            Code::Unreachable | Code::RateLimited | Code::Behind | Code::Rpc | Code::WrongNetwork
-        )
+    code.is_transient() || is_doubtful(code) || matches!(code, Code::WrongNetwork)
 }
 
 const NETWORK: &str = "getNetwork";
