@@ -90,7 +90,7 @@ impl Several {
     /// The farmers; an unknown name is refused before anything is sent.
     fn read(&self, app: &App<'_>) -> Result<Vec<Hand>> {
         let mut hands = farming::named(farming::everybody(app)?, &self.farmers)?;
-        hands.retain(|hand| !self.is_all() || hand.status != Status::Departed.word());
+        hands.retain(|hand| !self.is_all() || hand.status.is_served());
         Ok(hands)
     }
 }

@@ -272,7 +272,7 @@ impl ProspectView {
     fn of(prospect: &Prospect, block: Option<&Block>) -> Self {
         let pail = prospect.pail.as_ref();
         let status = match pail {
-            None if prospect.hand.status != "active" => "not_active",
+            None if !prospect.hand.status.plants() => "not_active",
             None if !prospect.plants() => "harvest_only",
             None => "not_planted",
             Some(pail) if pail.worked() => "worked",

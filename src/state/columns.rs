@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, parse_base};
 use base::{Code, Error, Result};
-use rusqlite::Row;
+use rusqlite::{Row, RowIndex};
 
 /// SQLite keeps signed integers; heights are far below.
 pub fn db_block(number: u64) -> Result<i64> {
@@ -27,8 +27,13 @@ pub fn stored_base(text: &str) -> Result<Base> {
 }
 
 /// The amount in a column, read in place.
-pub fn base_at(row: &Row<'_>, column: usize) -> Result<Base> {
+pub fn base_at(row: &Row<'_>, column: impl RowIndex) -> Result<Base> {
     stored_base(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+/// The amount in a column that may be NULL.
+pub fn maybe_base_at(row: &Row<'_>, column: impl RowIndex) -> Result<Option<Base>> {
+    row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?.map(stored_base).transpose()
 }
 
 /// An address of an EVM in a column.

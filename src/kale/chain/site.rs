@@ -24,9 +24,6 @@ impl Site {
 }
 
 /// A call of the farm as an action.
-///
-/// # Errors
-/// `bug`, as [`Call::arguments`].
 pub fn invoke(site: &Site, call: &Call) -> Result<Action> {
     Ok(Action::Invoke {
         contract: site.farm.clone(),

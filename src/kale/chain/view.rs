@@ -95,9 +95,6 @@ impl View {
     }
 
     /// As [`View::read`], on an endpoint that is open already.
-    ///
-    /// # Errors
-    /// As [`View::read`].
     pub async fn once(site: &Site, view: &stellar::View, ask: &Ask<'_>) -> Result<Self> {
         let instance = Entry::Instance.key(&site.farm)?;
         let mut wanted = ask.guess.map(|guess| guess..=guess.saturating_add(1));

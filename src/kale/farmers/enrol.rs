@@ -91,9 +91,6 @@ pub fn sponsor(work: &mut Work<'_>, keys: &mut Editor, key: &SigningKey) -> Resu
 }
 
 /// The sponsor by the audit log: who has been taken for it last.
-///
-/// # Errors
-/// `state_error`.
 pub fn last_sponsor(conn: &Connection) -> Result<Option<String>> {
     Ok(conn
         .prepare_cached("SELECT subject FROM events WHERE kind = 'sponsor.set' ORDER BY id DESC LIMIT 1")?
@@ -143,9 +140,6 @@ pub fn check_address(conn: &Connection, address: &str, joining: &Joining) -> Res
 }
 
 /// Addresses in the key store that belong to no farmer and are not the sponsor.
-///
-/// # Errors
-/// `state_error`.
 pub fn idle(conn: &Connection, keys: &KeyStore) -> Result<Vec<String>> {
     let mut idle = Vec::new();
     for address in keys.addresses() {
@@ -157,9 +151,6 @@ pub fn idle(conn: &Connection, keys: &KeyStore) -> Result<Vec<String>> {
 }
 
 /// Farmers whose key is not in the key store, those who have departed aside.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn keyless(conn: &Connection, keys: &KeyStore) -> Result<Vec<Farmer>> {
     let mut farmers = farmers::list(conn, None, None)?;
     farmers.retain(|farmer| farmer.status.is_served() && !keys.holds(&farmer.address));

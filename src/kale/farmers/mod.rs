@@ -51,22 +51,18 @@ const FARMER: &str =
      FROM farmers f JOIN poolers p ON p.id = f.pooler_id LEFT JOIN farmer_strategies s ON s.farmer_id = f.id";
 
 fn read(row: &Row<'_>) -> Result<Farmer> {
-    let status: String = row.get(4)?;
-    let id: String = row.get(0)?;
-    let status = status
-        .parse()
-        .map_err(|()| Error::new(Code::StateCorrupt, format!("farmer {id} has the status \"{status}\"")))?;
+    let id: String = row.get("id")?;
     Ok(Farmer {
+        status: Status::stored(&row.get::<_, String>("status")?, &id)?,
         id,
-        address: row.get(1)?,
-        pooler_id: row.get(2)?,
-        pooler: row.get(3)?,
-        status,
-        stake_percentage_ppm: row.get(5)?,
-        payout: row.get(6)?,
-        added_at: row.get(7)?,
-        status_at: row.get(8)?,
-        strategy: strategy_in(row, 9)?,
+        address: row.get("address")?,
+        pooler_id: row.get("pooler_id")?,
+        pooler: row.get("name")?,
+        stake_percentage_ppm: row.get("stake_percentage_ppm")?,
+        payout: row.get("payout_address")?,
+        added_at: row.get("added_at")?,
+        status_at: row.get("status_at")?,
+        strategy: strategy_in(row)?,
     })
 }
 
@@ -82,9 +78,6 @@ pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
 }
 
 /// [`find`], where there may be none.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn look_up(conn: &Connection, name: &str) -> Result<Option<Farmer>> {
     let mut statement = conn.prepare_cached(&format!("{FARMER} WHERE f.id = ?1 OR f.address = ?1"))?;
     let mut rows = statement.query([name])?;
@@ -92,9 +85,6 @@ pub fn look_up(conn: &Connection, name: &str) -> Result<Option<Farmer>> {
 }
 
 /// All farmers in the order in which they came, those of one pooler or status if that is given.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn list(conn: &Connection, pooler: Option<&Pooler>, status: Option<Status>) -> Result<Vec<Farmer>> {
     let mut statement = conn.prepare_cached(&format!(
         "{FARMER} WHERE (?1 IS NULL OR f.pooler_id = ?1) AND (?2 IS NULL OR f.status = ?2) ORDER BY f.added_at, f.id"
@@ -108,9 +98,6 @@ pub fn list(conn: &Connection, pooler: Option<&Pooler>, status: Option<Status>) 
 }
 
 /// Whether there are farmers that have not departed.
-///
-/// # Errors
-/// `state_error`.
 pub fn any(conn: &Connection) -> Result<bool> {
     let any =
         conn.query_row("SELECT EXISTS (SELECT 1 FROM farmers WHERE status <> 'departed')", [], |row| {

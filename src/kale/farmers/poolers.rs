@@ -28,18 +28,18 @@ pub struct Pooler {
 }
 
 const POOLER: &str = "SELECT p.id, p.name, p.capacity, p.reward_split_ppm, p.platform_fee_ppm, p.added_at,
-         p.last_seen_at, (SELECT count(*) FROM farmers f WHERE f.pooler_id = p.id AND f.status <> 'departed')
+         p.last_seen_at, (SELECT count(*) FROM farmers f WHERE f.pooler_id = p.id AND f.status <> 'departed') AS farmers
      FROM poolers p";
 
 fn read(row: &Row<'_>) -> Result<Pooler> {
     Ok(Pooler {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        capacity: row.get(2)?,
-        terms: Terms::new(row.get(3)?, row.get(4)?)?,
-        added_at: row.get(5)?,
-        last_seen_at: row.get(6)?,
-        farmers: row.get(7)?,
+        id: row.get("id")?,
+        name: row.get("name")?,
+        capacity: row.get("capacity")?,
+        terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
+        added_at: row.get("added_at")?,
+        last_seen_at: row.get("last_seen_at")?,
+        farmers: row.get("farmers")?,
     })
 }
 
@@ -83,9 +83,6 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
 }
 
 /// All poolers by name.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn list(conn: &Connection) -> Result<Vec<Pooler>> {
     let mut statement = conn.prepare_cached(&format!("{POOLER} ORDER BY p.name"))?;
     let mut rows = statement.query([])?;

@@ -1,5 +1,6 @@
 //! The life of a farmer. Pure.
 
+use base::{Code, Error, Result};
 use std::fmt;
 use std::str::FromStr;
 
@@ -34,6 +35,15 @@ impl Status {
         }
     }
 
+    /// Reads the word of a farmer's row.
+    ///
+    /// # Errors
+    /// `state_corrupt` naming the farmer.
+    pub fn stored(word: &str, farmer: &str) -> Result<Self> {
+        let odd = || format!("farmer {farmer} has the status \"{word}\"");
+        word.parse().map_err(|()| Error::new(Code::StateCorrupt, odd()))
+    }
+
     /// Whether the next status may be this one: a step forward, leaving at any time, and back from leaving. What has
     /// departed stays so.
     pub const fn may_become(self, next: Self) -> bool {
@@ -66,7 +76,7 @@ impl fmt::Display for Status {
 impl FromStr for Status {
     type Err = ();
 
-    fn from_str(text: &str) -> Result<Self, ()> {
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
         Self::ALL.iter().copied().find(|status| status.word() == text).ok_or(())
     }
 }

@@ -5,32 +5,22 @@ use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, Row, params};
 use state::Tx;
-use state::columns::stored_base;
+use state::columns::maybe_base_at;
 use std::collections::HashMap;
 
-/// The terms in a row that has `target_zeros`, `min_work_sec`, `harvest_only`, `min_stake` and `max_stake` of
-/// `farmer_strategies` from this column on; all NULL where the farmer has none.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
-pub fn strategy_in(row: &Row<'_>, from: usize) -> Result<Strategy> {
-    let stroops = |column: usize| -> Result<Option<Base>> {
-        row.get::<_, Option<String>>(from + column)?.map(|text| stored_base(&text)).transpose()
-    };
+/// The terms in a row with the columns of `farmer_strategies`; all NULL where the farmer has none.
+pub fn strategy_in(row: &Row<'_>) -> Result<Strategy> {
     Ok(Strategy {
-        target_zeros: row.get(from)?,
-        min_work_sec: row.get(from + 1)?,
-        harvest_only: row.get(from + 2)?,
-        min_stake: stroops(3)?,
-        max_stake: stroops(4)?,
+        target_zeros: row.get("target_zeros")?,
+        min_work_sec: row.get("min_work_sec")?,
+        harvest_only: row.get("harvest_only")?,
+        min_stake: maybe_base_at(row, "min_stake")?,
+        max_stake: maybe_base_at(row, "max_stake")?,
         stake: None,
     })
 }
 
 /// Every farmer's own terms, by id.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn strategies(conn: &Connection) -> Result<HashMap<String, Strategy>> {
     let mut statement = conn.prepare_cached(
         "SELECT farmer_id, target_zeros, min_work_sec, harvest_only, min_stake, max_stake FROM farmer_strategies",
@@ -38,15 +28,12 @@ pub fn strategies(conn: &Connection) -> Result<HashMap<String, Strategy>> {
     let mut rows = statement.query([])?;
     let mut found = HashMap::new();
     while let Some(row) = rows.next()? {
-        found.insert(row.get(0)?, strategy_in(row, 1)?);
+        found.insert(row.get("farmer_id")?, strategy_in(row)?);
     }
     Ok(found)
 }
 
 /// Sets a farmer's own terms.
-///
-/// # Errors
-/// `state_error`.
 pub fn set_strategy(tx: &Tx<'_>, farmer: &str, terms: &Strategy) -> Result<()> {
     let text = |stroops: Option<Base>| stroops.map(|stroops| stroops.to_string());
     tx.conn()

@@ -56,9 +56,6 @@ impl Terms {
 
     /// Shares out a reward (the stake is no part of it: it returns to the farmer whole). What does not divide goes to
     /// the largest remainder; ties to the farmer, then the pooler.
-    ///
-    /// # Errors
-    /// None that can happen: the weights always add up to 1.
     pub fn share(self, reward: Base) -> Result<Shares> {
         let rest = ONE_PPM - self.reward_split_ppm - self.platform_fee_ppm;
         let weights = [rest, self.reward_split_ppm, self.platform_fee_ppm].map(Weight::from);

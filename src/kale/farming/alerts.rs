@@ -10,9 +10,6 @@ use state::Tx;
 use state::alert::{self, Subject};
 
 /// Opens or closes the alert of a farmer, by what it lacks.
-///
-/// # Errors
-/// `state_error`.
 pub fn farmer(tx: &Tx<'_>, id: &str, address: &str, lacks: &[Lack]) -> Result<bool> {
     let words: Vec<String> = lacks.iter().map(|lack| lack.words()).collect();
     let why = (!words.is_empty()).then(|| format!("farmer {address} {}", words.join(", and ")));
@@ -21,9 +18,6 @@ pub fn farmer(tx: &Tx<'_>, id: &str, address: &str, lacks: &[Lack]) -> Result<bo
 
 /// Opens and closes the alerts on the sponsor and on farmers, by what each lacks: in one write, and none where all stands as
 /// it should and stood so before.
-///
-/// # Errors
-/// `state_error`.
 pub fn note(
     farming: &mut Farming<'_, '_>,
     sponsor: Option<&Sponsor>,
@@ -43,8 +37,7 @@ pub fn note(
     if !is_due {
         return Ok(());
     }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         if let Some(sponsor) = sponsor {
             sponsor.alert(tx)?;
         }

@@ -87,9 +87,6 @@ impl Farming<'_, '_> {
     }
 
     /// What each farmer is farmed by in a block, by what the command answered.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`.
     pub fn strategies(&self, block: u32) -> Result<Strategies> {
         let strategies = Strategies::read(self.work.state.conn(), self.settings.strategy)?;
         Ok(match self.heard_of(block) {
@@ -111,9 +108,6 @@ pub struct Strategies {
 
 impl Strategies {
     /// Each farmer's own terms, and those for all.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`.
     pub fn read(conn: &Connection, all: Strategy) -> Result<Self> {
         Ok(Self { all, own: strategies::strategies(conn)?, open: false })
     }

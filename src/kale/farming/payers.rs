@@ -13,9 +13,6 @@ use stellar::xdr::AccountId;
 
 impl Farming<'_, '_> {
     /// What is recorded of fees and stakes.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`.
     pub fn books(&self) -> Result<Books> {
         let state = &*self.work.state;
         Books::read(state.conn(), &self.settings, &self.terms, state.run().clock.now())
@@ -24,9 +21,6 @@ impl Farming<'_, '_> {
 
 /// Looks at the sponsor, and at what these farmers (id, account) lack to plant once more. Where no sponsor is known, the
 /// keys are asked for one only if a farmer is short of lumens.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`; those of [`stellar::Client::view`] and of unlocking.
 pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)]) -> Result<Judged> {
     let mut books = farming.books()?;
     let is_short =

@@ -87,9 +87,6 @@ fn time(second: u64) -> String {
 pub type Known<'a> = (&'a Farmer, Strategy, Option<Base>, Option<Last>);
 
 /// The question as it is written to the command.
-///
-/// # Errors
-/// None that can happen: it is plain data with text keys.
 pub fn question(network: &str, asked: &Asked, farmers: &[Known<'_>]) -> serde_json::Result<Vec<u8>> {
     let block = &asked.entry;
     let stake = |stroops: i128| kale(base(stroops).unwrap_or_default());

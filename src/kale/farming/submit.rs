@@ -34,9 +34,6 @@ impl Farming<'_, '_> {
 
     /// Settles every unfinished operation: first thing that a writing service does. With a `permit`, what is signed and
     /// still valid is sent again. It waits for outcomes no longer than `wait`; what is open then stays so.
-    ///
-    /// # Errors
-    /// As [`submit::settle_open`]; those of one operation stand beside it.
     pub async fn settle(
         &mut self,
         permit: Option<ValuePermit<'_>>,
@@ -50,27 +47,18 @@ impl Farming<'_, '_> {
     }
 
     /// The operation with this number, if it can be given up.
-    ///
-    /// # Errors
-    /// As [`submit::may_give_up`].
     pub async fn may_give_up(&mut self, id: i64) -> Result<GivenUp> {
         let (stop, recorder) = (self.work.stop, self.recorder());
         submit::may_give_up(&self.desk(stop, None, BTreeSet::new()), id, &recorder).await
     }
 
     /// What settling would come to; nothing is sent or written.
-    ///
-    /// # Errors
-    /// As [`submit::look`].
     pub async fn look_at_open(&mut self) -> Result<Vec<(Operation, Result<Outlook>)>> {
         let stop = self.work.stop;
         submit::look(&self.desk(stop, None, BTreeSet::new())).await
     }
 
     /// Ends it by hand, for this reason.
-    ///
-    /// # Errors
-    /// As [`submit::give_up`].
     pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<GivenUp> {
         let (stop, recorder) = (self.work.stop, self.recorder());
         submit::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
@@ -78,9 +66,6 @@ impl Farming<'_, '_> {
 
     /// Submits and records; results in the order of the intents. What needs no authorisation is sent by the submitters. Where
     /// the sponsor cannot pay for all, those who can pay for themselves.
-    ///
-    /// # Errors
-    /// As [`submit::submit`], [`submitter::route`] and [`payers::own`].
     pub async fn submit(
         &mut self,
         permit: ValuePermit<'_>,
@@ -90,9 +75,6 @@ impl Farming<'_, '_> {
     }
 
     /// The same, with a wish to stop of its own; what may wait for a submitter no longer than that.
-    ///
-    /// # Errors
-    /// As [`Farming::submit`].
     pub async fn submit_within(
         &mut self,
         permit: ValuePermit<'_>,
@@ -128,9 +110,6 @@ impl Farming<'_, '_> {
     }
 
     /// Simulates without signing, sending or writing anything.
-    ///
-    /// # Errors
-    /// As [`submit::rehearse`].
     pub async fn rehearse(&self, intents: &[Intent]) -> Result<Vec<Result<Rehearsal>>> {
         if intents.is_empty() {
             return Ok(Vec::new());

@@ -6,10 +6,11 @@ use crate::chain::wallet::{Wallet, spares};
 use crate::contract::reward::block_reward;
 use crate::farmers::enrol;
 use crate::record::plan::kind;
+use crate::record::reason::Reason;
 use crate::record::rows;
 use crate::settings::Settings;
-use base::Result;
 use base::amount::Base;
+use base::{Error, Result};
 use rusqlite::Connection;
 use state::operations;
 use std::collections::BTreeMap;
@@ -51,9 +52,6 @@ pub struct Spares {
 
 impl Spares {
     /// Reads them.
-    ///
-    /// # Errors
-    /// Those of the view.
     pub async fn read(view: &View, books: &Books) -> Result<Self> {
         let accounts: Vec<&AccountId> = books.sponsor.iter().chain(&books.submitters).collect();
         if accounts.is_empty() {
@@ -67,9 +65,6 @@ impl Spares {
 
 impl Books {
     /// Reads them, as of `now`, seconds since 1970.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`.
     pub fn read(conn: &Connection, settings: &Settings, terms: &Terms, now: i64) -> Result<Self> {
         let offered = |kind| -> Result<i64> {
             let before: Vec<(u64, i64)> = operations::offers(conn, kind, LAST)?
@@ -103,9 +98,6 @@ impl Books {
     }
 
     /// With what the sponsor spent in the day before `now`: a walk over that day's events.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn with_spent(self, conn: &Connection, now: i64) -> Result<Self> {
         let since = now.saturating_sub(DAY.cast_signed());
         let spent = match &self.sponsor {
@@ -248,11 +240,22 @@ pub struct Judged {
     pub submitters: Vec<Sponsor>,
 }
 
+impl Judged {
+    /// Why a farmer that lacks this is not planted for: by who should pay for it, where that is what it lacks.
+    pub fn why(&self, lack: Lack, address: &str) -> Error {
+        let error = match lack.reason() {
+            Reason::SponsorLow => self.sponsor.as_ref().and_then(Sponsor::error),
+            Reason::SubmitterLow => self.submitters.iter().find_map(Sponsor::error),
+            _ => None,
+        };
+        error.unwrap_or_else(|| lack.error(address))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::chain::wallet::{Leave, Trust};
-    use crate::record::reason::Reason;
 
     const XLM: i64 = 10_000_000;
     const SPONSOR: &str = "GBDVX4VELCDSQ54KQJYTNHXAHFLBCA77ZY2USQBM4CSHTTV7DME7KALE";

@@ -96,9 +96,6 @@ impl Sponsor {
     }
 
     /// Opens or closes its alert.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn alert(&self, tx: &Tx<'_>) -> Result<bool> {
         alert::edge(tx, Subject::Farm(&self.account.to_string()), SPONSOR_LOW, self.why().as_deref())
     }

@@ -59,17 +59,13 @@ pub struct Check {
 
 /// Reads accounts and trustlines, moves on the status of the farmers that have what it takes, and opens and closes the
 /// alerts on the sponsor and on active farmers that lack something.
-///
-/// # Errors
-/// Those of [`Look::read`], of [`purse::judge`], `state_error`.
 pub async fn check(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Check> {
     let accounts: Vec<&AccountId> = hands.iter().map(|hand| &hand.who.account).collect();
     let look = Look::read(farming.site, &accounts).await?;
     let wallets = look.wallets.iter().map(Option::as_ref);
     let each: Vec<_> = hands.iter().map(|hand| hand.who.id.as_str()).zip(wallets).collect();
     let Judged { farmers: verdicts, sponsor, submitters } = farming::judge(farming, &each).await?;
-    let permit = farming.work.permit;
-    let farmers = farming.work.state.write(permit, |tx| {
+    let farmers = farming.write(|tx| {
         if let Some(sponsor) = &sponsor {
             sponsor.alert(tx)?;
         }

@@ -102,8 +102,7 @@ fn watch(
     worked: &[(String, u32, u32, u32)],
     refused: &[(Due, Reason, Error)],
 ) -> Result<()> {
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         for (farmer, block, until) in lives {
             rows::live_pail(tx, farmer, *block, *until)?;
         }
@@ -125,8 +124,8 @@ fn watch(
 /// Opens the pails that were booked as lost and are there after all.
 fn take_back(farming: &mut Farming<'_, '_>, back: Vec<Due>) -> Result<Vec<Due>> {
     if !back.is_empty() {
-        let (permit, network) = (farming.work.permit, farming.site.network());
-        farming.work.state.write(permit, |tx| {
+        let network = farming.site.network();
+        farming.write(|tx| {
             back.iter().try_for_each(|due| loss::take_back(tx, network, &due.hand, &due.pail).map(|_| ()))
         })?;
     }
@@ -159,7 +158,6 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
 }
 
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
-    let farm = &farming.site.farm;
     Ok(match (settled.status, &settled.value, settled.ledger, &settled.hash) {
         (Status::Confirmed, Some(value), Some(ledger), Some(tx)) => Fate::Harvested {
             tx: tx.clone(),
@@ -168,10 +166,10 @@ fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
             sender: settled.sender.as_ref().map(ToString::to_string),
             reward: base(harvest_result(value)?)?,
         },
-        _ => Fate::Failed {
-            reason: reason::of(farm, Step::Harvest, settled).unwrap_or(Reason::Other),
-            error: reason::error(farm, Step::Harvest, settled),
-        },
+        _ => {
+            let (reason, error) = reason::why(&farming.site.farm, Step::Harvest, settled);
+            Fate::Failed { reason, error }
+        }
     })
 }
 
@@ -189,8 +187,8 @@ async fn settle_gone(
     let asset = view.asset_contract()?.clone();
     let found = sight::search(farming, &asset, &gone).await?;
     let recorder = FarmRecorder::of(farming.site);
-    let (permit, margin) = (farming.work.permit, farming.settings.work_margin);
-    farming.work.state.write(permit, |tx| {
+    let margin = farming.settings.work_margin;
+    farming.write(|tx| {
         for (due, search) in gone.into_iter().zip(found) {
             let fate = match search {
                 Search::Found(paid) => {
@@ -242,8 +240,7 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Resul
     if failed.is_empty() && hidden.is_empty() && !expiring {
         return Ok(());
     }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         expiry::alert(tx, ledger, alarm)?;
         for (farmer, kind, why) in hidden {
             alert::edge(tx, Subject::Farm(farmer), kind, why.as_deref())?;

@@ -48,9 +48,6 @@ impl Released {
 
 /// Releases a held pail: the next harvest looks at the chain afresh. Where a harvest of ours took effect there, what it
 /// minted by the chain's events is booked then.
-///
-/// # Errors
-/// As [`Released::of`]; `state_error`.
 pub fn release(tx: &Tx<'_>, network: &str, hand: &Hand, block: u32) -> Result<Released> {
     let released = Released::of(tx.conn(), hand, block)?;
     let farmer = hand.who.id.as_str();
@@ -127,7 +124,7 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
             .hint("run: poolctl harvest; it settles what was sent"));
     }
     let by_id = HashMap::from([(hand.who.id.as_str(), hand)]);
-    let ask = Ask { who: &[], wallets: false, guess: rows::last_block(conn)? };
+    let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
     let (view, mut dues) = site
         .client
         .view(async |chain| {

@@ -85,9 +85,6 @@ impl Doubt {
 
 /// What comes of suspects: those that all agree about are booked as lost, the others stay open with the reason why. Pails
 /// that another endpoint shows otherwise come back second, to be looked at there.
-///
-/// # Errors
-/// `state_error`.
 pub(super) async fn settle(
     farming: &mut Farming<'_, '_>,
     view: &View,
@@ -107,8 +104,8 @@ pub(super) async fn settle(
         }
     }
     if !lost.is_empty() {
-        let (permit, network) = (farming.work.permit, farming.site.network());
-        let booked = farming.work.state.write(permit, |tx| {
+        let network = farming.site.network();
+        let booked = farming.write(|tx| {
             let book = |(due, reason, cause): Suspect| {
                 loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
                 Ok(due.end(Fate::Lost { reason, cause }))
@@ -121,9 +118,6 @@ pub(super) async fn settle(
 }
 
 /// Why this look does not book a pail as lost that it shows without work, or not at all; none where it may.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn of(conn: &Connection, due: &Due, now: u32) -> Result<Option<Error>> {
     Ok(evidence(conn, due, now)?.doubt().map(|doubt| doubt.error(due)))
 }
@@ -151,9 +145,6 @@ pub(super) fn why_gone(conn: &Connection, due: &Due, ledger: u32, margin: u64) -
 }
 
 /// A pail that is gone and that nobody was paid for.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn gone(conn: &Connection, due: Due, ledger: u32, margin: u64) -> Result<Suspect> {
     let (reason, cause) = why_gone(conn, &due, ledger, margin)?;
     Ok((due, reason, cause))

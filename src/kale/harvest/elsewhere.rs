@@ -61,9 +61,6 @@ pub enum Search {
 /// Looks for the mint that paid for a pail: stake and the computed reward, or stake and what the harvest that minted it
 /// returned. A mint stands for one pail only; `taken` holds those that were matched in this run. Where a harvest of our own
 /// took effect, what it minted is the answer, whatever it returned.
-///
-/// # Errors
-/// Those of the view.
 pub async fn search(
     view: &View,
     conn: &Connection,

@@ -13,9 +13,6 @@ use stellar::Action;
 use stellar::submit::{Intent, Submitted};
 
 /// Opens the alert of each farmer who has open pails that expire within `alarm` ledgers, and closes those of all others.
-///
-/// # Errors
-/// `state_error`.
 pub fn alert(tx: &Tx<'_>, ledger: u32, alarm: u32) -> Result<()> {
     let near = rows::pails_until(tx.conn(), ledger.saturating_add(alarm))?;
     let open = alert::farms_with(tx.conn(), EXPIRING)?;

@@ -37,7 +37,7 @@ pub struct Unworked<'a> {
 }
 
 /// What is to be harvested.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Prepared {
     /// The farm as it was looked at; `None` where no pail is open.
     pub view: Option<View>,
@@ -75,9 +75,6 @@ impl Prepared {
     }
 
     /// Pails that were never worked.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn unworked(&self, conn: &Connection) -> Result<Vec<Unworked<'_>>> {
         let now = self.view.as_ref().map_or(0, |view| view.at.ledger);
         self.unworked
@@ -116,9 +113,6 @@ impl Prepared {
 }
 
 /// Looks at every open pail; `hands` are all farmers, whatever their status.
-///
-/// # Errors
-/// Those of [`View::read`].
 pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
     let conn = farming.work.state.conn();
     let open = rows::pails_before(conn, u32::MAX)?;
@@ -127,9 +121,6 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand]) -> Result<Prepar
 }
 
 /// Whether there is nothing that a harvest would look at.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn is_idle(conn: &Connection) -> Result<bool> {
     Ok(rows::open_count(conn)? == 0 && lost_lately(conn)?.is_empty())
 }
@@ -143,13 +134,8 @@ fn lost_lately(conn: &Connection) -> Result<Vec<OpenPail>> {
         block,
         farmer,
         stake,
-        planted_ledger: 0,
-        planted_time: None,
-        due: 0,
-        work: None,
-        forecast: None,
-        live_until: None,
         held: reason,
+        ..OpenPail::default()
     };
     Ok(losses.into_iter().map(pail).collect())
 }
@@ -161,24 +147,13 @@ pub(super) async fn prepare_for(
     open: &[OpenPail],
     lost: &[OpenPail],
 ) -> Result<Prepared> {
-    let mut prepared = Prepared {
-        view: None,
-        wanted: Vec::new(),
-        unworked: Vec::new(),
-        gone: Vec::new(),
-        refused: Vec::new(),
-        lives: Vec::new(),
-        worked: Vec::new(),
-        near: BTreeMap::new(),
-        back: Vec::new(),
-    };
+    let mut prepared = Prepared::default();
     if open.is_empty() && lost.is_empty() {
         return Ok(prepared);
     }
     let conn = farming.work.state.conn();
     let by_id: HashMap<&str, &Hand> = hands.iter().map(|hand| (hand.who.id.as_str(), hand)).collect();
-    let guess = rows::last_block(conn)?;
-    let ask = Ask { who: &[], wallets: false, guess };
+    let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
     let all: Vec<OpenPail> = open.iter().chain(lost).cloned().collect();
     let (view, mut dues) = farming
         .site

@@ -16,9 +16,6 @@ use stellar::xdr::ContractId;
 use stellar::{View, is_of_endpoints};
 
 /// What the chain tells of each, all from one endpoint.
-///
-/// # Errors
-/// Those of [`stellar::Client::view`]; `state_error`.
 pub(super) async fn search(
     farming: &Farming<'_, '_>,
     asset: &ContractId,
@@ -46,9 +43,6 @@ async fn search_at<'d>(
 
 /// Whether another endpoint than `first` shows the same of each suspect; so it is where there is no other. An endpoint that
 /// is contradicted is asked last for a while. An inner error is that nobody else could be asked.
-///
-/// # Errors
-/// `state_error`.
 pub(super) async fn second(
     farming: &Farming<'_, '_>,
     first: &str,
@@ -129,9 +123,6 @@ pub(super) fn short(due: &Due, minted: Base) -> Error {
 }
 
 /// What the alerts have to say of each farmer of these pails: why one is open, or nothing where one is open that need not be.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn hidden<'e>(
     conn: &Connection,
     ends: &'e [Harvested],

@@ -73,11 +73,8 @@ pub struct Reconciled {
 }
 
 /// Why the farm is to be compared with the chain now, if it is: a farmer that never was, a restored state, a long gap, a day.
-///
-/// # Errors
-/// `state_error`.
 pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'static str>> {
-    let farmers = hands.iter().filter(|hand| hand.status != "departed");
+    let farmers = hands.iter().filter(|hand| hand.status.is_served());
     let known: HashMap<String, i64> = rows::baselines_at(conn)?;
     let mut oldest = None;
     for hand in farmers {
@@ -124,9 +121,6 @@ pub async fn all(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Reconc
 
 /// Looks at every pail of these farmers in the last `blocks` blocks that the state does not know the end of, and at what was
 /// minted since the last time. Nothing is written.
-///
-/// # Errors
-/// Those of [`stellar::Client::view`]; `state_error`, `state_corrupt`.
 pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Result<Reconciled> {
     let (conn, client) = (farming.work.state.conn(), &farming.site.client);
     let guess = rows::last_block(conn)?;
@@ -441,14 +435,11 @@ impl Reconciled {
     }
 
     /// Takes in what is found, in one write, and notes what was compared.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`.
     pub fn write(&self, farming: &mut Farming<'_, '_>) -> Result<()> {
-        let (permit, network) = (farming.work.permit, farming.site.network());
+        let network = farming.site.network();
         let recorder = FarmRecorder::of(farming.site);
         let asset = self.view.asset_contract()?.to_string();
-        farming.work.state.write(permit, |tx| {
+        farming.write(|tx| {
             for change in &self.changes {
                 change.write(tx, network, &recorder, &asset)?;
             }
@@ -493,11 +484,10 @@ fn as_open(
         farmer: hand.who.id.clone(),
         stake: base(entry.stake)?,
         planted_ledger: entry.sequence,
-        planted_time: None,
         due,
         work: entry.gap.zip(entry.zeros),
         forecast: paid.map(base).transpose()?,
         live_until: *live_until,
-        held: None,
+        ..OpenPail::default()
     })
 }

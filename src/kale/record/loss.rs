@@ -14,9 +14,6 @@ use state::alert::{self, Subject};
 
 /// Why a pail was never worked, from the records; `due` is when its block could roll over, `margin` the time before that
 /// in which work is no longer begun.
-///
-/// # Errors
-/// `state_error`.
 pub fn why_not_worked(conn: &Connection, pail: &OpenPail, due: u64, margin: u64) -> Result<Reason> {
     if pail.planted_time.is_some_and(|planted| planted.saturating_add(margin) >= due) {
         return Ok(Reason::PlantedLate);
@@ -31,9 +28,6 @@ pub fn why_not_worked(conn: &Connection, pail: &OpenPail, due: u64, margin: u64)
 
 /// Books a lost stake: the row, the ledger, who answers for it, and the end of the pail. `reason` stands in the harvest's
 /// row, `cause` says whose fault it is. Returns whether it is new.
-///
-/// # Errors
-/// `state_error`.
 pub fn book(
     tx: &Tx<'_>,
     network: &str,
@@ -74,9 +68,6 @@ pub fn book(
 }
 
 /// Takes a loss back: the pail is seen again, as `pail` says, and is open once more. Returns whether one was booked.
-///
-/// # Errors
-/// `state_error`.
 pub fn take_back(tx: &Tx<'_>, network: &str, hand: &Hand, pail: &OpenPail) -> Result<bool> {
     let (farmer, block, stake) = (pail.farmer.as_str(), pail.block, pail.stake);
     if !rows::unlose(tx, farmer, block)? {

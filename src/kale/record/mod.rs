@@ -91,10 +91,7 @@ impl FarmRecorder {
             planted_ledger: ledger.sequence,
             planted_time: Some(ledger.close_time),
             due: plan.due,
-            work: None,
-            forecast: None,
-            live_until: None,
-            held: None,
+            ..OpenPail::default()
         };
         planted(tx, &pail, &trace(operation, settled, None), &facts(json!({ "stake": stake.to_string() })))
     }
@@ -164,9 +161,6 @@ impl FarmRecorder {
     }
 
     /// Books a harvest: the stake returns, the reward is shared out, the pail is closed.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`.
     pub fn credit(
         &self,
         tx: &Tx<'_>,
@@ -207,9 +201,6 @@ impl FarmRecorder {
 
 /// Opens the alert of whoever kept an operation of an active farmer from taking effect: the farmer, by something that it
 /// lacks, or the sponsor.
-///
-/// # Errors
-/// `state_error`.
 fn hindered(tx: &Tx<'_>, id: &str, reason: Reason, settled: &Settled) -> Result<()> {
     let words = settled.reason.as_ref().map_or("", |reason| reason.words.as_str());
     match (reason, &settled.payer) {
@@ -265,9 +256,6 @@ fn harvest_failed(
 
 /// Notes that a farmer has planted: the row, the open pail, and the stake in the ledger. Returns without effect where it is
 /// noted already.
-///
-/// # Errors
-/// `state_error`.
 pub fn planted(tx: &Tx<'_>, pail: &OpenPail, trace: &Trace<'_>, facts: &Value) -> Result<()> {
     if rows::planting(tx, &pail.farmer, pail.block, "planted", pail.stake, trace)? {
         let event = tx.event("plant.planted", &pail.farmer, facts)?;
@@ -280,9 +268,6 @@ pub fn planted(tx: &Tx<'_>, pail: &OpenPail, trace: &Trace<'_>, facts: &Value) -
 }
 
 /// Notes a pail that is on chain and was not planted by this state's records.
-///
-/// # Errors
-/// `state_error`.
 pub fn found(tx: &Tx<'_>, who: &Who, pail: &OpenPail) -> Result<()> {
     let trace = Trace { ledger: Some(pail.planted_ledger), ..Trace::default() };
     let facts = json!({

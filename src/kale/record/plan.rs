@@ -236,9 +236,6 @@ fn read<T: DeserializeOwned>(operation: &Operation) -> Result<T> {
 }
 
 /// A plan as it is stored.
-///
-/// # Errors
-/// `bug`; plans are plain data.
 pub fn write<T: Serialize>(plan: &T) -> Result<serde_json::Value> {
     serde_json::to_value(plan).map_err(|e| Error::new(Code::Bug, format!("a plan cannot be stored: {e}")))
 }

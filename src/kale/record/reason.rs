@@ -258,12 +258,17 @@ pub fn of_network(settled: &Settled) -> Reason {
 }
 
 /// What an operation without effect comes to, for a person.
-pub fn error(farm: &ContractId, step: Step, settled: &Settled) -> Error {
+fn error(farm: &ContractId, step: Step, settled: &Settled) -> Error {
     match said(farm, step, settled) {
         Some(Said::Farm(fault)) => Error::new(Code::TransactionFailed, fault.to_string()),
         Some(Said::Asset(fault)) => Error::new(Code::TransactionFailed, fault.to_string()),
         None => of_words(settled),
     }
+}
+
+/// What an operation without effect failed by: the reason, and for a person.
+pub fn why(farm: &ContractId, step: Step, settled: &Settled) -> (Reason, Error) {
+    (of(farm, step, settled).unwrap_or(Reason::Other), error(farm, step, settled))
 }
 
 /// The network's own words.

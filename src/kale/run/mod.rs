@@ -70,7 +70,7 @@ pub struct Terms {
 }
 
 /// How a run ended.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Ran {
     /// The farm as it was looked at last; `None` before the first look.
     pub view: Option<View>,
@@ -122,29 +122,19 @@ pub async fn run(
     terms: Terms,
     tell: Tell<'_>,
 ) -> Result<Ran> {
-    let ran = Ran {
-        view: None,
-        agenda: Vec::new(),
-        stopped: false,
-        hashes: 0,
-        hashing: Duration::ZERO,
-        warnings: Vec::new(),
-    };
-    let (shift, kernel, block, next, again) = (None, None, None, None, BTreeMap::new());
-    let done = (0, HashSet::new());
     let mut hand = Farmhand {
         terms,
         tell,
-        shift,
-        kernel,
-        block,
-        next,
-        again,
-        done,
+        shift: None,
+        kernel: None,
+        block: None,
+        next: None,
+        again: BTreeMap::new(),
+        done: (0, HashSet::new()),
         only: None,
         compared: None,
         beat: 0,
-        ran,
+        ran: Ran::default(),
     };
     let ended = hand.turns(farming, permit).await;
     farming.work.progress.end();
@@ -539,5 +529,5 @@ impl Farmhand<'_> {
 }
 
 fn planters<'h>(hands: &'h [Hand], strategies: &Strategies) -> impl Iterator<Item = &'h Hand> {
-    hands.iter().filter(|hand| hand.status == "active" && strategies.may_plant(&hand.who.id))
+    hands.iter().filter(|hand| hand.status.plants() && strategies.may_plant(&hand.who.id))
 }

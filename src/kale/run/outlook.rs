@@ -42,7 +42,7 @@ pub struct Prospect {
 impl Prospect {
     /// Whether it is planted for.
     pub fn plants(&self) -> bool {
-        self.hand.status == "active" && self.strategy.plants()
+        self.hand.status.plants() && self.strategy.plants()
     }
 }
 
@@ -68,9 +68,6 @@ pub struct Outlook {
 }
 
 /// Looks at the farm and works it out.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`; those of [`View::read`].
 pub async fn look(
     conn: &Connection,
     site: &Site,
@@ -79,7 +76,7 @@ pub async fn look(
     books: &Books,
     stop: &Stop,
 ) -> Result<Outlook> {
-    let hands: Vec<Hand> = rows::hands(conn)?.into_iter().filter(|hand| hand.status != "departed").collect();
+    let hands: Vec<Hand> = rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let ask = Ask { who: &who, wallets: false, guess: rows::last_block(conn)? };
     let view = View::read(site, &ask).await?;
@@ -89,7 +86,7 @@ pub async fn look(
     if let Some((_, Ok(answer))) = &answer {
         strategies = strategies.with(answer);
     }
-    let plants = |hand: &Hand| hand.status == "active" && strategies.of(&hand.who.id).plants();
+    let plants = |hand: &Hand| hand.status.plants() && strategies.of(&hand.who.id).plants();
     let planters = hands.iter().filter(|hand| plants(hand)).count();
     let sponsor = books.sponsor_of(spares.sponsor, planters);
     let submitters = books.submitters_of(&spares, planters);

@@ -57,8 +57,7 @@ pub async fn run(
     orders: &Orders,
     farmers: &[Who],
 ) -> Result<Report> {
-    let guess = rows::last_block(farming.work.state.conn())?;
-    let view = View::read(farming.site, &Ask { who: farmers, wallets: false, guess }).await?;
+    let view = farming.look(farmers, false).await?;
     pails::note(farming, &view)?;
     let seed = farming.work.state.run().clock.now().unsigned_abs();
     let (kernel, warnings) = grinder::kernel(seed);
@@ -137,8 +136,7 @@ pub async fn rehearse(
     orders: &Orders,
     farmers: &[Who],
 ) -> Result<(View, Option<u64>, Vec<Wanted>)> {
-    let guess = rows::last_block(farming.work.state.conn())?;
-    let view = View::read(farming.site, &Ask { who: farmers, wallets: false, guess }).await?;
+    let view = farming.look(farmers, false).await?;
     let (Some(block), Some(due)) = (view.current().cloned(), view.due()) else {
         return Ok((view, None, Vec::new()));
     };
@@ -198,7 +196,7 @@ async fn watch(
                 return Ok(());
             }
             tokio::time::sleep(farming.terms.poll).await;
-            let ask = Ask { who: &[], wallets: false, guess: Some(shift.block()) };
+            let ask = Ask { guess: Some(shift.block()), ..Ask::default() };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
                 patience.see(view.at.ledger)?;
                 advance_bar(farming, shift, moment.0, view.at);

@@ -9,16 +9,15 @@ use rusqlite::{Connection, OptionalExtension, params};
 use state::Tx;
 
 /// Where the search for a farmer stood on exactly this block and entropy: the first nonce not tried, and the best.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn load(conn: &Connection, farmer: &str, job: &Job) -> Result<Option<(u64, Option<Solution>)>> {
     let found: Option<(String, Option<String>)> = conn
         .prepare_cached(
             "SELECT next_nonce, best_nonce FROM nonces
              WHERE farmer_id = ?1 AND block_index = ?2 AND entropy = ?3",
         )?
-        .query_row(params![farmer, job.index, hex(&job.entropy)], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![farmer, job.index, hex(&job.entropy)], |row| {
+            Ok((row.get("next_nonce")?, row.get("best_nonce")?))
+        })
         .optional()?;
     let Some((next, best)) = found else { return Ok(None) };
     let nonce = |text: &str| {
@@ -32,9 +31,6 @@ pub fn load(conn: &Connection, farmer: &str, job: &Job) -> Result<Option<(u64, O
 }
 
 /// Notes where the search for a farmer stands.
-///
-/// # Errors
-/// `state_error`.
 pub fn save(tx: &Tx<'_>, farmer: &str, at: &Farmer) -> Result<()> {
     tx.conn()
         .prepare_cached(

@@ -51,8 +51,7 @@ pub fn note(farming: &mut Farming<'_, '_>, view: &View) -> Result<Vec<Seen>> {
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         for change in &changes {
             let (who, (gap, zeros)) = (&change.who, change.work);
             rows::work_pail(tx, &who.id, index, gap, zeros)?;

@@ -10,10 +10,11 @@ use crate::farming::{Farming, Wait};
 use crate::fees;
 use crate::record::plan::{self, WorkPlan, kind, work_key};
 use crate::record::reason::{self, Reason};
+use crate::record::rows::{self, Trace, WorkRow};
 use crate::schedule::Step;
 use base::{Code, Error, Result, Stop};
 use grind::Solution;
-use state::ValuePermit;
+use state::{Tx, ValuePermit};
 use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// A nonce that is to be submitted.
@@ -98,6 +99,20 @@ fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
             improved: bid.pail.worked(),
         });
     }
-    let reason = reason::of(&site.farm, Step::Work, settled).unwrap_or(Reason::Other);
-    Ok(Fate::Failed { reason, error: reason::error(&site.farm, Step::Work, settled) })
+    let (reason, error) = reason::why(&site.farm, Step::Work, settled);
+    Ok(Fate::Failed { reason, error })
+}
+
+/// Records a nonce that took no effect beside the farmer's works, for this reason, where no transaction of it tells.
+pub(super) fn record_unsent(tx: &Tx<'_>, who: &Who, block: u32, best: &Solution, reason: &str) -> Result<()> {
+    let row = WorkRow {
+        farmer: &who.id,
+        block,
+        outcome: "failed",
+        nonce: best.nonce,
+        hash: &hex(&best.hash),
+        zeros: best.zeros,
+        gap: None,
+    };
+    rows::work(tx, &row, &Trace { reason: Some(reason), ..Trace::default() }).map(|_| ())
 }

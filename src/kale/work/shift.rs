@@ -1,11 +1,11 @@
 //! One block's work: who is worked for, the threads that grind for them, and what goes out when.
 
 use super::grinder::{Figures, Grinder};
-use super::nonces::{self, hex};
+use super::nonces;
 use super::orders::Orders;
 use super::pails;
 use super::policy::{self, Hand, Hours};
-use super::send::{Bid, send};
+use super::send::{Bid, record_unsent, send};
 use super::{Fate, Worked};
 use crate::chain::Who;
 use crate::chain::view::{Ask, Standing, View};
@@ -15,7 +15,7 @@ use crate::contract::{BLOCK_SECONDS, Block, Pail};
 use crate::farming::Farming;
 use crate::fees;
 use crate::record::reason::{Blame, Reason};
-use crate::record::rows::{self, Trace, WorkRow};
+use crate::record::rows;
 use crate::schedule;
 use crate::settings::Policy;
 use crate::strategy::Strategy;
@@ -94,9 +94,6 @@ pub struct Shift {
 impl Shift {
     /// Begins to grind for the pails of the view that need work, from where an earlier run was. `None` where there is
     /// nothing to do, or no time left to do it.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`, `io_error`.
     pub fn begin(
         farming: &Farming<'_, '_>,
         view: &View,
@@ -160,9 +157,6 @@ impl Shift {
     }
 
     /// Takes in those of the view who need work and are not worked for yet.
-    ///
-    /// # Errors
-    /// As [`Shift::begin`].
     pub fn enlist(&mut self, farming: &Farming<'_, '_>, view: &View) -> Result<()> {
         let before = self.crew.len();
         let strategies = farming.strategies(self.block)?;
@@ -252,9 +246,6 @@ impl Shift {
     }
 
     /// Saves what was found since the last call, in one write.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn save(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
         let known: Vec<Farmer> = self.crew.iter().map(|mate| mate.search).collect();
         if let Some((grinder, places)) = self.grinder.take() {
@@ -282,11 +273,7 @@ impl Shift {
         if new.is_empty() {
             return Ok(());
         }
-        let permit = farming.work.permit;
-        farming
-            .work
-            .state
-            .write(permit, |tx| new.iter().try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
+        farming.write(|tx| new.iter().try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
     }
 
     /// How far it is.
@@ -431,9 +418,6 @@ impl Shift {
     }
 
     /// Ends it: saves where the search is, and, unless it goes on in a later run, tells and records who was missed.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn finish(&mut self, farming: &mut Farming<'_, '_>, at: Moment) -> Result<Vec<Worked>> {
         self.down(farming)?;
         if !self.rolled && at.time < self.hours.end {
@@ -451,10 +435,8 @@ impl Shift {
             })
             .collect();
         if !missed.is_empty() {
-            let permit = farming.work.permit;
-            farming.work.state.write(permit, |tx| {
-                missed.iter().try_for_each(|(mate, reason)| miss(tx, mate, block, *reason))
-            })?;
+            farming
+                .write(|tx| missed.iter().try_for_each(|(mate, reason)| miss(tx, mate, block, *reason)))?;
         }
         let worked = missed.into_iter().map(|(mate, reason)| {
             let why =
@@ -497,17 +479,7 @@ impl Mate {
 fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
     let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.word() });
     if let Some(best) = mate.search.best {
-        let hash = hex(&best.hash);
-        let row = WorkRow {
-            farmer: &mate.who.id,
-            block,
-            outcome: "failed",
-            nonce: best.nonce,
-            hash: &hash,
-            zeros: best.zeros,
-            gap: None,
-        };
-        rows::work(tx, &row, &Trace { reason: Some(reason.word()), ..Trace::default() })?;
+        record_unsent(tx, &mate.who, block, &best, reason.word())?;
     }
     tx.event("work.missed", &mate.who.id, &facts).map(|_| ())
 }

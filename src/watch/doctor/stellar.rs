@@ -12,7 +12,6 @@ use kale::purse::{Books, Judged, Spares};
 use kale::rows::{Hand, OpenPail};
 use kale::site::Site;
 use kale::sponsor::Sponsor;
-use kale::status::Status;
 use kale::view::{Ask, Standing, View};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -156,8 +155,7 @@ fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &str) -> Line {
 /// How the sponsor and the submitters stand that have so much above their reserves; what active farmers lack: a line for each that lacks
 /// something, or one for all.
 fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
-    let is_active =
-        |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status == Status::Active.word());
+    let is_active = |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status.plants());
     let active: Vec<&Standing> = seen.farmers.iter().filter(|farmer| is_active(&farmer.who.id)).collect();
     let asked: Vec<_> =
         active.iter().map(|farmer| (farmer.who.id.as_str(), farmer.wallet.as_ref())).collect();

@@ -230,9 +230,6 @@ impl Prepared {
 }
 
 /// What it would cost, trustline by trustline.
-///
-/// # Errors
-/// As [`submit::rehearse`].
 pub async fn rehearse(farming: &Farming<'_, '_>, prepared: &Prepared) -> Result<Vec<Result<Rehearsal>>> {
     let intents = prepared.intents();
     if intents.is_empty() {

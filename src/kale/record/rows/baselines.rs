@@ -2,9 +2,9 @@
 
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use state::Tx;
-use state::columns::{base_at, stored_base};
+use state::columns::base_at;
 use std::collections::{HashMap, HashSet};
 
 /// What a farmer's account held when it was last compared.
@@ -23,35 +23,28 @@ pub struct Baseline {
 }
 
 /// When each farmer was last compared, in seconds since 1970, by row id.
-///
-/// # Errors
-/// `state_error`.
 pub fn baselines_at(conn: &Connection) -> Result<HashMap<String, i64>> {
     let mut statement = conn.prepare_cached("SELECT farmer_id, at FROM farm_baselines")?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map([], |row| Ok((row.get("farmer_id")?, row.get("at")?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// A farmer's baseline, if it has one.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn baseline(conn: &Connection, farmer: &str) -> Result<Option<Baseline>> {
-    let found: Option<(u32, u32, String, u32)> = conn
-        .prepare_cached("SELECT ledger, block_index, held, looks FROM farm_baselines WHERE farmer_id = ?1")?
-        .query_row([farmer], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .optional()?;
-    found
-        .map(|(ledger, block, held, looks)| {
-            Ok(Baseline { farmer: farmer.to_owned(), ledger, block, held: stored_base(&held)?, looks })
-        })
-        .transpose()
+    let mut statement = conn
+        .prepare_cached("SELECT ledger, block_index, held, looks FROM farm_baselines WHERE farmer_id = ?1")?;
+    let mut rows = statement.query([farmer])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    Ok(Some(Baseline {
+        farmer: farmer.to_owned(),
+        ledger: row.get("ledger")?,
+        block: row.get("block_index")?,
+        held: base_at(row, "held")?,
+        looks: row.get("looks")?,
+    }))
 }
 
 /// Notes it, in the place of the one before.
-///
-/// # Errors
-/// `state_error`.
 pub fn set_baseline(tx: &Tx<'_>, baseline: &Baseline) -> Result<()> {
     let Baseline { farmer, ledger, block, held, looks } = baseline;
     tx.conn()
@@ -66,9 +59,6 @@ pub fn set_baseline(tx: &Tx<'_>, baseline: &Baseline) -> Result<()> {
 
 /// What happened after the farm was last compared with the chain that makes the state know less than it: it was restored from
 /// a backup, or a transaction was given up.
-///
-/// # Errors
-/// `state_error`.
 pub fn knows_less(conn: &Connection) -> Result<Option<&'static str>> {
     let mut last = conn.prepare_cached("SELECT coalesce(max(id), 0) FROM events WHERE kind = ?1")?;
     let mut newest = |kind: &str| last.query_row([kind], |row| row.get::<_, i64>(0));
@@ -85,25 +75,19 @@ pub fn knows_less(conn: &Connection) -> Result<Option<&'static str>> {
 }
 
 /// The stakes that came back from blocks from `from` on, by farmer and block.
-///
-/// # Errors
-/// `state_error`.
 pub fn harvested_since(conn: &Connection, from: u32) -> Result<HashSet<(String, u32)>> {
     let mut statement = conn.prepare_cached(
         "SELECT farmer_id, block_index FROM harvests
          WHERE block_index >= ?1 AND outcome <> 'failed' AND outcome <> 'lost'",
     )?;
-    let rows = statement.query_map([from], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map([from], |row| Ok((row.get("farmer_id")?, row.get("block_index")?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// What harvests gave a farmer after a ledger, less what plants took, by the records of blocks from `block` on.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn moved_since(conn: &Connection, farmer: &str, ledger: u32, block: u32) -> Result<Delta> {
     let mut staked = conn.prepare_cached(
-        "SELECT stake, '0' FROM plantings
+        "SELECT stake, '0' AS reward FROM plantings
          WHERE farmer_id = ?1 AND block_index >= ?2 AND outcome = 'planted' AND ledger > ?3",
     )?;
     let mut came_back = conn.prepare_cached(
@@ -116,7 +100,7 @@ pub fn moved_since(conn: &Connection, farmer: &str, ledger: u32, block: u32) -> 
     {
         let mut rows = statement.query(params![farmer, block, ledger])?;
         while let Some(row) = rows.next()? {
-            for column in 0..2 {
+            for column in ["stake", "reward"] {
                 let amount = base_at(row, column)?;
                 sum = sum.checked_add(moved(amount)).ok_or_else(|| {
                     Error::new(Code::StateCorrupt, format!("the stakes of farmer {farmer} pass 256 bits"))
@@ -128,9 +112,6 @@ pub fn moved_since(conn: &Connection, farmer: &str, ledger: u32, block: u32) -> 
 }
 
 /// Whether a harvest of ours for this farmer is booked by the transaction with this hash.
-///
-/// # Errors
-/// `state_error`.
 pub fn is_booked(conn: &Connection, hash: &str, farmer: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached(

@@ -1,6 +1,7 @@
 //! Farmers, as their plants and harvests need them.
 
 use crate::chain::Who;
+use crate::farmers::status::Status;
 use crate::farmers::terms::Terms;
 use base::Result;
 use rusqlite::Connection;
@@ -10,8 +11,8 @@ use rusqlite::Connection;
 pub struct Hand {
     /// Who.
     pub who: Who,
-    /// `wallet_created`, `funded`, `active`, `leaving` or `departed`.
-    pub status: String,
+    /// Where it is in its life.
+    pub status: Status,
     /// Part of the balance that is staked, in millionths.
     pub stake_percentage_ppm: u32,
     /// Row id of the pooler.
@@ -21,9 +22,6 @@ pub struct Hand {
 }
 
 /// Every farmer, in the order in which they came.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn hands(conn: &Connection) -> Result<Vec<Hand>> {
     let mut statement = conn.prepare_cached(
         "SELECT f.id, f.address, f.status, f.stake_percentage_ppm, f.pooler_id, p.reward_split_ppm, p.platform_fee_ppm
@@ -32,13 +30,13 @@ pub fn hands(conn: &Connection) -> Result<Vec<Hand>> {
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (id, address): (String, String) = (row.get(0)?, row.get(1)?);
+        let (id, address): (String, String) = (row.get("id")?, row.get("address")?);
         found.push(Hand {
             who: Who::new(&id, &address)?,
-            status: row.get(2)?,
-            stake_percentage_ppm: row.get(3)?,
-            pooler: row.get(4)?,
-            terms: Terms::new(row.get(5)?, row.get(6)?)?,
+            status: Status::stored(&row.get::<_, String>("status")?, &id)?,
+            stake_percentage_ppm: row.get("stake_percentage_ppm")?,
+            pooler: row.get("pooler_id")?,
+            terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
         });
     }
     Ok(found)

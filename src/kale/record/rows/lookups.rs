@@ -4,13 +4,10 @@ use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, params};
 use state::Tx;
-use state::columns::{base_at, stored_base};
+use state::columns::{base_at, maybe_base_at, stored_base};
 use std::collections::HashMap;
 
 /// The newest block that any plant was tried in: probably the current one, or the one before.
-///
-/// # Errors
-/// `state_error`.
 pub fn last_block(conn: &Connection) -> Result<Option<u32>> {
     Ok(conn
         .prepare_cached("SELECT block_index FROM plantings ORDER BY block_index DESC LIMIT 1")?
@@ -19,9 +16,6 @@ pub fn last_block(conn: &Connection) -> Result<Option<u32>> {
 }
 
 /// Why the works of a farmer in a block failed, in their order, as words.
-///
-/// # Errors
-/// `state_error`.
 pub fn work_failures(conn: &Connection, farmer: &str, block: u32) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(
         "SELECT reason FROM works
@@ -32,21 +26,15 @@ pub fn work_failures(conn: &Connection, farmer: &str, block: u32) -> Result<Vec<
 }
 
 /// Zeros of our own best work that is confirmed in a block, by farmer.
-///
-/// # Errors
-/// `state_error`.
 pub fn own_works(conn: &Connection, block: u32) -> Result<HashMap<String, u32>> {
     let mut statement = conn.prepare_cached(
-        "SELECT farmer_id, max(zeros) FROM works WHERE block_index = ?1 AND outcome <> 'failed' GROUP BY farmer_id",
+        "SELECT farmer_id, max(zeros) AS zeros FROM works WHERE block_index = ?1 AND outcome <> 'failed' GROUP BY farmer_id",
     )?;
-    let rows = statement.query_map([block], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows = statement.query_map([block], |row| Ok((row.get("farmer_id")?, row.get("zeros")?)))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Whether a nonce was found for a farmer in a block.
-///
-/// # Errors
-/// `state_error`.
 pub fn has_nonce(conn: &Connection, farmer: &str, block: u32) -> Result<bool> {
     Ok(conn
         .prepare_cached(
@@ -56,9 +44,6 @@ pub fn has_nonce(conn: &Connection, farmer: &str, block: u32) -> Result<bool> {
 }
 
 /// Whether an envelope with this hash is one of ours.
-///
-/// # Errors
-/// `state_error`.
 pub fn is_ours(conn: &Connection, hash: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM operation_attempts WHERE hash = ?1)")?
@@ -67,9 +52,6 @@ pub fn is_ours(conn: &Connection, hash: &str) -> Result<bool> {
 
 /// Hashes of all envelopes of an operation, whatever is recorded of them: that one was never found says little once its
 /// effect is seen.
-///
-/// # Errors
-/// `state_error`.
 pub fn envelopes(conn: &Connection, key: &str) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(
         "SELECT hash FROM operation_attempts
@@ -81,9 +63,6 @@ pub fn envelopes(conn: &Connection, key: &str) -> Result<Vec<String>> {
 }
 
 /// Whether a mint already stands for a pail.
-///
-/// # Errors
-/// `state_error`.
 pub fn is_counted(conn: &Connection, event: &str) -> Result<bool> {
     Ok(conn
         .prepare_cached("SELECT EXISTS (SELECT 1 FROM foreign_mints WHERE event_id = ?1)")?
@@ -102,9 +81,6 @@ pub fn count_mint(tx: &Tx<'_>, event: &str, farmer: &str, block: u32) -> Result<
 }
 
 /// How many stakes are neither back nor lost.
-///
-/// # Errors
-/// `state_error`.
 pub fn open_count(conn: &Connection) -> Result<usize> {
     Ok(conn.prepare_cached("SELECT count(*) FROM open_pails")?.query_row([], |row| row.get(0))?)
 }
@@ -119,13 +95,10 @@ pub struct LastHarvest {
 }
 
 /// The last harvest of each pooler that has harvested, in the order in which they came.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn last_harvests(conn: &Connection) -> Result<Vec<LastHarvest>> {
     let mut poolers = conn.prepare_cached("SELECT id, name FROM poolers ORDER BY added_at, id")?;
     let poolers: Vec<(String, String)> =
-        poolers.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+        poolers.query_map([], |row| Ok((row.get("id")?, row.get("name")?)))?.collect::<Result<_, _>>()?;
     let mut newest = conn.prepare_cached(
         "SELECT rewarded FROM block_operations WHERE pooler_id = ?1 AND harvested > 0
          ORDER BY block_index DESC LIMIT 1",
@@ -156,12 +129,9 @@ pub struct Last {
 }
 
 /// How the last block before this one went in which a farmer planted.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn last_planted(conn: &Connection, farmer: &str, before: u32) -> Result<Option<Last>> {
     let mut statement = conn.prepare_cached(
-        "SELECT p.block_index, p.stake, coalesce(w.zeros, o.zeros), coalesce(w.gap, o.gap), h.reward FROM plantings p
+        "SELECT p.block_index, p.stake, coalesce(w.zeros, o.zeros) AS zeros, coalesce(w.gap, o.gap) AS gap, h.reward FROM plantings p
              LEFT JOIN works w ON w.farmer_id = p.farmer_id AND w.block_index = p.block_index AND w.outcome <> 'failed'
              LEFT JOIN open_pails o ON o.farmer_id = p.farmer_id AND o.block_index = p.block_index
              LEFT JOIN harvests h ON h.farmer_id = p.farmer_id AND h.block_index = p.block_index AND h.outcome <> 'failed'
@@ -171,10 +141,10 @@ pub fn last_planted(conn: &Connection, farmer: &str, before: u32) -> Result<Opti
     let mut rows = statement.query(params![farmer, before])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     Ok(Some(Last {
-        block: row.get(0)?,
-        stake: base_at(row, 1)?,
-        zeros: row.get(2)?,
-        gap: row.get(3)?,
-        reward: row.get::<_, Option<String>>(4)?.map(|text| stored_base(&text)).transpose()?,
+        block: row.get("block_index")?,
+        stake: base_at(row, "stake")?,
+        zeros: row.get("zeros")?,
+        gap: row.get("gap")?,
+        reward: maybe_base_at(row, "reward")?,
     }))
 }

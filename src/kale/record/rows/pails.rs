@@ -4,11 +4,11 @@ use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use state::Tx;
-use state::columns::{base_at, stored_base};
+use state::columns::{base_at, maybe_base_at};
 use std::collections::BTreeMap;
 
 /// A stake that is neither back nor lost.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct OpenPail {
     /// The block.
     pub block: u32,
@@ -36,18 +36,12 @@ const PAIL: &str = "SELECT block_index, farmer_id, stake, planted_ledger, plante
      FROM open_pails";
 
 /// Pails in block `block`, by farmer.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pails_in(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
     let mut statement = conn.prepare_cached(&format!("{PAIL} WHERE block_index = ?1 ORDER BY farmer_id"))?;
     pails(&mut statement, block)
 }
 
 /// Pails in blocks before `block`, oldest first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pails_before(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
     let mut statement =
         conn.prepare_cached(&format!("{PAIL} WHERE block_index < ?1 ORDER BY block_index, farmer_id"))?;
@@ -55,9 +49,6 @@ pub fn pails_before(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
 }
 
 /// One pail.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn pail(conn: &Connection, farmer: &str, block: u32) -> Result<Option<OpenPail>> {
     conn.prepare_cached(&format!("{PAIL} WHERE block_index = ?1 AND farmer_id = ?2"))?
         .query_row(params![block, farmer], |row| Ok(read(row)))
@@ -75,26 +66,22 @@ fn pails(statement: &mut rusqlite::Statement<'_>, block: u32) -> Result<Vec<Open
 }
 
 fn read(row: &Row<'_>) -> Result<OpenPail> {
-    let forecast: Option<String> = row.get(8)?;
-    let gap: Option<u32> = row.get(6)?;
+    let gap: Option<u32> = row.get("gap")?;
     Ok(OpenPail {
-        block: row.get(0)?,
-        farmer: row.get(1)?,
-        stake: base_at(row, 2)?,
-        planted_ledger: row.get(3)?,
-        planted_time: row.get(4)?,
-        due: row.get(5)?,
-        work: gap.zip(row.get(7)?),
-        forecast: forecast.as_deref().map(stored_base).transpose()?,
-        live_until: row.get(9)?,
-        held: row.get(10)?,
+        block: row.get("block_index")?,
+        farmer: row.get("farmer_id")?,
+        stake: base_at(row, "stake")?,
+        planted_ledger: row.get("planted_ledger")?,
+        planted_time: row.get("planted_time")?,
+        due: row.get("due_time")?,
+        work: gap.zip(row.get("zeros")?),
+        forecast: maybe_base_at(row, "forecast")?,
+        live_until: row.get("live_until")?,
+        held: row.get("held")?,
     })
 }
 
 /// Notes a new pail; one that is there already is left as it is. Returns whether it is new.
-///
-/// # Errors
-/// `state_error`.
 pub fn open_pail(tx: &Tx<'_>, pail: &OpenPail) -> Result<bool> {
     let (gap, zeros) = pail.work.unzip();
     let changed = tx
@@ -121,9 +108,6 @@ pub fn open_pail(tx: &Tx<'_>, pail: &OpenPail) -> Result<bool> {
 }
 
 /// Notes confirmed work, if it is better than what is noted.
-///
-/// # Errors
-/// `state_error`.
 pub fn work_pail(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) -> Result<()> {
     tx.conn()
         .prepare_cached(
@@ -135,9 +119,6 @@ pub fn work_pail(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) ->
 }
 
 /// Notes what the harvest would pay.
-///
-/// # Errors
-/// `state_error`.
 pub fn forecast_pail(tx: &Tx<'_>, farmer: &str, block: u32, forecast: Base) -> Result<()> {
     tx.conn()
         .prepare_cached("UPDATE open_pails SET forecast = ?3 WHERE block_index = ?1 AND farmer_id = ?2")?
@@ -146,9 +127,6 @@ pub fn forecast_pail(tx: &Tx<'_>, farmer: &str, block: u32, forecast: Base) -> R
 }
 
 /// Notes how long the pail's entry lives.
-///
-/// # Errors
-/// `state_error`.
 pub fn live_pail(tx: &Tx<'_>, farmer: &str, block: u32, live_until: u32) -> Result<()> {
     tx.conn()
         .prepare_cached(
@@ -160,9 +138,6 @@ pub fn live_pail(tx: &Tx<'_>, farmer: &str, block: u32, live_until: u32) -> Resu
 }
 
 /// Keeps a pail from being harvested until the operator has looked.
-///
-/// # Errors
-/// `state_error`.
 pub fn hold_pail(tx: &Tx<'_>, farmer: &str, block: u32, why: &str) -> Result<()> {
     tx.conn()
         .prepare_cached("UPDATE open_pails SET held = ?3 WHERE block_index = ?1 AND farmer_id = ?2")?
@@ -171,9 +146,6 @@ pub fn hold_pail(tx: &Tx<'_>, farmer: &str, block: u32, why: &str) -> Result<()>
 }
 
 /// Lets a held pail be harvested again.
-///
-/// # Errors
-/// `state_error`.
 pub fn release_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
     tx.conn()
         .prepare_cached("UPDATE open_pails SET held = NULL WHERE block_index = ?1 AND farmer_id = ?2")?
@@ -182,9 +154,6 @@ pub fn release_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
 }
 
 /// How many pails of a farmer are open.
-///
-/// # Errors
-/// `state_error`.
 pub fn open_pails_of(conn: &Connection, farmer: &str) -> Result<usize> {
     Ok(conn
         .prepare_cached("SELECT count(*) FROM open_pails WHERE farmer_id = ?1")?
@@ -192,9 +161,6 @@ pub fn open_pails_of(conn: &Connection, farmer: &str) -> Result<usize> {
 }
 
 /// The pails that live no longer than to ledger `until`, by farmer: block, and last ledger.
-///
-/// # Errors
-/// `state_error`.
 pub fn pails_until(conn: &Connection, until: u32) -> Result<BTreeMap<String, Vec<(u32, u32)>>> {
     let mut statement = conn.prepare_cached(
         "SELECT farmer_id, block_index, live_until FROM open_pails WHERE live_until <= ?1 ORDER BY block_index",
@@ -202,27 +168,24 @@ pub fn pails_until(conn: &Connection, until: u32) -> Result<BTreeMap<String, Vec
     let mut rows = statement.query([until])?;
     let mut found: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        found.entry(row.get(0)?).or_default().push((row.get(1)?, row.get(2)?));
+        found
+            .entry(row.get("farmer_id")?)
+            .or_default()
+            .push((row.get("block_index")?, row.get("live_until")?));
     }
     Ok(found)
 }
 
 /// The pails of a farmer that are held: block, and why.
-///
-/// # Errors
-/// `state_error`.
 pub fn held_pails(conn: &Connection, farmer: &str) -> Result<Vec<(u32, String)>> {
     let mut statement = conn.prepare_cached(
         "SELECT block_index, held FROM open_pails WHERE farmer_id = ?1 AND held IS NOT NULL ORDER BY block_index",
     )?;
-    let found = statement.query_map([farmer], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let found = statement.query_map([farmer], |row| Ok((row.get("block_index")?, row.get("held")?)))?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// The stake is back or lost: the pail and its nonces are no longer needed.
-///
-/// # Errors
-/// `state_error`.
 pub fn close_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
     let conn = tx.conn();
     conn.prepare_cached("DELETE FROM open_pails WHERE block_index = ?1 AND farmer_id = ?2")?

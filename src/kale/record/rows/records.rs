@@ -21,9 +21,6 @@ pub struct Trace<'a> {
 
 /// Records a plant attempt; a success that is recorded already, and a reason that was told, are left. Returns whether it is
 /// new.
-///
-/// # Errors
-/// `state_error`.
 pub fn planting(
     tx: &Tx<'_>,
     farmer: &str,
@@ -71,9 +68,6 @@ pub struct WorkRow<'a> {
 }
 
 /// Records a work attempt; a success that is recorded already is left. Returns whether it is new.
-///
-/// # Errors
-/// `state_error`.
 pub fn work(tx: &Tx<'_>, row: &WorkRow<'_>, trace: &Trace<'_>) -> Result<bool> {
     let changed = tx
         .conn()
@@ -116,9 +110,6 @@ pub struct HarvestRow<'a> {
 
 /// Records a harvest attempt or a loss; an end that is recorded already, and a reason that was told, are left. Returns
 /// whether it is new.
-///
-/// # Errors
-/// `state_error`.
 pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<bool> {
     let changed = tx
         .conn()
@@ -142,9 +133,6 @@ pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<b
 }
 
 /// The ledger of the first look at which a pail seemed lost.
-///
-/// # Errors
-/// `state_error`.
 pub fn missing_since(conn: &Connection, farmer: &str, block: u32) -> Result<Option<u32>> {
     let found: Option<Option<u32>> = conn
         .prepare_cached(
@@ -170,9 +158,6 @@ pub struct Loss {
 }
 
 /// Stakes that were booked as lost in blocks from `from` on, oldest first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn losses(conn: &Connection, from: u32) -> Result<Vec<Loss>> {
     let mut statement = conn.prepare_cached(
         "SELECT farmer_id, block_index, stake, reason FROM harvests
@@ -181,16 +166,18 @@ pub fn losses(conn: &Connection, from: u32) -> Result<Vec<Loss>> {
     let mut rows = statement.query([from])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let stake = base_at(row, 2)?;
-        found.push(Loss { farmer: row.get(0)?, block: row.get(1)?, stake, reason: row.get(3)? });
+        let stake = base_at(row, "stake")?;
+        found.push(Loss {
+            farmer: row.get("farmer_id")?,
+            block: row.get("block_index")?,
+            stake,
+            reason: row.get("reason")?,
+        });
     }
     Ok(found)
 }
 
 /// Takes a loss back, and what was to be compensated for it. Returns false where none is booked.
-///
-/// # Errors
-/// `state_error`.
 pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
     let was_lost = tx
         .conn()
@@ -207,9 +194,6 @@ pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
 }
 
 /// Forgets that a pail seemed lost: the next look that shows it so is the first one.
-///
-/// # Errors
-/// `state_error`.
 pub fn undoubt(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
     tx.conn()
         .prepare_cached(
@@ -233,9 +217,6 @@ pub struct Ended {
 }
 
 /// How the newest `limit` stakes of a farmer ended, the oldest first.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn last_ends(conn: &Connection, farmer: &str, limit: u32) -> Result<Vec<Ended>> {
     let mut statement = conn.prepare_cached(
         "SELECT block_index, outcome, stake, reward FROM harvests
@@ -245,10 +226,10 @@ pub fn last_ends(conn: &Connection, farmer: &str, limit: u32) -> Result<Vec<Ende
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
         found.push(Ended {
-            block: row.get(0)?,
-            outcome: row.get(1)?,
-            stake: base_at(row, 2)?,
-            reward: base_at(row, 3)?,
+            block: row.get("block_index")?,
+            outcome: row.get("outcome")?,
+            stake: base_at(row, "stake")?,
+            reward: base_at(row, "reward")?,
         });
     }
     found.reverse();
@@ -271,9 +252,6 @@ pub struct Tally {
 }
 
 /// Adds to the figures of the farmer's pooler for a block.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn tally(tx: &Tx<'_>, farmer: &str, block: u32, add: Tally) -> Result<()> {
     let conn = tx.conn();
     let pooler: String = conn
@@ -283,7 +261,7 @@ pub fn tally(tx: &Tx<'_>, farmer: &str, block: u32, add: Tally) -> Result<()> {
         .prepare_cached(
             "SELECT staked, rewarded FROM block_operations WHERE pooler_id = ?1 AND block_index = ?2",
         )?
-        .query_row(params![pooler, block], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row(params![pooler, block], |row| Ok((row.get("staked")?, row.get("rewarded")?)))
         .optional()?;
     let (staked, rewarded) = match &before {
         Some((staked, rewarded)) => (stored_base(staked)?, stored_base(rewarded)?),
@@ -309,9 +287,6 @@ pub fn tally(tx: &Tx<'_>, farmer: &str, block: u32, add: Tally) -> Result<()> {
 }
 
 /// Books that a lost stake is owed, and by whom.
-///
-/// # Errors
-/// `state_error`.
 pub fn compensation(tx: &Tx<'_>, hand: &Hand, block: u32, stake: Base, reason: Reason) -> Result<()> {
     tx.conn()
         .prepare_cached(
