@@ -146,7 +146,7 @@ impl Household {
             }
         }
         let hands: Vec<Hand> =
-            rows::hands(conn)?.into_iter().filter(|hand| hand.status != "departed").collect();
+            rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
         Ok(Self {
             evm: evm::Wanted {
                 pools,

@@ -13,7 +13,7 @@ use kale::address::account;
 use kale::enrol::{self, KeyFor};
 use kale::farmers::Joining;
 use kale::terms::ratio;
-use kale::{Status, farmers, poolers, submitter};
+use kale::{Status, farmers, poolers};
 use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -235,7 +235,7 @@ impl Import {
         match &joining {
             Some(joining) => enrol::check_address(state.conn(), &address, joining)?,
             None if self.submitter => {
-                submitter::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
+                enrol::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
             }
             None => enrol::check_sponsor(state.conn(), &address)?,
         }

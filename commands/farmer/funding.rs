@@ -10,9 +10,9 @@ use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use clap::Args;
 use kale::fees::Payer;
-use kale::funding::{self, Check, Checked, Lack};
+use kale::fees::{self, Lack};
+use kale::funding::{self, Check, Checked};
 use kale::sponsor::Sponsor;
-use kale::submitter;
 use schemars::JsonSchema;
 use serde::Serialize;
 use watch::metrics::Gauge;
@@ -118,7 +118,7 @@ impl CheckFunding {
                 .map_err(|e| e.context("cannot check the funding"))?;
         let output = FundingOutput::from(&check);
         let gauges = output.gauges();
-        let short = submitter::short_of(output.farmers.len(), output.submitters.len());
+        let short = fees::short_of(output.farmers.len(), output.submitters.len());
         Ok(Outcome::of(&output)?.gauges(gauges).warn(short).but(finding(&check)))
     }
 }

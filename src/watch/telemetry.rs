@@ -202,7 +202,7 @@ fn of_farm(all: &mut Gauges, conn: &Connection) -> Result<()> {
     }
     let mut by_status: BTreeMap<&str, usize> = BTreeMap::new();
     for hand in &hands {
-        let count = by_status.entry(hand.status.as_str()).or_default();
+        let count = by_status.entry(hand.status.word()).or_default();
         *count = count.saturating_add(1);
     }
     for (status, count) in by_status {

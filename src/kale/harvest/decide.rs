@@ -1,16 +1,17 @@
 //! What the operator decides about a pail that no harvest can end: look at it afresh, or give it up.
 
-use super::carry::why_gone;
-use super::sight::{self, MISSING, OUT_OF_SIGHT};
-use super::{Due, look, under_way};
-use crate::elsewhere::Search;
-use crate::loss;
-use crate::plan::harvest_key;
-use crate::reason::Reason;
-use crate::record::HELD;
-use crate::rows::{self, Hand, OpenPail};
-use crate::site::Farming;
-use crate::view::{Ask, View};
+use super::doubt::why_gone;
+use super::due::{Due, look, under_way};
+use super::elsewhere::Search;
+use super::sight;
+use crate::alerts::HELD;
+use crate::alerts::{MISSING, OUT_OF_SIGHT};
+use crate::chain::view::{Ask, View};
+use crate::farming::Farming;
+use crate::record::loss;
+use crate::record::plan::harvest_key;
+use crate::record::reason::Reason;
+use crate::record::rows::{self, Hand, OpenPail};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::Connection;
@@ -47,9 +48,6 @@ impl Released {
 
 /// Releases a held pail: the next harvest looks at the chain afresh. Where a harvest of ours took effect there, what it
 /// minted by the chain's events is booked then.
-///
-/// # Errors
-/// As [`Released::of`]; `state_error`.
 pub fn release(tx: &Tx<'_>, network: &str, hand: &Hand, block: u32) -> Result<Released> {
     let released = Released::of(tx.conn(), hand, block)?;
     let farmer = hand.who.id.as_str();
@@ -126,7 +124,7 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
             .hint(say("run: ").run("harvest").say("; it settles what was sent")));
     }
     let by_id = HashMap::from([(hand.who.id.as_str(), hand)]);
-    let ask = Ask { who: &[], wallets: false, guess: rows::last_block(conn)? };
+    let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
     let (view, mut dues) = site
         .client
         .view(async |chain| {

@@ -1,7 +1,7 @@
 //! What state and chain disagree about, in words that stay.
 
-use super::super::view::Who;
 use super::Reconciled;
+use crate::chain::Who;
 use base::amount::Base;
 use base::{Code, Error, say};
 

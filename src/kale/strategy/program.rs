@@ -196,7 +196,7 @@ fn with(why: String, said: Option<String>) -> String {
 }
 
 /// What is wrong with the command or its answer.
-pub(super) fn failed(why: impl std::fmt::Display) -> Error {
+pub(crate) fn failed(why: impl std::fmt::Display) -> Error {
     Error::new(Code::StrategyFailed, format!("strategy.command {why}")).hint(
         run("farm plan")
             .say(" asks it and shows what it answers; to go on without it, unset strategy.command"),

@@ -5,14 +5,14 @@ use super::peers::{self, Head, Probed};
 use super::{Line, Told};
 use base::{Code, Error, Result, run};
 use futures_util::future::join_all;
+use kale::Who;
 use kale::contract::Entry;
+use kale::fees;
 use kale::purse::{Books, Judged, Spares};
 use kale::rows::{Hand, OpenPail};
 use kale::site::Site;
 use kale::sponsor::Sponsor;
-use kale::status::Status;
-use kale::submitter;
-use kale::view::{Ask, Standing, View, Who};
+use kale::view::{Ask, Standing, View};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -155,8 +155,7 @@ fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &'static str) ->
 /// How the sponsor and the submitters stand that have so much above their reserves; what active farmers lack: a line for each that lacks
 /// something, or one for all.
 fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
-    let is_active =
-        |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status == Status::Active.word());
+    let is_active = |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status.plants());
     let active: Vec<&Standing> = seen.farmers.iter().filter(|farmer| is_active(&farmer.who.id)).collect();
     let asked: Vec<_> =
         active.iter().map(|farmer| (farmer.who.id.as_str(), farmer.wallet.as_ref())).collect();
@@ -180,7 +179,7 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
             Some(why) => Line::fail("farmers", subject, why, payer.mend()),
         }
     };
-    let short = submitter::short_of(active.len(), submitters.len());
+    let short = fees::short_of(active.len(), submitters.len());
     let short = short.map(|why| Line::warn("farmers", "submitters", why, "add accounts to kale.submitter"));
     sponsor.iter().chain(&submitters).map(of_payer).chain(short).chain(lines).collect()
 }

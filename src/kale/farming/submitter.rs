@@ -1,0 +1,132 @@
+//! Who sends work and harvests: the submitters, one open transaction each, or else the farmers' own accounts. Neither call
+//! needs the farmer's authorisation.
+
+use super::Farming;
+use crate::chain::wallet::spares;
+use crate::farmers::enrol::no_farmer;
+use crate::fees::sponsor::Sponsor;
+use crate::fees::{LEDGER, PATIENCE, assign};
+use crate::record::plan::kind;
+use base::{Code, Error, Result};
+use std::collections::{HashMap, HashSet};
+use stellar::submit::{self, Intent};
+use stellar::xdr::AccountId;
+
+/// How long a call may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it is its turn.
+    Turn,
+    /// So many ledgers.
+    Ledgers(u64),
+}
+
+/// The intents as they are to be sent: calls that need no authorisation by a submitter where that can be. An error where
+/// nobody can send one.
+///
+/// # Errors
+/// `no_key` and `conflict` for a submitter that cannot be one; those of [`stellar::Client::view`] and of unlocking.
+pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
+    let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
+    check(farming)?;
+    let is_free = |intent: &Intent| matches!(intent.kind, kind::WORK | kind::HARVEST | kind::EXTEND);
+    let places: Vec<usize> =
+        intents.iter().enumerate().filter(|(_, intent)| is_free(intent)).map(|(place, _)| place).collect();
+    if farming.settings.submitters.is_empty() || places.is_empty() {
+        return Ok(routed);
+    }
+    let held: HashSet<AccountId> =
+        submit::under_way(farming.work.state)?.into_iter().map(|(source, _)| source).collect();
+    let submitters: Vec<&AccountId> =
+        farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
+    let own: Vec<&AccountId> = places.iter().filter_map(|n| Some(&intents.get(*n)?.source)).collect();
+    let asked: Vec<&AccountId> = submitters.iter().chain(&own).copied().collect();
+    let client = &farming.site.client;
+    let (now, spares) =
+        client.view(async |view| Ok((view.ledger().close_time, spares(view, &asked).await?))).await?;
+    let fees = farming.books()?.fees;
+    let cost = fees.work.max(fees.harvest).max(1);
+    let sponsor = farming.keys.sponsor()?;
+    let is_sponsored = sponsor.is_some();
+    let means = |(account, spare): (&&AccountId, &Option<i64>)| match spare {
+        // The sponsor pays for what it sends itself.
+        Some(_) if sponsor.as_ref().is_some_and(|sponsor| sponsor != *account) => usize::MAX,
+        spare => usize::try_from(spare.unwrap_or_default().max(0) / cost).unwrap_or(usize::MAX),
+    };
+    let (theirs, own_spares) = spares.split_at(submitters.len());
+    let means: Vec<usize> = submitters.iter().zip(theirs).map(means).collect();
+    let can: Vec<bool> = own
+        .iter()
+        .zip(own_spares)
+        .map(|(account, spare)| {
+            !held.contains(*account) && (is_sponsored || spare.is_some_and(|s| s >= cost))
+        })
+        .collect();
+    let most = match wait {
+        Wait::Turn => usize::MAX,
+        Wait::Ledgers(ledgers) => usize::try_from(ledgers).unwrap_or(usize::MAX),
+    };
+    let assigned = assign(&can, &means, most);
+    let dry: Vec<Sponsor> = submitters
+        .iter()
+        .zip(theirs)
+        .zip(&means)
+        .filter(|(_, means)| **means == 0)
+        .map(|((account, spare), _)| Sponsor::submitter(account, *spare, cost))
+        .collect();
+    let mut turns: HashMap<usize, u64> = HashMap::new();
+    let mut themselves = 0_usize;
+    for ((place, submitter), can) in places.iter().zip(&assigned).zip(&can) {
+        let Some(slot) = routed.get_mut(*place) else { continue };
+        match (slot.as_mut(), submitter) {
+            (Ok(intent), Some(submitter)) => {
+                let turn = turns.entry(*submitter).or_default();
+                let until = now.saturating_add(PATIENCE).saturating_add(*turn * LEDGER);
+                *turn += 1;
+                intent.valid_until = Some(intent.valid_until.map_or(until, |before| before.min(until)));
+                if let Some(account) = submitters.get(*submitter) {
+                    intent.source = (*account).clone();
+                }
+            }
+            (Ok(_), None) if *can => themselves += 1,
+            (Ok(_), None) => *slot = Err(nobody(&dry)),
+            (Err(_), _) => {}
+        }
+    }
+    for why in dry.iter().filter_map(Sponsor::why) {
+        client.warn(format!("submitter_low: {why}"));
+    }
+    if themselves > 0 {
+        client.warn(format!(
+            "submitters: {} of {} calls would not get out through them in time; the farmers' own accounts send these",
+            themselves,
+            places.len()
+        ));
+    }
+    Ok(routed)
+}
+
+/// What is said of a call that nobody can send.
+fn nobody(dry: &[Sponsor]) -> Error {
+    dry.iter().find_map(Sponsor::error).unwrap_or_else(|| {
+        Error::new(Code::NotReady, "the submitters have transactions that are not settled yet")
+            .hint("run it again: they are settled first; see: poolctl operations list")
+    })
+}
+
+/// Whether each submitter can be one: it has its key, and is no farmer.
+///
+/// # Errors
+/// `no_key`, `conflict`; those of unlocking.
+pub fn check(farming: &Farming<'_, '_>) -> Result<()> {
+    for account in &farming.settings.submitters {
+        no_farmer(farming.work.state.conn(), account)?;
+        if !farming.keys.holds(account)? {
+            let why = format!("kale.submitter: the key store has no key for {account}");
+            return Err(Error::new(Code::NoKey, why)
+                .hint("bring it in with: poolctl farmer import --submitter")
+                .detail("address", account.to_string()));
+        }
+    }
+    Ok(())
+}
