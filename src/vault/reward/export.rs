@@ -132,7 +132,7 @@ fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
 fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Export> {
     if row.distributed_at.is_none() {
         return Err(Error::new(Code::InvalidValue, format!("epoch {} is not distributed yet", row.id))
-            .hint(say("when its last block is final: ").run("reward epoch distribute").of(&row.id))
+            .hint(say("when its last block is final: ").run("reward epoch distribute").of(row.id))
             .detail("epoch", row.id));
     }
     let token = token_of(conn, &row)?;
