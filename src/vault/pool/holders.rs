@@ -1,7 +1,6 @@
 //! Holders of a pool: what each member has, now and after any block, from the replayed transfers.
 
 use super::holdings::{Holdings, MemberId, Movement};
-use super::members::Member;
 use super::store::Pool;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
@@ -16,7 +15,7 @@ pub fn shares_after(
     change: Delta,
     is_new: bool,
 ) -> Result<Base> {
-    let before = if is_new { Base::ZERO } else { shares_of(conn, pool_id, member)? };
+    let before = if is_new { Base::ZERO } else { holding(conn, pool_id, member)?.0 };
     if let Some(after) = Delta::credit(before).checked_add(change).filter(|sum| !sum.is_negative()) {
         return Ok(after.magnitude());
     }
@@ -31,23 +30,25 @@ pub fn shares_after(
     .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL"))
 }
 
-/// What a member holds at the pool's cursor.
-pub fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> {
-    let mut statement =
-        conn.prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?;
-    let mut rows = statement.query(params![pool_id, member])?;
-    rows.next()?.map_or(Ok(Base::ZERO), |row| at(row, "shares"))
+/// A member's last deposit into a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposit {
+    /// Its block.
+    pub block: u64,
+    /// Time of that block, seconds since 1970; `None` = not known yet.
+    pub at: Option<i64>,
 }
 
-/// What a member holds at a pool's cursor, and the block and the time of its last deposit there.
-pub fn holding(conn: &Connection, pool: &Pool, member: &Member) -> Result<(Base, Option<u64>, Option<i64>)> {
+/// What a member holds at the pool's cursor, share base units, and its last deposit, if there was one.
+pub fn holding(conn: &Connection, pool_id: i64, member: MemberId) -> Result<(Base, Option<Deposit>)> {
     let mut statement = conn.prepare_cached(
         "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
          WHERE pool_id = ?1 AND member_id = ?2",
     )?;
-    let mut rows = statement.query([pool.id, member.id])?;
-    let Some(row) = rows.next()? else { return Ok((Base::ZERO, None, None)) };
-    Ok((at(row, "shares")?, row.get("last_deposit_block")?, row.get("last_deposit_at")?))
+    let mut rows = statement.query(params![pool_id, member])?;
+    let Some(row) = rows.next()? else { return Ok((Base::ZERO, None)) };
+    let (block, dated): (Option<u64>, _) = (row.get("last_deposit_block")?, row.get("last_deposit_at")?);
+    Ok((at(row, "shares")?, block.map(|block| Deposit { block, at: dated })))
 }
 
 /// Adds to what a member holds; below zero is a drift.
