@@ -2,26 +2,21 @@
 
 use super::columns::only;
 use super::file::{self, Journal, Watch};
+use super::identity::{APPLICATION_ID, identify};
 use super::lock::LastRun;
-use super::{Lock, Run, Tx, migrate, runs, schema};
+use super::{Lock, Run, Tx, migrate, runs, schema, steps};
 use crate::Permit;
 use base::files::{self, Access, Draft};
 use base::{Code, Error, Exit, Result, killpoint, say};
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// `PRAGMA application_id` of a poolctl state: "Pool".
-pub const APPLICATION_ID: i32 = 0x506f_6f6c;
 
 /// Rows after which the write-ahead log is worth shrinking.
 const BULK_ROWS: u64 = 50_000;
 
 /// Memory for pages of a file that is written to, in KiB; taken as it is needed. A replay touches indexes all over.
 const CACHE_KIB: i64 = 160 * 1024;
-
-/// `PRAGMA application_id` of an archive of rows that `state prune` took out of one: `PooA`.
-pub(super) const ARCHIVE_ID: i32 = 0x506f_6f41;
 
 /// An open state file.
 #[derive(Debug)]
@@ -41,7 +36,7 @@ impl State {
     /// file, `conflict` for one with several names.
     pub fn read(path: &Path, run: Run) -> Result<Self> {
         let state = Self::unjudged(path, run)?;
-        schema::must_be_own(&state.conn, path, migrate::SCHEMA_VERSION)?;
+        schema::must_be_own(&state.conn, path, steps::SCHEMA_VERSION)?;
         Ok(state)
     }
 
@@ -66,7 +61,7 @@ impl State {
         };
         conn.busy_timeout(Duration::ZERO)?;
         is_of_today(&conn, path)?;
-        schema::must_be_own(&conn, path, migrate::SCHEMA_VERSION)?;
+        schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         Ok(Self { conn, path: path.to_owned(), run, watch: None })
     }
 
@@ -88,9 +83,9 @@ impl State {
         }
         Journal::Wal.set(&conn)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
-        if found < migrate::SCHEMA_VERSION {
+        if found < steps::SCHEMA_VERSION {
             migrate::migrate(&conn, path, found, run.clock)?;
-            schema::must_be_own(&conn, path, migrate::SCHEMA_VERSION)?;
+            schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         }
         lock.vouch();
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -261,7 +256,7 @@ fn build(draft: &Path) -> Result<()> {
          INSERT INTO meta VALUES ('data_version', '0');
          PRAGMA user_version = {}; COMMIT;",
         schema::SCHEMA,
-        migrate::SCHEMA_VERSION
+        steps::SCHEMA_VERSION
     ))?;
     file::checkpoint(&conn)?;
     conn.close().map_err(|(_, e)| Error::from(e))?;
@@ -271,7 +266,7 @@ fn build(draft: &Path) -> Result<()> {
 /// Refuses a state of another schema than this program's.
 fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
     let found = identify(conn, path)?;
-    if found == migrate::SCHEMA_VERSION {
+    if found == steps::SCHEMA_VERSION {
         return Ok(());
     }
     Err(Error::new(
@@ -279,7 +274,7 @@ fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
         format!(
             "state {} has schema {found}, this poolctl reads schema {}",
             path.display(),
-            migrate::SCHEMA_VERSION
+            steps::SCHEMA_VERSION
         ),
     )
     .hint(say("run: ").run("state migrate").say(" (it makes a backup first)")))
@@ -298,51 +293,4 @@ fn must_be_whole(conn: &Connection, path: &Path, pragma: &str) -> Result<()> {
             .say("; then restore the newest backup: ")
             .backup(),
     ))
-}
-
-/// The schema version of a poolctl state; anything else is refused.
-pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
-    let shown = path.display();
-    let pragma = |name: &str| -> Result<i32> {
-        let found = conn.pragma_query_value(None, name, only);
-        if found.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::ReadOnly)) {
-            return Err(file::unfinished(path));
-        }
-        found.map_err(|e| match Error::from(e) {
-            e if e.code() == Code::StateForeign || e.code() == Code::StateCorrupt => {
-                Error::new(e.code(), format!("{shown} is not a readable SQLite database")).hint(
-                    say("it is left as it is; check ").with("state").say(", or restore a backup: ").backup(),
-                )
-            }
-            e => e.context(format!("cannot read state {shown}")),
-        })
-    };
-    let application = pragma("application_id")?;
-    let version = pragma("user_version")?;
-    if application == ARCHIVE_ID {
-        return Err(Error::new(
-            Code::StateForeign,
-            format!("{shown} is an archive of pruned rows, and no state by itself"),
-        )
-        .hint("any SQLite tool reads it; its table meta says where the rows come from"));
-    }
-    if application != APPLICATION_ID {
-        return Err(Error::new(Code::StateForeign, format!("{shown} is a database of another program"))
-            .hint(say("it is left as it is; check ").with("state")));
-    }
-    let version = u32::try_from(version)
-        .map_err(|_| Error::new(Code::StateCorrupt, format!("state {shown} has schema {version}")))?;
-    if version > migrate::SCHEMA_VERSION {
-        return Err(Error::new(
-            Code::StateTooNew,
-            format!(
-                "state {shown} has schema {version}, this poolctl knows up to {}",
-                migrate::SCHEMA_VERSION
-            ),
-        )
-        .hint("use the newer poolctl that wrote it; it is never taken back to an older schema")
-        .detail("found", version)
-        .detail("known", migrate::SCHEMA_VERSION));
-    }
-    Ok(version)
 }

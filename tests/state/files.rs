@@ -49,7 +49,7 @@ fn a_backup_is_whole_while_a_writer_writes() {
         let copies: Vec<_> = (0..2)
             .map(|i| {
                 backup(
-                    &place.reader(),
+                    place.reader().conn(),
                     &place.folder().join(format!("copy-{i}.sqlite")),
                     watch::check::must_be_sound,
                 )
@@ -78,7 +78,7 @@ fn a_restore_swaps_the_file_in_and_keeps_the_old_one() {
     let place = Place::lived_in();
     let lock = place.lock();
     let copy = place.folder().join("copy.sqlite");
-    let before = backup(&place.reader(), &copy, watch::check::must_be_sound).unwrap();
+    let before = backup(place.reader().conn(), &copy, watch::check::must_be_sound).unwrap();
     let mut state = place.writer(&lock);
     state.write(Permit::of(&lock), |tx| tx.event("later", "x", &json!({}))).unwrap();
     drop(state);
@@ -230,7 +230,8 @@ fn a_state_with_a_schema_of_its_own_is_refused_everywhere() {
         assert_eq!(report.checked, ["integrity_check", "schema"]);
         assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
         assert!(report.findings[0].check == "schema" && report.findings[0].message.contains(named));
-        let e = backup(&state, &place.folder().join("copy.sqlite"), watch::check::must_be_sound).unwrap_err();
+        let e = backup(state.conn(), &place.folder().join("copy.sqlite"), watch::check::must_be_sound)
+            .unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed);
         drop(state);
         let other = Place::fresh();
@@ -252,7 +253,7 @@ fn a_state_is_made_with_a_log_and_a_copy_without() {
     let fresh = Place::fresh();
     assert_eq!((mode(&fresh.path()), fresh.files("")), (vec![2, 2], vec!["state.sqlite".to_owned()]));
     let copy = place.folder().join("copy.sqlite");
-    backup(&place.reader(), &copy, watch::check::must_be_sound).unwrap();
+    backup(place.reader().conn(), &copy, watch::check::must_be_sound).unwrap();
     assert_eq!(mode(&copy), [1, 1]);
     let (_, kept) = restore(&copy, &place.path(), &run(), &lock, watch::check::must_be_sound).unwrap();
     assert_eq!((mode(&place.path()), mode(&kept.unwrap())), (vec![2, 2], vec![1, 1]));

@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn accounts() {
-        assert_eq!(account("--payout", ACCOUNT).unwrap(), ACCOUNT);
+        assert_eq!(account("payout", ACCOUNT).unwrap(), ACCOUNT);
         for (bad, why) in [
             ("", "mistyped"),
             (&ACCOUNT[..55], "mistyped"),
@@ -75,16 +75,16 @@ mod tests {
             ("CDL74RF5BLYR2YBLCCI7F5FB6TPSCLKEJUBSD2RSVWZ4YHF3VMFAIGWA", "contract"),
             ("MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJVAAAAAAAAAAAAAJLK", "muxed"),
         ] {
-            let e = account("--payout", bad).unwrap_err();
+            let e = account("payout", bad).unwrap_err();
             assert_eq!(e.code(), Code::InvalidAddress);
-            assert!(e.message().starts_with("--payout: ") && e.message().contains(why), "{e}");
+            assert!(e.message().starts_with("payout: ") && e.message().contains(why), "{e}");
         }
     }
 
     #[test]
     fn a_secret_is_never_repeated() {
         for secret in [SECRET, &SECRET[..54], &SECRET.replace("SBU2", "SBU3")] {
-            let e = account("--payout", secret).unwrap_err();
+            let e = account("payout", secret).unwrap_err();
             assert!(!format!("{e:?}").contains(&secret[2..]), "{e:?}");
             assert_eq!(shown(secret), "\"S…\"");
             let text = format!("unexpected argument '{secret}' found, {ACCOUNT}");

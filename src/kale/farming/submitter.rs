@@ -7,7 +7,7 @@ use crate::farmers::enrol::no_farmer;
 use crate::fees::sponsor::Sponsor;
 use crate::fees::{LEDGER, PATIENCE, assign};
 use crate::record::plan::kind;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use std::collections::{HashMap, HashSet};
 use stellar::submit::{self, Intent};
 use stellar::xdr::AccountId;
@@ -110,7 +110,7 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
 fn nobody(dry: &[Sponsor]) -> Error {
     dry.iter().find_map(Sponsor::error).unwrap_or_else(|| {
         Error::new(Code::NotReady, "the submitters have transactions that are not settled yet")
-            .hint("run it again: they are settled first; see: poolctl operations list")
+            .hint(say("run it again: they are settled first; see: ").run("operations list"))
     })
 }
 
@@ -124,7 +124,7 @@ pub fn check(farming: &Farming<'_, '_>) -> Result<()> {
         if !farming.keys.holds(account)? {
             let why = format!("kale.submitter: the key store has no key for {account}");
             return Err(Error::new(Code::NoKey, why)
-                .hint("bring it in with: poolctl farmer import --submitter")
+                .hint(say("bring it in with: ").run("farmer import").with("submitter"))
                 .detail("address", account.to_string()));
         }
     }

@@ -6,7 +6,7 @@ use crate::contract::{Block, Entry, Pail, base, decode_block, decode_pail, forec
 use crate::record::reason::Reason;
 use crate::record::rows::{Hand, OpenPail};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use state::operations::OperationState;
 use std::collections::{BTreeMap, HashMap};
 
@@ -117,11 +117,7 @@ pub(super) async fn look(
     by_id: &HashMap<&str, &Hand>,
 ) -> Result<Vec<Due>> {
     let missing = |pail: &OpenPail| {
-        Error::new(
-            Code::StateCorrupt,
-            format!("an open pail belongs to farmer {}, who is missing", pail.farmer),
-        )
-        .hint("run: poolctl state check")
+        Error::corrupt(format!("an open pail belongs to farmer {}, who is missing", pail.farmer))
     };
     let mut keys = Vec::new();
     for pail in open {
@@ -148,8 +144,15 @@ pub(super) async fn look(
 
 /// What is said of a pail that is held.
 pub(super) fn of_held(held: &str) -> (Reason, Error) {
-    let error = Error::new(Code::Drift, format!("it is held: {held}"))
-        .hint("see the alert: poolctl events --kind farm.alert.opened; then: poolctl harvest --release");
+    let error = Error::new(Code::Drift, format!("it is held: {held}")).hint(
+        say("see the alert: ")
+            .run("events")
+            .with("kind")
+            .of("farm.alert.opened")
+            .say("; then: ")
+            .run("harvest")
+            .with("release"),
+    );
     (Reason::of_word(held).unwrap_or(Reason::Other), error)
 }
 

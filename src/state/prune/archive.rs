@@ -4,7 +4,7 @@ use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::backup::{digest, io_error, sibling, stamped};
 use crate::columns::only;
-use crate::open::ARCHIVE_ID;
+use crate::identity::ARCHIVE_ID;
 use crate::{Run, State, events};
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, files, say};
@@ -271,18 +271,6 @@ pub(super) fn sweep_unless(state: &Path, kept: Option<&Path>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// A row of the state that is not what the archive has.
-pub(super) fn mismatch(table: &str, archived: &[Value]) -> Error {
-    let key = match archived.first() {
-        Some(Value::Integer(id)) => id.to_string(),
-        Some(Value::Text(text)) => text.clone(),
-        _ => String::new(),
-    };
-    Error::new(Code::StateCorrupt, format!("{table} row {key} is not what it was when it was archived")).hint(
-        say("nothing more is deleted; somebody wrote to the file without poolctl: run ").run("state check"),
-    )
 }
 
 /// An event of the archive.
