@@ -18,6 +18,7 @@ use super::settings::Settings;
 use super::site::{Farming, invoke};
 use super::sponsor::Sponsor;
 use super::strategy::{Asked, Strategy};
+use super::submitter;
 use super::view::{Ask, Living, View, Who};
 use super::wallet::Wallet;
 use base::amount::Base;
@@ -115,9 +116,10 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
     let (wanted, settled, found, lacks) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     let mut prepared =
         Prepared { index, wait, wanted, settled, refused: None, sponsor: None, found, lacks, block, view };
-    let conn = farming.work.state.conn();
-    let recorded: HashMap<String, OpenPail> =
-        rows::pails_in(conn, index)?.into_iter().map(|pail| (pail.farmer.clone(), pail)).collect();
+    let recorded: HashMap<String, OpenPail> = rows::pails_in(farming.work.state.conn(), index)?
+        .into_iter()
+        .map(|pail| (pail.farmer.clone(), pail))
+        .collect();
     let mut candidates: Vec<(&Hand, Option<Wallet>)> = Vec::new();
     for (hand, standing) in hands.iter().zip(&prepared.view.farmers) {
         let who = &hand.who;
@@ -133,11 +135,33 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
     }
     if let Some(entry) = prepared.block.clone().filter(|_| wait.is_none() && !candidates.is_empty()) {
         let due = valid_until.saturating_add(1);
+        // Work that is due does not wait for an answer about a plant.
+        let unworked = recorded.values().filter(|pail| pail.work.is_none() && pail.held.is_none()).count();
+        let settings = &farming.settings;
+        if let Some(command) = settings.command.as_ref().filter(|_| unworked > 0)
+            && farming.heard_of(index).is_none()
+        {
+            let deadline = due.saturating_sub(settings.work_margin);
+            let first = submitter::begin(unworked, settings.submitters.len(), deadline);
+            let answered = prepared.view.at.time.saturating_add(command.timeout.as_secs());
+            if answered >= first {
+                let why = format!(
+                    "strategy.command: no time is left to ask it about block {index}: the work for {unworked} pails goes first"
+                );
+                prepared.refused = Some(Error::new(Code::StrategyFailed, why).hint(
+                    "it is asked again in the next block; a shorter strategy.timeout_sec leaves more time",
+                ));
+                return Ok(prepared);
+            }
+        }
         farming.consult(&Asked { index, entry, due }, prepared.view.at.time).await?;
         prepared.refused = farming.unanswered(index).cloned();
         if prepared.refused.is_some() {
             return Ok(prepared);
         }
+    }
+    if wait.is_none() && !candidates.is_empty() {
+        submitter::choose(farming)?;
     }
     let strategies = farming.strategies(index)?;
     candidates.retain(|(hand, _)| {

@@ -34,6 +34,8 @@ pub struct Books {
     spent: i64,
     /// Of the pails that are open, by farmer: stroops of lumens that they still take, stroops of KALE that come back.
     open: BTreeMap<String, (i64, Base)>,
+    /// How many of these are not worked yet.
+    unworked: usize,
     /// Stroops of KALE that a whole block pays.
     reward: Base,
     /// `kale.min_lumens`.
@@ -86,7 +88,9 @@ impl Books {
             harvest: offered(kind::HARVEST)?,
         };
         let mut open: BTreeMap<String, (i64, Base)> = BTreeMap::new();
+        let mut unworked = 0;
         for pail in rows::pails_before(conn, u32::MAX)?.iter().filter(|pail| pail.held.is_none()) {
+            unworked += usize::from(pail.work.is_none());
             let (owed, back) = open.entry(pail.farmer.clone()).or_default();
             *owed = owed.saturating_add(fees.owed(pail));
             let reward = pail.forecast.unwrap_or_else(|| whole_block(pail.block));
@@ -98,6 +102,7 @@ impl Books {
             sponsor: sponsor.map(|sponsor| account("the sponsor", &sponsor)).transpose()?,
             spent: 0,
             open,
+            unworked,
             reward: whole_block(rows::last_block(conn)?.unwrap_or_default()),
             min_lumens: settings.min_lumens,
             submitters: settings.submitters.clone(),
@@ -171,10 +176,11 @@ impl Books {
         if self.sponsor.is_some() {
             return Some(spares.sponsor.unwrap_or_default().saturating_sub(self.owed_by_all()));
         }
-        let most = i64::try_from(self.submitters.len() * submitter::FARMERS).unwrap_or(i64::MAX);
+        let most = (self.submitters.len() * submitter::FARMERS).saturating_sub(self.unworked);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         let all = spares.submitters.iter().flatten().fold(0_i64, |sum, spare| sum.saturating_add(*spare));
         let left = all.saturating_sub(self.owed_by_all());
-        (most > 0).then(|| left.min(self.fees.after_plant().saturating_mul(most)))
+        (!self.submitters.is_empty()).then(|| left.min(self.fees.after_plant().saturating_mul(most)))
     }
 
     /// What each of these farmers (id, account) lacks to plant once more, and who pays for it; with a sponsor or submitters,
@@ -278,16 +284,24 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
     Ok(judged)
 }
 
-/// The sources among these intents that pay for themselves where the sponsor `payer` cannot pay for all of them, with the
-/// sponsor as it was found; nobody where it can.
-///
-/// # Errors
-/// As [`judge`].
-pub async fn own(
-    farming: &Farming<'_, '_>,
-    payer: &AccountId,
-    intents: &[Intent],
-) -> Result<(BTreeSet<AccountId>, Option<Sponsor>)> {
+/// What intents take of a sponsor, beside what is there.
+struct Claim<'i> {
+    /// Stroops of lumens that each source takes.
+    each: BTreeMap<&'i AccountId, i64>,
+    /// Of these, what is among what is open: all but plants.
+    counted: i64,
+    sponsor: Sponsor,
+    /// What the sponsor has left for these.
+    left: i64,
+}
+
+impl Claim<'_> {
+    fn cost(&self) -> i64 {
+        self.each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost))
+    }
+}
+
+async fn claim<'i>(farming: &Farming<'_, '_>, payer: &AccountId, intents: &'i [Intent]) -> Result<Claim<'i>> {
     let books = farming.books()?;
     let mut each: BTreeMap<&AccountId, i64> = BTreeMap::new();
     let mut counted: i64 = 0;
@@ -299,25 +313,55 @@ pub async fn own(
             counted = counted.saturating_add(cost);
         }
     }
-    if each.is_empty() {
-        return Ok((BTreeSet::new(), None));
-    }
-    let read = async |accounts: &[&AccountId]| {
-        farming.site.client.view(async |view| spares(view, accounts).await).await
+    let spare = if each.is_empty() {
+        None
+    } else {
+        let read = farming.site.client.view(async |view| spares(view, &[payer]).await).await?;
+        read.first().copied().flatten()
     };
-    let spare = read(&[payer]).await?.first().copied().flatten();
     // What these still take is among what is open, but for plants.
     let others = books.owed_by_all().saturating_sub(counted).max(0);
-    let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
     let left = spare.unwrap_or_default().saturating_sub(others);
-    if left >= cost {
+    let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
+    let sponsor = books.sponsor(payer, spare, cost.saturating_sub(counted));
+    Ok(Claim { each, counted, sponsor, left })
+}
+
+/// The sponsor `payer` as it is found, and whether it can pay for all of these intents beside what else is open.
+///
+/// # Errors
+/// As [`judge`].
+pub async fn left_for(
+    farming: &Farming<'_, '_>,
+    payer: &AccountId,
+    intents: &[Intent],
+) -> Result<(Sponsor, bool)> {
+    let claim = claim(farming, payer, intents).await?;
+    let free = claim.left >= claim.cost();
+    Ok((claim.sponsor, free))
+}
+
+/// The sources among these intents that pay for themselves where the sponsor `payer` cannot pay for all of them, with the
+/// sponsor as it was found; nobody where it can.
+///
+/// # Errors
+/// As [`judge`].
+pub async fn own(
+    farming: &Farming<'_, '_>,
+    payer: &AccountId,
+    intents: &[Intent],
+) -> Result<(BTreeSet<AccountId>, Option<Sponsor>)> {
+    let claim = claim(farming, payer, intents).await?;
+    let cost = claim.cost();
+    if claim.each.is_empty() || claim.left >= cost {
         return Ok((BTreeSet::new(), None));
     }
+    let Claim { each, counted, sponsor, left } = claim;
     let state = &*farming.work.state;
-    let books = books.with_spent(state.conn(), state.run().clock.now())?;
-    let sponsor = books.sponsor(payer, spare, cost.saturating_sub(counted));
+    let books = farming.books()?.with_spent(state.conn(), state.run().clock.now())?;
+    let sponsor = books.sponsor(payer, sponsor.spare, cost.saturating_sub(counted));
     let sources: Vec<&AccountId> = each.keys().copied().collect();
-    let own = read(&sources).await?;
+    let own = farming.site.client.view(async |view| spares(view, &sources).await).await?;
     let can = |(cost, spare): (&i64, Option<i64>)| (*cost, spare.is_some_and(|spare| spare >= *cost));
     let each: Vec<(i64, bool)> = each.values().zip(own).map(can).collect();
     let payers = payers(Some(left), &each).into_iter().zip(sources);
@@ -343,6 +387,7 @@ mod tests {
             fees: Fees { plant: XLM, work: XLM, harvest: XLM },
             sponsor: sponsor.then(|| SPONSOR.parse().unwrap()),
             open: BTreeMap::from([("b".to_owned(), (2 * XLM, Base::from(50u8)))]),
+            unworked: 0,
             reward: Base::from(100u8),
             min_lumens: XLM,
             spent: 0,
@@ -392,6 +437,10 @@ mod tests {
         let spares = Spares { sponsor: None, submitters: vec![Some(1_000 * XLM)] };
         let served = books.judge(&spares, &many).farmers;
         assert_eq!(served.iter().filter(|one| one.payer == Some(Submitters)).count(), submitter::FARMERS);
+        // Pails that are planted and not worked take their places.
+        let busy = Books { unworked: 7, ..books.clone() };
+        let served = busy.judge(&spares, &many).farmers;
+        assert_eq!(served.iter().filter(|one| one.payer == Some(Submitters)).count(), submitter::FARMERS - 7);
         // With a sponsor, all that a submitter needs is to be there.
         let sponsored = Books { submitters: one(), ..self::books(true) };
         let spares = |own| Spares { sponsor: Some(9 * XLM), submitters: vec![own] };

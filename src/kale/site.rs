@@ -81,6 +81,8 @@ pub struct Farming<'f, 'w> {
     pub keys: &'f dyn Keyring,
     /// What `strategy.command` said last in this run.
     pub heard: Option<Heard>,
+    /// What did not keep this run from going on, and ends it with a failure all the same.
+    pub faults: Vec<Error>,
 }
 
 impl Farming<'_, '_> {
@@ -160,7 +162,7 @@ impl Farming<'_, '_> {
     /// the sponsor cannot pay for all, those who can pay for themselves.
     ///
     /// # Errors
-    /// As [`submit::submit`], [`submitter::route`] and [`purse::own`].
+    /// As [`submit::submit`], [`submitter::choose`], [`submitter::route`] and [`purse::own`].
     pub async fn submit(
         &mut self,
         permit: ValuePermit<'_>,
@@ -185,6 +187,7 @@ impl Farming<'_, '_> {
         }
         let recorder = self.recorder();
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
+        submitter::choose(self)?;
         let routed = submitter::route(self, intents, wait).await?;
         let sent: Vec<Intent> = routed.iter().filter_map(|routed| routed.as_ref().ok()).cloned().collect();
         let mut own = BTreeSet::new();
