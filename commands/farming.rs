@@ -102,8 +102,11 @@ pub fn site_desk<T>(
         let settings = Settings::of(work.config)?;
         let site = site(app, client)?;
         let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
-        let mut farming = Farming { work, site: &site, settings, terms, keys: &keys, heard: None };
-        body(&mut farming).await
+        let mut farming =
+            Farming { work, site: &site, settings, terms, keys: &keys, heard: None, faults: Vec::new() };
+        let done = body(&mut farming).await;
+        farming.faults.into_iter().for_each(|fault| app.session.fault(fault));
+        done
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::keys::{Key, Kind};
 use alloy::primitives::{Address, B256};
-use base::{Code, Error, Result, amount};
+use base::{Code, Error, Result, amount, redact};
 use stellar_strkey::ed25519::PublicKey;
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
@@ -11,7 +11,11 @@ use stellar_strkey::ed25519::PublicKey;
 /// `invalid_value` naming the key, where it came from, and what is allowed. A secret value is never quoted.
 pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
     let refuse = |why: String| {
-        let shown = if key.secret() { "the value".to_owned() } else { format!("\"{text}\"") };
+        let shown = if key.secret() {
+            "the value".to_owned()
+        } else {
+            format!("\"{}\"", redact::without_secrets(text))
+        };
         Error::new(Code::InvalidValue, format!("{} ({origin}): {shown} {why}", key.name))
             .hint(format!("{}: {}", key.name, key.help))
             .detail("key", key.name)
@@ -61,7 +65,8 @@ pub fn accounts(text: &str) -> Result<Vec<String>> {
     let mut list: Vec<String> = Vec::new();
     for part in text.split(',').map(str::trim) {
         if PublicKey::from_string(part).is_err() {
-            let why = format!("has an entry that is not a Stellar account: \"{part}\"");
+            let why =
+                format!("has an entry that is not a Stellar account: \"{}\"", redact::without_secrets(part));
             return Err(Error::new(Code::InvalidValue, why));
         }
         if list.iter().any(|before| before == part) {

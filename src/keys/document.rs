@@ -16,6 +16,8 @@ pub enum Origin {
     Made,
     /// Brought by the operator.
     Imported,
+    /// Brought by the operator, for an account that sends for farmers.
+    Submitter,
 }
 
 const VERSION: u32 = 1;
@@ -80,6 +82,7 @@ pub fn read(path: &Path, plain: &[u8]) -> Result<(Vec<StoredKey>, Option<String>
         let origin = match line.origin {
             "made" => Origin::Made,
             "imported" => Origin::Imported,
+            "submitter" => Origin::Submitter,
             _ => return Err(bad(format!("key {} has an unknown origin", at + 1))),
         };
         let stored = StoredKey::new(&key, origin);
@@ -107,6 +110,7 @@ pub(super) fn write(keys: &[StoredKey], sponsor: Option<&str>) -> Zeroizing<Vec<
         let origin = match key.origin {
             Origin::Made => "made",
             Origin::Imported => "imported",
+            Origin::Submitter => "submitter",
         };
         put(if at == 0 { "" } else { ",\n" });
         put("{\"address\":\"");

@@ -1,7 +1,7 @@
 //! The key store: the secret keys of the farmers and of the fee sponsor, in one age-encrypted file per profile.
 //!
 //! The file is plain age (<https://age-encryption.org>), so that `age -d` reads it without poolctl: a JSON document
-//! `{"version":1,"keys":[{"address":"G…","secret":"S…","origin":"made"|"imported"}],"sponsor":"G…"|null}`.
+//! `{"version":1,"keys":[{"address":"G…","secret":"S…","origin":"made"|"imported"|"submitter"}],"sponsor":"G…"|null}`.
 //! Whoever changes it holds a kernel lock beside it, and a key that was added is on the disk before anything else
 //! learns of it.
 

@@ -1,8 +1,9 @@
 //! Account addresses that people type. A secret key that is given by mistake is never repeated.
 
+pub use base::redact::without_secrets;
+use base::redact::{is_secret, plain};
 use base::{Code, Error, Result};
 use stellar_strkey::Strkey;
-use stellar_strkey::ed25519::PrivateKey;
 
 /// An account, `G…`, with its checksum.
 ///
@@ -19,42 +20,23 @@ pub fn account(field: &str, text: &str) -> Result<String> {
         Ok(Strkey::MuxedAccountEd25519(_)) => {
             Err(refuse("is a muxed account; give the account itself, which begins with G"))
         }
-        _ if secret(text) => Err(refuse("is no account").hint(
+        _ if is_secret(text) => Err(refuse("is no account").hint(
             "it looks like a secret key: whoever sees the list of processes has seen it; use another one",
         )),
         _ => Err(refuse("is no account address: a character is missing or mistyped")),
     }
 }
 
-/// A text for a message, in quotes: not at length, and not if it looks like a secret key.
+/// A text for a message, in quotes: not at length, without control characters, and not if it looks like a secret key.
 pub fn shown(text: &str) -> String {
-    if secret(text) {
+    if is_secret(text) {
         return "\"S…\"".to_owned();
     }
+    let text = &plain(&without_secrets(text));
     match text.char_indices().nth(80) {
         Some((end, _)) => format!("\"{}…\"", &text[..end]),
         None => format!("\"{text}\""),
     }
-}
-
-/// Takes everything out of a text that could be a secret key.
-pub fn without_secrets(text: &str) -> String {
-    let mut clean = String::with_capacity(text.len());
-    for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric()) {
-        let end = part.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(part.len());
-        let (word, rest) = part.split_at(end);
-        clean.push_str(if secret(word) { "S…" } else { word });
-        clean.push_str(rest);
-    }
-    clean
-}
-
-/// A secret key, or one that is mistyped or cut by a little.
-fn secret(text: &str) -> bool {
-    let alphabet = |b: u8| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b);
-    PrivateKey::from_string(text.trim()).is_ok()
-        || (text.len() >= 50 && text.starts_with('S') && text.bytes().all(alphabet))
-        || text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-")
 }
 
 #[cfg(test)]

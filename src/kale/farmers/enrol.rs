@@ -42,23 +42,29 @@ pub enum KeyFor {
 /// Those of [`Joining::check`], [`Editor::add`] and [`farmers::add`]; `no_key` for an address without a key.
 pub fn register(work: &mut Work<'_>, keys: &mut Editor, key: KeyFor, joining: &Joining) -> Result<Enrolled> {
     let conn = work.state.conn();
+    let sponsor = keys.store().sponsor().map(str::to_owned).or(last_sponsor(conn)?);
+    let serving = Serving { sponsor, submitters: work.config.get("kale.submitter") };
     let (address, adopted) = match key {
         KeyFor::Any => {
             joining.check(conn)?;
             let made = |address: &&str| keys.store().origin(address) == Some(Origin::Made);
-            match idle(conn, keys.store())?.iter().map(String::as_str).find(made) {
+            match idle(conn, keys.store())?
+                .iter()
+                .map(String::as_str)
+                .find(|address| made(address) && serving.check(address).is_ok())
+            {
                 Some(address) => (address.to_owned(), true),
                 None => (keys.make()?, false),
             }
         }
         KeyFor::Address(address) => {
-            check_address(conn, &address, joining)?;
+            check_address(conn, &address, joining, &serving)?;
             keys.store().signer(&address)?;
             (address, true)
         }
         KeyFor::Imported(key) => {
             let address = address_of(&key);
-            check_address(conn, &address, joining)?;
+            check_address(conn, &address, joining, &serving)?;
             (address, !keys.add(&key, Origin::Imported)?)
         }
     };
@@ -128,22 +134,54 @@ pub fn no_farmer(conn: &Connection, account: &AccountId) -> Result<()> {
     }
 }
 
+/// Who serves the farm, and so can be no farmer.
+#[derive(Debug)]
+pub struct Serving<'s> {
+    /// The fee sponsor.
+    pub sponsor: Option<String>,
+    /// `kale.submitter`.
+    pub submitters: Option<&'s str>,
+}
+
+impl Serving<'_> {
+    fn check(&self, address: &str) -> Result<()> {
+        let is_submitter = self.submitters.is_some_and(|list| list.split(',').any(|one| one == address));
+        let what = if is_submitter {
+            "a submitter (kale.submitter)"
+        } else if self.sponsor.as_deref() == Some(address) {
+            "the fee sponsor"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Code::Conflict, format!("{address} is {what}: it cannot be a farmer too")).hint(
+            "a farmer is an account of its own: leave out --address for a new key, or import another one",
+        ))
+    }
+}
+
 /// Refuses before a key is written what would be refused after.
 ///
 /// # Errors
 /// Those of [`Joining::check`], `conflict`.
-pub fn check_address(conn: &Connection, address: &str, joining: &Joining) -> Result<()> {
-    match farmers::look_up(conn, address)? {
-        Some(there) => farmers::check_same(&there, joining),
-        None => joining.check(conn).map(|_| ()),
+pub fn check_address(
+    conn: &Connection,
+    address: &str,
+    joining: &Joining,
+    serving: &Serving<'_>,
+) -> Result<()> {
+    if let Some(there) = farmers::look_up(conn, address)? {
+        return farmers::check_same(&there, joining);
     }
+    serving.check(address)?;
+    joining.check(conn).map(drop)
 }
 
-/// Addresses in the key store that belong to no farmer and are not the sponsor.
+/// Addresses in the key store that belong to no farmer, and not to the sponsor or a submitter.
 pub fn idle(conn: &Connection, keys: &KeyStore) -> Result<Vec<String>> {
     let mut idle = Vec::new();
     for address in keys.addresses() {
-        if keys.sponsor() != Some(address) && farmers::look_up(conn, address)?.is_none() {
+        let serves = keys.sponsor() == Some(address) || keys.origin(address) == Some(Origin::Submitter);
+        if !serves && farmers::look_up(conn, address)?.is_none() {
             idle.push(address.to_owned());
         }
     }

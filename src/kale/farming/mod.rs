@@ -19,7 +19,7 @@ use crate::chain::view::{Ask, View};
 use crate::record::rows;
 use crate::settings::Settings;
 use crate::strategy::Heard;
-use base::Result;
+use base::{Error, Result};
 use state::{Tx, Work};
 use stellar::Signers;
 use stellar::submit::Terms;
@@ -51,6 +51,8 @@ pub struct Farming<'f, 'w> {
     pub keys: &'f dyn Keyring,
     /// What `strategy.command` said last in this run.
     pub heard: Option<Heard>,
+    /// What did not keep this run from going on, and ends it with a failure all the same.
+    pub faults: Vec<Error>,
 }
 
 impl Farming<'_, '_> {

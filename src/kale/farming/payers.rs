@@ -44,16 +44,24 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
     Ok(judged)
 }
 
-/// The sources among these intents that pay for themselves where the sponsor `payer` cannot pay for all of them, with the
-/// sponsor as it was found; nobody where it can.
-///
-/// # Errors
-/// As [`judge`].
-pub async fn own(
-    farming: &Farming<'_, '_>,
-    payer: &AccountId,
-    intents: &[Intent],
-) -> Result<(BTreeSet<AccountId>, Option<Sponsor>)> {
+/// What intents take of a sponsor, beside what is there.
+struct Claim<'i> {
+    /// Stroops of lumens that each source takes.
+    each: BTreeMap<&'i AccountId, i64>,
+    /// Of these, what is among what is open: all but plants.
+    counted: i64,
+    sponsor: Sponsor,
+    /// What the sponsor has left for these.
+    left: i64,
+}
+
+impl Claim<'_> {
+    fn cost(&self) -> i64 {
+        self.each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost))
+    }
+}
+
+async fn claim<'i>(farming: &Farming<'_, '_>, payer: &AccountId, intents: &'i [Intent]) -> Result<Claim<'i>> {
     let books = farming.books()?;
     let mut each: BTreeMap<&AccountId, i64> = BTreeMap::new();
     let mut counted: i64 = 0;
@@ -65,25 +73,55 @@ pub async fn own(
             counted = counted.saturating_add(cost);
         }
     }
-    if each.is_empty() {
-        return Ok((BTreeSet::new(), None));
-    }
-    let read = async |accounts: &[&AccountId]| {
-        farming.site.client.view(async |view| spares(view, accounts).await).await
+    let spare = if each.is_empty() {
+        None
+    } else {
+        let read = farming.site.client.view(async |view| spares(view, &[payer]).await).await?;
+        read.first().copied().flatten()
     };
-    let spare = read(&[payer]).await?.first().copied().flatten();
     // What these still take is among what is open, but for plants.
     let others = books.owed_by_all().saturating_sub(counted).max(0);
-    let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
     let left = spare.unwrap_or_default().saturating_sub(others);
-    if left >= cost {
+    let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
+    let sponsor = books.sponsor_for(payer, spare, cost.saturating_sub(counted));
+    Ok(Claim { each, counted, sponsor, left })
+}
+
+/// The sponsor `payer` as it is found, and whether it can pay for all of these intents beside what else is open.
+///
+/// # Errors
+/// As [`judge`].
+pub async fn left_for(
+    farming: &Farming<'_, '_>,
+    payer: &AccountId,
+    intents: &[Intent],
+) -> Result<(Sponsor, bool)> {
+    let claim = claim(farming, payer, intents).await?;
+    let free = claim.left >= claim.cost();
+    Ok((claim.sponsor, free))
+}
+
+/// The sources among these intents that pay for themselves where the sponsor `payer` cannot pay for all of them, with the
+/// sponsor as it was found; nobody where it can.
+///
+/// # Errors
+/// As [`judge`].
+pub async fn own(
+    farming: &Farming<'_, '_>,
+    payer: &AccountId,
+    intents: &[Intent],
+) -> Result<(BTreeSet<AccountId>, Option<Sponsor>)> {
+    let claim = claim(farming, payer, intents).await?;
+    let cost = claim.cost();
+    if claim.each.is_empty() || claim.left >= cost {
         return Ok((BTreeSet::new(), None));
     }
+    let Claim { each, counted, sponsor, left } = claim;
     let state = &*farming.work.state;
-    let books = books.with_spent(state.conn(), state.run().clock.now())?;
-    let sponsor = books.sponsor_for(payer, spare, cost.saturating_sub(counted));
+    let books = farming.books()?.with_spent(state.conn(), state.run().clock.now())?;
+    let sponsor = books.sponsor_for(payer, sponsor.spare, cost.saturating_sub(counted));
     let sources: Vec<&AccountId> = each.keys().copied().collect();
-    let own = read(&sources).await?;
+    let own = farming.site.client.view(async |view| spares(view, &sources).await).await?;
     let can = |(cost, spare): (&i64, Option<i64>)| (*cost, spare.is_some_and(|spare| spare >= *cost));
     let each: Vec<(i64, bool)> = each.values().zip(own).map(can).collect();
     let payers = payers(Some(left), &each).into_iter().zip(sources);

@@ -1,5 +1,6 @@
 //! What `strategy.command` is asked, and how its answer is read. Pure.
 
+use crate::contract::address::shown;
 use crate::contract::base;
 use crate::contract::{BLOCK_SECONDS, Block, DECIMALS};
 use crate::farmers::Farmer;
@@ -8,7 +9,8 @@ use crate::record::rows::Last;
 use crate::strategy::{Answer, LONGEST_MIN_WORK, MOST_TARGET, Strategy};
 use base::amount::{Base, Quantity, parse_units};
 use base::clock;
-use grind::json::{Object, shown, why};
+use base::redact;
+use grind::json::{Object, why};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -147,7 +149,7 @@ struct Line {
 /// # Errors
 /// What is wrong with it, and with which farmer's line.
 pub fn answer<'a>(bytes: &[u8], farmers: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Answer, String> {
-    let Object(reply): Object<Reply> = serde_json::from_slice(bytes).map_err(|e| why(&e))?;
+    let Object(reply): Object<Reply> = serde_json::from_slice(bytes).map_err(|e| redact::said(&why(&e)))?;
     let ids: HashMap<&str, &str> = farmers.flat_map(|(id, address)| [(id, id), (address, id)]).collect();
     let mut found = Answer::new();
     for (n, Object(line)) in (1..).zip(reply.farmers) {

@@ -87,6 +87,7 @@ impl Farming<'_, '_> {
         }
         let recorder = self.recorder();
         let (keys, payer) = (self.keys, self.keys.sponsor()?);
+        submitter::choose(self)?;
         let routed = submitter::route(self, intents, wait).await?;
         let sent: Vec<Intent> = routed.iter().filter_map(|routed| routed.as_ref().ok()).cloned().collect();
         let mut own = BTreeSet::new();

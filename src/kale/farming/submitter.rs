@@ -2,9 +2,10 @@
 //! needs the farmer's authorisation.
 
 use super::Farming;
+use super::payers;
 use crate::chain::wallet::spares;
 use crate::farmers::enrol::no_farmer;
-use crate::fees::sponsor::Sponsor;
+use crate::fees::sponsor::{Role, Sponsor};
 use crate::fees::{LEDGER, PATIENCE, assign};
 use crate::record::plan::kind;
 use base::{Code, Error, Result, say};
@@ -25,10 +26,9 @@ pub enum Wait {
 /// nobody can send one.
 ///
 /// # Errors
-/// `no_key` and `conflict` for a submitter that cannot be one; those of [`stellar::Client::view`] and of unlocking.
+/// Those of [`stellar::Client::view`] and of unlocking.
 pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
     let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
-    check(farming)?;
     let is_free = |intent: &Intent| matches!(intent.kind, kind::WORK | kind::HARVEST | kind::EXTEND);
     let places: Vec<usize> =
         intents.iter().enumerate().filter(|(_, intent)| is_free(intent)).map(|(place, _)| place).collect();
@@ -46,21 +46,40 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
         client.view(async |view| Ok((view.ledger().close_time, spares(view, &asked).await?))).await?;
     let fees = farming.books()?.fees;
     let cost = fees.work.max(fees.harvest).max(1);
-    let sponsor = farming.keys.sponsor()?;
-    let is_sponsored = sponsor.is_some();
-    let means = |(account, spare): (&&AccountId, &Option<i64>)| match spare {
-        // The sponsor pays for what it sends itself.
-        Some(_) if sponsor.as_ref().is_some_and(|sponsor| sponsor != *account) => usize::MAX,
-        spare => usize::try_from(spare.unwrap_or_default().max(0) / cost).unwrap_or(usize::MAX),
-    };
     let (theirs, own_spares) = spares.split_at(submitters.len());
-    let means: Vec<usize> = submitters.iter().zip(theirs).map(means).collect();
+    let has = |spare: Option<i64>| spare.is_some_and(|spare| spare >= cost);
+    let (sponsor, free) = match farming.keys.sponsor()? {
+        Some(payer) => {
+            let (sponsor, free) = payers::left_for(farming, &payer, intents).await?;
+            (Some(sponsor), free)
+        }
+        None => (None, false),
+    };
+    // A sponsor that cannot pay for all pays for those alone who cannot: no more calls than it has lumens for.
+    let poor = own_spares.iter().filter(|spare| !has(**spare)).count();
+    let calls =
+        |spare: Option<i64>| usize::try_from(spare.unwrap_or_default().max(0) / cost).unwrap_or(usize::MAX);
+    let paid = sponsor.as_ref().map_or(0, |sponsor| calls(sponsor.spare).min(poor));
+    let is_sponsor =
+        |account: &AccountId| sponsor.as_ref().is_some_and(|sponsor| sponsor.account == *account);
+    let means: Vec<usize> = submitters
+        .iter()
+        .zip(theirs)
+        .enumerate()
+        .map(|(place, (account, spare))| {
+            let part = paid / submitters.len() + usize::from(place < paid % submitters.len());
+            match spare {
+                None => 0,
+                Some(_) if free => usize::MAX,
+                Some(_) if is_sponsor(account) => part,
+                spare => part.max(calls(*spare)),
+            }
+        })
+        .collect();
     let can: Vec<bool> = own
         .iter()
         .zip(own_spares)
-        .map(|(account, spare)| {
-            !held.contains(*account) && (is_sponsored || spare.is_some_and(|s| s >= cost))
-        })
+        .map(|(account, spare)| !held.contains(*account) && (free || has(*spare)))
         .collect();
     let most = match wait {
         Wait::Turn => usize::MAX,
@@ -73,6 +92,7 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
         .zip(&means)
         .filter(|(_, means)| **means == 0)
         .map(|((account, spare), _)| Sponsor::submitter(account, *spare, cost))
+        .chain(sponsor.filter(|_| !free))
         .collect();
     let mut turns: HashMap<usize, u64> = HashMap::new();
     let mut themselves = 0_usize;
@@ -93,14 +113,15 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
             (Err(_), _) => {}
         }
     }
-    for why in dry.iter().filter_map(Sponsor::why) {
+    for why in dry.iter().filter(|payer| payer.role == Role::Submitter).filter_map(Sponsor::why) {
         client.warn(format!("submitter_low: {why}"));
     }
     if themselves > 0 {
         client.warn(format!(
-            "submitters: {} of {} calls would not get out through them in time; the farmers' own accounts send these",
-            themselves,
-            places.len()
+            "submitters: {themselves} of {} calls do not get out through them, for want of {}; the farmers' own accounts send \
+             these",
+            places.len(),
+            if dry.is_empty() { "time" } else { "lumens" }
         ));
     }
     Ok(routed)
@@ -114,19 +135,35 @@ fn nobody(dry: &[Sponsor]) -> Error {
     })
 }
 
-/// Whether each submitter can be one: it has its key, and is no farmer.
+/// Leaves out the submitters that cannot be one, each with a warning and a fault of the run: farmers, and those without a
+/// key. What they would send goes by own accounts.
 ///
 /// # Errors
-/// `no_key`, `conflict`; those of unlocking.
-pub fn check(farming: &Farming<'_, '_>) -> Result<()> {
-    for account in &farming.settings.submitters {
-        no_farmer(farming.work.state.conn(), account)?;
-        if !farming.keys.holds(account)? {
-            let why = format!("kale.submitter: the key store has no key for {account}");
-            return Err(Error::new(Code::NoKey, why)
-                .hint(say("bring it in with: ").run("farmer import").with("submitter"))
-                .detail("address", account.to_string()));
+/// `state_error`; those of unlocking.
+pub fn choose(farming: &mut Farming<'_, '_>) -> Result<()> {
+    let mut chosen = Vec::new();
+    for account in std::mem::take(&mut farming.settings.submitters) {
+        let fault = match no_farmer(farming.work.state.conn(), &account) {
+            Err(e) if e.code() == Code::Conflict => Some(e),
+            Err(e) => return Err(e),
+            Ok(()) if farming.keys.holds(&account)? => None,
+            Ok(()) => {
+                let why = format!("kale.submitter: the key store has no key for {account}");
+                let e = Error::new(Code::NoKey, why);
+                Some(
+                    e.hint(say("bring it in with: ").run("farmer import").with("submitter"))
+                        .detail("address", account.to_string()),
+                )
+            }
+        };
+        match fault {
+            None => chosen.push(account),
+            Some(e) => {
+                farming.site.client.warn(format!("{}; it is left out", e.message()));
+                farming.faults.push(e);
+            }
         }
     }
+    farming.settings.submitters = chosen;
     Ok(())
 }

@@ -33,6 +33,8 @@ pub struct Books {
     spent: i64,
     /// Of the pails that are open, by farmer: stroops of lumens that they still take, stroops of KALE that come back.
     open: BTreeMap<String, (i64, Base)>,
+    /// How many of these are not worked yet.
+    unworked: usize,
     /// Stroops of KALE that a whole block pays.
     reward: Base,
     /// `kale.min_lumens`.
@@ -79,7 +81,9 @@ impl Books {
             harvest: offered(kind::HARVEST)?,
         };
         let mut open: BTreeMap<String, (i64, Base)> = BTreeMap::new();
+        let mut unworked = 0;
         for pail in rows::pails_before(conn, u32::MAX)?.iter().filter(|pail| pail.held.is_none()) {
+            unworked += usize::from(pail.work.is_none());
             let (owed, back) = open.entry(pail.farmer.clone()).or_default();
             *owed = owed.saturating_add(fees.owed(pail));
             let reward = pail.forecast.unwrap_or_else(|| whole_block(pail.block));
@@ -91,6 +95,7 @@ impl Books {
             sponsor: sponsor.map(|sponsor| account("the sponsor", &sponsor)).transpose()?,
             spent: 0,
             open,
+            unworked,
             reward: whole_block(rows::last_block(conn)?.unwrap_or_default()),
             min_lumens: settings.min_lumens,
             submitters: settings.submitters.clone(),
@@ -161,10 +166,11 @@ impl Books {
         if self.sponsor.is_some() {
             return Some(spares.sponsor.unwrap_or_default().saturating_sub(self.owed_by_all()));
         }
-        let most = i64::try_from(self.submitters.len() * FARMERS).unwrap_or(i64::MAX);
+        let most = (self.submitters.len() * FARMERS).saturating_sub(self.unworked);
+        let most = i64::try_from(most).unwrap_or(i64::MAX);
         let all = spares.submitters.iter().flatten().fold(0_i64, |sum, spare| sum.saturating_add(*spare));
         let left = all.saturating_sub(self.owed_by_all());
-        (most > 0).then(|| left.min(self.fees.after_plant().saturating_mul(most)))
+        (!self.submitters.is_empty()).then(|| left.min(self.fees.after_plant().saturating_mul(most)))
     }
 
     /// What each of these farmers (id, account) lacks to plant once more, and who pays for it; with a sponsor or submitters,
@@ -265,6 +271,7 @@ mod tests {
             fees: Fees { plant: XLM, work: XLM, harvest: XLM },
             sponsor: sponsor.then(|| SPONSOR.parse().unwrap()),
             open: BTreeMap::from([("b".to_owned(), (2 * XLM, Base::from(50u8)))]),
+            unworked: 0,
             reward: Base::from(100u8),
             min_lumens: XLM,
             spent: 0,
@@ -314,6 +321,10 @@ mod tests {
         let spares = Spares { sponsor: None, submitters: vec![Some(1_000 * XLM)] };
         let served = books.judge(&spares, &many).farmers;
         assert_eq!(served.iter().filter(|one| one.payer == Some(Submitters)).count(), FARMERS);
+        // Pails that are planted and not worked take their places.
+        let busy = Books { unworked: 7, ..books.clone() };
+        let served = busy.judge(&spares, &many).farmers;
+        assert_eq!(served.iter().filter(|one| one.payer == Some(Submitters)).count(), FARMERS - 7);
         // With a sponsor, all that a submitter needs is to be there.
         let sponsored = Books { submitters: one(), ..self::books(true) };
         let spares = |own| Spares { sponsor: Some(9 * XLM), submitters: vec![own] };

@@ -51,8 +51,9 @@ pub fn short_of(farmers: usize, submitters: usize) -> Option<String> {
     let wanted = farmers.div_ceil(FARMERS);
     (submitters > 0 && wanted > submitters).then(|| {
         format!(
-            "{submitters} submitters get out the work and harvest of {} farmers in a block, and there are {farmers}: the \
+            "{submitters} {} out the work and harvest of {} farmers in a block, and there are {farmers}: the \
              other farmers' own accounts send theirs; {wanted} submitters would do",
+            if submitters == 1 { "submitter gets" } else { "submitters get" },
             submitters * FARMERS
         )
     })

@@ -158,19 +158,19 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
 }
 
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
-    Ok(match (settled.status, &settled.value, settled.ledger, &settled.hash) {
-        (Status::Confirmed, Some(value), Some(ledger), Some(tx)) => Fate::Harvested {
+    if let (Status::Confirmed, Some(value), Some(ledger), Some(tx)) =
+        (settled.status, &settled.value, settled.ledger, &settled.hash)
+    {
+        return Ok(Fate::Harvested {
             tx: tx.clone(),
             ledger: ledger.sequence,
             fee: settled.fee_charged,
             sender: settled.sender.as_ref().map(ToString::to_string),
             reward: base(harvest_result(value)?)?,
-        },
-        _ => {
-            let (reason, error) = reason::why(&farming.site.farm, Step::Harvest, settled);
-            Fate::Failed { reason, error }
-        }
-    })
+        });
+    }
+    let (reason, error) = reason::why(&farming.site.farm, Step::Harvest, settled);
+    Ok(Fate::Failed { reason, error })
 }
 
 /// Books the pails that are gone as paid where the chain shows it. Where its history shows that nobody was, they are

@@ -82,16 +82,12 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
 }
 
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Fate {
-    match (settled.status, &settled.hash, settled.ledger) {
-        (Status::Confirmed, Some(tx), Some(ledger)) => {
-            let payer = settled.payer.as_ref().map(ToString::to_string);
-            Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged, payer }
-        }
-        _ => {
-            let (reason, error) = reason::why(&farming.site.farm, Step::Plant, settled);
-            Fate::Failed { reason, error }
-        }
+    if let (Status::Confirmed, Some(tx), Some(ledger)) = (settled.status, &settled.hash, settled.ledger) {
+        let payer = settled.payer.as_ref().map(ToString::to_string);
+        return Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged, payer };
     }
+    let (reason, error) = reason::why(&farming.site.farm, Step::Plant, settled);
+    Fate::Failed { reason, error }
 }
 
 /// Records pails that are on chain already.

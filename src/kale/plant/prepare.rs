@@ -9,8 +9,8 @@ use crate::contract::call::Call;
 use crate::contract::fault::Fault;
 use crate::contract::{Block, Pail};
 use crate::farming::{self, Asked, Farming};
-use crate::fees::Lack;
 use crate::fees::sponsor::Sponsor;
+use crate::fees::{Lack, begin};
 use crate::record::plan::{PlantPlan, Stroops, kind, plant_key};
 use crate::record::reason::Reason;
 use crate::record::rows::{self, Hand};
@@ -117,6 +117,26 @@ impl Prepared {
     }
 }
 
+/// Why `strategy.command` is not asked about a plant: work that is due does not wait for an answer. `None` where there is time,
+/// or nothing to ask.
+fn no_time_to_ask(farming: &Farming<'_, '_>, index: u32, due: u64, now: u64) -> Result<Option<Error>> {
+    let settings = &farming.settings;
+    let pails = rows::pails_in(farming.work.state.conn(), index)?;
+    let unworked = pails.iter().filter(|pail| pail.work.is_none() && pail.held.is_none()).count();
+    let Some(command) = settings.command.as_ref().filter(|_| unworked > 0) else { return Ok(None) };
+    let first = begin(unworked, settings.submitters.len(), due.saturating_sub(settings.work_margin));
+    if farming.heard_of(index).is_some() || now.saturating_add(command.timeout.as_secs()) < first {
+        return Ok(None);
+    }
+    let why = format!(
+        "strategy.command: no time is left to ask it about block {index}: the work for {unworked} pails goes first"
+    );
+    Ok(Some(
+        Error::new(Code::StrategyFailed, why)
+            .hint("it is asked again in the next block; a shorter strategy.timeout_sec leaves more time"),
+    ))
+}
+
 /// Looks at the farm and works out who plants how much. `hands` are the active farmers.
 ///
 /// # Errors
@@ -139,12 +159,20 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
         Prepared { index, wait, wanted, settled, refused: None, sponsor: None, found, lacks, view };
     let mut candidates = prepared.without_pail(farming.work.state.conn(), hands)?;
     if let Some((block, valid_until)) = open.as_ref().filter(|_| !candidates.is_empty()) {
-        let asked = Asked { index, entry: block.clone(), due: valid_until.saturating_add(1) };
+        let due = valid_until.saturating_add(1);
+        if let Some(why) = no_time_to_ask(farming, index, due, prepared.view.at.time)? {
+            prepared.refused = Some(why);
+            return Ok(prepared);
+        }
+        let asked = Asked { index, entry: block.clone(), due };
         farming.consult(&asked, prepared.view.at.time).await?;
         prepared.refused = farming.unanswered(index).cloned();
         if prepared.refused.is_some() {
             return Ok(prepared);
         }
+    }
+    if wait.is_none() && !candidates.is_empty() {
+        farming::submitter::choose(farming)?;
     }
     let strategies = farming.strategies(index)?;
     candidates.retain(|(hand, _)| {

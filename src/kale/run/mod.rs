@@ -253,9 +253,14 @@ impl Farmhand<'_> {
                 && hand.may(step, at.time)
                 && hand.is_free(step, farming, at.time)
         };
-        let (plant, work, harvest) =
+        let (mut plant, work, harvest) =
             (is_due(self, Step::Plant), is_due(self, Step::Work), is_due(self, Step::Harvest));
         self.ran.agenda.clone_from(&agenda);
+        if work && plant && farming.settings.command.is_some() {
+            // Grinding goes on while the command is asked about the plant.
+            self.enlist(farming, &hands, &pails, index).await?;
+            plant = self.is_free(Step::Plant, farming, at.time);
+        }
         // The plant comes first: it begins the block for which everything else is done.
         if plant {
             self.plant(farming, permit, &hands, &strategies, (&pails, &view)).await?;
@@ -412,6 +417,8 @@ impl Farmhand<'_> {
         let planters: Vec<Hand> = planters(hands, strategies).filter(|hand| !has(hand)).cloned().collect();
         let now = view.at.time;
         let prepared = match plant::prepare(farming, &planters).await {
+            // The loop sees the wish to stop, and sums up.
+            Err(e) if e.code() == Code::Interrupted => return Ok(()),
             Err(e) if e.code() == Code::FarmPaused => {
                 (self.tell)(&Note::Trouble(Step::Plant, &e));
                 self.again.insert(Step::Plant, now.saturating_add(AGAIN));
@@ -493,8 +500,14 @@ impl Farmhand<'_> {
             return Ok(());
         }
         work::note(farming, &view)?;
-        if let Some(e) = work::consult(farming, &view, &self.terms.orders).await? {
-            (self.tell)(&Note::Trouble(Step::Work, &e));
+        match work::consult(farming, &view, &self.terms.orders).await {
+            Ok(trouble) => {
+                if let Some(e) = trouble {
+                    (self.tell)(&Note::Trouble(Step::Work, &e));
+                }
+            }
+            Err(e) if e.code() == Code::Interrupted => return Ok(()),
+            Err(e) => return Err(e),
         }
         if let Some(shift) = &mut self.shift {
             shift.enlist(farming, &view)?;

@@ -11,7 +11,7 @@ use kale::fees;
 use kale::purse::{Books, Judged, Spares};
 use kale::rows::{Hand, OpenPail};
 use kale::site::Site;
-use kale::sponsor::Sponsor;
+use kale::sponsor::{Role, Sponsor};
 use kale::view::{Ask, Standing, View};
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -173,8 +173,13 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
     }
     let of_payer = |payer: &Sponsor| {
         let subject = payer.role.words();
+        let account = payer.account.to_string();
+        if payer.role == Role::Submitter && wanted.hands.iter().any(|hand| hand.who.address == account) {
+            let words = format!("{account} is a farmer: it is left out");
+            return Line::fail("farmers", subject, words, "name an account of its own in kale.submitter");
+        }
         match payer.why() {
-            None => Line::ok("farmers", subject, format!("{} has enough for the fees", payer.account)),
+            None => Line::ok("farmers", subject, format!("{account} has enough for the fees")),
             Some(why) if payer.is_ready() => Line::warn("farmers", subject, why, payer.mend()),
             Some(why) => Line::fail("farmers", subject, why, payer.mend()),
         }
