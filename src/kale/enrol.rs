@@ -156,13 +156,11 @@ pub fn check_address(
     joining: &Joining,
     serving: &Serving<'_>,
 ) -> Result<()> {
-    match farmers::look_up(conn, address)? {
-        Some(there) => farmers::check_same(&there, joining),
-        None => {
-            serving.check(address)?;
-            joining.check(conn).map(|_| ())
-        }
+    if let Some(there) = farmers::look_up(conn, address)? {
+        return farmers::check_same(&there, joining);
     }
+    serving.check(address)?;
+    joining.check(conn).map(|_| ())
 }
 
 /// Addresses in the key store that belong to no farmer, and not to the sponsor or a submitter.
