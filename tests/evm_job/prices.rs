@@ -129,7 +129,11 @@ fn a_fixed_price_that_is_none_is_refused_before_anything_is_asked() {
             "--price: a fixed price must be above zero",
         ),
         (vec!["--kind", "fixed", "--price", "-1"], "invalid_amount", "--price"),
-        (vec!["--kind", "fixed", "--price", "1", "--address", &feed], "invalid_value", "has no --address"),
+        (
+            vec!["--kind", "fixed", "--price", "1", "--address", &feed],
+            "invalid_value",
+            "--address: the kind fixed has none",
+        ),
         (vec!["--kind", "fixed", "--price", "1", "--min", "1"], "usage", "--min"),
         (vec!["--kind", "chainlink"], "invalid_value", "--address: the kind chainlink needs one"),
         (vec!["--address", &feed, "--price", "1"], "invalid_value", "--price: the kind chainlink has none"),

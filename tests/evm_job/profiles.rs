@@ -308,7 +308,7 @@ fn a_viddhana_pool_names_its_own_engine() {
     // A pool of another profile names none, and neither does it a legacy engine.
     for line in ["risk set growth --engine viddhana", "risk set new --engine legacy"] {
         let args: Vec<&str> = line.split(' ').collect();
-        desk.refuses_offline(&args, "invalid_value", &["needs --engine-address"]);
+        desk.refuses_offline(&args, "invalid_value", &["--engine-address: the engine"]);
     }
 }
 

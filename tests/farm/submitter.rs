@@ -244,15 +244,15 @@ fn with_a_low_sponsor_and_a_submitter_without_lumens_farmers_send_and_pay_themse
     desk.configure(&format!("{SETTINGS}\n{}", named(1)));
     let payer = sponsor(&desk, XLM + 50_000);
     desk.ripen();
-    assert_eq!(desk.run("plant").json()["planted"], 3);
+    assert_eq!(desk.run("plant --json").exits(0).envelope()["data"]["planted"], 3);
     desk.network.advance(1).unwrap();
     let envelope = work(&desk, 200);
     assert_eq!(envelope["data"]["worked"], 3, "{envelope}");
     assert_eq!(senders(&envelope["data"]["farmers"], "worked"), (0, 3), "{envelope}");
     desk.ripen();
     desk.plant(&desk.stranger(), 0);
-    let data = desk.run("harvest").json();
-    assert_eq!(senders(&data["pails"], "harvested"), (0, 3), "{data}");
+    let envelope = desk.run("harvest --json").exits(0).envelope();
+    assert_eq!(senders(&envelope["data"]["pails"], "harvested"), (0, 3), "{envelope}");
     assert_eq!(wallet(&desk, &payer).unwrap().lumens, XLM + 50_000, "it has paid for nothing");
     adds_up(&desk);
 }

@@ -82,7 +82,7 @@ const CARRIERS: &[(&str, &str)] = &[
     ("watch/health/facts.rs", "newest"),
     ("watch/check/mod.rs", "sql"),
     ("state/events.rs", "sql"),
-    ("state/migrate.rs", "sql"),
+    ("state/steps.rs", "sql"),
     // The definitions of the state's own tables, and what tables.rs has of each.
     ("state/prune/archive.rs", "sql"),
     ("state/prune/archive.rs", "table"),
@@ -101,8 +101,8 @@ const STRUCTURE: &[(&str, &str)] = &[
     ("state/open.rs", "COMMIT"),
     ("state/prune/archive.rs", "BEGIN"),
     ("state/prune/archive.rs", "CREATE INDEX "),
-    ("state/migrate.rs", "BEGIN IMMEDIATE; "),
-    ("state/migrate.rs", "ROLLBACK"),
+    ("state/steps.rs", "BEGIN IMMEDIATE; "),
+    ("state/steps.rs", "ROLLBACK"),
 ];
 
 const METHODS: &[&str] = &[

@@ -5,7 +5,7 @@
 
 use crate::alerts::SPONSOR_LOW;
 use crate::farmers::{self, Farmer, Joining};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use ed25519_dalek::SigningKey;
 use keys::{Editor, KeyStore, Origin, address_of};
 use rusqlite::{Connection, OptionalExtension};
@@ -154,7 +154,9 @@ impl Serving<'_> {
             return Ok(());
         };
         Err(Error::new(Code::Conflict, format!("{address} is {what}: it cannot be a farmer too")).hint(
-            "a farmer is an account of its own: leave out --address for a new key, or import another one",
+            say("a farmer is an account of its own: leave out ")
+                .with("address")
+                .say(" for a new key, or import another one"),
         ))
     }
 }

@@ -244,7 +244,8 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
     }
     check_terms(after.stake_percentage_ppm, after.payout.as_deref())?;
     change.terms.iter().for_each(|term| after.strategy.set(*term));
-    after.strategy.check()?;
+    let of_both = |e: Error| e.context(format!("farmer {}, by its terms as they would be", before.address));
+    after.strategy.check().map_err(of_both)?;
     for ((what, old), (_, new)) in before.strategy.words().into_iter().zip(after.strategy.words()) {
         if old != new {
             note(what, json!(old), json!(new));
