@@ -11,10 +11,11 @@ use config::Config;
 use kale::purse::Books;
 use kale::rows::{self, Hand, OpenPail};
 use kale::settings::Settings;
+use kale::strategy::Program;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vault::{feed, pool, risk};
 use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
@@ -175,6 +176,16 @@ fn of_files(app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
         if let Some(path) = config.get(name) {
             lines.push(files::secret(what, Path::new(path), true));
         }
+    }
+    match Program::of(config) {
+        Ok(None) => {}
+        Ok(Some(program)) => {
+            // Without a PATH, as from cron, the system looks in these two.
+            let search = app.session.env.get("PATH").map_or("/bin:/usr/bin", String::as_str);
+            let folders: Vec<PathBuf> = std::env::split_paths(search).collect();
+            lines.push(files::program("strategy.command", program.name(), &folders));
+        }
+        Err(e) => lines.push(Line::error("files", "strategy.command", &e)),
     }
 }
 

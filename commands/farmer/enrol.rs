@@ -53,8 +53,8 @@ struct JoiningArgs {
 impl JoiningArgs {
     fn read(self) -> Result<Joining> {
         Ok(Joining {
-            stake_percentage_ppm: parse_weight("--stake-percentage", &self.stake_percentage)?,
-            payout: self.payout.map(|payout| account("--payout", &payout)).transpose()?,
+            stake_percentage_ppm: parse_weight("stake-percentage", &self.stake_percentage)?,
+            payout: self.payout.map(|payout| account("payout", &payout)).transpose()?,
             pooler: self.pooler,
         })
     }
@@ -77,7 +77,7 @@ pub struct EnrolOutput {
 impl Register {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let joining = self.terms.read()?;
-        let address = self.address.map(|address| account("--address", &address)).transpose()?;
+        let address = self.address.map(|address| account("address", &address)).transpose()?;
         let app = App::open(session)?;
         let state = app.read()?;
         match &address {

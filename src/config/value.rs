@@ -141,9 +141,9 @@ mod tests {
     #[test]
     fn hashes() {
         let good = format!("0x{}", "aB".repeat(32));
-        assert_eq!(tx_hash("--tx", &good).ok(), Some(B256::repeat_byte(0xab)));
+        assert_eq!(tx_hash("tx", &good).ok(), Some(B256::repeat_byte(0xab)));
         for bad in ["", "0x", &good[2..], &good[..65], &format!("{good}0"), &good.replace('B', "g")] {
-            assert_eq!(tx_hash("--tx", bad).unwrap_err().code(), Code::InvalidValue, "{bad}");
+            assert_eq!(tx_hash("tx", bad).unwrap_err().code(), Code::InvalidValue, "{bad}");
         }
     }
 

@@ -36,11 +36,13 @@ pub struct Failed {
     pub words: String,
 }
 
-/// The one code for all of them: what they share, else what most likely passes.
+/// The one code for all of them: what they share, else what most likely passes. Where only some refuse a value, it may be they
+/// that do not know it yet.
 pub fn code_of(failed: &[Failed]) -> Code {
     const ORDER: [Code; 5] = [Code::Unreachable, Code::RateLimited, Code::BadReply, Code::Behind, Code::Rpc];
     match failed.first() {
         Some(first) if failed.iter().all(|one| one.code == first.code) => first.code,
+        _ if failed.iter().any(|one| one.code == Code::InvalidValue) => Code::Unreachable,
         _ => ORDER
             .into_iter()
             .find(|code| failed.iter().any(|one| one.code == *code))
@@ -69,7 +71,9 @@ mod tests {
 
     #[test]
     fn what_all_share_stands_else_what_most_likely_passes() {
-        use Code::{BadReply, Behind, InvalidValue, RateLimited, Rpc, Unreachable, WrongNetwork};
+        use Code::{
+            BadReply, Behind, InvalidValue, NotAContract, RateLimited, Rpc, Unreachable, WrongNetwork,
+        };
         for (codes, want) in [
             (&[Rpc][..], Rpc),
             (&[RateLimited, RateLimited], RateLimited),
@@ -79,7 +83,9 @@ mod tests {
             (&[RateLimited, Unreachable], Unreachable),
             (&[WrongNetwork, Rpc, BadReply], BadReply),
             (&[Behind, Rpc], Behind),
+            (&[InvalidValue, Rpc], Unreachable),
             (&[InvalidValue, WrongNetwork], Unreachable),
+            (&[WrongNetwork, NotAContract], Unreachable),
         ] {
             let failed: Vec<Failed> = codes
                 .iter()

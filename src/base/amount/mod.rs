@@ -402,10 +402,10 @@ mod tests {
 
     #[test]
     fn weights() {
-        assert_eq!(parse_weight("--weight", "0.25").ok(), Some(250_000));
-        assert_eq!(parse_weight("--weight", "1").ok(), Some(1_000_000));
+        assert_eq!(parse_weight("weight", "0.25").ok(), Some(250_000));
+        assert_eq!(parse_weight("weight", "1").ok(), Some(1_000_000));
         for bad in ["1.0000001", "1.000001", "-0.1", "", "2", "1e0"] {
-            assert_eq!(parse_weight("--weight", bad).unwrap_err().code(), Code::InvalidWeight, "{bad}");
+            assert_eq!(parse_weight("weight", bad).unwrap_err().code(), Code::InvalidWeight, "{bad}");
         }
     }
 

@@ -176,7 +176,7 @@ impl Farmhand<'_> {
             }
             let turn = match turned {
                 // A service outlives its endpoints.
-                Err(e) if !self.terms.once && work::is_passing(e.code()) => {
+                Err(e) if !self.terms.once && e.code().is_transient() => {
                     (self.tell)(&Note::Trouble(Step::Work, &e));
                     None
                 }
@@ -300,7 +300,7 @@ impl Farmhand<'_> {
                 }
                 Ok(found.differences.iter().any(|difference| difference.what.is_taken_in()))
             }
-            Err(e) if work::is_passing(e.code()) => {
+            Err(e) if e.code().is_transient() => {
                 (self.tell)(&Note::Trouble(
                     Step::Harvest,
                     &e.context("cannot compare the farm with the chain"),

@@ -69,6 +69,11 @@ impl Program {
         Ok(Some(Self { words, timeout, endpoints: endpoints.collect() }))
     }
 
+    /// What is run: a path, or a name that is looked for in `PATH`.
+    pub fn name(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
+    }
+
     /// Runs it with this on its stdin; returns what it wrote to stdout.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::grinder;
 use super::nonces;
 use super::orders::Orders;
 use super::pails;
-use super::patience::{Patience, is_passing};
+use super::patience::Patience;
 use super::policy::needs_work;
 use super::send::{Bid, intent};
 use super::shift::Shift;
@@ -118,7 +118,7 @@ pub async fn consult(farming: &mut Farming<'_, '_>, view: &View, orders: &Orders
     }
     match farming.consult(&Asked { index, entry, due }, now).await {
         Ok(asked) => Ok(farming.unanswered(index).filter(|_| asked).cloned().map(stored)),
-        Err(e) if is_passing(e.code()) => Ok(Some(stored(e))),
+        Err(e) if e.code().is_transient() => Ok(Some(stored(e))),
         Err(e) => Err(e),
     }
 }

@@ -17,7 +17,7 @@ pub use job::{Report, Wanted, advance_bar, begin_bar, consult, failures, rehears
 pub use lines::LONGEST;
 pub use orders::{Deadline, Orders};
 pub use pails::{Seen, note};
-pub use patience::{Patience, is_passing};
+pub use patience::Patience;
 pub use policy::{Hours, needs_work};
 pub use shift::{Reach, Shift};
 pub use submit::{LineFate, LineReport, Submission, check, submit};

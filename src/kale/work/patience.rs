@@ -51,7 +51,7 @@ impl Patience {
                 self.since = None;
                 Ok(Some(value))
             }
-            Err(e) if is_passing(e.code()) => {
+            Err(e) if e.code().is_transient() => {
                 let since = *self.since.get_or_insert_with(Instant::now);
                 if since.elapsed() >= MOST {
                     return Err(e);
@@ -68,14 +68,6 @@ impl Default for Patience {
     fn default() -> Self {
         Self::new()
     }
-}
-
-/// Whether another try may help.
-pub fn is_passing(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Behind | Code::Rpc | Code::FeeCapped
-    )
 }
 
 #[cfg(test)]
