@@ -6,6 +6,7 @@ use crate::contract::call::harvest_result;
 use crate::contract::events::mint;
 use crate::record::rows::{self, OpenPail};
 use base::amount::Base;
+use base::redact::bounded;
 use base::{Code, Error, Result};
 use rusqlite::Connection;
 use stellar::xdr::{ContractId, Limits, ScSymbol, ScVal, WriteXdr};
@@ -129,17 +130,26 @@ pub(crate) async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32
     loop {
         let page = view.events(&query).await?;
         (empty, pages) = (empty + u32::from(page.events.is_empty()), pages + 1);
+        let odd = |why: String| {
+            Err(Error::new(Code::BadReply, format!("getEvents: {why}"))
+                .hint("use another endpoint in stellar.rpc_urls"))
+        };
         if empty > MOST_EMPTY || pages > MOST_PAGES {
-            let why =
-                format!("getEvents: {pages} pages, {empty} without an event, and no end at {}", page.cursor);
-            return Err(Error::new(Code::BadReply, why).hint("use another endpoint in stellar.rpc_urls"));
+            return odd(format!("{pages} pages, {empty} without an event, and no end at {}", page.cursor));
         }
-        let reached = place(&page.cursor).unwrap_or(u32::MAX);
+        let Some(reached) = place(&page.cursor) else {
+            return odd(format!("\"{}\" is no cursor", bounded(&page.cursor)));
+        };
         let full = page.events.len() >= usize::try_from(PAGE).unwrap_or(usize::MAX);
         found.extend(page.events);
-        let stands = query.cursor.as_deref() == Some(&page.cursor);
-        if stands || (!full && reached >= page.latest_ledger) {
+        if !full && reached >= page.latest_ledger {
             return Ok(found);
+        }
+        if query.cursor.as_ref() == Some(&page.cursor) {
+            return odd(format!(
+                "it does not come past {}, and the newest ledger is {}",
+                page.cursor, page.latest_ledger
+            ));
         }
         query.cursor = Some(page.cursor);
         query.start = None;
