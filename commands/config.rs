@@ -2,7 +2,7 @@
 
 use crate::app::{self, App};
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Contract, Outcome, Page, Present, Table, words};
 use crate::session::Session;
 use base::{Code, Error, Result, files};
 use clap::{Args, Subcommand};
@@ -11,6 +11,7 @@ use config::{Config, Entry, Origin, file, value};
 use kale::settings::Settings;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
@@ -22,6 +23,14 @@ pub const CONTRACTS: &[Contract] = &[
     Contract::of::<ChangeOutput>("config set"),
     Contract::of::<ChangeOutput>("config unset"),
 ];
+
+/// A config file for `profile` with every setting explained, and these values set.
+pub fn template(profile: &str, values: &BTreeMap<&'static str, String>) -> String {
+    let head = "# poolctl configuration. Every key is shown; those with a # in front stand at their default.\n\
+                # Precedence: flag > environment > this file > `poolctl config set` > default.\n\
+                # See what is in force and why: poolctl config show --origin\n";
+    config::template(head, profile, values)
+}
 
 /// See, check and change settings
 #[derive(Debug, Subcommand)]
@@ -152,11 +161,7 @@ pub struct Finding {
 
 impl From<Error> for Finding {
     fn from(e: Error) -> Self {
-        Self {
-            code: e.code().word(),
-            message: e.message().to_owned(),
-            hint: e.hint_text().map(str::to_owned),
-        }
+        Self { code: e.code().word(), message: words::message(&e), hint: e.remedy().map(words::hint) }
     }
 }
 

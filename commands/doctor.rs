@@ -2,19 +2,20 @@
 
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Contract, Outcome, Page, Present, Table, words};
 use crate::session::Session;
 use ::stellar::known;
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, run};
 use clap::Args;
 use config::Config;
 use kale::purse::Books;
 use kale::rows::{self, Hand, OpenPail};
 use kale::settings::Settings;
+use kale::strategy::Program;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vault::{feed, pool, risk};
 use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
@@ -92,7 +93,7 @@ fn of_config(session: &Session) -> Result<Vec<Line>> {
         .iter()
         .map(|finding| Line {
             verdict: Verdict::Fail,
-            mend: finding.hint.clone().or_else(|| Some("poolctl config check".to_owned())),
+            mend: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
             ..Line::ok("config", "settings", finding.message.clone())
         })
         .collect();
@@ -146,7 +147,7 @@ impl Household {
             }
         }
         let hands: Vec<Hand> =
-            rows::hands(conn)?.into_iter().filter(|hand| hand.status != "departed").collect();
+            rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
         Ok(Self {
             evm: evm::Wanted {
                 pools,
@@ -175,6 +176,16 @@ fn of_files(app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
         if let Some(path) = config.get(name) {
             lines.push(files::secret(what, Path::new(path), true));
         }
+    }
+    match Program::of(config) {
+        Ok(None) => {}
+        Ok(Some(program)) => {
+            // Without a PATH, as from cron, the system looks in these two.
+            let search = app.session.env.get("PATH").map_or("/bin:/usr/bin", String::as_str);
+            let folders: Vec<PathBuf> = std::env::split_paths(search).collect();
+            lines.push(files::program("strategy.command", program.name(), &folders));
+        }
+        Err(e) => lines.push(Line::error("files", "strategy.command", &e)),
     }
 }
 
@@ -273,7 +284,7 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
     });
     let worst = lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Ok);
     let output = DoctorOutput {
-        verdict: worst.word(),
+        verdict: worst.as_str(),
         ok: count(Verdict::Ok),
         warn: count(Verdict::Warn),
         fail: count(Verdict::Fail),
@@ -282,9 +293,9 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
             .map(|line| LineView {
                 area: line.area,
                 subject: line.subject,
-                status: line.verdict.word(),
+                status: line.verdict.as_str(),
                 found: line.words,
-                mend: line.mend,
+                mend: line.mend.as_ref().map(words::hint),
             })
             .collect(),
     };

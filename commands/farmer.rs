@@ -14,10 +14,10 @@ use crate::session::Session;
 use base::amount::Quantity;
 use base::{Result, clock, forms};
 use clap::{Args, Subcommand};
+use kale::Farmer;
 use kale::rows::Hand;
 use kale::strategy::Strategy;
 use kale::terms::ratio;
-use kale::{Farmer, Status};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -90,7 +90,7 @@ impl Several {
     /// The farmers; an unknown name is refused before anything is sent.
     fn read(&self, app: &App<'_>) -> Result<Vec<Hand>> {
         let mut hands = farming::named(farming::everybody(app)?, &self.farmers)?;
-        hands.retain(|hand| !self.is_all() || hand.status != Status::Departed.word());
+        hands.retain(|hand| !self.is_all() || hand.status.is_served());
         Ok(hands)
     }
 }

@@ -6,9 +6,10 @@ use crate::views::Failure;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Exit, Result, clock, forms};
 use kale::contract::DECIMALS;
+use kale::farming::{Farming, Keyring};
 use kale::rows::{self, Hand};
 use kale::settings::Settings;
-use kale::site::{Farming, Keyring, Site};
+use kale::site::Site;
 use kale::sponsor::{Role, Sponsor};
 use kale::view::View;
 use kale::wallet::Look;
@@ -102,8 +103,11 @@ pub fn site_desk<T>(
         let settings = Settings::of(work.config)?;
         let site = site(app, client)?;
         let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
-        let mut farming = Farming { work, site: &site, settings, terms, keys: &keys, heard: None };
-        body(&mut farming).await
+        let mut farming =
+            Farming { work, site: &site, settings, terms, keys: &keys, heard: None, faults: Vec::new() };
+        let done = body(&mut farming).await;
+        farming.faults.into_iter().for_each(|fault| app.session.fault(fault));
+        done
     })
 }
 

@@ -2,9 +2,9 @@
 
 use crate::app::App;
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Contract, Outcome, Page, Present, Table, words};
 use crate::session::Session;
-use base::{Code, Error, Result, clock, forms};
+use base::{Code, Error, Result, clock, forms, say};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -65,7 +65,7 @@ pub struct CheckView {
     /// Oldest age that is well.
     pub limit_sec: u64,
     /// What does the job.
-    pub mend: &'static str,
+    pub mend: String,
 }
 
 /// Something that is open.
@@ -151,7 +151,7 @@ fn outcome(report: &Report, runs: &[LastRun], now: i64) -> Result<Outcome> {
             in_flight: report.operations.count,
             oldest_sec: report.operations.oldest_sec,
             limit_sec: report.operations.limit_sec,
-            status: report.operations.grade.word(),
+            status: report.operations.grade.as_str(),
         },
         runs: runs.iter().map(RunView::from).collect(),
         now,
@@ -192,9 +192,9 @@ fn failure(report: &Report) -> Option<Error> {
     let found = findings(report);
     let first = found.first()?;
     let error = Error::new(Code::CheckFailed, format!("{} findings; first: {first}", found.len()));
-    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| check.vital.mend);
+    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.mend);
     let error = match (mend, report.troubles.first().map(|trouble| trouble.area)) {
-        (Some(mend), _) => error.hint(format!("run: {mend}")),
+        (Some(mend), _) => error.hint(say("run: ").then(mend.clone())),
         (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
         (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
         (None, Some(Area::Farm)) => {
@@ -251,11 +251,11 @@ impl From<&Checked> for CheckView {
         Self {
             check: vital.check,
             subject: vital.subject.clone(),
-            status: grade.word(),
+            status: grade.as_str(),
             last: vital.last.map(clock::rfc3339),
             age_sec: *age_sec,
             limit_sec: vital.limit_sec,
-            mend: vital.mend,
+            mend: words::hint(&vital.mend),
         }
     }
 }
@@ -299,10 +299,14 @@ impl Present for HealthOutput {
             table.row([
                 check.check.to_owned(),
                 check.subject.clone().unwrap_or_default(),
-                if check.status == Grade::Ok.word() { "ok".to_owned() } else { check.status.to_uppercase() },
+                if check.status == Grade::Ok.as_str() {
+                    "ok".to_owned()
+                } else {
+                    check.status.to_uppercase()
+                },
                 age,
                 clock::span(check.limit_sec),
-                if check.status == Grade::Ok.word() { String::new() } else { check.mend.to_owned() },
+                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.clone() },
             ]);
         }
         if !table.is_empty() {

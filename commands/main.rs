@@ -106,6 +106,7 @@ fn main() -> ExitCode {
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
     let result = session.has_read_one_moment().and(result);
     let mut report = Report::new(&session.command, session.dry_run(), result);
+    report.outcome.failure = report.outcome.failure.take().or_else(|| session.take_fault());
     session.note_end(report.exit());
     let mut warnings = session.take_warnings();
     let mut textfile = Textfile::of(session, begun, &report.outcome.gauges);

@@ -92,7 +92,7 @@ impl List {
             views.push(OperationView {
                 id: operation.id,
                 key: operation.key,
-                state: operation.state.word(),
+                state: operation.state.into(),
                 planned_at: clock::rfc3339(planned),
                 hash: last.map(|last| last.hash),
                 valid_until: until.map(|until| clock::rfc3339(i64::try_from(until).unwrap_or(i64::MAX))),
@@ -134,7 +134,8 @@ pub struct SettledView {
 impl Settle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        if outbox::open_on(app.read()?.conn(), Stellar::NAME)?.is_empty() {
+        let before = outbox::open_on(app.read()?.conn(), Stellar::NAME)?;
+        if before.is_empty() {
             return Outcome::of(&SettleOutput { operations: Vec::new() });
         }
         if self.dry.dry_run {
@@ -145,10 +146,19 @@ impl Settle {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
             farm.settle(Some(permit), Duration::MAX).await
         })?;
-        SettleOutput::of(
-            done.iter()
-                .map(|(operation, settled)| (operation, settled, (settled.is_ok(), ended_in(settled)))),
-        )
+        // What was never signed is given up without a question to anybody.
+        let is_done = |operation: &&Operation| done.iter().any(|(one, _)| one.id == operation.id);
+        let nothing = Ok(());
+        let unsigned = before.iter().filter(|operation| !is_done(operation));
+        let unsigned = unsigned
+            .map(|operation| (operation, &nothing, (true, "given up: it was never signed".to_owned())));
+        let settled: Vec<Result<()>> =
+            done.iter().map(|(_, settled)| settled.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
+        let lines = done
+            .iter()
+            .zip(&settled)
+            .map(|((operation, settled), result)| (operation, result, (settled.is_ok(), ended_in(settled))));
+        SettleOutput::of(lines.chain(unsigned))
     }
 }
 
@@ -182,9 +192,9 @@ fn outlook(seen: &Result<Outlook>) -> (bool, String) {
 
 /// Give up a transaction that can never take effect any more, and of which nobody tells what became
 ///
-/// Its validity must be over; try operations settle first. Every endpoint is asked for it once more: where one has it, it is
-/// settled instead, and where none can be asked, nothing is done. What it did, if it did anything, is read from the chain by the
-/// next farm reconcile, or farm run. The reason is kept in the audit log.
+/// Its validity must be over; try operations settle first. Every endpoint is asked for it once more: where one knows what became
+/// of it, it is settled instead, and where none can be asked, nothing is done. What it did, if it did anything, is read from the
+/// chain by the next farm reconcile, or farm run. The reason is kept in the audit log.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl operations give-up 12 --reason forgotten")]
 pub struct GiveUp {
@@ -226,7 +236,7 @@ impl GiveUp {
             }
             let what = format!("give up operation {}", given.operation.key);
             // What is known needs no consent to be recorded.
-            let permit = app.agree(farm.work.permit, given.landed.is_none(), &what)?;
+            let permit = app.agree(farm.work.permit, given.known.is_none(), &what)?;
             let given = farm.give_up(permit, id, &reason).await?;
             Ok(GiveUpOutput::of(id, given, ["given_up", "settled"]))
         })?;
@@ -236,7 +246,7 @@ impl GiveUp {
 
 impl GiveUpOutput {
     fn of(id: i64, given: GivenUp<Stellar>, [given_up, settled]: [&'static str; 2]) -> Self {
-        let ended = given.landed.map(|landed| ended_as(landed.status).to_owned());
+        let ended = given.known.map(|known| ended_as(known.status).to_owned());
         let status = if ended.is_some() { settled } else { given_up };
         Self { id, key: given.operation.key, status, ended }
     }

@@ -141,7 +141,7 @@ impl From<&Feed> for FeedView {
         Self {
             name: feed.name.clone(),
             asset: feed.asset.clone(),
-            kind: feed.source.word(),
+            kind: feed.source.as_str(),
             address: feed.source.address().map(|address| address.to_string()),
             fixed_price: feed.source.fixed().map(price),
             description: feed.description.clone(),
@@ -176,8 +176,8 @@ impl Add {
             return Err(Error::new(Code::InvalidValue, "--min is above --max: no price could be accepted"));
         }
         let deviation = self.max_deviation.as_deref();
-        let deviation = deviation.map(|text| amount::parse_weight("--max-deviation", text)).transpose()?;
-        let feed_address = self.address.as_deref().map(|text| address("--address", text)).transpose()?;
+        let deviation = deviation.map(|text| amount::parse_weight("max-deviation", text)).transpose()?;
+        let feed_address = self.address.as_deref().map(|text| address("address", text)).transpose()?;
         let fixed = price("--price", &self.price)?;
         let asset = feed::asset_name("--asset", &self.asset)?;
         let source = Source::parse(&self.kind, &asset, feed_address, fixed)?;

@@ -96,7 +96,7 @@ impl Plant {
         let app = App::open(session)?;
         let mut hands = farming::named(farming::everybody(&app)?, &self.farmers)?;
         session.covers(self.farmers.is_empty());
-        hands.retain(|hand| hand.status == "active");
+        hands.retain(|hand| hand.status.plants());
         if hands.is_empty() {
             return Outcome::of(&PlantOutput::nobody());
         }

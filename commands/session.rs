@@ -28,6 +28,8 @@ pub struct Session {
     /// Stands in the audit log.
     pub run: Run,
     warnings: RefCell<Vec<String>>,
+    /// What the command went on in spite of.
+    fault: RefCell<Option<Error>>,
     dry_run: Cell<bool>,
     /// What a scheduled command wrote to, with the lock, until it is noted how the run ended.
     kept: RefCell<Option<(State, Lock)>>,
@@ -62,6 +64,7 @@ impl Session {
             stop,
             run,
             warnings: RefCell::default(),
+            fault: RefCell::default(),
             dry_run: Cell::new(false),
             kept: RefCell::default(),
             noted: RefCell::default(),
@@ -81,6 +84,16 @@ impl Session {
         if !warnings.contains(&warning) {
             warnings.push(warning);
         }
+    }
+
+    /// Something that the command went on in spite of, and that ends it with a failure where nothing else does.
+    pub fn fault(&self, fault: Error) {
+        self.fault.borrow_mut().get_or_insert(fault);
+    }
+
+    /// That, which is then forgotten.
+    pub fn take_fault(&self) -> Option<Error> {
+        self.fault.take()
     }
 
     /// The warnings so far, which are then forgotten.

@@ -81,7 +81,7 @@ impl PoolView {
         Self {
             name: pool.name.clone(),
             address: pool.address.to_string(),
-            abi: pool.abi.word(),
+            abi: pool.abi.as_str(),
             asset: AssetView::from(&pool.asset),
             total_assets: s.map(|s| pool.asset.quantity(s.total_assets)),
             total_shares: s.map(|s| pool.shares(s.total_shares)),
@@ -159,7 +159,7 @@ pub fn show_verdict(verdict: &Verdict, what: &str, page: &mut Page) {
     page.line(format!("{what}: NOT valid"));
     let mut table = Table::new(&["REASON", "WHY"]);
     for reason in verdict.reasons() {
-        table.row([reason.code.word().to_owned(), reason.message.clone()]);
+        table.row([reason.code.as_str().to_owned(), reason.message.clone()]);
     }
     page.table(table);
 }

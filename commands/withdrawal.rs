@@ -120,7 +120,7 @@ impl WithdrawalView {
 
     /// The status, and what stands behind it.
     fn standing(&self) -> String {
-        let word = self.status.word();
+        let word = self.status.as_str();
         match (self.status, self.verified) {
             (Status::Completed, Some(false)) => format!("{word} (UNVERIFIED)"),
             _ => word.to_owned(),

@@ -13,8 +13,8 @@ use base::{Code, Error, Result, forms};
 use clap::{Args, Subcommand};
 use grind::Solution;
 use jiff::Timestamp;
+use kale::Who;
 use kale::settings::Policy;
-use kale::view::Who;
 use kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -232,7 +232,7 @@ impl Work {
         let orders = self.orders.or(&app)?;
         let mut hands = farming::named(farming::everybody(&app)?, &self.farmers)?;
         session.covers(self.farmers.is_empty());
-        hands.retain(|hand| hand.status != "departed");
+        hands.retain(|hand| hand.status.is_served());
         let who: Vec<Who> = hands.into_iter().map(|hand| hand.who).collect();
         let output = WorkOutput::new(&orders);
         if who.is_empty() {

@@ -10,10 +10,10 @@ use base::amount::parse_weight;
 use base::{Result, forms};
 use clap::Args;
 use kale::address::account;
-use kale::enrol::{self, KeyFor};
+use kale::enrol::{self, KeyFor, Serving};
 use kale::farmers::Joining;
 use kale::terms::ratio;
-use kale::{Status, farmers, poolers, submitter};
+use kale::{Status, farmers, poolers};
 use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
 use schemars::JsonSchema;
@@ -53,8 +53,8 @@ struct JoiningArgs {
 impl JoiningArgs {
     fn read(self) -> Result<Joining> {
         Ok(Joining {
-            stake_percentage_ppm: parse_weight("--stake-percentage", &self.stake_percentage)?,
-            payout: self.payout.map(|payout| account("--payout", &payout)).transpose()?,
+            stake_percentage_ppm: parse_weight("stake-percentage", &self.stake_percentage)?,
+            payout: self.payout.map(|payout| account("payout", &payout)).transpose()?,
             pooler: self.pooler,
         })
     }
@@ -77,11 +77,14 @@ pub struct EnrolOutput {
 impl Register {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let joining = self.terms.read()?;
-        let address = self.address.map(|address| account("--address", &address)).transpose()?;
+        let address = self.address.map(|address| account("address", &address)).transpose()?;
         let app = App::open(session)?;
         let state = app.read()?;
         match &address {
-            Some(address) => enrol::check_address(state.conn(), address, &joining)?,
+            Some(address) => {
+                let serving = serving(&app, state.conn())?;
+                enrol::check_address(state.conn(), address, &joining, &serving)?;
+            }
             None => joining.check(state.conn()).map(|_| ())?,
         }
         let keys_path = app.config.keys_path()?;
@@ -133,6 +136,11 @@ fn planned(
         },
     };
     Outcome::of(&output)
+}
+
+/// Who can be no farmer, as far as that is known without the key store.
+fn serving<'a>(app: &'a App<'_>, conn: &Connection) -> Result<Serving<'a>> {
+    Ok(Serving { sponsor: enrol::last_sponsor(conn)?, submitters: app.config.get("kale.submitter") })
 }
 
 /// Says which keys have no farmer, while the key store is open anyway.
@@ -233,9 +241,12 @@ impl Import {
         let address = address_of(&key);
         let keys_path = app.config.keys_path()?;
         match &joining {
-            Some(joining) => enrol::check_address(state.conn(), &address, joining)?,
+            Some(joining) => {
+                let serving = serving(&app, state.conn())?;
+                enrol::check_address(state.conn(), &address, joining, &serving)?;
+            }
             None if self.submitter => {
-                submitter::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
+                enrol::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
             }
             None => enrol::check_sponsor(state.conn(), &address)?,
         }
@@ -252,7 +263,7 @@ impl Import {
         let mut keys = edit_keys(&app, state.conn())?;
         drop(state);
         if self.submitter {
-            let changed = keys.add(&key, Origin::Imported)?;
+            let changed = keys.add(&key, Origin::Submitter)?;
             return Outcome::of(&SubmitterOutput { changed, submitter: address, keys: keys_path });
         }
         let Some(joining) = joining else {

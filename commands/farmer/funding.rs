@@ -4,15 +4,15 @@ use super::Several;
 use crate::app::App;
 use crate::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
 use crate::options::DryRun;
-use crate::output::{Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table, words};
 use crate::session::Session;
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use clap::Args;
 use kale::fees::Payer;
-use kale::funding::{self, Check, Checked, Lack};
+use kale::fees::{self, Lack};
+use kale::funding::{self, Check, Checked};
 use kale::sponsor::Sponsor;
-use kale::submitter;
 use schemars::JsonSchema;
 use serde::Serialize;
 use watch::metrics::Gauge;
@@ -118,7 +118,7 @@ impl CheckFunding {
                 .map_err(|e| e.context("cannot check the funding"))?;
         let output = FundingOutput::from(&check);
         let gauges = output.gauges();
-        let short = submitter::short_of(output.farmers.len(), output.submitters.len());
+        let short = fees::short_of(output.farmers.len(), output.submitters.len());
         Ok(Outcome::of(&output)?.gauges(gauges).warn(short).but(finding(&check)))
     }
 }
@@ -134,8 +134,8 @@ fn finding(check: &Check) -> Option<Error> {
         more => format!("{more} accounts are not ready, first: {first}"),
     };
     let found = Error::new(Code::CheckFailed, why);
-    Some(match first.hint_text() {
-        Some(hint) => found.hint(hint),
+    Some(match first.remedy() {
+        Some(remedy) => found.hint(remedy.clone()),
         None => found,
     })
 }
@@ -159,7 +159,7 @@ impl From<&Checked> for FundingView {
         let lack = |lack: &Lack| LackView {
             reason: lack.reason().word(),
             words: lack.words(),
-            mend: lack.mend(&who.address),
+            mend: words::hint(&lack.mend(&who.address)),
         };
         Self {
             farmer: who.id.clone(),

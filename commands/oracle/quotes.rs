@@ -44,7 +44,7 @@ impl From<&Fetched> for QuoteView {
         let empty = Self {
             feed: fetched.feed.name.clone(),
             asset: fetched.feed.asset.clone(),
-            kind: fetched.feed.source.word(),
+            kind: fetched.feed.source.as_str(),
             status: "ok",
             price: None,
             updated_at: None,
@@ -58,7 +58,7 @@ impl From<&Fetched> for QuoteView {
                 age_sec: price.read.as_ref().map(|read| read.age_sec),
                 ..empty
             },
-            Err(refusal) => Self { status: refusal.word(), why: Some(refusal.to_string()), ..empty },
+            Err(refusal) => Self { status: refusal.as_str(), why: Some(refusal.to_string()), ..empty },
         }
     }
 }
@@ -234,7 +234,7 @@ impl Read {
     fn refused(&self) -> Vec<Failure> {
         let refused = self.fetched.iter().filter_map(|f| {
             let refusal = f.result.as_ref().err()?;
-            let e = Error::new(Code::NoPrice, format!("{}: {refusal}", refusal.word()));
+            let e = Error::new(Code::NoPrice, format!("{}: {refusal}", refusal.as_str()));
             Some((f.feed.name.clone(), e))
         });
         refused.collect()

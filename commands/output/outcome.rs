@@ -2,6 +2,7 @@
 
 use super::nagios::Probe;
 use super::page::Page;
+use super::words;
 use base::{Code, Error, Exit, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -122,18 +123,19 @@ pub fn partly(done: usize, failures: &[(String, Error)], what: &str) -> Option<E
     } else {
         Code::Partial
     };
-    let mut e = Error::new(
+    let e = Error::new(
         code,
         format!(
-            "{} of {} {what} failed: {}; first: {name}: {first}",
+            "{} of {} {what} failed: {}; first: {name}: {}",
             failures.len(),
             done + failures.len(),
-            names.join(", ")
+            names.join(", "),
+            words::message(first)
         ),
     )
     .detail("failed", names);
-    if let Some(hint) = first.hint_text() {
-        e = e.hint(hint);
-    }
-    Some(e)
+    Some(match first.remedy() {
+        Some(remedy) => e.hint(remedy.clone()),
+        None => e,
+    })
 }

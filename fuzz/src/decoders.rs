@@ -10,13 +10,13 @@ use grind::job::{Task, parse_entropy, parse_farmer};
 use grind::lines::Lines;
 use kale::contract::{Block, Farm, Pail};
 use kale::work::lines;
-use kale::{call, strategy};
+use kale::{call, question};
 use keys::{Identities, Unlock, document, parse_secret, seal};
 use net::envelope::{self, Refusal};
 use net::jsonrpc::RpcError;
 use serde_json::value::RawValue;
 use std::path::Path;
-use stellar::transaction::stored;
+use stellar::transaction;
 use stellar::wire as soroban;
 use stellar::xdr::{LedgerKey, Limits, ReadXdr, ScVal};
 use vault::pool::abi::sol::{IERC20, IERC4626};
@@ -71,7 +71,9 @@ pub const ALL: &[Decoder] = &[
     decoder("stellar-sent", XDR, |bytes| result(bytes, |raw| soroban::sent(raw, SENT).is_ok())),
     decoder("stellar-transaction", XDR, |bytes| result(bytes, |raw| soroban::lookup(raw).is_ok())),
     decoder("stellar-events", XDR, |bytes| result(bytes, |raw| soroban::events(raw).is_ok())),
-    decoder("stellar-envelope", XDR, |bytes| text(bytes).is_some_and(|text| stored(text).is_ok())),
+    decoder("stellar-envelope", XDR, |bytes| {
+        text(bytes).is_some_and(|text| transaction::read(text).is_some())
+    }),
     decoder("kale-values", XDR, kale),
     decoder("keys-file", FILE, key_file),
     decoder("keys-document", LITTLE, |bytes| document::read(Path::new("keys"), bytes).is_ok()),
@@ -167,7 +169,7 @@ fn nonces(bytes: &[u8]) -> bool {
 
 /// What `strategy.command` answers about two farmers.
 fn strategy_answer(bytes: &[u8]) -> bool {
-    strategy::question::answer(bytes, [("a", "GA"), ("b", "GB")].into_iter()).is_ok()
+    question::answer(bytes, [("a", "GA"), ("b", "GB")].into_iter()).is_ok()
 }
 
 /// A first line with an endpoint, and the words that it answers.

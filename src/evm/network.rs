@@ -1,56 +1,16 @@
 //! An EVM chain as the outbox asks it: a transaction has no end to its validity; its nonce says what became of it.
 
-use super::chain::{At, Chain};
-use super::sending::Handed;
-use super::transaction::{Action, Draft, Signers, stored};
+use super::chain::Chain;
+use super::config::At;
+use super::transaction::{Draft, Effect, Evm, Intent, Signers};
 use super::view::{Mined, PinnedView};
-use super::wire::Receipt;
-use alloy::primitives::{Address, B256, U256};
+use alloy::primitives::{B256, U256};
 use base::{Code, Error, Result};
-use outbox::{
-    Block, Landed, Network, Past, Prepared, Reason, Refusal, Refused, Sent, Settled, Signed, Stored,
-};
-use serde_json::Value;
+use outbox::{Block, Landed, Network, Past, Prepared, Reason, Sent, Settled, Signed, Stored};
 use std::cell::Cell;
-
-/// EVM chains, for the outbox. A state is pinned to one of them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Evm;
-
-impl outbox::Chain for Evm {
-    const NAME: &'static str = "evm";
-    type Account = Address;
-    type Action = Action;
-    type Effect = Effect;
-    type Why = ();
-    /// On secp256k1.
-    type Signers = dyn Signers;
-
-    fn stored(envelope: &str) -> Result<Stored<Address>> {
-        stored(envelope)
-    }
-}
 
 type Envelope = outbox::Envelope<Evm>;
 type Fate = outbox::Fate<Evm>;
-/// One transaction that is wanted.
-pub type Intent = outbox::Intent<Evm>;
-
-/// What a block says of a transaction in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Effect {
-    /// Its receipt, with its events.
-    pub receipt: Option<Receipt>,
-    /// What it cost beside what it paid, in wei; 0 where it is in no block.
-    pub fee: U256,
-}
-
-impl outbox::Effect for Effect {
-    fn facts(&self) -> Vec<(&'static str, Value)> {
-        let block = self.receipt.as_ref().map(|receipt| receipt.block_number);
-        vec![("block", block.into()), ("fee", self.fee.to_string().into())]
-    }
-}
 
 /// The terms on which transactions are offered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,32 +139,21 @@ impl Network for EvmNetwork {
     }
 
     async fn send(&self, envelope: &Envelope, tried: impl Fn(&str)) -> Result<Sent<Evm>> {
-        let handed = self.view(At::Latest, async |view| {
+        self.view(At::Latest, async |view| {
             tried(view.endpoint());
             view.hand_in(&envelope.text, &envelope.hash).await
-        });
-        let refused = |kind, words: String| Sent::Refused(Refusal { kind, reason: Reason::of(words) });
-        Ok(match handed.await? {
-            Handed::Taken => Sent::Taken,
-            Handed::NonceUsed(words) => refused(Refused::Number, words),
-            Handed::Refused(words) => refused(Refused::Final, words),
         })
+        .await
     }
 
     async fn look(&self, envelope: &Envelope, _refused: bool) -> Result<Option<Fate>> {
         self.view(self.terms.at, async |view| self.look_at(view, envelope).await).await
     }
 
-    async fn look_everywhere(&self, envelope: &Envelope) -> Result<Option<Fate>> {
-        self.look(envelope, false).await
-    }
-
     fn out_of_sight(&self) -> Error {
         Error::new(Code::Behind, "no endpoint keeps the blocks from when the transaction was signed")
             .hint("put an archive endpoint first in evm.rpc_urls")
     }
-
-    fn learn(&self, _envelope: &Envelope, _fate: &Fate) {}
 
     // Whoever used its nonce may have meant the same payment: a person decides whether it is wanted again.
     fn again(&self, _fate: &Fate) -> Option<String> {

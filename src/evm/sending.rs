@@ -1,36 +1,22 @@
 //! What sending asks of an endpoint: an account's nonce and who used it, prices, a trial, and the sending itself.
 
 use super::batch::{CallFault, outcome};
-use super::chain::BY_NUMBER;
 use super::fault::{Fault, Sort, sort};
 use super::peer::Patience;
-use super::transaction::Action;
+use super::transaction::{Action, Evm};
 use super::view::PinnedView;
-use super::wire;
+use super::wire::{self, BY_NUMBER};
 use alloy::primitives::{Address, B256, U256};
 use base::Result;
 use net::jsonrpc::{Call, RpcError};
+use outbox::{Reason, Refusal, Refused, Sent};
 use serde_json::{Value, json};
 
 const COUNT: &str = "eth_getTransactionCount";
 const SEND: &str = "eth_sendRawTransaction";
 
-/// What an endpoint said of a transaction that it was handed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Handed {
-    /// It has it.
-    Taken,
-    /// The account has used its nonce.
-    NonceUsed(String),
-    /// It does not take it, in its words.
-    Refused(String),
-}
-
 impl PinnedView {
     /// The next nonce of an account as of the view's block: how many it has used.
-    ///
-    /// # Errors
-    /// Those of the endpoint.
     pub async fn nonce(&self, account: Address) -> Result<u64> {
         self.read_one(Call::new(COUNT, json!([account, wire::pinned(self.block().hash)])), wire::count).await
     }
@@ -80,9 +66,6 @@ impl PinnedView {
     }
 
     /// What a unit of gas costs now, and what of that goes to the block's producer, in wei.
-    ///
-    /// # Errors
-    /// Those of the endpoint.
     pub(super) async fn prices(&self) -> Result<(U256, U256)> {
         let price = self.read_one(Call::new("eth_gasPrice", json!([])), wire::quantity).await?;
         let tip = self.read_one(Call::new("eth_maxPriorityFeePerGas", json!([])), wire::quantity).await?;
@@ -90,9 +73,6 @@ impl PinnedView {
     }
 
     /// Tries an action at the view's block: the gas that it takes, or why it would fail.
-    ///
-    /// # Errors
-    /// Those of the endpoint.
     pub(super) async fn try_out(
         &self,
         from: Address,
@@ -114,9 +94,6 @@ impl PinnedView {
     }
 
     /// What a mined transaction cost, in wei.
-    ///
-    /// # Errors
-    /// Those of the endpoint.
     pub(super) async fn cost(&self, tx: B256) -> Result<U256> {
         let method = "eth_getTransactionReceipt";
         let found = self.read_one(Call::new(method, json!([tx])), wire::cost).await?;
@@ -127,7 +104,7 @@ impl PinnedView {
     ///
     /// # Errors
     /// Those of the endpoint: it may have it all the same.
-    pub(super) async fn hand_in(&self, envelope: &str, hash: &str) -> Result<Handed> {
+    pub(super) async fn hand_in(&self, envelope: &str, hash: &str) -> Result<Sent<Evm>> {
         let call = Call::new(SEND, json!([envelope]));
         let answer = match self.try_ask(&[call], Patience::Once).await? {
             Ok(answers) => answers.into_iter().next(),
@@ -136,14 +113,14 @@ impl PinnedView {
         };
         match answer {
             Some(Err(error)) => match handed(&error) {
-                Some(handed) => Ok(handed),
+                Some(sent) => Ok(sent),
                 None => {
                     let sort = sort(SEND, &error);
                     Err(self.fail(Fault::Rpc { method: SEND, error, sort }))
                 }
             },
             answer => match self.value(SEND, answer, wire::hash).await? {
-                found if found.to_string() == hash => Ok(Handed::Taken),
+                found if found.to_string() == hash => Ok(Sent::Taken),
                 _ => Err(self.fail(Fault::Bad { method: SEND, why: "another hash than its own".to_owned() })),
             },
         }
@@ -152,19 +129,23 @@ impl PinnedView {
 
 /// What a refusal says, in the words of geth, erigon, reth, Nethermind, Besu and anvil; `None` where it says nothing of the
 /// transaction.
-fn handed(error: &RpcError) -> Option<Handed> {
+fn handed(error: &RpcError) -> Option<Sent<Evm>> {
     let text = error.message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
     if has(&["already known", "alreadyknown", "already imported", "known transaction"]) {
-        return Some(Handed::Taken);
+        return Some(Sent::Taken);
     }
     if has(&["nonce too low", "nonce is too low", "oldnonce", "nonce has already been used"]) {
-        return Some(Handed::NonceUsed(error.message.clone()));
+        return Some(refused(Refused::Number, error));
     }
     match sort(SEND, error) {
         Sort::RateLimited | Sort::Transient => None,
-        _ => Some(Handed::Refused(error.message.clone())),
+        _ => Some(refused(Refused::Final, error)),
     }
+}
+
+fn refused(kind: Refused, error: &RpcError) -> Sent<Evm> {
+    Sent::Refused(Refusal { kind, reason: Reason::of(error.message.as_str()) })
 }
 
 #[cfg(test)]
@@ -176,16 +157,17 @@ mod tests {
         let said = |message: &str| {
             handed(&RpcError { code: -32000, message: message.to_owned(), ..RpcError::default() })
         };
+        let sent = |kind, words: &str| Some(Sent::Refused(Refusal { kind, reason: Reason::of(words) }));
         for known in
             ["already known", "transaction already imported", "known transaction: 0xaa", "AlreadyKnown"]
         {
-            assert_eq!(said(known), Some(Handed::Taken), "{known}");
+            assert_eq!(said(known), Some(Sent::Taken), "{known}");
         }
         for used in ["nonce too low: next nonce 5, tx nonce 4", "nonce is too low", "OldNonce"] {
-            assert_eq!(said(used), Some(Handed::NonceUsed(used.to_owned())), "{used}");
+            assert_eq!(said(used), sent(Refused::Number, used), "{used}");
         }
         for refused in ["insufficient funds for gas * price + value", "replacement transaction underpriced"] {
-            assert_eq!(said(refused), Some(Handed::Refused(refused.to_owned())), "{refused}");
+            assert_eq!(said(refused), sent(Refused::Final, refused), "{refused}");
         }
         for passing in ["too many requests", "we are over capacity, please come back"] {
             assert_eq!(said(passing), None, "{passing}");

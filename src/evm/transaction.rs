@@ -1,11 +1,13 @@
-//! Transactions: what an action becomes on the chain, its signature and its hash, and a stored one read back.
+//! The chain's types for the outbox: what an action becomes on it, its signature and its hash, and an envelope read back.
 
+use super::wire::Receipt;
 use alloy::consensus::transaction::SignerRecoverable;
 use alloy::consensus::{SignableTransaction, Transaction as _, TxEip1559, TxEnvelope};
 use alloy::eips::eip2718::{Decodable2718, Encodable2718};
 use alloy::primitives::{Address, B256, Bytes, Signature, TxKind, U256, hex};
 use base::{Code, Error, Result};
 use outbox::{Signed, Stored};
+use serde_json::Value;
 
 /// What is to be done on the chain, on behalf of the account that sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,20 +70,44 @@ impl Draft {
     }
 }
 
-/// Reads a stored envelope back: until its nonce is used, it may land.
-///
-/// # Errors
-/// `state_corrupt` for anything but what poolctl signs.
-pub fn stored(envelope: &str) -> Result<Stored<Address>> {
-    let read = || {
+/// EVM chains, for the outbox. A state is pinned to one of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Evm;
+
+impl outbox::Chain for Evm {
+    const NAME: &'static str = "evm";
+    type Account = Address;
+    type Action = Action;
+    type Effect = Effect;
+    type Why = ();
+    /// On secp256k1.
+    type Signers = dyn Signers;
+
+    /// Until its nonce is used, it may land.
+    fn read(envelope: &str) -> Option<Stored<Address>> {
         let bytes = hex::decode(envelope.strip_prefix("0x")?).ok()?;
         let mut rest = bytes.as_slice();
         let signed = TxEnvelope::decode_2718(&mut rest).ok().filter(|_| rest.is_empty())?;
         let source = signed.recover_signer().ok()?;
         Some(Stored { source, number: signed.nonce(), validity: None, payer: None })
-    };
-    read().ok_or_else(|| {
-        Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
-            .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")
-    })
+    }
+}
+
+/// One transaction that is wanted.
+pub type Intent = outbox::Intent<Evm>;
+
+/// What a block says of a transaction in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// Its receipt, with its events.
+    pub receipt: Option<Receipt>,
+    /// What it cost beside what it paid, in wei; 0 where it is in no block.
+    pub fee: U256,
+}
+
+impl outbox::Effect for Effect {
+    fn facts(&self) -> Vec<(&'static str, Value)> {
+        let block = self.receipt.as_ref().map(|receipt| receipt.block_number);
+        vec![("block", block.into()), ("fee", self.fee.to_string().into())]
+    }
 }

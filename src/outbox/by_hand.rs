@@ -1,12 +1,13 @@
 //! Operations that are not settled, as an operator looks at them: what every endpoint tells of each, and the end by hand of one
 //! that can never land any more and of which nobody tells what became.
 
+use super::chain::{Block, Chain, Validity};
+use super::commits;
 use super::desk::Desk;
-use super::intent::{Reason, Recorder, Settled, Status};
-use super::network::{Block, Chain, Envelope, Fate, Network, Validity};
+use super::intent::{NothingMore, Reason, Recorder, Settled, Status};
+use super::network::{Envelope, Fate, Network};
 use super::rows::{self, Attempt, Operation};
-use super::{NothingMore, commits};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use state::ValuePermit;
 
 /// What settling an operation would come to.
@@ -46,7 +47,7 @@ async fn outlook<N: Network>(network: &N, envelope: &Envelope<N::Chain>) -> Resu
     match network.look_everywhere(envelope).await? {
         None => Ok(Outlook::Waits { until: envelope.stored.validity.map(|validity| validity.until) }),
         Some(Fate::Forgotten) => Err(network.out_of_sight()),
-        Some(fate) => Ok(Outlook::Ends(Settled::of_fate(fate, envelope).status)),
+        Some(fate) => Ok(Outlook::Ends(fate.settled(envelope).status)),
     }
 }
 
@@ -55,8 +56,8 @@ async fn outlook<N: Network>(network: &N, envelope: &Envelope<N::Chain>) -> Resu
 pub struct GivenUp<C: Chain> {
     /// Which.
     pub operation: Operation,
-    /// How it ended, where an endpoint has it in a block after all; it is recorded so then, and not given up.
-    pub landed: Option<Settled<C>>,
+    /// How it ended, where an endpoint knows that after all; it is recorded so then, and not given up.
+    pub known: Option<Settled<C>>,
     last: Option<Attempt>,
 }
 
@@ -75,13 +76,11 @@ pub async fn give_up<N: Network>(
     let given = may_give_up(desk, id, recorder).await?;
     let reason = Reason::of(format!("given up: {why}"));
     let hash = given.last.as_ref().map(|last| last.hash.clone());
-    let settled = given
-        .landed
-        .clone()
-        .unwrap_or_else(|| Settled { hash, ..Settled::without_effect(Status::Expired, reason) });
+    let lost = || Settled { hash, ..Settled::without_effect(Status::Expired, reason) };
+    let settled = given.known.clone().unwrap_or_else(lost);
     let (operation, attempt) = (&given.operation, given.last.as_ref().map(|last| last.attempt));
     desk.state.write(desk.permit, |tx| {
-        if given.landed.is_none() {
+        if given.known.is_none() {
             let facts = serde_json::json!({ "key": operation.key, "hash": settled.hash, "reason": why });
             tx.event("operation.given_up", &operation.subject, &facts)?;
         }
@@ -103,18 +102,18 @@ pub async fn may_give_up<N: Network>(
     let open = rows::open_on(desk.state.conn(), N::Chain::NAME)?;
     let operation = open.into_iter().find(|operation| operation.id == id).ok_or_else(|| {
         Error::new(Code::InvalidValue, format!("no operation {id} is under way"))
-            .hint("see: poolctl operations list")
+            .hint(say("see: ").run("operations list"))
     })?;
     let Some(last) = rows::attempts(desk.state.conn(), id)?.pop() else {
-        return Ok(GivenUp { operation, landed: None, last: None });
+        return Ok(GivenUp { operation, known: None, last: None });
     };
     let envelope = Envelope::again(&operation, last.clone(), recorder)?;
-    let landed = match desk.network.look_everywhere(&envelope).await? {
+    let known = match desk.network.look_everywhere(&envelope).await? {
         None => return Err(may_still_land(id, envelope.stored.validity, desk.network.newest())),
-        Some(fate @ Fate::Landed(_)) => Some(Settled::of_fate(fate, &envelope)),
-        Some(_) => None,
+        Some(Fate::Forgotten) => None,
+        Some(fate) => Some(fate.settled(&envelope)),
     };
-    Ok(GivenUp { operation, landed, last: Some(last) })
+    Ok(GivenUp { operation, known, last: Some(last) })
 }
 
 fn may_still_land(id: i64, validity: Option<Validity>, newest: Option<Block>) -> Error {
@@ -125,5 +124,5 @@ fn may_still_land(id: i64, validity: Option<Validity>, newest: Option<Block>) ->
         _ => String::new(),
     };
     Error::new(Code::NotReady, format!("operation {id} may still take effect{left}"))
-        .hint("wait, then: poolctl operations settle")
+        .hint(say("wait, then: ").run("operations settle"))
 }

@@ -1,9 +1,9 @@
 //! Group commit: what many transactions want written becomes true in as few writes as possible, since a write costs
 //! a wait for the disk. Each learns what came of its own part.
 
+use super::chain::{Chain, Effect, Signed};
 use super::intent::{Intent, Recorder, Settled, Status};
-use super::network::{Chain, Effect, Signed};
-use super::rows::{self, AttemptOutcome, NewAttempt, Operation, OperationState};
+use super::rows::{self, AttemptOutcome, Operation, OperationState};
 use base::{Code, Error, Result};
 use serde_json::{Map, Value, json};
 use state::{Permit, State, Tx};
@@ -21,7 +21,7 @@ const LAZY: Duration = Duration::from_millis(50);
 #[derive(Debug)]
 pub(super) enum Write<C: Chain> {
     /// A transaction that another one needs first.
-    Plan { key: String, kind: &'static str, subject: String, plan: Value },
+    Plan(Box<Intent<C>>),
     /// An envelope, before it is sent.
     Signed { id: i64, signed: Signed, endpoint: String },
     /// An envelope ended without effect; the next one will be made.
@@ -32,10 +32,6 @@ pub(super) enum Write<C: Chain> {
     Abandoned { id: i64, error: String },
 }
 
-/// What a write made.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Written(pub i64);
-
 /// An envelope was sent; if the note is lost, settling finds out.
 #[derive(Debug)]
 struct SentNote {
@@ -45,11 +41,11 @@ struct SentNote {
     endpoint: String,
 }
 
-/// A write, and who hears what came of it.
-type Waiting<C> = (Write<C>, oneshot::Sender<Result<Written>>);
+/// A write, and who hears what came of it: the number of what it made.
+type Waiting<C> = (Write<C>, oneshot::Sender<Result<i64>>);
 
 /// What waits to be written.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Commits<C: Chain> {
     writes: RefCell<Vec<Waiting<C>>>,
     notes: RefCell<Vec<SentNote>>,
@@ -70,21 +66,9 @@ impl<C: Chain> Drop for Nearing<'_, C> {
     }
 }
 
-impl<C: Chain> Default for Commits<C> {
-    fn default() -> Self {
-        Self {
-            writes: RefCell::default(),
-            notes: RefCell::default(),
-            changed: Notify::new(),
-            since: Cell::default(),
-            nearing: Cell::default(),
-        }
-    }
-}
-
 impl<C: Chain> Commits<C> {
-    /// Writes, together with others, and says what was made.
-    pub async fn write(&self, write: Write<C>) -> Result<Written> {
+    /// Writes, together with others, and gives the number of what was made.
+    pub async fn write(&self, write: Write<C>) -> Result<i64> {
         let (done, written) = oneshot::channel();
         self.writes.borrow_mut().push((write, done));
         self.began();
@@ -174,25 +158,10 @@ impl SentNote {
 }
 
 impl<C: Chain> Write<C> {
-    /// Plans an intent.
-    pub fn plan(intent: &Intent<C>) -> Self {
-        let Intent { key, kind, subject, plan, .. } = intent.clone();
-        Self::Plan { key, kind, subject, plan }
-    }
-
-    fn apply(&self, tx: &Tx<'_>, recorder: &dyn Recorder<C>) -> Result<Written> {
-        let written = match self {
-            Self::Plan { key, kind, subject, plan } => rows::plan(tx, C::NAME, key, kind, subject, plan)?,
-            Self::Signed { id, signed, endpoint } => {
-                let new = NewAttempt {
-                    hash: &signed.hash,
-                    envelope: &signed.envelope,
-                    valid_until: signed.validity.map(|validity| validity.until),
-                    max_fee: signed.max_fee,
-                    endpoint,
-                };
-                i64::from(rows::signed(tx, *id, &new)?)
-            }
+    fn apply(&self, tx: &Tx<'_>, recorder: &dyn Recorder<C>) -> Result<i64> {
+        Ok(match self {
+            Self::Plan(intent) => intent.planned(tx)?,
+            Self::Signed { id, signed, endpoint } => i64::from(rows::signed(tx, *id, signed, endpoint)?),
             Self::Again { id, attempt, outcome, error } => {
                 rows::end_attempt(tx, *id, *attempt, *outcome, Some(error))?;
                 rows::again(tx, *id)?;
@@ -206,8 +175,7 @@ impl<C: Chain> Write<C> {
                 rows::end(tx, *id, OperationState::Expired, Some(error))?;
                 *id
             }
-        };
-        Ok(Written(written))
+        })
     }
 }
 

@@ -1,31 +1,20 @@
 //! Many operations at once: each account's one after the other, what they want written in as few writes as possible.
 
+use super::chain::Chain;
 use super::commits::Commits;
 use super::intent::{Intent, Recorder, Settled, Submitted};
-use super::life::{Life, Pen, planned};
-use super::network::{Chain, Network, Past};
+use super::life::{Life, Pace, Pen, planned};
+use super::network::{Network, Past};
 use super::rows::{self, Operation, OperationState};
-use base::{Code, Error, Result, Stop};
+use base::{Code, Error, Result, Stop, say};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use rusqlite::Connection;
 use state::{Permit, State, ValuePermit};
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
-use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
-
-/// How many transactions at once, and how long they are awaited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pace {
-    /// Transactions being prepared and sent at once; those that wait for their block do not count.
-    pub parallel: usize,
-    /// Between two looks at what became of a transaction.
-    pub poll: Duration,
-    /// How long an outcome is waited for in all; zero looks once.
-    pub wait: Duration,
-}
 
 /// What submitting works with.
 pub struct Desk<'a, N> {
@@ -72,7 +61,7 @@ pub async fn submit<N: Network>(
         desk.network.open(&all, past(desk.state.conn(), &all)?).await?;
         let planned = desk.state.write(desk.permit, |tx| {
             let plan = |i: &&Intent<N::Chain>| {
-                let id = rows::plan(tx, N::Chain::NAME, &i.key, i.kind, &i.subject, &i.plan)?;
+                let id = i.planned(tx)?;
                 Ok((id, rows::attempts_made(tx.conn(), id)?))
             };
             all.iter().map(plan).collect::<Result<Vec<_>>>()
@@ -162,7 +151,7 @@ fn waits<C: Chain>(intent: &Intent<C>, held: &[(C::Account, Operation)]) -> Opti
 
 fn waiting<C: Chain>(intent: &Intent<C>, other: &str) -> Error {
     let why = format!("operation \"{}\" waits: it is not known yet what became of \"{other}\"", intent.key);
-    let hint = "run it again: that is settled first; see: poolctl operations list";
+    let hint = say("run it again: that is settled first; see: ").run("operations list");
     Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other)
 }
 

@@ -1,7 +1,7 @@
 //! What is wanted, what became of it, and who records that.
 
-use super::network::{Chain, Envelope, Fate};
-use super::rows::Operation;
+use super::chain::Chain;
+use super::rows::{self, Operation};
 use base::{Code, Error, Result};
 use serde_json::Value;
 use state::Tx;
@@ -23,6 +23,13 @@ pub struct Intent<C: Chain> {
     pub action: C::Action,
     /// The chain's time, in seconds, after which it must not take effect.
     pub valid_until: Option<u64>,
+}
+
+impl<C: Chain> Intent<C> {
+    /// Plans it; returns its operation's row.
+    pub(super) fn planned(&self, tx: &Tx<'_>) -> Result<i64> {
+        rows::plan(tx, C::NAME, &self.key, self.kind, &self.subject, &self.plan)
+    }
 }
 
 /// How an operation ended.
@@ -57,35 +64,6 @@ pub struct Settled<C: Chain> {
 }
 
 impl<C: Chain> Settled<C> {
-    /// What an envelope's fate means for its operation.
-    pub(super) fn of_fate(fate: Fate<C>, envelope: &Envelope<C>) -> Self {
-        let expired = |words: &str| Self::without_effect(Status::Expired, Reason::of(words));
-        let settled = match fate {
-            Fate::Landed(landed) => Self {
-                status: if landed.failure.is_none() { Status::Confirmed } else { Status::Failed },
-                hash: None,
-                source: None,
-                payer: None,
-                sender: None,
-                effect: landed.effect,
-                reason: landed.failure,
-            },
-            Fate::Refused(why) => {
-                let reason = Reason { words: format!("refused: {}", why.words), ..why };
-                Self::without_effect(Status::Failed, reason)
-            }
-            Fate::Superseded(words) => expired(&words),
-            Fate::Forgotten => expired(
-                "its time ran out, and the ledgers that it was valid in are forgotten: what it did, if anything, is read from \
-                 the chain",
-            ),
-            Fate::Expired => expired("its time ran out, and it is in no ledger"),
-        };
-        let source = Some(envelope.stored.source.clone());
-        let (hash, payer) = (Some(envelope.hash.clone()), envelope.stored.payer.clone());
-        Self { hash, sender: source.clone(), source, payer, ..settled }
-    }
-
     /// Not signed: the simulation, or the chain, says that it would fail.
     pub fn refused(reason: Reason<C>) -> Self {
         Self::without_effect(Status::Failed, reason)
@@ -98,15 +76,11 @@ impl<C: Chain> Settled<C> {
     }
 
     pub(super) fn without_effect(status: Status, reason: Reason<C>) -> Self {
-        Self {
-            status,
-            hash: None,
-            source: None,
-            payer: None,
-            sender: None,
-            effect: C::Effect::default(),
-            reason: Some(reason),
-        }
+        Self::ended(status, C::Effect::default(), Some(reason))
+    }
+
+    pub(super) fn ended(status: Status, effect: C::Effect, reason: Option<Reason<C>>) -> Self {
+        Self { status, hash: None, source: None, payer: None, sender: None, effect, reason }
     }
 
     /// It is about this account, whose own sending needs no mention.

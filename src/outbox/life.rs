@@ -7,10 +7,10 @@
 //! Nothing is sent that is not committed; a new envelope is signed only when the one before can no longer land; what is
 //! not known is never guessed: the operation stays open, and the next run settles it first ([`Life::recover`]).
 
+use super::chain::Chain;
 use super::commits::{Commits, Write};
-use super::desk::Pace;
-use super::intent::{Intent, Recorder, Settled, Submitted};
-use super::network::{Chain, Envelope, Fate, Network, Prepared, Refusal, Refused, Sent};
+use super::intent::{Intent, Reason, Recorder, Settled, Submitted};
+use super::network::{Envelope, Fate, Network, Prepared, Refusal, Refused, Sent};
 use super::rows::{Attempt, AttemptOutcome, Operation, OperationState};
 use base::{Code, Error, Result, Stop};
 use std::cell::Cell;
@@ -23,6 +23,17 @@ const MOST_ATTEMPTS: u32 = 3;
 const FORGOTTEN_AFTER: u64 = 5;
 /// Seconds of the chain's time after an envelope's validity in which whoever can tell of it has told: three ledgers.
 const TOLD_BY: u64 = 15;
+
+/// How many transactions at once, and how long they are awaited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pace {
+    /// Transactions being prepared and sent at once; those that wait for their block do not count.
+    pub parallel: usize,
+    /// Between two looks at what became of a transaction.
+    pub poll: Duration,
+    /// How long an outcome is waited for in all; zero looks once.
+    pub wait: Duration,
+}
 
 /// What the lives that are led at once have in common.
 pub(super) struct Life<'a, N: Network> {
@@ -74,7 +85,7 @@ impl<N: Network> Life<'_, N> {
                 Ok((Prepared::Refused(settled), _)) => return self.end(operation, None, settled).await,
                 Ok((Prepared::First(_, why), _)) => {
                     let words = format!("{why}, though that was just done");
-                    let settled = Settled::refused(super::Reason::of(words));
+                    let settled = Settled::refused(Reason::of(words));
                     return self.end(operation, None, Box::new(settled)).await;
                 }
                 Err(error) => return self.abandon(operation.id, error).await,
@@ -88,7 +99,7 @@ impl<N: Network> Life<'_, N> {
             than = matches!(fate, Fate::Landed(_)).then_some(endpoint);
             let again = self.network.again(&fate).filter(|_| round < MOST_ATTEMPTS);
             let Some(error) = again else {
-                let settled = Settled::of_fate(fate, &envelope);
+                let settled = fate.settled(&envelope);
                 let complaint = self.network.complaint(intent, &settled);
                 let done = self.end(operation, Some(envelope.attempt), Box::new(settled)).await?;
                 return complaint.map_or(Ok(done), Err);
@@ -124,8 +135,8 @@ impl<N: Network> Life<'_, N> {
                 Prepared::First(first, why) if !*did_first => {
                     drop(slot);
                     *did_first = true;
-                    let write = Write::plan(&first);
-                    let operation = planned(self.commits.write(write).await?.0, &first);
+                    let write = Write::Plan(first.clone());
+                    let operation = planned(self.commits.write(write).await?, &first);
                     let done = Box::pin(self.lead(pen, &first, &operation, 0)).await?;
                     if let Submitted::Settled(settled) = done
                         && let Some(reason) = &settled.reason
@@ -149,21 +160,12 @@ impl<N: Network> Life<'_, N> {
     ) -> Result<Result<Envelope<N::Chain>>> {
         let signed = self.network.sign(intent, draft, pen.signers)?;
         let (hash, text) = (signed.hash.clone(), signed.envelope.clone());
-        let stored = N::Chain::stored(&text)?;
+        let envelope = Envelope { fresh: true, ..Envelope::of(operation, 0, hash, text, self.recorder)? };
         let write = Write::Signed { id: operation.id, signed, endpoint: endpoint.to_owned() };
-        Ok(self.commits.write(write).await.and_then(|written| {
-            let attempt = u32::try_from(written.0)
+        Ok(self.commits.write(write).await.and_then(|number| {
+            let attempt = u32::try_from(number)
                 .map_err(|_| Error::new(Code::Bug, "an envelope has no number of its own"))?;
-            Ok(Envelope {
-                id: operation.id,
-                key: operation.key.clone(),
-                attempt,
-                hash,
-                text,
-                stored,
-                fresh: true,
-                told: is_told(self.recorder, operation),
-            })
+            Ok(Envelope { attempt, ..envelope })
         }))
     }
 
@@ -282,7 +284,7 @@ impl<N: Network> Life<'_, N> {
     /// Settles an envelope that an earlier run left, and ends its operation.
     pub async fn recover(&self, operation: &Operation, last: Attempt) -> Result<Settled<N::Chain>> {
         let envelope = Envelope::again(operation, last, self.recorder)?;
-        let settled = Settled::of_fate(self.settle(&envelope, None).await?, &envelope);
+        let settled = self.settle(&envelope, None).await?.settled(&envelope);
         self.end(operation, Some(envelope.attempt), Box::new(settled.clone())).await?;
         Ok(settled)
     }
@@ -304,29 +306,6 @@ impl<N: Network> Life<'_, N> {
         self.commits.write(Write::Abandoned { id, error: error.to_string() }).await?;
         Err(error)
     }
-}
-
-impl<C: Chain> Envelope<C> {
-    /// One that may have been sent before.
-    ///
-    /// # Errors
-    /// `state_corrupt` for one that cannot be read.
-    pub(super) fn again(operation: &Operation, last: Attempt, recorder: &dyn Recorder<C>) -> Result<Self> {
-        Ok(Self {
-            id: operation.id,
-            key: operation.key.clone(),
-            attempt: last.attempt,
-            stored: C::stored(&last.envelope)?,
-            hash: last.hash,
-            text: last.envelope,
-            fresh: false,
-            told: is_told(recorder, operation),
-        })
-    }
-}
-
-fn is_told<C: Chain>(recorder: &dyn Recorder<C>, operation: &Operation) -> bool {
-    C::AHEAD == Some(operation.kind.as_str()) || recorder.is_told_by_the_chain(operation)
 }
 
 /// The row of an intent that was just planned.

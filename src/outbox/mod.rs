@@ -6,6 +6,7 @@
 //! leads many lives at once. Neither knows a chain: what they ask of one stands in [`Network`].
 
 mod by_hand;
+mod chain;
 mod commits;
 mod desk;
 mod intent;
@@ -14,13 +15,12 @@ mod network;
 mod rows;
 
 pub use by_hand::{GivenUp, Outlook, give_up, look, may_give_up};
-pub use desk::{Desk, Pace, settle_open, submit, under_way};
+pub use chain::{Block, Chain, Effect, Signed, Stored, Validity};
+pub use desk::{Desk, settle_open, submit, under_way};
 pub use intent::{Intent, NothingMore, Reason, Recorder, Settled, Status, Submitted};
-pub use network::{
-    Block, Chain, Effect, Envelope, Fate, Landed, Network, Past, Prepared, Refusal, Refused, Sent, Signed,
-    Stored, Validity,
-};
+pub use life::Pace;
+pub use network::{Envelope, Fate, Landed, Network, Past, Prepared, Refusal, Refused, Sent};
 pub use rows::{
-    Attempt, AttemptOutcome, NewAttempt, Operation, OperationState, attempts, end, end_attempt, find, offers,
-    open, open_on, open_since, plan, sent, signed, spent_by,
+    Attempt, AttemptOutcome, Operation, OperationState, attempts, end, end_attempt, find, offers, open,
+    open_on, open_since, plan, sent, signed, spent_by,
 };

@@ -1,76 +1,10 @@
-//! What the outbox asks of a chain: its words, and what is done on it.
+//! What the outbox asks of a chain, and what it is told of an envelope.
 
-use super::intent::{Intent, Reason, Settled};
+use super::chain::{Block, Chain, Signed, Stored};
+use super::intent::{Intent, Reason, Recorder, Settled, Status};
+use super::rows::{Attempt, Operation};
 use base::{Error, Result};
-use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt::{Debug, Display};
-
-/// A chain's types, and how its stored envelopes are read.
-pub trait Chain: Debug + Copy + Eq + 'static {
-    /// What its operations are marked with in the state.
-    const NAME: &'static str;
-    /// The kind of operations that the chain itself wants ahead of others: nothing more is recorded of one, and doing one
-    /// twice is harmless.
-    const AHEAD: Option<&'static str> = None;
-    /// Who sends; each account numbers its transactions.
-    type Account: Clone + Debug + Display + Ord;
-    /// What is to be done.
-    type Action: Clone + Debug + PartialEq;
-    /// What a block says of a transaction in it.
-    type Effect: Effect;
-    /// The chain's own account of a failure.
-    type Why: Clone + Debug + Default + Eq;
-    /// Who signs, on the chain's curve.
-    type Signers: ?Sized;
-
-    /// Reads a stored envelope back.
-    ///
-    /// # Errors
-    /// `state_corrupt` for one that cannot be read.
-    fn stored(envelope: &str) -> Result<Stored<Self::Account>>;
-}
-
-/// What a block says of a transaction in it; the default is that of one that is in none.
-pub trait Effect: Clone + Debug + Default + Eq {
-    /// What the audit log says of it: where it is, and its `fee` as digits in the chain's smallest unit.
-    fn facts(&self) -> Vec<(&'static str, Value)>;
-}
-
-/// When a transaction is valid, in seconds of the chain's time; both ends included.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Validity {
-    /// No block that closed earlier can hold it.
-    pub from: u64,
-    /// No block that closed later can hold it.
-    pub until: u64,
-}
-
-/// A signed envelope, as it is stored and sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Signed {
-    /// As text.
-    pub envelope: String,
-    /// Lower-case hex.
-    pub hash: String,
-    /// The most that it can cost, in the chain's smallest unit.
-    pub max_fee: u128,
-    /// When it is valid; `None` = until its number is used.
-    pub validity: Option<Validity>,
-}
-
-/// What must be known of a stored envelope to settle it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored<A> {
-    /// The account whose number it uses.
-    pub source: A,
-    /// Which number: of an account's transactions with the same number at most one lands.
-    pub number: u64,
-    /// When it is valid; `None` = until its number is used.
-    pub validity: Option<Validity>,
-    /// Who pays the fee, where that is another account.
-    pub payer: Option<A>,
-}
 
 /// An envelope of an operation.
 #[derive(Debug)]
@@ -89,17 +23,30 @@ pub struct Envelope<C: Chain> {
     pub stored: Stored<C::Account>,
     /// Whether nobody can have sent it before.
     pub fresh: bool,
-    /// Whether the chain tells what it did; see [`super::Recorder::is_told_by_the_chain`].
+    /// Whether the chain tells what it did; see [`Recorder::is_told_by_the_chain`].
     pub told: bool,
 }
 
-/// A closed block.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Block {
-    /// Its height.
-    pub number: u64,
-    /// Its time in seconds since 1970.
-    pub time: u64,
+impl<C: Chain> Envelope<C> {
+    /// One that may have been sent before.
+    ///
+    /// # Errors
+    /// `state_corrupt` for one that cannot be read.
+    pub(super) fn again(operation: &Operation, last: Attempt, recorder: &dyn Recorder<C>) -> Result<Self> {
+        Self::of(operation, last.attempt, last.hash, last.envelope, recorder)
+    }
+
+    pub(super) fn of(
+        operation: &Operation,
+        attempt: u32,
+        hash: String,
+        text: String,
+        recorder: &dyn Recorder<C>,
+    ) -> Result<Self> {
+        let told = C::AHEAD == Some(operation.kind.as_str()) || recorder.is_told_by_the_chain(operation);
+        let (id, key, stored) = (operation.id, operation.key.clone(), C::stored(&text)?);
+        Ok(Self { id, key, attempt, hash, text, stored, fresh: false, told })
+    }
 }
 
 /// What became of preparing.
@@ -118,7 +65,7 @@ pub enum Prepared<N: Network + ?Sized> {
 }
 
 /// What an endpoint said of an envelope that it was sent.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Sent<C: Chain> {
     /// It has it.
     Taken,
@@ -129,7 +76,7 @@ pub enum Sent<C: Chain> {
 }
 
 /// Why an endpoint does not take an envelope.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refusal<C: Chain> {
     /// What follows from it.
     pub kind: Refused,
@@ -163,6 +110,32 @@ pub enum Fate<C: Chain> {
     Forgotten,
 }
 
+impl<C: Chain> Fate<C> {
+    /// What an envelope's fate means for its operation.
+    pub(super) fn settled(self, envelope: &Envelope<C>) -> Settled<C> {
+        let expired = |words: &str| Settled::without_effect(Status::Expired, Reason::of(words));
+        let settled = match self {
+            Self::Landed(landed) => {
+                let status = if landed.failure.is_none() { Status::Confirmed } else { Status::Failed };
+                Settled::ended(status, landed.effect, landed.failure)
+            }
+            Self::Refused(why) => {
+                let reason = Reason { words: format!("refused: {}", why.words), ..why };
+                Settled::without_effect(Status::Failed, reason)
+            }
+            Self::Superseded(words) => expired(&words),
+            Self::Forgotten => expired(
+                "its time ran out, and the ledgers that it was valid in are forgotten: what it did, if anything, is read from \
+                 the chain",
+            ),
+            Self::Expired => expired("its time ran out, and it is in no ledger"),
+        };
+        let source = Some(envelope.stored.source.clone());
+        let (hash, payer) = (Some(envelope.hash.clone()), envelope.stored.payer.clone());
+        Settled { hash, sender: source.clone(), source, payer, ..settled }
+    }
+}
+
 /// A transaction in a block.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Landed<C: Chain> {
@@ -190,17 +163,11 @@ pub trait Network {
     fn newest(&self) -> Option<Block>;
 
     /// Begins with these intents: reads what they need in common.
-    ///
-    /// # Errors
-    /// No endpoint serves.
     async fn open(&mut self, intents: &[&Intent<Self::Chain>], past: Past) -> Result<()>;
 
     /// Makes the transaction and tries it, without signing anything. No two attempts at an intent are the same bytes, so that
     /// each has a hash of its own. What was prepared at the endpoint `than` did not hold: another one is asked, where there
     /// is one that serves.
-    ///
-    /// # Errors
-    /// Nobody could prepare it, or the terms forbid it.
     async fn prepare(
         &self,
         intent: &Intent<Self::Chain>,
@@ -209,9 +176,6 @@ pub trait Network {
     ) -> Result<Prepared<Self>>;
 
     /// Signs.
-    ///
-    /// # Errors
-    /// What `signers` say.
     fn sign(
         &self,
         intent: &Intent<Self::Chain>,
@@ -240,10 +204,9 @@ pub trait Network {
 
     /// The same from every endpoint, for an operator who is to decide: one that has it in a block is believed. `Forgotten` =
     /// it can never land any more, and nobody remembers what became of it.
-    ///
-    /// # Errors
-    /// Nobody could be asked.
-    async fn look_everywhere(&self, envelope: &Envelope<Self::Chain>) -> Result<Option<Fate<Self::Chain>>>;
+    async fn look_everywhere(&self, envelope: &Envelope<Self::Chain>) -> Result<Option<Fate<Self::Chain>>> {
+        self.look(envelope, false).await
+    }
 
     /// The endpoints know too little of the past to tell what became of an envelope.
     fn out_of_sight(&self) -> Error;
@@ -254,7 +217,7 @@ pub trait Network {
     }
 
     /// Hears what became of an envelope: what it says of the account and of the fees.
-    fn learn(&self, envelope: &Envelope<Self::Chain>, fate: &Fate<Self::Chain>);
+    fn learn(&self, _envelope: &Envelope<Self::Chain>, _fate: &Fate<Self::Chain>) {}
 
     /// Why a new attempt may overcome what became of the one before, for a person; `None` = it would not.
     fn again(&self, fate: &Fate<Self::Chain>) -> Option<String>;

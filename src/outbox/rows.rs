@@ -1,12 +1,16 @@
 //! The rows: every intended transaction by its key, each signed envelope of it, and what became of them.
 
+use super::chain::Signed;
 use base::{Code, Error, Result, clock};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::Value;
 use state::Tx;
+use state::columns::only;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// How far an operation is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum OperationState {
     /// Intended; no envelope of it is under way.
     Planned,
@@ -24,50 +28,19 @@ pub enum OperationState {
     Recorded,
 }
 
-impl OperationState {
-    const WORDS: [(Self, &'static str); 7] = [
-        (Self::Planned, "planned"),
-        (Self::Signed, "signed"),
-        (Self::Sent, "sent"),
-        (Self::Confirmed, "confirmed"),
-        (Self::Failed, "failed"),
-        (Self::Expired, "expired"),
-        (Self::Recorded, "recorded"),
-    ];
-
-    /// The word in the table.
-    pub fn word(self) -> &'static str {
-        Self::WORDS.iter().find(|(state, _)| *state == self).map_or("", |(_, word)| word)
-    }
-
-    fn of(word: &str) -> Result<Self> {
-        let known = Self::WORDS.iter().find(|(_, known)| *known == word);
-        known.map(|(state, _)| *state).ok_or_else(|| {
-            Error::new(Code::StateCorrupt, format!("operations: \"{word}\" is no state of an operation"))
-        })
-    }
-}
-
 /// How an envelope ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum AttemptOutcome {
-    /// In a ledger, with success.
+    /// In a block, with success.
     Confirmed,
-    /// In a ledger without success, or refused for good.
+    /// In a block without success, or refused for good.
     Failed,
-    /// In no ledger, and in none to come.
+    /// In no block, and in none to come.
     Expired,
 }
 
-impl AttemptOutcome {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Confirmed => "confirmed",
-            Self::Failed => "failed",
-            Self::Expired => "expired",
-        }
-    }
-}
+state::stored_as_word!(OperationState, AttemptOutcome);
 
 /// An intended transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -103,36 +76,15 @@ pub struct Attempt {
     pub ended: bool,
 }
 
-/// A new envelope.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewAttempt<'a> {
-    /// Lower-case hex.
-    pub hash: &'a str,
-    /// As it is sent.
-    pub envelope: &'a str,
-    /// Seconds of the chain's time until which it may take effect; `None` = until its number is used.
-    pub valid_until: Option<u64>,
-    /// The most that it can cost, in the chain's smallest unit.
-    pub max_fee: u128,
-    /// The endpoint that it will be sent to first.
-    pub endpoint: &'a str,
-}
-
 const COLUMNS: &str = "id, network, key, kind, subject, state, plan";
 
 /// An operation by its key.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn find(conn: &Connection, key: &str) -> Result<Option<Operation>> {
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM operations WHERE key = ?1"))?;
     statement.query_row([key], |row| Ok(read(row))).optional()?.transpose()
 }
 
 /// Every operation that may have an effect on chain which is not recorded, oldest first.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM operations
@@ -143,9 +95,6 @@ pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
 }
 
 /// Those of one network.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn open_on(conn: &Connection, network: &str) -> Result<Vec<Operation>> {
     let mut found = open(conn)?;
     found.retain(|operation| operation.network == network);
@@ -153,9 +102,6 @@ pub fn open_on(conn: &Connection, network: &str) -> Result<Vec<Operation>> {
 }
 
 /// When each operation that is not settled and recorded was planned, by its id, oldest first.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn open_since(conn: &Connection) -> Result<Vec<(i64, i64)>> {
     let mut statement = conn.prepare_cached(
         "SELECT id, planned_at FROM operations
@@ -166,35 +112,32 @@ pub fn open_since(conn: &Connection) -> Result<Vec<(i64, i64)>> {
 }
 
 fn read(row: &Row<'_>) -> Result<Operation> {
-    let (state, plan): (String, String) = (row.get("state")?, row.get("plan")?);
+    let plan: String = row.get("plan")?;
     Ok(Operation {
         id: row.get("id")?,
         network: row.get("network")?,
         key: row.get("key")?,
         kind: row.get("kind")?,
         subject: row.get("subject")?,
-        state: OperationState::of(&state)?,
+        state: row.get("state")?,
         plan: serde_json::from_str(&plan)
-            .map_err(|e| Error::new(Code::StateCorrupt, format!("operations: a plan cannot be read: {e}")))?,
+            .map_err(|e| Error::corrupt(format!("operations: a plan cannot be read: {e}")))?,
     })
 }
 
 /// The envelopes of an operation, oldest first.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
     let mut statement = conn.prepare_cached(
-        "SELECT attempt, hash, envelope, valid_until, outcome IS NOT NULL FROM operation_attempts
+        "SELECT attempt, hash, envelope, valid_until, outcome IS NOT NULL AS ended FROM operation_attempts
          WHERE operation_id = ?1 ORDER BY attempt",
     )?;
     let rows = statement.query_map([id], |row| {
         Ok(Attempt {
-            attempt: row.get(0)?,
-            hash: row.get(1)?,
-            envelope: row.get(2)?,
-            valid_until: row.get(3)?,
-            ended: row.get(4)?,
+            attempt: row.get("attempt")?,
+            hash: row.get("hash")?,
+            envelope: row.get("envelope")?,
+            valid_until: row.get("valid_until")?,
+            ended: row.get("ended")?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -228,32 +171,23 @@ pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)
 }
 
 /// Stroops that an account paid since then (seconds since 1970) in fees: for transactions of others, and for its own.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn spent_by(conn: &Connection, payer: &str, since: i64) -> Result<i64> {
     let mut statement = conn.prepare_cached(
         "SELECT coalesce(sum(CAST(payload ->> 'fee' AS INTEGER)), 0) FROM events INDEXED BY events_by_time
          WHERE at >= ?1 AND kind IN ('operation.confirmed', 'operation.failed') AND coalesce(payload ->> 'payer', payload ->> 'source') = ?2",
     )?;
-    Ok(statement.query_row(params![clock::rfc3339(since), payer], |row| row.get(0))?)
+    Ok(statement.query_row(params![clock::rfc3339(since), payer], only)?)
 }
 
 /// How many envelopes of an operation there are.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn attempts_made(conn: &Connection, id: i64) -> Result<u32> {
     let mut statement = conn
         .prepare_cached("SELECT coalesce(max(attempt), 0) FROM operation_attempts WHERE operation_id = ?1")?;
-    Ok(statement.query_row([id], |row| row.get(0))?)
+    Ok(statement.query_row([id], only)?)
 }
 
 /// The most that an envelope of this kind which took effect could cost, in the chain's smallest unit, among the newest
 /// operations.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<u64>> {
     const NEWEST: u32 = 500;
     let mut statement = conn.prepare_cached(
@@ -262,7 +196,7 @@ pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<u64>> {
          JOIN operation_attempts a ON a.operation_id = o.id
          WHERE o.kind = ?1 AND a.outcome = 'confirmed'",
     )?;
-    Ok(statement.query_row(params![kind, NEWEST], |row| row.get(0))?)
+    Ok(statement.query_row(params![kind, NEWEST], only)?)
 }
 
 /// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.
@@ -279,7 +213,7 @@ pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, pl
              WHERE key = ?1 AND network = ?4 AND state IN ('planned', 'failed', 'expired')
              RETURNING id",
         )?
-        .query_row(params![key, text, tx.now(), network], |row| row.get(0))
+        .query_row(params![key, text, tx.now(), network], only)
         .optional()?;
     if let Some(id) = again {
         return Ok(id);
@@ -289,16 +223,16 @@ pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, pl
             "INSERT INTO operations (key, kind, subject, state, plan, planned_at, network)
              VALUES (?1, ?2, ?3, 'planned', ?4, ?5, ?6) ON CONFLICT (key) DO NOTHING RETURNING id",
         )?
-        .query_row(params![key, kind, subject, text, tx.now(), network], |row| row.get(0))
+        .query_row(params![key, kind, subject, text, tx.now(), network], only)
         .optional()?;
     id.ok_or_else(|| Error::new(Code::Bug, format!("operation \"{key}\" is under way and planned anew")))
 }
 
-/// Stores a signed envelope, before it is sent for the first time; returns its number.
+/// Stores a signed envelope, before it is sent for the first time, to this endpoint; returns its number.
 ///
 /// # Errors
 /// `bug` while an older envelope may still land.
-pub fn signed(tx: &Tx<'_>, id: i64, new: &NewAttempt<'_>) -> Result<u32> {
+pub fn signed(tx: &Tx<'_>, id: i64, new: &Signed, endpoint: &str) -> Result<u32> {
     let conn = tx.conn();
     let (last, open): (u32, bool) = conn
         .prepare_cached(
@@ -320,9 +254,9 @@ pub fn signed(tx: &Tx<'_>, id: i64, new: &NewAttempt<'_>) -> Result<u32> {
         attempt,
         new.hash,
         new.envelope,
-        new.valid_until,
+        new.validity.map(|validity| validity.until),
         new.max_fee.to_string(),
-        new.endpoint,
+        endpoint,
         tx.now(),
     ])?;
     set_state(conn, id, OperationState::Signed)?;
@@ -330,9 +264,6 @@ pub fn signed(tx: &Tx<'_>, id: i64, new: &NewAttempt<'_>) -> Result<u32> {
 }
 
 /// Notes that an envelope was sent, `times` times in all.
-///
-/// # Errors
-/// `state_error` where the disk refuses.
 pub fn sent(tx: &Tx<'_>, id: i64, attempt: u32, times: u32, endpoint: &str) -> Result<()> {
     let conn = tx.conn();
     conn.prepare_cached(
@@ -347,9 +278,6 @@ pub fn sent(tx: &Tx<'_>, id: i64, attempt: u32, times: u32, endpoint: &str) -> R
 }
 
 /// Ends an envelope.
-///
-/// # Errors
-/// `state_error` where the disk refuses.
 pub fn end_attempt(
     tx: &Tx<'_>,
     id: i64,
@@ -362,33 +290,26 @@ pub fn end_attempt(
             "UPDATE operation_attempts SET outcome = ?3, error = ?4
              WHERE operation_id = ?1 AND attempt = ?2 AND outcome IS NULL",
         )?
-        .execute(params![id, attempt, outcome.word(), error])?;
+        .execute(params![id, attempt, outcome, error])?;
     Ok(())
 }
 
 /// An envelope ended without effect and the next one will be made.
-///
-/// # Errors
-/// `state_error` where the disk refuses.
 pub fn again(tx: &Tx<'_>, id: i64) -> Result<()> {
     set_state(tx.conn(), id, OperationState::Planned)
 }
 
 /// Ends an operation: what follows from it is recorded in the same write.
-///
-/// # Errors
-/// `state_error` where the disk refuses.
 pub fn end(tx: &Tx<'_>, id: i64, state: OperationState, error: Option<&str>) -> Result<()> {
     tx.conn()
         .prepare_cached(
             "UPDATE operations SET state = ?2, settled_at = ?3, recorded_at = ?3, error = ?4 WHERE id = ?1",
         )?
-        .execute(params![id, state.word(), tx.now(), error])?;
+        .execute(params![id, state, tx.now(), error])?;
     Ok(())
 }
 
 fn set_state(conn: &Connection, id: i64, state: OperationState) -> Result<()> {
-    conn.prepare_cached("UPDATE operations SET state = ?2 WHERE id = ?1")?
-        .execute(params![id, state.word()])?;
+    conn.prepare_cached("UPDATE operations SET state = ?2 WHERE id = ?1")?.execute(params![id, state])?;
     Ok(())
 }

@@ -338,27 +338,20 @@ pub(super) fn sign(
     Ok(Signed { envelope, hash: hex(&hash), max_fee, validity: Some(validity) })
 }
 
-/// Reads a stored envelope back.
-///
-/// # Errors
-/// `state_corrupt` for anything but what [`sign`] makes.
-pub fn stored(envelope: &str) -> Result<Stored<AccountId>> {
-    let corrupt = || {
-        Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
-            .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")
-    };
-    let (transaction, payer) = match TransactionEnvelope::from_xdr_base64(envelope, LIMITS) {
-        Ok(TransactionEnvelope::Tx(inner)) => (inner.tx, None),
-        Ok(TransactionEnvelope::TxFeeBump(outer)) => {
+/// Reads an envelope; `None` for anything but what [`sign`] makes.
+pub fn read(envelope: &str) -> Option<Stored<AccountId>> {
+    let (transaction, payer) = match TransactionEnvelope::from_xdr_base64(envelope, LIMITS).ok()? {
+        TransactionEnvelope::Tx(inner) => (inner.tx, None),
+        TransactionEnvelope::TxFeeBump(outer) => {
             let FeeBumpTransactionInnerTx::Tx(inner) = outer.tx.inner_tx;
             (inner.tx, Some(outer.tx.fee_source.account_id()))
         }
-        _ => return Err(corrupt()),
+        TransactionEnvelope::TxV0(_) => return None,
     };
-    let Preconditions::Time(times) = &transaction.cond else { return Err(corrupt()) };
-    Ok(Stored {
+    let Preconditions::Time(times) = &transaction.cond else { return None };
+    Some(Stored {
         validity: Some(Validity { from: times.min_time.0, until: times.max_time.0 }),
-        number: u64::try_from(transaction.seq_num.0).map_err(|_| corrupt())?,
+        number: u64::try_from(transaction.seq_num.0).ok()?,
         source: transaction.source_account.account_id(),
         payer,
     })

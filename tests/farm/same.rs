@@ -197,6 +197,20 @@ pub fn unsettled(landed: bool) -> Desk {
     panic!("no step at which both are signed");
 }
 
+/// Two farmers whose plants are planned, and the run was killed before it signed them.
+pub fn unsigned() -> Desk {
+    let desk = ripe();
+    for step in 1..80_u32 {
+        let copy = desk.fork();
+        copy.run("plant").env("POOLCTL_CRASH_AT", &step.to_string()).ends();
+        let planned = copy.value::<i64>("SELECT count(*) FROM operations WHERE state = 'planned'");
+        if planned == 2 && copy.value::<i64>("SELECT count(*) FROM operation_attempts") == 0 {
+            return copy;
+        }
+    }
+    panic!("no step at which both are planned");
+}
+
 /// Two farmers, and the first of their plants begins the next block.
 pub fn ripe() -> Desk {
     let desk = Desk::with_farmers(2, 1_000 * KALE);

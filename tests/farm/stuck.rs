@@ -7,9 +7,8 @@ use poolctl_testkit::{Fault, Proxy, Rule};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-/// The desk's only endpoint, whose history begins with its newest ledger: it knows no transaction from before.
-fn forgetful(desk: &Desk) -> Proxy {
-    let proxy = Proxy::start(&desk.network.url()).unwrap();
+/// A history that begins with the newest ledger: no transaction from before is known.
+fn no_past() -> Rule {
     let fault = Fault::Custom(|_, mut answer| {
         if let Some(result) = answer["result"].as_object_mut() {
             let (ledger, time) = (result["latestLedger"].clone(), result["latestLedgerCloseTime"].clone());
@@ -22,8 +21,13 @@ fn forgetful(desk: &Desk) -> Proxy {
         }
         answer
     });
-    // What is sent from now on, it remembers.
-    proxy.fault(Rule::new(fault).on_method("getTransaction").times(1));
+    Rule::new(fault).on_method("getTransaction")
+}
+
+/// The desk's only endpoint, which answers so.
+fn behind(desk: &Desk, rule: Rule) -> Proxy {
+    let proxy = Proxy::start(&desk.network.url()).unwrap();
+    proxy.fault(rule);
     desk.write_config(&[proxy.url()], same::STAKES);
     proxy
 }
@@ -40,7 +44,8 @@ fn an_envelope_that_nobody_remembers_is_ended_by_its_accounts_sequence() {
         let index = desk.farm().index;
         let planted = desk.farmers.iter().filter(|farmer| desk.pail(farmer, 1).is_some()).count();
         assert_eq!((index, planted), if lands { (1, 2) } else { (0, 0) });
-        let proxy = forgetful(&desk);
+        // What is sent from now on, it remembers.
+        let proxy = behind(&desk, no_past().times(1));
         let listed = desk.run("operations list").json();
         assert_eq!(listed["operations"].as_array().unwrap().len(), 2, "{listed}");
         // One look, and what it did is read from the chain.
@@ -85,11 +90,10 @@ fn what_a_transaction_did_that_was_given_up_is_found_by_the_next_run() {
     let desk = same::unsettled(true);
     desk.run("operations list").exits(0);
     desk.network.advance_over(40, 200).unwrap();
-    let proxy = Proxy::start(&desk.network.url()).unwrap();
-    proxy.fault(Rule::new(Fault::Custom(forget)).on_method("getTransaction"));
-    desk.write_config(&[proxy.url()], same::STAKES);
+    let proxy = behind(&desk, no_past());
     for id in desk.column("SELECT id || '' FROM operations WHERE state IN ('signed', 'sent')") {
-        desk.run(&format!("operations give-up {id} --reason=lost --yes")).exits(0);
+        let data = desk.run(&format!("operations give-up {id} --reason=lost --yes")).json();
+        assert_eq!(data["status"], "given_up");
     }
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 0);
     proxy.heal();
@@ -104,6 +108,7 @@ fn what_is_given_up_is_recorded_and_can_be_done_again() {
     let desk = same::unsettled(false);
     let id: i64 = desk.value("SELECT min(id) FROM operations WHERE state = 'signed'");
     desk.network.advance_over(40, 200).unwrap();
+    let proxy = behind(&desk, no_past());
     let data = desk.run(&format!("operations give-up {id} --reason=lost --dry-run")).json();
     assert_eq!(data["status"], "would_give_up");
     let data = desk.run(&format!("operations give-up {id} --reason=lost --yes")).json();
@@ -111,6 +116,7 @@ fn what_is_given_up_is_recorded_and_can_be_done_again() {
     assert_eq!(open(&desk), 1);
     let told = desk.column("SELECT payload FROM events WHERE kind = 'operation.given_up'");
     assert!(told.len() == 1 && told[0].contains("lost"), "{told:?}");
+    proxy.heal();
     desk.run("plant").exits(0);
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 2);
     assert_eq!(desk.booked("farmer", &desk.farmers[0].id, "staked"), i128::from(250 * KALE));
@@ -119,12 +125,9 @@ fn what_is_given_up_is_recorded_and_can_be_done_again() {
 
 /// Nobody tells what became of a transaction.
 fn mute(desk: &Desk) -> Proxy {
-    let proxy = Proxy::start(&desk.network.url()).unwrap();
     let message = "no".to_owned();
     let fault = Fault::RpcError { code: -32601, message, data: Value::Null };
-    proxy.fault(Rule::new(fault).on_method("getTransaction"));
-    desk.write_config(&[proxy.url()], same::STAKES);
-    proxy
+    behind(desk, Rule::new(fault).on_method("getTransaction"))
 }
 
 fn version(desk: &Desk) -> String {
@@ -232,6 +235,54 @@ fn what_an_endpoint_knows_is_settled_and_not_given_up() {
         (0, 2)
     );
     assert_eq!(desk.column("SELECT kind FROM events WHERE kind = 'operation.given_up'"), [""; 0]);
+    desk.is_sound();
+}
+
+#[test]
+fn what_has_expired_is_recorded_so_and_not_given_up() {
+    let desk = same::unsettled(false);
+    let id: i64 = desk.value("SELECT min(id) FROM operations WHERE state = 'signed'");
+    desk.network.advance_over(40, 200).unwrap();
+    let before = version(&desk);
+    let data = desk.run(&format!("operations give-up {id} --reason=lost --dry-run")).json();
+    assert_eq!((&data["status"], &data["ended"]), (&json!("would_settle"), &json!("expired without effect")));
+    assert_eq!(version(&desk), before);
+    // What is known needs no consent.
+    let data = desk.run(&format!("operations give-up {id} --reason=lost")).json();
+    assert_eq!((&data["status"], &data["ended"]), (&json!("settled"), &json!("expired without effect")));
+    assert_eq!(open(&desk), 1);
+    let why: String = desk.value("SELECT error FROM operations WHERE state = 'expired'");
+    assert_eq!(why, "its time ran out, and it is in no ledger");
+    let told =
+        desk.column("SELECT kind FROM events WHERE kind IN ('operation.given_up', 'operation.expired')");
+    assert_eq!(told, ["operation.expired"]);
+    desk.run("plant").exits(0);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 2);
+    desk.is_sound();
+}
+
+#[test]
+fn settling_names_what_was_never_signed() {
+    let desk = same::unsigned();
+    let settled = |line: &str, words: &str| {
+        let data = desk.run(line).json();
+        let operations = data["operations"].as_array().unwrap();
+        assert_eq!(operations.len(), 2, "{data}");
+        for one in operations {
+            assert!(one["key"].as_str().unwrap().starts_with("plant:"), "{data}");
+            assert_eq!((&one["settled"], &one["status"]), (&json!(true), &json!(words)), "{data}");
+        }
+    };
+    let before = version(&desk);
+    settled("operations settle --dry-run", "would be given up: it was never signed");
+    assert_eq!((version(&desk), open(&desk)), (before, 2));
+    settled("operations settle --yes", "given up: it was never signed");
+    assert_eq!(open(&desk), 0);
+    assert_eq!(desk.column("SELECT DISTINCT state FROM operations"), ["expired"]);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM operation_attempts"), 0);
+    assert_eq!(desk.run("operations settle --yes").json()["operations"], json!([]));
+    desk.run("plant").exits(0);
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM open_pails WHERE block_index = 1"), 2);
     desk.is_sound();
 }
 

@@ -7,7 +7,7 @@ use kale::reason::Reason;
 use kale::rows::{self, Hand, HarvestRow, OpenPail, Tally, Trace, WorkRow};
 use kale::terms::Terms;
 use kale::{accounting, loss, record};
-use outbox::{AttemptOutcome, NewAttempt, OperationState};
+use outbox::{AttemptOutcome, OperationState, Signed, Validity};
 use rusqlite::params;
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -129,14 +129,14 @@ fn sent(tx: &Tx<'_>, kind: &'static str, hand: &Hand, block: u32, worked: bool) 
     let key = format!("{kind}:sandbox:{address}:{block}");
     let hash = alloy::hex::encode(Sha256::digest(format!("{key} {worked}")));
     let id = outbox::plan(tx, "stellar", &key, kind, farmer, &json!({ "farmer": farmer, "block": block }))?;
-    let new = NewAttempt {
-        hash: &hash,
-        envelope: "AAAAAgAAAAA=",
-        valid_until: Some(u64::try_from(tx.now()).unwrap() + 60),
+    let now = u64::try_from(tx.now()).unwrap();
+    let signed = Signed {
+        hash: hash.clone(),
+        envelope: "AAAAAgAAAAA=".into(),
+        validity: Some(Validity { from: now, until: now + 60 }),
         max_fee: 100,
-        endpoint: "one",
     };
-    let attempt = outbox::signed(tx, id, &new)?;
+    let attempt = outbox::signed(tx, id, &signed, "one")?;
     outbox::sent(tx, id, attempt, 1, "one")?;
     let (outcome, state, event) = if worked {
         (AttemptOutcome::Confirmed, OperationState::Recorded, "operation.confirmed")

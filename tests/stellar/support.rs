@@ -221,8 +221,7 @@ pub struct Notes;
 
 impl Recorder<Chain> for Notes {
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
-        let payload =
-            json!({ "plan": operation.plan, "status": settled.status, "state": operation.state.word() });
+        let payload = json!({ "plan": operation.plan, "status": settled.status, "state": <&str>::from(operation.state) });
         tx.event("test.recorded", &operation.key, &payload)?;
         Ok(())
     }

@@ -84,11 +84,7 @@ fn place(line: &str) -> Desk {
         "work" | "farm run --once" => same::ground(),
         "farm reconcile" => same::forgotten(),
         "operations settle" => same::unsettled(false),
-        "operations give-up 1 --reason lost --yes" => {
-            let desk = same::unsettled(false);
-            desk.network.advance_over(40, 400).unwrap();
-            desk
-        }
+        "operations give-up 1 --reason lost --yes" => same::unsigned(),
         "work submit found.ndjson" => {
             let desk = same::planted();
             let farmer = desk.farmers[0].clone();

@@ -1,54 +1,20 @@
 //! Stellar as the outbox asks it: what its sequence numbers, ledgers and time bounds say of an envelope.
 
-use super::polls::{Polls, only};
-use super::prepare::{Priced, read_sequence};
-use super::{Effect, Fate, Intent, Prepared, RESTORE, Reason, Settled, Stellar, Terms, Why};
+use super::chain::{Intent, Reason, Settled, Stellar};
+use super::polls::only;
+use super::prepare::{Priced, StellarNetwork, read_sequence};
+use crate::Client;
 use crate::diagnostics::Raised;
-use crate::replies::{FeeStats, Landed, Lookup, Sent};
-use crate::results::{Failure, Kind, failure};
-use crate::transaction::{Action, Signers, sign};
-use crate::xdr::{AccountId, SorobanTransactionData};
-use crate::{Client, Ledger};
+use crate::replies::{Lookup, Sent};
+use crate::results::{Kind, failure};
+use crate::transaction::{Signers, sign};
 use base::{Code, Error, Result};
-use outbox::{Block, Network, Past, Refusal, Refused, Signed, Validity};
-use std::cell::RefCell;
-use std::collections::BTreeMap;
+use outbox::{Block, Network, Past, Prepared, Refusal, Refused, Signed, Validity};
 
 type Envelope = outbox::Envelope<Stellar>;
-
-/// The network, with the terms on which transactions are offered, and what is known of it while they are.
-pub struct StellarNetwork {
-    pub(super) client: Client,
-    pub(super) terms: Terms,
-    /// What calls have cost before, in stroops.
-    pub(super) usual: Past,
-    pub(super) fees: RefCell<Option<FeeStats>>,
-    /// The last sequence number used by each account; none where the account does not exist.
-    pub(super) sequences: RefCell<BTreeMap<AccountId, Option<i64>>>,
-    polls: Polls,
-}
+type Fate = outbox::Fate<Stellar>;
 
 impl StellarNetwork {
-    /// Of this client, on these terms.
-    pub fn new(client: &Client, terms: Terms) -> Self {
-        Self {
-            client: client.clone(),
-            terms,
-            usual: Past::new(),
-            fees: RefCell::default(),
-            sequences: RefCell::default(),
-            polls: Polls::default(),
-        }
-    }
-
-    /// The restoration of archived entries, as an operation of its own.
-    fn restore(&self, intent: &Intent, data: SorobanTransactionData) -> Intent {
-        let ledger = self.client.seen().map_or(0, |ledger| ledger.sequence);
-        let key = format!("{RESTORE}:{ledger}:{}", intent.key);
-        let plan = serde_json::json!({ "for": intent.key });
-        Intent { key, kind: RESTORE, plan, action: Action::Restore { data }, ..intent.clone() }
-    }
-
     /// Whether another transaction used the envelope's sequence number: the account has moved on, and a server that
     /// knows the ledger in which it did does not know the envelope.
     async fn is_superseded(&self, envelope: &Envelope) -> bool {
@@ -83,23 +49,8 @@ impl Network for StellarNetwork {
         self.read(intents.iter().map(|intent| &intent.source)).await
     }
 
-    async fn prepare(
-        &self,
-        intent: &Intent,
-        attempt: u32,
-        than: Option<&str>,
-    ) -> Result<outbox::Prepared<Self>> {
-        Ok(match self.compose(intent, attempt, than).await? {
-            Prepared::Ready(draft) => {
-                let endpoint = draft.endpoint.clone();
-                outbox::Prepared::Ready { draft, endpoint }
-            }
-            Prepared::Restore(data) => {
-                let first = Box::new(self.restore(intent, data));
-                outbox::Prepared::First(first, "archived entries must be restored")
-            }
-            Prepared::Refused(settled) => outbox::Prepared::Refused(settled),
-        })
+    async fn prepare(&self, intent: &Intent, attempt: u32, than: Option<&str>) -> Result<Prepared<Self>> {
+        self.compose(intent, attempt, than).await
     }
 
     fn sign(&self, intent: &Intent, draft: Box<Priced>, signers: &dyn Signers) -> Result<Signed> {
@@ -241,41 +192,4 @@ async fn everywhere(client: &Client, hash: &str) -> Result<Lookup> {
 
 fn validity(envelope: &Envelope) -> Result<Validity> {
     envelope.stored.validity.ok_or_else(|| Error::new(Code::Bug, "a transaction without time bounds"))
-}
-
-impl Why {
-    fn is(&self, kind: Kind) -> bool {
-        self.failure.as_ref().is_some_and(|failure| failure.kind == kind)
-    }
-}
-
-impl From<Failure> for Reason {
-    fn from(failure: Failure) -> Self {
-        Self { words: failure.words.clone(), why: Why { raised: None, failure: Some(failure) } }
-    }
-}
-
-impl From<Landed> for outbox::Landed<Stellar> {
-    fn from(landed: Landed) -> Self {
-        let failure = (!landed.succeeded).then(|| {
-            let why = failure(&landed.result);
-            let host = landed.raised.as_ref().and_then(|raised| raised.words.as_deref());
-            let words = host.map_or_else(|| why.words.clone(), |host| format!("{}: {host}", why.words));
-            Reason { words, why: Why { raised: landed.raised, failure: Some(why) } }
-        });
-        let effect = Effect {
-            ledger: Some(landed.ledger),
-            fee_charged: landed.result.fee_charged,
-            value: landed.value,
-            events: landed.events,
-        };
-        Self { effect, failure }
-    }
-}
-
-impl outbox::Effect for Effect {
-    fn facts(&self) -> Vec<(&'static str, serde_json::Value)> {
-        let ledger = self.ledger.map(|Ledger { sequence, .. }| sequence);
-        vec![("ledger", ledger.into()), ("fee", self.fee_charged.to_string().into())]
-    }
 }

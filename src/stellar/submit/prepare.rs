@@ -1,23 +1,38 @@
 //! From an intent to a signed envelope: the account's sequence number, the simulation, the fee, the signatures.
 
-use super::network::StellarNetwork;
-use super::{Intent, Reason, Settled, Why, resources};
-use crate::replies::{Refusal, Simulated};
+use super::chain::{Intent, RESTORE, Reason, Settled, Why};
+use super::polls::Polls;
+use super::resources;
+use super::terms::Terms;
+use crate::replies::{FeeStats, Refusal, Simulated};
 use crate::transaction::{Action, assemble, draft, price, unsigned};
 use crate::xdr::{
     AccountId, LedgerEntryData, LedgerKey, LedgerKeyAccount, ScVal, SorobanTransactionData, Transaction,
 };
-use crate::{View, is_of_endpoints};
+use crate::{Client, View, is_of_endpoints};
 use base::{Code, Error, Result};
 use futures_util::future::try_join;
-use outbox::Validity;
-use std::cell::Cell;
+use outbox::{Past, Validity};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 
 /// How much earlier than the newest ledger a transaction becomes valid, in seconds: a server that is a ledger or two
 /// behind must not refuse it. It also says from when on an endpoint must know the past to tell that it never landed.
 const BACKDATE: u64 = 10;
 /// The network's least fee for an operation, in stroops.
 const LEAST_FEE: u64 = 100;
+
+/// The network, with the terms on which transactions are offered, and what is known of it while they are.
+pub struct StellarNetwork {
+    pub(super) client: Client,
+    pub(super) terms: Terms,
+    /// What calls have cost before, in stroops.
+    pub(super) usual: Past,
+    fees: RefCell<Option<FeeStats>>,
+    /// The last sequence number used by each account; none where the account does not exist.
+    sequences: RefCell<BTreeMap<AccountId, Option<i64>>>,
+    pub(super) polls: Polls,
+}
 
 /// A transaction ready for its signatures.
 pub struct Priced {
@@ -26,20 +41,23 @@ pub struct Priced {
     pub(super) max_fee: i64,
     /// What its contract call would return.
     pub(super) value: Option<ScVal>,
-    /// The endpoint that it was prepared at.
-    pub(super) endpoint: String,
 }
 
-/// What became of preparing.
-pub(super) enum Prepared {
-    Ready(Box<Priced>),
-    /// Archived entries must be restored first.
-    Restore(SorobanTransactionData),
-    /// It is not worth sending.
-    Refused(Box<Settled>),
-}
+type Prepared = outbox::Prepared<StellarNetwork>;
 
 impl StellarNetwork {
+    /// Of this client, on these terms.
+    pub fn new(client: &Client, terms: Terms) -> Self {
+        Self {
+            client: client.clone(),
+            terms,
+            usual: Past::new(),
+            fees: RefCell::default(),
+            sequences: RefCell::default(),
+            polls: Polls::default(),
+        }
+    }
+
     /// Reads the newest ledger, the fees and all accounts at once.
     pub(super) async fn read(&self, sources: impl Iterator<Item = &AccountId> + Clone) -> Result<()> {
         self.client
@@ -135,7 +153,7 @@ impl StellarNetwork {
                     let reason = Reason { words, why: Why { raised: refusal.raised, failure: None } };
                     return Ok(Prepared::Refused(Box::new(Settled::refused(reason))));
                 }
-                Ok(Simulated { restore: Some(data), .. }) => return Ok(Prepared::Restore(data)),
+                Ok(Simulated { restore: Some(data), .. }) => return Ok(self.restore(intent, data)),
                 Ok(Simulated { value: None, .. }) if matches!(intent.action, Action::Invoke { .. }) => {
                     let why = "simulateTransaction: a call that succeeds without returning anything";
                     return Err(Error::new(Code::BadReply, why));
@@ -165,7 +183,16 @@ impl StellarNetwork {
         }
         let max_fee = price(&mut transaction, inclusion, self.payer(&intent.source).is_some())?;
         let endpoint = view.endpoint().to_owned();
-        Ok(Prepared::Ready(Box::new(Priced { transaction, max_fee, value, endpoint })))
+        Ok(Prepared::Ready { draft: Box::new(Priced { transaction, max_fee, value }), endpoint })
+    }
+
+    /// Archived entries must be restored first, as an operation of its own.
+    fn restore(&self, intent: &Intent, data: SorobanTransactionData) -> Prepared {
+        let ledger = self.client.seen().map_or(0, |ledger| ledger.sequence);
+        let key = format!("{RESTORE}:{ledger}:{}", intent.key);
+        let plan = serde_json::json!({ "for": intent.key });
+        let first = Intent { key, kind: RESTORE, plan, action: Action::Restore { data }, ..intent.clone() };
+        Prepared::First(Box::new(first), "archived entries must be restored")
     }
 
     async fn try_out(

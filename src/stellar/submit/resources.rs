@@ -1,6 +1,7 @@
 //! What the resources of a contract call may cost: the operator's cap, and what the same call has cost before.
 
-use super::{Intent, Terms};
+use super::chain::Intent;
+use super::terms::Terms;
 use crate::transaction::Action;
 use crate::xdr::{Transaction, TransactionExt};
 use base::amount::{Base, to_units};

@@ -1,6 +1,7 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
-use super::{base, stored, text};
+use alloy::primitives::{Address, B256};
+use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use evm::Evm;
 use kale::plan::Plan;
@@ -8,7 +9,7 @@ use outbox::Chain;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use state::can_go_on;
-use state::columns::{stored_address, stored_hash};
+use state::columns::{only, stored};
 use stellar::submit::Stellar;
 use vault::{pool, reward};
 
@@ -173,7 +174,7 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut tables =
         conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
-    let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let tables: Vec<String> = tables.query_map([], only)?.collect::<Result<_, _>>()?;
     for table in tables {
         let forms = FORMS.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, forms)| forms);
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
@@ -217,10 +218,11 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
         let sql = "SELECT t.operation_id, t.attempt, t.envelope, o.network FROM operation_attempts t
                    JOIN operations o ON o.id = t.operation_id WHERE t.outcome IS NULL";
         super::each(conn, sql, |row| {
-            let read = match text(row, 3)? {
-                Stellar::NAME => Stellar::stored(text(row, 2)?).map(drop),
-                Evm::NAME => Evm::stored(text(row, 2)?).map(drop),
-                other => Err(Error::new(Code::StateCorrupt, format!("\"{other}\" is no network"))),
+            let envelope: String = row.get("envelope")?;
+            let read = match row.get::<_, String>("network")?.as_str() {
+                Stellar::NAME => Stellar::stored(&envelope).map(drop),
+                Evm::NAME => Evm::stored(&envelope).map(drop),
+                other => Err(Error::corrupt(format!("\"{other}\" is no network"))),
             };
             read.map_err(|e| e.context(format!("operation_attempts ({})", shown(row, 2))))
         })
@@ -260,10 +262,10 @@ fn oddity(row: &Row<'_>, column: usize, form: Option<Form>) -> Option<String> {
 
 fn parse(form: Form, text: &str) -> Result<()> {
     match form {
-        Form::Amount => base(text).map(drop),
-        Form::Balance => stored(text).map(drop),
-        Form::Address => stored_address(text).map(drop),
-        Form::Hash => stored_hash(text).map(drop),
+        Form::Amount => stored::<Base>(text).map(drop),
+        Form::Balance => stored::<Delta>(text).map(drop),
+        Form::Address => stored::<Address>(text).map(drop),
+        Form::Hash => stored::<B256>(text).map(drop),
         Form::Account => stellar::account("the address", text).map(drop),
         Form::Nonce => text.parse::<u64>().map(drop).map_err(|_| odd(text)),
         Form::Number(_) => Err(odd(text)),
