@@ -59,6 +59,8 @@ pub const ALL: &[Decoder] = &[
     decoder("evm-logs", LITTLE, |bytes| result(bytes, |raw| eth::logs(raw).is_ok())),
     decoder("evm-receipt", LITTLE, |bytes| result(bytes, |raw| eth::receipt(raw).is_ok())),
     decoder("evm-transaction", LITTLE, |bytes| result(bytes, |raw| eth::transaction(raw).is_ok())),
+    decoder("evm-cost", LITTLE, |bytes| result(bytes, |raw| eth::cost(raw).is_ok())),
+    decoder("evm-senders", LITTLE, |bytes| result(bytes, |raw| eth::senders(raw).is_ok())),
     decoder("evm-multicall", LITTLE, |bytes| outcomes(bytes).is_some()),
     decoder("evm-call", LITTLE, returned),
     decoder("evm-revert", LITTLE, revert),

@@ -33,4 +33,4 @@ pub use logs::{LogRange, common_ancestor, logs_of, replay, replay_narrow};
 pub use network::{EvmNetwork, Terms};
 pub use transaction::{Action, Effect, Evm, Intent, Signers};
 pub use view::{Mined, PinnedView};
-pub use wire::{BlockRef, EventLog, Receipt, Sender};
+pub use wire::{BlockRef, EventLog, Receipt};

@@ -9,7 +9,7 @@ use super::wire::{self, BY_NUMBER};
 use alloy::primitives::{Address, B256, U256};
 use base::Result;
 use net::jsonrpc::{Call, RpcError};
-use outbox::{Reason, Refusal, Refused, Sent};
+use outbox::{Reason, Refused, Sent};
 use serde_json::{Value, json};
 
 const COUNT: &str = "eth_getTransactionCount";
@@ -32,9 +32,6 @@ impl PinnedView {
 
     /// Which transaction used a nonce that is used as of the view's block. That none is found with another hash is no proof; the
     /// one that is found is.
-    ///
-    /// # Errors
-    /// Those of the endpoint, as where it keeps no state of that time.
     pub async fn used_by(&self, account: Address, nonce: u64) -> Result<B256> {
         // It is used after `high`, and not after `low`: steps back that double, then halves.
         let (mut high, mut step) = (self.block().number, 1_u64);
@@ -58,8 +55,8 @@ impl PinnedView {
         let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
         let sent = self.value(BY_NUMBER, answers.next(), wire::senders).await?;
         self.still_pinned(answers.next())?;
-        let found = sent.into_iter().flatten().find(|one| one.from == account && one.nonce == nonce);
-        found.map(|one| one.hash).ok_or_else(|| {
+        let found = sent.into_iter().find(|(from, count, _)| (*from, *count) == (account, nonce));
+        found.map(|(.., hash)| hash).ok_or_else(|| {
             let why = format!("block {high} used nonce {nonce} of {account}, and has no transaction with it");
             self.fail(Fault::Bad { method: BY_NUMBER, why })
         })
@@ -100,10 +97,7 @@ impl PinnedView {
         found.ok_or_else(|| self.fail(Fault::Bad { method, why: "no receipt any more".to_owned() }))
     }
 
-    /// Hands a signed transaction to the endpoint, once.
-    ///
-    /// # Errors
-    /// Those of the endpoint: it may have it all the same.
+    /// Hands a signed transaction to the endpoint, once. After an error it may have it all the same.
     pub(super) async fn hand_in(&self, envelope: &str, hash: &str) -> Result<Sent<Evm>> {
         let call = Call::new(SEND, json!([envelope]));
         let answer = match self.try_ask(&[call], Patience::Once).await? {
@@ -112,13 +106,10 @@ impl PinnedView {
             Err(fault) => return Err(self.fail(fault)),
         };
         match answer {
-            Some(Err(error)) => match handed(&error) {
-                Some(sent) => Ok(sent),
-                None => {
-                    let sort = sort(SEND, &error);
-                    Err(self.fail(Fault::Rpc { method: SEND, error, sort }))
-                }
-            },
+            Some(Err(error)) => handed(&error).ok_or_else(|| {
+                let sort = sort(SEND, &error);
+                self.fail(Fault::Rpc { method: SEND, error, sort })
+            }),
             answer => match self.value(SEND, answer, wire::hash).await? {
                 found if found.to_string() == hash => Ok(Sent::Taken),
                 _ => Err(self.fail(Fault::Bad { method: SEND, why: "another hash than its own".to_owned() })),
@@ -145,7 +136,7 @@ fn handed(error: &RpcError) -> Option<Sent<Evm>> {
 }
 
 fn refused(kind: Refused, error: &RpcError) -> Sent<Evm> {
-    Sent::Refused(Refusal { kind, reason: Reason::of(error.message.as_str()) })
+    Sent::Refused(kind, Reason::of(error.message.as_str()))
 }
 
 #[cfg(test)]
@@ -157,7 +148,7 @@ mod tests {
         let said = |message: &str| {
             handed(&RpcError { code: -32000, message: message.to_owned(), ..RpcError::default() })
         };
-        let sent = |kind, words: &str| Some(Sent::Refused(Refusal { kind, reason: Reason::of(words) }));
+        let sent = |kind, words: &str| Some(Sent::Refused(kind, Reason::of(words)));
         for known in
             ["already known", "transaction already imported", "known transaction: 0xaa", "AlreadyKnown"]
         {

@@ -23,9 +23,6 @@ pub struct Action {
 /// Holds keys and signs with them.
 pub trait Signers {
     /// The secp256k1 signature of an account's key over a transaction's hash.
-    ///
-    /// # Errors
-    /// Whatever keeps the key from being used, such as that there is none for the account.
     fn sign(&self, account: Address, hash: B256) -> Result<Signature>;
 }
 
@@ -55,9 +52,6 @@ impl Draft {
     }
 
     /// Signs it for an account.
-    ///
-    /// # Errors
-    /// What `signers` say; `bug` where that is the signature of another account.
     pub(super) fn sign(self, source: Address, signers: &dyn Signers) -> Result<Signed> {
         let max_fee = self.max_fee();
         let signature = signers.sign(source, self.0.signature_hash())?;

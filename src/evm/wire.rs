@@ -212,17 +212,6 @@ struct RawBlock {
     transactions: Vec<Object<RawSender>>,
 }
 
-/// Who sent a transaction, and which of theirs it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Sender {
-    /// Its hash.
-    pub hash: B256,
-    /// Who sent it.
-    pub from: Address,
-    /// Its number among theirs.
-    pub nonce: u64,
-}
-
 fn parse<'a, T: Deserialize<'a>>(raw: &'a RawValue) -> Result<T, String> {
     serde_json::from_str(raw.get()).map_err(|e| why(&e))
 }
@@ -303,12 +292,11 @@ pub fn cost(raw: &RawValue) -> Result<Option<U256>, String> {
     cost.map(Some).ok_or_else(|| "field effectiveGasPrice: more than there is".to_owned())
 }
 
-/// Who sent the transactions of a block that was asked for with them, or none for `null`.
-pub fn senders(raw: &RawValue) -> Result<Option<Vec<Sender>>, String> {
-    let found = parse::<Option<Object<RawBlock>>>(raw)?;
-    let sender =
-        |Object(raw): Object<RawSender>| Sender { hash: raw.hash.0, from: raw.from.0, nonce: raw.nonce.0 };
-    Ok(found.map(|Object(block)| block.transactions.into_iter().map(sender).collect()))
+/// The transactions of a block that was asked for with them: who sent each, its number among theirs, its hash; none for `null`.
+pub fn senders(raw: &RawValue) -> Result<Vec<(Address, u64, B256)>, String> {
+    let Some(Object(block)) = parse::<Option<Object<RawBlock>>>(raw)? else { return Ok(Vec::new()) };
+    let sender = |Object(raw): Object<RawSender>| (raw.from.0, raw.nonce.0, raw.hash.0);
+    Ok(block.transactions.into_iter().map(sender).collect())
 }
 
 /// The hash of a transaction, or none for `null`.

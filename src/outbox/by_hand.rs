@@ -63,9 +63,6 @@ pub struct GivenUp<C: Chain> {
 
 /// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
 /// operator says is why.
-///
-/// # Errors
-/// As [`may_give_up`]; those of the state.
 pub async fn give_up<N: Network>(
     desk: &mut Desk<'_, N>,
     _permit: ValuePermit<'_>,

@@ -3,7 +3,7 @@
 use super::chain::Chain;
 use super::commits::Commits;
 use super::intent::{Intent, Recorder, Settled, Submitted};
-use super::life::{Life, Pace, Pen, planned};
+use super::life::{self, Life, Pace, Pen, planned};
 use super::network::{Network, Past};
 use super::rows::{self, Operation, OperationState};
 use base::{Code, Error, Result, Stop, say};
@@ -106,12 +106,10 @@ fn before_sending<C: Chain>(
     match before.state {
         OperationState::Recorded => Some(Ok(Submitted::AlreadyDone { operation: before.id })),
         OperationState::Planned | OperationState::Failed | OperationState::Expired => None,
-        OperationState::Signed | OperationState::Sent | OperationState::Confirmed => Some(Err(Error::new(
-            Code::OutcomeUnknown,
-            format!("operation \"{key}\" is under way, and it is not known yet what became of it"),
-        )
-        .hint("run the same command again: it settles this first, and nothing is done twice")
-        .detail("operation", key.as_str()))),
+        OperationState::Signed | OperationState::Sent | OperationState::Confirmed => {
+            let why = format!("operation \"{key}\" is under way, and it is not known yet what became of it");
+            Some(Err(life::under_way(key, why)))
+        }
     }
 }
 
@@ -126,9 +124,6 @@ fn past<C: Chain>(conn: &Connection, intents: &[&Intent<C>]) -> Result<Past> {
 }
 
 /// Operations whose envelope may still land, each with the account that sends it: the next one must not take its number.
-///
-/// # Errors
-/// `state_error`; `state_corrupt` for an envelope that cannot be read.
 pub fn under_way<C: Chain>(state: &State) -> Result<Vec<(C::Account, Operation)>> {
     let mut held = Vec::new();
     for operation in rows::open_on(state.conn(), C::NAME)? {

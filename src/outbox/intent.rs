@@ -127,9 +127,6 @@ pub enum Submitted<C: Chain> {
 pub trait Recorder<C: Chain> {
     /// Called once for an operation that ended, in whichever way; `operation.plan` is the intent's. An error undoes
     /// the write, and the operation stays as it was.
-    ///
-    /// # Errors
-    /// Whatever keeps it from being recorded.
     fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled<C>) -> Result<()>;
 
     /// Whether the network itself keeps it from taking effect twice, and its effect can be read from the chain. Then an

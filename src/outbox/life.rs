@@ -10,7 +10,7 @@
 use super::chain::Chain;
 use super::commits::{Commits, Write};
 use super::intent::{Intent, Reason, Recorder, Settled, Submitted};
-use super::network::{Envelope, Fate, Network, Prepared, Refusal, Refused, Sent};
+use super::network::{Envelope, Fate, Network, Prepared, Refused, Sent};
 use super::rows::{Attempt, AttemptOutcome, Operation, OperationState};
 use base::{Code, Error, Result, Stop};
 use std::cell::Cell;
@@ -62,7 +62,7 @@ struct Tried<C: Chain> {
     sends: Cell<u32>,
     /// The newest block when somebody took it.
     taken_at: Option<u64>,
-    refused: Option<Refusal<C>>,
+    refused: Option<(Refused, Reason<C>)>,
     trouble: Option<Error>,
 }
 
@@ -160,7 +160,8 @@ impl<N: Network> Life<'_, N> {
     ) -> Result<Result<Envelope<N::Chain>>> {
         let signed = self.network.sign(intent, draft, pen.signers)?;
         let (hash, text) = (signed.hash.clone(), signed.envelope.clone());
-        let envelope = Envelope { fresh: true, ..Envelope::of(operation, 0, hash, text, self.recorder)? };
+        let last = Attempt { attempt: 0, hash, envelope: text, valid_until: None, ended: false };
+        let envelope = Envelope { fresh: true, ..Envelope::again(operation, last, self.recorder)? };
         let write = Write::Signed { id: operation.id, signed, endpoint: endpoint.to_owned() };
         Ok(self.commits.write(write).await.and_then(|number| {
             let attempt = u32::try_from(number)
@@ -223,7 +224,7 @@ impl<N: Network> Life<'_, N> {
                 tried.trouble = None;
             }
             Ok(Sent::Later) => tried.trouble = None,
-            Ok(Sent::Refused(refusal)) => tried.refused = Some(refusal),
+            Ok(Sent::Refused(kind, reason)) => tried.refused = Some((kind, reason)),
             Err(error) => tried.trouble = Some(error),
         }
     }
@@ -234,7 +235,7 @@ impl<N: Network> Life<'_, N> {
         envelope: &Envelope<N::Chain>,
         tried: &mut Tried<N::Chain>,
     ) -> Option<Fate<N::Chain>> {
-        let by_number = tried.refused.as_ref().is_some_and(|refusal| refusal.kind == Refused::Number);
+        let by_number = tried.refused.as_ref().is_some_and(|(kind, _)| *kind == Refused::Number);
         match self.network.look(envelope, by_number).await {
             Ok(None) => {}
             Ok(fate) => return fate,
@@ -243,19 +244,19 @@ impl<N: Network> Life<'_, N> {
                 return None;
             }
         }
-        let refused = tried.refused.take()?;
-        match refused.kind {
+        let (kind, reason) = tried.refused.take()?;
+        match kind {
             // Of an endpoint that is behind; the same bytes are sent again.
             Refused::Number | Refused::Early => None,
             // Without an end to its validity, whoever refused it may still take it.
             Refused::Final
                 if envelope.fresh && tried.sends.get() == 1 && envelope.stored.validity.is_some() =>
             {
-                Some(Fate::Refused(refused.reason))
+                Some(Fate::Refused(reason))
             }
             // Somebody may have taken it all the same, so it must be waited for.
             Refused::Final => {
-                tried.refused = Some(refused);
+                tried.refused = Some((kind, reason));
                 None
             }
         }
@@ -324,13 +325,17 @@ pub(super) fn planned<C: Chain>(id: i64, intent: &Intent<C>) -> Operation {
 fn unknown<C: Chain>(envelope: &Envelope<C>, tried: &Tried<C>) -> Error {
     let Envelope { key, hash, .. } = envelope;
     let trouble = tried.trouble.as_ref().map(|e| format!("; {e}")).unwrap_or_default();
-    let refused = tried.refused.as_ref().map(|r| format!("; it was answered with {}", r.reason.words));
+    let refused = tried.refused.as_ref().map(|(_, why)| format!("; it was answered with {}", why.words));
     let refused = refused.unwrap_or_default();
     let why = format!(
         "operation \"{key}\": it is not known yet what became of transaction {hash}{refused}{trouble}"
     );
+    under_way(key, why).detail("hash", hash.as_str())
+}
+
+/// It is not known yet what became of an operation.
+pub(super) fn under_way(key: &str, why: String) -> Error {
     Error::new(Code::OutcomeUnknown, why)
         .hint("run the same command again: it settles this first, and nothing is done twice")
-        .detail("operation", key.as_str())
-        .detail("hash", hash.as_str())
+        .detail("operation", key)
 }

@@ -19,7 +19,7 @@ pub use chain::{Block, Chain, Effect, Signed, Stored, Validity};
 pub use desk::{Desk, settle_open, submit, under_way};
 pub use intent::{Intent, NothingMore, Reason, Recorder, Settled, Status, Submitted};
 pub use life::Pace;
-pub use network::{Envelope, Fate, Landed, Network, Past, Prepared, Refusal, Refused, Sent};
+pub use network::{Envelope, Fate, Landed, Network, Past, Prepared, Refused, Sent};
 pub use rows::{
     Attempt, AttemptOutcome, Operation, OperationState, attempts, end, end_attempt, find, offers, open,
     open_on, open_since, plan, sent, signed, spent_by,

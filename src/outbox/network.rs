@@ -29,20 +29,8 @@ pub struct Envelope<C: Chain> {
 
 impl<C: Chain> Envelope<C> {
     /// One that may have been sent before.
-    ///
-    /// # Errors
-    /// `state_corrupt` for one that cannot be read.
     pub(super) fn again(operation: &Operation, last: Attempt, recorder: &dyn Recorder<C>) -> Result<Self> {
-        Self::of(operation, last.attempt, last.hash, last.envelope, recorder)
-    }
-
-    pub(super) fn of(
-        operation: &Operation,
-        attempt: u32,
-        hash: String,
-        text: String,
-        recorder: &dyn Recorder<C>,
-    ) -> Result<Self> {
+        let Attempt { attempt, hash, envelope: text, .. } = last;
         let told = C::AHEAD == Some(operation.kind.as_str()) || recorder.is_told_by_the_chain(operation);
         let (id, key, stored) = (operation.id, operation.key.clone(), C::stored(&text)?);
         Ok(Self { id, key, attempt, hash, text, stored, fresh: false, told })
@@ -72,16 +60,7 @@ pub enum Sent<C: Chain> {
     /// It has no room for it just now.
     Later,
     /// It does not take it.
-    Refused(Refusal<C>),
-}
-
-/// Why an endpoint does not take an envelope.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal<C: Chain> {
-    /// What follows from it.
-    pub kind: Refused,
-    /// Why.
-    pub reason: Reason<C>,
+    Refused(Refused, Reason<C>),
 }
 
 /// What follows from a refusal.
@@ -184,18 +163,12 @@ pub trait Network {
     ) -> Result<Signed>;
 
     /// Sends an envelope. A failing endpoint hands over to the next one, which gets the same bytes; `tried` hears of each
-    /// before it has them.
-    ///
-    /// # Errors
-    /// No endpoint serves; any of them may have it all the same.
+    /// before it has them. After an error any of them may have it all the same.
     async fn send(&self, envelope: &Envelope<Self::Chain>, tried: impl Fn(&str))
     -> Result<Sent<Self::Chain>>;
 
     /// What became of an envelope, if that can be told; `None` = it may still land. `refused` says whether an endpoint refused
     /// its number, so that this is worth a closer look.
-    ///
-    /// # Errors
-    /// Nobody could be asked, or nobody remembers.
     async fn look(
         &self,
         envelope: &Envelope<Self::Chain>,

@@ -38,7 +38,7 @@ fn a_payment_takes_effect_once_and_says_what_it_cost() {
 
 /// Polls the submission so many times, and drops it; whether it came to its end.
 fn dies_after(polls: usize, bench: &mut Bench, intent: &evm::Intent) -> bool {
-    let (network, stop) = (bench.network(bench.node.url()), Stop::default());
+    let (network, stop) = (network(bench.node.url()), Stop::default());
     let mut desk = bench.seat.desk(network, &stop, PATIENT);
     let work = outbox::submit(&mut desk, consent(), std::slice::from_ref(intent), &Keys, &Notes);
     run(async {

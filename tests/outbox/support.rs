@@ -65,24 +65,24 @@ pub const PATIENT: Duration = Duration::from_secs(30);
 /// Looks once.
 pub const ONCE: Duration = Duration::ZERO;
 
+/// The network, behind this URL.
+pub fn network(url: &str) -> EvmNetwork {
+    let mut config =
+        ChainConfig::new("testnet", 31337, Endpoint::parse_list(&[format!("one={url}")]).unwrap());
+    config.retry = RetryPolicy { attempts: 2, base: Duration::from_millis(1), ..RetryPolicy::default() };
+    let terms = Terms { at: At::Safe, max_fee_per_gas: 100_000_000_000, gas_margin: 20 };
+    EvmNetwork::new(&Chain::new(config).unwrap(), terms)
+}
+
 impl Bench {
     pub fn new() -> Self {
         let options = NodeOptions { automine: false, ..NodeOptions::default() };
         Self { node: Node::start(NodeKind::Sandbox, &options).unwrap(), seat: Seat::new() }
     }
 
-    /// The network, behind this URL.
-    pub fn network(&self, url: &str) -> EvmNetwork {
-        let mut config =
-            ChainConfig::new("testnet", 31337, Endpoint::parse_list(&[format!("one={url}")]).unwrap());
-        config.retry = RetryPolicy { attempts: 2, base: Duration::from_millis(1), ..RetryPolicy::default() };
-        let terms = Terms { at: At::Safe, max_fee_per_gas: 100_000_000_000, gas_margin: 20 };
-        EvmNetwork::new(&Chain::new(config).unwrap(), terms)
-    }
-
     /// Submits, while blocks come.
     pub fn submit(&mut self, url: &str, intent: &Intent, wait: Duration) -> Result<Submitted<evm::Evm>> {
-        let (network, stop) = (self.network(url), Stop::default());
+        let (network, stop) = (network(url), Stop::default());
         let mut desk = self.seat.desk(network, &stop, wait);
         let work = outbox::submit(&mut desk, consent(), std::slice::from_ref(intent), &Keys, &Notes);
         run(while_mined(&self.node, work)).unwrap().remove(0)
@@ -90,7 +90,7 @@ impl Bench {
 
     /// Settles what is open, while blocks come, sending it again where that is allowed.
     pub fn settle(&mut self, wait: Duration, send: bool) -> Vec<(Operation, Result<Settled<evm::Evm>>)> {
-        let (network, stop) = (self.network(self.node.url()), Stop::default());
+        let (network, stop) = (network(self.node.url()), Stop::default());
         let mut desk = self.seat.desk(network, &stop, wait);
         let work = outbox::settle_open(&mut desk, send.then(consent), &Notes);
         run(while_mined(&self.node, work)).unwrap()

@@ -9,7 +9,7 @@ use crate::replies::{Lookup, Sent};
 use crate::results::{Kind, failure};
 use crate::transaction::{Signers, sign};
 use base::{Code, Error, Result};
-use outbox::{Block, Network, Past, Prepared, Refusal, Refused, Signed, Validity};
+use outbox::{Block, Network, Past, Prepared, Refused, Signed, Validity};
 
 type Envelope = outbox::Envelope<Stellar>;
 type Fate = outbox::Fate<Stellar>;
@@ -74,7 +74,7 @@ impl Network for StellarNetwork {
                     Kind::TooEarly => Refused::Early,
                     _ => Refused::Final,
                 };
-                outbox::Sent::Refused(Refusal { kind, reason: failure.into() })
+                outbox::Sent::Refused(kind, failure.into())
             }
         })
     }
