@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, time};
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::{Base, Quantity};
 use base::{Result, clock, forms};
@@ -23,9 +23,6 @@ use watch::metrics::Gauge;
 
 /// What one more KALE would change is asked for in this unit.
 const UNIT: i128 = 10_000_000;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<BlockOutput>("block")];
 
 /// Show the farm's current block: its age, what counts in it, our pails and what they would be paid
 ///
@@ -134,10 +131,6 @@ pub struct BlockOutput {
 }
 
 impl Block {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the services say.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let Self {} = self;
         let app = App::open(session)?;

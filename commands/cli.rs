@@ -1,19 +1,18 @@
 //! The command tree, and what becomes of arguments that do not fit it.
 
 use crate::options::{Options, When};
-use crate::output::{Contract, Outcome};
-use crate::session::Session;
+use crate::registry::commands;
 use crate::{
-    block, completions, config, doctor, events, farm, farmer, grind, harvest, health, info, init, man,
+    block, completions, config, doctor, events, farm, farmer, grind, harvest, health, help, info, init, man,
     member, metrics, operations, oracle, plant, pool, pooler, report, reward, risk, schema, state, sync,
-    withdrawal, work,
+    version, withdrawal, work,
 };
 #[cfg(feature = "sandbox")]
 use crate::{demo, sandbox};
 use base::{Code, Error, Result};
 use clap::builder::StyledStr;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory, FromArgMatches, Parser, ValueEnum};
 use kale::address::without_secrets;
 use std::error::Error as _;
 use std::ffi::OsString;
@@ -35,134 +34,45 @@ pub struct Cli {
     pub command: Command,
 }
 
-/// Every command; a new one is a line here, a line in [`Command::run`], and its contract in [`CONTRACTS`].
-#[derive(Debug, Subcommand)]
-pub enum Command {
-    Init(init::Init),
-    #[cfg(feature = "sandbox")]
-    Demo(demo::Demo),
-    Sync(sync::Sync),
-    #[command(subcommand)]
-    Pool(pool::Command),
-    #[command(subcommand)]
-    Member(member::Command),
-    #[command(subcommand)]
-    Withdrawal(withdrawal::Command),
-    #[command(subcommand)]
-    Reward(reward::Command),
-    #[command(subcommand)]
-    Oracle(oracle::Command),
-    #[command(subcommand)]
-    Risk(risk::Command),
-    #[command(subcommand)]
-    Pooler(pooler::Command),
-    #[command(subcommand)]
-    Farmer(farmer::Command),
-    Block(block::Block),
-    Plant(plant::Plant),
-    Work(Box<work::Work>),
-    Harvest(harvest::Harvest),
-    #[command(subcommand)]
-    Farm(farm::Command),
-    #[command(subcommand)]
-    Operations(operations::Command),
-    Grind(Box<grind::Grind>),
-    #[command(subcommand)]
-    Config(config::Command),
-    #[command(subcommand)]
-    State(state::Command),
-    Events(events::Events),
-    Doctor(doctor::Doctor),
-    Health(health::Health),
-    Metrics(metrics::Metrics),
-    Report(report::Report),
-    Info(info::Info),
-    Schema(schema::Schema),
-    Completions(completions::Completions),
-    Man(man::Man),
-    #[cfg(feature = "sandbox")]
-    #[command(subcommand)]
-    Sandbox(sandbox::Command),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Init(command) => command.run(session),
-            #[cfg(feature = "sandbox")]
-            Self::Demo(command) => command.run(session),
-            Self::Sync(command) => command.run(session),
-            Self::Pool(command) => command.run(session),
-            Self::Member(command) => command.run(session),
-            Self::Withdrawal(command) => command.run(session),
-            Self::Reward(command) => command.run(session),
-            Self::Oracle(command) => command.run(session),
-            Self::Risk(command) => command.run(session),
-            Self::Pooler(command) => command.run(session),
-            Self::Farmer(command) => command.run(session),
-            Self::Block(command) => command.run(session),
-            Self::Plant(command) => command.run(session),
-            Self::Work(command) => command.run(session),
-            Self::Harvest(command) => command.run(session),
-            Self::Farm(command) => command.run(session),
-            Self::Operations(command) => command.run(session),
-            Self::Grind(command) => command.run(session),
-            Self::Config(command) => command.run(session),
-            Self::State(command) => command.run(session),
-            Self::Events(command) => command.run(session),
-            Self::Doctor(command) => command.run(session),
-            Self::Health(command) => command.run(session),
-            Self::Metrics(command) => command.run(session),
-            Self::Report(command) => command.run(session),
-            Self::Info(command) => command.run(session),
-            Self::Schema(command) => command.run(),
-            Self::Completions(command) => command.run(),
-            Self::Man(command) => command.run(),
-            #[cfg(feature = "sandbox")]
-            Self::Sandbox(command) => command.run(session),
-        }
+commands! {
+    /// Every command.
+    Command {
+        Init(init::Init) = "init": init::InitOutput;
+        #[cfg(feature = "sandbox")]
+        Demo(demo::Demo) = "demo": demo::DemoOutput => demo::stage::Line<'static>;
+        Sync(sync::Sync) = "sync": sync::SyncOutput;
+        #[command(subcommand)] Pool(pool::Command) in pool;
+        #[command(subcommand)] Member(member::Command) in member;
+        #[command(subcommand)] Withdrawal(withdrawal::Command) in withdrawal;
+        #[command(subcommand)] Reward(reward::Command) in reward;
+        #[command(subcommand)] Oracle(oracle::Command) in oracle;
+        #[command(subcommand)] Risk(risk::Command) in risk;
+        #[command(subcommand)] Pooler(pooler::Command) in pooler;
+        #[command(subcommand)] Farmer(farmer::Command) in farmer;
+        Block(block::Block) = "block": block::BlockOutput;
+        Plant(plant::Plant) = "plant": plant::PlantOutput;
+        Work(Box<work::Work>) = "work": work::WorkOutput, "work submit": work::submit::SubmitOutput;
+        Harvest(harvest::Harvest) = "harvest": harvest::HarvestOutput | harvest::decide::DecisionOutput;
+        #[command(subcommand)] Farm(farm::Command) in farm;
+        #[command(subcommand)] Operations(operations::Command) in operations;
+        Grind(Box<grind::Grind>) = "grind": grind::single::GrindOutput | grind::bench::BenchOutput | grind::jobs::JobsOutput => ::grind::jobs::Answer;
+        #[command(subcommand)] Config(config::Command) in config;
+        #[command(subcommand)] State(state::Command) in state;
+        Events(events::Events) = "events": events::EventsOutput | events::follow::FollowOutput => events::follow::Line<'static>;
+        Doctor(doctor::Doctor) = "doctor": doctor::DoctorOutput;
+        Health(health::Health) = "health": health::HealthOutput;
+        Metrics(metrics::Metrics) = "metrics": metrics::MetricsOutput;
+        Report(report::Report) = "report": report::ReportOutput;
+        Info(info::Info) = "info": info::InfoOutput;
+        Version(version::Version) = "version": version::VersionOutput;
+        Help(help::Help) = "help": help::HelpOutput;
+        Schema(schema::Schema) = "schema": schema::SchemaOutput;
+        Completions(completions::Completions) = "completions": completions::CompletionsOutput;
+        Man(man::Man) = "man": man::ManOutput;
+        #[cfg(feature = "sandbox")]
+        #[command(subcommand)] Sandbox(sandbox::Command) in sandbox;
     }
 }
-
-/// What every command writes with `--json`, in the order of the commands.
-pub const CONTRACTS: &[&[Contract]] = &[
-    init::CONTRACTS,
-    #[cfg(feature = "sandbox")]
-    demo::CONTRACTS,
-    sync::CONTRACTS,
-    pool::CONTRACTS,
-    member::CONTRACTS,
-    withdrawal::CONTRACTS,
-    reward::CONTRACTS,
-    oracle::CONTRACTS,
-    risk::CONTRACTS,
-    pooler::CONTRACTS,
-    farmer::CONTRACTS,
-    block::CONTRACTS,
-    plant::CONTRACTS,
-    work::CONTRACTS,
-    harvest::CONTRACTS,
-    farm::CONTRACTS,
-    operations::CONTRACTS,
-    grind::CONTRACTS,
-    config::CONTRACTS,
-    state::CONTRACTS,
-    events::CONTRACTS,
-    doctor::CONTRACTS,
-    health::CONTRACTS,
-    metrics::CONTRACTS,
-    report::CONTRACTS,
-    info::CONTRACTS,
-    schema::CONTRACTS,
-    completions::CONTRACTS,
-    man::CONTRACTS,
-    #[cfg(feature = "sandbox")]
-    sandbox::CONTRACTS,
-];
 
 /// What the arguments come to.
 pub enum Parsed {
@@ -199,6 +109,17 @@ pub fn parse(args: &[OsString]) -> Parsed {
             }
         },
     }
+}
+
+/// The command of these words, or a group of commands, with what is derived from its place in the tree; without words, poolctl.
+pub fn find(words: &[String]) -> Result<clap::Command> {
+    let mut root = Cli::command();
+    root.build();
+    let found = words.iter().try_fold(&root, |command, word| command.find_subcommand(word));
+    found.cloned().ok_or_else(|| {
+        Error::new(Code::Usage, format!("there is no command \"{}\"", words.join(" ")))
+            .hint("see all with: poolctl --help")
+    })
 }
 
 fn words(matches: &clap::ArgMatches) -> String {
@@ -354,8 +275,7 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             walk(command, &[command.get_name()], &mut leaves);
         }
-        let contracts: Vec<&str> =
-            CONTRACTS.iter().copied().flatten().map(|contract| contract.command).collect();
+        let contracts: Vec<&str> = contracts().iter().map(|contract| contract.command).collect();
         assert_eq!(leaves, contracts);
     }
 

@@ -1,15 +1,13 @@
 //! `poolctl completions`: the scripts that make a shell complete poolctl's commands, flags and names.
 
 use crate::cli::Cli;
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::output::{Outcome, Page, Present};
+use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete_nushell::Nushell;
 use schemars::JsonSchema;
 use serde::Serialize;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<CompletionsOutput>("completions")];
 
 /// Print the completion script of a shell
 ///
@@ -50,11 +48,9 @@ pub struct CompletionsOutput {
 }
 
 impl Completions {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `bug` where the script is no text.
-    pub fn run(self) -> Result<Outcome> {
+    pub fn run(self, _session: &Session) -> Result<Outcome> {
         Outcome::of(&CompletionsOutput { shell: self.shell, script: self.shell.script()? })
     }
 }

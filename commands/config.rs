@@ -2,10 +2,11 @@
 
 use crate::app::{self, App};
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::registry::commands;
 use crate::session::Session;
 use base::{Code, Error, Result, files};
-use clap::{Args, Subcommand};
+use clap::Args;
 use config::keys::{self, KEYS, Key};
 use config::{Config, Entry, Origin, file, value};
 use kale::settings::Settings;
@@ -14,39 +15,15 @@ use serde::Serialize;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<ShowOutput>("config show"),
-    Contract::of::<CheckOutput>("config check"),
-    Contract::of::<PathOutput>("config path"),
-    Contract::of::<ChangeOutput>("config set"),
-    Contract::of::<ChangeOutput>("config unset"),
-];
-
-/// See, check and change settings
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl config show --origin")]
-pub enum Command {
-    Show(Show),
-    Check(Check),
-    Path(PathCommand),
-    Set(Set),
-    Unset(Unset),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Show(command) => command.run(session),
-            Self::Check(command) => command.run(session),
-            Self::Path(command) => command.run(session),
-            Self::Set(command) => command.run(session),
-            Self::Unset(command) => command.run(session),
-        }
+commands! {
+    /// See, check and change settings
+    #[command(before_help = "Example: poolctl config show --origin")]
+    Command {
+        Show(Show) = "config show": ShowOutput;
+        Check(Check) = "config check": CheckOutput;
+        Path(PathCommand) = "config path": PathOutput;
+        Set(Set) = "config set": ChangeOutput;
+        Unset(Unset) = "config unset": ChangeOutput;
     }
 }
 
@@ -161,7 +138,6 @@ impl From<Error> for Finding {
 }
 
 impl Check {
-    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
     fn run(self, session: &Session) -> Result<Outcome> {
         let output = CheckOutput::of(session)?;
         let failure = (!output.findings.is_empty()).then(|| {
@@ -275,7 +251,6 @@ pub struct PathOutput {
 }
 
 impl PathCommand {
-    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
     fn run(self, session: &Session) -> Result<Outcome> {
         let (path, origin) = session.config_path()?;
         let path = App::absolute(&path)?;

@@ -5,9 +5,9 @@ mod harvests;
 mod ledgers;
 mod pools;
 mod rewards;
-mod stage;
+pub mod stage;
 
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::output::{Outcome, Page, Present};
 use crate::sandbox::{Files, Ready, Tick, broken, hold};
 use crate::session::Session;
 use base::{Code, Error, Result};
@@ -23,9 +23,6 @@ use std::time::Duration;
 
 /// What ticks once the show is over, with --keep.
 const TICK: Tick = Tick::Every(Duration::from_secs(1));
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<DemoOutput>("demo").lines::<stage::Line<'static>>()];
 
 /// Run the whole job on embedded networks: no config, no node, no keys, and seconds of your time
 ///
@@ -63,8 +60,6 @@ pub struct DemoOutput {
 }
 
 impl Demo {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `interrupted` after a signal; `io_error` where there is no place for its folder; `check_failed` where the
     /// rewards or the harvests do not add up; `bug` where a command ends in another way than it should.

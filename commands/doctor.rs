@@ -2,7 +2,7 @@
 
 use crate::app::{App, runtime};
 use crate::config::CheckOutput;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use ::stellar::known;
 use base::{Code, Error, Result};
@@ -18,9 +18,6 @@ use std::path::Path;
 use std::time::Duration;
 use vault::{feed, pool, risk};
 use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
-
-/// What the command writes.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<DoctorOutput>("doctor")];
 
 /// Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
 ///
@@ -63,11 +60,8 @@ pub struct LineView {
 }
 
 impl Doctor {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `check_failed` with every line; `unknown_profile` for one that was named and does not exist.
-    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let mut lines = of_config(session)?;
         lines.push(store::sqlite_line());

@@ -1,23 +1,18 @@
 //! `poolctl events`: the audit log, filtered, followed, or walked from its first row to its last.
 
-mod follow;
+pub mod follow;
 
 use crate::app::App;
 use crate::options::bad_duration;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::clock::{self, BadDuration};
 use base::{Code, Error, Result};
 use clap::Args;
-use follow::{FollowOutput, Line};
 use jiff::{SignedDuration, Timestamp};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::{ChainReport, Event, EventFilter};
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] =
-    &[Contract::of::<EventsOutput>("events").or::<FollowOutput>().lines::<Line<'static>>()];
 
 /// Show the audit log, follow it, or verify it
 #[derive(Debug, Args)]
@@ -56,8 +51,6 @@ pub struct EventsOutput {
 }
 
 impl Events {
-    /// Runs the command.
-    ///
     /// # Errors
     /// Those of opening the state; `check_failed` for a broken chain.
     pub fn run(self, session: &Session) -> Result<Outcome> {

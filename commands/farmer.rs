@@ -9,11 +9,10 @@ mod trust;
 
 use crate::app::App;
 use crate::farming;
-use crate::output::{Contract, Outcome};
-use crate::session::Session;
+use crate::registry::commands;
 use base::amount::Quantity;
 use base::{Result, clock, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use kale::rows::Hand;
 use kale::strategy::Strategy;
 use kale::terms::ratio;
@@ -21,50 +20,18 @@ use kale::{Farmer, Status};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<enrol::EnrolOutput>("farmer register").or::<enrol::SponsorOutput>(),
-    Contract::of::<enrol::EnrolOutput>("farmer import")
-        .or::<enrol::SponsorOutput>()
-        .or::<enrol::SubmitterOutput>(),
-    Contract::of::<list::ListOutput>("farmer list"),
-    Contract::of::<list::ShowOutput>("farmer show"),
-    Contract::of::<set::SetOutput>("farmer set"),
-    Contract::of::<funding::FundingOutput>("farmer check-funding"),
-    Contract::of::<trust::TrustOutput>("farmer trust"),
-    Contract::of::<export::ExportOutput>("farmer export-key"),
-];
-
-/// Register farmers, make them ready to plant, see and change them, and bring their keys in and out
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl farmer list")]
-pub enum Command {
-    Register(enrol::Register),
-    Import(enrol::Import),
-    List(list::List),
-    Show(list::Show),
-    Set(set::Set),
-    CheckFunding(funding::CheckFunding),
-    Trust(trust::Trust),
-    ExportKey(export::ExportKey),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Register(command) => command.run(session),
-            Self::Import(command) => command.run(session),
-            Self::List(command) => command.run(session),
-            Self::Show(command) => command.run(session),
-            Self::Set(command) => command.run(session),
-            Self::CheckFunding(command) => command.run(session),
-            Self::Trust(command) => command.run(session),
-            Self::ExportKey(command) => command.run(session),
-        }
+commands! {
+    /// Register farmers, make them ready to plant, see and change them, and bring their keys in and out
+    #[command(before_help = "Example: poolctl farmer list")]
+    Command {
+        Register(enrol::Register) = "farmer register": enrol::EnrolOutput | enrol::SponsorOutput;
+        Import(enrol::Import) = "farmer import": enrol::EnrolOutput | enrol::SponsorOutput | enrol::SubmitterOutput;
+        List(list::List) = "farmer list": list::ListOutput;
+        Show(list::Show) = "farmer show": list::ShowOutput;
+        Set(set::Set) = "farmer set": set::SetOutput;
+        CheckFunding(funding::CheckFunding) = "farmer check-funding": funding::FundingOutput;
+        Trust(trust::Trust) = "farmer trust": trust::TrustOutput;
+        ExportKey(export::ExportKey) = "farmer export-key": export::ExportOutput;
     }
 }
 

@@ -1,15 +1,14 @@
 //! `poolctl grind`: the nonce grinder on its own. It opens no config, no state and no network.
 
-mod bench;
-mod jobs;
-mod single;
+pub mod bench;
+pub mod jobs;
+pub mod single;
 
-use crate::output::{Contract, Outcome};
+use crate::output::Outcome;
 use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::Args;
 use grind::Settings;
-use grind::jobs::Answer;
 use grind::kernel::{self, KernelRef};
 use grind::search::all_cores;
 use std::num::NonZeroUsize;
@@ -19,12 +18,6 @@ use std::time::Duration;
 
 /// Random inputs on which a kernel must agree with the reference before it is used.
 const CHECKS: u64 = 4096;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<single::GrindOutput>("grind")
-    .or::<bench::BenchOutput>()
-    .or::<jobs::JobsOutput>()
-    .lines::<Answer>()];
 
 /// Grind KALE nonces: one job from flags, many from NDJSON, or a bench of this machine
 ///
@@ -76,8 +69,6 @@ pub struct Grind {
 }
 
 impl Grind {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `invalid_value` for a job that is none; `partial` where some job lines failed; `interrupted`, with the best
     /// so far, after a signal.

@@ -1,12 +1,12 @@
 //! `poolctl harvest`: stakes and rewards of blocks that have ended.
 
-mod decide;
+pub mod decide;
 
 use crate::app::App;
 use crate::farm::told;
 use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::Failure;
 use base::amount::{Base, Quantity};
@@ -24,9 +24,6 @@ use std::collections::{BTreeMap, HashSet};
 use stellar::is_of_endpoints;
 use stellar::submit::{Rehearsal, Submitted};
 use watch::metrics::Gauge;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<HarvestOutput>("harvest").or::<decide::DecisionOutput>()];
 
 /// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
 ///
@@ -141,8 +138,6 @@ pub struct HarvestOutput {
 }
 
 impl Harvest {
-    /// Runs the command.
-    ///
     /// # Errors
     /// What the services say; pails that failed or were lost end it with exit 3, a single one with its own code.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::{Code, Error, Result, clock, forms};
 use clap::Args;
@@ -11,9 +11,6 @@ use serde::Serialize;
 use state::alert::Area;
 use state::runs::{self, LastRun};
 use watch::health::{self, Checked, Grade, Report, Trouble};
-
-/// What the command writes.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<HealthOutput>("health")];
 
 /// Say whether the pool is looked after; exit 5 if it is not
 ///
@@ -115,8 +112,6 @@ pub struct RunView {
 const SERVICE: &str = "HEALTH";
 
 impl Health {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `check_failed` with every finding; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

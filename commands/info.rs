@@ -1,7 +1,7 @@
 //! `poolctl info`: versions, networks, the state and the limits in force, without asking any network.
 
 use crate::app::App;
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::{Error, Result, clock, files, forms};
 use clap::Args;
@@ -11,9 +11,6 @@ use serde::Serialize;
 use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<InfoOutput>("info")];
 
 /// Show versions, networks, the state and the limits in force
 ///
@@ -108,11 +105,8 @@ pub struct Contents {
 }
 
 impl Info {
-    /// Runs the command.
-    ///
     /// # Errors
     /// Those of the settings; a state that cannot be read is shown as such.
-    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
         let config = &app.config;

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::options::DryRun;
 use crate::out_file;
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::{Code, Error, Result, files};
 use clap::Args;
@@ -14,9 +14,6 @@ use serde::Serialize;
 use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<InitOutput>("init")];
 
 /// Write a commented config file and create the state file of a profile
 ///
@@ -53,8 +50,6 @@ pub struct Made {
 }
 
 impl Init {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `conflict` where `--chain-id` contradicts what is there, `unknown_profile`, `io_error`, and the
     /// `state_…` codes where another file stands at the state's place.

@@ -1,5 +1,7 @@
 //! The binary: parse, run, render, exit. Nothing else exits.
 
+#![allow(clippy::unused_self, reason = "every command runs in the same form, with flags or without")]
+
 mod alerts;
 mod app;
 mod at;
@@ -19,6 +21,7 @@ mod farming;
 mod grind;
 mod harvest;
 mod health;
+mod help;
 mod info;
 mod init;
 mod logs;
@@ -36,6 +39,7 @@ mod plant;
 mod pool;
 mod pooler;
 mod progress;
+mod registry;
 mod report;
 mod reward;
 mod risk;
@@ -47,6 +51,7 @@ mod state;
 mod sync;
 mod textfile;
 mod unlock;
+mod version;
 mod views;
 mod withdrawal;
 mod work;

@@ -1,11 +1,12 @@
 //! `poolctl man`: manual pages, made from the commands' own help.
 
 use crate::app::App;
-use crate::cli::Cli;
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::cli;
+use crate::output::{Outcome, Page, Present};
+use crate::session::Session;
 use base::files::{self, Access};
 use base::{Code, Error, Exit, Result};
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_mangen::roff::{Roff, roman};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -13,9 +14,6 @@ use std::path::{Path, PathBuf};
 
 /// What makes an apostrophe of an apostrophe.
 const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<ManOutput>("man")];
 
 /// Print the manual page of a command, or write the pages of all
 ///
@@ -52,13 +50,9 @@ pub struct PageView {
 }
 
 impl Man {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `usage` for a command that there is not; `io_error` where a page cannot be written.
-    pub fn run(self) -> Result<Outcome> {
-        let mut root = Cli::command();
-        root.build();
+    pub fn run(self, _session: &Session) -> Result<Outcome> {
         if let Some(folder) = self.output {
             let folder = App::absolute(&folder)?;
             let io = |e: std::io::Error| {
@@ -66,17 +60,10 @@ impl Man {
             };
             std::fs::create_dir_all(&folder).map_err(io)?;
             let mut pages = Vec::new();
-            write_all(&root, true, &folder, &mut pages).map_err(io)?;
+            write_all(&cli::find(&[])?, true, &folder, &mut pages).map_err(io)?;
             return Outcome::of(&ManOutput { pages });
         }
-        let mut command = &root;
-        for word in &self.words {
-            command = command.find_subcommand(word).ok_or_else(|| {
-                Error::new(Code::Usage, format!("there is no command \"{}\"", self.words.join(" ")))
-                    .hint("see all with: poolctl --help")
-            })?;
-        }
-        let (name, text) = page(command, self.words.is_empty())
+        let (name, text) = page(&cli::find(&self.words)?, self.words.is_empty())
             .map_err(|e| Error::new(Code::Bug, format!("the page cannot be made: {e}")))?;
         Outcome::of(&ManOutput { pages: vec![PageView { name, path: None, text: Some(text) }] })
     }

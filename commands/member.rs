@@ -2,43 +2,24 @@
 
 use crate::app::App;
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::registry::commands;
 use crate::session::Session;
 use base::amount::Quantity;
 use base::{Result, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use config::value::address;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool;
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<AddOutput>("member add"),
-    Contract::of::<ListOutput>("member list"),
-    Contract::of::<ShowOutput>("member show"),
-];
-
-/// Name, list and show members: addresses that hold shares
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl member list")]
-pub enum Command {
-    Add(Add),
-    List(List),
-    Show(Show),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Add(command) => command.run(session),
-            Self::List(command) => command.run(session),
-            Self::Show(command) => command.run(session),
-        }
+commands! {
+    /// Name, list and show members: addresses that hold shares
+    #[command(before_help = "Example: poolctl member list")]
+    Command {
+        Add(Add) = "member add": AddOutput;
+        List(List) = "member list": ListOutput;
+        Show(Show) = "member show": ShowOutput;
     }
 }
 

@@ -1,7 +1,7 @@
 //! `poolctl metrics`: the state as Prometheus text.
 
 use crate::app::App;
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::{Result, forms};
 use clap::Args;
@@ -10,9 +10,6 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use watch::metrics::{self, Gauge};
 use watch::telemetry;
-
-/// What the command writes.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<MetricsOutput>("metrics")];
 
 /// Print the state as metrics, in Prometheus' text format
 ///
@@ -60,11 +57,8 @@ impl From<Gauge> for MetricView {
 }
 
 impl Metrics {
-    /// Runs the command.
-    ///
     /// # Errors
     /// Those of the settings and the state.
-    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;

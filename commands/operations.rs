@@ -3,11 +3,12 @@
 use crate::app::App;
 use crate::farming::{ended_as, ended_in, site_desk, time};
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table, partly};
+use crate::output::{Outcome, Page, Present, Table, partly};
+use crate::registry::commands;
 use crate::session::Session;
 use crate::views::Failure;
 use base::{Error, Result, clock, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::operations::{self, Operation};
@@ -15,33 +16,13 @@ use std::collections::HashMap;
 use std::time::Duration;
 use stellar::submit::{self, GivenUp, Outlook};
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<ListOutput>("operations list"),
-    Contract::of::<SettleOutput>("operations settle"),
-    Contract::of::<GiveUpOutput>("operations give-up"),
-];
-
-/// See, settle or give up transactions that are not settled yet
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl operations list")]
-pub enum Command {
-    List(List),
-    Settle(Settle),
-    GiveUp(GiveUp),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::List(List {}) => List::run(session),
-            Self::Settle(command) => command.run(session),
-            Self::GiveUp(command) => command.run(session),
-        }
+commands! {
+    /// See, settle or give up transactions that are not settled yet
+    #[command(before_help = "Example: poolctl operations list")]
+    Command {
+        List(List) = "operations list": ListOutput;
+        Settle(Settle) = "operations settle": SettleOutput;
+        GiveUp(GiveUp) = "operations give-up": GiveUpOutput;
     }
 }
 
@@ -78,7 +59,7 @@ pub struct OperationView {
 }
 
 impl List {
-    fn run(session: &Session) -> Result<Outcome> {
+    fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let mut views = Vec::new();

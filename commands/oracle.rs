@@ -9,11 +9,12 @@ use crate::alerts::AlertsOutput;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::registry::commands;
 use crate::session::Session;
 use base::amount::{self, E18, Quantity};
 use base::{Code, Error, Result, clock, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use config::value::address;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -21,45 +22,17 @@ use vault::feed::quote::Limits;
 use vault::feed::{self, AddFeed, Feed, Source};
 use vault::pool::ViewStamp;
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<AddOutput>("oracle add"),
-    Contract::of::<ListOutput>("oracle list"),
-    Contract::of::<quotes::QuotesOutput>("oracle fetch"),
-    Contract::of::<get::GetOutput>("oracle get"),
-    Contract::of::<aggregate::AggregateOutput>("oracle aggregate"),
-    Contract::of::<quotes::QuotesOutput>("oracle check"),
-    Contract::of::<AlertsOutput>("oracle alerts"),
-];
-
-/// Add price feeds, read them, and check that they may be used
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl oracle check")]
-pub enum Command {
-    Add(Add),
-    List(List),
-    Fetch(quotes::Fetch),
-    Get(get::Get),
-    Aggregate(aggregate::Aggregate),
-    Check(quotes::Check),
-    Alerts(alerts::Alerts),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Add(command) => command.run(session),
-            Self::List(List {}) => List::run(session),
-            Self::Fetch(command) => command.run(session),
-            Self::Get(command) => command.run(session),
-            Self::Aggregate(command) => command.run(session),
-            Self::Check(command) => command.run(session),
-            Self::Alerts(command) => command.run(session),
-        }
+commands! {
+    /// Add price feeds, read them, and check that they may be used
+    #[command(before_help = "Example: poolctl oracle check")]
+    Command {
+        Add(Add) = "oracle add": AddOutput;
+        List(List) = "oracle list": ListOutput;
+        Fetch(quotes::Fetch) = "oracle fetch": quotes::QuotesOutput;
+        Get(get::Get) = "oracle get": get::GetOutput;
+        Aggregate(aggregate::Aggregate) = "oracle aggregate": aggregate::AggregateOutput;
+        Check(quotes::Check) = "oracle check": quotes::QuotesOutput;
+        Alerts(alerts::Alerts) = "oracle alerts": AlertsOutput;
     }
 }
 
@@ -234,7 +207,7 @@ pub struct ListOutput {
 }
 
 impl List {
-    fn run(session: &Session) -> Result<Outcome> {
+    fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let feeds = feed::all(state.conn())?;

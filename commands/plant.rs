@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, kale, lumens, on_farm, time};
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::Failure;
 use base::amount::{Base, Quantity};
@@ -14,9 +14,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use stellar::submit::Rehearsal;
 use watch::metrics::Gauge;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<PlantOutput>("plant")];
 
 /// Plant: a stake in the current block for every farmer that is active and ready
 ///
@@ -88,8 +85,6 @@ pub struct PlantOutput {
 }
 
 impl Plant {
-    /// Runs the command.
-    ///
     /// # Errors
     /// What the services say; farmers that could not plant end it with exit 3.
     pub fn run(self, session: &Session) -> Result<Outcome> {

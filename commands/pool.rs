@@ -9,62 +9,31 @@ mod validate_deposit;
 mod validate_withdrawal;
 
 use crate::app::App;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::registry::commands;
 use crate::session::Session;
 use crate::views::{PoolView, age, or_dash, rate, yes_no};
 use base::amount::Quantity;
 use base::{Result, clock, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::{self, ViewStamp};
 use vault::reward;
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<add::AddOutput>("pool add"),
-    Contract::of::<ListOutput>("pool list"),
-    Contract::of::<show::ShowOutput>("pool show"),
-    Contract::of::<PositionOutput>("pool position"),
-    Contract::of::<validate_withdrawal::ValidateWithdrawalOutput>("pool validate-withdrawal"),
-    Contract::of::<validate_deposit::ValidateDepositOutput>("pool validate-deposit"),
-    Contract::of::<reconcile::ReconcileOutput>("pool reconcile"),
-    Contract::of::<accept_change::AcceptChangeOutput>("pool accept-change"),
-    Contract::of::<rescan::RescanOutput>("pool rescan"),
-];
-
-/// Add, list and show pools, and members' positions in them
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl pool list")]
-pub enum Command {
-    Add(add::Add),
-    List(List),
-    Show(show::Show),
-    Position(Position),
-    ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal),
-    ValidateDeposit(validate_deposit::ValidateDeposit),
-    Reconcile(reconcile::Reconcile),
-    AcceptChange(accept_change::AcceptChange),
-    Rescan(rescan::Rescan),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Add(command) => command.run(session),
-            Self::List(List {}) => List::run(session),
-            Self::Show(command) => command.run(session),
-            Self::Position(command) => command.run(session),
-            Self::ValidateWithdrawal(command) => command.run(session),
-            Self::ValidateDeposit(command) => command.run(session),
-            Self::Reconcile(command) => command.run(session),
-            Self::AcceptChange(command) => command.run(session),
-            Self::Rescan(command) => command.run(session),
-        }
+commands! {
+    /// Add, list and show pools, and members' positions in them
+    #[command(before_help = "Example: poolctl pool list")]
+    Command {
+        Add(add::Add) = "pool add": add::AddOutput;
+        List(List) = "pool list": ListOutput;
+        Show(show::Show) = "pool show": show::ShowOutput;
+        Position(Position) = "pool position": PositionOutput;
+        ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal) = "pool validate-withdrawal": validate_withdrawal::ValidateWithdrawalOutput;
+        ValidateDeposit(validate_deposit::ValidateDeposit) = "pool validate-deposit": validate_deposit::ValidateDepositOutput;
+        Reconcile(reconcile::Reconcile) = "pool reconcile": reconcile::ReconcileOutput;
+        AcceptChange(accept_change::AcceptChange) = "pool accept-change": accept_change::AcceptChangeOutput;
+        Rescan(rescan::Rescan) = "pool rescan": rescan::RescanOutput;
     }
 }
 
@@ -81,7 +50,7 @@ pub struct ListOutput {
 }
 
 impl List {
-    fn run(session: &Session) -> Result<Outcome> {
+    fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let now = session.run.clock.now();

@@ -2,38 +2,23 @@
 
 use crate::app::App;
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::registry::commands;
 use crate::session::Session;
 use base::amount::parse_weight;
 use base::{Result, clock, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use kale::terms::ratio;
 use kale::{Pooler, Terms, poolers};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] =
-    &[Contract::of::<AddOutput>("pooler add"), Contract::of::<ListOutput>("pooler list")];
-
-/// Add and list poolers: who works for a group of farmers, and on what terms
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl pooler list")]
-pub enum Command {
-    Add(Add),
-    List(List),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Add(command) => command.run(session),
-            Self::List(_) => List::run(session),
-        }
+commands! {
+    /// Add and list poolers: who works for a group of farmers, and on what terms
+    #[command(before_help = "Example: poolctl pooler list")]
+    Command {
+        Add(Add) = "pooler add": AddOutput;
+        List(List) = "pooler list": ListOutput;
     }
 }
 
@@ -149,7 +134,7 @@ pub struct ListOutput {
 }
 
 impl List {
-    fn run(session: &Session) -> Result<Outcome> {
+    fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let poolers = poolers::list(app.read()?.conn())?;
         Outcome::of(&ListOutput { poolers: poolers.into_iter().map(PoolerView::from).collect() })

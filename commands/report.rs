@@ -2,7 +2,7 @@
 
 use crate::app::App;
 use crate::out_file::Output;
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use base::{Code, Error, Result, forms};
 use clap::Args;
@@ -10,9 +10,6 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
 use watch::report::{self, Counts, Report as Gathered, Written};
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<ReportOutput>("report")];
 
 /// Write one HTML page: TVL, rates, rewards, holders, the farm, and what needs a look
 ///
@@ -48,8 +45,6 @@ pub struct ReportOutput {
 }
 
 impl Report {
-    /// Runs the command.
-    ///
     /// # Errors
     /// Those of opening the state; `unknown_pool`; `conflict` for a file that is no report; `io_error`.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -9,59 +9,30 @@ use crate::alerts::AlertsOutput;
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, partly};
+use crate::output::{Outcome, Page, Present, partly};
+use crate::registry::commands;
 use crate::session::Session;
 use crate::views::{Failure, age, limit, percent, ppm};
 use base::amount::{self, Base, Quantity};
 use base::{Result, clock, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::{self, Pool, ViewStamp};
 use vault::risk::{self, Breaker, RiskRow};
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<set::SetOutput>("risk set"),
-    Contract::of::<ShowOutput>("risk fetch"),
-    Contract::of::<ShowOutput>("risk show"),
-    Contract::of::<check::CheckOutput>("risk check"),
-    Contract::of::<AlertsOutput>("risk violations"),
-    Contract::of::<switch::SwitchOutput>("risk pause"),
-    Contract::of::<switch::SwitchOutput>("risk unpause"),
-    Contract::of::<switch::SwitchOutput>("risk reset-breaker"),
-];
-
-/// Set, fetch and check the limits of pools
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl risk check --all")]
-pub enum Command {
-    Set(Box<set::Set>),
-    Fetch(Fetch),
-    Show(Show),
-    Check(check::Check),
-    Violations(violations::Violations),
-    Pause(switch::Pause),
-    Unpause(switch::Unpause),
-    ResetBreaker(switch::ResetBreaker),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Set(command) => command.run(session),
-            Self::Fetch(command) => command.run(session),
-            Self::Show(command) => command.run(session),
-            Self::Check(command) => command.run(session),
-            Self::Violations(command) => command.run(session),
-            Self::Pause(command) => command.run(session),
-            Self::Unpause(command) => command.run(session),
-            Self::ResetBreaker(command) => command.run(session),
-        }
+commands! {
+    /// Set, fetch and check the limits of pools
+    #[command(before_help = "Example: poolctl risk check --all")]
+    Command {
+        Set(Box<set::Set>) = "risk set": set::SetOutput;
+        Fetch(Fetch) = "risk fetch": ShowOutput;
+        Show(Show) = "risk show": ShowOutput;
+        Check(check::Check) = "risk check": check::CheckOutput;
+        Violations(violations::Violations) = "risk violations": AlertsOutput;
+        Pause(switch::Pause) = "risk pause": switch::SwitchOutput;
+        Unpause(switch::Unpause) = "risk unpause": switch::SwitchOutput;
+        ResetBreaker(switch::ResetBreaker) = "risk reset-breaker": switch::SwitchOutput;
     }
 }
 

@@ -7,10 +7,11 @@ pub use profile::{BLOCK_REWARD, Files};
 pub use ready::Ready;
 
 use crate::options::duration;
-use crate::output::{Contract, Outcome, Page, Present};
+use crate::output::{Outcome, Page, Present};
+use crate::registry::commands;
 use crate::session::Session;
 use base::{Code, Error, Result, files};
-use clap::{Args, Subcommand};
+use clap::Args;
 use poolctl_sandbox::network::{Networks, Options, StartError};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -26,25 +27,11 @@ const WASM: &[u8] = b"\0asm\x01\0\0\0";
 /// A contract is never larger, bytes.
 const MOST_WASM: u64 = 16 << 20;
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<UpOutput>("sandbox up").lines::<Ready>()];
-
-/// Run networks of your own on this machine: an EVM and a Stellar network
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl sandbox up --write-config sandbox.toml")]
-pub enum Command {
-    Up(Up),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Up(command) => command.run(session),
-        }
+commands! {
+    /// Run networks of your own on this machine: an EVM and a Stellar network
+    #[command(before_help = "Example: poolctl sandbox up --write-config sandbox.toml")]
+    Command {
+        Up(Up) = "sandbox up": UpOutput => Ready;
     }
 }
 

@@ -1,15 +1,13 @@
 //! `poolctl schema`: what a command writes with `--json`, as JSON Schema.
 
 use crate::cli;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::session::Session;
 use base::{Code, Error, Result};
 use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<SchemaOutput>("schema")];
 
 /// Show the JSON Schema of what a command writes with --json
 ///
@@ -50,19 +48,20 @@ impl Schema {
     ///
     /// # Errors
     /// `usage` for a command that there is not.
-    pub fn run(self) -> Result<Outcome> {
+    pub fn run(self, _session: &Session) -> Result<Outcome> {
         let wanted = self.words.join(" ");
-        let all = || cli::CONTRACTS.iter().copied().flatten();
-        let view = |contract: &Contract| SchemaView {
+        let all = cli::contracts();
+        let view = |contract: &crate::output::Contract| SchemaView {
             command: contract.command,
             stream: contract.is_stream(),
             schema: contract.schema(),
         };
-        if let Some(contract) = all().find(|contract| contract.command == wanted) {
+        if let Some(contract) = all.iter().find(|contract| contract.command == wanted) {
             return Outcome::of(&SchemaOutput { schemas: vec![view(contract)], one: true });
         }
         let inside = format!("{wanted} ");
-        let schemas: Vec<SchemaView> = all()
+        let schemas: Vec<SchemaView> = all
+            .iter()
             .filter(|contract| wanted.is_empty() || contract.command.starts_with(&inside))
             .map(view)
             .collect();

@@ -6,10 +6,11 @@ use crate::app::App;
 use crate::console::Console;
 use crate::options::DryRun;
 use crate::out_file::{self, Output};
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::registry::commands;
 use crate::session::Session;
 use base::{Code, Error, Result, files};
-use clap::{Args, Subcommand};
+use clap::Args;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
@@ -19,42 +20,16 @@ use std::io;
 use std::path::PathBuf;
 use watch::check::{self, CheckReport};
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<CheckOutput>("state check"),
-    Contract::of::<BackupOutput>("state backup"),
-    Contract::of::<RestoreOutput>("state restore"),
-    Contract::of::<prune::PruneOutput>("state prune"),
-    Contract::of::<MigrateOutput>("state migrate"),
-    Contract::of::<PathOutput>("state path"),
-];
-
-/// Check, copy, restore, prune and migrate the state file
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl state check")]
-pub enum Command {
-    Check(Check),
-    Backup(Backup),
-    Restore(Restore),
-    Prune(prune::Prune),
-    Migrate(Migrate),
-    Path(PathCommand),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Check(command) => command.run(session),
-            Self::Backup(command) => command.run(session),
-            Self::Restore(command) => command.run(session),
-            Self::Prune(command) => command.run(session),
-            Self::Migrate(command) => command.run(session),
-            Self::Path(command) => command.run(session),
-        }
+commands! {
+    /// Check, copy, restore, prune and migrate the state file
+    #[command(before_help = "Example: poolctl state check")]
+    Command {
+        Check(Check) = "state check": CheckOutput;
+        Backup(Backup) = "state backup": BackupOutput;
+        Restore(Restore) = "state restore": RestoreOutput;
+        Prune(prune::Prune) = "state prune": prune::PruneOutput;
+        Migrate(Migrate) = "state migrate": MigrateOutput;
+        Path(PathCommand) = "state path": PathOutput;
     }
 }
 
@@ -318,7 +293,6 @@ pub struct PathOutput {
 }
 
 impl PathCommand {
-    #[expect(clippy::unused_self, reason = "the command's form; it has no flags yet")]
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
         let path = App::absolute(&app.state_path)?;

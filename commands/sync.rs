@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table, partly};
+use crate::output::{Outcome, Page, Present, Table, partly};
 use crate::session::Session;
 use crate::views::{Failure, or_dash, rate, yes_no};
 use base::Result;
@@ -14,9 +14,6 @@ use serde::Serialize;
 use vault::pool;
 use vault::sync::{self, PoolSync, SyncReport, SyncStatus};
 use watch::metrics::Gauge;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[Contract::of::<SyncOutput>("sync")];
 
 /// Sync pools with the chain: value, shares, exchange rate, holders
 ///
@@ -46,8 +43,6 @@ pub struct SyncOutput {
 }
 
 impl Sync {
-    /// Runs the command.
-    ///
     /// # Errors
     /// What the services say; failed pools end it with exit 3.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -5,46 +5,22 @@ mod fail;
 mod list;
 mod request;
 
-use crate::output::{Contract, Outcome};
-use crate::session::Session;
+use crate::registry::commands;
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock, forms};
-use clap::Subcommand;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::Pool;
 use vault::withdrawal::{Status, Withdrawal};
 
-/// What the commands write.
-pub const CONTRACTS: &[Contract] = &[
-    Contract::of::<request::RequestOutput>("withdrawal request"),
-    Contract::of::<list::ListOutput>("withdrawal list"),
-    Contract::of::<complete::CompleteOutput>("withdrawal complete"),
-    Contract::of::<fail::FailOutput>("withdrawal fail"),
-];
-
-/// Ask for withdrawals, list them, complete them by their transaction, or give them up
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl withdrawal list --status pending")]
-pub enum Command {
-    Request(request::RequestCommand),
-    List(list::List),
-    Complete(complete::CompleteCommand),
-    Fail(fail::Fail),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Request(command) => command.run(session),
-            Self::List(command) => command.run(session),
-            Self::Complete(command) => command.run(session),
-            Self::Fail(command) => command.run(session),
-        }
+commands! {
+    /// Ask for withdrawals, list them, complete them by their transaction, or give them up
+    #[command(before_help = "Example: poolctl withdrawal list --status pending")]
+    Command {
+        Request(request::RequestCommand) = "withdrawal request": request::RequestOutput;
+        List(list::List) = "withdrawal list": list::ListOutput;
+        Complete(complete::CompleteCommand) = "withdrawal complete": complete::CompleteOutput;
+        Fail(fail::Fail) = "withdrawal fail": fail::FailOutput;
     }
 }
 

@@ -1,11 +1,11 @@
 //! `poolctl work`: nonces for the pails of the current block.
 
-mod submit;
+pub mod submit;
 
 use crate::app::App;
 use crate::farming::{self, LedgerStamp, lumens, on_farm, time};
 use crate::options::DryRun;
-use crate::output::{Contract, Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use base::amount::Quantity;
 use base::clock::{self, BadDuration};
@@ -19,10 +19,6 @@ use kale::work::{self, Deadline, Fate, Orders, Report, Wanted, Worked};
 use schemars::JsonSchema;
 use serde::Serialize;
 use watch::metrics::Gauge;
-
-/// What the commands write.
-pub const CONTRACTS: &[Contract] =
-    &[Contract::of::<WorkOutput>("work"), Contract::of::<submit::SubmitOutput>("work submit")];
 
 /// Work: grind nonces for the pails of the current block, and submit the best in time
 ///
@@ -219,8 +215,6 @@ pub struct WorkOutput {
 }
 
 impl Work {
-    /// Runs the command.
-    ///
     /// # Errors
     /// What the services say; farmers whose work failed end it with exit 3.
     #[expect(clippy::boxed_local, reason = "the command tree boxes what is large")]

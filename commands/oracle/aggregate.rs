@@ -61,8 +61,6 @@ pub struct AggregateOutput {
 }
 
 impl Aggregate {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `unknown_asset`, `invalid_value`; those of the transport. `no_quorum` and `spread_exceeded` come with data.
     pub fn run(self, session: &Session) -> Result<Outcome> {

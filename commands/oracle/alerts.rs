@@ -20,8 +20,6 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `unknown_feed`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -52,8 +52,6 @@ pub struct GetOutput {
 }
 
 impl Get {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `unknown_asset`, `no_price`; those of the transport where the cache has nothing that serves.
     pub fn run(self, session: &Session) -> Result<Outcome> {

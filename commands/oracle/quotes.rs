@@ -159,8 +159,6 @@ pub struct Check {
 }
 
 impl Fetch {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `no_price` where every feed was refused; those of the transport.
     pub fn run(self, session: &Session) -> Result<Outcome> {
@@ -171,8 +169,6 @@ impl Fetch {
 }
 
 impl Check {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `check_failed` with every refused feed; those of the transport.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -8,6 +8,6 @@ mod page;
 pub mod render;
 
 pub use contract::Contract;
-pub use envelope::Report;
+pub use envelope::{Report, SCHEMA_VERSION};
 pub use outcome::{Outcome, Present, partly};
 pub use page::{Page, Table};

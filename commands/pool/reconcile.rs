@@ -67,8 +67,6 @@ impl From<Reconciled> for PoolLine {
 }
 
 impl Reconcile {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `drift` with every difference; failed pools end it with exit 3; those of the chain and the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

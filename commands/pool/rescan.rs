@@ -152,8 +152,6 @@ pub struct WrongFigure {
 }
 
 impl Rescan {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `drift` where nothing could be proved, or where paid epochs turn out wrong; what the services say.
     pub fn run(self, session: &Session) -> Result<Outcome> {

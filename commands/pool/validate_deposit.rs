@@ -60,8 +60,6 @@ pub struct ValidateDepositOutput {
 }
 
 impl ValidateDeposit {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `check_failed` with every reason, `invalid_address`; those of the state, and with `--on-chain` of the chain.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -51,8 +51,6 @@ pub struct ValidateWithdrawalOutput {
 }
 
 impl ValidateWithdrawal {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `check_failed` with every reason, `invalid_address`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -105,10 +105,6 @@ impl From<Outlook> for AprView {
 }
 
 impl Apr {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;

@@ -60,10 +60,6 @@ pub struct PendingOutput {
 }
 
 impl PendingCommand {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
@@ -160,10 +156,6 @@ pub struct ClaimOutput {
 }
 
 impl Claim {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let (member, only, exported) = {

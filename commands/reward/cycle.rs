@@ -82,10 +82,6 @@ pub struct PaidView {
 }
 
 impl Cycle {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;

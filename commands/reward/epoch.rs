@@ -4,10 +4,11 @@ use super::manual::{Create, Distribute};
 use super::verify::Verify;
 use crate::app::App;
 use crate::output::{Outcome, Page, Present, Table};
+use crate::registry::commands;
 use crate::session::Session;
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock, forms};
-use clap::{Args, Subcommand};
+use clap::Args;
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,30 +16,15 @@ use vault::pool::{self, Pool};
 use vault::reward::{self, EpochRow};
 use watch::spark;
 
-/// See, make and verify the epochs of pools
-#[derive(Debug, Subcommand)]
-#[command(before_help = "Example: poolctl reward epoch list main")]
-pub enum Command {
-    Create(Create),
-    Distribute(Distribute),
-    List(List),
-    Show(Show),
-    Verify(Verify),
-}
-
-impl Command {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(self, session: &Session) -> Result<Outcome> {
-        match self {
-            Self::Create(command) => command.run(session),
-            Self::Distribute(command) => command.run(session),
-            Self::List(command) => command.run(session),
-            Self::Show(command) => command.run(session),
-            Self::Verify(command) => command.run(session),
-        }
+commands! {
+    /// See, make and verify the epochs of pools
+    #[command(before_help = "Example: poolctl reward epoch list main")]
+    Command {
+        Create(Create) = "reward epoch create": super::manual::CreateOutput;
+        Distribute(Distribute) = "reward epoch distribute": super::cycle::CycleOutput | super::manual::NothingOutput;
+        List(List) = "reward epoch list": ListOutput;
+        Show(Show) = "reward epoch show": EpochView;
+        Verify(Verify) = "reward epoch verify": super::verify::VerifyOutput;
     }
 }
 
@@ -163,10 +149,6 @@ pub struct ListOutput {
 }
 
 impl List {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
@@ -233,10 +215,6 @@ pub struct Show {
 }
 
 impl Show {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;

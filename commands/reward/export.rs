@@ -103,10 +103,6 @@ pub struct RewardView {
 }
 
 impl ExportCommand {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let place = self.output.as_deref().map(Output::of).transpose()?;
         let app = App::open(session)?;

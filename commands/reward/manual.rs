@@ -52,10 +52,6 @@ pub struct CreateOutput {
 }
 
 impl Create {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         // The token's own decimals are checked below; what is no amount at all is refused before anything is asked.
         amount::parse_flag("--total", &self.total, AS_FINE_AS_ANY)?;
@@ -107,10 +103,6 @@ pub struct Distribute {
 }
 
 impl Distribute {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;

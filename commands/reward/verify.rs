@@ -90,8 +90,6 @@ pub struct DifferenceView {
 }
 
 impl Verify {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `check_failed` with the differences; what the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {

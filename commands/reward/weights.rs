@@ -45,10 +45,6 @@ pub struct SetWeightOutput {
 }
 
 impl SetWeight {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let weight = amount::parse_weight("WEIGHT", &self.weight)?;
         let app = App::open(session)?;
@@ -118,11 +114,7 @@ pub struct WeightsOutput {
 }
 
 impl Weights {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// What the command says.
-    pub fn run(session: &Session) -> Result<Outcome> {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let pools = pool::list(state.conn())?;

@@ -69,8 +69,6 @@ pub struct RuleView {
 const SERVICE: &str = "RISK";
 
 impl Check {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `check_failed` with every finding; `wrong_network`, and those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -69,8 +69,6 @@ pub struct SwitchOutput {
 type Switch = fn(&mut Work<'_>, &Pool, &str) -> Result<bool>;
 
 impl Pause {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `unknown_pool`, `invalid_value`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
@@ -79,20 +77,12 @@ impl Pause {
 }
 
 impl Unpause {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// As [`Pause::run`].
     pub fn run(self, session: &Session) -> Result<Outcome> {
         self.what.switch(session, risk::unpause)
     }
 }
 
 impl ResetBreaker {
-    /// Runs the command.
-    ///
-    /// # Errors
-    /// As [`Pause::run`].
     pub fn run(self, session: &Session) -> Result<Outcome> {
         self.what.switch(session, risk::reset_breaker)
     }

@@ -21,8 +21,6 @@ pub struct Violations {
 }
 
 impl Violations {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `unknown_pool`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -45,8 +45,6 @@ pub struct PruneOutput {
 }
 
 impl Prune {
-    /// Runs the command.
-    ///
     /// # Errors
     /// Those of [`App::write`] and [`state::prune`].
     pub fn run(self, session: &Session) -> Result<Outcome> {

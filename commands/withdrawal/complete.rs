@@ -47,8 +47,6 @@ pub struct CompleteOutput {
 }
 
 impl CompleteCommand {
-    /// Runs the command.
-    ///
     /// # Errors
     /// Those of [`complete`], `invalid_value`, `needs_confirmation`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -41,8 +41,6 @@ pub struct FailOutput {
 }
 
 impl Fail {
-    /// Runs the command.
-    ///
     /// # Errors
     /// Those of [`fail`], `invalid_value`, `needs_confirmation`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -42,8 +42,6 @@ pub struct ListOutput {
 }
 
 impl List {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `invalid_value`, `unknown_pool`, `unknown_member`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {

@@ -53,8 +53,6 @@ pub struct RequestOutput {
 }
 
 impl RequestCommand {
-    /// Runs the command.
-    ///
     /// # Errors
     /// `not_valid` with every reason; `invalid_amount`, `unknown_pool`, `unknown_member`, `conflict`,
     /// `needs_confirmation`; those of the state.
