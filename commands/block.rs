@@ -1,9 +1,9 @@
 //! `poolctl block`: the farm's current block, and what our farmers have in it.
 
-use crate::app::App;
-use crate::farming::{self, LedgerStamp, kale, time};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
+use app::farming::{self, LedgerStamp, kale, time};
 use base::amount::{Base, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;

@@ -50,9 +50,9 @@ commands! {
         #[command(subcommand)] Pooler(pooler::Command) in pooler;
         #[command(subcommand)] Farmer(farmer::Command) in farmer;
         Block(block::Block) = "block": block::BlockOutput;
-        Plant(plant::Plant) = "plant": plant::PlantOutput;
-        Work(Box<work::Work>) = "work": work::WorkOutput, "work submit": work::submit::SubmitOutput;
-        Harvest(harvest::Harvest) = "harvest": harvest::HarvestOutput | harvest::decide::DecisionOutput;
+        Plant(plant::Plant) = "plant": app::plant::PlantOutput;
+        Work(Box<work::Work>) = "work": app::work::WorkOutput, "work submit": app::work::SubmitOutput;
+        Harvest(harvest::Harvest) = "harvest": app::harvest::HarvestOutput | app::harvest::DecisionOutput;
         #[command(subcommand)] Farm(farm::Command) in farm;
         #[command(subcommand)] Operations(operations::Command) in operations;
         Grind(Box<grind::Grind>) = "grind": grind::single::GrindOutput | grind::bench::BenchOutput | grind::jobs::JobsOutput => ::grind::jobs::Answer;

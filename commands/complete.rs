@@ -5,6 +5,7 @@
 
 use crate::cli::{self, Cli};
 use crate::session::Session;
+use app::Host;
 use base::Result;
 use clap::{Arg, Command, CommandFactory};
 use clap_complete::CompletionCandidate;
@@ -123,7 +124,7 @@ impl Names {
     fn of_state(&self, named: Named, begin: &str) -> Result<Vec<(String, String)>> {
         let session = self.session();
         let path = Config::resolve(&session.sources()?)?.state_path()?;
-        let state = State::glance(&path, session.run.clone())?;
+        let state = State::glance(&path, session.call.run.clone())?;
         state::names_like(state.conn(), named, begin)
     }
 

@@ -1,10 +1,10 @@
 //! `poolctl config …`: what is in force and why, is it sound, and settings made at run time.
 
-use crate::app::{self, App};
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
+use app::{App, Host};
 use base::{Code, Error, Result, files};
 use clap::Args;
 use config::keys::{self, KEYS, Key};
@@ -72,7 +72,7 @@ impl Show {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
         if let Some(e) = app.state_fault().filter(|e| e.code() != Code::StateMissing) {
-            session.warn(format!("settings made with config set are not shown: {e}"));
+            session.call.warn(format!("settings made with config set are not shown: {e}"));
         }
         Outcome::of(&ShowOutput {
             profile: app.config.profile.clone(),
@@ -167,7 +167,7 @@ impl CheckOutput {
                 // A profile that was named on the command line and does not exist is bad input, no finding.
                 let profile = Config::profile_of(&sources)?;
                 if let Ok(config) = Config::resolve(&sources)
-                    && let Ok(state) = state::State::read(&config.state_path()?, session.run.clone())
+                    && let Ok(state) = state::State::read(&config.state_path()?, session.call.run.clone())
                 {
                     sources.settings = state::settings(state.conn())?;
                 }
@@ -180,7 +180,7 @@ impl CheckOutput {
             }
         }
         // What the environment misspells is a finding here, and a warning elsewhere.
-        output.findings.extend(session.take_warnings().into_iter().map(|message| Finding {
+        output.findings.extend(session.call.take_warnings().into_iter().map(|message| Finding {
             code: Code::UnknownKey.word(),
             message,
             hint: None,
@@ -358,7 +358,7 @@ fn change(session: &Session, key: &str, new: Option<&str>, dry_run: bool) -> Res
         origin: entry.map_or(Origin::Unset, |e| e.origin.clone()),
     };
     if output.new.is_some() && output.origin != Origin::State {
-        session.warn(format!("{key} is stored, but {} stands above it", output.origin));
+        session.call.warn(format!("{key} is stored, but {} stands above it", output.origin));
     }
     Outcome::of(&output)
 }

@@ -172,7 +172,7 @@ impl Console {
     }
 
     /// A bar on a terminal, nothing elsewhere.
-    pub fn progress(&self) -> Box<dyn Progress> {
+    pub fn progress(&self) -> Box<dyn Progress + Send + Sync> {
         if self.err_terminal && !self.quiet { Box::new(crate::progress::Bar) } else { Box::new(Silent) }
     }
 }

@@ -1,10 +1,10 @@
 //! `poolctl doctor`: is this installation sound. It prints what it can and stops at nothing.
 
-use crate::app::{App, runtime};
 use crate::config::CheckOutput;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use ::stellar::known;
+use app::App;
 use base::{Code, Error, Result};
 use clap::Args;
 use config::Config;
@@ -173,7 +173,7 @@ fn of_files(app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
 }
 
 fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
-    let clock = app.session.run.clock;
+    let clock = app.call().run.clock;
     let terms = |group: &str| -> Result<evm::Terms> {
         Ok(evm::Terms {
             limit: Duration::from_secs(app.config.number(&format!("{group}.timeout_sec"))?),
@@ -227,13 +227,11 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
             }
         }
     };
-    let runtime = match runtime() {
+    let runtime = match app.host.runtime() {
         Ok(runtime) => runtime,
         Err(e) => return lines.push(Line::error("evm", "endpoints", &e)),
     };
     let (on_evm, on_stellar) = runtime.block_on(async { tokio::join!(on_evm, on_stellar) });
-    // A name that is being looked up still is not waited for.
-    runtime.shutdown_background();
     let mut skews = Vec::new();
     for (area, found) in [("evm", on_evm), ("stellar", on_stellar)] {
         match found {

@@ -2,10 +2,10 @@
 
 pub mod follow;
 
-use crate::app::App;
 use crate::options::bad_duration;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
 use base::clock::{self, BadDuration};
 use base::{Code, Error, Result};
 use clap::Args;

@@ -6,8 +6,6 @@ mod plan;
 mod reconcile;
 mod run;
 
-pub use reconcile::told;
-
 use crate::registry::commands;
 
 commands! {
@@ -16,6 +14,6 @@ commands! {
     Command {
         Run(run::Run) = "farm run": run::RunOutput | plan::PlanOutput => lines::Line;
         Plan(plan::Plan) = "farm plan": plan::PlanOutput;
-        Reconcile(reconcile::Reconcile) = "farm reconcile": reconcile::ReconcileOutput;
+        Reconcile(reconcile::Reconcile) = "farm reconcile": app::reconcile::ReconcileOutput;
     }
 }

@@ -7,9 +7,9 @@ mod list;
 mod set;
 mod trust;
 
-use crate::app::App;
-use crate::farming;
 use crate::registry::commands;
+use app::App;
+use app::farming;
 use base::amount::Quantity;
 use base::{Result, clock, forms};
 use clap::Args;

@@ -87,11 +87,16 @@ impl Grind {
         }
         if let Some(path) = &self.jobs {
             let kernel = checked(session, wanted);
-            return jobs::run(session, path, self.stream, &settings(kernel, threads, &session.stop.flag()));
+            return jobs::run(
+                session,
+                path,
+                self.stream,
+                &settings(kernel, threads, &session.call.stop.flag()),
+            );
         }
         let task = single::Task::parse(&self)?;
         let kernel = checked(session, wanted);
-        single::run(session, &task, &settings(kernel, threads, &session.stop.flag()))
+        single::run(session, &task, &settings(kernel, threads, &session.call.stop.flag()))
     }
 }
 
@@ -101,10 +106,10 @@ fn settings(kernel: KernelRef, threads: NonZeroUsize, stop: &AtomicBool) -> Sett
 
 /// The kernel to use: one that disagrees with the reference is refused with a warning, and the next one is taken.
 fn checked(session: &Session, wanted: Option<KernelRef>) -> KernelRef {
-    let seed = session.run.clock.now().unsigned_abs();
+    let seed = session.call.run.clock.now().unsigned_abs();
     let (kernel, refused) = kernel::checked(wanted, CHECKS, seed);
     for disagreement in refused {
-        session.warn(format!("{disagreement}; kernel {} is used instead", kernel.name()));
+        session.call.warn(format!("{disagreement}; kernel {} is used instead", kernel.name()));
     }
     kernel
 }

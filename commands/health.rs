@@ -1,9 +1,9 @@
 //! `poolctl health`: is the pool looked after; from the state alone, for cron, a monitoring system or a person.
 
-use crate::app::App;
 use crate::output::nagios::{Perf, Probe, Status};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result, clock, forms};
 use clap::Args;
 use schemars::JsonSchema;
@@ -133,7 +133,7 @@ impl Health {
 fn look(session: &Session) -> Result<(Report, Vec<LastRun>, i64)> {
     let app = App::open(session)?;
     let state = app.read()?;
-    let now = session.run.clock.now();
+    let now = session.call.run.clock.now();
     Ok((health::look(&state, &app.config, now)?, runs::last_runs(state.conn())?, now))
 }
 

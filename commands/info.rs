@@ -1,8 +1,8 @@
 //! `poolctl info`: versions, networks, the state and the limits in force, without asking any network.
 
-use crate::app::App;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::{Error, Result, clock, files, forms};
 use clap::Args;
 use config::{Config, keys, profile};
@@ -116,7 +116,7 @@ impl Info {
         let contents = app.read().and_then(|state| Contents::of(&state));
         let fault = contents.as_ref().err().filter(|_| exists);
         if let Some(e) = fault {
-            session.warn(format!("the state cannot be read: {e}"));
+            session.call.warn(format!("the state cannot be read: {e}"));
         }
         let output = InfoOutput {
             version: env!("CARGO_PKG_VERSION"),

@@ -1,10 +1,10 @@
 //! `poolctl init`: a commented config file and a state file; what is there already is left alone.
 
-use crate::app::App;
 use crate::options::DryRun;
 use crate::out_file;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result, files};
 use clap::Args;
 use config::file::{self, ConfigFile};
@@ -56,7 +56,7 @@ impl Init {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let dry_run = self.dry_run.dry_run;
         if dry_run {
-            session.set_dry_run();
+            session.call.set_dry_run();
         }
         let config_path = App::absolute(&session.config_path()?.0)?;
         let found = if files::is_there(&config_path)? { Some(file::read(&config_path)?) } else { None };
@@ -81,7 +81,7 @@ impl Init {
             state::create(&state_path)?;
         }
         if !created {
-            State::read(&state_path, session.run.clone())?;
+            State::read(&state_path, session.call.run.clone())?;
         }
         let state = Made { path: state_path, created };
         if found.is_none() && !dry_run {

@@ -3,7 +3,6 @@
 #![allow(clippy::unused_self, reason = "every command runs in the same form, with flags or without")]
 
 mod alerts;
-mod app;
 mod at;
 mod block;
 mod cli;
@@ -17,7 +16,6 @@ mod doctor;
 mod events;
 mod farm;
 mod farmer;
-mod farming;
 mod grind;
 mod harvest;
 mod health;
@@ -50,7 +48,6 @@ mod session;
 mod state;
 mod sync;
 mod textfile;
-mod unlock;
 mod version;
 mod views;
 mod withdrawal;
@@ -109,14 +106,14 @@ fn main() -> ExitCode {
 
 /// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
-    let result = session.has_read_one_moment().and(result);
-    let mut report = Report::new(&session.command, session.dry_run(), result);
-    session.note_end(report.exit());
-    let mut warnings = session.take_warnings();
+    let result = session.call.has_read_one_moment().and(result);
+    let mut report = Report::new(&session.call.command, session.call.dry_run(), result);
+    session.call.note_end(report.exit());
+    let mut warnings = session.call.take_warnings();
     let mut textfile = Textfile::of(session, begun, &report.outcome.gauges);
     if let Some(Err(e)) = textfile.as_mut().map(|file| file.write(report.exit())) {
         // Of the command that is there for it, it is the result.
-        if session.command == "metrics" && report.outcome.failure.is_none() {
+        if session.call.command == "metrics" && report.outcome.failure.is_none() {
             report.outcome.failure = Some(e);
             // What could be written of it may say that all went well.
             let _ = textfile.as_mut().map(|file| file.write(report.exit()));
@@ -140,7 +137,8 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
     }
     let exit = settle(&session.console, report.exit(), shown);
     if exit != report.exit() {
-        let amended = [session.amend_end(exit), textfile.as_mut().map_or(Ok(()), |file| file.write(exit))];
+        let amended =
+            [session.call.amend_end(exit), textfile.as_mut().map_or(Ok(()), |file| file.write(exit))];
         let warnings = amended.into_iter().filter_map(Result::err).map(|e| e.to_string());
         for warning in warnings.chain(pings.iter_mut().flat_map(|pings| pings.end(exit))) {
             session.console.warn(&warning);

@@ -1,9 +1,9 @@
 //! `poolctl man`: manual pages, made from the commands' own help.
 
-use crate::app::App;
 use crate::cli;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::files::{self, Access};
 use base::{Code, Error, Exit, Result};
 use clap::Args;

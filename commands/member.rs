@@ -1,10 +1,10 @@
 //! `poolctl member …`: the members there are, and what each has.
 
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
+use app::App;
 use base::amount::Quantity;
 use base::{Result, forms};
 use clap::Args;

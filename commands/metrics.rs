@@ -1,8 +1,8 @@
 //! `poolctl metrics`: the state as Prometheus text.
 
-use crate::app::App;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::{Result, forms};
 use clap::Args;
 use schemars::JsonSchema;
@@ -62,7 +62,7 @@ impl Metrics {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let gauges = telemetry::gauges(&state, &app.config, session.run.clock.now())?;
+        let gauges = telemetry::gauges(&state, &app.config, session.call.run.clock.now())?;
         let text = metrics::render(&gauges);
         let views = gauges.iter().cloned().map(MetricView::from).collect();
         Ok(Outcome::of(&MetricsOutput { metrics: views, text })?.gauges(gauges))

@@ -1,12 +1,13 @@
 //! `poolctl operations …`: transactions that are not settled yet.
 
-use crate::app::App;
-use crate::farming::{ended_as, ended_in, site_desk, time};
 use crate::options::DryRun;
-use crate::output::{Outcome, Page, Present, Table, partly};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
-use crate::views::Failure;
+use app::App;
+use app::failures::Failure;
+use app::failures::partly;
+use app::farming::{ended_as, ended_in, site_desk, time};
 use base::{Error, Result, clock, forms};
 use clap::Args;
 use schemars::JsonSchema;

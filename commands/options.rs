@@ -129,3 +129,15 @@ pub fn bad_duration(text: &str, why: BadDuration) -> Error {
         }
     }
 }
+
+/// A `--parallel` value.
+///
+/// # Errors
+/// `invalid_value`.
+pub fn parallel(text: &str) -> Result<usize> {
+    let number =
+        text.parse().ok().filter(|n| (1..=100).contains(n) && text.bytes().all(|b| b.is_ascii_digit()));
+    number.ok_or_else(|| {
+        Error::new(Code::InvalidValue, format!("\"{text}\" is not a whole number from 1 to 100"))
+    })
+}

@@ -6,12 +6,12 @@ mod get;
 mod quotes;
 
 use crate::alerts::AlertsOutput;
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
+use app::App;
 use base::amount::{self, E18, Quantity};
 use base::{Code, Error, Result, clock, forms};
 use clap::Args;

@@ -1,6 +1,6 @@
 //! Where what a command writes goes: to stdout, or to what a path names.
 
-use crate::app::App;
+use app::App;
 use base::files::{self, Access};
 use base::{Code, Error, Result};
 use std::fs::{self, File};

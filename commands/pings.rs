@@ -1,7 +1,7 @@
 //! `--ping-url-file`: tells a watchdog that a run begins and how it ended. Whatever fails here is a warning.
 
-use crate::app::runtime;
 use crate::session::Session;
+use crate::session::runtime;
 use base::{Code, Endpoint, Error, Exit, Result, files};
 use keys::read_private;
 use net::ping::{Step, ping};
@@ -24,7 +24,7 @@ impl Pings {
     /// Reads the URL, if the run has one, and sends the first ping.
     pub fn start(session: &Session) -> Option<Self> {
         let path = session.options.ping_url_file.as_deref()?;
-        let command = session.command.clone();
+        let command = session.call.command.clone();
         let url = url_of(path, session.env.get("CREDENTIALS_DIRECTORY").map(Path::new));
         let started = url.as_ref().ok().map(|url| {
             let (url, command) = (url.clone(), command.clone());

@@ -8,11 +8,11 @@ mod show;
 mod validate_deposit;
 mod validate_withdrawal;
 
-use crate::app::App;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
 use crate::views::{PoolView, age, or_dash, rate, yes_no};
+use app::App;
 use base::amount::Quantity;
 use base::{Result, clock, forms};
 use clap::Args;
@@ -53,7 +53,7 @@ impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let now = session.run.clock.now();
+        let now = session.call.run.clock.now();
         let look = state.look()?;
         let (pools, snapshots) = (pool::list(look.conn())?, pool::snapshots(look.conn())?);
         let pools = pools.iter().map(|pool| PoolView::new(pool, snapshots.get(&pool.id), now)).collect();
@@ -143,7 +143,7 @@ impl Position {
         let found = pool::find(state.conn(), &self.pool)?;
         let member = pool::find_member(state.conn(), &self.member)?;
         let position = reward::position(state.conn(), &found, &member)?;
-        let now = session.run.clock.now();
+        let now = session.call.run.clock.now();
         Outcome::of(&PositionOutput {
             member: member.address.to_string(),
             member_name: member.name,

@@ -1,10 +1,10 @@
 //! `poolctl pooler …`: who works for the farmers.
 
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
+use app::App;
 use base::amount::parse_weight;
 use base::{Result, clock, forms};
 use clap::Args;

@@ -1,9 +1,9 @@
 //! `poolctl report`: one page with pictures, from the state alone.
 
-use crate::app::App;
 use crate::out_file::Output;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result, forms};
 use clap::Args;
 use schemars::JsonSchema;
@@ -56,7 +56,7 @@ impl Report {
         let app = App::open(session)?;
         let state = app.read()?;
         let look = state.look()?;
-        let gathered = Gathered::gather(look.conn(), &app.config, &self.pools, session.run.clock.now())?;
+        let gathered = Gathered::gather(look.conn(), &app.config, &self.pools, session.call.run.clock.now())?;
         drop(look);
         let html = report::page(&gathered);
         let (written, html) = match place {

@@ -6,13 +6,15 @@ mod switch;
 mod violations;
 
 use crate::alerts::AlertsOutput;
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
-use crate::output::{Outcome, Page, Present, partly};
+use crate::output::{Outcome, Page, Present};
 use crate::registry::commands;
 use crate::session::Session;
-use crate::views::{Failure, age, limit, percent, ppm};
+use crate::views::{age, limit, percent, ppm};
+use app::App;
+use app::failures::Failure;
+use app::failures::partly;
 use base::amount::{self, Base, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;
@@ -208,7 +210,7 @@ impl Show {
         let app = App::open(session)?;
         let state = app.read()?;
         let pools = pool::select(state.conn(), &self.pools)?;
-        Outcome::of(&ShowOutput::of(state.conn(), &pools, None, session.run.clock.now())?)
+        Outcome::of(&ShowOutput::of(state.conn(), &pools, None, session.call.run.clock.now())?)
     }
 }
 

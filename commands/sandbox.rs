@@ -163,7 +163,7 @@ pub fn hold(session: &Session, networks: &mut Networks, tick: Tick) -> Result<()
         networks.tick(every).map_err(|e| broken(&e))?;
     }
     let mut feeds_live = tick != Tick::Manual;
-    while !session.stop.wanted() {
+    while !session.call.stop.wanted() {
         std::thread::sleep(POLL);
         // The operator may have taken the chain back to before there were feeds.
         feeds_live = feeds_live && networks.keep_feeds_fresh().is_ok();

@@ -1,17 +1,23 @@
-//! One run of the program: its flags, its environment (read here, once), who runs it, and what it gathers.
+//! One run of the program: its flags, its environment (read here, once), who runs it, and what the terminal lends.
 
-use crate::console::Console;
+use crate::console::{Console, ask, ask_secret};
+use crate::logs;
 use crate::options::Options;
+use app::{Call, Host, Secret, passphrase_of};
 use base::clock::Clock;
-use base::{Code, Error, Exit, Result, Stop, files};
+use base::{Code, Error, Exit, Progress, Result, Stop, files};
 use config::file::{self, ConfigFile};
-use config::{Sources, stray_env};
-use state::{Holder, Lock, Permit, Run, State, Watch, runs};
-use std::cell::{Cell, RefCell};
+use config::{Config, Sources, stray_env};
+use secrecy::SecretString;
+use state::Run;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+use tokio::runtime::{Builder, Runtime};
+use zeroize::Zeroizing;
+
+/// A credential is never larger, bytes.
+const MOST: u64 = 4096;
 
 /// What is known of a run before any file is opened.
 pub struct Session {
@@ -19,24 +25,11 @@ pub struct Session {
     pub options: Options,
     /// The environment; empty values count as unset.
     pub env: BTreeMap<String, String>,
-    /// The command's words: `pool list`.
-    pub command: String,
     /// The terminal.
     pub console: Console,
-    /// Set by the first signal.
-    pub stop: Stop,
-    /// Stands in the audit log.
-    pub run: Run,
-    warnings: RefCell<Vec<String>>,
-    dry_run: Cell<bool>,
-    /// What a scheduled command wrote to, with the lock, until it is noted how the run ended.
-    kept: RefCell<Option<(State, Lock)>>,
-    /// The state where it is noted how the run ended, and what was noted.
-    noted: RefCell<Option<(PathBuf, runs::Noted)>>,
-    /// Whether the command was for everything there is.
-    whole: Cell<bool>,
-    /// The state that is read as one that nobody changes.
-    watched: RefCell<Option<Watch>>,
+    /// The run, as the services know it.
+    pub call: Call,
+    network: Network,
 }
 
 /// Reads the environment. Names and values that are no UTF-8 are shown with replacement characters.
@@ -54,114 +47,13 @@ impl Session {
         let run = Run { id: uuid::Uuid::new_v4().to_string(), actor: actor(&env), clock: Clock::System };
         let stop = Stop::default();
         listen(&stop);
-        let session = Self {
-            options,
-            env,
-            command,
-            console,
-            stop,
-            run,
-            warnings: RefCell::default(),
-            dry_run: Cell::new(false),
-            kept: RefCell::default(),
-            noted: RefCell::default(),
-            whole: Cell::new(true),
-            watched: RefCell::default(),
-        };
-        for (name, near) in stray_env(&session.env) {
+        let mut call = Call::new(command, run, stop);
+        (call.agreed, call.wait) = (options.yes, options.wait.unwrap_or_default());
+        for (name, near) in stray_env(&env) {
             let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            session.warn(format!("the environment names {name}, which poolctl does not know{near}"));
+            call.warn(format!("the environment names {name}, which poolctl does not know{near}"));
         }
-        session
-    }
-
-    /// Something the operator should know, in the envelope or on stderr at the end.
-    pub fn warn(&self, warning: impl Into<String>) {
-        let (warning, mut warnings) = (warning.into(), self.warnings.borrow_mut());
-        if !warnings.contains(&warning) {
-            warnings.push(warning);
-        }
-    }
-
-    /// The warnings so far, which are then forgotten.
-    pub fn take_warnings(&self) -> Vec<String> {
-        self.warnings.take()
-    }
-
-    /// Notes that nothing will be written; the output says so.
-    pub fn set_dry_run(&self) {
-        self.dry_run.set(true);
-    }
-
-    /// Whether nothing is written.
-    pub fn dry_run(&self) -> bool {
-        self.dry_run.get()
-    }
-
-    /// Says whether the run is for everything there is: one for a few pools says nothing about the others, and its end is
-    /// not noted.
-    pub fn covers(&self, whole: bool) {
-        self.whole.set(whole);
-    }
-
-    /// Keeps what a scheduled command has written to, so that its end can be noted there. Others let go of it at once.
-    pub fn keep(&self, state: State, lock: Lock) {
-        if self.whole.get() && runs::is_scheduled(&self.command) {
-            self.kept.replace(Some((state, lock)));
-        } else {
-            close(state, lock);
-        }
-    }
-
-    /// Keeps an eye on a state that is read as one that nobody changes; on none any more where none is given.
-    pub fn watch(&self, state: Option<&State>) {
-        self.watched.replace(state.and_then(State::watch).cloned());
-    }
-
-    /// Whether what was read holds.
-    ///
-    /// # Errors
-    /// As [`Watch::is_unchanged`].
-    pub fn has_read_one_moment(&self) -> Result<()> {
-        self.watched.borrow().as_ref().map_or(Ok(()), Watch::is_unchanged)
-    }
-
-    /// Lets go of what was kept, since it is locked again.
-    pub fn let_go(&self) {
-        drop(self.kept.take());
-    }
-
-    /// Notes how a scheduled command ended, and lets go of the state: nobody waits for whoever reads the result.
-    pub fn note_end(&self, exit: Exit) {
-        let Some((state, lock)) = self.kept.take() else { return };
-        match state.note_run(Permit::of(&lock), &self.command, exit) {
-            Ok(noted) => *self.noted.borrow_mut() = Some((state.path().to_owned(), noted)),
-            Err(e) => self.warn(format!("cannot note in the state when this run ended: {e}")),
-        }
-        close(state, lock);
-    }
-
-    /// Notes that it ended otherwise after all: its result could not be written.
-    ///
-    /// # Errors
-    /// `state_locked` and the others of [`State::write_access`].
-    pub fn amend_end(&self, exit: Exit) -> Result<()> {
-        let Some((path, noted)) = self.noted.take() else { return Ok(()) };
-        let lock = Lock::acquire(&path, &self.holder(), self.wait(), &self.stop)?;
-        let state = State::write_access(&path, self.run.clone(), &lock)?;
-        let amended = state.amend_run(Permit::of(&lock), &noted, exit);
-        close(state, lock);
-        amended
-    }
-
-    /// Who holds a lock in this run.
-    pub fn holder(&self) -> Holder {
-        Holder { pid: std::process::id(), command: self.command.clone(), since: self.run.clock.now() }
-    }
-
-    /// How long a lock is waited for.
-    pub fn wait(&self) -> Duration {
-        self.options.wait.unwrap_or_default()
+        Self { options, env, console, call, network: Network::default() }
     }
 
     /// Where the config file is and what named it; it need not exist.
@@ -182,26 +74,7 @@ impl Session {
         Ok((folders.0.join("poolctl").join("config.toml"), "default"))
     }
 
-    /// Everything that settings come from, without what the state holds.
-    ///
-    /// # Errors
-    /// `invalid_config` for a config file that is named and missing, or cannot be read.
-    pub fn sources(&self) -> Result<Sources> {
-        let file = match self.config_path() {
-            Ok((path, _)) if files::is_there(&path)? => file::read(&path)?,
-            Ok((_, "default")) | Err(_) => ConfigFile::default(),
-            Ok((path, origin)) => {
-                return Err(Error::new(
-                    Code::InvalidConfig,
-                    format!("there is no config file at {} ({origin})", path.display()),
-                )
-                .hint("create it with: poolctl init"));
-            }
-        };
-        self.sources_with(file)
-    }
-
-    /// As [`Session::sources`], with a config file that was read already, or none.
+    /// Everything that settings come from, with a config file that was read already, or none.
     ///
     /// # Errors
     /// `invalid_value` for a `--state` or `--passphrase-file` that is no UTF-8.
@@ -233,17 +106,123 @@ impl Session {
     }
 }
 
+impl Host for Session {
+    fn call(&self) -> &Call {
+        &self.call
+    }
+
+    /// # Errors
+    /// `invalid_config` for a config file that is named and missing, or cannot be read; those of [`Session::sources_with`].
+    fn sources(&self) -> Result<Sources> {
+        let file = match self.config_path() {
+            Ok((path, _)) if files::is_there(&path)? => file::read(&path)?,
+            Ok((_, "default")) | Err(_) => ConfigFile::default(),
+            Ok((path, origin)) => {
+                return Err(Error::new(
+                    Code::InvalidConfig,
+                    format!("there is no config file at {} ({origin})", path.display()),
+                )
+                .hint("create it with: poolctl init"));
+            }
+        };
+        self.sources_with(file)
+    }
+
+    fn configured(&self, config: &Config) {
+        logs::start(config.get("log.level").unwrap_or("info"), &self.console);
+    }
+
+    fn can_ask(&self) -> bool {
+        self.console.can_ask()
+    }
+
+    fn ask(&self, question: &str) -> Result<bool> {
+        ask(question)
+    }
+
+    /// From the service manager, the environment, or whoever sits there.
+    fn secret(&self, which: Secret) -> Result<SecretString> {
+        let folder = self.env.get("CREDENTIALS_DIRECTORY");
+        let credential = folder.map(|folder| Path::new(folder).join("poolctl-passphrase"));
+        if let Some(path) = credential
+            && files::is_there(&path)?
+        {
+            // The service manager guards the folder, and its access lists show as group bits of the file.
+            let text = files::read(&path, MOST).map(Zeroizing::new).map_err(|e| {
+                Error::new(Code::NoPassphrase, format!("cannot read the credential {}: {e}", path.display()))
+                    .hint("see LoadCredential= of the unit")
+            })?;
+            return passphrase_of("the credential poolctl-passphrase", &text);
+        }
+        if let Some(passphrase) = self.env.get("POOLCTL_PASSPHRASE") {
+            return passphrase_of("POOLCTL_PASSPHRASE", passphrase.as_bytes());
+        }
+        if !self.can_ask() {
+            let e =
+                Error::new(Code::NoPassphrase, "the key store needs its passphrase, and nobody can be asked");
+            return Err(e.hint(
+                "use --passphrase-file, keys.passphrase_command, the systemd credential poolctl-passphrase, \
+                 POOLCTL_PASSPHRASE, or an age identity (keys.identity_file)",
+            ));
+        }
+        let (new, stop) = (which == Secret::NewPassphrase, &self.call.stop);
+        let question = if new { "New passphrase for the key store" } else { "Passphrase of the key store" };
+        let given = ask_secret(question, stop)?;
+        if new && *ask_secret("The same again", stop)? != *given {
+            return Err(Error::new(Code::NoPassphrase, "the two passphrases differ; nothing was written")
+                .hint("run the command again"));
+        }
+        passphrase_of("the passphrase", given.as_bytes())
+    }
+
+    fn progress(&self) -> Box<dyn Progress + Send + Sync> {
+        self.console.progress()
+    }
+
+    fn runtime(&self) -> Result<&Runtime> {
+        self.network.runtime()
+    }
+}
+
+/// What waits for the network, made when it is first needed.
+#[derive(Default)]
+struct Network(OnceLock<Runtime>);
+
+impl Network {
+    fn runtime(&self) -> Result<&Runtime> {
+        if self.0.get().is_none() {
+            // Another thread may have been faster.
+            let _ = self.0.set(runtime()?);
+        }
+        self.0.get().ok_or_else(|| Error::new(Code::Bug, "there is no network runtime"))
+    }
+}
+
+impl Drop for Network {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // A name that is being looked up still is not waited for.
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// What waits for the network, on the thread that asks.
+///
+/// # Errors
+/// `io_error` where the system gives none.
+pub fn runtime() -> Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Error::new(Code::Io, format!("cannot start the network runtime: {e}")))
+}
+
 /// The platform's config and data folders.
 fn folders() -> Option<(PathBuf, PathBuf)> {
     use etcetera::BaseStrategy;
     let platform = etcetera::choose_base_strategy().ok()?;
     Some((platform.config_dir(), platform.data_dir()))
-}
-
-/// Closes the state, and lets go of its lock only then: nobody else may write while the file is being closed.
-fn close(state: State, lock: Lock) {
-    drop(state);
-    drop(lock);
 }
 
 /// `user@host`, as far as the machine tells.

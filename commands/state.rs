@@ -2,13 +2,13 @@
 
 mod prune;
 
-use crate::app::App;
 use crate::console::Console;
 use crate::options::DryRun;
 use crate::out_file::{self, Output};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result, files};
 use clap::Args;
 use schemars::JsonSchema;
@@ -58,8 +58,8 @@ impl Check {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
         app.close();
-        let state = State::unjudged(&app.state_path, session.run.clone())?;
-        session.watch(Some(&state));
+        let state = State::unjudged(&app.state_path, session.call.run.clone())?;
+        session.call.watch(Some(&state));
         let report = check::check(state.conn(), self.full)?;
         let failure = report.findings.first().map(|first| {
             Error::new(
@@ -187,7 +187,7 @@ impl Restore {
         let app = App::open_lenient(session)?;
         let inspected = state::inspect(&source, check::must_be_sound)?;
         if self.dry_run.dry_run {
-            session.set_dry_run();
+            session.call.set_dry_run();
             return Outcome::of(&RestoreOutput { source, report: inspected, kept: None });
         }
         let path = App::absolute(&app.state_path)?;
@@ -205,8 +205,8 @@ impl Restore {
             })?;
         }
         let lock = app.lock()?;
-        let (report, kept) = state::restore(&source, &path, &session.run, &lock, check::must_be_sound)?;
-        let mut state = State::write_access(&path, session.run.clone(), &lock)?;
+        let (report, kept) = state::restore(&source, &path, &session.call.run, &lock, check::must_be_sound)?;
+        let mut state = State::write_access(&path, session.call.run.clone(), &lock)?;
         state.write(Permit::of(&lock), |tx| {
             let what = json!({ "source": source, "sha256": inspected.sha256, "kept": kept });
             tx.event("state.restored", &path.to_string_lossy(), &what)
@@ -258,7 +258,7 @@ impl Migrate {
         let from = state::schema_of(&app.state_path)?;
         let steps = state::pending_steps(from);
         if self.dry_run.dry_run {
-            session.set_dry_run();
+            session.call.set_dry_run();
         } else if steps > 0 {
             app.write(false, |_| Ok(()))?;
         }

@@ -1,11 +1,13 @@
 //! `poolctl sync`: figures and holders of pools at one block.
 
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
-use crate::output::{Outcome, Page, Present, Table, partly};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::views::{Failure, or_dash, rate, yes_no};
+use crate::views::{or_dash, rate, yes_no};
+use app::App;
+use app::failures::Failure;
+use app::failures::partly;
 use base::Result;
 use base::amount::{Quantity, to_units};
 use clap::Args;
@@ -50,7 +52,7 @@ impl Sync {
         let at = self.at.or(&app.config)?;
         // Unknown names are refused before the lock is taken and anything is sent.
         let pools = pool::select(app.read()?.conn(), &self.pools)?;
-        session.covers(self.pools.is_empty());
+        session.call.covers(self.pools.is_empty());
         if pools.is_empty() {
             return Outcome::of(&SyncOutput { report: None });
         }

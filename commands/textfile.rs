@@ -78,8 +78,8 @@ impl<'s> Textfile<'s> {
 
     fn text(&self, exit: Exit) -> String {
         let facts = RunFacts {
-            command: &self.session.command,
-            ended: self.session.run.clock.now(),
+            command: &self.session.call.command,
+            ended: self.session.call.run.clock.now(),
             took: self.begun.elapsed(),
             exit,
         };

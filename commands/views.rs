@@ -3,7 +3,7 @@
 use crate::output::{Page, Table};
 use alloy::primitives::U256;
 use base::amount::{Base, Quantity};
-use base::{Error, Result, clock, forms};
+use base::{Result, clock, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::abi::MaxDeposit;
@@ -145,9 +145,6 @@ pub fn percent(value: u32) -> String {
     let text = base::amount::to_units(Base::from(value), 4);
     format!("{}%", text.trim_end_matches('0').trim_end_matches('.'))
 }
-
-/// A failed item of several: its name and its error.
-pub type Failure = (String, Error);
 
 /// A verdict for a person: one line where it is valid, else a table of what failed. `what` names the matter:
 /// "withdrawal of 12.5 sUSD".

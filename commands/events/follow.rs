@@ -43,7 +43,7 @@ pub fn run(session: &Session, state: &State, filter: &EventFilter) -> Result<Out
         (state::list_events(look.conn(), filter)?, state::last_event(look.conn())?)
     };
     let mut is_read = teller.tell(&before)?;
-    while is_read && !session.stop.wanted() {
+    while is_read && !session.call.stop.wanted() {
         let new = newer(session, state, last_id)?;
         if let Some(last) = new.last() {
             last_id = last.id;
@@ -66,12 +66,12 @@ fn newer(session: &Session, state: &State, last_id: i64) -> Result<Vec<Event>> {
     if state.watch().is_none() {
         return state::events_after(state.conn(), last_id);
     }
-    let state = State::read(state.path(), session.run.clone())?;
-    session.watch(Some(&state));
+    let state = State::read(state.path(), session.call.run.clone())?;
+    session.call.watch(Some(&state));
     let new = state::events_after(state.conn(), last_id);
     // Somebody writes just now: what was read is no one moment.
-    let new = if session.has_read_one_moment().is_ok() { new } else { Ok(Vec::new()) };
-    session.watch(None);
+    let new = if session.call.has_read_one_moment().is_ok() { new } else { Ok(Vec::new()) };
+    session.call.watch(None);
     new
 }
 

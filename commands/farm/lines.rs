@@ -1,8 +1,8 @@
 //! What `farm run --json` writes as it happens: an object a line.
 
-use super::reconcile::ReconcileOutput;
-use crate::farming::{ended_in, kale, time};
-use crate::work::WorkView;
+use app::farming::{ended_in, kale, time};
+use app::reconcile::ReconcileOutput;
+use app::work::WorkView;
 use base::amount::Quantity;
 use base::forms;
 use kale::accounting::base;

@@ -1,8 +1,8 @@
 //! What `farm run` tells a person as it happens, and what it counts.
 
-use super::reconcile;
-use crate::farming::{ended_in, kale, time};
-use crate::views::Failure;
+use app::failures::Failure;
+use app::farming::{ended_in, kale, time};
+use app::reconcile;
 use base::amount::Base;
 use base::{Code, Error, clock};
 use kale::harvest::{self, Harvested};

@@ -1,10 +1,10 @@
 //! `poolctl farm plan`: what would be done next, and why.
 
-use crate::app::App;
-use crate::farming::{self, LedgerStamp, SponsorView, kale, time};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::work::OrderFlags;
+use app::App;
+use app::farming::{self, LedgerStamp, SponsorView, kale, time};
 use base::amount::{Base, Quantity, to_units};
 use base::{Result, clock, forms};
 use clap::Args;
@@ -213,12 +213,12 @@ impl Plan {
 pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
     let settings = Settings::of(&app.config)?;
     let state = app.read()?;
-    let now = app.session.run.clock.now();
+    let now = app.call().run.clock.now();
     let books = Books::read(state.conn(), &settings, &app.terms()?, now)?.with_spent(state.conn(), now)?;
     let seen = app
         .look_on_stellar(async |client| {
             let site = farming::site(app, client)?;
-            outlook::look(state.conn(), &site, &settings, orders, &books, &app.session.stop).await
+            outlook::look(state.conn(), &site, &settings, orders, &books, &app.call().stop).await
         })
         .map_err(|e| e.context("cannot plan"))?;
     let output = PlanOutput::of(seen, orders);

@@ -3,13 +3,13 @@
 use super::lines::Line;
 use super::notes::{self, Totals};
 use super::plan::{self, ActionView};
-use crate::app::App;
 use crate::console::Console;
-use crate::farming::{self, LedgerStamp, kale, on_farm};
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::work::OrderFlags;
+use app::App;
+use app::farming::{LedgerStamp, kale, on_farm};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use clap::Args;
@@ -33,7 +33,7 @@ pub struct Run {
     #[command(flatten)]
     orders: OrderFlags,
     /// Transactions under way at once; default: kale.parallel
-    #[arg(long, value_name = "N", value_parser = farming::parallel)]
+    #[arg(long, value_name = "N", value_parser = crate::options::parallel)]
     parallel: Option<usize>,
     #[command(flatten)]
     dry: DryRun,
@@ -70,13 +70,13 @@ impl Run {
         let app = App::open(session)?;
         let orders = self.orders.or(&app)?;
         if self.dry.dry_run {
-            session.set_dry_run();
+            session.call.set_dry_run();
             return plan::show(&app, &orders);
         }
         let json = session.options.json;
         let mut totals = Totals::new(self.once);
         let mut trouble = None;
-        let stop = session.stop.flag();
+        let stop = session.call.stop.flag();
         let mut tell = |note: &Note<'_>| {
             totals.count(note);
             let told =
@@ -128,7 +128,7 @@ impl RunOutput {
             totals,
             quiet: json,
         };
-        let failure = farming::ended(done, &failures, "steps").or(stopped);
+        let failure = app::failures::ended(done, &failures, "steps").or(stopped);
         let gauges = output.gauges(output.totals.failed_tries);
         let outcome = Outcome::of(&output)?.warn(ran.warnings).gauges(gauges).but(failure);
         Ok(if json { outcome.streamed() } else { outcome })

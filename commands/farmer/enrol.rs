@@ -1,13 +1,14 @@
 //! `poolctl farmer register` and `farmer import`.
 
 use super::{FarmerView, StrategyView};
-use crate::app::App;
+use crate::console::ask_secret;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use crate::unlock::{edit_keys, secret_from_stdin};
+use app::App;
+use app::{conceal, edit_keys};
 use base::amount::parse_weight;
-use base::{Result, forms};
+use base::{Code, Error, Result, forms};
 use clap::Args;
 use kale::address::account;
 use kale::enrol::{self, KeyFor};
@@ -18,7 +19,9 @@ use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::io::Read;
 use std::path::PathBuf;
+use zeroize::Zeroizing;
 
 /// Register a farmer: makes its key, stores it, and prints its id and address
 ///
@@ -86,7 +89,7 @@ impl Register {
         }
         let keys_path = app.config.keys_path()?;
         if self.dry.dry_run {
-            session.set_dry_run();
+            session.call.set_dry_run();
             let adopted = address.is_some();
             return planned(state.conn(), address, adopted, &joining, keys_path);
         }
@@ -140,7 +143,7 @@ fn warn_of_idle(app: &App<'_>, keys: &Editor) -> Result<()> {
     let submitters = app.config.get("kale.submitter").unwrap_or_default();
     let idle = enrol::idle(app.read()?.conn(), keys.store())?;
     for address in idle.iter().filter(|address| !submitters.contains(*address)) {
-        app.session.warn(format!(
+        app.call().warn(format!(
             "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
         ));
     }
@@ -229,7 +232,7 @@ impl Import {
             // Before a secret is asked for. That the pooler is full is no fault where the farmer is there already.
             poolers::find(state.conn(), &joining.pooler)?;
         }
-        let key = parse_secret("stdin", &secret_from_stdin(&app)?)?;
+        let key = parse_secret("stdin", &secret_from_stdin(&app, session)?)?;
         let address = address_of(&key);
         let keys_path = app.config.keys_path()?;
         match &joining {
@@ -240,7 +243,7 @@ impl Import {
             None => enrol::check_sponsor(state.conn(), &address)?,
         }
         if dry_run {
-            session.set_dry_run();
+            session.call.set_dry_run();
             return match &joining {
                 Some(joining) => planned(state.conn(), Some(address), false, joining, keys_path),
                 None if self.submitter => {
@@ -284,5 +287,28 @@ impl Present for SubmitterOutput {
         let what = if self.changed { "stored the key of" } else { "the key store has the key of" };
         page.line(format!("{what} {}; it sends once it is in kale.submitter", self.submitter));
         page.pairs([("key store", self.keys.display().to_string())]);
+    }
+}
+
+/// A secret key is never longer, bytes.
+const MOST: u64 = 4096;
+
+/// A secret key from stdin: asked for on a terminal, else one line.
+///
+/// # Errors
+/// `io_error`, `interrupted`, `invalid_value` for more than a line.
+fn secret_from_stdin(app: &App<'_>, session: &Session) -> Result<Zeroizing<String>> {
+    conceal(app);
+    if session.console.can_ask() {
+        return ask_secret("Secret key (S…)", &session.call.stop);
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
+    std::io::stdin()
+        .take(MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(Code::Io, format!("cannot read the secret key from stdin: {e}")))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(Error::new(Code::InvalidValue, "stdin: that is no secret key")),
     }
 }

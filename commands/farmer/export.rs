@@ -1,10 +1,10 @@
 //! `poolctl farmer export-key`.
 
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use crate::unlock::open_keys;
+use app::App;
+use app::open_keys;
 use base::{Result, forms};
 use clap::Args;
 use kale::address::account;
@@ -63,7 +63,7 @@ impl ExportKey {
             (address.clone(), address)
         };
         if self.dry.dry_run {
-            session.set_dry_run();
+            session.call.set_dry_run();
             return Outcome::of(&ExportOutput { address, secret: None });
         }
         let secret = open_keys(&app)?.export(&address)?;

@@ -1,11 +1,11 @@
 //! `poolctl farmer check-funding`.
 
 use super::Several;
-use crate::app::App;
-use crate::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
+use app::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use clap::Args;

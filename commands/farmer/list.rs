@@ -1,11 +1,11 @@
 //! `poolctl farmer list` and `farmer show`.
 
 use super::FarmerView;
-use crate::app::App;
-use crate::farming::kale;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::unlock::open_keys;
+use app::App;
+use app::farming::kale;
+use app::open_keys;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, forms};
 use clap::Args;

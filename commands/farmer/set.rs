@@ -1,10 +1,10 @@
 //! `poolctl farmer set`.
 
 use super::FarmerView;
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::amount::{parse_flag, parse_weight};
 use base::{Code, Error, Result, clock};
 use clap::Args;

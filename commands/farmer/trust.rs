@@ -1,12 +1,12 @@
 //! `poolctl farmer trust`.
 
 use super::Several;
-use crate::app::App;
-use crate::farming::{self, LedgerStamp, lumens, no_question, on_farm};
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::views::Failure;
+use app::App;
+use app::failures::Failure;
+use app::farming::{LedgerStamp, lumens, no_question, on_farm};
 use base::amount::{Quantity, parse_flag};
 use base::{Code, Error, Result, forms};
 use clap::Args;
@@ -122,7 +122,7 @@ impl Trust {
         })
         .map_err(|e| e.context("cannot make trustlines"))?;
         let done = output.farmers.len() - output.failures.len();
-        let failure = farming::ended(done, &output.failures, "farmers");
+        let failure = app::failures::ended(done, &output.failures, "farmers");
         Ok(Outcome::of(&output)?.but(failure))
     }
 

@@ -45,7 +45,7 @@ pub struct BenchRow {
 /// `interrupted`, with the rounds that were done.
 pub fn run(session: &Session, threads: NonZeroUsize, seconds: Option<u32>) -> Result<Outcome> {
     let time = Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS).into());
-    let flag = session.stop.flag();
+    let flag = session.call.stop.flag();
     let progress = session.console.progress();
     progress.begin("measuring", None);
     let table = bench(time, &settings(checked(None, 0, 0).0, threads, &flag));
@@ -53,8 +53,11 @@ pub fn run(session: &Session, threads: NonZeroUsize, seconds: Option<u32>) -> Re
     let table = table.map_err(|e| Error::new(Code::Bug, e.to_string()))?;
     let reference = table.rows.first().map_or(0, |row| whole(row.median())).max(1);
     let rows = table.rows.iter().map(|row| BenchRow::of(row, reference)).collect();
-    let stopped =
-        session.stop.wanted().then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
+    let stopped = session
+        .call
+        .stop
+        .wanted()
+        .then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
     Ok(Outcome::of(&BenchOutput { rows })?.but(stopped))
 }
 

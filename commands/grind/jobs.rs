@@ -78,7 +78,7 @@ pub fn run(session: &Session, path: &Path, stream: bool, settings: &Settings<'_>
             Error::new(Code::Partial, format!("{} of {lines} lines failed", summary.failed))
                 .hint("each failed line has an answer of type error with its line number"),
         )
-    } else if session.stop.wanted() && !unread {
+    } else if session.call.stop.wanted() && !unread {
         Some(Error::new(Code::Interrupted, "interrupted; the job at hand was answered with its best so far"))
     } else {
         None

@@ -1,11 +1,11 @@
 //! `poolctl oracle aggregate`: the median of an asset's feeds.
 
 use super::quotes::QuoteView;
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::amount::{self, E18, Quantity, to_units};
 use base::{Error, Result, clock, forms};
 use clap::Args;

@@ -1,9 +1,9 @@
 //! `poolctl oracle alerts`: what feeds were refused for, from when to when.
 
 use crate::alerts::{AlertsOutput, Shown};
-use crate::app::App;
 use crate::output::Outcome;
 use crate::session::Session;
+use app::App;
 use base::Result;
 use clap::Args;
 use state::alert::Subject;
@@ -28,6 +28,6 @@ impl Alerts {
         let feeds = super::chosen(&state, &self.feeds)?;
         let subjects: Vec<Subject<'_>> =
             feeds.iter().map(|feed| Subject::Feed(feed.id, &feed.name)).collect();
-        AlertsOutput::of(state.conn(), &subjects, &self.shown, "FEED", session.run.clock.now())
+        AlertsOutput::of(state.conn(), &subjects, &self.shown, "FEED", session.call.run.clock.now())
     }
 }

@@ -1,10 +1,10 @@
 //! `poolctl oracle get`: one price, from the cache while it is fresh.
 
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::amount::{E18, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;
@@ -60,11 +60,11 @@ impl Get {
         let at = self.at.or(&app.config)?;
         let ttl = app.config.number("oracle.cache_ttl_sec")?;
         let state = app.read()?;
-        let hit = oracle::cached(state.conn(), &asset, session.run.clock.now(), Some(ttl))?;
+        let hit = oracle::cached(state.conn(), &asset, session.call.run.clock.now(), Some(ttl))?;
         drop(state);
         if let Some(price) = hit.filter(|_| !self.refresh) {
             if self.dry.dry_run {
-                session.set_dry_run();
+                session.call.set_dry_run();
             }
             return Outcome::of(&GetOutput::of(price, "cache"));
         }

@@ -1,12 +1,12 @@
 //! `poolctl oracle fetch` and `check`: what the feeds say now, and whether it may be used.
 
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::nagios::{Perf, Probe, Status};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::views::Failure;
+use app::App;
+use app::failures::Failure;
 use base::amount::{E18, Quantity, to_units};
 use base::{Code, Error, Result, clock, forms};
 use clap::Args;
@@ -209,7 +209,7 @@ impl Read {
         let at = at.or(&app.config)?;
         let threshold = app.config.number("risk.failure_streak")?;
         let feeds = super::chosen(&app.read()?, names)?;
-        session.covers(names.is_empty());
+        session.call.covers(names.is_empty());
         if feeds.is_empty() {
             return Ok(Self { view: None, fetched: Vec::new(), threshold });
         }

@@ -9,5 +9,5 @@ pub mod render;
 
 pub use contract::Contract;
 pub use envelope::{Report, SCHEMA_VERSION};
-pub use outcome::{Outcome, Present, partly};
+pub use outcome::{Outcome, Present};
 pub use page::{Page, Table};

@@ -1,9 +1,9 @@
 //! `poolctl pool accept-change`: the operator has looked at how a pool's contract changed, and goes on with it.
 
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::{Result, forms};
 use clap::Args;
 use schemars::JsonSchema;

@@ -1,11 +1,11 @@
 //! `poolctl pool add`: a pool comes to be known, after a look at its contract.
 
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::PoolView;
+use app::App;
 use base::amount::{self, short};
 use base::{Code, Error, Result, forms};
 use clap::Args;

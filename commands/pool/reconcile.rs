@@ -1,9 +1,10 @@
 //! `poolctl pool reconcile`: the state against the chain, holder by holder.
 
-use crate::app::App;
-use crate::output::{Outcome, Page, Present, Table, partly};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::views::Failure;
+use app::App;
+use app::failures::Failure;
+use app::failures::partly;
 use base::{Code, Error, Result};
 use clap::Args;
 use schemars::JsonSchema;
@@ -77,7 +78,7 @@ impl Reconcile {
             return Outcome::of(&ReconcileOutput { pools: Vec::new(), drifts: 0 });
         }
         let found = app.look_on_chain(None, async |chain| {
-            sync::reconcile(&state, chain, &pools, app.progress(), &session.stop).await
+            sync::reconcile(&state, chain, &pools, app.progress(), &session.call.stop).await
         })?;
         let failures: Vec<Failure> =
             found.iter().filter_map(|line| Some((line.pool.clone(), line.failure.clone()?))).collect();

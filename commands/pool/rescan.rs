@@ -1,10 +1,10 @@
 //! `poolctl pool rescan`: a pool's transfers read again, and what that changes.
 
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
 use base::amount::{Base, Quantity, parse_base, to_people, to_units};
 use base::{Code, Error, Result, forms};
 use clap::Args;

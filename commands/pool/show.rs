@@ -1,10 +1,10 @@
 //! `poolctl pool show`: everything that the state knows of one pool.
 
 use crate::alerts::AlertView;
-use crate::app::App;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::{PoolView, limit, or_dash, percent, ppm, yes_no};
+use app::App;
 use base::amount::{self, Base, E18, Quantity};
 use base::{Result, clock, forms};
 use clap::Args;
@@ -71,7 +71,7 @@ impl Show {
         let found = pool::find(state.conn(), &self.pool)?;
         let open = alert::list(state.conn(), Subject::Pool(found.id, &found.name), None)?;
         Outcome::of(&ShowOutput {
-            pool: PoolView::of(state.conn(), &found, session.run.clock.now())?,
+            pool: PoolView::of(state.conn(), &found, session.call.run.clock.now())?,
             share_symbol: found.share_symbol.clone(),
             deploy_block: found.deploy_block,
             transfers_through: found.cursor.map(|(block, _)| block),

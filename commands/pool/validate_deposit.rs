@@ -1,10 +1,10 @@
 //! `poolctl pool validate-deposit`: may a member deposit so much now, and if not, for which reasons.
 
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::{age, show_verdict};
+use app::App;
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock};
 use clap::Args;
@@ -72,7 +72,7 @@ impl ValidateDeposit {
         }
         let app = App::open(session)?;
         let state = app.read()?;
-        let now = session.run.clock.now();
+        let now = session.call.run.clock.now();
         let ask = Ask { pool: &self.pool, member: &self.member, amount: &self.amount };
         let found = if self.on_chain {
             let at = self.at.or(&app.config)?;

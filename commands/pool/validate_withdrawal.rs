@@ -1,9 +1,9 @@
 //! `poolctl pool validate-withdrawal`: may a member withdraw so many shares now, and if not, for which reasons.
 
-use crate::app::App;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::{age, show_verdict, stamp};
+use app::App;
 use base::amount::Quantity;
 use base::{Result, clock};
 use clap::Args;
@@ -56,7 +56,7 @@ impl ValidateWithdrawal {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
-        let now = session.run.clock.now();
+        let now = session.call.run.clock.now();
         let ask = Ask { pool: &self.pool, member: &self.member, shares: &self.shares };
         let look = state.look()?;
         let Validation { pool, member, shares, assets, snapshot, verdict } =

@@ -1,9 +1,9 @@
 //! `poolctl reward apr`: what pools yield in a year.
 
-use crate::app::App;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{or_dash, stamp};
+use app::App;
 use base::amount::{Base, Quantity, to_people, to_units};
 use base::{Result, forms};
 use clap::Args;
@@ -110,7 +110,7 @@ impl Apr {
         let state = app.read()?;
         let look = state.look()?;
         let pools = pool::select(look.conn(), &self.pools)?;
-        let found = reward::outlook(look.conn(), &app.config, pools, session.run.clock.now())?;
+        let found = reward::outlook(look.conn(), &app.config, pools, session.call.run.clock.now())?;
         Outcome::of(&AprOutput { pools: found.into_iter().map(AprView::from).collect() })
     }
 }

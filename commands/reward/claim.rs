@@ -1,9 +1,9 @@
 //! `poolctl reward pending|claim`: what is owed, and its claim.
 
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
 use base::Result;
 use base::amount::Quantity;
 use clap::Args;

@@ -1,10 +1,11 @@
 //! `poolctl reward cycle`: every closed epoch, distributed.
 
-use crate::app::App;
 use crate::options::DryRun;
-use crate::output::{Outcome, Page, Present, Table, partly};
+use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::views::Failure;
+use app::App;
+use app::failures::Failure;
+use app::failures::partly;
 use base::amount::Quantity;
 use base::{Error, Result};
 use clap::Args;

@@ -2,10 +2,10 @@
 
 use super::manual::{Create, Distribute};
 use super::verify::Verify;
-use crate::app::App;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
+use app::App;
 use base::amount::Quantity;
 use base::{Code, Error, Result, clock, forms};
 use clap::Args;

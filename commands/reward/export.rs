@@ -1,11 +1,11 @@
 //! `poolctl reward export`: an epoch's rewards for spreadsheets, scripts and contracts.
 
 use super::epoch::pool_of;
-use crate::app::App;
 use crate::options::DryRun;
 use crate::out_file::{self, Output};
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::amount::{Quantity, to_units};
 use base::{Code, Error, Result, forms};
 use clap::{Args, ValueEnum};

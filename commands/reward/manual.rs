@@ -2,10 +2,10 @@
 
 use super::cycle::CycleOutput;
 use super::epoch::{EpochView, pool_of};
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use schemars::JsonSchema;

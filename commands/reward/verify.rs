@@ -1,9 +1,9 @@
 //! `poolctl reward epoch verify`: what was paid, computed again.
 
 use super::epoch::pool_of;
-use crate::app::App;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
 use base::amount::{Base, Quantity, parse_base};
 use base::{Code, Error, Result, forms};
 use clap::Args;
@@ -98,7 +98,7 @@ impl Verify {
         let state = app.read()?;
         let conn = state.conn();
         let subjects = self.subjects(conn)?;
-        let (progress, stop) = (app.progress(), &session.stop);
+        let (progress, stop) = (app.progress(), &session.call.stop);
         let found = if self.offline || subjects.is_empty() {
             reward::verify_stored(conn, &subjects, progress, stop)?
         } else {

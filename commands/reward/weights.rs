@@ -1,10 +1,10 @@
 //! `poolctl reward set-weight|weights`: the pools' shares of the emission.
 
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{percent, ppm};
+use app::App;
 use base::{Result, amount, forms};
 use clap::Args;
 use schemars::JsonSchema;

@@ -1,11 +1,11 @@
 //! `poolctl risk check`: every rule of every pool, for a person, a script or a monitoring system.
 
-use crate::app::App;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::nagios::{Perf, Probe, Status};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result};
 use clap::Args;
 use schemars::JsonSchema;
@@ -93,7 +93,7 @@ impl Check {
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
         let pools = pool::select(app.read()?.conn(), &self.pools)?;
-        session.covers(self.pools.is_empty());
+        session.call.covers(self.pools.is_empty());
         app.write_async(self.dry.dry_run, async |work| risk::check(work, || app.chain(), &pools, at).await)
     }
 }

@@ -1,10 +1,10 @@
 //! `poolctl risk set`: limits of a pool, or the engine that they come from.
 
 use super::RiskView;
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use config::value::address;
@@ -100,7 +100,7 @@ impl Set {
             breaker_threshold_ppm: threshold,
             window,
         };
-        let now = session.run.clock.now();
+        let now = session.call.run.clock.now();
         let set = |work: &mut Work<'_>, change: &SetRisk| {
             let (row, changed) = risk::set(work, &found, change)?;
             Ok((RiskView::of(work.state.conn(), &found, &row, now)?, changed))

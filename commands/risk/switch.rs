@@ -1,10 +1,10 @@
 //! `poolctl risk pause`, `unpause` and `reset-breaker`: what the operator alone decides, each with a reason.
 
 use super::BreakerView;
-use crate::app::App;
 use crate::options::{DryRun, REASON, one_line};
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::Result;
 use clap::Args;
 use schemars::JsonSchema;

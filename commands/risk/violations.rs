@@ -1,9 +1,9 @@
 //! `poolctl risk violations`: which rules pools broke, from when to when.
 
 use crate::alerts::{AlertsOutput, Shown};
-use crate::app::App;
 use crate::output::Outcome;
 use crate::session::Session;
+use app::App;
 use base::Result;
 use clap::Args;
 use state::alert::Subject;
@@ -29,6 +29,6 @@ impl Violations {
         let pools = pool::select(state.conn(), &self.pools)?;
         let subjects: Vec<Subject<'_>> =
             pools.iter().map(|pool| Subject::Pool(pool.id, &pool.name)).collect();
-        AlertsOutput::of(state.conn(), &subjects, &self.shown, "POOL", session.run.clock.now())
+        AlertsOutput::of(state.conn(), &subjects, &self.shown, "POOL", session.call.run.clock.now())
     }
 }

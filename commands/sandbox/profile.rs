@@ -1,7 +1,7 @@
 //! The config file of embedded networks, the state file and the identity beside it, for use from another terminal.
 
-use crate::app::App;
 use crate::out_file;
+use app::App;
 use base::{Code, Error, Result, files};
 use config::template;
 use poolctl_sandbox::network::Networks;

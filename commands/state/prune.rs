@@ -1,10 +1,10 @@
 //! `poolctl state prune`: old rows go into an archive, and out of the state.
 
-use crate::app::App;
 use crate::options::{DryRun, duration};
 use crate::out_file::Output;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
+use app::App;
 use base::{Code, Error, Result};
 use clap::Args;
 use schemars::JsonSchema;
@@ -63,8 +63,10 @@ impl Prune {
         let dry_run = self.dry_run.dry_run;
         let report = if dry_run {
             // Nothing is copied: that would take as long, and as much room, as the state itself.
-            session.set_dry_run();
-            app.look(|state, progress| state::prune_preview(state, self.older_than, progress, &session.stop))?
+            session.call.set_dry_run();
+            app.look(|state, progress| {
+                state::prune_preview(state, self.older_than, progress, &session.call.stop)
+            })?
         } else {
             state::check_age(self.older_than)?;
             app.write(false, |work| state::prune(work, self.older_than, target.as_deref()))?

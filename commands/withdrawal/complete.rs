@@ -1,10 +1,10 @@
 //! `poolctl withdrawal complete`: by the transaction that moved its shares, or on the operator's word.
 
 use super::WithdrawalView;
-use crate::app::App;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::Result;
 use clap::Args;
 use config::value::tx_hash;

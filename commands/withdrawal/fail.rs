@@ -1,10 +1,10 @@
 //! `poolctl withdrawal fail`: give it up, and free its shares.
 
 use super::WithdrawalView;
-use crate::app::App;
 use crate::options::{DryRun, REASON, one_line};
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
+use app::App;
 use base::Result;
 use clap::Args;
 use schemars::JsonSchema;

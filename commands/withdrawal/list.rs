@@ -1,10 +1,10 @@
 //! `poolctl withdrawal list`: where withdrawals stand.
 
 use super::WithdrawalView;
-use crate::app::App;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::age;
+use app::App;
 use base::{Result, clock};
 use clap::Args;
 use schemars::JsonSchema;
@@ -64,7 +64,7 @@ impl List {
         let more = found.len() > self.limit as usize;
         found.truncate(self.limit as usize);
         let pools = pool::list(conn)?;
-        let now = session.run.clock.now();
+        let now = session.call.run.clock.now();
         let mut output = ListOutput { withdrawals: Vec::with_capacity(found.len()), more, ages: Vec::new() };
         for withdrawal in found {
             output.ages.push(age(withdrawal.requested_at, now));

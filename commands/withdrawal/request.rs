@@ -1,11 +1,11 @@
 //! `poolctl withdrawal request`: validate and reserve, at once.
 
 use super::WithdrawalView;
-use crate::app::App;
 use crate::options::{DryRun, one_line};
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::show_verdict;
+use app::App;
 use base::amount::Quantity;
 use base::{Code, Error, Result};
 use clap::Args;

@@ -20,6 +20,13 @@ pub struct Gauge {
     pub value: String,
 }
 
+impl Gauge {
+    /// A figure without labels.
+    pub fn new(name: &'static str, help: &'static str, value: impl ToString) -> Self {
+        Self { name, help, labels: Vec::new(), value: value.to_string() }
+    }
+}
+
 /// The facts of a run that every command has.
 #[derive(Debug, Clone)]
 pub struct RunFacts<'a> {

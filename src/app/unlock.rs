@@ -1,8 +1,7 @@
-//! Unlocking the key store: where the passphrase or the identity comes from.
+//! Unlocking the key store: by a file or a command that the settings name, else by what the face knows.
 
-use crate::app::App;
-use crate::console::ask_secret;
-use base::{Code, Error, Result, files};
+use crate::{App, Secret};
+use base::{Code, Error, Result};
 use kale::farmers;
 use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};
 use rusqlite::Connection;
@@ -71,56 +70,23 @@ fn unlock(app: &App<'_>, method: Option<Method>) -> Result<Unlock> {
 }
 
 /// From here on secrets are in memory. Debug builds can be traced by a user who is not root where the tests ask for it.
-fn conceal(app: &App<'_>) {
-    if !(cfg!(debug_assertions) && app.session.env.contains_key("POOLCTL_TRACED")) {
+pub fn conceal(app: &App<'_>) {
+    if !(cfg!(debug_assertions) && app.sources.env.contains_key("POOLCTL_TRACED")) {
         keys::conceal();
     }
 }
 
 /// The passphrase, from the first source that there is.
 fn passphrase(app: &App<'_>, new: bool) -> Result<SecretString> {
-    let env = &app.session.env;
     if let Some(path) = app.config.get("keys.passphrase_file").map(Path::new) {
         let text = read_private("passphrase file", path, Code::NoPassphrase)
             .map_err(|e| hinted(e, "write the passphrase there, and chmod 600 it"))?;
-        return of_bytes(&format!("the passphrase file {}", path.display()), &text);
+        return passphrase_of(&format!("the passphrase file {}", path.display()), &text);
     }
     if let Some(command) = app.config.get("keys.passphrase_command") {
-        return of_bytes("keys.passphrase_command", &output_of(command)?);
+        return passphrase_of("keys.passphrase_command", &output_of(command)?);
     }
-    let credential =
-        env.get("CREDENTIALS_DIRECTORY").map(|folder| Path::new(folder).join("poolctl-passphrase"));
-    if let Some(path) = credential
-        && files::is_there(&path)?
-    {
-        // The service manager guards the folder, and its access lists show as group bits of the file.
-        let text = files::read(&path, MOST).map(Zeroizing::new).map_err(|e| {
-            Error::new(Code::NoPassphrase, format!("cannot read the credential {}: {e}", path.display()))
-                .hint("see LoadCredential= of the unit")
-        })?;
-        return of_bytes("the credential poolctl-passphrase", &text);
-    }
-    if let Some(passphrase) = env.get("POOLCTL_PASSPHRASE") {
-        return of_bytes("POOLCTL_PASSPHRASE", passphrase.as_bytes());
-    }
-    if !app.session.console.can_ask() {
-        return Err(Error::new(
-            Code::NoPassphrase,
-            "the key store needs its passphrase, and nobody can be asked",
-        )
-        .hint(
-            "use --passphrase-file, keys.passphrase_command, the systemd credential poolctl-passphrase, \
-                 POOLCTL_PASSPHRASE, or an age identity (keys.identity_file)",
-        ));
-    }
-    let stop = &app.session.stop;
-    let question = if new { "New passphrase for the key store" } else { "Passphrase of the key store" };
-    let given = ask_secret(question, stop)?;
-    if new && *ask_secret("The same again", stop)? != *given {
-        return Err(Error::new(Code::NoPassphrase, "the two passphrases differ; nothing was written")
-            .hint("run the command again"));
-    }
-    of_bytes("the passphrase", given.as_bytes())
+    app.host.secret(if new { Secret::NewPassphrase } else { Secret::Passphrase })
 }
 
 /// Says what to do about a file that is not there.
@@ -129,7 +95,10 @@ fn hinted(e: Error, hint: &str) -> Error {
 }
 
 /// A passphrase as it stands, one newline at its end aside.
-fn of_bytes(from: &str, bytes: &[u8]) -> Result<SecretString> {
+///
+/// # Errors
+/// `no_passphrase`, naming where it is `from`, for what is no line of text.
+pub fn passphrase_of(from: &str, bytes: &[u8]) -> Result<SecretString> {
     let bad = |why: &str| {
         Error::new(Code::NoPassphrase, format!("{from} {why}"))
             .hint("a passphrase is one line that is not empty")
@@ -164,24 +133,4 @@ fn output_of(command: &str) -> Result<Zeroizing<Vec<u8>>> {
     }
     let status = child.wait().map_err(|e| failed(format!("was lost: {e}")))?;
     if status.success() { Ok(printed) } else { Err(failed(format!("failed: {status}"))) }
-}
-
-/// A secret key from stdin: asked for on a terminal, else one line.
-///
-/// # Errors
-/// `io_error`, `interrupted`, `invalid_value` for more than a line.
-pub fn secret_from_stdin(app: &App<'_>) -> Result<Zeroizing<String>> {
-    conceal(app);
-    if app.session.console.can_ask() {
-        return ask_secret("Secret key (S…)", &app.session.stop);
-    }
-    let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
-    std::io::stdin()
-        .take(MOST)
-        .read_to_end(&mut bytes)
-        .map_err(|e| Error::new(Code::Io, format!("cannot read the secret key from stdin: {e}")))?;
-    match std::str::from_utf8(&bytes) {
-        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
-        Err(_) => Err(Error::new(Code::InvalidValue, "stdin: that is no secret key")),
-    }
 }

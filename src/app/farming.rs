@@ -1,10 +1,8 @@
-//! What the farming commands share: the farm, the keys that are unlocked only when something is signed, and words.
+//! What farming calls share: the farm, the keys that are unlocked only when something is signed, and words.
 
-use crate::app::App;
-use crate::unlock::open_keys;
-use crate::views::Failure;
+use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Exit, Result, clock, forms};
+use base::{Code, Error, Result, clock, forms};
 use kale::contract::DECIMALS;
 use kale::rows::{self, Hand};
 use kale::settings::Settings;
@@ -119,7 +117,7 @@ async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
     let what = format!("finish {} transactions of an earlier run", open.len());
     let permit = app.value_permit(farming.work.permit, &what)?;
     for (operation, settled) in farming.settle(Some(permit), SETTLE_WAIT).await? {
-        app.session.warn(format!("{} of an earlier run {}", operation.key, ended_in(&settled)));
+        app.call().warn(format!("{} of an earlier run {}", operation.key, ended_in(&settled)));
     }
     Ok(())
 }
@@ -270,25 +268,4 @@ impl std::fmt::Display for SponsorView {
         };
         write!(f, "{does}: {} can spend {spendable}", self.address)
     }
-}
-
-/// The error that ends a command whose items failed: what is not known yet comes first.
-pub fn ended(done: usize, failures: &[Failure], what: &str) -> Option<Error> {
-    let unknown = failures.iter().find(|(_, e)| e.exit() == Exit::Unknown);
-    if let Some((name, e)) = unknown {
-        return Some(e.clone().context(name));
-    }
-    crate::output::partly(done, failures, what)
-}
-
-/// A `--parallel` value.
-///
-/// # Errors
-/// `invalid_value`.
-pub fn parallel(text: &str) -> Result<usize> {
-    let number =
-        text.parse().ok().filter(|n| (1..=100).contains(n) && text.bytes().all(|b| b.is_ascii_digit()));
-    number.ok_or_else(|| {
-        Error::new(Code::InvalidValue, format!("\"{text}\" is not a whole number from 1 to 100"))
-    })
 }

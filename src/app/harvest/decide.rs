@@ -1,8 +1,7 @@
-//! `poolctl harvest --release` and `--book-lost`: what the operator decides about one pail.
+//! What the operator decides about one pail: to release it, or to book its stake as lost.
 
-use crate::app::App;
-use crate::farming::{kale, named, on_farm};
-use crate::output::{Outcome, Page, Present};
+use crate::App;
+use crate::farming::{everybody, kale, named, on_farm};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use kale::harvest::{self, Released, WrittenOff};
@@ -14,42 +13,36 @@ use serde::Serialize;
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct DecisionOutput {
     /// Id.
-    farmer: String,
+    pub farmer: String,
     /// `G…`.
     #[schemars(with = "forms::StellarAccount")]
-    address: String,
+    pub address: String,
     /// The block.
-    block: u32,
+    pub block: u32,
     /// `released`, `lost`, `would_release` or `would_lose`.
-    status: &'static str,
+    pub status: &'static str,
     /// What was at stake.
-    stake: Quantity,
+    pub stake: Quantity,
     /// Why a released pail was held, in a stable word.
-    held: Option<String>,
+    pub held: Option<String>,
     /// What happened to a stake that is given up, in a stable word.
-    reason: Option<&'static str>,
+    pub reason: Option<&'static str>,
     /// What it was lost by, in a stable word.
-    cause: Option<&'static str>,
+    pub cause: Option<&'static str>,
     /// Who answers for it: `pooler` or `operator`.
-    fault: Option<&'static str>,
+    pub fault: Option<&'static str>,
 }
 
 /// Releases a held pail; asks on every profile.
 ///
 /// # Errors
 /// `unknown_farmer`, `needs_confirmation`; those of [`harvest::release`].
-pub(super) fn release(
-    app: &App<'_>,
-    hands: Vec<Hand>,
-    name: &str,
-    block: u32,
-    dry_run: bool,
-) -> Result<Outcome> {
-    let hand = one(hands, name)?;
+pub fn release(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
+    let hand = one(app, name)?;
     let network = stellar::known(app.config.require("stellar.network")?)?.name;
     let Released { stake, held } = Released::of(app.read()?.conn(), &hand, block)?;
     if dry_run {
-        app.session.set_dry_run();
+        app.call().set_dry_run();
     } else {
         app.write(false, |work| {
             let what = format!("release the pail of {} in block {block}, held for {held}", hand.who.address);
@@ -59,21 +52,15 @@ pub(super) fn release(
     }
     let status = if dry_run { "would_release" } else { "released" };
     let output = DecisionOutput::new(hand, block, status, kale(stake));
-    Outcome::of(&DecisionOutput { held: Some(held), ..output })
+    Ok(DecisionOutput { held: Some(held), ..output })
 }
 
 /// Books a stake as lost that no payment is in sight of; asks on every profile.
 ///
 /// # Errors
 /// `unknown_farmer`, `needs_confirmation`; those of [`harvest::write_off`].
-pub(super) fn book_lost(
-    app: &App<'_>,
-    hands: Vec<Hand>,
-    name: &str,
-    block: u32,
-    dry_run: bool,
-) -> Result<Outcome> {
-    let hand = one(hands, name)?;
+pub fn book_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
+    let hand = one(app, name)?;
     let written = on_farm(app, dry_run, None, async |farm| {
         let permit = if dry_run {
             None
@@ -86,7 +73,7 @@ pub(super) fn book_lost(
     .map_err(|e| e.context("cannot book the loss"))?;
     let WrittenOff { stake, reason, cause } = written;
     let status = if dry_run { "would_lose" } else { "lost" };
-    Outcome::of(&DecisionOutput {
+    Ok(DecisionOutput {
         reason: Some(reason.word()),
         cause: Some(cause.word()),
         fault: Some(cause.blame().word()),
@@ -94,8 +81,8 @@ pub(super) fn book_lost(
     })
 }
 
-fn one(hands: Vec<Hand>, name: &str) -> Result<Hand> {
-    let found = named(hands, &[name.to_owned()])?.into_iter().next();
+fn one(app: &App<'_>, name: &str) -> Result<Hand> {
+    let found = named(everybody(app)?, &[name.to_owned()])?.into_iter().next();
     found.ok_or_else(|| Error::new(Code::Bug, "a farmer was named and is not there"))
 }
 
@@ -112,18 +99,5 @@ impl DecisionOutput {
             cause: None,
             fault: None,
         }
-    }
-}
-
-impl Present for DecisionOutput {
-    fn present(&self, page: &mut Page) {
-        let what = self.status.replace('_', " ");
-        let mut line = format!("block {}, {}: {what}, {} at stake", self.block, self.address, self.stake);
-        match (&self.held, self.reason, self.cause) {
-            (Some(held), ..) => line = format!("{line}; it was held for {held}; next: poolctl harvest"),
-            (None, Some(reason), Some(cause)) => line = format!("{line}; {reason}: {cause}"),
-            _ => {}
-        }
-        page.line(line);
     }
 }
