@@ -40,7 +40,7 @@ commands! {
         Init(init::Init) = "init": init::InitOutput;
         #[cfg(feature = "sandbox")]
         Demo(demo::Demo) = "demo": demo::DemoOutput => demo::stage::Line<'static>;
-        Sync(sync::Sync) = "sync": sync::SyncOutput;
+        Sync(sync::Sync) = "sync": app::sync::SyncOutput;
         #[command(subcommand)] Pool(pool::Command) in pool;
         #[command(subcommand)] Member(member::Command) in member;
         #[command(subcommand)] Withdrawal(withdrawal::Command) in withdrawal;
@@ -49,7 +49,7 @@ commands! {
         #[command(subcommand)] Risk(risk::Command) in risk;
         #[command(subcommand)] Pooler(pooler::Command) in pooler;
         #[command(subcommand)] Farmer(farmer::Command) in farmer;
-        Block(block::Block) = "block": block::BlockOutput;
+        Block(block::Block) = "block": app::block::BlockOutput;
         Plant(plant::Plant) = "plant": app::plant::PlantOutput;
         Work(Box<work::Work>) = "work": app::work::WorkOutput, "work submit": app::work::SubmitOutput;
         Harvest(harvest::Harvest) = "harvest": app::harvest::HarvestOutput | app::harvest::DecisionOutput;
@@ -59,12 +59,12 @@ commands! {
         #[command(subcommand)] Config(config::Command) in config;
         #[command(subcommand)] State(state::Command) in state;
         Events(events::Events) = "events": events::EventsOutput | events::follow::FollowOutput => events::follow::Line<'static>;
-        Doctor(doctor::Doctor) = "doctor": doctor::DoctorOutput;
-        Health(health::Health) = "health": health::HealthOutput;
-        Metrics(metrics::Metrics) = "metrics": metrics::MetricsOutput;
-        Report(report::Report) = "report": report::ReportOutput;
-        Info(info::Info) = "info": info::InfoOutput;
-        Version(version::Version) = "version": version::VersionOutput;
+        Doctor(doctor::Doctor) = "doctor": app::doctor::DoctorOutput;
+        Health(health::Health) = "health": app::health::HealthOutput;
+        Metrics(metrics::Metrics) = "metrics": app::metrics::MetricsOutput;
+        Report(report::Report) = "report": app::report::ReportOutput;
+        Info(info::Info) = "info": app::info::InfoOutput;
+        Version(version::Version) = "version": app::version::VersionOutput;
         Help(help::Help) = "help": help::HelpOutput;
         Schema(schema::Schema) = "schema": schema::SchemaOutput;
         Completions(completions::Completions) = "completions": completions::CompletionsOutput;

@@ -5,14 +5,13 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use ::stellar::known;
 use app::App;
+use app::doctor::{DoctorOutput, LineView};
 use base::{Code, Error, Result};
 use clap::Args;
 use config::Config;
 use kale::purse::Books;
 use kale::rows::{self, Hand, OpenPail};
 use kale::settings::Settings;
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::State;
 use std::path::Path;
 use std::time::Duration;
@@ -28,36 +27,6 @@ use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
 #[command(before_help = "Example: poolctl doctor")]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct Doctor {}
-
-/// What was looked at.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct DoctorOutput {
-    /// `ok`, `warn` or `fail`: the worst of all.
-    pub verdict: &'static str,
-    /// How many are as they should be.
-    pub ok: usize,
-    /// How many work, and should be mended.
-    pub warn: usize,
-    /// How many do not work.
-    pub fail: usize,
-    /// One by one.
-    pub checks: Vec<LineView>,
-}
-
-/// One thing that was looked at.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct LineView {
-    /// `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
-    pub area: &'static str,
-    /// What was looked at.
-    pub subject: String,
-    /// `ok`, `warn` or `fail`.
-    pub status: &'static str,
-    /// What was found.
-    pub found: String,
-    /// What mends it.
-    pub mend: Option<String>,
-}
 
 impl Doctor {
     /// # Errors

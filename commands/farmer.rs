@@ -8,29 +8,23 @@ mod set;
 mod trust;
 
 use crate::registry::commands;
-use app::App;
-use app::farming;
-use base::amount::Quantity;
-use base::{Result, clock, forms};
+use app::{App, farming};
+use base::Result;
 use clap::Args;
+use kale::Status;
 use kale::rows::Hand;
-use kale::strategy::Strategy;
-use kale::terms::ratio;
-use kale::{Farmer, Status};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 commands! {
     /// Register farmers, make them ready to plant, see and change them, and bring their keys in and out
     #[command(before_help = "Example: poolctl farmer list")]
     Command {
-        Register(enrol::Register) = "farmer register": enrol::EnrolOutput | enrol::SponsorOutput;
-        Import(enrol::Import) = "farmer import": enrol::EnrolOutput | enrol::SponsorOutput | enrol::SubmitterOutput;
-        List(list::List) = "farmer list": list::ListOutput;
-        Show(list::Show) = "farmer show": list::ShowOutput;
-        Set(set::Set) = "farmer set": set::SetOutput;
-        CheckFunding(funding::CheckFunding) = "farmer check-funding": funding::FundingOutput;
-        Trust(trust::Trust) = "farmer trust": trust::TrustOutput;
+        Register(enrol::Register) = "farmer register": app::farmer::enrol::EnrolOutput | app::farmer::enrol::SponsorOutput;
+        Import(enrol::Import) = "farmer import": app::farmer::enrol::EnrolOutput | app::farmer::enrol::SponsorOutput | app::farmer::enrol::SubmitterOutput;
+        List(list::List) = "farmer list": app::farmer::list::ListOutput;
+        Show(list::Show) = "farmer show": app::farmer::list::ShowOutput;
+        Set(set::Set) = "farmer set": app::farmer::set::SetOutput;
+        CheckFunding(funding::CheckFunding) = "farmer check-funding": app::farmer::funding::FundingOutput;
+        Trust(trust::Trust) = "farmer trust": app::farmer::trust::TrustOutput;
         ExportKey(export::ExportKey) = "farmer export-key": export::ExportOutput;
     }
 }
@@ -59,101 +53,5 @@ impl Several {
         let mut hands = farming::named(farming::everybody(app)?, &self.farmers)?;
         hands.retain(|hand| !self.is_all() || hand.status != Status::Departed.word());
         Ok(hands)
-    }
-}
-
-/// A farmer.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct FarmerView {
-    /// UUID; null for one that a dry run would register.
-    pub id: Option<String>,
-    /// Its account; null for a key that a dry run would make.
-    #[schemars(with = "Option<forms::StellarAccount>")]
-    pub address: Option<String>,
-    /// Name of its pooler.
-    pub pooler: String,
-    /// `wallet_created`, `funded`, `active`, `leaving` or `departed`.
-    pub status: &'static str,
-    /// The part of its balance that is staked.
-    #[schemars(with = "forms::Decimal")]
-    pub stake_percentage: String,
-    /// Where its proceeds go; null = to itself.
-    pub payout: Option<String>,
-    /// What it is farmed by, where that is not as for all.
-    pub strategy: StrategyView,
-    /// When it was registered, RFC 3339 UTC.
-    #[schemars(with = "Option<forms::Time>")]
-    pub added_at: Option<String>,
-    /// Since when it has its status.
-    #[schemars(with = "Option<forms::Time>")]
-    pub status_at: Option<String>,
-}
-
-/// What a farmer is farmed by; null = as for all, by the settings of the same names.
-#[derive(Debug, Default, Serialize, JsonSchema)]
-pub struct StrategyView {
-    /// Zeros that are enough.
-    pub target_zeros: Option<u32>,
-    /// Seconds of a block before which no work is submitted, the deadline aside.
-    pub min_work_sec: Option<u64>,
-    /// Whether nothing is planted.
-    pub harvest_only: Option<bool>,
-    /// Least stake; nothing is staked where the balance is smaller.
-    pub min_stake: Option<Quantity>,
-    /// Most stake.
-    pub max_stake: Option<Quantity>,
-    /// For a person.
-    #[serde(skip)]
-    words: String,
-}
-
-impl From<Strategy> for StrategyView {
-    fn from(strategy: Strategy) -> Self {
-        Self {
-            target_zeros: strategy.target_zeros,
-            min_work_sec: strategy.min_work_sec,
-            harvest_only: strategy.harvest_only,
-            min_stake: strategy.min_stake.map(farming::kale),
-            max_stake: strategy.max_stake.map(farming::kale),
-            words: strategy.to_string(),
-        }
-    }
-}
-
-impl From<Farmer> for FarmerView {
-    fn from(farmer: Farmer) -> Self {
-        Self {
-            id: Some(farmer.id),
-            address: Some(farmer.address),
-            pooler: farmer.pooler,
-            status: farmer.status.word(),
-            stake_percentage: ratio(farmer.stake_percentage_ppm),
-            payout: farmer.payout,
-            strategy: farmer.strategy.into(),
-            added_at: Some(clock::rfc3339(farmer.added_at)),
-            status_at: Some(clock::rfc3339(farmer.status_at)),
-        }
-    }
-}
-
-impl FarmerView {
-    /// Name and value of each field, for a person.
-    fn pairs(&self) -> Vec<(&'static str, String)> {
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
-        vec![
-            ("farmer", text(&self.id)),
-            ("address", self.address.clone().unwrap_or_else(|| "a new key".to_owned())),
-            ("pooler", self.pooler.clone()),
-            ("status", self.status.to_owned()),
-            ("stake percentage", self.stake_percentage.clone()),
-            ("payout", self.payout.clone().unwrap_or_else(|| "to itself".to_owned())),
-            (
-                "strategy",
-                Some(&self.strategy.words)
-                    .filter(|words| !words.is_empty())
-                    .map_or("as for all", String::as_str)
-                    .to_owned(),
-            ),
-        ]
     }
 }

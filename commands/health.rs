@@ -4,13 +4,12 @@ use crate::output::nagios::{Perf, Probe, Status};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use app::App;
-use base::{Code, Error, Result, clock, forms};
+use app::health::{CheckView, HealthOutput, OperationsView, RunView, TroubleView};
+use base::{Code, Error, Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::alert::Area;
 use state::runs::{self, LastRun};
-use watch::health::{self, Checked, Grade, Report, Trouble};
+use watch::health::{self, Checked, Grade, Report};
 
 /// Say whether the pool is looked after; exit 5 if it is not
 ///
@@ -26,87 +25,6 @@ pub struct Health {
     /// alert is open
     #[arg(long, conflicts_with = "json")]
     nagios: bool,
-}
-
-/// What the state says.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct HealthOutput {
-    /// Whether nothing is wrong.
-    pub healthy: bool,
-    /// Regular jobs, one by one; none where there is nothing to look after.
-    pub checks: Vec<CheckView>,
-    /// What is open and should not be.
-    pub troubles: Vec<TroubleView>,
-    /// Transactions under way.
-    pub operations: OperationsView,
-    /// When each scheduled command ended last, for runs that were for everything.
-    pub runs: Vec<RunView>,
-    #[serde(skip)]
-    now: i64,
-}
-
-/// One regular job.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct CheckView {
-    /// `sync`, `oracle`, `risk`, `cycle`, `plant`, `work` or `harvest`.
-    pub check: &'static str,
-    /// The pool, feed or pooler; null where it is one job for all.
-    pub subject: Option<String>,
-    /// `ok`, `overdue`, or `stalled` above twice the limit.
-    pub status: &'static str,
-    /// When it last went well, RFC 3339; null = never.
-    #[schemars(with = "Option<forms::Time>")]
-    pub last: Option<String>,
-    /// Seconds since, or since there has been something to do; null where that is dated in the future.
-    pub age_sec: Option<u64>,
-    /// Oldest age that is well.
-    pub limit_sec: u64,
-    /// What does the job.
-    pub mend: &'static str,
-}
-
-/// Something that is open.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct TroubleView {
-    /// `risk`, `oracle` or `farm`.
-    pub area: &'static str,
-    /// The pool, feed or farmer.
-    pub subject: String,
-    /// The rule or the kind of alert.
-    pub kind: String,
-    /// Why, as it was said last.
-    pub why: String,
-    /// Since when, RFC 3339.
-    #[schemars(with = "forms::Time")]
-    pub since: String,
-}
-
-/// Transactions that are not settled and recorded.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct OperationsView {
-    /// How many.
-    pub in_flight: usize,
-    /// Age of the oldest in seconds.
-    pub oldest_sec: Option<u64>,
-    /// Oldest age that is well.
-    pub limit_sec: u64,
-    /// `ok`, `overdue`, or `stalled` above twice the limit.
-    pub status: &'static str,
-}
-
-/// The last run of a scheduled command.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct RunView {
-    /// Its words.
-    pub command: String,
-    /// When it ended, RFC 3339.
-    #[schemars(with = "forms::Time")]
-    pub at: String,
-    /// How it ended.
-    pub exit_code: u8,
-    /// When one last ended with exit code 0.
-    #[schemars(with = "Option<forms::Time>")]
-    pub last_success: Option<String>,
 }
 
 const SERVICE: &str = "HEALTH";
@@ -238,48 +156,6 @@ fn probe(report: &Report) -> Probe {
     perf.push(Perf::new("open", report.troubles.len().to_string()).critical(0));
     perf.push(Perf::new("in_flight", report.operations.count.to_string()));
     Probe::new(SERVICE, status, text, perf)
-}
-
-impl From<&Checked> for CheckView {
-    fn from(checked: &Checked) -> Self {
-        let Checked { vital, age_sec, grade } = checked;
-        Self {
-            check: vital.check,
-            subject: vital.subject.clone(),
-            status: grade.word(),
-            last: vital.last.map(clock::rfc3339),
-            age_sec: *age_sec,
-            limit_sec: vital.limit_sec,
-            mend: vital.mend,
-        }
-    }
-}
-
-impl From<&Trouble> for TroubleView {
-    fn from(trouble: &Trouble) -> Self {
-        Self {
-            area: match trouble.area {
-                Area::Risk => "risk",
-                Area::Oracle => "oracle",
-                Area::Farm => "farm",
-            },
-            subject: trouble.subject.clone(),
-            kind: trouble.kind.clone(),
-            why: trouble.why.clone(),
-            since: clock::rfc3339(trouble.since),
-        }
-    }
-}
-
-impl From<&LastRun> for RunView {
-    fn from(run: &LastRun) -> Self {
-        Self {
-            command: run.command.clone(),
-            at: clock::rfc3339(run.at),
-            exit_code: run.exit_code,
-            last_success: run.success_at.map(clock::rfc3339),
-        }
-    }
 }
 
 impl Present for HealthOutput {

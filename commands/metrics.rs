@@ -3,12 +3,10 @@
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
-use base::{Result, forms};
+use app::metrics::{MetricView, MetricsOutput};
+use base::Result;
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use std::collections::BTreeMap;
-use watch::metrics::{self, Gauge};
+use watch::metrics;
 use watch::telemetry;
 
 /// Print the state as metrics, in Prometheus' text format
@@ -21,40 +19,6 @@ use watch::telemetry;
 )]
 #[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
 pub struct Metrics {}
-
-/// The metrics.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct MetricsOutput {
-    /// Sample by sample; those of one name need not stand together.
-    pub metrics: Vec<MetricView>,
-    #[serde(skip)]
-    text: String,
-}
-
-/// One sample of a gauge.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct MetricView {
-    /// The metric's name, with its unit.
-    pub name: &'static str,
-    /// What it says.
-    pub help: &'static str,
-    /// Labels by name.
-    pub labels: BTreeMap<&'static str, String>,
-    /// An exact decimal.
-    #[schemars(with = "forms::Decimal")]
-    pub value: String,
-}
-
-impl From<Gauge> for MetricView {
-    fn from(gauge: Gauge) -> Self {
-        Self {
-            name: gauge.name,
-            help: gauge.help,
-            labels: gauge.labels.into_iter().collect(),
-            value: gauge.value,
-        }
-    }
-}
 
 impl Metrics {
     /// # Errors

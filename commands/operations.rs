@@ -5,17 +5,14 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
 use app::App;
-use app::failures::Failure;
-use app::failures::partly;
 use app::farming::{ended_as, ended_in, site_desk, time};
-use base::{Error, Result, clock, forms};
+use app::operations::{GiveUpOutput, ListOutput, OperationView, SettleOutput};
+use base::{Error, Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use state::operations::{self, Operation};
+use state::operations;
 use std::collections::HashMap;
 use std::time::Duration;
-use stellar::submit::{self, GivenUp, Outlook};
+use stellar::submit::{self, Outlook};
 
 commands! {
     /// See, settle or give up transactions that are not settled yet
@@ -31,33 +28,6 @@ commands! {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl operations list --json")]
 pub struct List {}
-
-/// Transactions that are not settled.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ListOutput {
-    /// The oldest first.
-    pub operations: Vec<OperationView>,
-}
-
-/// A transaction that is not settled.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct OperationView {
-    /// Its number, for `operations give-up`.
-    pub id: i64,
-    /// What is intended: what, on which network, for whom, where.
-    pub key: String,
-    /// How far it is: `planned`, `signed`, `sent` or `confirmed`.
-    pub state: &'static str,
-    /// When it was planned.
-    #[schemars(with = "forms::Time")]
-    pub planned_at: String,
-    /// Hash of its last envelope; null where none was signed.
-    #[schemars(with = "Option<forms::Digest>")]
-    pub hash: Option<String>,
-    /// Ledger time until which that may take effect.
-    #[schemars(with = "Option<forms::Time>")]
-    pub valid_until: Option<String>,
-}
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
@@ -95,57 +65,25 @@ pub struct Settle {
     dry: DryRun,
 }
 
-/// What became of the transactions.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SettleOutput {
-    /// The oldest first.
-    pub operations: Vec<SettledView>,
-}
-
-/// What became of a transaction.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SettledView {
-    /// What was intended.
-    pub key: String,
-    /// Whether it is known now what became of it; in a dry run, whether it would be.
-    pub settled: bool,
-    /// How it ended, or why that is not known.
-    pub status: String,
-}
-
 impl Settle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         if operations::open(app.read()?.conn())?.is_empty() {
-            return Outcome::of(&SettleOutput { operations: Vec::new() });
+            return Outcome::of(&SettleOutput { operations: Vec::new(), failures: Vec::new() });
         }
         if self.dry.dry_run {
             let found = site_desk(&app, true, async |farm| farm.look_at_open().await)?;
-            return SettleOutput::of(found.iter().map(|(operation, seen)| (operation, seen, outlook(seen))));
+            let seen = found.iter().map(|(operation, seen)| (operation, seen, outlook(seen)));
+            return Outcome::document(&SettleOutput::of(seen));
         }
         let done = site_desk(&app, false, async |farm| {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
             farm.settle(Some(permit), Duration::MAX).await
         })?;
-        SettleOutput::of(
-            done.iter()
-                .map(|(operation, settled)| (operation, settled, (settled.is_ok(), ended_in(settled)))),
-        )
-    }
-}
-
-impl SettleOutput {
-    /// What came of each operation: whether it is known, and how it ended.
-    fn of<'r, T: 'r>(
-        done: impl Iterator<Item = (&'r Operation, &'r Result<T>, (bool, String))>,
-    ) -> Result<Outcome> {
-        let (mut operations, mut failures) = (Vec::new(), Vec::<Failure>::new());
-        for (operation, result, (settled, status)) in done {
-            failures.extend(result.as_ref().err().map(|e| (operation.key.clone(), e.clone())));
-            operations.push(SettledView { key: operation.key.clone(), settled, status });
-        }
-        let failure = partly(operations.len() - failures.len(), &failures, "operations");
-        Ok(Outcome::of(&Self { operations })?.but(failure))
+        let settled = done
+            .iter()
+            .map(|(operation, settled)| (operation, settled, (settled.is_ok(), ended_in(settled))));
+        Outcome::document(&SettleOutput::of(settled))
     }
 }
 
@@ -177,19 +115,6 @@ pub struct GiveUp {
     dry: DryRun,
 }
 
-/// A transaction that is given up.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct GiveUpOutput {
-    /// Its number.
-    pub id: i64,
-    /// What was intended.
-    pub key: String,
-    /// `given_up` or `would_give_up`; `settled` or `would_settle` where an endpoint knows what became of it.
-    pub status: &'static str,
-    /// How it ended, where an endpoint knows.
-    pub ended: Option<String>,
-}
-
 impl GiveUp {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
@@ -210,14 +135,6 @@ impl GiveUp {
             Ok(GiveUpOutput::of(id, given, ["given_up", "settled"]))
         })?;
         Outcome::of(&output)
-    }
-}
-
-impl GiveUpOutput {
-    fn of(id: i64, given: GivenUp, [given_up, settled]: [&'static str; 2]) -> Self {
-        let ended = given.landed.map(|landed| ended_as(landed.status).to_owned());
-        let status = if ended.is_some() { settled } else { given_up };
-        Self { id, key: given.operation.key, status, ended }
     }
 }
 

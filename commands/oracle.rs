@@ -5,22 +5,20 @@ mod alerts;
 mod get;
 mod quotes;
 
-use crate::alerts::AlertsOutput;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
 use app::App;
-use base::amount::{self, E18, Quantity};
-use base::{Code, Error, Result, clock, forms};
+use app::alerts::AlertsOutput;
+use app::oracle::{AddOutput, FeedView, ListOutput};
+use base::amount::{self, E18};
+use base::{Code, Error, Result, clock};
 use clap::Args;
 use config::value::address;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::feed::quote::Limits;
 use vault::feed::{self, AddFeed, Feed, Source};
-use vault::pool::ViewStamp;
 
 commands! {
     /// Add price feeds, read them, and check that they may be used
@@ -28,10 +26,10 @@ commands! {
     Command {
         Add(Add) = "oracle add": AddOutput;
         List(List) = "oracle list": ListOutput;
-        Fetch(quotes::Fetch) = "oracle fetch": quotes::QuotesOutput;
-        Get(get::Get) = "oracle get": get::GetOutput;
-        Aggregate(aggregate::Aggregate) = "oracle aggregate": aggregate::AggregateOutput;
-        Check(quotes::Check) = "oracle check": quotes::QuotesOutput;
+        Fetch(quotes::Fetch) = "oracle fetch": app::oracle::quotes::QuotesOutput;
+        Get(get::Get) = "oracle get": app::oracle::get::GetOutput;
+        Aggregate(aggregate::Aggregate) = "oracle aggregate": app::oracle::aggregate::AggregateOutput;
+        Check(quotes::Check) = "oracle check": app::oracle::quotes::QuotesOutput;
         Alerts(alerts::Alerts) = "oracle alerts": AlertsOutput;
     }
 }
@@ -77,66 +75,6 @@ pub struct Add {
     at: AtFlag,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// A feed.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct FeedView {
-    /// The operator's name for it.
-    pub name: String,
-    /// What it prices.
-    pub asset: String,
-    /// Its kind.
-    pub kind: &'static str,
-    /// Its contract; null for a fixed price.
-    #[schemars(with = "Option<forms::EvmAddress>")]
-    pub address: Option<String>,
-    /// The price of a fixed feed.
-    pub fixed_price: Option<Quantity>,
-    /// The contract's own description.
-    pub description: Option<String>,
-    /// Oldest accepted quote.
-    pub max_staleness_sec: u64,
-    /// Lowest accepted price.
-    pub min: Option<Quantity>,
-    /// Highest accepted price.
-    pub max: Option<Quantity>,
-    /// Largest accepted change.
-    #[schemars(with = "Option<forms::Decimal>")]
-    pub max_deviation: Option<String>,
-    /// Refusals in a row.
-    pub failure_streak: u64,
-}
-
-impl From<&Feed> for FeedView {
-    fn from(feed: &Feed) -> Self {
-        let price = |e18| Quantity::new(e18, E18, "");
-        Self {
-            name: feed.name.clone(),
-            asset: feed.asset.clone(),
-            kind: feed.source.word(),
-            address: feed.source.address().map(|address| address.to_string()),
-            fixed_price: feed.source.fixed().map(price),
-            description: feed.description.clone(),
-            max_staleness_sec: feed.limits.max_staleness_sec,
-            min: feed.limits.min_e18.map(price),
-            max: feed.limits.max_e18.map(price),
-            max_deviation: feed.limits.max_deviation_ppm.map(crate::views::ppm),
-            failure_streak: feed.failure_streak,
-        }
-    }
-}
-
-/// What was added.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AddOutput {
-    /// False where it stood there before.
-    pub added: bool,
-    /// The feed.
-    #[serde(flatten)]
-    pub feed: FeedView,
-    /// Whose view of the contract.
-    pub checked_at: Option<ViewStamp>,
 }
 
 impl Add {
@@ -197,15 +135,6 @@ impl Present for AddOutput {
 #[command(before_help = "Example: poolctl oracle list")]
 pub struct List {}
 
-/// The feeds.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ListOutput {
-    /// In the order in which they were added.
-    pub feeds: Vec<FeedView>,
-    #[serde(skip)]
-    bounds: Vec<Option<String>>,
-}
-
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
@@ -252,8 +181,4 @@ fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
     let mut seen = std::collections::HashSet::new();
     feeds.retain(|feed| seen.insert(feed.id));
     Ok(feeds)
-}
-
-fn rfc3339(second: u64) -> String {
-    clock::rfc3339(i64::try_from(second).unwrap_or(i64::MAX))
 }

@@ -11,29 +11,29 @@ mod validate_withdrawal;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
-use crate::views::{PoolView, age, or_dash, rate, yes_no};
+use crate::views::{or_dash, rate, yes_no};
 use app::App;
+use app::pool::{ListOutput, PositionOutput, Reward};
+use app::views::{PoolView, age};
 use base::amount::Quantity;
-use base::{Result, clock, forms};
+use base::{Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use vault::pool::{self, ViewStamp};
+use vault::pool;
 use vault::reward;
 
 commands! {
     /// Add, list and show pools, and members' positions in them
     #[command(before_help = "Example: poolctl pool list")]
     Command {
-        Add(add::Add) = "pool add": add::AddOutput;
+        Add(add::Add) = "pool add": app::pool::add::AddOutput;
         List(List) = "pool list": ListOutput;
-        Show(show::Show) = "pool show": show::ShowOutput;
+        Show(show::Show) = "pool show": app::pool::show::ShowOutput;
         Position(Position) = "pool position": PositionOutput;
-        ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal) = "pool validate-withdrawal": validate_withdrawal::ValidateWithdrawalOutput;
-        ValidateDeposit(validate_deposit::ValidateDeposit) = "pool validate-deposit": validate_deposit::ValidateDepositOutput;
-        Reconcile(reconcile::Reconcile) = "pool reconcile": reconcile::ReconcileOutput;
-        AcceptChange(accept_change::AcceptChange) = "pool accept-change": accept_change::AcceptChangeOutput;
-        Rescan(rescan::Rescan) = "pool rescan": rescan::RescanOutput;
+        ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal) = "pool validate-withdrawal": app::pool::validate_withdrawal::ValidateWithdrawalOutput;
+        ValidateDeposit(validate_deposit::ValidateDeposit) = "pool validate-deposit": app::pool::validate_deposit::ValidateDepositOutput;
+        Reconcile(reconcile::Reconcile) = "pool reconcile": app::pool::reconcile::ReconcileOutput;
+        AcceptChange(accept_change::AcceptChange) = "pool accept-change": app::pool::accept_change::AcceptChangeOutput;
+        Rescan(rescan::Rescan) = "pool rescan": app::pool::rescan::RescanOutput;
     }
 }
 
@@ -41,13 +41,6 @@ commands! {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool list --json | jq '.data.pools[].name'")]
 pub struct List {}
-
-/// The pools.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ListOutput {
-    /// By age in the state.
-    pub pools: Vec<PoolView>,
-}
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {
@@ -93,45 +86,6 @@ pub struct Position {
     pool: String,
 }
 
-/// A member's position, as the state knows it.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PositionOutput {
-    /// The member's address.
-    pub member: String,
-    /// The member's name, if it has one.
-    pub member_name: Option<String>,
-    /// The pool.
-    pub pool: String,
-    /// Shares.
-    pub shares: Quantity,
-    /// Their worth, rounded down; null before the first sync.
-    pub underlying: Option<Quantity>,
-    /// Rewards not yet claimed, one amount per reward token.
-    pub unclaimed: Vec<Reward>,
-    /// Rewards claimed so far.
-    pub claimed: Vec<Reward>,
-    /// Rewards in Merkle trees, to be claimed on chain.
-    pub exported: Vec<Reward>,
-    /// Time of the last deposit, RFC 3339.
-    #[schemars(with = "Option<forms::Time>")]
-    pub last_deposit: Option<String>,
-    /// Block of the last deposit.
-    pub last_deposit_block: Option<u64>,
-    /// Whose view; null before the first sync.
-    pub view: Option<ViewStamp>,
-    /// How long ago that was read.
-    pub age_sec: Option<u64>,
-}
-
-/// A reward in one token.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct Reward {
-    /// The token's symbol.
-    pub symbol: String,
-    /// The amount.
-    pub amount: Quantity,
-}
-
 fn rewards(amounts: Vec<Quantity>) -> Vec<Reward> {
     amounts.into_iter().map(|amount| Reward { symbol: amount.symbol.clone(), amount }).collect()
 }
@@ -156,7 +110,7 @@ impl Position {
             last_deposit: position.last_deposit_at.map(clock::rfc3339),
             last_deposit_block: position.last_deposit_block,
             age_sec: position.snapshot.as_ref().map(|s| age(s.synced_at, now)),
-            view: position.snapshot.as_ref().map(crate::views::stamp),
+            view: position.snapshot.as_ref().map(app::views::stamp),
         })
     }
 }

@@ -5,13 +5,11 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
 use app::App;
+use app::pooler::{AddOutput, ListOutput, PoolerView};
+use base::Result;
 use base::amount::parse_weight;
-use base::{Result, clock, forms};
 use clap::Args;
-use kale::terms::ratio;
-use kale::{Pooler, Terms, poolers};
-use schemars::JsonSchema;
-use serde::Serialize;
+use kale::{Terms, poolers};
 
 commands! {
     /// Add and list poolers: who works for a group of farmers, and on what terms
@@ -42,56 +40,6 @@ pub struct Add {
     platform_fee: String,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// A pooler.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PoolerView {
-    /// UUID.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Most farmers that it takes.
-    pub capacity: u32,
-    /// Its farmers, those who have departed aside.
-    pub farmers: u32,
-    /// Its part of each reward.
-    #[schemars(with = "forms::Decimal")]
-    pub reward_split: String,
-    /// The operator's part of each reward.
-    #[schemars(with = "forms::Decimal")]
-    pub platform_fee: String,
-    /// When it was added, RFC 3339 UTC.
-    #[schemars(with = "forms::Time")]
-    pub added_at: String,
-    /// When it last worked; null = never.
-    #[schemars(with = "Option<forms::Time>")]
-    pub last_seen_at: Option<String>,
-}
-
-impl From<Pooler> for PoolerView {
-    fn from(pooler: Pooler) -> Self {
-        Self {
-            id: pooler.id,
-            name: pooler.name,
-            capacity: pooler.capacity,
-            farmers: pooler.farmers,
-            reward_split: ratio(pooler.terms.reward_split_ppm()),
-            platform_fee: ratio(pooler.terms.platform_fee_ppm()),
-            added_at: clock::rfc3339(pooler.added_at),
-            last_seen_at: pooler.last_seen_at.map(clock::rfc3339),
-        }
-    }
-}
-
-/// What was added.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AddOutput {
-    /// False where it was there before, just so.
-    pub changed: bool,
-    /// The pooler.
-    #[serde(flatten)]
-    pub pooler: PoolerView,
 }
 
 impl Add {
@@ -125,13 +73,6 @@ impl Present for AddOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pooler list")]
 pub struct List {}
-
-/// The poolers.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ListOutput {
-    /// By name.
-    pub poolers: Vec<PoolerView>,
-}
 
 impl List {
     fn run(self, session: &Session) -> Result<Outcome> {

@@ -4,12 +4,11 @@ use crate::out_file::Output;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
-use base::{Code, Error, Result, forms};
+use app::report::ReportOutput;
+use base::{Code, Error, Result};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::path::PathBuf;
-use watch::report::{self, Counts, Report as Gathered, Written};
+use watch::report::{self, Report as Gathered, Written};
 
 /// Write one HTML page: TVL, rates, rewards, holders, the farm, and what needs a look
 ///
@@ -25,23 +24,6 @@ pub struct Report {
     /// The page; - is stdout
     #[arg(long, value_name = "FILE")]
     html: PathBuf,
-}
-
-/// The page that was written.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ReportOutput {
-    /// Where it is.
-    pub path: PathBuf,
-    /// Its size in bytes.
-    pub bytes: usize,
-    /// SHA-256 of it, lower-case hex.
-    #[schemars(with = "forms::Digest")]
-    pub sha256: String,
-    /// How much of everything is on it.
-    pub counts: Counts,
-    /// The page itself, where it goes to stdout.
-    #[serde(skip)]
-    html: Option<String>,
 }
 
 impl Report {

@@ -9,16 +9,15 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
 use app::App;
+use app::state::{BackupOutput, CheckOutput, MigrateOutput, PathOutput, RestoreOutput};
 use base::{Code, Error, Result, files};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::json;
-use state::{BackupReport, Permit, State};
+use state::{Permit, State};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use watch::check::{self, CheckReport};
+use watch::check;
 
 commands! {
     /// Check, copy, restore, prune and migrate the state file
@@ -27,7 +26,7 @@ commands! {
         Check(Check) = "state check": CheckOutput;
         Backup(Backup) = "state backup": BackupOutput;
         Restore(Restore) = "state restore": RestoreOutput;
-        Prune(prune::Prune) = "state prune": prune::PruneOutput;
+        Prune(prune::Prune) = "state prune": app::state::prune::PruneOutput;
         Migrate(Migrate) = "state migrate": MigrateOutput;
         Path(PathCommand) = "state path": PathOutput;
     }
@@ -42,16 +41,6 @@ pub struct Check {
     /// Read every page and index too; takes as long as reading the whole file
     #[arg(long)]
     full: bool,
-}
-
-/// What `state check` found.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct CheckOutput {
-    /// The file.
-    pub path: PathBuf,
-    /// What was looked at and what does not hold.
-    #[serde(flatten)]
-    pub report: CheckReport,
 }
 
 impl Check {
@@ -131,16 +120,6 @@ impl Backup {
     }
 }
 
-/// A finished, checked copy.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct BackupOutput {
-    /// Where it is, its size, digest and number of events.
-    #[serde(flatten)]
-    pub report: BackupReport,
-    #[serde(skip)]
-    is_stdout: bool,
-}
-
 impl Present for BackupOutput {
     fn present(&self, page: &mut Page) {
         if self.is_stdout {
@@ -167,18 +146,6 @@ pub struct Restore {
     file: PathBuf,
     #[command(flatten)]
     dry_run: DryRun,
-}
-
-/// What `state restore` did.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct RestoreOutput {
-    /// The backup.
-    pub source: PathBuf,
-    /// The state now in place; in a dry run, the backup itself.
-    #[serde(flatten)]
-    pub report: BackupReport,
-    /// Where the replaced state is kept, if there was one.
-    pub kept: Option<PathBuf>,
 }
 
 impl Restore {
@@ -239,19 +206,6 @@ pub struct Migrate {
     dry_run: DryRun,
 }
 
-/// What `state migrate` did.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct MigrateOutput {
-    /// The file.
-    pub path: PathBuf,
-    /// Its schema before.
-    pub from: u32,
-    /// Its schema now; in a dry run, the one it would have.
-    pub to: u32,
-    /// Steps that were taken, or would be.
-    pub steps: u32,
-}
-
 impl Migrate {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
@@ -282,15 +236,6 @@ impl Present for MigrateOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl state path")]
 pub struct PathCommand {}
-
-/// Where the state file is.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PathOutput {
-    /// The path.
-    pub path: PathBuf,
-    /// Whether there is a file.
-    pub exists: bool,
-}
 
 impl PathCommand {
     fn run(self, session: &Session) -> Result<Outcome> {

@@ -6,15 +6,13 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use crate::views::{or_dash, rate, yes_no};
 use app::App;
-use app::failures::Failure;
-use app::failures::partly;
+use app::failures::{Failure, partly};
+use app::sync::SyncOutput;
 use base::Result;
 use base::amount::{Quantity, to_units};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::pool;
-use vault::sync::{self, PoolSync, SyncReport, SyncStatus};
+use vault::sync::{self, PoolSync, SyncStatus};
 use watch::metrics::Gauge;
 
 /// Sync pools with the chain: value, shares, exchange rate, holders
@@ -34,14 +32,6 @@ pub struct Sync {
     at: AtFlag,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// What a sync did.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SyncOutput {
-    /// Null where there is no pool yet.
-    #[serde(flatten)]
-    pub report: Option<SyncReport>,
 }
 
 impl Sync {

@@ -2,28 +2,14 @@
 
 use crate::output::{Outcome, Page, Present, SCHEMA_VERSION};
 use crate::session::Session;
+use app::version::VersionOutput;
 use base::Result;
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// Show the version, the build, and the versions of the schemas
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl version --json")]
 pub struct Version {}
-
-/// Versions.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct VersionOutput {
-    /// Of poolctl.
-    pub version: &'static str,
-    /// How it was built: `release` or `debug`, and for which system and processor.
-    pub build: String,
-    /// The state schema that it reads and writes.
-    pub state_schema: u32,
-    /// `schema_version` of what it writes with `--json`.
-    pub json_schema: u32,
-}
 
 impl Version {
     pub fn run(self, _session: &Session) -> Result<Outcome> {

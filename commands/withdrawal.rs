@@ -6,107 +6,14 @@ mod list;
 mod request;
 
 use crate::registry::commands;
-use base::amount::Quantity;
-use base::{Code, Error, Result, clock, forms};
-use schemars::JsonSchema;
-use serde::Serialize;
-use vault::pool::Pool;
-use vault::withdrawal::{Status, Withdrawal};
 
 commands! {
     /// Ask for withdrawals, list them, complete them by their transaction, or give them up
     #[command(before_help = "Example: poolctl withdrawal list --status pending")]
     Command {
-        Request(request::RequestCommand) = "withdrawal request": request::RequestOutput;
-        List(list::List) = "withdrawal list": list::ListOutput;
-        Complete(complete::CompleteCommand) = "withdrawal complete": complete::CompleteOutput;
-        Fail(fail::Fail) = "withdrawal fail": fail::FailOutput;
-    }
-}
-
-/// A withdrawal.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct WithdrawalView {
-    /// Its id, by which it is completed or failed.
-    pub id: i64,
-    /// The pool.
-    pub pool: String,
-    /// The member's address.
-    #[schemars(with = "forms::EvmAddress")]
-    pub member: String,
-    /// The member's name, if it has one.
-    pub member_name: Option<String>,
-    /// Shares to be withdrawn.
-    pub shares: Quantity,
-    /// What they were worth when it was asked for, by the sync before.
-    pub assets: Quantity,
-    /// `pending`, `processing`, `completed` or `failed`.
-    pub status: Status,
-    /// Whether its shares are reserved: until it failed, or its transfer is among the replayed ones.
-    pub reserves_shares: bool,
-    /// The key that it was asked for with.
-    pub idempotency_key: Option<String>,
-    /// When it was asked for, RFC 3339.
-    #[schemars(with = "forms::Time")]
-    pub requested_at: String,
-    /// When its transaction was first named without being final, RFC 3339.
-    #[schemars(with = "Option<forms::Time>")]
-    pub processing_at: Option<String>,
-    /// When it was completed or failed, RFC 3339.
-    #[schemars(with = "Option<forms::Time>")]
-    pub ended_at: Option<String>,
-    /// The transaction that moves the shares.
-    #[schemars(with = "Option<forms::EvmHash>")]
-    pub tx_hash: Option<String>,
-    /// Completed: true where the chain showed it, false where it stands on the operator's word.
-    pub verified: Option<bool>,
-    /// Why it failed.
-    pub error: Option<String>,
-}
-
-impl WithdrawalView {
-    fn of(pool: &Pool, withdrawal: Withdrawal) -> Self {
-        Self {
-            id: withdrawal.id,
-            pool: pool.name.clone(),
-            member: withdrawal.member.address.to_string(),
-            member_name: withdrawal.member.name,
-            shares: pool.shares(withdrawal.shares),
-            assets: pool.asset.quantity(withdrawal.assets),
-            status: withdrawal.status,
-            reserves_shares: withdrawal.reserves,
-            idempotency_key: withdrawal.key,
-            requested_at: clock::rfc3339(withdrawal.requested_at),
-            processing_at: withdrawal.processing_at.map(clock::rfc3339),
-            ended_at: withdrawal.ended_at.map(clock::rfc3339),
-            tx_hash: withdrawal.tx.map(|tx| tx.to_string()),
-            verified: withdrawal.verified,
-            error: withdrawal.error,
-        }
-    }
-
-    /// Of whichever pool it is.
-    fn in_pools(pools: &[Pool], withdrawal: Withdrawal) -> Result<Self> {
-        let pool = pools.iter().find(|pool| pool.id == withdrawal.pool_id).ok_or_else(|| {
-            Error::new(Code::StateCorrupt, format!("withdrawal {} is of no pool", withdrawal.id))
-                .hint("run: poolctl state check")
-        })?;
-        Ok(Self::of(pool, withdrawal))
-    }
-
-    /// The status, and what stands behind it.
-    fn standing(&self) -> String {
-        let word = self.status.word();
-        match (self.status, self.verified) {
-            (Status::Completed, Some(false)) => format!("{word} (UNVERIFIED)"),
-            _ => word.to_owned(),
-        }
-    }
-
-    /// "withdrawal 7: pending, 12.50 sUSD (12.61 USD) of alice from pool "main"".
-    fn line(&self) -> String {
-        let member = self.member_name.as_ref().unwrap_or(&self.member);
-        let of = format!("{} ({}) of {member} from pool \"{}\"", self.shares, self.assets, self.pool);
-        format!("withdrawal {}: {}, {of}", self.id, self.standing())
+        Request(request::RequestCommand) = "withdrawal request": app::withdrawal::request::RequestOutput;
+        List(list::List) = "withdrawal list": app::withdrawal::list::ListOutput;
+        Complete(complete::CompleteCommand) = "withdrawal complete": app::withdrawal::complete::CompleteOutput;
+        Fail(fail::Fail) = "withdrawal fail": app::withdrawal::fail::FailOutput;
     }
 }

@@ -1,14 +1,14 @@
 //! `poolctl farmer register` and `farmer import`.
 
-use super::{FarmerView, StrategyView};
 use crate::console::ask_secret;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use app::App;
-use app::{conceal, edit_keys};
+use app::farmer::enrol::{EnrolOutput, SponsorOutput, SubmitterOutput};
+use app::farmer::{FarmerView, StrategyView};
+use app::{App, conceal, edit_keys};
 use base::amount::parse_weight;
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result};
 use clap::Args;
 use kale::address::account;
 use kale::enrol::{self, KeyFor};
@@ -17,8 +17,6 @@ use kale::terms::ratio;
 use kale::{Status, farmers, poolers, submitter};
 use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::io::Read;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
@@ -61,20 +59,6 @@ impl JoiningArgs {
             pooler: self.pooler,
         })
     }
-}
-
-/// What was registered.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct EnrolOutput {
-    /// False where it was there before, just so.
-    pub changed: bool,
-    /// True where the key was in the key store before.
-    pub adopted: bool,
-    /// The farmer.
-    #[serde(flatten)]
-    pub farmer: FarmerView,
-    /// The key store.
-    pub keys: PathBuf,
 }
 
 impl Register {
@@ -191,30 +175,6 @@ pub struct Import {
     payout: Option<String>,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// The submitter whose key was stored.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SubmitterOutput {
-    /// False where the key was there before.
-    pub changed: bool,
-    /// The account.
-    #[schemars(with = "forms::StellarAccount")]
-    pub submitter: String,
-    /// The key store.
-    pub keys: PathBuf,
-}
-
-/// The sponsor that was set.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SponsorOutput {
-    /// False where it was the sponsor before.
-    pub changed: bool,
-    /// The account that pays the fees.
-    #[schemars(with = "forms::StellarAccount")]
-    pub sponsor: String,
-    /// The key store.
-    pub keys: PathBuf,
 }
 
 impl Import {

@@ -5,17 +5,14 @@ use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use app::App;
-use app::farming::{LedgerStamp, SponsorView, kale, lumens, on_farm};
+use app::farmer::funding::FundingOutput;
+use app::farming::on_farm;
 use base::amount::Quantity;
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result};
 use clap::Args;
-use kale::fees::Payer;
-use kale::funding::{self, Check, Checked, Lack};
+use kale::funding::{self, Check, Checked};
 use kale::sponsor::Sponsor;
 use kale::submitter;
-use schemars::JsonSchema;
-use serde::Serialize;
-use watch::metrics::Gauge;
 
 /// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
 ///
@@ -30,74 +27,6 @@ pub struct CheckFunding {
     several: Several,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// What a farmer has and lacks.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct FundingView {
-    /// Id.
-    pub farmer: String,
-    /// `G…`.
-    #[schemars(with = "forms::StellarAccount")]
-    pub address: String,
-    /// Whether it lacks nothing.
-    pub ready: bool,
-    /// Its status; in a dry run, what it would be.
-    pub status: &'static str,
-    /// What it was before.
-    pub status_before: &'static str,
-    /// Whether the account exists.
-    pub exists: bool,
-    /// What it holds; null without an account.
-    pub lumens: Option<Quantity>,
-    /// What of that must stay.
-    pub reserve: Option<Quantity>,
-    /// What of that can be spent.
-    pub spendable: Option<Quantity>,
-    /// Whether it has the trustline.
-    pub trustline: bool,
-    /// What it can move of KALE; null without a trustline.
-    pub kale: Option<Quantity>,
-    /// The most that its trustline may hold.
-    pub kale_limit: Option<Quantity>,
-    /// What may still come in: up to the limit, less what its offers would buy.
-    pub kale_room: Option<Quantity>,
-    /// What its offers would buy.
-    pub kale_buying: Option<Quantity>,
-    /// What its offers would sell, which cannot be moved.
-    pub kale_selling: Option<Quantity>,
-    /// What the issuer lets the trustline do: `full`, `maintain` (keep its offers, and move nothing) or `frozen`.
-    pub kale_leave: Option<&'static str>,
-    /// Who pays its fees: `sponsor`, `submitters` (all but those of the plant) or `itself`; null where nobody can.
-    pub fees_by: Option<&'static str>,
-    /// What it lacks.
-    pub lacks: Vec<LackView>,
-}
-
-/// Something that a farmer lacks.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct LackView {
-    /// `no_account`, `too_few_lumens`, `sponsor_low`, `submitter_low`, `no_trustline`, `not_authorized` or `trustline_full`.
-    pub reason: &'static str,
-    /// The same for a person.
-    pub words: String,
-    /// What mends it.
-    pub mend: String,
-}
-
-/// What the check found.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct FundingOutput {
-    /// Whose view it is; null where there is no farmer.
-    pub view: Option<LedgerStamp>,
-    /// Farmers that lack nothing.
-    pub ready: usize,
-    /// By farmer.
-    pub farmers: Vec<FundingView>,
-    /// The sponsor, where there is one.
-    pub sponsor: Option<SponsorView>,
-    /// The submitters.
-    pub submitters: Vec<SponsorView>,
 }
 
 impl CheckFunding {
@@ -138,62 +67,6 @@ fn finding(check: &Check) -> Option<Error> {
         Some(hint) => found.hint(hint),
         None => found,
     })
-}
-
-impl From<&Check> for FundingOutput {
-    fn from(check: &Check) -> Self {
-        Self {
-            view: Some(LedgerStamp::from(&check.look)),
-            ready: check.farmers.iter().filter(|farmer| farmer.lacks.is_empty()).count(),
-            farmers: check.farmers.iter().map(FundingView::from).collect(),
-            sponsor: check.sponsor.as_ref().map(SponsorView::from),
-            submitters: check.submitters.iter().map(SponsorView::from).collect(),
-        }
-    }
-}
-
-impl From<&Checked> for FundingView {
-    fn from(farmer: &Checked) -> Self {
-        let Checked { who, wallet, lacks, payer, before, status } = farmer;
-        let trust = wallet.and_then(|wallet| wallet.kale);
-        let lack = |lack: &Lack| LackView {
-            reason: lack.reason().word(),
-            words: lack.words(),
-            mend: lack.mend(&who.address),
-        };
-        Self {
-            farmer: who.id.clone(),
-            address: who.address.clone(),
-            ready: lacks.is_empty(),
-            status: status.word(),
-            status_before: before.word(),
-            exists: wallet.is_some(),
-            lumens: wallet.map(|wallet| lumens(wallet.lumens)),
-            reserve: wallet.map(|wallet| lumens(wallet.reserve)),
-            spendable: wallet.map(|wallet| lumens(wallet.spare())),
-            trustline: trust.is_some(),
-            kale: trust.map(|trust| kale(trust.balance)),
-            kale_limit: trust.map(|trust| kale(trust.limit)),
-            kale_room: trust.map(|trust| kale(trust.room)),
-            kale_buying: trust.map(|trust| kale(trust.buying)),
-            kale_selling: trust.map(|trust| kale(trust.selling)),
-            kale_leave: trust.map(|trust| trust.leave.word()),
-            fees_by: payer.map(Payer::word),
-            lacks: lacks.iter().map(lack).collect(),
-        }
-    }
-}
-
-impl FundingOutput {
-    fn gauges(&self) -> Vec<Gauge> {
-        let gauge =
-            |name, help, value: usize| Gauge { name, help, labels: Vec::new(), value: value.to_string() };
-        let lacking = self.farmers.len() - self.ready;
-        vec![
-            gauge("poolctl_farmers_ready", "Farmers that lack nothing to plant.", self.ready),
-            gauge("poolctl_farmers_not_ready", "Farmers that lack something to plant.", lacking),
-        ]
-    }
 }
 
 impl Present for FundingOutput {

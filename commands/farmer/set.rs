@@ -1,10 +1,10 @@
 //! `poolctl farmer set`.
 
-use super::FarmerView;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
+use app::farmer::set::SetOutput;
 use base::amount::{parse_flag, parse_weight};
 use base::{Code, Error, Result, clock};
 use clap::Args;
@@ -13,8 +13,6 @@ use kale::address::account;
 use kale::contract::DECIMALS;
 use kale::farmers::{self, Change};
 use kale::strategy::{LONGEST_MIN_WORK, MOST_TARGET, Term};
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// Change a farmer: its stake percentage, payout, pooler, status, or what it is farmed by
 ///
@@ -63,16 +61,6 @@ pub struct Set {
     max_stake: Option<String>,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// The farmer as it is now.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SetOutput {
-    /// False where it was so already.
-    pub changed: bool,
-    /// The farmer.
-    #[serde(flatten)]
-    pub farmer: FarmerView,
 }
 
 impl Set {

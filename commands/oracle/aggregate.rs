@@ -1,17 +1,15 @@
 //! `poolctl oracle aggregate`: the median of an asset's feeds.
 
-use super::quotes::QuoteView;
+use super::quotes::table;
 use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
-use base::amount::{self, E18, Quantity, to_units};
-use base::{Error, Result, clock, forms};
+use app::oracle::aggregate::AggregateOutput;
+use base::amount::{self, to_units};
+use base::{Error, Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use vault::pool::ViewStamp;
 use vault::{feed, oracle};
 use watch::metrics::Gauge;
 
@@ -34,30 +32,6 @@ pub struct Aggregate {
     at: AtFlag,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// The median, or why there is none.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AggregateOutput {
-    /// What is priced.
-    pub asset: String,
-    /// The price; null where there is none.
-    pub price: Option<Quantity>,
-    /// When the oldest quote that was used was computed, RFC 3339; null where all prices are fixed.
-    #[schemars(with = "Option<forms::Time>")]
-    pub updated_at: Option<String>,
-    /// How old that one is.
-    pub age_sec: Option<u64>,
-    /// The lowest and the highest price that was used.
-    pub range: Option<[Quantity; 2]>,
-    /// How many prices it takes.
-    pub quorum: usize,
-    /// Those that were used.
-    pub used: Vec<QuoteView>,
-    /// Those that were left out, and why.
-    pub left_out: Vec<QuoteView>,
-    /// The block and endpoint; null where all prices are fixed.
-    pub view: Option<ViewStamp>,
 }
 
 impl Aggregate {
@@ -91,28 +65,6 @@ impl Aggregate {
     }
 }
 
-impl AggregateOutput {
-    fn of(asset: String, found: &oracle::Aggregate) -> Self {
-        let price = |e18| Quantity::new(e18, E18, "");
-        let median = found.result.as_ref().ok();
-        let quotes = |ok: bool| {
-            let quotes = found.fetched.iter().filter(|fetched| fetched.result.is_ok() == ok);
-            quotes.map(QuoteView::from).collect()
-        };
-        Self {
-            asset,
-            price: median.map(|median| price(median.price_e18)),
-            updated_at: median.and(found.updated_at()).map(super::rfc3339),
-            age_sec: median.and(found.age_sec()),
-            range: median.map(|median| [price(median.lowest_e18), price(median.highest_e18)]),
-            quorum: found.quorum,
-            used: quotes(true),
-            left_out: quotes(false),
-            view: found.view.clone(),
-        }
-    }
-}
-
 impl Present for AggregateOutput {
     fn present(&self, page: &mut Page) {
         let feeds = self.used.len() + self.left_out.len();
@@ -123,9 +75,9 @@ impl Present for AggregateOutput {
             ("range", self.range.as_ref().map(|[low, high]| format!("{low} – {high}")).unwrap_or_default()),
             ("oldest", self.age_sec.map(clock::span).unwrap_or_default()),
         ]);
-        page.table(QuoteView::table(&self.used));
+        page.table(table(&self.used));
         if !self.left_out.is_empty() {
-            page.line("left out:").table(QuoteView::table(&self.left_out));
+            page.line("left out:").table(table(&self.left_out));
         }
         if let Some(view) = &self.view {
             page.line(view);

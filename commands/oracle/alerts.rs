@@ -1,9 +1,10 @@
 //! `poolctl oracle alerts`: what feeds were refused for, from when to when.
 
-use crate::alerts::{AlertsOutput, Shown};
+use crate::alerts::Shown;
 use crate::output::Outcome;
 use crate::session::Session;
 use app::App;
+use app::alerts::AlertsOutput;
 use base::Result;
 use clap::Args;
 use state::alert::Subject;
@@ -28,6 +29,7 @@ impl Alerts {
         let feeds = super::chosen(&state, &self.feeds)?;
         let subjects: Vec<Subject<'_>> =
             feeds.iter().map(|feed| Subject::Feed(feed.id, &feed.name)).collect();
-        AlertsOutput::of(state.conn(), &subjects, &self.shown, "FEED", session.call.run.clock.now())
+        let (limit, now) = (self.shown.limit(), session.call.run.clock.now());
+        Outcome::document(&AlertsOutput::of(state.conn(), &subjects, limit, "FEED", now)?)
     }
 }

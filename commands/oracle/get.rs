@@ -5,14 +5,11 @@ use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
-use base::amount::{E18, Quantity};
-use base::{Result, clock, forms};
+use app::oracle::get::GetOutput;
+use base::{Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::feed;
-use vault::oracle::{self, Price};
-use vault::pool::ViewStamp;
+use vault::oracle;
 
 /// The price of an asset: from the cache, or read now
 ///
@@ -29,26 +26,6 @@ pub struct Get {
     at: AtFlag,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// A price that may be used.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct GetOutput {
-    /// What is priced.
-    pub asset: String,
-    /// The price.
-    pub price: Quantity,
-    /// The feed it comes from.
-    pub feed: String,
-    /// `cache`, `chain`, `degraded` where the chain could not be read, or `fixed` for the operator's own price.
-    pub source: &'static str,
-    /// When the feed computed it, RFC 3339; null for a fixed price, as are the next two.
-    #[schemars(with = "Option<forms::Time>")]
-    pub updated_at: Option<String>,
-    /// Its age.
-    pub age_sec: Option<u64>,
-    /// The block and endpoint it was read at.
-    pub view: Option<ViewStamp>,
 }
 
 impl Get {
@@ -75,20 +52,6 @@ impl Get {
         let warning =
             degraded.map(|e| format!("the chain cannot be read, this price is from the cache: {e}"));
         Ok(Outcome::of(&GetOutput::of(price, source))?.warn(warning))
-    }
-}
-
-impl GetOutput {
-    fn of(price: Price, source: &'static str) -> Self {
-        Self {
-            source: if price.is_fixed() { "fixed" } else { source },
-            asset: price.asset,
-            price: Quantity::new(price.price_e18, E18, ""),
-            feed: price.feed,
-            updated_at: price.read.as_ref().map(|read| super::rfc3339(read.updated_at)),
-            age_sec: price.read.as_ref().map(|read| read.age_sec),
-            view: price.read.map(|read| read.view),
-        }
     }
 }
 

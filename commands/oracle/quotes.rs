@@ -7,110 +7,34 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use app::App;
 use app::failures::Failure;
-use base::amount::{E18, Quantity, to_units};
-use base::{Code, Error, Result, clock, forms};
+use app::oracle::quotes::{QuoteView, QuotesOutput};
+use base::{Code, Error, Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::feed::quote::Refusal;
 use vault::oracle::{self, Deviation, Fetched};
 use vault::pool::ViewStamp;
 use watch::metrics::Gauge;
 
-/// A price, or why there is none.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct QuoteView {
-    /// The feed.
-    pub feed: String,
-    /// What it prices.
-    pub asset: String,
-    /// The feed's kind; a price of the kind `fixed` is the operator's own.
-    pub kind: &'static str,
-    /// `ok`, or the kind of refusal.
-    pub status: &'static str,
-    /// The price, if accepted.
-    pub price: Option<Quantity>,
-    /// When the feed computed it, RFC 3339; null for a fixed price.
-    #[schemars(with = "Option<forms::Time>")]
-    pub updated_at: Option<String>,
-    /// Its age against its block, and the time since.
-    pub age_sec: Option<u64>,
-    /// Why it was refused.
-    pub why: Option<String>,
+/// The price for a person, marked where it is fixed.
+fn shown(quote: &QuoteView) -> String {
+    let price = crate::views::or_dash(quote.price.as_ref());
+    if quote.kind == "fixed" { format!("{price} (fixed)") } else { price }
 }
 
-impl From<&Fetched> for QuoteView {
-    fn from(fetched: &Fetched) -> Self {
-        let empty = Self {
-            feed: fetched.feed.name.clone(),
-            asset: fetched.feed.asset.clone(),
-            kind: fetched.feed.source.word(),
-            status: "ok",
-            price: None,
-            updated_at: None,
-            age_sec: None,
-            why: None,
-        };
-        match &fetched.result {
-            Ok(price) => Self {
-                price: Some(Quantity::new(price.price_e18, E18, "")),
-                updated_at: price.read.as_ref().map(|read| super::rfc3339(read.updated_at)),
-                age_sec: price.read.as_ref().map(|read| read.age_sec),
-                ..empty
-            },
-            Err(refusal) => Self { status: refusal.word(), why: Some(refusal.to_string()), ..empty },
-        }
+/// A table of quotes.
+pub fn table(quotes: &[QuoteView]) -> Table {
+    let mut table = Table::new(&["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"]);
+    for quote in quotes {
+        table.row([
+            quote.feed.clone(),
+            quote.asset.clone(),
+            quote.status.to_owned(),
+            shown(quote),
+            quote.age_sec.map(clock::span).unwrap_or_default(),
+            quote.why.clone().unwrap_or_default(),
+        ]);
     }
-}
-
-impl QuoteView {
-    /// The price for a person, marked where it is fixed.
-    fn shown(&self) -> String {
-        let price = crate::views::or_dash(self.price.as_ref());
-        if self.kind == "fixed" { format!("{price} (fixed)") } else { price }
-    }
-
-    /// A table of quotes.
-    pub fn table(quotes: &[Self]) -> Table {
-        let mut table = Table::new(&["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"]);
-        for quote in quotes {
-            table.row([
-                quote.feed.clone(),
-                quote.asset.clone(),
-                quote.status.to_owned(),
-                quote.shown(),
-                quote.age_sec.map(clock::span).unwrap_or_default(),
-                quote.why.clone().unwrap_or_default(),
-            ]);
-        }
-        table
-    }
-
-    fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |name, help, value| Gauge {
-            name,
-            help,
-            labels: vec![("feed", self.feed.clone()), ("asset", self.asset.clone())],
-            value,
-        };
-        let price = self.price.as_ref().map(|price| {
-            gauge("poolctl_oracle_price", "Last accepted price.", to_units(price.base, price.decimals))
-        });
-        let age = self.age_sec.map(|age| {
-            let help = "Age of the last accepted price against its block, and the time since.";
-            gauge("poolctl_oracle_price_age_seconds", help, age.to_string())
-        });
-        price.into_iter().chain(age).collect()
-    }
-}
-
-/// What feeds answered.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct QuotesOutput {
-    /// The block and endpoint; null where no feed was read.
-    pub view: Option<ViewStamp>,
-    /// Feed by feed.
-    pub quotes: Vec<QuoteView>,
+    table
 }
 
 impl Present for QuotesOutput {
@@ -119,7 +43,7 @@ impl Present for QuotesOutput {
             page.line("no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED");
             return;
         }
-        page.table(QuoteView::table(&self.quotes));
+        page.table(table(&self.quotes));
         if let Some(view) = &self.view {
             page.line(view);
         }

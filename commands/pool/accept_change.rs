@@ -4,11 +4,10 @@ use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
-use base::{Result, forms};
+use app::pool::accept_change::{AcceptChangeOutput, ContractView};
+use base::Result;
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use vault::pool::known::{Contract, Known};
+use vault::pool::known::Known;
 use vault::pool::{self, contract};
 
 /// Accept that a pool's contract changed, so that it is paid and validated again
@@ -22,45 +21,6 @@ pub struct AcceptChange {
     pool: String,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// What the contract is from now on.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AcceptChangeOutput {
-    /// The pool.
-    pub pool: String,
-    /// False where there was no change to accept.
-    pub changed: bool,
-    /// What it was before; null where nothing changed.
-    pub before: Option<ContractView>,
-    /// What it is now; null where it was never looked at.
-    pub contract: Option<ContractView>,
-}
-
-/// What a contract is.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ContractView {
-    /// Keccak-256 of its code.
-    #[schemars(with = "forms::EvmHash")]
-    pub code_hash: String,
-    /// Where a proxy passes its calls on to; null where it is none.
-    #[schemars(with = "Option<forms::EvmAddress>")]
-    pub implementation: Option<String>,
-    /// What `decimals()` of its asset says; null where it says nothing.
-    pub asset_decimals: Option<u8>,
-    /// Whether it answers `paused()`.
-    pub can_pause: bool,
-}
-
-impl From<&Contract> for ContractView {
-    fn from(contract: &Contract) -> Self {
-        Self {
-            code_hash: contract.code_hash.to_string(),
-            implementation: contract.implementation.map(|it| it.to_string()),
-            asset_decimals: contract.asset_decimals,
-            can_pause: contract.can_pause,
-        }
-    }
 }
 
 impl AcceptChange {

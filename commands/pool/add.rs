@@ -4,16 +4,15 @@ use crate::at::AtFlag;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use crate::views::PoolView;
 use app::App;
+use app::pool::add::AddOutput;
+use app::views::PoolView;
 use base::amount::{self, short};
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result};
 use clap::Args;
 use config::value::address;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::pool::abi::Abi;
-use vault::pool::{self, AddPool, ViewStamp};
+use vault::pool::{self, AddPool};
 
 /// Add a pool, after looking at its contract
 ///
@@ -49,22 +48,6 @@ pub struct Add {
     at: AtFlag,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// The pool that was added.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct AddOutput {
-    /// False where it stood there before.
-    pub added: bool,
-    /// The pool.
-    pub pool: PoolView,
-    /// Block of its creation.
-    pub deploy_block: u64,
-    /// Whose view of the contract; null where it stood there before.
-    pub checked_at: Option<ViewStamp>,
-    /// The risk engine that the contract names; null where it names none, or was not looked at.
-    #[schemars(with = "Option<forms::EvmAddress>")]
-    pub risk_engine: Option<String>,
 }
 
 impl Add {

@@ -3,14 +3,12 @@
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use app::App;
-use app::failures::Failure;
-use app::failures::partly;
-use base::{Code, Error, Result};
+use app::failures::{Failure, partly};
+use app::pool::reconcile::{PoolLine, ReconcileOutput, drift};
+use base::Result;
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use vault::pool::{self, ViewStamp};
-use vault::sync::{self, Drift, Reconciled};
+use vault::pool;
+use vault::sync::{self, Reconciled};
 use watch::metrics::Gauge;
 
 /// Compare pools with the chain, holder by holder; exit 5 on any difference
@@ -26,45 +24,6 @@ pub struct Reconcile {
     /// All pools
     #[arg(long, conflicts_with = "pools")]
     all: bool,
-}
-
-/// What the comparison found.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ReconcileOutput {
-    /// Pool by pool.
-    pub pools: Vec<PoolLine>,
-    /// Differences in all.
-    pub drifts: usize,
-}
-
-/// One pool.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PoolLine {
-    /// Its name.
-    pub pool: String,
-    /// `equal`, `drift` or `failed`.
-    pub status: &'static str,
-    /// Members whose shares were compared.
-    pub members: u64,
-    /// Every difference, with both values.
-    pub drifts: Vec<Drift>,
-    /// Why it could not be compared.
-    pub error: Option<String>,
-    /// Block and endpoint of the comparison.
-    pub view: Option<ViewStamp>,
-}
-
-impl From<Reconciled> for PoolLine {
-    fn from(found: Reconciled) -> Self {
-        let status = match &found {
-            Reconciled { failure: Some(_), .. } => "failed",
-            Reconciled { drifts, .. } if drifts.is_empty() => "equal",
-            _ => "drift",
-        };
-        let error = found.failure.map(|e| e.to_string());
-        let Reconciled { pool, view, members, drifts, .. } = found;
-        Self { pool, status, members, drifts, error, view }
-    }
 }
 
 impl Reconcile {
@@ -88,31 +47,6 @@ impl Reconcile {
         let drifts = pools.iter().map(|line| line.drifts.len()).sum();
         Ok(Outcome::of(&ReconcileOutput { pools, drifts })?.gauges(gauges).but(failure))
     }
-}
-
-/// The error of a comparison that found differences, naming pools that could not be compared too.
-fn drift(found: &[Reconciled]) -> Option<Error> {
-    let differs: Vec<&Reconciled> = found.iter().filter(|line| !line.drifts.is_empty()).collect();
-    let first = differs.first()?;
-    let count: usize = differs.iter().map(|line| line.drifts.len()).sum();
-    let names: Vec<&str> = differs.iter().map(|line| line.pool.as_str()).collect();
-    let failed: Vec<&str> =
-        found.iter().filter(|line| line.failure.is_some()).map(|line| line.pool.as_str()).collect();
-    let also =
-        if failed.is_empty() { String::new() } else { format!("; not compared: {}", failed.join(", ")) };
-    let what = first.drifts.first().map(ToString::to_string).unwrap_or_default();
-    Some(
-        Error::new(
-            Code::Drift,
-            format!("{count} differences in {}; first: {}: {what}{also}", names.join(", "), first.pool),
-        )
-        .hint(format!(
-            "compare at another endpoint; read its transfers again with: poolctl pool rescan {}",
-            first.pool
-        ))
-        .detail("pools", names)
-        .detail("failed", failed),
-    )
 }
 
 fn gauge(line: &Reconciled) -> Gauge {

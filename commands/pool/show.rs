@@ -1,15 +1,15 @@
 //! `poolctl pool show`: everything that the state knows of one pool.
 
-use crate::alerts::AlertView;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use crate::views::{PoolView, limit, or_dash, percent, ppm, yes_no};
+use crate::views::{limit, or_dash, percent, yes_no};
 use app::App;
+use app::alerts::AlertView;
+use app::pool::show::{ShowOutput, SyncPoint};
+use app::views::{PoolView, ppm};
 use base::amount::{self, Base, E18, Quantity};
-use base::{Result, clock, forms};
+use base::{Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::alert::{self, Subject};
 use vault::pool;
 use watch::spark;
@@ -24,44 +24,6 @@ const DRAWN: u32 = 60;
 pub struct Show {
     /// Name or address
     pool: String,
-}
-
-/// A pool, whole.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ShowOutput {
-    /// The figures of the last sync.
-    #[serde(flatten)]
-    pub pool: PoolView,
-    /// Symbol of the share token.
-    pub share_symbol: String,
-    /// Block of its creation.
-    pub deploy_block: u64,
-    /// Transfers are replayed through this block.
-    pub transfers_through: Option<u64>,
-    /// Members with shares.
-    pub holders: u64,
-    /// Fall of the rate that is an alert.
-    #[schemars(with = "forms::Decimal")]
-    pub max_rate_drop: String,
-    /// What is wrong with it, the newest first: alerts of syncs and violations of risk rules that are open.
-    pub alerts: Vec<AlertView>,
-    /// First block that earns rewards, once known.
-    pub reward_genesis_block: Option<u64>,
-    /// Start of the next epoch to be paid, once known.
-    pub reward_next_block: Option<u64>,
-    /// TVL and rate at the last syncs, the oldest first.
-    pub history: Vec<SyncPoint>,
-}
-
-/// TVL and rate at one sync.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SyncPoint {
-    /// Block height.
-    pub block: u64,
-    /// TVL.
-    pub total_assets: Quantity,
-    /// Assets per share.
-    pub exchange_rate: Quantity,
 }
 
 impl Show {
@@ -92,22 +54,19 @@ impl Show {
     }
 }
 
-impl ShowOutput {
-    /// How one of the figures went, with its lowest and highest; empty where there is no course yet.
-    fn course(&self, figure: fn(&SyncPoint) -> &Quantity) -> String {
-        let values: Vec<Base> = self.history.iter().map(|point| figure(point).base).collect();
-        let (Some((low, high)), Some(first)) = (spark::range(values.iter().copied()), self.history.first())
-        else {
-            return String::new();
-        };
-        if values.len() < 2 {
-            return String::new();
-        }
-        let shown = |base| amount::to_people(base, figure(first).decimals);
-        let scale =
-            if low == high { "unchanged".to_owned() } else { format!("{} to {}", shown(low), shown(high)) };
-        format!("{}  {scale}, {} syncs", spark::line(&values), values.len())
+/// How one of the figures went, with its lowest and highest; empty where there is no course yet.
+fn course(history: &[SyncPoint], figure: fn(&SyncPoint) -> &Quantity) -> String {
+    let values: Vec<Base> = history.iter().map(|point| figure(point).base).collect();
+    let (Some((low, high)), Some(first)) = (spark::range(values.iter().copied()), history.first()) else {
+        return String::new();
+    };
+    if values.len() < 2 {
+        return String::new();
     }
+    let shown = |base| amount::to_people(base, figure(first).decimals);
+    let scale =
+        if low == high { "unchanged".to_owned() } else { format!("{} to {}", shown(low), shown(high)) };
+    format!("{}  {scale}, {} syncs", spark::line(&values), values.len())
 }
 
 impl Present for ShowOutput {
@@ -122,10 +81,10 @@ impl Present for ShowOutput {
             ("kind", format!("{} pool of {} ({})", p.abi, amount::short(&p.asset.symbol), p.asset.address)),
             ("deployed", format!("block {}", self.deploy_block)),
             ("TVL", or_dash(p.total_assets.as_ref())),
-            ("", self.course(|point| &point.total_assets)),
+            ("", course(&self.history, |point| &point.total_assets)),
             ("shares", or_dash(p.total_shares.as_ref())),
             ("rate", or_dash(p.exchange_rate.as_ref())),
-            ("", self.course(|point| &point.exchange_rate)),
+            ("", course(&self.history, |point| &point.exchange_rate)),
             ("holders", self.holders.to_string()),
             ("paused", yes_no(p.paused)),
             ("min deposit", or_dash(p.min_deposit.as_ref())),

@@ -3,16 +3,13 @@
 use crate::at::AtFlag;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
-use crate::views::{age, show_verdict};
+use crate::views::show_verdict;
 use app::App;
-use base::amount::Quantity;
+use app::pool::validate_deposit::ValidateDepositOutput;
+use app::views::age;
 use base::{Code, Error, Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::deposit::{Ask, Validation, validate, validate_on_chain};
-use vault::pool::ViewStamp;
-use vault::risk::verdict::Verdict;
 
 /// Say whether a member may deposit so much, with every reason why not; exit 5 if not
 ///
@@ -33,30 +30,6 @@ pub struct ValidateDeposit {
     on_chain: bool,
     #[command(flatten)]
     at: AtFlag,
-}
-
-/// The answer.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ValidateDepositOutput {
-    /// The pool's name, or what was typed where there is none.
-    pub pool: String,
-    /// The member's address, or what was typed where there is none.
-    pub member: String,
-    /// The member's name, if it has one.
-    pub member_name: Option<String>,
-    /// The amount; null where what was typed is none of the pool's asset.
-    pub amount: Option<Quantity>,
-    /// What the member can deposit; null where pool or member is not known.
-    pub balance: Option<Quantity>,
-    /// Whether that balance and the figures were read on chain now.
-    pub on_chain: bool,
-    /// Whether it is valid, and every failed rule.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    /// Whose view the pool's figures are; null where there are none.
-    pub view: Option<ViewStamp>,
-    /// How long ago they were read.
-    pub age_sec: Option<u64>,
 }
 
 impl ValidateDeposit {
@@ -97,15 +70,6 @@ impl ValidateDeposit {
         };
         let finding = output.verdict.finding(&output.what());
         Ok(Outcome::of(&output)?.but(finding))
-    }
-}
-
-impl ValidateDepositOutput {
-    /// "deposit of 250.00 USD by alice into pool "main"".
-    fn what(&self) -> String {
-        let amount = self.amount.as_ref().map(|amount| format!(" of {amount}")).unwrap_or_default();
-        let member = self.member_name.as_ref().unwrap_or(&self.member);
-        format!("deposit{amount} by {member} into pool \"{}\"", self.pool)
     }
 }
 

@@ -4,14 +4,12 @@ use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use app::App;
+use app::reward::claim::{ClaimOutput, PendingOutput, PendingView};
 use base::Result;
-use base::amount::Quantity;
 use clap::Args;
 use rusqlite::Connection;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::pool::{self, Member, Pool};
-use vault::reward::{self, Claimed, Pending};
+use vault::reward::{self, Claimed};
 
 /// Show rewards that are not claimed yet
 #[derive(Debug, Args)]
@@ -22,41 +20,6 @@ pub struct PendingCommand {
     /// Only of this pool
     #[arg(long)]
     pool: Option<String>,
-}
-
-/// What is owed in one pool, in one token.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PendingView {
-    /// The pool.
-    pub pool: String,
-    /// The token's symbol.
-    pub symbol: String,
-    /// The sum.
-    pub amount: Quantity,
-    /// Epochs it comes from; null for a pool's total.
-    pub epochs: Option<u64>,
-}
-
-impl From<Pending> for PendingView {
-    fn from(pending: Pending) -> Self {
-        Self {
-            pool: pending.pool,
-            symbol: pending.amount.symbol.clone(),
-            amount: pending.amount,
-            epochs: Some(pending.epochs),
-        }
-    }
-}
-
-/// Rewards that are not claimed yet.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PendingOutput {
-    /// The member's address; null for the pools' totals.
-    pub member: Option<String>,
-    /// By pool and token.
-    pub pending: Vec<PendingView>,
-    /// What is in Merkle trees, to be claimed on chain; by pool and token, of a member only.
-    pub exported: Vec<PendingView>,
 }
 
 impl PendingCommand {
@@ -140,19 +103,6 @@ pub struct Claim {
     all: bool,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// What was credited.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ClaimOutput {
-    /// The member's address.
-    pub member: String,
-    /// By pool and token; empty where there was nothing to claim.
-    pub credited: Vec<PendingView>,
-    /// What is in Merkle trees, to be claimed on chain; by pool and token.
-    pub exported: Vec<PendingView>,
-    /// Audit event and ledger transaction.
-    pub event: Option<i64>,
 }
 
 impl Claim {

@@ -1,15 +1,15 @@
 //! `poolctl reward epoch create|distribute`: epochs made by hand.
 
-use super::cycle::CycleOutput;
-use super::epoch::{EpochView, pool_of};
+use super::epoch::pool_of;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
+use app::reward::cycle::CycleOutput;
+use app::reward::epoch::EpochView;
+use app::reward::manual::{CreateOutput, NothingOutput};
 use base::{Code, Error, Result, amount};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::pool;
 use vault::reward::accrual::Basis;
 use vault::reward::grid::Epoch;
@@ -39,16 +39,6 @@ pub struct Create {
     total: String,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// The epoch that was made.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct CreateOutput {
-    /// The epoch.
-    #[serde(flatten)]
-    pub epoch: EpochView,
-    /// False where it was there already.
-    pub changed: bool,
 }
 
 impl Create {
@@ -147,13 +137,6 @@ impl Distribute {
         let (output, failure) = CycleOutput::of(report);
         Ok(Outcome::of(&output)?.but(failure))
     }
-}
-
-/// Nothing was distributed, because there was nothing to do.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct NothingOutput {
-    /// The epoch that was asked for, which is distributed already; null where none was named.
-    pub already: Option<EpochView>,
 }
 
 impl Present for NothingOutput {

@@ -3,12 +3,12 @@
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::views::{percent, ppm};
+use crate::views::percent;
 use app::App;
-use base::{Result, amount, forms};
+use app::reward::weights::{SetWeightOutput, WeightView, WeightsOutput};
+use app::views::ppm;
+use base::{Result, amount};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::reward::grid::Epoch;
 use vault::{pool, reward};
 
@@ -25,23 +25,6 @@ pub struct SetWeight {
     weight: String,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// What was set.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SetWeightOutput {
-    /// The pool.
-    pub pool: String,
-    /// Its weight.
-    #[schemars(with = "forms::Decimal")]
-    pub weight: String,
-    /// First block it holds for.
-    pub effective_block: u64,
-    /// False where it was so already.
-    pub changed: bool,
-    /// The weight that was announced for that block before, and is withdrawn.
-    #[schemars(with = "Option<forms::Decimal>")]
-    pub replaces: Option<String>,
 }
 
 impl SetWeight {
@@ -87,31 +70,6 @@ impl Present for SetWeightOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl reward weights")]
 pub struct Weights {}
-
-/// A pool's weight.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct WeightView {
-    /// The pool.
-    pub pool: String,
-    /// In force at the next epoch; null where it takes no part yet.
-    #[schemars(with = "Option<forms::Decimal>")]
-    pub weight: Option<String>,
-    /// Share of the emission, 0 to 1, cut to six decimals; null where all weights are 0.
-    #[schemars(with = "Option<forms::Decimal>")]
-    pub share: Option<String>,
-    /// A change to come.
-    #[schemars(with = "Option<forms::Decimal>")]
-    pub next_weight: Option<String>,
-    /// First block of that change.
-    pub next_block: Option<u64>,
-}
-
-/// The weights.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct WeightsOutput {
-    /// By pool.
-    pub weights: Vec<WeightView>,
-}
 
 impl Weights {
     pub fn run(self, session: &Session) -> Result<Outcome> {

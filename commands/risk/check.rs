@@ -6,10 +6,9 @@ use crate::output::nagios::{Perf, Probe, Status};
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use app::App;
+use app::risk::check::{CheckOutput, PoolCheckView, RuleView};
 use base::{Code, Error, Result};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::pool::{self, ViewStamp};
 use vault::risk::rules::{Rule, Verdict};
 use vault::risk::{self, PoolCheck};
@@ -34,36 +33,6 @@ pub struct Check {
     /// One line for a monitoring system, exit 0/1/2/3: warning where limits are not fresh
     #[arg(long, conflicts_with = "json")]
     nagios: bool,
-}
-
-/// What the rules found.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct CheckOutput {
-    /// Block and endpoint of the engines' answers; null where no engine was asked or reached.
-    pub view: Option<ViewStamp>,
-    /// Pool by pool.
-    pub pools: Vec<PoolCheckView>,
-}
-
-/// One pool's findings.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PoolCheckView {
-    /// The pool.
-    pub pool: String,
-    /// True where every rule is ok.
-    pub ok: bool,
-    /// Rule by rule.
-    pub rules: Vec<RuleView>,
-}
-
-/// One rule's finding.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct RuleView {
-    /// The rule.
-    pub rule: Rule,
-    /// `ok`, `violated` or `unknown`.
-    #[serde(flatten)]
-    pub verdict: Verdict,
 }
 
 const SERVICE: &str = "RISK";

@@ -1,16 +1,15 @@
 //! `poolctl risk set`: limits of a pool, or the engine that they come from.
 
-use super::RiskView;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
+use app::risk::RiskView;
+use app::risk::set::SetOutput;
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use config::value::address;
 use evm::{At, Chain};
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::Work;
 use vault::pool::abi::{self, Abi};
 use vault::pool::{self, Pool};
@@ -52,16 +51,6 @@ pub struct Set {
     window: Option<String>,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// What was set.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SetOutput {
-    /// False where nothing changed.
-    pub changed: bool,
-    /// The limits now.
-    #[serde(flatten)]
-    pub risk: RiskView,
 }
 
 impl Set {
@@ -123,7 +112,7 @@ impl Present for SetOutput {
         if !self.changed {
             page.line("nothing to change");
         }
-        self.risk.show(page);
+        super::show(&self.risk, page);
     }
 }
 

@@ -1,14 +1,13 @@
 //! `poolctl risk pause`, `unpause` and `reset-breaker`: what the operator alone decides, each with a reason.
 
-use super::BreakerView;
 use crate::options::{DryRun, REASON, one_line};
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
+use app::risk::BreakerView;
+use app::risk::switch::SwitchOutput;
 use base::Result;
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::Work;
 use vault::pool::{self, Pool};
 use vault::risk::{self, Barrier};
@@ -49,21 +48,6 @@ struct What {
     reason: String,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// How the pool stands now.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct SwitchOutput {
-    /// The pool.
-    pub pool: String,
-    /// False where it stood like this before.
-    pub changed: bool,
-    /// The local emergency pause, with its reason.
-    pub local_pause: Option<String>,
-    /// The circuit breaker while it is open.
-    pub breaker: Option<BreakerView>,
-    /// Why the engine holds the pool, if it does; nothing here changes that.
-    pub engine: Option<String>,
 }
 
 type Switch = fn(&mut Work<'_>, &Pool, &str) -> Result<bool>;

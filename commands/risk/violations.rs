@@ -1,9 +1,10 @@
 //! `poolctl risk violations`: which rules pools broke, from when to when.
 
-use crate::alerts::{AlertsOutput, Shown};
+use crate::alerts::Shown;
 use crate::output::Outcome;
 use crate::session::Session;
 use app::App;
+use app::alerts::AlertsOutput;
 use base::Result;
 use clap::Args;
 use state::alert::Subject;
@@ -29,6 +30,7 @@ impl Violations {
         let pools = pool::select(state.conn(), &self.pools)?;
         let subjects: Vec<Subject<'_>> =
             pools.iter().map(|pool| Subject::Pool(pool.id, &pool.name)).collect();
-        AlertsOutput::of(state.conn(), &subjects, &self.shown, "POOL", session.call.run.clock.now())
+        let (limit, now) = (self.shown.limit(), session.call.run.clock.now());
+        Outcome::document(&AlertsOutput::of(state.conn(), &subjects, limit, "POOL", now)?)
     }
 }

@@ -5,11 +5,9 @@ use crate::out_file::Output;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
 use app::App;
+use app::state::prune::PruneOutput;
 use base::{Code, Error, Result};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use state::PruneReport;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -30,18 +28,6 @@ pub struct Prune {
     archive: Option<PathBuf>,
     #[command(flatten)]
     dry_run: DryRun,
-}
-
-/// What `state prune` did, or in a dry run would do.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PruneOutput {
-    /// The state.
-    pub path: PathBuf,
-    /// What went where.
-    #[serde(flatten)]
-    pub report: PruneReport,
-    #[serde(skip)]
-    dry_run: bool,
 }
 
 impl Prune {

@@ -1,16 +1,15 @@
 //! `poolctl withdrawal complete`: by the transaction that moved its shares, or on the operator's word.
 
-use super::WithdrawalView;
 use crate::options::DryRun;
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
+use app::withdrawal::WithdrawalView;
+use app::withdrawal::complete::CompleteOutput;
 use base::Result;
 use clap::Args;
 use config::value::tx_hash;
-use schemars::JsonSchema;
-use serde::Serialize;
-use vault::pool::{self, ViewStamp};
+use vault::pool;
 use vault::withdrawal::{Complete, Completed, Evidence, complete, find};
 
 /// Complete a withdrawal by the transaction that moved its shares
@@ -33,17 +32,6 @@ pub struct CompleteCommand {
     unverified: bool,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// How the withdrawal stands now.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct CompleteOutput {
-    /// False where it stood like this before.
-    pub changed: bool,
-    /// The withdrawal.
-    pub withdrawal: WithdrawalView,
-    /// Whose view of the chain; null where it was not asked.
-    pub view: Option<ViewStamp>,
 }
 
 impl CompleteCommand {

@@ -1,14 +1,13 @@
 //! `poolctl withdrawal fail`: give it up, and free its shares.
 
-use super::WithdrawalView;
 use crate::options::{DryRun, REASON, one_line};
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use app::App;
+use app::withdrawal::WithdrawalView;
+use app::withdrawal::fail::FailOutput;
 use base::Result;
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::pool;
 use vault::withdrawal::{Evidence, fail, find};
 
@@ -29,15 +28,6 @@ pub struct Fail {
     unverified: bool,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// How the withdrawal stands now.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct FailOutput {
-    /// False where it had failed before.
-    pub changed: bool,
-    /// The withdrawal.
-    pub withdrawal: WithdrawalView,
 }
 
 impl Fail {

@@ -1,14 +1,13 @@
 //! `poolctl withdrawal list`: where withdrawals stand.
 
-use super::WithdrawalView;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::session::Session;
-use crate::views::age;
 use app::App;
+use app::views::age;
+use app::withdrawal::WithdrawalView;
+use app::withdrawal::list::ListOutput;
 use base::{Result, clock};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
 use vault::pool;
 use vault::withdrawal::{Filter, Status, list};
 
@@ -28,17 +27,6 @@ pub struct List {
     /// Show at most so many
     #[arg(long, default_value_t = 100)]
     limit: u32,
-}
-
-/// Withdrawals.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct ListOutput {
-    /// The newest first.
-    pub withdrawals: Vec<WithdrawalView>,
-    /// Whether there are older ones that were left out.
-    pub more: bool,
-    #[serde(skip)]
-    ages: Vec<u64>,
 }
 
 impl List {

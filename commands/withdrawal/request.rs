@@ -1,17 +1,15 @@
 //! `poolctl withdrawal request`: validate and reserve, at once.
 
-use super::WithdrawalView;
 use crate::options::{DryRun, one_line};
 use crate::output::{Outcome, Page, Present};
 use crate::session::Session;
 use crate::views::show_verdict;
 use app::App;
-use base::amount::Quantity;
+use app::withdrawal::WithdrawalView;
+use app::withdrawal::request::{RequestOutput, what};
 use base::{Code, Error, Result};
 use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
-use vault::pool::{self, Member, Pool};
+use vault::pool;
 use vault::risk::verdict::{Verdict, parse_amount};
 use vault::withdrawal::{Request, Requested, earlier, request, verdict};
 
@@ -36,20 +34,6 @@ pub struct RequestCommand {
     idempotency_key: Option<String>,
     #[command(flatten)]
     dry: DryRun,
-}
-
-/// What became of the request.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct RequestOutput {
-    /// True where it is new.
-    pub requested: bool,
-    /// The withdrawal; null where it does not validate.
-    pub withdrawal: Option<WithdrawalView>,
-    /// Whether it is valid, and every failed rule.
-    #[serde(flatten)]
-    pub verdict: Verdict,
-    #[serde(skip)]
-    what: String,
 }
 
 impl RequestCommand {
@@ -114,10 +98,6 @@ impl RequestCommand {
 /// The amount itself is bad input.
 fn invalid_amount(why: &str) -> Error {
     Error::new(Code::InvalidAmount, why).detail("flag", "SHARES")
-}
-
-fn what(pool: &Pool, member: &Member, shares: &Quantity) -> String {
-    format!("withdrawal of {shares} by {} from pool \"{}\"", member.shown(), pool.name)
 }
 
 impl Present for RequestOutput {

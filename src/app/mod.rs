@@ -1,331 +1,40 @@
-//! What every face needs: settings in force, the state to read or write, the networks, consent and keys. A face lends what
-//! it alone has, as a [`Host`]; nothing here prints, exits, or reads arguments or the environment.
+//! What every face needs: settings in force, the state to read or write, the networks, consent and keys; and the public
+//! documents, with the calls that make them. A face lends what it alone has, as a [`Host`]; nothing here prints, exits, or
+//! reads arguments or the environment.
 
 mod call;
+mod context;
 mod document;
+mod host;
+
+pub mod alerts;
+pub mod block;
+pub mod doctor;
 pub mod failures;
+pub mod farmer;
 pub mod farming;
 pub mod harvest;
-mod host;
-mod networks;
+pub mod health;
+pub mod info;
+pub mod member;
+pub mod metrics;
+pub mod operations;
+pub mod oracle;
 pub mod plant;
+pub mod pool;
+pub mod pooler;
 pub mod reconcile;
-mod unlock;
+pub mod report;
+pub mod reward;
+pub mod risk;
+pub mod state;
+pub mod sync;
+pub mod version;
+pub mod views;
+pub mod withdrawal;
 pub mod work;
 
 pub use call::Call;
+pub use context::{App, conceal, edit_keys, farm_contract, open_keys, passphrase_of};
 pub use document::Document;
 pub use host::{Host, Secret};
-pub use networks::farm_contract;
-pub use unlock::{conceal, edit_keys, open_keys, passphrase_of};
-
-use base::{Code, Error, Progress, Result};
-use config::{Config, Setting, Sources};
-use evm::{Chain, Learned};
-use state::{Consent, Lock, Permit, State, ValuePermit, Work};
-use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use stellar::Client;
-
-/// The pin of the EVM network in `meta`.
-const EVM_PIN: &str = "evm_chain_id";
-
-/// The pin of the Stellar network in `meta`.
-const STELLAR_PIN: &str = "stellar_passphrase";
-
-/// What a call works with. Several threads may share it.
-pub struct App<'s> {
-    /// The face.
-    pub host: &'s dyn Host,
-    /// The settings in force.
-    pub config: Config,
-    /// Where the state file is, or would be.
-    pub state_path: PathBuf,
-    sources: Sources,
-    /// Unknown or invalid stored settings are warned of instead of refused.
-    lenient: bool,
-    /// Why the state does not belong to the profile's EVM chain, if it does not.
-    foreign: Option<Error>,
-    /// Why the state does not belong to the profile's Stellar network, if it does not.
-    foreign_stellar: Option<Error>,
-    /// What earlier runs learned of the EVM chain.
-    learned: Learned,
-    /// Every chain that was handed out, for the warnings it gathers.
-    chains: Mutex<Vec<Chain>>,
-    /// Every Stellar client that was handed out, for the same.
-    clients: Mutex<Vec<Client>>,
-    /// The state as it was opened for its settings, or why it was not; `None` once it was handed out.
-    opened: Mutex<Option<Result<State>>>,
-    progress: Box<dyn Progress + Send + Sync>,
-}
-
-impl<'s> App<'s> {
-    /// Works out the settings, from the state too where there is one.
-    ///
-    /// # Errors
-    /// Those of [`Host::sources`] and [`Config::resolve`]. A state that cannot be opened is no error here:
-    /// the command that needs it says so.
-    pub fn open(host: &'s dyn Host) -> Result<Self> {
-        Self::with(host, false)
-    }
-
-    /// As [`App::open`], for the commands that show and mend settings: what `config set` stored and this poolctl
-    /// does not take becomes a warning.
-    ///
-    /// # Errors
-    /// As [`App::open`].
-    pub fn open_lenient(host: &'s dyn Host) -> Result<Self> {
-        Self::with(host, true)
-    }
-
-    fn with(host: &'s dyn Host, lenient: bool) -> Result<Self> {
-        let mut sources = host.sources()?;
-        let config = Config::resolve(&sources)?;
-        let state_path = config.state_path()?;
-        let opened = State::read(&state_path, host.call().run.clone());
-        let config = match &opened {
-            Ok(state) => settings_of(host.call(), &mut sources, state, lenient)?,
-            Err(_) => config,
-        };
-        host.configured(&config);
-        tracing::debug!(run = host.call().run.id, profile = config.profile, state = %state_path.display());
-        let progress = host.progress();
-        let foreign = match (&opened, config.get("evm.chain_id")) {
-            (Ok(state), Some(chain_id)) => state::check_network(state, EVM_PIN, chain_id).err(),
-            _ => None,
-        };
-        let learned = match &opened {
-            Ok(state) => evm::learned(state.conn())?,
-            Err(_) => Learned::default(),
-        };
-        let foreign_stellar = match (&opened, config.get("stellar.network").map(stellar::known)) {
-            (Ok(state), Some(Ok(known))) => state::check_network(state, STELLAR_PIN, known.passphrase).err(),
-            _ => None,
-        };
-        let (chains, clients) = (Mutex::default(), Mutex::default());
-        Ok(Self {
-            foreign,
-            foreign_stellar,
-            learned,
-            chains,
-            clients,
-            host,
-            config,
-            state_path,
-            sources,
-            lenient,
-            opened: Mutex::new(Some(opened)),
-            progress,
-        })
-    }
-
-    /// The call.
-    pub fn call(&self) -> &'s Call {
-        self.host.call()
-    }
-
-    /// The state, for reading.
-    ///
-    /// # Errors
-    /// As [`State::read`].
-    pub fn read(&self) -> Result<State> {
-        // The one that was opened for the settings; most commands need no other.
-        let opened = guard(&self.opened).take();
-        let state = opened.unwrap_or_else(|| State::read(&self.state_path, self.call().run.clone()))?;
-        self.call().watch(Some(&state));
-        Ok(state)
-    }
-
-    /// Where long work reports how far it is.
-    pub fn progress(&self) -> &dyn Progress {
-        self.progress.as_ref()
-    }
-
-    /// The state, for reading at length.
-    ///
-    /// # Errors
-    /// As [`State::read`]; what `body` returns.
-    pub fn look<T>(&self, body: impl FnOnce(&State, &dyn Progress) -> Result<T>) -> Result<T> {
-        body(&self.read()?, self.progress.as_ref())
-    }
-
-    /// Lets go of the state file, for those who replace it.
-    pub fn close(&self) {
-        drop(guard(&self.opened).take());
-    }
-
-    /// Why the state cannot be read, if it cannot.
-    pub fn state_fault(&self) -> Option<Error> {
-        guard(&self.opened).as_ref()?.as_ref().err().cloned()
-    }
-
-    /// Runs `body` as the one writer, or on a private copy for a dry run.
-    ///
-    /// # Errors
-    /// `state_missing`, `state_locked` and the others of [`State::write_access`]; what `body` returns.
-    pub fn write<T>(&self, dry_run: bool, body: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
-        if dry_run {
-            self.call().set_dry_run();
-            let mut state = State::scratch(&self.state_path, self.call().run.clone())?;
-            return self.work(&mut state, Permit::dry_run(), body);
-        }
-        match self.state_fault() {
-            // An older schema is migrated by opening for writing.
-            Some(e) if e.code() != Code::StateOutdated => return Err(e),
-            // Another connection of our own would keep the log from being shrunk.
-            _ => self.close(),
-        }
-        let lock = self.lock()?;
-        let mut state = State::write_access(&self.state_path, self.call().run.clone(), &lock)?;
-        let done = self.work(&mut state, Permit::of(&lock), body);
-        if done.as_ref().is_err_and(|e| matches!(e.code(), Code::State | Code::StateCorrupt)) {
-            lock.doubt();
-        }
-        self.call().keep(state, lock);
-        done
-    }
-
-    /// As [`App::write`], for a service that waits for the network. What it learned of an EVM chain is kept.
-    ///
-    /// # Errors
-    /// As [`App::write`].
-    pub fn write_async<T>(
-        &self,
-        dry_run: bool,
-        body: impl AsyncFnOnce(&mut Work<'_>) -> Result<T>,
-    ) -> Result<T> {
-        let runtime = self.host.runtime()?;
-        self.write(dry_run, |work| {
-            let value = runtime.block_on(body(work))?;
-            for chain in guard(&self.chains).iter() {
-                let endpoints = &chain.config().endpoints;
-                let asked: Vec<String> =
-                    endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
-                evm::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
-            }
-            Ok(value)
-        })
-    }
-
-    /// The settings in force with what this state holds: after a write, or under the lock.
-    ///
-    /// # Errors
-    /// As [`Config::resolve`].
-    pub fn config_with(&self, state: &State) -> Result<Config> {
-        settings_of(self.call(), &mut self.sources.clone(), state, self.lenient)
-    }
-
-    /// The settings that would be in force if this one were stored.
-    ///
-    /// # Errors
-    /// As [`Config::resolve`].
-    pub fn config_if(&self, state: &State, key: &str, value: &str) -> Result<Config> {
-        let mut sources = self.sources.clone();
-        sources.settings = state::settings(state.conn())?;
-        sources.settings.retain(|setting| setting.key != key);
-        sources.settings.push(Setting { key: key.to_owned(), value: value.to_owned() });
-        Config::resolve(&sources)
-    }
-
-    /// The token without which no value moves: on a profile that asks, the operator must agree to `what`.
-    ///
-    /// # Errors
-    /// `needs_confirmation` where the answer is no, or nobody can be asked and nobody agreed beforehand.
-    pub fn value_permit<'a>(&self, permit: Permit<'a>, what: &str) -> Result<ValuePermit<'a>> {
-        self.agree(permit, self.config.confirm(), what)
-    }
-
-    /// As [`App::value_permit`], where `needed` says whether the operator must agree.
-    ///
-    /// # Errors
-    /// As [`App::value_permit`].
-    pub fn agree<'a>(&self, permit: Permit<'a>, needed: bool, what: &str) -> Result<ValuePermit<'a>> {
-        let (call, host) = (self.call(), self.host);
-        let mut ask = |question: &str| host.ask(question);
-        let consent = match (call.agreed, needed && !call.dry_run(), host.can_ask()) {
-            (_, false, _) => Consent::NotNeeded,
-            (true, ..) => Consent::Given,
-            (false, true, true) => Consent::Ask(&mut ask),
-            (false, true, false) => Consent::Impossible,
-        };
-        let given = ValuePermit::obtain(permit, consent, what)?;
-        // Ctrl-C at the question is an answer too.
-        call.stop.check()?;
-        Ok(given)
-    }
-
-    /// The state's lock, waiting for it as long as the call does.
-    ///
-    /// # Errors
-    /// `state_locked` naming the holder, `interrupted`, `io_error`.
-    pub fn lock(&self) -> Result<Lock> {
-        self.call().let_go();
-        Lock::acquire(&self.state_path, &self.call().holder(), self.call().wait, &self.call().stop)
-    }
-
-    /// The key store's lock, waiting for it as long as the call does.
-    ///
-    /// # Errors
-    /// `keys_locked` naming the holder, `interrupted`, `io_error`.
-    pub fn lock_keys(&self, keys: &Path) -> Result<Lock> {
-        Lock::keys(keys, &self.call().holder(), self.call().wait, &self.call().stop)
-    }
-
-    /// An argument that names a file, from the root on, so that it can be shown and used anywhere.
-    ///
-    /// # Errors
-    /// `invalid_value` for an empty path.
-    pub fn absolute(path: &Path) -> Result<PathBuf> {
-        std::path::absolute(path)
-            .map_err(|e| Error::new(Code::InvalidValue, format!("\"{}\": {e}", path.display())))
-    }
-
-    fn work<T>(
-        &self,
-        state: &mut State,
-        permit: Permit<'_>,
-        body: impl FnOnce(&mut Work<'_>) -> Result<T>,
-    ) -> Result<T> {
-        // Another run may have changed settings while this one waited for the lock.
-        let config = self.config_with(state)?;
-        let progress = self.progress.as_ref();
-        let done = body(&mut Work { config: &config, state, permit, progress, stop: &self.call().stop });
-        let chains = guard(&self.chains);
-        let clients = guard(&self.clients);
-        let warnings = chains.iter().flat_map(Chain::take_warnings);
-        for warning in warnings.chain(clients.iter().flat_map(Client::take_warnings)) {
-            self.call().warn(warning);
-        }
-        done
-    }
-}
-
-/// The settings with those that the state holds.
-fn settings_of(call: &Call, sources: &mut Sources, state: &State, lenient: bool) -> Result<Config> {
-    sources.settings = state::settings(state.conn())?;
-    match Config::resolve(sources) {
-        Err(e) if lenient && !sources.settings.is_empty() => {
-            call.warn(format!("settings made with config set are left out: {e}"));
-            sources.settings.clear();
-            Config::resolve(sources)
-        }
-        resolved => resolved,
-    }
-}
-
-/// What a thread that broke off left behind is whole: each of these is replaced in one step.
-fn guard<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
-    shared.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_call_can_be_shared_between_threads() {
-        const fn shared<T: Send + Sync>() {}
-        const { shared::<App<'_>>() };
-        const { shared::<Call>() };
-    }
-}

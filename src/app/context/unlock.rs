@@ -1,6 +1,7 @@
 //! Unlocking the key store: by a file or a command that the settings name, else by what the face knows.
 
-use crate::{App, Secret};
+use super::App;
+use crate::Secret;
 use base::{Code, Error, Result};
 use kale::farmers;
 use keys::{Editor, Identities, KeyStore, Method, Unlock, read_private};

@@ -1,6 +1,6 @@
 //! The networks that the profile names: an EVM chain and a Stellar network, looked at or written about.
 
-use crate::{App, EVM_PIN, STELLAR_PIN, guard};
+use super::{App, EVM_PIN, STELLAR_PIN, guard};
 use base::{Code, Error, Result};
 use config::Config;
 use evm::{Chain, ChainConfig};

@@ -1,0 +1,71 @@
+//! Of `pool reconcile`: the state against the chain, holder by holder.
+
+use base::{Code, Error};
+use schemars::JsonSchema;
+use serde::Serialize;
+use vault::pool::ViewStamp;
+use vault::sync::{Drift, Reconciled};
+
+/// What the comparison found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ReconcileOutput {
+    /// Pool by pool.
+    pub pools: Vec<PoolLine>,
+    /// Differences in all.
+    pub drifts: usize,
+}
+
+/// One pool.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PoolLine {
+    /// Its name.
+    pub pool: String,
+    /// `equal`, `drift` or `failed`.
+    pub status: &'static str,
+    /// Members whose shares were compared.
+    pub members: u64,
+    /// Every difference, with both values.
+    pub drifts: Vec<Drift>,
+    /// Why it could not be compared.
+    pub error: Option<String>,
+    /// Block and endpoint of the comparison.
+    pub view: Option<ViewStamp>,
+}
+
+impl From<Reconciled> for PoolLine {
+    fn from(found: Reconciled) -> Self {
+        let status = match &found {
+            Reconciled { failure: Some(_), .. } => "failed",
+            Reconciled { drifts, .. } if drifts.is_empty() => "equal",
+            _ => "drift",
+        };
+        let error = found.failure.map(|e| e.to_string());
+        let Reconciled { pool, view, members, drifts, .. } = found;
+        Self { pool, status, members, drifts, error, view }
+    }
+}
+
+/// The error of a comparison that found differences, naming pools that could not be compared too.
+pub fn drift(found: &[Reconciled]) -> Option<Error> {
+    let differs: Vec<&Reconciled> = found.iter().filter(|line| !line.drifts.is_empty()).collect();
+    let first = differs.first()?;
+    let count: usize = differs.iter().map(|line| line.drifts.len()).sum();
+    let names: Vec<&str> = differs.iter().map(|line| line.pool.as_str()).collect();
+    let failed: Vec<&str> =
+        found.iter().filter(|line| line.failure.is_some()).map(|line| line.pool.as_str()).collect();
+    let also =
+        if failed.is_empty() { String::new() } else { format!("; not compared: {}", failed.join(", ")) };
+    let what = first.drifts.first().map(ToString::to_string).unwrap_or_default();
+    Some(
+        Error::new(
+            Code::Drift,
+            format!("{count} differences in {}; first: {}: {what}{also}", names.join(", "), first.pool),
+        )
+        .hint(format!(
+            "compare at another endpoint; read its transfers again with: poolctl pool rescan {}",
+            first.pool
+        ))
+        .detail("pools", names)
+        .detail("failed", failed),
+    )
+}
