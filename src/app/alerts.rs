@@ -15,8 +15,10 @@ pub struct AlertsOutput {
     pub alerts: Vec<AlertView>,
     /// How many of them are open.
     pub open: usize,
+    /// What the subjects are, for a person.
     #[serde(skip)]
     pub head: &'static str,
+    /// When it was looked, seconds since 1970.
     #[serde(skip)]
     pub now: i64,
     #[serde(skip)]
@@ -47,6 +49,7 @@ pub struct AlertView {
     /// When it was closed; null while it is open.
     #[schemars(with = "Option<forms::Time>")]
     pub closed_at: Option<String>,
+    /// When it was opened, seconds since 1970.
     #[serde(skip)]
     pub since: i64,
 }

@@ -117,6 +117,7 @@ pub struct BlockOutput {
 }
 
 impl BlockOutput {
+    /// The block as a view shows it, with what each open pail would be paid.
     pub fn of(view: &View, farm: String, open_pails: usize, strategies: &Strategies) -> Self {
         let block = view.current();
         let stroops = |amount: i128| kale(base(amount).unwrap_or_default());
@@ -142,6 +143,7 @@ impl BlockOutput {
         }
     }
 
+    /// Its metrics.
     pub fn gauges(&self) -> Vec<Gauge> {
         let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
         let mut gauges = vec![
@@ -160,6 +162,7 @@ impl BlockOutput {
     }
 }
 
+/// A farmer's pail, where it has one in this block.
 pub fn pail(view: &View, standing: &Standing, strategies: &Strategies) -> Option<PailView> {
     let living = standing.pail.as_ref()?;
     let pail = &living.entry;
@@ -188,6 +191,7 @@ fn work_now(view: &View, block: &Entry, pail: &Pail, enough: u32) -> Result<Fore
 }
 
 impl WorkView {
+    /// From what the formula says.
     pub fn of(forecast: &Forecast) -> Self {
         Self {
             gap: forecast.gap,

@@ -20,6 +20,7 @@ pub struct HealthOutput {
     pub operations: OperationsView,
     /// When each scheduled command ended last, for runs that were for everything.
     pub runs: Vec<RunView>,
+    /// When it was looked, seconds since 1970.
     #[serde(skip)]
     pub now: i64,
 }

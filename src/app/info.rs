@@ -93,6 +93,7 @@ pub struct Contents {
     pub synced_at: Option<String>,
 }
 
+/// Endpoints of a setting by name and host; none where it is not set.
 pub fn endpoints(config: &Config, key: &str) -> Vec<String> {
     let endpoints = config.endpoints(key).unwrap_or_default();
     endpoints.iter().map(ToString::to_string).collect()
@@ -111,6 +112,7 @@ pub fn limits(config: &Config) -> BTreeMap<&'static str, String> {
 }
 
 impl Contents {
+    /// What the state holds.
     pub fn of(state: &State) -> Result<Self> {
         let conn = state.conn();
         let count = |table: &str| -> Result<i64> {

@@ -11,6 +11,7 @@ use watch::metrics::Gauge;
 pub struct MetricsOutput {
     /// Sample by sample; those of one name need not stand together.
     pub metrics: Vec<MetricView>,
+    /// Prometheus' text format.
     #[serde(skip)]
     pub text: String,
 }

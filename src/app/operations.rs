@@ -41,6 +41,7 @@ pub struct OperationView {
 pub struct SettleOutput {
     /// The oldest first.
     pub operations: Vec<SettledView>,
+    /// Those that are not settled, and why.
     #[serde(skip)]
     pub failures: Vec<Failure>,
 }
@@ -88,6 +89,7 @@ pub struct GiveUpOutput {
 }
 
 impl GiveUpOutput {
+    /// What became of it; the words say how it ended, given up or settled.
     pub fn of(id: i64, given: GivenUp, [given_up, settled]: [&'static str; 2]) -> Self {
         let ended = given.landed.map(|landed| ended_as(landed.status).to_owned());
         let status = if ended.is_some() { settled } else { given_up };

@@ -122,6 +122,7 @@ impl From<&Checked> for FundingView {
 }
 
 impl FundingOutput {
+    /// Its metrics.
     pub fn gauges(&self) -> Vec<Gauge> {
         let gauge =
             |name, help, value: usize| Gauge { name, help, labels: Vec::new(), value: value.to_string() };

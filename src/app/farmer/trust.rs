@@ -51,11 +51,13 @@ pub struct TrustOutput {
     pub sponsor_gives: Quantity,
     /// By farmer.
     pub farmers: Vec<TrustView>,
+    /// Those that failed, and why.
     #[serde(skip)]
     pub failures: Vec<Failure>,
 }
 
 impl TrustOutput {
+    /// Where there is nobody to do it for.
     pub fn nobody() -> Self {
         Self {
             view: None,
@@ -68,6 +70,7 @@ impl TrustOutput {
         }
     }
 
+    /// As it stands before anything is sent.
     pub fn begin(prepared: &Prepared) -> Self {
         Self {
             view: Some(LedgerStamp::from(&prepared.look)),
@@ -78,6 +81,7 @@ impl TrustOutput {
         }
     }
 
+    /// Takes in what came of a farmer.
     pub fn take(&mut self, trusted: Trusted) {
         let Trusted { who, creates, fate } = trusted;
         let mut view = TrustView::new(who.id, who.address, creates);
@@ -93,6 +97,7 @@ impl TrustOutput {
         self.farmers.push(view);
     }
 
+    /// Takes in what would come of each.
     pub fn rehearsed(&mut self, prepared: Prepared, rehearsals: Vec<Result<Rehearsal>>) {
         for trusted in prepared.settled {
             self.take(trusted);
@@ -108,17 +113,20 @@ impl TrustOutput {
         self.sort();
     }
 
+    /// Takes in why a farmer failed.
     pub fn fail(&mut self, view: &mut TrustView, reason: &'static str, error: Error) {
         (view.status, view.reason, view.error) = ("failed", Some(reason), Some(error.to_string()));
         self.failures.push((view.address.clone(), error));
     }
 
+    /// Brings the farmers into the order of their ids.
     pub fn sort(&mut self) {
         self.farmers.sort_by(|a, b| a.farmer.cmp(&b.farmer));
     }
 }
 
 impl TrustView {
+    /// Of a farmer, before anything is known.
     pub fn new(farmer: String, address: String, creates_account: bool) -> Self {
         Self {
             farmer,

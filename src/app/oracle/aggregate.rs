@@ -33,6 +33,7 @@ pub struct AggregateOutput {
 }
 
 impl AggregateOutput {
+    /// The median that was found, or why there is none.
     pub fn of(asset: String, found: &oracle::Aggregate) -> Self {
         let price = |e18| Quantity::new(e18, E18, "");
         let median = found.result.as_ref().ok();

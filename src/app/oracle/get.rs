@@ -28,6 +28,7 @@ pub struct GetOutput {
 }
 
 impl GetOutput {
+    /// A price, and where it came from.
     pub fn of(price: Price, source: &'static str) -> Self {
         Self {
             source: if price.is_fixed() { "fixed" } else { source },

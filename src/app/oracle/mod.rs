@@ -76,6 +76,7 @@ pub struct AddOutput {
 pub struct ListOutput {
     /// In the order in which they were added.
     pub feeds: Vec<FeedView>,
+    /// The price range of each feed that is believed, for a person.
     #[serde(skip)]
     pub bounds: Vec<Option<String>>,
 }

@@ -55,6 +55,7 @@ impl From<&Fetched> for QuoteView {
 }
 
 impl QuoteView {
+    /// The last accepted price, and its age.
     pub fn gauges(&self) -> Vec<Gauge> {
         let gauge = |name, help, value| Gauge {
             name,

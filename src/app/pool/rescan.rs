@@ -136,6 +136,7 @@ pub fn verify(work: &Work<'_>, found: &Rescanned) -> Result<Verification> {
 }
 
 impl RescanOutput {
+    /// What reading again found, and what was paid on wrong figures.
     pub fn of(conn: &Connection, found: Rescanned, paid: Verification) -> Result<Self> {
         let Rescanned { pool, view, rolled_back, range, endpoints, corrections, holders, taken } = found;
         let added = corrections.iter().filter(|correction| correction.added).count();
@@ -157,6 +158,7 @@ impl RescanOutput {
         })
     }
 
+    /// Why not all is well, where something was paid on wrong figures.
     pub fn failure(&self) -> Option<Error> {
         let first = self.wrong_epochs.first()?;
         let why = format!(
@@ -177,6 +179,7 @@ impl RescanOutput {
 }
 
 impl ChangeView {
+    /// A transfer that was wrong.
     pub fn of(pool: &Pool, change: &Correction) -> Self {
         let side = |address: alloy::primitives::Address| (!address.is_zero()).then(|| address.to_string());
         Self {
@@ -192,6 +195,7 @@ impl ChangeView {
 }
 
 impl HolderView {
+    /// A holder whose shares were wrong.
     pub fn of(pool: &Pool, holder: HolderChange) -> Self {
         Self {
             member: holder.member.to_string(),
@@ -230,6 +234,7 @@ pub fn wrong_epochs(conn: &Connection, paid: Verification) -> Result<Vec<WrongEp
 }
 
 impl WrongReward {
+    /// A reward that would be another one.
     pub fn of(conn: &Connection, token: &Asset, member: String, difference: &Difference) -> Result<Self> {
         let amount = |text: Option<&String>| match text {
             Some(text) => {

@@ -36,6 +36,7 @@ pub struct ExportOutput {
     pub file: Option<PathBuf>,
     /// The rewards, by member id; null where they went to a file.
     pub rewards: Option<Vec<RewardView>>,
+    /// For a person, line by line.
     #[serde(skip)]
     pub lines: Vec<String>,
 }
@@ -57,10 +58,12 @@ pub struct RewardView {
 }
 
 impl ExportOutput {
+    /// What was done with the file, in a line.
     pub fn summary(&self, verb: &str) -> String {
         format!("{verb} {} rewards of epoch {}, {} together", self.count, self.epoch, self.total)
     }
 
+    /// From a tree and its leaves.
     pub fn of(export: &Export) -> Self {
         let token = &export.token;
         Self {
@@ -82,6 +85,7 @@ impl ExportOutput {
 }
 
 impl RewardView {
+    /// The leaf with this number.
     pub fn of(export: &Export, n: usize) -> Self {
         let (address, amount) = export.rewards.get(n).copied().unwrap_or_default();
         Self {
@@ -93,6 +97,7 @@ impl RewardView {
     }
 }
 
+/// The way from the leaf with this number to the root.
 pub fn proof(export: &Export, n: usize) -> Option<Vec<String>> {
     let proof = export.tree.as_ref()?.proof(n)?;
     Some(proof.iter().map(ToString::to_string).collect())

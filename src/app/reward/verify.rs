@@ -61,6 +61,7 @@ pub struct DifferenceView {
 }
 
 impl VerifyOutput {
+    /// What a verification found.
     pub fn of(conn: &Connection, found: Verification) -> Result<Self> {
         let mut epochs = Vec::with_capacity(found.epochs.len());
         for epoch in found.epochs {

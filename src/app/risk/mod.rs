@@ -69,6 +69,7 @@ pub struct BreakerView {
 }
 
 impl BreakerView {
+    /// An open breaker; none where it is closed.
     pub fn of(breaker: Option<Breaker>) -> Option<Self> {
         let Breaker { rule, reason, triggered_at, .. } = breaker.filter(|breaker| breaker.active)?;
         Some(Self { rule, reason, triggered_at: clock::rfc3339(triggered_at) })
@@ -76,6 +77,7 @@ impl BreakerView {
 }
 
 impl RiskView {
+    /// The limits of a pool as the state has them, `now` in seconds since 1970.
     pub fn of(conn: &rusqlite::Connection, pool: &Pool, row: &RiskRow, now: i64) -> Result<Self> {
         let p = &row.parameters;
         let assets = |limit: Option<Base>| limit.map(|limit| pool.asset.quantity(limit));
@@ -114,6 +116,7 @@ pub struct ShowOutput {
 }
 
 impl ShowOutput {
+    /// The limits of these pools, `now` in seconds since 1970.
     pub fn of(
         conn: &rusqlite::Connection,
         pools: &[Pool],

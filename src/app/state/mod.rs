@@ -24,6 +24,7 @@ pub struct BackupOutput {
     /// Where it is, its size, digest and number of events.
     #[serde(flatten)]
     pub report: BackupReport,
+    /// It went to the standard output.
     #[serde(skip)]
     pub is_stdout: bool,
 }

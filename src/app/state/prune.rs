@@ -13,6 +13,7 @@ pub struct PruneOutput {
     /// What went where.
     #[serde(flatten)]
     pub report: PruneReport,
+    /// Nothing was removed.
     #[serde(skip)]
     pub dry_run: bool,
 }

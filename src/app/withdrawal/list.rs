@@ -11,6 +11,7 @@ pub struct ListOutput {
     pub withdrawals: Vec<WithdrawalView>,
     /// Whether there are older ones that were left out.
     pub more: bool,
+    /// Seconds since each was asked for.
     #[serde(skip)]
     pub ages: Vec<u64>,
 }

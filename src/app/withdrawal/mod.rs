@@ -53,6 +53,7 @@ pub struct WithdrawalView {
 }
 
 impl WithdrawalView {
+    /// A withdrawal of this pool.
     pub fn of(pool: &Pool, withdrawal: Withdrawal) -> Self {
         Self {
             id: withdrawal.id,

@@ -17,10 +17,12 @@ pub struct RequestOutput {
     /// Whether it is valid, and every failed rule.
     #[serde(flatten)]
     pub verdict: Verdict,
+    /// What was asked for, for a person.
     #[serde(skip)]
     pub what: String,
 }
 
+/// What is asked for, for a person.
 pub fn what(pool: &Pool, member: &Member, shares: &Quantity) -> String {
     format!("withdrawal of {shares} by {} from pool \"{}\"", member.shown(), pool.name)
 }
