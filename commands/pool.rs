@@ -107,8 +107,8 @@ impl Position {
             unclaimed: rewards(position.rewards.unclaimed),
             claimed: rewards(position.rewards.claimed),
             exported: rewards(position.rewards.exported),
-            last_deposit: position.last_deposit_at.map(clock::rfc3339),
-            last_deposit_block: position.last_deposit_block,
+            last_deposit: position.last_deposit.and_then(|deposit| deposit.at).map(clock::rfc3339),
+            last_deposit_block: position.last_deposit.map(|deposit| deposit.block),
             age_sec: position.snapshot.as_ref().map(|s| age(s.synced_at, now)),
             view: position.snapshot.as_ref().map(app::views::stamp),
         })

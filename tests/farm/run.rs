@@ -203,7 +203,7 @@ fn a_farmer_who_cannot_plant_does_not_keep_the_others_from_it() {
 #[test]
 fn where_all_that_was_due_failed_it_says_what() {
     let mut desk = Desk::empty();
-    desk.configure("kale.target_zeros = 3");
+    desk.configure("strategy.target_zeros = 3");
     let poor = desk.register("poor", "0.25");
     desk.ripen();
     let ran = desk.run("farm run --once").exits(4);

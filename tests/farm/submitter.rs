@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 use stellar::Action;
 
-const SETTINGS: &str = "kale.target_zeros = 1\nkale.cap_stake = false\nkale.harvest_delay_sec = 0";
+const SETTINGS: &str = "strategy.target_zeros = 1\nkale.cap_stake = false\nkale.harvest_delay_sec = 0";
 
 /// The address of the n-th submitter.
 fn address(n: usize) -> String {
@@ -245,7 +245,7 @@ fn a_submitter_without_lumens_is_named_and_who_has_some_sends_itself() {
 
 #[test]
 fn farm_run_goes_round_with_a_submitter() {
-    let settings = "kale.target_zeros = 1\nkale.work_margin_sec = 60";
+    let settings = "strategy.target_zeros = 1\nkale.work_margin_sec = 60";
     let desk = with(Desk::with_farmers(3, 100 * KALE), settings, 1);
     let clock = Clock::start(&desk, 100);
     let child = desk.run("farm run --json").spawn();

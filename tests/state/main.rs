@@ -20,6 +20,7 @@ mod plans;
 mod prune;
 mod refusals;
 mod report;
+mod rooms;
 mod statements;
 mod support;
 mod withdrawals;

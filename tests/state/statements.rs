@@ -19,25 +19,25 @@ type Filling = &'static [(&'static str, &'static str)];
 
 const FILLINGS: &[(&str, &[Filling])] = &[
     (
-        "alert.rs",
+        "state/alert.rs",
         &[
             &[("table", "risk_violations"), ("owner", "pool_id"), ("word", "rule")],
             &[("table", "oracle_alerts"), ("owner", "feed_id"), ("word", "kind")],
             &[("table", "farm_alerts"), ("owner", "subject"), ("word", "kind")],
         ],
     ),
-    ("state/check/columns.rs", &[&[("table", "pools")], &[("table", "share_transfers")]]),
+    ("watch/check/columns.rs", &[&[("table", "pools")], &[("table", "share_transfers")]]),
     (
-        "feed/feeds.rs",
+        "vault/feed/feeds.rs",
         &[
             &[("clause", "ORDER BY id")],
             &[("clause", "WHERE asset = ?1 ORDER BY id")],
             &[("clause", "WHERE asset IN (?1, ?2) ORDER BY id")],
         ],
     ),
-    ("reward/export.rs", &[&[("clause", "")], &[("clause", "AND r.claimed_at IS NULL")]]),
+    ("vault/reward/export.rs", &[&[("clause", "")], &[("clause", "AND r.claimed_at IS NULL")]]),
     (
-        "withdrawal/store.rs",
+        "vault/withdrawal/store.rs",
         &[
             &[(
                 "clause",
@@ -52,9 +52,9 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("clause", "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC")],
         ],
     ),
-    ("sync/intake.rs", &[&[("more", "")]]),
-    ("reward/distribute.rs", &[&[("more", "")]]),
-    ("reward/store.rs", &[&[("clause", "start_block = ?1")], &[("clause", "start_block < ?1")]]),
+    ("vault/sync/intake.rs", &[&[("more", "")]]),
+    ("vault/reward/distribute.rs", &[&[("more", "")]]),
+    ("vault/reward/store.rs", &[&[("clause", "start_block = ?1")], &[("clause", "start_block < ?1")]]),
     (
         "state/events.rs",
         &[
@@ -77,10 +77,10 @@ const FILLINGS: &[(&str, &[Filling])] = &[
 
 /// Variables that carry a statement to where it is prepared; its text stands in the same file.
 const CARRIERS: &[(&str, &str)] = &[
-    ("alert.rs", "sql"),
-    ("health/facts.rs", "last"),
-    ("health/facts.rs", "newest"),
-    ("state/check.rs", "sql"),
+    ("state/alert.rs", "sql"),
+    ("watch/health/facts.rs", "last"),
+    ("watch/health/facts.rs", "newest"),
+    ("watch/check/mod.rs", "sql"),
     ("state/events.rs", "sql"),
     ("state/migrate.rs", "sql"),
     // The definitions of the state's own tables, and what tables.rs has of each.

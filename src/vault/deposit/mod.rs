@@ -4,7 +4,6 @@ mod rules;
 
 use crate::pool::abi::sol::IERC20;
 use crate::pool::abi::{self, Abi, Limits, MaxDeposit};
-use crate::pool::holders::shares_of;
 use crate::pool::{self, Member, Pool, Snapshot, ViewStamp, contract, find_member, newest_known};
 use crate::risk::verdict::{Reason, Verdict, known, parse_amount, usable};
 use crate::risk::{self, Barrier, Gate};
@@ -56,7 +55,7 @@ pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> R
     let depositor = match &parties.member {
         None => None,
         Some(member) => Some(Depositor {
-            shares: shares_of(conn, pool.id, member.id)?,
+            shares: pool::holding(conn, pool.id, member.id)?.0,
             balance: ledger_balance(conn, pool, member)?,
             place: "in the ledger",
         }),
@@ -126,13 +125,8 @@ impl Parties {
         let mut reasons = Vec::new();
         let pool = known(pool::find(conn, ask.pool), &mut reasons)?;
         let member = known(find_member(conn, ask.member), &mut reasons)?;
-        let amount = match parse_amount("AMOUNT", ask.amount, pool.as_ref().map(|pool| pool.asset.decimals)) {
-            Ok(amount) => Some(amount),
-            Err(reason) => {
-                reasons.push(reason);
-                None
-            }
-        };
+        let amount = parse_amount("AMOUNT", ask.amount, pool.as_ref().map(|pool| pool.asset.decimals));
+        let amount = amount.map_err(|reason| reasons.push(reason)).ok();
         let gate = pool.as_ref().map(|pool| risk::gate(conn, config, pool, now)).transpose()?;
         Ok(Self { pool, member, amount, gate, reasons })
     }

@@ -15,7 +15,7 @@ pub fn shares_after(
     change: Delta,
     is_new: bool,
 ) -> Result<Base> {
-    let before = if is_new { Base::ZERO } else { shares_of(conn, pool_id, member)? };
+    let before = if is_new { Base::ZERO } else { holding(conn, pool_id, member)?.0 };
     if let Some(after) = Delta::credit(before).checked_add(change).filter(|sum| !sum.is_negative()) {
         return Ok(after.magnitude());
     }
@@ -31,12 +31,25 @@ pub fn shares_after(
     .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL"))
 }
 
-/// What a member holds at the pool's cursor.
-pub fn shares_of(conn: &Connection, pool_id: i64, member: MemberId) -> Result<Base> {
-    let mut statement =
-        conn.prepare_cached("SELECT shares FROM user_pool_shares WHERE pool_id = ?1 AND member_id = ?2")?;
+/// A member's last deposit into a pool.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deposit {
+    /// Its block.
+    pub block: u64,
+    /// Time of that block, seconds since 1970; `None` = not known yet.
+    pub at: Option<i64>,
+}
+
+/// What a member holds at the pool's cursor, share base units, and its last deposit, if there was one.
+pub fn holding(conn: &Connection, pool_id: i64, member: MemberId) -> Result<(Base, Option<Deposit>)> {
+    let mut statement = conn.prepare_cached(
+        "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
+         WHERE pool_id = ?1 AND member_id = ?2",
+    )?;
     let mut rows = statement.query(params![pool_id, member])?;
-    rows.next()?.map_or(Ok(Base::ZERO), |row| base_at(row, 0))
+    let Some(row) = rows.next()? else { return Ok((Base::ZERO, None)) };
+    let (block, at): (Option<u64>, Option<i64>) = (row.get(1)?, row.get(2)?);
+    Ok((base_at(row, 0)?, block.map(|block| Deposit { block, at })))
 }
 
 /// Adds to what a member holds; below zero is a drift.

@@ -12,7 +12,7 @@ mod store;
 mod token;
 
 pub use add::{AddPool, Added, add};
-pub use holders::{each_movement, holders_match, holdings_before, opening_matched};
+pub use holders::{Deposit, each_movement, holders_match, holding, holdings_before, opening_matched};
 pub use holdings::{Holdings, MemberId, Movement};
 pub use members::{AVAILABLE, Member, add_member, find_member, list_members, member_pools};
 pub use rate::underlying;

@@ -1,11 +1,10 @@
 //! What one member has in one pool, as the state knows it.
 
 use super::store::{Totals, totals_of};
-use crate::pool::{self, Member, Pool, Snapshot, underlying};
+use crate::pool::{self, Deposit, Member, Pool, Snapshot, underlying};
 use base::Result;
 use base::amount::Base;
-use rusqlite::{Connection, OptionalExtension, params};
-use state::columns::stored_base;
+use rusqlite::Connection;
 
 /// A member's position.
 #[derive(Debug, Clone)]
@@ -16,34 +15,21 @@ pub struct Position {
     pub underlying: Option<Base>,
     /// Rewards, by asset.
     pub rewards: Totals,
-    /// Block of the last deposit.
-    pub last_deposit_block: Option<u64>,
-    /// Time of that block, seconds since 1970.
-    pub last_deposit_at: Option<i64>,
+    /// The last deposit, if there was one.
+    pub last_deposit: Option<Deposit>,
     /// The sync that it stands on.
     pub snapshot: Option<Snapshot>,
 }
 
 /// Reads a position; a member without shares has one of zero.
 pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Position> {
-    let row: Option<(String, Option<u64>, Option<i64>)> = conn
-        .prepare_cached(
-            "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
-             WHERE pool_id = ?1 AND member_id = ?2",
-        )?
-        .query_row(params![pool.id, member.id], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
-        .optional()?;
-    let (shares, last_deposit_block, last_deposit_at) = match row {
-        None => (Base::ZERO, None, None),
-        Some((text, block, at)) => (stored_base(&text)?, block, at),
-    };
+    let (shares, last_deposit) = pool::holding(conn, pool.id, member.id)?;
     let snapshot = pool::snapshot(conn, pool)?;
     Ok(Position {
         shares,
         underlying: snapshot.as_ref().map(|s| underlying(shares, s.total_assets, s.total_shares)),
         rewards: totals_of(conn, member.id, Some(pool.id))?,
-        last_deposit_block,
-        last_deposit_at,
+        last_deposit,
         snapshot,
     })
 }

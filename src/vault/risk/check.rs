@@ -14,7 +14,7 @@ use config::Config;
 use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, OptionalExtension, params};
 use state::alert::{self, Subject};
-use state::columns::stored_base;
+use state::columns::base_at;
 use state::{Tx, Work};
 use std::collections::HashMap;
 
@@ -92,7 +92,7 @@ pub async fn check(
 pub fn watch_withdrawals(tx: &Tx<'_>, pool: &Pool) -> Result<bool> {
     let threshold_ppm = row(tx.conn(), pool)?.and_then(|row| row.parameters.breaker_threshold_ppm);
     let from = Window::Rolling24h.start(tx.now());
-    let (withdrawn, _) = withdrawals_since(tx.conn(), pool, from)?;
+    let (withdrawn, _) = withdrawn_since(tx.conn(), pool, from)?;
     let tvl = pool::snapshot(tx.conn(), pool)?.map(|s| s.total_assets);
     let Verdict::Violated(reason) = rules::withdrawal_rate(withdrawn, tvl, threshold_ppm) else {
         return Ok(false);
@@ -119,7 +119,8 @@ fn facts(
         Some(s) => pool::rate_before(conn, pool, s.block.number)?.zip(s.rate()),
     };
     let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
-    let withdrawals = withdrawals_since(conn, pool, window.start(now))?;
+    let (withdrawn_in_window, by_member) = withdrawn_since(conn, pool, window.start(now))?;
+    let most = |a: &(String, Base), b: &(String, Base)| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0));
     let feeds = feed::of_pool(conn, pool)?;
     Ok(Facts {
         barriers: gate.barriers,
@@ -127,32 +128,33 @@ fn facts(
         tvl: snapshot.map(|s| s.total_assets),
         rates_e18,
         max_rate_drop_ppm: pool.max_rate_drop_ppm,
-        withdrawn_in_window: withdrawals.0,
-        top_withdrawer: withdrawals.1,
-        withdrawn_24h: withdrawals_since(conn, pool, Window::Rolling24h.start(now))?.0,
+        withdrawn_in_window,
+        top_withdrawer: by_member.into_values().max_by(most),
+        withdrawn_24h: withdrawn_since(conn, pool, Window::Rolling24h.start(now))?.0,
         feed_streaks: feeds.into_iter().map(|feed| (feed.name, feed.failure_streak)).collect(),
         failure_streak: config.number("risk.failure_streak")?,
     })
 }
 
-type Withdrawals = (Base, Option<(String, Base)>);
+/// Of each member, by id: its address, and what it withdrew, asset base units.
+pub type Withdrawn = HashMap<i64, (String, Base)>;
 
-/// Withdrawals that are not failed since `from`: their sum, and the member with the most.
-fn withdrawals_since(conn: &Connection, pool: &Pool, from: i64) -> Result<Withdrawals> {
+/// What withdrawals that are not failed come to since `from`: in all, asset base units, and of each member.
+pub fn withdrawn_since(conn: &Connection, pool: &Pool, from: i64) -> Result<(Base, Withdrawn)> {
     let mut statement = conn.prepare_cached(
-        "SELECT m.address, w.assets FROM pool_withdrawals w JOIN members m ON m.id = w.member_id
+        "SELECT w.member_id, m.address, w.assets FROM pool_withdrawals w LEFT JOIN members m ON m.id = w.member_id
          WHERE w.pool_id = ?1 AND w.requested_at >= ?2 AND w.status <> 'failed'",
     )?;
     let mut rows = statement.query(params![pool.id, from])?;
-    let (mut total, mut by_member) = (Base::ZERO, HashMap::<String, Base>::new());
+    let (mut total, mut by_member) = (Base::ZERO, Withdrawn::new());
     while let Some(row) = rows.next()? {
-        let assets = stored_base(&row.get::<_, String>(1)?)?;
+        let assets = base_at(row, 2)?;
         total = total.saturating_add(assets);
-        let sum = by_member.entry(row.get(0)?).or_default();
+        let (address, sum) = by_member.entry(row.get(0)?).or_default();
+        *address = row.get::<_, Option<String>>(1)?.unwrap_or_default();
         *sum = sum.saturating_add(assets);
     }
-    let top = by_member.into_iter().max_by(|a, b| a.1.cmp(&b.1).then_with(|| b.0.cmp(&a.0)));
-    Ok((total, top))
+    Ok((total, by_member))
 }
 
 /// When the newest of them was requested.

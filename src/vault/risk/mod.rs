@@ -13,10 +13,10 @@ mod source;
 pub mod verdict;
 
 pub use breaker::{Breaker, breaker, reset_breaker, trip};
-pub use check::{PoolCheck, check, watch_withdrawals};
+pub use check::{PoolCheck, Withdrawn, check, watch_withdrawals, withdrawn_since};
 pub use engine::examine;
 pub use gate::{Barrier, Gate, gate};
 pub use parameters::{Parameters, RiskRow, SetRisk, Window, row, set};
 pub use pause::{pause, unpause};
-pub use refresh::{Refreshed, refresh};
+pub use refresh::refresh;
 pub use source::Engine;

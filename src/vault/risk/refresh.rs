@@ -9,11 +9,8 @@ use evm::{At, Chain};
 use state::Work;
 use std::collections::HashMap;
 
-/// What became of the parameters of a pool.
-pub type Refreshed = HashMap<i64, Error>;
-
 /// Confirms the parameters of `pools`: engines are read at one block, local ones are what they are. Returns the
-/// view, if one was needed, and why pools could not be refreshed.
+/// view, if one was needed, and why pools could not be refreshed, by id.
 ///
 /// # Errors
 /// Those of the transport; a pool's own engine is in the result.
@@ -22,8 +19,8 @@ pub async fn refresh(
     chain: impl FnOnce() -> Result<Chain>,
     pools: &[Pool],
     at: At,
-) -> Result<(Option<ViewStamp>, Refreshed)> {
-    let mut failures = Refreshed::new();
+) -> Result<(Option<ViewStamp>, HashMap<i64, Error>)> {
+    let mut failures = HashMap::new();
     let mut local = Vec::new();
     let mut remote: Vec<(&Pool, RiskRow)> = Vec::new();
     for pool in pools {

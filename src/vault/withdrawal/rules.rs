@@ -1,6 +1,6 @@
 //! The rules of a withdrawal: what is known goes in, every failed rule comes out. Pure.
 
-use crate::pool::{Pool, underlying};
+use crate::pool::{Deposit, Pool, underlying};
 use crate::risk::verdict::{Reason, ReasonCode, Verdict};
 use crate::risk::{Barrier, Window};
 use base::amount::Base;
@@ -55,15 +55,6 @@ pub struct Holding {
     pub last_deposit: Option<Deposit>,
     /// Its pending, processing and completed withdrawals in the window.
     pub withdrawn: Base,
-}
-
-/// A deposit.
-#[derive(Debug, Clone, Copy)]
-pub struct Deposit {
-    /// Its block.
-    pub block: u64,
-    /// Time of that block, seconds since 1970; `None` = not known yet.
-    pub at: Option<i64>,
 }
 
 impl Facts {

@@ -204,29 +204,6 @@ pub fn reserved(conn: &Connection, pool: &Pool, member: &Member) -> Result<Base>
     Ok(sum)
 }
 
-/// What withdrawals that are not failed come to since `from`, in asset base units: of the pool, and of one member.
-pub(super) fn withdrawn_since(
-    conn: &Connection,
-    pool: &Pool,
-    member: Option<&Member>,
-    from: i64,
-) -> Result<(Base, Base)> {
-    let mut statement = conn.prepare_cached(
-        "SELECT member_id, assets FROM pool_withdrawals
-         WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed'",
-    )?;
-    let mut rows = statement.query(params![pool.id, from])?;
-    let (mut all, mut own) = (Base::ZERO, Base::ZERO);
-    while let Some(row) = rows.next()? {
-        let assets = stored_base(&row.get::<_, String>(1)?)?;
-        all = all.saturating_add(assets);
-        if member.is_some_and(|member| row.get(0) == Ok(member.id)) {
-            own = own.saturating_add(assets);
-        }
-    }
-    Ok((all, own))
-}
-
 /// A withdrawal to be stored as pending.
 pub(super) struct New<'a> {
     pub pool: &'a Pool,

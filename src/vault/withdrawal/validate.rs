@@ -1,15 +1,14 @@
 //! Whether a withdrawal may be asked for, by what the state knows.
 
-use super::rules::{Deposit, Facts, Figures, Holding, check};
-use super::store::{reserved, withdrawn_since};
+use super::rules::{Facts, Figures, Holding, check};
+use super::store::reserved;
 use crate::pool::{self, Member, Pool, Snapshot};
 use crate::risk::verdict::{Verdict, known, parse_amount, usable};
 use crate::risk::{self, Window};
 use base::Result;
 use base::amount::Base;
 use config::Config;
-use rusqlite::{Connection, OptionalExtension, params};
-use state::columns::stored_base;
+use rusqlite::Connection;
 
 /// A withdrawal as it was typed.
 #[derive(Debug, Clone, Copy)]
@@ -47,13 +46,8 @@ pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> R
     let mut reasons = Vec::new();
     let pool = known(pool::find(conn, ask.pool), &mut reasons)?;
     let member = known(pool::find_member(conn, ask.member), &mut reasons)?;
-    let shares = match parse_amount("SHARES", ask.shares, pool.as_ref().map(|pool| pool.share_decimals)) {
-        Ok(shares) => Some(shares),
-        Err(reason) => {
-            reasons.push(reason);
-            None
-        }
-    };
+    let amount = parse_amount("SHARES", ask.shares, pool.as_ref().map(|pool| pool.share_decimals));
+    let shares = amount.map_err(|reason| reasons.push(reason)).ok();
     let (mut assets, mut snapshot) = (None, None);
     if let Some(pool) = &pool {
         snapshot = pool::snapshot(conn, pool)?;
@@ -90,8 +84,15 @@ fn facts(
 ) -> Result<Facts> {
     let gate = risk::gate(conn, config, pool, now)?;
     let window = gate.row.as_ref().map_or(Window::UtcDay, |row| row.window);
-    let (withdrawn, own) = withdrawn_since(conn, pool, member, window.start(now))?;
-    let member = member.map(|member| holding(conn, pool, member, own)).transpose()?;
+    let (withdrawn, by_member) = risk::withdrawn_since(conn, pool, window.start(now))?;
+    let member = match member {
+        None => None,
+        Some(member) => {
+            let (shares, last_deposit) = pool::holding(conn, pool.id, member.id)?;
+            let withdrawn = by_member.get(&member.id).map(|(_, sum)| *sum).unwrap_or_default();
+            Some(Holding { shares, reserved: reserved(conn, pool, member)?, last_deposit, withdrawn })
+        }
+    };
     let figures = usable(pool, snapshot, now, config.number("risk.max_age_sec")?).map(|s| Figures {
         total_assets: s.total_assets,
         total_shares: s.total_shares,
@@ -110,19 +111,4 @@ fn facts(
         withdrawn,
         now,
     })
-}
-
-fn holding(conn: &Connection, pool: &Pool, member: &Member, withdrawn: Base) -> Result<Holding> {
-    let row: Option<(String, Option<u64>, Option<i64>)> = conn
-        .prepare_cached(
-            "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
-             WHERE pool_id = ?1 AND member_id = ?2",
-        )?
-        .query_row(params![pool.id, member.id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let (shares, last_deposit) = match row {
-        None => (Base::ZERO, None),
-        Some((shares, block, at)) => (stored_base(&shares)?, block.map(|block| Deposit { block, at })),
-    };
-    Ok(Holding { shares, reserved: reserved(conn, pool, member)?, last_deposit, withdrawn })
 }
