@@ -1,8 +1,8 @@
 //! Of `pooler …`: who works for the farmers.
 
 use base::{clock, forms};
-use kale::terms::ratio;
 use kale::Pooler;
+use kale::terms::ratio;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -1,9 +1,9 @@
 //! Of `pool rescan`: a pool's transfers read again, and what that changes.
 
-use rusqlite::OptionalExtension;
 use base::amount::{Base, Quantity, parse_base, to_units};
 use base::{Code, Error, Result, forms};
 use rusqlite::Connection;
+use rusqlite::OptionalExtension;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Work;

@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use vault::oracle::Price;
 use vault::pool::ViewStamp;
-use vault::reward::apr::{DECIMALS, Yields};
 use vault::reward::Outlook;
+use vault::reward::apr::{DECIMALS, Yields};
 
 /// The yields.
 #[derive(Debug, Serialize, JsonSchema)]
