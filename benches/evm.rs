@@ -1,4 +1,4 @@
-//! What issue and README promise of the EVM job, measured: `cargo bench --bench evm` (a word after `--` picks parts).
+//! The figures of docs/benches.md for the EVM job, with their limits: `cargo bench --bench evm` (a word after `--` picks parts).
 //!
 //! The release binary runs as a whole process against a real node with 1,000 vaults, behind a proxy that counts its
 //! HTTP requests. A limit that does not hold fails the bench. Needs the `sqlite3` program to compare with.

@@ -7,9 +7,9 @@ use app::block::{BlockOutput, RangeView, WorkView};
 use app::farming;
 use base::{Result, clock};
 use clap::Args;
+use kale::farming::Strategies;
 use kale::rows;
 use kale::settings::Settings;
-use kale::strategy::Strategies;
 use kale::view::{Ask, View};
 
 /// Show the farm's current block: its age, what counts in it, our pails and what they would be paid

@@ -1,7 +1,7 @@
 //! `poolctl config …`: what is in force and why, is it sound, and settings made at run time.
 
 use crate::options::DryRun;
-use crate::output::{Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table, words};
 use crate::registry::commands;
 use crate::session::Session;
 use app::{App, Host};
@@ -12,8 +12,17 @@ use config::{Config, Entry, Origin, file, value};
 use kale::settings::Settings;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
+
+/// A config file for `profile` with every setting explained, and these values set.
+pub fn template(profile: &str, values: &BTreeMap<&'static str, String>) -> String {
+    let head = "# poolctl configuration. Every key is shown; those with a # in front stand at their default.\n\
+                # Precedence: flag > environment > this file > `poolctl config set` > default.\n\
+                # See what is in force and why: poolctl config show --origin\n";
+    config::template(head, profile, values)
+}
 
 commands! {
     /// See, check and change settings
@@ -129,11 +138,7 @@ pub struct Finding {
 
 impl From<Error> for Finding {
     fn from(e: Error) -> Self {
-        Self {
-            code: e.code().word(),
-            message: e.message().to_owned(),
-            hint: e.hint_text().map(str::to_owned),
-        }
+        Self { code: e.code().word(), message: words::message(&e), hint: e.remedy().map(words::hint) }
     }
 }
 

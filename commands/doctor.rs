@@ -1,19 +1,20 @@
 //! `poolctl doctor`: is this installation sound. It prints what it can and stops at nothing.
 
 use crate::config::CheckOutput;
-use crate::output::{Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table, words};
 use crate::session::Session;
 use ::stellar::known;
 use app::App;
 use app::doctor::{DoctorOutput, LineView};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, run};
 use clap::Args;
 use config::Config;
 use kale::purse::Books;
 use kale::rows::{self, Hand, OpenPail};
 use kale::settings::Settings;
+use kale::strategy::Program;
 use state::State;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use vault::{feed, pool, risk};
 use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
@@ -42,7 +43,7 @@ impl Doctor {
                 "not looked at: the settings do not say where it is",
                 "poolctl config check",
             )),
-            Ok(app) => of_app(&app, &mut lines),
+            Ok(app) => of_app(session, &app, &mut lines),
         }
         outcome(lines)
     }
@@ -55,7 +56,7 @@ fn of_config(session: &Session) -> Result<Vec<Line>> {
         .iter()
         .map(|finding| Line {
             verdict: Verdict::Fail,
-            mend: finding.hint.clone().or_else(|| Some("poolctl config check".to_owned())),
+            mend: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
             ..Line::ok("config", "settings", finding.message.clone())
         })
         .collect();
@@ -77,7 +78,7 @@ struct Household {
     farms: bool,
 }
 
-fn of_app(app: &App<'_>, lines: &mut Vec<Line>) {
+fn of_app(session: &Session, app: &App<'_>, lines: &mut Vec<Line>) {
     let config = &app.config;
     let household = match app.read() {
         Err(e) => {
@@ -93,7 +94,7 @@ fn of_app(app: &App<'_>, lines: &mut Vec<Line>) {
         }
     };
     lines.extend(app.foreign().map(|e| Line::error("state", "network", e)));
-    of_files(app, household.farms, lines);
+    of_files(session, app, household.farms, lines);
     of_networks(app, household, lines);
 }
 
@@ -109,7 +110,7 @@ impl Household {
             }
         }
         let hands: Vec<Hand> =
-            rows::hands(conn)?.into_iter().filter(|hand| hand.status != "departed").collect();
+            rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
         Ok(Self {
             evm: evm::Wanted {
                 pools,
@@ -124,7 +125,7 @@ impl Household {
     }
 }
 
-fn of_files(app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
+fn of_files(session: &Session, app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
     let config = &app.config;
     if let Some(folder) = app.state_path.parent().filter(|folder| folder.exists()) {
         lines.push(files::folder("state folder", folder));
@@ -138,6 +139,16 @@ fn of_files(app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
         if let Some(path) = config.get(name) {
             lines.push(files::secret(what, Path::new(path), true));
         }
+    }
+    match Program::of(config) {
+        Ok(None) => {}
+        Ok(Some(program)) => {
+            // Without a PATH, as from cron, the system looks in these two.
+            let search = session.env.get("PATH").map_or("/bin:/usr/bin", String::as_str);
+            let folders: Vec<PathBuf> = std::env::split_paths(search).collect();
+            lines.push(files::program("strategy.command", program.name(), &folders));
+        }
+        Err(e) => lines.push(Line::error("files", "strategy.command", &e)),
     }
 }
 
@@ -234,7 +245,7 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
     });
     let worst = lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Ok);
     let output = DoctorOutput {
-        verdict: worst.word(),
+        verdict: worst.as_str(),
         ok: count(Verdict::Ok),
         warn: count(Verdict::Warn),
         fail: count(Verdict::Fail),
@@ -243,9 +254,9 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
             .map(|line| LineView {
                 area: line.area,
                 subject: line.subject,
-                status: line.verdict.word(),
+                status: line.verdict.as_str(),
                 found: line.words,
-                mend: line.mend,
+                mend: line.mend.as_ref().map(words::hint),
             })
             .collect(),
     };

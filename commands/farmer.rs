@@ -11,7 +11,6 @@ use crate::registry::commands;
 use app::{App, farming};
 use base::Result;
 use clap::Args;
-use kale::Status;
 use kale::rows::Hand;
 
 commands! {
@@ -51,7 +50,7 @@ impl Several {
     /// The farmers; an unknown name is refused before anything is sent.
     fn read(&self, app: &App<'_>) -> Result<Vec<Hand>> {
         let mut hands = farming::named(farming::everybody(app)?, &self.farmers)?;
-        hands.retain(|hand| !self.is_all() || hand.status != Status::Departed.word());
+        hands.retain(|hand| !self.is_all() || hand.status.is_served());
         Ok(hands)
     }
 }

@@ -1,11 +1,11 @@
 //! `poolctl health`: is the pool looked after; from the state alone, for cron, a monitoring system or a person.
 
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table, words};
 use crate::session::Session;
 use app::App;
 use app::health::{CheckView, HealthOutput, OperationsView, RunView, TroubleView};
-use base::{Code, Error, Result, clock};
+use base::{Code, Error, Result, clock, say};
 use clap::Args;
 use state::alert::Area;
 use state::runs::{self, LastRun};
@@ -58,13 +58,13 @@ fn look(session: &Session) -> Result<(Report, Vec<LastRun>, i64)> {
 fn outcome(report: &Report, runs: &[LastRun], now: i64) -> Result<Outcome> {
     let output = HealthOutput {
         healthy: report.is_healthy(),
-        checks: report.checks.iter().map(CheckView::from).collect(),
+        checks: report.checks.iter().map(|check| CheckView::of(check, words::hint)).collect(),
         troubles: report.troubles.iter().map(TroubleView::from).collect(),
         operations: OperationsView {
             in_flight: report.operations.count,
             oldest_sec: report.operations.oldest_sec,
             limit_sec: report.operations.limit_sec,
-            status: report.operations.grade.word(),
+            status: report.operations.grade.as_str(),
         },
         runs: runs.iter().map(RunView::from).collect(),
         now,
@@ -105,9 +105,9 @@ fn failure(report: &Report) -> Option<Error> {
     let found = findings(report);
     let first = found.first()?;
     let error = Error::new(Code::CheckFailed, format!("{} findings; first: {first}", found.len()));
-    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| check.vital.mend);
+    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.mend);
     let error = match (mend, report.troubles.first().map(|trouble| trouble.area)) {
-        (Some(mend), _) => error.hint(format!("run: {mend}")),
+        (Some(mend), _) => error.hint(say("run: ").then(mend.clone())),
         (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
         (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
         (None, Some(Area::Farm)) => {
@@ -170,10 +170,14 @@ impl Present for HealthOutput {
             table.row([
                 check.check.to_owned(),
                 check.subject.clone().unwrap_or_default(),
-                if check.status == Grade::Ok.word() { "ok".to_owned() } else { check.status.to_uppercase() },
+                if check.status == Grade::Ok.as_str() {
+                    "ok".to_owned()
+                } else {
+                    check.status.to_uppercase()
+                },
                 age,
                 clock::span(check.limit_sec),
-                if check.status == Grade::Ok.word() { String::new() } else { check.mend.to_owned() },
+                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.clone() },
             ]);
         }
         if !table.is_empty() {

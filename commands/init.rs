@@ -1,5 +1,6 @@
 //! `poolctl init`: a commented config file and a state file; what is there already is left alone.
 
+use crate::config::template;
 use crate::options::DryRun;
 use crate::out_file;
 use crate::output::{Outcome, Page, Present};
@@ -8,7 +9,7 @@ use app::App;
 use base::{Code, Error, Result, files};
 use clap::Args;
 use config::file::{self, ConfigFile};
-use config::{Config, profile, template};
+use config::{Config, profile};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
@@ -115,8 +116,8 @@ impl Init {
             } else if own {
                 let refused = file::known_profile(&name, &planned).err();
                 let e = refused.unwrap_or_else(|| Error::new(Code::UnknownProfile, name));
-                let near = e.hint_text().map(|hint| format!("{hint}; ")).unwrap_or_default();
-                return Err(e.hint(format!("{near}for one of your own, add --chain-id")));
+                let near = e.remedy().cloned().map(|near| near.say("; ")).unwrap_or_default();
+                return Err(e.hint(near.say("for one of your own, add --chain-id")));
             }
         }
         if let Some(chain_id) = self.chain_id {

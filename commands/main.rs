@@ -108,6 +108,7 @@ fn main() -> ExitCode {
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
     let result = session.call.has_read_one_moment().and(result);
     let mut report = Report::new(&session.call.command, session.call.dry_run(), result);
+    report.outcome.failure = report.outcome.failure.take().or_else(|| session.call.take_fault());
     session.call.note_end(report.exit());
     let mut warnings = session.call.take_warnings();
     let mut textfile = Textfile::of(session, begun, &report.outcome.gauges);

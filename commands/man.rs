@@ -111,7 +111,7 @@ fn page(command: &clap::Command, is_root: bool) -> std::io::Result<(String, Stri
     if is_root {
         more.control("SH", ["EXIT STATUS"]);
         for exit in Exit::ALL {
-            more.control("TP", []).text([roman(exit.code().to_string())]).text([roman(exit.meaning())]);
+            more.control("TP", []).text([roman(exit.code().to_string())]).text([roman(meaning(*exit))]);
         }
     } else {
         more.control("SH", ["SEE ALSO"]);
@@ -125,6 +125,24 @@ fn page(command: &clap::Command, is_root: bool) -> std::io::Result<(String, Stri
     // No date: the same program gives the same page.
     let head = format!(".TH {title} 1 \"\" \"poolctl {}\" poolctl\n", env!("CARGO_PKG_VERSION"));
     Ok((name, format!("{PREAMBLE}{head}{body}")))
+}
+
+/// What an exit code means.
+const fn meaning(exit: Exit) -> &'static str {
+    match exit {
+        Exit::Done => r#"done; also "nothing to do" and "already done""#,
+        Exit::Failed => "failed",
+        Exit::Usage => "wrong usage or bad input; nothing was sent or written",
+        Exit::Partial => "partly done: some items failed, each is named",
+        Exit::Refused => {
+            "refused: needs --yes, or a guard (breaker, wrong network, a withdrawal that does not validate) says no"
+        }
+        Exit::Found => "a check found something, or there is no price that may be used",
+        Exit::Locked => "the state is locked by another run",
+        Exit::KeyStore => "the key store could not be unlocked",
+        Exit::Transient => "transient: endpoints unreachable or rate limited; try again",
+        Exit::Unknown => "outcome unknown: a transaction was sent and not yet seen",
+    }
 }
 
 /// Every other character by its number, which each formatter knows.

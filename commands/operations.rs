@@ -9,7 +9,7 @@ use app::farming::{ended_as, ended_in, site_desk, time};
 use app::operations::{GiveUpOutput, ListOutput, OperationView, SettleOutput};
 use base::{Error, Result, clock};
 use clap::Args;
-use state::operations;
+use state::operations::{self, Operation};
 use std::collections::HashMap;
 use std::time::Duration;
 use stellar::submit::{self, Outlook};
@@ -68,7 +68,8 @@ pub struct Settle {
 impl Settle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
-        if operations::open(app.read()?.conn())?.is_empty() {
+        let before = operations::open(app.read()?.conn())?;
+        if before.is_empty() {
             return Outcome::of(&SettleOutput { operations: Vec::new(), failures: Vec::new() });
         }
         if self.dry.dry_run {
@@ -80,10 +81,19 @@ impl Settle {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
             farm.settle(Some(permit), Duration::MAX).await
         })?;
-        let settled = done
+        // What was never signed is given up without a question to anybody.
+        let is_done = |operation: &&Operation| done.iter().any(|(one, _)| one.id == operation.id);
+        let nothing = Ok(());
+        let unsigned = before.iter().filter(|operation| !is_done(operation));
+        let unsigned = unsigned
+            .map(|operation| (operation, &nothing, (true, "given up: it was never signed".to_owned())));
+        let settled: Vec<Result<()>> =
+            done.iter().map(|(_, settled)| settled.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
+        let lines = done
             .iter()
-            .map(|(operation, settled)| (operation, settled, (settled.is_ok(), ended_in(settled))));
-        Outcome::document(&SettleOutput::of(settled))
+            .zip(&settled)
+            .map(|((operation, settled), result)| (operation, result, (settled.is_ok(), ended_in(settled))));
+        Outcome::document(&SettleOutput::of(lines.chain(unsigned)))
     }
 }
 

@@ -87,8 +87,8 @@ impl Add {
             return Err(Error::new(Code::InvalidValue, "--min is above --max: no price could be accepted"));
         }
         let deviation = self.max_deviation.as_deref();
-        let deviation = deviation.map(|text| amount::parse_weight("--max-deviation", text)).transpose()?;
-        let feed_address = self.address.as_deref().map(|text| address("--address", text)).transpose()?;
+        let deviation = deviation.map(|text| amount::parse_weight("max-deviation", text)).transpose()?;
+        let feed_address = self.address.as_deref().map(|text| address("address", text)).transpose()?;
         let fixed = price("--price", &self.price)?;
         let asset = feed::asset_name("--asset", &self.asset)?;
         let source = Source::parse(&self.kind, &asset, feed_address, fixed)?;

@@ -1,7 +1,7 @@
 //! `--ping-url-file`: tells a watchdog that a run begins and how it ended. Whatever fails here is a warning.
 
-use crate::session::Session;
-use crate::session::runtime;
+use crate::output::words;
+use crate::session::{Session, runtime};
 use base::{Code, Endpoint, Error, Exit, Result, files};
 use keys::read_private;
 use net::ping::{Step, ping};
@@ -41,14 +41,14 @@ impl Pings {
         });
         let last = self.url.clone().and_then(|url| send(&url, &self.command, Step::End(exit)));
         let mut warnings: Vec<String> =
-            [first, last].into_iter().filter_map(Result::err).map(|e| words(&e)).collect();
+            [first, last].into_iter().filter_map(Result::err).map(|e| warning(&e)).collect();
         warnings.dedup();
         warnings
     }
 }
 
-fn words(e: &Error) -> String {
-    let hint = e.hint_text().map(|hint| format!("; {hint}")).unwrap_or_default();
+fn warning(e: &Error) -> String {
+    let hint = e.remedy().map(|remedy| format!("; {}", words::hint(remedy))).unwrap_or_default();
     format!("no ping: {e}{hint}")
 }
 

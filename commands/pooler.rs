@@ -45,8 +45,8 @@ pub struct Add {
 impl Add {
     fn run(self, session: &Session) -> Result<Outcome> {
         poolers::check_name("NAME", &self.name)?;
-        let split = parse_weight("--reward-split", &self.reward_split)?;
-        let fee = parse_weight("--platform-fee", &self.platform_fee)?;
+        let split = parse_weight("reward-split", &self.reward_split)?;
+        let fee = parse_weight("platform-fee", &self.platform_fee)?;
         let terms = Terms::new(split, fee)?;
         let app = App::open(session)?;
         let (pooler, changed) = app.write(self.dry.dry_run, |work| {

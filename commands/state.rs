@@ -109,12 +109,14 @@ impl Backup {
         let app = App::open_lenient(session)?;
         let state = app.read()?;
         let report = match &place {
-            Output::Stdout => state::send_backup(&state, &self.file, check::must_be_sound, Console::copy)?,
+            Output::Stdout => {
+                state::send_backup(state.conn(), &self.file, check::must_be_sound, Console::copy)?
+            }
             Output::File(path) if files::is_in_place(path) => {
                 let send = |copy: &mut File| out_file::write(path, |out| io::copy(copy, out).map(|_| ()));
-                state::send_backup(&state, path, check::must_be_sound, send)?
+                state::send_backup(state.conn(), path, check::must_be_sound, send)?
             }
-            Output::File(path) => state::backup(&state, path, check::must_be_sound)?,
+            Output::File(path) => state::backup(state.conn(), path, check::must_be_sound)?,
         };
         Outcome::of(&BackupOutput { report, is_stdout: place == Output::Stdout })
     }

@@ -42,7 +42,7 @@ pub fn show_verdict(verdict: &Verdict, what: &str, page: &mut Page) {
     page.line(format!("{what}: NOT valid"));
     let mut table = Table::new(&["REASON", "WHY"]);
     for reason in verdict.reasons() {
-        table.row([reason.code.word().to_owned(), reason.message.clone()]);
+        table.row([reason.code.as_str().to_owned(), reason.message.clone()]);
     }
     page.table(table);
 }

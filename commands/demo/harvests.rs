@@ -7,7 +7,7 @@ use crate::sandbox::broken;
 use app::farming::kale;
 use base::amount::{Base, Quantity};
 use base::{Endpoint, Error, Result, forms};
-use kale::accounting::base;
+use kale::contract::base;
 use kale::events::mint;
 use poolctl_sandbox::network::Networks;
 use schemars::JsonSchema;

@@ -5,7 +5,7 @@ use app::reconcile::ReconcileOutput;
 use app::work::WorkView;
 use base::amount::Quantity;
 use base::forms;
-use kale::accounting::base;
+use kale::contract::base;
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
 use kale::run::Note;

@@ -8,7 +8,7 @@ use app::farming::{self, LedgerStamp, SponsorView, kale, time};
 use base::amount::{Base, Quantity, to_units};
 use base::{Result, clock, forms};
 use clap::Args;
-use kale::accounting::base;
+use kale::contract::base;
 use kale::contract::{Block, DECIMALS};
 use kale::forecast::Forecast;
 use kale::outlook::{self, Outlook, Prospect};
@@ -16,7 +16,6 @@ use kale::purse::Books;
 use kale::schedule::Action;
 use kale::settings::Settings;
 use kale::strategy::Answer;
-use kale::submitter;
 use kale::work::Orders;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -225,7 +224,7 @@ pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
     let gauges = output.gauges();
     let payers = output.sponsor.iter().chain(&output.submitters);
     let low: Vec<String> = payers.filter_map(|payer| payer.why.clone()).collect();
-    let short = submitter::short_of(output.farmers.len(), output.submitters.len());
+    let short = kale::fees::short_of(output.farmers.len(), output.submitters.len());
     let unanswered = output.strategy.as_ref().and_then(|answer| {
         answer.error.as_ref().map(|error| format!("nothing is planted in block {}: {error}", answer.block))
     });
@@ -273,7 +272,7 @@ impl ProspectView {
     fn of(prospect: &Prospect, block: Option<&Block>) -> Self {
         let pail = prospect.pail.as_ref();
         let status = match pail {
-            None if prospect.hand.status != "active" => "not_active",
+            None if !prospect.hand.status.plants() => "not_active",
             None if !prospect.plants() => "harvest_only",
             None => "not_planted",
             Some(pail) if pail.worked() => "worked",

@@ -11,10 +11,10 @@ use base::amount::parse_weight;
 use base::{Code, Error, Result};
 use clap::Args;
 use kale::address::account;
-use kale::enrol::{self, KeyFor};
+use kale::enrol::{self, KeyFor, Serving};
 use kale::farmers::Joining;
 use kale::terms::ratio;
-use kale::{Status, farmers, poolers, submitter};
+use kale::{Status, farmers, poolers};
 use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
 use std::io::Read;
@@ -54,8 +54,8 @@ struct JoiningArgs {
 impl JoiningArgs {
     fn read(self) -> Result<Joining> {
         Ok(Joining {
-            stake_percentage_ppm: parse_weight("--stake-percentage", &self.stake_percentage)?,
-            payout: self.payout.map(|payout| account("--payout", &payout)).transpose()?,
+            stake_percentage_ppm: parse_weight("stake-percentage", &self.stake_percentage)?,
+            payout: self.payout.map(|payout| account("payout", &payout)).transpose()?,
             pooler: self.pooler,
         })
     }
@@ -64,11 +64,14 @@ impl JoiningArgs {
 impl Register {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let joining = self.terms.read()?;
-        let address = self.address.map(|address| account("--address", &address)).transpose()?;
+        let address = self.address.map(|address| account("address", &address)).transpose()?;
         let app = App::open(session)?;
         let state = app.read()?;
         match &address {
-            Some(address) => enrol::check_address(state.conn(), address, &joining)?,
+            Some(address) => {
+                let serving = serving(&app, state.conn())?;
+                enrol::check_address(state.conn(), address, &joining, &serving)?;
+            }
             None => joining.check(state.conn()).map(|_| ())?,
         }
         let keys_path = app.config.keys_path()?;
@@ -120,6 +123,11 @@ fn planned(
         },
     };
     Outcome::of(&output)
+}
+
+/// Who can be no farmer, as far as that is known without the key store.
+fn serving<'a>(app: &'a App<'_>, conn: &Connection) -> Result<Serving<'a>> {
+    Ok(Serving { sponsor: enrol::last_sponsor(conn)?, submitters: app.config.get("kale.submitter") })
 }
 
 /// Says which keys have no farmer, while the key store is open anyway.
@@ -196,9 +204,12 @@ impl Import {
         let address = address_of(&key);
         let keys_path = app.config.keys_path()?;
         match &joining {
-            Some(joining) => enrol::check_address(state.conn(), &address, joining)?,
+            Some(joining) => {
+                let serving = serving(&app, state.conn())?;
+                enrol::check_address(state.conn(), &address, joining, &serving)?;
+            }
             None if self.submitter => {
-                submitter::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
+                enrol::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
             }
             None => enrol::check_sponsor(state.conn(), &address)?,
         }
@@ -215,7 +226,7 @@ impl Import {
         let mut keys = edit_keys(&app, state.conn())?;
         drop(state);
         if self.submitter {
-            let changed = keys.add(&key, Origin::Imported)?;
+            let changed = keys.add(&key, Origin::Submitter)?;
             return Outcome::of(&SubmitterOutput { changed, submitter: address, keys: keys_path });
         }
         let Some(joining) = joining else {

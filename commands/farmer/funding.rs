@@ -2,7 +2,7 @@
 
 use super::Several;
 use crate::options::DryRun;
-use crate::output::{Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present, Table, words};
 use crate::session::Session;
 use app::App;
 use app::farmer::funding::FundingOutput;
@@ -10,9 +10,9 @@ use app::farming::on_farm;
 use base::amount::Quantity;
 use base::{Code, Error, Result};
 use clap::Args;
+use kale::fees;
 use kale::funding::{self, Check, Checked};
 use kale::sponsor::Sponsor;
-use kale::submitter;
 
 /// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
 ///
@@ -45,9 +45,9 @@ impl CheckFunding {
         let check =
             on_farm(&app, self.dry.dry_run, None, async |farming| funding::check(farming, &hands).await)
                 .map_err(|e| e.context("cannot check the funding"))?;
-        let output = FundingOutput::from(&check);
+        let output = FundingOutput::of(&check, words::hint);
         let gauges = output.gauges();
-        let short = submitter::short_of(output.farmers.len(), output.submitters.len());
+        let short = fees::short_of(output.farmers.len(), output.submitters.len());
         Ok(Outcome::of(&output)?.gauges(gauges).warn(short).but(finding(&check)))
     }
 }
@@ -63,8 +63,8 @@ fn finding(check: &Check) -> Option<Error> {
         more => format!("{more} accounts are not ready, first: {first}"),
     };
     let found = Error::new(Code::CheckFailed, why);
-    Some(match first.hint_text() {
-        Some(hint) => found.hint(hint),
+    Some(match first.remedy() {
+        Some(remedy) => found.hint(remedy.clone()),
         None => found,
     })
 }

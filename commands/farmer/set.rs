@@ -78,9 +78,8 @@ impl Set {
 
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let terms = self.terms()?;
-        let stake =
-            self.stake_percentage.map(|text| parse_weight("--stake-percentage", &text)).transpose()?;
-        let payout = self.payout.map(|text| account("--payout", &text)).transpose()?;
+        let stake = self.stake_percentage.map(|text| parse_weight("stake-percentage", &text)).transpose()?;
+        let payout = self.payout.map(|text| account("payout", &text)).transpose()?;
         let change = Change {
             stake_percentage_ppm: stake,
             payout: payout.map(Some).or(self.no_payout.then_some(None)),

@@ -45,7 +45,7 @@ impl Trust {
         let wish = self.wish()?;
         let app = App::open(session)?;
         let hands = self.several.read(&app)?;
-        if let Some(gone) = hands.iter().find(|hand| hand.status == Status::Departed.word()) {
+        if let Some(gone) = hands.iter().find(|hand| hand.status == Status::Departed) {
             let why = format!("farmer {} has departed: nothing is done for it any more", gone.who.address);
             return Err(Error::new(Code::Conflict, why).hint("name others, or all who have not with --all"));
         }

@@ -40,7 +40,7 @@ impl Aggregate {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let asset = feed::asset_name("ASSET", &self.asset)?;
         let spread = self.max_spread.as_deref();
-        let spread = spread.map(|text| amount::parse_weight("--max-spread", text)).transpose()?;
+        let spread = spread.map(|text| amount::parse_weight("max-spread", text)).transpose()?;
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
         let spread = spread.map_or_else(|| app.config.ratio_ppm("oracle.max_spread"), Ok)?;

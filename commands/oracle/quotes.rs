@@ -154,7 +154,7 @@ impl Read {
     fn refused(&self) -> Vec<Failure> {
         let refused = self.fetched.iter().filter_map(|f| {
             let refusal = f.result.as_ref().err()?;
-            let e = Error::new(Code::NoPrice, format!("{}: {refusal}", refusal.word()));
+            let e = Error::new(Code::NoPrice, format!("{}: {refusal}", refusal.as_str()));
             Some((f.feed.name.clone(), e))
         });
         refused.collect()

@@ -74,7 +74,7 @@ impl Contract {
     fn envelope(&self, generator: &mut SchemaGenerator) -> Schema {
         let mut data: Vec<Schema> = self.data.iter().flatten().map(|part| part(generator)).collect();
         data.push(json_schema!({ "type": "null" }));
-        let error = generator.subschema_for::<Option<Failure<'_>>>();
+        let error = generator.subschema_for::<Option<Failure>>();
         let mut schema = json_schema!({
             "type": "object",
             "description": "How the command ended.",

@@ -1,6 +1,6 @@
 //! The one JSON document of `--json`: the same fields in the same order, on success and on failure.
 
-use super::Outcome;
+use super::{Outcome, words};
 use base::{Exit, Result};
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer, ser::SerializeMap};
@@ -23,16 +23,16 @@ pub struct Report {
 /// Why a command failed.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Error")]
-pub(super) struct Failure<'a> {
+pub(super) struct Failure {
     /// A stable word, on which scripts match.
     #[schemars(pattern("^[a-z][a-z0-9_]*$"))]
     code: &'static str,
     /// What happened, to what, and why.
-    message: &'a str,
+    message: String,
     /// What to do about it.
-    hint: Option<&'a str>,
+    hint: Option<String>,
     /// The particulars.
-    details: &'a Map<String, Value>,
+    details: Map<String, Value>,
 }
 
 impl Report {
@@ -51,9 +51,9 @@ impl Serialize for Report {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let failure = self.outcome.failure.as_ref().map(|e| Failure {
             code: e.code().word(),
-            message: e.message(),
-            hint: e.hint_text(),
-            details: e.details(),
+            message: words::message(e),
+            hint: e.remedy().map(words::hint),
+            details: words::details(e),
         });
         let mut map = serializer.serialize_map(None)?;
         if self.outcome.streamed {

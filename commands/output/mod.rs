@@ -6,6 +6,7 @@ pub mod nagios;
 mod outcome;
 mod page;
 pub mod render;
+pub mod words;
 
 pub use contract::Contract;
 pub use envelope::{Report, SCHEMA_VERSION};

@@ -1,7 +1,7 @@
 //! The one renderer: turns a report into the text for stdout and the text for stderr. It writes nothing itself.
 
-use super::Report;
 use super::page::{Page, Piece, Table};
+use super::{Report, words};
 use base::Error;
 use base::redact::plain;
 use comfy_table::{CellAlignment, ContentArrangement, presets};
@@ -87,9 +87,9 @@ pub fn warning(text: &str, style: Style) -> String {
 
 /// `error: …` and, where something can be done, `hint: …`.
 pub fn error(e: &Error, style: Style) -> String {
-    let mut text = format!("{} {}\n", style.paint(RED, "error:"), plain(e.message()));
-    if let Some(hint) = e.hint_text() {
-        let _ = writeln!(text, "{} {}", style.paint(CYAN, "hint:"), plain(hint));
+    let mut text = format!("{} {}\n", style.paint(RED, "error:"), plain(&words::message(e)));
+    if let Some(remedy) = e.remedy() {
+        let _ = writeln!(text, "{} {}", style.paint(CYAN, "hint:"), plain(&words::hint(remedy)));
     }
     text
 }

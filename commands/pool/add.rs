@@ -59,7 +59,7 @@ impl Add {
         }
         let pool_address = address("ADDRESS", &self.address)?;
         let abi = if self.abi == "auto" { None } else { Some(Abi::parse(&self.abi)?) };
-        let asset = self.asset.as_deref().map(|text| address("--asset", text)).transpose()?;
+        let asset = self.asset.as_deref().map(|text| address("asset", text)).transpose()?;
         if let Some(symbol) = &self.symbol {
             let fits = |c: char| !c.is_control() && !c.is_whitespace();
             if symbol.is_empty() || symbol.chars().count() > amount::SYMBOL_MOST || !symbol.chars().all(fits)
@@ -69,7 +69,7 @@ impl Add {
                     .hint(format!("a symbol has 1 to {most} characters without spaces, as USDC")));
             }
         }
-        let drop = self.max_rate_drop.as_deref().map(|text| amount::parse_weight("--max-rate-drop", text));
+        let drop = self.max_rate_drop.as_deref().map(|text| amount::parse_weight("max-rate-drop", text));
         let drop = drop.transpose()?;
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;

@@ -11,7 +11,6 @@ use app::reward::manual::{CreateOutput, NothingOutput};
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use vault::pool;
-use vault::reward::accrual::Basis;
 use vault::reward::grid::Epoch;
 use vault::reward::{self, NewEpoch};
 
@@ -44,17 +43,18 @@ pub struct Create {
 impl Create {
     pub fn run(self, session: &Session) -> Result<Outcome> {
         // The token's own decimals are checked below; what is no amount at all is refused before anything is asked.
-        amount::parse_flag("--total", &self.total, AS_FINE_AS_ANY)?;
+        amount::parse_flag("total", &self.total, AS_FINE_AS_ANY)?;
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;
         let basis = app.config.require("reward.basis")?;
-        let basis = Basis::parse(basis)
-            .ok_or_else(|| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?;
+        let basis = basis
+            .parse()
+            .map_err(|_| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?;
         let found = pool::find(app.read()?.conn(), &self.pool)?;
         let epoch = Epoch { start: self.start, end: self.end };
         let output = app.write_async(self.dry.dry_run, async |work| {
             let token = reward::token(work, || app.chain(), at).await?;
-            let total = amount::parse_flag("--total", &self.total, token.decimals)?;
+            let total = amount::parse_flag("total", &self.total, token.decimals)?;
             let wanted = NewEpoch { epoch, total, basis };
             // Another run may have moved the pool on while this one waited for the lock.
             let pool = pool::find(work.state.conn(), &found.name)?;

@@ -96,7 +96,7 @@ fn findings(checks: &[PoolCheck]) -> Vec<(&str, Rule, &Verdict)> {
 
 fn failure(checks: &[PoolCheck]) -> Option<Error> {
     let words: Vec<String> =
-        findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.word())).collect();
+        findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
     let first = words.first()?;
     Some(
         Error::new(Code::CheckFailed, format!("{} risk findings; first: {first}", words.len()))
@@ -115,7 +115,7 @@ fn probe(checks: &[PoolCheck]) -> Probe {
         .collect();
     let first = |found: &[(&str, Rule, &Verdict)]| {
         let words = found.iter().map(|(pool, rule, verdict)| match verdict {
-            Verdict::Violated(why) | Verdict::Unknown(why) => format!("{pool}: {}: {why}", rule.word()),
+            Verdict::Violated(why) | Verdict::Unknown(why) => format!("{pool}: {}: {why}", rule.as_str()),
             Verdict::Ok => String::new(),
         });
         words.take(1).collect::<String>()
@@ -179,7 +179,7 @@ impl Present for CheckOutput {
                     Verdict::Violated(why) => ("VIOLATED", why.as_str()),
                     Verdict::Unknown(why) => ("unknown", why.as_str()),
                 };
-                table.row([pool.pool.clone(), rule.word().to_owned(), result.to_owned(), why.to_owned()]);
+                table.row([pool.pool.clone(), rule.as_str().to_owned(), result.to_owned(), why.to_owned()]);
             }
         }
         if !table.is_empty() {

@@ -56,12 +56,12 @@ pub struct Set {
 impl Set {
     pub(super) fn run(self: Box<Self>, session: &Session) -> Result<Outcome> {
         let engine_address = self.engine_address.as_deref();
-        let engine_address = engine_address.map(|text| address("--engine-address", text)).transpose()?;
+        let engine_address = engine_address.map(|text| address("engine-address", text)).transpose()?;
         let window = self.window.as_deref().map(Window::parse).transpose()?;
         let threshold = self.breaker_threshold.as_deref().map(|text| match text {
             "unlimited" => Ok(None),
             text => {
-                amount::parse_weight("--breaker-threshold", text).map(|ppm| Some(ppm).filter(|ppm| *ppm > 0))
+                amount::parse_weight("breaker-threshold", text).map(|ppm| Some(ppm).filter(|ppm| *ppm > 0))
             }
         });
         let threshold = threshold.transpose()?;

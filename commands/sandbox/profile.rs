@@ -1,9 +1,9 @@
 //! The config file of embedded networks, the state file and the identity beside it, for use from another terminal.
 
+use crate::config::template;
 use crate::out_file;
 use app::App;
 use base::{Code, Error, Result, files};
-use config::template;
 use poolctl_sandbox::network::Networks;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;

@@ -38,7 +38,7 @@ impl CompleteCommand {
     /// # Errors
     /// Those of [`complete`], `invalid_value`, `needs_confirmation`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let tx = self.tx.as_deref().map(|text| tx_hash("--tx", text)).transpose()?;
+        let tx = self.tx.as_deref().map(|text| tx_hash("tx", text)).transpose()?;
         let app = App::open(session)?;
         // Who does not exist is told before the lock is taken.
         find(app.read()?.conn(), self.id)?;

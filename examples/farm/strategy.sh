@@ -1,5 +1,5 @@
 #!/bin/sh
-# A strategy for `strategy.command`: asked once for each block, it says what each farmer stakes and aims at.
+# A strategy for `strategy.command`: asked once for each block and run, it says what each farmer stakes and aims at.
 #
 #   strategy.command = "/etc/poolctl/strategy.sh"
 #

@@ -10,7 +10,7 @@ use grind::job::{Task, parse_entropy, parse_farmer};
 use grind::lines::Lines;
 use kale::contract::{Block, Farm, Pail};
 use kale::work::lines;
-use kale::{call, strategy};
+use kale::{call, question};
 use keys::{Identities, Unlock, document, parse_secret, seal};
 use net::envelope::{self, Refusal};
 use net::jsonrpc::RpcError;
@@ -167,7 +167,7 @@ fn nonces(bytes: &[u8]) -> bool {
 
 /// What `strategy.command` answers about two farmers.
 fn strategy_answer(bytes: &[u8]) -> bool {
-    strategy::question::answer(bytes, [("a", "GA"), ("b", "GB")].into_iter()).is_ok()
+    question::answer(bytes, [("a", "GA"), ("b", "GB")].into_iter()).is_ok()
 }
 
 /// A first line with an endpoint, and the words that it answers.

@@ -3,13 +3,12 @@
 use crate::farming::{LedgerStamp, kale, time};
 use base::amount::{Base, Quantity};
 use base::{Result, forms};
-use kale::accounting::base;
-use kale::contract::{Block as Entry, Pail};
+use kale::contract::{Block as Entry, Pail, base};
+use kale::farming::Strategies;
 use kale::forecast::{Forecast, of_work, paid_now};
 use kale::model::Refusal;
 use kale::nonces::hex;
 use kale::reward::block_reward;
-use kale::strategy::Strategies;
 use kale::view::{Standing, View};
 use schemars::JsonSchema;
 use serde::Serialize;

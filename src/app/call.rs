@@ -1,6 +1,6 @@
 //! One call of a service: who makes it, by which words, and what it leaves for its end.
 
-use base::{Exit, Result, Stop};
+use base::{Error, Exit, Result, Stop};
 use state::{Holder, Lock, Permit, Run, State, Watch, runs};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -25,6 +25,8 @@ pub struct Call {
 #[derive(Default)]
 struct Found {
     warnings: Vec<String>,
+    /// What the call went on in spite of.
+    fault: Option<Error>,
     dry_run: bool,
     /// It is for a part only of what there is.
     partial: bool,
@@ -57,6 +59,16 @@ impl Call {
     /// The warnings so far, which are then forgotten.
     pub fn take_warnings(&self) -> Vec<String> {
         std::mem::take(&mut self.found().warnings)
+    }
+
+    /// Something that the call went on in spite of, and that ends it with a failure where nothing else does.
+    pub fn fault(&self, fault: Error) {
+        self.found().fault.get_or_insert(fault);
+    }
+
+    /// That, which is then forgotten.
+    pub fn take_fault(&self) -> Option<Error> {
+        self.found().fault.take()
     }
 
     /// Notes that nothing will be written; the output says so.

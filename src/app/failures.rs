@@ -19,20 +19,9 @@ pub fn partly(done: usize, failures: &[Failure], what: &str) -> Option<Error> {
     } else {
         Code::Partial
     };
-    let mut e = Error::new(
-        code,
-        format!(
-            "{} of {} {what} failed: {}; first: {name}: {first}",
-            failures.len(),
-            done + failures.len(),
-            names.join(", ")
-        ),
-    )
-    .detail("failed", names);
-    if let Some(hint) = first.hint_text() {
-        e = e.hint(hint);
-    }
-    Some(e)
+    let (failed, all) = (failures.len(), done + failures.len());
+    let before = format!("{failed} of {all} {what} failed: {}; first: {name}", names.join(", "));
+    Some(first.instead(code).context(before).detail("failed", names))
 }
 
 /// The error that ends a call whose items failed: what is not known yet comes first.

@@ -2,11 +2,12 @@
 
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result, clock, forms};
+use base::{Code, Error, Result, clock, forms, say};
 use kale::contract::DECIMALS;
+use kale::farming::{Farming, Keyring};
 use kale::rows::{self, Hand};
 use kale::settings::Settings;
-use kale::site::{Farming, Keyring, Site};
+use kale::site::Site;
 use kale::sponsor::{Role, Sponsor};
 use kale::view::View;
 use kale::wallet::Look;
@@ -99,8 +100,11 @@ pub fn site_desk<T>(
         let settings = Settings::of(work.config)?;
         let site = site(app, client)?;
         let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
-        let mut farming = Farming { work, site: &site, settings, terms, keys: &keys, heard: None };
-        body(&mut farming).await
+        let mut farming =
+            Farming { work, site: &site, settings, terms, keys: &keys, heard: None, faults: Vec::new() };
+        let done = body(&mut farming).await;
+        farming.faults.into_iter().for_each(|fault| app.call().fault(fault));
+        done
     })
 }
 
@@ -159,8 +163,9 @@ pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
     for name in names {
         let hand = hands.iter().find(|hand| hand.who.id == *name || hand.who.address == *name);
         let hand = hand.ok_or_else(|| {
-            Error::new(Code::UnknownFarmer, format!("no farmer {}", kale::address::shown(name)))
-                .hint("a farmer is named by its id or its address; poolctl farmer list shows them")
+            Error::new(Code::UnknownFarmer, format!("no farmer {}", kale::address::shown(name))).hint(
+                say("a farmer is named by its id or its address; ").run("farmer list").say(" shows them"),
+            )
         })?;
         if !found.contains(hand) {
             found.push(hand.clone());

@@ -1,6 +1,6 @@
 //! Of `health`: is the pool looked after; from the state alone, for cron, a monitoring system or a person.
 
-use base::{clock, forms};
+use base::{Remedy, clock, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::alert::Area;
@@ -42,7 +42,7 @@ pub struct CheckView {
     /// Oldest age that is well.
     pub limit_sec: u64,
     /// What does the job.
-    pub mend: &'static str,
+    pub mend: String,
 }
 
 /// Something that is open.
@@ -89,17 +89,18 @@ pub struct RunView {
     pub last_success: Option<String>,
 }
 
-impl From<&Checked> for CheckView {
-    fn from(checked: &Checked) -> Self {
+impl CheckView {
+    /// One job, with what does it as the face says it.
+    pub fn of(checked: &Checked, say: fn(&Remedy) -> String) -> Self {
         let Checked { vital, age_sec, grade } = checked;
         Self {
             check: vital.check,
             subject: vital.subject.clone(),
-            status: grade.word(),
+            status: grade.as_str(),
             last: vital.last.map(clock::rfc3339),
             age_sec: *age_sec,
             limit_sec: vital.limit_sec,
-            mend: vital.mend,
+            mend: say(&vital.mend),
         }
     }
 }

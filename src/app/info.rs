@@ -2,6 +2,7 @@
 
 use base::{Result, clock, forms};
 use config::{Config, keys};
+use rusqlite::Row;
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
@@ -115,25 +116,30 @@ impl Contents {
     /// What the state holds.
     pub fn of(state: &State) -> Result<Self> {
         let conn = state.conn();
-        let count = |table: &str| -> Result<i64> {
-            Ok(conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))?)
+        let (bytes, data_version, evm_chain_id) = (
+            std::fs::metadata(state.path()).map(|file| file.len()).unwrap_or_default(),
+            state::meta_get(conn, "data_version")?.unwrap_or_default(),
+            state::meta_get(conn, "evm_chain_id")?,
+        );
+        let contents = |row: &Row<'_>| {
+            Ok(Self {
+                bytes,
+                data_version,
+                events: row.get("events")?,
+                pools: row.get("pools")?,
+                members: row.get("members")?,
+                evm_chain_id,
+                synced_block: row.get("synced_block")?,
+                synced_at: row.get::<_, Option<i64>>("synced_at")?.map(clock::rfc3339),
+            })
         };
-        let events = conn.query_row("SELECT coalesce(max(id), 0) FROM events", [], |row| row.get(0))?;
-        let synced: (Option<i64>, Option<i64>) = conn.query_row(
-            "SELECT max(s.block_number), max(s.synced_at) FROM pools p
-             JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block",
+        Ok(conn.query_row(
+            "SELECT (SELECT coalesce(max(id), 0) FROM events) AS events, (SELECT count(*) FROM pools) AS pools,
+                (SELECT count(*) FROM members) AS members,
+                max(s.block_number) AS synced_block, max(s.synced_at) AS synced_at
+             FROM pools p JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block",
             [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )?;
-        Ok(Self {
-            bytes: std::fs::metadata(state.path()).map(|file| file.len()).unwrap_or_default(),
-            data_version: state::meta_get(conn, "data_version")?.unwrap_or_default(),
-            events,
-            pools: count("pools")?,
-            members: count("members")?,
-            evm_chain_id: state::meta_get(conn, "evm_chain_id")?,
-            synced_block: synced.0,
-            synced_at: synced.1.map(clock::rfc3339),
-        })
+            contents,
+        )?)
     }
 }

@@ -5,8 +5,8 @@ use crate::farming::{self, LedgerStamp, kale, lumens, time};
 use crate::{App, Document};
 use base::amount::{Base, Quantity};
 use base::{Error, Result, forms};
+use kale::Who;
 use kale::plant::{Fate, Planted, Prepared, carry_out, prepare};
-use kale::view::Who;
 use schemars::JsonSchema;
 use serde::Serialize;
 use stellar::submit::Rehearsal;
@@ -70,7 +70,7 @@ pub struct PlantOutput {
 pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: bool) -> Result<PlantOutput> {
     let mut hands = farming::named(farming::everybody(app)?, names)?;
     app.call().covers(names.is_empty());
-    hands.retain(|hand| hand.status == "active");
+    hands.retain(|hand| hand.status.plants());
     if hands.is_empty() {
         return Ok(PlantOutput::nobody());
     }

@@ -78,7 +78,7 @@ impl PoolView {
         Self {
             name: pool.name.clone(),
             address: pool.address.to_string(),
-            abi: pool.abi.word(),
+            abi: pool.abi.as_str(),
             asset: AssetView::from(&pool.asset),
             total_assets: s.map(|s| pool.asset.quantity(s.total_assets)),
             total_shares: s.map(|s| pool.shares(s.total_shares)),

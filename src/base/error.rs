@@ -1,8 +1,10 @@
 //! The one error type: a stable code, what happened to what and why, and what to do about it.
 
 use super::exit::Exit;
+use super::remedy::{Remedy, say};
 use serde_json::{Map, Value};
 use std::fmt;
+use std::ops::Range;
 
 /// The result of everything in this library that can fail.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -177,6 +179,22 @@ codes! {
     Interrupted = "interrupted" => Transient,
 }
 
+impl Code {
+    /// Whether another try, or another endpoint, may help.
+    pub const fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable
+                | Self::RateLimited
+                | Self::BadReply
+                | Self::Behind
+                | Self::Rpc
+                | Self::Reorged
+                | Self::FeeCapped
+        )
+    }
+}
+
 /// What failed, to what, why, and what to do.
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -187,20 +205,35 @@ pub struct Error {
 struct Inner {
     code: Code,
     message: String,
-    hint: Option<String>,
+    /// Where in the message the name of the field stands that is at fault.
+    field: Option<Range<usize>>,
+    remedy: Option<Remedy>,
     details: Map<String, Value>,
 }
 
 impl Error {
     /// An error with its code and a sentence that names what, which and why.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { inner: Box::new(Inner { code, message: message.into(), hint: None, details: Map::new() }) }
+        let message = message.into();
+        Self { inner: Box::new(Inner { code, message, field: None, remedy: None, details: Map::new() }) }
+    }
+
+    /// An error of one field, by its plain name (`from`, not as a face says it): `from: block 7 is …`.
+    pub fn field(code: Code, field: &str, why: impl fmt::Display) -> Self {
+        let mut e = Self::new(code, format!("{field}: {why}"));
+        e.inner.field = Some(0..field.len());
+        e
+    }
+
+    /// Something stored that no command can have written.
+    pub fn corrupt(message: impl Into<String>) -> Self {
+        Self::new(Code::StateCorrupt, message).hint(say("run: ").run("state check"))
     }
 
     /// Adds what the operator can do about it.
     #[must_use]
-    pub fn hint(mut self, hint: impl Into<String>) -> Self {
-        self.inner.hint = Some(hint.into());
+    pub fn hint(mut self, remedy: impl Into<Remedy>) -> Self {
+        self.inner.remedy = Some(remedy.into());
         self
     }
 
@@ -214,8 +247,16 @@ impl Error {
     /// Puts the larger operation before the message: `cannot sync pool "main": …`.
     #[must_use]
     pub fn context(mut self, what: impl fmt::Display) -> Self {
-        self.inner.message = format!("{what}: {}", self.inner.message);
+        let before = format!("{what}: ");
+        self.inner.field = self.inner.field.map(|at| at.start + before.len()..at.end + before.len());
+        self.inner.message.insert_str(0, &before);
         self
+    }
+
+    /// The same under another code, without its facts: for the first one of several.
+    #[must_use]
+    pub fn instead(&self, code: Code) -> Self {
+        Self { inner: Box::new(Inner { code, details: Map::new(), ..(*self.inner).clone() }) }
     }
 
     /// The stable code.
@@ -228,9 +269,16 @@ impl Error {
         &self.inner.message
     }
 
+    /// The plain name of the field at fault, with what the message says before and after it.
+    pub fn by_field(&self) -> Option<(&str, &str, &str)> {
+        let at = self.inner.field.clone()?;
+        let (before, after) = (self.message().get(..at.start)?, self.message().get(at.end..)?);
+        Some((before, self.message().get(at)?, after))
+    }
+
     /// What to do, where something can be done.
-    pub fn hint_text(&self) -> Option<&str> {
-        self.inner.hint.as_deref()
+    pub fn remedy(&self) -> Option<&Remedy> {
+        self.inner.remedy.as_ref()
     }
 
     /// Facts for programs.
@@ -259,27 +307,35 @@ impl From<rusqlite::Error> for Error {
             // SQLite says the same of a disk that cannot be read.
             Some(C::DatabaseCorrupt) => (
                 Code::StateCorrupt,
-                "see to the disk and run: poolctl state check; if the file is damaged, restore the newest backup: \
-                 poolctl state restore FILE",
+                say("see to the disk and run: ")
+                    .run("state check")
+                    .say("; if the file is damaged, restore the newest backup: ")
+                    .backup(),
             ),
             Some(C::NotADatabase) => {
-                (Code::StateForeign, "check --state: this file is not an SQLite database")
+                (Code::StateForeign, say("check ").with("state").say(": this file is not an SQLite database"))
             }
-            Some(C::DiskFull) => (Code::State, "free disk space and run the command again; nothing was lost"),
+            Some(C::DiskFull) => {
+                (Code::State, say("free disk space and run the command again; nothing was lost"))
+            }
             Some(C::SystemIoFailure) => (
                 Code::State,
-                "the disk refused: see to its space, quota and health, then run the command again",
+                say("the disk refused: see to its space, quota and health, then run the command again"),
             ),
             Some(C::ReadOnly | C::CannotOpen | C::PermissionDenied) => {
-                (Code::State, "check that the folder of the state file exists and is writable")
+                (Code::State, say("check that the folder of the state file exists and is writable"))
             }
-            Some(C::DatabaseBusy | C::DatabaseLocked) => {
-                (Code::StateLocked, "another program holds the state file; try again or use --wait 30s")
-            }
+            Some(C::DatabaseBusy | C::DatabaseLocked) => (
+                Code::StateLocked,
+                say("another program holds the state file; try again or use ").with("wait").of("30s"),
+            ),
             None if is_of_a_value(&e) => (
                 Code::StateCorrupt,
-                "what is stored there cannot be read: see all of it with poolctl state check --full, then restore the \
-                 newest backup: poolctl state restore FILE",
+                say("what is stored there cannot be read: see all of it with ")
+                    .run("state check")
+                    .with("full")
+                    .say(", then restore the newest backup: ")
+                    .backup(),
             ),
             _ => return Self::new(Code::State, format!("state: {e}")),
         };
@@ -335,5 +391,13 @@ mod tests {
     fn context_goes_before_the_message() {
         let e = Error::new(Code::UnknownPool, "no pool \"x\"").context("cannot sync");
         assert_eq!(e.to_string(), "cannot sync: no pool \"x\"");
+    }
+
+    #[test]
+    fn a_field_is_found_behind_its_context() {
+        let e = Error::field(Code::InvalidValue, "start", "7 is too early").context("pool \"main\"");
+        assert_eq!(e.message(), "pool \"main\": start: 7 is too early");
+        assert_eq!(e.by_field(), Some(("pool \"main\": ", "start", ": 7 is too early")));
+        assert_eq!(Error::new(Code::InvalidValue, "start: x").by_field(), None);
     }
 }

@@ -41,24 +41,6 @@ impl Exit {
         Self::Unknown,
     ];
 
-    /// What it means, for the manual.
-    pub const fn meaning(self) -> &'static str {
-        match self {
-            Self::Done => r#"done; also "nothing to do" and "already done""#,
-            Self::Failed => "failed",
-            Self::Usage => "wrong usage or bad input; nothing was sent or written",
-            Self::Partial => "partly done: some items failed, each is named",
-            Self::Refused => {
-                "refused: needs --yes, or a guard (breaker, wrong network, a withdrawal that does not validate) says no"
-            }
-            Self::Found => "a check found something, or there is no price that may be used",
-            Self::Locked => "the state is locked by another run",
-            Self::KeyStore => "the key store could not be unlocked",
-            Self::Transient => "transient: endpoints unreachable or rate limited; try again",
-            Self::Unknown => "outcome unknown: a transaction was sent and not yet seen",
-        }
-    }
-
     /// The process exit status.
     pub const fn code(self) -> u8 {
         self as u8

@@ -10,6 +10,7 @@ pub mod forms;
 pub mod killpoint;
 mod progress;
 pub mod redact;
+mod remedy;
 mod stop;
 
 pub use clock::Clock;
@@ -17,4 +18,5 @@ pub use endpoint::Endpoint;
 pub use error::{Code, Error, Result};
 pub use exit::Exit;
 pub use progress::{Progress, Silent};
+pub use remedy::{Part, Remedy, run, say};
 pub use stop::Stop;

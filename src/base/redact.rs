@@ -139,7 +139,8 @@ impl Redactor {
         (0..bytes.len()).any(|at| self.at(bytes, at).is_some())
     }
 
-    fn hide(&self, text: &str) -> String {
+    /// The text with secrets in any case and encoding as `***`, and all else as it is.
+    pub fn hide(&self, text: &str) -> String {
         let bytes = text.as_bytes();
         let mut out = Vec::with_capacity(bytes.len());
         let mut at = 0;
@@ -212,6 +213,53 @@ fn decoded(text: &str) -> Vec<u8> {
 /// Words from outside that are nobody's secret: URLs cut to their origin, as [`bounded`].
 pub fn words(text: &str) -> String {
     bounded(&without_urls(text.get(..text.floor_char_boundary(READ)).unwrap_or_default()))
+}
+
+/// Words of a program of the operator's, which may print anything: as [`words`], and as [`hidden`].
+pub fn said(text: &str) -> String {
+    bounded(&hidden(text))
+}
+
+/// A text without what looks like a secret key, and without the value of a `token=…`, or of anything else that is named like
+/// a secret; URLs cut to their origin. Nothing else is cut but what is beyond some thousand characters.
+pub fn hidden(text: &str) -> String {
+    const NAMES: [&str; 7] = ["token", "key", "secret", "password", "passphrase", "auth", "authorization"];
+    let read = without_urls(text.get(..text.floor_char_boundary(READ)).unwrap_or_default());
+    let mut out = String::with_capacity(read.len());
+    let (mut hide, mut named) = (false, false);
+    let ends = |c: char| c.is_whitespace() || "=:,;&\"'".contains(c);
+    for part in without_secrets(&read).split_inclusive(ends) {
+        let word = part.trim_end_matches(ends);
+        let rest = part.get(word.len()..).unwrap_or_default();
+        out.push_str(if hide && !word.is_empty() { "***" } else { word });
+        out.push_str(rest);
+        let lower = word.to_ascii_lowercase();
+        let is_scheme = hide && matches!(lower.as_str(), "bearer" | "basic");
+        named = if word.is_empty() { named } else { NAMES.iter().any(|name| lower.ends_with(name)) };
+        hide = is_scheme || named && rest.contains(['=', ':']) || hide && word.is_empty();
+    }
+    out
+}
+
+/// Takes everything out of a text that could be a secret key.
+pub fn without_secrets(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len());
+    for part in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '-') {
+        let end = part.find(|c: char| !c.is_ascii_alphanumeric() && c != '-').unwrap_or(part.len());
+        let (word, rest) = part.split_at(end);
+        let any = word.split('-').any(is_secret) || is_secret(word);
+        clean.push_str(if any { "S…" } else { word });
+        clean.push_str(rest);
+    }
+    clean
+}
+
+/// Whether this is a secret key of Stellar or age, or one that is mistyped or cut by a little.
+pub fn is_secret(text: &str) -> bool {
+    let alphabet = |b: u8| b.is_ascii_uppercase() || (b'2'..=b'7').contains(&b);
+    let text = text.trim();
+    (text.len() >= 50 && text.starts_with('S') && text.bytes().all(alphabet))
+        || text.to_ascii_uppercase().starts_with("AGE-SECRET-KEY-")
 }
 
 /// Cuts every URL within a text to its origin.
@@ -319,6 +367,25 @@ mod tests {
             ("https://joe:pass@h/", "Authorization: Basic am9lOnBhc3M=", "Authorization: Basic ***"),
         ] {
             assert_eq!(clean(url, text), want, "{url} {text}");
+        }
+    }
+
+    #[test]
+    fn what_a_program_says_has_no_secrets() {
+        const SEED: &str = "SBU2RRGLXH3E5CQHTD3ODLDF2BWDCYUSSBLLZ5GNW7JXHDIYKXZWHOKR";
+        for (text, want) in [
+            (SEED, "S…"),
+            ("cannot use -SEED-", "cannot use S…"),
+            ("seed: SEED.", "seed: S…."),
+            ("token=hunter2 failed", "token=*** failed"),
+            ("API_KEY: hunter2, next", "API_KEY: ***, next"),
+            ("{\"password\":\"hunter2\"}", "{\"password\":\"***\"}"),
+            ("Authorization: Bearer hunter2 x", "Authorization: *** *** x"),
+            ("block=7: no monkey", "block=7: no monkey"),
+            ("https://u:p@h/x", "https://h"),
+            ("a\u{1b}[2J\0b", "a [2J b"),
+        ] {
+            assert_eq!(said(&text.replace("SEED", SEED)), want, "{text}");
         }
     }
 

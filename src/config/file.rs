@@ -2,7 +2,7 @@
 
 use super::keys::{self, KEYS};
 use super::profile::BUILT_IN;
-use base::{Code, Error, Result, files};
+use base::{Code, Error, Result, files, say};
 use std::collections::BTreeMap;
 use std::path::Path;
 use toml::{Table, Value};
@@ -131,7 +131,7 @@ fn unknown<'a>(shown: &str, name: &str, known: impl Iterator<Item = &'a str>) ->
         Error::new(Code::UnknownKey, format!("config {shown}: unknown key \"{name}\"")).detail("key", name);
     match keys::nearest(name, known) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
-        None => e.hint("see all keys with: poolctl config show --origin"),
+        None => e.hint(say("see all keys with: ").run("config show").with("origin")),
     }
 }
 
@@ -169,7 +169,8 @@ mod tests {
         ] {
             let e = parse(text, "c.toml").unwrap_err();
             assert_eq!(e.code(), code, "{text}: {e}");
-            assert!(e.hint_text().unwrap_or_default().contains(needle), "{text}: {:?}", e.hint_text());
+            let said = e.remedy().map(ToString::to_string).unwrap_or_default();
+            assert!(said.contains(needle), "{text}: {e:?}");
         }
     }
 }

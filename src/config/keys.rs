@@ -85,7 +85,7 @@ pub const KEYS: &[Key] = &[
         "guard.confirm",
         Kind::Bool,
         None,
-        "ask (or need --yes) before value moves; default: not on testnet and sandbox",
+        "ask, or need consent, before value moves; default: not on testnet and sandbox",
     ),
     fixed("evm.chain_id", Kind::Number(1, u64::MAX), None, "the EVM chain this profile is pinned to"),
     also(

@@ -10,7 +10,7 @@ pub use file::ConfigFile;
 pub use template::template;
 
 use alloy::primitives::Address;
-use base::{Code, Endpoint, Error, Result};
+use base::{Code, Endpoint, Error, Result, say};
 use keys::{KEYS, Key, Kind};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -231,7 +231,7 @@ fn entries_of(sources: &Sources, profile: &str) -> (Vec<Entry>, Vec<Error>) {
                 Code::UnknownKey,
                 format!("the state holds a setting \"{}\" that this poolctl does not know", stray.key),
             )
-            .hint(format!("remove it with: poolctl config unset {}", stray.key))
+            .hint(say("remove it with: ").run("config unset").of(&stray.key))
         })
         .collect();
     let mut entries = Vec::with_capacity(KEYS.len());

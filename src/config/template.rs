@@ -4,15 +4,10 @@ use super::keys::{KEYS, Key, Kind};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
-/// A config file for `profile` in which every setting is explained; those with a value here are set to it, the others
+/// A config file for `profile`, below the comment `head`, in which every setting is explained; those with a value here are set to it, the others
 /// stand as comments that show their default, where they have one.
-pub fn template(profile: &str, values: &BTreeMap<&'static str, String>) -> String {
-    let mut text = format!(
-        "# poolctl configuration. Every key is shown; those with a # in front stand at their default.\n\
-         # Precedence: flag > environment > this file > `poolctl config set` > default.\n\
-         # See what is in force and why: poolctl config show --origin\n\n\
-         profile = \"{profile}\"\n\n[profiles.{profile}]\n"
-    );
+pub fn template(head: &str, profile: &str, values: &BTreeMap<&'static str, String>) -> String {
+    let mut text = format!("{head}\nprofile = \"{profile}\"\n\n[profiles.{profile}]\n");
     for key in KEYS {
         let (mark, shown) = match values.get(key.name) {
             Some(value) => ("", literal(key.kind, value)),
@@ -68,7 +63,7 @@ mod tests {
             ("evm.chain_id", "11155111".to_owned()),
             ("evm.rpc_urls", "a=http://one.example/x,http://two.example".to_owned()),
         ]);
-        let text = super::template("testnet", &values);
+        let text = super::template("# head\n", "testnet", &values);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
         std::fs::write(&path, &text).unwrap();

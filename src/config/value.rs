@@ -2,7 +2,7 @@
 
 use super::keys::{Key, Kind};
 use alloy::primitives::{Address, B256};
-use base::{Code, Error, Result, amount};
+use base::{Code, Error, Result, amount, redact};
 use stellar_strkey::ed25519::PublicKey;
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
@@ -11,7 +11,11 @@ use stellar_strkey::ed25519::PublicKey;
 /// `invalid_value` naming the key, where it came from, and what is allowed. A secret value is never quoted.
 pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
     let refuse = |why: String| {
-        let shown = if key.secret() { "the value".to_owned() } else { format!("\"{text}\"") };
+        let shown = if key.secret() {
+            "the value".to_owned()
+        } else {
+            format!("\"{}\"", redact::without_secrets(text))
+        };
         Error::new(Code::InvalidValue, format!("{} ({origin}): {shown} {why}", key.name))
             .hint(format!("{}: {}", key.name, key.help))
             .detail("key", key.name)
@@ -61,7 +65,8 @@ pub fn accounts(text: &str) -> Result<Vec<String>> {
     let mut list: Vec<String> = Vec::new();
     for part in text.split(',').map(str::trim) {
         if PublicKey::from_string(part).is_err() {
-            let why = format!("has an entry that is not a Stellar account: \"{part}\"");
+            let why =
+                format!("has an entry that is not a Stellar account: \"{}\"", redact::without_secrets(part));
             return Err(Error::new(Code::InvalidValue, why));
         }
         if list.iter().any(|before| before == part) {
@@ -75,12 +80,10 @@ pub fn accounts(text: &str) -> Result<Vec<String>> {
 /// An EVM address; where letters are in mixed case, the EIP-55 checksum must hold.
 ///
 /// # Errors
-/// `invalid_address` naming the flag and what is wrong.
-pub fn address(flag: &str, text: &str) -> Result<Address> {
+/// `invalid_address` naming the field and what is wrong.
+pub fn address(field: &str, text: &str) -> Result<Address> {
     let refuse = |why: &str| {
-        Error::new(Code::InvalidAddress, format!("{flag}: \"{text}\" {why}"))
-            .detail("flag", flag)
-            .detail("value", text)
+        Error::field(Code::InvalidAddress, field, format_args!("\"{text}\" {why}")).detail("value", text)
     };
     let digits = text.strip_prefix("0x").ok_or_else(|| {
         refuse("is not an EVM address: it does not start with 0x").hint("an address is 0x and 40 hex digits")
@@ -103,14 +106,13 @@ pub fn address(flag: &str, text: &str) -> Result<Address> {
 /// The hash of an EVM transaction: 0x and 64 hex digits.
 ///
 /// # Errors
-/// `invalid_value` naming the flag.
-pub fn tx_hash(flag: &str, text: &str) -> Result<B256> {
+/// `invalid_value` naming the field.
+pub fn tx_hash(field: &str, text: &str) -> Result<B256> {
     let digits = text.strip_prefix("0x").unwrap_or_default();
     let hash = text.parse().ok().filter(|_| digits.len() == 64);
     hash.ok_or_else(|| {
-        Error::new(Code::InvalidValue, format!("{flag}: \"{text}\" is no transaction hash"))
+        Error::field(Code::InvalidValue, field, format_args!("\"{text}\" is no transaction hash"))
             .hint("a hash is 0x and 64 hex digits")
-            .detail("flag", flag)
             .detail("value", text)
     })
 }
@@ -139,9 +141,9 @@ mod tests {
     #[test]
     fn hashes() {
         let good = format!("0x{}", "aB".repeat(32));
-        assert_eq!(tx_hash("--tx", &good).ok(), Some(B256::repeat_byte(0xab)));
+        assert_eq!(tx_hash("tx", &good).ok(), Some(B256::repeat_byte(0xab)));
         for bad in ["", "0x", &good[2..], &good[..65], &format!("{good}0"), &good.replace('B', "g")] {
-            assert_eq!(tx_hash("--tx", bad).unwrap_err().code(), Code::InvalidValue, "{bad}");
+            assert_eq!(tx_hash("tx", bad).unwrap_err().code(), Code::InvalidValue, "{bad}");
         }
     }
 

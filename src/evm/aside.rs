@@ -1,10 +1,11 @@
 //! Beside a view: the same block at another endpoint, for a second opinion.
 
-use super::chain::{BY_NUMBER, Chain, by_number, header};
+use super::chain::Chain;
 use super::fault::Fault;
 use super::peer::Patience;
+use super::pin::{by_number, header};
 use super::view::PinnedView;
-use super::wire;
+use super::wire::{self, BY_NUMBER};
 use net::jsonrpc::Call;
 use serde_json::json;
 use std::sync::Arc;

@@ -216,6 +216,29 @@ pub struct BatchReply {
     endpoint: String,
 }
 
+impl PinnedView {
+    /// Calls one function. For more than one call use [`PinnedView::batch`].
+    ///
+    /// Errors: `reverted`, `not_a_contract` or `bad_reply`, naming contract, function and block.
+    pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return> {
+        let mut batch = self.batch();
+        let handle = batch.add(to, call);
+        Ok(batch.send().await?.get(handle)?)
+    }
+
+    /// Calls one function that the contract may not have; none when it has not (see `BatchReply::get_optional`).
+    pub async fn call_optional<C: SolCall>(&self, to: Address, call: &C) -> Result<Option<C::Return>> {
+        let mut batch = self.batch();
+        let handle = batch.add(to, call);
+        Ok(batch.send().await?.get_optional(handle)?)
+    }
+
+    /// Collects calls that then travel together.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(self)
+    }
+}
+
 impl BatchReply {
     /// The values that a call returned.
     pub fn get<C: SolCall>(&self, handle: Handle<C>) -> Result<C::Return, CallError> {

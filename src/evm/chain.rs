@@ -1,176 +1,29 @@
 //! A chain as a profile pins it: its endpoints in order, the choice of a view's block, and the failover of views.
 
 use super::Learned;
-use super::fault::{Fault, sort, speaks_of_a_tag};
+use super::config::{At, ChainConfig, ChosenBy};
+use super::fault::{Fault, speaks_of_a_tag};
 use super::peer::{Patience, Peer};
+use super::pin::{Inner, Pin, by_number, header, lasting};
 use super::view::PinnedView;
-use super::wire::{self, BlockRef};
-use alloy::primitives::{Address, address};
-use base::{Code, Endpoint, Error, Result};
+use super::wire::{self, BY_NUMBER, BlockRef};
+use base::{Code, Error, Result, say};
+use net::Http;
+use net::failover::{self, Failed, Warnings};
 use net::jsonrpc::{Answer, Call, Client};
-use net::{Http, HttpLimits, RetryPolicy};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::{BTreeSet, VecDeque};
-use std::fmt;
-use std::str::FromStr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Multicall3 where nearly every chain has it, <https://github.com/mds1/multicall3>.
-pub const MULTICALL3: Address = address!("0xcA11bde05977b3631167028862bE2a173976CA11");
-
 /// How often a view is begun anew on a fresh block after a reorg took its own.
 const FRESH_STARTS: u32 = 2;
-
-/// Which block a view is to stand on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum At {
-    /// The chain's last final block.
-    Finalized,
-    /// The chain's last safe block.
-    #[default]
-    Safe,
-    /// The newest block, which a reorg may take away.
-    Latest,
-    /// A block by its height.
-    Number(u64),
-}
-
-impl FromStr for At {
-    type Err = Error;
-
-    /// Reads `finalized`, `safe`, `latest` or a height in decimal digits. Errors: `invalid_value`.
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "finalized" => Some(Self::Finalized),
-            "safe" => Some(Self::Safe),
-            "latest" => Some(Self::Latest),
-            _ if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
-                text.parse().map(Self::Number).ok()
-            }
-            _ => None,
-        }
-        .ok_or_else(|| {
-            Error::new(Code::InvalidValue, format!("{text:?} is no block"))
-                .hint("write finalized, safe, latest or a block number")
-        })
-    }
-}
-
-impl fmt::Display for At {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Finalized => f.write_str("finalized"),
-            Self::Safe => f.write_str("safe"),
-            Self::Latest => f.write_str("latest"),
-            Self::Number(n) => write!(f, "{n}"),
-        }
-    }
-}
-
-/// By what a block was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChosenBy {
-    /// The chain's own tag, or the height that was asked for.
-    Chain,
-    /// The chain has no such tag: so many blocks below the newest one.
-    Confirmations(u64),
-}
-
-impl ChosenBy {
-    /// The tag's name, or what stands in for it: `head-64`.
-    pub(super) fn words(self, tag: &str) -> String {
-        match self {
-            Self::Chain => tag.to_owned(),
-            Self::Confirmations(below) => format!("head-{below}"),
-        }
-    }
-}
-
-/// How wide log queries are, in blocks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LogLimits {
-    /// Width of the first query.
-    pub start: u64,
-    /// Width that queries grow to.
-    pub most: u64,
-    /// How many of the last blocks read are held against their headers' blooms: their headers are fetched.
-    pub blooms: u64,
-}
-
-/// What a profile says about its chain.
-#[derive(Debug, Clone)]
-pub struct ChainConfig {
-    /// The profile's name, for errors.
-    pub profile: String,
-    /// The pinned chain id (EIP-155).
-    pub chain_id: u64,
-    /// Endpoints, the preferred one first.
-    pub endpoints: Vec<Endpoint>,
-    /// Limits on each HTTP exchange.
-    pub http: HttpLimits,
-    /// How one endpoint is asked again.
-    pub retry: RetryPolicy,
-    /// Blocks below the newest one that stand in for a missing `safe` or `finalized` tag.
-    pub confirmations: u64,
-    /// Where Multicall3 is looked for.
-    pub multicall: Address,
-    /// Calls per multicall.
-    pub multicall_chunk: usize,
-    /// Calls per JSON-RPC batch; 1 = no batches.
-    pub batch: usize,
-    /// Width of log queries.
-    pub logs: LogLimits,
-    /// What earlier runs learned.
-    pub learned: Learned,
-}
-
-impl ChainConfig {
-    /// The defaults for a profile's chain.
-    pub fn new(profile: impl Into<String>, chain_id: u64, endpoints: Vec<Endpoint>) -> Self {
-        Self {
-            profile: profile.into(),
-            chain_id,
-            endpoints,
-            http: HttpLimits::default(),
-            retry: RetryPolicy::default(),
-            confirmations: 64,
-            multicall: MULTICALL3,
-            multicall_chunk: 1_000,
-            batch: 500,
-            logs: LogLimits { start: 2_000, most: 50_000, blooms: 1_280 },
-            learned: Learned::default(),
-        }
-    }
-}
 
 /// The pinned chain, read through [`Chain::view`] only.
 #[derive(Debug, Clone)]
 pub struct Chain {
     inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-pub(super) struct Inner {
-    pub config: ChainConfig,
-    http: Arc<Http>,
-    pub peers: Vec<Arc<Peer>>,
-    warnings: Mutex<Vec<String>>,
-    /// Tags that the chain has shown, in this run or an earlier one.
-    tags: Mutex<BTreeSet<String>>,
-    /// No endpoint shows a tag that this chain was never seen to have: blocks are counted instead.
-    counts: AtomicBool,
-}
-
-/// What a view stands on, kept when it fails over.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Pin {
-    pub at: At,
-    pub block: BlockRef,
-    pub chosen: ChosenBy,
-    pub finality: BlockRef,
-    pub finality_by: ChosenBy,
 }
 
 /// Why a view could not begin at an endpoint.
@@ -219,7 +72,9 @@ impl Chain {
             })
             .collect::<Result<Vec<_>>>()?;
         let (tags, counts) = (Mutex::new(config.learned.tags.clone()), AtomicBool::new(peers.len() < 2));
-        Ok(Self { inner: Arc::new(Inner { config, http, peers, warnings: Mutex::default(), tags, counts }) })
+        Ok(Self {
+            inner: Arc::new(Inner { config, http, peers, warnings: Warnings::default(), tags, counts }),
+        })
     }
 
     /// What this run and earlier ones know of the chain and its endpoints.
@@ -253,7 +108,7 @@ impl Chain {
 
     /// What went wrong at endpoints and was made good by others, since the last call; for the envelope's warnings.
     pub fn take_warnings(&self) -> Vec<String> {
-        std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+        self.inner.warnings.take()
     }
 
     pub(super) const fn of(inner: Arc<Inner>) -> Self {
@@ -261,8 +116,7 @@ impl Chain {
     }
 
     pub(super) fn warn(&self, text: String) {
-        tracing::debug!("{text}");
-        self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+        self.inner.warnings.add(text);
     }
 
     /// Runs `body` on one consistent view: one block, by its hash, on one endpoint.
@@ -357,7 +211,8 @@ impl Chain {
                 if fresh_starts > FRESH_STARTS {
                     let why =
                         format!("endpoint {:?}: the chain keeps changing below block {lost}", peer.name());
-                    return Err(Error::new(Code::Reorged, why).hint("try again, or read at --at finalized"));
+                    return Err(Error::new(Code::Reorged, why)
+                        .hint(say("try again, or read at ").with("at").of("finalized")));
                 }
                 self.warn(format!("block {lost} was reorganised away during the view; reading anew"));
                 continue;
@@ -418,7 +273,7 @@ impl Chain {
                 format!("endpoint {:?} is on chain {id}, profile {profile:?} pins {chain_id}", peer.name());
             return Err(Unopened::Fatal(
                 Error::new(Code::WrongNetwork, why)
-                    .hint("correct evm.rpc_urls of the profile, or choose another --profile")
+                    .hint(say("correct evm.rpc_urls of the profile, or choose another ").with("profile"))
                     .detail("endpoint", peer.name())
                     .detail("endpoint_chain_id", id.to_string())
                     .detail("pinned_chain_id", chain_id.to_string()),
@@ -496,94 +351,24 @@ impl Chain {
     }
 
     fn none_left(&self, failed: &[(&str, Fault)]) -> Error {
-        let codes: Vec<Code> = failed.iter().map(|(_, fault)| fault.code()).collect();
-        let all = |code: Code| codes.iter().all(|&c| c == code);
-        let any = |code: Code| codes.contains(&code);
-        let code = if all(Code::RateLimited) {
-            Code::RateLimited
-        } else if all(Code::InvalidValue) {
-            Code::InvalidValue
-        } else if any(Code::Unreachable) || any(Code::RateLimited) || any(Code::InvalidValue) {
-            Code::Unreachable
-        } else if any(Code::BadReply) {
-            Code::BadReply
-        } else {
-            Code::Rpc
+        let told = |(name, fault): &(&str, Fault)| Failed {
+            endpoint: (*name).to_owned(),
+            code: fault.code(),
+            words: fault.words(),
         };
-        let each: Vec<String> =
-            failed.iter().map(|(name, fault)| format!("{name:?}: {}", fault.words())).collect();
-        let message = match each.as_slice() {
-            [one] => format!("endpoint {one}"),
-            _ => format!("no endpoint could serve the view: {}", each.join("; ")),
-        };
-        let hint = failed.iter().find_map(|(_, fault)| fault.hint()).unwrap_or(match code {
-            Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls",
-            _ => "check the endpoints (poolctl config show), or add one to evm.rpc_urls",
-        });
-        let list: Vec<Value> = failed
-            .iter()
-            .map(|(name, fault)| json!({ "endpoint": name, "code": fault.code().word(), "reason": fault.words() }))
-            .collect();
-        Error::new(code, message)
-            .hint(hint)
-            .detail("endpoints", list)
-            .detail("profile", &*self.inner.config.profile)
+        let told: Vec<Failed> = failed.iter().map(told).collect();
+        let hint =
+            failed.iter().find_map(|(_, fault)| fault.hint()).unwrap_or(match failover::code_of(&told) {
+                Code::RateLimited => "try again later, or add an endpoint to evm.rpc_urls".into(),
+                _ => say("check the endpoints (").run("config show").say("), or add one to evm.rpc_urls"),
+            });
+        failover::none_left(&told, "no endpoint could serve the view", &self.inner.config.profile).hint(hint)
     }
-}
-
-pub(super) const BY_NUMBER: &str = "eth_getBlockByNumber";
-
-pub(super) fn by_number(block: impl Into<Value>) -> Call {
-    Call::new(BY_NUMBER, Value::Array(vec![block.into(), false.into()]))
-}
-
-/// The value of an answer; an error of the server is a fault.
-pub(super) fn lasting(
-    method: &'static str,
-    answer: Option<Answer>,
-) -> Result<Box<serde_json::value::RawValue>, Fault> {
-    match answer {
-        Some(Ok(raw)) => Ok(raw),
-        Some(Err(error)) => {
-            let sort = sort(method, &error);
-            Err(Fault::Rpc { method, error, sort })
-        }
-        None => Err(Fault::Bad { method, why: "no answer".to_owned() }),
-    }
-}
-
-pub(super) fn header(method: &'static str, answer: Option<Answer>) -> Result<Option<BlockRef>, Fault> {
-    let raw = lasting(method, answer)?;
-    wire::header(&raw).map_err(|why| Fault::Bad { method, why })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_what_at_takes() {
-        for (text, want) in [
-            ("finalized", Some(At::Finalized)),
-            ("safe", Some(At::Safe)),
-            ("latest", Some(At::Latest)),
-            ("0", Some(At::Number(0))),
-            ("18446744073709551615", Some(At::Number(u64::MAX))),
-            ("18446744073709551616", None),
-            ("", None),
-            ("+1", None),
-            ("-1", None),
-            ("0x10", None),
-            ("Latest", None),
-            ("pending", None),
-            ("1 ", None),
-        ] {
-            assert_eq!(text.parse::<At>().ok(), want, "{text:?}");
-            if let Some(at) = want {
-                assert_eq!(at.to_string(), text);
-            }
-        }
-    }
 
     #[test]
     fn a_profile_needs_an_endpoint() {

@@ -3,7 +3,7 @@
 use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
 use base::redact::Redactor;
-use base::{Code, Error};
+use base::{Code, Error, Remedy, say};
 use net::jsonrpc::RpcError;
 use net::{FaultKind, Verdict};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -39,7 +39,7 @@ pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
     if method == "eth_call" && (error.code == 3 || has(REVERT) || revert_data(error).is_some()) {
         return Sort::Reverted;
     }
-    let of_query = method == super::logs::GET_LOGS && has(QUERY);
+    let of_query = method == super::wire::GET_LOGS && has(QUERY);
     if (error.status == 429 || error.code == 429 || has(LIMITED)) && !(of_query && error.asks_to_wait()) {
         return Sort::RateLimited;
     }
@@ -50,7 +50,7 @@ pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
         return Sort::Pruned;
     }
     // What is said of a tag is no word on a block that was given out before.
-    if has(NO_BLOCK) && !(method == super::chain::BY_NUMBER && speaks_of_a_tag(error)) {
+    if has(NO_BLOCK) && !(method == super::wire::BY_NUMBER && speaks_of_a_tag(error)) {
         return Sort::NoBlock;
     }
     if of_query {
@@ -333,18 +333,7 @@ impl Fault {
     /// The code of a command that this ends.
     pub fn code(&self) -> Code {
         match self {
-            Self::Net(fault) => match fault.kind {
-                FaultKind::Connect
-                | FaultKind::Timeout
-                | FaultKind::Closed
-                | FaultKind::Server
-                | FaultKind::NotJson => Code::Unreachable,
-                FaultKind::RateLimited => Code::RateLimited,
-                FaultKind::BadReply => Code::BadReply,
-                FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => {
-                    Code::Rpc
-                }
-            },
+            Self::Net(fault) => fault.code(),
             Self::Rpc { sort: Sort::RateLimited, .. } => Code::RateLimited,
             Self::Rpc { sort: Sort::Transient | Sort::NoBlock, .. }
             | Self::UnknownBlock { .. }
@@ -357,23 +346,27 @@ impl Fault {
     }
 
     /// What an operator can do about it.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<Remedy> {
         match self {
             Self::Net(fault) if fault.kind == FaultKind::Denied => {
-                Some("check the key in the endpoint's URL and its plan")
+                Some(say("check the key in the endpoint's URL and its plan"))
             }
             Self::Net(fault) if fault.kind == FaultKind::Redirect => {
-                Some("if the provider has moved, write its new URL in evm.rpc_urls")
+                Some(say("if the provider has moved, write its new URL in evm.rpc_urls"))
             }
-            Self::NoTag { .. } => Some("try again, or add an endpoint that knows the tag to evm.rpc_urls"),
-            Self::NoBlockHash { .. } => {
-                Some("every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks")
+            Self::NoTag { .. } => {
+                Some(say("try again, or add an endpoint that knows the tag to evm.rpc_urls"))
             }
+            Self::NoBlockHash { .. } => Some(say(
+                "every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks",
+            )),
             Self::Rpc { sort: Sort::Pruned, .. } => {
-                Some("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls")
+                Some(say("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls"))
             }
-            Self::FullBlock { .. } => Some("add an endpoint with a higher limit on logs to evm.rpc_urls"),
-            Self::NoBlock { .. } => Some("choose a block that exists, or --at safe"),
+            Self::FullBlock { .. } => {
+                Some(say("add an endpoint with a higher limit on logs to evm.rpc_urls"))
+            }
+            Self::NoBlock { .. } => Some(say("choose a block that exists, or ").with("at").of("safe")),
             _ => None,
         }
     }
@@ -426,7 +419,7 @@ impl Fault {
 
 /// Whether an error means that the chain could not be read, whatever the endpoints' reasons.
 pub fn is_silence(e: &Error) -> bool {
-    matches!(e.code(), Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Rpc | Code::Reorged)
+    e.code().is_transient()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! Replays a contract's events in adaptive ranges, one range in memory at a time, and finds a common ancestor.
 
 use super::bloom::{self, Header, likely};
-use super::chain::{BY_NUMBER, by_number};
 use super::fault::{Fault, Sort, sort};
 use super::peer::Patience;
+use super::pin::by_number;
 use super::range::RangePlan;
 use super::view::PinnedView;
-use super::wire::{self, BlockRef, EventLog};
+use super::wire::{self, BY_NUMBER, BlockRef, EventLog, GET_LOGS};
 use alloy::primitives::{Address, B256};
 use base::{Code, Error, Result};
 use net::jsonrpc::{Answer, Call, RpcError};
@@ -16,7 +16,6 @@ use std::collections::{BTreeMap, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::atomic::Ordering;
 
-pub(super) const GET_LOGS: &str = "eth_getLogs";
 /// A range that was not answered in time is cut to this part, since each try costs a timeout.
 const SLOW_PART: u64 = 8;
 /// How many times narrower the ranges are of what is read again.

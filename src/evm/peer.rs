@@ -1,6 +1,6 @@
 //! One endpoint as a view uses it: the asker, and what was learned about the chain behind it.
 
-use super::chain::ChainConfig;
+use super::config::ChainConfig;
 use super::fault::{Fault, Sort, sort};
 use base::redact::Redactor;
 use net::RetryPolicy;

@@ -1,13 +1,12 @@
 //! The pinned view: every read by one block's hash, on one endpoint, with one way to notice that the block is gone.
 
-use super::batch::Batch;
-use super::chain::{At, BY_NUMBER, ChosenBy, Inner, Pin, by_number, header};
+use super::config::{At, ChosenBy};
 use super::fault::{Fault, Sort, sort};
 use super::peer::{Patience, Peer};
-use super::wire::{self, BlockRef, EventLog, Receipt};
+use super::pin::{Inner, Pin, by_number, header};
+use super::wire::{self, BY_NUMBER, BlockRef, EventLog, Receipt};
 use alloy::primitives::{Address, B256, Bytes, U256};
-use alloy::sol_types::SolCall;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use net::jsonrpc::{Answer, Call, RpcError};
 use serde_json::json;
 use serde_json::value::RawValue;
@@ -100,27 +99,6 @@ impl PinnedView {
             at => at.to_string(),
         };
         (self.pin.chosen.words(&tag), self.pin.finality_by.words("finalized"))
-    }
-
-    /// Calls one function. For more than one call use [`PinnedView::batch`].
-    ///
-    /// Errors: `reverted`, `not_a_contract` or `bad_reply`, naming contract, function and block.
-    pub async fn call<C: SolCall>(&self, to: Address, call: &C) -> Result<C::Return> {
-        let mut batch = self.batch();
-        let handle = batch.add(to, call);
-        Ok(batch.send().await?.get(handle)?)
-    }
-
-    /// Calls one function that the contract may not have; none when it has not (see `BatchReply::get_optional`).
-    pub async fn call_optional<C: SolCall>(&self, to: Address, call: &C) -> Result<Option<C::Return>> {
-        let mut batch = self.batch();
-        let handle = batch.add(to, call);
-        Ok(batch.send().await?.get_optional(handle)?)
-    }
-
-    /// Collects calls that then travel together.
-    pub fn batch(&self) -> Batch<'_> {
-        Batch::new(self)
     }
 
     /// The code of an address; empty where there is none.
@@ -391,9 +369,8 @@ impl PinnedView {
         let top = self.pin.block.number;
         if number > top {
             let why = format!("block {number} is above the view's block {top}");
-            return Err(
-                Error::new(Code::InvalidValue, why).hint("read at a later block, as with --at latest")
-            );
+            return Err(Error::new(Code::InvalidValue, why)
+                .hint(say("read at a later block, as with ").with("at").of("latest")));
         }
         Ok(())
     }

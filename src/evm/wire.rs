@@ -10,6 +10,11 @@ use serde_json::{Value, json};
 use std::fmt;
 use std::marker::PhantomData;
 
+/// Asks for logs.
+pub const GET_LOGS: &str = "eth_getLogs";
+/// Asks for a block by its height or a tag.
+pub const BY_NUMBER: &str = "eth_getBlockByNumber";
+
 /// A block, by which a figure says whose view it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct BlockRef {

@@ -1,89 +1,22 @@
-//! The alerts on whoever cannot go on: the sponsor, and active farmers for whom nothing is staked.
-
-use super::funding::Lack;
-use super::reason::Reason;
-use super::site::Farming;
-use super::sponsor::{SPONSOR_LOW, Sponsor};
-use super::view::Who;
-use super::{Status, farmers};
-use base::Result;
-use state::Tx;
-use state::alert::{self, Subject};
-use stellar::submit::Settled;
+//! The kinds of alerts that the farm raises.
 
 /// The alert about an active farmer for whom nothing is staked, since it could not come back.
 pub const NOT_READY: &str = "not_ready";
 
-/// Opens or closes the alert of a farmer, by what it lacks.
-///
-/// # Errors
-/// `state_error`.
-pub fn farmer(tx: &Tx<'_>, id: &str, address: &str, lacks: &[Lack]) -> Result<bool> {
-    let words: Vec<String> = lacks.iter().map(|lack| lack.words()).collect();
-    let why = (!words.is_empty()).then(|| format!("farmer {address} {}", words.join(", and ")));
-    alert::edge(tx, Subject::Farm(id), NOT_READY, why.as_deref())
-}
+/// The alert about a sponsor that cannot pay for what is to be farmed, or not for another day.
+pub const SPONSOR_LOW: &str = "sponsor_low";
 
-/// Opens the alert of whoever kept an operation of an active farmer from taking effect: the farmer, by something that it
-/// lacks, or the sponsor.
-///
-/// # Errors
-/// `state_error`.
-pub fn hindered(tx: &Tx<'_>, id: &str, reason: Reason, settled: &Settled) -> Result<()> {
-    let words = settled.reason.as_ref().map_or("", |reason| reason.words.as_str());
-    match (reason, &settled.payer) {
-        (Reason::SponsorLow, Some(payer)) => {
-            let why = format!("the fee sponsor {payer} could not pay: {words}");
-            alert::edge(tx, Subject::Farm(&payer.to_string()), SPONSOR_LOW, Some(&why))?;
-        }
-        (
-            Reason::NoAccount
-            | Reason::TooFewLumens
-            | Reason::NoTrustline
-            | Reason::NotAuthorized
-            | Reason::TrustlineFull,
-            _,
-        ) => {
-            let farmer = farmers::find(tx.conn(), id)?;
-            if farmer.status == Status::Active {
-                let why = format!("farmer {}: {reason}: {words}", farmer.address);
-                alert::edge(tx, Subject::Farm(id), NOT_READY, Some(&why))?;
-            }
-        }
-        _ => {}
-    }
-    Ok(())
-}
+/// The alert about a farmer whose last stake is lost. It closes when a later one comes back, or the farmer leaves.
+pub const LOST: &str = "stake_lost";
 
-/// Opens and closes the alerts on the sponsor and on farmers, by what each lacks: in one write, and none where all stands as
-/// it should and stood so before.
-///
-/// # Errors
-/// `state_error`.
-pub fn note(
-    farming: &mut Farming<'_, '_>,
-    sponsor: Option<&Sponsor>,
-    farmers: &[(Who, Vec<Lack>)],
-) -> Result<()> {
-    let conn = farming.work.state.conn();
-    let mut is_due = match sponsor {
-        Some(sponsor) => {
-            sponsor.why().is_some()
-                || alert::is_open(conn, Subject::Farm(&sponsor.account.to_string()), SPONSOR_LOW)?
-        }
-        None => false,
-    };
-    for (who, lacks) in farmers {
-        is_due = is_due || !lacks.is_empty() || alert::is_open(conn, Subject::Farm(&who.id), NOT_READY)?;
-    }
-    if !is_due {
-        return Ok(());
-    }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
-        if let Some(sponsor) = sponsor {
-            sponsor.alert(tx)?;
-        }
-        farmers.iter().try_for_each(|(who, lacks)| farmer(tx, &who.id, &who.address, lacks).map(|_| ()))
-    })
-}
+/// The alert about pails that expire soon.
+pub const EXPIRING: &str = "pail_expiring";
+
+/// The alert about a pail that is no longer harvested because the chain contradicts itself about it.
+pub const HELD: &str = "pail_held";
+
+/// The alert about pails that look lost, while not everything agrees that they are.
+pub const MISSING: &str = "pail_missing";
+
+/// The alert about pails that are gone, of which the endpoint cannot tell whether they were paid.
+pub const OUT_OF_SIGHT: &str = "pail_out_of_sight";

@@ -1,56 +1,39 @@
 //! The KALE farm: what its contract stores and takes, what work earns, and the farmers that do it.
+//!
+//! From the ground up: `contract` (pure: entries, calls, formulas) and `strategy` (pure), `chain` (what is to be seen),
+//! `farmers`, `record` (what was tried and what came of it), `fees` (who can pay), `farming` (what a run has at hand, and how
+//! it sends), then what an operator does with it: `funding`, `plant`, `work`, `harvest`, `reconcile`, and all of it in `run`.
+//! A folder uses those before it and none behind it; the names below are the room's door.
 
-pub mod accounting;
-pub mod address;
-mod adopt;
-pub mod alerts;
-pub mod asset;
-pub mod call;
+mod alerts;
+pub mod chain;
 pub mod contract;
-pub mod elsewhere;
-pub mod enrol;
-pub mod events;
-pub mod expiry;
 pub mod farmers;
-pub mod fault;
+pub mod farming;
 pub mod fees;
-mod fields;
-pub mod forecast;
 pub mod funding;
 pub mod harvest;
-pub mod hash;
-pub mod index;
-pub mod loss;
-pub mod model;
-pub mod nonces;
-pub mod outlook;
-pub mod patience;
-pub mod plan;
 pub mod plant;
-pub mod poolers;
-pub mod purse;
-pub mod reason;
 pub mod reconcile;
 pub mod record;
-pub mod reward;
-pub mod rows;
 pub mod run;
 pub mod schedule;
 pub mod settings;
-pub mod site;
-pub mod sponsor;
-pub mod status;
 pub mod strategy;
-pub mod submitter;
-pub mod terms;
-pub mod trust;
-pub mod view;
-pub mod wallet;
 pub mod work;
 
+pub use chain::{Who, asset, site, view, wallet};
+pub use contract::fault::Fault;
 pub use contract::{Block, Entry, Farm, Pail};
-pub use farmers::Farmer;
-pub use fault::Fault;
-pub use poolers::Pooler;
-pub use status::Status;
-pub use terms::Terms;
+pub use contract::{address, call, events, fault, forecast, hash, index, model, reward};
+pub use farmers::poolers::Pooler;
+pub use farmers::status::Status;
+pub use farmers::terms::Terms;
+pub use farmers::{Farmer, enrol, poolers, status, terms};
+pub use farming::question;
+pub use fees::{purse, sponsor};
+pub use funding::trust;
+pub use harvest::{elsewhere, expiry};
+pub use record::{accounting, loss, plan, reason, rows};
+pub use run::outlook;
+pub use work::nonces;

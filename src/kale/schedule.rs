@@ -1,8 +1,8 @@
 //! What is due on the block's clock, and when the next thing is. Pure: ledger time goes in, never the wall clock.
 
-use super::contract::{Block, Farm};
-use super::model::{self, Moment, Refusal};
-use super::settings::Settings;
+use crate::contract::model::{self, Moment, Refusal};
+use crate::contract::{Block, Farm};
+use crate::settings::Settings;
 use serde::Serialize;
 
 /// Whether a plant can begin now.

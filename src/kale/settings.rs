@@ -1,7 +1,7 @@
 //! The settings of the farm, read once per run.
 
-use super::strategy::{Program, Strategy};
 use crate::contract::DECIMALS;
+use crate::strategy::{Program, Strategy};
 use base::amount::parse_units;
 use base::{Code, Error, Result};
 use config::Config;

@@ -1,6 +1,5 @@
 //! The plain text inside the key store. Secrets are read in place and written into memory that is wiped.
 
-use super::Origin;
 use super::signer::{Signer, address_of, parse_secret, secret_of};
 use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
@@ -9,6 +8,17 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use std::path::Path;
 use zeroize::Zeroizing;
+
+/// How a key came into the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// Made here, from the system's randomness.
+    Made,
+    /// Brought by the operator.
+    Imported,
+    /// Brought by the operator, for an account that sends for farmers.
+    Submitter,
+}
 
 const VERSION: u32 = 1;
 
@@ -72,6 +82,7 @@ pub fn read(path: &Path, plain: &[u8]) -> Result<(Vec<StoredKey>, Option<String>
         let origin = match line.origin {
             "made" => Origin::Made,
             "imported" => Origin::Imported,
+            "submitter" => Origin::Submitter,
             _ => return Err(bad(format!("key {} has an unknown origin", at + 1))),
         };
         let stored = StoredKey::new(&key, origin);
@@ -99,6 +110,7 @@ pub(super) fn write(keys: &[StoredKey], sponsor: Option<&str>) -> Zeroizing<Vec<
         let origin = match key.origin {
             Origin::Made => "made",
             Origin::Imported => "imported",
+            Origin::Submitter => "submitter",
         };
         put(if at == 0 { "" } else { ",\n" });
         put("{\"address\":\"");

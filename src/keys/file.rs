@@ -1,7 +1,7 @@
 //! Files with secrets: readable by their owner alone, replaced whole or not at all.
 
 use base::files::{self, Access};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, run};
 use std::fs::{self, DirBuilder};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -50,7 +50,7 @@ pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>> {
     }
     read_private("key store", path, Code::KeysMissing).map_err(|e| match e.code() {
         Code::KeysMissing => {
-            e.hint("poolctl farmer register makes it; if there was one, bring it back or set keys.path")
+            e.hint(run("farmer register").say(" makes it; if there was one, bring it back or set keys.path"))
         }
         _ => e,
     })

@@ -1,7 +1,7 @@
 //! The key store: the secret keys of the farmers and of the fee sponsor, in one age-encrypted file per profile.
 //!
 //! The file is plain age (<https://age-encryption.org>), so that `age -d` reads it without poolctl: a JSON document
-//! `{"version":1,"keys":[{"address":"G…","secret":"S…","origin":"made"|"imported"}],"sponsor":"G…"|null}`.
+//! `{"version":1,"keys":[{"address":"G…","secret":"S…","origin":"made"|"imported"|"submitter"}],"sponsor":"G…"|null}`.
 //! Whoever changes it holds a kernel lock beside it, and a key that was added is on the disk before anything else
 //! learns of it.
 
@@ -17,22 +17,14 @@ pub use memory::{conceal, no_core_dumps};
 pub use seal::{Identities, Method, Unlock};
 pub use signer::{Signer, address_of, parse_secret};
 
-use base::{Code, Error, Result, killpoint};
+use base::{Code, Error, Result, killpoint, run};
+pub use document::Origin;
 use document::StoredKey;
 use ed25519_dalek::SigningKey;
 use secrecy::SecretString;
 use state::Lock;
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-/// How a key came into the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// Made here, from the system's randomness.
-    Made,
-    /// Brought by the operator.
-    Imported,
-}
 
 /// An unlocked key store.
 pub struct KeyStore {
@@ -115,7 +107,12 @@ impl KeyStore {
 
     fn no_key(&self, address: &str) -> Error {
         Error::new(Code::NoKey, format!("the key store {} has no key for {address}", self.path.display()))
-            .hint("poolctl farmer list --keys compares; a key is brought in with: poolctl farmer import")
+            .hint(
+                run("farmer list")
+                    .with("keys")
+                    .say(" compares; a key is brought in with: ")
+                    .run("farmer import"),
+            )
             .detail("address", address)
     }
 }

@@ -1,6 +1,7 @@
 //! How an exchange with an endpoint failed below the level of any method's answer.
 
 use super::retry::Verdict;
+use base::Code;
 use std::fmt;
 use std::time::Duration;
 
@@ -59,6 +60,20 @@ impl Fault {
             | FaultKind::NotJson
             | FaultKind::BadReply => true,
             FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => false,
+        }
+    }
+
+    /// The code of a command that this ends.
+    pub const fn code(&self) -> Code {
+        match self.kind {
+            FaultKind::Connect
+            | FaultKind::Timeout
+            | FaultKind::Closed
+            | FaultKind::Server
+            | FaultKind::NotJson => Code::Unreachable,
+            FaultKind::RateLimited => Code::RateLimited,
+            FaultKind::BadReply => Code::BadReply,
+            FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => Code::Rpc,
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod asker;
 pub mod envelope;
+pub mod failover;
 pub mod fault;
 pub mod http;
 pub mod jsonrpc;

@@ -1,6 +1,7 @@
 //! Edge-triggered alerts: opened once, counted while they hold, closed when the condition clears.
 
 use crate::Tx;
+use crate::columns::only;
 use base::Result;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -64,68 +65,57 @@ pub struct Alert {
 }
 
 /// The alerts of a subject, the newest first: those that are open, or the last `limit` of all.
-///
-/// # Errors
-/// `state_error`.
 pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Result<Vec<Alert>> {
     let Place { table, owner, word, id, name, .. } = Place::of(subject);
-    let read = |row: &Row<'_>| {
-        Ok(Alert {
-            id: row.get(0)?,
-            subject: name.to_owned(),
-            kind: row.get(1)?,
-            message: row.get(2)?,
-            first_seen: row.get(3)?,
-            last_seen: row.get(4)?,
-            count: row.get(5)?,
-            closed_at: row.get(6)?,
-        })
-    };
     let mut found: Vec<Alert> = match limit {
         Some(limit) => conn
             .prepare_cached(&format!(
-                "SELECT id, {word}, message, first_seen, last_seen, count, closed_at FROM {table}
-                 WHERE {owner} = ?1 ORDER BY id DESC LIMIT ?2"
+                "SELECT id, ?2 AS subject, {word} AS kind, message, first_seen, last_seen, count, closed_at
+                 FROM {table} WHERE {owner} = ?1 ORDER BY id DESC LIMIT ?3"
             ))?
-            .query_map(params![id, limit], read)?
+            .query_map(params![id, name, limit], read)?
             .collect::<Result<_, _>>()?,
         None => conn
             .prepare_cached(&format!(
-                "SELECT id, {word}, message, first_seen, last_seen, count, closed_at FROM {table}
-                 WHERE {owner} = ?1 AND closed_at IS NULL"
+                "SELECT id, ?2 AS subject, {word} AS kind, message, first_seen, last_seen, count, closed_at
+                 FROM {table} WHERE {owner} = ?1 AND closed_at IS NULL"
             ))?
-            .query_map([id], read)?
+            .query_map(params![id, name], read)?
             .collect::<Result<_, _>>()?,
     };
     found.sort_by_key(|alert| std::cmp::Reverse(alert.id));
     Ok(found)
 }
 
+fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
+    Ok(Alert {
+        id: row.get("id")?,
+        subject: row.get("subject")?,
+        kind: row.get("kind")?,
+        message: row.get("message")?,
+        first_seen: row.get("first_seen")?,
+        last_seen: row.get("last_seen")?,
+        count: row.get("count")?,
+        closed_at: row.get("closed_at")?,
+    })
+}
+
 /// Whether such an alert is open.
-///
-/// # Errors
-/// `state_error`.
 pub fn is_open(conn: &Connection, subject: Subject<'_>, kind: &str) -> Result<bool> {
     Ok(list(conn, subject, None)?.iter().any(|alert| alert.kind == kind))
 }
 
 /// The farmers with such an alert open.
-///
-/// # Errors
-/// `state_error`.
 pub fn farms_with(conn: &Connection, kind: &str) -> Result<Vec<String>> {
     let mut statement = conn.prepare_cached(
         "SELECT a.subject FROM farmers f CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
              ON a.subject = f.id AND a.kind = ?1 AND a.closed_at IS NULL ORDER BY f.added_at, f.id",
     )?;
-    let found = statement.query_map([kind], |row| row.get(0))?;
+    let found = statement.query_map([kind], only)?;
     Ok(found.collect::<Result<_, _>>()?)
 }
 
 /// Records that a condition holds (`Some(why)`) or does not (`None`). Returns true on an edge: opened or closed.
-///
-/// # Errors
-/// `state_error`.
 pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) -> Result<bool> {
     let Place { table, owner, word, prefix, id, name } = Place::of(subject);
     let event = |what: &str| format!("{prefix}.{what}");
@@ -134,7 +124,7 @@ pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) ->
         .prepare_cached(&format!(
             "SELECT id FROM {table} WHERE {owner} = ?1 AND {word} = ?2 AND closed_at IS NULL"
         ))?
-        .query_row(params![id, kind], |row| row.get(0))
+        .query_row(params![id, kind], only)
         .optional()?;
     match (open, why) {
         (None, None) => Ok(false),
@@ -178,47 +168,34 @@ pub enum Area {
 }
 
 /// Every alert that is open, by area and in the order in which pools, feeds and farmers came.
-///
-/// # Errors
-/// `state_error`.
 pub fn open(conn: &Connection) -> Result<Vec<(Area, Alert)>> {
     let mut found = Vec::new();
     // Left alone, SQLite takes the index that holds the closed ones too.
     for (area, sql) in [
         (
             Area::Risk,
-            "SELECT v.id, p.name, v.rule, v.message, v.first_seen, v.last_seen, v.count FROM pools p
+            "SELECT v.id, p.name AS subject, v.rule AS kind, v.message, v.first_seen, v.last_seen, v.count,
+                 v.closed_at FROM pools p
              CROSS JOIN risk_violations v INDEXED BY risk_violations_open
                  ON v.pool_id = p.id AND v.closed_at IS NULL ORDER BY p.id",
         ),
         (
             Area::Oracle,
-            "SELECT a.id, f.name, a.kind, a.message, a.first_seen, a.last_seen, a.count FROM oracle_feeds f
+            "SELECT a.id, f.name AS subject, a.kind, a.message, a.first_seen, a.last_seen, a.count, a.closed_at
+             FROM oracle_feeds f
              CROSS JOIN oracle_alerts a INDEXED BY oracle_alerts_open
                  ON a.feed_id = f.id AND a.closed_at IS NULL ORDER BY f.id",
         ),
         (
             Area::Farm,
             // The sponsor, who is no farmer, comes first.
-            "SELECT a.id, a.subject, a.kind, a.message, a.first_seen, a.last_seen, a.count
+            "SELECT a.id, a.subject, a.kind, a.message, a.first_seen, a.last_seen, a.count, a.closed_at
              FROM farm_alerts a INDEXED BY farm_alerts_open LEFT JOIN farmers f ON f.id = a.subject
              WHERE a.closed_at IS NULL ORDER BY f.added_at, f.id, a.id",
         ),
     ] {
         let mut statement = conn.prepare_cached(sql)?;
-        let rows = statement.query_map([], |row| {
-            Ok(Alert {
-                id: row.get(0)?,
-                subject: row.get(1)?,
-                kind: row.get(2)?,
-                message: row.get(3)?,
-                first_seen: row.get(4)?,
-                last_seen: row.get(5)?,
-                count: row.get(6)?,
-                closed_at: None,
-            })
-        })?;
-        for alert in rows {
+        for alert in statement.query_map([], read)? {
             found.push((area, alert?));
         }
     }

@@ -1,11 +1,12 @@
 //! Copies of the state that are checked before they are believed.
 
+use super::columns::only;
 use super::file::{self, Journal};
-use super::{Lock, Run, open, schema};
+use super::{Lock, Run, identity, schema, steps};
 use alloy::hex;
 use base::clock::Clock;
 use base::files::{Access, Draft};
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result, forms, say};
 use rusqlite::{Connection, OpenFlags};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,11 +38,7 @@ pub struct BackupReport {
 /// # Errors
 /// `conflict` where `target` exists; `io_error`/`state_error` where the disk refuses; `check_failed` for a copy
 /// that is not sound.
-pub fn backup(state: &super::State, target: &Path, sound: Sound) -> Result<BackupReport> {
-    backup_to(state.conn(), target, sound)
-}
-
-pub(super) fn backup_to(conn: &Connection, target: &Path, sound: Sound) -> Result<BackupReport> {
+pub fn backup(conn: &Connection, target: &Path, sound: Sound) -> Result<BackupReport> {
     let taken = || {
         Error::new(Code::Conflict, format!("{} exists already", target.display()))
             .hint("it is left as it is; give the backup a new name")
@@ -62,12 +59,12 @@ pub(super) fn backup_to(conn: &Connection, target: &Path, sound: Sound) -> Resul
 /// # Errors
 /// As [`backup`]; what `send` returns.
 pub fn send_backup(
-    state: &super::State,
+    conn: &Connection,
     target: &Path,
     sound: Sound,
     send: impl FnOnce(&mut File) -> Result<()>,
 ) -> Result<BackupReport> {
-    let (draft, report) = checked(state.conn(), state.path(), target, sound)?;
+    let (draft, report) = checked(conn, Path::new(conn.path().unwrap_or_default()), target, sound)?;
     let mut copy = File::open(draft.path()).map_err(|e| io_error(draft.path(), &e))?;
     send(&mut copy)?;
     Ok(report)
@@ -122,19 +119,19 @@ fn is_there(source: &Path) -> Result<()> {
 /// Opens a copy to read it. What may be beside it stays there.
 fn open_copy(path: &Path) -> Result<(Connection, u32)> {
     let conn = file::open(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let version = open::identify(&conn, path)?;
+    let version = identity::identify(&conn, path)?;
     Ok((conn, version))
 }
 
 /// Checks a file as a whole state and returns how many events it has.
 fn events_of(path: &Path, sound: Sound) -> Result<i64> {
     let (conn, version) = open_copy(path)?;
-    if version < super::SCHEMA_VERSION {
+    if version < steps::SCHEMA_VERSION {
         // Its invariants are those of an older schema; the structure is what can be judged.
         if let Some(found) = schema::difference(&conn, version)? {
             return Err(unsound(path, &found.why));
         }
-        let word: String = conn.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
+        let word: String = conn.query_row("PRAGMA integrity_check", [], only)?;
         return if word == "ok" { Ok(0) } else { Err(unsound(path, &word)) };
     }
     sound(&conn).map_err(|e| if e.code() == Code::CheckFailed { unsound(path, e.message()) } else { e })
@@ -142,7 +139,7 @@ fn events_of(path: &Path, sound: Sound) -> Result<i64> {
 
 fn unsound(path: &Path, why: &str) -> Error {
     Error::new(Code::CheckFailed, format!("{} is not a sound state: {why}", path.display()))
-        .hint("see: poolctl state check --state FILE")
+        .hint(say("see: ").run("state check").with("state").of("FILE"))
 }
 
 /// Verifies `source` and swaps it in for the state at `path`; the replaced file is kept beside it.

@@ -15,9 +15,6 @@ pub fn more_of(columns: usize) -> String {
 
 /// Inserts all rows in their order: with `long` as far as they fill it, the last few with `short`, which takes one. `bind`
 /// sets the parameters of a row, of which there are `columns`, from the number on that it is given.
-///
-/// # Errors
-/// `state_error` where the disk or a constraint refuses, and what the rows themselves fail with.
 pub fn insert_all<T>(
     (long, short): (&mut Statement<'_>, &mut Statement<'_>),
     columns: usize,

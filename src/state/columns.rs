@@ -1,53 +1,106 @@
-//! What columns hold, as the file has it: amounts, heights, addresses and hashes.
+//! What columns hold, as the file has it: amounts, heights, addresses, hashes and words.
 
 use alloy::primitives::{Address, B256};
-use base::amount::{Base, parse_base};
+use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
-use rusqlite::Row;
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
+use rusqlite::{Row, RowIndex};
+use std::str::FromStr;
+use strum::VariantNames;
 
 /// SQLite keeps signed integers; heights are far below.
 pub fn db_block(number: u64) -> Result<i64> {
     i64::try_from(number).map_err(|_| Error::new(Code::BadReply, format!("block {number} is out of range")))
 }
 
-/// A block number in a column.
-///
-/// # Errors
-/// `state_corrupt` for what is none.
-pub fn stored_block(number: i64) -> Result<u64> {
-    u64::try_from(number).map_err(|_| corrupt(&number.to_string(), "a block number"))
+/// What stands in a column as text of a form of its own.
+pub trait Stored: Sized {
+    /// What it is called where something else stands.
+    const WHAT: &str;
+
+    /// Reads the text; `None` for what is none.
+    fn read(text: &str) -> Option<Self>;
 }
 
-/// An amount in a column.
-///
-/// # Errors
-/// `state_corrupt` for what is none.
-pub fn stored_base(text: &str) -> Result<Base> {
-    parse_base(text).ok_or_else(|| corrupt(text, "an amount"))
+impl Stored for Base {
+    const WHAT: &str = "an amount";
+
+    fn read(text: &str) -> Option<Self> {
+        parse_base(text)
+    }
 }
 
-/// The amount in a column, read in place.
-pub fn base_at(row: &Row<'_>, column: usize) -> Result<Base> {
-    stored_base(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+/// An amount with its sign.
+impl Stored for Delta {
+    const WHAT: &str = "an amount";
+
+    fn read(text: &str) -> Option<Self> {
+        Self::parse(text)
+    }
 }
 
-/// An address of an EVM in a column.
-///
-/// # Errors
-/// `state_corrupt` for what is none.
-pub fn stored_address(text: &str) -> Result<Address> {
-    text.parse().map_err(|_| corrupt(text, "an address"))
+impl Stored for Address {
+    const WHAT: &str = "an address";
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
 }
 
-/// A hash of an EVM in a column.
-///
-/// # Errors
-/// `state_corrupt` for what is none.
-pub fn stored_hash(text: &str) -> Result<B256> {
-    text.parse().map_err(|_| corrupt(text, "a hash"))
+impl Stored for B256 {
+    const WHAT: &str = "a hash";
+
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
+/// The text of a column, read.
+pub fn stored<T: Stored>(text: &str) -> Result<T> {
+    T::read(text).ok_or_else(|| corrupt(text, T::WHAT))
+}
+
+/// What stands in a column.
+pub fn at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
+    stored(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
+}
+
+/// What stands in a column that may be NULL.
+pub fn maybe_at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<Option<T>> {
+    let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
+    text.map(stored).transpose()
+}
+
+/// The value of a query of one column.
+pub fn only<T: FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
+    row.get(0)
+}
+
+/// The enum whose word stands in a column, see [`crate::stored_as_word`].
+pub fn word<T: FromStr + VariantNames>(value: ValueRef<'_>) -> FromSqlResult<T> {
+    let text = value.as_str()?;
+    let odd = || corrupt(text, &format!("one of {}", T::VARIANTS.join(", ")));
+    text.parse().map_err(|_| FromSqlError::Other(odd().into()))
+}
+
+/// Lets enums of strum (`EnumString`, `IntoStaticStr`, `VariantNames`) stand in columns as their words.
+#[macro_export]
+macro_rules! stored_as_word {
+    ($($name:ty),+) => {$(
+        impl rusqlite::types::FromSql for $name {
+            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+                $crate::columns::word(value)
+            }
+        }
+
+        impl rusqlite::ToSql for $name {
+            fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+                Ok(<&'static str>::from(*self).into())
+            }
+        }
+    )+};
 }
 
 fn corrupt(text: &str, what: &str) -> Error {
-    Error::new(Code::StateCorrupt, format!("\"{text}\" stands where {what} belongs"))
-        .hint("run: poolctl state check")
+    Error::corrupt(format!("\"{text}\" stands where {what} belongs"))
 }

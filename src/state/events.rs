@@ -4,6 +4,7 @@
 //! the first row's `prev_hash` is 64 zeros. `meta.audit_head` keeps the last id and hash, so that a cut tail
 //! is seen too. Where rows were pruned, the walk steps over them as [`super::pruned`] says.
 
+use super::columns::only;
 use super::pruned::{PRUNED, Steps};
 use super::{Run, meta};
 use alloy::hex;
@@ -88,7 +89,7 @@ pub(super) fn append(
 ) -> Result<i64> {
     let last: Option<(i64, String)> = conn
         .prepare_cached("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([], |row| Ok((row.get("id")?, row.get("hash")?)))
         .optional()?;
     let (last_id, prev_hash) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
     let id = last_id + 1;
@@ -116,9 +117,6 @@ fn row_hash(
 }
 
 /// Walks the whole chain and names the first row that does not hold.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
     let mut statement = conn.prepare(
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events ORDER BY id",
@@ -127,19 +125,17 @@ pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
     let mut report = ChainReport { events: 0, pruned: 0, head: GENESIS.to_owned(), broken: None };
     let (mut last, mut steps) = (0, Steps::default());
     while let Some(row) = rows.next()? {
-        let text = |i: usize| row.get::<_, String>(i);
-        let id: i64 = row.get(0)?;
+        let id: i64 = row.get("id")?;
         let gap = steps.cross(conn, &mut last, &mut report.head, id)?;
-        let want =
-            row_hash(&report.head, id, &text(1)?, &text(2)?, &text(3)?, &text(4)?, &text(5)?, &text(6)?);
+        let want = hash_after(&report.head, row)?;
         let why = if gap.is_some() {
             gap
-        } else if text(7)? != report.head {
+        } else if text(row, "prev_hash")? != report.head {
             Some("prev_hash is not the hash of the row before")
-        } else if text(8)? != want {
+        } else if text(row, "hash")? != want {
             Some("the row was altered: its hash does not fit its contents")
-        } else if text(4)? == PRUNED {
-            Steps::declared(conn, id, &text(6)?)?
+        } else if text(row, "kind")? == PRUNED {
+            Steps::declared(conn, id, text(row, "payload")?)?
         } else {
             None
         };
@@ -167,16 +163,21 @@ pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
 
 /// Whether an event's hash fits its contents; what stands before it is not looked at.
 pub(super) fn is_intact(row: &Row<'_>) -> rusqlite::Result<bool> {
-    let text = |i: usize| row.get::<_, String>(i);
-    let (prev, id) = (text(7)?, row.get(0)?);
-    let want = row_hash(&prev, id, &text(1)?, &text(2)?, &text(3)?, &text(4)?, &text(5)?, &text(6)?);
-    Ok(text(8)? == want)
+    Ok(text(row, "hash")? == hash_after(text(row, "prev_hash")?, row)?)
+}
+
+/// The hash that an event has behind one with the hash `prev`.
+fn hash_after(prev: &str, row: &Row<'_>) -> rusqlite::Result<String> {
+    let [at, run, actor, kind, subject, payload] =
+        ["at", "run_id", "actor", "kind", "subject", "payload"].map(|column| text(row, column));
+    Ok(row_hash(prev, row.get("id")?, at?, run?, actor?, kind?, subject?, payload?))
+}
+
+fn text<'r>(row: &'r Row<'_>, column: &str) -> rusqlite::Result<&'r str> {
+    Ok(row.get_ref(column)?.as_str()?)
 }
 
 /// Lists events, oldest first.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>> {
     let mut clauses = Vec::new();
     let mut values: Vec<Sql> = Vec::new();
@@ -220,18 +221,12 @@ pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>
 }
 
 /// The id of the last event, 0 where there is none.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn last_event(conn: &Connection) -> Result<i64> {
     let sql = "SELECT coalesce(max(id), 0) FROM events";
-    Ok(conn.prepare_cached(sql)?.query_row([], |row| row.get(0))?)
+    Ok(conn.prepare_cached(sql)?.query_row([], only)?)
 }
 
 /// The events after this id, oldest first, whatever they are about; at most a thousand at once.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn events_after(conn: &Connection, id: i64) -> Result<Vec<Event>> {
     let mut statement = conn.prepare_cached(
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events
@@ -254,17 +249,17 @@ impl EventFilter {
 }
 
 fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
-    let payload: String = row.get(6)?;
+    let payload: String = row.get("payload")?;
     Ok(Event {
-        id: row.get(0)?,
-        at: row.get(1)?,
-        run_id: row.get(2)?,
-        actor: row.get(3)?,
-        kind: row.get(4)?,
-        subject: row.get(5)?,
+        id: row.get("id")?,
+        at: row.get("at")?,
+        run_id: row.get("run_id")?,
+        actor: row.get("actor")?,
+        kind: row.get("kind")?,
+        subject: row.get("subject")?,
         payload: serde_json::from_str(&payload).unwrap_or(Value::String(payload)),
-        prev_hash: row.get(7)?,
-        hash: row.get(8)?,
+        prev_hash: row.get("prev_hash")?,
+        hash: row.get("hash")?,
     })
 }
 

@@ -1,6 +1,7 @@
 //! The state's file as such: what is opened at all, and how; its journal mode; what a killed run left beside it.
 
-use base::{Code, Error, Result};
+use super::columns::only;
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
 use std::fs::{self, Metadata};
@@ -8,6 +9,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use strum::IntoStaticStr;
 
 /// How long SQLite waits where another process keeps the whole file to itself, as it does for instants only.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -16,43 +18,32 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) const SIDES: [&str; 3] = ["-journal", "-wal", "-shm"];
 
 /// How changes of a file are kept until they are whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 pub(super) enum Journal {
     /// A log beside the file: what a state has, from its birth.
+    #[strum(serialize = "wal")]
     Wal,
     /// Nothing beside the file but while it is written: what a copy has, which is one plain file.
+    #[strum(serialize = "delete")]
     Rollback,
 }
 
 impl Journal {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Wal => "wal",
-            Self::Rollback => "delete",
-        }
-    }
-
     /// Sets it, and believes it only when SQLite says so: where it cannot, it answers with the mode that stays.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn set(self, conn: &Connection) -> Result<()> {
-        let answer: String =
-            conn.query_row(&format!("PRAGMA journal_mode = {}", self.word()), [], |row| row.get(0))?;
-        if answer.eq_ignore_ascii_case(self.word()) {
+        let word: &str = self.into();
+        let answer: String = conn.query_row(&format!("PRAGMA journal_mode = {word}"), [], only)?;
+        if answer.eq_ignore_ascii_case(word) {
             return Ok(());
         }
         Err(Error::new(
             Code::State,
-            format!("state: SQLite keeps the journal mode \"{answer}\" where \"{}\" is needed", self.word()),
+            format!("state: SQLite keeps the journal mode \"{answer}\" where \"{word}\" is needed"),
         )
         .hint("the file may be in use by another program, or be on a network disk; a local disk is needed"))
     }
 
     /// Whether a closed file has it: SQLite's answer is that of a connection, also where the disk did not take the change.
-    ///
-    /// # Errors
-    /// `state_error`, `io_error`.
     pub fn is_that_of(self, path: &Path) -> Result<()> {
         let mut header = [0; 20];
         fs::File::open(path)
@@ -75,7 +66,7 @@ impl Journal {
 /// # Errors
 /// `state_locked` where a reader is in the way, `state_error` where the disk refuses.
 pub(super) fn checkpoint(conn: &Connection) -> Result<()> {
-    let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], only)?;
     if !busy {
         return Ok(());
     }
@@ -94,16 +85,17 @@ pub(super) fn whole(path: &Path) -> Result<PathBuf> {
     let shown = path.display();
     let io = |e: &io::Error| match e.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => {
-            Error::new(Code::StateMissing, format!("there is no state at {shown}"))
-                .hint("create it with: poolctl init (or name another one with --state)")
+            Error::new(Code::StateMissing, format!("there is no state at {shown}")).hint(
+                say("create it with: ").run("init").say(" (or name another one with ").with("state").say(")"),
+            )
         }
         _ => Error::new(Code::Io, format!("cannot look at state {shown}: {e}"))
-            .hint("check the rights of its folder, or name another one with --state"),
+            .hint(say("check the rights of its folder, or name another one with ").with("state")),
     };
     let found = fs::metadata(path).map_err(|e| io(&e))?;
     if !found.is_file() {
         return Err(Error::new(Code::InvalidValue, format!("state {shown} is no regular file"))
-            .hint("name a file with --state; it is not read"));
+            .hint(say("name a file with ").with("state").say("; it is not read")));
     }
     let whole = fs::canonicalize(path).map_err(|e| io(&e))?;
     if found.nlink() > 1 {
@@ -130,9 +122,6 @@ fn has_one_name(path: &Path) -> Result<()> {
 }
 
 /// Opens a state that is there. What a killed run left half written in it is taken back first.
-///
-/// # Errors
-/// Those of [`whole`], `state_error`.
 pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let path = whole(path)?;
     if is_unfinished(&path) {
@@ -145,9 +134,6 @@ pub(super) fn connect(path: &Path, flags: OpenFlags) -> Result<Connection> {
 
 /// Opens a state for reading. Where no file can be made beside it, and none is there, it is opened as one that nobody
 /// changes; then the second value tells afterwards whether that was so.
-///
-/// # Errors
-/// As [`connect`].
 pub(super) fn connect_to_read(path: &Path) -> Result<(Connection, Option<Watch>)> {
     let conn = connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
     let refused = match conn.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())) {
@@ -178,9 +164,6 @@ pub(super) fn is_at_rest(path: &Path) -> bool {
 }
 
 /// Opens a file that nobody changes meanwhile: SQLite then makes no log and no index of it, and takes no locks.
-///
-/// # Errors
-/// As [`connect`].
 pub(super) fn unchanging(path: &Path) -> Result<Connection> {
     let path = whole(path)?;
     let mut url = url::Url::from_file_path(&path)
@@ -190,9 +173,6 @@ pub(super) fn unchanging(path: &Path) -> Result<Connection> {
 }
 
 /// Opens a file of SQLite's, with the settings that every connection has before anything is read.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX)
         .map_err(|e| Error::from(e).context(format!("cannot open state {}", path.display())))?;
@@ -201,9 +181,6 @@ pub(super) fn open(path: &Path, flags: OpenFlags) -> Result<Connection> {
 }
 
 /// Settings of every connection, before anything is read.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn configure(conn: &Connection) -> Result<()> {
     conn.busy_timeout(PATIENCE)?;
     conn.pragma_update(None, "foreign_keys", true)?;
@@ -235,7 +212,11 @@ pub(super) fn unfinished(path: &Path) -> Error {
         Code::State,
         format!("state {} was left in the middle of a change by a run that was killed", path.display()),
     )
-    .hint("whoever may write to it takes that back: run poolctl state check as the owner of the file")
+    .hint(
+        say("whoever may write to it takes that back: run ")
+            .run("state check")
+            .say(" as the owner of the file"),
+    )
 }
 
 /// A file of SQLite's own beside another.
@@ -281,9 +262,6 @@ pub(super) struct Stamp {
 
 impl Stamp {
     /// Of the file that stands there now.
-    ///
-    /// # Errors
-    /// `io_error`.
     pub fn of(path: &Path) -> Result<Self> {
         let found = fs::metadata(path)
             .map_err(|e| Error::new(Code::Io, format!("cannot look at state {}: {e}", path.display())))?;
@@ -299,9 +277,6 @@ impl From<&Metadata> for Stamp {
 }
 
 /// A second connection to the file of another, which could write.
-///
-/// # Errors
-/// `state_error` where the file cannot be written.
 pub fn connect_again(conn: &Connection) -> Result<Connection> {
     open(Path::new(conn.path().unwrap_or_default()), OpenFlags::SQLITE_OPEN_READ_WRITE)
 }

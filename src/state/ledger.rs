@@ -1,12 +1,17 @@
 //! Double entry: every movement sums to zero per asset, and each account's cached balance moves with it.
 
+use crate::columns::at;
 use base::amount::Delta;
-use base::{Code, Error, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use base::{Code, Error, Result, say};
+use rusqlite::{Connection, params};
 use std::collections::BTreeMap;
+use strum::{Display, EnumString, IntoStaticStr, VariantNames};
 
 /// Who owns an account.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Display, EnumString, IntoStaticStr, VariantNames,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum OwnerKind {
     /// A member of an EVM pool, by address.
     Member,
@@ -22,18 +27,7 @@ pub enum OwnerKind {
     Chain,
 }
 
-impl OwnerKind {
-    const fn word(self) -> &'static str {
-        match self {
-            Self::Member => "member",
-            Self::Pool => "pool",
-            Self::Farmer => "farmer",
-            Self::Pooler => "pooler",
-            Self::Operator => "operator",
-            Self::Chain => "chain",
-        }
-    }
-}
+crate::stored_as_word!(OwnerKind);
 
 /// An account, by what makes it unique. It is opened on first use.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -80,13 +74,10 @@ pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<(
                 Code::State,
                 format!(
                     "account {} {} \"{}\" would hold {balance} base units of {}",
-                    account.owner_kind.word(),
-                    account.owner,
-                    account.purpose,
-                    account.asset
+                    account.owner_kind, account.owner, account.purpose, account.asset
                 ),
             )
-            .hint("nothing was written; run: poolctl state check"));
+            .hint(say("nothing was written; run: ").run("state check")));
         }
         conn.prepare_cached("UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1")?
             .execute(params![id, balance.to_string()])?;
@@ -103,83 +94,53 @@ pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<(
 const FIND: &str = "SELECT id, balance FROM ledger_accounts
      WHERE owner_kind = ?1 AND owner = ?2 AND purpose = ?3 AND asset = ?4";
 
+fn find(conn: &Connection, account: &Account) -> Result<Option<(i64, Delta)>> {
+    let Account { owner_kind, owner, purpose, asset, .. } = account;
+    let mut statement = conn.prepare_cached(FIND)?;
+    let mut rows = statement.query(params![owner_kind, owner, purpose, asset])?;
+    rows.next()?.map(|row| Ok((row.get("id")?, at(row, "balance")?))).transpose()
+}
+
 fn find_or_open(conn: &Connection, account: &Account) -> Result<(i64, Delta)> {
-    let kind = account.owner_kind.word();
-    let found: Option<(i64, String)> = conn
-        .prepare_cached(FIND)?
-        .query_row(params![kind, account.owner, account.purpose, account.asset], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })
-        .optional()?;
-    if let Some((id, balance)) = found {
-        return Ok((id, stored(&balance)?));
+    if let Some(found) = find(conn, account)? {
+        return Ok(found);
     }
     conn.prepare_cached(
         "INSERT INTO ledger_accounts (owner_kind, owner, purpose, asset, overdraft) VALUES (?1, ?2, ?3, ?4, ?5)",
     )?
-    .execute(params![kind, account.owner, account.purpose, account.asset, account.overdraft])?;
+    .execute(params![account.owner_kind, account.owner, account.purpose, account.asset, account.overdraft])?;
     Ok((conn.last_insert_rowid(), Delta::default()))
 }
 
 /// The balance of one account; zero if it was never used.
-///
-/// # Errors
-/// `state_error` where the file cannot be read, `state_corrupt` for a malformed amount.
 pub fn balance(conn: &Connection, account: &Account) -> Result<Delta> {
-    let found: Option<(i64, String)> = conn
-        .prepare_cached(FIND)?
-        .query_row(params![account.owner_kind.word(), account.owner, account.purpose, account.asset], |r| {
-            Ok((r.get(0)?, r.get(1)?))
-        })
-        .optional()?;
-    found.map_or(Ok(Delta::default()), |(_, text)| stored(&text))
+    Ok(find(conn, account)?.map_or_else(Delta::default, |(_, balance)| balance))
 }
 
 /// The sum of an account's entries, which its balance should be. As many rows are read as there are entries.
-///
-/// # Errors
-/// `state_error` where the file cannot be read, `state_corrupt` for a malformed amount.
 pub fn derived_balance(conn: &Connection, account: &Account) -> Result<Delta> {
     let mut statement = conn.prepare_cached(
         "SELECT e.amount FROM ledger_accounts a JOIN ledger_entries e ON e.account_id = a.id
          WHERE a.owner_kind = ?1 AND a.owner = ?2 AND a.purpose = ?3 AND a.asset = ?4",
     )?;
     let mut rows =
-        statement.query(params![account.owner_kind.word(), account.owner, account.purpose, account.asset])?;
+        statement.query(params![account.owner_kind, account.owner, account.purpose, account.asset])?;
     let mut sum = Delta::default();
     while let Some(row) = rows.next()? {
-        let amount = stored(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)?;
         sum = sum
-            .checked_add(amount)
+            .checked_add(at(row, "amount")?)
             .ok_or_else(|| Error::new(Code::StateCorrupt, "the entries of an account pass 256 bits"))?;
     }
     Ok(sum)
 }
 
 /// (purpose, asset, balance) of every account of a member.
-///
-/// # Errors
-/// `state_error` where the file cannot be read, `state_corrupt` for a malformed amount.
 pub fn member_balances(conn: &Connection, address: &str) -> Result<Vec<(String, String, Delta)>> {
     let mut statement = conn.prepare_cached(
         "SELECT purpose, asset, balance FROM ledger_accounts
          WHERE owner_kind = 'member' AND owner = ?1 ORDER BY purpose, asset",
     )?;
-    let mut rows = statement.query([address])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push((row.get(0)?, row.get(1)?, stored(&row.get::<_, String>(2)?)?));
-    }
-    Ok(found)
-}
-
-/// A balance or an amount with its sign, as the file has it.
-///
-/// # Errors
-/// `state_corrupt` for what is none.
-pub fn stored(text: &str) -> Result<Delta> {
-    Delta::parse(text).ok_or_else(|| {
-        Error::new(Code::StateCorrupt, format!("\"{text}\" stands where an amount belongs"))
-            .hint("run: poolctl state check")
-    })
+    statement
+        .query_and_then([address], |row| Ok((row.get("purpose")?, row.get("asset")?, at(row, "balance")?)))?
+        .collect()
 }

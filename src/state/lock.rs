@@ -2,7 +2,7 @@
 
 use super::file::{Stamp, beside};
 use base::files::folder_of;
-use base::{Code, Error, Result, Stop, clock};
+use base::{Code, Error, Result, Stop, clock, say};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -186,7 +186,7 @@ fn taken(what: &str, code: Code, locked: &Path, file: &mut File) -> Error {
         |h| format!("\"poolctl {}\" (pid {}) since {}", h.command, h.pid, clock::rfc3339(h.since)),
     );
     let e = Error::new(code, format!("{what} {} is locked by {who}", locked.display()))
-        .hint("wait for it with --wait 30s");
+        .hint(say("wait for it with ").with("wait").of("30s"));
     match holder {
         Some(h) => {
             e.detail("pid", h.pid).detail("command", h.command).detail("since", clock::rfc3339(h.since))

@@ -47,15 +47,12 @@ const fn statements(named: Named) -> &'static [&'static str] {
 }
 
 /// Names that begin so, each with a word on what it is; those of the first form that has any, and at most 200.
-///
-/// # Errors
-/// `state_error` where the file cannot be read now.
 pub fn names_like(conn: &Connection, named: Named, begin: &str) -> Result<Vec<(String, String)>> {
     // No text sorts behind this one.
     let end = format!("{begin}{}", char::MAX);
     for sql in statements(named) {
         let mut statement = conn.prepare(sql)?;
-        let rows = statement.query_map(params![begin, end, MOST], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let rows = statement.query_map(params![begin, end, MOST], |row| row.try_into())?;
         let found: Vec<_> = rows.collect::<Result<_, _>>()?;
         if !found.is_empty() {
             return Ok(found);

@@ -1,26 +1,22 @@
 //! Opening and creating the state file, and refusing what is not one.
 
+use super::columns::only;
 use super::file::{self, Journal, Watch};
+use super::identity::{APPLICATION_ID, identify};
 use super::lock::LastRun;
-use super::{Lock, Run, Tx, migrate, runs, schema};
+use super::{Lock, Run, Tx, migrate, runs, schema, steps};
 use crate::Permit;
 use base::files::{self, Access, Draft};
-use base::{Code, Error, Exit, Result, killpoint};
-use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
+use base::{Code, Error, Exit, Result, killpoint, say};
+use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-
-/// `PRAGMA application_id` of a poolctl state: "Pool".
-pub const APPLICATION_ID: i32 = 0x506f_6f6c;
 
 /// Rows after which the write-ahead log is worth shrinking.
 const BULK_ROWS: u64 = 50_000;
 
 /// Memory for pages of a file that is written to, in KiB; taken as it is needed. A replay touches indexes all over.
 const CACHE_KIB: i64 = 160 * 1024;
-
-/// `PRAGMA application_id` of an archive of rows that `state prune` took out of one: `PooA`.
-pub(super) const ARCHIVE_ID: i32 = 0x506f_6f41;
 
 /// An open state file.
 #[derive(Debug)]
@@ -40,14 +36,11 @@ impl State {
     /// file, `conflict` for one with several names.
     pub fn read(path: &Path, run: Run) -> Result<Self> {
         let state = Self::unjudged(path, run)?;
-        schema::must_be_own(&state.conn, path, migrate::SCHEMA_VERSION)?;
+        schema::must_be_own(&state.conn, path, steps::SCHEMA_VERSION)?;
         Ok(state)
     }
 
     /// As [`State::read`], for the check that is to say what is wrong with it: whatever else its schema has.
-    ///
-    /// # Errors
-    /// As [`State::read`].
     pub fn unjudged(path: &Path, run: Run) -> Result<Self> {
         let (conn, watch) = file::connect_to_read(path)?;
         is_of_today(&conn, path)?;
@@ -68,7 +61,7 @@ impl State {
         };
         conn.busy_timeout(Duration::ZERO)?;
         is_of_today(&conn, path)?;
-        schema::must_be_own(&conn, path, migrate::SCHEMA_VERSION)?;
+        schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         Ok(Self { conn, path: path.to_owned(), run, watch: None })
     }
 
@@ -90,9 +83,9 @@ impl State {
         }
         Journal::Wal.set(&conn)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
-        if found < migrate::SCHEMA_VERSION {
+        if found < steps::SCHEMA_VERSION {
             migrate::migrate(&conn, path, found, run.clock)?;
-            schema::must_be_own(&conn, path, migrate::SCHEMA_VERSION)?;
+            schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         }
         lock.vouch();
         conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
@@ -103,9 +96,6 @@ impl State {
     }
 
     /// A private copy that vanishes when closed: what `--dry-run` writes to.
-    ///
-    /// # Errors
-    /// As [`State::read`].
     pub fn scratch(path: &Path, run: Run) -> Result<Self> {
         let source = Self::read(path, run.clone())?;
         // An empty name is a temporary database that spills to disk only under memory pressure.
@@ -134,9 +124,6 @@ impl State {
 
     /// Several queries on one and the same state, whatever others commit meanwhile. It is cheaper too: SQLite locks
     /// the file once, and not for each query.
-    ///
-    /// # Errors
-    /// `state_error` where the file cannot be read.
     pub fn look(&self) -> Result<Look<'_>> {
         let own = self.conn.is_autocommit();
         if own {
@@ -182,17 +169,11 @@ impl State {
 
     /// Notes when a run of a scheduled command ended, and how. It is no fact of the audit log: the data version stays as
     /// it is, and the disk need not have it before the next commit, so that a run with nothing to do stays short.
-    ///
-    /// # Errors
-    /// `state_error` where the disk refuses.
     pub fn note_run(&self, permit: Permit<'_>, command: &str, exit: Exit) -> Result<runs::Noted> {
         self.note(permit, |conn| runs::put(conn, command, exit, self.run.clock.now()))
     }
 
     /// Notes that a run ended otherwise than it had noted.
-    ///
-    /// # Errors
-    /// As [`State::note_run`].
     pub fn amend_run(&self, permit: Permit<'_>, noted: &runs::Noted, exit: Exit) -> Result<()> {
         self.note(permit, |conn| runs::amend(conn, noted, exit))
     }
@@ -206,9 +187,6 @@ impl State {
 
     /// To be called when so many rows were written: shrinks the write-ahead log if they are many. A reader in the
     /// way is no error.
-    ///
-    /// # Errors
-    /// `state_error` where the disk refuses.
     pub fn after_bulk(&self, rows: u64) -> Result<()> {
         if rows >= BULK_ROWS {
             self.conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -247,14 +225,14 @@ impl Drop for Look<'_> {
 pub fn create(path: &Path) -> Result<()> {
     let taken = || {
         Error::new(Code::Conflict, format!("state {} exists already", path.display()))
-            .hint("it is left as it is; choose another place with --state")
+            .hint(say("it is left as it is; choose another place with ").with("state"))
     };
     if path.exists() {
         return Err(taken());
     }
     let io = |e: std::io::Error| {
         Error::new(Code::Io, format!("cannot create state {}: {e}", path.display()))
-            .hint("choose a writable folder with --state")
+            .hint(say("choose a writable folder with ").with("state"))
     };
     std::fs::create_dir_all(files::folder_of(path)).map_err(io)?;
     let draft = Draft::beside(path, Access::Shared).map_err(io)?;
@@ -278,7 +256,7 @@ fn build(draft: &Path) -> Result<()> {
          INSERT INTO meta VALUES ('data_version', '0');
          PRAGMA user_version = {}; COMMIT;",
         schema::SCHEMA,
-        migrate::SCHEMA_VERSION
+        steps::SCHEMA_VERSION
     ))?;
     file::checkpoint(&conn)?;
     conn.close().map_err(|(_, e)| Error::from(e))?;
@@ -288,7 +266,7 @@ fn build(draft: &Path) -> Result<()> {
 /// Refuses a state of another schema than this program's.
 fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
     let found = identify(conn, path)?;
-    if found == migrate::SCHEMA_VERSION {
+    if found == steps::SCHEMA_VERSION {
         return Ok(());
     }
     Err(Error::new(
@@ -296,67 +274,23 @@ fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
         format!(
             "state {} has schema {found}, this poolctl reads schema {}",
             path.display(),
-            migrate::SCHEMA_VERSION
+            steps::SCHEMA_VERSION
         ),
     )
-    .hint("run: poolctl state migrate (it makes a backup first)"))
+    .hint(say("run: ").run("state migrate").say(" (it makes a backup first)")))
 }
 
 /// Refuses a file that SQLite finds damaged.
 fn must_be_whole(conn: &Connection, path: &Path, pragma: &str) -> Result<()> {
-    let word: String = conn.query_row(&format!("PRAGMA {pragma}(1)"), [], |row| row.get(0))?;
+    let word: String = conn.query_row(&format!("PRAGMA {pragma}(1)"), [], only)?;
     if word == "ok" {
         return Ok(());
     }
     Err(Error::new(Code::StateCorrupt, format!("state {} is damaged: {word}", path.display())).hint(
-        "nothing was changed; see all of it: poolctl state check --full; then restore the newest backup: poolctl state \
-         restore FILE",
+        say("nothing was changed; see all of it: ")
+            .run("state check")
+            .with("full")
+            .say("; then restore the newest backup: ")
+            .backup(),
     ))
-}
-
-/// The schema version of a poolctl state; anything else is refused.
-pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
-    let shown = path.display();
-    let pragma = |name: &str| -> Result<i32> {
-        let found = conn.pragma_query_value(None, name, |row| row.get(0));
-        if found.as_ref().is_err_and(|e| e.sqlite_error_code() == Some(ErrorCode::ReadOnly)) {
-            return Err(file::unfinished(path));
-        }
-        found.map_err(|e| match Error::from(e) {
-            e if e.code() == Code::StateForeign || e.code() == Code::StateCorrupt => {
-                Error::new(e.code(), format!("{shown} is not a readable SQLite database")).hint(
-                    "it is left as it is; check --state, or restore a backup: poolctl state restore FILE",
-                )
-            }
-            e => e.context(format!("cannot read state {shown}")),
-        })
-    };
-    let application = pragma("application_id")?;
-    let version = pragma("user_version")?;
-    if application == ARCHIVE_ID {
-        return Err(Error::new(
-            Code::StateForeign,
-            format!("{shown} is an archive of pruned rows, and no state by itself"),
-        )
-        .hint("any SQLite tool reads it; its table meta says where the rows come from"));
-    }
-    if application != APPLICATION_ID {
-        return Err(Error::new(Code::StateForeign, format!("{shown} is a database of another program"))
-            .hint("it is left as it is; check --state"));
-    }
-    let version = u32::try_from(version)
-        .map_err(|_| Error::new(Code::StateCorrupt, format!("state {shown} has schema {version}")))?;
-    if version > migrate::SCHEMA_VERSION {
-        return Err(Error::new(
-            Code::StateTooNew,
-            format!(
-                "state {shown} has schema {version}, this poolctl knows up to {}",
-                migrate::SCHEMA_VERSION
-            ),
-        )
-        .hint("use the newer poolctl that wrote it; it is never taken back to an older schema")
-        .detail("found", version)
-        .detail("known", migrate::SCHEMA_VERSION));
-    }
-    Ok(version)
 }

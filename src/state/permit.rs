@@ -1,7 +1,7 @@
 //! Tokens that only a check can make: without them a mutating function cannot be called.
 
 use super::Lock;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use std::marker::PhantomData;
 
 /// Proof that this run may write: it holds the state's lock, or works on a private copy (`--dry-run`).
@@ -47,8 +47,13 @@ impl<'a> ValuePermit<'a> {
     /// `needs_confirmation` where the answer is no or nobody can be asked.
     pub fn obtain(permit: Permit<'a>, consent: Consent<'_>, what: &str) -> Result<Self> {
         let refused = |why: &str| {
-            Error::new(Code::NeedsConfirmation, format!("{what}: {why}"))
-                .hint("add --yes if this is what you want; --dry-run shows what would happen")
+            Error::new(Code::NeedsConfirmation, format!("{what}: {why}")).hint(
+                say("add ")
+                    .with("yes")
+                    .say(" if this is what you want; ")
+                    .with("dry-run")
+                    .say(" shows what would happen"),
+            )
         };
         let agreed = match consent {
             Consent::Given | Consent::NotNeeded => true,

@@ -3,9 +3,10 @@
 //! A `state.pruned` event declares, under its own hash, a digest of its rows in `pruned_events` and of its ledger entries.
 //! The chain is walked over a run only where its row fits the hashes on both sides, and every row must be declared.
 
+use super::columns::only;
 use alloy::hex;
 use base::amount::Delta;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -74,7 +75,7 @@ pub(super) fn reached(conn: &Connection, after: i64) -> Result<i64> {
         .prepare_cached(
             "SELECT last_id FROM pruned_events WHERE event_id > ?1 ORDER BY event_id DESC, first_id DESC LIMIT 1",
         )?
-        .query_row([after], |row| row.get(0))
+        .query_row([after], only)
         .optional()?;
     Ok(found.unwrap_or(0))
 }
@@ -100,8 +101,9 @@ impl Steps {
             conn.prepare_cached("SELECT last_id, prev_hash, hash FROM pruned_events WHERE first_id = ?1")?;
         while *last + 1 < id {
             let first = *last + 1;
-            let run: Option<(i64, String, String)> =
-                find.query_row([first], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).optional()?;
+            let run: Option<(i64, String, String)> = find
+                .query_row([first], |row| Ok((row.get("last_id")?, row.get("prev_hash")?, row.get("hash")?)))
+                .optional()?;
             let Some((until, prev_hash, hash)) = run else {
                 return Ok(Some("ids have a gap: a row before this one is missing"));
             };
@@ -121,7 +123,12 @@ impl Steps {
             "SELECT first_id, last_id, prev_hash, hash FROM pruned_events WHERE event_id = ?1 ORDER BY first_id",
         )?;
         let runs = statement.query_map([event], |row| {
-            Ok(Run { first: row.get(0)?, last: row.get(1)?, prev_hash: row.get(2)?, hash: row.get(3)? })
+            Ok(Run {
+                first: row.get("first_id")?,
+                last: row.get("last_id")?,
+                prev_hash: row.get("prev_hash")?,
+                hash: row.get("hash")?,
+            })
         })?;
         let runs: Vec<Run> = runs.collect::<Result<_, _>>()?;
         let fits = said(payload, "runs") == Some(digest_of_runs(&runs));
@@ -136,7 +143,7 @@ impl Steps {
         )?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (first, kind): (i64, Option<String>) = (row.get(0)?, row.get(1)?);
+            let (first, kind): (i64, Option<String>) = (row.get("first_id")?, row.get("kind")?);
             if !self.over.contains(&first) || kind.as_deref() != Some(PRUNED) {
                 return Ok(Some(first));
             }
@@ -158,7 +165,7 @@ pub(super) fn bring_forward(conn: &Connection, event: i64, forward: &BTreeMap<i6
     let mut insert = conn.prepare_cached("INSERT INTO ledger_entries VALUES (?1, ?2, ?3, ?4)")?;
     let mut sums: BTreeMap<String, Delta> = BTreeMap::new();
     for (line, (account, amount)) in (0_i64..).zip(forward) {
-        let sum = sums.entry(asset_of.query_row([account], |row| row.get(0))?).or_default();
+        let sum = sums.entry(asset_of.query_row([account], only)?).or_default();
         *sum = sum.checked_add(*amount).ok_or_else(overflow)?;
         insert.execute(params![event, line, account, amount.to_string()])?;
     }
@@ -168,7 +175,7 @@ pub(super) fn bring_forward(conn: &Connection, event: i64, forward: &BTreeMap<i6
             Code::StateCorrupt,
             format!("the ledger entries to be pruned do not balance: {sum} of {asset} left over"),
         )
-        .hint("nothing more is pruned; run: poolctl state check")),
+        .hint(say("nothing more is pruned; run: ").run("state check"))),
     }
 }
 
@@ -185,8 +192,8 @@ pub fn brought_forward(conn: &Connection) -> Result<Vec<String>> {
         conn.prepare("SELECT account_id, amount FROM ledger_entries WHERE event_id = ?1 ORDER BY line")?;
     let mut events = events.query([])?;
     while let Some(row) = events.next()? {
-        let (event, payload): (i64, String) = (row.get(0)?, row.get(1)?);
-        let lines = entries.query_map([event], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let (event, payload): (i64, String) = (row.get("id")?, row.get("payload")?);
+        let lines = entries.query_map([event], |row| Ok((row.get("account_id")?, row.get("amount")?)))?;
         let lines: Vec<(i64, String)> = lines.collect::<Result<_, _>>()?;
         if said(&payload, "forward") != Some(digest_of_entries(lines.into_iter())) {
             found.push(format!("event {event}: the balance brought forward is not the one that it declares"));

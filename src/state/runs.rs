@@ -34,20 +34,17 @@ pub struct LastRun {
 }
 
 /// The last run of every scheduled command that ever ran, by name.
-///
-/// # Errors
-/// `state_error`.
 pub fn last_runs(conn: &Connection) -> Result<Vec<LastRun>> {
     let mut statement = conn.prepare_cached(
         "SELECT command, last_run_at, exit_code, last_success_at, last_complete_at FROM runs ORDER BY command",
     )?;
     let rows = statement.query_map([], |row| {
         Ok(LastRun {
-            command: row.get(0)?,
-            at: row.get(1)?,
-            exit_code: row.get(2)?,
-            success_at: row.get(3)?,
-            complete_at: row.get(4)?,
+            command: row.get("command")?,
+            at: row.get("last_run_at")?,
+            exit_code: row.get("exit_code")?,
+            success_at: row.get("last_success_at")?,
+            complete_at: row.get("last_complete_at")?,
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)

@@ -1,8 +1,8 @@
 //! The program's own schema, and whether a file has it and nothing else: a trigger or a view of somebody else's would act
 //! on rows, or stand in their place.
 
-use super::migrate;
-use base::{Code, Error, Result};
+use super::steps;
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -21,7 +21,7 @@ pub(super) fn must_be_own(conn: &Connection, path: &Path, version: u32) -> Resul
         Code::StateCorrupt,
         format!("the schema of state {} is not poolctl's: {why}", path.display()),
     )
-    .hint(format!("nothing was changed; {remedy} the newest backup: poolctl state restore FILE")))
+    .hint(say(format!("nothing was changed; {remedy} the newest backup: ")).backup()))
 }
 
 /// How a schema differs from the program's.
@@ -34,17 +34,14 @@ pub struct Difference {
 }
 
 /// How the schema of a file differs from the program's of that version; `None` where it does not.
-///
-/// # Errors
-/// `state_corrupt` where it cannot be read; `state_error`.
 pub fn difference(conn: &Connection, version: u32) -> Result<Option<Difference>> {
-    if version == migrate::SCHEMA_VERSION && is_verbatim(conn)? {
+    if version == steps::SCHEMA_VERSION && is_verbatim(conn)? {
         return Ok(None);
     }
-    let own = if version == migrate::SCHEMA_VERSION {
+    let own = if version == steps::SCHEMA_VERSION {
         statements(SCHEMA).collect()
     } else {
-        stored(&migrate::as_of(version)?)?
+        stored(&steps::as_of(version)?)?
     };
     let found = stored(conn)?;
     let begin = |sql: &str| sql.split_whitespace().take(5).collect::<Vec<_>>().join(" ");
@@ -157,9 +154,9 @@ mod tests {
     fn the_own_schema_has_no_difference_at_any_version() {
         let fresh = fresh();
         fresh.execute_batch("ANALYZE").unwrap();
-        assert_eq!(difference(&fresh, migrate::SCHEMA_VERSION).unwrap(), None);
-        for version in 0..=migrate::SCHEMA_VERSION {
-            let conn = migrate::as_of(version).unwrap();
+        assert_eq!(difference(&fresh, steps::SCHEMA_VERSION).unwrap(), None);
+        for version in 0..=steps::SCHEMA_VERSION {
+            let conn = steps::as_of(version).unwrap();
             assert_eq!(difference(&conn, version).unwrap(), None, "{version}");
         }
     }
@@ -192,7 +189,7 @@ mod tests {
         ] {
             let conn = fresh();
             conn.execute_batch(sql).unwrap();
-            let found = difference(&conn, migrate::SCHEMA_VERSION).unwrap().unwrap();
+            let found = difference(&conn, steps::SCHEMA_VERSION).unwrap().unwrap();
             assert!(found.why.starts_with(words), "{sql}: {found:?}");
             assert_eq!(found.is_addition, is_addition, "{sql}: {found:?}");
         }

@@ -7,19 +7,14 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 
 /// All stored settings by key.
-///
-/// # Errors
-/// `state_error` where the file cannot be read.
 pub fn settings(conn: &Connection) -> Result<Vec<Setting>> {
     let mut statement = conn.prepare_cached("SELECT key, value FROM system_config ORDER BY key")?;
-    let rows = statement.query_map([], |row| Ok(Setting { key: row.get(0)?, value: row.get(1)? }))?;
+    let rows =
+        statement.query_map([], |row| Ok(Setting { key: row.get("key")?, value: row.get("value")? }))?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 
 /// Stores a setting; the audit event keeps the old value. Secrets are not settings.
-///
-/// # Errors
-/// `state_error` where the disk refuses.
 pub fn setting_set(tx: &Tx<'_>, key: &str, value: &str) -> Result<Option<String>> {
     let old = settings(tx.conn())?.into_iter().find(|s| s.key == key).map(|s| s.value);
     if old.as_deref() != Some(value) {
@@ -34,9 +29,6 @@ pub fn setting_set(tx: &Tx<'_>, key: &str, value: &str) -> Result<Option<String>
 }
 
 /// Removes a setting; returns what it was.
-///
-/// # Errors
-/// `state_error` where the disk refuses.
 pub fn setting_unset(tx: &Tx<'_>, key: &str) -> Result<Option<String>> {
     let old = settings(tx.conn())?.into_iter().find(|s| s.key == key).map(|s| s.value);
     if let Some(old) = &old {

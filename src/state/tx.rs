@@ -28,9 +28,6 @@ impl<'a> Tx<'a> {
     }
 
     /// Appends a fact to the audit log and returns its id.
-    ///
-    /// # Errors
-    /// `state_error` where the disk refuses.
     pub fn event(&self, kind: &str, subject: &str, payload: &Value) -> Result<i64> {
         events::append(self.conn(), self.run, kind, subject, payload)
     }
@@ -44,17 +41,11 @@ impl<'a> Tx<'a> {
     }
 
     /// Sets a fact about the file.
-    ///
-    /// # Errors
-    /// `state_error` where the disk refuses.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<()> {
         meta::meta_set(self.conn(), key, value)
     }
 
     /// Takes back a fact about the file.
-    ///
-    /// # Errors
-    /// `state_error` where the disk refuses.
     pub fn meta_unset(&self, key: &str) -> Result<()> {
         meta::meta_unset(self.conn(), key)
     }

@@ -2,79 +2,25 @@
 
 use super::fault::{Fault, standing};
 use super::network::network_id;
-use super::newest::{Asked, Newest, Refused, Said, Voice};
+use super::newest::Voice;
+use super::peer::{ClientConfig, Inner, LATEST, NETWORK, Peer, value};
 use super::replies::Ledger;
 use super::view::View;
 use super::wire;
-use base::{Code, Endpoint, Error, Result};
+use base::{Code, Error, Result, say};
 use net::asker::{Asker, Patience};
-use net::jsonrpc::{Answer, Call, Client as Wire};
-use net::{Http, HttpLimits, RetryPolicy, Verdict, retry};
-use serde_json::{Value, json};
+use net::failover::{self, Failed, Warnings};
+use net::jsonrpc::{Call, Client as Wire};
+use net::{Http, Verdict, retry};
+use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-/// How long an endpoint may show no new ledger while there is another to ask; a ledger takes some five seconds.
-const STUCK: Duration = Duration::from_secs(30);
-
-/// What a profile says about its network.
-#[derive(Debug, Clone)]
-pub struct ClientConfig {
-    /// The profile's name, for errors.
-    pub profile: String,
-    /// The pinned network.
-    pub passphrase: String,
-    /// Endpoints, the preferred one first.
-    pub endpoints: Vec<Endpoint>,
-    /// Limits on each HTTP exchange.
-    pub http: HttpLimits,
-    /// How one endpoint is asked again.
-    pub retry: RetryPolicy,
-    /// Calls per JSON-RPC batch; 1 = no batches.
-    pub batch: usize,
-}
-
-impl ClientConfig {
-    /// The defaults for a profile's network.
-    pub fn new(profile: impl Into<String>, passphrase: impl Into<String>, endpoints: Vec<Endpoint>) -> Self {
-        Self {
-            profile: profile.into(),
-            passphrase: passphrase.into(),
-            endpoints,
-            http: HttpLimits::default(),
-            retry: RetryPolicy::default(),
-            batch: 20,
-        }
-    }
-}
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// The pinned network, asked through [`Client::view`] only.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Arc<Inner>,
-}
-
-#[derive(Debug)]
-pub(super) struct Inner {
-    config: ClientConfig,
-    network_id: [u8; 32],
-    http: Arc<Http>,
-    peers: Vec<Arc<Peer>>,
-    warnings: Mutex<Vec<String>>,
-    /// The newest ledger that is believed.
-    newest: Mutex<Newest>,
-    /// From when its times count.
-    began: Instant,
-}
-
-/// An endpoint, and what this process knows of it.
-#[derive(Debug)]
-pub(super) struct Peer {
-    pub asker: Asker,
-    voice: Voice,
-    /// Its passphrase was compared with the pin, and is the same.
-    checked: AtomicBool,
 }
 
 /// Whether a view must begin with a look at the newest ledger.
@@ -120,7 +66,7 @@ impl Client {
             })
             .collect::<Result<_>>()?;
         let network_id = network_id(&config.passphrase);
-        let (warnings, newest, began) = (Mutex::default(), Mutex::default(), Instant::now());
+        let (warnings, newest, began) = (Warnings::default(), Mutex::default(), Instant::now());
         Ok(Self { inner: Arc::new(Inner { config, network_id, http, peers, warnings, newest, began }) })
     }
 
@@ -156,16 +102,12 @@ impl Client {
 
     /// What went wrong and was made good, since the last call; for the envelope's warnings.
     pub fn take_warnings(&self) -> Vec<String> {
-        std::mem::take(&mut *self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner))
+        self.inner.warnings.take()
     }
 
     /// Notes what went wrong and was made good; the same only once.
     pub fn warn(&self, text: String) {
-        let mut warnings = self.inner.warnings.lock().unwrap_or_else(PoisonError::into_inner);
-        if !warnings.contains(&text) {
-            tracing::debug!("{text}");
-            warnings.push(text);
-        }
+        self.inner.warnings.add(text);
     }
 
     /// Runs `body` on one endpoint, whose passphrase was checked and whose newest ledger was read, in one HTTP
@@ -224,7 +166,7 @@ impl Client {
         let mut order: Vec<&Arc<Peer>> = peers.filter(|peer| among(peer.asker.name())).collect();
         order.sort_by_key(|peer| peer.asker.is_resting());
         let mut order = order.into_iter().peekable();
-        let mut failed: Vec<(&str, Code, String)> = Vec::new();
+        let mut failed: Vec<Failed> = Vec::new();
         let mut doubted = None;
         while let Some(peer) = order.next() {
             let name = peer.asker.name();
@@ -251,11 +193,11 @@ impl Client {
             if let Some(next) = order.peek() {
                 self.warn(format!("endpoint {name:?}: {words}; {:?} took over", next.asker.name()));
             }
-            failed.push((name, code, words));
+            failed.push(Failed { endpoint: name.to_owned(), code, words });
         }
         // What all say alike, or one that is alone, is the answer.
         let stands = |error: &Error| {
-            let alike = failed.iter().all(|(_, code, _)| *code == error.code());
+            let alike = failed.iter().all(|one| one.code == error.code());
             alike && (failed.len() == 1 || error.code() != Code::BadReply)
         };
         Err(doubted.filter(stands).unwrap_or_else(|| self.none_left(&failed)))
@@ -306,80 +248,21 @@ impl Client {
         .await
     }
 
-    fn none_left(&self, failed: &[(&str, Code, String)]) -> Error {
-        let all = |code: Code| failed.iter().all(|(_, other, _)| *other == code);
-        let any = |code: Code| failed.iter().any(|(_, other, _)| *other == code);
-        let order = [Code::Unreachable, Code::RateLimited, Code::BadReply, Code::Behind, Code::Rpc];
-        let code = if all(Code::WrongNetwork) {
-            Code::WrongNetwork
-        } else if all(Code::RateLimited) {
-            Code::RateLimited
-        } else if all(Code::Behind) {
-            Code::Behind
-        } else {
-            order.into_iter().find(|code| any(*code)).unwrap_or(Code::Unreachable)
-        };
+    fn none_left(&self, failed: &[Failed]) -> Error {
         let config = &self.inner.config;
-        let message = if let [(name, _, words)] = failed {
-            format!("endpoint {name:?}: {words}")
-        } else {
-            let each: Vec<_> = failed.iter().map(|(name, _, words)| format!("{name:?}: {words}")).collect();
-            format!("no Stellar endpoint of profile {:?} could serve: {}", config.profile, each.join("; "))
-        };
-        let hint = match code {
+        let hint = match failover::code_of(failed) {
             Code::WrongNetwork => {
-                format!(
-                    "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another --profile",
+                let pinned = format!(
+                    "profile {:?} pins {:?}: correct stellar.rpc_urls, or choose another ",
                     config.profile, config.passphrase
-                )
+                );
+                say(pinned).with("profile")
             }
-            Code::Rpc => {
-                "check the endpoint's URL and its plan, or add another to stellar.rpc_urls".to_owned()
-            }
-            _ => "try again later, or add another endpoint to stellar.rpc_urls".to_owned(),
+            Code::Rpc => say("check the endpoint's URL and its plan, or add another to stellar.rpc_urls"),
+            _ => say("try again later, or add another endpoint to stellar.rpc_urls"),
         };
-        let list: Vec<Value> = failed
-            .iter()
-            .map(|(name, code, words)| json!({ "endpoint": name, "code": code.word(), "reason": words }))
-            .collect();
-        Error::new(code, message).hint(hint).detail("endpoints", list).detail("profile", &*config.profile)
-    }
-}
-
-impl Inner {
-    fn newest(&self) -> MutexGuard<'_, Newest> {
-        self.newest.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn seen(&self) -> Option<Ledger> {
-        self.newest().ledger()
-    }
-
-    /// What an answer to a question that is asked now is held against.
-    pub fn asking(&self) -> Asked {
-        self.newest().ask(self.began.elapsed())
-    }
-
-    /// Takes what an answer of this endpoint says of the newest ledger.
-    pub fn hear(&self, peer: &Peer, said: impl Into<Said>, asked: Asked) -> Result<(), Fault> {
-        let said = said.into();
-        let heard = self.newest().hear(peer.voice, said, asked, self.began.elapsed());
-        heard.map_err(|refused| match refused {
-            Refused::Behind(seen) => Fault::Stale { ledger: said.sequence, seen },
-            Refused::Beyond(seen) => Fault::Beyond { ledger: said.sequence, seen },
-        })
-    }
-
-    /// Whether no new ledger has come for so long that another endpoint, if there is one, may know more.
-    pub fn stuck(&self) -> Option<Fault> {
-        let ledger = self.newest().stands_still(STUCK, self.began.elapsed());
-        let ledger = ledger.filter(|_| self.peers.len() > 1)?;
-        Some(Fault::Stuck { ledger: ledger.sequence })
-    }
-
-    /// How one endpoint is asked again.
-    pub fn retry_policy(&self) -> &RetryPolicy {
-        &self.config.retry
+        let what = format!("no Stellar endpoint of profile {:?} could serve", config.profile);
+        failover::none_left(failed, &what, &config.profile).hint(hint)
     }
 }
 
@@ -390,25 +273,5 @@ const fn is_doubtful(code: Code) -> bool {
 
 /// Whether an error is of endpoints that could not serve, or not soundly: another one may.
 pub const fn is_of_endpoints(code: Code) -> bool {
-    is_doubtful(code)
-        || matches!(
-            code,
-            Code::Unreachable | Code::RateLimited | Code::Behind | Code::Rpc | Code::WrongNetwork
-        )
-}
-
-const NETWORK: &str = "getNetwork";
-pub(super) const LATEST: &str = "getLatestLedger";
-
-/// Reads one answer; an error of the server is a fault.
-pub(super) fn value<T>(
-    method: &'static str,
-    answer: Option<Answer>,
-    read: impl FnOnce(&serde_json::value::RawValue) -> Result<T, String>,
-) -> Result<T, Fault> {
-    match answer {
-        Some(Ok(raw)) => read(&raw).map_err(|why| Fault::Bad { method, why }),
-        Some(Err(error)) => Err(Fault::Rpc { method, error }),
-        None => Err(Fault::Bad { method, why: "no answer".to_owned() }),
-    }
+    code.is_transient() || is_doubtful(code) || matches!(code, Code::WrongNetwork)
 }

@@ -72,18 +72,7 @@ impl Fault {
     /// The code of a command that this ends.
     pub fn code(&self) -> Code {
         match self {
-            Self::Net(fault) => match fault.kind {
-                FaultKind::Connect
-                | FaultKind::Timeout
-                | FaultKind::Closed
-                | FaultKind::Server
-                | FaultKind::NotJson => Code::Unreachable,
-                FaultKind::RateLimited => Code::RateLimited,
-                FaultKind::BadReply => Code::BadReply,
-                FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => {
-                    Code::Rpc
-                }
-            },
+            Self::Net(fault) => fault.code(),
             Self::Rpc { error, .. } if is_limited(error) => Code::RateLimited,
             Self::Rpc { error, .. } if is_transient(error) => Code::Unreachable,
             Self::Rpc { .. } => Code::Rpc,

@@ -7,6 +7,7 @@ mod diagnostics;
 mod fault;
 mod network;
 mod newest;
+mod peer;
 mod replies;
 mod results;
 pub mod submit;
@@ -14,9 +15,10 @@ pub mod transaction;
 mod view;
 pub mod wire;
 
-pub use client::{Client, ClientConfig, is_of_endpoints};
+pub use client::{Client, is_of_endpoints};
 pub use diagnostics::Raised;
 pub use network::{KNOWN, Known, account, asset, contract, known, network_id};
+pub use peer::ClientConfig;
 pub use replies::{
     Entry, Event, EventPage, FeeStats, Health, Landed, Ledger, Lookup, Percentile, Percentiles, Refusal,
     Simulated, Simulation,

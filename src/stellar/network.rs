@@ -64,12 +64,11 @@ pub fn network_id(passphrase: &str) -> [u8; 32] {
 /// Reads `G…`.
 ///
 /// # Errors
-/// `invalid_address` naming `what` (a flag or a setting), for anything but an account's strkey (SEP-23).
+/// `invalid_address` naming `what` (a field or a setting), for anything but an account's strkey (SEP-23).
 pub fn account(what: &str, text: &str) -> Result<AccountId> {
     text.parse().map_err(|_| {
-        Error::new(Code::InvalidAddress, format!("{what}: \"{text}\" is no Stellar account"))
+        Error::field(Code::InvalidAddress, what, format_args!("\"{text}\" is no Stellar account"))
             .hint("an account is G and 55 more capital letters and digits; one may be mistyped")
-            .detail("flag", what)
             .detail("value", text)
     })
 }
@@ -80,9 +79,8 @@ pub fn account(what: &str, text: &str) -> Result<AccountId> {
 /// `invalid_address` naming `what`, for anything but a contract's strkey (SEP-23).
 pub fn contract(what: &str, text: &str) -> Result<ContractId> {
     text.parse().map_err(|_| {
-        Error::new(Code::InvalidAddress, format!("{what}: \"{text}\" is no Stellar contract"))
+        Error::field(Code::InvalidAddress, what, format_args!("\"{text}\" is no Stellar contract"))
             .hint("a contract is C and 55 more capital letters and digits; one may be mistyped")
-            .detail("flag", what)
             .detail("value", text)
     })
 }
@@ -96,7 +94,7 @@ pub fn asset(what: &str, text: &str) -> Result<Asset> {
         return Ok(Asset::Native);
     }
     let refused = || {
-        Error::new(Code::InvalidValue, format!("{what}: \"{text}\" is no asset of this pool"))
+        Error::field(Code::InvalidValue, what, format_args!("\"{text}\" is no asset of this pool"))
             .hint("write CODE:ISSUER with a code of 1 to 4 letters and digits, as in KALE:G…")
     };
     let (code, issuer) = text.split_once(':').ok_or_else(refused)?;

@@ -12,7 +12,7 @@ use super::xdr::{
     SorobanTransactionData, SorobanTransactionDataExt, TimeBounds, TimePoint, Transaction,
     TransactionEnvelope, TransactionExt, TransactionV1Envelope, VecM,
 };
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use ed25519_dalek::{Signer as _, SigningKey};
 
 /// What is to be done on the network, on behalf of the account that sends it.
@@ -378,7 +378,7 @@ pub(super) fn sign(
 pub fn stored(envelope: &str) -> Result<Stored> {
     let corrupt = || {
         Error::new(Code::StateCorrupt, "a stored envelope cannot be read")
-            .hint("run: poolctl state check; restore the newest backup: poolctl state restore FILE")
+            .hint(say("run: ").run("state check").say("; restore the newest backup: ").backup())
     };
     let (transaction, payer) = match TransactionEnvelope::from_xdr_base64(envelope, LIMITS) {
         Ok(TransactionEnvelope::Tx(inner)) => (inner.tx, None),

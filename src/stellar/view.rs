@@ -1,8 +1,8 @@
 //! One endpoint while a body of work runs on it: the methods of Stellar RPC.
 
-use super::client::{Inner, LATEST, Peer, value};
 use super::fault::Fault;
 use super::newest::Said;
+use super::peer::{Inner, LATEST, Peer, value};
 use super::replies::{Entry, EventPage, FeeStats, Health, Ledger, Lookup, Sent, Simulation};
 use super::wire::{self, encode};
 use super::xdr::{LedgerKey, TransactionEnvelope};

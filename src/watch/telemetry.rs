@@ -15,9 +15,6 @@ use vault::risk::rules::Rule;
 use vault::{oracle, pool, risk};
 
 /// Everything that the state tells at `now`, seconds since 1970; the samples of one name stand together.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
     let report = health::look(state, config, now)?;
     let look = state.look()?;
@@ -205,7 +202,7 @@ fn of_farm(all: &mut Gauges, conn: &Connection) -> Result<()> {
     }
     let mut by_status: BTreeMap<&str, usize> = BTreeMap::new();
     for hand in &hands {
-        let count = by_status.entry(hand.status.as_str()).or_default();
+        let count = by_status.entry(hand.status.word()).or_default();
         *count = count.saturating_add(1);
     }
     for (status, count) in by_status {

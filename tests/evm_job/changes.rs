@@ -58,7 +58,7 @@ fn other_code_is_an_alert_and_stops_payment_until_it_is_accepted() {
         says(&synced(&desk), &["pool \"stable\": contract_changed: its code has the hash 0x"]);
         desk.world.node.mine(2).unwrap();
     }
-    says(&desk.json("pool show stable")["alerts"][0]["why"], &["poolctl pool accept-change stable"]);
+    says(&desk.json("pool show stable")["alerts"][0]["why"], &["pool accept-change stable"]);
     let deposit = "pool validate-deposit stable alice 1 --on-chain --json";
     assert_eq!(codes(&desk.run(deposit).exits(5).envelope()["data"]), ["contract_changed"]);
     let withdrawal = desk.run("pool validate-withdrawal stable alice 1 --json").exits(5).envelope();

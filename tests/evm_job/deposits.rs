@@ -119,7 +119,7 @@ fn without_parameters_or_fresh_figures_nothing_is_allowed() {
     };
     assert_eq!(of(&never), ["risk_unknown", "risk_unknown", "insufficient_balance"]);
     says(&never[0]["message"], &["no risk parameters are set"]);
-    says(&never[1]["message"], &["never synced", "poolctl sync growth"]);
+    says(&never[1]["message"], &["never synced", "sync pool \"growth\""]);
     desk.run("risk set growth --max-tvl 1000000").ok();
     // The chain itself needs no sync.
     assert_eq!(on_chain(&desk, "growth alice 1"), Vec::<String>::new());

@@ -122,17 +122,21 @@ fn a_fixed_price_that_is_none_is_refused_before_anything_is_asked() {
     let desk = Desk::ready();
     let feed = desk.world.eighteen.feed.to_string();
     for (more, code, words) in [
-        (vec!["--kind", "fixed"], "invalid_value", "--kind fixed needs --price"),
+        (vec!["--kind", "fixed"], "invalid_value", "--price: the kind fixed needs one"),
         (
             vec!["--kind", "fixed", "--price", "0"],
             "invalid_value",
             "--price: a fixed price must be above zero",
         ),
         (vec!["--kind", "fixed", "--price", "-1"], "invalid_amount", "--price"),
-        (vec!["--kind", "fixed", "--price", "1", "--address", &feed], "invalid_value", "has no --address"),
+        (
+            vec!["--kind", "fixed", "--price", "1", "--address", &feed],
+            "invalid_value",
+            "--address: the kind fixed has none",
+        ),
         (vec!["--kind", "fixed", "--price", "1", "--min", "1"], "usage", "--min"),
-        (vec!["--kind", "chainlink"], "invalid_value", "--kind chainlink needs --address"),
-        (vec!["--address", &feed, "--price", "1"], "invalid_value", "--kind chainlink has no --price"),
+        (vec!["--kind", "chainlink"], "invalid_value", "--address: the kind chainlink needs one"),
+        (vec!["--address", &feed, "--price", "1"], "invalid_value", "--price: the kind chainlink has none"),
         (vec!["--kind", "uniswap", "--address", &feed], "invalid_value", "\"uniswap\" is no feed kind"),
     ] {
         let args = [vec!["oracle", "add", "x", "--asset", "X"], more].concat();

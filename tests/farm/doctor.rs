@@ -97,3 +97,20 @@ fn a_stake_that_expires_soon_fails() {
     stands(&data, "expiry", "farmer ", "fail", "expires at ledger");
     assert!(line(&data, "expiry", "farmer ")["mend"].as_str().unwrap().starts_with("poolctl harvest"));
 }
+
+#[test]
+fn a_strategy_command_that_cannot_be_run_is_found() {
+    let desk = Desk::with_farmers(1, 10 * KALE);
+    for (command, code, status, words) in [
+        ("/nonexistent/strategy --key hidden", 5, "fail", "/nonexistent/strategy: no program"),
+        ("no-such-strategy", 5, "fail", "no-such-strategy: no program"),
+        ("sh -c 'cat'", 0, "ok", "sh: can be run"),
+        ("/bin/sh -c 'cat'", 0, "ok", "/bin/sh: can be run"),
+        ("sh -c 'cat", 5, "fail", "quotes do not match"),
+    ] {
+        desk.configure(&format!("{AGE}\nstrategy.command = \"{command}\""));
+        let data = say(&desk, code);
+        stands(&data, "files", "strategy.command", status, words);
+        assert!(!data.to_string().contains("hidden"), "{data}");
+    }
+}

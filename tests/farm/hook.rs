@@ -1,6 +1,7 @@
 //! `strategy.command`: what it is asked, what its answer changes, and that nothing is planted without one.
 
 use crate::desk::{Desk, Farmer, KALE, until};
+use crate::funding::pair;
 use crate::run::Clock;
 use poolctl_testkit::tools;
 use serde_json::{Value, json};
@@ -149,7 +150,11 @@ fn without_an_answer_nothing_is_planted() {
     let desk = desk(1, "");
     let ada = &desk.farmers[0];
     let says = |answer: &Value| format!("cat > question.json; echo '{answer}'");
+    let seed = pair("seed").secret;
     for (script, needle) in [
+        (format!("echo no {seed} >&2; echo token=SECRET >&2; exit 1"), "it says: no S… / token=***"),
+        (says(&json!({ "farmers": [{ "id": seed }] })), "no farmer \"S…\""),
+        (says(&json!({ "farmers": [{ "id": "\u{1b}[2J" }] })), "no farmer \"\u{fffd}[2J\""),
         ("exit 3".to_owned(), "exit status: 3"),
         ("echo one >&2; echo https://u:SECRET@host/SECRET >&2; exit 1".to_owned(), "it says: one / https://"),
         ("kill -9 $$".to_owned(), "signal: 9"),
@@ -169,14 +174,16 @@ fn without_an_answer_nothing_is_planted() {
         let message = envelope["error"]["message"].as_str().unwrap();
         assert!(message.contains(needle) && message.len() < 2_000, "{script}: {message}");
         assert!(!envelope.to_string().contains("SECRET"), "{message}");
+        assert!(!envelope.to_string().contains(&seed[..20]), "{message}");
         assert_eq!(desk.run("plant --dry-run").fails(4, "strategy_failed")["error"]["message"], message);
         let plan = desk.run("farm plan --json").exits(0).envelope();
         assert!(plan["data"]["strategy"]["error"].as_str().unwrap().contains(needle), "{plan}");
         assert!(plan["warnings"][0].as_str().unwrap().contains("nothing is planted"), "{plan}");
     }
-    settings(&desk, "no-such-program at all", "");
+    settings(&desk, "~/no-such-program at all", "");
     let envelope = desk.run("plant").fails(4, "strategy_failed");
-    assert!(envelope["error"]["message"].as_str().unwrap().contains("cannot be started"), "{envelope}");
+    let message = envelope["error"]["message"].as_str().unwrap();
+    assert!(message.contains("cannot be started: \"~/no-such-program\""), "{envelope}");
     settings(&desk, "sh 'hook.sh", "");
     desk.run("plant").fails(2, "invalid_value");
     desk.run("config check").exits(5);
@@ -193,12 +200,67 @@ fn one_that_does_not_end_is_ended_with_all_that_it_started() {
     let message = envelope["error"]["message"].as_str().unwrap();
     assert!(message.contains("within 5 s") && message.contains("waiting"), "{message}");
     assert!(began.elapsed().as_secs() < 60);
+    is_gone(&desk);
+}
+
+/// Gone, or dead and not yet taken note of.
+fn is_gone(desk: &Desk) {
     let child = std::fs::read_to_string(desk.path("child.txt")).unwrap();
     let status = format!("/proc/{}/stat", child.trim());
-    // Gone, or dead and not yet taken note of.
     until("what it started has ended", || {
         std::fs::read_to_string(&status).map_or(true, |stat| stat.contains(") Z "))
     });
+}
+
+#[test]
+fn what_it_leaves_behind_ends_with_the_answer() {
+    let answer = json!({ "farmers": [] });
+    let desk = desk(1, &format!("sleep 1000 > /dev/null 2>&1 & echo $! > child.txt\necho '{answer}'"));
+    assert_eq!(desk.run("plant").json()["planted"], 1);
+    is_gone(&desk);
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn it_does_not_outlive_a_poolctl_that_is_killed() {
+    let desk = desk(1, "echo $$ > child.part; mv child.part child.txt; exec sleep 1000");
+    settings(&desk, "sh hook.sh", "");
+    let mut child = desk.run("plant").spawn();
+    until("it is asked", || desk.path("child.txt").exists());
+    child.kill().unwrap();
+    child.wait().unwrap();
+    is_gone(&desk);
+}
+
+#[test]
+fn work_that_is_due_does_not_wait_for_an_answer_about_a_plant() {
+    let desk = desk(2, &answers(&json!({ "farmers": [] })));
+    let early = "kale.cap_stake = false\nstrategy.target_zeros = 1\nkale.work_policy = \"early\"";
+    desk.configure(early);
+    let [ada, bob] = &desk.farmers[..] else { panic!() };
+    desk.ripen();
+    desk.run(&format!("farmer set {} --harvest-only", bob.id)).exits(0);
+    assert_eq!(desk.run("plant").json()["planted"], 1);
+    desk.run(&format!("farmer set {} --harvest-only=none", bob.id)).exits(0);
+    // It may take longer than the time that is left for the work.
+    desk.configure(&format!("{early}\nstrategy.command = \"sh hook.sh\"\nstrategy.timeout_sec = 120"));
+    let index = desk.farm().index;
+    desk.age(185);
+    let envelope = desk.run("plant").fails(4, "strategy_failed");
+    assert!(envelope["error"]["message"].as_str().unwrap().contains("goes first"), "{envelope}");
+    assert_eq!(asked(&desk), 0);
+    let ran = {
+        let _clock = Clock::start(&desk, 400);
+        desk.run("farm run --once --json").ends().1
+    };
+    assert!(desk.pail(ada, index).unwrap().zeros.is_some(), "{}", ran.stdout);
+    let lines: Vec<Value> = ran.stdout.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let place = |kind: &str, farmer: &Farmer| {
+        lines.iter().position(|line| line["type"] == kind && line["farmer"] == farmer.id)
+    };
+    let worked = place("work", ada);
+    assert!(worked.is_some() && place("plant", bob).is_none_or(|at| Some(at) > worked), "{}", ran.stdout);
+    desk.is_sound();
 }
 
 #[test]

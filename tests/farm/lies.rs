@@ -65,6 +65,15 @@ const HARVEST: &str = "harvest";
 /// A ledger that closes in some 600 years.
 const FAR: u32 = u32::MAX;
 
+/// The place that was asked from, as the place that was reached.
+fn stands(request: &Value, mut answer: Value) -> Value {
+    let params = &request["params"];
+    let from = || format!("{}-0", params["startLedger"].as_u64().unwrap() << 32);
+    let cursor = params["pagination"]["cursor"].as_str().map_or_else(from, str::to_owned);
+    answer["result"]["cursor"] = cursor.into();
+    answer
+}
+
 /// The lies: which method, what, to which command, and how that ends where there is nobody else to ask. Beside a sound
 /// endpoint each ends as if nothing had been said.
 fn rows() -> Vec<(&'static str, &'static str, Lie, &'static str, Alone)> {
@@ -246,6 +255,8 @@ fn rows() -> Vec<(&'static str, &'static str, Lie, &'static str, Alone)> {
         ("getEvents", "nothing", result!(Value::Null) as Lie, GONE, bad("null")),
         ("getEvents", "no list", set!("events", Value::Null), GONE, bad("invalid type: null")),
         ("getEvents", "no cursor", set!("cursor", Value::Null), GONE, bad("invalid type: null")),
+        ("getEvents", "a cursor that is none", set!("cursor", "x"), GONE, bad("is no cursor")),
+        ("getEvents", "a cursor that stands", stands, GONE, bad("does not come past")),
         ("getEvents", "an old ledger", set!("latestLedger", 1), GONE, bad("and the newest is 1")),
         ("getEvents", "no XDR", each!("events", "value", "AAAA"), GONE, bad("events.value")),
         ("getEvents", "from a ledger to come", each!("events", "ledger", FAR), GONE, bad("events.ledger")),

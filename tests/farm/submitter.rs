@@ -1,7 +1,7 @@
 //! `kale.submitter`: one account sends work and harvests for many farmers, and their own accounts what it cannot.
 
 use crate::desk::{Desk, Farmer, KALE, Ran, XLM, until};
-use crate::funding::{line, pair, sponsor, wallet, written};
+use crate::funding::{line, pair, sponsor, wallet};
 use crate::round::{minted, sum};
 use crate::run::Clock;
 use rustix::process::{Pid, Signal, kill_process};
@@ -179,32 +179,82 @@ fn two_submitters_share_and_the_sponsor_pays() {
 }
 
 #[test]
-fn a_submitter_that_cannot_be_one_is_named_before_anything_is_sent() {
+fn a_submitter_that_cannot_be_one_is_left_out_and_the_farm_goes_on() {
     let desk = Desk::with_farmers(2, 100 * KALE);
-    desk.ripen();
     let unknown = address(7);
     let farmer = desk.farmers[0].address.clone();
+    let mut worked = 0;
     for (name, exit, code, hint) in
         [(&unknown, 12, "no_key", "--submitter"), (&farmer, 2, "conflict", "account of its own")]
     {
-        desk.configure(&format!("{SETTINGS}\nkale.submitter = \"{name}\""));
-        let before = written(&desk);
-        for line in ["plant", "farm run --once"] {
+        desk.configure(&format!("{SETTINGS}\nkale.work_policy = \"early\"\nkale.submitter = \"{name}\""));
+        desk.ripen();
+        for (line, done) in [("plant", "planted"), ("work", "worked")] {
             let envelope = desk.run(line).fails(exit, code);
             let said = envelope["error"].to_string();
             assert!(said.contains(name.as_str()) && said.contains(hint), "{envelope}");
-            assert_eq!(written(&desk).1, before.1, "{line}, {code}: nothing is planned or sent");
+            assert_eq!(envelope["data"][done], 2, "{envelope}");
+            assert!(envelope["warnings"].to_string().contains("left out"), "{envelope}");
+            desk.network.advance(1).unwrap();
         }
+        worked += 2;
+        assert_eq!(desk.value::<i64>("SELECT count(*) FROM works WHERE outcome = 'worked'"), worked);
     }
-    for bad in ["G", "", "GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALF"] {
+    let secret = pair("submitter 8").secret;
+    for bad in ["G", "", "GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALF", &secret] {
         desk.configure(&format!("{SETTINGS}\nkale.submitter = \"{bad}\""));
         let envelope = desk.run("plant").fails(2, "invalid_value");
         assert!(envelope["error"].to_string().contains("kale.submitter"), "{envelope}");
+        assert!(!envelope.to_string().contains(&secret), "{envelope}");
+        let check = desk.run("config check --json").ends().1;
+        assert!(!check.stdout.contains(&secret) && !check.stderr.contains(&secret), "{}", check.stdout);
     }
     // A farmer's key is not stored as a submitter's.
     desk.configure(SETTINGS);
     let secret = pair("farmer 0").secret;
     desk.run("farmer import --submitter").input(&secret).fails(2, "conflict");
+    desk.is_sound();
+}
+
+#[test]
+fn who_serves_the_farm_cannot_be_registered_as_a_farmer() {
+    let desk = with(Desk::with_farmers(1, 0), SETTINGS, 1);
+    let payer = sponsor(&desk, 10 * XLM);
+    let register = "farmer register --pooler north --stake-percentage 0.1";
+    for address in [address(0), payer] {
+        for dry in ["", " --dry-run"] {
+            desk.run(&format!("{register} --address {address}{dry}")).fails(2, "conflict");
+        }
+    }
+    let import = desk.run("farmer import --pooler north --stake-percentage 0.1");
+    import.input(&pair("submitter 0").secret).fails(2, "conflict");
+    assert_eq!(desk.value::<i64>("SELECT count(*) FROM farmers"), 1);
+    // Not in the settings yet: nobody is told to register it, and it is not taken for a farmer's.
+    desk.configure(SETTINGS);
+    let envelope = desk.run(&format!("{register} --json")).exits(0).envelope();
+    assert!(!envelope.to_string().contains(&address(0)), "{envelope}");
+    desk.is_sound();
+}
+
+#[test]
+fn with_a_low_sponsor_and_a_submitter_without_lumens_farmers_send_and_pay_themselves() {
+    let desk = Desk::with_farmers(3, 100 * KALE);
+    desk.run("farmer import --submitter").input(&pair("submitter 0").secret).exits(0);
+    desk.network.fund(&address(0), XLM).unwrap();
+    desk.configure(&format!("{SETTINGS}\n{}", named(1)));
+    let payer = sponsor(&desk, XLM + 50_000);
+    desk.ripen();
+    assert_eq!(desk.run("plant --json").exits(0).envelope()["data"]["planted"], 3);
+    desk.network.advance(1).unwrap();
+    let envelope = work(&desk, 200);
+    assert_eq!(envelope["data"]["worked"], 3, "{envelope}");
+    assert_eq!(senders(&envelope["data"]["farmers"], "worked"), (0, 3), "{envelope}");
+    desk.ripen();
+    desk.plant(&desk.stranger(), 0);
+    let envelope = desk.run("harvest --json").exits(0).envelope();
+    assert_eq!(senders(&envelope["data"]["pails"], "harvested"), (0, 3), "{envelope}");
+    assert_eq!(wallet(&desk, &payer).unwrap().lumens, XLM + 50_000, "it has paid for nothing");
+    adds_up(&desk);
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod completions;
 mod contract;
 #[cfg(feature = "sandbox")]
 mod demo;
+mod docs;
 mod doctor;
 mod examples;
 mod farmers;

@@ -1,5 +1,5 @@
-//! The README's tour, kept true: each of its console blocks is what the binary prints, in the demo, on what the demo
-//! leaves, or on a sandbox of its own.
+//! The README and the tour, kept true: each of their console blocks is what the binary prints, in the demo, on what the
+//! demo leaves, or on a sandbox of its own.
 
 use crate::support::{Home, Ran};
 use poolctl_testkit::Rpc;
@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 /// Stands for whatever is left out: lines where it is alone in one, words where it is a word.
 const LEFT_OUT: &str = "…";
 
-/// The commands of the README that are no poolctl's.
+/// Their commands that are not poolctl's.
 const CARGO: [&str; 2] = ["cargo run -- demo", "cargo test --workspace"];
 
 /// A command of a block, with the lines shown below it; a block may begin with lines of none.
@@ -26,11 +26,14 @@ struct Step {
 
 /// Every console block, as steps.
 static BLOCKS: LazyLock<Vec<Vec<Step>>> = LazyLock::new(|| {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = std::fs::read_to_string(readme).unwrap().replace(" \\\n    ", " ");
+    let text = ["README.md", "docs/tour.md"].map(page).concat().replace(" \\\n    ", " ");
     let blocks = text.split("```console\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks.filter(|block| !CARGO.contains(&block.trim())).map(steps).collect()
 });
+
+fn page(name: &str) -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
+}
 
 fn steps(block: &str) -> Vec<Step> {
     let mut steps = vec![Step::default()];
@@ -157,7 +160,7 @@ fn follows(shown: &[String], printed: &[&str]) -> Result<(), String> {
     }
     let want = shown.get(far.0).map_or("no more", String::as_str);
     let near = printed[far.1.saturating_sub(2)..printed.len().min(far.1 + 3)].join("\n  ");
-    Err(format!("the README shows\n  {want}\nand near there was printed\n  {near}"))
+    Err(format!("the page shows\n  {want}\nand near there was printed\n  {near}"))
 }
 
 fn lines(text: &str) -> Vec<&str> {
@@ -175,7 +178,7 @@ fn in_demo<'a>(demo: &[&'a str], command: &str) -> Vec<Vec<&'a str>> {
     begins.map(|(at, _)| until_next(at)).collect()
 }
 
-/// Runs a command line of the README: `poolctl …`, perhaps with `| jq -r .a.b` behind it.
+/// Runs a command line of a page: `poolctl …`, perhaps with `| jq -r .a.b` behind it.
 fn run(home: &Home, config: &Path, line: &str) -> String {
     let (line, path) = line.split_once(" | jq -r ").map_or((line, None), |(line, path)| (line, Some(path)));
     let words = line.strip_prefix("poolctl ").unwrap_or_else(|| panic!("no poolctl: {line}"));
@@ -262,11 +265,10 @@ fn the_sandbox_is_as_the_readme_shows() {
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
 
-/// The config file in the tour is one that poolctl takes.
+/// The config file in the README is one that poolctl takes.
 #[test]
 fn the_readmes_config_is_taken() {
-    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-    let text = std::fs::read_to_string(readme).unwrap();
+    let text = page("README.md");
     let block = text.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
     let home = Home::empty();
     let filled = block

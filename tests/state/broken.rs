@@ -553,7 +553,7 @@ fn are_found_and_named(breaks: &[(&str, &str, &[&str])], made: fn() -> Place) {
         // A backup of it is refused, and leaves nothing behind.
         let copy = place.folder().join("copy.sqlite");
         let state = State::read(&place.path(), run()).unwrap();
-        let e = backup(&state, &copy, watch::check::must_be_sound).unwrap_err();
+        let e = backup(state.conn(), &copy, watch::check::must_be_sound).unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed, "{sql}: {e}");
         assert_eq!(place.files("copy"), [""; 0]);
     }

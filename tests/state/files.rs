@@ -1,7 +1,7 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
 use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
-use base::{Code, Stop};
+use base::{Code, Part, Stop};
 use rusqlite::Connection;
 use serde_json::json;
 use state::{APPLICATION_ID, Lock, Permit, SCHEMA_VERSION, State, backup, inspect, restore, schema_of};
@@ -49,7 +49,7 @@ fn a_backup_is_whole_while_a_writer_writes() {
         let copies: Vec<_> = (0..2)
             .map(|i| {
                 backup(
-                    &place.reader(),
+                    place.reader().conn(),
                     &place.folder().join(format!("copy-{i}.sqlite")),
                     watch::check::must_be_sound,
                 )
@@ -78,7 +78,7 @@ fn a_restore_swaps_the_file_in_and_keeps_the_old_one() {
     let place = Place::lived_in();
     let lock = place.lock();
     let copy = place.folder().join("copy.sqlite");
-    let before = backup(&place.reader(), &copy, watch::check::must_be_sound).unwrap();
+    let before = backup(place.reader().conn(), &copy, watch::check::must_be_sound).unwrap();
     let mut state = place.writer(&lock);
     state.write(Permit::of(&lock), |tx| tx.event("later", "x", &json!({}))).unwrap();
     drop(state);
@@ -140,7 +140,7 @@ fn an_older_state_is_migrated_after_a_backup() {
     let old = std::fs::read(place.path()).unwrap();
     let e = State::read(&place.path(), run()).unwrap_err();
     assert_eq!(e.code(), Code::StateOutdated);
-    assert!(e.hint_text().unwrap().contains("state migrate"), "{e:?}");
+    assert!(e.remedy().unwrap().parts().contains(&Part::Command("state migrate")), "{e:?}");
     assert!(std::fs::read(place.path()).unwrap() == old, "reading migrates nothing");
 
     let lock = place.lock();
@@ -230,7 +230,8 @@ fn a_state_with_a_schema_of_its_own_is_refused_everywhere() {
         assert_eq!(report.checked, ["integrity_check", "schema"]);
         assert_eq!(report.findings.len(), 1, "{:?}", report.findings);
         assert!(report.findings[0].check == "schema" && report.findings[0].message.contains(named));
-        let e = backup(&state, &place.folder().join("copy.sqlite"), watch::check::must_be_sound).unwrap_err();
+        let e = backup(state.conn(), &place.folder().join("copy.sqlite"), watch::check::must_be_sound)
+            .unwrap_err();
         assert_eq!(e.code(), Code::CheckFailed);
         drop(state);
         let other = Place::fresh();
@@ -252,7 +253,7 @@ fn a_state_is_made_with_a_log_and_a_copy_without() {
     let fresh = Place::fresh();
     assert_eq!((mode(&fresh.path()), fresh.files("")), (vec![2, 2], vec!["state.sqlite".to_owned()]));
     let copy = place.folder().join("copy.sqlite");
-    backup(&place.reader(), &copy, watch::check::must_be_sound).unwrap();
+    backup(place.reader().conn(), &copy, watch::check::must_be_sound).unwrap();
     assert_eq!(mode(&copy), [1, 1]);
     let (_, kept) = restore(&copy, &place.path(), &run(), &lock, watch::check::must_be_sound).unwrap();
     assert_eq!((mode(&place.path()), mode(&kept.unwrap())), (vec![2, 2], vec![1, 1]));
@@ -331,7 +332,7 @@ fn a_file_that_is_not_as_it_was_left_is_looked_at_before_anything_is_written() {
             let lock = place.lock();
             let e = State::write_access(&place.path(), run(), &lock).unwrap_err();
             assert_eq!(e.code(), Code::StateCorrupt, "{e}");
-            assert!(e.hint_text().unwrap().contains("state restore"), "{e:?}");
+            assert!(e.remedy().unwrap().parts().contains(&Part::Command("state restore")), "{e:?}");
         }
         assert!(std::fs::read(place.path()).unwrap() == before);
     }
@@ -417,7 +418,7 @@ fn what_is_no_file_is_refused_at_once() {
     for path in [pipe.as_path(), &socket, place.folder(), Path::new("/dev/null")] {
         let e = State::read(path, run()).unwrap_err();
         assert_eq!(e.code(), Code::InvalidValue, "{e}");
-        assert!(e.hint_text().unwrap().contains("--state"), "{e:?}");
+        assert!(e.remedy().unwrap().parts().contains(&Part::Field("state")), "{e:?}");
         assert!(schema_of(path).is_err() && State::glance(path, run()).is_err());
         assert_eq!(inspect(path, watch::check::must_be_sound).unwrap_err().code(), Code::InvalidValue);
         assert_eq!(state::create(path).unwrap_err().code(), Code::Conflict);

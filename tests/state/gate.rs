@@ -5,6 +5,7 @@ use base::Stop;
 use state::{Permit, State};
 use vault::pool::{self, Pool};
 use vault::risk::rules::Rule;
+use vault::risk::verdict::ReasonCode;
 use vault::risk::{self, Barrier};
 
 const NOW: i64 = 1_700_000_000;
@@ -19,7 +20,7 @@ fn barriers(place: &Place, now: i64) -> Vec<&'static str> {
     let gate = risk::gate(state.conn(), &config(&[]), &stable(&state), now).unwrap();
     let unknown = gate.barriers.iter().any(|barrier| matches!(barrier, Barrier::RiskUnknown(_)));
     assert_eq!(gate.parameters.is_err(), unknown);
-    gate.barriers.iter().map(Barrier::word).collect()
+    gate.barriers.iter().map(|barrier| ReasonCode::from(barrier).as_str()).collect()
 }
 
 fn meddle(place: &Place, sql: &str) {

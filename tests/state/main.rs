@@ -10,6 +10,7 @@
 
 mod broken;
 mod conservation;
+mod faceless;
 mod files;
 mod gate;
 mod intake;

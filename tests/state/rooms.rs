@@ -1,12 +1,37 @@
-//! Which file of the vault uses which: no circle of files in the vault's rooms, and each room uses those before it only.
+//! Which file uses which: no circle of files in any room, and each folder of the vault and the farm uses those before it only.
 //! By `use` lines and paths; what is re-exported counts as used where it is defined.
 
 use crate::lexer::{Token, tokens};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-/// The rooms, from the ground up.
-const ROOMS: [&str; 8] = ["pool", "feed", "risk", "sync", "oracle", "deposit", "withdrawal", "reward"];
+/// A crate, and its folders and files from the ground up.
+type Room = (&'static str, &'static [&'static str]);
+
+const VAULT: Room =
+    ("src/vault", &["pool", "feed", "risk", "sync", "oracle", "deposit", "withdrawal", "reward"]);
+
+const KALE: Room = (
+    "src/kale",
+    &[
+        "alerts",
+        "contract",
+        "strategy",
+        "settings",
+        "schedule",
+        "chain",
+        "farmers",
+        "record",
+        "fees",
+        "farming",
+        "funding",
+        "plant",
+        "work",
+        "harvest",
+        "reconcile",
+        "run",
+    ],
+);
 
 /// A module's path within the crate.
 type Module = Vec<String>;
@@ -122,10 +147,10 @@ fn home(all: &Crate, path: &[String], depth: usize) -> Module {
     }
 }
 
-/// Every file with the files that it uses.
-fn uses() -> BTreeMap<Module, BTreeSet<Module>> {
+/// Every file of a crate with the files that it uses.
+fn uses(folder: &str) -> BTreeMap<Module, BTreeSet<Module>> {
     let mut all = Crate::new();
-    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/vault"), &Vec::new(), &mut all);
+    read(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &Vec::new(), &mut all);
     let mut named: BTreeMap<Module, Vec<_>> = BTreeMap::new();
     for (module, Source { tokens, .. }) in &all {
         for at in (0..tokens.len()).filter(|at| is_use(tokens, *at)) {
@@ -179,40 +204,51 @@ fn uses() -> BTreeMap<Module, BTreeSet<Module>> {
     found
 }
 
-fn rank(module: &Module) -> Option<usize> {
-    ROOMS.iter().position(|room| module.first().is_some_and(|first| first == room))
+fn rank(folders: &[&str], module: &Module) -> Option<usize> {
+    folders.iter().position(|folder| module.first().is_some_and(|first| first == folder))
 }
 
 #[test]
-fn no_room_of_the_vault_uses_one_above_it() {
-    let mut crossings = 0;
-    for (module, used) in uses() {
-        for other in &used {
-            if let (Some(own), Some(theirs)) = (rank(&module), rank(other)) {
-                assert!(theirs <= own, "{} uses {}", module.join("/"), other.join("/"));
-                crossings += usize::from(theirs < own);
+fn no_folder_uses_one_above_it() {
+    for (name, folders) in [VAULT, KALE] {
+        let mut crossings = 0;
+        for (module, used) in uses(name) {
+            assert!(module.is_empty() || rank(folders, &module).is_some(), "{name}: where is {module:?}?");
+            for other in &used {
+                if let (Some(own), Some(theirs)) = (rank(folders, &module), rank(folders, other)) {
+                    assert!(theirs <= own, "{name}: {} uses {}", module.join("/"), other.join("/"));
+                    crossings += usize::from(theirs < own);
+                }
             }
         }
+        assert!(crossings > 100, "{name}: {crossings} uses were seen");
     }
-    assert!(crossings > 100, "{crossings} uses were seen");
 }
 
 #[test]
-fn no_file_of_the_vault_uses_itself_by_way_of_another() {
-    let uses = uses();
-    for start in uses.keys().filter(|module| rank(module).is_some()) {
-        let (mut seen, mut next) = (BTreeSet::new(), vec![start]);
-        while let Some(module) = next.pop() {
-            for other in uses.get(module).into_iter().flatten().filter(|other| rank(other).is_some()) {
-                assert_ne!(
-                    other,
-                    start,
-                    "{} is used by {}, which it uses",
-                    start.join("/"),
-                    module.join("/")
-                );
-                if seen.insert(other) {
-                    next.push(other);
+fn no_file_uses_itself_by_way_of_another() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let rooms: Vec<String> = std::fs::read_dir(&src)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("Cargo.toml").exists())
+        .map(|path| format!("src/{}", path.file_name().unwrap().to_str().unwrap()))
+        .collect();
+    assert!(rooms.len() > 10, "{rooms:?}");
+    for name in rooms {
+        let uses = uses(&name);
+        // What is in a folder and the folder's own `mod.rs` belong together.
+        let apart = |one: &Module, other: &Module| !one.starts_with(other) && !other.starts_with(one);
+        for start in uses.keys().filter(|module| !module.is_empty()) {
+            let (mut seen, mut next) = (BTreeSet::new(), vec![start]);
+            while let Some(module) = next.pop() {
+                let used = uses.get(module).into_iter().flatten();
+                for other in used.filter(|other| apart(module, other)) {
+                    let (start, by) = (start.join("/"), module.join("/"));
+                    assert_ne!(other.join("/"), start, "{name}: {start} is used by {by}, which it uses");
+                    if seen.insert(other) {
+                        next.push(other);
+                    }
                 }
             }
         }

@@ -82,7 +82,7 @@ const CARRIERS: &[(&str, &str)] = &[
     ("watch/health/facts.rs", "newest"),
     ("watch/check/mod.rs", "sql"),
     ("state/events.rs", "sql"),
-    ("state/migrate.rs", "sql"),
+    ("state/steps.rs", "sql"),
     // The definitions of the state's own tables, and what tables.rs has of each.
     ("state/prune/archive.rs", "sql"),
     ("state/prune/archive.rs", "table"),
@@ -101,8 +101,8 @@ const STRUCTURE: &[(&str, &str)] = &[
     ("state/open.rs", "COMMIT"),
     ("state/prune/archive.rs", "BEGIN"),
     ("state/prune/archive.rs", "CREATE INDEX "),
-    ("state/migrate.rs", "BEGIN IMMEDIATE; "),
-    ("state/migrate.rs", "ROLLBACK"),
+    ("state/steps.rs", "BEGIN IMMEDIATE; "),
+    ("state/steps.rs", "ROLLBACK"),
 ];
 
 const METHODS: &[&str] = &[
@@ -121,15 +121,18 @@ pub fn all() -> Vec<Statement> {
     let mut found = Vec::new();
     for path in sources(&root) {
         let file = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-        let text = std::fs::read_to_string(&path).unwrap();
-        // Test modules stand last in their files.
-        let program = text.split("\n#[cfg(test)]\nmod tests").next().unwrap();
-        found.extend(of_file(&file, &tokens(program)));
+        found.extend(of_file(&file, &program(&path)));
     }
     found
 }
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+/// A source file without its test module, which stands last.
+pub fn program(path: &Path) -> Vec<Token> {
+    let text = std::fs::read_to_string(path).unwrap();
+    tokens(text.split("\n#[cfg(test)]\nmod tests").next().unwrap())
+}
+
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
     entries.sort();

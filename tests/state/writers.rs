@@ -1,7 +1,7 @@
 //! One way to write, and one writer at a time.
 
 use crate::support::{Place, holder, run};
-use base::{Code, Error, Stop};
+use base::{Code, Error, Part, Stop};
 use serde_json::json;
 use state::{Lock, Permit, State, meta_get};
 use std::time::{Duration, Instant};
@@ -87,7 +87,7 @@ fn the_second_writer_is_told_who_holds_the_state() {
         for part in ["\"poolctl sync\"", &pid, "2023-11-14T22:13:20Z", path.to_str().unwrap()] {
             assert!(said.contains(part), "{said}");
         }
-        assert!(e.hint_text().unwrap().contains("--wait"), "{e:?}");
+        assert!(e.remedy().unwrap().parts().contains(&Part::Field("wait")), "{e:?}");
     }
     assert!(begun.elapsed() >= Duration::from_millis(60), "the second one waited");
     // A reader needs no lock.

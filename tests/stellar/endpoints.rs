@@ -59,7 +59,7 @@ fn a_foreign_network_is_asked_for_nothing_more() {
         error.message(),
         "endpoint \"one\": it serves the network \"Test SDF Network ; September 2015\""
     );
-    assert!(error.hint_text().unwrap().contains("Standalone Network ; February 2017"));
+    assert!(error.remedy().unwrap().to_string().contains("Standalone Network ; February 2017"));
     // With another endpoint the work goes on there, and the foreign one is told of.
     let both = client(&[&proxy.url(), &bench.url]);
     let at = run(both.view(async |view| Ok(view.endpoint().to_owned()))).unwrap();
@@ -82,7 +82,7 @@ fn a_dead_endpoint_is_passed_over_and_rests() {
     assert!(!warnings[0].contains("SeCrEt"), "{warnings:?}");
     let error = sequence(&crate::support::client(&NOWHERE)).unwrap_err();
     assert_eq!((error.code(), error.exit() as i32), (Code::Unreachable, 75));
-    let shown = format!("{error} {:?} {:?}", error.hint_text(), error.details());
+    let shown = format!("{error} {:?} {:?}", error.remedy(), error.details());
     assert!(shown.contains("\"one\"") && shown.contains("\"two\"") && !shown.contains("SeCrEt"), "{shown}");
 }
 

@@ -367,7 +367,7 @@ fn a_fee_above_the_cap_is_told_and_not_paid() {
     let done = seat.submit(&client, std::slice::from_ref(&pay), &capped);
     let error = done[0].as_ref().unwrap_err();
     assert_eq!((error.code(), error.exit() as i32), (Code::FeeCapped, 75));
-    assert!(error.hint_text().unwrap().contains("stellar.max_inclusion_fee"));
+    assert!(error.remedy().unwrap().to_string().contains("stellar.max_inclusion_fee"));
     assert!(client.take_warnings().iter().any(|w| w.starts_with("fee_capped")));
     assert_eq!(bench.balance("ada"), 100 * XLM);
     let done = seat.submit(&client, &[pay], &terms());

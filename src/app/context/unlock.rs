@@ -91,7 +91,7 @@ fn passphrase(app: &App<'_>, new: bool) -> Result<SecretString> {
 }
 
 /// Says what to do about a file that is not there.
-fn hinted(e: Error, hint: &str) -> Error {
+fn hinted(e: Error, hint: &'static str) -> Error {
     if e.code() == Code::NoPassphrase { e.hint(hint) } else { e }
 }
 

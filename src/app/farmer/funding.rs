@@ -2,9 +2,9 @@
 
 use crate::farming::{LedgerStamp, SponsorView, kale, lumens};
 use base::amount::Quantity;
-use base::forms;
-use kale::fees::Payer;
-use kale::funding::{Check, Checked, Lack};
+use base::{Remedy, forms};
+use kale::fees::{Lack, Payer};
+use kale::funding::{Check, Checked};
 use schemars::JsonSchema;
 use serde::Serialize;
 use watch::metrics::Gauge;
@@ -77,26 +77,27 @@ pub struct FundingOutput {
     pub submitters: Vec<SponsorView>,
 }
 
-impl From<&Check> for FundingOutput {
-    fn from(check: &Check) -> Self {
+impl FundingOutput {
+    /// What a check found, with what mends it as the face says it.
+    pub fn of(check: &Check, say: fn(&Remedy) -> String) -> Self {
         Self {
             view: Some(LedgerStamp::from(&check.look)),
             ready: check.farmers.iter().filter(|farmer| farmer.lacks.is_empty()).count(),
-            farmers: check.farmers.iter().map(FundingView::from).collect(),
+            farmers: check.farmers.iter().map(|farmer| FundingView::of(farmer, say)).collect(),
             sponsor: check.sponsor.as_ref().map(SponsorView::from),
             submitters: check.submitters.iter().map(SponsorView::from).collect(),
         }
     }
 }
 
-impl From<&Checked> for FundingView {
-    fn from(farmer: &Checked) -> Self {
+impl FundingView {
+    fn of(farmer: &Checked, say: fn(&Remedy) -> String) -> Self {
         let Checked { who, wallet, lacks, payer, before, status } = farmer;
         let trust = wallet.and_then(|wallet| wallet.kale);
         let lack = |lack: &Lack| LackView {
             reason: lack.reason().word(),
             words: lack.words(),
-            mend: lack.mend(&who.address),
+            mend: say(&lack.mend(&who.address)),
         };
         Self {
             farmer: who.id.clone(),

@@ -46,7 +46,7 @@ impl From<&Feed> for FeedView {
         Self {
             name: feed.name.clone(),
             asset: feed.asset.clone(),
-            kind: feed.source.word(),
+            kind: feed.source.as_str(),
             address: feed.source.address().map(|address| address.to_string()),
             fixed_price: feed.source.fixed().map(price),
             description: feed.description.clone(),

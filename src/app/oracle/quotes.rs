@@ -35,7 +35,7 @@ impl From<&Fetched> for QuoteView {
         let empty = Self {
             feed: fetched.feed.name.clone(),
             asset: fetched.feed.asset.clone(),
-            kind: fetched.feed.source.word(),
+            kind: fetched.feed.source.as_str(),
             status: "ok",
             price: None,
             updated_at: None,
@@ -49,7 +49,7 @@ impl From<&Fetched> for QuoteView {
                 age_sec: price.read.as_ref().map(|read| read.age_sec),
                 ..empty
             },
-            Err(refusal) => Self { status: refusal.word(), why: Some(refusal.to_string()), ..empty },
+            Err(refusal) => Self { status: refusal.as_str(), why: Some(refusal.to_string()), ..empty },
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Of `pool reconcile`: the state against the chain, holder by holder.
 
-use base::{Code, Error};
+use base::{Code, Error, say};
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::ViewStamp;
@@ -61,10 +61,11 @@ pub fn drift(found: &[Reconciled]) -> Option<Error> {
             Code::Drift,
             format!("{count} differences in {}; first: {}: {what}{also}", names.join(", "), first.pool),
         )
-        .hint(format!(
-            "compare at another endpoint; read its transfers again with: poolctl pool rescan {}",
-            first.pool
-        ))
+        .hint(
+            say("compare at another endpoint; read its transfers again with: ")
+                .run("pool rescan")
+                .of(&first.pool),
+        )
         .detail("pools", names)
         .detail("failed", failed),
     )

@@ -1,7 +1,7 @@
 //! Of `pool rescan`: a pool's transfers read again, and what that changes.
 
 use base::amount::{Base, Quantity, parse_base, to_units};
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result, forms, say};
 use rusqlite::Connection;
 use rusqlite::OptionalExtension;
 use schemars::JsonSchema;
@@ -168,11 +168,10 @@ impl RescanOutput {
             self.differences,
             first.epoch
         );
-        let hint = format!(
-            "paid rewards are not rewritten: settle the differences with the members; see: poolctl reward epoch verify \
-             --pool {}",
-            self.pool
-        );
+        let hint = say("paid rewards are not rewritten: settle the differences with the members; see: ")
+            .run("reward epoch verify")
+            .with("pool")
+            .of(&self.pool);
         let ids: Vec<i64> = self.wrong_epochs.iter().map(|epoch| epoch.epoch).collect();
         Some(Error::new(Code::Drift, why).hint(hint).detail("pool", self.pool.clone()).detail("epochs", ids))
     }

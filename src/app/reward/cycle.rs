@@ -79,7 +79,7 @@ impl CycleOutput {
                     carry_in: token.quantity(e.sums.carry_in),
                     distributed: token.quantity(e.sums.distributed),
                     carry_out: token.quantity(e.sums.carry_out),
-                    carry_reason: e.sums.reason.map(reward::emission::CarryReason::word),
+                    carry_reason: e.sums.reason.map(reward::emission::CarryReason::as_str),
                     holders: e.sums.holders,
                 })
                 .collect(),

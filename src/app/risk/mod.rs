@@ -83,13 +83,13 @@ impl RiskView {
         let assets = |limit: Option<Base>| limit.map(|limit| pool.asset.quantity(limit));
         Ok(Self {
             pool: pool.name.clone(),
-            engine: row.engine.word(),
+            engine: row.engine.as_str(),
             engine_address: row.engine.address().map(|address| address.to_string()),
             max_tvl: assets(p.max_tvl),
             max_user_deposit: assets(p.max_user_deposit),
             daily_withdrawal_cap: assets(p.daily_withdrawal_cap),
             user_daily_cap: assets(p.user_daily_cap),
-            window: row.window.word(),
+            window: row.window.as_str(),
             breaker_threshold: p.breaker_threshold_ppm.map(ppm),
             deposits_enabled: row.deposits_enabled,
             withdrawals_enabled: row.withdrawals_enabled,

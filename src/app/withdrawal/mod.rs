@@ -6,7 +6,7 @@ pub mod list;
 pub mod request;
 
 use base::amount::Quantity;
-use base::{Code, Error, Result, clock, forms};
+use base::{Error, Result, clock, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::Pool;
@@ -76,16 +76,16 @@ impl WithdrawalView {
 
     /// Of whichever pool it is.
     pub fn in_pools(pools: &[Pool], withdrawal: Withdrawal) -> Result<Self> {
-        let pool = pools.iter().find(|pool| pool.id == withdrawal.pool_id).ok_or_else(|| {
-            Error::new(Code::StateCorrupt, format!("withdrawal {} is of no pool", withdrawal.id))
-                .hint("run: poolctl state check")
-        })?;
+        let pool = pools
+            .iter()
+            .find(|pool| pool.id == withdrawal.pool_id)
+            .ok_or_else(|| Error::corrupt(format!("withdrawal {} is of no pool", withdrawal.id)))?;
         Ok(Self::of(pool, withdrawal))
     }
 
     /// The status, and what stands behind it.
     pub fn standing(&self) -> String {
-        let word = self.status.word();
+        let word = self.status.as_str();
         match (self.status, self.verified) {
             (Status::Completed, Some(false)) => format!("{word} (UNVERIFIED)"),
             _ => word.to_owned(),

@@ -10,7 +10,8 @@ use crate::{App, Document};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use grind::Solution;
-use kale::view::{View, Who};
+use kale::Who;
+use kale::view::View;
 use kale::work::{self, Fate, Orders, Report, Wanted, Worked};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -161,7 +162,7 @@ pub fn work(
 ) -> Result<WorkOutput> {
     let mut hands = farming::named(farming::everybody(app)?, names)?;
     app.call().covers(names.is_empty());
-    hands.retain(|hand| hand.status != "departed");
+    hands.retain(|hand| hand.status.is_served());
     let who: Vec<Who> = hands.into_iter().map(|hand| hand.who).collect();
     let output = WorkOutput::new(orders);
     if who.is_empty() {

@@ -109,15 +109,13 @@ fn read_digits(digits: impl Iterator<Item = u8>) -> Option<U256> {
     join(sum, part, scale)
 }
 
-/// [`parse_units`] for a flag: the error names the flag and quotes the value.
+/// [`parse_units`] for a field: the error names it and quotes the value.
 ///
 /// # Errors
 /// `invalid_amount`, as [`parse_units`].
-pub fn parse_flag(flag: &str, text: &str, decimals: u8) -> Result<Base> {
+pub fn parse_flag(field: &str, text: &str, decimals: u8) -> Result<Base> {
     parse_units(text, decimals).map_err(|why| {
-        Error::new(Code::InvalidAmount, format!("{flag}: \"{text}\" {why}"))
-            .detail("flag", flag)
-            .detail("value", text)
+        Error::field(Code::InvalidAmount, field, format_args!("\"{text}\" {why}")).detail("value", text)
     })
 }
 
@@ -125,11 +123,10 @@ pub fn parse_flag(flag: &str, text: &str, decimals: u8) -> Result<Base> {
 ///
 /// # Errors
 /// `invalid_weight` for anything else.
-pub fn parse_weight(flag: &str, text: &str) -> Result<u32> {
+pub fn parse_weight(field: &str, text: &str) -> Result<u32> {
     let refuse = |why: String| {
-        Error::new(Code::InvalidWeight, format!("{flag}: \"{text}\" {why}"))
+        Error::field(Code::InvalidWeight, field, format_args!("\"{text}\" {why}"))
             .hint("write a plain decimal from 0 to 1 with at most 6 decimals, like 0.25")
-            .detail("flag", flag)
             .detail("value", text)
     };
     let ppm = parse_units(text, PPM).map_err(|why| refuse(why.to_string()))?;
@@ -405,10 +402,10 @@ mod tests {
 
     #[test]
     fn weights() {
-        assert_eq!(parse_weight("--weight", "0.25").ok(), Some(250_000));
-        assert_eq!(parse_weight("--weight", "1").ok(), Some(1_000_000));
+        assert_eq!(parse_weight("weight", "0.25").ok(), Some(250_000));
+        assert_eq!(parse_weight("weight", "1").ok(), Some(1_000_000));
         for bad in ["1.0000001", "1.000001", "-0.1", "", "2", "1e0"] {
-            assert_eq!(parse_weight("--weight", bad).unwrap_err().code(), Code::InvalidWeight, "{bad}");
+            assert_eq!(parse_weight("weight", bad).unwrap_err().code(), Code::InvalidWeight, "{bad}");
         }
     }
 

@@ -1,20 +1,23 @@
 //! Carrying a harvest out: what is sent, what is booked, and what became of the pails that are gone.
 
-use super::doubt::{self, Suspect};
-use super::{Due, Fate, Harvested, Prepared, of_held, prepare_for, sight};
-use crate::accounting::base;
-use crate::call::harvest_result;
-use crate::contract::Pail;
-use crate::elsewhere::Search;
-use crate::plan::HarvestPlan;
-use crate::reason::{self, Reason, Said};
-use crate::record::{FarmRecorder, HELD};
-use crate::rows::{self, Hand, OpenPail, Trace};
+use super::doubt;
+use super::due::{Due, Fate, Harvested, Suspect, of_held};
+use super::elsewhere::Search;
+use super::expiry;
+use super::prepare::{Prepared, prepare_for};
+use super::sight;
+use crate::alerts::{EXPIRING, HELD};
+use crate::chain::view::View;
+use crate::contract::base;
+use crate::contract::call::harvest_result;
+use crate::contract::fault::Fault;
+use crate::farming::{Farming, Wait};
+use crate::record::FarmRecorder;
+use crate::record::loss;
+use crate::record::plan::HarvestPlan;
+use crate::record::reason::{self, Reason, Said};
+use crate::record::rows::{self, Hand, OpenPail, Trace};
 use crate::schedule::Step;
-use crate::site::Farming;
-use crate::submitter::Wait;
-use crate::view::View;
-use crate::{Fault, expiry, forecast, loss};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use serde_json::json;
@@ -92,30 +95,6 @@ async fn once(
     Ok((ends, again))
 }
 
-impl Due {
-    pub(super) fn end(self, fate: Fate) -> Harvested {
-        Harvested {
-            block: self.pail.block,
-            stake: self.pail.stake,
-            forecast: self.pail.forecast,
-            hand: self.hand,
-            fate,
-        }
-    }
-
-    /// What a harvest would have paid, by the block's own figures and the recorded work.
-    pub(super) fn computed(&self) -> Option<Base> {
-        let (gap, zeros) = self.pail.work?;
-        let pail = Pail {
-            gap: Some(gap),
-            zeros: Some(zeros),
-            sequence: self.pail.planted_ledger,
-            stake: i128::try_from(self.pail.stake).ok()?,
-        };
-        base(forecast::paid_now(self.pail.block, self.block.as_ref()?, &pail).ok()?).ok()
-    }
-}
-
 /// How long the pails live, what work is in them, and the alerts on those that contradict themselves.
 fn watch(
     farming: &mut Farming<'_, '_>,
@@ -123,8 +102,7 @@ fn watch(
     worked: &[(String, u32, u32, u32)],
     refused: &[(Due, Reason, Error)],
 ) -> Result<()> {
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         for (farmer, block, until) in lives {
             rows::live_pail(tx, farmer, *block, *until)?;
         }
@@ -146,8 +124,8 @@ fn watch(
 /// Opens the pails that were booked as lost and are there after all.
 fn take_back(farming: &mut Farming<'_, '_>, back: Vec<Due>) -> Result<Vec<Due>> {
     if !back.is_empty() {
-        let (permit, network) = (farming.work.permit, farming.site.network());
-        farming.work.state.write(permit, |tx| {
+        let network = farming.site.network();
+        farming.write(|tx| {
             back.iter().try_for_each(|due| loss::take_back(tx, network, &due.hand, &due.pail).map(|_| ()))
         })?;
     }
@@ -180,20 +158,19 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
 }
 
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
-    let farm = &farming.site.farm;
-    Ok(match (settled.status, &settled.value, settled.ledger, &settled.hash) {
-        (Status::Confirmed, Some(value), Some(ledger), Some(tx)) => Fate::Harvested {
+    if let (Status::Confirmed, Some(value), Some(ledger), Some(tx)) =
+        (settled.status, &settled.value, settled.ledger, &settled.hash)
+    {
+        return Ok(Fate::Harvested {
             tx: tx.clone(),
             ledger: ledger.sequence,
             fee: settled.fee_charged,
             sender: settled.sender.as_ref().map(ToString::to_string),
             reward: base(harvest_result(value)?)?,
-        },
-        _ => Fate::Failed {
-            reason: reason::of(farm, Step::Harvest, settled).unwrap_or(Reason::Other),
-            error: reason::error(farm, Step::Harvest, settled),
-        },
-    })
+        });
+    }
+    let (reason, error) = reason::why(&farming.site.farm, Step::Harvest, settled);
+    Ok(Fate::Failed { reason, error })
 }
 
 /// Books the pails that are gone as paid where the chain shows it. Where its history shows that nobody was, they are
@@ -210,8 +187,8 @@ async fn settle_gone(
     let asset = view.asset_contract()?.clone();
     let found = sight::search(farming, &asset, &gone).await?;
     let recorder = FarmRecorder::of(farming.site);
-    let (permit, margin) = (farming.work.permit, farming.settings.work_margin);
-    farming.work.state.write(permit, |tx| {
+    let margin = farming.settings.work_margin;
+    farming.write(|tx| {
         for (due, search) in gone.into_iter().zip(found) {
             let fate = match search {
                 Search::Found(paid) => {
@@ -244,21 +221,6 @@ async fn settle_gone(
     Ok((ends, suspects))
 }
 
-/// What a pail that is gone without pay was lost by.
-pub(super) fn why_gone(
-    conn: &rusqlite::Connection,
-    due: &Due,
-    ledger: u32,
-    margin: u64,
-) -> Result<(Reason, Reason)> {
-    if due.pail.work.is_none() {
-        return Ok((Reason::NotWorked, loss::why_not_worked(conn, &due.pail, due.pail.due, margin)?));
-    }
-    let expired = due.block.is_none() || due.pail.live_until.is_some_and(|until| until < ledger);
-    let reason = if expired { Reason::PailExpired } else { Reason::PailGone };
-    Ok((reason, reason))
-}
-
 /// Records why pails were not harvested, where no transaction of theirs tells: each reason once per pail. Opens and closes
 /// the alerts on those that are out of sight.
 fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Result<()> {
@@ -274,12 +236,11 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Resul
     let (conn, alarm) = (farming.work.state.conn(), farming.settings.harvest_alarm);
     let hidden = sight::hidden(conn, ends)?;
     let expiring = !rows::pails_until(conn, ledger.saturating_add(alarm))?.is_empty()
-        || !alert::farms_with(conn, expiry::EXPIRING)?.is_empty();
+        || !alert::farms_with(conn, EXPIRING)?.is_empty();
     if failed.is_empty() && hidden.is_empty() && !expiring {
         return Ok(());
     }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         expiry::alert(tx, ledger, alarm)?;
         for (farmer, kind, why) in hidden {
             alert::edge(tx, Subject::Farm(farmer), kind, why.as_deref())?;

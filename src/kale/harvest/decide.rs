@@ -1,18 +1,19 @@
 //! What the operator decides about a pail that no harvest can end: look at it afresh, or give it up.
 
-use super::carry::why_gone;
-use super::sight::{self, MISSING, OUT_OF_SIGHT};
-use super::{Due, look, under_way};
-use crate::elsewhere::Search;
-use crate::loss;
-use crate::plan::harvest_key;
-use crate::reason::Reason;
-use crate::record::HELD;
-use crate::rows::{self, Hand, OpenPail};
-use crate::site::Farming;
-use crate::view::{Ask, View};
+use super::doubt::why_gone;
+use super::due::{Due, look, under_way};
+use super::elsewhere::Search;
+use super::sight;
+use crate::alerts::HELD;
+use crate::alerts::{MISSING, OUT_OF_SIGHT};
+use crate::chain::view::{Ask, View};
+use crate::farming::Farming;
+use crate::record::loss;
+use crate::record::plan::harvest_key;
+use crate::record::reason::Reason;
+use crate::record::rows::{self, Hand, OpenPail};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use serde_json::json;
 use state::alert::{self, Subject};
@@ -39,7 +40,7 @@ impl Released {
         let held = held.ok_or_else(|| {
             let address = &hand.who.address;
             Error::new(Code::InvalidValue, format!("the pail of {address} in block {block} is not held"))
-                .hint("run: poolctl harvest")
+                .hint(say("run: ").run("harvest"))
         })?;
         Ok(Self { stake, held })
     }
@@ -47,9 +48,6 @@ impl Released {
 
 /// Releases a held pail: the next harvest looks at the chain afresh. Where a harvest of ours took effect there, what it
 /// minted by the chain's events is booked then.
-///
-/// # Errors
-/// As [`Released::of`]; `state_error`.
 pub fn release(tx: &Tx<'_>, network: &str, hand: &Hand, block: u32) -> Result<Released> {
     let released = Released::of(tx.conn(), hand, block)?;
     let farmer = hand.who.id.as_str();
@@ -123,10 +121,10 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
     let key = harvest_key(site.network(), address, block);
     if operations::find(conn, &key)?.is_some_and(|operation| under_way(operation.state)) {
         return Err(Error::new(Code::OutcomeUnknown, "its harvest was sent, and is not seen yet")
-            .hint("run: poolctl harvest; it settles what was sent"));
+            .hint(say("run: ").run("harvest").say("; it settles what was sent")));
     }
     let by_id = HashMap::from([(hand.who.id.as_str(), hand)]);
-    let ask = Ask { who: &[], wallets: false, guess: rows::last_block(conn)? };
+    let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
     let (view, mut dues) = site
         .client
         .view(async |chain| {
@@ -138,19 +136,21 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
         |what: String| Error::new(Code::Conflict, format!("the pail of {address} in block {block} {what}"));
     let due = dues.pop().ok_or_else(|| Error::new(Code::Bug, "a pail was looked at and is not there"))?;
     if due.chain.is_some() {
-        return Err(conflict("is still on the chain".into())
-            .hint("fetch it: poolctl harvest; where it is held: poolctl harvest --release"));
+        return Err(conflict("is still on the chain".into()).hint(
+            say("fetch it: ").run("harvest").say("; where it is held: ").run("harvest").with("release"),
+        ));
     }
     if block >= view.farm.index {
         return Err(Error::new(Code::NotReady, format!("block {block} is still open"))
-            .hint("wait for the next block: poolctl block"));
+            .hint(say("wait for the next block: ").run("block")));
     }
     let asset = view.asset_contract()?;
     let mut found = sight::search(farming, asset, std::slice::from_ref(&due)).await?;
     match found.pop() {
         Some(Search::Found(paid)) => {
-            Err(conflict(format!("was paid in ledger {}, by {}", paid.ledger, paid.tx))
-                .hint("book it: poolctl harvest; where it is held: poolctl harvest --release"))
+            Err(conflict(format!("was paid in ledger {}, by {}", paid.ledger, paid.tx)).hint(
+                say("book it: ").run("harvest").say("; where it is held: ").run("harvest").with("release"),
+            ))
         }
         Some(search) => Ok((due, view, search)),
         None => Err(Error::new(Code::Bug, "a pail was searched for and nothing came of it")),
@@ -160,8 +160,13 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
 fn open(conn: &Connection, hand: &Hand, block: u32) -> Result<OpenPail> {
     rows::pail(conn, &hand.who.id, block)?.ok_or_else(|| {
         let address = &hand.who.address;
-        Error::new(Code::InvalidValue, format!("no stake of {address} is open in block {block}"))
-            .hint("what became of it: poolctl events --kind harvest.harvested, or harvest.lost")
+        Error::new(Code::InvalidValue, format!("no stake of {address} is open in block {block}")).hint(
+            say("what became of it: ")
+                .run("events")
+                .with("kind")
+                .of("harvest.harvested")
+                .say(", or harvest.lost"),
+        )
     })
 }
 

@@ -1,13 +1,14 @@
 //! A loss is the last thing to believe. What must agree before a stake is booked as lost: our own records, the pail's life
 //! time, a look some ledgers later, and another endpoint where there is one. The rule is pure.
 
-use super::carry::why_gone;
-use super::{Due, Fate, Harvested, sight};
-use crate::expiry::LIFE;
-use crate::reason::Reason;
-use crate::site::Farming;
-use crate::view::View;
-use crate::{loss, rows};
+use super::due::{Due, Fate, Harvested, Suspect};
+use super::sight;
+use crate::chain::view::View;
+use crate::contract::LIFE;
+use crate::farming::Farming;
+use crate::record::loss;
+use crate::record::reason::Reason;
+use crate::record::rows;
 use base::{Code, Error, Result};
 use rusqlite::Connection;
 use stellar::xdr::ContractId;
@@ -82,14 +83,8 @@ impl Doubt {
     }
 }
 
-/// A stake that one endpoint shows as lost: what happened, and what it was lost by.
-pub(super) type Suspect = (Due, Reason, Reason);
-
 /// What comes of suspects: those that all agree about are booked as lost, the others stay open with the reason why. Pails
 /// that another endpoint shows otherwise come back second, to be looked at there.
-///
-/// # Errors
-/// `state_error`.
 pub(super) async fn settle(
     farming: &mut Farming<'_, '_>,
     view: &View,
@@ -109,8 +104,8 @@ pub(super) async fn settle(
         }
     }
     if !lost.is_empty() {
-        let (permit, network) = (farming.work.permit, farming.site.network());
-        let booked = farming.work.state.write(permit, |tx| {
+        let network = farming.site.network();
+        let booked = farming.write(|tx| {
             let book = |(due, reason, cause): Suspect| {
                 loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
                 Ok(due.end(Fate::Lost { reason, cause }))
@@ -123,9 +118,6 @@ pub(super) async fn settle(
 }
 
 /// Why this look does not book a pail as lost that it shows without work, or not at all; none where it may.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn of(conn: &Connection, due: &Due, now: u32) -> Result<Option<Error>> {
     Ok(evidence(conn, due, now)?.doubt().map(|doubt| doubt.error(due)))
 }
@@ -142,10 +134,17 @@ fn evidence(conn: &Connection, due: &Due, now: u32) -> Result<Evidence> {
     })
 }
 
+/// What a pail that is gone without pay was lost by.
+pub(super) fn why_gone(conn: &Connection, due: &Due, ledger: u32, margin: u64) -> Result<(Reason, Reason)> {
+    if due.pail.work.is_none() {
+        return Ok((Reason::NotWorked, loss::why_not_worked(conn, &due.pail, due.pail.due, margin)?));
+    }
+    let expired = due.block.is_none() || due.pail.live_until.is_some_and(|until| until < ledger);
+    let reason = if expired { Reason::PailExpired } else { Reason::PailGone };
+    Ok((reason, reason))
+}
+
 /// A pail that is gone and that nobody was paid for.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn gone(conn: &Connection, due: Due, ledger: u32, margin: u64) -> Result<Suspect> {
     let (reason, cause) = why_gone(conn, &due, ledger, margin)?;
     Ok((due, reason, cause))

@@ -1,30 +1,21 @@
 //! Pails that are gone: what the endpoint's history tells of them, and the alert where it is too short to tell.
 
-use super::doubt::Suspect;
-use super::{Due, Fate, Harvested, look};
-use crate::elsewhere::{self, Gone, Search};
-use crate::plan::harvest_key;
-use crate::reason::Reason;
-use crate::rows::{self, Hand, OpenPail};
-use crate::site::Farming;
+use super::due::{Due, Fate, Harvested, Suspect, look};
+use super::elsewhere::{self, Gone, Search};
+use crate::alerts::{MISSING, OUT_OF_SIGHT};
+use crate::farming::Farming;
+use crate::record::plan::harvest_key;
+use crate::record::reason::Reason;
+use crate::record::rows::{self, Hand, OpenPail};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use state::alert::{self, Subject};
 use std::collections::{BTreeMap, HashMap};
 use stellar::xdr::ContractId;
 use stellar::{View, is_of_endpoints};
 
-/// The alert about pails that are gone, of which the endpoint cannot tell whether they were paid.
-pub(super) const OUT_OF_SIGHT: &str = "pail_out_of_sight";
-
-/// The alert about pails that look lost, while not everything agrees that they are.
-pub(super) const MISSING: &str = "pail_missing";
-
 /// What the chain tells of each, all from one endpoint.
-///
-/// # Errors
-/// Those of [`stellar::Client::view`]; `state_error`.
 pub(super) async fn search(
     farming: &Farming<'_, '_>,
     asset: &ContractId,
@@ -52,9 +43,6 @@ async fn search_at<'d>(
 
 /// Whether another endpoint than `first` shows the same of each suspect; so it is where there is no other. An endpoint that
 /// is contradicted is asked last for a while. An inner error is that nobody else could be asked.
-///
-/// # Errors
-/// `state_error`.
 pub(super) async fn second(
     farming: &Farming<'_, '_>,
     first: &str,
@@ -121,7 +109,7 @@ pub(super) fn forgotten(due: &Due, oldest: u32) -> Error {
              and the endpoint's history begins at {oldest}"
         ),
     )
-    .hint("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: poolctl harvest --book-lost")
+    .hint(say("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: ").run("harvest").with("book-lost"))
 }
 
 /// Our own harvest minted less than the stake.
@@ -131,13 +119,10 @@ pub(super) fn short(due: &Due, minted: Base) -> Error {
         Code::Drift,
         format!("block {block}: our harvest minted {minted} stroops, less than the stake of {stake}"),
     )
-    .hint("look the transaction up: poolctl events --kind operation.confirmed")
+    .hint(say("look the transaction up: ").run("events").with("kind").of("operation.confirmed"))
 }
 
 /// What the alerts have to say of each farmer of these pails: why one is open, or nothing where one is open that need not be.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn hidden<'e>(
     conn: &Connection,
     ends: &'e [Harvested],

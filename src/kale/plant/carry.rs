@@ -1,14 +1,16 @@
 //! Carrying a plant out: what is sent, what is found on chain already, and what is recorded of it.
 
-use super::{Fate, Planted, Prepared};
-use crate::accounting::base;
+use super::prepare::{Fate, Planted, Prepared};
+use crate::chain::Who;
+use crate::chain::view::{Ask, Living, View};
 use crate::contract::Pail;
-use crate::reason::{self, Reason, Said};
-use crate::rows::{self, OpenPail, Trace};
+use crate::contract::base;
+use crate::contract::fault::Fault;
+use crate::farming::{self, Farming};
+use crate::record;
+use crate::record::reason::{self, Reason, Said};
+use crate::record::rows::{self, OpenPail, Trace};
 use crate::schedule::Step;
-use crate::site::Farming;
-use crate::view::{Ask, Living, View, Who};
-use crate::{Fault, alerts, record};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use serde_json::json;
@@ -25,7 +27,7 @@ pub async fn carry_out(
     permit: ValuePermit<'_>,
 ) -> Result<Vec<Planted>> {
     let Prepared { view, index, wanted, mut settled, mut found, sponsor, lacks, .. } = prepared;
-    alerts::note(farming, sponsor.as_ref(), &lacks)?;
+    farming::note(farming, sponsor.as_ref(), &lacks)?;
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
     let mut exists: Vec<Who> = Vec::new();
@@ -80,16 +82,12 @@ fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
 }
 
 fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Fate {
-    match (settled.status, &settled.hash, settled.ledger) {
-        (Status::Confirmed, Some(tx), Some(ledger)) => {
-            let payer = settled.payer.as_ref().map(ToString::to_string);
-            Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged, payer }
-        }
-        _ => Fate::Failed {
-            reason: reason::of(&farming.site.farm, Step::Plant, settled).unwrap_or(Reason::Other),
-            error: reason::error(&farming.site.farm, Step::Plant, settled),
-        },
+    if let (Status::Confirmed, Some(tx), Some(ledger)) = (settled.status, &settled.hash, settled.ledger) {
+        let payer = settled.payer.as_ref().map(ToString::to_string);
+        return Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: settled.fee_charged, payer };
     }
+    let (reason, error) = reason::why(&farming.site.farm, Step::Plant, settled);
+    Fate::Failed { reason, error }
 }
 
 /// Records pails that are on chain already.
@@ -102,8 +100,7 @@ fn adopt(
     if found.is_empty() {
         return Ok(Vec::new());
     }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         found
             .iter()
             .map(|(who, Living { entry: pail, live_until })| {
@@ -113,12 +110,10 @@ fn adopt(
                     farmer: who.id.clone(),
                     stake,
                     planted_ledger: pail.sequence,
-                    planted_time: None,
                     due,
                     work: pail.gap.zip(pail.zeros),
-                    forecast: None,
                     live_until: *live_until,
-                    held: None,
+                    ..OpenPail::default()
                 };
                 record::found(tx, who, &open)?;
                 Ok(Planted { who: who.clone(), stake, fate: Fate::Already })
@@ -141,8 +136,7 @@ fn tell(farming: &mut Farming<'_, '_>, index: u32, settled: &[Planted]) -> Resul
     if failed.is_empty() {
         return Ok(());
     }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         for (planted, reason, error) in failed {
             let trace = Trace { reason: Some(reason.word()), ..Trace::default() };
             if rows::planting(tx, &planted.who.id, index, "failed", planted.stake, &trace)? {

@@ -1,9 +1,9 @@
 //! What is taken in of a difference: the pail, and where it was harvested its payment.
 
-use super::super::loss;
-use super::super::plan::HarvestPlan;
-use super::super::record::{self, FarmRecorder};
-use super::super::rows::{self, Hand, OpenPail, Trace};
+use crate::record::loss;
+use crate::record::plan::HarvestPlan;
+use crate::record::rows::{self, Hand, OpenPail, Trace};
+use crate::record::{self, FarmRecorder};
 use base::Result;
 use base::amount::{Base, Delta};
 use serde_json::json;

@@ -1,9 +1,9 @@
 //! What state and chain disagree about, in words that stay.
 
-use super::super::view::Who;
 use super::Reconciled;
+use crate::chain::Who;
 use base::amount::Base;
-use base::{Code, Error};
+use base::{Code, Error, say};
 
 /// Something that state and chain disagree about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,9 +108,9 @@ pub fn failure(found: &Reconciled) -> Option<Error> {
         first.who.address
     );
     let hint = if open == 0 {
-        "the next harvest goes on with them: poolctl harvest"
+        say("the next harvest goes on with them: ").run("harvest")
     } else {
-        "see them with --json; then: poolctl harvest"
+        say("see them with ").with("json").say("; then: ").run("harvest")
     };
     Some(Error::new(Code::Drift, why).hint(hint))
 }

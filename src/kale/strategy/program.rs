@@ -1,44 +1,52 @@
 //! The program behind `strategy.command`: run without a shell and without the secrets of the environment, bounded in time and in
-//! what it may answer, and ended with everything that it started.
+//! what it may answer, and ended with everything that it started, whatever came of it.
 
-use base::{Code, Error, Result, Stop, redact};
+use crate::contract::address::shown;
+use base::{Code, Endpoint, Error, Result, Stop, redact, run};
 use config::{Config, keys};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionbio;
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::collections::VecDeque;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
 /// Most bytes of an answer.
-const MOST: u64 = 1 << 20;
+const MOST: usize = 1 << 20;
 /// Last bytes of what it says on stderr that are kept.
 const KEPT: usize = 1024;
 /// How often it is looked after.
 const PAUSE: Duration = Duration::from_millis(10);
-/// How long its last words are waited for after it was ended.
-const LAST_WORDS: Duration = Duration::from_millis(200);
+/// Bytes that are read from a pipe before the clock is looked at again.
+const PIECE: usize = 64 << 10;
 
 /// The program, and how long it may take.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Program {
     words: Vec<String>,
     /// How long it may take.
     pub timeout: Duration,
+    /// The settings' endpoints, whose keys it may print.
+    endpoints: Vec<Endpoint>,
 }
+
+impl PartialEq for Program {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.words, self.timeout) == (&other.words, other.timeout)
+    }
+}
+
+impl Eq for Program {}
 
 /// Its words may hold secrets.
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Program({:?})", self.timeout)
     }
-}
-
-enum Part {
-    Answer(std::io::Result<Vec<u8>>),
-    Said(String),
 }
 
 impl Program {
@@ -54,7 +62,16 @@ impl Program {
             )
         })?;
         let timeout = Duration::from_secs(config.number("strategy.timeout_sec")?);
-        Ok(Some(Self { words, timeout }))
+        let endpoints = keys::KEYS.iter().filter(|key| key.kind == keys::Kind::Endpoints);
+        let endpoints = endpoints.filter_map(|key| config.get(key.name));
+        let endpoints =
+            endpoints.flat_map(|list| Endpoint::parse_list(&list.split(',').collect::<Vec<_>>())).flatten();
+        Ok(Some(Self { words, timeout, endpoints: endpoints.collect() }))
+    }
+
+    /// What is run: a path, or a name that is looked for in `PATH`.
+    pub fn name(&self) -> &str {
+        self.words.first().map_or("", String::as_str)
     }
 
     /// Runs it with this on its stdin; returns what it wrote to stdout.
@@ -64,40 +81,31 @@ impl Program {
     pub fn run(&self, question: Vec<u8>, stop: &Stop) -> Result<Vec<u8>> {
         let mut running = self.start(question)?;
         let began = Instant::now();
-        let (mut answer, mut said) = (None, None);
-        let status = loop {
-            match running.parts.recv_timeout(PAUSE) {
-                Ok(Part::Answer(read)) => {
-                    let read = read.map_err(|e| failed(format!("cannot be read: {e}")))?;
-                    if read.len() as u64 > MOST {
-                        return Err(failed(format!("answers more than {MOST} bytes")));
-                    }
-                    answer = Some(read);
-                }
-                Ok(Part::Said(words)) => said = Some(words),
-                Err(RecvTimeoutError::Disconnected) => thread::sleep(PAUSE),
-                Err(RecvTimeoutError::Timeout) => {}
+        loop {
+            running.turn().map_err(|e| failed(format!("cannot be read: {e}")))?;
+            if running.answer.len() > MOST {
+                return Err(failed(format!("answers more than {MOST} bytes")));
             }
-            if answer.is_some()
-                && said.is_some()
-                && let Some(status) = running.has_ended()?
-            {
-                break status;
+            // Before anything else: what it started in the background may hold the pipes for ever.
+            if running.has_said_all() && running.has_ended()? {
+                break;
             }
             stop.check()?;
             if began.elapsed() >= self.timeout {
                 running.end();
+                let _ = running.listen();
+                let seconds = self.timeout.as_secs();
                 let why = format!(
-                    "did not end within {} s (strategy.timeout_sec), with all that it started",
-                    self.timeout.as_secs()
+                    "did not end within {seconds} s (strategy.timeout_sec), with all that it started"
                 );
-                return Err(failed(with(why, said.or_else(|| running.last_words()))));
+                return Err(failed(with(why, &self.last(&running.said))));
             }
-        };
-        if status.success() {
-            return Ok(answer.unwrap_or_default());
         }
-        Err(failed(with(format!("failed: {status}"), said)))
+        match running.end() {
+            Some(status) if status.success() => Ok(std::mem::take(&mut running.answer)),
+            Some(status) => Err(failed(with(format!("failed: {status}"), &self.last(&running.said)))),
+            None => Err(failed("was lost: how it ended is not known")),
+        }
     }
 
     fn start(&self, question: Vec<u8>) -> Result<Running> {
@@ -110,51 +118,153 @@ impl Program {
         for name in keys::secret_env() {
             command.env_remove(name);
         }
-        let mut child = command.spawn().map_err(|e| failed(format!("cannot be started: {e}")))?;
+        dies_with_us(&mut command);
+        let mut child = command.spawn().map_err(|e| {
+            failed(format!("cannot be started: {}: {e}", shown(program)))
+                .hint("it is run without a shell: write the whole path, ~ and $HOME are not replaced")
+        })?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let (send, parts) = mpsc::channel();
-        if let Some(mut stdin) = stdin {
-            // One that does not read its question closes the pipe, and answers all the same.
-            thread::spawn(move || stdin.write_all(&question));
+        let running = Running {
+            child,
+            ended: None,
+            question: question.into(),
+            stdin,
+            stdout,
+            stderr,
+            answer: Vec::new(),
+            said: VecDeque::new(),
+        };
+        running.never_block().map_err(|e| failed(format!("cannot be read: {e}")))?;
+        Ok(running)
+    }
+
+    /// The end of what it says, in a line, without what may be a secret.
+    fn last(&self, said: &VecDeque<u8>) -> String {
+        let bytes: Vec<u8> = said.iter().copied().collect();
+        let mut text = String::from_utf8_lossy(&bytes).into_owned();
+        if bytes.len() >= KEPT {
+            // The end of a word that was cut, which may be a secret's.
+            text.drain(..text.find(char::is_whitespace).unwrap_or(text.len()));
         }
-        // They end with the pipes. Who is not listened to any more is of no interest.
-        let answer = send.clone();
-        thread::spawn(move || answer.send(Part::Answer(read(stdout))));
-        thread::spawn(move || send.send(Part::Said(last(stderr))));
-        Ok(Running { child, parts, ended: false })
+        let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+        let text = redact::hidden(&lines.join(" / ").replace(char::is_control, " "));
+        let text = self.endpoints.iter().fold(text, |text, endpoint| endpoint.redactor().hide(&text));
+        redact::bounded(&text)
     }
 }
 
+/// Lets the system end it when this process dies, however that happens. Only Linux can, and only the program itself: what it
+/// started it must end itself.
+#[cfg(target_os = "linux")]
+#[expect(unsafe_code, reason = "what runs between fork and exec is two system calls, which allocate nothing")]
+fn dies_with_us(command: &mut Command) {
+    use rustix::process::{getppid, set_parent_process_death_signal};
+    let us = rustix::process::getpid();
+    let ask = move || {
+        set_parent_process_death_signal(Some(Signal::KILL))?;
+        // We may have died before it was asked for.
+        if getppid() == Some(us) { Ok(()) } else { Err(ErrorKind::BrokenPipe.into()) }
+    };
+    // SAFETY: `ask` makes system calls that are safe between fork and exec; it takes no lock and allocates nothing.
+    unsafe { command.pre_exec(ask) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn dies_with_us(_command: &mut Command) {}
+
+/// The program while it runs. No thread waits for it, and its pipes are closed with this.
 struct Running {
     child: Child,
-    parts: Receiver<Part>,
-    ended: bool,
+    ended: Option<ExitStatus>,
+    /// What is still to be written to it.
+    question: VecDeque<u8>,
+    stdin: Option<ChildStdin>,
+    stdout: Option<ChildStdout>,
+    stderr: Option<ChildStderr>,
+    answer: Vec<u8>,
+    /// The end of what it wrote to stderr.
+    said: VecDeque<u8>,
 }
 
 impl Running {
-    fn has_ended(&mut self) -> Result<Option<ExitStatus>> {
-        let status = self.child.try_wait().map_err(|e| failed(format!("was lost: {e}")))?;
-        self.ended = status.is_some();
-        Ok(status)
+    fn never_block(&self) -> std::io::Result<()> {
+        let pipes = [
+            self.stdin.as_ref().map(AsFd::as_fd),
+            self.stdout.as_ref().map(AsFd::as_fd),
+            self.stderr.as_ref().map(AsFd::as_fd),
+        ];
+        pipes.into_iter().flatten().try_for_each(|pipe| Ok(ioctl_fionbio(pipe, true)?))
     }
 
-    /// Ends it and its group, while its number is its own still.
-    fn end(&mut self) {
-        if !std::mem::replace(&mut self.ended, true) {
-            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
-            let _ = self.child.wait();
+    const fn has_said_all(&self) -> bool {
+        self.stdout.is_none() && self.stderr.is_none()
+    }
+
+    /// Waits a moment for the pipes, then writes and reads what can be.
+    fn turn(&mut self) -> std::io::Result<()> {
+        let pause = Timespec { tv_sec: 0, tv_nsec: i64::from(PAUSE.subsec_nanos()) };
+        let ends = [
+            self.stdin.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::OUT)),
+            self.stdout.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
+            self.stderr.as_ref().map(|pipe| PollFd::from_borrowed_fd(pipe.as_fd(), PollFlags::IN)),
+        ];
+        let mut ends: Vec<PollFd<'_>> = ends.into_iter().flatten().collect();
+        if ends.is_empty() {
+            thread::sleep(PAUSE);
+        } else if let Err(e) = poll(&mut ends, Some(&pause))
+            && e != rustix::io::Errno::INTR
+        {
+            return Err(e.into());
         }
+        drop(ends);
+        self.ask();
+        self.listen()
     }
 
-    fn last_words(&self) -> Option<String> {
-        let until = Instant::now() + LAST_WORDS;
-        loop {
-            match self.parts.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(Part::Said(words)) => return Some(words),
-                Ok(Part::Answer(_)) => {}
-                Err(_) => return None,
+    /// Writes more of the question. One that does not read it closes the pipe, and answers all the same.
+    fn ask(&mut self) {
+        while let Some(stdin) = &mut self.stdin {
+            match stdin.write(self.question.as_slices().0) {
+                Ok(0) => self.stdin = None,
+                Ok(written) => drop(self.question.drain(..written)),
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == ErrorKind::WouldBlock => return,
+                Err(_) => self.stdin = None,
             }
         }
+    }
+
+    /// Takes in what it has written.
+    fn listen(&mut self) -> std::io::Result<()> {
+        let answer = &mut self.answer;
+        if is_over(self.stdout.as_mut(), |bytes| answer.extend_from_slice(bytes))? {
+            self.stdout = None;
+        }
+        let said = &mut self.said;
+        let keep = |bytes: &[u8]| {
+            said.extend(bytes);
+            said.drain(..said.len().saturating_sub(KEPT));
+        };
+        if is_over(self.stderr.as_mut(), keep)? {
+            self.stderr = None;
+        }
+        Ok(())
+    }
+
+    /// Whether it has ended; its number stays its own until [`Running::end`].
+    fn has_ended(&self) -> Result<bool> {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        let status = waitid(WaitId::Pid(Pid::from_child(&self.child)), options);
+        Ok(status.map_err(|e| failed(format!("was lost: {e}")))?.is_some())
+    }
+
+    /// Ends it and its group, while its number is its own still; returns how it ended.
+    fn end(&mut self) -> Option<ExitStatus> {
+        if self.ended.is_none() {
+            let _ = kill_process_group(Pid::from_child(&self.child), Signal::KILL);
+            self.ended = self.child.wait().ok();
+        }
+        self.ended
     }
 }
 
@@ -164,40 +274,30 @@ impl Drop for Running {
     }
 }
 
-/// What it answers, and a byte more than it may.
-fn read(from: Option<impl Read>) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    if let Some(from) = from {
-        from.take(MOST + 1).read_to_end(&mut bytes)?;
-    }
-    Ok(bytes)
-}
-
-/// The end of what it says, in a line, without what a URL may hide.
-fn last(from: Option<impl Read>) -> String {
-    let mut kept: VecDeque<u8> = VecDeque::new();
+/// Reads a piece of what is in a pipe; whether it is over, which one that is closed is.
+fn is_over(pipe: Option<&mut impl Read>, mut take: impl FnMut(&[u8])) -> std::io::Result<bool> {
+    let Some(pipe) = pipe else { return Ok(true) };
     let mut buffer = [0; 4096];
-    if let Some(mut from) = from {
-        while let Ok(read @ 1..) = from.read(&mut buffer) {
-            kept.extend(buffer.iter().take(read));
-            kept.drain(..kept.len().saturating_sub(KEPT));
+    for _ in 0..PIECE / buffer.len() {
+        match pipe.read(&mut buffer) {
+            Ok(0) => return Ok(true),
+            Ok(read) => take(buffer.get(..read).unwrap_or_default()),
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) if e.kind() == ErrorKind::WouldBlock => return Ok(false),
+            Err(e) => return Err(e),
         }
     }
-    let text = String::from_utf8_lossy(kept.make_contiguous()).into_owned();
-    let lines: Vec<&str> = text.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    redact::words(&lines.join(" / ").replace(char::is_control, " "))
+    Ok(false)
 }
 
-fn with(why: String, said: Option<String>) -> String {
-    match said {
-        Some(said) if !said.is_empty() => format!("{why}; it says: {said}"),
-        _ => why,
-    }
+fn with(why: String, said: &str) -> String {
+    if said.is_empty() { why } else { format!("{why}; it says: {said}") }
 }
 
 /// What is wrong with the command or its answer.
-pub(super) fn failed(why: impl std::fmt::Display) -> Error {
+pub(crate) fn failed(why: impl std::fmt::Display) -> Error {
     Error::new(Code::StrategyFailed, format!("strategy.command {why}")).hint(
-        "poolctl farm plan asks it and shows what it answers; to go on without it, unset strategy.command",
+        run("farm plan")
+            .say(" asks it and shows what it answers; to go on without it, unset strategy.command"),
     )
 }

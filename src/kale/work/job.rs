@@ -1,53 +1,29 @@
 //! The command `work`: one shift, from now to its end.
 
+use super::Worked;
+use super::grinder;
+use super::nonces;
+use super::orders::Orders;
+use super::pails;
+use super::patience::Patience;
+use super::policy::needs_work;
 use super::send::{Bid, intent};
-use super::{Shift, Worked, grinder, needs_work, pails};
-use crate::contract::{BLOCK_SECONDS, Pail};
-use crate::model::Moment;
-use crate::patience::Patience;
-use crate::settings::{Policy, Settings};
-use crate::site::Farming;
-use crate::strategy::{Asked, Strategy};
-use crate::view::{Ask, View, Who};
-use crate::{hash, nonces, rows, schedule};
+use super::shift::Shift;
+use crate::chain::Who;
+use crate::chain::view::{Ask, View};
+use crate::contract::Pail;
+use crate::contract::hash;
+use crate::contract::model::Moment;
+use crate::farming::Asked;
+use crate::farming::Farming;
+use crate::record::rows;
+use crate::schedule;
+use crate::strategy::Strategy;
 use base::{Code, Error, Result};
 use grind::Solution;
 use state::ValuePermit;
 use std::time::{Duration, Instant};
 use stellar::submit::{Intent, Rehearsal};
-
-/// What the operator wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Orders {
-    /// When work is submitted.
-    pub policy: Policy,
-    /// When the best is submitted; else as the settings say.
-    pub deadline: Option<Deadline>,
-}
-
-/// When the best is submitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Deadline {
-    /// At this second of ledger time.
-    At(u64),
-    /// So many seconds after the block's clock began, 300 before it is due.
-    Into(u64),
-}
-
-impl Orders {
-    /// The deadline for a block that is due then, early enough for a transaction to get in.
-    pub fn deadline_of(&self, due: u64, settings: &Settings) -> u64 {
-        let wanted = match self.deadline {
-            Some(Deadline::At(second)) => second,
-            Some(Deadline::Into(seconds)) => due.saturating_sub(BLOCK_SECONDS).saturating_add(seconds),
-            None => due.saturating_sub(settings.work_margin),
-        };
-        wanted.min(schedule::work_end(due).saturating_sub(LEAST))
-    }
-}
-
-/// Seconds of ledger time that a submission needs at least: two ledgers.
-const LEAST: u64 = 10;
 
 /// What a run of `work` came to.
 #[derive(Debug)]
@@ -81,8 +57,7 @@ pub async fn run(
     orders: &Orders,
     farmers: &[Who],
 ) -> Result<Report> {
-    let guess = rows::last_block(farming.work.state.conn())?;
-    let view = View::read(farming.site, &Ask { who: farmers, wallets: false, guess }).await?;
+    let view = farming.look(farmers, false).await?;
     pails::note(farming, &view)?;
     let seed = farming.work.state.run().clock.now().unsigned_abs();
     let (kernel, warnings) = grinder::kernel(seed);
@@ -143,7 +118,7 @@ pub async fn consult(farming: &mut Farming<'_, '_>, view: &View, orders: &Orders
     }
     match farming.consult(&Asked { index, entry, due }, now).await {
         Ok(asked) => Ok(farming.unanswered(index).filter(|_| asked).cloned().map(stored)),
-        Err(e) if is_passing(e.code()) => Ok(Some(stored(e))),
+        Err(e) if e.code().is_transient() => Ok(Some(stored(e))),
         Err(e) => Err(e),
     }
 }
@@ -161,8 +136,7 @@ pub async fn rehearse(
     orders: &Orders,
     farmers: &[Who],
 ) -> Result<(View, Option<u64>, Vec<Wanted>)> {
-    let guess = rows::last_block(farming.work.state.conn())?;
-    let view = View::read(farming.site, &Ask { who: farmers, wallets: false, guess }).await?;
+    let view = farming.look(farmers, false).await?;
     let (Some(block), Some(due)) = (view.current().cloned(), view.due()) else {
         return Ok((view, None, Vec::new()));
     };
@@ -222,7 +196,7 @@ async fn watch(
                 return Ok(());
             }
             tokio::time::sleep(farming.terms.poll).await;
-            let ask = Ask { who: &[], wallets: false, guess: Some(shift.block()) };
+            let ask = Ask { guess: Some(shift.block()), ..Ask::default() };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
                 patience.see(view.at.ledger)?;
                 advance_bar(farming, shift, moment.0, view.at);
@@ -269,12 +243,4 @@ pub fn failures(worked: &[Worked]) -> Vec<(String, Error)> {
         .filter(failed)
         .filter_map(|one| Some((one.who.address.clone(), one.failure()?.clone())))
         .collect()
-}
-
-/// Whether another try may help.
-pub fn is_passing(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Unreachable | Code::RateLimited | Code::BadReply | Code::Behind | Code::Rpc | Code::FeeCapped
-    )
 }

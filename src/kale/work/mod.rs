@@ -3,24 +3,27 @@
 mod grinder;
 mod job;
 pub mod lines;
+pub mod nonces;
+mod orders;
 mod pails;
+mod patience;
 mod policy;
 mod send;
 mod shift;
 mod submit;
 
 pub use grinder::{Figures, kernel};
-pub use job::{
-    Deadline, Orders, Report, Wanted, advance_bar, begin_bar, consult, failures, is_passing, rehearse, run,
-};
+pub use job::{Report, Wanted, advance_bar, begin_bar, consult, failures, rehearse, run};
 pub use lines::LONGEST;
+pub use orders::{Deadline, Orders};
 pub use pails::{Seen, note};
+pub use patience::Patience;
 pub use policy::{Hours, needs_work};
 pub use shift::{Reach, Shift};
 pub use submit::{LineFate, LineReport, Submission, check, submit};
 
-use super::reason::Reason;
-use super::view::Who;
+use crate::chain::Who;
+use crate::record::reason::Reason;
 use base::Error;
 use grind::Solution;
 

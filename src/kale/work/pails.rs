@@ -1,11 +1,13 @@
 //! What the chain says of our pails of the current block, noted in the state: work by another hand, what a harvest would
 //! pay, how long the entries live.
 
-use crate::accounting::base;
+use crate::chain::Who;
+use crate::chain::view::{Living, View};
+use crate::contract::base;
+use crate::contract::forecast;
 use crate::contract::{Block, Pail};
-use crate::site::Farming;
-use crate::view::{Living, View, Who};
-use crate::{forecast, rows};
+use crate::farming::Farming;
+use crate::record::rows;
 use base::Result;
 use base::amount::Base;
 use serde_json::json;
@@ -49,8 +51,7 @@ pub fn note(farming: &mut Farming<'_, '_>, view: &View) -> Result<Vec<Seen>> {
     if changes.is_empty() {
         return Ok(Vec::new());
     }
-    let permit = farming.work.permit;
-    farming.work.state.write(permit, |tx| {
+    farming.write(|tx| {
         for change in &changes {
             let (who, (gap, zeros)) = (&change.who, change.work);
             rows::work_pail(tx, &who.id, index, gap, zeros)?;

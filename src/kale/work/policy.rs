@@ -1,6 +1,6 @@
 //! Whose work is submitted when. Pure: ledger time goes in.
 
-use crate::model::Moment;
+use crate::contract::model::Moment;
 use crate::settings::Policy;
 
 /// How long policy `insured` waits for the last farmer's first nonce, in seconds of ledger time.

@@ -1,18 +1,20 @@
 //! Work transactions: what is wanted of the network for a nonce, and what came of it.
 
+use super::nonces::hex;
 use super::{Fate, Worked};
-use crate::call::{Call, work_result};
+use crate::chain::Who;
+use crate::chain::site::{Site, invoke};
 use crate::contract::Pail;
-use crate::nonces::hex;
-use crate::plan::{self, WorkPlan, kind, work_key};
-use crate::reason::{self, Reason};
+use crate::contract::call::{Call, work_result};
+use crate::farming::{Farming, Wait};
+use crate::fees;
+use crate::record::plan::{self, WorkPlan, kind, work_key};
+use crate::record::reason::{self, Reason};
+use crate::record::rows::{self, Trace, WorkRow};
 use crate::schedule::Step;
-use crate::site::{Farming, Site, invoke};
-use crate::submitter::{self, Wait};
-use crate::view::Who;
 use base::{Code, Error, Result, Stop};
 use grind::Solution;
-use state::ValuePermit;
+use state::{Tx, ValuePermit};
 use stellar::submit::{Intent, Settled, Status, Submitted};
 
 /// A nonce that is to be submitted.
@@ -63,7 +65,7 @@ pub(super) async fn send(
     let intents: Vec<Intent> =
         bids.iter().map(|bid| intent(site, block, bid, valid_until)).collect::<Result<_>>()?;
     let now = site.client.seen().map_or(0, |ledger| ledger.close_time);
-    let wait = Wait::Ledgers(submitter::ledgers(now, valid_until));
+    let wait = Wait::Ledgers(fees::ledgers(now, valid_until));
     let results = farming.submit_within(permit, &intents, wait, &Stop::default()).await?;
     let worked = bids.iter().zip(results).map(|(bid, result)| Worked {
         who: bid.who.clone(),
@@ -97,6 +99,20 @@ fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
             improved: bid.pail.worked(),
         });
     }
-    let reason = reason::of(&site.farm, Step::Work, settled).unwrap_or(Reason::Other);
-    Ok(Fate::Failed { reason, error: reason::error(&site.farm, Step::Work, settled) })
+    let (reason, error) = reason::why(&site.farm, Step::Work, settled);
+    Ok(Fate::Failed { reason, error })
+}
+
+/// Records a nonce that took no effect beside the farmer's works, for this reason, where no transaction of it tells.
+pub(super) fn record_unsent(tx: &Tx<'_>, who: &Who, block: u32, best: &Solution, reason: &str) -> Result<()> {
+    let row = WorkRow {
+        farmer: &who.id,
+        block,
+        outcome: "failed",
+        nonce: best.nonce,
+        hash: &hex(&best.hash),
+        zeros: best.zeros,
+        gap: None,
+    };
+    rows::work(tx, &row, &Trace { reason: Some(reason), ..Trace::default() }).map(|_| ())
 }

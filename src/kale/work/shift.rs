@@ -1,20 +1,25 @@
 //! One block's work: who is worked for, the threads that grind for them, and what goes out when.
 
 use super::grinder::{Figures, Grinder};
+use super::nonces;
+use super::orders::Orders;
+use super::pails;
 use super::policy::{self, Hand, Hours};
-use super::send::{Bid, send};
-use super::{Fate, Orders, Worked, pails};
+use super::send::{Bid, record_unsent, send};
+use super::{Fate, Worked};
+use crate::chain::Who;
+use crate::chain::view::{Ask, Standing, View};
+use crate::contract::hash;
+use crate::contract::model::Moment;
 use crate::contract::{BLOCK_SECONDS, Block, Pail};
-use crate::model::Moment;
-use crate::nonces::{self, hex};
-use crate::reason::{Blame, Reason};
-use crate::rows::{self, Trace, WorkRow};
+use crate::farming::Farming;
+use crate::fees;
+use crate::record::reason::{Blame, Reason};
+use crate::record::rows;
+use crate::schedule;
 use crate::settings::Policy;
-use crate::site::Farming;
 use crate::strategy::Strategy;
-use crate::view::{Ask, Standing, View, Who};
-use crate::{hash, schedule, submitter};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;
 use serde_json::json;
@@ -89,9 +94,6 @@ pub struct Shift {
 impl Shift {
     /// Begins to grind for the pails of the view that need work, from where an earlier run was. `None` where there is
     /// nothing to do, or no time left to do it.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`, `io_error`.
     pub fn begin(
         farming: &Farming<'_, '_>,
         view: &View,
@@ -136,7 +138,7 @@ impl Shift {
     /// When the first of what is left goes out: with submitters as much before the deadline as they need for all.
     pub fn first(&self) -> u64 {
         let is_left = |mate: &&Mate| mate.given_up.is_none() && policy::is_open(self.policy, &mate.hand());
-        submitter::begin(self.crew.iter().filter(is_left).count(), self.submitters, self.hours.deadline)
+        fees::begin(self.crew.iter().filter(is_left).count(), self.submitters, self.hours.deadline)
     }
 
     /// When its best is submitted.
@@ -155,9 +157,6 @@ impl Shift {
     }
 
     /// Takes in those of the view who need work and are not worked for yet.
-    ///
-    /// # Errors
-    /// As [`Shift::begin`].
     pub fn enlist(&mut self, farming: &Farming<'_, '_>, view: &View) -> Result<()> {
         let before = self.crew.len();
         let strategies = farming.strategies(self.block)?;
@@ -247,9 +246,6 @@ impl Shift {
     }
 
     /// Saves what was found since the last call, in one write.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn save(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
         let known: Vec<Farmer> = self.crew.iter().map(|mate| mate.search).collect();
         if let Some((grinder, places)) = self.grinder.take() {
@@ -277,11 +273,7 @@ impl Shift {
         if new.is_empty() {
             return Ok(());
         }
-        let permit = farming.work.permit;
-        farming
-            .work
-            .state
-            .write(permit, |tx| new.iter().try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
+        farming.write(|tx| new.iter().try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
     }
 
     /// How far it is.
@@ -346,7 +338,7 @@ impl Shift {
         if self.submitters > 0 && at.time < self.hours.deadline {
             // What no grinding makes better goes first; the rest has time, as far as the submitters' turns say.
             due.sort_by_key(|n| hands.get(*n).is_none_or(|hand| !hand.has_enough()));
-            due.truncate(self.submitters * submitter::RUN);
+            due.truncate(self.submitters * fees::RUN);
         }
         due
     }
@@ -426,9 +418,6 @@ impl Shift {
     }
 
     /// Ends it: saves where the search is, and, unless it goes on in a later run, tells and records who was missed.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn finish(&mut self, farming: &mut Farming<'_, '_>, at: Moment) -> Result<Vec<Worked>> {
         self.down(farming)?;
         if !self.rolled && at.time < self.hours.end {
@@ -446,16 +435,15 @@ impl Shift {
             })
             .collect();
         if !missed.is_empty() {
-            let permit = farming.work.permit;
-            farming.work.state.write(permit, |tx| {
-                missed.iter().try_for_each(|(mate, reason)| miss(tx, mate, block, *reason))
-            })?;
+            farming
+                .write(|tx| missed.iter().try_for_each(|(mate, reason)| miss(tx, mate, block, *reason)))?;
         }
         let worked = missed.into_iter().map(|(mate, reason)| {
             let why =
                 format!("farmer {}: no work got into block {block} in time ({reason})", mate.who.address);
-            let error = Error::new(Code::WorkMissed, why)
-                .hint("its stake is forfeited; poolctl harvest books the loss and who answers for it");
+            let error = Error::new(Code::WorkMissed, why).hint(
+                say("its stake is forfeited; ").run("harvest").say(" books the loss and who answers for it"),
+            );
             let fate = Fate::Failed { reason, error };
             Worked { who: mate.who.clone(), block, solution: mate.search.best, fate }
         });
@@ -492,17 +480,7 @@ impl Mate {
 fn miss(tx: &state::Tx<'_>, mate: &Mate, block: u32, reason: Reason) -> Result<()> {
     let facts = json!({ "farmer": mate.who.address, "block": block, "reason": reason.word() });
     if let Some(best) = mate.search.best {
-        let hash = hex(&best.hash);
-        let row = WorkRow {
-            farmer: &mate.who.id,
-            block,
-            outcome: "failed",
-            nonce: best.nonce,
-            hash: &hash,
-            zeros: best.zeros,
-            gap: None,
-        };
-        rows::work(tx, &row, &Trace { reason: Some(reason.word()), ..Trace::default() })?;
+        record_unsent(tx, &mate.who, block, &best, reason.word())?;
     }
     tx.event("work.missed", &mate.who.id, &facts).map(|_| ())
 }

@@ -1,15 +1,18 @@
 //! `work submit`: nonces that other machines found. Each is checked by us before anything is sent.
 
 use super::lines::{self, Line, Offer};
-use super::send::{Bid, intent, send};
-use super::{Fate, Worked, pails};
+use super::nonces::hex;
+use super::pails;
+use super::send::{Bid, intent, record_unsent, send};
+use super::{Fate, Worked};
+use crate::chain::Who;
+use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
-use crate::nonces::hex;
-use crate::reason::Reason;
-use crate::rows::{self, Hand, Trace, WorkRow};
-use crate::site::Farming;
-use crate::view::{Ask, View, Who};
-use crate::{hash, schedule};
+use crate::contract::hash;
+use crate::farming::Farming;
+use crate::record::reason::Reason;
+use crate::record::rows::Hand;
+use crate::schedule;
 use base::Result;
 use grind::Solution;
 use grind::lines::Text;
@@ -74,9 +77,6 @@ pub struct Submission {
 
 impl Submission {
     /// The transactions, for a rehearsal.
-    ///
-    /// # Errors
-    /// `bug`; what was checked can be sent.
     pub fn intents(&self, farming: &Farming<'_, '_>) -> Result<Vec<Intent>> {
         let block = self.view.farm.index;
         self.bids.iter().map(|(_, bid)| intent(farming.site, block, bid, self.until)).collect()
@@ -94,9 +94,6 @@ fn refused(code: &'static str, message: impl Into<String>) -> LineFate {
 
 /// Reads and checks every line: a nonce of 64 bits, for a farmer of ours that is planted, whose hash we compute, strictly
 /// better than what is submitted. Nothing is sent and nothing written.
-///
-/// # Errors
-/// Those of [`View::read`].
 pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> Result<Submission> {
     let ours: HashMap<&str, &Who> = hands
         .iter()
@@ -112,8 +109,7 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> 
             who.push((*found).clone());
         }
     }
-    let guess = rows::last_block(farming.work.state.conn())?;
-    let view = View::read(farming.site, &Ask { who: &who, wallets: false, guess }).await?;
+    let view = farming.look(&who, false).await?;
     let until = view.due().map_or(0, schedule::work_end);
     let mut checker = Checker { view: &view, until, seen: HashSet::new(), best: HashMap::new() };
     let mut reports: Vec<LineReport> = Vec::new();
@@ -246,8 +242,7 @@ pub async fn submit(
 ) -> Result<(View, Vec<LineReport>)> {
     let Submission { view, mut lines, bids, until } = submission;
     let block = view.farm.index;
-    let may_write = farming.work.permit;
-    farming.work.state.write(may_write, |tx| lines.iter().try_for_each(|line| record(tx, block, line)))?;
+    farming.write(|tx| lines.iter().try_for_each(|line| record(tx, block, line)))?;
     let (places, bids): (Vec<usize>, Vec<Bid>) = bids.into_iter().unzip();
     for (places, bids) in places.chunks(GROUP).zip(bids.chunks(GROUP)) {
         let sent = group(farming, permit, block, bids, until).await?;
@@ -298,17 +293,7 @@ async fn group(
 fn record(tx: &Tx<'_>, block: u32, line: &LineReport) -> Result<()> {
     let LineFate::Refused { code, message } = &line.fate else { return Ok(()) };
     if let (Some(who), Some(solution)) = (&line.who, &line.solution) {
-        let hash = hex(&solution.hash);
-        let row = WorkRow {
-            farmer: &who.id,
-            block,
-            outcome: "failed",
-            nonce: solution.nonce,
-            hash: &hash,
-            zeros: solution.zeros,
-            gap: None,
-        };
-        rows::work(tx, &row, &Trace { reason: Some(code), ..Trace::default() })?;
+        record_unsent(tx, who, block, solution, code)?;
     }
     let subject = line.who.as_ref().map_or("unknown", |who| who.id.as_str());
     let facts = json!({

@@ -3,10 +3,11 @@
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::backup::{digest, io_error, sibling, stamped};
-use crate::open::ARCHIVE_ID;
+use crate::columns::only;
+use crate::identity::ARCHIVE_ID;
 use crate::{Run, State, events};
 use base::clock::Clock;
-use base::{Code, Error, Result, Stop, files};
+use base::{Code, Error, Result, Stop, files, say};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, Row, params};
 use std::fs::{self, File, OpenOptions};
@@ -76,8 +77,10 @@ struct Taken<'p>(&'p Path);
 
 impl Sink for Taken<'_> {
     fn take(&mut self, _table: usize, _row: &Row<'_>) -> Result<()> {
-        Err(Error::new(Code::Conflict, format!("{} exists already", self.0.display()))
-            .hint("it is left as it is, and nothing was pruned; give the archive a new name with --archive"))
+        Err(Error::new(Code::Conflict, format!("{} exists already", self.0.display())).hint(
+            say("it is left as it is, and nothing was pruned; give the archive a new name with ")
+                .with("archive"),
+        ))
     }
 }
 
@@ -131,7 +134,7 @@ fn fill(
 fn build(state: &Connection, archive: &Connection) -> Result<()> {
     let mut definition = state.prepare("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = ?1")?;
     for name in TABLES.iter().map(|table| table.name).chain(["meta"]) {
-        let sql: String = definition.query_row([name], |row| row.get(0))?;
+        let sql: String = definition.query_row([name], only)?;
         archive.execute_batch(&sql)?;
     }
     Ok(())
@@ -143,17 +146,17 @@ fn describe(state: &Connection, archive: &Connection, cut: &Cut, run: &Run) -> R
     let mut facts = state.prepare("SELECT key, value FROM meta")?;
     let mut facts = facts.query([])?;
     while let Some(row) = facts.next()? {
-        let (key, value): (String, String) = (row.get(0)?, row.get(1)?);
+        let (key, value): (String, String) = (row.get("key")?, row.get("value")?);
         insert.execute(params![key, value])?;
     }
     let mut ends = archive.prepare(
-        "SELECT 'first', id, hash FROM events WHERE id = (SELECT min(id) FROM events)
+        "SELECT 'first' AS place, id, hash FROM events WHERE id = (SELECT min(id) FROM events)
          UNION ALL SELECT 'last', id, hash FROM events WHERE id = (SELECT max(id) FROM events)",
     )?;
     let mut ends = ends.query([])?;
     while let Some(row) = ends.next()? {
-        let (end, id, hash): (String, i64, String) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        insert.execute(params![format!("prune_{end}_event"), format!("{id}:{hash}")])?;
+        let (place, id, hash): (String, i64, String) = (row.get("place")?, row.get("id")?, row.get("hash")?);
+        insert.execute(params![format!("prune_{place}_event"), format!("{id}:{hash}")])?;
     }
     for (key, value) in
         [("prune_before", cut.at()), ("prune_run", &run.id), ("prune_at", &run.clock.rfc3339())]
@@ -170,12 +173,12 @@ fn check(draft: &Path, counts: &Counts) -> Result<()> {
             .hint("nothing was pruned; check the disk"))
     };
     let conn = read_only(draft)?;
-    let word: String = conn.query_row("PRAGMA quick_check", [], |row| row.get(0))?;
+    let word: String = conn.query_row("PRAGMA quick_check", [], only)?;
     if word != "ok" {
         return bad(word);
     }
     for (table, written) in TABLES.iter().zip(counts.0) {
-        let found: u64 = conn.prepare(table.count)?.query_row([], |row| row.get(0))?;
+        let found: u64 = conn.prepare(table.count)?.query_row([], only)?;
         if found != written {
             return bad(format!("{written} rows of {} were written, {found} are in it", table.name));
         }
@@ -186,8 +189,8 @@ fn check(draft: &Path, counts: &Counts) -> Result<()> {
     while let Some(row) = rows.next()? {
         if !events::is_intact(row)? {
             return bad(format!(
-                "event {}: its hash does not fit its contents (in the state neither: poolctl events --verify)",
-                row.get::<_, i64>(0)?
+                "event {}: its hash does not fit its contents, in the state neither",
+                row.get::<_, i64>("id")?
             ));
         }
     }
@@ -243,9 +246,6 @@ impl Archive {
     }
 
     /// For reading.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn open(&self) -> Result<Connection> {
         read_only(&self.path)
     }
@@ -273,17 +273,6 @@ pub(super) fn sweep_unless(state: &Path, kept: Option<&Path>) -> Result<()> {
     Ok(())
 }
 
-/// A row of the state that is not what the archive has.
-pub(super) fn mismatch(table: &str, archived: &[Value]) -> Error {
-    let key = match archived.first() {
-        Some(Value::Integer(id)) => id.to_string(),
-        Some(Value::Text(text)) => text.clone(),
-        _ => String::new(),
-    };
-    Error::new(Code::StateCorrupt, format!("{table} row {key} is not what it was when it was archived"))
-        .hint("nothing more is deleted; somebody wrote to the file without poolctl: run poolctl state check")
-}
-
 /// An event of the archive.
 #[derive(Debug)]
 pub(super) struct Archived {
@@ -298,28 +287,22 @@ pub(super) struct Archived {
 }
 
 /// The next events after `after`, oldest first.
-///
-/// # Errors
-/// `state_error`.
 pub(super) fn events_after(archive: &Connection, after: i64, limit: usize) -> Result<Vec<Archived>> {
     let mut statement = archive.prepare_cached(
-        "SELECT *, json_extract(payload, '$.block') FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
+        "SELECT *, json_extract(payload, '$.block') AS block FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
     )?;
-    let read = |row: &Row<'_>| -> Result<Archived> {
-        Ok(Archived {
-            id: row.get(0)?,
-            kind: row.get(4)?,
-            farmer: row.get(5)?,
-            block: row.get(9)?,
-            prev_hash: row.get(7)?,
-            hash: row.get(8)?,
-            row: super::tables::kept(EVENTS, row)?,
-        })
-    };
-    let mut rows = statement.query(params![after, i64::try_from(limit).unwrap_or(i64::MAX)])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    statement
+        .query_and_then(params![after, limit], |row| {
+            Ok(Archived {
+                id: row.get("id")?,
+                kind: row.get("kind")?,
+                farmer: row.get("subject")?,
+                block: row.get("block")?,
+                prev_hash: row.get("prev_hash")?,
+                hash: row.get("hash")?,
+                row: super::tables::kept(EVENTS, row)?,
+            })
+        })?
+        .collect()
 }

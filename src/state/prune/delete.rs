@@ -9,11 +9,11 @@ use super::tables::{
     ATTEMPTS, Counts, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
     SNAPSHOTS, TABLES, VIOLATIONS, WORKS, delete, kept,
 };
-use crate::ledger::stored;
+use crate::columns::at;
 use crate::pruned::{self, Run};
 use crate::{Permit, State, Tx};
 use base::amount::Delta;
-use base::{Code, Error, Progress, Result, Stop};
+use base::{Code, Error, Progress, Result, Stop, say};
 use rusqlite::types::Value;
 use rusqlite::{Connection, params};
 use serde_json::{Map, json};
@@ -76,9 +76,8 @@ fn entries_of(archive: &Connection, events: &[Archived]) -> Result<Forward> {
     for event in events {
         let mut rows = statement.query([event.id])?;
         while let Some(row) = rows.next()? {
-            let sum = forward.sums.entry(row.get(2)?).or_default();
-            let amount = stored(&row.get::<_, String>(3)?)?;
-            *sum = sum.checked_add(amount).ok_or_else(pruned::overflow)?;
+            let sum = forward.sums.entry(row.get("account_id")?).or_default();
+            *sum = sum.checked_add(at(row, "amount")?).ok_or_else(pruned::overflow)?;
             forward.entries.push(kept(ENTRIES, row)?);
         }
     }
@@ -207,6 +206,7 @@ fn missing(table: usize, row: &[Value]) -> Error {
         Some(Value::Integer(id)) => *id,
         _ => 0,
     };
-    Error::new(Code::StateCorrupt, format!("{} row {id} was archived, and is gone", TABLES[table].name))
-        .hint("nothing more is deleted; somebody wrote to the file without poolctl: run poolctl state check")
+    Error::new(Code::StateCorrupt, format!("{} row {id} was archived, and is gone", TABLES[table].name)).hint(
+        say("nothing more is deleted; somebody wrote to the file without poolctl: run ").run("state check"),
+    )
 }

@@ -12,7 +12,7 @@ mod tables;
 use super::{State, Work, meta_get};
 use crate::Permit;
 use archive::Archive;
-use base::{Code, Error, Progress, Result, Stop};
+use base::{Code, Error, Progress, Result, Stop, say};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use select::{Cut, Selection};
@@ -54,9 +54,6 @@ impl PruneReport {
 }
 
 /// Refuses an age below [`LEAST_AGE`].
-///
-/// # Errors
-/// `invalid_value`.
 pub fn check_age(age: Duration) -> Result<()> {
     if age >= LEAST_AGE {
         return Ok(());
@@ -207,12 +204,12 @@ fn pending(conn: &Connection) -> Result<Option<(i64, Archive)>> {
     let Some(text) = meta_get(conn, PENDING)? else { return Ok(None) };
     let bad = || {
         Error::new(Code::StateCorrupt, format!("meta.{PENDING} is \"{text}\", and no event says so"))
-            .hint("run: poolctl events --verify")
+            .hint(say("run: ").run("events").with("verify"))
     };
     let event: i64 = text.parse().map_err(|_| bad())?;
     let (path, payload): (String, String) = conn
         .prepare("SELECT subject, payload FROM events WHERE id = ?1 AND kind = 'state.archived'")?
-        .query_row([event], |row| Ok((row.get(0)?, row.get(1)?)))
+        .query_row([event], |row| Ok((row.get("subject")?, row.get("payload")?)))
         .map_err(|_| bad())?;
     let facts: Value = serde_json::from_str(&payload).map_err(|_| bad())?;
     let mut counts = Counts::default();

@@ -5,8 +5,9 @@ use super::tables::{
     ATTEMPTS, ENTRIES, EVENTS, FARM_ALERTS, HARVESTS, NONCES, OPERATIONS, ORACLE_ALERTS, PLANTINGS,
     SNAPSHOTS, Sink, VIOLATIONS, WORKS,
 };
+use crate::columns::only;
 use base::clock::Clock;
-use base::{Code, Error, Result, Stop};
+use base::{Code, Error, Result, Stop, say};
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::{HashMap, HashSet};
 
@@ -77,8 +78,9 @@ impl Cut {
         )?;
         let mut end_block = -1;
         loop {
-            let next: Option<(i64, i64)> =
-                statement.query_row([end_block], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            let next: Option<(i64, i64)> = statement
+                .query_row([end_block], |row| Ok((row.get("block_index")?, row.get("at")?)))
+                .optional()?;
             match next {
                 Some((block, at)) if at < before => end_block = block,
                 Some((block, _)) => {
@@ -131,10 +133,10 @@ impl<'a> Selection<'a> {
         let mut statement = conn.prepare("SELECT block_index, farmer_id, planted_ledger FROM open_pails")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (farmer, ledger): (String, i64) = (row.get(1)?, row.get(2)?);
+            let (farmer, ledger): (String, i64) = (row.get("farmer_id")?, row.get("planted_ledger")?);
             let oldest = since.entry(farmer.clone()).or_insert(ledger);
             *oldest = ledger.min(*oldest);
-            open.insert((row.get(0)?, farmer));
+            open.insert((row.get("block_index")?, farmer));
         }
         drop(rows);
         drop(statement);
@@ -159,46 +161,33 @@ impl<'a> Selection<'a> {
             Code::StateCorrupt,
             format!("{rows} harvests are older than {}, and {events} events say so", self.cut.at),
         )
-        .hint("nothing was pruned; run: poolctl state check"))
+        .hint(say("nothing was pruned; run: ").run("state check")))
     }
 
     fn farmed(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
         for (table, sql) in [
-            (
-                PLANTINGS,
-                "SELECT *, farmer_id, block_index, at, NULL FROM plantings WHERE block_index < ?1
-                 ORDER BY block_index, farmer_id",
-            ),
-            (
-                WORKS,
-                "SELECT *, farmer_id, block_index, at, NULL FROM works WHERE block_index < ?1
-                 ORDER BY block_index, farmer_id",
-            ),
-            (
-                HARVESTS,
-                "SELECT *, farmer_id, block_index, at, outcome FROM harvests WHERE block_index < ?1
-                 ORDER BY block_index, farmer_id",
-            ),
+            (PLANTINGS, "SELECT * FROM plantings WHERE block_index < ?1 ORDER BY block_index, farmer_id"),
+            (WORKS, "SELECT * FROM works WHERE block_index < ?1 ORDER BY block_index, farmer_id"),
+            (HARVESTS, "SELECT * FROM harvests WHERE block_index < ?1 ORDER BY block_index, farmer_id"),
             (
                 NONCES,
-                "SELECT n.*, n.farmer_id, n.block_index, n.updated_at, NULL FROM farmers f
+                "SELECT n.*, n.updated_at AS at FROM farmers f
                  CROSS JOIN nonces n ON n.farmer_id = f.id AND n.block_index < ?1",
             ),
         ] {
-            let columns = super::tables::TABLES[table].columns;
             let mut statement = self.conn.prepare(sql)?;
             let mut rows = statement.query([self.cut.end_block])?;
             while let Some(row) = rows.next()? {
                 let (farmer, block, at): (String, i64, i64) =
-                    (row.get(columns)?, row.get(columns + 1)?, row.get(columns + 2)?);
+                    (row.get("farmer_id")?, row.get("block_index")?, row.get("at")?);
                 let goes = match self.verdict(&farmer, block)? {
                     Verdict::Stays => false,
                     Verdict::Goes => true,
                     Verdict::Never => at < self.cut.before,
                 };
                 if goes {
-                    let outcome: Option<String> = row.get(columns + 3)?;
-                    self.harvests[0] += u64::from(outcome.is_some_and(|outcome| outcome != "failed"));
+                    let harvested = table == HARVESTS && row.get::<_, String>("outcome")? != "failed";
+                    self.harvests[0] += u64::from(harvested);
                     sink.take(table, row)?;
                     progress(1);
                 }
@@ -235,7 +224,9 @@ impl<'a> Selection<'a> {
                 "SELECT outcome, at, ledger FROM harvests
                  WHERE farmer_id = ?1 AND block_index = ?2 AND outcome <> 'failed'",
             )?
-            .query_row(params![farmer, block], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
+            .query_row(params![farmer, block], |row| {
+                Ok((row.get("outcome")?, row.get("at")?, row.get("ledger")?))
+            })
             .optional()?;
         if let Some((outcome, at, ledger)) = end {
             let sought = self.since.get(farmer).is_some_and(|since| ledger.is_none_or(|l| l >= *since));
@@ -248,21 +239,22 @@ impl<'a> Selection<'a> {
                 "SELECT EXISTS (SELECT 1 FROM plantings
                  WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'planted')",
             )?
-            .query_row(params![farmer, block], |row| row.get(0))?;
+            .query_row(params![farmer, block], only)?;
         Ok(if planted { Verdict::Stays } else { Verdict::Never })
     }
 
     fn operations(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
         let mut statement = self.conn.prepare(
-            "SELECT *, json_extract(plan, '$.farmer'), json_extract(plan, '$.block') FROM operations
+            "SELECT *, json_extract(plan, '$.farmer') AS farmer, json_extract(plan, '$.block') AS block FROM operations
              WHERE id > 0 ORDER BY id",
         )?;
         let mut attempts =
             self.conn.prepare("SELECT * FROM operation_attempts WHERE operation_id = ?1 ORDER BY attempt")?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (id, kind, state): (i64, String, String) = (row.get(0)?, row.get(2)?, row.get(4)?);
-            let (planned, settled): (i64, Option<i64>) = (row.get(6)?, row.get(7)?);
+            let (id, kind, state): (i64, String, String) =
+                (row.get("id")?, row.get("kind")?, row.get("state")?);
+            let (planned, settled): (i64, Option<i64>) = (row.get("planned_at")?, row.get("settled_at")?);
             if planned >= self.cut.before {
                 // They are planned in the order of their ids.
                 break;
@@ -274,7 +266,8 @@ impl<'a> Selection<'a> {
             {
                 continue;
             }
-            let verdict = match (row.get::<_, Option<String>>(10)?, row.get::<_, Option<i64>>(11)?) {
+            let pail: (Option<String>, Option<i64>) = (row.get("farmer")?, row.get("block")?);
+            let verdict = match pail {
                 (Some(farmer), Some(block)) => self.verdict(&farmer, block)?,
                 _ => Verdict::Never,
             };
@@ -304,7 +297,7 @@ impl<'a> Selection<'a> {
                  OR EXISTS (SELECT 1 FROM works WHERE operation_id = ?1 AND at >= ?2)
                  OR EXISTS (SELECT 1 FROM harvests WHERE operation_id = ?1 AND at >= ?2)",
             )?
-            .query_row(params![operation, self.cut.before], |row| row.get(0))?)
+            .query_row(params![operation, self.cut.before], only)?)
     }
 
     fn events(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
@@ -312,33 +305,33 @@ impl<'a> Selection<'a> {
         let last: Option<i64> = self
             .conn
             .prepare("SELECT id FROM events WHERE at < ?1 ORDER BY at DESC, id DESC LIMIT 1")?
-            .query_row([end], |row| row.get(0))
+            .query_row([end], only)
             .optional()?;
         let mut statement = self.conn.prepare(
-            "SELECT *, json_extract(payload, '$.block'), json_extract(payload, '$.key') FROM events
+            "SELECT *, json_extract(payload, '$.block') AS block, json_extract(payload, '$.key') AS key FROM events
              WHERE id <= ?1 ORDER BY id",
         )?;
         let mut entries =
             self.conn.prepare("SELECT * FROM ledger_entries WHERE event_id = ?1 ORDER BY line")?;
         let mut rows = statement.query([last.unwrap_or(0)])?;
         while let Some(row) = rows.next()? {
-            let (id, at, kind): (i64, String, String) = (row.get(0)?, row.get(1)?, row.get(4)?);
+            let (id, at, kind): (i64, String, String) = (row.get("id")?, row.get("at")?, row.get("kind")?);
             let Some((_, by)) = ROUTINE.iter().find(|(routine, _)| *routine == kind) else { continue };
             let old = at < self.cut.at;
             let goes = match by {
                 By::Age => old,
                 By::Transaction => {
-                    old && match row.get::<_, Option<String>>(10)?.as_deref().and_then(routine) {
+                    old && match row.get::<_, Option<String>>("key")?.as_deref().and_then(routine) {
                         None => false,
                         Some(About::More) => true,
                         Some(About::Pail(block)) => {
-                            self.verdict(&row.get::<_, String>(5)?, block)? != Verdict::Stays
+                            self.verdict(&row.get::<_, String>("subject")?, block)? != Verdict::Stays
                         }
                     }
                 }
-                By::Pail => match row.get::<_, Option<i64>>(9)? {
+                By::Pail => match row.get::<_, Option<i64>>("block")? {
                     None => old,
-                    Some(block) => match self.verdict(&row.get::<_, String>(5)?, block)? {
+                    Some(block) => match self.verdict(&row.get::<_, String>("subject")?, block)? {
                         Verdict::Stays => false,
                         Verdict::Goes => true,
                         Verdict::Never => old,
@@ -372,10 +365,10 @@ impl<'a> Selection<'a> {
         )?;
         let mut pools = pools.query([])?;
         while let Some(pool) = pools.next()? {
-            let (id, synced): (i64, Option<i64>) = (pool.get(0)?, pool.get(1)?);
+            let (id, synced): (i64, Option<i64>) = (pool.get("id")?, pool.get("synced_block")?);
             let mut rows = statement.query(params![id, synced.unwrap_or(0)])?;
             while let Some(row) = rows.next()? {
-                if row.get::<_, i64>(5)? >= self.cut.before {
+                if row.get::<_, i64>("synced_at")? >= self.cut.before {
                     break;
                 }
                 sink.take(SNAPSHOTS, row)?;
@@ -393,7 +386,8 @@ impl<'a> Selection<'a> {
             let mut statement = self.conn.prepare(sql)?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
-                let (first_seen, closed): (i64, Option<i64>) = (row.get(4)?, row.get(7)?);
+                let (first_seen, closed): (i64, Option<i64>) =
+                    (row.get("first_seen")?, row.get("closed_at")?);
                 if first_seen >= self.cut.before {
                     break;
                 }

@@ -1,7 +1,6 @@
 //! The tables that `state prune` takes rows from, and how a row gets from one file to another and out of the state.
 
-use super::archive::mismatch;
-use base::Result;
+use base::{Code, Error, Result, say};
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, Row, Statement, params_from_iter};
 
@@ -257,4 +256,16 @@ pub(super) fn delete(conn: &Connection, table: usize, archived: &[Value]) -> Res
     }
     while rows.next()?.is_some() {}
     Ok(true)
+}
+
+/// A row of the state that is not what the archive has.
+pub(super) fn mismatch(table: &str, archived: &[Value]) -> Error {
+    let key = match archived.first() {
+        Some(Value::Integer(id)) => id.to_string(),
+        Some(Value::Text(text)) => text.clone(),
+        _ => String::new(),
+    };
+    Error::new(Code::StateCorrupt, format!("{table} row {key} is not what it was when it was archived")).hint(
+        say("nothing more is deleted; somebody wrote to the file without poolctl: run ").run("state check"),
+    )
 }

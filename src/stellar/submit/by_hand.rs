@@ -6,7 +6,7 @@ use super::{Desk, Reason, Recorder, Settled, Status, commits};
 use crate::Client;
 use crate::replies::Lookup;
 use crate::transaction::stored;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use state::ValuePermit;
 use state::operations::{self, Attempt, Operation};
 
@@ -126,7 +126,7 @@ pub async fn may_give_up(desk: &Desk<'_>, id: i64, recorder: &dyn Recorder) -> R
     let open = operations::open(desk.state.conn())?;
     let operation = open.into_iter().find(|operation| operation.id == id).ok_or_else(|| {
         Error::new(Code::InvalidValue, format!("no operation {id} is under way"))
-            .hint("see: poolctl operations list")
+            .hint(say("see: ").run("operations list"))
     })?;
     let Some(last) = operations::attempts(desk.state.conn(), id)?.pop() else {
         return Ok(GivenUp { operation, landed: None, last: None });
@@ -138,7 +138,7 @@ pub async fn may_give_up(desk: &Desk<'_>, id: i64, recorder: &dyn Recorder) -> R
     if landed.is_none() && now <= until {
         let left = until - now + 1;
         let why = format!("operation {id} may still take effect, for {left} s of ledger time");
-        return Err(Error::new(Code::NotReady, why).hint("wait, then: poolctl operations settle"));
+        return Err(Error::new(Code::NotReady, why).hint(say("wait, then: ").run("operations settle")));
     }
     Ok(GivenUp { operation, landed, last: Some(last) })
 }

@@ -25,7 +25,7 @@ use self::prepare::{Market, Prepared};
 use self::settle::{Envelope, Settler};
 use super::transaction::{Signers, stored};
 use super::xdr::AccountId;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use state::operations::{self, Operation, OperationState};
@@ -156,7 +156,7 @@ fn waits(intent: &Intent, held: &[(AccountId, Operation)]) -> Option<Result<Subm
 
 fn waiting(intent: &Intent, other: &str) -> Error {
     let why = format!("operation \"{}\" waits: it is not known yet what became of \"{other}\"", intent.key);
-    let hint = "run it again: that is settled first; see: poolctl operations list";
+    let hint = say("run it again: that is settled first; see: ").run("operations list");
     Error::new(Code::OutcomeUnknown, why).hint(hint).detail("operation", other)
 }
 

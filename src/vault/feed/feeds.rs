@@ -4,12 +4,12 @@ use super::quote::Limits;
 use super::source::Source;
 use crate::pool::{Pool, ViewStamp};
 use base::amount::{Base, to_people};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
 use state::Work;
-use state::columns::{stored_address, stored_base};
+use state::columns::maybe_at;
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub async fn add(
                 Code::Conflict,
                 format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset),
             )
-            .hint("see it with: poolctl oracle list"))
+            .hint(say("see it with: ").run("oracle list")))
         };
     }
     let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
@@ -107,7 +107,7 @@ pub async fn add(
             params![
                 ask.name,
                 ask.asset,
-                ask.source.word(),
+                ask.source.as_str(),
                 ask.source.address().map(|address| address.to_string()),
                 price,
                 ask.limits.max_staleness_sec,
@@ -121,7 +121,7 @@ pub async fn add(
         tx.event(
             "oracle.feed_added",
             &ask.name,
-            &json!({ "asset": ask.asset, "kind": ask.source.word(),
+            &json!({ "asset": ask.asset, "kind": ask.source.as_str(),
                      "address": ask.source.address().map(|address| address.to_string()),
                      "fixed_price_e18": price, "view": view }),
         )?;
@@ -155,7 +155,15 @@ pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
     let feeds = collect(conn, "WHERE asset = ?1 ORDER BY id", params![asset])?;
     if feeds.is_empty() {
         return Err(Error::new(Code::UnknownAsset, format!("no feed prices \"{asset}\""))
-            .hint("add one with: poolctl oracle add NAME --asset ASSET --address FEED")
+            .hint(
+                say("add one with: ")
+                    .run("oracle add")
+                    .of("NAME")
+                    .with("asset")
+                    .of("ASSET")
+                    .with("address")
+                    .of("FEED"),
+            )
             .detail("asset", asset));
     }
     Ok(feeds)
@@ -179,42 +187,34 @@ pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
     let e = Error::new(Code::UnknownFeed, format!("no feed \"{name}\"")).detail("feed", name);
     Err(match config::keys::nearest(name, feeds.iter().map(|feed| feed.name.as_str())) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
-        None => e.hint("see them with: poolctl oracle list"),
+        None => e.hint(say("see them with: ").run("oracle list")),
     })
 }
 
 fn collect(conn: &Connection, clause: &str, values: impl rusqlite::Params) -> Result<Vec<Feed>> {
     let mut statement = conn.prepare_cached(&format!("{FEED} {clause}"))?;
-    let mut rows = statement.query(values)?;
-    let mut feeds = Vec::new();
-    while let Some(row) = rows.next()? {
-        feeds.push(read(row)?);
-    }
-    Ok(feeds)
+    statement.query_and_then(values, read)?.collect()
 }
 
 fn read(row: &Row<'_>) -> Result<Feed> {
-    let bound = |i: usize| -> Result<Option<Base>> {
-        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
-    };
-    let (name, asset): (String, String) = (row.get(1)?, row.get(2)?);
-    let address = row.get::<_, Option<String>>(4)?.map(|text| stored_address(&text)).transpose()?;
-    let source = Source::parse(&row.get::<_, String>(3)?, &asset, address, bound(11)?).map_err(|e| {
-        Error::new(Code::StateCorrupt, format!("feed \"{name}\": {e}")).hint("run: poolctl state check")
-    })?;
+    let (name, asset, kind): (String, String, String) =
+        (row.get("name")?, row.get("asset")?, row.get("kind")?);
+    let (address, price) = (maybe_at(row, "address")?, maybe_at(row, "fixed_price_e18")?);
+    let source = Source::parse(&kind, &asset, address, price)
+        .map_err(|e| Error::corrupt(format!("feed \"{name}\": {e}")))?;
     Ok(Feed {
-        id: row.get(0)?,
+        id: row.get("id")?,
         name,
         asset,
         source,
         limits: Limits {
-            max_staleness_sec: row.get(5)?,
-            min_e18: bound(6)?,
-            max_e18: bound(7)?,
-            max_deviation_ppm: row.get(8)?,
+            max_staleness_sec: row.get("max_staleness_sec")?,
+            min_e18: maybe_at(row, "min_e18")?,
+            max_e18: maybe_at(row, "max_e18")?,
+            max_deviation_ppm: row.get("max_deviation_ppm")?,
         },
-        description: row.get(9)?,
-        failure_streak: row.get(10)?,
+        description: row.get("description")?,
+        failure_streak: row.get("failure_streak")?,
     })
 }
 

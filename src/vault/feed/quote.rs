@@ -2,6 +2,7 @@
 
 use alloy::primitives::I256;
 use base::amount::{Base, mul_div, pow10};
+use strum::{IntoStaticStr, VariantNames};
 
 /// What a feed answered, at one block.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +36,8 @@ pub struct Limits {
 pub const FUTURE_SKEW_SEC: u64 = 30;
 
 /// Why a quote was refused. The word is stable.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Refusal {
     /// Not a price at all.
     #[error("{0}")]
@@ -89,30 +91,9 @@ pub enum Refusal {
 }
 
 impl Refusal {
-    /// Every kind there is.
-    pub const KINDS: [&'static str; 8] = [
-        "invalid",
-        "incomplete_round",
-        "future",
-        "stale",
-        "out_of_bounds",
-        "deviation",
-        "unreachable",
-        "sequencer_down",
-    ];
-
     /// The stable word: the kind of the alert.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::Invalid(_) => "invalid",
-            Self::IncompleteRound { .. } => "incomplete_round",
-            Self::Future { .. } => "future",
-            Self::Stale { .. } => "stale",
-            Self::OutOfBounds { .. } => "out_of_bounds",
-            Self::Deviation { .. } => "deviation",
-            Self::Unreachable(_) => "unreachable",
-            Self::SequencerDown(_) => "sequencer_down",
-        }
+    pub fn as_str(&self) -> &'static str {
+        self.into()
     }
 }
 
@@ -204,7 +185,7 @@ mod tests {
     }
 
     fn word(result: Result<Base, Refusal>) -> &'static str {
-        result.map_or_else(|refusal| refusal.word(), |_| "ok")
+        result.map_or_else(|refusal| refusal.as_str(), |_| "ok")
     }
 
     #[test]

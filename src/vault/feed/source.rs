@@ -5,6 +5,7 @@ use alloy::primitives::{Address, I256};
 use base::amount::{Base, E18};
 use base::{Code, Error, Result};
 use evm::{Batch, BatchReply, CallError, Handle, PinnedView};
+use strum::{IntoStaticStr, VariantNames};
 
 /// The Solidity interfaces of feeds.
 #[allow(missing_docs, reason = "the names are the contracts' own")]
@@ -24,7 +25,8 @@ pub mod sol {
 use sol::{AggregatorV3Interface as Aggregator, IPriceAdapter as Adapter};
 
 /// Where the quotes of a feed come from; its kind is the word for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Source {
     /// Chainlink's `AggregatorV3Interface`.
     Chainlink(Address),
@@ -40,16 +42,9 @@ pub enum Source {
 }
 
 impl Source {
-    /// Every kind, for help and errors.
-    pub const KINDS: [&'static str; 3] = ["chainlink", "adapter", "fixed"];
-
     /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Chainlink(_) => "chainlink",
-            Self::Adapter { .. } => "adapter",
-            Self::Fixed(_) => "fixed",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The contract, where there is one.
@@ -73,27 +68,27 @@ impl Source {
     /// # Errors
     /// `invalid_value` for another kind, and for what is missing or does not belong to it.
     pub fn parse(kind: &str, asset: &str, address: Option<Address>, price_e18: Option<Base>) -> Result<Self> {
-        let wrong = |why: String| Error::new(Code::InvalidValue, why);
+        let wrong = |field: &str, why: String| Error::field(Code::InvalidValue, field, why);
         match (kind, address, price_e18) {
             ("chainlink", Some(address), None) => Ok(Self::Chainlink(address)),
             ("adapter", Some(contract), None) => {
                 let token = asset.parse().map_err(|_| {
-                    wrong(format!("--asset: an adapter is asked by a token's address, \"{asset}\" is none"))
+                    wrong("asset", format!("an adapter is asked by a token's address, \"{asset}\" is none"))
                 })?;
                 Ok(Self::Adapter { contract, token })
             }
             ("fixed", None, Some(price)) if price.is_zero() => {
-                Err(wrong("--price: a fixed price must be above zero".into()))
+                Err(wrong("price", "a fixed price must be above zero".into()))
             }
             ("fixed", None, Some(price)) => Ok(Self::Fixed(price)),
-            ("fixed", _, None) => Err(wrong("--kind fixed needs --price".into())),
-            ("fixed", Some(_), _) => Err(wrong("--kind fixed has no --address".into())),
-            ("chainlink" | "adapter", None, _) => Err(wrong(format!("--kind {kind} needs --address"))),
+            ("fixed", _, None) => Err(wrong("price", "the kind fixed needs one".into())),
+            ("fixed", Some(_), _) => Err(wrong("address", "the kind fixed has none".into())),
+            ("chainlink" | "adapter", None, _) => Err(wrong("address", format!("the kind {kind} needs one"))),
             ("chainlink" | "adapter", _, Some(_)) => {
-                Err(wrong(format!("--kind {kind} has no --price: the contract gives it")))
+                Err(wrong("price", format!("the kind {kind} has none: the contract gives it")))
             }
-            _ => Err(wrong(format!("\"{kind}\" is no feed kind"))
-                .hint(format!("there are: {}", Self::KINDS.join(", ")))),
+            _ => Err(Error::new(Code::InvalidValue, format!("\"{kind}\" is no feed kind"))
+                .hint(format!("there are: {}", Self::VARIANTS.join(", ")))),
         }
     }
 

@@ -5,7 +5,7 @@ use super::median::{Bar, Median, Split, majority, median};
 use crate::feed::{Feed, of_asset};
 use crate::pool::ViewStamp;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{At, Chain};
 use state::Work;
 
@@ -54,11 +54,12 @@ pub async fn aggregate(
     let feeds: Vec<Feed> = of_asset(work.state.conn(), asset)?;
     let quorum = min_quorum.unwrap_or_else(|| majority(feeds.len()));
     if quorum > feeds.len() {
-        return Err(Error::new(
+        return Err(Error::field(
             Code::InvalidValue,
-            format!("--min-quorum: {quorum} is more than the {} feeds that price {asset}", feeds.len()),
+            "min-quorum",
+            format_args!("{quorum} is more than the {} feeds that price {asset}", feeds.len()),
         )
-        .hint("add feeds with: poolctl oracle add"));
+        .hint(say("add feeds with: ").run("oracle add")));
     }
     let (view, fetched) = fetch(work, chain, &feeds, at, Deviation::Limited).await?;
     let prices: Vec<Base> =

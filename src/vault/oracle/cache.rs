@@ -4,9 +4,9 @@ use crate::feed::{Feed, of_asset};
 use crate::pool::ViewStamp;
 use base::amount::Base;
 use base::{Result, clock};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use state::Tx;
-use state::columns::{stored_base, stored_hash};
+use state::columns::{at, maybe_at, only};
 
 /// A price that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +74,17 @@ fn of_feed(conn: &Connection, feed: Feed, now: i64, max_age_sec: Option<u64>) ->
     )?;
     let mut rows = statement.query(params![feed.asset, feed.id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let (updated_at, block_at): (u64, u64) = (row.get(1)?, row.get(4)?);
-    let Some(since_fetch) = clock::age(row.get(6)?, now) else { return Ok(None) };
+    let (updated_at, block_at): (u64, u64) = (row.get("updated_at")?, row.get("block_at")?);
+    let Some(since_fetch) = clock::age(row.get("fetched_at")?, now) else { return Ok(None) };
     let age_sec = block_at.saturating_sub(updated_at).saturating_add(since_fetch);
     if age_sec > feed.limits.max_staleness_sec || max_age_sec.is_some_and(|most| since_fetch > most) {
         return Ok(None);
     }
     let view = ViewStamp {
-        number: row.get(2)?,
-        hash: stored_hash(&row.get::<_, String>(3)?)?,
+        number: row.get("block_number")?,
+        hash: at(row, "block_hash")?,
         time: clock::rfc3339(i64::try_from(block_at).unwrap_or(i64::MAX)),
-        endpoint: row.get(5)?,
+        endpoint: row.get("endpoint")?,
         chosen_by: None,
         final_block: None,
         final_by: None,
@@ -92,7 +92,7 @@ fn of_feed(conn: &Connection, feed: Feed, now: i64, max_age_sec: Option<u64>) ->
     Ok(Some(Price {
         feed: feed.name,
         asset: feed.asset,
-        price_e18: stored_base(&row.get::<_, String>(0)?)?,
+        price_e18: at(row, "price_e18")?,
         read: Some(Reading { updated_at, age_sec, view }),
     }))
 }
@@ -115,24 +115,23 @@ pub struct Standing {
 /// How every feed stands at `now`, by id.
 pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
     let mut statement = conn.prepare_cached(
-        "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18), c.updated_at, c.block_at, c.fetched_at,
+        "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18) AS price_e18, c.updated_at, c.block_at, c.fetched_at,
              f.failure_streak FROM oracle_feeds f
          LEFT JOIN oracle_price_cache c ON c.asset = f.asset AND c.feed_id = f.id ORDER BY f.id",
     )?;
     let mut rows = statement.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let price: Option<String> = row.get(2)?;
         let (updated, block, fetched): (Option<u64>, Option<u64>, Option<i64>) =
-            (row.get(3)?, row.get(4)?, row.get(5)?);
+            (row.get("updated_at")?, row.get("block_at")?, row.get("fetched_at")?);
         let at_block = block.zip(updated).map(|(block, updated)| block.saturating_sub(updated));
         let since = fetched.and_then(|fetched| clock::age(fetched, now));
         found.push(Standing {
-            feed: row.get(0)?,
-            asset: row.get(1)?,
-            price_e18: price.map(|text| stored_base(&text)).transpose()?,
+            feed: row.get("name")?,
+            asset: row.get("asset")?,
+            price_e18: maybe_at(row, "price_e18")?,
             age_sec: at_block.zip(since).map(|(before, since)| before.saturating_add(since)),
-            failure_streak: row.get(6)?,
+            failure_streak: row.get("failure_streak")?,
         });
     }
     Ok(found)
@@ -140,18 +139,16 @@ pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
 
 /// The last accepted price of a feed, however old.
 pub(super) fn last_good(conn: &Connection, feed: &Feed) -> Result<Option<Base>> {
-    let found: Option<String> = conn
-        .prepare_cached("SELECT price_e18 FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2")?
-        .query_row(params![feed.asset, feed.id], |row| row.get(0))
-        .optional()?;
-    found.map(|text| stored_base(&text)).transpose()
+    let mut statement =
+        conn.prepare_cached("SELECT price_e18 FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2")?;
+    let mut rows = statement.query(params![feed.asset, feed.id])?;
+    rows.next()?.map(|row| at(row, "price_e18")).transpose()
 }
 
 /// The newest block that a cached price was read at.
 pub(super) fn newest(conn: &Connection) -> Result<u64> {
-    let newest: Option<u64> = conn
-        .prepare_cached("SELECT max(block_number) FROM oracle_price_cache")?
-        .query_row([], |row| row.get(0))?;
+    let newest: Option<u64> =
+        conn.prepare_cached("SELECT max(block_number) FROM oracle_price_cache")?.query_row([], only)?;
     Ok(newest.unwrap_or_default())
 }
 

@@ -8,13 +8,15 @@ use crate::feed::{Feed, of_asset};
 use crate::pool::{self, ViewStamp};
 use crate::risk::rules::{self, Rule, Verdict};
 use crate::risk::{self};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, Chain, PinnedView, is_silence};
 use rusqlite::params;
 use serde_json::json;
 use state::alert::{self, Subject};
+use state::columns::only;
 use state::{Tx, Work};
+use strum::VariantNames;
 
 /// What became of one feed.
 #[derive(Debug, Clone)]
@@ -183,10 +185,10 @@ impl Judge {
                 "UPDATE oracle_feeds SET failure_streak = failure_streak + 1, checked_at = ?2 WHERE id = ?1
                  RETURNING failure_streak",
             )?
-            .query_row(params![feed.id, tx.now()], |row| row.get(0))?;
+            .query_row(params![feed.id, tx.now()], only)?;
         let why = refusal.to_string();
-        for kind in Refusal::KINDS {
-            let holds = (kind == refusal.word()).then_some(why.as_str());
+        for kind in Refusal::VARIANTS {
+            let holds = (*kind == refusal.as_str()).then_some(why.as_str());
             alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, holds)?;
         }
         if let Verdict::Violated(reason) = rules::streak(&feed.name, streak, self.threshold) {
@@ -202,7 +204,7 @@ fn accepted(tx: &Tx<'_>, feed: &Feed) -> Result<()> {
     tx.conn()
         .prepare_cached("UPDATE oracle_feeds SET failure_streak = 0, checked_at = ?2 WHERE id = ?1")?
         .execute(params![feed.id, tx.now()])?;
-    for kind in Refusal::KINDS {
+    for kind in Refusal::VARIANTS {
         alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, None)?;
     }
     Ok(())
@@ -231,12 +233,12 @@ pub async fn price(
                 match result {
                     Ok(price) => return Ok((price, None)),
                     Err(refusal) => {
-                        refusals.push(format!("\"{}\": {} ({refusal})", feed.name, refusal.word()));
+                        refusals.push(format!("\"{}\": {} ({refusal})", feed.name, refusal.as_str()));
                     }
                 }
             }
             Err(Error::new(Code::NoPrice, format!("no feed of {asset} has a price: {}", refusals.join("; ")))
-                .hint("see: poolctl oracle check")
+                .hint(say("see: ").run("oracle check"))
                 .detail("asset", asset))
         }
         Err(e) if is_silence(&e) => {

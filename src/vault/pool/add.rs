@@ -8,12 +8,12 @@ use super::known::Contract;
 use super::store::{self, Pool};
 use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
 use alloy::primitives::Address;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{At, CallError, Chain, PinnedView};
 use rusqlite::{OptionalExtension, params};
 use serde_json::json;
 use state::Work;
-use state::columns::db_block;
+use state::columns::{db_block, only};
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]
@@ -96,7 +96,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
             params![
                 ask.name,
                 ask.address.to_string(),
-                abi.word(),
+                abi.as_str(),
                 asset.address.to_string(),
                 share.symbol,
                 share.decimals,
@@ -111,7 +111,7 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
         tx.event(
             "pool.added",
             &ask.name,
-            &json!({ "address": ask.address.to_string(), "abi": abi.word(), "asset": asset.address.to_string(),
+            &json!({ "address": ask.address.to_string(), "abi": abi.as_str(), "asset": asset.address.to_string(),
                      "symbol": asset.symbol, "deploy_block": deploy_block, "view": view }),
         )?;
         Ok(pool)
@@ -126,7 +126,7 @@ fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
         .query_row(
             "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC",
             params![ask.name, ask.address.to_string()],
-            |row| row.get(0),
+            only,
         )
         .optional()?;
     let Some(taken) = taken else { return Ok(None) };
@@ -141,7 +141,7 @@ fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
     } else {
         format!("{} is there already as pool \"{}\"", ask.address, pool.name)
     };
-    Err(Error::new(Code::Conflict, why).hint("see it with: poolctl pool show NAME"))
+    Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("pool show").of("NAME")))
 }
 
 /// What the chain says of a contract that is to be added.
@@ -171,7 +171,9 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     };
     let it = |e: CallError| {
         let hint =
-            format!("{} does not answer like a pool of profile {}; try --abi auto", ask.address, abi.word());
+            say(format!("{} does not answer like a pool of profile {}; try ", ask.address, abi.as_str()))
+                .with("abi")
+                .of("auto");
         e.into_error(abi.noun()).hint(hint)
     };
     let mut batch = view.batch();
@@ -228,38 +230,45 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
 /// The asset that the contract says, or else the operator; both must agree where both speak.
 fn agreed_asset(ask: &AddPool, said: Option<Address>) -> Result<Address> {
     match (said, ask.asset) {
-        (Some(said), Some(named)) if said != named => Err(Error::new(
+        (Some(said), Some(named)) if said != named => Err(Error::field(
             Code::InvalidValue,
-            format!("--asset: {} says that its asset is {said}, not {named}", ask.address),
+            "asset",
+            format_args!("{} says that its asset is {said}, not {named}", ask.address),
         )
-        .hint("leave the flag out, or check the pool's address")),
+        .hint("leave it out, or check the pool's address")),
         (Some(asset), _) | (None, Some(asset)) => Ok(asset),
         (None, None) => Err(Error::new(
             Code::Usage,
             format!("{} is a legacy pool that does not say what its asset is", ask.address),
         )
-        .hint("name it: --asset ADDRESS")),
+        .hint(say("name it: ").with("asset").of("ADDRESS"))),
     }
 }
 
 /// The block in which the contract came to be: given and checked, or found by bisection over old state.
 async fn deploy_block(view: &PinnedView, ask: &AddPool) -> Result<u64> {
     let needs_archive = |e: Error| {
-        e.hint("the endpoint must keep old state to find the deploy block; or give it: --deploy-block N")
+        e.hint(
+            say("the endpoint must keep old state to find the deploy block; or give it: ")
+                .with("deploy-block")
+                .of("N"),
+        )
     };
     if let Some(given) = ask.deploy_block {
         if given > view.block().number {
-            return Err(Error::new(
+            return Err(Error::field(
                 Code::InvalidValue,
-                format!("--deploy-block: block {given} is after block {}", view.block().number),
+                "deploy-block",
+                format_args!("block {given} is after block {}", view.block().number),
             ));
         }
         if given > 0 && !view.code_at(ask.address, given - 1).await.map_err(needs_archive)?.is_empty() {
-            return Err(Error::new(
+            return Err(Error::field(
                 Code::InvalidValue,
-                format!("--deploy-block: {} had code before block {given} already", ask.address),
+                "deploy-block",
+                format_args!("{} had code before block {given} already", ask.address),
             )
-            .hint("transfers before that block would be missed; leave the flag out to have it found"));
+            .hint("transfers before that block would be missed; leave it out to have it found"));
         }
         return Ok(given);
     }

@@ -9,7 +9,7 @@ use super::known::{Contract, Known, difference};
 use super::store::{self, Pool};
 use super::token::sane_decimals;
 use alloy::primitives::{Address, B256, b256};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, say};
 use evm::{Batch, BatchReply, Fact, Handle, PinnedView};
 use rusqlite::params;
 use serde_json::{Value, json};
@@ -24,8 +24,8 @@ pub const CHANGED: &str = "contract_changed";
 /// Where a proxy keeps the address of its implementation (EIP-1967).
 const IMPLEMENTATION: B256 = b256!("0x360894a13ba1a3210667c828492db98dca3e2076cc3735a920a3ca505d382bbc");
 
-fn remedy(pool: &str) -> String {
-    format!("look at the contract, then: poolctl pool accept-change {pool}")
+fn remedy(pool: &str) -> Remedy {
+    say("look at the contract, then: ").run("pool accept-change").of(pool)
 }
 
 /// Why a pool is not paid whose contract changed so.
@@ -245,7 +245,7 @@ pub fn accept(work: &mut Work<'_>, agreed: &ValuePermit<'_>, pool: &Pool) -> Res
                 Code::Conflict,
                 format!("the contract of pool \"{}\" changed once more meanwhile", pool.name),
             )
-            .hint(format!("see how with: poolctl pool show {}", pool.name)));
+            .hint(say("see how with: ").run("pool show").of(&pool.name)));
         };
         let units = found.asset_decimals.filter(|_| found.asset_decimals != accepted.asset_decimals);
         if let Some(decimals) = units {

@@ -3,9 +3,9 @@
 use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
 use base::amount::{Base, Delta, Digits};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
-use state::columns::{base_at, db_block, stored_block};
+use state::columns::{at, db_block, only};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
 pub fn shares_after(
@@ -19,16 +19,15 @@ pub fn shares_after(
     if let Some(after) = Delta::credit(before).checked_add(change).filter(|sum| !sum.is_negative()) {
         return Ok(after.magnitude());
     }
-    let address: String = conn
-        .prepare_cached("SELECT address FROM members WHERE id = ?1")?
-        .query_row([member], |row| row.get(0))?;
+    let address: String =
+        conn.prepare_cached("SELECT address FROM members WHERE id = ?1")?.query_row([member], only)?;
     Err(Error::new(
         Code::Drift,
         format!(
             "its transfers do not add up: member {address} holds {before} base units of shares and would change by {change}"
         ),
     )
-    .hint("transfers are missing: is the pool's deploy block right? see: poolctl pool show POOL"))
+    .hint(say("transfers are missing: is the pool's deploy block right? see: ").run("pool show").of("POOL")))
 }
 
 /// A member's last deposit into a pool.
@@ -48,8 +47,9 @@ pub fn holding(conn: &Connection, pool_id: i64, member: MemberId) -> Result<(Bas
     )?;
     let mut rows = statement.query(params![pool_id, member])?;
     let Some(row) = rows.next()? else { return Ok((Base::ZERO, None)) };
-    let (block, at): (Option<u64>, Option<i64>) = (row.get(1)?, row.get(2)?);
-    Ok((base_at(row, 0)?, block.map(|block| Deposit { block, at })))
+    let (block, seconds): (Option<u64>, Option<i64>) =
+        (row.get("last_deposit_block")?, row.get("last_deposit_at")?);
+    Ok((at(row, "shares")?, block.map(|block| Deposit { block, at: seconds })))
 }
 
 /// Adds to what a member holds; below zero is a drift.
@@ -84,8 +84,9 @@ fn each_holder(
         "SELECT member_id, shares FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0' ORDER BY member_id",
     )?;
     let mut rows = statement.query([pool_id])?;
+    // Holders are many: by position.
     while let Some(row) = rows.next()? {
-        body(row.get(0)?, base_at(row, 1)?)?;
+        body(row.get(0)?, at(row, 1)?)?;
     }
     Ok(())
 }
@@ -176,7 +177,7 @@ fn moved_since(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number > ?2)",
         )?
-        .query_row(params![pool_id, db_block(block)?], |row| row.get(0))?)
+        .query_row(params![pool_id, db_block(block)?], only)?)
 }
 
 fn moved_before(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
@@ -184,7 +185,7 @@ fn moved_before(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
         .prepare_cached(
             "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number < ?2)",
         )?
-        .query_row(params![pool_id, db_block(block)?], |row| row.get(0))?)
+        .query_row(params![pool_id, db_block(block)?], only)?)
 }
 
 /// Number of holders, and their shares in all; `None` past 256 bits.
@@ -250,11 +251,7 @@ pub fn each_movement(
     Ok(())
 }
 
+/// Movements are many: by position.
 fn movement(row: &Row<'_>) -> Result<Movement> {
-    Ok(Movement {
-        block: stored_block(row.get(0)?)?,
-        from: row.get(1)?,
-        to: row.get(2)?,
-        shares: base_at(row, 3)?,
-    })
+    Ok(Movement { block: row.get(0)?, from: row.get(1)?, to: row.get(2)?, shares: at(row, 3)? })
 }

@@ -1,7 +1,7 @@
 //! What each member holds of a pool, and how a transfer moves it. Pure.
 
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use std::collections::BTreeMap;
 
 /// Id of a member; ties are decided by the lower one.
@@ -102,5 +102,5 @@ pub fn impossible(m: &Movement, member: MemberId) -> Error {
             m.shares, m.block
         ),
     )
-    .hint("transfers are missing; read them again with: poolctl pool rescan POOL")
+    .hint(say("transfers are missing; read them again with: ").run("pool rescan").of("POOL"))
 }

@@ -3,7 +3,7 @@
 use alloy::primitives::{Address, B256};
 use base::Result;
 use rusqlite::Row;
-use state::columns::{stored_address, stored_block, stored_hash};
+use state::columns::maybe_at;
 
 /// What a contract is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,24 +70,28 @@ pub fn difference(before: &Contract, now: &Contract) -> String {
     words.join("; ")
 }
 
-/// What is known of a contract, by the columns from `first` on: hash of the code, implementation, decimals, whether it can
-/// pause, block; and the same of what was found since.
-pub fn of_row(row: &Row<'_>, first: usize) -> Result<Option<Known>> {
-    let contract = |at: usize| -> Result<Option<(Contract, u64)>> {
-        let Some(code_hash) = row.get::<_, Option<String>>(at)? else { return Ok(None) };
-        let implementation: Option<String> = row.get(at + 1)?;
-        Ok(Some((
-            Contract {
-                code_hash: stored_hash(&code_hash)?,
-                implementation: implementation.map(|it| stored_address(&it)).transpose()?,
-                asset_decimals: row.get(at + 2)?,
-                can_pause: row.get(at + 3)?,
-            },
-            stored_block(row.get(at + 4)?)?,
-        )))
+/// What is known of a contract, by a row with the columns of `pool_contracts`, if there is one.
+pub fn of_row(row: &Row<'_>) -> Result<Option<Known>> {
+    let Some(code_hash) = maybe_at(row, "code_hash")? else { return Ok(None) };
+    let accepted = Contract {
+        code_hash,
+        implementation: maybe_at(row, "implementation")?,
+        asset_decimals: row.get("asset_decimals")?,
+        can_pause: row.get("can_pause")?,
     };
-    let Some((accepted, from_block)) = contract(first)? else { return Ok(None) };
-    Ok(Some(Known { accepted, from_block, found: contract(first + 5)? }))
+    let found = match maybe_at(row, "found_code_hash")? {
+        None => None,
+        Some(code_hash) => Some((
+            Contract {
+                code_hash,
+                implementation: maybe_at(row, "found_implementation")?,
+                asset_decimals: row.get("found_asset_decimals")?,
+                can_pause: row.get("found_can_pause")?,
+            },
+            row.get("found_block")?,
+        )),
+    };
+    Ok(Some(Known { accepted, from_block: row.get("from_block")?, found }))
 }
 
 #[cfg(test)]

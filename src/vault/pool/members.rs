@@ -3,11 +3,11 @@
 use super::store::{Pool, named_by_address};
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use base::{Code, Error, Result, say};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
 use state::Tx;
-use state::columns::{stored_address, stored_base};
+use state::columns::{at, only};
 
 /// Purpose of the ledger account with what a member has and was not yet paid out.
 pub const AVAILABLE: &str = "available";
@@ -36,31 +36,31 @@ impl Member {
 /// `unknown_member`, `invalid_address`.
 pub fn find_member(conn: &Connection, name: &str) -> Result<Member> {
     let address = named_by_address("MEMBER", name)?;
-    let found: Option<(i64, String, Option<String>)> = conn
-        .prepare_cached("SELECT id, address, name FROM members WHERE name = ?1 OR address = ?2")?
-        .query_row(params![name, address], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    let (id, address, name) = found.ok_or_else(|| {
+    let mut statement =
+        conn.prepare_cached("SELECT id, address, name FROM members WHERE name = ?1 OR address = ?2")?;
+    let mut rows = statement.query_and_then(params![name, address], read)?;
+    rows.next().ok_or_else(|| {
         Error::new(Code::UnknownMember, format!("no member \"{name}\""))
             .hint(
-                "members appear with their first shares (poolctl sync), or with: poolctl member add ADDRESS",
+                say("members appear with their first shares (")
+                    .run("sync")
+                    .say("), or with: ")
+                    .run("member add")
+                    .of("ADDRESS"),
             )
             .detail("member", name)
-    })?;
-    Ok(Member { id, address: stored_address(&address)?, name })
+    })?
+}
+
+fn read(row: &Row<'_>) -> Result<Member> {
+    Ok(Member { id: row.get("id")?, address: at(row, "address")?, name: row.get("name")? })
 }
 
 /// Members by id, the first `limit` after `after`.
 pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Member>> {
     let mut statement =
         conn.prepare_cached("SELECT id, address, name FROM members WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-    let mut rows = statement.query(params![after, limit])?;
-    let mut members = Vec::new();
-    while let Some(row) = rows.next()? {
-        let address = stored_address(&row.get::<_, String>(1)?)?;
-        members.push(Member { id: row.get(0)?, address, name: row.get(2)? });
-    }
-    Ok(members)
+    statement.query_and_then(params![after, limit], read)?.collect()
 }
 
 /// Names a member, known or new. Returns it and whether anything changed.
@@ -70,13 +70,11 @@ pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Mem
 pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
     if let Some(name) = name {
         if name.is_empty() || name.starts_with("0x") {
-            return Err(Error::new(Code::InvalidValue, format!("--name: \"{name}\" is no name"))
+            return Err(Error::field(Code::InvalidValue, "name", format_args!("\"{name}\" is no name"))
                 .hint("a name is not empty and does not look like an address"));
         }
-        let holder: Option<String> = tx
-            .conn()
-            .query_row("SELECT address FROM members WHERE name = ?1", [name], |row| row.get(0))
-            .optional()?;
+        let holder: Option<String> =
+            tx.conn().query_row("SELECT address FROM members WHERE name = ?1", [name], only).optional()?;
         if holder.as_ref().is_some_and(|other| *other != address.to_string()) {
             return Err(Error::new(
                 Code::Conflict,
@@ -117,9 +115,9 @@ pub fn member_pools(conn: &Connection, member: &Member, pools: &[Pool]) -> Resul
     let mut rows = statement.query([member.id])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
+        let id: i64 = row.get("pool_id")?;
         if pools.iter().any(|pool| pool.id == id) {
-            found.push((id, stored_base(&row.get::<_, String>(1)?)?));
+            found.push((id, at(row, "shares")?));
         }
     }
     Ok(found)

@@ -5,10 +5,10 @@ use super::known::{self, Known};
 use super::token::Asset;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::BlockRef;
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
+use rusqlite::{Connection, Row, params};
+use state::columns::{at, db_block, maybe_at, only};
 use std::collections::{HashMap, HashSet};
 
 /// A pool as the state knows it.
@@ -95,8 +95,7 @@ impl Snapshot {
     }
 }
 
-/// The columns of `known::of_row` come last.
-const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, a.decimals, p.share_symbol,
+const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, p.asset, a.symbol, a.decimals, p.share_symbol,
      p.share_decimals, p.deploy_block, p.max_rate_drop_ppm, p.reward_genesis_block, p.reward_cursor_block,
      p.reward_carry, p.cursor_block, p.cursor_hash, p.synced_block,
      c.code_hash, c.implementation, c.asset_decimals, c.can_pause, c.from_block,
@@ -106,12 +105,7 @@ const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, a.address, a.symbol, 
 /// All pools by id.
 pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
     let mut statement = conn.prepare_cached(&format!("{POOL} ORDER BY p.id"))?;
-    let mut rows = statement.query([])?;
-    let mut pools = Vec::new();
-    while let Some(row) = rows.next()? {
-        pools.push(read_pool(row)?);
-    }
-    Ok(pools)
+    statement.query_and_then([], read_pool)?.collect()
 }
 
 /// A pool by name or address.
@@ -121,28 +115,27 @@ pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
 pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
     let address = named_by_address("POOL", name)?;
     let mut statement = conn.prepare_cached(&format!("{POOL} WHERE p.name = ?1 OR p.address = ?2"))?;
-    let mut rows = statement.query(params![name, address])?;
-    if let Some(row) = rows.next()? {
-        return read_pool(row);
+    if let Some(pool) = statement.query_and_then(params![name, address], read_pool)?.next() {
+        return pool;
     }
     let mut names = conn.prepare_cached("SELECT name FROM pools ORDER BY name")?;
-    let names: Vec<String> = names.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let names: Vec<String> = names.query_map([], only)?.collect::<Result<_, _>>()?;
     let e = Error::new(Code::UnknownPool, format!("no pool \"{name}\"")).detail("pool", name);
     Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
         None if names.is_empty() => {
-            e.hint("there is no pool yet; add one with: poolctl pool add NAME ADDRESS")
+            e.hint(say("there is no pool yet; add one with: ").run("pool add").of("NAME").of("ADDRESS"))
         }
-        None => e.hint("see them with: poolctl pool list"),
+        None => e.hint(say("see them with: ").run("pool list")),
     })
 }
 
 /// The address that stands for a name, in its checksummed form; names never begin with `0x`.
-pub fn named_by_address(flag: &str, name: &str) -> Result<Option<String>> {
+pub fn named_by_address(field: &str, name: &str) -> Result<Option<String>> {
     if !name.starts_with("0x") {
         return Ok(None);
     }
-    Ok(Some(config::value::address(flag, name)?.to_string()))
+    Ok(Some(config::value::address(field, name)?.to_string()))
 }
 
 /// The named pools, or all of them where no name is given.
@@ -179,101 +172,90 @@ pub fn newest_known(pools: &[Pool]) -> u64 {
 }
 
 fn read_pool(row: &Row<'_>) -> Result<Pool> {
-    let block =
-        |i: usize| -> Result<Option<u64>> { row.get::<_, Option<i64>>(i)?.map(stored_block).transpose() };
-    let hash = row.get::<_, Option<String>>(15)?.map(|text| stored_hash(&text)).transpose()?;
     Ok(Pool {
-        id: row.get(0)?,
-        name: row.get(1)?,
-        address: stored_address(&row.get::<_, String>(2)?)?,
-        abi: Abi::parse(&row.get::<_, String>(3)?)?,
+        id: row.get("id")?,
+        name: row.get("name")?,
+        address: at(row, "address")?,
+        abi: row.get("abi")?,
         asset: Asset {
-            address: stored_address(&row.get::<_, String>(4)?)?,
-            symbol: row.get(5)?,
-            decimals: row.get(6)?,
+            address: at(row, "asset")?,
+            symbol: row.get("symbol")?,
+            decimals: row.get("decimals")?,
         },
-        share_symbol: row.get(7)?,
-        share_decimals: row.get(8)?,
-        deploy_block: block(9)?.unwrap_or_default(),
-        max_rate_drop_ppm: row.get(10)?,
-        reward_genesis: block(11)?,
-        reward_cursor: block(12)?,
-        reward_carry: stored_base(&row.get::<_, String>(13)?)?,
-        cursor: block(14)?.zip(hash),
-        synced_block: block(16)?,
-        contract: known::of_row(row, 17)?,
+        share_symbol: row.get("share_symbol")?,
+        share_decimals: row.get("share_decimals")?,
+        deploy_block: row.get("deploy_block")?,
+        max_rate_drop_ppm: row.get("max_rate_drop_ppm")?,
+        reward_genesis: row.get("reward_genesis_block")?,
+        reward_cursor: row.get("reward_cursor_block")?,
+        reward_carry: at(row, "reward_carry")?,
+        cursor: row.get::<_, Option<_>>("cursor_block")?.zip(maybe_at(row, "cursor_hash")?),
+        synced_block: row.get("synced_block")?,
+        contract: known::of_row(row)?,
     })
 }
 
 const FIGURES: &str =
-    "s.block_number, s.block_hash, s.block_timestamp, s.endpoint, s.synced_at, s.total_assets,
+    "p.id, p.abi, s.block_number, s.block_hash, s.block_timestamp, s.endpoint, s.synced_at, s.total_assets,
      s.total_shares, s.rate_e18, s.paused, s.min_deposit, s.max_deposit, s.cooldown_sec";
 
 /// The figures of a pool's last accepted sync.
 pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
     let Some(block) = pool.synced_block else { return Ok(None) };
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT {FIGURES} FROM pool_snapshots s WHERE s.pool_id = ?1 AND s.block_number = ?2"
+        "SELECT {FIGURES} FROM pools p
+         CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = ?2 WHERE p.id = ?1"
     ))?;
-    let mut rows = statement.query(params![pool.id, db_block(block)?])?;
+    let mut rows = statement.query_and_then(params![pool.id, db_block(block)?], read_snapshot)?;
     let missing = || {
         let why =
             format!("pool \"{}\" was synced at block {block}, and its figures of it are missing", pool.name);
-        Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+        Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
     };
-    rows.next()?.ok_or_else(missing).and_then(|row| read_snapshot(row, pool.abi)).map(Some)
+    rows.next().ok_or_else(missing)?.map(Some)
 }
 
 /// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
 pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
     // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
     let mut statement = conn.prepare_cached(&format!(
-        "SELECT {FIGURES}, p.id, p.abi FROM pools p
+        "SELECT {FIGURES} FROM pools p
          CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
     ))?;
-    let mut rows = statement.query([])?;
-    let mut found = HashMap::new();
-    while let Some(row) = rows.next()? {
-        found.insert(row.get(12)?, read_snapshot(row, Abi::parse(&row.get::<_, String>(13)?)?)?);
-    }
-    Ok(found)
+    statement.query_and_then([], |row| Ok((row.get("id")?, read_snapshot(row)?)))?.collect()
 }
 
-fn read_snapshot(row: &Row<'_>, abi: Abi) -> Result<Snapshot> {
-    let block = BlockRef {
-        number: stored_block(row.get(0)?)?,
-        hash: stored_hash(&row.get::<_, String>(1)?)?,
-        timestamp: stored_block(row.get(2)?)?,
-    };
-    let limit = |i: usize| -> Result<Option<Base>> {
-        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
-    };
+fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
     Ok(Snapshot {
-        block,
-        endpoint: row.get(3)?,
-        synced_at: row.get(4)?,
-        total_assets: stored_base(&row.get::<_, String>(5)?)?,
-        total_shares: stored_base(&row.get::<_, String>(6)?)?,
-        rate_e18: stored_base(&row.get::<_, String>(7)?)?,
-        paused: row.get(8)?,
-        min_deposit: limit(9)?,
-        max_deposit: MaxDeposit::of_stored(abi, limit(10)?),
-        cooldown_sec: row.get(11)?,
+        block: BlockRef {
+            number: row.get("block_number")?,
+            hash: at(row, "block_hash")?,
+            timestamp: row.get("block_timestamp")?,
+        },
+        endpoint: row.get("endpoint")?,
+        synced_at: row.get("synced_at")?,
+        total_assets: at(row, "total_assets")?,
+        total_shares: at(row, "total_shares")?,
+        rate_e18: at(row, "rate_e18")?,
+        paused: row.get("paused")?,
+        min_deposit: maybe_at(row, "min_deposit")?,
+        max_deposit: MaxDeposit::of_stored(row.get("abi")?, maybe_at(row, "max_deposit")?),
+        cooldown_sec: row.get("cooldown_sec")?,
     })
 }
 
 /// The exchange rate of the last sync before a block, 18 decimals; `None` where there were no shares then, or the asset had
 /// other decimals.
 pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
-    let found: Option<(String, String)> = conn
-        .prepare_cached(
-            "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
-             AND block_number >= coalesce((SELECT rates_from_block FROM pool_contracts WHERE pool_id = ?1), 0)
-             ORDER BY block_number DESC LIMIT 1",
-        )?
-        .query_row(params![pool.id, db_block(block)?], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    found.filter(|(_, shares)| shares != "0").map(|(rate, _)| stored_base(&rate)).transpose()
+    let mut statement = conn.prepare_cached(
+        "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
+         AND block_number >= coalesce((SELECT rates_from_block FROM pool_contracts WHERE pool_id = ?1), 0)
+         ORDER BY block_number DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query(params![pool.id, db_block(block)?])?;
+    let Some(row) = rows.next()? else { return Ok(None) };
+    let (rate, shares): (Base, Base) = (at(row, "rate_e18")?, at(row, "total_shares")?);
+    Ok((!shares.is_zero()).then_some(rate))
 }
 
 /// TVL and rate of one past sync.
@@ -293,15 +275,15 @@ pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<History
         "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
          ORDER BY block_number DESC LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![pool.id, limit])?;
-    let mut points = Vec::new();
-    while let Some(row) = rows.next()? {
-        points.push(HistoryPoint {
-            block: stored_block(row.get(0)?)?,
-            total_assets: stored_base(&row.get::<_, String>(1)?)?,
-            rate_e18: stored_base(&row.get::<_, String>(2)?)?,
-        });
-    }
+    let point = |row: &Row<'_>| {
+        Ok(HistoryPoint {
+            block: row.get("block_number")?,
+            total_assets: at(row, "total_assets")?,
+            rate_e18: at(row, "rate_e18")?,
+        })
+    };
+    let mut points: Vec<_> =
+        statement.query_and_then(params![pool.id, limit], point)?.collect::<Result<_>>()?;
     points.reverse();
     Ok(points)
 }
@@ -310,5 +292,5 @@ pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<History
 pub fn holder_count(conn: &Connection, pool: &Pool) -> Result<u64> {
     Ok(conn
         .prepare_cached("SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'")?
-        .query_row([pool.id], |row| row.get(0))?)
+        .query_row([pool.id], only)?)
 }

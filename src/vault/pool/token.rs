@@ -81,7 +81,7 @@ pub fn asset(conn: &Connection, address: Address) -> Result<Option<Asset>> {
     Ok(conn
         .prepare_cached("SELECT symbol, decimals FROM assets WHERE address = ?1")?
         .query_row([address.to_string()], |row| {
-            Ok(Asset { address, symbol: row.get(0)?, decimals: row.get(1)? })
+            Ok(Asset { address, symbol: row.get("symbol")?, decimals: row.get("decimals")? })
         })
         .optional()?)
 }

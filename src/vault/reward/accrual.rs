@@ -4,9 +4,11 @@ use crate::pool::holdings::{Holdings, MemberId, Movement, impossible};
 use base::amount::{Base, Weight};
 use base::{Code, Error, Result};
 use std::collections::BTreeMap;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// How a holder's part is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "kebab-case")]
 pub enum Basis {
     /// Σ over the epoch's blocks of the shares held after that block.
     TimeWeighted,
@@ -14,18 +16,12 @@ pub enum Basis {
     Snapshot,
 }
 
+state::stored_as_word!(Basis);
+
 impl Basis {
     /// The word used in settings and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::TimeWeighted => "time-weighted",
-            Self::Snapshot => "snapshot",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::TimeWeighted, Self::Snapshot].into_iter().find(|basis| basis.word() == word)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

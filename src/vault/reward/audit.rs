@@ -15,9 +15,10 @@ use crate::pool::{self, Pool, ViewStamp, abi};
 use crate::sync;
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Progress, Result, Stop};
+use base::{Code, Error, Progress, Result, Stop, say};
 use evm::{At, Chain, LogRange, PinnedView};
 use rusqlite::{Connection, OptionalExtension};
+use state::columns::only;
 use std::collections::{HashMap, VecDeque};
 
 /// Differences that are named one by one; more are counted.
@@ -109,7 +110,7 @@ pub async fn verify_on_chain(
                         view.block().number
                     ),
                 )
-                .hint("wait for the endpoint, name another with --endpoint, or add --offline"));
+                .hint(say("wait for the endpoint, name another with ").with("endpoint").say(", or add ").with("offline")));
             }
             let found = reading(conn, view, Width::Usual, subjects, progress, stop).await?;
             if found.total == 0 {
@@ -171,9 +172,6 @@ async fn reading(
 
 /// Verifies from the transfers that the state holds, without a network: finds what was altered after it was paid,
 /// and what the split got wrong, but not logs that are missing from the state. Whether a pool was paused is taken from it.
-///
-/// # Errors
-/// Those of the state. What differs is no error.
 pub fn verify_stored(
     conn: &Connection,
     subjects: &[Subject],
@@ -359,7 +357,7 @@ impl Members {
         }
         let found: Option<MemberId> = conn
             .prepare_cached("SELECT id FROM members WHERE address = ?1")?
-            .query_row([address.to_string()], |row| row.get(0))
+            .query_row([address.to_string()], only)
             .optional()?;
         let id = found.unwrap_or_else(|| {
             self.strangers.push(address);
@@ -465,7 +463,7 @@ impl<'c> Judge<'c> {
         let stored = row.reason == Some(CarryReason::PoolPaused);
         let paused = self.paused.get(&row.id).copied().unwrap_or(stored);
         let shared = split_members(amount, weights, paused);
-        let word = |reason: Option<CarryReason>| reason.map(|reason| reason.word().to_owned());
+        let word = |reason: Option<CarryReason>| reason.map(|reason| reason.as_str().to_owned());
         let reason = CarryReason::of(&shared, due.unsplit);
         self.same(pool, row, "carry_reason", word(row.reason), word(reason));
         self.figure(pool, row, "carry_out", &row.carry_out, &shared.carry);
@@ -485,7 +483,7 @@ impl<'c> Judge<'c> {
             return Ok(Due { part: row.part, unsplit: Base::ZERO });
         };
         self.figure(pool, row, "end_block", &row.epoch.end, &start.saturating_add(terms.epoch_blocks));
-        self.figure(pool, row, "basis", &row.basis.word(), &terms.basis.word());
+        self.figure(pool, row, "basis", &row.basis.as_str(), &terms.basis.as_str());
         self.figure(pool, row, "asset", &row.asset.as_str(), &terms.asset.as_str());
         let stored = emission_at(self.conn, start)?;
         // What an older program did with the carry of its emissions stands, and is made good in the first one after.
@@ -551,7 +549,7 @@ impl<'c> Judge<'c> {
         Ok(self
             .conn
             .prepare_cached("SELECT address FROM members WHERE id = ?1")?
-            .query_row([member], |row| row.get(0))?)
+            .query_row([member], only)?)
     }
 }
 

@@ -7,11 +7,11 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool};
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
-use state::columns::stored_address;
+use state::columns::{only, stored};
 use std::collections::{BTreeSet, HashMap};
 
 /// Balances that are asked for before the next lot is.
@@ -205,7 +205,7 @@ pub(super) fn refusal(pool: &Pool, differs: &[Differs]) -> Error {
             pool.shares(*chain)
         ),
     )
-    .hint(format!("nobody of it was paid; read its transfers again: poolctl pool rescan {}", pool.name))
+    .hint(say("nobody of it was paid; read its transfers again: ").run("pool rescan").of(&pool.name))
     .detail("pool", pool.name.clone())
     .detail("member", member.to_string())
     .detail("block", *block)
@@ -214,10 +214,9 @@ pub(super) fn refusal(pool: &Pool, differs: &[Differs]) -> Error {
 }
 
 fn address(conn: &Connection, member: MemberId) -> Result<Address> {
-    let text: String = conn
-        .prepare_cached("SELECT address FROM members WHERE id = ?1")?
-        .query_row([member], |row| row.get(0))?;
-    stored_address(&text)
+    let text: String =
+        conn.prepare_cached("SELECT address FROM members WHERE id = ?1")?.query_row([member], only)?;
+    stored(&text)
 }
 
 fn random() -> Result<u64> {

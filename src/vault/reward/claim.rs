@@ -6,7 +6,7 @@ use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::stored_base;
+use state::columns::at;
 use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 use std::collections::BTreeMap;
 
@@ -62,8 +62,9 @@ fn unclaimed(
     let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id), in_trees])?;
     let mut sums: BTreeMap<(String, String), Pending> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (name, asset): (String, String) = (row.get(0)?, row.get(2)?);
-        let (address, symbol, decimals): (String, String, u8) = (row.get(1)?, row.get(3)?, row.get(4)?);
+        let (name, asset): (String, String) = (row.get("name")?, row.get("asset")?);
+        let (address, symbol, decimals): (String, String, u8) =
+            (row.get("address")?, row.get("symbol")?, row.get("decimals")?);
         let sum = sums.entry((name.clone(), asset.clone())).or_insert_with(|| Pending {
             pool: name,
             pool_address: address,
@@ -74,7 +75,7 @@ fn unclaimed(
         sum.amount.base = sum
             .amount
             .base
-            .checked_add(stored_base(&row.get::<_, String>(5)?)?)
+            .checked_add(at(row, "amount")?)
             .ok_or_else(|| Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits"))?;
         sum.epochs += 1;
     }
@@ -160,8 +161,8 @@ pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quant
     let mut rows = statement.query(params![purpose::PAYABLE, pool.map(|pool| pool.id)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let amount = stored_base(&row.get::<_, String>(3)?)?;
-        found.push((row.get(0)?, Quantity::new(amount, row.get(2)?, row.get::<_, String>(1)?)));
+        let symbol: String = row.get("symbol")?;
+        found.push((row.get("name")?, Quantity::new(at(row, "balance")?, row.get("decimals")?, symbol)));
     }
     Ok(found)
 }

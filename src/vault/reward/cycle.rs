@@ -21,7 +21,7 @@ use crate::risk::{self, Barrier};
 use crate::sync::{self, Balance};
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, BlockRef, Chain, PinnedView};
 use state::{ValuePermit, Work};
@@ -88,7 +88,7 @@ pub async fn cycle(
     work.config.require("reward.asset")?;
     if weight_rows(work.state.conn())?.is_empty() && created(work.state.conn())?.is_empty() {
         return Err(Error::new(Code::MissingSetting, "no pool has a reward weight")
-            .hint("give one with: poolctl reward set-weight POOL 1"));
+            .hint(say("give one with: ").run("reward set-weight").of("POOL").of("1")));
     }
     run(work, chain, Scope::All { from }, None, at).await
 }
@@ -178,7 +178,7 @@ impl Plan {
                 let why = format!("the epoch from block {} comes before epoch {id}", step.epoch().start);
                 Some(
                     Error::new(Code::Conflict, why)
-                        .hint("distribute everything in order: poolctl reward cycle"),
+                        .hint(say("distribute everything in order: ").run("reward cycle")),
                 )
             }
         }
@@ -525,8 +525,8 @@ fn pay_pool(
 fn barrier(work: &Work<'_>, pool: &Pool) -> Result<Option<Error>> {
     let gate = risk::gate(work.state.conn(), work.config, pool, work.state.run().clock.now())?;
     let name = &pool.name;
-    let ours = |command| format!("when the cause is gone: poolctl risk {command} {name} --reason …");
-    let engine = || format!("when the engine has let go: poolctl risk fetch {name}");
+    let ours = |command| say("when the cause is gone: ").run(command).of(name).with("reason").of("…");
+    let engine = || say("when the engine has let go: ").run("risk fetch").of(name);
     let paused = |why| Error::new(Code::PoolPaused, format!("its emergency pause holds: {why}"));
     let broken = |why| Error::new(Code::BreakerActive, format!("its circuit breaker is open: {why}"));
     Ok(gate.barriers.iter().find_map(|barrier| {
@@ -534,9 +534,9 @@ fn barrier(work: &Work<'_>, pool: &Pool) -> Result<Option<Error>> {
         match barrier {
             // Limits say what may go in and out, not what was earned.
             Barrier::RiskUnknown(_) => None,
-            Barrier::Paused { .. } => Some(paused(why).hint(ours("unpause"))),
+            Barrier::Paused { .. } => Some(paused(why).hint(ours("risk unpause"))),
             Barrier::EnginePaused => Some(paused(why).hint(engine())),
-            Barrier::BreakerOpen(_) => Some(broken(why).hint(ours("reset-breaker"))),
+            Barrier::BreakerOpen(_) => Some(broken(why).hint(ours("risk reset-breaker"))),
             Barrier::EngineBreaker(_) => Some(broken(why).hint(engine())),
             Barrier::ContractChanged(_) => Some(contract::changed(name, &why)),
         }

@@ -15,7 +15,7 @@ use evm::BlockRef;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::bulk::{insert_all, more_of};
-use state::columns::db_block;
+use state::columns::{db_block, only, stored};
 use state::{Account, Line, OwnerKind, Tx};
 
 /// A distributed epoch.
@@ -179,7 +179,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
         &pool.name,
         &json!({ "epoch": id, "start_block": start, "end_block": end, "asset": asset,
                  "part": part.to_string(), "carry_in": carry_in.to_string(), "distributed": given.to_string(),
-                 "carry_out": shared.carry.to_string(), "reason": reason.map(CarryReason::word),
+                 "carry_out": shared.carry.to_string(), "reason": reason.map(CarryReason::as_str),
                  "holders": shared.rewards.len(), "compared": draft.compared }),
     )?;
     tx.post(event, &lines(pool, asset, &sums))?;
@@ -189,7 +189,7 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
 /// Writes the epoch itself; returns its id.
 fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>, sums: &Sums) -> Result<i64> {
     let Epoch { start, end } = draft.due.epoch();
-    let (last_hash, reason) = (draft.last.block.hash.to_string(), sums.reason.map(CarryReason::word));
+    let (last_hash, reason) = (draft.last.block.hash.to_string(), sums.reason.map(CarryReason::as_str));
     let [part, carry_in, given, carry_out] =
         [sums.part, sums.carry_in, sums.distributed, sums.carry_out].map(|amount| amount.to_string());
     let holders = db_block(sums.holders)?;
@@ -214,7 +214,7 @@ fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>,
             db_block(start)?,
             db_block(end)?,
             last_hash,
-            draft.due.basis().word(),
+            draft.due.basis().as_str(),
             draft.due.asset(),
             weights.map(|(weight, _)| weight),
             weights.map(|(_, sum)| db_block(sum)).transpose()?,
@@ -244,10 +244,9 @@ fn insert_rewards(conn: &Connection, epoch: i64, rewards: &[(MemberId, Base)]) -
 
 /// What the pool carries now; read inside the transaction, since the epochs before changed it.
 fn pool_carry(conn: &Connection, pool: &Pool) -> Result<Base> {
-    let text: String = conn
-        .prepare_cached("SELECT reward_carry FROM pools WHERE id = ?1")?
-        .query_row([pool.id], |row| row.get(0))?;
-    state::columns::stored_base(&text)
+    let text: String =
+        conn.prepare_cached("SELECT reward_carry FROM pools WHERE id = ?1")?.query_row([pool.id], only)?;
+    stored(&text)
 }
 
 fn lines(pool: &Pool, asset: &str, sums: &Sums) -> Vec<Line> {

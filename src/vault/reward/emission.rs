@@ -2,6 +2,7 @@
 
 use crate::pool::holdings::MemberId;
 use base::amount::{Base, Weight, split_largest_remainder};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Emission of an epoch over pools.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +28,8 @@ pub fn split_pools(total: Base, weights_ppm: impl IntoIterator<Item = u32>) -> P
 }
 
 /// Why an amount was carried to the pool's next epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum CarryReason {
     /// Nobody held shares in the epoch.
     NoHolders,
@@ -37,19 +39,12 @@ pub enum CarryReason {
     ZeroWeight,
 }
 
+state::stored_as_word!(CarryReason);
+
 impl CarryReason {
     /// The word kept in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::NoHolders => "no_holders",
-            Self::PoolPaused => "pool_paused",
-            Self::ZeroWeight => "zero_weight",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        [Self::NoHolders, Self::PoolPaused, Self::ZeroWeight].into_iter().find(|reason| reason.word() == word)
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The reason that stands with a pool's epoch: why the pool carries what it does, or else why no pool got
@@ -131,7 +126,7 @@ mod tests {
             assert_eq!(CarryReason::of(&shared, n(unsplit)), want, "{amount} {paused} {unsplit}");
         }
         for reason in [CarryReason::NoHolders, CarryReason::PoolPaused, CarryReason::ZeroWeight] {
-            assert_eq!(CarryReason::parse(reason.word()), Some(reason));
+            assert_eq!(reason.as_str().parse(), Ok(reason));
         }
     }
 

@@ -7,12 +7,14 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool};
 use alloy::primitives::B256;
 use base::amount::Base;
-use base::{Code, Error, Result};
-use rusqlite::{Connection, OptionalExtension, Row, Rows, params};
-use state::columns::{db_block, stored_address, stored_base, stored_block, stored_hash};
+use base::{Code, Error, Result, say};
+use rusqlite::{Connection, Row, params};
+use state::columns::{at, db_block, maybe_at, stored};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Who made an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Origin {
     /// The grid of the reward settings.
     Cycle,
@@ -20,13 +22,12 @@ pub enum Origin {
     Manual,
 }
 
+state::stored_as_word!(Origin);
+
 impl Origin {
     /// The word kept in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Cycle => "cycle",
-            Self::Manual => "manual",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -100,31 +101,24 @@ const EPOCH: &str = "SELECT id, pool_id, start_block, end_block, last_hash, orig
      FROM pool_reward_epochs";
 
 fn read(row: &Row<'_>) -> Result<EpochRow> {
-    let amount = |i: usize| stored_base(&row.get::<_, String>(i)?);
-    let odd = |text: &str| Error::new(Code::StateCorrupt, format!("\"{text}\" stands in a reward epoch"));
-    let (origin, basis): (String, String) = (row.get(5)?, row.get(6)?);
-    let reason: Option<String> = row.get(14)?;
     Ok(EpochRow {
-        id: row.get(0)?,
-        pool_id: row.get(1)?,
-        epoch: Epoch { start: stored_block(row.get(2)?)?, end: stored_block(row.get(3)?)? },
-        last_hash: row.get::<_, Option<String>>(4)?.map(|text| stored_hash(&text)).transpose()?,
-        origin: [Origin::Cycle, Origin::Manual]
-            .into_iter()
-            .find(|known| known.word() == origin)
-            .ok_or_else(|| odd(&origin))?,
-        basis: Basis::parse(&basis).ok_or_else(|| odd(&basis))?,
-        asset: row.get(7)?,
-        weight_ppm: row.get(8)?,
-        weight_sum_ppm: row.get(9)?,
-        part: amount(10)?,
-        carry_in: amount(11)?,
-        distributed: amount(12)?,
-        carry_out: amount(13)?,
-        reason: reason.map(|word| CarryReason::parse(&word).ok_or_else(|| odd(&word))).transpose()?,
-        holders: row.get(15)?,
-        created_at: row.get(16)?,
-        distributed_at: row.get(17)?,
+        id: row.get("id")?,
+        pool_id: row.get("pool_id")?,
+        epoch: Epoch { start: row.get("start_block")?, end: row.get("end_block")? },
+        last_hash: maybe_at(row, "last_hash")?,
+        origin: row.get("origin")?,
+        basis: row.get("basis")?,
+        asset: row.get("asset")?,
+        weight_ppm: row.get("weight_ppm")?,
+        weight_sum_ppm: row.get("weight_sum_ppm")?,
+        part: at(row, "part")?,
+        carry_in: at(row, "carry_in")?,
+        distributed: at(row, "distributed")?,
+        carry_out: at(row, "carry_out")?,
+        reason: row.get("carry_reason")?,
+        holders: row.get("holders")?,
+        created_at: row.get("created_at")?,
+        distributed_at: row.get("distributed_at")?,
     })
 }
 
@@ -134,13 +128,11 @@ fn read(row: &Row<'_>) -> Result<EpochRow> {
 /// `unknown_epoch`, `state_error`, `state_corrupt`.
 pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
     let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE id = ?1"))?;
-    let mut rows = statement.query([id])?;
-    match rows.next()? {
-        Some(row) => read(row),
-        None => Err(Error::new(Code::UnknownEpoch, format!("no reward epoch {id}"))
-            .hint("see them with: poolctl reward epoch list")
-            .detail("epoch", id)),
-    }
+    statement.query_and_then([id], read)?.next().unwrap_or_else(|| {
+        Err(Error::new(Code::UnknownEpoch, format!("no reward epoch {id}"))
+            .hint(say("see them with: ").run("reward epoch list"))
+            .detail("epoch", id))
+    })
 }
 
 /// The newest epochs that start before block `before`, of one pool or of all, newest first.
@@ -150,12 +142,12 @@ pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -
         let mut statement = conn.prepare_cached(&format!(
             "{EPOCH} WHERE start_block < ?1 ORDER BY start_block DESC, pool_id DESC LIMIT ?2"
         ))?;
-        return all(statement.query(params![before, limit])?);
+        return statement.query_and_then(params![before, limit], read)?.collect();
     };
     let mut statement = conn.prepare_cached(&format!(
         "{EPOCH} WHERE pool_id = ?1 AND start_block < ?2 ORDER BY start_block DESC LIMIT ?3"
     ))?;
-    all(statement.query(params![pool.id, before, limit])?)
+    statement.query_and_then(params![pool.id, before, limit], read)?.collect()
 }
 
 /// The distributed epochs of a pool, in order.
@@ -163,27 +155,17 @@ pub fn distributed(conn: &Connection, pool: &Pool) -> Result<Vec<EpochRow>> {
     let mut statement = conn.prepare_cached(&format!(
         "{EPOCH} WHERE pool_id = ?1 AND status = 'distributed' ORDER BY start_block"
     ))?;
-    all(statement.query(params![pool.id])?)
-}
-
-fn all(mut rows: Rows<'_>) -> Result<Vec<EpochRow>> {
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
+    statement.query_and_then([pool.id], read)?.collect()
 }
 
 /// What the pool carried out of its epoch before the one that starts at `start`; zero before the first.
 pub fn carry_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Base> {
-    let found: Option<String> = conn
-        .prepare_cached(
-            "SELECT carry_out FROM pool_reward_epochs WHERE pool_id = ?1 AND start_block < ?2
-             ORDER BY start_block DESC LIMIT 1",
-        )?
-        .query_row(params![pool_id, db_block(start)?], |row| row.get(0))
-        .optional()?;
-    found.map_or(Ok(Base::ZERO), |text| stored_base(&text))
+    let mut statement = conn.prepare_cached(
+        "SELECT carry_out FROM pool_reward_epochs WHERE pool_id = ?1 AND start_block < ?2
+         ORDER BY start_block DESC LIMIT 1",
+    )?;
+    let mut rows = statement.query(params![pool_id, db_block(start)?])?;
+    rows.next()?.map_or(Ok(Base::ZERO), |row| at(row, "carry_out"))
 }
 
 /// Hands over the rewards of an epoch one by one, by member id.
@@ -196,9 +178,9 @@ pub fn each_reward(
         "SELECT member_id, amount FROM pool_rewards WHERE epoch_id = ?1 ORDER BY member_id",
     )?;
     let mut rows = statement.query([epoch_id])?;
+    // Rewards are many: by position.
     while let Some(row) = rows.next()? {
-        let text = row.get_ref(1)?.as_str().map_err(|e| Error::new(Code::StateCorrupt, e.to_string()))?;
-        body(row.get(0)?, stored_base(text)?)?;
+        body(row.get(0)?, at(row, 1)?)?;
     }
     Ok(())
 }
@@ -209,13 +191,13 @@ pub fn each_reward(
 /// `state_corrupt` where the state does not know it.
 pub fn token_of(conn: &Connection, row: &EpochRow) -> Result<Asset> {
     let missing = || Error::new(Code::StateCorrupt, format!("epoch {} has no reward token", row.id));
-    crate::pool::asset(conn, stored_address(&row.asset)?)?.ok_or_else(missing)
+    crate::pool::asset(conn, stored(&row.asset)?)?.ok_or_else(missing)
 }
 
 /// The epoch of a pool that starts at a block.
 pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<EpochRow>> {
     let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE pool_id = ?1 AND start_block = ?2"))?;
-    Ok(all(statement.query(params![pool.id, db_block(start)?])?)?.pop())
+    statement.query_and_then(params![pool.id, db_block(start)?], read)?.next().transpose()
 }
 
 /// Epochs made by hand and not distributed yet, of every pool, by pool and block. They stand at or after their
@@ -223,12 +205,9 @@ pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<
 pub fn created(conn: &Connection) -> Result<Vec<EpochRow>> {
     // CROSS JOIN keeps the order: the pools are few, the epochs many.
     let mut statement = conn.prepare_cached(
-        "SELECT e.id, e.pool_id, e.start_block, e.end_block, e.last_hash, e.origin, e.basis, e.asset,
-             e.weight_ppm, e.weight_sum_ppm, e.part, e.carry_in, e.distributed, e.carry_out, e.carry_reason,
-             e.holders, e.created_at, e.distributed_at
-         FROM pools p CROSS JOIN pool_reward_epochs e
+        "SELECT e.* FROM pools p CROSS JOIN pool_reward_epochs e
              ON e.pool_id = p.id AND e.start_block >= p.reward_cursor_block
          WHERE e.status = 'created' ORDER BY e.pool_id, e.start_block",
     )?;
-    all(statement.query([])?)
+    statement.query_and_then([], read)?.collect()
 }

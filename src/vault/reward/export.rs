@@ -10,10 +10,10 @@ use super::purpose;
 use crate::pool::{Asset, Pool};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result};
-use rusqlite::{Connection, OptionalExtension, params};
+use base::{Code, Error, Result, say};
+use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::{db_block, stored_address, stored_base, stored_hash};
+use state::columns::{at, db_block};
 use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
 
 /// What is exported of an epoch.
@@ -48,15 +48,17 @@ pub struct Exported {
 
 /// The tree that an epoch was exported to, if it was.
 pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
-    let found: Option<(String, u64, String, i64)> = conn
-        .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?
-        .query_row([epoch_id], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)))
-        .optional()?;
-    found
-        .map(|(root, rewards, total, exported_at)| {
-            Ok(Exported { root: stored_hash(&root)?, rewards, total: stored_base(&total)?, exported_at })
+    let mut statement = conn
+        .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?;
+    let mut rows = statement.query_and_then([epoch_id], |row| {
+        Ok(Exported {
+            root: at(row, "root")?,
+            rewards: row.get("rewards")?,
+            total: at(row, "total")?,
+            exported_at: row.get("exported_at")?,
         })
-        .transpose()
+    })?;
+    rows.next().transpose()
 }
 
 /// Reads what an epoch gave, claimed or not. A view: nothing is recorded, and there are no proofs.
@@ -80,7 +82,7 @@ pub fn exported_tree(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Opt
             "the rewards of epoch {} do not come to root {}, which was exported",
             found.row.id, record.root
         );
-        return Err(Error::new(Code::StateCorrupt, why).hint("see: poolctl state check"));
+        return Err(Error::new(Code::StateCorrupt, why).hint(say("see: ").run("state check")));
     }
     Ok(Some(found))
 }
@@ -112,11 +114,14 @@ fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
     if found.tree.is_none() {
         let (id, gave) = (found.row.id, !found.row.distributed.is_zero());
         let (why, hint) = if gave {
-            ("all its rewards are claimed", "see: poolctl reward export EPOCH, without --merkle")
+            (
+                "all its rewards are claimed",
+                say("see: ").run("reward export").of("EPOCH").say(", without ").with("merkle"),
+            )
         } else {
             (
                 "it gave nothing to anybody",
-                "what it carries is given by a later epoch; see: poolctl reward epoch list",
+                say("what it carries is given by a later epoch; see: ").run("reward epoch list"),
             )
         };
         return Err(Error::new(Code::InvalidValue, format!("epoch {id} has no tree: {why}")).hint(hint));
@@ -127,7 +132,7 @@ fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
 fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Export> {
     if row.distributed_at.is_none() {
         return Err(Error::new(Code::InvalidValue, format!("epoch {} is not distributed yet", row.id))
-            .hint(format!("when its last block is final: poolctl reward epoch distribute {}", row.id))
+            .hint(say("when its last block is final: ").run("reward epoch distribute").of(row.id))
             .detail("epoch", row.id));
     }
     let token = token_of(conn, &row)?;
@@ -137,12 +142,13 @@ fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Ex
          WHERE r.epoch_id = ?1 {clause} ORDER BY r.member_id"
     ))?;
     let mut rows = statement.query([row.id])?;
+    // Rewards are many: by position.
     while let Some(found) = rows.next()? {
-        let amount = stored_base(&found.get::<_, String>(1)?)?;
+        let amount: Base = at(found, 1)?;
         let past =
             || Error::new(Code::StateCorrupt, format!("the rewards of epoch {} pass 256 bits", row.id));
         total = total.checked_add(amount).ok_or_else(past)?;
-        rewards.push((stored_address(&found.get::<_, String>(0)?)?, amount));
+        rewards.push((at(found, 0)?, amount));
     }
     Ok(Export { row, pool, token, rewards, total, tree: None })
 }

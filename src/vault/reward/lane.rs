@@ -8,7 +8,7 @@
 
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms, boundary_from, boundary_to, closed_epoch, terms_at};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, say};
 
 /// The next thing that a pool is paid for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,12 +101,13 @@ impl Lane {
     /// `invalid_value` or `conflict`, naming the blocks that would do.
     pub fn place(&self, schedule: &[Terms], epoch: Epoch, emitted_to: u64, earliest: u64) -> Result<()> {
         let Epoch { start, end } = epoch;
-        let refuse = |code: Code, why: String, hint: String| Err(Error::new(code, why).hint(hint));
+        let refuse = |code, field, why: String, hint: Remedy| Err(Error::field(code, field, why).hint(hint));
         if start >= end {
             return refuse(
                 Code::InvalidValue,
-                format!("--end: {end} is not after --start {start}"),
-                "an epoch is half-open: --end is the first block after it".into(),
+                "end",
+                format!("{end} is not after the start, {start}"),
+                say("an epoch is half-open: ").with("end").say(" is the first block after it"),
             );
         }
         let free = self.free();
@@ -114,8 +115,9 @@ impl Lane {
         if start < open {
             return refuse(
                 Code::Conflict,
-                format!("--start: the blocks before {open} have their epochs, or are before rewards begin"),
-                format!("begin at block {open} or later"),
+                "start",
+                format!("the blocks before {open} have their epochs, or are before rewards begin"),
+                format!("begin at block {open} or later").into(),
             );
         }
         let Some(joins) = self.joins(schedule, open) else {
@@ -125,8 +127,9 @@ impl Lane {
         if end > joins && emitted_to > start.max(joins) {
             return refuse(
                 Code::Conflict,
-                format!("--start: the emission of the blocks before {emitted_to} is shared out already"),
-                format!("begin at block {emitted_to} or later"),
+                "start",
+                format!("the emission of the blocks before {emitted_to} is shared out already"),
+                format!("begin at block {emitted_to} or later").into(),
             );
         }
         let near = |block: u64| [boundary_to(schedule, block), boundary_from(schedule, block)];
@@ -140,14 +143,15 @@ impl Lane {
                 blocks.iter().flatten().filter(|b| **b >= low).map(u64::to_string).collect();
             blocks.join(" or ")
         };
-        for (flag, block, low) in [("--start", start, joins), ("--end", end, joins.max(start + 1))] {
+        for (field, block, low) in [("start", start, joins), ("end", end, joins.max(start + 1))] {
             if block > joins && !on_grid(block) {
                 return refuse(
                     Code::InvalidValue,
+                    field,
                     format!(
-                        "{flag}: no epoch of the schedule starts at {block}, so blocks beside it would be paid to nobody"
+                        "no epoch of the schedule starts at {block}, so blocks beside it would be paid to nobody"
                     ),
-                    format!("use block {}", names(&near(block), low)),
+                    format!("use block {}", names(&near(block), low)).into(),
                 );
             }
         }
@@ -165,8 +169,8 @@ fn gap(start: u64, open: u64, starts: &[u64]) -> Result<()> {
     let mut starts = starts.to_vec();
     starts.dedup();
     let starts: Vec<String> = starts.iter().map(u64::to_string).collect();
-    let why = format!("--start: {start} would leave a gap after block {}", open.saturating_sub(1));
-    Err(Error::new(Code::Conflict, why).hint(format!("begin at block {}", starts.join(" or "))))
+    let why = format!("{start} would leave a gap after block {}", open.saturating_sub(1));
+    Err(Error::field(Code::Conflict, "start", why).hint(format!("begin at block {}", starts.join(" or "))))
 }
 
 #[cfg(test)]
@@ -268,9 +272,9 @@ mod tests {
         let refusal = |lane: &Lane, start: u64, end: u64| {
             lane.place(&grid, Epoch { start, end }, 20, 5)
                 .unwrap_err()
-                .hint_text()
+                .remedy()
+                .map(ToString::to_string)
                 .unwrap_or_default()
-                .to_owned()
         };
         // Weight 1, nothing paid, an epoch by hand 140..150 made: the next one cannot end at 157.
         let after = lane(Some(100), Some(0), &[(140, 150)]);

@@ -52,7 +52,7 @@ pub fn create(
     wanted: &NewEpoch,
 ) -> Result<(EpochRow, bool)> {
     if wanted.total.is_zero() {
-        return Err(Error::new(Code::InvalidAmount, "--total: an epoch gives something")
+        return Err(Error::field(Code::InvalidAmount, "total", "an epoch gives something")
             .hint("name an amount above 0 in whole units of the reward token"));
     }
     work.state.write(work.permit, |tx| {
@@ -91,14 +91,14 @@ fn put(tx: &Tx<'_>, pool: &Pool, asset: &str, wanted: &NewEpoch) -> Result<i64> 
     tx.conn().execute(
         "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, origin, basis, asset, part, status, created_at)
          VALUES (?1, ?2, ?3, 'manual', ?4, ?5, ?6, 'created', ?7)",
-        params![pool.id, db_block(*start)?, db_block(*end)?, basis.word(), asset, total.to_string(), tx.now()],
+        params![pool.id, db_block(*start)?, db_block(*end)?, basis.as_str(), asset, total.to_string(), tx.now()],
     )?;
     let id = tx.conn().last_insert_rowid();
     tx.event(
         "reward.epoch_created",
         &pool.name,
         &json!({ "epoch": id, "start_block": start, "end_block": end, "asset": asset,
-                 "total": total.to_string(), "basis": basis.word() }),
+                 "total": total.to_string(), "basis": basis.as_str() }),
     )?;
     Ok(id)
 }

@@ -1,7 +1,6 @@
 //! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
 //! epoch its budget.
 
-use super::accrual::Basis;
 use super::budget::{Budget, Claimant, budgets, sharers};
 use super::epochs::created;
 use super::grid::{Change, Terms, boundary_from, change, closed_epoch};
@@ -11,7 +10,7 @@ use super::store::{
 };
 use crate::pool::{Asset, Pool};
 use base::amount::{self, Base};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use config::Config;
 use rusqlite::params;
 use serde_json::json;
@@ -27,8 +26,9 @@ pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {
         epoch_blocks: config.number("reward.epoch_blocks")?,
         block_reward: amount::parse_flag("reward.block_reward", text, asset.decimals)?,
         asset: asset.address.to_string(),
-        basis: Basis::parse(basis)
-            .ok_or_else(|| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?,
+        basis: basis
+            .parse()
+            .map_err(|_| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\"")))?,
     })
 }
 
@@ -51,17 +51,24 @@ pub(super) fn prepare(
                     Code::MissingSetting,
                     "the first reward cycle needs the block at which rewards begin",
                 )
-                .hint("run: poolctl reward cycle --from BLOCK (once; later runs go on by themselves)")
+                .hint(
+                    say("run: ")
+                        .run("reward cycle")
+                        .with("from")
+                        .of("BLOCK")
+                        .say(" (once; later runs go on by themselves)"),
+                )
             })?;
             put(tx, &Terms { from_block: origin, ..wanted.clone() })?;
         }
         Some(first) => {
             if from.is_some_and(|from| from != first.from_block) {
-                return Err(Error::new(
+                return Err(Error::field(
                     Code::InvalidValue,
-                    format!("--from: rewards began at block {} already", first.from_block),
+                    "from",
+                    format_args!("rewards began at block {} already", first.from_block),
                 )
-                .hint("leave --from out; the cycle goes on where it was"));
+                .hint(say("leave ").with("from").say(" out; the cycle goes on where it was")));
             }
         }
     }
@@ -209,7 +216,7 @@ fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
             db_block(terms.epoch_blocks)?,
             terms.block_reward.to_string(),
             terms.asset,
-            terms.basis.word(),
+            terms.basis.as_str(),
             tx.now()
         ],
     )?;
@@ -217,7 +224,7 @@ fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
         "reward.schedule",
         &terms.asset,
         &json!({ "from_block": terms.from_block, "epoch_blocks": terms.epoch_blocks,
-                 "block_reward": terms.block_reward.to_string(), "basis": terms.basis.word() }),
+                 "block_reward": terms.block_reward.to_string(), "basis": terms.basis.as_str() }),
     )?;
     Ok(())
 }

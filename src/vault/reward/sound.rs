@@ -4,12 +4,12 @@
 use super::budget::{Budget, sharers};
 use super::grid::{Epoch, Terms, terms_at};
 use super::purpose;
-use super::store::{EmissionRow, carry_into, claimants, in_order_from, schedule};
+use super::store::{EmissionRow, carry_into, claimants, in_order_from, read_emission, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result};
 use rusqlite::{Connection, Row, params};
-use state::columns::{base_at, stored_block};
+use state::columns::{at, only};
 use state::{Account, OwnerKind, balance, derived_balance};
 
 /// The amounts of a distributed epoch.
@@ -18,10 +18,10 @@ struct Amounts {
     carry_out: Base,
 }
 
-/// Reads part, carry in, distributed and carry out from these four columns on, which must conserve what was given.
-fn conserved(row: &Row<'_>, first: usize, epoch: i64) -> Result<Amounts> {
-    let [part, carry_in, distributed, carry_out] =
-        [base_at(row, first)?, base_at(row, first + 1)?, base_at(row, first + 2)?, base_at(row, first + 3)?];
+/// Reads the amounts of an epoch, which must conserve what was given.
+fn conserved(row: &Row<'_>, epoch: i64) -> Result<Amounts> {
+    let [part, carry_in, distributed, carry_out]: [Base; 4] =
+        [at(row, "part")?, at(row, "carry_in")?, at(row, "distributed")?, at(row, "carry_out")?];
     let (given, gone) = (part.checked_add(carry_in), distributed.checked_add(carry_out));
     if given.is_none() || given != gone {
         return Err(unsound(&format!(
@@ -52,21 +52,21 @@ pub(super) fn before_payment(conn: &Connection, pool: &Pool) -> Result<()> {
             Err(unsound(&format!("pool \"{name}\" carries {}, and was never paid", pool.reward_carry)))
         };
     };
-    let epoch: i64 = row.get(4)?;
-    let Amounts { carry_out, .. } = conserved(row, 0, epoch)?;
-    let (end, cursor): (i64, Option<i64>) = (row.get(5)?, row.get(7)?);
+    let epoch: i64 = row.get("id")?;
+    let Amounts { carry_out, .. } = conserved(row, epoch)?;
+    let (end, cursor): (i64, Option<i64>) = (row.get("end_block")?, row.get("reward_cursor_block")?);
     if cursor != Some(end) {
         let cursor = cursor.unwrap_or_default();
         return Err(unsound(&format!(
             "pool \"{name}\" is paid up to block {cursor}, and its last epoch {epoch} ends at {end}"
         )));
     }
-    let carry = base_at(row, 8)?;
+    let carry = at(row, "reward_carry")?;
     let account = Account {
         owner_kind: OwnerKind::Pool,
         owner: pool.address.to_string(),
         purpose: purpose::CARRY,
-        asset: row.get(6)?,
+        asset: row.get("asset")?,
         overdraft: false,
     };
     let booked = balance(conn, &account)?;
@@ -106,13 +106,12 @@ pub fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
     let mut rows = statement.query([i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX)])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let epoch = Epoch { start: stored_block(row.get(0)?)?, end: stored_block(row.get(1)?)? };
-        let [emission, carry_in, carry_out] = [base_at(row, 2)?, base_at(row, 3)?, base_at(row, 4)?];
+        let epoch = Epoch { start: row.get("start_block")?, end: row.get("end_block")? };
         match terms_at(&schedule, epoch.start) {
             None => found.push(format!("emission at block {}: no terms hold there", epoch.start)),
             Some(terms) => {
-                let row = EmissionRow { emission, carry_in, carry_out };
-                found.extend(oddity(epoch, terms, &sharers(&claimants, epoch.start), &row, carry_in)?);
+                let row = read_emission(row)?;
+                found.extend(oddity(epoch, terms, &sharers(&claimants, epoch.start), &row, row.carry_in)?);
             }
         }
     }
@@ -145,22 +144,22 @@ fn oddity(
 pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<()> {
     let mut statement = conn.prepare_cached(
         "SELECT e.part, e.carry_in, e.distributed, e.carry_out, r.epoch_id, e.status, r.amount,
-             p.id IS NOT NULL AND a.address IS NOT NULL
+             p.id IS NOT NULL AND a.address IS NOT NULL AS is_known
          FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
          LEFT JOIN pools p ON p.id = e.pool_id LEFT JOIN assets a ON a.address = e.asset
          WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)",
     )?;
     let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id)])?;
     while let Some(row) = rows.next()? {
-        let epoch: i64 = row.get(4)?;
-        if !row.get::<_, bool>(7)? {
+        let epoch: i64 = row.get("epoch_id")?;
+        if !row.get::<_, bool>("is_known")? {
             return Err(unsound(&format!(
                 "member {} has a reward of epoch {epoch}, of which the pool or the token is missing",
                 member.address
             )));
         }
-        let status: String = row.get(5)?;
-        let (Amounts { distributed, .. }, reward) = (conserved(row, 0, epoch)?, base_at(row, 6)?);
+        let status: String = row.get("status")?;
+        let (Amounts { distributed, .. }, reward): (_, Base) = (conserved(row, epoch)?, at(row, "amount")?);
         if status != "distributed" || reward > distributed {
             return Err(unsound(&format!(
                 "epoch {epoch} is {status} with {distributed} in all, and {reward} of it stands for member {}",
@@ -172,7 +171,7 @@ pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Poo
         "SELECT asset FROM ledger_accounts WHERE owner_kind = 'member' AND owner = ?1 AND purpose = ?2",
     )?;
     let owner = member.address.to_string();
-    let assets = assets.query_map(params![owner, AVAILABLE], |row| row.get(0))?;
+    let assets = assets.query_map(params![owner, AVAILABLE], only)?;
     for asset in assets {
         let account = Account {
             owner_kind: OwnerKind::Member,
@@ -192,6 +191,5 @@ pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Poo
 }
 
 pub(super) fn unsound(why: &str) -> Error {
-    Error::new(Code::StateCorrupt, format!("{why}; nothing is paid"))
-        .hint("see all of it: poolctl state check --full; then restore the newest backup: poolctl state restore FILE")
+    Error::new(Code::StateCorrupt, format!("{why}; nothing is paid")).hint(Remedy::restore())
 }

@@ -1,15 +1,14 @@
 //! Rows of weights, schedule, emissions, epochs and rewards.
 
-use super::accrual::Basis;
 use super::budget::Claimant;
 use super::epochs::created;
 use super::grid::{Epoch, Terms};
 use super::lane::Lane;
 use crate::pool;
 use base::amount::{Base, Delta, Quantity};
-use base::{Code, Error, Result};
-use rusqlite::{Connection, OptionalExtension, params};
-use state::columns::{db_block, stored_base, stored_block};
+use base::{Code, Error, Result, say};
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use state::columns::{at, db_block, only};
 use state::meta_get;
 use std::collections::{BTreeMap, HashMap};
 
@@ -18,29 +17,26 @@ pub fn schedule(conn: &Connection) -> Result<Vec<Terms>> {
     let mut statement = conn.prepare_cached(
         "SELECT from_block, epoch_blocks, block_reward, asset, basis FROM reward_schedule ORDER BY from_block",
     )?;
-    let mut rows = statement.query([])?;
-    let mut schedule = Vec::new();
-    while let Some(row) = rows.next()? {
-        let basis: String = row.get(4)?;
-        schedule.push(Terms {
-            from_block: stored_block(row.get(0)?)?,
-            epoch_blocks: stored_block(row.get(1)?)?,
-            block_reward: stored_base(&row.get::<_, String>(2)?)?,
-            asset: row.get(3)?,
-            basis: Basis::parse(&basis)
-                .ok_or_else(|| Error::new(Code::StateCorrupt, format!("\"{basis}\" is no reward basis")))?,
-        });
-    }
-    Ok(schedule)
+    statement
+        .query_and_then([], |row| {
+            Ok(Terms {
+                from_block: row.get("from_block")?,
+                epoch_blocks: row.get("epoch_blocks")?,
+                block_reward: at(row, "block_reward")?,
+                asset: row.get("asset")?,
+                basis: row.get("basis")?,
+            })
+        })?
+        .collect()
 }
 
 /// First block after the newest emission; 0 before the first.
 pub fn emitted_to(conn: &Connection) -> Result<u64> {
-    let end: Option<i64> = conn
+    let end: Option<u64> = conn
         .prepare_cached("SELECT end_block FROM reward_emissions ORDER BY start_block DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
+        .query_row([], only)
         .optional()?;
-    end.map_or(Ok(0), stored_block)
+    Ok(end.unwrap_or_default())
 }
 
 /// A pool's weight from a block on.
@@ -59,16 +55,15 @@ pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
     let mut statement = conn.prepare_cached(
         "SELECT pool_id, effective_block, weight_ppm FROM pool_reward_weights ORDER BY pool_id, effective_block",
     )?;
-    let mut rows = statement.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(WeightRow {
-            pool_id: row.get(0)?,
-            effective_block: stored_block(row.get(1)?)?,
-            weight_ppm: row.get(2)?,
-        });
-    }
-    Ok(found)
+    statement
+        .query_and_then([], |row| {
+            Ok(WeightRow {
+                pool_id: row.get("pool_id")?,
+                effective_block: row.get("effective_block")?,
+                weight_ppm: row.get("weight_ppm")?,
+            })
+        })?
+        .collect()
 }
 
 /// The pools with a claim to emissions, by id: those whose rewards have begun and that ever had a weight.
@@ -87,17 +82,13 @@ pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
     let mut rows = begun.query([])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let pool_id: i64 = row.get(0)?;
+        let pool_id: i64 = row.get("id")?;
         let Some(weights) = weights.remove(&pool_id) else { continue };
-        let mut claimant =
-            Claimant { pool_id, begins: stored_block(row.get(1)?)?, weights, by_hand: Vec::new() };
-        let mut epochs = by_hand.query([pool_id])?;
-        while let Some(epoch) = epochs.next()? {
-            claimant
-                .by_hand
-                .push(Epoch { start: stored_block(epoch.get(0)?)?, end: stored_block(epoch.get(1)?)? });
-        }
-        found.push(claimant);
+        let epochs = by_hand.query_map([pool_id], |epoch| {
+            Ok(Epoch { start: epoch.get("start_block")?, end: epoch.get("end_block")? })
+        })?;
+        let by_hand = epochs.collect::<Result<_, _>>()?;
+        found.push(Claimant { pool_id, begins: row.get("reward_genesis_block")?, weights, by_hand });
     }
     Ok(found)
 }
@@ -105,15 +96,14 @@ pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
 /// First block that nothing is decided about: no weight holds from a later one, nothing is emitted, paid or replayed
 /// there (a pool that was not paid yet may begin later). A setting that is made now holds from there on, however far an endpoint lags.
 pub fn undecided(conn: &Connection) -> Result<u64> {
-    let (weight, place): (Option<i64>, Option<i64>) = conn
+    let (weight, place): (Option<u64>, Option<u64>) = conn
         .prepare_cached(
-            "SELECT (SELECT max(effective_block) FROM pool_reward_weights),
+            "SELECT (SELECT max(effective_block) FROM pool_reward_weights) AS weight,
                  (SELECT max(max(CASE WHEN reward_cursor_block > reward_genesis_block THEN reward_cursor_block ELSE 0 END,
-                             coalesce(cursor_block + 1, 0))) FROM pools)",
+                             coalesce(cursor_block + 1, 0))) FROM pools) AS place",
         )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    let known = weight.max(place).map_or(Ok(0), stored_block)?;
-    Ok(known.max(emitted_to(conn)?))
+        .query_row([], |row| Ok((row.get("weight")?, row.get("place")?)))?;
+    Ok(weight.max(place).unwrap_or_default().max(emitted_to(conn)?))
 }
 
 /// The block from which on emissions follow each other, each taking in what the one before left. Below it stand those of
@@ -139,7 +129,7 @@ fn mark(conn: &Connection, key: &str) -> Result<u64> {
     meta_get(conn, key)?.map_or(Ok(0), |text| {
         text.parse().map_err(|_| {
             let why = format!("\"{text}\" stands in meta.{key}, where a number belongs");
-            Error::new(Code::StateCorrupt, why).hint("see all of it: poolctl state check --full")
+            Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
         })
     })
 }
@@ -158,8 +148,7 @@ pub fn carry_into(conn: &Connection, start: u64) -> Result<Base> {
     let mut rows = statement.query([db_block(start)?])?;
     let mut left = Delta::default();
     while let Some(row) = rows.next()? {
-        let [taken, given] = [0, 1].map(|column| row.get::<_, String>(column));
-        let (taken, given) = (stored_base(&taken?)?, stored_base(&given?)?);
+        let (taken, given) = (at(row, "carry_in")?, at(row, "carry_out")?);
         let past = || Error::new(Code::StateCorrupt, "the carried emissions pass 256 bits");
         left = left.checked_add(Delta::debit(taken)).ok_or_else(past)?;
         left = left.checked_add(Delta::credit(given)).ok_or_else(past)?;
@@ -197,22 +186,20 @@ pub fn emission_before(conn: &Connection, start: u64) -> Result<Option<EmissionR
 }
 
 fn emission(conn: &Connection, clause: &str, start: u64) -> Result<Option<EmissionRow>> {
-    let found: Option<(String, String, String)> = conn
-        .prepare_cached(&format!(
-            "SELECT emission, carry_in, carry_out FROM reward_emissions WHERE {clause}
-             ORDER BY start_block DESC LIMIT 1"
-        ))?
-        .query_row([db_block(start)?], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
-        .optional()?;
-    found
-        .map(|(emission, carry_in, carry_out)| {
-            Ok(EmissionRow {
-                emission: stored_base(&emission)?,
-                carry_in: stored_base(&carry_in)?,
-                carry_out: stored_base(&carry_out)?,
-            })
-        })
-        .transpose()
+    let mut statement = conn.prepare_cached(&format!(
+        "SELECT emission, carry_in, carry_out FROM reward_emissions WHERE {clause}
+         ORDER BY start_block DESC LIMIT 1"
+    ))?;
+    statement.query_and_then([db_block(start)?], read_emission)?.next().transpose()
+}
+
+/// An emission by its three amounts.
+pub(super) fn read_emission(row: &Row<'_>) -> Result<EmissionRow> {
+    Ok(EmissionRow {
+        emission: at(row, "emission")?,
+        carry_in: at(row, "carry_in")?,
+        carry_out: at(row, "carry_out")?,
+    })
 }
 
 /// Rewards of a member by asset.
@@ -229,7 +216,8 @@ pub struct Totals {
 /// The rewards of a member, in one pool or in all.
 pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Result<Totals> {
     let mut statement = conn.prepare_cached(
-        "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NOT NULL, x.epoch_id IS NOT NULL, r.amount
+        "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NOT NULL AS claimed,
+             x.epoch_id IS NOT NULL AS exported, r.amount
          FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
          LEFT JOIN assets a ON a.address = e.asset LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
          WHERE r.member_id = ?1 AND (?2 IS NULL OR coalesce(e.pool_id, ?2) = ?2)",
@@ -237,13 +225,13 @@ pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Res
     let mut rows = statement.query(params![member_id, pool_id])?;
     let mut sums: BTreeMap<(bool, bool, String), Quantity> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        let (claimed, exported): (bool, bool) = (row.get(3)?, row.get(4)?);
-        let key = (claimed, exported && !claimed, row.get::<_, String>(0)?);
-        let (symbol, decimals) = (row.get::<_, String>(1)?, row.get(2)?);
+        let (claimed, exported): (bool, bool) = (row.get("claimed")?, row.get("exported")?);
+        let key = (claimed, exported && !claimed, row.get::<_, String>("asset")?);
+        let (symbol, decimals) = (row.get::<_, String>("symbol")?, row.get("decimals")?);
         let sum = sums.entry(key).or_insert_with(|| Quantity::new(Base::ZERO, decimals, symbol));
         sum.base = sum
             .base
-            .checked_add(stored_base(&row.get::<_, String>(5)?)?)
+            .checked_add(at(row, "amount")?)
             .ok_or_else(|| Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits"))?;
     }
     let mut totals = Totals::default();
@@ -259,14 +247,14 @@ pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Res
 
 /// When a pool was last paid, seconds since 1970, and the block up to which one is.
 pub fn last_paid(conn: &Connection) -> Result<Option<(i64, u64)>> {
-    let (at, block): (Option<i64>, Option<i64>) = conn
+    let (at, block): (Option<i64>, Option<u64>) = conn
         .prepare_cached(
             "SELECT max((SELECT e.distributed_at FROM pool_reward_epochs e
                          WHERE e.pool_id = p.id AND e.start_block < p.reward_cursor_block
-                         ORDER BY e.start_block DESC LIMIT 1)), max(p.reward_cursor_block) FROM pools p",
+                         ORDER BY e.start_block DESC LIMIT 1)) AS at, max(p.reward_cursor_block) AS block FROM pools p",
         )?
-        .query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    at.zip(block).map(|(at, block)| Ok((at, stored_block(block)?))).transpose()
+        .query_row([], |row| Ok((row.get("at")?, row.get("block")?)))?;
+    Ok(at.zip(block))
 }
 
 /// The reward token that amounts are counted in so far.
@@ -275,7 +263,7 @@ pub fn counted_in(conn: &Connection) -> Result<Option<String>> {
         .prepare_cached(
             "SELECT asset FROM pool_reward_epochs WHERE id = (SELECT max(id) FROM pool_reward_epochs)",
         )?
-        .query_row([], |row| row.get(0))
+        .query_row([], only)
         .optional()?;
     match found {
         Some(asset) => Ok(Some(asset)),

@@ -25,13 +25,12 @@ pub struct Breaker {
 /// A pool's breaker; `None` = it never opened.
 pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
     let read = |row: &Row<'_>| {
-        let reset: (Option<i64>, Option<String>) = (row.get(4)?, row.get(5)?);
         Ok(Breaker {
-            active: row.get(0)?,
-            rule: row.get(1)?,
-            reason: row.get(2)?,
-            triggered_at: row.get(3)?,
-            reset: reset.0.zip(reset.1),
+            active: row.get("active")?,
+            rule: row.get("rule")?,
+            reason: row.get("reason")?,
+            triggered_at: row.get("triggered_at")?,
+            reset: row.get::<_, Option<_>>("reset_at")?.zip(row.get("reset_reason")?),
         })
     };
     let found = conn
@@ -54,10 +53,10 @@ pub fn trip(tx: &Tx<'_>, pool: &Pool, rule: Rule, reason: &str) -> Result<bool> 
              ON CONFLICT (pool_id) DO UPDATE SET active = 1, rule = ?2, reason = ?3, triggered_at = ?4,
                  reset_at = NULL, reset_reason = NULL WHERE active = 0",
         )?
-        .execute(params![pool.id, rule.word(), reason, tx.now()])?
+        .execute(params![pool.id, rule.as_str(), reason, tx.now()])?
         > 0;
     if opened {
-        tx.event("risk.breaker_opened", &pool.name, &json!({ "rule": rule.word(), "reason": reason }))?;
+        tx.event("risk.breaker_opened", &pool.name, &json!({ "rule": rule.as_str(), "reason": reason }))?;
     }
     Ok(opened)
 }

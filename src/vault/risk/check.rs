@@ -14,7 +14,7 @@ use config::Config;
 use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, OptionalExtension, params};
 use state::alert::{self, Subject};
-use state::columns::base_at;
+use state::columns::{at, only};
 use state::{Tx, Work};
 use std::collections::HashMap;
 
@@ -37,9 +37,6 @@ impl PoolCheck {
 }
 
 /// Checks `pools`. An engine or a chain that cannot be read hides no other finding.
-///
-/// # Errors
-/// `state_error`; findings are in the result.
 pub async fn check(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
@@ -78,7 +75,7 @@ pub async fn check(
                     // What cannot be told neither opens nor closes a violation; risk_unknown stands for it.
                     Verdict::Unknown(_) => continue,
                 };
-                alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.word(), why)?;
+                alert::edge(tx, Subject::Pool(pool.id, &pool.name), rule.as_str(), why)?;
             }
             checks.push(PoolCheck { pool: pool.name.clone(), results, not_refreshed: failure });
         }
@@ -148,10 +145,10 @@ pub fn withdrawn_since(conn: &Connection, pool: &Pool, from: i64) -> Result<(Bas
     let mut rows = statement.query(params![pool.id, from])?;
     let (mut total, mut by_member) = (Base::ZERO, Withdrawn::new());
     while let Some(row) = rows.next()? {
-        let assets = base_at(row, 2)?;
+        let assets = at(row, "assets")?;
         total = total.saturating_add(assets);
-        let (address, sum) = by_member.entry(row.get(0)?).or_default();
-        *address = row.get::<_, Option<String>>(1)?.unwrap_or_default();
+        let (address, sum) = by_member.entry(row.get("member_id")?).or_default();
+        *address = row.get::<_, Option<String>>("address")?.unwrap_or_default();
         *sum = sum.saturating_add(assets);
     }
     Ok((total, by_member))
@@ -164,7 +161,7 @@ fn newest_withdrawal(conn: &Connection, pool: &Pool, from: i64) -> Result<Option
             "SELECT requested_at FROM pool_withdrawals
              WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed' ORDER BY requested_at DESC LIMIT 1",
         )?
-        .query_row(params![pool.id, from], |row| row.get(0))
+        .query_row(params![pool.id, from], only)
         .optional()?;
     Ok(found)
 }

@@ -32,16 +32,6 @@ pub enum Barrier {
 }
 
 impl Barrier {
-    /// The stable reason code.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::RiskUnknown(_) => "risk_unknown",
-            Self::Paused { .. } | Self::EnginePaused => "emergency_paused",
-            Self::BreakerOpen(_) | Self::EngineBreaker(_) => "breaker_active",
-            Self::ContractChanged(_) => "contract_changed",
-        }
-    }
-
     /// Why, in words.
     pub fn why(&self) -> String {
         match self {

@@ -4,6 +4,7 @@ use super::gate::Barrier;
 use super::parameters::Parameters;
 use super::rules::{Rule, Verdict, at_most, rate_drop, streak, withdrawal_rate};
 use base::amount::Base;
+use strum::VariantArray;
 
 /// What the rules look at, for one pool. Amounts in base units of the pool's asset.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +50,7 @@ impl Default for Facts {
 
 /// Runs every rule; none hides another.
 pub fn check(facts: &Facts) -> Vec<(Rule, Verdict)> {
-    Rule::ALL.into_iter().map(|rule| (rule, judge(rule, facts))).collect()
+    Rule::VARIANTS.iter().map(|rule| (*rule, judge(*rule, facts))).collect()
 }
 
 fn judge(rule: Rule, facts: &Facts) -> Verdict {
@@ -149,7 +150,7 @@ mod tests {
         check(facts)
             .into_iter()
             .filter(|(_, v)| *v != Verdict::Ok)
-            .map(|(rule, v)| (rule.word(), matches!(v, Verdict::Violated(_))))
+            .map(|(rule, v)| (rule.as_str(), matches!(v, Verdict::Violated(_))))
             .collect()
     }
 

@@ -3,38 +3,37 @@
 use super::source::Engine;
 use crate::pool::{Pool, ViewStamp};
 use base::amount::Base;
-use base::{Code, Error, Result, clock};
+use base::{Code, Error, Result, clock, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::{stored_address, stored_base};
+use state::columns::maybe_at;
 use state::{Tx, Work};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Whole window that daily caps look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
 pub enum Window {
     /// Since midnight UTC.
+    #[strum(serialize = "utc-day")]
     UtcDay,
     /// The last 24 hours.
+    #[strum(serialize = "rolling-24h")]
     Rolling24h,
 }
 
+state::stored_as_word!(Window);
+
 impl Window {
     /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::UtcDay => "utc-day",
-            Self::Rolling24h => "rolling-24h",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Reads the word.
-    ///
-    /// # Errors
-    /// `invalid_value`.
     pub fn parse(word: &str) -> Result<Self> {
-        [Self::UtcDay, Self::Rolling24h].into_iter().find(|w| w.word() == word).ok_or_else(|| {
-            Error::new(Code::InvalidValue, format!("--window: \"{word}\" is no window"))
-                .hint("windows: utc-day, rolling-24h")
+        word.parse().map_err(|_| {
+            Error::field(Code::InvalidValue, "window", format_args!("\"{word}\" is no window"))
+                .hint(format!("windows: {}", Self::VARIANTS.join(", ")))
         })
     }
 
@@ -107,30 +106,26 @@ pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
     )?;
     let mut rows = statement.query([pool.id])?;
     let Some(row) = rows.next()? else { return Ok(None) };
-    let limit = |i: usize| -> Result<Option<Base>> {
-        row.get::<_, Option<String>>(i)?.map(|text| stored_base(&text)).transpose()
-    };
-    let address = row.get::<_, Option<String>>(1)?.map(|text| stored_address(&text)).transpose()?;
-    let breaker: bool = row.get(10)?;
-    let reason: Option<String> = row.get(11)?;
+    let breaker: bool = row.get("engine_breaker")?;
+    let reason: Option<String> = row.get("engine_breaker_reason")?;
     Ok(Some(RiskRow {
-        engine: Engine::parse(&row.get::<_, String>(0)?, address)?,
+        engine: Engine::parse(&row.get::<_, String>("engine")?, maybe_at(row, "engine_address")?)?,
         parameters: Parameters {
-            max_tvl: limit(2)?,
-            max_user_deposit: limit(3)?,
-            daily_withdrawal_cap: limit(4)?,
-            user_daily_cap: limit(5)?,
-            breaker_threshold_ppm: row.get(7)?,
+            max_tvl: maybe_at(row, "max_tvl")?,
+            max_user_deposit: maybe_at(row, "max_user_deposit")?,
+            daily_withdrawal_cap: maybe_at(row, "daily_withdrawal_cap")?,
+            user_daily_cap: maybe_at(row, "user_daily_cap")?,
+            breaker_threshold_ppm: row.get("breaker_threshold_ppm")?,
             engine_breaker: breaker.then(|| reason.unwrap_or_else(|| "no reason given".into())),
-            engine_emergency: row.get(12)?,
+            engine_emergency: row.get("engine_emergency")?,
         },
-        window: Window::parse(&row.get::<_, String>(6)?)?,
-        deposits_enabled: row.get(8)?,
-        withdrawals_enabled: row.get(9)?,
-        local_pause: row.get(13)?,
-        local_paused_at: row.get(17)?,
-        refreshed_at: row.get(14)?,
-        source: row.get::<_, Option<u64>>(15)?.zip(row.get::<_, Option<String>>(16)?),
+        window: row.get("window")?,
+        deposits_enabled: row.get("deposits_enabled")?,
+        withdrawals_enabled: row.get("withdrawals_enabled")?,
+        local_pause: row.get("local_pause_reason")?,
+        local_paused_at: row.get("local_paused_at")?,
+        refreshed_at: row.get("refreshed_at")?,
+        source: row.get::<_, Option<_>>("block_number")?.zip(row.get("endpoint")?),
     }))
 }
 
@@ -144,7 +139,7 @@ pub(super) fn usable(
     let because = failure.map_or_else(String::new, |e| format!(": {e}"));
     let Some(row) = row.filter(|row| row.is_set()) else { return Err("no risk parameters are set".into()) };
     let Some(refreshed_at) = row.refreshed_at else {
-        return Err(format!("the {} engine was never read{because}", row.engine.word()));
+        return Err(format!("the {} engine was never read{because}", row.engine.as_str()));
     };
     let Some(age) = clock::age(refreshed_at, now) else {
         return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
@@ -179,16 +174,16 @@ pub struct SetRisk {
 }
 
 impl SetRisk {
-    /// The first flag of a limit that the engine gives.
+    /// The first limit that is given and that the engine gives.
     fn taken(&self, engine: Engine) -> Option<&'static str> {
         [
-            ("--max-tvl", self.max_tvl),
-            ("--max-user-deposit", self.max_user_deposit),
-            ("--daily-withdrawal-cap", self.daily_withdrawal_cap),
-            ("--user-daily-cap", self.user_daily_cap),
+            ("max-tvl", self.max_tvl),
+            ("max-user-deposit", self.max_user_deposit),
+            ("daily-withdrawal-cap", self.daily_withdrawal_cap),
+            ("user-daily-cap", self.user_daily_cap),
         ]
         .into_iter()
-        .find_map(|(flag, value)| value.and(Some(flag)).filter(|flag| engine.gives().contains(flag)))
+        .find_map(|(limit, value)| value.and(Some(limit)).filter(|limit| engine.gives().contains(limit)))
     }
 }
 
@@ -218,16 +213,17 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
             (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
         }
     }
-    if let Some(flag) = change.taken(after.engine) {
-        return Err(Error::new(
+    if let Some(limit) = change.taken(after.engine) {
+        return Err(Error::field(
             Code::Conflict,
-            format!(
-                "{flag}: the limits of pool \"{}\" come from its {} engine",
+            limit,
+            format_args!(
+                "the limits of pool \"{}\" come from its {} engine",
                 pool.name,
-                after.engine.word()
+                after.engine.as_str()
             ),
         )
-        .hint("set them at the engine, or take them over with --engine local"));
+        .hint(say("set them at the engine, or take them over with ").with("engine").of("local")));
     }
     let p = &mut after.parameters;
     for (slot, value) in [
@@ -275,13 +271,13 @@ pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewS
         )?
         .execute(params![
             pool.id,
-            row.engine.word(),
+            row.engine.as_str(),
             row.engine.address().map(|address| address.to_string()),
             text(p.max_tvl),
             text(p.max_user_deposit),
             text(p.daily_withdrawal_cap),
             text(p.user_daily_cap),
-            row.window.word(),
+            row.window.as_str(),
             p.breaker_threshold_ppm,
             row.deposits_enabled,
             row.withdrawals_enabled,
@@ -300,9 +296,9 @@ pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewS
 pub(super) fn summary(row: &RiskRow) -> serde_json::Value {
     let p = &row.parameters;
     let text = |value: Option<Base>| value.map(|value| value.to_string());
-    json!({ "engine": row.engine.word(), "engine_address": row.engine.address().map(|address| address.to_string()), "max_tvl": text(p.max_tvl),
+    json!({ "engine": row.engine.as_str(), "engine_address": row.engine.address().map(|address| address.to_string()), "max_tvl": text(p.max_tvl),
             "max_user_deposit": text(p.max_user_deposit), "daily_withdrawal_cap": text(p.daily_withdrawal_cap),
-            "user_daily_cap": text(p.user_daily_cap), "window": row.window.word(),
+            "user_daily_cap": text(p.user_daily_cap), "window": row.window.as_str(),
             "breaker_threshold_ppm": p.breaker_threshold_ppm, "engine_emergency": p.engine_emergency,
             "deposits_enabled": row.deposits_enabled, "withdrawals_enabled": row.withdrawals_enabled })
 }

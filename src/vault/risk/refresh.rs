@@ -4,7 +4,7 @@ use super::engine::Asked;
 use super::parameters::{RiskRow, row, store, summary};
 use super::source::Engine;
 use crate::pool::{self, Pool, ViewStamp};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{At, Chain};
 use state::Work;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ pub async fn refresh(
                     Code::MissingSetting,
                     format!("pool \"{}\" has no risk parameters", pool.name),
                 )
-                .hint(format!("give it some: poolctl risk set {} --max-tvl …", pool.name));
+                .hint(say("give it some: ").run("risk set").of(&pool.name).with("max-tvl").of("…"));
                 failures.insert(pool.id, e);
             }
             Some(row) => match row.engine {

@@ -4,10 +4,14 @@
 use base::amount::{Base, mul_div};
 use schemars::JsonSchema;
 use serde::Serialize;
+use strum::{IntoStaticStr, VariantArray};
 
-/// Every rule there is; the word is stable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+/// Every rule there is, in the order in which they are shown; the word is stable.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema, IntoStaticStr, VariantArray,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Rule {
     /// TVL above the cap.
     TvlCapExceeded,
@@ -30,32 +34,9 @@ pub enum Rule {
 }
 
 impl Rule {
-    /// All of them, in the order in which they are shown.
-    pub const ALL: [Self; 9] = [
-        Self::TvlCapExceeded,
-        Self::DailyWithdrawalLimitExceeded,
-        Self::UserDailyLimitExceeded,
-        Self::CircuitBreakerActive,
-        Self::EmergencyPause,
-        Self::ExchangeRateDrop,
-        Self::OracleFailureStreak,
-        Self::WithdrawalRate,
-        Self::RiskUnknown,
-    ];
-
     /// The stable word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::TvlCapExceeded => "tvl_cap_exceeded",
-            Self::DailyWithdrawalLimitExceeded => "daily_withdrawal_limit_exceeded",
-            Self::UserDailyLimitExceeded => "user_daily_limit_exceeded",
-            Self::CircuitBreakerActive => "circuit_breaker_active",
-            Self::EmergencyPause => "emergency_pause",
-            Self::ExchangeRateDrop => "exchange_rate_drop",
-            Self::OracleFailureStreak => "oracle_failure_streak",
-            Self::WithdrawalRate => "withdrawal_rate",
-            Self::RiskUnknown => "risk_unknown",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -3,9 +3,11 @@
 use alloy::primitives::{Address, U256};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use strum::{IntoStaticStr, VariantNames};
 
 /// Where a pool's parameters come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Engine {
     /// `risk set`.
     Local,
@@ -18,16 +20,9 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Every engine's word, for help and errors.
-    pub const WORDS: [&str; 3] = ["local", "viddhana", "legacy"];
-
     /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Local => "local",
-            Self::Viddhana(_) => "viddhana",
-            Self::Legacy(_) => "legacy",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// The contract, where there is one.
@@ -38,30 +33,30 @@ impl Engine {
         }
     }
 
-    /// The limits that such an engine gives, by their flags; others are set here.
+    /// The limits that such an engine gives, by their names; others are set here.
     pub(super) const fn gives(self) -> &'static [&'static str] {
         match self {
             Self::Local => &[],
-            Self::Viddhana(_) => &["--max-tvl", "--max-user-deposit", "--user-daily-cap"],
-            Self::Legacy(_) => &["--max-tvl", "--daily-withdrawal-cap"],
+            Self::Viddhana(_) => &["max-tvl", "max-user-deposit", "user-daily-cap"],
+            Self::Legacy(_) => &["max-tvl", "daily-withdrawal-cap"],
         }
     }
 
     /// Reads the word; engines other than `local` need their contract.
-    ///
-    /// # Errors
-    /// `invalid_value`.
     pub fn parse(word: &str, address: Option<Address>) -> Result<Self> {
-        let wrong = |why: String| {
-            Error::new(Code::InvalidValue, why).hint(format!("engines: {}", Self::WORDS.join(", ")))
+        let wrong = |field: &str, why: String| {
+            Error::field(Code::InvalidValue, field, why)
+                .hint(format!("engines: {}", Self::VARIANTS.join(", ")))
         };
         match (word, address) {
             ("local", None) => Ok(Self::Local),
             ("viddhana", Some(address)) => Ok(Self::Viddhana(address)),
             ("legacy", Some(address)) => Ok(Self::Legacy(address)),
-            ("local", Some(_)) => Err(wrong("--engine local has no --engine-address".into())),
-            ("viddhana" | "legacy", None) => Err(wrong(format!("--engine {word} needs --engine-address"))),
-            _ => Err(wrong(format!("--engine: \"{word}\" is no risk engine"))),
+            ("local", Some(_)) => Err(wrong("engine-address", "the engine local has none".into())),
+            ("viddhana" | "legacy", None) => {
+                Err(wrong("engine-address", format!("the engine {word} needs one")))
+            }
+            _ => Err(wrong("engine", format!("\"{word}\" is no risk engine"))),
         }
     }
 }

@@ -7,64 +7,71 @@ use base::{Code, Error, Result, clock};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Map, Value};
+use strum::{IntoStaticStr, VariantArray};
 
-macro_rules! reason_codes {
-    ($($(#[$doc:meta])* $name:ident = $word:literal,)+) => {
-        /// Why a deposit or a withdrawal does not validate; the words are stable, and verdicts keep this order.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
-        pub enum ReasonCode { $($(#[$doc])* #[serde(rename = $word)] $name,)+ }
-
-        impl ReasonCode {
-            /// Every code there is, for documentation and tests.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// The word as it stands in `reasons[].code`.
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$name => $word,)+ }
-            }
-        }
-    };
+/// Why a deposit or a withdrawal does not validate; the words are stable, and verdicts keep this order.
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    JsonSchema,
+    IntoStaticStr,
+    VariantArray,
+)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum ReasonCode {
+    /// No plain decimal, zero, too precise or too large.
+    InvalidAmount,
+    /// No such pool.
+    UnknownPool,
+    /// No such member.
+    UnknownMember,
+    /// Risk parameters, or the figures that they are held against, are missing or too old: deny, never allow.
+    RiskUnknown,
+    /// A limit that the contract has cannot be read: deny, never allow.
+    LimitUnknown,
+    /// The pool's contract changed, and the operator has not accepted that.
+    ContractChanged,
+    /// The vault is paused, or its engine has this direction closed.
+    PoolPaused,
+    /// The emergency pause holds, ours or the engine's.
+    EmergencyPaused,
+    /// The circuit breaker is open, ours or the engine's.
+    BreakerActive,
+    /// Less than the vault takes in one deposit.
+    BelowMinimum,
+    /// More than the vault takes in one deposit.
+    AboveMaximum,
+    /// More than the vault's `maxDeposit` of this member.
+    ExceedsMaxDeposit,
+    /// The pool's TVL would pass its cap.
+    TvlCap,
+    /// What the member has in the pool would pass its cap.
+    UserCap,
+    /// The member has less of the asset.
+    InsufficientBalance,
+    /// The member has fewer shares that are not reserved.
+    InsufficientShares,
+    /// The last deposit is too young.
+    Cooldown,
+    /// Withdrawals of the window would pass the pool's cap.
+    DailyWithdrawalCap,
+    /// Withdrawals of the window would pass the member's cap.
+    UserDailyCap,
 }
 
-reason_codes! {
-    /// No plain decimal, zero, too precise or too large.
-    InvalidAmount = "invalid_amount",
-    /// No such pool.
-    UnknownPool = "unknown_pool",
-    /// No such member.
-    UnknownMember = "unknown_member",
-    /// Risk parameters, or the figures that they are held against, are missing or too old: deny, never allow.
-    RiskUnknown = "risk_unknown",
-    /// A limit that the contract has cannot be read: deny, never allow.
-    LimitUnknown = "limit_unknown",
-    /// The pool's contract changed, and the operator has not accepted that.
-    ContractChanged = "contract_changed",
-    /// The vault is paused, or its engine has this direction closed.
-    PoolPaused = "pool_paused",
-    /// The emergency pause holds, ours or the engine's.
-    EmergencyPaused = "emergency_paused",
-    /// The circuit breaker is open, ours or the engine's.
-    BreakerActive = "breaker_active",
-    /// Less than the vault takes in one deposit.
-    BelowMinimum = "below_minimum",
-    /// More than the vault takes in one deposit.
-    AboveMaximum = "above_maximum",
-    /// More than the vault's `maxDeposit` of this member.
-    ExceedsMaxDeposit = "exceeds_max_deposit",
-    /// The pool's TVL would pass its cap.
-    TvlCap = "tvl_cap",
-    /// What the member has in the pool would pass its cap.
-    UserCap = "user_cap",
-    /// The member has less of the asset.
-    InsufficientBalance = "insufficient_balance",
-    /// The member has fewer shares that are not reserved.
-    InsufficientShares = "insufficient_shares",
-    /// The last deposit is too young.
-    Cooldown = "cooldown",
-    /// Withdrawals of the window would pass the pool's cap.
-    DailyWithdrawalCap = "daily_withdrawal_cap",
-    /// Withdrawals of the window would pass the member's cap.
-    UserDailyCap = "user_daily_cap",
+impl ReasonCode {
+    /// The word as it stands in `reasons[].code`.
+    pub fn as_str(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// One failed rule. In JSON `{"code", "message", "details"}`; amounts among the details are exact decimals in whole
@@ -93,15 +100,20 @@ impl Reason {
     }
 }
 
+impl From<&Barrier> for ReasonCode {
+    fn from(barrier: &Barrier) -> Self {
+        match barrier {
+            Barrier::RiskUnknown(_) => Self::RiskUnknown,
+            Barrier::Paused { .. } | Barrier::EnginePaused => Self::EmergencyPaused,
+            Barrier::BreakerOpen(_) | Barrier::EngineBreaker(_) => Self::BreakerActive,
+            Barrier::ContractChanged(_) => Self::ContractChanged,
+        }
+    }
+}
+
 impl From<&Barrier> for Reason {
     fn from(barrier: &Barrier) -> Self {
-        let code = match barrier {
-            Barrier::RiskUnknown(_) => ReasonCode::RiskUnknown,
-            Barrier::Paused { .. } | Barrier::EnginePaused => ReasonCode::EmergencyPaused,
-            Barrier::BreakerOpen(_) | Barrier::EngineBreaker(_) => ReasonCode::BreakerActive,
-            Barrier::ContractChanged(_) => ReasonCode::ContractChanged,
-        };
-        Self::new(code, barrier.why())
+        Self::new(barrier.into(), barrier.why())
     }
 }
 
@@ -133,7 +145,7 @@ impl Verdict {
 
     /// The codes of the failed rules.
     pub fn codes(&self) -> Vec<&'static str> {
-        self.reasons.iter().map(|reason| reason.code.word()).collect()
+        self.reasons.iter().map(|reason| reason.code.as_str()).collect()
     }
 
     /// Why a check ends with exit 5: `check_failed` with every code in `details.reasons`; `None` where it is valid.
@@ -148,15 +160,12 @@ impl Verdict {
             1 => String::new(),
             n => format!(" (and {} more)", n - 1),
         };
-        let message = format!("{what}: {}: {}{more}", first.code.word(), first.message);
+        let message = format!("{what}: {}: {}{more}", first.code.as_str(), first.message);
         Some(Error::new(code, message).detail("reasons", self.codes()))
     }
 }
 
 /// What was found; not to be found is a reason, any other error ends the command.
-///
-/// # Errors
-/// Every one that does not say that there is no such thing.
 pub fn known<T>(found: Result<T>, reasons: &mut Vec<Reason>) -> Result<Option<T>> {
     let e = match found {
         Ok(found) => return Ok(Some(found)),
@@ -202,7 +211,7 @@ pub fn usable<'s>(
     now: i64,
     max_age_sec: u64,
 ) -> Result<&'s Snapshot, String> {
-    let fix = format!("run: poolctl sync {}", pool.name);
+    let fix = format!("sync pool \"{}\"", pool.name);
     let Some(s) = snapshot else {
         return Err(format!("the pool was never synced: its TVL, limits and pause are not known; {fix}"));
     };
@@ -228,22 +237,22 @@ mod tests {
     #[test]
     fn words_are_snake_case_and_unique() {
         let mut seen = std::collections::HashSet::new();
-        for code in ReasonCode::ALL {
-            assert!(code.word().chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{code:?}");
-            assert!(seen.insert(code.word()), "{code:?} twice");
+        for code in ReasonCode::VARIANTS {
+            assert!(code.as_str().chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{code:?}");
+            assert!(seen.insert(code.as_str()), "{code:?} twice");
         }
     }
 
     #[test]
     fn barriers_keep_their_words() {
-        for barrier in [
-            Barrier::RiskUnknown("x".into()),
-            Barrier::Paused { reason: "x".into(), since: Some(1) },
-            Barrier::EnginePaused,
-            Barrier::EngineBreaker("x".into()),
-            Barrier::ContractChanged("x".into()),
+        for (barrier, word) in [
+            (Barrier::RiskUnknown("x".into()), "risk_unknown"),
+            (Barrier::Paused { reason: "x".into(), since: Some(1) }, "emergency_paused"),
+            (Barrier::EnginePaused, "emergency_paused"),
+            (Barrier::EngineBreaker("x".into()), "breaker_active"),
+            (Barrier::ContractChanged("x".into()), "contract_changed"),
         ] {
-            assert_eq!(Reason::from(&barrier).code.word(), barrier.word());
+            assert_eq!(Reason::from(&barrier).code.as_str(), word);
         }
     }
 

@@ -12,7 +12,7 @@ use base::{Code, Error, Result};
 use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
 use state::bulk::{insert_all, more_of};
-use state::columns::db_block;
+use state::columns::{db_block, only};
 use state::{Permit, State, Tx};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -270,8 +270,7 @@ struct Move<'l> {
 
 /// Members above this id have no rows that refer to them.
 fn newest_member(conn: &Connection) -> Result<MemberId> {
-    let newest: Option<MemberId> =
-        conn.prepare_cached("SELECT max(id) FROM members")?.query_row([], |row| row.get(0))?;
+    let newest: Option<MemberId> = conn.prepare_cached("SELECT max(id) FROM members")?.query_row([], only)?;
     Ok(newest.unwrap_or_default())
 }
 

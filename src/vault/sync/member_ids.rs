@@ -5,6 +5,7 @@ use alloy::primitives::Address;
 use base::Result;
 use rusqlite::params;
 use state::Tx;
+use state::columns::only;
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -37,8 +38,7 @@ impl MemberIds {
         let id = if added == 1 {
             conn.last_insert_rowid()
         } else {
-            conn.prepare_cached("SELECT id FROM members WHERE address = ?1")?
-                .query_row([text], |row| row.get(0))?
+            conn.prepare_cached("SELECT id FROM members WHERE address = ?1")?.query_row([text], only)?
         };
         Ok(Some(*place.insert(id)))
     }

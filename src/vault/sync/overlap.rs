@@ -8,11 +8,11 @@ use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{BlockRef, EventLog, PinnedView};
 use rusqlite::{Connection, params};
 use state::Work;
-use state::columns::{base_at, db_block, stored_address};
+use state::columns::{at, db_block, maybe_at};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A transfer as a log tells it: log index, transaction, from, to, share base units.
@@ -150,7 +150,8 @@ fn row(log: &EventLog) -> Result<Row> {
 /// A pool's stored transfers in blocks `from..=to`.
 fn stored(conn: &Connection, pool: &Pool, from: u64, to: u64) -> Result<Blocks> {
     let mut statement = conn.prepare_cached(
-        "SELECT t.block_number, t.log_index, t.tx_hash, t.shares, f.address, g.address FROM share_transfers t
+        "SELECT t.block_number, t.log_index, t.tx_hash, t.shares, f.address AS from_address,
+             g.address AS to_address FROM share_transfers t
              LEFT JOIN members f ON f.id = t.from_member LEFT JOIN members g ON g.id = t.to_member
          WHERE t.pool_id = ?1 AND t.block_number >= ?2 AND t.block_number <= ?3
          ORDER BY t.block_number, t.log_index",
@@ -158,12 +159,11 @@ fn stored(conn: &Connection, pool: &Pool, from: u64, to: u64) -> Result<Blocks> 
     let mut rows = statement.query(params![pool.id, db_block(from)?, db_block(to)?])?;
     let mut found = Blocks::new();
     while let Some(row) = rows.next()? {
-        let side = |at: usize| -> Result<Address> {
-            row.get::<_, Option<String>>(at)?.map_or(Ok(Address::ZERO), |text| stored_address(&text))
-        };
-        let hash: [u8; 32] = row.get(2)?;
-        let transfer = (row.get(1)?, B256::from(hash), side(4)?, side(5)?, base_at(row, 3)?);
-        found.entry(row.get(0)?).or_default().push(transfer);
+        let hash: [u8; 32] = row.get("tx_hash")?;
+        let [from, to] = [maybe_at(row, "from_address")?, maybe_at(row, "to_address")?];
+        let (from, to) = (from.unwrap_or(Address::ZERO), to.unwrap_or(Address::ZERO));
+        let transfer = (row.get("log_index")?, B256::from(hash), from, to, at(row, "shares")?);
+        found.entry(row.get("block_number")?).or_default().push(transfer);
     }
     Ok(found)
 }
@@ -221,7 +221,7 @@ async fn judge(
                 let why = format!(
                     "its transfers in block {block} are stored, and were read at endpoints {theirs:?} and {ours:?}, in three ways"
                 );
-                let hint = format!("run it again; if that stays so: poolctl pool rescan {name} --from {block}");
+                let hint = say("run it again; if that stays so: ").run("pool rescan").of(name).with("from").of(block);
                 return Ok(Some(Err(Error::new(Code::BadReply, why).hint(hint))));
             }
         }
@@ -274,8 +274,11 @@ async fn make_good(
         Err(e) => return Ok(Err(e)),
     };
     let first = right.keys().next().copied().unwrap_or_default();
-    let rescan =
-        format!("read them again and see what changes: poolctl pool rescan {} --from {first}", pool.name);
+    let rescan = say("read them again and see what changes: ")
+        .run("pool rescan")
+        .of(&pool.name)
+        .with("from")
+        .of(first);
     if let Some((_, paid)) = last_paid(work.state.conn(), pool)?.filter(|(_, paid)| *paid >= first) {
         let why = format!("{}, and rewards were paid up to block {paid}", why.message());
         return Ok(Err(Error::new(Code::Drift, why).hint(rescan)));

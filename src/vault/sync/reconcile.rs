@@ -8,13 +8,13 @@ use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, Snapshot, ViewStamp};
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Progress, Result, Stop, forms};
+use base::{Code, Error, Progress, Result, Stop, forms, say};
 use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
-use state::columns::stored_address;
+use state::columns::at;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -108,7 +108,7 @@ pub async fn reconcile(
             by_block.entry(known.snapshot.block.number).or_default().push(known);
         } else {
             let e = Error::new(Code::Drift, "it was never synced: the state knows nothing of its holders")
-                .hint(format!("run: poolctl sync {}", pool.name));
+                .hint(say("run: ").run("sync").of(&pool.name));
             done.insert(pool.id, failed(pool, e));
         }
     }
@@ -168,12 +168,8 @@ fn all_members(conn: &Connection, pool_id: i64) -> Result<Vec<(MemberId, Address
         "SELECT u.member_id, m.address, m.name FROM user_pool_shares u JOIN members m ON m.id = u.member_id
          WHERE u.pool_id = ?1 ORDER BY u.member_id",
     )?;
-    let mut rows = statement.query([pool_id])?;
-    let mut members = Vec::new();
-    while let Some(row) = rows.next()? {
-        members.push((row.get(0)?, stored_address(&row.get::<_, String>(1)?)?, row.get(2)?));
-    }
-    Ok(members)
+    let member = |row: &Row<'_>| Ok((row.get("member_id")?, at(row, "address")?, row.get("name")?));
+    statement.query_and_then([pool_id], member)?.collect()
 }
 
 fn failed(pool: &Pool, e: Error) -> Reconciled {
@@ -246,7 +242,7 @@ fn replaced(known: &Known) -> Error {
         Code::Reorged,
         format!("block {} ({}), which it was synced at, is not canonical any more", block.number, block.hash),
     )
-    .hint(format!("a sync takes it back to common ground: poolctl sync {}", known.pool.name))
+    .hint(say("a sync takes it back to common ground: ").run("sync").of(&known.pool.name))
 }
 
 /// The pool's own figures, and the sum of its holders.

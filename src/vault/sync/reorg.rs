@@ -5,11 +5,11 @@ use crate::pool::holders::{add_shares, each_movement};
 use crate::pool::holdings::MemberId;
 use alloy::primitives::B256;
 use base::amount::Delta;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{PinnedView, common_ancestor};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
-use state::columns::{db_block, stored_block, stored_hash};
+use state::columns::{at, db_block};
 use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -95,13 +95,17 @@ pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
     if view.is_by_height() {
         let why = format!("pool \"{name}\" stands at block {number}, block {here} is before it");
         return Error::new(Code::InvalidValue, why)
-            .hint("a pool is not moved back: choose a later block (--at)");
+            .hint(say("a pool is not moved back: choose a later block (").with("at").say(")"));
     }
     Error::new(
         Code::Behind,
         format!("pool \"{name}\" stands at block {number}, endpoint \"{endpoint}\" reads at block {here}"),
     )
-    .hint("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (--at)")
+    .hint(
+        say("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (")
+            .with("at")
+            .say(")"),
+    )
 }
 
 async fn roll_back(
@@ -156,25 +160,18 @@ pub(super) fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B2
          UNION SELECT end_block - 1, last_hash FROM pool_reward_epochs WHERE pool_id = ?1 AND last_hash IS NOT NULL
          ORDER BY 1 DESC",
     )?;
-    let mut rows = statement.query([pool.id])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push((stored_block(row.get(0)?)?, stored_hash(&row.get::<_, String>(1)?)?));
-    }
-    Ok(found)
+    let checkpoint = |row: &Row<'_>| Ok((row.get("block_number")?, at(row, "block_hash")?));
+    statement.query_and_then([pool.id], checkpoint)?.collect()
 }
 
 /// Start and last block of the newest distributed epoch.
 pub(super) fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
     let mut statement = conn.prepare_cached(
-        "SELECT start_block, end_block FROM pool_reward_epochs WHERE pool_id = ?1 AND status = 'distributed'
-         ORDER BY end_block DESC LIMIT 1",
+        "SELECT start_block, end_block - 1 AS last_block FROM pool_reward_epochs
+         WHERE pool_id = ?1 AND status = 'distributed' ORDER BY end_block DESC LIMIT 1",
     )?;
-    let mut rows = statement.query([pool.id])?;
-    match rows.next()? {
-        None => Ok(None),
-        Some(row) => Ok(Some((stored_block(row.get(0)?)?, stored_block(row.get::<_, i64>(1)? - 1)?))),
-    }
+    let ends = |row: &Row<'_>| Ok((row.get("start_block")?, row.get("last_block")?));
+    Ok(statement.query_row([pool.id], ends).optional()?)
 }
 
 /// Undoes the transfers above `keep`.

@@ -13,7 +13,7 @@ use base::{Code, Result};
 use evm::PinnedView;
 use rusqlite::{Connection, params};
 use state::Work;
-use state::columns::{db_block, stored_block};
+use state::columns::{db_block, only};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have
@@ -141,6 +141,6 @@ fn undated(conn: &Connection, pool: &Pool, most: usize) -> Result<BTreeSet<u64>>
         "SELECT DISTINCT last_deposit_block FROM user_pool_shares
          WHERE pool_id = ?1 AND last_deposit_block IS NOT NULL AND last_deposit_at IS NULL LIMIT ?2",
     )?;
-    let rows = statement.query_map(params![pool.id, db_block(most as u64)?], |row| row.get::<_, i64>(0))?;
-    rows.map(|row| stored_block(row?)).collect()
+    let rows = statement.query_map(params![pool.id, db_block(most as u64)?], only)?;
+    Ok(rows.collect::<Result<_, _>>()?)
 }

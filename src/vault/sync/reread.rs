@@ -13,7 +13,7 @@ use evm::{BlockRef, PinnedView};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::json;
 use state::Work;
-use state::columns::db_block;
+use state::columns::{db_block, only};
 use std::collections::HashSet;
 
 /// Transfers that are read again at most: they must fit into memory.
@@ -85,7 +85,7 @@ pub async fn reread_to_balances(
 fn held(conn: &Connection, pool: &Pool, balance: &Balance) -> Result<()> {
     let id: Option<MemberId> = conn
         .prepare_cached("SELECT id FROM members WHERE address = ?1")?
-        .query_row([balance.member.to_string()], |row| row.get(0))
+        .query_row([balance.member.to_string()], only)
         .optional()?;
     let shares = match id {
         Some(id) => holdings_before(conn, pool.id, balance.block + 1)?.of(id),
@@ -230,8 +230,9 @@ fn stored(conn: &Connection, pool: &Pool, keep: Option<u64>) -> Result<HashSet<(
         "SELECT block_number, log_index, tx_hash FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2",
     )?;
     let from = db_block(keep.map_or(0, |block| block + 1))?;
-    let rows =
-        statement.query_map(params![pool.id, from], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+    let rows = statement.query_map(params![pool.id, from], |row| {
+        Ok((row.get("block_number")?, row.get("log_index")?, row.get("tx_hash")?))
+    })?;
     Ok(rows.collect::<Result<_, _>>()?)
 }
 

@@ -9,11 +9,11 @@ use crate::pool::holders::{each_movement, holders_match, holdings_before};
 use crate::pool::{self, Pool, ViewStamp, abi, newest_known};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result};
+use base::{Code, Error, Remedy, Result, say};
 use evm::{At, BlockRef, Chain, EventLog, PinnedView};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::{base_at, stored_address, stored_block};
+use state::columns::{at, maybe_at};
 use state::{Tx, Work};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -43,18 +43,17 @@ impl Range {
         let Pool { name, deploy_block, .. } = pool;
         let Some((to, _)) = pool.cursor else {
             let why = format!("pool \"{name}\" was never synced, there is nothing to compare");
-            return Err(Error::new(Code::InvalidValue, why).hint(format!("run: poolctl sync {name}")));
+            return Err(Error::new(Code::InvalidValue, why).hint(say("run: ").run("sync").of(name)));
         };
         let from = from.unwrap_or(*deploy_block);
         if (*deploy_block..=to).contains(&from) {
             return Ok(Self { from, to });
         }
         let why = format!(
-            "--from {from}: pool \"{name}\" was deployed in block {deploy_block} and is read up to block {to}"
+            "block {from}: pool \"{name}\" was deployed in block {deploy_block} and is read up to block {to}"
         );
-        Err(Error::new(Code::InvalidValue, why)
-            .hint("choose a block in between, or leave out --from")
-            .detail("flag", "--from"))
+        Err(Error::field(Code::InvalidValue, "from", why)
+            .hint(say("choose a block in between, or leave out ").with("from")))
     }
 
     /// The last block before it whose transfers are left alone.
@@ -203,7 +202,7 @@ async fn read(view: &PinnedView, pool: &Pool, range: Range, before: &[Waiting]) 
     let (keep, to) = (range.keep(pool), view.block().number);
     let too_many = || {
         let why = format!("it has more than {MOST} transfers from block {} on", range.from);
-        Error::new(Code::InvalidValue, why).hint("begin at a later block: --from BLOCK")
+        Error::new(Code::InvalidValue, why).hint(say("begin at a later block: ").with("from").of("BLOCK"))
     };
     let (rows, end) = download((view, true), pool, keep, to).await?.ok_or_else(too_many)?;
     let mut endpoints = vec![view.endpoint().to_owned()];
@@ -235,25 +234,22 @@ async fn read(view: &PinnedView, pool: &Pool, range: Range, before: &[Waiting]) 
 /// The stored transfers of a pool from a block on, in order.
 fn stored(conn: &Connection, pool: &Pool, from: u64) -> Result<Vec<Waiting>> {
     let mut statement = conn.prepare_cached(
-        "SELECT t.block_number, t.log_index, t.tx_hash, f.address, g.address, t.shares FROM share_transfers t
+        "SELECT t.block_number, t.log_index, t.tx_hash, f.address AS from_address,
+             g.address AS to_address, t.shares FROM share_transfers t
          LEFT JOIN members f ON f.id = t.from_member LEFT JOIN members g ON g.id = t.to_member
          WHERE t.pool_id = ?1 AND t.block_number >= ?2 ORDER BY t.block_number, t.log_index",
     )?;
     let mut rows = statement.query(params![pool.id, state::columns::db_block(from)?])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let side = |column: usize| match row.get::<_, Option<String>>(column)? {
-            Some(address) => stored_address(&address),
-            None => Ok(Address::ZERO),
-        };
         found.push(Waiting {
             pool_id: pool.id,
-            block: stored_block(row.get(0)?)?,
-            log_index: stored_block(row.get(1)?)?,
-            tx_hash: B256::from(row.get::<_, [u8; 32]>(2)?),
-            from: side(3)?,
-            to: side(4)?,
-            shares: base_at(row, 5)?,
+            block: row.get("block_number")?,
+            log_index: row.get("log_index")?,
+            tx_hash: B256::from(row.get::<_, [u8; 32]>("tx_hash")?),
+            from: maybe_at(row, "from_address")?.unwrap_or(Address::ZERO),
+            to: maybe_at(row, "to_address")?.unwrap_or(Address::ZERO),
+            shares: at(row, "shares")?,
         });
     }
     Ok(found)
@@ -322,11 +318,11 @@ fn holders(conn: &Connection, pool: &Pool, corrections: &[Correction]) -> Result
     )?;
     let mut found = Vec::with_capacity(gains.len());
     for (address, gain) in gains {
-        let known: Option<(Option<String>, Option<String>)> = member
-            .query_row(params![pool.id, address.to_string()], |row| Ok((row.get(0)?, row.get(1)?)))
-            .optional()?;
-        let (name, shares) = known.unwrap_or_default();
-        let before = shares.map_or(Ok(Base::ZERO), |shares| state::columns::stored_base(&shares))?;
+        let mut known = member.query(params![pool.id, address.to_string()])?;
+        let (name, before) = match known.next()? {
+            Some(row) => (row.get("name")?, maybe_at(row, "shares")?.unwrap_or(Base::ZERO)),
+            None => (None, Base::ZERO),
+        };
         let after = moved(before, gain).ok_or_else(|| below_zero(address))?;
         found.push(HolderChange { member: address, name, before, after });
     }
@@ -340,11 +336,13 @@ fn moved(shares: Base, gain: Delta) -> Option<Base> {
 
 fn below_zero(member: Address) -> Error {
     Error::new(Code::Drift, format!("its transfers do not add up: the balance of {member} would be negative"))
-        .hint(UNCHANGED)
+        .hint(unchanged())
 }
 
-const UNCHANGED: &str =
-    "nothing was written; a log is missing: try other endpoints (evm.rpc_urls), or an earlier --from";
+fn unchanged() -> Remedy {
+    say("nothing was written; a log is missing: try other endpoints (evm.rpc_urls), or an earlier ")
+        .with("from")
+}
 
 /// Refuses to remove a transfer that its transaction's receipt has: then the logs were left out twice.
 async fn check_receipts(
@@ -406,7 +404,7 @@ async fn check_balances(
                     pool.shares(has)
                 );
                 return Err(Error::new(Code::Drift, why)
-                    .hint(UNCHANGED)
+                    .hint(unchanged())
                     .detail("pool", pool.name.clone())
                     .detail("member", member.to_string()));
             }

@@ -23,7 +23,9 @@ use state::{Tx, Work};
 use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.
-const ALERTS: [&str; 2] = [Rule::ExchangeRateDrop.word(), INCONSISTENT];
+fn of_figures() -> [&'static str; 2] {
+    [Rule::ExchangeRateDrop.as_str(), INCONSISTENT]
+}
 
 /// The alert of a contract whose exchange rate is not TVL over shares.
 const INCONSISTENT: &str = "inconsistent_state";
@@ -87,7 +89,7 @@ impl PoolSync {
         self.figures(pool, s.total_assets, s.total_shares, s.rate_e18);
         (self.paused, self.holders) = (s.paused, Some(pool::holder_count(conn, pool)?));
         let open = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
-        let raised = |kind: &str| kind == contract::CHANGED || ALERTS.contains(&kind);
+        let raised = |kind: &str| kind == contract::CHANGED || of_figures().contains(&kind);
         let own = open.into_iter().rev().filter(|alert| raised(&alert.kind));
         self.alerts = own.map(|alert| format!("{}: {}", alert.kind, alert.message)).collect();
         Ok(())
@@ -292,7 +294,7 @@ fn store_all(
             risk::trip(tx, pool, Rule::ExchangeRateDrop, why)?;
         }
         let mut alerts = Vec::new();
-        for (word, verdict) in ALERTS.into_iter().zip([drop, identity]) {
+        for (word, verdict) in of_figures().into_iter().zip([drop, identity]) {
             let why = match verdict {
                 Verdict::Ok => None,
                 Verdict::Violated(why) | Verdict::Unknown(why) => Some(why),

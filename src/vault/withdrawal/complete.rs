@@ -6,7 +6,7 @@ use super::store::{self, Status, Withdrawal};
 use super::subject;
 use crate::pool::{self, Pool, ViewStamp};
 use alloy::primitives::B256;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::Chain;
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -60,7 +60,7 @@ pub async fn complete(
         (Evidence::Chain, Some(tx)) => by_chain(work, &chain()?, found, tx).await,
         (Evidence::Chain, None) => {
             Err(Error::new(Code::Usage, format!("withdrawal {} names no transaction yet", found.id))
-                .hint("name the one that moved its shares: --tx HASH"))
+                .hint(say("name the one that moved its shares: ").with("tx").of("HASH")))
         }
     }
 }
@@ -85,7 +85,7 @@ fn is_done(found: &Withdrawal, ask: &Complete<'_>) -> Result<bool> {
         }
     };
     Err(Error::new(Code::Conflict, format!("withdrawal {} {otherwise}", found.id))
-        .hint("see it with: poolctl withdrawal list")
+        .hint(say("see it with: ").run("withdrawal list"))
         .detail("withdrawal", found.id))
 }
 
@@ -159,8 +159,11 @@ fn unknown(found: &Withdrawal, tx: B256, view: &ViewStamp) -> Error {
     if found.tx == Some(tx) {
         let why = format!("transaction {tx} is not known any more: it was dropped, or a reorg took it");
         return later(found, &why).hint(
-            "run it again; name the transaction that took its place with --tx, or give the withdrawal up: \
-             poolctl withdrawal fail ID",
+            say("run it again; name the transaction that took its place with ")
+                .with("tx")
+                .say(", or give the withdrawal up: ")
+                .run("withdrawal fail")
+                .of("ID"),
         );
     }
     let why = format!("endpoint \"{}\" does not know transaction {tx}", view.endpoint);
@@ -179,7 +182,7 @@ fn is_free(conn: &Connection, tx: B256, id: i64) -> Result<()> {
                 "transaction {tx} is named by withdrawal {other} already; it moves the shares of one only"
             ),
         )
-        .hint("check the hash: poolctl withdrawal list")
+        .hint(say("check the hash: ").run("withdrawal list"))
         .detail("withdrawal", other)),
     }
 }
@@ -207,7 +210,7 @@ fn later(found: &Withdrawal, why: &str) -> Error {
 
 /// The particulars of an event: what every one of them names, and `more`.
 fn told(found: &Withdrawal, tx: Option<B256>, more: Value) -> Value {
-    let mut told = json!({ "was": found.status.word(), "tx": tx });
+    let mut told = json!({ "was": found.status.as_str(), "tx": tx });
     if let Some(before) = found.tx.filter(|before| Some(*before) != tx) {
         told["tx_before"] = json!(before);
     }
@@ -218,8 +221,8 @@ fn told(found: &Withdrawal, tx: Option<B256>, more: Value) -> Value {
 }
 
 pub(super) fn pool_of(conn: &Connection, found: &Withdrawal) -> Result<Pool> {
-    pool::list(conn)?.into_iter().find(|pool| pool.id == found.pool_id).ok_or_else(|| {
-        Error::new(Code::StateCorrupt, format!("withdrawal {} is of a pool that does not exist", found.id))
-            .hint("run: poolctl state check")
-    })
+    pool::list(conn)?
+        .into_iter()
+        .find(|pool| pool.id == found.pool_id)
+        .ok_or_else(|| Error::corrupt(format!("withdrawal {} is of a pool that does not exist", found.id)))
 }

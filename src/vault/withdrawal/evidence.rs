@@ -7,12 +7,12 @@ use crate::pool::{Pool, ViewStamp, newest_known};
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{At, Chain, Mined, PinnedView, Receipt};
 use rusqlite::{Connection, OptionalExtension};
 use serde_json::Value;
 use state::ValuePermit;
-use state::columns::stored_block;
+use state::columns::only;
 
 /// On what a withdrawal is ended.
 #[derive(Debug, Clone, Copy)]
@@ -44,9 +44,6 @@ pub(super) enum Sight {
 }
 
 /// Looks at a withdrawal's transaction at the newest block of an endpoint that is not behind the state.
-///
-/// # Errors
-/// Those of [`Chain::view`], `state_corrupt`.
 pub(super) async fn look(
     chain: &Chain,
     conn: &Connection,
@@ -102,7 +99,9 @@ fn moves(receipt: &Receipt, pool: &Pool, of: &Withdrawal) -> Result<()> {
             format!("transaction {tx} failed in block {}", receipt.block_number),
         )
         .hint(
-            "name the transaction that took its place, or give the withdrawal up: poolctl withdrawal fail ID",
+            say("name the transaction that took its place, or give the withdrawal up: ")
+                .run("withdrawal fail")
+                .of("ID"),
         ));
     }
     let member = of.member.address;
@@ -153,19 +152,24 @@ fn is_younger(tx: B256, number: u64, of: &Withdrawal, counted: u64) -> Result<()
 /// # Errors
 /// `transaction_mismatch`, `state_error`, `state_corrupt`.
 pub(super) fn is_not_replayed_before(conn: &Connection, of: &Withdrawal, tx: B256) -> Result<()> {
-    let replayed: Option<i64> = conn
+    let replayed: Option<u64> = conn
         .prepare_cached("SELECT block_number FROM share_transfers WHERE tx_hash = ?1 LIMIT 1")?
-        .query_row([tx.as_slice()], |row| row.get(0))
+        .query_row([tx.as_slice()], only)
         .optional()?;
     match replayed {
         None => Ok(()),
-        Some(number) => is_younger(tx, stored_block(number)?, of, counted_at(conn, of)?),
+        Some(number) => is_younger(tx, number, of, counted_at(conn, of)?),
     }
 }
 
 fn mismatch(of: &Withdrawal, why: String) -> Error {
     Error::new(Code::TransactionMismatch, why)
-        .hint("check the hash; nothing was changed. What the chain cannot show is taken on your word with --unverified")
+        .hint(
+            say(
+                "check the hash; nothing was changed. What the chain cannot show is taken on your word with ",
+            )
+            .with("unverified"),
+        )
         .detail("withdrawal", of.id)
 }
 
@@ -173,12 +177,12 @@ fn mismatch(of: &Withdrawal, why: String) -> Error {
 fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
     let payload: Option<String> = conn
         .prepare_cached("SELECT payload FROM events WHERE subject = ?1 AND kind = 'withdrawal.requested'")?
-        .query_row([subject(withdrawal.id)], |row| row.get(0))
+        .query_row([subject(withdrawal.id)], only)
         .optional()?;
     let payload: Option<Value> = payload.and_then(|text| serde_json::from_str(&text).ok());
     payload.and_then(|payload| payload["shares_at_block"].as_u64()).ok_or_else(|| {
         let why = format!("the audit log does not say how withdrawal {} was asked for", withdrawal.id);
-        Error::new(Code::StateCorrupt, why).hint("run: poolctl state check")
+        Error::corrupt(why)
     })
 }
 

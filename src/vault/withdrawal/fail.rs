@@ -4,7 +4,7 @@ use super::complete::pool_of;
 use super::evidence::{Evidence, Sight, look};
 use super::store::{self, Status, Withdrawal};
 use super::subject;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::Chain;
 use serde_json::json;
 use state::Work;
@@ -46,7 +46,7 @@ pub async fn fail(
                 moves_nothing(&found, sight)?;
             } else if found.status == Status::Completed {
                 return Err(conflict(&found, "it was completed on your word")
-                    .hint("take that back with --unverified"));
+                    .hint(say("take that back with ").with("unverified")));
             }
             work.permit
         }
@@ -57,7 +57,7 @@ pub async fn fail(
         db.event(
             "withdrawal.failed",
             &subject(id),
-            &json!({ "was": found.status.word(), "tx": found.tx, "reason": reason, "unverified": unverified }),
+            &json!({ "was": found.status.as_str(), "tx": found.tx, "reason": reason, "unverified": unverified }),
         )?;
         store::find(db.conn(), id)
     })?;
@@ -70,7 +70,7 @@ fn moves_nothing(found: &Withdrawal, sight: Sight) -> Result<()> {
         Sight::Refuted { for_good: true, .. } => return Ok(()),
         Sight::Moved(_) => {
             return Err(conflict(found, "its transaction moved the shares")
-                .hint("complete it: poolctl withdrawal complete ID"));
+                .hint(say("complete it: ").run("withdrawal complete").of("ID")));
         }
         Sight::Refuted { for_good: false, .. } => "failed in a block that is not final yet".to_owned(),
         Sight::NotFinal(why) => why,
@@ -85,7 +85,7 @@ fn moves_nothing(found: &Withdrawal, sight: Sight) -> Result<()> {
             found.id
         ),
     )
-    .hint("run it again later; if you know that it never will, say so with --unverified")
+    .hint(say("run it again later; if you know that it never will, say so with ").with("unverified"))
     .detail("withdrawal", found.id))
 }
 

@@ -167,7 +167,7 @@ fn within_cap(pool: &Pool, window: Window, of: &Cap<'_>, assets: Base) -> Option
         money(assets),
         money(cap),
         of.whose,
-        window.word(),
+        window.as_str(),
         money(left)
     );
     let exact = |base| money(base).exact();
@@ -177,7 +177,7 @@ fn within_cap(pool: &Pool, window: Window, of: &Cap<'_>, assets: Base) -> Option
             .detail("cap", exact(cap))
             .detail("withdrawn", exact(of.withdrawn))
             .detail("left", exact(left))
-            .detail("window", window.word()),
+            .detail("window", window.as_str()),
     )
 }
 

@@ -3,16 +3,20 @@
 use crate::pool::{Member, Pool};
 use alloy::primitives::B256;
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Tx;
-use state::columns::{stored_address, stored_base, stored_hash};
+use state::columns::{at, maybe_at, only};
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Where a withdrawal stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema, EnumString, IntoStaticStr, VariantNames,
+)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Status {
     /// Asked for; shares are reserved.
     Pending,
@@ -24,18 +28,12 @@ pub enum Status {
     Failed,
 }
 
-impl Status {
-    /// All of them, in the order of a withdrawal's life.
-    pub const ALL: [Self; 4] = [Self::Pending, Self::Processing, Self::Completed, Self::Failed];
+state::stored_as_word!(Status);
 
+impl Status {
     /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Processing => "processing",
-            Self::Completed => "completed",
-            Self::Failed => "failed",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Reads the word.
@@ -43,9 +41,9 @@ impl Status {
     /// # Errors
     /// `invalid_value` listing the words there are.
     pub fn parse(flag: &str, word: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|status| status.word() == word).ok_or_else(|| {
+        word.parse().map_err(|_| {
             Error::new(Code::InvalidValue, format!("{flag}: \"{word}\" is no status of a withdrawal"))
-                .hint(format!("there are: {}", Self::ALL.map(Self::word).join(", ")))
+                .hint(format!("there are: {}", Self::VARIANTS.join(", ")))
         })
     }
 }
@@ -92,35 +90,29 @@ impl Withdrawal {
 
 /// Columns of a withdrawal; the last one is what "reserved" means, wherever it is asked.
 const COLUMNS: &str =
-    "w.id, w.pool_id, m.id, m.address, m.name, w.shares, w.assets, w.status, w.idempotency_key,
+    "w.id, w.pool_id, w.member_id, m.address, m.name, w.shares, w.assets, w.status, w.idempotency_key,
      w.requested_at, w.processing_at, w.ended_at, w.tx_hash, w.verified, w.error,
      w.status IN ('pending', 'processing') OR (w.status = 'completed' AND NOT EXISTS (
          SELECT 1 FROM share_transfers t WHERE t.tx_hash = unhex(substr(w.tx_hash, 3))
-             AND t.pool_id = w.pool_id AND t.from_member = w.member_id))
+             AND t.pool_id = w.pool_id AND t.from_member = w.member_id)) AS reserves
      FROM pool_withdrawals w JOIN members m ON m.id = w.member_id";
 
 fn read(row: &Row<'_>) -> Result<Withdrawal> {
-    let status: String = row.get(7)?;
-    let tx = row.get::<_, Option<String>>(12)?.map(|text| stored_hash(&text)).transpose()?;
     Ok(Withdrawal {
-        id: row.get(0)?,
-        pool_id: row.get(1)?,
-        member: Member {
-            id: row.get(2)?,
-            address: stored_address(&row.get::<_, String>(3)?)?,
-            name: row.get(4)?,
-        },
-        shares: stored_base(&row.get::<_, String>(5)?)?,
-        assets: stored_base(&row.get::<_, String>(6)?)?,
-        status: Status::parse("status", &status)?,
-        key: row.get(8)?,
-        requested_at: row.get(9)?,
-        processing_at: row.get(10)?,
-        ended_at: row.get(11)?,
-        tx,
-        verified: row.get(13)?,
-        error: row.get(14)?,
-        reserves: row.get(15)?,
+        id: row.get("id")?,
+        pool_id: row.get("pool_id")?,
+        member: Member { id: row.get("member_id")?, address: at(row, "address")?, name: row.get("name")? },
+        shares: at(row, "shares")?,
+        assets: at(row, "assets")?,
+        status: row.get("status")?,
+        key: row.get("idempotency_key")?,
+        requested_at: row.get("requested_at")?,
+        processing_at: row.get("processing_at")?,
+        ended_at: row.get("ended_at")?,
+        tx: maybe_at(row, "tx_hash")?,
+        verified: row.get("verified")?,
+        error: row.get("error")?,
+        reserves: row.get("reserves")?,
     })
 }
 
@@ -130,27 +122,24 @@ fn read(row: &Row<'_>) -> Result<Withdrawal> {
 /// `unknown_withdrawal`, `state_error`, `state_corrupt`.
 pub fn find(conn: &Connection, id: i64) -> Result<Withdrawal> {
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.id = ?1"))?;
-    let mut rows = statement.query([id])?;
-    match rows.next()? {
-        Some(row) => read(row),
-        None => Err(Error::new(Code::UnknownWithdrawal, format!("no withdrawal {id}"))
-            .hint("see them with: poolctl withdrawal list")
-            .detail("withdrawal", id)),
-    }
+    statement.query_and_then([id], read)?.next().unwrap_or_else(|| {
+        Err(Error::new(Code::UnknownWithdrawal, format!("no withdrawal {id}"))
+            .hint(say("see them with: ").run("withdrawal list"))
+            .detail("withdrawal", id))
+    })
 }
 
 /// The withdrawal that was asked for with this key.
 pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<Withdrawal>> {
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.idempotency_key = ?1"))?;
-    let mut rows = statement.query([key])?;
-    rows.next()?.map(read).transpose()
+    statement.query_and_then([key], read)?.next().transpose()
 }
 
 /// The withdrawal that names this transaction.
 pub(super) fn by_tx(conn: &Connection, tx: B256) -> Result<Option<i64>> {
     Ok(conn
         .prepare_cached("SELECT id FROM pool_withdrawals WHERE tx_hash = ?1")?
-        .query_row([tx.to_string()], |row| row.get(0))
+        .query_row([tx.to_string()], only)
         .optional()?)
 }
 
@@ -179,13 +168,7 @@ pub fn list(conn: &Connection, filter: &Filter, limit: u32) -> Result<Vec<Withdr
         (None, None) => "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC",
     };
     let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE {clause} LIMIT ?4"))?;
-    let status = filter.status.map(Status::word);
-    let mut rows = statement.query(params![filter.member, filter.pool, status, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
+    statement.query_and_then(params![filter.member, filter.pool, filter.status, limit], read)?.collect()
 }
 
 /// Shares of a member that its withdrawals from a pool have reserved, base units.
@@ -193,10 +176,9 @@ pub fn reserved(conn: &Connection, pool: &Pool, member: &Member) -> Result<Base>
     let mut statement = conn.prepare_cached(&format!(
         "SELECT {COLUMNS} WHERE w.member_id = ?1 AND w.pool_id = ?2 AND w.status <> 'failed'"
     ))?;
-    let mut rows = statement.query(params![member.id, pool.id])?;
     let mut sum = Base::ZERO;
-    while let Some(row) = rows.next()? {
-        let found = read(row)?;
+    for found in statement.query_and_then([member.id, pool.id], read)? {
+        let found = found?;
         if found.reserves {
             sum = sum.saturating_add(found.shares);
         }

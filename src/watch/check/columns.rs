@@ -1,11 +1,12 @@
 //! Every column reads as the commands read it: what none of them could read is found before one of them needs it.
 
-use super::{base, stored, text};
+use alloy::primitives::{Address, B256};
+use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use kale::plan::Plan;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
-use state::columns::{stored_address, stored_hash};
+use state::columns::{only, stored};
 use state::{can_go_on, operations};
 use vault::{pool, reward};
 
@@ -170,7 +171,7 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let mut tables =
         conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
-    let tables: Vec<String> = tables.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let tables: Vec<String> = tables.query_map([], only)?.collect::<Result<_, _>>()?;
     for table in tables {
         let forms = FORMS.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, forms)| forms);
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
@@ -213,7 +214,7 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
     |conn| {
         let sql = "SELECT operation_id, attempt, envelope FROM operation_attempts WHERE outcome IS NULL";
         super::each(conn, sql, |row| {
-            let read = stellar::stored_envelope(text(row, 2)?).map(drop);
+            let read = stellar::stored_envelope(&row.get::<_, String>("envelope")?).map(drop);
             read.map_err(|e| e.context(format!("operation_attempts ({})", shown(row, 2))))
         })
     },
@@ -252,10 +253,10 @@ fn oddity(row: &Row<'_>, column: usize, form: Option<Form>) -> Option<String> {
 
 fn parse(form: Form, text: &str) -> Result<()> {
     match form {
-        Form::Amount => base(text).map(drop),
-        Form::Balance => stored(text).map(drop),
-        Form::Address => stored_address(text).map(drop),
-        Form::Hash => stored_hash(text).map(drop),
+        Form::Amount => stored::<Base>(text).map(drop),
+        Form::Balance => stored::<Delta>(text).map(drop),
+        Form::Address => stored::<Address>(text).map(drop),
+        Form::Hash => stored::<B256>(text).map(drop),
         Form::Account => stellar::account("the address", text).map(drop),
         Form::Nonce => text.parse::<u64>().map(drop).map_err(|_| odd(text)),
         Form::Number(_) => Err(odd(text)),

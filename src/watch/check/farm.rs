@@ -1,10 +1,11 @@
 //! The farm's money invariants: every planted stake is open, back or lost, and the ledger says the same.
 
 use super::groups::{Groups, side_by_side};
-use super::{add, amounts, each};
+use super::{add, each};
 use base::Result;
 use base::amount::Delta;
 use rusqlite::{Connection, Row, Statement};
+use state::columns::{at, stored};
 use std::collections::BTreeMap;
 
 type Pail = (String, i64);
@@ -14,16 +15,16 @@ pub(super) fn pails_are_accounted_for(conn: &Connection) -> Result<Vec<String>> 
     let mut found = Vec::new();
     each(
         conn,
-        "SELECT p.farmer_id, p.block_index, p.stake, h.stake, o.stake FROM plantings p
+        "SELECT p.farmer_id, p.block_index, p.stake, h.stake AS ended, o.stake AS open FROM plantings p
          LEFT JOIN harvests h
              ON h.farmer_id = p.farmer_id AND h.block_index = p.block_index AND h.outcome <> 'failed'
          LEFT JOIN open_pails o ON o.farmer_id = p.farmer_id AND o.block_index = p.block_index
          WHERE p.outcome = 'planted'
              AND ((h.id IS NULL) = (o.stake IS NULL) OR coalesce(h.stake, o.stake) <> p.stake)",
         |row| {
-            let pail = shown(&(row.get(0)?, row.get(1)?));
-            let planted: String = row.get(2)?;
-            let (ended, open): (Option<String>, Option<String>) = (row.get(3)?, row.get(4)?);
+            let pail = shown(&pail(row)?);
+            let planted: String = row.get("stake")?;
+            let (ended, open): (Option<String>, Option<String>) = (row.get("ended")?, row.get("open")?);
             found.push(match (ended, open) {
                 (None, None) => format!("{pail}: {planted} planted, and neither open nor ended"),
                 (Some(_), Some(_)) => format!("{pail}: both open and ended"),
@@ -41,7 +42,7 @@ pub(super) fn pails_are_accounted_for(conn: &Connection) -> Result<Vec<String>> 
          WHERE NOT EXISTS (SELECT 1 FROM plantings p WHERE p.farmer_id = x.farmer_id
              AND p.block_index = x.block_index AND p.outcome = 'planted')",
         |row| {
-            found.push(format!("{}: open or ended without a plant", shown(&(row.get(0)?, row.get(1)?))));
+            found.push(format!("{}: open or ended without a plant", shown(&pail(row)?)));
             Ok(())
         },
     )?;
@@ -52,17 +53,16 @@ pub(super) fn pails_are_accounted_for(conn: &Connection) -> Result<Vec<String>> 
 pub(super) fn stakes_equal_open_pails(conn: &Connection) -> Result<Vec<String>> {
     let mut staked: BTreeMap<String, Delta> = BTreeMap::new();
     each(conn, "SELECT farmer_id, stake FROM open_pails", |row| {
-        add(staked.entry(row.get(0)?).or_default(), &row.get::<_, String>(1)?)
+        add(staked.entry(row.get("farmer_id")?).or_default(), at(row, "stake")?)
     })?;
     let mut found = Vec::new();
     each(
         conn,
         "SELECT owner, balance FROM ledger_accounts WHERE owner_kind = 'farmer' AND purpose = 'staked'",
         |row| {
-            let (farmer, balance): (String, String) = (row.get(0)?, row.get(1)?);
+            let farmer: String = row.get("owner")?;
             let open = staked.remove(&farmer).unwrap_or_default();
-            let mut held = Delta::default();
-            add(&mut held, &balance)?;
+            let held: Delta = at(row, "balance")?;
             if held != open {
                 found.push(format!("farmer {farmer}: {held} at stake in the ledger, {open} in open pails"));
             }
@@ -88,19 +88,19 @@ pub(super) fn harvests_equal_credits(conn: &Connection) -> Result<Vec<String>> {
          WHERE kind IN ('harvest.harvested', 'harvest.harvested_elsewhere') ORDER BY subject, block, id",
     )?;
     let mut events = events.query([])?;
+    // Harvests come by the hundred thousand: these are read by position.
     let mut next_event = || -> Result<Option<(Pail, i64)>> {
         let Some(row) = events.next()? else { return Ok(None) };
-        Ok(Some(((row.get(0)?, row.get(1)?), row.get(2)?)))
+        Ok(Some((pail(row)?, row.get(2)?)))
     };
     let mut harvests = conn.prepare(
-        "SELECT stake, reward, farmer_id, block_index FROM harvests
+        "SELECT farmer_id, block_index, stake, reward FROM harvests
          WHERE outcome <> 'failed' AND outcome <> 'lost' ORDER BY farmer_id, block_index",
     )?;
     let mut harvests = harvests.query([])?;
     let mut booked = next_event()?;
     while let Some(row) = harvests.next()? {
-        let [stake, reward] = amounts::<2>(row, 0)?;
-        let pail: Pail = (row.get(2)?, row.get(3)?);
+        let (pail, stake, reward) = (pail(row)?, at(row, 2)?, at(row, 3)?);
         while let Some((other, _)) = booked.take_if(|(other, _)| *other < pail) {
             unharvested(&mut found, &other);
             booked = next_event()?;
@@ -137,8 +137,8 @@ fn moved_by(statement: &mut Statement<'_>, event: i64) -> Result<(Delta, Delta)>
     let mut rows = statement.query([event])?;
     let (mut stake, mut mint) = <(Delta, Delta)>::default();
     while let Some(row) = rows.next()? {
-        let (purpose, amount): (String, String) = (row.get(0)?, row.get(1)?);
-        add(if purpose == "mint" { &mut mint } else { &mut stake }, &amount)?;
+        let purpose: String = row.get("purpose")?;
+        add(if purpose == "mint" { &mut mint } else { &mut stake }, at(row, "amount")?)?;
     }
     Ok((stake, mint))
 }
@@ -152,7 +152,7 @@ fn strays(conn: &Connection) -> Result<Vec<String>> {
          LEFT JOIN events v ON v.id = e.event_id
          WHERE a.purpose = 'mint'
              AND coalesce(v.kind, '') NOT IN ('harvest.harvested', 'harvest.harvested_elsewhere', 'state.pruned')",
-        |row| add(strays.entry(row.get(0)?).or_default(), &row.get::<_, String>(1)?),
+        |row| add(strays.entry(row.get("event_id")?).or_default(), at(row, "amount")?),
     )?;
     strays.retain(|_, mint| !mint.is_zero());
     Ok(strays
@@ -188,7 +188,7 @@ pub(super) fn losses_equal_compensations(conn: &Connection) -> Result<Vec<String
     let mut sum = Delta::default();
     side_by_side(lost, answered, |pail, stake, amount| {
         if let Some(stake) = &stake {
-            add(&mut sum, stake)?;
+            add(&mut sum, stored(stake)?)?;
         }
         match (stake, amount) {
             (_, None) => found.push(format!("{}: lost, and nobody answers for it", shown(&pail))),
@@ -204,7 +204,7 @@ pub(super) fn losses_equal_compensations(conn: &Connection) -> Result<Vec<String
     each(
         conn,
         "SELECT balance FROM ledger_accounts WHERE owner_kind = 'chain' AND purpose = 'lost'",
-        |row| add(&mut held, &row.get::<_, String>(0)?),
+        |row| add(&mut held, at(row, "balance")?),
     )?;
     if held != sum {
         found.push(format!("losses sum to {sum}, the ledger holds {held}"));
@@ -212,6 +212,7 @@ pub(super) fn losses_equal_compensations(conn: &Connection) -> Result<Vec<String
     Ok(found)
 }
 
+/// The farmer and the block, which come first.
 fn pail(row: &Row<'_>) -> Result<Pail> {
     Ok((row.get(0)?, row.get(1)?))
 }

@@ -1,5 +1,5 @@
 //! Rows in the order of a key, folded into one value a key, and two such streams side by side: what every comparison
-//! of the check is made of, whatever the number of rows.
+//! of the check is made of, whatever the number of rows. They come by the million: these are read by position.
 
 use base::Result;
 use rusqlite::{Row, Rows, Statement};

@@ -1,10 +1,11 @@
 //! The ledger's invariants: every transaction balances, every account holds what its entries say.
 
+use super::add;
 use super::groups::{Groups, side_by_side};
-use super::{add, stored, text};
 use base::Result;
 use base::amount::Delta;
 use rusqlite::Connection;
+use state::columns::at;
 use std::collections::BTreeMap;
 
 /// Entries of a transaction sum to zero per asset.
@@ -17,7 +18,7 @@ pub(super) fn ledger_sums_to_zero(conn: &Connection) -> Result<Vec<String>> {
     let mut transactions: Groups<'_, i64, BTreeMap<String, Delta>> = Groups::new(
         &mut entries,
         |row| Ok(row.get(0)?),
-        |sums: &mut BTreeMap<String, Delta>, row| add(sums.entry(row.get(1)?).or_default(), text(row, 2)?),
+        |sums: &mut BTreeMap<String, Delta>, row| add(sums.entry(row.get(1)?).or_default(), at(row, 2)?),
     )?;
     let mut found = Vec::new();
     while let Some((event, sums)) = transactions.next()? {
@@ -31,7 +32,7 @@ pub(super) fn ledger_sums_to_zero(conn: &Connection) -> Result<Vec<String>> {
 #[derive(Default)]
 struct Cached {
     name: String,
-    balance: String,
+    balance: Delta,
     overdraft: bool,
 }
 
@@ -45,18 +46,18 @@ pub(super) fn cached_equals_derived(conn: &Connection) -> Result<Vec<String>> {
         &mut accounts,
         |row| Ok(row.get(0)?),
         |cached, row| {
-            *cached = Cached { name: row.get(1)?, balance: row.get(2)?, overdraft: row.get(3)? };
+            *cached = Cached { name: row.get(1)?, balance: at(row, 2)?, overdraft: row.get(3)? };
             Ok(())
         },
     )?;
     let entries: Groups<'_, i64, Delta> =
-        Groups::new(&mut entries, |row| Ok(row.get(0)?), |sum, row| add(sum, text(row, 1)?))?;
+        Groups::new(&mut entries, |row| Ok(row.get(0)?), |sum, row| add(sum, at(row, 1)?))?;
     let mut found = Vec::new();
     side_by_side(accounts, entries, |id, cached, derived| {
         // Entries without an account are the foreign keys' finding.
         let Some(Cached { name, balance, overdraft }) = cached else { return Ok(()) };
         let sum = derived.unwrap_or_default();
-        if stored(&balance)? != sum {
+        if balance != sum {
             found.push(format!("account {id} ({name}) holds {balance}, its entries sum to {sum}"));
         }
         if sum.is_negative() && !overdraft {

@@ -8,13 +8,14 @@ mod rewards;
 mod shares;
 mod withdrawals;
 
-use base::amount::{Base, Delta, parse_base};
+use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::{brought_forward, stored, verify_chain};
+use state::columns::only;
+use state::{brought_forward, verify_chain};
 
 /// What was looked at and what does not hold.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -123,7 +124,7 @@ pub fn must_be_sound(conn: &Connection) -> Result<i64> {
 fn sqlite_check(conn: &Connection, pragma: &str) -> Result<Vec<String>> {
     let own = if conn.is_readonly("main")? { may_write(conn).ok() } else { None };
     let conn = own.as_ref().unwrap_or(conn);
-    let mut found = lines(conn, &format!("PRAGMA {pragma}"), |row| row.get::<_, String>(0))?;
+    let mut found = lines(conn, &format!("PRAGMA {pragma}"), only)?;
     found.retain(|line| line != "ok");
     Ok(found)
 }
@@ -141,9 +142,9 @@ fn foreign_keys(conn: &Connection) -> Result<Vec<String>> {
     lines(conn, "PRAGMA foreign_key_check", |row| {
         Ok(format!(
             "{} row {:?} points to a missing row of {}",
-            row.get::<_, String>(0)?,
-            row.get::<_, Option<i64>>(1)?,
-            row.get::<_, String>(2)?
+            row.get::<_, String>("table")?,
+            row.get::<_, Option<i64>>("rowid")?,
+            row.get::<_, String>("parent")?
         ))
     })
 }
@@ -167,27 +168,9 @@ fn each(conn: &Connection, sql: &str, mut body: impl FnMut(&Row<'_>) -> Result<(
     Ok(())
 }
 
-fn amounts<const N: usize>(row: &Row<'_>, first: usize) -> Result<[Base; N]> {
-    let mut found = [Base::ZERO; N];
-    for (i, slot) in found.iter_mut().enumerate() {
-        *slot = base(text(row, first + i)?)?;
-    }
-    Ok(found)
-}
-
-fn base(text: &str) -> Result<Base> {
-    parse_base(text)
-        .ok_or_else(|| Error::new(Code::StateCorrupt, format!("\"{text}\" stands where an amount belongs")))
-}
-
-fn add(slot: &mut Delta, text: &str) -> Result<()> {
-    *slot = slot.checked_add(stored(text)?).ok_or_else(overflow)?;
+fn add(slot: &mut Delta, amount: Delta) -> Result<()> {
+    *slot = slot.checked_add(amount).ok_or_else(overflow)?;
     Ok(())
-}
-
-/// Text of a column, where it stands.
-fn text<'r>(row: &'r Row<'_>, column: usize) -> Result<&'r str> {
-    Ok(row.get_ref(column)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 fn sum(a: Base, b: Base) -> Result<Base> {

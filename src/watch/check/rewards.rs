@@ -1,10 +1,11 @@
 //! Rewards: epochs hand out what they were given, without gap, and what is claimed or owed stands in the ledger.
 
 use super::groups::{Groups, side_by_side};
-use super::{add, amounts, base, each, stored, sum, text};
+use super::{add, each, sum};
 use base::Result;
 use base::amount::{Base, Delta};
-use rusqlite::Connection;
+use rusqlite::{Connection, Row};
+use state::columns::{at, only};
 use std::collections::BTreeMap;
 use vault::reward::in_order_from;
 
@@ -30,7 +31,8 @@ pub(super) fn epoch_conserves(conn: &Connection) -> Result<Vec<String>> {
         &mut epochs,
         |row| Ok(row.get(0)?),
         |epoch, row| {
-            *epoch = Epoch { amounts: amounts(row, 1)?, holders: row.get(5)?, is_distributed: row.get(6)? };
+            let amounts = [at(row, 1)?, at(row, 2)?, at(row, 3)?, at(row, 4)?];
+            *epoch = Epoch { amounts, holders: row.get(5)?, is_distributed: row.get(6)? };
             Ok(())
         },
     )?;
@@ -38,7 +40,7 @@ pub(super) fn epoch_conserves(conn: &Connection) -> Result<Vec<String>> {
         &mut rewards,
         |row| Ok(row.get(0)?),
         |(given, count), row| {
-            *given = sum(*given, base(text(row, 1)?)?)?;
+            *given = sum(*given, at(row, 1)?)?;
             *count += 1;
             Ok(())
         },
@@ -89,7 +91,7 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
         &mut emissions,
         |row| Ok(row.get(0)?),
         |emission, row| {
-            *emission = amounts(row, 1)?;
+            *emission = [at(row, 1)?, at(row, 2)?, at(row, 3)?];
             Ok(())
         },
     )?;
@@ -97,7 +99,7 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
         &mut parts,
         |row| Ok(row.get(0)?),
         |(given, weight, of), row| {
-            *given = sum(*given, base(text(row, 1)?)?)?;
+            *given = sum(*given, at(row, 1)?)?;
             *weight += row.get::<_, i64>(2)?;
             *of = row.get(3)?;
             Ok(())
@@ -109,7 +111,7 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
         let (given, weight, of) = parts.unwrap_or_default();
         let (out, total) = (sum(given, carry_out)?, sum(emission, carry_in)?);
         let whole = weight == of && parts.is_some() || !carry_out.is_zero();
-        let mut due = || -> Result<bool> { Ok(lags.query_row([start], |row| row.get(0))?) };
+        let mut due = || -> Result<bool> { Ok(lags.query_row([start], only)?) };
         if out > total || (out != total && (whole || !due()?)) {
             found.push(format!(
                 "emission at block {start}: parts {given} + carry {carry_out} is not {emission} + {carry_in}"
@@ -133,8 +135,8 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
         conn,
         "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions ORDER BY start_block",
         |row| {
-            let start: i64 = row.get(0)?;
-            let [emission, carry_in, carry_out] = amounts(row, 2)?;
+            let start: i64 = row.get("start_block")?;
+            let [emission, carry_in, carry_out] = emission_of(row)?;
             let first = start == in_order && in_order > 0;
             let due = if first && !left.is_negative() {
                 left.magnitude()
@@ -151,10 +153,10 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
             if start >= in_order && end.is_some_and(|end| end != start) {
                 found.push(format!("emission at block {start}: the one before ends at {end:?}"));
             }
-            plus(&mut emitted, Delta::credit(emission))?;
-            plus(&mut left, Delta::credit(carry_out))?;
-            plus(&mut left, Delta::debit(carry_in))?;
-            (end, last) = (Some(row.get::<_, i64>(1)?), carry_out);
+            add(&mut emitted, Delta::credit(emission))?;
+            add(&mut left, Delta::credit(carry_out))?;
+            add(&mut left, Delta::debit(carry_in))?;
+            (end, last) = (Some(row.get::<_, i64>("end_block")?), carry_out);
             Ok(())
         },
     )?;
@@ -162,17 +164,16 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
     let mut standing = left;
     each(
         conn,
-        "SELECT part, distributed, origin = 'cycle' FROM pool_reward_epochs WHERE status = 'distributed'",
+        "SELECT part, distributed, origin = 'cycle' AS on_grid FROM pool_reward_epochs WHERE status = 'distributed'",
         |row| {
-            let [part, distributed] = amounts(row, 0)?;
-            if !row.get::<_, bool>(2)? {
-                plus(&mut emitted, Delta::credit(part))?;
+            if !row.get::<_, bool>("on_grid")? {
+                add(&mut emitted, at(row, "part")?)?;
             }
-            plus(&mut standing, Delta::credit(distributed))
+            add(&mut standing, at(row, "distributed")?)
         },
     )?;
-    each(conn, "SELECT reward_carry FROM pools", |row| add(&mut standing, text(row, 0)?))?;
-    plus(&mut standing, due(conn)?)?;
+    each(conn, "SELECT reward_carry FROM pools", |row| add(&mut standing, at(row, "reward_carry")?))?;
+    add(&mut standing, due(conn)?)?;
     if emitted != standing {
         found.push(format!(
             "{emitted} was emitted and given by hand, {standing} stands with members or is carried"
@@ -185,22 +186,22 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
 fn due(conn: &Connection) -> Result<Delta> {
     let mut due = Delta::default();
     each(conn, "SELECT emission, carry_in, carry_out FROM reward_emissions", |row| {
-        let [emission, carry_in, carry_out] = amounts(row, 0)?;
-        plus(&mut due, Delta::credit(emission))?;
-        plus(&mut due, Delta::credit(carry_in))?;
-        plus(&mut due, Delta::debit(carry_out))
+        let [emission, carry_in, carry_out] = emission_of(row)?;
+        add(&mut due, Delta::credit(emission))?;
+        add(&mut due, Delta::credit(carry_in))?;
+        add(&mut due, Delta::debit(carry_out))
     })?;
     each(
         conn,
         "SELECT part FROM pool_reward_epochs WHERE origin = 'cycle' AND status = 'distributed'",
-        |row| plus(&mut due, Delta::debit(base(text(row, 0)?)?)),
+        |row| add(&mut due, Delta::debit(at(row, "part")?)),
     )?;
     Ok(due)
 }
 
-fn plus(slot: &mut Delta, amount: Delta) -> Result<()> {
-    *slot = slot.checked_add(amount).ok_or_else(super::overflow)?;
-    Ok(())
+/// What is emitted, carried in and carried out.
+fn emission_of(row: &Row<'_>) -> Result<[Base; 3]> {
+    Ok([at(row, "emission")?, at(row, "carry_in")?, at(row, "carry_out")?])
 }
 
 /// An epoch that was exported to a Merkle tree: what is unclaimed of it = what the tree holds.
@@ -210,21 +211,21 @@ pub(super) fn exports_equal_unclaimed(conn: &Connection) -> Result<Vec<String>> 
         conn.prepare("SELECT amount FROM pool_rewards WHERE epoch_id = ?1 AND claimed_at IS NULL")?;
     each(
         conn,
-        "SELECT x.epoch_id, x.rewards, x.total, e.kind = 'reward.exported' AND json_extract(e.payload, '$.root') = x.root
+        "SELECT x.epoch_id, x.rewards, x.total, e.kind = 'reward.exported' AND json_extract(e.payload, '$.root') = x.root AS told
          FROM reward_exports x LEFT JOIN events e ON e.id = x.event_id ORDER BY x.epoch_id",
         |row| {
-            let (id, count): (i64, i64) = (row.get(0)?, row.get(1)?);
-            let (total, told) = (base(text(row, 2)?)?, row.get::<_, Option<bool>>(3)?.unwrap_or_default());
+            let (id, count): (i64, i64) = (row.get("epoch_id")?, row.get("rewards")?);
+            let (total, told): (Base, Option<bool>) = (at(row, "total")?, row.get("told")?);
             let (mut left, mut rows) = (Base::ZERO, 0);
             let mut rewards = unclaimed.query([id])?;
             while let Some(reward) = rewards.next()? {
-                left = sum(left, base(text(reward, 0)?)?)?;
+                left = sum(left, at(reward, "amount")?)?;
                 rows += 1;
             }
             if (left, rows) != (total, count) {
                 found.push(format!("epoch {id}: its tree holds {count} rewards of {total}, {rows} of {left} are unclaimed"));
             }
-            if !told {
+            if !told.unwrap_or_default() {
                 found.push(format!("epoch {id}: no event tells of its tree"));
             }
             Ok(())
@@ -242,14 +243,15 @@ pub(super) fn epochs_are_gapless(conn: &Connection) -> Result<Vec<String>> {
     each(
         conn,
         "SELECT e.pool_id, e.start_block, e.end_block, p.reward_genesis_block, p.reward_cursor_block,
-                lead(e.pool_id) OVER (ORDER BY e.pool_id, e.start_block), e.origin = 'cycle',
-                e.status = 'distributed'
+                lead(e.pool_id) OVER (ORDER BY e.pool_id, e.start_block) AS next_pool, e.origin = 'cycle' AS on_grid,
+                e.status = 'distributed' AS distributed
          FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id ORDER BY e.pool_id, e.start_block",
         |row| {
-            let (pool, start, end): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            let (on_grid, distributed): (bool, bool) = (row.get(6)?, row.get(7)?);
+            let (pool, start, end): (i64, i64, i64) =
+                (row.get("pool_id")?, row.get("start_block")?, row.get("end_block")?);
+            let (on_grid, distributed): (bool, bool) = (row.get("on_grid")?, row.get("distributed")?);
             if last.pool != Some(pool) {
-                let begin = row.get(3)?;
+                let begin = row.get("reward_genesis_block")?;
                 last = Place { pool: Some(pool), begin, paid: begin, ..Place::default() };
             }
             let expected = last.begin;
@@ -268,8 +270,8 @@ pub(super) fn epochs_are_gapless(conn: &Connection) -> Result<Vec<String>> {
             if distributed {
                 last.paid = Some(end);
             }
-            let cursor: Option<i64> = row.get(4)?;
-            if row.get::<_, Option<i64>>(5)? != Some(pool) && cursor != last.paid {
+            let cursor: Option<i64> = row.get("reward_cursor_block")?;
+            if row.get::<_, Option<i64>>("next_pool")? != Some(pool) && cursor != last.paid {
                 let paid = last.paid.unwrap_or_default();
                 found.push(format!("pool {pool}: cursor {cursor:?} is not the end {paid} of its last epoch"));
             }
@@ -304,8 +306,7 @@ pub(super) fn claims_equal_credits(conn: &Connection) -> Result<Vec<String>> {
          CROSS JOIN ledger_entries l ON l.event_id = e.id CROSS JOIN ledger_accounts a ON a.id = l.account_id
          WHERE e.kind = 'reward.claimed' AND a.owner_kind = 'member' ORDER BY e.id",
     )?;
-    let by_asset =
-        |sums: &mut Sums, row: &rusqlite::Row<'_>| add(sums.entry(row.get(1)?).or_default(), text(row, 2)?);
+    let by_asset = |sums: &mut Sums, row: &Row<'_>| add(sums.entry(row.get(1)?).or_default(), at(row, 2)?);
     let claims: Groups<'_, i64, Sums> = Groups::new(&mut claims, |row| Ok(row.get(0)?), by_asset)?;
     let credits: Groups<'_, i64, Sums> = Groups::new(&mut credits, |row| Ok(row.get(0)?), by_asset)?;
     let mut found = Vec::new();
@@ -330,17 +331,17 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
     let mut unclaimed =
         conn.prepare("SELECT epoch_id, amount FROM pool_rewards WHERE claimed_at IS NULL ORDER BY epoch_id")?;
     let mut epoch = conn.prepare(
-        "SELECT p.address, e.asset, CASE WHEN x.epoch_id IS NULL THEN 'reward_payable' ELSE 'reward_exported' END
+        "SELECT p.address, e.asset, CASE WHEN x.epoch_id IS NULL THEN 'reward_payable' ELSE 'reward_exported' END AS purpose
          FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id
          LEFT JOIN reward_exports x ON x.epoch_id = e.id WHERE e.id = ?1",
     )?;
     let mut unclaimed: Groups<'_, i64, Delta> =
-        Groups::new(&mut unclaimed, |row| Ok(row.get(0)?), |sum, row| add(sum, text(row, 1)?))?;
+        Groups::new(&mut unclaimed, |row| Ok(row.get(0)?), |sum, row| add(sum, at(row, 1)?))?;
     while let Some((id, sum)) = unclaimed.next()? {
         let mut rows = epoch.query([id])?;
         // Rewards without an epoch are the foreign keys' finding.
         let Some(row) = rows.next()? else { continue };
-        let slot = owed.entry((row.get(0)?, row.get(1)?, row.get(2)?)).or_default();
+        let slot = owed.entry((row.get("address")?, row.get("asset")?, row.get("purpose")?)).or_default();
         *slot = slot.checked_add(sum).ok_or_else(super::overflow)?;
     }
     each(
@@ -350,8 +351,10 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
              FROM pool_reward_epochs epoch JOIN pools owner ON owner.id = epoch.pool_id
              GROUP BY epoch.pool_id) e ON e.pool_id = p.id",
         |row| {
-            let slot = owed.entry((row.get(0)?, row.get(1)?, "reward_carry".to_owned())).or_default();
-            add(slot, &row.get::<_, String>(2)?)
+            let slot = owed
+                .entry((row.get("pool_address")?, row.get("asset")?, "reward_carry".to_owned()))
+                .or_default();
+            add(slot, at(row, "reward_carry")?)
         },
     )?;
     let mut found = Vec::new();
@@ -360,14 +363,11 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
         "SELECT owner, asset, purpose, balance FROM ledger_accounts
          WHERE owner_kind = 'pool' AND purpose IN ('reward_payable', 'reward_exported', 'reward_carry')",
         |row| {
-            let purpose: String = row.get(2)?;
-            let want = owed.remove(&(row.get(0)?, row.get(1)?, purpose.clone())).unwrap_or_default();
-            let cached: String = row.get(3)?;
-            if stored(&cached)? != want {
-                found.push(format!(
-                    "pool {}: account {purpose} holds {cached}, the rows sum to {want}",
-                    row.get::<_, String>(0)?
-                ));
+            let (pool, purpose): (String, String) = (row.get("owner")?, row.get("purpose")?);
+            let cached: Delta = at(row, "balance")?;
+            let want = owed.remove(&(pool.clone(), row.get("asset")?, purpose.clone())).unwrap_or_default();
+            if cached != want {
+                found.push(format!("pool {pool}: account {purpose} holds {cached}, the rows sum to {want}"));
             }
             Ok(())
         },

@@ -1,10 +1,11 @@
 //! Shares: what each member holds follows from the transfers, and all holders together have the token's supply.
 
 use super::groups::{Groups, side_by_side};
-use super::{base, each, overflow, sum, text};
+use super::{each, overflow, sum};
 use base::Result;
 use base::amount::{Base, Weight};
 use rusqlite::Connection;
+use state::columns::at;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -41,7 +42,7 @@ pub(super) fn shares_equal_transfers(conn: &Connection) -> Result<Vec<String>> {
         &mut holders,
         |row| Ok((row.get(0)?, row.get(1)?)),
         |shares, row| {
-            *shares = base(text(row, 2)?)?;
+            *shares = at(row, 2)?;
             Ok(())
         },
     )?;
@@ -49,7 +50,7 @@ pub(super) fn shares_equal_transfers(conn: &Connection) -> Result<Vec<String>> {
         &mut moves,
         |row| Ok((row.get(0)?, row.get(1)?)),
         |moved: &mut Moved, row| {
-            let shares = Weight::from(base(text(row, 2)?)?);
+            let shares = Weight::from(at::<Base>(row, 2)?);
             let side = if row.get(3)? { &mut moved.got } else { &mut moved.gave };
             *side = side.checked_add(shares).ok_or_else(overflow)?;
             Ok(())
@@ -74,7 +75,7 @@ pub(super) fn shares_equal_transfers(conn: &Connection) -> Result<Vec<String>> {
          JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block
          WHERE p.cursor_block = p.synced_block",
         |row| {
-            let (pool, total) = (row.get::<_, i64>(0)?, base(text(row, 1)?)?);
+            let (pool, total): (i64, Base) = (row.get("id")?, at(row, "total_shares")?);
             let held = totals.get(&pool).copied().unwrap_or_default();
             if held != total {
                 found.push(format!("pool {pool}: holders have {held} shares of {total}"));

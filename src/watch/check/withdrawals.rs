@@ -1,9 +1,10 @@
 //! The invariants of withdrawals: each stands on a request and on evidence, and none reserves shares that are not there.
 
-use super::{amounts, each, sum};
+use super::{each, sum};
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, params};
+use state::columns::{at, only};
 use std::collections::BTreeMap;
 
 /// What a member's open withdrawals from one pool come to.
@@ -20,17 +21,16 @@ pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> 
     let mut open: BTreeMap<(i64, i64), Reserved> = BTreeMap::new();
     each(
         conn,
-        "SELECT w.pool_id, w.member_id, e.id, e.payload ->> 'shares_at_block', w.shares FROM pool_withdrawals w
+        "SELECT w.pool_id, w.member_id, e.id, e.payload ->> 'shares_at_block' AS block, w.shares FROM pool_withdrawals w
          JOIN events e ON e.subject = 'withdrawal ' || w.id AND e.kind = 'withdrawal.requested'
          WHERE w.status <> 'failed' AND NOT (w.status = 'completed' AND EXISTS (
              SELECT 1 FROM share_transfers t WHERE t.pool_id = w.pool_id AND t.from_member = w.member_id
                  AND '0x' || lower(hex(t.tx_hash)) = w.tx_hash))
          ORDER BY w.id",
         |row| {
-            let slot = open.entry((row.get(0)?, row.get(1)?)).or_default();
-            let [shares] = amounts::<1>(row, 4)?;
-            slot.shares = sum(slot.shares, shares)?;
-            slot.since.get_or_insert((row.get(2)?, row.get(3)?));
+            let slot = open.entry((row.get("pool_id")?, row.get("member_id")?)).or_default();
+            slot.shares = sum(slot.shares, at(row, "shares")?)?;
+            slot.since.get_or_insert((row.get("id")?, row.get("block")?));
             Ok(())
         },
     )?;
@@ -41,7 +41,7 @@ pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> 
             "SELECT EXISTS (SELECT 1 FROM events e JOIN pools p ON p.name = e.subject
                  WHERE e.kind IN ('pool.rolled_back', 'pool.reread', 'pool.rescanned') AND p.id = ?1 AND e.id > ?2)",
             params![pool, event],
-            |row| row.get(0),
+            only,
         )?;
         if corrected {
             continue;
@@ -54,8 +54,7 @@ pub(super) fn reservations_fit_shares(conn: &Connection) -> Result<Vec<String>> 
         )?;
         let mut rows = statement.query(params![pool, member, block])?;
         while let Some(row) = rows.next()? {
-            let [shares] = amounts::<1>(row, 0)?;
-            there = sum(there, shares)?;
+            there = sum(there, at(row, "shares")?)?;
         }
         if reserved.shares > there {
             found.push(format!(

@@ -3,7 +3,7 @@
 use super::Line;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Free bytes below which a state may soon not be written any more.
 const LITTLE: u64 = 1 << 30;
@@ -43,6 +43,24 @@ pub fn secret(what: &str, path: &Path, needed: bool) -> Line {
         ),
         Ok(_) => Line::ok("files", what, format!("{shown}: its owner's alone")),
     }
+}
+
+/// A program that is run: at its path, or in one of these folders where it is a bare name.
+pub fn program(what: &str, name: &str, folders: &[PathBuf]) -> Line {
+    let is_there = |path: &Path| {
+        fs::metadata(path).is_ok_and(|found| found.is_file())
+            && rustix::fs::access(path, rustix::fs::Access::EXEC_OK).is_ok()
+    };
+    let found = if name.contains('/') {
+        is_there(Path::new(name))
+    } else {
+        folders.iter().any(|folder| is_there(&folder.join(name)))
+    };
+    if found {
+        return Line::ok("files", what, format!("{name}: can be run"));
+    }
+    let mend = format!("write the whole path of a program that may be run: {what}");
+    Line::fail("files", what, format!("{name}: no program that can be run"), mend)
 }
 
 /// A folder that files are written in: it must be writable, and not by everybody.

@@ -8,8 +8,12 @@ pub mod store;
 
 pub use peers::{Head, Probed};
 
+use base::Remedy;
+use strum::IntoStaticStr;
+
 /// How a thing stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Verdict {
     /// As it should be.
     Ok,
@@ -21,12 +25,8 @@ pub enum Verdict {
 
 impl Verdict {
     /// Its stable word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Warn => "warn",
-            Self::Fail => "fail",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -45,7 +45,7 @@ pub struct Line {
     /// What was found.
     pub words: String,
     /// What mends it.
-    pub mend: Option<String>,
+    pub mend: Option<Remedy>,
 }
 
 impl Line {
@@ -59,7 +59,7 @@ impl Line {
         area: &'static str,
         subject: impl Into<String>,
         words: impl Into<String>,
-        mend: impl Into<String>,
+        mend: impl Into<Remedy>,
     ) -> Self {
         Self { verdict: Verdict::Warn, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
     }
@@ -69,14 +69,13 @@ impl Line {
         area: &'static str,
         subject: impl Into<String>,
         words: impl Into<String>,
-        mend: impl Into<String>,
+        mend: impl Into<Remedy>,
     ) -> Self {
         Self { verdict: Verdict::Fail, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
     }
 
     /// An error as a finding.
     pub fn error(area: &'static str, subject: impl Into<String>, e: &base::Error) -> Self {
-        let mend = e.hint_text().map(str::to_owned);
-        Self { verdict: Verdict::Fail, mend, ..Self::ok(area, subject, e.message()) }
+        Self { verdict: Verdict::Fail, mend: e.remedy().cloned(), ..Self::ok(area, subject, e.message()) }
     }
 }

@@ -1,7 +1,7 @@
 //! Endpoints side by side: how old the newest block of each is, how far behind the others, and what the clocks say. Pure.
 
 use super::Line;
-use base::{Code, Error, clock};
+use base::{Code, Error, clock, say};
 use std::time::Duration;
 
 /// Blocks or ledgers that an endpoint may be behind: they are asked at the same time, and blocks come all the time.
@@ -44,7 +44,8 @@ fn line(area: &'static str, unit: &str, peer: &Probed, best: u64, now: i64, max_
     let head = match &peer.head {
         Ok(head) => head,
         Err(e) if e.code() == Code::WrongNetwork => {
-            let mend = format!("correct {area}.rpc_urls of the profile, or choose another --profile");
+            let mend =
+                say(format!("correct {area}.rpc_urls of the profile, or choose another ")).with("profile");
             return Line::fail(area, name, e.message(), mend);
         }
         Err(e) => {
@@ -119,7 +120,7 @@ mod tests {
         assert_eq!(verdicts, [Verdict::Ok, Verdict::Ok, Verdict::Warn, Verdict::Fail, Verdict::Fail]);
         assert_eq!(lines[0].words, "block 100, 10s old, answered in 12 ms");
         assert!(lines[2].words.ends_with("4 behind the furthest"), "{:?}", lines[2]);
-        assert!(lines[4].mend.as_ref().unwrap().contains("evm.rpc_urls"));
+        assert!(lines[4].mend.as_ref().unwrap().to_string().contains("evm.rpc_urls"));
         let ahead = super::lines("stellar", "ledger", &[peer("a", 1, 2_000)], 1_000, 120);
         assert_eq!(ahead[0].verdict, Verdict::Fail, "a head from the future: {ahead:?}");
     }

@@ -3,16 +3,16 @@
 use super::evm::Terms;
 use super::peers::{self, Head, Probed};
 use super::{Line, Told};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, run};
 use futures_util::future::join_all;
+use kale::Who;
 use kale::contract::Entry;
+use kale::fees;
 use kale::purse::{Books, Judged, Spares};
 use kale::rows::{Hand, OpenPail};
 use kale::site::Site;
-use kale::sponsor::Sponsor;
-use kale::status::Status;
-use kale::submitter;
-use kale::view::{Ask, Standing, View, Who};
+use kale::sponsor::{Role, Sponsor};
+use kale::view::{Ask, Standing, View};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -140,7 +140,7 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     Ok(lines)
 }
 
-fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &str) -> Line {
+fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &'static str) -> Line {
     let left = until.saturating_sub(ledger);
     let words = format!("{what} lives until ledger {until}, {left} from now");
     if until < ledger {
@@ -155,8 +155,7 @@ fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &str) -> Line {
 /// How the sponsor and the submitters stand that have so much above their reserves; what active farmers lack: a line for each that lacks
 /// something, or one for all.
 fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
-    let is_active =
-        |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status == Status::Active.word());
+    let is_active = |id: &str| wanted.hands.iter().any(|hand| hand.who.id == id && hand.status.plants());
     let active: Vec<&Standing> = seen.farmers.iter().filter(|farmer| is_active(&farmer.who.id)).collect();
     let asked: Vec<_> =
         active.iter().map(|farmer| (farmer.who.id.as_str(), farmer.wallet.as_ref())).collect();
@@ -174,13 +173,18 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
     }
     let of_payer = |payer: &Sponsor| {
         let subject = payer.role.words();
+        let account = payer.account.to_string();
+        if payer.role == Role::Submitter && wanted.hands.iter().any(|hand| hand.who.address == account) {
+            let words = format!("{account} is a farmer: it is left out");
+            return Line::fail("farmers", subject, words, "name an account of its own in kale.submitter");
+        }
         match payer.why() {
-            None => Line::ok("farmers", subject, format!("{} has enough for the fees", payer.account)),
+            None => Line::ok("farmers", subject, format!("{account} has enough for the fees")),
             Some(why) if payer.is_ready() => Line::warn("farmers", subject, why, payer.mend()),
             Some(why) => Line::fail("farmers", subject, why, payer.mend()),
         }
     };
-    let short = submitter::short_of(active.len(), submitters.len());
+    let short = fees::short_of(active.len(), submitters.len());
     let short = short.map(|why| Line::warn("farmers", "submitters", why, "add accounts to kale.submitter"));
     sponsor.iter().chain(&submitters).map(of_payer).chain(short).chain(lines).collect()
 }
@@ -204,7 +208,7 @@ fn of_pails(pails: &[OpenPail], ledger: u32, alarm: u32) -> Vec<Line> {
             "expiry",
             format!("farmer {farmer}"),
             words,
-            "poolctl harvest, or poolctl harvest --extend",
+            run("harvest").say(", or ").run("harvest").with("extend"),
         )
     };
     soon.into_iter().map(line).collect()

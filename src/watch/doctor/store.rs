@@ -1,8 +1,9 @@
 //! The state file: SQLite's version, its own quick check, the write-ahead log.
 
 use super::Line;
-use base::Result;
+use base::{Result, say};
 use state::State;
+use state::columns::only;
 use std::path::Path;
 
 /// Older ones may corrupt a database when its write-ahead log is begun anew (fixed in 3.51.3).
@@ -22,9 +23,6 @@ pub fn sqlite_line() -> Line {
 }
 
 /// What SQLite says of an open state, and how it stands on disk.
-///
-/// # Errors
-/// `state_error`, `state_corrupt` where it cannot be read at all.
 pub fn lines(state: &State) -> Result<Vec<Line>> {
     let path = state.path();
     let shown = path.display();
@@ -34,11 +32,11 @@ pub fn lines(state: &State) -> Result<Vec<Line>> {
         "schema",
         format!("schema {}, {} MiB at {shown}", state::SCHEMA_VERSION, size >> 20),
     )];
-    let verdict: String = state.conn().query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    let verdict: String = state.conn().query_row("PRAGMA quick_check(1)", [], only)?;
     lines.push(if verdict == "ok" {
         Line::ok("state", "quick check", "ok")
     } else {
-        Line::fail("state", "quick check", verdict, "restore a backup: poolctl state restore FILE")
+        Line::fail("state", "quick check", verdict, say("restore a backup: ").backup())
     });
     let mut log = path.as_os_str().to_owned();
     log.push("-wal");

@@ -2,10 +2,11 @@
 
 use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
-use base::Result;
+use base::{Remedy, Result, run};
 use config::Config;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use state::alert::{self, Area};
+use state::columns::only;
 use state::operations;
 use state::runs::{self, LastRun};
 use vault::risk::rules::Rule;
@@ -28,9 +29,6 @@ pub struct Limits {
 
 impl Limits {
     /// Reads them.
-    ///
-    /// # Errors
-    /// `missing_setting`; cannot happen for a resolved config.
     pub fn of(config: &Config) -> Result<Self> {
         let minutes = |name: &str| config.number(name).map(|minutes| minutes.saturating_mul(60));
         Ok(Self {
@@ -61,7 +59,7 @@ pub struct Vital {
     /// Oldest age that is well, in seconds.
     pub limit_sec: u64,
     /// What does the job.
-    pub mend: &'static str,
+    pub mend: Remedy,
 }
 
 /// Every job that the state gives reason for: without pools nothing is to be synced.
@@ -84,7 +82,8 @@ fn of_pools(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) -> R
     )?;
     let mut found: Vec<Vital> = statement
         .query_map([], |row| {
-            let (name, since, synced): (String, i64, Option<i64>) = three(row)?;
+            let (name, since, synced): (String, i64, Option<i64>) =
+                (row.get("name")?, row.get("added_at")?, row.get("synced_at")?);
             let last = synced.max(all.filter(|at| *at >= since));
             Ok(Vital {
                 check: "sync",
@@ -92,7 +91,7 @@ fn of_pools(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) -> R
                 last,
                 since,
                 limit_sec: limits.sync,
-                mend: "poolctl sync --all",
+                mend: run("sync").with("all"),
             })
         })?
         .collect::<Result<_, _>>()?;
@@ -104,7 +103,7 @@ fn of_pools(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) -> R
             last: check.and_then(|run| run.complete_at),
             since,
             limit_sec: limits.risk,
-            mend: "poolctl risk check --all",
+            mend: run("risk check").with("all"),
         });
     }
     Ok(found)
@@ -116,14 +115,13 @@ fn of_feeds(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
         "SELECT name, added_at, checked_at FROM oracle_feeds WHERE kind <> 'fixed' ORDER BY id",
     )?;
     let rows = statement.query_map([], |row| {
-        let (name, since, last) = three(row)?;
         Ok(Vital {
             check: "oracle",
-            subject: Some(name),
-            last,
-            since,
+            subject: row.get("name")?,
+            last: row.get("checked_at")?,
+            since: row.get("added_at")?,
             limit_sec: limits.oracle,
-            mend: "poolctl oracle check",
+            mend: run("oracle check"),
         })
     })?;
     Ok(rows.collect::<Result<_, _>>()?)
@@ -133,7 +131,7 @@ fn of_feeds(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
 fn of_rewards(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) -> Result<Option<Vital>> {
     let since: Option<i64> = conn
         .prepare_cached("SELECT min(set_at) FROM pool_reward_weights WHERE weight_ppm > 0")?
-        .query_row([], |row| row.get(0))?;
+        .query_row([], only)?;
     let Some(since) = since else { return Ok(None) };
     let paid = reward::last_paid(conn)?.map(|(at, _)| at);
     Ok(Some(Vital {
@@ -142,19 +140,20 @@ fn of_rewards(conn: &Connection, limits: &Limits, runs: &[LastRun], now: i64) ->
         last: paid.max(runs::success_of(runs, "reward cycle", now)),
         since,
         limit_sec: limits.cycle,
-        mend: "poolctl reward cycle",
+        mend: run("reward cycle"),
     }))
 }
 
 /// Plant, work and harvest of each pooler that has active farmers that plant: what was done, not what was tried.
 fn of_farm(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
     let mut statement = conn.prepare_cached(
-        "SELECT p.id, p.name, min(f.status_at) FROM poolers p JOIN farmers f ON f.pooler_id = p.id
+        "SELECT p.id, p.name, min(f.status_at) AS since FROM poolers p JOIN farmers f ON f.pooler_id = p.id
              LEFT JOIN farmer_strategies s ON s.farmer_id = f.id
          WHERE f.status = 'active' AND coalesce(s.harvest_only, ?1) = 0 GROUP BY p.id ORDER BY p.added_at, p.id",
     )?;
+    let pooler = |row: &Row<'_>| Ok((row.get("id")?, row.get("name")?, row.get("since")?));
     let poolers: Vec<(String, String, i64)> =
-        statement.query_map([limits.harvest_only], three)?.collect::<Result<_, _>>()?;
+        statement.query_map([limits.harvest_only], pooler)?.collect::<Result<_, _>>()?;
     let mut found = Vec::new();
     for (id, name, since) in poolers {
         for (check, limit_sec, newest, last) in [
@@ -184,10 +183,9 @@ fn of_farm(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
                      AND f.pooler_id = ?2",
             ),
         ] {
-            let block: Option<i64> =
-                conn.prepare_cached(newest)?.query_row([&id], |row| row.get(0)).optional()?;
+            let block: Option<i64> = conn.prepare_cached(newest)?.query_row([&id], only).optional()?;
             let last: Option<i64> = match block {
-                Some(block) => conn.prepare_cached(last)?.query_row(params![block, id], |row| row.get(0))?,
+                Some(block) => conn.prepare_cached(last)?.query_row(params![block, id], only)?,
                 None => None,
             };
             found.push(Vital {
@@ -196,20 +194,11 @@ fn of_farm(conn: &Connection, limits: &Limits) -> Result<Vec<Vital>> {
                 last,
                 since,
                 limit_sec,
-                mend: "poolctl farm run --once",
+                mend: run("farm run").with("once"),
             });
         }
     }
     Ok(found)
-}
-
-fn three<A, B, C>(row: &Row<'_>) -> rusqlite::Result<(A, B, C)>
-where
-    A: rusqlite::types::FromSql,
-    B: rusqlite::types::FromSql,
-    C: rusqlite::types::FromSql,
-{
-    Ok((row.get(0)?, row.get(1)?, row.get(2)?))
 }
 
 /// Everything that is open: alerts and violations, and breakers and pauses, ours or an engine's, that no check has come
@@ -233,7 +222,7 @@ pub fn alerts(conn: &Connection, config: &Config, now: i64) -> Result<Vec<Troubl
             let Some(rule @ (Rule::CircuitBreakerActive | Rule::EmergencyPause)) = barrier.rule() else {
                 continue;
             };
-            let kind = rule.word();
+            let kind = rule.as_str();
             let is_told = |known: &Trouble| {
                 known.area == Area::Risk && known.subject == pool.name && known.kind == kind
             };

@@ -1,12 +1,14 @@
 //! When something is overdue. Pure.
 
 use base::clock;
+use strum::IntoStaticStr;
 
 /// Seconds that every limit is given on top: cron begins by the minute, and a run takes its time.
 pub const GRACE_SEC: u64 = 60;
 
 /// How an age stands against its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Grade {
     /// Within its limit.
     Ok,
@@ -18,12 +20,8 @@ pub enum Grade {
 
 impl Grade {
     /// Its stable word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::Overdue => "overdue",
-            Self::Stalled => "stalled",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 }
 

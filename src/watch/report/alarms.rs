@@ -8,6 +8,7 @@ use state::alert::{self, Alert, Subject};
 use vault::feed;
 use vault::pool::Pool;
 use vault::risk::rules::Rule;
+use vault::risk::verdict::ReasonCode;
 use vault::risk::{self, Barrier};
 
 /// One thing that needs a look.
@@ -38,13 +39,14 @@ pub(super) fn of_pool(conn: &Connection, config: &Config, pool: &Pool, now: i64)
     let barrier = |barrier: &Barrier| Alarm {
         grave: !matches!(barrier, Barrier::RiskUnknown(_)),
         subject: pool.name.clone(),
-        kind: barrier.word().to_owned(),
+        kind: ReasonCode::from(barrier).as_str().to_owned(),
         why: barrier.why(),
         since: barrier.since(),
     };
     let mut found: Vec<Alarm> = gate.barriers.iter().map(barrier).collect();
     // Rules that say no more than a barrier does.
-    let says = |barrier: &Barrier| barrier.rule().map_or(barrier.word(), Rule::word);
+    let says =
+        |barrier: &Barrier| barrier.rule().map_or_else(|| ReasonCode::from(barrier).as_str(), Rule::as_str);
     let said = |alert: &Alert| gate.barriers.iter().any(|barrier| alert.kind == says(barrier));
     let violations = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
     found.extend(violations.into_iter().filter(|alert| !said(alert)).map(|alert| Alarm::of(alert, true)));

@@ -2,12 +2,14 @@
 
 use super::pools::add;
 use super::{MOST_BLOCKS, MOST_FARMERS, MOST_LOSSES};
+use base::Result;
 use base::amount::{Base, Delta, mul_div};
-use base::{Code, Error, Result};
-use kale::rows::{amount, pails_before};
+use kale::rows::pails_before;
+use kale::status::Status;
 use kale::{accounting, farmers};
 use rusqlite::{Connection, OptionalExtension};
 use state::balance;
+use state::columns::{at, maybe_at, only};
 use std::collections::HashMap;
 
 /// The farm's part of the report. Amounts in stroops of KALE.
@@ -56,7 +58,7 @@ pub struct FarmerSum {
     /// Name of its pooler.
     pub pooler: String,
     /// Its status.
-    pub status: &'static str,
+    pub status: Option<Status>,
     /// Pails that ended.
     pub pails: u32,
     /// Their stakes.
@@ -104,14 +106,12 @@ impl Farm {
         if known.is_empty() {
             return Ok(None);
         }
-        let mut farm = Self {
-            active: known.iter().filter(|f| f.status.word() != "departed").count(),
-            ..Self::default()
-        };
+        let mut farm =
+            Self { active: known.iter().filter(|f| f.status != Status::Departed).count(), ..Self::default() };
         let mut sums: HashMap<String, FarmerSum> = known
             .into_iter()
             .map(|f| {
-                let (address, pooler, status) = (f.address, f.pooler, f.status.word());
+                let (address, pooler, status) = (f.address, f.pooler, Some(f.status));
                 (f.id, FarmerSum { address, pooler, status, ..FarmerSum::default() })
             })
             .collect();
@@ -123,7 +123,8 @@ impl Farm {
             before = Some(block);
         }
         farm.blocks.reverse();
-        farm.farmers = sums.into_values().filter(|sum| sum.pails > 0 || sum.status != "departed").collect();
+        farm.farmers =
+            sums.into_values().filter(|sum| sum.pails > 0 || sum.status != Some(Status::Departed)).collect();
         farm.farmers.sort_by(|a, b| b.reward.cmp(&a.reward).then_with(|| a.address.cmp(&b.address)));
         farm.farmers.truncate(MOST_FARMERS);
         for pail in pails_before(conn, u32::MAX)? {
@@ -172,29 +173,27 @@ fn block_before(conn: &Connection, before: Option<u32>) -> Result<Option<u32>> {
         .prepare_cached(
             "SELECT block_index FROM harvests WHERE block_index < ?1 ORDER BY block_index DESC LIMIT 1",
         )?
-        .query_row([before.map_or(i64::MAX, i64::from)], |row| row.get(0))
+        .query_row([before.map_or(i64::MAX, i64::from)], only)
         .optional()?)
 }
 
 fn ends(conn: &Connection, block: u32) -> Result<Vec<End>> {
     let mut statement = conn.prepare_cached(
-        "SELECT farmer_id, outcome = 'lost', stake, reward, forecast, reason FROM harvests
+        "SELECT farmer_id, outcome = 'lost' AS lost, stake, reward, forecast, reason FROM harvests
          WHERE block_index = ?1 AND outcome <> 'failed'",
     )?;
-    let mut rows = statement.query([block])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let forecast: Option<String> = row.get(4)?;
-        found.push(End {
-            farmer: row.get(0)?,
-            lost: row.get(1)?,
-            stake: amount(&row.get::<_, String>(2)?)?,
-            reward: amount(&row.get::<_, String>(3)?)?,
-            forecast: forecast.as_deref().map(amount).transpose()?,
-            reason: row.get(5)?,
-        });
-    }
-    Ok(found)
+    statement
+        .query_and_then([block], |row| {
+            Ok(End {
+                farmer: row.get("farmer_id")?,
+                lost: row.get("lost")?,
+                stake: at(row, "stake")?,
+                reward: at(row, "reward")?,
+                forecast: maybe_at(row, "forecast")?,
+                reason: row.get("reason")?,
+            })
+        })?
+        .collect()
 }
 
 /// What was minted and what was lost, by the ledger.
@@ -205,10 +204,8 @@ fn chain_totals(conn: &Connection) -> Result<(Base, Base)> {
     let mut rows = statement.query([accounting::ASSET])?;
     let (mut minted, mut lost) = (Base::ZERO, Base::ZERO);
     while let Some(row) = rows.next()? {
-        let (purpose, text): (String, String) = (row.get(0)?, row.get(1)?);
-        let balance = Delta::parse(&text).ok_or_else(|| {
-            Error::new(Code::StateCorrupt, format!("\"{text}\" stands where a balance belongs"))
-        })?;
+        let purpose: String = row.get("purpose")?;
+        let balance: Delta = at(row, "balance")?;
         match purpose.as_str() {
             "mint" => minted = add(minted, balance.magnitude(), "mints")?,
             "lost" => lost = add(lost, balance.magnitude(), "lost stakes")?,

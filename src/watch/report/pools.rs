@@ -2,9 +2,9 @@
 
 use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result};
+use base::{Error, Result};
 use rusqlite::{Connection, Row, params};
-use state::columns::{db_block, stored_base, stored_block};
+use state::columns::{at, db_block, only};
 use std::collections::BTreeMap;
 use vault::pool::{self, Pool, Snapshot, underlying};
 
@@ -106,9 +106,6 @@ impl PoolPart {
 }
 
 /// TVL by asset address.
-///
-/// # Errors
-/// `state_corrupt` where a sum passes 256 bits.
 pub(super) fn by_asset(parts: &[PoolPart]) -> Result<BTreeMap<String, Quantity>> {
     let mut sums: BTreeMap<String, Quantity> = BTreeMap::new();
     for part in parts {
@@ -121,28 +118,20 @@ pub(super) fn by_asset(parts: &[PoolPart]) -> Result<BTreeMap<String, Quantity>>
 }
 
 /// A sum of stored amounts.
-///
-/// # Errors
-/// `state_corrupt` where it passes 256 bits.
 pub(super) fn add(a: Base, b: Base, what: &str) -> Result<Base> {
-    a.checked_add(b).ok_or_else(|| {
-        Error::new(Code::StateCorrupt, format!("the sum of {what} passes 256 bits"))
-            .hint("run: poolctl state check")
-    })
+    a.checked_add(b).ok_or_else(|| Error::corrupt(format!("the sum of {what} passes 256 bits")))
 }
 
 /// The syncs of a pool, the oldest first: all where there are at most `most`, else as they stood at `most` evenly spaced
 /// blocks, each found by its key. The first and the last are always among them. True where some are left out.
 pub(super) fn course(conn: &Connection, pool: &Pool, most: u32) -> Result<(Vec<Point>, bool)> {
-    let mut points = Vec::new();
     let mut newest = conn.prepare_cached(
         "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
          WHERE pool_id = ?1 ORDER BY block_number DESC LIMIT ?2",
     )?;
-    let mut rows = newest.query(params![pool.id, most.saturating_add(1)])?;
-    while let Some(row) = rows.next()? {
-        points.push(read_point(row)?);
-    }
+    let mut points: Vec<Point> = newest
+        .query_and_then(params![pool.id, most.saturating_add(1)], read_point)?
+        .collect::<Result<_>>()?;
     points.reverse();
     if points.len() <= most as usize || most < 2 {
         return Ok((points, false));
@@ -151,7 +140,7 @@ pub(super) fn course(conn: &Connection, pool: &Pool, most: u32) -> Result<(Vec<P
     let mut oldest = conn.prepare_cached(
         "SELECT block_number FROM pool_snapshots WHERE pool_id = ?1 ORDER BY block_number LIMIT 1",
     )?;
-    let first = stored_block(oldest.query_row([pool.id], |row| row.get(0))?)?;
+    let first: u64 = oldest.query_row([pool.id], only)?;
     let mut as_of = conn.prepare_cached(
         "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
          WHERE pool_id = ?1 AND block_number <= ?2 ORDER BY block_number DESC LIMIT 1",
@@ -159,9 +148,8 @@ pub(super) fn course(conn: &Connection, pool: &Pool, most: u32) -> Result<(Vec<P
     let mut thinned: Vec<Point> = Vec::with_capacity(most as usize);
     for step in 0..most {
         let block = first + part_of(last - first, step, most - 1);
-        let mut rows = as_of.query(params![pool.id, db_block(block)?])?;
-        let Some(row) = rows.next()? else { continue };
-        let point = read_point(row)?;
+        let found = as_of.query_and_then(params![pool.id, db_block(block)?], read_point)?.next();
+        let Some(point) = found.transpose()? else { continue };
         if thinned.last().is_none_or(|before| before.block < point.block) {
             thinned.push(point);
         }
@@ -177,10 +165,10 @@ fn part_of(span: u64, step: u32, steps: u32) -> u64 {
 
 fn read_point(row: &Row<'_>) -> Result<Point> {
     Ok(Point {
-        block: stored_block(row.get(0)?)?,
-        time: stored_block(row.get(1)?)?,
-        total_assets: stored_base(&row.get::<_, String>(2)?)?,
-        rate_e18: stored_base(&row.get::<_, String>(3)?)?,
+        block: row.get("block_number")?,
+        time: row.get("block_timestamp")?,
+        total_assets: at(row, "total_assets")?,
+        rate_e18: at(row, "rate_e18")?,
     })
 }
 
@@ -193,9 +181,9 @@ fn largest(conn: &Connection, pool: &Pool, snapshot: Option<&Snapshot>) -> Resul
     let mut rows = statement.query(params![pool.id, MOST_HOLDERS])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let shares = stored_base(&row.get::<_, String>(2)?)?;
+        let shares = at(row, "shares")?;
         let worth = snapshot.map(|s| underlying(shares, s.total_assets, s.total_shares));
-        found.push(Holder { address: row.get(0)?, name: row.get(1)?, shares, worth });
+        found.push(Holder { address: row.get("address")?, name: row.get("name")?, shares, worth });
     }
     Ok(found)
 }
@@ -203,27 +191,26 @@ fn largest(conn: &Connection, pool: &Pool, snapshot: Option<&Snapshot>) -> Resul
 fn epochs(conn: &Connection, pool: &Pool) -> Result<Vec<Epoch>> {
     let mut statement = conn.prepare_cached(
         "SELECT e.start_block, e.end_block, a.symbol, a.decimals, e.part, e.carry_in, e.distributed, e.carry_out,
-             e.carry_reason, e.holders, e.status = 'distributed'
+             e.carry_reason, e.holders, e.status = 'distributed' AS done
          FROM pool_reward_epochs e JOIN assets a ON a.address = e.asset
          WHERE e.pool_id = ?1 ORDER BY e.start_block DESC LIMIT ?2",
     )?;
     let mut rows = statement.query(params![pool.id, MOST_EPOCHS])?;
     let mut found = Vec::new();
     while let Some(row) = rows.next()? {
-        let (symbol, decimals): (String, u8) = (row.get(2)?, row.get(3)?);
-        let amount = |at: usize| -> Result<Quantity> {
-            Ok(Quantity::new(stored_base(&row.get::<_, String>(at)?)?, decimals, symbol.as_str()))
-        };
+        let (symbol, decimals): (String, u8) = (row.get("symbol")?, row.get("decimals")?);
+        let amount =
+            |column| -> Result<Quantity> { Ok(Quantity::new(at(row, column)?, decimals, symbol.as_str())) };
         found.push(Epoch {
-            start: stored_block(row.get(0)?)?,
-            end: stored_block(row.get(1)?)?,
-            part: amount(4)?,
-            carry_in: amount(5)?,
-            distributed: amount(6)?,
-            carry_out: amount(7)?,
-            reason: row.get(8)?,
-            holders: row.get(9)?,
-            done: row.get(10)?,
+            start: row.get("start_block")?,
+            end: row.get("end_block")?,
+            part: amount("part")?,
+            carry_in: amount("carry_in")?,
+            distributed: amount("distributed")?,
+            carry_out: amount("carry_out")?,
+            reason: row.get("carry_reason")?,
+            holders: row.get("holders")?,
+            done: row.get("done")?,
         });
     }
     found.reverse();

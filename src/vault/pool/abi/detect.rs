@@ -4,9 +4,10 @@ use super::profile::Abi;
 use super::question::Question;
 use super::{erc4626, legacy, viddhana};
 use alloy::primitives::Address;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, say};
 use evm::{CallFault, PinnedView};
 use std::fmt;
+use strum::VariantArray;
 
 /// What a contract answers of one profile.
 #[derive(Debug)]
@@ -19,7 +20,7 @@ struct Likeness {
 impl fmt::Display for Likeness {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |names: &[&str]| if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
-        write!(f, "{}: answers {}; lacks {}", self.abi.word(), list(&self.answered), list(&self.missing))
+        write!(f, "{}: answers {}; lacks {}", self.abi.as_str(), list(&self.answered), list(&self.missing))
     }
 }
 
@@ -30,7 +31,7 @@ impl fmt::Display for Likeness {
 /// more than one fits; those of the transport.
 pub async fn detect(view: &PinnedView, address: Address) -> Result<Abi> {
     let mut batch = view.batch();
-    let asked: Vec<(Abi, Vec<Question>)> = Abi::ALL
+    let asked: Vec<(Abi, Vec<Question>)> = Abi::VARIANTS
         .iter()
         .map(|abi| {
             let required = match abi {
@@ -74,7 +75,7 @@ fn none(address: Address, block: u64, likenesses: &[Likeness]) -> Error {
     .hint("a pool answers every function of one profile; check the address")
     .detail("contract", address.to_string());
     for likeness in likenesses {
-        let word = likeness.abi.word();
+        let word = likeness.abi.as_str();
         e = e
             .detail(&format!("{word}_answered"), likeness.answered.clone())
             .detail(&format!("{word}_missing"), likeness.missing.clone());
@@ -83,12 +84,13 @@ fn none(address: Address, block: u64, likenesses: &[Likeness]) -> Error {
 }
 
 fn ambiguous(address: Address, several: &[Abi]) -> Error {
-    let words: Vec<&str> = several.iter().map(|abi| abi.word()).collect();
-    Error::new(
+    let words: Vec<&str> = several.iter().map(|abi| abi.as_str()).collect();
+    Error::field(
         Code::InvalidValue,
-        format!("--abi auto: {address} fits {} ABI profiles: {}", words.len(), words.join(", ")),
+        "abi",
+        format_args!("{address} fits {} ABI profiles: {}", words.len(), words.join(", ")),
     )
-    .hint("say which one it is: --abi PROFILE")
+    .hint(say("say which one it is: ").with("abi").of("PROFILE"))
     .detail("contract", address.to_string())
     .detail("profiles", words)
 }

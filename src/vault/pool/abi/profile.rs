@@ -1,9 +1,11 @@
 //! The ABI profiles there are.
 
 use base::{Code, Error, Result};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 /// Which functions a pool contract has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Abi {
     /// EIP-4626 tokenized vault; it may have `paused()`. Where it does not tell `maxDeposit(address)`, that is not known.
     Erc4626,
@@ -15,17 +17,12 @@ pub enum Abi {
     Viddhana,
 }
 
-impl Abi {
-    /// Every profile, for help and errors.
-    pub const ALL: &[Self] = &[Self::Erc4626, Self::Legacy, Self::Viddhana];
+state::stored_as_word!(Abi);
 
+impl Abi {
     /// The word used on the command line and in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Erc4626 => "erc4626",
-            Self::Legacy => "legacy",
-            Self::Viddhana => "viddhana",
-        }
+    pub fn as_str(self) -> &'static str {
+        self.into()
     }
 
     /// Reads the word.
@@ -33,10 +30,11 @@ impl Abi {
     /// # Errors
     /// `invalid_value` listing the profiles there are.
     pub fn parse(word: &str) -> Result<Self> {
-        Self::ALL.iter().copied().find(|abi| abi.word() == word).ok_or_else(|| {
-            let all: Vec<&str> = Self::ALL.iter().map(|abi| abi.word()).collect();
-            Error::new(Code::InvalidValue, format!("\"{word}\" is no ABI profile"))
-                .hint(format!("there are: {}; auto finds out which", all.join(", ")))
+        word.parse().map_err(|_| {
+            Error::new(Code::InvalidValue, format!("\"{word}\" is no ABI profile")).hint(format!(
+                "there are: {}; auto finds out which",
+                <Self as VariantNames>::VARIANTS.join(", ")
+            ))
         })
     }
 

@@ -86,7 +86,7 @@ fn farmers(farm: &Farm) -> Markup {
             tr {
                 td { abbr title=(farmer.address) { (cut(&farmer.address)) } }
                 td { (said(&farmer.pooler)) }
-                td { (farmer.status) }
+                td { @if let Some(status) = farmer.status { (status) } }
                 td.wide { (chart::portion(farmer.reward, most)) }
                 td.n { (kale("farmer-reward", farmer.reward)) }
                 td.n { (kale("farmer-stake", farmer.stake)) }

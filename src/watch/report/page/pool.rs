@@ -13,7 +13,7 @@ pub(super) fn section(part: &PoolPart, now: i64) -> Markup {
         section.pool data-pool=(pool.name) {
             h2 { (said(&pool.name)) }
             p.facts {
-                span { (pool.abi.word()) " vault of " (said(&pool.asset.symbol)) }
+                span { (pool.abi.as_str()) " vault of " (said(&pool.asset.symbol)) }
                 span { code { (pool.address) } }
             }
             @if let Some(s) = &part.snapshot {

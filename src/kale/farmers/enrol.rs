@@ -1,0 +1,198 @@
+//! Taking farmers in: the key first, on the disk, and the farmer after it, so that no death in between loses a key.
+//!
+//! A run that dies between the two leaves a key without a farmer. The next `register` takes a key that was made here
+//! and has no farmer before it makes another; an imported one waits for its import to be run again.
+
+use crate::alerts::SPONSOR_LOW;
+use crate::farmers::{self, Farmer, Joining};
+use base::{Code, Error, Result, say};
+use ed25519_dalek::SigningKey;
+use keys::{Editor, KeyStore, Origin, address_of};
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::json;
+use state::Work;
+use state::alert::{self, Subject};
+use stellar::xdr::AccountId;
+
+/// A farmer that was taken in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolled {
+    /// The farmer.
+    pub farmer: Farmer,
+    /// False where it was there before, just so.
+    pub changed: bool,
+    /// True where its key was there before: of a run that died, or named by the operator.
+    pub adopted: bool,
+}
+
+/// Which key a new farmer gets.
+#[derive(Debug, Clone)]
+pub enum KeyFor {
+    /// A key that was made and has no farmer, or a new one.
+    Any,
+    /// The key of this address, which is in the store.
+    Address(String),
+    /// This key, which the operator brought.
+    Imported(SigningKey),
+}
+
+/// Takes a farmer in.
+///
+/// # Errors
+/// Those of [`Joining::check`], [`Editor::add`] and [`farmers::add`]; `no_key` for an address without a key.
+pub fn register(work: &mut Work<'_>, keys: &mut Editor, key: KeyFor, joining: &Joining) -> Result<Enrolled> {
+    let conn = work.state.conn();
+    let sponsor = keys.store().sponsor().map(str::to_owned).or(last_sponsor(conn)?);
+    let serving = Serving { sponsor, submitters: work.config.get("kale.submitter") };
+    let (address, adopted) = match key {
+        KeyFor::Any => {
+            joining.check(conn)?;
+            let made = |address: &&str| keys.store().origin(address) == Some(Origin::Made);
+            match idle(conn, keys.store())?
+                .iter()
+                .map(String::as_str)
+                .find(|address| made(address) && serving.check(address).is_ok())
+            {
+                Some(address) => (address.to_owned(), true),
+                None => (keys.make()?, false),
+            }
+        }
+        KeyFor::Address(address) => {
+            check_address(conn, &address, joining, &serving)?;
+            keys.store().signer(&address)?;
+            (address, true)
+        }
+        KeyFor::Imported(key) => {
+            let address = address_of(&key);
+            check_address(conn, &address, joining, &serving)?;
+            (address, !keys.add(&key, Origin::Imported)?)
+        }
+    };
+    let (farmer, changed) = work.state.write(work.permit, |tx| farmers::add(tx, &address, joining))?;
+    Ok(Enrolled { farmer, changed, adopted })
+}
+
+/// Makes an imported key the fee sponsor's; returns its address and whether anything changed.
+///
+/// # Errors
+/// `conflict` where the account is a farmer's; those of [`Editor::add`].
+pub fn sponsor(work: &mut Work<'_>, keys: &mut Editor, key: &SigningKey) -> Result<(String, bool)> {
+    let address = address_of(key);
+    check_sponsor(work.state.conn(), &address)?;
+    keys.add(key, Origin::Imported)?;
+    keys.set_sponsor(&address)?;
+    // A run that died after the key store was written has left no event.
+    let known = last_sponsor(work.state.conn())?;
+    let changed = known.as_deref() != Some(address.as_str());
+    if changed {
+        let facts = json!({ "old": known, "new": address });
+        work.state.write(work.permit, |tx| {
+            if let Some(old) = &known {
+                alert::edge(tx, Subject::Farm(old), SPONSOR_LOW, None)?;
+            }
+            tx.event("sponsor.set", &address, &facts)
+        })?;
+    }
+    Ok((address, changed))
+}
+
+/// The sponsor by the audit log: who has been taken for it last.
+pub fn last_sponsor(conn: &Connection) -> Result<Option<String>> {
+    Ok(conn
+        .prepare_cached("SELECT subject FROM events WHERE kind = 'sponsor.set' ORDER BY id DESC LIMIT 1")?
+        .query_row([], |row| row.get(0))
+        .optional()?)
+}
+
+/// Refuses a farmer as sponsor: its fees would come out of what it farms.
+///
+/// # Errors
+/// `conflict`.
+pub fn check_sponsor(conn: &Connection, address: &str) -> Result<()> {
+    match farmers::look_up(conn, address)? {
+        None => Ok(()),
+        Some(farmer) => Err(Error::new(
+            Code::Conflict,
+            format!("{address} is farmer {}: it cannot be the fee sponsor too", farmer.id),
+        )
+        .hint("the sponsor is an account of its own")),
+    }
+}
+
+/// Refuses a farmer as submitter: its own plants would wait for the calls of others.
+///
+/// # Errors
+/// `conflict`; `state_error`.
+pub fn no_farmer(conn: &Connection, account: &AccountId) -> Result<()> {
+    match farmers::look_up(conn, &account.to_string())? {
+        None => Ok(()),
+        Some(farmer) => Err(Error::new(
+            Code::Conflict,
+            format!("kale.submitter: {account} is farmer {}: it cannot send for others", farmer.id),
+        )
+        .hint("a submitter is an account of its own; the fee sponsor may be one")),
+    }
+}
+
+/// Who serves the farm, and so can be no farmer.
+#[derive(Debug)]
+pub struct Serving<'s> {
+    /// The fee sponsor.
+    pub sponsor: Option<String>,
+    /// `kale.submitter`.
+    pub submitters: Option<&'s str>,
+}
+
+impl Serving<'_> {
+    fn check(&self, address: &str) -> Result<()> {
+        let is_submitter = self.submitters.is_some_and(|list| list.split(',').any(|one| one == address));
+        let what = if is_submitter {
+            "a submitter (kale.submitter)"
+        } else if self.sponsor.as_deref() == Some(address) {
+            "the fee sponsor"
+        } else {
+            return Ok(());
+        };
+        Err(Error::new(Code::Conflict, format!("{address} is {what}: it cannot be a farmer too")).hint(
+            say("a farmer is an account of its own: leave out ")
+                .with("address")
+                .say(" for a new key, or import another one"),
+        ))
+    }
+}
+
+/// Refuses before a key is written what would be refused after.
+///
+/// # Errors
+/// Those of [`Joining::check`], `conflict`.
+pub fn check_address(
+    conn: &Connection,
+    address: &str,
+    joining: &Joining,
+    serving: &Serving<'_>,
+) -> Result<()> {
+    if let Some(there) = farmers::look_up(conn, address)? {
+        return farmers::check_same(&there, joining);
+    }
+    serving.check(address)?;
+    joining.check(conn).map(drop)
+}
+
+/// Addresses in the key store that belong to no farmer, and not to the sponsor or a submitter.
+pub fn idle(conn: &Connection, keys: &KeyStore) -> Result<Vec<String>> {
+    let mut idle = Vec::new();
+    for address in keys.addresses() {
+        let serves = keys.sponsor() == Some(address) || keys.origin(address) == Some(Origin::Submitter);
+        if !serves && farmers::look_up(conn, address)?.is_none() {
+            idle.push(address.to_owned());
+        }
+    }
+    Ok(idle)
+}
+
+/// Farmers whose key is not in the key store, those who have departed aside.
+pub fn keyless(conn: &Connection, keys: &KeyStore) -> Result<Vec<Farmer>> {
+    let mut farmers = farmers::list(conn, None, None)?;
+    farmers.retain(|farmer| farmer.status.is_served() && !keys.holds(&farmer.address));
+    Ok(farmers)
+}

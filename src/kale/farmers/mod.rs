@@ -1,0 +1,318 @@
+//! Farmers: the custodial accounts that plant, their pooler, terms and status.
+
+pub mod enrol;
+pub mod poolers;
+pub mod status;
+pub mod strategies;
+pub mod terms;
+
+use self::poolers::Pooler;
+use self::status::Status;
+use self::strategies::{set_strategy, strategy_in};
+use self::terms::{ONE_PPM, ratio};
+use crate::alerts::{LOST, NOT_READY};
+use crate::contract::address::{account, shown};
+use crate::strategy::{Strategy, Term};
+use base::{Code, Error, Result, say};
+use rusqlite::{Connection, Row, params};
+use serde_json::{Map, Value, json};
+use state::Tx;
+use state::alert::{self, Subject};
+use uuid::Uuid;
+
+/// A farmer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Farmer {
+    /// UUID.
+    pub id: String,
+    /// Its account, `G…`.
+    pub address: String,
+    /// Id of its pooler.
+    pub pooler_id: String,
+    /// Name of its pooler.
+    pub pooler: String,
+    /// Where it is in its life.
+    pub status: Status,
+    /// The part of its balance that is staked, in millionths.
+    pub stake_percentage_ppm: u32,
+    /// Where its proceeds go, if not to itself.
+    pub payout: Option<String>,
+    /// When it was registered, seconds since 1970.
+    pub added_at: i64,
+    /// Since when it has its status.
+    pub status_at: i64,
+    /// What it is farmed by, where that is not as for all.
+    pub strategy: Strategy,
+}
+
+const FARMER: &str =
+    "SELECT f.id, f.address, f.pooler_id, p.name, f.status, f.stake_percentage_ppm, f.payout_address,
+         f.added_at, f.status_at, s.target_zeros, s.min_work_sec, s.harvest_only, s.min_stake, s.max_stake
+     FROM farmers f JOIN poolers p ON p.id = f.pooler_id LEFT JOIN farmer_strategies s ON s.farmer_id = f.id";
+
+fn read(row: &Row<'_>) -> Result<Farmer> {
+    let id: String = row.get("id")?;
+    Ok(Farmer {
+        status: Status::stored(&row.get::<_, String>("status")?, &id)?,
+        id,
+        address: row.get("address")?,
+        pooler_id: row.get("pooler_id")?,
+        pooler: row.get("name")?,
+        stake_percentage_ppm: row.get("stake_percentage_ppm")?,
+        payout: row.get("payout_address")?,
+        added_at: row.get("added_at")?,
+        status_at: row.get("status_at")?,
+        strategy: strategy_in(row)?,
+    })
+}
+
+/// A farmer by id or address.
+///
+/// # Errors
+/// `unknown_farmer`.
+pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
+    look_up(conn, name)?.ok_or_else(|| {
+        Error::new(Code::UnknownFarmer, format!("no farmer {}", shown(name)))
+            .hint(say("a farmer is named by its id or its address; see them with: ").run("farmer list"))
+    })
+}
+
+/// [`find`], where there may be none.
+pub fn look_up(conn: &Connection, name: &str) -> Result<Option<Farmer>> {
+    let mut statement = conn.prepare_cached(&format!("{FARMER} WHERE f.id = ?1 OR f.address = ?1"))?;
+    let mut rows = statement.query([name])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// All farmers in the order in which they came, those of one pooler or status if that is given.
+pub fn list(conn: &Connection, pooler: Option<&Pooler>, status: Option<Status>) -> Result<Vec<Farmer>> {
+    let mut statement = conn.prepare_cached(&format!(
+        "{FARMER} WHERE (?1 IS NULL OR f.pooler_id = ?1) AND (?2 IS NULL OR f.status = ?2) ORDER BY f.added_at, f.id"
+    ))?;
+    let mut rows = statement.query(params![pooler.map(|pooler| &pooler.id), status.map(Status::word)])?;
+    let mut farmers = Vec::new();
+    while let Some(row) = rows.next()? {
+        farmers.push(read(row)?);
+    }
+    Ok(farmers)
+}
+
+/// Whether there are farmers that have not departed.
+pub fn any(conn: &Connection) -> Result<bool> {
+    let any =
+        conn.query_row("SELECT EXISTS (SELECT 1 FROM farmers WHERE status <> 'departed')", [], |row| {
+            row.get(0)
+        })?;
+    Ok(any)
+}
+
+/// What a farmer joins with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joining {
+    /// Name or id of its pooler.
+    pub pooler: String,
+    /// The part of its balance that is staked, in millionths.
+    pub stake_percentage_ppm: u32,
+    /// Where its proceeds go, if not to itself.
+    pub payout: Option<String>,
+}
+
+impl Joining {
+    /// Whether the farmer that is there joined with just this.
+    pub fn is(&self, farmer: &Farmer) -> bool {
+        (self.pooler == farmer.pooler || self.pooler == farmer.pooler_id)
+            && self.stake_percentage_ppm == farmer.stake_percentage_ppm
+            && self.payout == farmer.payout
+    }
+
+    /// Checks all that can be known without a key; returns the pooler.
+    ///
+    /// # Errors
+    /// `unknown_pooler`, `pooler_full`, `invalid_weight`, `invalid_address`.
+    pub fn check(&self, conn: &Connection) -> Result<Pooler> {
+        check_terms(self.stake_percentage_ppm, self.payout.as_deref())?;
+        let pooler = poolers::find(conn, &self.pooler)?;
+        check_room(&pooler)?;
+        Ok(pooler)
+    }
+}
+
+fn check_terms(stake_percentage_ppm: u32, payout: Option<&str>) -> Result<()> {
+    if stake_percentage_ppm > ONE_PPM {
+        return Err(Error::field(Code::InvalidWeight, "stake-percentage", "is above 1, the whole balance"));
+    }
+    payout.map_or(Ok(()), |payout| account("payout", payout).map(|_| ()))
+}
+
+fn check_room(pooler: &Pooler) -> Result<()> {
+    if pooler.farmers < pooler.capacity {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::PoolerFull,
+        format!(
+            "pooler \"{}\" is full: it has {} of {} farmers",
+            pooler.name, pooler.farmers, pooler.capacity
+        ),
+    )
+    .hint(say("choose another pooler, or make one with: ").run("pooler add").of("NAME"))
+    .detail("pooler", pooler.name.as_str()))
+}
+
+/// Refuses to take in again, on other terms, who is there.
+///
+/// # Errors
+/// `conflict`.
+pub fn check_same(there: &Farmer, joining: &Joining) -> Result<()> {
+    if joining.is(there) {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Conflict,
+        format!(
+            "{} is farmer {} already: pooler \"{}\", stake percentage {}, {}",
+            there.address,
+            there.id,
+            there.pooler,
+            ratio(there.stake_percentage_ppm),
+            there.status
+        ),
+    )
+    .hint(say("change it with: ").run("farmer set").of(&there.id).of("…"))
+    .detail("farmer", there.id.as_str()))
+}
+
+/// Records the farmer of an address; true where it is new. The same again changes nothing.
+///
+/// # Errors
+/// Those of [`Joining::check`]; `conflict` for an address that is there with other terms.
+pub fn add(tx: &Tx<'_>, address: &str, joining: &Joining) -> Result<(Farmer, bool)> {
+    let address = account("ADDRESS", address)?;
+    if let Some(there) = look_up(tx.conn(), &address)? {
+        check_same(&there, joining)?;
+        return Ok((there, false));
+    }
+    let pooler = joining.check(tx.conn())?;
+    let id = Uuid::new_v4().to_string();
+    let (status, stake) = (Status::WalletCreated.word(), joining.stake_percentage_ppm);
+    tx.conn().execute(
+        "INSERT INTO farmers (id, address, pooler_id, status, stake_percentage_ppm, payout_address, added_at, status_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?7)",
+        params![id, address, pooler.id, status, stake, joining.payout, tx.now()],
+    )?;
+    let facts = json!({
+        "address": address, "pooler": pooler.name, "stake_percentage": ratio(stake), "payout": joining.payout,
+    });
+    tx.event("farmer.registered", &id, &facts)?;
+    Ok((find(tx.conn(), &id)?, true))
+}
+
+/// What is to change; `None` leaves it as it is.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Change {
+    /// The part of its balance that is staked, in millionths.
+    pub stake_percentage_ppm: Option<u32>,
+    /// Where its proceeds go; `Some(None)` = to itself.
+    pub payout: Option<Option<String>>,
+    /// Name or id of another pooler.
+    pub pooler: Option<String>,
+    /// Another status.
+    pub status: Option<Status>,
+    /// Terms of its own.
+    pub terms: Vec<Term>,
+}
+
+/// Changes a farmer; true where anything changed.
+///
+/// # Errors
+/// `unknown_farmer`, those of [`Joining::check`], `conflict` for a step that its life does not have, `unsettled`
+/// for a departure with stakes out, `invalid_value` for a least stake above the most.
+pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)> {
+    let before = find(tx.conn(), name)?;
+    let mut after = before.clone();
+    let mut facts = Map::new();
+    let mut note = |what: &str, old: Value, new: Value| {
+        facts.insert(what.to_owned(), json!({ "old": old, "new": new }));
+    };
+    if let Some(stake) = change.stake_percentage_ppm.filter(|stake| *stake != before.stake_percentage_ppm) {
+        note("stake_percentage", ratio(before.stake_percentage_ppm).into(), ratio(stake).into());
+        after.stake_percentage_ppm = stake;
+    }
+    if let Some(payout) = change.payout.as_ref().filter(|payout| **payout != before.payout) {
+        note("payout", json!(before.payout), json!(payout));
+        after.payout.clone_from(payout);
+    }
+    check_terms(after.stake_percentage_ppm, after.payout.as_deref())?;
+    change.terms.iter().for_each(|term| after.strategy.set(*term));
+    let of_both = |e: Error| e.context(format!("farmer {}, by its terms as they would be", before.address));
+    after.strategy.check().map_err(of_both)?;
+    for ((what, old), (_, new)) in before.strategy.words().into_iter().zip(after.strategy.words()) {
+        if old != new {
+            note(what, json!(old), json!(new));
+        }
+    }
+    if let Some(pooler) = &change.pooler {
+        let pooler = poolers::find(tx.conn(), pooler)?;
+        if pooler.id != before.pooler_id {
+            check_room(&pooler)?;
+            note("pooler", before.pooler.as_str().into(), pooler.name.as_str().into());
+            (after.pooler_id, after.pooler) = (pooler.id, pooler.name);
+        }
+    }
+    if let Some(status) = change.status.filter(|status| *status != before.status) {
+        check_step(tx.conn(), &before, status)?;
+        note("status", before.status.word().into(), status.word().into());
+        (after.status, after.status_at) = (status, tx.now());
+    }
+    if facts.is_empty() {
+        return Ok((before, false));
+    }
+    let (status, stake) = (after.status.word(), after.stake_percentage_ppm);
+    tx.conn().execute(
+        "UPDATE farmers SET pooler_id = ?2, status = ?3, stake_percentage_ppm = ?4, payout_address = ?5, status_at = ?6
+         WHERE id = ?1",
+        params![after.id, after.pooler_id, status, stake, after.payout, after.status_at],
+    )?;
+    if after.strategy != before.strategy {
+        set_strategy(tx, &after.id, &after.strategy)?;
+    }
+    tx.event("farmer.changed", &after.id, &Value::Object(facts))?;
+    if after.status != Status::Active {
+        // Nothing is to be staked for it.
+        alert::edge(tx, Subject::Farm(&after.id), NOT_READY, None)?;
+        // No later stake comes back for one that leaves; the loss stands in its harvests.
+        alert::edge(tx, Subject::Farm(&after.id), LOST, None)?;
+    }
+    Ok((after, true))
+}
+
+fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
+    if !farmer.status.may_become(next) {
+        return Err(Error::new(
+            Code::Conflict,
+            format!("farmer {} is {}: it cannot become {next}", farmer.id, farmer.status),
+        )
+        .hint("wallet_created → funded → active → leaving → departed; leaving may go back to active"));
+    }
+    if next != Status::Departed {
+        return Ok(());
+    }
+    let stakes: i64 = conn.query_row(
+        "SELECT count(*) FROM plantings p WHERE p.farmer_id = ?1 AND p.outcome = 'planted'
+         AND NOT EXISTS (SELECT 1 FROM harvests h WHERE h.farmer_id = p.farmer_id
+             AND h.block_index = p.block_index AND h.outcome <> 'failed')
+         AND NOT EXISTS (SELECT 1 FROM pooler_compensations c WHERE c.farmer_id = p.farmer_id
+             AND c.block_index = p.block_index)",
+        [&farmer.id],
+        |row| row.get(0),
+    )?;
+    if stakes == 0 {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Unsettled,
+        format!("farmer {} has {stakes} plants that are neither harvested nor booked as lost", farmer.id),
+    )
+    .hint(say("it departs when they are back: ").run("harvest"))
+    .detail("plants", stakes))
+}

@@ -1,0 +1,107 @@
+//! The life of a farmer. Pure.
+
+use base::{Code, Error, Result};
+use std::fmt;
+use std::str::FromStr;
+
+/// Where a farmer is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// There is a key; the account may not exist yet.
+    WalletCreated,
+    /// The account exists and has what it needs.
+    Funded,
+    /// It plants.
+    Active,
+    /// It plants no more; what stands is worked and harvested.
+    Leaving,
+    /// It has left; nothing is done for it any more.
+    Departed,
+}
+
+impl Status {
+    /// All of them, in the order of life.
+    pub const ALL: &[Self] =
+        &[Self::WalletCreated, Self::Funded, Self::Active, Self::Leaving, Self::Departed];
+
+    /// The word as it stands in the state.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::WalletCreated => "wallet_created",
+            Self::Funded => "funded",
+            Self::Active => "active",
+            Self::Leaving => "leaving",
+            Self::Departed => "departed",
+        }
+    }
+
+    /// Reads the word of a farmer's row.
+    ///
+    /// # Errors
+    /// `state_corrupt` naming the farmer.
+    pub fn stored(word: &str, farmer: &str) -> Result<Self> {
+        let odd = || format!("farmer {farmer} has the status \"{word}\"");
+        word.parse().map_err(|()| Error::new(Code::StateCorrupt, odd()))
+    }
+
+    /// Whether the next status may be this one: a step forward, leaving at any time, and back from leaving. What has
+    /// departed stays so.
+    pub const fn may_become(self, next: Self) -> bool {
+        match next {
+            Self::WalletCreated => false,
+            Self::Funded => matches!(self, Self::WalletCreated),
+            Self::Active => matches!(self, Self::Funded | Self::Leaving),
+            Self::Leaving => matches!(self, Self::WalletCreated | Self::Funded | Self::Active),
+            Self::Departed => matches!(self, Self::Leaving),
+        }
+    }
+
+    /// Whether it may plant.
+    pub const fn plants(self) -> bool {
+        matches!(self, Self::Active)
+    }
+
+    /// Whether its pails are worked and harvested.
+    pub const fn is_served(self) -> bool {
+        !matches!(self, Self::Departed)
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+impl FromStr for Status {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        Self::ALL.iter().copied().find(|status| status.word() == text).ok_or(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_step_and_no_other() {
+        use Status::{Active, Departed, Funded, Leaving, WalletCreated};
+        let allowed = [
+            (WalletCreated, Funded),
+            (WalletCreated, Leaving),
+            (Funded, Active),
+            (Funded, Leaving),
+            (Active, Leaving),
+            (Leaving, Active),
+            (Leaving, Departed),
+        ];
+        for from in Status::ALL {
+            for to in Status::ALL {
+                assert_eq!(from.may_become(*to), allowed.contains(&(*from, *to)), "{from} to {to}");
+            }
+            assert_eq!(from.word().parse(), Ok(*from));
+        }
+    }
+}

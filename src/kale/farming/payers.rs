@@ -1,0 +1,134 @@
+//! Who can go on, and who pays: looked at before anything is staked or sent, the sponsor first.
+
+use super::Farming;
+use crate::chain::wallet::{Wallet, spares};
+use crate::fees::purse::{Books, Judged, Spares};
+use crate::fees::sponsor::Sponsor;
+use crate::fees::{Payer, payers};
+use crate::record::plan::kind;
+use base::Result;
+use std::collections::{BTreeMap, BTreeSet};
+use stellar::submit::Intent;
+use stellar::xdr::AccountId;
+
+impl Farming<'_, '_> {
+    /// What is recorded of fees and stakes.
+    pub fn books(&self) -> Result<Books> {
+        let state = &*self.work.state;
+        Books::read(state.conn(), &self.settings, &self.terms, state.run().clock.now())
+    }
+}
+
+/// Looks at the sponsor, and at what these farmers (id, account) lack to plant once more. Where no sponsor is known, the
+/// keys are asked for one only if a farmer is short of lumens.
+pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)]) -> Result<Judged> {
+    let mut books = farming.books()?;
+    let is_short =
+        |(id, wallet): &(&str, Option<&Wallet>)| wallet.is_some_and(|w| w.spare() < books.least(id));
+    if books.sponsor.is_none() && farmers.iter().any(is_short) {
+        books.sponsor = farming.keys.sponsor()?;
+    }
+    let state = &*farming.work.state;
+    let books = books.with_spent(state.conn(), state.run().clock.now())?;
+    let has_payers = books.sponsor.is_some() || !books.submitters.is_empty();
+    let spares = if has_payers {
+        farming.site.client.view(async |view| Spares::read(view, &books).await).await?
+    } else {
+        Spares::default()
+    };
+    let judged = books.judge(&spares, farmers);
+    let low = judged.sponsor.iter().chain(judged.submitters.iter().filter(|submitter| !submitter.is_ready()));
+    if judged.farmers.iter().any(|farmer| farmer.payer == Some(Payer::Itself)) {
+        low.for_each(|payer| payer.warn(&farming.site.client));
+    }
+    Ok(judged)
+}
+
+/// What intents take of a sponsor, beside what is there.
+struct Claim<'i> {
+    /// Stroops of lumens that each source takes.
+    each: BTreeMap<&'i AccountId, i64>,
+    /// Of these, what is among what is open: all but plants.
+    counted: i64,
+    sponsor: Sponsor,
+    /// What the sponsor has left for these.
+    left: i64,
+}
+
+impl Claim<'_> {
+    fn cost(&self) -> i64 {
+        self.each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost))
+    }
+}
+
+async fn claim<'i>(farming: &Farming<'_, '_>, payer: &AccountId, intents: &'i [Intent]) -> Result<Claim<'i>> {
+    let books = farming.books()?;
+    let mut each: BTreeMap<&AccountId, i64> = BTreeMap::new();
+    let mut counted: i64 = 0;
+    for intent in intents.iter().filter(|intent| intent.source != *payer) {
+        let Some(cost) = books.fees.needed(intent.kind) else { continue };
+        let sum = each.entry(&intent.source).or_default();
+        *sum = sum.saturating_add(cost);
+        if intent.kind != kind::PLANT {
+            counted = counted.saturating_add(cost);
+        }
+    }
+    let spare = if each.is_empty() {
+        None
+    } else {
+        let read = farming.site.client.view(async |view| spares(view, &[payer]).await).await?;
+        read.first().copied().flatten()
+    };
+    // What these still take is among what is open, but for plants.
+    let others = books.owed_by_all().saturating_sub(counted).max(0);
+    let left = spare.unwrap_or_default().saturating_sub(others);
+    let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
+    let sponsor = books.sponsor_for(payer, spare, cost.saturating_sub(counted));
+    Ok(Claim { each, counted, sponsor, left })
+}
+
+/// The sponsor `payer` as it is found, and whether it can pay for all of these intents beside what else is open.
+///
+/// # Errors
+/// As [`judge`].
+pub async fn left_for(
+    farming: &Farming<'_, '_>,
+    payer: &AccountId,
+    intents: &[Intent],
+) -> Result<(Sponsor, bool)> {
+    let claim = claim(farming, payer, intents).await?;
+    let free = claim.left >= claim.cost();
+    Ok((claim.sponsor, free))
+}
+
+/// The sources among these intents that pay for themselves where the sponsor `payer` cannot pay for all of them, with the
+/// sponsor as it was found; nobody where it can.
+///
+/// # Errors
+/// As [`judge`].
+pub async fn own(
+    farming: &Farming<'_, '_>,
+    payer: &AccountId,
+    intents: &[Intent],
+) -> Result<(BTreeSet<AccountId>, Option<Sponsor>)> {
+    let claim = claim(farming, payer, intents).await?;
+    let cost = claim.cost();
+    if claim.each.is_empty() || claim.left >= cost {
+        return Ok((BTreeSet::new(), None));
+    }
+    let Claim { each, counted, sponsor, left } = claim;
+    let state = &*farming.work.state;
+    let books = farming.books()?.with_spent(state.conn(), state.run().clock.now())?;
+    let sponsor = books.sponsor_for(payer, sponsor.spare, cost.saturating_sub(counted));
+    let sources: Vec<&AccountId> = each.keys().copied().collect();
+    let own = farming.site.client.view(async |view| spares(view, &sources).await).await?;
+    let can = |(cost, spare): (&i64, Option<i64>)| (*cost, spare.is_some_and(|spare| spare >= *cost));
+    let each: Vec<(i64, bool)> = each.values().zip(own).map(can).collect();
+    let payers = payers(Some(left), &each).into_iter().zip(sources);
+    let own: BTreeSet<AccountId> =
+        payers.filter(|(payer, _)| *payer == Some(Payer::Itself)).map(|(_, source)| source.clone()).collect();
+    if !own.is_empty() {
+        sponsor.warn(&farming.site.client);
+    }
+    Ok((own, Some(sponsor)))
+}

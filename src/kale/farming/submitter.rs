@@ -1,0 +1,169 @@
+//! Who sends work and harvests: the submitters, one open transaction each, or else the farmers' own accounts. Neither call
+//! needs the farmer's authorisation.
+
+use super::Farming;
+use super::payers;
+use crate::chain::wallet::spares;
+use crate::farmers::enrol::no_farmer;
+use crate::fees::sponsor::{Role, Sponsor};
+use crate::fees::{LEDGER, PATIENCE, assign};
+use crate::record::plan::kind;
+use base::{Code, Error, Result, say};
+use std::collections::{HashMap, HashSet};
+use stellar::submit::{self, Intent};
+use stellar::xdr::AccountId;
+
+/// How long a call may wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wait {
+    /// Until it is its turn.
+    Turn,
+    /// So many ledgers.
+    Ledgers(u64),
+}
+
+/// The intents as they are to be sent: calls that need no authorisation by a submitter where that can be. An error where
+/// nobody can send one.
+///
+/// # Errors
+/// Those of [`stellar::Client::view`] and of unlocking.
+pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
+    let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
+    let is_free = |intent: &Intent| matches!(intent.kind, kind::WORK | kind::HARVEST | kind::EXTEND);
+    let places: Vec<usize> =
+        intents.iter().enumerate().filter(|(_, intent)| is_free(intent)).map(|(place, _)| place).collect();
+    if farming.settings.submitters.is_empty() || places.is_empty() {
+        return Ok(routed);
+    }
+    let held: HashSet<AccountId> =
+        submit::under_way(farming.work.state)?.into_iter().map(|(source, _)| source).collect();
+    let submitters: Vec<&AccountId> =
+        farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
+    let own: Vec<&AccountId> = places.iter().filter_map(|n| Some(&intents.get(*n)?.source)).collect();
+    let asked: Vec<&AccountId> = submitters.iter().chain(&own).copied().collect();
+    let client = &farming.site.client;
+    let (now, spares) =
+        client.view(async |view| Ok((view.ledger().close_time, spares(view, &asked).await?))).await?;
+    let fees = farming.books()?.fees;
+    let cost = fees.work.max(fees.harvest).max(1);
+    let (theirs, own_spares) = spares.split_at(submitters.len());
+    let has = |spare: Option<i64>| spare.is_some_and(|spare| spare >= cost);
+    let (sponsor, free) = match farming.keys.sponsor()? {
+        Some(payer) => {
+            let (sponsor, free) = payers::left_for(farming, &payer, intents).await?;
+            (Some(sponsor), free)
+        }
+        None => (None, false),
+    };
+    // A sponsor that cannot pay for all pays for those alone who cannot: no more calls than it has lumens for.
+    let poor = own_spares.iter().filter(|spare| !has(**spare)).count();
+    let calls =
+        |spare: Option<i64>| usize::try_from(spare.unwrap_or_default().max(0) / cost).unwrap_or(usize::MAX);
+    let paid = sponsor.as_ref().map_or(0, |sponsor| calls(sponsor.spare).min(poor));
+    let is_sponsor =
+        |account: &AccountId| sponsor.as_ref().is_some_and(|sponsor| sponsor.account == *account);
+    let means: Vec<usize> = submitters
+        .iter()
+        .zip(theirs)
+        .enumerate()
+        .map(|(place, (account, spare))| {
+            let part = paid / submitters.len() + usize::from(place < paid % submitters.len());
+            match spare {
+                None => 0,
+                Some(_) if free => usize::MAX,
+                Some(_) if is_sponsor(account) => part,
+                spare => part.max(calls(*spare)),
+            }
+        })
+        .collect();
+    let can: Vec<bool> = own
+        .iter()
+        .zip(own_spares)
+        .map(|(account, spare)| !held.contains(*account) && (free || has(*spare)))
+        .collect();
+    let most = match wait {
+        Wait::Turn => usize::MAX,
+        Wait::Ledgers(ledgers) => usize::try_from(ledgers).unwrap_or(usize::MAX),
+    };
+    let assigned = assign(&can, &means, most);
+    let dry: Vec<Sponsor> = submitters
+        .iter()
+        .zip(theirs)
+        .zip(&means)
+        .filter(|(_, means)| **means == 0)
+        .map(|((account, spare), _)| Sponsor::submitter(account, *spare, cost))
+        .chain(sponsor.filter(|_| !free))
+        .collect();
+    let mut turns: HashMap<usize, u64> = HashMap::new();
+    let mut themselves = 0_usize;
+    for ((place, submitter), can) in places.iter().zip(&assigned).zip(&can) {
+        let Some(slot) = routed.get_mut(*place) else { continue };
+        match (slot.as_mut(), submitter) {
+            (Ok(intent), Some(submitter)) => {
+                let turn = turns.entry(*submitter).or_default();
+                let until = now.saturating_add(PATIENCE).saturating_add(*turn * LEDGER);
+                *turn += 1;
+                intent.valid_until = Some(intent.valid_until.map_or(until, |before| before.min(until)));
+                if let Some(account) = submitters.get(*submitter) {
+                    intent.source = (*account).clone();
+                }
+            }
+            (Ok(_), None) if *can => themselves += 1,
+            (Ok(_), None) => *slot = Err(nobody(&dry)),
+            (Err(_), _) => {}
+        }
+    }
+    for why in dry.iter().filter(|payer| payer.role == Role::Submitter).filter_map(Sponsor::why) {
+        client.warn(format!("submitter_low: {why}"));
+    }
+    if themselves > 0 {
+        client.warn(format!(
+            "submitters: {themselves} of {} calls do not get out through them, for want of {}; the farmers' own accounts send \
+             these",
+            places.len(),
+            if dry.is_empty() { "time" } else { "lumens" }
+        ));
+    }
+    Ok(routed)
+}
+
+/// What is said of a call that nobody can send.
+fn nobody(dry: &[Sponsor]) -> Error {
+    dry.iter().find_map(Sponsor::error).unwrap_or_else(|| {
+        Error::new(Code::NotReady, "the submitters have transactions that are not settled yet")
+            .hint(say("run it again: they are settled first; see: ").run("operations list"))
+    })
+}
+
+/// Leaves out the submitters that cannot be one, each with a warning and a fault of the run: farmers, and those without a
+/// key. What they would send goes by own accounts.
+///
+/// # Errors
+/// `state_error`; those of unlocking.
+pub fn choose(farming: &mut Farming<'_, '_>) -> Result<()> {
+    let mut chosen = Vec::new();
+    for account in std::mem::take(&mut farming.settings.submitters) {
+        let fault = match no_farmer(farming.work.state.conn(), &account) {
+            Err(e) if e.code() == Code::Conflict => Some(e),
+            Err(e) => return Err(e),
+            Ok(()) if farming.keys.holds(&account)? => None,
+            Ok(()) => {
+                let why = format!("kale.submitter: the key store has no key for {account}");
+                let e = Error::new(Code::NoKey, why);
+                Some(
+                    e.hint(say("bring it in with: ").run("farmer import").with("submitter"))
+                        .detail("address", account.to_string()),
+                )
+            }
+        };
+        match fault {
+            None => chosen.push(account),
+            Some(e) => {
+                farming.site.client.warn(format!("{}; it is left out", e.message()));
+                farming.faults.push(e);
+            }
+        }
+    }
+    farming.settings.submitters = chosen;
+    Ok(())
+}

@@ -1,0 +1,162 @@
+//! A pail that is due, as the records have it and as the chain shows it, and how it can end.
+
+use crate::chain::site::Site;
+use crate::chain::view::{Living, living};
+use crate::contract::{Block, Entry, Pail, base, decode_block, decode_pail, forecast};
+use crate::record::reason::Reason;
+use crate::record::rows::{Hand, OpenPail};
+use base::amount::Base;
+use base::{Code, Error, Result, say};
+use state::operations::OperationState;
+use std::collections::{BTreeMap, HashMap};
+
+/// How a pail ended, or why it did not.
+#[derive(Debug, Clone)]
+pub enum Fate {
+    /// Harvested by this run.
+    Harvested {
+        /// Hash of the transaction.
+        tx: String,
+        /// Its ledger.
+        ledger: u32,
+        /// Stroops of lumens that it cost.
+        fee: i64,
+        /// The submitter that sent it, where one did.
+        sender: Option<String>,
+        /// Stroops of KALE, without the stake.
+        reward: Base,
+    },
+    /// Recorded before.
+    Already,
+    /// Somebody else harvested it for us, or we did in a run that could not book it.
+    Elsewhere {
+        /// Hash of the transaction.
+        tx: String,
+        /// Its ledger.
+        ledger: u32,
+        /// Stroops of KALE, without the stake.
+        reward: Base,
+    },
+    /// The stake is gone.
+    Lost {
+        /// What happened.
+        reason: Reason,
+        /// What it was lost by.
+        cause: Reason,
+    },
+    /// Still there: not harvested, for this reason.
+    Failed {
+        /// Why, in a word.
+        reason: Reason,
+        /// Why, for a person.
+        error: Error,
+    },
+}
+
+/// What a harvest came to for one pail.
+#[derive(Debug, Clone)]
+pub struct Harvested {
+    /// The farmer.
+    pub hand: Hand,
+    /// The block.
+    pub block: u32,
+    /// Stroops of KALE at stake.
+    pub stake: Base,
+    /// What the formula said the reward would be.
+    pub forecast: Option<Base>,
+    /// How it ended.
+    pub fate: Fate,
+}
+
+/// A pail as it is due.
+#[derive(Debug, Clone)]
+pub(super) struct Due {
+    pub hand: Hand,
+    pub pail: OpenPail,
+    pub chain: Option<Living<Pail>>,
+    pub block: Option<Block>,
+}
+
+impl Due {
+    pub(super) fn is_near(&self, near: &BTreeMap<String, Vec<(u32, u32)>>) -> bool {
+        let blocks = near.get(&self.pail.farmer);
+        blocks.is_some_and(|blocks| blocks.iter().any(|(block, _)| *block == self.pail.block))
+    }
+
+    pub(super) fn end(self, fate: Fate) -> Harvested {
+        Harvested {
+            block: self.pail.block,
+            stake: self.pail.stake,
+            forecast: self.pail.forecast,
+            hand: self.hand,
+            fate,
+        }
+    }
+
+    /// What a harvest would have paid, by the block's own figures and the recorded work.
+    pub(super) fn computed(&self) -> Option<Base> {
+        let (gap, zeros) = self.pail.work?;
+        let pail = Pail {
+            gap: Some(gap),
+            zeros: Some(zeros),
+            sequence: self.pail.planted_ledger,
+            stake: i128::try_from(self.pail.stake).ok()?,
+        };
+        base(forecast::paid_now(self.pail.block, self.block.as_ref()?, &pail).ok()?).ok()
+    }
+}
+
+/// A stake that one endpoint shows as lost: what happened, and what it was lost by.
+pub(super) type Suspect = (Due, Reason, Reason);
+
+/// Reads the pails and their blocks.
+pub(super) async fn look(
+    site: &Site,
+    chain: &stellar::View,
+    open: &[OpenPail],
+    by_id: &HashMap<&str, &Hand>,
+) -> Result<Vec<Due>> {
+    let missing = |pail: &OpenPail| {
+        Error::corrupt(format!("an open pail belongs to farmer {}, who is missing", pail.farmer))
+    };
+    let mut keys = Vec::new();
+    for pail in open {
+        let hand = by_id.get(pail.farmer.as_str()).ok_or_else(|| missing(pail))?;
+        keys.push(Entry::Pail(hand.who.contract_address(), pail.block).key(&site.farm)?);
+        keys.push(Entry::Block(pail.block).key(&site.farm)?);
+    }
+    let entries = chain.entries(keys.iter().cloned()).await?;
+    let mut dues = Vec::with_capacity(open.len());
+    for (pail, keys) in open.iter().zip(keys.chunks(2)) {
+        let hand = by_id.get(pail.farmer.as_str()).ok_or_else(|| missing(pail))?;
+        let address = hand.who.contract_address();
+        let [pail_key, block_key] = keys else { continue };
+        dues.push(Due {
+            hand: (*hand).clone(),
+            chain: living(&entries, pail_key, |data| decode_pail(&site.farm, &address, pail.block, data))?,
+            block: living(&entries, block_key, |data| decode_block(&site.farm, pail.block, data))?
+                .map(|living| living.entry),
+            pail: pail.clone(),
+        });
+    }
+    Ok(dues)
+}
+
+/// What is said of a pail that is held.
+pub(super) fn of_held(held: &str) -> (Reason, Error) {
+    let error = Error::new(Code::Drift, format!("it is held: {held}")).hint(
+        say("see the alert: ")
+            .run("events")
+            .with("kind")
+            .of("farm.alert.opened")
+            .say("; then: ")
+            .run("harvest")
+            .with("release"),
+    );
+    (Reason::of_word(held).unwrap_or(Reason::Other), error)
+}
+
+/// Whether an envelope of it may have had an effect that is not recorded.
+pub(super) const fn under_way(state: OperationState) -> bool {
+    matches!(state, OperationState::Signed | OperationState::Sent | OperationState::Confirmed)
+}

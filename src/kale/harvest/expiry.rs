@@ -1,0 +1,101 @@
+//! Pails that are about to expire: the alert, and the transactions that let them live longer.
+
+use crate::alerts::EXPIRING;
+use crate::contract::{Entry, LIFE};
+use crate::farming::Farming;
+use crate::record::plan::{ExtendPlan, kind};
+use crate::record::rows::{self, Hand};
+use base::Result;
+use state::alert::{self, Subject};
+use state::{Tx, ValuePermit};
+use std::collections::BTreeMap;
+use stellar::Action;
+use stellar::submit::{Intent, Submitted};
+
+/// Opens the alert of each farmer who has open pails that expire within `alarm` ledgers, and closes those of all others.
+pub fn alert(tx: &Tx<'_>, ledger: u32, alarm: u32) -> Result<()> {
+    let near = rows::pails_until(tx.conn(), ledger.saturating_add(alarm))?;
+    let open = alert::farms_with(tx.conn(), EXPIRING)?;
+    for farmer in near.keys().chain(open.iter().filter(|farmer| !near.contains_key(*farmer))) {
+        let why = near.get(farmer).map(|pails| words(pails, ledger));
+        alert::edge(tx, Subject::Farm(farmer), EXPIRING, why.as_deref())?;
+    }
+    Ok(())
+}
+
+/// What the alert says.
+pub fn words(pails: &[(u32, u32)], ledger: u32) -> String {
+    let each: Vec<String> = pails
+        .iter()
+        .map(|(block, until)| format!("block {block} in {} ledgers", until.saturating_sub(ledger)))
+        .collect();
+    format!("pails expire, stake and reward with them: {}", each.join(", "))
+}
+
+/// What became of an extension: the farmer, the blocks, and the ledger that they live to.
+#[derive(Debug, Clone)]
+pub struct Extended {
+    /// Whose pails.
+    pub hand: Hand,
+    /// In which blocks.
+    pub blocks: Vec<u32>,
+    /// Last ledger of their entries.
+    pub live_until: u32,
+    /// How the transaction ended.
+    pub result: Result<Submitted>,
+}
+
+/// Lets pails that expire soon, and their blocks, live a day longer: one transaction per farmer, who pays for it.
+/// `near` is what is still open of what [`crate::harvest::Prepared::near`] showed.
+///
+/// # Errors
+/// `state_error`; a farmer's own failure is in its line.
+pub async fn extend(
+    farming: &mut Farming<'_, '_>,
+    hands: &[Hand],
+    near: &BTreeMap<String, Vec<(u32, u32)>>,
+    ledger: u32,
+    permit: ValuePermit<'_>,
+) -> Result<Vec<Extended>> {
+    let (farm, network) = (&farming.site.farm, farming.site.network());
+    let live_until = ledger.saturating_add(LIFE);
+    let mut wanted: Vec<(Hand, Vec<u32>, Intent)> = Vec::new();
+    for (farmer, pails) in near {
+        let Some(hand) = hands.iter().find(|hand| hand.who.id == *farmer) else { continue };
+        let who = &hand.who;
+        let mut keys = Vec::new();
+        for (block, _) in pails {
+            keys.push(Entry::Pail(who.contract_address(), *block).key(farm)?);
+            keys.push(Entry::Block(*block).key(farm)?);
+        }
+        let blocks: Vec<u32> = pails.iter().map(|(block, _)| *block).collect();
+        let soonest = pails.iter().map(|(_, until)| *until).min().unwrap_or_default();
+        let plan = ExtendPlan {
+            farmer: farmer.clone(),
+            pails: blocks.iter().map(|block| (farmer.clone(), *block)).collect(),
+            live_until,
+        };
+        let intent = Intent {
+            // What expires when makes it the same extension.
+            key: format!(
+                "extend:{network}:{}:{}:{soonest}",
+                who.address,
+                blocks.first().copied().unwrap_or(0)
+            ),
+            kind: kind::EXTEND,
+            subject: farmer.clone(),
+            plan: crate::record::plan::write(&plan)?,
+            source: who.account.clone(),
+            action: Action::Extend { keys, ledgers: LIFE },
+            valid_until: None,
+        };
+        wanted.push((hand.clone(), blocks, intent));
+    }
+    let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
+    let results = farming.submit(permit, &intents).await?;
+    Ok(wanted
+        .into_iter()
+        .zip(results)
+        .map(|((hand, blocks, _), result)| Extended { hand, blocks, live_until, result })
+        .collect())
+}

@@ -1,0 +1,354 @@
+//! What follows from an operation that ended: rows, ledger, audit event, in the write that ends it.
+//!
+//! It works from the stored plan and the chain's answer alone, because a run that was killed is recorded by the next one.
+//! Recorded twice, nothing is booked twice: the rows' own uniqueness says what is new.
+
+pub mod accounting;
+pub mod loss;
+pub mod plan;
+pub mod reason;
+pub mod rows;
+
+use self::plan::{ExtendPlan, HarvestPlan, Plan, PlantPlan, TrustPlan, WorkPlan};
+use self::reason::{Reason, Said};
+use self::rows::{HarvestRow, OpenPail, Tally, Trace, WorkRow};
+use crate::alerts::{EXPIRING, HELD, LOST, NOT_READY, SPONSOR_LOW};
+use crate::chain::Who;
+use crate::chain::site::Site;
+use crate::contract::call::{harvest_result, work_result};
+use crate::contract::fault::Fault;
+use crate::contract::{base, events};
+use crate::farmers::terms::Terms;
+use crate::farmers::{self, status::Status as Life};
+use crate::schedule::Step;
+use base::amount::Base;
+use base::{Code, Error, Result};
+use serde_json::{Value, json};
+use state::Tx;
+use state::alert::{self, Subject};
+use state::operations::Operation;
+use stellar::submit::{Recorder, Settled, Status};
+use stellar::xdr::{ContractId, ScVal};
+use stellar::{account, contract};
+
+/// Records the farm's operations; others are left to themselves.
+#[derive(Debug, Clone)]
+pub struct FarmRecorder {
+    network: &'static str,
+    farm: ContractId,
+}
+
+impl FarmRecorder {
+    /// For the operations of this farm.
+    pub fn of(site: &Site) -> Self {
+        Self { network: site.network(), farm: site.farm.clone() }
+    }
+}
+
+impl Recorder for FarmRecorder {
+    fn record(&self, tx: &Tx<'_>, operation: &Operation, settled: &Settled) -> Result<()> {
+        match Plan::of(operation)? {
+            Some(Plan::Plant(plan)) => self.plant(tx, operation.id, &plan, &of(settled, &plan.address)?),
+            Some(Plan::Work(plan)) => self.work(tx, operation.id, &plan, &of(settled, &plan.address)?),
+            Some(Plan::Harvest(plan)) => self.harvest(tx, operation.id, &plan, &of(settled, &plan.address)?),
+            Some(Plan::Extend(plan)) => extend(tx, &plan, settled),
+            Some(Plan::Trust(plan)) => trust(tx, &plan, settled, settled.fee_charged),
+            Some(Plan::Adopt(plan)) => {
+                let fees = plan.shares(settled.fee_charged);
+                plan.farmers.iter().zip(fees).try_for_each(|(plan, fee)| trust(tx, plan, settled, fee))
+            }
+            None => Ok(()),
+        }
+    }
+
+    // The contract refuses a second plant of a pail, work that is no better and a second harvest, and shows each.
+    fn is_told_by_the_chain(&self, operation: &Operation) -> bool {
+        matches!(Plan::of(operation), Ok(Some(_)))
+    }
+}
+
+impl FarmRecorder {
+    fn plant(&self, tx: &Tx<'_>, operation: i64, plan: &PlantPlan, settled: &Settled) -> Result<()> {
+        let stake = plan.stake.0;
+        let facts = |more: Value| story(&plan.address, plan.block, settled, more);
+        if let Some(reason) = reason::of(&self.farm, Step::Plant, settled) {
+            hindered(tx, &plan.farmer, reason, settled)?;
+            if reason::said(&self.farm, Step::Plant, settled) == Some(Said::Farm(Fault::PailExists)) {
+                // Planted already: the pail is read, and what it shows is recorded.
+                return Ok(());
+            }
+            let trace = trace(operation, settled, Some(reason));
+            if rows::planting(tx, &plan.farmer, plan.block, "failed", stake, &trace)? {
+                tx.event("plant.failed", &plan.farmer, &facts(json!({ "reason": reason.word() })))?;
+            }
+            return Ok(());
+        }
+        let ledger = ledger_of(settled)?;
+        let pail = OpenPail {
+            block: plan.block,
+            farmer: plan.farmer.clone(),
+            stake,
+            planted_ledger: ledger.sequence,
+            planted_time: Some(ledger.close_time),
+            due: plan.due,
+            ..OpenPail::default()
+        };
+        planted(tx, &pail, &trace(operation, settled, None), &facts(json!({ "stake": stake.to_string() })))
+    }
+
+    fn work(&self, tx: &Tx<'_>, operation: i64, plan: &WorkPlan, settled: &Settled) -> Result<()> {
+        let WorkPlan { farmer, block, nonce, hash, zeros, .. } = plan;
+        let row = |outcome, gap| WorkRow {
+            farmer,
+            block: *block,
+            outcome,
+            nonce: *nonce,
+            hash,
+            zeros: *zeros,
+            gap,
+        };
+        let facts = |more: Value| story(&plan.address, *block, settled, more);
+        if let Some(reason) = reason::of(&self.farm, Step::Work, settled) {
+            hindered(tx, farmer, reason, settled)?;
+            if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
+                tx.event(
+                    "work.failed",
+                    farmer,
+                    &facts(json!({ "reason": reason.word(), "zeros": zeros, "nonce": nonce.to_string() })),
+                )?;
+            }
+            return Ok(());
+        }
+        let gap = work_result(value_of(settled)?)?;
+        let outcome = if plan.improves { "improved" } else { "worked" };
+        if rows::work(tx, &row(outcome, Some(gap)), &trace(operation, settled, None))? {
+            rows::work_pail(tx, farmer, *block, gap, *zeros)?;
+            if !plan.improves {
+                rows::tally(tx, farmer, *block, Tally { worked: 1, ..Tally::default() })?;
+            }
+            tx.event(
+                &format!("work.{outcome}"),
+                farmer,
+                &facts(json!({ "gap": gap, "zeros": zeros, "nonce": nonce.to_string() })),
+            )?;
+        }
+        Ok(())
+    }
+
+    fn harvest(&self, tx: &Tx<'_>, operation: i64, plan: &HarvestPlan, settled: &Settled) -> Result<()> {
+        if let Some(reason) = reason::of(&self.farm, Step::Harvest, settled) {
+            hindered(tx, &plan.farmer, reason, settled)?;
+            return harvest_failed(tx, plan, reason, &trace(operation, settled, Some(reason)), settled);
+        }
+        let reward = base(harvest_result(value_of(settled)?)?)?;
+        let asset = contract("the stored plan", &plan.asset_contract)?;
+        let farmer = account("the stored plan", &plan.address)?;
+        let minted = events::minted(&settled.events, &asset, &farmer)?.unwrap_or_default();
+        let stake = plan.stake.0;
+        if reward.checked_add(stake) != Some(minted) {
+            let why = format!(
+                "block {}: minted {minted} stroops, but stake {stake} and reward {reward} were due",
+                plan.block
+            );
+            rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.word())?;
+            alert::edge(tx, Subject::Farm(&plan.farmer), HELD, Some(&why))?;
+            let trace = trace(operation, settled, Some(Reason::MintDisagrees));
+            return harvest_failed(tx, plan, Reason::MintDisagrees, &trace, settled);
+        }
+        let trace = trace(operation, settled, None);
+        let facts = json!({ "tx": settled.hash, "ledger": trace.ledger });
+        self.credit(tx, plan, "harvested", reward, &trace, &facts)
+    }
+
+    /// Books a harvest: the stake returns, the reward is shared out, the pail is closed.
+    pub fn credit(
+        &self,
+        tx: &Tx<'_>,
+        plan: &HarvestPlan,
+        outcome: &'static str,
+        reward: Base,
+        trace: &Trace<'_>,
+        chain: &Value,
+    ) -> Result<()> {
+        let (farmer, stake, block) = (plan.farmer.as_str(), plan.stake.0, plan.block);
+        let forecast = plan.forecast.map(|f| f.0);
+        let row = HarvestRow { farmer, block, outcome, stake, reward, forecast };
+        if !rows::harvest(tx, &row, trace)? {
+            return Ok(());
+        }
+        let terms = Terms::new(plan.reward_split_ppm, plan.platform_fee_ppm)?;
+        let (lines, shares) =
+            accounting::harvested(self.network, farmer, &plan.pooler, terms, stake, reward)?;
+        let facts = json!({
+            "farmer": plan.address, "block": block, "stake": stake.to_string(), "reward": reward.to_string(),
+            "forecast": forecast.map(|f| f.to_string()), "to_farmer": shares.farmer.to_string(),
+            "to_pooler": shares.pooler.to_string(), "platform_fee": shares.platform.to_string(), "chain": chain,
+        });
+        let event = tx.event(&format!("harvest.{outcome}"), farmer, &facts)?;
+        tx.post(event, &lines)?;
+        rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;
+        rows::close_pail(tx, farmer, block)?;
+        let later = rows::losses(tx.conn(), block)?.iter().any(|loss| loss.farmer == farmer);
+        if !later {
+            alert::edge(tx, Subject::Farm(farmer), LOST, None)?;
+        }
+        if rows::open_pails_of(tx.conn(), farmer)? == 0 {
+            alert::edge(tx, Subject::Farm(farmer), EXPIRING, None)?;
+        }
+        Ok(())
+    }
+}
+
+/// Opens the alert of whoever kept an operation of an active farmer from taking effect: the farmer, by something that it
+/// lacks, or the sponsor.
+fn hindered(tx: &Tx<'_>, id: &str, reason: Reason, settled: &Settled) -> Result<()> {
+    let words = settled.reason.as_ref().map_or("", |reason| reason.words.as_str());
+    match (reason, &settled.payer) {
+        (Reason::SponsorLow, Some(payer)) => {
+            let why = format!("the fee sponsor {payer} could not pay: {words}");
+            alert::edge(tx, Subject::Farm(&payer.to_string()), SPONSOR_LOW, Some(&why))?;
+        }
+        (
+            Reason::NoAccount
+            | Reason::TooFewLumens
+            | Reason::NoTrustline
+            | Reason::NotAuthorized
+            | Reason::TrustlineFull,
+            _,
+        ) => {
+            let farmer = farmers::find(tx.conn(), id)?;
+            if farmer.status == Life::Active {
+                let why = format!("farmer {}: {reason}: {words}", farmer.address);
+                alert::edge(tx, Subject::Farm(id), NOT_READY, Some(&why))?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// As it is for the farmer of this address.
+fn of(settled: &Settled, farmer: &str) -> Result<Settled> {
+    Ok(settled.clone().sent_for(&account("the stored plan", farmer)?))
+}
+
+fn harvest_failed(
+    tx: &Tx<'_>,
+    plan: &HarvestPlan,
+    reason: Reason,
+    trace: &Trace<'_>,
+    settled: &Settled,
+) -> Result<()> {
+    let row = HarvestRow {
+        farmer: &plan.farmer,
+        block: plan.block,
+        outcome: "failed",
+        stake: plan.stake.0,
+        reward: Base::ZERO,
+        forecast: plan.forecast.map(|f| f.0),
+    };
+    if rows::harvest(tx, &row, trace)? {
+        let facts = story(&plan.address, plan.block, settled, json!({ "reason": reason.word() }));
+        tx.event("harvest.failed", &plan.farmer, &facts)?;
+    }
+    Ok(())
+}
+
+/// Notes that a farmer has planted: the row, the open pail, and the stake in the ledger. Returns without effect where it is
+/// noted already.
+pub fn planted(tx: &Tx<'_>, pail: &OpenPail, trace: &Trace<'_>, facts: &Value) -> Result<()> {
+    if rows::planting(tx, &pail.farmer, pail.block, "planted", pail.stake, trace)? {
+        let event = tx.event("plant.planted", &pail.farmer, facts)?;
+        tx.post(event, &accounting::planted(&pail.farmer, pail.stake))?;
+        rows::open_pail(tx, pail)?;
+        let tally = Tally { planted: 1, staked: pail.stake, ..Tally::default() };
+        rows::tally(tx, &pail.farmer, pail.block, tally)?;
+    }
+    Ok(())
+}
+
+/// Notes a pail that is on chain and was not planted by this state's records.
+pub fn found(tx: &Tx<'_>, who: &Who, pail: &OpenPail) -> Result<()> {
+    let trace = Trace { ledger: Some(pail.planted_ledger), ..Trace::default() };
+    let facts = json!({
+        "farmer": who.address, "block": pail.block, "stake": pail.stake.to_string(),
+        "ledger": pail.planted_ledger, "found": true,
+    });
+    planted(tx, pail, &trace, &facts)
+}
+
+fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {
+    let pails: Vec<Value> =
+        plan.pails.iter().map(|(farmer, block)| json!({ "farmer": farmer, "block": block })).collect();
+    if settled.status != Status::Confirmed {
+        let words = settled.reason.as_ref().map(|reason| reason.words.as_str());
+        tx.event(
+            "extend.failed",
+            &plan.farmer,
+            &json!({ "pails": pails, "why": words, "tx": settled.hash }),
+        )?;
+        return Ok(());
+    }
+    for (farmer, block) in &plan.pails {
+        rows::live_pail(tx, farmer, *block, plan.live_until)?;
+    }
+    let facts = json!({ "pails": pails, "live_until": plan.live_until, "tx": settled.hash });
+    tx.event("extend.extended", &plan.farmer, &facts)?;
+    Ok(())
+}
+
+/// The farmer's status is left alone: that follows from what the chain shows when it is checked.
+/// `fee` is this farmer's part of what the transaction cost, in stroops.
+fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled, fee: i64) -> Result<()> {
+    let mut facts = json!({
+        "farmer": plan.address, "asset": plan.asset, "sponsor": plan.sponsor, "created_with": plan.created,
+        "tx": settled.hash, "ledger": settled.ledger.map(|ledger| ledger.sequence),
+        "fee": fee.to_string(),
+    });
+    let kind = match &settled.reason {
+        None => "trust.made",
+        Some(reason) => {
+            facts["why"] = reason.words.clone().into();
+            "trust.failed"
+        }
+    };
+    tx.event(kind, &plan.farmer, &facts)?;
+    Ok(())
+}
+
+fn trace(operation: i64, settled: &Settled, reason: Option<Reason>) -> Trace<'static> {
+    Trace {
+        operation: Some(operation),
+        ledger: settled.ledger.map(|ledger| ledger.sequence),
+        reason: reason.map(Reason::word),
+    }
+}
+
+/// What the audit log says of a transaction on the farm.
+fn story(address: &str, block: u32, settled: &Settled, more: Value) -> Value {
+    let mut story = json!({
+        "farmer": address, "block": block, "tx": settled.hash,
+        "ledger": settled.ledger.map(|ledger| ledger.sequence), "fee": settled.fee_charged.to_string(),
+    });
+    if let Some(sender) = &settled.sender {
+        story["sent_by"] = sender.to_string().into();
+    }
+    if let (Value::Object(story), Value::Object(more)) = (&mut story, more) {
+        story.extend(more);
+        if let Some(reason) = &settled.reason {
+            story.insert("why".into(), reason.words.clone().into());
+        }
+    }
+    story
+}
+
+fn ledger_of(settled: &Settled) -> Result<stellar::Ledger> {
+    settled.ledger.ok_or_else(|| Error::new(Code::Bug, "a confirmed transaction without its ledger"))
+}
+
+fn value_of(settled: &Settled) -> Result<&ScVal> {
+    settled
+        .value
+        .as_ref()
+        .ok_or_else(|| Error::new(Code::BadReply, "a confirmed call came back without its result"))
+}
