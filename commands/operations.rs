@@ -5,7 +5,7 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::registry::commands;
 use crate::session::Session;
 use app::App;
-use app::farming::{ended_as, ended_in, site_desk, time};
+use app::farming::{ended_as, ended_in, time, unsettled};
 use app::operations::{GiveUpOutput, ListOutput, OperationView, SettleOutput};
 use base::{Error, Result, clock};
 use clap::Args;
@@ -73,11 +73,11 @@ impl Settle {
             return Outcome::of(&SettleOutput { operations: Vec::new(), failures: Vec::new() });
         }
         if self.dry.dry_run {
-            let found = site_desk(&app, true, async |farm| farm.look_at_open().await)?;
+            let found = unsettled(&app, true, async |farm| farm.look_at_open().await)?;
             let seen = found.iter().map(|(operation, seen)| (operation, seen, outlook(seen)));
             return Outcome::document(&SettleOutput::of(seen));
         }
-        let done = site_desk(&app, false, async |farm| {
+        let done = unsettled(&app, false, async |farm| {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
             farm.settle(Some(permit), Duration::MAX).await
         })?;
@@ -133,7 +133,7 @@ impl GiveUp {
             let code = base::Code::InvalidValue;
             return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
         }
-        let output = site_desk(&app, dry.dry_run, async |farm| {
+        let output = unsettled(&app, dry.dry_run, async |farm| {
             let given = farm.may_give_up(id).await?;
             if dry.dry_run {
                 return Ok(GiveUpOutput::of(id, given, ["would_give_up", "would_settle"]));

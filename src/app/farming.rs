@@ -1,5 +1,6 @@
 //! What farming calls share: the farm, the keys that are unlocked only when something is signed, and words.
 
+use crate::context::{Desk, STELLAR_PIN};
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, clock, forms, say};
@@ -68,44 +69,56 @@ pub fn site(app: &App<'_>, client: &Client) -> Result<Site> {
 /// Runs `body` as the one writer, after everything that an earlier run left unfinished has been settled.
 ///
 /// # Errors
-/// As [`App::write_on_stellar`]; what settling and `body` return.
+/// As [`App::write`], and `missing_setting`, `wrong_network`; what settling and `body` return.
 pub fn on_farm<T>(
     app: &App<'_>,
     dry_run: bool,
     parallel: Option<usize>,
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    site_desk(app, dry_run, async |farming| {
-        if let Some(parallel) = parallel {
-            farming.settings.parallel = parallel;
-        }
-        if !dry_run {
-            settle(app, farming).await?;
-        }
-        body(farming).await
-    })
+    at_desk(app, dry_run, parallel, !dry_run, body)
 }
 
 /// Runs `body` as the one writer; nothing is settled first.
 ///
 /// # Errors
-/// As [`App::write_on_stellar`]; what `body` returns.
-pub fn site_desk<T>(
+/// As [`on_farm`].
+pub fn unsettled<T>(
     app: &App<'_>,
     dry_run: bool,
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    let keys = Keys::new(app);
-    app.write_on_stellar(dry_run, async |work, client| {
-        let settings = Settings::of(work.config)?;
-        let site = site(app, client)?;
+    at_desk(app, dry_run, None, false, body)
+}
+
+fn at_desk<T>(
+    app: &App<'_>,
+    dry_run: bool,
+    parallel: Option<usize>,
+    settles: bool,
+    body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
+) -> Result<T> {
+    let (client, runtime, keys) = (app.stellar()?, app.host.runtime()?, Keys::new(app));
+    let mut desk = Desk::open(app, dry_run)?;
+    let mut work = desk.work();
+    let done = runtime.block_on(async {
+        // Before the work: what is sent on a network must not outlive the knowledge of which one it was.
+        state::pin_network(work.state, work.permit, STELLAR_PIN, client.passphrase())?;
+        let mut settings = Settings::of(work.config)?;
+        settings.parallel = parallel.unwrap_or(settings.parallel);
+        let site = site(app, &client)?;
         let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
-        let mut farming =
-            Farming { work, site: &site, settings, terms, keys: &keys, heard: None, faults: Vec::new() };
-        let done = body(&mut farming).await;
+        let (work, site, keys, heard, faults) = (&mut work, &site, &keys, None, Vec::new());
+        let mut farming = Farming { work, site, settings, terms, keys, heard, faults };
+        let settled = if settles { settle(app, &mut farming).await } else { Ok(()) };
+        let done = match settled {
+            Ok(()) => body(&mut farming).await,
+            Err(e) => Err(e),
+        };
         farming.faults.into_iter().for_each(|fault| app.call().fault(fault));
         done
-    })
+    });
+    desk.close(done)
 }
 
 /// How long a command waits for what an earlier run left unfinished: two ledgers. What is open then holds up its own farmer

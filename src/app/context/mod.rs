@@ -1,8 +1,10 @@
 //! The context of a call: settings in force, the state to read or write, and consent.
 
+mod desk;
 mod networks;
 mod unlock;
 
+pub(crate) use desk::Desk;
 pub use networks::farm_contract;
 pub use unlock::{conceal, edit_keys, open_keys, passphrase_of};
 
@@ -19,7 +21,7 @@ use stellar::Client;
 const EVM_PIN: &str = "evm_chain_id";
 
 /// The pin of the Stellar network in `meta`.
-const STELLAR_PIN: &str = "stellar_passphrase";
+pub(crate) const STELLAR_PIN: &str = "stellar_passphrase";
 
 /// What a call works with. Several threads may share it.
 pub struct App<'s> {
@@ -152,47 +154,21 @@ impl<'s> App<'s> {
     /// # Errors
     /// `state_missing`, `state_locked` and the others of [`State::write_access`]; what `body` returns.
     pub fn write<T>(&self, dry_run: bool, body: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
-        if dry_run {
-            self.call().set_dry_run();
-            let mut state = State::scratch(&self.state_path, self.call().run.clone())?;
-            return self.work(&mut state, Permit::dry_run(), body);
-        }
-        match self.state_fault() {
-            // An older schema is migrated by opening for writing.
-            Some(e) if e.code() != Code::StateOutdated => return Err(e),
-            // Another connection of our own would keep the log from being shrunk.
-            _ => self.close(),
-        }
-        let lock = self.lock()?;
-        let mut state = State::write_access(&self.state_path, self.call().run.clone(), &lock)?;
-        let done = self.work(&mut state, Permit::of(&lock), body);
-        if done.as_ref().is_err_and(|e| matches!(e.code(), Code::State | Code::StateCorrupt)) {
-            lock.doubt();
-        }
-        self.call().keep(state, lock);
-        done
+        let mut desk = Desk::open(self, dry_run)?;
+        let done = body(&mut desk.work());
+        desk.close(done)
     }
 
-    /// As [`App::write`], for a service that waits for the network. What it learned of an EVM chain is kept.
-    ///
-    /// # Errors
-    /// As [`App::write`].
+    /// As [`App::write`], for a service that waits for the network.
     pub fn write_async<T>(
         &self,
         dry_run: bool,
         body: impl AsyncFnOnce(&mut Work<'_>) -> Result<T>,
     ) -> Result<T> {
         let runtime = self.host.runtime()?;
-        self.write(dry_run, |work| {
-            let value = runtime.block_on(body(work))?;
-            for chain in guard(&self.chains).iter() {
-                let endpoints = &chain.config().endpoints;
-                let asked: Vec<String> =
-                    endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
-                evm::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
-            }
-            Ok(value)
-        })
+        let mut desk = Desk::open(self, dry_run)?;
+        let done = runtime.block_on(body(&mut desk.work()));
+        desk.close(done)
     }
 
     /// The settings in force with what this state holds: after a write, or under the lock.
@@ -266,25 +242,6 @@ impl<'s> App<'s> {
     pub fn absolute(path: &Path) -> Result<PathBuf> {
         std::path::absolute(path)
             .map_err(|e| Error::new(Code::InvalidValue, format!("\"{}\": {e}", path.display())))
-    }
-
-    fn work<T>(
-        &self,
-        state: &mut State,
-        permit: Permit<'_>,
-        body: impl FnOnce(&mut Work<'_>) -> Result<T>,
-    ) -> Result<T> {
-        // Another run may have changed settings while this one waited for the lock.
-        let config = self.config_with(state)?;
-        let progress = self.progress.as_ref();
-        let done = body(&mut Work { config: &config, state, permit, progress, stop: &self.call().stop });
-        let chains = guard(&self.chains);
-        let clients = guard(&self.clients);
-        let warnings = chains.iter().flat_map(Chain::take_warnings);
-        for warning in warnings.chain(clients.iter().flat_map(Client::take_warnings)) {
-            self.call().warn(warning);
-        }
-        done
     }
 }
 

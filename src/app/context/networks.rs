@@ -1,6 +1,6 @@
 //! The networks that the profile names: an EVM chain and a Stellar network, looked at or written about.
 
-use super::{App, EVM_PIN, STELLAR_PIN, guard};
+use super::{App, Desk, EVM_PIN, guard};
 use base::{Code, Error, Result};
 use config::Config;
 use evm::{Chain, ChainConfig};
@@ -21,30 +21,16 @@ impl App<'_> {
         dry_run: bool,
         body: impl AsyncFnOnce(&mut Work<'_>, &Chain) -> Result<T>,
     ) -> Result<T> {
-        let chain = self.chain()?;
-        self.write_async(dry_run, async |work| {
-            let value = body(work, &chain).await?;
+        let (chain, runtime) = (self.chain()?, self.host.runtime()?);
+        let mut desk = Desk::open(self, dry_run)?;
+        let mut work = desk.work();
+        let done = runtime.block_on(async {
+            let value = body(&mut work, &chain).await?;
             // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
             Ok(value)
-        })
-    }
-
-    /// As [`App::write_async`], on the profile's Stellar network, which the state remembers from now on.
-    ///
-    /// # Errors
-    /// As [`App::write`], and `missing_setting`, `wrong_network`.
-    pub fn write_on_stellar<T>(
-        &self,
-        dry_run: bool,
-        body: impl AsyncFnOnce(&mut Work<'_>, &Client) -> Result<T>,
-    ) -> Result<T> {
-        let client = self.stellar()?;
-        self.write_async(dry_run, async |work| {
-            // Before the work: what is sent on a network must not outlive the knowledge of which one it was.
-            state::pin_network(work.state, work.permit, STELLAR_PIN, client.passphrase())?;
-            body(work, &client).await
-        })
+        });
+        desk.close(done)
     }
 
     /// Reads from the profile's EVM chain, at one endpoint alone where it is named; nothing is written.
