@@ -2,67 +2,29 @@
 
 #![allow(clippy::unused_self, reason = "every command runs in the same form, with flags or without")]
 
-mod alerts;
-mod at;
-mod block;
-mod cli;
-mod complete;
-mod completions;
-mod config;
-mod console;
 #[cfg(feature = "sandbox")]
 mod demo;
-mod doctor;
-mod events;
-mod farm;
-mod farmer;
-mod grind;
-mod harvest;
-mod health;
-mod help;
-mod info;
-mod init;
-mod logs;
-mod man;
-mod member;
-mod metrics;
-mod operations;
-mod options;
-mod oracle;
-mod out_file;
+mod farming;
 mod output;
-mod panics;
-mod pings;
-mod plant;
-mod pool;
-mod pooler;
-mod progress;
-mod registry;
-mod report;
-mod reward;
-mod risk;
+mod pools;
+mod records;
 #[cfg(feature = "sandbox")]
 mod sandbox;
-mod schema;
-mod session;
-mod state;
-mod sync;
-mod textfile;
-mod version;
-mod views;
-mod withdrawal;
-mod work;
+mod setup;
+mod shell;
+mod watch;
 
 use crate::output::{Outcome, Report};
 use base::{Exit, Result};
-use cli::Parsed;
-use console::Console;
-use pings::Pings;
-use session::Session;
+use shell::cli::{self, Parsed};
+use shell::console::Console;
+use shell::pings::Pings;
+use shell::session::{self, Session};
+use shell::textfile::{self, Textfile};
+use shell::{complete, panics};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
-use textfile::Textfile;
 
 fn main() -> ExitCode {
     let begun = Instant::now();

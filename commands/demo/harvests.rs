@@ -123,7 +123,7 @@ fn minted(networks: &Networks, addresses: &[String]) -> Result<Base> {
         addresses.iter().map(|address| account("a farmer", address)).collect::<Result<_>>()?;
     let endpoints = Endpoint::parse_list(&[networks.stellar.url()])?;
     let client = Client::new(ClientConfig::new("demo", networks.stellar.passphrase(), endpoints))?;
-    let runtime = crate::session::runtime()?;
+    let runtime = crate::shell::session::runtime()?;
     runtime.block_on(client.view(async |view| {
         let contracts = vec![networks.farm.asset_contract.clone()];
         let mut query = EventQuery { contracts, limit: PAGE, ..EventQuery::default() };

@@ -1,7 +1,7 @@
 //! The demo's stage: a folder of its own, the binary as a child in it, and how each step is shown.
 
-use crate::console::Console;
-use crate::session::Session;
+use crate::shell::console::Console;
+use crate::shell::session::Session;
 use app::App;
 use base::{Code, Error, Result};
 use schemars::JsonSchema;

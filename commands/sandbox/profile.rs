@@ -1,7 +1,7 @@
 //! The config file of embedded networks, the state file and the identity beside it, for use from another terminal.
 
-use crate::config::template;
-use crate::out_file;
+use crate::setup::config::template;
+use crate::shell::out_file;
 use app::App;
 use base::{Code, Error, Result, files};
 use poolctl_sandbox::network::Networks;

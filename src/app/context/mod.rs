@@ -1,6 +1,10 @@
 //! The context of a call: settings in force, the state to read or write, and consent.
 
+pub mod call;
 mod desk;
+pub mod document;
+pub mod failures;
+pub mod host;
 mod networks;
 mod unlock;
 
