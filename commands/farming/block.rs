@@ -37,9 +37,7 @@ impl Block {
             .map_err(|e| e.context("cannot read the block"))?;
         let open = rows::pails_before(state.conn(), view.farm.index)?.len();
         let strategies = Strategies::read(state.conn(), settings.strategy)?;
-        let output = BlockOutput::of(&view, farm, open, &strategies);
-        let gauges = output.gauges();
-        Ok(Outcome::of(&output)?.gauges(gauges))
+        Outcome::document(&BlockOutput::of(&view, farm, open, &strategies))
     }
 }
 

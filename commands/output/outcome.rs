@@ -56,9 +56,6 @@ impl Outcome {
     }
 
     /// A finished command with a document of the services, its warnings, metrics and failure.
-    ///
-    /// # Errors
-    /// As [`Outcome::of`].
     pub fn document<T: Document + Present>(output: &T) -> Result<Self> {
         let warnings = output.warnings().iter().cloned();
         Ok(Self::of(output)?.warn(warnings).gauges(output.gauges()).but(output.failure()))

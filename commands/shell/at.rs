@@ -20,9 +20,6 @@ impl AtFlag {
     }
 
     /// The block asked for, or the one that the settings name.
-    ///
-    /// # Errors
-    /// `missing_setting`, `invalid_value`; cannot happen for a resolved config.
     pub fn or(self, config: &Config) -> Result<At> {
         self.at.map_or_else(|| config.require("evm.at")?.parse(), Ok)
     }

@@ -88,17 +88,11 @@ impl Console {
     }
 
     /// Writes a text to stdout as it stands.
-    ///
-    /// # Errors
-    /// As [`Console::emit`].
     pub fn write(text: &str) -> Result<()> {
         print(text)
     }
 
     /// Writes all that a file has to stdout. It is worth nothing in parts, so a closed pipe is a failure.
-    ///
-    /// # Errors
-    /// `io_error`.
     pub fn copy(from: &mut File) -> Result<()> {
         let mut stdout = io::stdout().lock();
         io::copy(from, &mut stdout)
@@ -130,9 +124,6 @@ impl Console {
     }
 
     /// Shows a page before the command ends.
-    ///
-    /// # Errors
-    /// As [`Console::show`].
     pub fn present(&self, page: &crate::output::Page) -> Result<()> {
         print(&render::page(page, self.out))
     }
@@ -148,9 +139,6 @@ impl Console {
     }
 
     /// Shows a help or version text: on stdout if it was asked for, else on stderr.
-    ///
-    /// # Errors
-    /// As [`Console::show`].
     pub fn help(&self, text: &clap::builder::StyledStr, asked: bool) -> Result<()> {
         let style = if asked { self.out } else { self.err };
         let text = if style.color { text.ansi().to_string() } else { text.to_string() };

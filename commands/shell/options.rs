@@ -110,9 +110,6 @@ pub fn one_line<'a>(flag: &str, text: &'a str, longest: usize) -> Result<&'a str
 }
 
 /// Reads a duration with its unit.
-///
-/// # Errors
-/// `invalid_value`.
 pub fn duration(text: &str) -> Result<Duration> {
     clock::duration(text).map_err(|why| bad_duration(text, why))
 }
@@ -131,9 +128,6 @@ pub fn bad_duration(text: &str, why: BadDuration) -> Error {
 }
 
 /// A `--parallel` value.
-///
-/// # Errors
-/// `invalid_value`.
 pub fn parallel(text: &str) -> Result<usize> {
     let number =
         text.parse().ok().filter(|n| (1..=100).contains(n) && text.bytes().all(|b| b.is_ascii_digit()));

@@ -42,9 +42,6 @@ fn is_stdout(path: &Path) -> bool {
 }
 
 /// Writes a file whole, or a pipe or a device in place.
-///
-/// # Errors
-/// Those of [`files::cannot_write`].
 pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> Result<()> {
     files::write(path, Access::Shared, fill).map_err(|e| files::cannot_write("the file", path, &e))
 }

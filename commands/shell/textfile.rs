@@ -24,9 +24,6 @@ pub struct Textfile<'s> {
 }
 
 /// Refuses metrics on stdout where it takes one JSON document.
-///
-/// # Errors
-/// `usage`, `invalid_value`.
 pub fn check(session: &Session) -> Result<()> {
     place(session).map(|_| ())
 }
@@ -66,9 +63,6 @@ impl<'s> Textfile<'s> {
     }
 
     /// Writes to stdout what is to go there, after everything else.
-    ///
-    /// # Errors
-    /// `io_error`.
     pub fn print(&self, exit: Exit) -> Result<()> {
         match self.place {
             Output::Stdout => Console::write(&self.text(exit)),

@@ -21,8 +21,6 @@ use watch::telemetry;
 pub struct Metrics {}
 
 impl Metrics {
-    /// # Errors
-    /// Those of the settings and the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;

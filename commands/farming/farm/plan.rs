@@ -4,12 +4,13 @@ use crate::farming::work::OrderFlags;
 use crate::output::{Outcome, Page, Present, Table};
 use crate::shell::session::Session;
 use app::App;
+use app::farming::block::signed;
 use app::farming::{self, LedgerStamp, SponsorView, kale, time};
-use base::amount::{Base, Quantity, to_units};
+use base::amount::Quantity;
 use base::{Result, clock, forms};
 use clap::Args;
+use kale::contract::Block;
 use kale::contract::base;
-use kale::contract::{Block, DECIMALS};
 use kale::forecast::Forecast;
 use kale::outlook::{self, Outlook, Prospect};
 use kale::purse::Books;
@@ -206,9 +207,6 @@ impl Plan {
 }
 
 /// Looks, and shows what is next.
-///
-/// # Errors
-/// What the services say.
 pub fn show(app: &App<'_>, orders: &Orders) -> Result<Outcome> {
     let settings = Settings::of(&app.config)?;
     let state = app.read()?;
@@ -255,15 +253,10 @@ impl PlanOutput {
     }
 
     fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
         let due = self.agenda.iter().filter(|action| action.is_due(self.now)).count();
         vec![
-            gauge(
-                "poolctl_farm_block_index",
-                "The farm's block, as it was seen last.",
-                self.block.to_string(),
-            ),
-            gauge("poolctl_farm_due_steps", "Steps of the farm that are due.", due.to_string()),
+            Gauge::new("poolctl_farm_block_index", "The farm's block, as it was seen last.", self.block),
+            Gauge::new("poolctl_farm_due_steps", "Steps of the farm that are due.", due),
         ]
     }
 }
@@ -306,12 +299,6 @@ impl EarningView {
             one_more_kale: signed(forecast.more_stake),
         }
     }
-}
-
-/// Stroops of either sign as whole KALE.
-fn signed(stroops: i128) -> String {
-    let units = to_units(Base::from(stroops.unsigned_abs()), DECIMALS);
-    if stroops < 0 { format!("-{units}") } else { units }
 }
 
 impl Present for PlanOutput {
@@ -416,17 +403,5 @@ impl PlanOutput {
             ]);
         }
         table
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::signed;
-
-    #[test]
-    fn changes_carry_their_sign() {
-        for (stroops, want) in [(0, "0.0000000"), (-1, "-0.0000001"), (25_050_000_000, "2505.0000000")] {
-            assert_eq!(signed(stroops), want);
-        }
     }
 }

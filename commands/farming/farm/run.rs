@@ -135,29 +135,22 @@ impl RunOutput {
     }
 
     fn gauges(&self, failed: usize) -> Vec<Gauge> {
-        let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
         let units = |amount: &Quantity| base::amount::to_units(amount.base, amount.decimals);
         let totals = &self.totals;
-        let mut gauges = vec![
-            gauge("poolctl_run_planted_farmers", "Plants of the last run.", totals.planted.to_string()),
-            gauge("poolctl_run_worked_farmers", "Works of the last run.", totals.worked.to_string()),
-            gauge("poolctl_run_harvested_pails", "Harvests of the last run.", totals.harvested.to_string()),
-            gauge("poolctl_run_lost_pails", "Stakes found lost by the last run.", totals.lost.to_string()),
-            gauge(
-                "poolctl_run_failed_steps",
-                "What failed for a farmer in the last run.",
-                failed.to_string(),
-            ),
-            gauge("poolctl_run_reward_kale", "Rewards of the last run.", units(&self.rewarded)),
-        ];
-        if let Some(block) = self.block {
-            gauges.push(gauge(
-                "poolctl_farm_block_index",
-                "The farm's block, as it was seen last.",
-                block.to_string(),
-            ));
-        }
-        gauges
+        let block = self.block;
+        [
+            Gauge::new("poolctl_run_planted_farmers", "Plants of the last run.", totals.planted),
+            Gauge::new("poolctl_run_worked_farmers", "Works of the last run.", totals.worked),
+            Gauge::new("poolctl_run_harvested_pails", "Harvests of the last run.", totals.harvested),
+            Gauge::new("poolctl_run_lost_pails", "Stakes found lost by the last run.", totals.lost),
+            Gauge::new("poolctl_run_failed_steps", "What failed for a farmer in the last run.", failed),
+            Gauge::new("poolctl_run_reward_kale", "Rewards of the last run.", &units(&self.rewarded)),
+        ]
+        .into_iter()
+        .chain(block.map(|block| {
+            Gauge::new("poolctl_farm_block_index", "The farm's block, as it was seen last.", block)
+        }))
+        .collect()
     }
 }
 

@@ -34,21 +34,14 @@ impl CheckFunding {
         let app = App::open(session)?;
         let hands = self.several.read(&app)?;
         if hands.is_empty() {
-            return Outcome::of(&FundingOutput {
-                view: None,
-                ready: 0,
-                farmers: Vec::new(),
-                sponsor: None,
-                submitters: Vec::new(),
-            });
+            return Outcome::of(&FundingOutput::default());
         }
         let check =
             on_farm(&app, self.dry.dry_run, None, async |farming| funding::check(farming, &hands).await)
                 .map_err(|e| e.context("cannot check the funding"))?;
         let output = FundingOutput::of(&check, words::hint);
-        let gauges = output.gauges();
         let short = fees::short_of(output.farmers.len(), output.submitters.len());
-        Ok(Outcome::of(&output)?.gauges(gauges).warn(short).but(finding(&check)))
+        Ok(Outcome::document(&output)?.warn(short).but(finding(&check)))
     }
 }
 

@@ -59,9 +59,6 @@ pub struct OrderFlags {
 
 impl OrderFlags {
     /// What the flags ask for, and the settings where they do not.
-    ///
-    /// # Errors
-    /// `missing_setting`, `invalid_value`; cannot happen for a resolved config.
     pub fn or(&self, app: &App<'_>) -> Result<Orders> {
         let policy = match self.policy {
             Some(policy) => policy,

@@ -21,8 +21,6 @@ pub struct Alerts {
 }
 
 impl Alerts {
-    /// # Errors
-    /// `unknown_feed`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;

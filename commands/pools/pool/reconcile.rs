@@ -4,7 +4,7 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::shell::session::Session;
 use app::App;
 use app::failures::{Failure, partly};
-use app::pools::pool::reconcile::{PoolLine, ReconcileOutput, drift};
+use app::pools::pool::reconcile::{ReconcileOutput, drift};
 use base::Result;
 use clap::Args;
 use vault::pool;
@@ -43,9 +43,8 @@ impl Reconcile {
             found.iter().filter_map(|line| Some((line.pool.clone(), line.failure.clone()?))).collect();
         let failure = drift(&found).or_else(|| partly(found.len() - failures.len(), &failures, "pools"));
         let gauges: Vec<Gauge> = found.iter().map(gauge).collect();
-        let pools: Vec<PoolLine> = found.into_iter().map(PoolLine::from).collect();
-        let drifts = pools.iter().map(|line| line.drifts.len()).sum();
-        Ok(Outcome::of(&ReconcileOutput { pools, drifts })?.gauges(gauges).but(failure))
+        let drifts = found.iter().map(|line| line.drifts.len()).sum();
+        Ok(Outcome::of(&ReconcileOutput { pools: found, drifts })?.gauges(gauges).but(failure))
     }
 }
 

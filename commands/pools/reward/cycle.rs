@@ -4,10 +4,9 @@ use crate::output::{Outcome, Page, Present, Table};
 use crate::shell::options::DryRun;
 use crate::shell::session::Session;
 use app::App;
-use app::pools::reward::cycle::CycleOutput;
 use base::Result;
 use clap::Args;
-use vault::reward;
+use vault::reward::{self, CycleReport};
 
 /// Distribute every closed epoch, up to the last final block
 ///
@@ -36,13 +35,11 @@ impl Cycle {
                 .await
                 .map_err(|e| e.context("cannot distribute rewards"))
         })?;
-        let notes = report.notes.clone();
-        let (output, failure) = CycleOutput::of(report);
-        Ok(Outcome::of(&output)?.warn(notes).but(failure))
+        Outcome::document(&report)
     }
 }
 
-impl Present for CycleOutput {
+impl Present for CycleReport {
     fn present(&self, page: &mut Page) {
         let mut table =
             Table::new(&["POOL", "EPOCH", "BLOCKS", ">PART", ">DISTRIBUTED", ">HOLDERS", ">CARRIED", "WHY"]);

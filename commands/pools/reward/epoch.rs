@@ -18,7 +18,7 @@ commands! {
     #[command(before_help = "Example: poolctl reward epoch list main")]
     Command {
         Create(Create) = "reward epoch create": app::pools::reward::epoch::CreateOutput;
-        Distribute(Distribute) = "reward epoch distribute": app::pools::reward::cycle::CycleOutput | app::pools::reward::epoch::NothingOutput;
+        Distribute(Distribute) = "reward epoch distribute": vault::reward::CycleReport | app::pools::reward::epoch::NothingOutput;
         List(List) = "reward epoch list": ListOutput;
         Show(Show) = "reward epoch show": EpochView;
         Verify(Verify) = "reward epoch verify": app::pools::reward::verify::VerifyOutput;

@@ -5,9 +5,7 @@ use crate::output::{Outcome, Page, Present};
 use crate::shell::options::DryRun;
 use crate::shell::session::Session;
 use app::App;
-use app::pools::reward::cycle::CycleOutput;
-use app::pools::reward::epoch::EpochView;
-use app::pools::reward::epoch::{CreateOutput, NothingOutput};
+use app::pools::reward::epoch::{CreateOutput, EpochView, NothingOutput};
 use base::{Code, Error, Result, amount};
 use clap::Args;
 use vault::pool;
@@ -134,8 +132,7 @@ impl Distribute {
         let Some(report) = report else {
             return Outcome::of(&NothingOutput { already: None });
         };
-        let (output, failure) = CycleOutput::of(report);
-        Ok(Outcome::of(&output)?.but(failure))
+        Outcome::document(&report)
     }
 }
 

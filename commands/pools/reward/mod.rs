@@ -17,7 +17,7 @@ commands! {
     Command {
         SetWeight(weights::SetWeight) = "reward set-weight": app::pools::reward::SetWeightOutput;
         Weights(weights::Weights) = "reward weights": app::pools::reward::WeightsOutput;
-        Cycle(cycle::Cycle) = "reward cycle": app::pools::reward::cycle::CycleOutput;
+        Cycle(cycle::Cycle) = "reward cycle": vault::reward::CycleReport;
         #[command(subcommand)] Epoch(epoch::Command) in epoch;
         Apr(apr::Apr) = "reward apr": app::pools::reward::apr::AprOutput;
         Export(export::ExportCommand) = "reward export": app::pools::reward::export::ExportOutput;

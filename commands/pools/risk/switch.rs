@@ -53,8 +53,6 @@ struct What {
 type Switch = fn(&mut Work<'_>, &Pool, &str) -> Result<bool>;
 
 impl Pause {
-    /// # Errors
-    /// `unknown_pool`, `invalid_value`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         self.what.switch(session, risk::pause)
     }

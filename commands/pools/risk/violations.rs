@@ -22,8 +22,6 @@ pub struct Violations {
 }
 
 impl Violations {
-    /// # Errors
-    /// `unknown_pool`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;

@@ -35,8 +35,6 @@ pub struct CompleteCommand {
 }
 
 impl CompleteCommand {
-    /// # Errors
-    /// Those of [`complete`], `invalid_value`, `needs_confirmation`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let tx = self.tx.as_deref().map(|text| tx_hash("tx", text)).transpose()?;
         let app = App::open(session)?;

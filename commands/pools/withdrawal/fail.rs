@@ -31,8 +31,6 @@ pub struct Fail {
 }
 
 impl Fail {
-    /// # Errors
-    /// Those of [`fail`], `invalid_value`, `needs_confirmation`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let reason = one_line("--reason", &self.reason, REASON)?;
         let app = App::open(session)?;

@@ -30,8 +30,6 @@ pub struct List {
 }
 
 impl List {
-    /// # Errors
-    /// `invalid_value`, `unknown_pool`, `unknown_member`; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let status = self.status.as_deref().map(|word| Status::parse("--status", word)).transpose()?;
         let app = App::open(session)?;

@@ -31,8 +31,6 @@ pub struct Prune {
 }
 
 impl Prune {
-    /// # Errors
-    /// Those of [`App::write`] and [`state::prune`].
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let target = match self.archive.as_deref().map(Output::of).transpose()? {
             Some(Output::File(path)) => Some(path),

@@ -103,9 +103,6 @@ impl Call {
     }
 
     /// Whether what was read holds.
-    ///
-    /// # Errors
-    /// As [`Watch::is_unchanged`].
     pub fn has_read_one_moment(&self) -> Result<()> {
         self.found().watched.as_ref().map_or(Ok(()), Watch::is_unchanged)
     }
@@ -132,9 +129,6 @@ impl Call {
     }
 
     /// Notes that it ended otherwise after all: its result could not be written.
-    ///
-    /// # Errors
-    /// `state_locked` and the others of [`State::write_access`].
     pub fn amend_end(&self, exit: Exit) -> Result<()> {
         let noted = self.found().noted.take();
         let Some((path, noted)) = noted else { return Ok(()) };

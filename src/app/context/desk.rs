@@ -19,9 +19,6 @@ pub struct Desk<'a, 's> {
 
 impl<'a, 's> Desk<'a, 's> {
     /// Takes the lock and opens the state for writing, or makes a private copy.
-    ///
-    /// # Errors
-    /// `state_missing`, `state_locked` and the others of [`State::write_access`].
     pub fn open(app: &'a App<'s>, dry_run: bool) -> Result<Self> {
         let (config, run) = (app.config.clone(), || app.call().run.clone());
         let mut desk = if dry_run {

@@ -65,9 +65,6 @@ impl<'s> App<'s> {
 
     /// As [`App::open`], for the commands that show and mend settings: what `config set` stored and this poolctl
     /// does not take becomes a warning.
-    ///
-    /// # Errors
-    /// As [`App::open`].
     pub fn open_lenient(host: &'s dyn Host) -> Result<Self> {
         Self::with(host, true)
     }
@@ -119,9 +116,6 @@ impl<'s> App<'s> {
     }
 
     /// The state, for reading.
-    ///
-    /// # Errors
-    /// As [`State::read`].
     pub fn read(&self) -> Result<State> {
         // The one that was opened for the settings; most commands need no other.
         let opened = guard(&self.opened).take();
@@ -176,17 +170,11 @@ impl<'s> App<'s> {
     }
 
     /// The settings in force with what this state holds: after a write, or under the lock.
-    ///
-    /// # Errors
-    /// As [`Config::resolve`].
     pub fn config_with(&self, state: &State) -> Result<Config> {
         settings_of(self.call(), &mut self.sources.clone(), state, self.lenient)
     }
 
     /// The settings that would be in force if this one were stored.
-    ///
-    /// # Errors
-    /// As [`Config::resolve`].
     pub fn config_if(&self, state: &State, key: &str, value: &str) -> Result<Config> {
         let mut sources = self.sources.clone();
         sources.settings = state::settings(state.conn())?;
@@ -204,9 +192,6 @@ impl<'s> App<'s> {
     }
 
     /// As [`App::value_permit`], where `needed` says whether the operator must agree.
-    ///
-    /// # Errors
-    /// As [`App::value_permit`].
     pub fn agree<'a>(&self, permit: Permit<'a>, needed: bool, what: &str) -> Result<ValuePermit<'a>> {
         let (call, host) = (self.call(), self.host);
         let mut ask = |question: &str| host.ask(question);

@@ -13,9 +13,6 @@ use stellar::{Client, ClientConfig, Percentile};
 
 impl App<'_> {
     /// As [`App::write_async`], on the profile's EVM chain, which the state remembers from now on.
-    ///
-    /// # Errors
-    /// As [`App::write`], and `missing_setting`, `wrong_network`.
     pub fn write_on_chain<T>(
         &self,
         dry_run: bool,
@@ -161,9 +158,6 @@ impl App<'_> {
     }
 
     /// The terms on which transactions are offered, as the settings say.
-    ///
-    /// # Errors
-    /// `missing_setting`; cannot happen for a resolved config.
     pub fn terms(&self) -> Result<Terms> {
         let config = &self.config;
         let small = |name| config.number(name).map(|n| u32::try_from(n).unwrap_or(u32::MAX));
@@ -193,9 +187,6 @@ impl App<'_> {
 }
 
 /// The KALE farm contract that the settings name, or the network's.
-///
-/// # Errors
-/// As [`App::farm_contract`].
 pub fn farm_contract(config: &Config) -> Result<ContractId> {
     let known = stellar::known(config.require("stellar.network")?)?;
     match (config.get("kale.contract_id"), known.farm) {

@@ -16,9 +16,6 @@ use zeroize::Zeroizing;
 const MOST: u64 = 4096;
 
 /// Unlocks the key store, to sign.
-///
-/// # Errors
-/// Those of [`KeyStore::open`] and of the source of the passphrase.
 pub fn open_keys(app: &App<'_>) -> Result<KeyStore> {
     let path = keys_path(app)?;
     let method = KeyStore::method(&path)?;

@@ -1,9 +1,10 @@
 //! Of `block`: the farm's current block, and what our farmers have in it.
 
+use crate::Document;
 use crate::farming::{LedgerStamp, kale, time};
-use base::amount::{Base, Quantity};
+use base::amount::{Base, Quantity, to_units};
 use base::{Result, forms};
-use kale::contract::{Block as Entry, Pail, base};
+use kale::contract::{Block as Entry, DECIMALS, Pail, base};
 use kale::farming::Strategies;
 use kale::forecast::{Forecast, of_work, paid_now};
 use kale::model::Refusal;
@@ -141,23 +142,19 @@ impl BlockOutput {
             left_sec: view.farm.due().map(|due| due.saturating_sub(view.at.time)),
         }
     }
+}
 
-    /// Its metrics.
-    pub fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |name, help, value: String| Gauge { name, help, labels: Vec::new(), value };
-        let mut gauges = vec![
-            gauge(
-                "poolctl_farm_block_index",
-                "The farm's block, as it was seen last.",
-                self.block.to_string(),
-            ),
-            gauge("poolctl_farm_paused", "Whether planting is stopped.", u8::from(self.paused).to_string()),
-            gauge("poolctl_farm_our_pails", "Our pails in the block.", self.pails.len().to_string()),
-        ];
-        if let Some(age) = self.age_sec {
-            gauges.push(gauge("poolctl_farm_block_age_seconds", "Age of the block.", age.to_string()));
-        }
-        gauges
+impl Document for BlockOutput {
+    fn gauges(&self) -> Vec<Gauge> {
+        let age = self.age_sec;
+        [
+            Gauge::new("poolctl_farm_block_index", "The farm's block, as it was seen last.", self.block),
+            Gauge::new("poolctl_farm_paused", "Whether planting is stopped.", u8::from(self.paused)),
+            Gauge::new("poolctl_farm_our_pails", "Our pails in the block.", self.pails.len()),
+        ]
+        .into_iter()
+        .chain(age.map(|age| Gauge::new("poolctl_farm_block_age_seconds", "Age of the block.", age)))
+        .collect()
     }
 }
 
@@ -204,8 +201,20 @@ impl WorkView {
     }
 }
 
-/// Stroops as a signed decimal of KALE.
-fn signed(stroops: i128) -> String {
-    let sign = if stroops < 0 { "-" } else { "" };
-    format!("{sign}{}", base::amount::to_units(Base::from(stroops.unsigned_abs()), 7))
+/// Stroops of either sign as whole KALE.
+pub fn signed(stroops: i128) -> String {
+    let units = to_units(Base::from(stroops.unsigned_abs()), DECIMALS);
+    if stroops < 0 { format!("-{units}") } else { units }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::signed;
+
+    #[test]
+    fn changes_carry_their_sign() {
+        for (stroops, want) in [(0, "0.0000000"), (-1, "-0.0000001"), (25_050_000_000, "2505.0000000")] {
+            assert_eq!(signed(stroops), want);
+        }
+    }
 }

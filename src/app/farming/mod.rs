@@ -68,9 +68,6 @@ impl Keyring for Keys<'_, '_> {
 }
 
 /// The profile's farm.
-///
-/// # Errors
-/// `missing_setting`, `wrong_network`, `invalid_address`.
 pub fn site(app: &App<'_>, client: &Client) -> Result<Site> {
     let known = stellar::known(app.config.require("stellar.network")?)?;
     Ok(Site { client: client.clone(), known, farm: app.farm_contract()? })
@@ -90,9 +87,6 @@ pub fn on_farm<T>(
 }
 
 /// Runs `body` as the one writer; nothing is settled first.
-///
-/// # Errors
-/// As [`on_farm`].
 pub fn unsettled<T>(
     app: &App<'_>,
     dry_run: bool,
@@ -167,17 +161,11 @@ pub fn ended_in(settled: &Result<Settled>) -> String {
 }
 
 /// Consent to what needs none: nothing of value leaves.
-///
-/// # Errors
-/// `interrupted`.
 pub fn no_question<'a>(app: &App<'_>, work: &Work<'a>, what: &str) -> Result<ValuePermit<'a>> {
     app.agree(work.permit, false, what)
 }
 
 /// The farmers of these names (ids or addresses), or all.
-///
-/// # Errors
-/// `unknown_farmer`.
 pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
     if names.is_empty() {
         return Ok(hands);
@@ -198,9 +186,6 @@ pub fn named(hands: Vec<Hand>, names: &[String]) -> Result<Vec<Hand>> {
 }
 
 /// Every farmer of the state.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`.
 pub fn everybody(app: &App<'_>) -> Result<Vec<Hand>> {
     rows::hands(app.read()?.conn())
 }

@@ -13,7 +13,7 @@ use stellar::submit::Rehearsal;
 use watch::metrics::Gauge;
 
 /// What a plant came to for one farmer.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct PlantView {
     /// Id.
     pub farmer: String,
@@ -181,12 +181,7 @@ impl PlantView {
             address: who.address.clone(),
             status,
             stake: Some(kale(stake)),
-            tx: None,
-            ledger: None,
-            fee: None,
-            fee_payer: None,
-            reason: None,
-            error: None,
+            ..Self::default()
         }
     }
 }

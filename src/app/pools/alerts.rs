@@ -73,9 +73,6 @@ impl From<Alert> for AlertView {
 
 impl AlertsOutput {
     /// The alerts of these subjects, which `head` names for a person: the open ones, or so many of all.
-    ///
-    /// # Errors
-    /// `state_error`.
     pub fn of(
         conn: &Connection,
         subjects: &[Subject<'_>],

@@ -163,7 +163,7 @@ impl AggregateOutput {
 }
 
 /// A price, or why there is none.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct QuoteView {
     /// The feed.
     pub feed: String,
@@ -191,10 +191,7 @@ impl From<&Fetched> for QuoteView {
             asset: fetched.feed.asset.clone(),
             kind: fetched.feed.source.as_str(),
             status: "ok",
-            price: None,
-            updated_at: None,
-            age_sec: None,
-            why: None,
+            ..Self::default()
         };
         match &fetched.result {
             Ok(price) => Self {

@@ -64,9 +64,6 @@ pub struct PoolView {
 
 impl PoolView {
     /// From the state.
-    ///
-    /// # Errors
-    /// `state_error`, `state_corrupt`.
     pub fn of(conn: &rusqlite::Connection, pool: &Pool, now: i64) -> Result<Self> {
         Ok(Self::new(pool, pool::snapshot(conn, pool)?.as_ref(), now))
     }

@@ -1,5 +1,6 @@
 //! `poolctl farmer check-funding`.
 
+use crate::Document;
 use crate::farming::{LedgerStamp, SponsorView, kale, lumens};
 use base::amount::Quantity;
 use base::{Remedy, forms};
@@ -63,7 +64,7 @@ pub struct LackView {
 }
 
 /// What the check found.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct FundingOutput {
     /// Whose view it is; null where there is no farmer.
     pub view: Option<LedgerStamp>,
@@ -122,15 +123,12 @@ impl FundingView {
     }
 }
 
-impl FundingOutput {
-    /// Its metrics.
-    pub fn gauges(&self) -> Vec<Gauge> {
-        let gauge =
-            |name, help, value: usize| Gauge { name, help, labels: Vec::new(), value: value.to_string() };
+impl Document for FundingOutput {
+    fn gauges(&self) -> Vec<Gauge> {
         let lacking = self.farmers.len() - self.ready;
         vec![
-            gauge("poolctl_farmers_ready", "Farmers that lack nothing to plant.", self.ready),
-            gauge("poolctl_farmers_not_ready", "Farmers that lack something to plant.", lacking),
+            Gauge::new("poolctl_farmers_ready", "Farmers that lack nothing to plant.", self.ready),
+            Gauge::new("poolctl_farmers_not_ready", "Farmers that lack something to plant.", lacking),
         ]
     }
 }

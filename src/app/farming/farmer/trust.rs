@@ -11,7 +11,7 @@ use serde::Serialize;
 use stellar::submit::Rehearsal;
 
 /// What came of it for one farmer.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct TrustView {
     /// Id.
     pub farmer: String,
@@ -128,16 +128,6 @@ impl TrustOutput {
 impl TrustView {
     /// Of a farmer, before anything is known.
     pub fn new(farmer: String, address: String, creates_account: bool) -> Self {
-        Self {
-            farmer,
-            address,
-            status: "would_trust",
-            creates_account,
-            tx: None,
-            ledger: None,
-            fee: None,
-            reason: None,
-            error: None,
-        }
+        Self { farmer, address, status: "would_trust", creates_account, ..Self::default() }
     }
 }

@@ -34,9 +34,6 @@ pub struct DecisionOutput {
 }
 
 /// Releases a held pail; asks on every profile.
-///
-/// # Errors
-/// `unknown_farmer`, `needs_confirmation`; those of [`harvest::release`].
 pub fn release(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
     let hand = one(app, name)?;
     let network = stellar::known(app.config.require("stellar.network")?)?.name;
@@ -56,9 +53,6 @@ pub fn release(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<D
 }
 
 /// Books a stake as lost that no payment is in sight of; asks on every profile.
-///
-/// # Errors
-/// `unknown_farmer`, `needs_confirmation`; those of [`harvest::write_off`].
 pub fn book_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
     let hand = one(app, name)?;
     let written = on_farm(app, dry_run, None, async |farm| {

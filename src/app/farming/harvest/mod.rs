@@ -323,8 +323,8 @@ impl Document for HarvestOutput {
         let units = |amount: &Quantity| to_units(amount.base, amount.decimals);
         vec![
             Gauge::new("poolctl_harvest_pails", "Pails harvested by the last run.", self.harvested),
-            Gauge::new("poolctl_harvest_reward_kale", "Rewards of the last run.", units(&self.rewarded)),
-            Gauge::new("poolctl_harvest_lost_kale", "Stakes found lost by the last run.", units(&self.lost)),
+            Gauge::new("poolctl_harvest_reward_kale", "Rewards of the last run.", &units(&self.rewarded)),
+            Gauge::new("poolctl_harvest_lost_kale", "Stakes found lost by the last run.", &units(&self.lost)),
             Gauge::new("poolctl_farm_open_pails", "Stakes neither back nor lost.", open),
         ]
     }

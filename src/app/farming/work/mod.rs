@@ -20,7 +20,7 @@ use std::time::Duration;
 use watch::metrics::Gauge;
 
 /// What came of a farmer's work.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct WorkView {
     /// Id.
     pub farmer: String,
@@ -65,13 +65,7 @@ impl WorkView {
             nonce: solution.map(|solution| solution.nonce.to_string()),
             hash: solution.map(|solution| kale::nonces::hex(&solution.hash)),
             zeros: solution.map(|solution| solution.zeros),
-            gap: None,
-            tx: None,
-            ledger: None,
-            fee: None,
-            sent_by: None,
-            reason: None,
-            error: None,
+            ..Self::default()
         }
     }
 
@@ -116,7 +110,7 @@ impl WorkView {
 }
 
 /// What was worked.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct WorkOutput {
     /// Whose view it is, at the start; null where there are no farmers.
     pub view: Option<LedgerStamp>,
@@ -182,21 +176,7 @@ pub fn work(
 
 impl WorkOutput {
     fn new(orders: &Orders) -> Self {
-        Self {
-            view: None,
-            block: None,
-            deadline: None,
-            policy: orders.policy.word(),
-            worked: 0,
-            hashes: "0".to_owned(),
-            hashing_ms: 0,
-            took_ms: 0,
-            farmers: Vec::new(),
-            failures: Vec::new(),
-            warnings: Vec::new(),
-            stopped: false,
-            done: false,
-        }
+        Self { policy: orders.policy.word(), hashes: "0".to_owned(), ..Self::default() }
     }
 
     fn rehearsed(mut self, view: &View, deadline: Option<u64>, wanted: &[Wanted]) -> Self {

@@ -3,46 +3,15 @@
 use base::{Code, Error, say};
 use schemars::JsonSchema;
 use serde::Serialize;
-use vault::pool::ViewStamp;
-use vault::sync::{Drift, Reconciled};
+use vault::sync::Reconciled;
 
 /// What the comparison found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ReconcileOutput {
     /// Pool by pool.
-    pub pools: Vec<PoolLine>,
+    pub pools: Vec<Reconciled>,
     /// Differences in all.
     pub drifts: usize,
-}
-
-/// One pool.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct PoolLine {
-    /// Its name.
-    pub pool: String,
-    /// `equal`, `drift` or `failed`.
-    pub status: &'static str,
-    /// Members whose shares were compared.
-    pub members: u64,
-    /// Every difference, with both values.
-    pub drifts: Vec<Drift>,
-    /// Why it could not be compared.
-    pub error: Option<String>,
-    /// Block and endpoint of the comparison.
-    pub view: Option<ViewStamp>,
-}
-
-impl From<Reconciled> for PoolLine {
-    fn from(found: Reconciled) -> Self {
-        let status = match &found {
-            Reconciled { failure: Some(_), .. } => "failed",
-            Reconciled { drifts, .. } if drifts.is_empty() => "equal",
-            _ => "drift",
-        };
-        let error = found.failure.map(|e| e.to_string());
-        let Reconciled { pool, view, members, drifts, .. } = found;
-        Self { pool, status, members, drifts, error, view }
-    }
 }
 
 /// The error of a comparison that found differences, naming pools that could not be compared too.

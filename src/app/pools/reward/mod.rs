@@ -1,16 +1,17 @@
 //! Of `reward …`: weights, cycles, epochs, what is owed, and claims.
 
 pub mod apr;
-pub mod cycle;
 pub mod epoch;
 pub mod export;
 pub mod verify;
 
+use crate::Document;
+use crate::failures::{Failure, partly};
 use base::amount::Quantity;
-use base::forms;
+use base::{Error, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
-use vault::reward::Pending;
+use vault::reward::{CycleReport, Pending};
 
 /// What is owed in one pool, in one token.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -100,4 +101,16 @@ pub struct WeightView {
 pub struct WeightsOutput {
     /// By pool.
     pub weights: Vec<WeightView>,
+}
+
+impl Document for CycleReport {
+    fn failure(&self) -> Option<Error> {
+        let failures: Vec<Failure> =
+            self.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure.clone()?))).collect();
+        partly(self.pools.len() - failures.len(), &failures, "pools")
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.notes
+    }
 }

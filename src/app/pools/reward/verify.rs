@@ -1,12 +1,12 @@
 //! Of `reward epoch verify`: what was paid, computed again.
 
+use base::Result;
 use base::amount::Quantity;
-use base::{Result, forms};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::ViewStamp;
-use vault::reward::{self, Verification};
+use vault::reward::{self, Difference, Verification};
 
 /// What was found.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -18,7 +18,7 @@ pub struct VerifyOutput {
     /// Epoch by epoch.
     pub epochs: Vec<VerifiedView>,
     /// What is not as it should be; the first 10,000.
-    pub differences: Vec<DifferenceView>,
+    pub differences: Vec<Difference>,
     /// How many there are.
     pub difference_count: u64,
 }
@@ -42,24 +42,6 @@ pub struct VerifiedView {
     pub differences: u64,
 }
 
-/// One difference.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct DifferenceView {
-    /// The epoch.
-    pub epoch: i64,
-    /// Its pool.
-    pub pool: String,
-    /// The member's address; null for a figure of the epoch itself.
-    #[schemars(with = "Option<forms::EvmAddress>")]
-    pub member: Option<String>,
-    /// Which figure.
-    pub field: &'static str,
-    /// What stands in the state; amounts in base units.
-    pub stored: Option<String>,
-    /// What it comes to.
-    pub computed: Option<String>,
-}
-
 impl VerifyOutput {
     /// What a verification found.
     pub fn of(conn: &Connection, found: Verification) -> Result<Self> {
@@ -76,19 +58,11 @@ impl VerifyOutput {
                 differences: epoch.differences,
             });
         }
-        let differences = found.differences.into_iter().map(|d| DifferenceView {
-            epoch: d.epoch,
-            pool: d.pool,
-            member: d.member,
-            field: d.field,
-            stored: d.stored,
-            computed: d.computed,
-        });
         Ok(Self {
             source: if found.view.is_some() { "chain" } else { "state" },
             view: found.view,
             epochs,
-            differences: differences.collect(),
+            differences: found.differences,
             difference_count: found.total,
         })
     }
