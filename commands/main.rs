@@ -1,66 +1,30 @@
 //! The binary: parse, run, render, exit. Nothing else exits.
 
-mod alerts;
-mod app;
-mod at;
-mod block;
-mod cli;
-mod complete;
-mod completions;
-mod config;
-mod console;
+#![allow(clippy::unused_self, reason = "every command runs in the same form, with flags or without")]
+
 #[cfg(feature = "sandbox")]
 mod demo;
-mod doctor;
-mod events;
-mod farm;
-mod farmer;
 mod farming;
-mod grind;
-mod harvest;
-mod health;
-mod info;
-mod init;
-mod logs;
-mod man;
-mod member;
-mod metrics;
-mod operations;
-mod options;
-mod oracle;
-mod out_file;
 mod output;
-mod panics;
-mod pings;
-mod plant;
-mod pool;
-mod pooler;
-mod progress;
-mod report;
-mod reward;
-mod risk;
+mod pools;
+mod records;
 #[cfg(feature = "sandbox")]
 mod sandbox;
-mod schema;
-mod session;
-mod state;
-mod sync;
-mod textfile;
-mod unlock;
-mod views;
-mod withdrawal;
-mod work;
+mod setup;
+mod shell;
+mod watch;
 
 use crate::output::{Outcome, Report};
 use base::{Exit, Result};
-use cli::Parsed;
-use console::Console;
-use pings::Pings;
-use session::Session;
+use shell::cli::{self, Parsed};
+use shell::console::Console;
+use shell::pings::Pings;
+use shell::session::{self, Session};
+use shell::textfile::{self, Textfile};
+use shell::{complete, panics};
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::time::Instant;
-use textfile::Textfile;
 
 fn main() -> ExitCode {
     let begun = Instant::now();
@@ -104,15 +68,15 @@ fn main() -> ExitCode {
 
 /// Writes the metrics, tells the watchdog, shows the result, and says with which status the process ends.
 fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: Result<Outcome>) -> u8 {
-    let result = session.has_read_one_moment().and(result);
-    let mut report = Report::new(&session.command, session.dry_run(), result);
-    report.outcome.failure = report.outcome.failure.take().or_else(|| session.take_fault());
-    session.note_end(report.exit());
-    let mut warnings = session.take_warnings();
+    let result = session.call.has_read_one_moment().and(result);
+    let mut report = Report::new(&session.call.command, session.call.dry_run(), result);
+    report.outcome.failure = report.outcome.failure.take().or_else(|| session.call.take_fault());
+    session.call.note_end(report.exit());
+    let mut warnings = session.call.take_warnings();
     let mut textfile = Textfile::of(session, begun, &report.outcome.gauges);
     if let Some(Err(e)) = textfile.as_mut().map(|file| file.write(report.exit())) {
         // Of the command that is there for it, it is the result.
-        if session.command == "metrics" && report.outcome.failure.is_none() {
+        if session.call.command == "metrics" && report.outcome.failure.is_none() {
             report.outcome.failure = Some(e);
             // What could be written of it may say that all went well.
             let _ = textfile.as_mut().map(|file| file.write(report.exit()));
@@ -136,7 +100,8 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
     }
     let exit = settle(&session.console, report.exit(), shown);
     if exit != report.exit() {
-        let amended = [session.amend_end(exit), textfile.as_mut().map_or(Ok(()), |file| file.write(exit))];
+        let amended =
+            [session.call.amend_end(exit), textfile.as_mut().map_or(Ok(()), |file| file.write(exit))];
         let warnings = amended.into_iter().filter_map(Result::err).map(|e| e.to_string());
         for warning in warnings.chain(pings.iter_mut().flat_map(|pings| pings.end(exit))) {
             session.console.warn(&warning);

@@ -2361,6 +2361,49 @@ module completions {
     --help(-h)                # Print help (see more with '--help')
   ]
 
+  def "nu-complete poolctl version color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the version, the build, and the versions of the schemas
+  export extern "poolctl version" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl version color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+  ]
+
+  def "nu-complete poolctl help color" [] {
+    [ "auto" "always" "never" ]
+  }
+
+  # Show the help of a command, or of a group of commands
+  export extern "poolctl help" [
+    --config: path            # Config file [env: POOLCTL_CONFIG] [default: the platform's config folder]
+    --profile: string         # Profile: mainnet, testnet, sandbox or one of your own [env: POOLCTL_PROFILE]
+    --state: path             # State file [env: POOLCTL_STATE] [default: the platform's data folder]
+    --json                    # Write exactly one JSON document to stdout
+    --color: string@"nu-complete poolctl help color" # When to use colours
+    --yes                     # Agree beforehand to what would be asked
+    --passphrase-file: path   # Take the key store's passphrase from this file, which only its owner may read
+    --wait: string            # Wait so long for the state's lock, as in 30s or 5m
+    --metrics-file: path      # Write the run's metrics to this file, as Prometheus text
+    --ping-url-file: path     # Tell a watchdog of the start and the end of the run: POST to the URL in this file (mode 0600), to URL/start and to URL/fail, as healthchecks.io takes them
+    --verbose(-v)             # Log more to stderr: -v debug, -vv trace
+    --quiet(-q)               # Log errors only, show no progress
+    --help(-h)                # Print help (see more with '--help')
+    ...words: string          # The command; none = poolctl itself
+  ]
+
   def "nu-complete poolctl schema color" [] {
     [ "auto" "always" "never" ]
   }

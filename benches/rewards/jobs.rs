@@ -217,7 +217,7 @@ impl Job {
             anyhow::bail!("{e}");
         }
         ensure!(pool.epochs.len() == 1, "{} epochs", pool.epochs.len());
-        Ok((pool.epochs.iter().map(|epoch| epoch.sums.holders).sum(), spent))
+        Ok((pool.epochs.iter().map(|epoch| epoch.holders).sum(), spent))
     }
 
     /// The rows of a replay by a bare loop, and the log shrunk after it as the service does.

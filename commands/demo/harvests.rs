@@ -2,9 +2,9 @@
 
 use super::farm::addresses;
 use super::stage::{End, Stage};
-use crate::farming::kale;
 use crate::output::{Page, Table};
 use crate::sandbox::broken;
+use app::farming::kale;
 use base::amount::{Base, Quantity};
 use base::{Endpoint, Error, Result, forms};
 use kale::contract::base;
@@ -123,7 +123,7 @@ fn minted(networks: &Networks, addresses: &[String]) -> Result<Base> {
         addresses.iter().map(|address| account("a farmer", address)).collect::<Result<_>>()?;
     let endpoints = Endpoint::parse_list(&[networks.stellar.url()])?;
     let client = Client::new(ClientConfig::new("demo", networks.stellar.passphrase(), endpoints))?;
-    let runtime = crate::app::runtime()?;
+    let runtime = crate::shell::session::runtime()?;
     runtime.block_on(client.view(async |view| {
         let contracts = vec![networks.farm.asset_contract.clone()];
         let mut query = EventQuery { contracts, limit: PAGE, ..EventQuery::default() };

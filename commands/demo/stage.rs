@@ -1,8 +1,8 @@
 //! The demo's stage: a folder of its own, the binary as a child in it, and how each step is shown.
 
-use crate::app::App;
-use crate::console::Console;
-use crate::session::Session;
+use crate::shell::console::Console;
+use crate::shell::session::Session;
+use app::App;
 use base::{Code, Error, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -73,7 +73,7 @@ impl<'s> Stage<'s> {
         let io = |what: &str, e: &std::io::Error| Error::new(Code::Io, format!("cannot {what}: {e}"));
         let binary = std::env::current_exe().map_err(|e| io("find this program's own file", &e))?;
         let parent = session.env.get("TMPDIR").map_or("/tmp", String::as_str);
-        let id = session.run.id.split('-').next().unwrap_or_default();
+        let id = session.call.run.id.split('-').next().unwrap_or_default();
         let folder = App::absolute(&Path::new(parent).join(format!("poolctl-demo-{id}")))?;
         DirBuilder::new().mode(0o700).create(&folder).map_err(|e| {
             io(&format!("make the folder {}", folder.display()), &e).hint("name a writable one in TMPDIR")
@@ -132,7 +132,7 @@ impl<'s> Stage<'s> {
     }
 
     fn step(&mut self, line: &str, input: Option<&str>, exit: i32) -> Result<(), End> {
-        self.session.stop.check()?;
+        self.session.call.stop.check()?;
         let json = self.session.options.json;
         let output = self.child(line, input, json)?;
         self.commands += 1;
@@ -150,19 +150,19 @@ impl<'s> Stage<'s> {
             return Ok(());
         }
         // A signal to the whole group ends the child first.
-        self.session.stop.check()?;
+        self.session.call.stop.check()?;
         let said = stderr.lines().next().map(|line| format!(": {line}")).unwrap_or_default();
         Err(Error::new(Code::Bug, format!("poolctl {line} ended with {}{said}", output.status)).into())
     }
 
     /// Runs a command silently and gives its data.
     pub fn ask(&self, line: &str) -> Result<Value, End> {
-        self.session.stop.check()?;
+        self.session.call.stop.check()?;
         let output = self.child(line, None, true)?;
         let envelope: Option<Value> = serde_json::from_slice(&output.stdout).ok();
         let data = envelope.filter(|e| e["ok"] == true).map(|mut envelope| envelope["data"].take());
         data.ok_or_else(|| {
-            let stop = self.session.stop.check().err();
+            let stop = self.session.call.stop.check().err();
             stop.unwrap_or_else(|| {
                 Error::new(Code::Bug, format!("poolctl {line} ended with {}", output.status))
             })

@@ -9,6 +9,6 @@ pub mod render;
 pub mod words;
 
 pub use contract::Contract;
-pub use envelope::Report;
-pub use outcome::{Outcome, Present, partly};
+pub use envelope::{Report, SCHEMA_VERSION};
+pub use outcome::{Outcome, Present};
 pub use page::{Page, Table};

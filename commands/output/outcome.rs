@@ -2,7 +2,7 @@
 
 use super::nagios::Probe;
 use super::page::Page;
-use super::words;
+use app::Document;
 use base::{Code, Error, Exit, Result};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -53,6 +53,12 @@ impl Outcome {
             streamed: false,
             probe: None,
         })
+    }
+
+    /// A finished command with a document of the services, its warnings, metrics and failure.
+    pub fn document<T: Document + Present>(output: &T) -> Result<Self> {
+        let warnings = output.warnings().iter().cloned();
+        Ok(Self::of(output)?.warn(warnings).gauges(output.gauges()).but(output.failure()))
     }
 
     /// A command that failed with nothing to show.
@@ -107,35 +113,4 @@ impl Outcome {
     pub fn exit(&self) -> Exit {
         self.failure.as_ref().map_or(Exit::Done, Error::exit)
     }
-}
-
-/// The error of a command over several items of which some failed: `partial` if any succeeded, else the first
-/// item's own error. `None` if none failed.
-pub fn partly(done: usize, failures: &[(String, Error)], what: &str) -> Option<Error> {
-    let (name, first) = failures.first()?;
-    if done == 0 && failures.len() == 1 {
-        return Some(first.clone());
-    }
-    let names: Vec<&str> = failures.iter().map(|(name, _)| name.as_str()).collect();
-    // When everything failed for passing reasons, a retry is what helps.
-    let code = if done == 0 && failures.iter().all(|(_, e)| e.code() == first.code()) {
-        first.code()
-    } else {
-        Code::Partial
-    };
-    let e = Error::new(
-        code,
-        format!(
-            "{} of {} {what} failed: {}; first: {name}: {}",
-            failures.len(),
-            done + failures.len(),
-            names.join(", "),
-            words::message(first)
-        ),
-    )
-    .detail("failed", names);
-    Some(match first.remedy() {
-        Some(remedy) => e.hint(remedy.clone()),
-        None => e,
-    })
 }

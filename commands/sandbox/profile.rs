@@ -1,8 +1,8 @@
 //! The config file of embedded networks, the state file and the identity beside it, for use from another terminal.
 
-use crate::app::App;
-use crate::config::template;
-use crate::out_file;
+use crate::setup::config::template;
+use crate::shell::out_file;
+use app::App;
 use base::{Code, Error, Result, files};
 use poolctl_sandbox::network::Networks;
 use secrecy::ExposeSecret;
@@ -56,9 +56,6 @@ impl Files {
     }
 
     /// Writes the config file, a profile with all that is known of these networks, and the identity.
-    ///
-    /// # Errors
-    /// `conflict`, `io_error`.
     pub fn write_config(&self, networks: &Networks) -> Result<()> {
         let text = |path: &Path| {
             let text = path.to_str().map(str::to_owned);
@@ -95,9 +92,6 @@ impl Files {
     }
 
     /// Creates the state file.
-    ///
-    /// # Errors
-    /// `conflict`, `io_error`.
     pub fn create_state(&self) -> Result<()> {
         state::create(&self.state)
     }

@@ -1,8 +1,8 @@
 //! The line that says that the networks are ready, with all that is needed to use them.
 
 use super::{Files, broken};
-use crate::console::Console;
-use crate::session::Session;
+use crate::shell::console::Console;
+use crate::shell::session::Session;
 use base::{Result, forms};
 use poolctl_sandbox::evm::MULTICALL3;
 use poolctl_sandbox::network::Networks;

@@ -253,6 +253,12 @@ impl Error {
         self
     }
 
+    /// The same under another code, without its facts: for the first one of several.
+    #[must_use]
+    pub fn instead(&self, code: Code) -> Self {
+        Self { inner: Box::new(Inner { code, details: Map::new(), ..(*self.inner).clone() }) }
+    }
+
     /// The stable code.
     pub fn code(&self) -> Code {
         self.inner.code

@@ -4,7 +4,7 @@
 //! <https://prometheus.io/docs/instrumenting/exposition_formats/#text-based-format>
 
 use base::Exit;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 use std::time::Duration;
 
 /// A figure for `--metrics-file`, a Prometheus gauge.
@@ -18,6 +18,13 @@ pub struct Gauge {
     pub labels: Vec<(&'static str, String)>,
     /// An exact decimal.
     pub value: String,
+}
+
+impl Gauge {
+    /// A figure without labels.
+    pub fn new(name: &'static str, help: &'static str, value: impl Display + Copy) -> Self {
+        Self { name, help, labels: Vec::new(), value: value.to_string() }
+    }
 }
 
 /// The facts of a run that every command has.

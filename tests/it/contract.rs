@@ -171,7 +171,7 @@ fn logs_go_to_stderr_as_much_as_asked() {
     let run = || home.run("info --json");
     assert_eq!(logged(run()), "");
     let debug = logged(run().arg("-v"));
-    assert!(debug.contains("DEBUG poolctl::app") && debug.contains("profile=\"sandbox\""), "{debug}");
+    assert!(debug.contains("DEBUG poolctl_app") && debug.contains("profile=\"sandbox\""), "{debug}");
     assert!(logged(run().env("LOG_LEVEL", "debug")).contains("DEBUG"));
     assert_eq!(logged(run().env("LOG_LEVEL", "debug").arg("--quiet")), "", "the flag is stronger");
     assert_eq!(logged(run().env("POOLCTL_LOG_LEVEL", "off")), "");

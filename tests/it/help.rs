@@ -43,3 +43,36 @@ fn help_of_every_command() {
         insta::assert_snapshot!(format!("help-{group}"), all);
     }
 }
+
+#[test]
+fn help_of_a_command_by_its_words() {
+    let home = Home::empty();
+    for (line, flag) in
+        [("help pool list", "pool list --help"), ("help pool", "pool --help"), ("help", "--help")]
+    {
+        let (words, flag) = (home.run(line).ok(), home.run(flag).ok());
+        assert_eq!(words.trim_end(), flag.trim_end(), "{line}");
+    }
+    let text = home.run("help plant").json()["text"].as_str().unwrap().to_owned();
+    assert!(text.starts_with("Example: poolctl plant\n"), "{text}");
+    home.run("help pool lst").fails(2, "usage");
+    home.run("help plant list").fails(2, "usage");
+    assert_eq!(std::fs::read_dir(home.path()).unwrap().count(), 0, "something was written");
+}
+
+#[test]
+fn version_names_the_build_and_the_schemas() {
+    let home = Home::empty();
+    let version = home.run("version").json();
+    let flag = home.run("--version").ok();
+    assert_eq!(flag.trim_end(), format!("poolctl {}", version["version"].as_str().unwrap()));
+    let build = version["build"].as_str().unwrap();
+    let (profile, system) = build.split_once(' ').unwrap();
+    assert!(["debug", "release"].contains(&profile), "{build}");
+    assert_eq!(system, format!("{}-{}", std::env::consts::ARCH, std::env::consts::OS));
+    assert_eq!(version["state_schema"], home.run("info").json()["schema"]);
+    let envelope = home.run("version").arg("--json").exits(0).envelope();
+    assert_eq!(version["json_schema"], envelope["schema_version"]);
+    let text = home.run("version").ok();
+    assert!(text.starts_with(&format!("{} ({build})\n", flag.trim_end())), "{text}");
+}

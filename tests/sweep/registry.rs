@@ -42,6 +42,8 @@ const READERS: &[&str] = &[
     "doctor",
     "health",
     "info",
+    "version",
+    "help",
     "schema",
     "completions bash",
     "man",

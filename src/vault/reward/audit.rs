@@ -15,9 +15,11 @@ use crate::pool::{self, Pool, ViewStamp, abi};
 use crate::sync;
 use alloy::primitives::Address;
 use base::amount::Base;
-use base::{Code, Error, Progress, Result, Stop, say};
+use base::{Code, Error, Progress, Result, Stop, forms, say};
 use evm::{At, Chain, LogRange, PinnedView};
 use rusqlite::{Connection, OptionalExtension};
+use schemars::JsonSchema;
+use serde::Serialize;
 use state::columns::only;
 use std::collections::{HashMap, VecDeque};
 
@@ -36,20 +38,22 @@ pub struct Subject {
     pub epochs: Vec<EpochRow>,
 }
 
-/// Something of an epoch that is not what it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "DifferenceView")]
 pub struct Difference {
     /// The epoch.
     pub epoch: i64,
-    /// Its pool's name.
+    /// Its pool.
     pub pool: String,
-    /// The member whose reward it is; `None` for a figure of the epoch itself.
+    /// The member's address; null for a figure of the epoch itself.
+    #[schemars(with = "Option<forms::EvmAddress>")]
     pub member: Option<String>,
-    /// Which figure: `amount`, or a column of the epoch or of its emission.
+    /// Which figure.
     pub field: &'static str,
-    /// What stands in the state; `None` = nothing.
+    /// What stands in the state; amounts in base units.
     pub stored: Option<String>,
-    /// What it comes to; `None` = nothing.
+    /// What it comes to.
     pub computed: Option<String>,
 }
 

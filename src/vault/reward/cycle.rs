@@ -8,6 +8,7 @@ use super::accrual::Weights;
 use super::balances::{Compared, Comparer, Comparison, Differs, refusal};
 use super::budget::{Claimant, sharers};
 use super::distribute::{Distributed, Draft, Due, LastBlock, accrue, distribute};
+use super::emission::CarryReason;
 use super::epochs::{created, token_of};
 use super::grid::{Terms, terms_at};
 use super::lane::{Lane, Step};
@@ -20,41 +21,89 @@ use crate::pool::{self, Asset, Pool, ViewStamp, abi};
 use crate::risk::{self, Barrier};
 use crate::sync::{self, Balance};
 use alloy::primitives::Address;
-use base::amount::Base;
+use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, BlockRef, Chain, PinnedView};
+use schemars::JsonSchema;
+use serde::Serialize;
 use state::{ValuePermit, Work};
 use std::collections::{BTreeMap, HashMap};
 
-/// What a cycle did for one pool.
-#[derive(Debug, Clone)]
+/// What a cycle did.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "CycleOutput")]
+pub struct CycleReport {
+    /// The block and endpoint that the chain was read at.
+    pub view: ViewStamp,
+    /// The last final block: nothing is paid beyond it.
+    pub final_block: u64,
+    /// The reward token's symbol.
+    pub symbol: String,
+    /// Pool by pool.
+    pub pools: Vec<PoolCycle>,
+    /// What the operator should know.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+/// One pool's part of a cycle.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "PoolCycleView")]
 pub struct PoolCycle {
-    /// Its name.
+    /// The pool.
     pub pool: String,
-    /// Epochs distributed now, in order.
-    pub epochs: Vec<Distributed>,
-    /// First block of the epoch that is still open.
-    pub next_start: Option<u64>,
-    /// End of that epoch: it can be distributed when the block before is final.
-    pub next_end: Option<u64>,
-    /// Why the pool's remaining epochs were not distributed.
+    /// Epochs distributed now.
+    pub epochs: Vec<Paid>,
+    /// The epoch that comes next.
+    pub next_start_block: Option<u64>,
+    /// Its end; it is paid when the block before is final.
+    pub next_end_block: Option<u64>,
+    /// Why the remaining epochs were not distributed.
+    pub error: Option<String>,
+    /// The same, whole.
+    #[serde(skip)]
     pub failure: Option<Error>,
 }
 
-/// What a cycle did.
-#[derive(Debug, Clone)]
-pub struct CycleReport {
-    /// The view; its final block bounds what was paid on.
-    pub view: ViewStamp,
-    /// The last final block.
-    pub final_block: u64,
-    /// The reward token.
-    pub asset: Asset,
-    /// Pool by pool, those with a weight.
-    pub pools: Vec<PoolCycle>,
-    /// What the operator should know.
-    pub notes: Vec<String>,
+/// A distributed epoch.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "PaidView")]
+pub struct Paid {
+    /// Its id.
+    pub epoch: i64,
+    /// First block.
+    pub start_block: u64,
+    /// First block after it.
+    pub end_block: u64,
+    /// The pool's part of the emission.
+    pub part: Quantity,
+    /// Carried in.
+    pub carry_in: Quantity,
+    /// Given to members.
+    pub distributed: Quantity,
+    /// Carried to the next epoch.
+    pub carry_out: Quantity,
+    /// Why.
+    pub carry_reason: Option<&'static str>,
+    /// Members who got something.
+    pub holders: u64,
+}
+
+impl Paid {
+    fn of(token: &Asset, Distributed { id, epoch, sums }: &Distributed) -> Self {
+        Self {
+            epoch: *id,
+            start_block: epoch.start,
+            end_block: epoch.end,
+            part: token.quantity(sums.part),
+            carry_in: token.quantity(sums.carry_in),
+            distributed: token.quantity(sums.distributed),
+            carry_out: token.quantity(sums.carry_out),
+            carry_reason: sums.reason.map(CarryReason::as_str),
+            holders: sums.holders,
+        }
+    }
 }
 
 /// Members that differed, whose balances prove that transfers that were read again are right.
@@ -238,21 +287,22 @@ async fn one_view(
     let pools: Vec<Pool> = pools.filter(shown).collect();
     let report = pools.into_iter().map(|pool| {
         let next = lanes.get(&pool.id).zip(begins(&pool)).and_then(|(lane, at)| lane.step(&plan.terms, at));
+        let failure =
+            failures.remove(&pool.id).map(|e| e.context(format!("cannot pay pool \"{}\"", pool.name)));
         PoolCycle {
-            epochs: done.get(&pool.id).cloned().unwrap_or_default(),
-            next_start: next.as_ref().map(|step| step.epoch().start),
-            next_end: next.as_ref().map(|step| step.epoch().end),
-            failure: failures
-                .remove(&pool.id)
-                .map(|e| e.context(format!("cannot pay pool \"{}\"", pool.name))),
+            epochs: done.get(&pool.id).into_iter().flatten().map(|paid| Paid::of(&asset, paid)).collect(),
+            next_start_block: next.as_ref().map(|step| step.epoch().start),
+            next_end_block: next.as_ref().map(|step| step.epoch().end),
+            error: failure.as_ref().map(ToString::to_string),
+            failure,
             pool: pool.name,
         }
     });
     Ok(CycleReport {
         view: ViewStamp::of(view),
         final_block: last_final,
-        asset,
         pools: report.collect(),
+        symbol: asset.symbol,
         notes,
     })
 }

@@ -31,8 +31,7 @@ mod weights;
 
 pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};
 pub use claim::{Claimed, Pending, claim, owed, pending, pending_on_chain};
-pub use cycle::{CycleReport, PoolCycle, cycle, distribute_manual};
-pub use distribute::{Distributed, Sums};
+pub use cycle::{CycleReport, Paid, PoolCycle, cycle, distribute_manual};
 pub use epochs::{
     EpochRow, Origin, created as created_epochs, distributed as distributed_epochs, epoch,
     newest as newest_epochs, token_of,

@@ -74,18 +74,24 @@ impl fmt::Display for Drift {
     }
 }
 
-/// What comparing one pool came to.
-#[derive(Debug, Clone)]
+/// One pool.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[schemars(rename = "PoolLine")]
 pub struct Reconciled {
     /// Its name.
     pub pool: String,
-    /// Block and endpoint of the comparison; `None` where there was none.
-    pub view: Option<ViewStamp>,
-    /// Members whose shares were compared: all that have or ever had some.
+    /// `equal`, `drift` or `failed`.
+    pub status: &'static str,
+    /// Members whose shares were compared.
     pub members: u64,
-    /// Every difference.
+    /// Every difference, with both values.
     pub drifts: Vec<Drift>,
     /// Why it could not be compared.
+    pub error: Option<String>,
+    /// Block and endpoint of the comparison.
+    pub view: Option<ViewStamp>,
+    /// Why it could not be compared, whole.
+    #[serde(skip)]
     pub failure: Option<Error>,
 }
 
@@ -173,8 +179,9 @@ fn all_members(conn: &Connection, pool_id: i64) -> Result<Vec<(MemberId, Address
 }
 
 fn failed(pool: &Pool, e: Error) -> Reconciled {
-    let failure = Some(e.context(format!("cannot compare pool \"{}\"", pool.name)));
-    Reconciled { pool: pool.name.clone(), view: None, members: 0, drifts: Vec::new(), failure }
+    let e = e.context(format!("cannot compare pool \"{}\"", pool.name));
+    let (pool, drifts, error) = (pool.name.clone(), Vec::new(), Some(e.to_string()));
+    Reconciled { pool, status: "failed", members: 0, drifts, error, view: None, failure: Some(e) }
 }
 
 /// Compares pools that stand at the view's height.
@@ -198,9 +205,11 @@ async fn compare(
             match asked.read(&reply, &known.pool) {
                 Ok(reading) => Reconciled {
                     pool: known.pool.name.clone(),
-                    view: Some(stamp.clone()),
+                    status: "equal",
                     members: 0,
                     drifts: figures(known, &reading),
+                    error: None,
+                    view: Some(stamp.clone()),
                     failure: None,
                 },
                 Err(e) => failed(&known.pool, e),
@@ -232,6 +241,9 @@ async fn compare(
         }
         progress.advance(round.len() as u64);
         stop.check()?;
+    }
+    for line in report.iter_mut().filter(|line| !line.drifts.is_empty()) {
+        line.status = "drift";
     }
     Ok(report)
 }

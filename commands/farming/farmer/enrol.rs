@@ -1,0 +1,285 @@
+//! `poolctl farmer register` and `farmer import`.
+
+use crate::output::{Outcome, Page, Present};
+use crate::shell::console::ask_secret;
+use crate::shell::options::DryRun;
+use crate::shell::session::Session;
+use app::farming::farmer::{EnrolOutput, SponsorOutput, SubmitterOutput};
+use app::farming::farmer::{FarmerView, StrategyView};
+use app::{App, conceal, edit_keys};
+use base::amount::parse_weight;
+use base::{Code, Error, Result};
+use clap::Args;
+use kale::address::account;
+use kale::enrol::{self, KeyFor, Serving};
+use kale::farmers::Joining;
+use kale::terms::ratio;
+use kale::{Status, farmers, poolers};
+use keys::{Editor, Origin, address_of, parse_secret};
+use rusqlite::Connection;
+use std::io::Read;
+use std::path::PathBuf;
+use zeroize::Zeroizing;
+
+/// Register a farmer: makes its key, stores it, and prints its id and address
+///
+/// The key is in the key store, on the disk, before the farmer is recorded. Where a run died in between, the next one
+/// takes that key instead of making another.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl farmer register --pooler north --stake-percentage 0.25")]
+pub struct Register {
+    #[command(flatten)]
+    terms: JoiningArgs,
+    /// Take the key of this address, which is in the key store without a farmer
+    #[arg(long, value_name = "ADDRESS")]
+    address: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+/// What a farmer joins with.
+#[derive(Debug, Args)]
+struct JoiningArgs {
+    /// Name or id of its pooler
+    #[arg(long, value_name = "POOLER")]
+    pooler: String,
+    /// The part of its balance to stake in each block, 0 to 1
+    #[arg(long, value_name = "RATIO")]
+    stake_percentage: String,
+    /// Where its proceeds go [default: to itself]
+    #[arg(long, value_name = "ADDRESS")]
+    payout: Option<String>,
+}
+
+impl JoiningArgs {
+    fn read(self) -> Result<Joining> {
+        Ok(Joining {
+            stake_percentage_ppm: parse_weight("stake-percentage", &self.stake_percentage)?,
+            payout: self.payout.map(|payout| account("payout", &payout)).transpose()?,
+            pooler: self.pooler,
+        })
+    }
+}
+
+impl Register {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let joining = self.terms.read()?;
+        let address = self.address.map(|address| account("address", &address)).transpose()?;
+        let app = App::open(session)?;
+        let state = app.read()?;
+        match &address {
+            Some(address) => {
+                let serving = serving(&app, state.conn())?;
+                enrol::check_address(state.conn(), address, &joining, &serving)?;
+            }
+            None => joining.check(state.conn()).map(|_| ())?,
+        }
+        let keys_path = app.config.keys_path()?;
+        if self.dry.dry_run {
+            session.call.set_dry_run();
+            let adopted = address.is_some();
+            return planned(state.conn(), address, adopted, &joining, keys_path);
+        }
+        let mut keys = edit_keys(&app, state.conn())?;
+        drop(state);
+        let key = address.map_or(KeyFor::Any, KeyFor::Address);
+        let done = app.write(false, |work| enrol::register(work, &mut keys, key, &joining))?;
+        warn_of_idle(&app, &keys)?;
+        Outcome::of(&EnrolOutput {
+            changed: done.changed,
+            adopted: done.adopted,
+            farmer: done.farmer.into(),
+            keys: keys_path,
+        })
+    }
+}
+
+/// What would be registered. No key is made, and the key store is not looked into.
+fn planned(
+    conn: &Connection,
+    address: Option<String>,
+    adopted: bool,
+    joining: &Joining,
+    keys: PathBuf,
+) -> Result<Outcome> {
+    let there = address.as_deref().map(|address| farmers::look_up(conn, address)).transpose()?.flatten();
+    let output = match there {
+        Some(farmer) => EnrolOutput { changed: false, adopted, farmer: farmer.into(), keys },
+        None => EnrolOutput {
+            changed: true,
+            adopted,
+            farmer: FarmerView {
+                id: None,
+                address,
+                pooler: poolers::find(conn, &joining.pooler)?.name,
+                status: Status::WalletCreated.word(),
+                stake_percentage: ratio(joining.stake_percentage_ppm),
+                payout: joining.payout.clone(),
+                strategy: StrategyView::default(),
+                added_at: None,
+                status_at: None,
+            },
+            keys,
+        },
+    };
+    Outcome::of(&output)
+}
+
+/// Who can be no farmer, as far as that is known without the key store.
+fn serving<'a>(app: &'a App<'_>, conn: &Connection) -> Result<Serving<'a>> {
+    Ok(Serving { sponsor: enrol::last_sponsor(conn)?, submitters: app.config.get("kale.submitter") })
+}
+
+/// Says which keys have no farmer, while the key store is open anyway.
+fn warn_of_idle(app: &App<'_>, keys: &Editor) -> Result<()> {
+    let submitters = app.config.get("kale.submitter").unwrap_or_default();
+    let idle = enrol::idle(app.read()?.conn(), keys.store())?;
+    for address in idle.iter().filter(|address| !submitters.contains(*address)) {
+        app.call().warn(format!(
+            "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
+        ));
+    }
+    Ok(())
+}
+
+impl Present for EnrolOutput {
+    fn present(&self, page: &mut Page) {
+        page.line(match (self.changed, self.adopted) {
+            (false, _) => "this farmer is registered already",
+            (true, false) => "registered a farmer; its key is in the key store, which is worth a backup",
+            (true, true) => "registered a farmer with a key that was in the key store",
+        });
+        let mut pairs = self.farmer.pairs();
+        pairs.push(("key store", self.keys.display().to_string()));
+        page.pairs(pairs);
+    }
+}
+
+/// Import a key: register its account as a farmer, make it the fee sponsor, or keep it for a submitter
+///
+/// The secret key (S…) is taken from stdin, never from the command line: asked for on a terminal, else read as one line.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl farmer import --pooler north --stake-percentage 0.25  < secret.txt",
+    override_usage = "poolctl farmer import [OPTIONS] --pooler <POOLER> --stake-percentage <RATIO>\n       \
+                      poolctl farmer import [OPTIONS] --sponsor\n       \
+                      poolctl farmer import [OPTIONS] --submitter"
+)]
+pub struct Import {
+    /// Store it as the key of the account that pays the fees; no farmer is registered
+    #[arg(long, conflicts_with_all = ["pooler", "stake_percentage", "payout"])]
+    sponsor: bool,
+    /// Store it as the key of an account of kale.submitter; no farmer is registered
+    #[arg(long, conflicts_with_all = ["sponsor", "pooler", "stake_percentage", "payout"])]
+    submitter: bool,
+    /// Name or id of its pooler
+    #[arg(long, value_name = "POOLER", required_unless_present_any = ["sponsor", "submitter"])]
+    pooler: Option<String>,
+    /// The part of its balance to stake in each block, 0 to 1
+    #[arg(long, value_name = "RATIO", required_unless_present_any = ["sponsor", "submitter"])]
+    stake_percentage: Option<String>,
+    /// Where its proceeds go [default: to itself]
+    #[arg(long, value_name = "ADDRESS")]
+    payout: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Import {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let dry_run = self.dry.dry_run;
+        let joining = match (self.pooler, self.stake_percentage) {
+            (Some(pooler), Some(stake_percentage)) => {
+                Some(JoiningArgs { pooler, stake_percentage, payout: self.payout }.read()?)
+            }
+            _ => None,
+        };
+        let app = App::open(session)?;
+        let state = app.read()?;
+        if let Some(joining) = &joining {
+            // Before a secret is asked for. That the pooler is full is no fault where the farmer is there already.
+            poolers::find(state.conn(), &joining.pooler)?;
+        }
+        let key = parse_secret("stdin", &secret_from_stdin(&app, session)?)?;
+        let address = address_of(&key);
+        let keys_path = app.config.keys_path()?;
+        match &joining {
+            Some(joining) => {
+                let serving = serving(&app, state.conn())?;
+                enrol::check_address(state.conn(), &address, joining, &serving)?;
+            }
+            None if self.submitter => {
+                enrol::no_farmer(state.conn(), &stellar::account("stdin", &address)?)?;
+            }
+            None => enrol::check_sponsor(state.conn(), &address)?,
+        }
+        if dry_run {
+            session.call.set_dry_run();
+            return match &joining {
+                Some(joining) => planned(state.conn(), Some(address), false, joining, keys_path),
+                None if self.submitter => {
+                    Outcome::of(&SubmitterOutput { changed: true, submitter: address, keys: keys_path })
+                }
+                None => Outcome::of(&SponsorOutput { changed: true, sponsor: address, keys: keys_path }),
+            };
+        }
+        let mut keys = edit_keys(&app, state.conn())?;
+        drop(state);
+        if self.submitter {
+            let changed = keys.add(&key, Origin::Submitter)?;
+            return Outcome::of(&SubmitterOutput { changed, submitter: address, keys: keys_path });
+        }
+        let Some(joining) = joining else {
+            let (sponsor, changed) = app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?;
+            return Outcome::of(&SponsorOutput { changed, sponsor, keys: keys_path });
+        };
+        let key = KeyFor::Imported(key);
+        let done = app.write(false, |work| enrol::register(work, &mut keys, key, &joining))?;
+        warn_of_idle(&app, &keys)?;
+        Outcome::of(&EnrolOutput {
+            changed: done.changed,
+            adopted: done.adopted,
+            farmer: done.farmer.into(),
+            keys: keys_path,
+        })
+    }
+}
+
+impl Present for SponsorOutput {
+    fn present(&self, page: &mut Page) {
+        let what = if self.changed { "the fee sponsor is now" } else { "the fee sponsor is already" };
+        page.line(format!("{what} {}", self.sponsor));
+        page.pairs([("key store", self.keys.display().to_string())]);
+    }
+}
+
+impl Present for SubmitterOutput {
+    fn present(&self, page: &mut Page) {
+        let what = if self.changed { "stored the key of" } else { "the key store has the key of" };
+        page.line(format!("{what} {}; it sends once it is in kale.submitter", self.submitter));
+        page.pairs([("key store", self.keys.display().to_string())]);
+    }
+}
+
+/// A secret key is never longer, bytes.
+const MOST: u64 = 4096;
+
+/// A secret key from stdin: asked for on a terminal, else one line.
+///
+/// # Errors
+/// `io_error`, `interrupted`, `invalid_value` for more than a line.
+fn secret_from_stdin(app: &App<'_>, session: &Session) -> Result<Zeroizing<String>> {
+    conceal(app);
+    if session.console.can_ask() {
+        return ask_secret("Secret key (S…)", &session.call.stop);
+    }
+    let mut bytes = Zeroizing::new(Vec::with_capacity(8192));
+    std::io::stdin()
+        .take(MOST)
+        .read_to_end(&mut bytes)
+        .map_err(|e| Error::new(Code::Io, format!("cannot read the secret key from stdin: {e}")))?;
+    match std::str::from_utf8(&bytes) {
+        Ok(text) => Ok(Zeroizing::new(text.to_owned())),
+        Err(_) => Err(Error::new(Code::InvalidValue, "stdin: that is no secret key")),
+    }
+}

@@ -1,0 +1,102 @@
+//! `poolctl farmer check-funding`.
+
+use super::Several;
+use crate::output::{Outcome, Page, Present, Table, words};
+use crate::shell::options::DryRun;
+use crate::shell::session::Session;
+use app::App;
+use app::farming::farmer::funding::FundingOutput;
+use app::farming::on_farm;
+use base::amount::Quantity;
+use base::{Code, Error, Result};
+use clap::Args;
+use kale::fees;
+use kale::funding::{self, Check, Checked};
+use kale::sponsor::Sponsor;
+
+/// Check what farmers lack before they can plant, and how to mend it; those that lack nothing become active
+///
+/// A farmer needs an account, lumens above its reserve for a whole round (none where the fee sponsor has enough for it),
+/// and the trustline to KALE, with room for what a block may pay. With the first two it is funded, with all three active.
+/// None goes back: one that plants and falls short goes on once it is mended. One that leaves stays so. Someone who is not
+/// ready, the sponsor first of all, makes the exit code 5 and is an open alert until it is mended.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl farmer check-funding --all")]
+pub struct CheckFunding {
+    #[command(flatten)]
+    several: Several,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl CheckFunding {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let hands = self.several.read(&app)?;
+        if hands.is_empty() {
+            return Outcome::of(&FundingOutput::default());
+        }
+        let check =
+            on_farm(&app, self.dry.dry_run, None, async |farming| funding::check(farming, &hands).await)
+                .map_err(|e| e.context("cannot check the funding"))?;
+        let output = FundingOutput::of(&check, words::hint);
+        let short = fees::short_of(output.farmers.len(), output.submitters.len());
+        Ok(Outcome::document(&output)?.warn(short).but(finding(&check)))
+    }
+}
+
+/// The error of a check that found somebody who is not ready.
+fn finding(check: &Check) -> Option<Error> {
+    let lacking = |farmer: &Checked| Some(farmer.lacks.first()?.error(&farmer.who.address));
+    let payers = check.sponsor.iter().chain(&check.submitters).filter_map(Sponsor::error);
+    let errors: Vec<Error> = payers.chain(check.farmers.iter().filter_map(lacking)).collect();
+    let first = errors.first()?;
+    let why = match errors.len() {
+        1 => first.message().to_owned(),
+        more => format!("{more} accounts are not ready, first: {first}"),
+    };
+    let found = Error::new(Code::CheckFailed, why);
+    Some(match first.remedy() {
+        Some(remedy) => found.hint(remedy.clone()),
+        None => found,
+    })
+}
+
+impl Present for FundingOutput {
+    fn present(&self, page: &mut Page) {
+        let Some(view) = &self.view else {
+            page.line(super::NOBODY);
+            return;
+        };
+        let mut table =
+            Table::new(&["FARMER", "STATUS", ">HOLDS", ">RESERVE", ">SPENDABLE", ">KALE", "LACKS"]);
+        let shown = |amount: &Option<Quantity>| amount.as_ref().map(ToString::to_string).unwrap_or_default();
+        for farmer in &self.farmers {
+            let status = if farmer.status == farmer.status_before {
+                farmer.status.to_owned()
+            } else {
+                format!("{} → {}", farmer.status_before, farmer.status)
+            };
+            let lacks: Vec<&str> = farmer.lacks.iter().map(|lack| lack.reason).collect();
+            table.row([
+                farmer.address.clone(),
+                status.replace('_', " "),
+                shown(&farmer.lumens),
+                shown(&farmer.reserve),
+                shown(&farmer.spendable),
+                shown(&farmer.kale),
+                lacks.join(", ").replace('_', " "),
+            ]);
+        }
+        page.table(table);
+        for farmer in &self.farmers {
+            for lack in &farmer.lacks {
+                page.line(format!("{} {}: {}", farmer.address, lack.words, lack.mend));
+            }
+        }
+        for payer in self.sponsor.iter().chain(&self.submitters) {
+            page.line(payer);
+        }
+        page.line(format!("{} of {} farmers are ready", self.ready, self.farmers.len())).line(view);
+    }
+}

@@ -1,0 +1,104 @@
+//! `poolctl harvest`: stakes and rewards of blocks that have ended.
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::options::{DryRun, parallel};
+use crate::shell::session::Session;
+use app::App;
+use app::farming::harvest::{DecisionOutput, HarvestOutput, book_lost, harvest, release};
+use base::Result;
+use clap::Args;
+
+/// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
+///
+/// Once a day, after a restore and after an import it compares the farm with the chain too, as farm run does, and harvests what
+/// the state did not know.
+///
+/// All farmers are harvested for, those that leave too. A pail that was never worked, or that is gone without pay, is
+/// booked as a loss with its reason; where the endpoint's history is too short to tell, it stays open. A pail that expires
+/// soon is an alert.
+///
+/// A pail about which the chain contradicts itself is held until it is released: then what a harvest of ours minted, by the
+/// chain's events, is booked, and what is still there is fetched.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl harvest\n         poolctl harvest --extend\n         \
+                   poolctl harvest --release GBQHTQ7NTSKHVTSVM6EHUO3TU4P4BK2TAAII25V2TT2Q6OWXUJWEKALE --block 37")]
+pub struct Harvest {
+    /// Transactions under way at once; default: kale.parallel
+    #[arg(long, value_name = "N", value_parser = parallel, allow_hyphen_values = true)]
+    parallel: Option<usize>,
+    /// Let pails that expire soon and cannot be harvested yet live a day longer
+    #[arg(long)]
+    extend: bool,
+    /// Do nothing but release the held pail of this farmer (id or address): the next harvest looks at the chain afresh
+    #[arg(long, value_name = "FARMER", group = "decision", requires = "block", conflicts_with_all = ["extend", "parallel"])]
+    release: Option<String>,
+    /// Do nothing but book the stake of this farmer as lost, whose pail is gone and no payment of it is in sight
+    #[arg(long, value_name = "FARMER", group = "decision", requires = "block", conflicts_with_all = ["extend", "parallel"])]
+    book_lost: Option<String>,
+    /// The block of the pail that is released or given up
+    #[arg(long, value_name = "N", requires = "decision")]
+    block: Option<u32>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Harvest {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        session.call.covers(self.block.is_none());
+        let dry_run = self.dry.dry_run;
+        match (&self.release, &self.book_lost, self.block) {
+            (Some(farmer), _, Some(block)) => Outcome::of(&release(&app, farmer, block, dry_run)?),
+            (None, Some(farmer), Some(block)) => Outcome::of(&book_lost(&app, farmer, block, dry_run)?),
+            _ => Outcome::document(&harvest(&app, self.parallel, self.extend, dry_run)?),
+        }
+    }
+}
+
+impl Present for HarvestOutput {
+    fn present(&self, page: &mut Page) {
+        let Some(view) = &self.view else {
+            page.line("nothing to harvest: no stake is open");
+            return;
+        };
+        let mut table = Table::new(&["BLOCK", "FARMER", "STATUS", ">STAKE", ">REWARD", ">FORECAST", "WHY"]);
+        for pail in &self.pails {
+            let why = pail.error.clone().or_else(|| {
+                let reason = pail.reason?;
+                Some(pail.cause.map_or_else(|| reason.to_owned(), |cause| format!("{reason}: {cause}")))
+            });
+            table.row([
+                pail.block.to_string(),
+                pail.address.clone(),
+                pail.status.replace('_', " "),
+                pail.stake.to_string(),
+                pail.reward.as_ref().map(ToString::to_string).unwrap_or_default(),
+                pail.forecast.as_ref().map(ToString::to_string).unwrap_or_default(),
+                why.unwrap_or_default(),
+            ]);
+        }
+        if table.is_empty() {
+            page.line("nothing to harvest: no block with a stake of ours has ended");
+        } else {
+            page.table(table);
+        }
+        for extended in &self.extended {
+            let how = extended.error.clone().unwrap_or_else(|| format!("ledger {}", extended.live_until));
+            page.line(format!("farmer {}, blocks {:?}: lives until {how}", extended.farmer, extended.blocks));
+        }
+        page.line(view);
+    }
+}
+
+impl Present for DecisionOutput {
+    fn present(&self, page: &mut Page) {
+        let what = self.status.replace('_', " ");
+        let mut line = format!("block {}, {}: {what}, {} at stake", self.block, self.address, self.stake);
+        match (&self.held, self.reason, self.cause) {
+            (Some(held), ..) => line = format!("{line}; it was held for {held}; next: poolctl harvest"),
+            (None, Some(reason), Some(cause)) => line = format!("{line}; {reason}: {cause}"),
+            _ => {}
+        }
+        page.line(line);
+    }
+}

@@ -1,0 +1,105 @@
+//! `poolctl pooler …`: who works for the farmers.
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::options::DryRun;
+use crate::shell::registry::commands;
+use crate::shell::session::Session;
+use app::App;
+use app::farming::pooler::{AddOutput, ListOutput, PoolerView};
+use base::Result;
+use base::amount::parse_weight;
+use clap::Args;
+use kale::{Terms, poolers};
+
+commands! {
+    /// Add and list poolers: who works for a group of farmers, and on what terms
+    #[command(before_help = "Example: poolctl pooler list")]
+    Command {
+        Add(Add) = "pooler add": AddOutput;
+        List(List) = "pooler list": ListOutput;
+    }
+}
+
+/// Add a pooler
+///
+/// Of each reward the pooler gets its split, the operator the platform fee, and the farmer the rest. A stake returns to
+/// its farmer whole.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl pooler add north --reward-split 0.2 --platform-fee 0.05")]
+pub struct Add {
+    /// A name for it
+    name: String,
+    /// Most farmers that it takes
+    #[arg(long, default_value_t = 100)]
+    capacity: u32,
+    /// The pooler's part of each reward, 0 to 1
+    #[arg(long, value_name = "RATIO", default_value = "0")]
+    reward_split: String,
+    /// The operator's part of each reward, 0 to 1
+    #[arg(long, value_name = "RATIO", default_value = "0")]
+    platform_fee: String,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Add {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        poolers::check_name("NAME", &self.name)?;
+        let split = parse_weight("reward-split", &self.reward_split)?;
+        let fee = parse_weight("platform-fee", &self.platform_fee)?;
+        let terms = Terms::new(split, fee)?;
+        let app = App::open(session)?;
+        let (pooler, changed) = app.write(self.dry.dry_run, |work| {
+            work.state.write(work.permit, |tx| poolers::add(tx, &self.name, self.capacity, terms))
+        })?;
+        Outcome::of(&AddOutput { changed, pooler: pooler.into() })
+    }
+}
+
+impl Present for AddOutput {
+    fn present(&self, page: &mut Page) {
+        let PoolerView { id, name, capacity, reward_split, platform_fee, .. } = &self.pooler;
+        let what = if self.changed { "added pooler" } else { "is there already: pooler" };
+        page.line(format!("{what} \"{name}\"")).pairs([
+            ("id", id.as_str()),
+            ("capacity", &format!("{capacity} farmers")),
+            ("reward split", reward_split),
+            ("platform fee", platform_fee),
+        ]);
+    }
+}
+
+/// List poolers, with their terms and how full they are
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl pooler list")]
+pub struct List {}
+
+impl List {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let poolers = poolers::list(app.read()?.conn())?;
+        Outcome::of(&ListOutput { poolers: poolers.into_iter().map(PoolerView::from).collect() })
+    }
+}
+
+impl Present for ListOutput {
+    fn present(&self, page: &mut Page) {
+        if self.poolers.is_empty() {
+            page.line("no poolers; add one with: poolctl pooler add NAME");
+            return;
+        }
+        let heads = ["NAME", ">FARMERS", ">CAPACITY", ">REWARD SPLIT", ">PLATFORM FEE", "LAST SEEN"];
+        let mut table = Table::new(&heads);
+        for pooler in &self.poolers {
+            table.row([
+                pooler.name.clone(),
+                pooler.farmers.to_string(),
+                pooler.capacity.to_string(),
+                pooler.reward_split.clone(),
+                pooler.platform_fee.clone(),
+                pooler.last_seen_at.clone().unwrap_or_default(),
+            ]);
+        }
+        page.table(table);
+    }
+}

@@ -1,0 +1,93 @@
+//! `poolctl work submit`: nonces that other machines found.
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::options::{DryRun, parallel};
+use crate::shell::session::Session;
+use app::App;
+use app::farming::work::{SubmitOutput, submit};
+use base::{Code, Error, Result};
+use clap::Args;
+use grind::lines::{LineError, Lines, Text};
+use kale::work::LONGEST;
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+/// Lines of one submission at most.
+const MOST_LINES: usize = 100_000;
+
+/// Submit nonces from other machines: NDJSON lines {farmer, nonce}, or what grind --jobs answers
+///
+/// Each line is checked before anything is sent: the nonce is a whole number of 64 bits, its hash is computed here, the
+/// farmer has a pail in the current block, and the zeros are more than what is submitted. Every line gets its result; the
+/// valid ones go through.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl work submit solutions.ndjson\n         poolctl grind --jobs jobs.ndjson | poolctl work submit -"
+)]
+pub struct Submit {
+    /// NDJSON: {"farmer": id or address, "nonce": …}; - = stdin
+    #[arg(value_name = "FILE", default_value = "-")]
+    file: PathBuf,
+    /// Transactions under way at once; default: kale.parallel
+    #[arg(long, value_name = "N", value_parser = parallel)]
+    parallel: Option<usize>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Submit {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let lines = read(&self.file)?;
+        let app = App::open(session)?;
+        Outcome::document(&submit(&app, &lines, self.parallel, self.dry.dry_run)?)
+    }
+}
+
+/// Reads every line, each and all of a bounded length. One that is no line of text is refused alone.
+fn read(path: &Path) -> Result<Vec<Text>> {
+    let named = if path == Path::new("-") { "stdin".to_owned() } else { path.display().to_string() };
+    let trouble = |e: &dyn std::fmt::Display| Error::new(Code::Io, format!("cannot read {named}: {e}"));
+    let reader: Box<dyn BufRead> = if path == Path::new("-") {
+        Box::new(io::stdin().lock())
+    } else {
+        Box::new(BufReader::new(File::open(path).map_err(|e| trouble(&e))?))
+    };
+    let mut lines = Vec::new();
+    for line in Lines::new(reader, LONGEST) {
+        if let Err(LineError::Read(e)) = &line {
+            return Err(trouble(e));
+        }
+        lines.push(line);
+        if lines.len() > MOST_LINES {
+            return Err(Error::new(Code::InvalidValue, format!("{named} has more than {MOST_LINES} lines"))
+                .hint("submit it in parts"));
+        }
+    }
+    Ok(lines)
+}
+
+impl Present for SubmitOutput {
+    fn present(&self, page: &mut Page) {
+        let mut table = Table::new(&[">LINE", "FARMER", "STATUS", ">ZEROS", ">GAP", "WHY"]);
+        let number = |number: Option<u32>| number.map(|n| n.to_string()).unwrap_or_default();
+        for line in &self.lines {
+            let work = line.work.as_ref();
+            table.row([
+                line.line.to_string(),
+                line.farmer.clone().unwrap_or_default(),
+                line.status.replace('_', " "),
+                number(work.and_then(|work| work.zeros)),
+                number(work.and_then(|work| work.gap)),
+                line.message.clone().unwrap_or_default(),
+            ]);
+        }
+        if table.is_empty() {
+            page.line("no lines");
+        } else {
+            page.table(table);
+        }
+        page.line(format!("block {}: {} submitted, {} refused", self.block, self.submitted, self.refused));
+        page.line(&self.view);
+    }
+}

@@ -1,0 +1,152 @@
+//! `poolctl member …`: the members there are, and what each has.
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::options::DryRun;
+use crate::shell::registry::commands;
+use crate::shell::session::Session;
+use app::App;
+use app::pools::member::{AddOutput, Balance, ListOutput, MemberView, Shares, ShowOutput};
+use base::Result;
+use base::amount::Quantity;
+use clap::Args;
+use config::value::address;
+use vault::pool;
+
+commands! {
+    /// Name, list and show members: addresses that hold shares
+    #[command(before_help = "Example: poolctl member list")]
+    Command {
+        Add(Add) = "member add": AddOutput;
+        List(List) = "member list": ListOutput;
+        Show(Show) = "member show": ShowOutput;
+    }
+}
+
+/// Add a member, or name one that a sync found
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl member add 0x70997970C51812dc3A010C7d01b50e0d17dc79C8 --name alice"
+)]
+pub struct Add {
+    /// The member's address
+    address: String,
+    /// A name of your own
+    #[arg(long)]
+    name: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Add {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let address = address("ADDRESS", &self.address)?;
+        let app = App::open(session)?;
+        let (member, changed) = app.write(self.dry.dry_run, |work| {
+            work.state.write(work.permit, |tx| pool::add_member(tx, address, self.name.as_deref()))
+        })?;
+        Outcome::of(&AddOutput { changed, member: member.into() })
+    }
+}
+
+impl Present for AddOutput {
+    fn present(&self, page: &mut Page) {
+        let name = self.member.name.as_ref().map(|name| format!(" \"{name}\"")).unwrap_or_default();
+        let what = if self.changed { "kept" } else { "is there already:" };
+        page.line(format!("member{name} {what} {}", self.member.address));
+    }
+}
+
+/// List members in the order in which they appeared
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl member list --limit 20")]
+pub struct List {
+    /// Show at most so many
+    #[arg(long, default_value_t = 100)]
+    limit: u32,
+    /// Go on after this id, the last one of the page before
+    #[arg(long, value_name = "ID", default_value_t = 0)]
+    after: i64,
+}
+
+impl List {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let mut members = pool::list_members(state.conn(), self.after, self.limit.saturating_add(1))?;
+        let more = members.len() > self.limit as usize;
+        members.truncate(self.limit as usize);
+        let next_after = members.last().filter(|_| more).map(|member| member.id);
+        let members = members.into_iter().map(MemberView::from).collect();
+        Outcome::of(&ListOutput { members, next_after })
+    }
+}
+
+impl Present for ListOutput {
+    fn present(&self, page: &mut Page) {
+        if self.members.is_empty() {
+            page.line("no members; they appear with: poolctl sync");
+            return;
+        }
+        let mut table = Table::new(&["ADDRESS", "NAME"]);
+        for member in &self.members {
+            table.row([member.address.clone(), member.name.clone().unwrap_or_default()]);
+        }
+        page.table(table);
+        if let Some(after) = self.next_after {
+            page.line(format!("more: poolctl member list --after {after}"));
+        }
+    }
+}
+
+/// Show a member: shares in every pool, and balances
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl member show alice")]
+pub struct Show {
+    /// Name or address
+    member: String,
+}
+
+impl Show {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let opened = app.read()?;
+        let conn = opened.conn();
+        let member = pool::find_member(conn, &self.member)?;
+        let pools = pool::list(conn)?;
+        let mut shares = Vec::new();
+        for (id, held) in pool::member_pools(conn, &member, &pools)? {
+            if let Some(pool) = pools.iter().find(|pool| pool.id == id) {
+                shares.push(Shares { pool: pool.name.clone(), shares: pool.shares(held) });
+            }
+        }
+        let mut balances = Vec::new();
+        for (purpose, asset, balance) in state::member_balances(conn, &member.address.to_string())? {
+            let token = asset.parse().ok().map(|address| pool::asset(conn, address)).transpose()?.flatten();
+            let amount = token.map_or_else(
+                || Quantity::new(balance.magnitude(), 0, ""),
+                |token| token.quantity(balance.magnitude()),
+            );
+            balances.push(Balance { purpose, asset, symbol: amount.symbol.clone(), amount });
+        }
+        Outcome::of(&ShowOutput { member: member.into(), shares, balances })
+    }
+}
+
+impl Present for ShowOutput {
+    fn present(&self, page: &mut Page) {
+        let name = self.member.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
+        page.line(format!("{name}{}", self.member.address));
+        let mut table = Table::new(&["WHERE", ">AMOUNT"]);
+        for held in &self.shares {
+            table.row([format!("pool {}", held.pool), held.shares.to_string()]);
+        }
+        for balance in &self.balances {
+            table.row([format!("balance, {}", balance.purpose), balance.amount.to_string()]);
+        }
+        if table.is_empty() {
+            page.line("nothing yet");
+        } else {
+            page.table(table);
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! `poolctl oracle …`: price feeds, and whether their prices may be used.
+
+mod aggregate;
+mod alerts;
+mod get;
+mod quotes;
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::at::AtFlag;
+use crate::shell::options::DryRun;
+use crate::shell::registry::commands;
+use crate::shell::session::Session;
+use app::App;
+use app::pools::alerts::AlertsOutput;
+use app::pools::oracle::{AddOutput, FeedView, ListOutput};
+use base::amount::{self, E18};
+use base::{Code, Error, Result, clock};
+use clap::Args;
+use config::value::address;
+use vault::feed::quote::Limits;
+use vault::feed::{self, AddFeed, Feed, Source};
+
+commands! {
+    /// Add price feeds, read them, and check that they may be used
+    #[command(before_help = "Example: poolctl oracle check")]
+    Command {
+        Add(Add) = "oracle add": AddOutput;
+        List(List) = "oracle list": ListOutput;
+        Fetch(quotes::Fetch) = "oracle fetch": app::pools::oracle::QuotesOutput;
+        Get(get::Get) = "oracle get": app::pools::oracle::GetOutput;
+        Aggregate(aggregate::Aggregate) = "oracle aggregate": app::pools::oracle::AggregateOutput;
+        Check(quotes::Check) = "oracle check": app::pools::oracle::QuotesOutput;
+        Alerts(alerts::Alerts) = "oracle alerts": AlertsOutput;
+    }
+}
+
+/// Add a feed, after looking at its contract
+///
+/// A chainlink feed tells price, decimals and time. An adapter has getLatestPrice(asset) with 18 decimals, and its
+/// quote is as old as its block. A fixed price is your own: it is always shown as fixed, and answers for an asset
+/// that has no other feed. Adding the same feed again changes nothing.
+#[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
+#[command(
+    before_help = "Example: poolctl oracle add eth-usd --asset ETH --address 0x5f4eC3Df9cbd43714FE2740f5E3616155c5b8419"
+)]
+pub struct Add {
+    /// A name of your own
+    name: String,
+    /// What it prices: a symbol or a token's address
+    #[arg(long)]
+    asset: String,
+    /// The feed's contract
+    #[arg(long)]
+    address: Option<String>,
+    /// What the contract answers to: chainlink, adapter; or fixed
+    #[arg(long, default_value = "chainlink")]
+    kind: String,
+    /// The price of a fixed feed
+    #[arg(long, allow_negative_numbers = true, conflicts_with_all = ["max_staleness", "min", "max", "max_deviation"])]
+    price: Option<String>,
+    /// Oldest accepted quote in seconds, the feed's heartbeat [default: oracle.max_staleness_sec]
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=31_536_000))]
+    max_staleness: Option<u64>,
+    /// Lowest accepted price
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    min: Option<String>,
+    /// Highest accepted price
+    #[arg(long, value_name = "PRICE", allow_negative_numbers = true)]
+    max: Option<String>,
+    /// Largest accepted change against the last good price, 0 to 1
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    max_deviation: Option<String>,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Add {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let price = |flag: &str, text: &Option<String>| {
+            text.as_deref().map(|text| amount::parse_flag(flag, text, E18)).transpose()
+        };
+        let (min_e18, max_e18) = (price("--min", &self.min)?, price("--max", &self.max)?);
+        if min_e18.zip(max_e18).is_some_and(|(min, max)| min > max) {
+            return Err(Error::new(Code::InvalidValue, "--min is above --max: no price could be accepted"));
+        }
+        let deviation = self.max_deviation.as_deref();
+        let deviation = deviation.map(|text| amount::parse_weight("max-deviation", text)).transpose()?;
+        let feed_address = self.address.as_deref().map(|text| address("address", text)).transpose()?;
+        let fixed = price("--price", &self.price)?;
+        let asset = feed::asset_name("--asset", &self.asset)?;
+        let source = Source::parse(&self.kind, &asset, feed_address, fixed)?;
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let staleness = self.max_staleness;
+        let ask = AddFeed {
+            name: self.name,
+            asset,
+            source,
+            limits: Limits {
+                max_staleness_sec: staleness
+                    .map_or_else(|| app.config.number("oracle.max_staleness_sec"), Ok)?,
+                min_e18,
+                max_e18,
+                max_deviation_ppm: deviation,
+            },
+        };
+        let dry = self.dry.dry_run;
+        let added = if source.address().is_some() {
+            app.write_on_chain(dry, async |work, chain| feed::add(work, Some(chain), &ask, at).await)
+        } else {
+            app.write_async(dry, async |work| feed::add(work, None, &ask, at).await)
+        };
+        let (feed, added, view) =
+            added.map_err(|e| e.context(format!("cannot add feed \"{}\"", ask.name)))?;
+        Outcome::of(&AddOutput { added, feed: FeedView::from(&feed), checked_at: view })
+    }
+}
+
+impl Present for AddOutput {
+    fn present(&self, page: &mut Page) {
+        let what = if self.added { "added" } else { "is there already:" };
+        let by = match (&self.feed.address, &self.feed.fixed_price) {
+            (Some(address), _) => format!("by {address}"),
+            (None, price) => format!("fixed at {}", crate::shell::views::or_dash(price.as_ref())),
+        };
+        page.line(format!("feed \"{}\" {what} {} {by}", self.feed.name, self.feed.asset));
+    }
+}
+
+/// List the feeds with their limits
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle list")]
+pub struct List {}
+
+impl List {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let feeds = feed::all(state.conn())?;
+        let bounds = feeds.iter().map(|feed| feed.limits.bounds()).collect();
+        Outcome::of(&ListOutput { feeds: feeds.iter().map(FeedView::from).collect(), bounds })
+    }
+}
+
+impl Present for ListOutput {
+    fn present(&self, page: &mut Page) {
+        if self.feeds.is_empty() {
+            page.line("no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED");
+            return;
+        }
+        let mut table = Table::new(&["FEED", "ASSET", "KIND", ">STALE AFTER", "BOUNDS", ">REFUSED"]);
+        for (feed, bounds) in self.feeds.iter().zip(&self.bounds) {
+            table.row([
+                feed.name.clone(),
+                feed.asset.clone(),
+                feed.kind.to_owned(),
+                feed.fixed_price
+                    .as_ref()
+                    .map_or_else(|| clock::span(feed.max_staleness_sec), |_| String::new()),
+                match &feed.fixed_price {
+                    Some(price) => format!("fixed at {price}"),
+                    None => bounds.clone().unwrap_or_default(),
+                },
+                feed.failure_streak.to_string(),
+            ]);
+        }
+        page.table(table);
+    }
+}
+
+/// The feeds of these names, each once; none = all.
+fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
+    if names.is_empty() {
+        return feed::all(state.conn());
+    }
+    let mut feeds: Vec<Feed> =
+        names.iter().map(|name| feed::find(state.conn(), name)).collect::<Result<_>>()?;
+    let mut seen = std::collections::HashSet::new();
+    feeds.retain(|feed| seen.insert(feed.id));
+    Ok(feeds)
+}

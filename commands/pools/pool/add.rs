@@ -1,0 +1,126 @@
+//! `poolctl pool add`: a pool comes to be known, after a look at its contract.
+
+use crate::output::{Outcome, Page, Present};
+use crate::shell::at::AtFlag;
+use crate::shell::options::DryRun;
+use crate::shell::session::Session;
+use app::App;
+use app::pools::pool::AddOutput;
+use app::pools::views::PoolView;
+use base::amount::{self, short};
+use base::{Code, Error, Result};
+use clap::Args;
+use config::value::address;
+use vault::pool::abi::Abi;
+use vault::pool::{self, AddPool};
+
+/// Add a pool, after looking at its contract
+///
+/// The contract must answer like its ABI profile says; its shares are a token of its own. Adding the same pool again
+/// changes nothing.
+#[derive(Debug, Args)]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
+#[command(before_help = "Example: poolctl pool add main 0x83F20F44975D03b1b09e64809B757c47f942BEeA")]
+pub struct Add {
+    /// A name of your own
+    name: String,
+    /// The vault's address
+    address: String,
+    /// What the contract answers to: erc4626, legacy, viddhana, or auto to find out
+    #[arg(long, value_name = "PROFILE", default_value = "erc4626")]
+    abi: String,
+    /// What is deposited, where the contract itself does not say (legacy)
+    #[arg(long, value_name = "ADDRESS")]
+    asset: Option<String>,
+    /// What its asset is called in outputs, whatever the token says
+    #[arg(long, value_name = "SYMBOL")]
+    symbol: Option<String>,
+    /// Block of its creation; found by bisection where not given, which needs an archive node
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
+    deploy_block: Option<u64>,
+    /// Fall of the exchange rate between syncs that raises an alert, 0 to 1 [default: risk.max_rate_drop]
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    max_rate_drop: Option<String>,
+    /// First block that earns rewards
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
+    reward_genesis_block: Option<u64>,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Add {
+    pub(super) fn run(self, session: &Session) -> Result<Outcome> {
+        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if self.name.is_empty() || self.name.starts_with("0x") || !self.name.chars().all(fits) {
+            return Err(Error::new(Code::InvalidValue, format!("NAME: \"{}\" is no pool name", self.name))
+                .hint("a name has only letters, digits, -, _ and ., and does not look like an address"));
+        }
+        let pool_address = address("ADDRESS", &self.address)?;
+        let abi = if self.abi == "auto" { None } else { Some(Abi::parse(&self.abi)?) };
+        let asset = self.asset.as_deref().map(|text| address("asset", text)).transpose()?;
+        if let Some(symbol) = &self.symbol {
+            let fits = |c: char| !c.is_control() && !c.is_whitespace();
+            if symbol.is_empty() || symbol.chars().count() > amount::SYMBOL_MOST || !symbol.chars().all(fits)
+            {
+                let most = amount::SYMBOL_MOST;
+                return Err(Error::new(Code::InvalidValue, format!("invalid --symbol: \"{symbol}\""))
+                    .hint(format!("a symbol has 1 to {most} characters without spaces, as USDC")));
+            }
+        }
+        let drop = self.max_rate_drop.as_deref().map(|text| amount::parse_weight("max-rate-drop", text));
+        let drop = drop.transpose()?;
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let ask = AddPool {
+            name: self.name,
+            address: pool_address,
+            abi,
+            asset,
+            deploy_block: self.deploy_block,
+            max_rate_drop_ppm: drop,
+            default_rate_drop_ppm: app.config.ratio_ppm("risk.max_rate_drop")?,
+            reward_genesis: self.reward_genesis_block,
+            symbol: self.symbol,
+        };
+        let output = app.write_on_chain(self.dry.dry_run, async |work, chain| {
+            let added = pool::add(work, chain, &ask, at)
+                .await
+                .map_err(|e| e.context(format!("cannot add pool \"{}\"", ask.name)))?;
+            Ok(AddOutput {
+                added: added.new,
+                pool: PoolView::of(work.state.conn(), &added.pool, work.state.run().clock.now())?,
+                deploy_block: added.pool.deploy_block,
+                checked_at: added.view,
+                risk_engine: added.risk_engine.map(|engine| engine.to_string()),
+            })
+        })?;
+        Outcome::of(&output)
+    }
+}
+
+impl Present for AddOutput {
+    fn present(&self, page: &mut Page) {
+        if !self.added {
+            page.line(format!("pool \"{}\" is there already", self.pool.name));
+            return;
+        }
+        page.line(format!("added pool \"{}\"", self.pool.name));
+        let mut pairs = vec![
+            ("address", self.pool.address.clone()),
+            ("profile", self.pool.abi.to_owned()),
+            ("asset", format!("{} ({} decimals)", short(&self.pool.asset.symbol), self.pool.asset.decimals)),
+            ("deployed", format!("block {}", self.deploy_block)),
+        ];
+        pairs.extend(self.risk_engine.as_ref().map(|engine| ("risk engine", engine.clone())));
+        pairs.extend(self.checked_at.as_ref().map(|view| ("checked at", view.to_string())));
+        page.pairs(pairs);
+        if self.risk_engine.is_some() {
+            page.line(format!(
+                "to take its limits from there: poolctl risk set {} --engine viddhana",
+                self.pool.name
+            ));
+        }
+    }
+}

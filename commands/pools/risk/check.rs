@@ -1,0 +1,196 @@
+//! `poolctl risk check`: every rule of every pool, for a person, a script or a monitoring system.
+
+use crate::output::nagios::{Perf, Probe, Status};
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::at::AtFlag;
+use crate::shell::options::DryRun;
+use crate::shell::session::Session;
+use app::App;
+use app::pools::risk::{CheckOutput, PoolCheckView, RuleView};
+use base::{Code, Error, Result};
+use clap::Args;
+use vault::pool::{self, ViewStamp};
+use vault::risk::rules::{Rule, Verdict};
+use vault::risk::{self, PoolCheck};
+use watch::metrics::Gauge;
+
+/// Check every risk rule of pools; exit 5 if one is violated or cannot be told
+///
+/// Limits are refreshed first. What cannot be read hides no other finding.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk check --all")]
+pub struct Check {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    /// All pools
+    #[arg(long, conflicts_with = "pools")]
+    all: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+    /// One line for a monitoring system, exit 0/1/2/3: warning where limits are not fresh
+    #[arg(long, conflicts_with = "json")]
+    nagios: bool,
+}
+
+const SERVICE: &str = "RISK";
+
+impl Check {
+    /// # Errors
+    /// `check_failed` with every finding; `wrong_network`, and those of the state.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let checked = self.check(session);
+        if !self.nagios {
+            let (view, checks) = checked?;
+            return outcome(view, checks);
+        }
+        match checked {
+            Ok((view, checks)) => {
+                let probe = probe(&checks);
+                Ok(outcome(view, checks)?.probe(probe))
+            }
+            Err(e) => {
+                let probe = Probe::failed(SERVICE, &e);
+                Ok(Outcome::failed(e).probe(probe))
+            }
+        }
+    }
+
+    fn check(&self, session: &Session) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        session.call.covers(self.pools.is_empty());
+        app.write_async(self.dry.dry_run, async |work| risk::check(work, || app.chain(), &pools, at).await)
+    }
+}
+
+fn outcome(view: Option<ViewStamp>, checks: Vec<PoolCheck>) -> Result<Outcome> {
+    let warnings: Vec<String> = checks
+        .iter()
+        .filter_map(|check| check.not_refreshed.as_ref())
+        .map(|e| format!("limits not refreshed: {e}"))
+        .collect();
+    let failure = failure(&checks);
+    let gauges: Vec<Gauge> = checks.iter().flat_map(gauges).collect();
+    let pools = checks
+        .into_iter()
+        .map(|check| PoolCheckView {
+            ok: check.is_ok(),
+            pool: check.pool,
+            rules: check.results.into_iter().map(|(rule, verdict)| RuleView { rule, verdict }).collect(),
+        })
+        .collect();
+    Ok(Outcome::of(&CheckOutput { view, pools })?.warn(warnings).gauges(gauges).but(failure))
+}
+
+/// Everything that is not ok: pool, rule, and what was found.
+fn findings(checks: &[PoolCheck]) -> Vec<(&str, Rule, &Verdict)> {
+    let all = checks
+        .iter()
+        .flat_map(|check| check.results.iter().map(|(rule, verdict)| (check.pool.as_str(), *rule, verdict)));
+    all.filter(|(_, _, verdict)| **verdict != Verdict::Ok).collect()
+}
+
+fn failure(checks: &[PoolCheck]) -> Option<Error> {
+    let words: Vec<String> =
+        findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
+    let first = words.first()?;
+    Some(
+        Error::new(Code::CheckFailed, format!("{} risk findings; first: {first}", words.len()))
+            .detail("findings", words),
+    )
+}
+
+/// Critical where a rule is violated, unknown where one cannot be told, a warning where older limits served.
+fn probe(checks: &[PoolCheck]) -> Probe {
+    let (violated, unknown): (Vec<_>, Vec<_>) =
+        findings(checks).into_iter().partition(|(_, _, verdict)| matches!(verdict, Verdict::Violated(_)));
+    let stale: Vec<&str> = checks
+        .iter()
+        .filter(|check| check.not_refreshed.is_some())
+        .map(|check| check.pool.as_str())
+        .collect();
+    let first = |found: &[(&str, Rule, &Verdict)]| {
+        let words = found.iter().map(|(pool, rule, verdict)| match verdict {
+            Verdict::Violated(why) | Verdict::Unknown(why) => format!("{pool}: {}: {why}", rule.as_str()),
+            Verdict::Ok => String::new(),
+        });
+        words.take(1).collect::<String>()
+    };
+    let rules: usize = checks.iter().map(|check| check.results.len()).sum();
+    // A pool without usable limits violates risk_unknown only: it cannot be told whether it is well.
+    let untold = violated.iter().all(|(_, rule, _)| *rule == Rule::RiskUnknown);
+    let (status, text) = match (violated.as_slice(), unknown.as_slice(), stale.as_slice()) {
+        _ if checks.is_empty() => (Status::Unknown, "there are no pools".to_owned()),
+        (found @ [_, ..], ..) if untold => (Status::Unknown, first(found)),
+        (found @ [_, ..], ..) => {
+            let known: Vec<_> =
+                found.iter().filter(|(_, rule, _)| *rule != Rule::RiskUnknown).copied().collect();
+            (Status::Critical, format!("{} violated; first: {}", known.len(), first(&known)))
+        }
+        (_, found @ [_, ..], _) => (Status::Unknown, first(found)),
+        (.., pools @ [_, ..]) => (Status::Warning, format!("limits not refreshed: {}", pools.join(", "))),
+        _ => (Status::Ok, format!("{rules} of {rules} rules ok")),
+    };
+    let perf = vec![
+        Perf::new("violated", violated.len().to_string()).critical(0),
+        Perf::new("unknown", unknown.len().to_string()),
+        Perf::new("rules", rules.to_string()),
+        Perf::new("pools", checks.len().to_string()),
+    ];
+    Probe::new(SERVICE, status, text, perf)
+}
+
+fn gauges(check: &PoolCheck) -> [Gauge; 2] {
+    let gauge = |name, help, value: usize| Gauge {
+        name,
+        help,
+        labels: vec![("pool", check.pool.clone())],
+        value: value.to_string(),
+    };
+    let bad = || check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok);
+    let open = bad().any(|(rule, verdict)| {
+        *rule == Rule::CircuitBreakerActive && matches!(verdict, Verdict::Violated(_))
+    });
+    [
+        gauge("poolctl_risk_findings", "Risk rules that are violated or cannot be told.", bad().count()),
+        gauge(
+            "poolctl_risk_breaker_open",
+            "1 while a circuit breaker of the pool is open.",
+            usize::from(open),
+        ),
+    ]
+}
+
+impl Present for CheckOutput {
+    fn present(&self, page: &mut Page) {
+        if self.pools.is_empty() {
+            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+            return;
+        }
+        let mut table = Table::new(&["POOL", "RULE", "RESULT", "WHY"]);
+        for pool in &self.pools {
+            for RuleView { rule, verdict } in &pool.rules {
+                let (result, why) = match verdict {
+                    Verdict::Ok => continue,
+                    Verdict::Violated(why) => ("VIOLATED", why.as_str()),
+                    Verdict::Unknown(why) => ("unknown", why.as_str()),
+                };
+                table.row([pool.pool.clone(), rule.as_str().to_owned(), result.to_owned(), why.to_owned()]);
+            }
+        }
+        if !table.is_empty() {
+            page.table(table);
+        }
+        for pool in &self.pools {
+            let ok = pool.rules.iter().filter(|rule| rule.verdict == Verdict::Ok).count();
+            page.line(format!("{}: {ok} of {} rules ok", pool.pool, pool.rules.len()));
+        }
+        if let Some(view) = &self.view {
+            page.line(view);
+        }
+    }
+}

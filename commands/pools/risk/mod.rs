@@ -1,0 +1,147 @@
+//! `poolctl risk …`: limits of pools, and whether they are kept.
+
+mod check;
+mod set;
+mod switch;
+mod violations;
+
+use crate::output::{Outcome, Page, Present};
+use crate::shell::at::AtFlag;
+use crate::shell::options::DryRun;
+use crate::shell::registry::commands;
+use crate::shell::session::Session;
+use crate::shell::views::{limit, percent};
+use app::App;
+use app::failures::{Failure, partly};
+use app::pools::alerts::AlertsOutput;
+use app::pools::risk::{RiskView, ShowOutput};
+use base::amount;
+use base::{Result, clock};
+use clap::Args;
+use vault::pool;
+use vault::risk;
+
+commands! {
+    /// Set, fetch and check the limits of pools
+    #[command(before_help = "Example: poolctl risk check --all")]
+    Command {
+        Set(Box<set::Set>) = "risk set": app::pools::risk::SetOutput;
+        Fetch(Fetch) = "risk fetch": ShowOutput;
+        Show(Show) = "risk show": ShowOutput;
+        Check(check::Check) = "risk check": app::pools::risk::CheckOutput;
+        Violations(violations::Violations) = "risk violations": AlertsOutput;
+        Pause(switch::Pause) = "risk pause": app::pools::risk::SwitchOutput;
+        Unpause(switch::Unpause) = "risk unpause": app::pools::risk::SwitchOutput;
+        ResetBreaker(switch::ResetBreaker) = "risk reset-breaker": app::pools::risk::SwitchOutput;
+    }
+}
+
+/// A pool's limits for a person.
+fn show(view: &RiskView, page: &mut Page) {
+    let threshold = view.breaker_threshold.as_deref().and_then(|t| amount::parse_weight("threshold", t).ok());
+    let engine = match (&view.engine_address, view.block, &view.endpoint) {
+        (Some(address), Some(block), Some(endpoint)) => {
+            format!("{} {address}, block {block} at \"{endpoint}\"", view.engine)
+        }
+        (Some(address), ..) => format!("{} {address}, not read yet (poolctl risk fetch)", view.engine),
+        _ if view.age_sec.is_none() => {
+            format!("{}, no limits set: nothing is allowed (poolctl risk set)", view.engine)
+        }
+        _ => view.engine.to_owned(),
+    };
+    let open = |enabled: bool| if enabled { "enabled" } else { "disabled" }.to_owned();
+    page.pairs([
+        ("pool", view.pool.clone()),
+        ("engine", engine),
+        ("max TVL", limit(view.max_tvl.as_ref())),
+        ("max deposit per member", limit(view.max_user_deposit.as_ref())),
+        ("daily withdrawals", format!("{} ({})", limit(view.daily_withdrawal_cap.as_ref()), view.window)),
+        ("daily per member", format!("{} ({})", limit(view.user_daily_cap.as_ref()), view.window)),
+        (
+            "breaker trips at",
+            threshold.map_or_else(|| "never".into(), |t| format!("{} of TVL withdrawn in 24 h", percent(t))),
+        ),
+        ("deposits", open(view.deposits_enabled)),
+        ("withdrawals", open(view.withdrawals_enabled)),
+        ("emergency", if view.engine_emergency { "yes, at the engine".into() } else { "no".into() }),
+        ("paused here", view.local_pause.clone().unwrap_or_else(|| "no".into())),
+        (
+            "breaker",
+            view.breaker.as_ref().map_or_else(
+                || "closed".into(),
+                |open| format!("OPEN since {}: {}", open.triggered_at, open.reason),
+            ),
+        ),
+        ("confirmed", view.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age)))),
+    ]);
+}
+
+/// Show the limits of pools as last confirmed
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk show main")]
+pub struct Show {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+}
+
+impl Show {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let pools = pool::select(state.conn(), &self.pools)?;
+        Outcome::of(&ShowOutput::of(state.conn(), &pools, None, session.call.run.clock.now())?)
+    }
+}
+
+impl Present for ShowOutput {
+    fn present(&self, page: &mut Page) {
+        for (i, risk) in self.pools.iter().enumerate() {
+            if i > 0 {
+                page.gap();
+            }
+            show(risk, page);
+        }
+        for pool in &self.without {
+            page.line(format!(
+                "{pool}: no risk parameters; set some with: poolctl risk set {pool} --max-tvl …"
+            ));
+        }
+        if self.pools.is_empty() && self.without.is_empty() {
+            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+        }
+    }
+}
+
+/// Read the limits from the pools' engines now
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk fetch --all")]
+pub struct Fetch {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    /// All pools
+    #[arg(long, conflicts_with = "pools")]
+    all: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Fetch {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        let (output, failures) = app.write_async(self.dry.dry_run, async |work| {
+            let (view, mut failed) = risk::refresh(work, || app.chain(), &pools, at).await?;
+            let failures: Vec<Failure> =
+                pools.iter().filter_map(|pool| Some((pool.name.clone(), failed.remove(&pool.id)?))).collect();
+            let now = work.state.run().clock.now();
+            Ok((ShowOutput::of(work.state.conn(), &pools, view, now)?, failures))
+        })?;
+        let failure = partly(pools.len() - failures.len(), &failures, "pools");
+        Ok(Outcome::of(&output)?.but(failure))
+    }
+}

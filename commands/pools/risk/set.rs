@@ -1,0 +1,128 @@
+//! `poolctl risk set`: limits of a pool, or the engine that they come from.
+
+use crate::output::{Outcome, Page, Present};
+use crate::shell::options::DryRun;
+use crate::shell::session::Session;
+use app::App;
+use app::pools::risk::RiskView;
+use app::pools::risk::SetOutput;
+use base::{Code, Error, Result, amount};
+use clap::Args;
+use config::value::address;
+use evm::{At, Chain};
+use state::Work;
+use vault::pool::abi::{self, Abi};
+use vault::pool::{self, Pool};
+use vault::risk::{self, Engine, SetRisk, Window};
+
+/// Set limits of a pool, or name the engine contract they come from
+///
+/// Amounts are in whole units of the pool's asset; 0 or "unlimited" takes a limit away. What is not named stays. An
+/// engine gives some of the limits, the others are set here: viddhana the TVL and those of a member, legacy the TVL and
+/// the withdrawals of a day.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk set main --max-tvl 5000000 --daily-withdrawal-cap 250000")]
+pub struct Set {
+    /// Name or address
+    pool: String,
+    /// Where the limits come from: local, viddhana, legacy
+    #[arg(long)]
+    engine: Option<String>,
+    /// The engine's contract; for viddhana, the one that a viddhana pool itself names is the default
+    #[arg(long, value_name = "ADDRESS", requires = "engine")]
+    engine_address: Option<String>,
+    /// Largest TVL
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    max_tvl: Option<String>,
+    /// Largest deposit of one member
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    max_user_deposit: Option<String>,
+    /// Most withdrawals of a day, over all members
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    daily_withdrawal_cap: Option<String>,
+    /// Most withdrawals of a day of one member
+    #[arg(long, value_name = "AMOUNT", allow_negative_numbers = true)]
+    user_daily_cap: Option<String>,
+    /// Share of TVL withdrawn in 24 h that trips the breaker, 0 to 1
+    #[arg(long, value_name = "RATIO", allow_negative_numbers = true)]
+    breaker_threshold: Option<String>,
+    /// What a day is: utc-day or rolling-24h
+    #[arg(long)]
+    window: Option<String>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Set {
+    pub(super) fn run(self: Box<Self>, session: &Session) -> Result<Outcome> {
+        let engine_address = self.engine_address.as_deref();
+        let engine_address = engine_address.map(|text| address("engine-address", text)).transpose()?;
+        let window = self.window.as_deref().map(Window::parse).transpose()?;
+        let threshold = self.breaker_threshold.as_deref().map(|text| match text {
+            "unlimited" => Ok(None),
+            text => {
+                amount::parse_weight("breaker-threshold", text).map(|ppm| Some(ppm).filter(|ppm| *ppm > 0))
+            }
+        });
+        let threshold = threshold.transpose()?;
+        let app = App::open(session)?;
+        let found = pool::find(app.read()?.conn(), &self.pool)?;
+        let assets = |flag: &str, text: &Option<String>| match text.as_deref() {
+            None => Ok(None),
+            Some("unlimited") => Ok(Some(None)),
+            Some(text) => amount::parse_flag(flag, text, found.asset.decimals).map(|limit| Some(Some(limit))),
+        };
+        // A viddhana pool names its own engine; which one is asked of the contract, with the state locked.
+        let ask_pool = engine_address.is_none()
+            && self.engine.as_deref() == Some("viddhana")
+            && found.abi == Abi::Viddhana;
+        let engine = match &self.engine {
+            Some(word) if !ask_pool => Some(Engine::parse(word, engine_address)?),
+            _ => None,
+        };
+        let mut change = SetRisk {
+            engine,
+            max_tvl: assets("--max-tvl", &self.max_tvl)?,
+            max_user_deposit: assets("--max-user-deposit", &self.max_user_deposit)?,
+            daily_withdrawal_cap: assets("--daily-withdrawal-cap", &self.daily_withdrawal_cap)?,
+            user_daily_cap: assets("--user-daily-cap", &self.user_daily_cap)?,
+            breaker_threshold_ppm: threshold,
+            window,
+        };
+        let now = session.call.run.clock.now();
+        let set = |work: &mut Work<'_>, change: &SetRisk| {
+            let (row, changed) = risk::set(work, &found, change)?;
+            Ok((RiskView::of(work.state.conn(), &found, &row, now)?, changed))
+        };
+        let (risk, changed) = if ask_pool {
+            let at = app.config.require("evm.at")?.parse()?;
+            app.write_on_chain(self.dry.dry_run, async |work, chain| {
+                change.engine = Some(own_engine(chain, &found, at).await?);
+                set(work, &change)
+            })?
+        } else {
+            app.write(self.dry.dry_run, |work| set(work, &change))?
+        };
+        Outcome::of(&SetOutput { changed, risk })
+    }
+}
+
+impl Present for SetOutput {
+    fn present(&self, page: &mut Page) {
+        if !self.changed {
+            page.line("nothing to change");
+        }
+        super::show(&self.risk, page);
+    }
+}
+
+/// The engine that a pool's contract names.
+async fn own_engine(chain: &Chain, pool: &Pool, at: At) -> Result<Engine> {
+    let known = pool::newest_known(std::slice::from_ref(pool));
+    let named =
+        chain.view_above(at, known, async |view| abi::risk_engine(view, pool.abi, pool.address).await);
+    named.await?.map(Engine::Viddhana).ok_or_else(|| {
+        Error::new(Code::InvalidValue, format!("pool \"{}\" names no risk engine", pool.name))
+            .hint("name it: --engine-address ADDRESS")
+    })
+}

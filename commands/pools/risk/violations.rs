@@ -1,0 +1,34 @@
+//! `poolctl risk violations`: which rules pools broke, from when to when.
+
+use crate::output::Outcome;
+use crate::pools::alerts::Shown;
+use crate::shell::session::Session;
+use app::App;
+use app::pools::alerts::AlertsOutput;
+use base::Result;
+use clap::Args;
+use state::alert::Subject;
+use vault::pool;
+
+/// Show the violations of pools: those that are open, or all of them
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk violations main --closed")]
+pub struct Violations {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+impl Violations {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let pools = pool::select(state.conn(), &self.pools)?;
+        let subjects: Vec<Subject<'_>> =
+            pools.iter().map(|pool| Subject::Pool(pool.id, &pool.name)).collect();
+        let (limit, now) = (self.shown.limit(), session.call.run.clock.now());
+        Outcome::document(&AlertsOutput::of(state.conn(), &subjects, limit, "POOL", now)?)
+    }
+}

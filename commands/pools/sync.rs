@@ -1,0 +1,128 @@
+//! `poolctl sync`: figures and holders of pools at one block.
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::at::AtFlag;
+use crate::shell::options::DryRun;
+use crate::shell::session::Session;
+use crate::shell::views::{or_dash, rate, yes_no};
+use app::App;
+use app::failures::{Failure, partly};
+use app::pools::sync::SyncOutput;
+use base::Result;
+use base::amount::{Quantity, to_units};
+use clap::Args;
+use vault::pool;
+use vault::sync::{self, PoolSync, SyncStatus};
+use watch::metrics::Gauge;
+
+/// Sync pools with the chain: value, shares, exchange rate, holders
+///
+/// Everything is read at one block. A pool that fails leaves the others done (exit 3). A reorganisation is found
+/// by the hash of the block read last; what it took away is rolled back first.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl sync --all")]
+pub struct Sync {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    /// All pools
+    #[arg(long, conflicts_with = "pools")]
+    all: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Sync {
+    /// # Errors
+    /// What the services say; failed pools end it with exit 3.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        // Unknown names are refused before the lock is taken and anything is sent.
+        let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        session.call.covers(self.pools.is_empty());
+        if pools.is_empty() {
+            return Outcome::of(&SyncOutput { report: None });
+        }
+        let what = match pools.as_slice() {
+            [pool] => format!("cannot sync pool \"{}\"", pool.name),
+            pools => format!("cannot sync {} pools", pools.len()),
+        };
+        let report = app
+            .write_on_chain(self.dry.dry_run, async |work, chain| sync::sync(work, chain, &pools, at).await)
+            .map_err(|e| e.context(what))?;
+        let failures: Vec<Failure> =
+            report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure()?.clone()))).collect();
+        let failure = partly(report.pools.len() - failures.len(), &failures, "pools");
+        let warnings: Vec<String> = report
+            .rolled_back
+            .iter()
+            .map(ToString::to_string)
+            .chain(
+                report
+                    .pools
+                    .iter()
+                    .flat_map(|p| p.alerts.iter().map(move |alert| format!("pool \"{}\": {alert}", p.pool))),
+            )
+            .collect();
+        let gauges: Vec<Gauge> = report.pools.iter().flat_map(gauges).collect();
+        let output = SyncOutput { report: Some(report) };
+        Ok(Outcome::of(&output)?.warn(warnings).gauges(gauges).but(failure))
+    }
+}
+
+fn gauges(pool: &PoolSync) -> Vec<Gauge> {
+    let gauge = |name, help, value: Option<&Quantity>| {
+        Some(Gauge {
+            name,
+            help,
+            labels: vec![("pool", pool.pool.clone())],
+            value: value.map(|q| to_units(q.base, q.decimals))?,
+        })
+    };
+    let assets = pool.total_assets.as_ref();
+    [
+        gauge("poolctl_pool_total_value_locked", "TVL in whole units of the pool's asset.", assets),
+        gauge("poolctl_pool_shares", "Shares in whole units.", pool.total_shares.as_ref()),
+        gauge("poolctl_pool_exchange_rate_ratio", "Assets per share.", pool.exchange_rate.as_ref()),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+impl Present for SyncOutput {
+    fn present(&self, page: &mut Page) {
+        let Some(report) = &self.report else {
+            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+            return;
+        };
+        let mut table =
+            Table::new(&["POOL", "STATUS", ">TVL", ">SHARES", ">RATE", "PAUSED", ">HOLDERS", ">TRANSFERS"]);
+        for pool in &report.pools {
+            let status = match pool.status {
+                SyncStatus::Synced => "synced",
+                SyncStatus::Unchanged => "unchanged",
+                SyncStatus::Failed => "failed",
+            };
+            table.row([
+                pool.pool.clone(),
+                status.to_owned(),
+                or_dash(pool.total_assets.as_ref()),
+                or_dash(pool.total_shares.as_ref()),
+                rate(pool.exchange_rate.as_ref()),
+                yes_no(pool.paused),
+                pool.holders.map(|n| n.to_string()).unwrap_or_default(),
+                if pool.transfers == 0 { String::new() } else { format!("+{}", pool.transfers) },
+            ]);
+        }
+        page.table(table).line(&report.view);
+        for pool in &report.pools {
+            if let Some(error) = &pool.error {
+                page.line(format!("{}: {error}", pool.pool));
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! What is recorded: the state file, its audit log, and transactions under way.
+
+pub mod events;
+pub mod operations;
+pub mod state;

@@ -1,0 +1,190 @@
+//! `poolctl operations …`: transactions that are not settled yet.
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::options::DryRun;
+use crate::shell::registry::commands;
+use crate::shell::session::Session;
+use app::App;
+use app::farming::operations::{GiveUpOutput, ListOutput, OperationView, SettleOutput};
+use app::farming::{ended_as, ended_in, time, unsettled};
+use base::{Error, Result, clock};
+use clap::Args;
+use outbox::{Chain, Operation, Outlook};
+use std::collections::HashMap;
+use std::time::Duration;
+use stellar::submit::Stellar;
+
+commands! {
+    /// See, settle or give up transactions that are not settled yet
+    #[command(before_help = "Example: poolctl operations list")]
+    Command {
+        List(List) = "operations list": ListOutput;
+        Settle(Settle) = "operations settle": SettleOutput;
+        GiveUp(GiveUp) = "operations give-up": GiveUpOutput;
+    }
+}
+
+/// List the transactions that are not settled yet, oldest first
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl operations list --json")]
+pub struct List {}
+
+impl List {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let mut views = Vec::new();
+        let open = outbox::open(state.conn())?;
+        // Read later: what has ended since is left out.
+        let since: HashMap<i64, i64> = outbox::open_since(state.conn())?.into_iter().collect();
+        for operation in open {
+            let Some(planned) = since.get(&operation.id).copied() else { continue };
+            let last = outbox::attempts(state.conn(), operation.id)?.pop();
+            let until = last.as_ref().and_then(|last| last.valid_until);
+            views.push(OperationView {
+                id: operation.id,
+                key: operation.key,
+                state: operation.state.into(),
+                planned_at: clock::rfc3339(planned),
+                hash: last.map(|last| last.hash),
+                valid_until: until.map(|until| clock::rfc3339(i64::try_from(until).unwrap_or(i64::MAX))),
+            });
+        }
+        Outcome::of(&ListOutput { operations: views })
+    }
+}
+
+/// Settle what is not settled yet: look it up, and send it again while that may help
+///
+/// Every command that writes does the same first, for a few seconds. This one waits as long as a transaction is valid. Exit
+/// 76 where something is still not known. With --dry-run every endpoint is asked once.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl operations settle")]
+pub struct Settle {
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Settle {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let before = outbox::open_on(app.read()?.conn(), Stellar::NAME)?;
+        if before.is_empty() {
+            return Outcome::of(&SettleOutput { operations: Vec::new(), failures: Vec::new() });
+        }
+        if self.dry.dry_run {
+            let found = unsettled(&app, true, async |farm| farm.look_at_open().await)?;
+            let seen = found.iter().map(|(operation, seen)| (operation, seen, outlook(seen)));
+            return Outcome::document(&SettleOutput::of(seen));
+        }
+        let done = unsettled(&app, false, async |farm| {
+            let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
+            farm.settle(Some(permit), Duration::MAX).await
+        })?;
+        // What was never signed is given up without a question to anybody.
+        let is_done = |operation: &&Operation| done.iter().any(|(one, _)| one.id == operation.id);
+        let nothing = Ok(());
+        let unsigned = before.iter().filter(|operation| !is_done(operation));
+        let unsigned = unsigned
+            .map(|operation| (operation, &nothing, (true, "given up: it was never signed".to_owned())));
+        let settled: Vec<Result<()>> =
+            done.iter().map(|(_, settled)| settled.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
+        let lines = done
+            .iter()
+            .zip(&settled)
+            .map(|((operation, settled), result)| (operation, result, (settled.is_ok(), ended_in(settled))));
+        Outcome::document(&SettleOutput::of(lines.chain(unsigned)))
+    }
+}
+
+/// Whether it would be known what became of an operation, and what.
+fn outlook(seen: &Result<Outlook>) -> (bool, String) {
+    match seen {
+        Ok(Outlook::Ends(status)) => (true, format!("would be recorded: it {}", ended_as(*status))),
+        Ok(Outlook::Unsigned) => (true, "would be given up: it was never signed".to_owned()),
+        Ok(Outlook::Waits { until: Some(until) }) => {
+            (false, format!("may still take effect, until {}", time(*until)))
+        }
+        Ok(Outlook::Waits { until: None }) => (false, "may still take effect".to_owned()),
+        Err(e) => (false, format!("would not be settled: {e}")),
+    }
+}
+
+/// Give up a transaction that can never take effect any more, and of which nobody tells what became
+///
+/// Its validity must be over; try operations settle first. Every endpoint is asked for it once more: where one knows what became
+/// of it, it is settled instead, and where none can be asked, nothing is done. What it did, if it did anything, is read from the
+/// chain by the next farm reconcile, or farm run. The reason is kept in the audit log.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl operations give-up 12 --reason forgotten")]
+pub struct GiveUp {
+    /// Number of the operation, as operations list shows it
+    #[arg(value_name = "ID")]
+    id: i64,
+    /// Why, for the audit log
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl GiveUp {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let Self { id, reason, dry } = self;
+        if reason.trim().is_empty() {
+            let code = base::Code::InvalidValue;
+            return Err(Error::new(code, "--reason is empty").hint("say why, for the audit log"));
+        }
+        let output = unsettled(&app, dry.dry_run, async |farm| {
+            let given = farm.may_give_up(id).await?;
+            if dry.dry_run {
+                return Ok(GiveUpOutput::of(id, given, ["would_give_up", "would_settle"]));
+            }
+            let what = format!("give up operation {}", given.operation.key);
+            // What is known needs no consent to be recorded.
+            let permit = app.agree(farm.work.permit, given.known.is_none(), &what)?;
+            let given = farm.give_up(permit, id, &reason).await?;
+            Ok(GiveUpOutput::of(id, given, ["given_up", "settled"]))
+        })?;
+        Outcome::of(&output)
+    }
+}
+
+impl Present for ListOutput {
+    fn present(&self, page: &mut Page) {
+        if self.operations.is_empty() {
+            page.line("everything is settled");
+            return;
+        }
+        let mut table = Table::new(&[">ID", "OPERATION", "STATE", "PLANNED", "VALID UNTIL"]);
+        for one in &self.operations {
+            table.row([
+                one.id.to_string(),
+                one.key.clone(),
+                one.state.to_owned(),
+                one.planned_at.clone(),
+                one.valid_until.clone().unwrap_or_default(),
+            ]);
+        }
+        page.table(table);
+    }
+}
+
+impl Present for SettleOutput {
+    fn present(&self, page: &mut Page) {
+        for one in &self.operations {
+            page.line(format!("{} {}", one.key, one.status));
+        }
+        if self.operations.is_empty() {
+            page.line("everything is settled");
+        }
+    }
+}
+
+impl Present for GiveUpOutput {
+    fn present(&self, page: &mut Page) {
+        let ended = self.ended.as_ref().map(|ended| format!(": it {ended}")).unwrap_or_default();
+        page.line(format!("{}: {}{ended}", self.key, self.status.replace('_', " ")));
+    }
+}

@@ -1,0 +1,94 @@
+//! `poolctl schema`: what a command writes with `--json`, as JSON Schema.
+
+use crate::output::{Outcome, Page, Present, Table};
+use crate::shell::cli;
+use crate::shell::session::Session;
+use base::{Code, Error, Result};
+use clap::Args;
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Show the JSON Schema of what a command writes with --json
+///
+/// Draft 2020-12, of the whole document, or of each line where the command is a stream. Without COMMAND the commands
+/// are listed, and --json has the schemas of all.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl schema pool list")]
+pub struct Schema {
+    /// The command, or a group of commands
+    #[arg(value_name = "COMMAND")]
+    words: Vec<String>,
+}
+
+/// Schemas of what commands write.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SchemaOutput {
+    /// Command by command.
+    pub schemas: Vec<SchemaView>,
+    /// One command was named, and its schema is what is wanted.
+    #[serde(skip)]
+    one: bool,
+}
+
+/// What one command writes.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SchemaView {
+    /// Its words.
+    pub command: &'static str,
+    /// Whether it may be a stream of lines.
+    pub stream: bool,
+    /// The schema.
+    #[schemars(with = "Map<String, Value>")]
+    pub schema: schemars::Schema,
+}
+
+impl Schema {
+    /// Runs the command. It opens no config, no state and no network.
+    ///
+    /// # Errors
+    /// `usage` for a command that there is not.
+    pub fn run(self, _session: &Session) -> Result<Outcome> {
+        let wanted = self.words.join(" ");
+        let all = cli::contracts();
+        let view = |contract: &crate::output::Contract| SchemaView {
+            command: contract.command,
+            stream: contract.is_stream(),
+            schema: contract.schema(),
+        };
+        if let Some(contract) = all.iter().find(|contract| contract.command == wanted) {
+            return Outcome::of(&SchemaOutput { schemas: vec![view(contract)], one: true });
+        }
+        let inside = format!("{wanted} ");
+        let schemas: Vec<SchemaView> = all
+            .iter()
+            .filter(|contract| wanted.is_empty() || contract.command.starts_with(&inside))
+            .map(view)
+            .collect();
+        if schemas.is_empty() {
+            return Err(Error::new(Code::Usage, format!("there is no command \"{wanted}\""))
+                .hint("see all with: poolctl schema"));
+        }
+        Outcome::of(&SchemaOutput { schemas, one: false })
+    }
+}
+
+impl Present for SchemaOutput {
+    fn present(&self, page: &mut Page) {
+        if let ([view], true) = (self.schemas.as_slice(), self.one) {
+            // Plain data with text keys, so this cannot fail.
+            page.line(serde_json::to_string_pretty(&view.schema).unwrap_or_default());
+            return;
+        }
+        let mut table = Table::new(&["COMMAND", "WRITES", "SCHEMA"]);
+        for view in &self.schemas {
+            let writes = if view.stream { "a stream, or a document" } else { "a document" };
+            table.row([
+                view.command.to_owned(),
+                writes.to_owned(),
+                format!("poolctl schema {}", view.command),
+            ]);
+        }
+        page.table(table);
+    }
+}

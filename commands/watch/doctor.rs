@@ -1,0 +1,285 @@
+//! `poolctl doctor`: is this installation sound. It prints what it can and stops at nothing.
+
+use crate::output::{Outcome, Page, Present, Table, words};
+use crate::setup::config::CheckOutput;
+use crate::shell::session::Session;
+use ::stellar::known;
+use app::App;
+use app::watching::{DoctorOutput, LineView};
+use base::{Code, Error, Remedy, Result, run};
+use clap::Args;
+use config::Config;
+use kale::purse::Books;
+use kale::rows::{self, Hand, OpenPail};
+use kale::settings::Settings;
+use kale::strategy::Program;
+use state::State;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use vault::{feed, pool, risk};
+use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
+
+/// Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
+///
+/// Every endpoint is asked side by side, once, so that it ends within the slowest time limit (evm.timeout_sec,
+/// stellar.timeout_sec). Each line says what was found and what mends it. Nothing is changed, no key is unlocked, and no
+/// secret is shown. Exit 5 if anything fails.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl doctor")]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
+pub struct Doctor {}
+
+impl Doctor {
+    /// # Errors
+    /// `check_failed` with every line; `unknown_profile` for one that was named and does not exist.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let mut lines = of_config(session)?;
+        lines.push(store::sqlite_line());
+        match App::open_lenient(session) {
+            // The settings say why.
+            Err(_) => lines.push(Line::warn(
+                "state",
+                "file",
+                "not looked at: the settings do not say where it is",
+                "poolctl config check",
+            )),
+            Ok(app) => of_app(session, &app, &mut lines),
+        }
+        outcome(lines)
+    }
+}
+
+fn of_config(session: &Session) -> Result<Vec<Line>> {
+    let checked = CheckOutput::of(session)?;
+    let mut lines: Vec<Line> = checked
+        .findings
+        .iter()
+        .map(|finding| Line {
+            verdict: Verdict::Fail,
+            mend: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
+            ..Line::ok("config", "settings", finding.message.clone())
+        })
+        .collect();
+    if lines.is_empty() {
+        let path =
+            checked.path.map_or_else(|| "no config file".to_owned(), |path| path.display().to_string());
+        let profile = checked.profile.unwrap_or_default();
+        lines.push(Line::ok("config", "settings", format!("{path}, profile \"{profile}\"")));
+    }
+    Ok(lines)
+}
+
+/// What there is to look after, as far as the state can be read.
+#[derive(Default)]
+struct Household {
+    evm: evm::Wanted,
+    hands: Vec<Hand>,
+    pails: Vec<OpenPail>,
+    farms: bool,
+}
+
+fn of_app(session: &Session, app: &App<'_>, lines: &mut Vec<Line>) {
+    let config = &app.config;
+    let household = match app.read() {
+        Err(e) => {
+            lines.push(Line::error("state", "file", &e));
+            Household::default()
+        }
+        Ok(state) => {
+            lines.extend(store::lines(&state).unwrap_or_else(|e| vec![Line::error("state", "file", &e)]));
+            Household::of(&state, config).unwrap_or_else(|e| {
+                lines.push(Line::error("state", "contents", &e));
+                Household::default()
+            })
+        }
+    };
+    lines.extend(app.foreign().map(|e| Line::error("state", "network", e)));
+    of_files(session, app, household.farms, lines);
+    of_networks(app, household, lines);
+}
+
+impl Household {
+    fn of(state: &State, config: &Config) -> Result<Self> {
+        let look = state.look()?;
+        let conn = look.conn();
+        let pools = pool::list(conn)?;
+        let mut engines = Vec::new();
+        for pool in &pools {
+            if let Some(row) = risk::row(conn, pool)?.filter(|row| row.engine.address().is_some()) {
+                engines.push((pool.clone(), row));
+            }
+        }
+        let hands: Vec<Hand> =
+            rows::hands(conn)?.into_iter().filter(|hand| hand.status.is_served()).collect();
+        Ok(Self {
+            evm: evm::Wanted {
+                pools,
+                feeds: feed::all(conn)?,
+                engines,
+                sequencer: config.address("oracle.sequencer_feed")?,
+            },
+            pails: rows::pails_before(conn, u32::MAX)?,
+            farms: !hands.is_empty(),
+            hands,
+        })
+    }
+}
+
+fn of_files(session: &Session, app: &App<'_>, farms: bool, lines: &mut Vec<Line>) {
+    let config = &app.config;
+    if let Some(folder) = app.state_path.parent().filter(|folder| folder.exists()) {
+        lines.push(files::folder("state folder", folder));
+        lines.push(files::room(folder));
+    }
+    if let Ok(path) = config.keys_path() {
+        lines.push(files::secret("key store", &path, farms));
+    }
+    for (what, name) in [("identity file", "keys.identity_file"), ("passphrase file", "keys.passphrase_file")]
+    {
+        if let Some(path) = config.get(name) {
+            lines.push(files::secret(what, Path::new(path), true));
+        }
+    }
+    match Program::of(config) {
+        Ok(None) => {}
+        Ok(Some(program)) => {
+            // Without a PATH, as from cron, the system looks in these two.
+            let search = session.env.get("PATH").map_or("/bin:/usr/bin", String::as_str);
+            let folders: Vec<PathBuf> = std::env::split_paths(search).collect();
+            lines.push(files::program("strategy.command", program.name(), &folders));
+        }
+        Err(e) => lines.push(Line::error("files", "strategy.command", &e)),
+    }
+}
+
+fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
+    let clock = app.call().run.clock;
+    let terms = |group: &str| -> Result<evm::Terms> {
+        Ok(evm::Terms {
+            limit: Duration::from_secs(app.config.number(&format!("{group}.timeout_sec"))?),
+            max_head_age_sec: app.config.number(&format!("{group}.max_head_age_sec"))?,
+            clock,
+        })
+    };
+    let Household { evm: wanted, hands, pails, farms } = household;
+    let has = |name: &str| app.config.get(name).is_some();
+    let pools = !wanted.pools.is_empty() || !wanted.feeds.is_empty();
+    let evm = (has("evm.rpc_urls") || pools).then(|| Ok::<_, Error>((app.chain_config()?, terms("evm")?)));
+    let stellar = (has("stellar.rpc_urls") || farms).then(|| {
+        let settings = Settings::of(&app.config)?;
+        let books = match app.read() {
+            Ok(state) if farms => {
+                let (look, now) = (state.look()?, clock.now());
+                Books::read(look.conn(), &settings, &app.terms()?, now)?.with_spent(look.conn(), now)?
+            }
+            // The lines above say why.
+            _ => Books::default(),
+        };
+        let wanted = stellar::Wanted {
+            known: known(app.config.require("stellar.network")?)?,
+            // Where no farming is done, a network without a known farm has none to look for.
+            farm: match app.farm_contract() {
+                Err(e) if farms => return Err(e),
+                farm => farm.ok(),
+            },
+            hands,
+            pails,
+            books,
+            harvest_alarm: settings.harvest_alarm,
+        };
+        Ok::<_, Error>((app.client_config()?, wanted, terms("stellar")?))
+    });
+    let on_evm = async {
+        match evm {
+            None => Ok((Vec::new(), Vec::new())),
+            Some(evm) => {
+                let (config, terms) = evm?;
+                doctor::evm::examine(&config, &wanted, terms).await
+            }
+        }
+    };
+    let on_stellar = async {
+        match stellar {
+            None => Ok((Vec::new(), Vec::new())),
+            Some(stellar) => {
+                let (config, wanted, terms) = stellar?;
+                doctor::stellar::examine(&config, &wanted, terms).await
+            }
+        }
+    };
+    let runtime = match app.host.runtime() {
+        Ok(runtime) => runtime,
+        Err(e) => return lines.push(Line::error("evm", "endpoints", &e)),
+    };
+    let (on_evm, on_stellar) = runtime.block_on(async { tokio::join!(on_evm, on_stellar) });
+    let mut skews = Vec::new();
+    for (area, found) in [("evm", on_evm), ("stellar", on_stellar)] {
+        match found {
+            Ok((found, told)) => {
+                lines.extend(found);
+                skews.extend(told);
+            }
+            Err(e) => lines.push(Line::error(area, "endpoints", &e)),
+        }
+    }
+    lines.extend(peers::clock_line(skews));
+}
+
+fn outcome(lines: Vec<Line>) -> Result<Outcome> {
+    let count = |verdict: Verdict| lines.iter().filter(|line| line.verdict == verdict).count();
+    let first = lines.iter().find(|line| line.verdict == Verdict::Fail);
+    let failure = first.map(|line| {
+        let words = format!(
+            "{} of {} checks fail; first: {} {}: {}",
+            count(Verdict::Fail),
+            lines.len(),
+            line.area,
+            line.subject,
+            line.words
+        );
+        let error = Error::new(Code::CheckFailed, words);
+        match &line.mend {
+            Some(mend) => error.hint(mend.clone()),
+            None => error,
+        }
+    });
+    let worst = lines.iter().map(|line| line.verdict).max().unwrap_or(Verdict::Ok);
+    let output = DoctorOutput {
+        verdict: worst.as_str(),
+        ok: count(Verdict::Ok),
+        warn: count(Verdict::Warn),
+        fail: count(Verdict::Fail),
+        checks: lines
+            .into_iter()
+            .map(|line| LineView {
+                area: line.area,
+                subject: line.subject,
+                status: line.verdict.as_str(),
+                found: line.words,
+                mend: line.mend.as_ref().map(words::hint),
+            })
+            .collect(),
+    };
+    Ok(Outcome::of(&output)?.but(failure))
+}
+
+impl Present for DoctorOutput {
+    fn present(&self, page: &mut Page) {
+        let mut table = Table::new(&["", "AREA", "WHAT", "FOUND", "WHAT TO DO"]);
+        for check in &self.checks {
+            let status = match check.status {
+                "fail" => "FAIL".to_owned(),
+                status => status.to_owned(),
+            };
+            table.row([
+                status,
+                check.area.to_owned(),
+                check.subject.clone(),
+                check.found.clone(),
+                check.mend.clone().unwrap_or_default(),
+            ]);
+        }
+        page.table(table);
+        page.line(format!("{} ok, {} to look at, {} failing", self.ok, self.warn, self.fail));
+    }
+}

@@ -1,0 +1,209 @@
+//! `poolctl health`: is the pool looked after; from the state alone, for cron, a monitoring system or a person.
+
+use crate::output::nagios::{Perf, Probe, Status};
+use crate::output::{Outcome, Page, Present, Table, words};
+use crate::shell::session::Session;
+use app::App;
+use app::watching::health::{CheckView, HealthOutput, OperationsView, RunView, TroubleView};
+use base::{Code, Error, Result, clock, say};
+use clap::Args;
+use state::alert::Area;
+use state::runs::{self, LastRun};
+use watch::health::{self, Checked, Grade, Report};
+
+/// Say whether the pool is looked after; exit 5 if it is not
+///
+/// Asks no network: it compares with their limits (health.…, risk.check_interval_min) how long ago pools were synced, feeds
+/// and risks checked, rewards shared out, and each pooler's plants, works and harvests went through. A minute of grace is
+/// given, since cron begins by the minute. Open alerts, violations and breakers are findings too, and so are transactions
+/// that stay unsettled.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl health\n         poolctl health --nagios")]
+#[expect(clippy::doc_markdown, reason = "clap shows these lines as they stand")]
+pub struct Health {
+    /// One line for a monitoring system, exit 0/1/2/3: warning above a limit, critical above twice as much or where an
+    /// alert is open
+    #[arg(long, conflicts_with = "json")]
+    nagios: bool,
+}
+
+const SERVICE: &str = "HEALTH";
+
+impl Health {
+    /// # Errors
+    /// `check_failed` with every finding; those of the state.
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let looked = look(session);
+        if !self.nagios {
+            let (report, runs, now) = looked?;
+            return outcome(&report, &runs, now);
+        }
+        match looked {
+            Ok((report, runs, now)) => Ok(outcome(&report, &runs, now)?.probe(probe(&report))),
+            Err(e) => {
+                let probe = Probe::failed(SERVICE, &e);
+                Ok(Outcome::failed(e).probe(probe))
+            }
+        }
+    }
+}
+
+fn look(session: &Session) -> Result<(Report, Vec<LastRun>, i64)> {
+    let app = App::open(session)?;
+    let state = app.read()?;
+    let now = session.call.run.clock.now();
+    Ok((health::look(&state, &app.config, now)?, runs::last_runs(state.conn())?, now))
+}
+
+fn outcome(report: &Report, runs: &[LastRun], now: i64) -> Result<Outcome> {
+    let output = HealthOutput {
+        healthy: report.is_healthy(),
+        checks: report.checks.iter().map(|check| CheckView::of(check, words::hint)).collect(),
+        troubles: report.troubles.iter().map(TroubleView::from).collect(),
+        operations: OperationsView {
+            in_flight: report.operations.count,
+            oldest_sec: report.operations.oldest_sec,
+            limit_sec: report.operations.limit_sec,
+            status: report.operations.grade.as_str(),
+        },
+        runs: runs.iter().map(RunView::from).collect(),
+        now,
+    };
+    Ok(Outcome::of(&output)?.but(failure(report)))
+}
+
+/// Everything that is wrong, in words: jobs first, then what is open.
+fn findings(report: &Report) -> Vec<String> {
+    let late = report.checks.iter().filter(|check| check.grade != Grade::Ok).map(late);
+    let open = report
+        .troubles
+        .iter()
+        .map(|trouble| format!("{} {}: {}", trouble.kind, trouble.subject, trouble.why));
+    let stuck = (report.operations.grade != Grade::Ok).then(|| {
+        let operations = &report.operations;
+        let age = operations.oldest_sec.map_or_else(|| "dated in the future".to_owned(), clock::span);
+        format!("{} transactions are not settled, the oldest for {age}", operations.count)
+    });
+    late.chain(open).chain(stuck).collect()
+}
+
+fn late(check: &Checked) -> String {
+    let vital = &check.vital;
+    let what = match &vital.subject {
+        Some(subject) => format!("{} of {subject}", vital.check),
+        None => vital.check.to_owned(),
+    };
+    let limit = clock::span(vital.limit_sec);
+    match (check.age_sec, vital.last) {
+        (None, _) => format!("{what}: dated in the future"),
+        (Some(age), Some(_)) => format!("{what}: {} ago, the limit is {limit}", clock::span(age)),
+        (Some(age), None) => format!("{what}: never, {} after it was due", clock::span(age)),
+    }
+}
+
+fn failure(report: &Report) -> Option<Error> {
+    let found = findings(report);
+    let first = found.first()?;
+    let error = Error::new(Code::CheckFailed, format!("{} findings; first: {first}", found.len()));
+    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.mend);
+    let error = match (mend, report.troubles.first().map(|trouble| trouble.area)) {
+        (Some(mend), _) => error.hint(say("run: ").then(mend.clone())),
+        (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
+        (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
+        (None, Some(Area::Farm)) => {
+            error.hint("run: poolctl harvest; what differs from the chain: poolctl farm reconcile")
+        }
+        (None, None) => error.hint("the next command of the farm settles them: poolctl farm run --once"),
+    };
+    Some(error.detail("findings", found))
+}
+
+/// Critical where something is open or long overdue, a warning where something is overdue, unknown where there is nothing
+/// to look after.
+fn probe(report: &Report) -> Probe {
+    let found = findings(report);
+    let worst = report.checks.iter().map(|check| check.grade).max().max(Some(report.operations.grade));
+    let status = match worst {
+        _ if report.checks.is_empty() && found.is_empty() => Status::Unknown,
+        _ if !report.troubles.is_empty() => Status::Critical,
+        Some(Grade::Stalled) => Status::Critical,
+        Some(Grade::Overdue) => Status::Warning,
+        _ => Status::Ok,
+    };
+    let text = match (found.as_slice(), status) {
+        ([first], _) => first.clone(),
+        ([first, more @ ..], _) => format!("{first} (and {} more)", more.len()),
+        ([], Status::Unknown) => "there is nothing to look after".to_owned(),
+        ([], _) => format!("{} of {} checks ok", report.checks.len(), report.checks.len()),
+    };
+    let mut perf: Vec<Perf> = Vec::new();
+    for check in &report.checks {
+        let vital = &check.vital;
+        // The oldest of its kind stands for all of them: a line has its limits.
+        let same = report.checks.iter().filter(|other| other.vital.check == vital.check);
+        let oldest = same.clone().max_by_key(|other| other.age_sec.map_or(u64::MAX, |age| age));
+        if same.clone().next() != Some(check) {
+            continue;
+        }
+        let age =
+            oldest.and_then(|oldest| oldest.age_sec).map_or_else(|| "U".to_owned(), |age| format!("{age}s"));
+        perf.push(
+            Perf::new(vital.check, age)
+                .warning(vital.limit_sec.saturating_add(health::GRACE_SEC))
+                .critical(vital.limit_sec.saturating_mul(2).saturating_add(health::GRACE_SEC)),
+        );
+    }
+    perf.push(Perf::new("open", report.troubles.len().to_string()).critical(0));
+    perf.push(Perf::new("in_flight", report.operations.count.to_string()));
+    Probe::new(SERVICE, status, text, perf)
+}
+
+impl Present for HealthOutput {
+    fn present(&self, page: &mut Page) {
+        let mut table = Table::new(&["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "DOES IT"]);
+        for check in &self.checks {
+            let age = match (&check.last, check.age_sec) {
+                (_, None) => "in the future".to_owned(),
+                (None, Some(_)) => "never".to_owned(),
+                (Some(_), Some(age)) => clock::span(age),
+            };
+            table.row([
+                check.check.to_owned(),
+                check.subject.clone().unwrap_or_default(),
+                if check.status == Grade::Ok.as_str() {
+                    "ok".to_owned()
+                } else {
+                    check.status.to_uppercase()
+                },
+                age,
+                clock::span(check.limit_sec),
+                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.clone() },
+            ]);
+        }
+        if !table.is_empty() {
+            page.table(table);
+        }
+        if !self.troubles.is_empty() {
+            let mut table = Table::new(&["OPEN", "OF", "SINCE", "WHY"]);
+            for trouble in &self.troubles {
+                table.row([
+                    trouble.kind.clone(),
+                    trouble.subject.clone(),
+                    trouble.since.clone(),
+                    trouble.why.clone(),
+                ]);
+            }
+            page.table(table);
+        }
+        if self.operations.in_flight > 0 {
+            let age = self.operations.oldest_sec.map(clock::span).unwrap_or_default();
+            page.line(format!("{} transactions under way, the oldest for {age}", self.operations.in_flight));
+        }
+        let verdict = match (self.healthy, self.checks.is_empty()) {
+            (true, true) => "there is nothing to look after yet",
+            (true, false) => "healthy",
+            (false, _) => "not healthy",
+        };
+        page.line(format!("{verdict}; state at {}", clock::rfc3339(self.now)));
+    }
+}

@@ -1,0 +1,88 @@
+//! The desk of a call that writes: the lock, the state under it, and the settings in force there.
+
+use super::{App, guard};
+use base::{Code, Result};
+use config::Config;
+use evm::Chain;
+use state::{Lock, Permit, State, Work};
+use stellar::Client;
+
+/// The state, which this call alone writes; in a dry run, a private copy.
+pub struct Desk<'a, 's> {
+    app: &'a App<'s>,
+    config: Config,
+    // In this order: nobody else may write while the file is being closed.
+    state: State,
+    /// None in a dry run.
+    lock: Option<Lock>,
+}
+
+impl<'a, 's> Desk<'a, 's> {
+    /// Takes the lock and opens the state for writing, or makes a private copy.
+    pub fn open(app: &'a App<'s>, dry_run: bool) -> Result<Self> {
+        let (config, run) = (app.config.clone(), || app.call().run.clone());
+        let mut desk = if dry_run {
+            app.call().set_dry_run();
+            Self { app, config, state: State::scratch(&app.state_path, run())?, lock: None }
+        } else {
+            match app.state_fault() {
+                // An older schema is migrated by opening for writing.
+                Some(e) if e.code() != Code::StateOutdated => return Err(e),
+                // Another connection of our own would keep the log from being shrunk.
+                _ => app.close(),
+            }
+            let lock = app.lock()?;
+            let state = State::write_access(&app.state_path, run(), &lock)?;
+            Self { app, config, state, lock: Some(lock) }
+        };
+        // Another run may have changed settings while this one waited for the lock.
+        match app.config_with(&desk.state) {
+            Ok(config) => desk.config = config,
+            Err(e) => return desk.close(Err(e)),
+        }
+        Ok(desk)
+    }
+
+    /// What a service works with.
+    pub fn work(&mut self) -> Work<'_> {
+        Work {
+            config: &self.config,
+            state: &mut self.state,
+            permit: self.lock.as_ref().map_or_else(Permit::dry_run, Permit::of),
+            progress: self.app.progress(),
+            stop: &self.app.call().stop,
+        }
+    }
+
+    /// Keeps what a work that is done learned of EVM chains, gathers the warnings, and lets go of the state.
+    ///
+    /// # Errors
+    /// The work's own; `state_error`.
+    pub fn close<T>(mut self, done: Result<T>) -> Result<T> {
+        let done = done.and_then(|value| self.learn().map(|()| value));
+        let Self { app, state, lock, .. } = self;
+        let (chains, clients) = (guard(&app.chains), guard(&app.clients));
+        let warnings = chains.iter().flat_map(Chain::take_warnings);
+        for warning in warnings.chain(clients.iter().flat_map(Client::take_warnings)) {
+            app.call().warn(warning);
+        }
+        if let Some(lock) = lock {
+            if done.as_ref().is_err_and(|e| matches!(e.code(), Code::State | Code::StateCorrupt)) {
+                lock.doubt();
+            }
+            app.call().keep(state, lock);
+        }
+        done
+    }
+
+    fn learn(&mut self) -> Result<()> {
+        let app = self.app;
+        let work = self.work();
+        for chain in guard(&app.chains).iter() {
+            let endpoints = &chain.config().endpoints;
+            let asked: Vec<String> = endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
+            evm::learn(work.state, work.permit, chain.chain_id(), &chain.learned(), &asked)?;
+        }
+        Ok(())
+    }
+}

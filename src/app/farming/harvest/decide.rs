@@ -1,0 +1,97 @@
+//! What the operator decides about one pail: to release it, or to book its stake as lost.
+
+use crate::App;
+use crate::farming::{everybody, kale, named, on_farm};
+use base::amount::Quantity;
+use base::{Code, Error, Result, forms};
+use kale::harvest::{self, Released, WrittenOff};
+use kale::rows::Hand;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+/// What was decided about a pail.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct DecisionOutput {
+    /// Id.
+    pub farmer: String,
+    /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
+    pub address: String,
+    /// The block.
+    pub block: u32,
+    /// `released`, `lost`, `would_release` or `would_lose`.
+    pub status: &'static str,
+    /// What was at stake.
+    pub stake: Quantity,
+    /// Why a released pail was held, in a stable word.
+    pub held: Option<String>,
+    /// What happened to a stake that is given up, in a stable word.
+    pub reason: Option<&'static str>,
+    /// What it was lost by, in a stable word.
+    pub cause: Option<&'static str>,
+    /// Who answers for it: `pooler` or `operator`.
+    pub fault: Option<&'static str>,
+}
+
+/// Releases a held pail; asks on every profile.
+pub fn release(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
+    let hand = one(app, name)?;
+    let network = stellar::known(app.config.require("stellar.network")?)?.name;
+    let Released { stake, held } = Released::of(app.read()?.conn(), &hand, block)?;
+    if dry_run {
+        app.call().set_dry_run();
+    } else {
+        app.write(false, |work| {
+            let what = format!("release the pail of {} in block {block}, held for {held}", hand.who.address);
+            let agreed = app.agree(work.permit, true, &what)?;
+            work.state.write(agreed.permit(), |tx| harvest::release(tx, network, &hand, block))
+        })?;
+    }
+    let status = if dry_run { "would_release" } else { "released" };
+    let output = DecisionOutput::new(hand, block, status, kale(stake));
+    Ok(DecisionOutput { held: Some(held), ..output })
+}
+
+/// Books a stake as lost that no payment is in sight of; asks on every profile.
+pub fn book_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Result<DecisionOutput> {
+    let hand = one(app, name)?;
+    let written = on_farm(app, dry_run, None, async |farm| {
+        let permit = if dry_run {
+            None
+        } else {
+            let what = format!("book the stake of {} in block {block} as lost", hand.who.address);
+            Some(app.agree(farm.work.permit, true, &what)?)
+        };
+        harvest::write_off(farm, &hand, block, permit).await
+    })
+    .map_err(|e| e.context("cannot book the loss"))?;
+    let WrittenOff { stake, reason, cause } = written;
+    let status = if dry_run { "would_lose" } else { "lost" };
+    Ok(DecisionOutput {
+        reason: Some(reason.word()),
+        cause: Some(cause.word()),
+        fault: Some(cause.blame().word()),
+        ..DecisionOutput::new(hand, block, status, kale(stake))
+    })
+}
+
+fn one(app: &App<'_>, name: &str) -> Result<Hand> {
+    let found = named(everybody(app)?, &[name.to_owned()])?.into_iter().next();
+    found.ok_or_else(|| Error::new(Code::Bug, "a farmer was named and is not there"))
+}
+
+impl DecisionOutput {
+    fn new(hand: Hand, block: u32, status: &'static str, stake: Quantity) -> Self {
+        Self {
+            farmer: hand.who.id,
+            address: hand.who.address,
+            block,
+            status,
+            stake,
+            held: None,
+            reason: None,
+            cause: None,
+            fault: None,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Planting: a stake in the current block for every farmer that is active and ready, and what came of it.
+
+use crate::failures::{Failure, ended};
+use crate::farming::{self, LedgerStamp, kale, lumens, time};
+use crate::{App, Document};
+use base::amount::{Base, Quantity};
+use base::{Error, Result, forms};
+use kale::Who;
+use kale::plant::{Fate, Planted, Prepared, carry_out, prepare};
+use schemars::JsonSchema;
+use serde::Serialize;
+use stellar::submit::Rehearsal;
+use watch::metrics::Gauge;
+
+/// What a plant came to for one farmer.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct PlantView {
+    /// Id.
+    pub farmer: String,
+    /// `G…`.
+    #[schemars(with = "forms::StellarAccount")]
+    pub address: String,
+    /// `planted`, `already_planted`, `harvest_only` (nothing is to be planted for it), `would_plant` or `failed`.
+    pub status: &'static str,
+    /// At stake.
+    pub stake: Option<Quantity>,
+    /// Hash of the transaction.
+    #[schemars(with = "Option<forms::Digest>")]
+    pub tx: Option<String>,
+    /// Its ledger.
+    pub ledger: Option<u32>,
+    /// What it cost; in a dry run, the most that it would.
+    pub fee: Option<Quantity>,
+    /// Who paid that, where it was not the farmer.
+    #[schemars(with = "Option<forms::StellarAccount>")]
+    pub fee_payer: Option<String>,
+    /// Why it failed, in a stable word.
+    pub reason: Option<&'static str>,
+    /// Why it failed.
+    pub error: Option<String>,
+}
+
+/// What was planted.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct PlantOutput {
+    /// Whose view it is; null where there is no farmer to plant for.
+    pub view: Option<LedgerStamp>,
+    /// The block.
+    pub block: Option<u32>,
+    /// No plant begins any more in this block: when the next one can begin.
+    #[schemars(with = "Option<forms::Time>")]
+    pub wait_until: Option<String>,
+    /// Farmers planted by this run.
+    pub planted: usize,
+    /// At stake by this run.
+    pub staked: Quantity,
+    /// By farmer.
+    pub farmers: Vec<PlantView>,
+    #[serde(skip)]
+    failures: Vec<Failure>,
+    #[serde(skip)]
+    refused: Option<Error>,
+}
+
+/// Plants for the active ones of these farmers (ids or addresses), or for all; `parallel` overrides the setting.
+///
+/// # Errors
+/// `unknown_farmer`, `farm_paused`; those of the settings, the state and the network. What failed for single farmers is told
+/// by the document.
+pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: bool) -> Result<PlantOutput> {
+    let mut hands = farming::named(farming::everybody(app)?, names)?;
+    app.call().covers(names.is_empty());
+    hands.retain(|hand| hand.status.plants());
+    if hands.is_empty() {
+        return Ok(PlantOutput::nobody());
+    }
+    let planted = farming::on_farm(app, dry_run, parallel, async |farm| {
+        let prepared = prepare(farm, &hands).await?;
+        let mut output = PlantOutput::begin(&prepared);
+        if dry_run {
+            let intents: Vec<_> = prepared.wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
+            output.rehearsed(&prepared, farm.rehearse(&intents).await?);
+            return Ok(output);
+        }
+        let permit = if prepared.wanted.is_empty() {
+            farming::no_question(app, farm.work, "record what was found")?
+        } else {
+            let (sum, farmers) = (kale(prepared.total()), prepared.wanted.len());
+            let (block, network) = (prepared.index, farm.site.network());
+            let what = format!("plant {sum} for {farmers} farmers in block {block} on {network}");
+            app.value_permit(farm.work.permit, &what)?
+        };
+        output.take(carry_out(farm, prepared, permit).await?);
+        Ok(output)
+    });
+    planted.map_err(|e| e.context("cannot plant"))
+}
+
+impl PlantOutput {
+    fn nobody() -> Self {
+        Self {
+            view: None,
+            block: None,
+            wait_until: None,
+            planted: 0,
+            staked: kale(Base::ZERO),
+            farmers: Vec::new(),
+            failures: Vec::new(),
+            refused: None,
+        }
+    }
+
+    fn begin(prepared: &Prepared) -> Self {
+        Self {
+            view: Some(LedgerStamp::from(&prepared.view)),
+            block: Some(prepared.index),
+            wait_until: prepared.wait.map(time),
+            refused: prepared.refused.clone(),
+            ..Self::nobody()
+        }
+    }
+
+    fn take(&mut self, planted: Vec<Planted>) {
+        for Planted { who, stake, fate } in planted {
+            let mut view = PlantView::new(&who, "already_planted", stake);
+            match fate {
+                Fate::Planted { tx, ledger, fee, payer } => {
+                    self.planted += 1;
+                    self.staked = kale(self.staked.base.saturating_add(stake));
+                    view.status = "planted";
+                    (view.tx, view.ledger, view.fee) = (Some(tx), Some(ledger), Some(lumens(fee)));
+                    view.fee_payer = payer;
+                }
+                Fate::Already => {}
+                Fate::HarvestOnly => (view.status, view.stake) = ("harvest_only", None),
+                Fate::Failed { reason, error } => self.fail(&mut view, reason.word(), error),
+            }
+            self.farmers.push(view);
+        }
+        self.farmers.sort_by(|a, b| a.farmer.cmp(&b.farmer));
+    }
+
+    fn rehearsed(&mut self, prepared: &Prepared, rehearsals: Vec<Result<Rehearsal>>) {
+        self.take(prepared.settled.clone());
+        for ((who, stake, _), rehearsal) in prepared.wanted.iter().zip(rehearsals) {
+            let mut view = PlantView::new(who, "would_plant", *stake);
+            match rehearsal {
+                Ok(rehearsal) => view.fee = rehearsal.max_fee.map(lumens),
+                Err(error) => self.fail(&mut view, "transaction_failed", error),
+            }
+            self.farmers.push(view);
+        }
+    }
+
+    fn fail(&mut self, view: &mut PlantView, reason: &'static str, error: Error) {
+        (view.status, view.reason, view.error) = ("failed", Some(reason), Some(error.to_string()));
+        self.failures.push((view.address.clone(), error));
+    }
+}
+
+impl Document for PlantOutput {
+    fn failure(&self) -> Option<Error> {
+        let done = self.farmers.len() - self.failures.len();
+        self.refused.clone().or_else(|| ended(done, &self.failures, "farmers"))
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let Some(block) = self.block else { return Vec::new() };
+        vec![
+            Gauge::new("poolctl_plant_farmers", "Farmers planted by the last run.", self.planted),
+            Gauge::new("poolctl_plant_failed_farmers", "Farmers that could not plant.", self.failures.len()),
+            Gauge::new("poolctl_farm_block_index", "The farm's block, as it was seen last.", block),
+        ]
+    }
+}
+
+impl PlantView {
+    fn new(who: &Who, status: &'static str, stake: Base) -> Self {
+        Self {
+            farmer: who.id.clone(),
+            address: who.address.clone(),
+            status,
+            stake: Some(kale(stake)),
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! Submitting nonces that other machines found, and what became of each line.
+
+use super::WorkView;
+use crate::farming::{self, LedgerStamp, lumens};
+use crate::{App, Document};
+use base::{Code, Error, Result};
+use grind::lines::Text;
+use kale::work::{self, LineFate, LineReport, Submission};
+use schemars::JsonSchema;
+use serde::Serialize;
+use stellar::submit::Rehearsal;
+use watch::metrics::Gauge;
+
+/// What became of a line.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct LineView {
+    /// Its number, from 1.
+    pub line: u64,
+    /// The farmer's address; what the line calls it, where it is none of ours.
+    pub farmer: Option<String>,
+    /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `superseded`, `refused`, `failed`; in a dry run
+    /// `would_submit`.
+    pub status: &'static str,
+    /// Why, in a stable word.
+    pub reason: Option<&'static str>,
+    /// Why.
+    pub message: Option<String>,
+    /// The work.
+    pub work: Option<WorkView>,
+}
+
+/// What became of the lines.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct SubmitOutput {
+    /// Whose view they were checked against.
+    pub view: LedgerStamp,
+    /// The block.
+    pub block: u32,
+    /// Lines whose work is in.
+    pub submitted: usize,
+    /// Lines that were refused or failed.
+    pub refused: usize,
+    /// Every line that holds something.
+    pub lines: Vec<LineView>,
+}
+
+/// Submits nonces that other machines found; `parallel` overrides the setting.
+///
+/// # Errors
+/// Those of the settings, the state and the network. Lines that were refused are told by the document.
+pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: bool) -> Result<SubmitOutput> {
+    let hands = farming::everybody(app)?;
+    let submitted = farming::on_farm(app, dry_run, parallel, async |farm| {
+        let submission = work::check(farm, &hands, lines).await?;
+        let (block, count) = (submission.view.farm.index, submission.count());
+        if dry_run {
+            let rehearsals = farm.rehearse(&submission.intents(farm)?).await?;
+            return Ok(SubmitOutput::rehearsed(&submission, rehearsals));
+        }
+        let permit = if count == 0 {
+            farming::no_question(app, farm.work, "record what was refused")?
+        } else {
+            let network = farm.site.network();
+            app.value_permit(
+                farm.work.permit,
+                &format!("submit {count} nonces for block {block} on {network}"),
+            )?
+        };
+        let (view, lines) = work::submit(farm, permit, submission).await?;
+        Ok(SubmitOutput::new(LedgerStamp::from(&view), block, &lines))
+    });
+    submitted.map_err(|e| e.context("cannot submit work"))
+}
+
+impl SubmitOutput {
+    fn new(view: LedgerStamp, block: u32, lines: &[LineReport]) -> Self {
+        let refused = lines.iter().filter(|line| line.is_bad()).count();
+        let is_in = |line: &&LineReport| matches!(line.fate, LineFate::Sent(work::Fate::Worked { .. }));
+        Self {
+            view,
+            block,
+            submitted: lines.iter().filter(is_in).count(),
+            refused,
+            lines: lines.iter().map(LineView::of).collect(),
+        }
+    }
+
+    fn rehearsed(submission: &Submission, rehearsals: Vec<Result<Rehearsal>>) -> Self {
+        let mut output =
+            Self::new(LedgerStamp::from(&submission.view), submission.view.farm.index, &submission.lines);
+        let valid = output.lines.iter_mut().filter(|line| line.status == "would_submit");
+        for (line, rehearsal) in valid.zip(rehearsals) {
+            match rehearsal {
+                Ok(rehearsal) => {
+                    if let Some(work) = &mut line.work {
+                        work.fee = rehearsal.max_fee.map(lumens);
+                    }
+                }
+                Err(e) => {
+                    (line.status, line.reason) = ("failed", Some("transaction_failed"));
+                    line.message = Some(e.to_string());
+                    output.refused += 1;
+                }
+            }
+        }
+        output
+    }
+}
+
+impl Document for SubmitOutput {
+    fn failure(&self) -> Option<Error> {
+        let failed = |line: &&LineView| matches!(line.status, "refused" | "failed");
+        let first = self.lines.iter().find(failed)?;
+        let why = first.message.as_deref().unwrap_or_default();
+        let numbers: Vec<u64> = self.lines.iter().filter(failed).map(|line| line.line).collect();
+        let message = format!(
+            "{} of {} lines were not submitted; first: line {}: {why}",
+            self.refused,
+            self.lines.len(),
+            first.line
+        );
+        Some(Error::new(Code::Partial, message).detail("lines", numbers))
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        vec![
+            Gauge::new(
+                "poolctl_work_submitted_lines",
+                "Lines whose work the last run got in.",
+                self.submitted,
+            ),
+            Gauge::new("poolctl_work_refused_lines", "Lines that the last run refused.", self.refused),
+        ]
+    }
+}
+
+impl LineView {
+    fn of(report: &LineReport) -> Self {
+        let work = report.who.as_ref().zip(report.solution.as_ref());
+        let mut work = work.map(|(who, solution)| WorkView::new(who, "would_submit", Some(solution)));
+        let (mut reason, mut message) = (None, None);
+        let status = match &report.fate {
+            LineFate::Valid => "would_submit",
+            LineFate::Superseded { by } => {
+                message = Some(format!("line {by} has more zeros for the same farmer"));
+                "superseded"
+            }
+            LineFate::Refused { code, message: why } => {
+                (reason, message) = (Some(*code), Some(why.clone()));
+                "refused"
+            }
+            LineFate::Sent(fate) => match &mut work {
+                Some(work) => {
+                    work.fate(fate);
+                    (reason, message) = (work.reason, work.error.clone());
+                    work.status
+                }
+                None => "failed",
+            },
+        };
+        if let Some(work) = &mut work {
+            work.status = status;
+        }
+        Self { line: report.line, farmer: report.named.clone(), status, reason, message, work }
+    }
+}
