@@ -1,7 +1,7 @@
 //! Bad days of plant, work and harvest: servers that answer wrongly or not at all, a paused farm, an index that jumps, a
 //! clock that is wrong, a second run.
 
-use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, until};
+use crate::desk::{BINARY, Desk, Farmer, KALE, Ledgers, Ran, until};
 use crate::same::{self, facts, pails_agree, same};
 use poolctl_sandbox::fault::Fault as Wrong;
 use poolctl_sandbox::stellar::{Stellar, StellarOptions};
@@ -225,7 +225,7 @@ fn kale_that_is_gone_when_it_is_to_be_staked_is_told_by_its_reason() {
     desk.act(vec![(ada, pay)]);
     let (ledgers, out) = (desk.ledgers(), child.wait_with_output().unwrap());
     drop(ledgers);
-    let ran = Ran::from(out);
+    let ran = Ran::of(BINARY, out);
     assert_eq!(ran.code, Some(3), "{ran:?}");
     let envelope = ran.envelope();
     let lines = envelope["data"]["farmers"].as_array().unwrap();

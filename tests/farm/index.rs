@@ -1,6 +1,6 @@
 //! An endpoint that gives a wrong number for the block: nothing is recorded under it.
 
-use crate::desk::{Desk, KALE, Ran, until};
+use crate::desk::{Desk, KALE, ended, until};
 use crate::same::{STAKES, facts, same};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
@@ -106,7 +106,7 @@ fn a_run_bears_with_it_for_a_while() {
     assert_eq!(self::version(&desk), version);
     proxy.heal();
     let ledgers = desk.ledgers();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     drop(ledgers);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     let data = &ran.envelope()["data"];

@@ -1,6 +1,6 @@
 //! Answers that cannot be right: a table of methods and lies, told by the first of two endpoints, and by one that is alone.
 
-use crate::desk::Desk;
+use crate::desk::{Desk, ended};
 use crate::run::Clock;
 use crate::same::{self, facts, pails_agree, same};
 use poolctl_testkit::{Fault, Proxy, Rule};
@@ -402,7 +402,7 @@ fn goes_on(with_sound: bool, lies: &[(&'static str, Lie)]) {
         std::thread::sleep(Duration::from_millis(20));
     }
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let ran = crate::desk::Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     drop(clock);
     assert!(harvested(), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);

@@ -1,6 +1,6 @@
 //! `farm run` and `farm plan`: the whole round on the block's clock, restarts, and what is said on the way.
 
-use crate::desk::{Desk, KALE, Ran, block_on, until};
+use crate::desk::{Desk, KALE, block_on, ended, until};
 use kale::contract::{Entry, decode_farm};
 use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
@@ -69,10 +69,6 @@ fn desk(count: usize) -> Desk {
     let desk = Desk::with_farmers(count, 100 * KALE);
     desk.configure("strategy.target_zeros = 3\nkale.work_margin_sec = 60");
     desk
-}
-
-fn ended(child: Child) -> Ran {
-    Ran::from(child.wait_with_output().unwrap())
 }
 
 fn terminate(child: &Child) {

@@ -55,7 +55,7 @@ fn secrets_are_shown_and_stored_nowhere_in_a_whole_round() {
             for said in [&ran.stdout, &ran.stderr] {
                 assert!(!holds(said.as_bytes(), secret), "{shown} said a secret: {said}");
             }
-            for file in files(desk.folder.path()) {
+            for file in files(desk.home.path()) {
                 assert!(!holds(&std::fs::read(&file).unwrap(), secret), "{shown}: {}", file.display());
             }
         }
@@ -102,8 +102,8 @@ fn the_keys_are_kept_out_of_dumps_and_of_other_processes() {
         "LD_LIBRARY_PATH",
         "-o",
     ]);
-    traced.arg(&log).arg(BINARY).args(["farmer", "list", "--keys"]).current_dir(desk.folder.path());
-    traced.env("HOME", desk.folder.path()).env("USER", "tester").env_remove("POOLCTL_TRACED");
+    traced.arg(&log).arg(BINARY).args(["farmer", "list", "--keys"]).current_dir(desk.home.path());
+    traced.env("HOME", desk.home.path()).env("USER", "tester").env_remove("POOLCTL_TRACED");
     let output = watch::output(&mut traced).unwrap();
     assert!(output.status.success(), "{output:?}");
     let log = std::fs::read_to_string(log).unwrap();

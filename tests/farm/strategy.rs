@@ -1,6 +1,6 @@
 //! What each farmer is farmed by: stakes, targets, times, and who is not planted for.
 
-use crate::desk::{Desk, Farmer, KALE, Ran, until};
+use crate::desk::{Desk, Farmer, KALE, ended, until};
 use serde_json::{Value, json};
 
 fn line<'a>(data: &'a Value, farmer: &Farmer) -> &'a Value {
@@ -139,7 +139,7 @@ fn worked(desk: &Desk, act: impl FnOnce()) {
     let _ledgers = desk.ledgers();
     let child = desk.run("work").arg("--json").spawn();
     act();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(ran.envelope()["data"]["worked"], 2, "{}", ran.stdout);
 }

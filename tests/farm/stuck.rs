@@ -1,6 +1,6 @@
 //! A transaction of which nobody tells what became holds nobody up for ever.
 
-use crate::desk::{Desk, KALE, Ran, until};
+use crate::desk::{Desk, KALE, ended, until};
 use crate::losses::forget;
 use crate::same;
 use poolctl_testkit::{Fault, Proxy, Rule};
@@ -156,7 +156,7 @@ fn a_command_waits_no_longer_for_its_own_transactions_either() {
     let sent = || desk.value::<i64>("SELECT count(*) FROM operations WHERE state = 'sent'") == 2;
     until("both are sent", sent);
     desk.network.advance_over(40, 200).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!((ran.code, &ran.envelope()["error"]["code"]), (Some(76), &json!("outcome_unknown")));
     desk.configure(same::STAKES);
     desk.run("operations settle --yes").exits(0);
@@ -171,7 +171,7 @@ fn settling_ends_at_the_first_wish_to_stop() {
     let child = desk.run("operations settle --yes --json").spawn();
     until("it looks", || proxy.methods().iter().filter(|method| *method == "getTransaction").count() > 4);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!(ran.code, Some(76), "{}", ran.stdout);
     assert_eq!(open(&desk), 2);
     proxy.heal();

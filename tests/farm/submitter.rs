@@ -1,6 +1,6 @@
 //! `kale.submitter`: one account sends work and harvests for many farmers, and their own accounts what it cannot.
 
-use crate::desk::{Desk, Farmer, KALE, Ran, XLM, until};
+use crate::desk::{Desk, Farmer, KALE, XLM, ended, until};
 use crate::funding::{line, pair, sponsor, wallet};
 use crate::round::{minted, sum};
 use crate::run::Clock;
@@ -71,7 +71,7 @@ fn work(desk: &Desk, age: u64) -> Value {
         desk.value::<i64>("SELECT count(*) FROM nonces WHERE best_zeros >= 1") == count
     });
     desk.age(age);
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
     ran.envelope()
 }
@@ -302,7 +302,7 @@ fn farm_run_goes_round_with_a_submitter() {
     let count = |sql: &str| desk.value::<i64>(&format!("SELECT count(*) FROM {sql}"));
     until("two blocks are harvested", || count("harvests WHERE outcome = 'harvested'") >= 6);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     drop(clock);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(count("harvests WHERE outcome = 'lost'"), 0);
