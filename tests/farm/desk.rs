@@ -207,7 +207,7 @@ impl Desk {
     #[track_caller]
     pub fn is_sound(&self) {
         let ran = self.run("state check --json").exits(0);
-        assert_eq!(ran.envelope()["data"]["findings"], Value::Array(Vec::new()));
+        assert_eq!(ran.last()["data"]["findings"], Value::Array(Vec::new()));
     }
 
     /// A run of the binary with these arguments, separated by spaces.
@@ -218,23 +218,18 @@ impl Desk {
     /// Ledgers that close whenever a transaction waits for one, or a run has asked for a new one in vain for long, until
     /// dropped.
     pub fn ledgers(&self) -> Ledgers {
-        let (network, stop) = (Arc::clone(&self.network), Arc::new(AtomicBool::new(false)));
-        let ended = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let (mut before, mut asked) = (0, network.requests());
-            while !ended.load(Ordering::Relaxed) {
-                // Those that are sent together land together: wait for the queue to stand still.
-                let waiting = network.waiting();
-                let in_vain = waiting == 0 && network.requests().saturating_sub(asked) >= IN_VAIN;
-                if (waiting > 0 && waiting == before) || in_vain {
-                    network.advance(1).unwrap();
-                    asked = network.requests();
-                }
-                before = waiting;
-                std::thread::sleep(Duration::from_millis(5));
+        let network = Arc::clone(&self.network);
+        let (mut before, mut asked) = (0, network.requests());
+        Ledgers::each(Duration::from_millis(5), move || {
+            // Those that are sent together land together: wait for the queue to stand still.
+            let waiting = network.waiting();
+            let in_vain = waiting == 0 && network.requests().saturating_sub(asked) >= IN_VAIN;
+            if (waiting > 0 && waiting == before) || in_vain {
+                network.advance(1).unwrap();
+                asked = network.requests();
             }
-        });
-        Ledgers { stop, thread: Some(thread) }
+            before = waiting;
+        })
     }
 
     /// Closes ledgers until the block is `age` seconds old.
@@ -400,10 +395,31 @@ fn first(job: &Job, zeros: u32) -> u64 {
     (0..u64::MAX).find(|nonce| grind::block::zeros(&job.hash(*nonce)) >= zeros).unwrap()
 }
 
-/// See [`Desk::ledgers`].
+/// Ledgers that close by themselves, until dropped.
 pub struct Ledgers {
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Ledgers {
+    /// Does this again and again.
+    pub fn each(pause: Duration, mut step: impl FnMut() + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                step();
+                std::thread::sleep(pause);
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    /// 5 seconds of ledger time each so many milliseconds.
+    pub fn ticking(desk: &Desk, milliseconds: u64) -> Self {
+        let network = Arc::clone(&desk.network);
+        Self::each(Duration::from_millis(milliseconds), move || _ = network.advance(1).unwrap())
+    }
 }
 
 impl Drop for Ledgers {
@@ -420,6 +436,8 @@ pub type Run<'d> = cli::Run<&'d Desk>;
 
 impl cli::Around for &Desk {
     type Held = Ledgers;
+    /// Some commands write a line for each thing they do, and warn of a network that is disturbed.
+    const ALONE: bool = false;
 
     fn begin(&self) -> Ledgers {
         self.ledgers()

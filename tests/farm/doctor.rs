@@ -10,7 +10,7 @@ const AGE: &str = "stellar.max_head_age_sec = 4000000000";
 #[track_caller]
 fn say(desk: &Desk, code: i32) -> Value {
     let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
-    let data = desk.run("doctor --json").exits(code).envelope()["data"].clone();
+    let data = desk.run("doctor --json").exits(code).last()["data"].clone();
     assert_eq!(before, desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"));
     data
 }

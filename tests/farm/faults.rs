@@ -124,7 +124,7 @@ fn an_endpoint_of_another_network_is_passed_over_and_told() {
     let other = Stellar::start(&options).unwrap();
     let wire = Proxy::start(&other.url()).unwrap();
     desk.write_config(&[wire.url(), desk.network.url()], same::STAKES);
-    let envelope = desk.run("plant --json").exits(0).envelope();
+    let envelope = desk.run("plant --json").exits(0).last();
     assert_eq!(envelope["data"]["planted"], 2);
     let told = envelope["warnings"].to_string();
     assert!(told.contains("one") && told.contains("Another Network ; 2026"), "{told}");
@@ -227,7 +227,7 @@ fn kale_that_is_gone_when_it_is_to_be_staked_is_told_by_its_reason() {
     drop(ledgers);
     let ran = Ran::of(BINARY, out);
     assert_eq!(ran.code, Some(3), "{ran:?}");
-    let envelope = ran.envelope();
+    let envelope = ran.last();
     let lines = envelope["data"]["farmers"].as_array().unwrap();
     let line = |farmer: &Farmer| lines.iter().find(|line| line["address"] == farmer.address).unwrap();
     assert_eq!((&line(ada)["status"], &line(ada)["reason"]), (&json!("failed"), &json!("not_enough_kale")));

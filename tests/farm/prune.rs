@@ -204,7 +204,7 @@ fn killed_at_every_step_it_is_undone_or_finished_by_the_next_run() {
             is_split(&before, &copy.state(), archive, &when);
             copy.ok("state check --full");
             copy.ok("events --verify");
-            let again = copy.ok("state prune --older-than 90d --json").envelope();
+            let again = copy.ok("state prune --older-than 90d --json").last();
             assert_eq!(
                 (&again["data"]["rows"], &again["data"]["archive"]),
                 (&json!({}), &json!(null)),
@@ -234,7 +234,7 @@ fn where_the_disk_is_full_nothing_is_deleted_and_nothing_left_behind() {
         .env("POOLCTL_STATE", copy.state());
     let ran = Ran::of(BINARY, poolctl_testkit::watch::output(&mut limited).unwrap());
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let error = &ran.envelope()["error"];
+    let error = &ran.last()["error"];
     assert!(error["message"].as_str().unwrap().contains(".pruned-"), "{error}");
     assert_eq!(rows_of(&copy.state()), before);
     let left: Vec<_> = copy.files("").into_iter().filter(|path| !files.contains(path)).collect();
@@ -263,7 +263,7 @@ fn an_archive_that_is_moved_away_meanwhile_stops_nothing() {
     let [archive] = &moved.files(".pruned-")[..] else { panic!("{:?}", moved.files("")) };
     let away = moved.path("away.db");
     std::fs::rename(archive, &away).unwrap();
-    let data = moved.ok(&format!("{PRUNE} --json")).envelope()["data"].clone();
+    let data = moved.ok(&format!("{PRUNE} --json")).last()["data"].clone();
     assert_eq!(data["resumed"], false);
     moved.ok("state check --full");
     moved.ok("events --verify");
@@ -296,7 +296,7 @@ fn what_is_wrong_is_refused_and_nothing_changes() {
         assert_eq!(rows_of(&copy.state()), before, "{line}");
     }
     assert!(copy.files("partial").is_empty() && copy.files("pruned").is_empty());
-    let preview = copy.ok(&format!("{PRUNE} --dry-run --json")).envelope();
+    let preview = copy.ok(&format!("{PRUNE} --dry-run --json")).last();
     assert_eq!((&preview["dry_run"], &preview["data"]["archive"]), (&json!(true), &json!(null)));
     assert_eq!(rows_of(&copy.state()), before);
     // Another run holds the state.
@@ -304,7 +304,7 @@ fn what_is_wrong_is_refused_and_nothing_changes() {
     lock.lock().unwrap();
     copy.run(PRUNE).fails(11, "state_locked");
     drop(lock);
-    let done = copy.ok(&format!("{PRUNE} --json")).envelope()["data"].clone();
+    let done = copy.ok(&format!("{PRUNE} --json")).last()["data"].clone();
     assert_eq!(done["rows"], preview["data"]["rows"]);
     let archive = done["archive"].as_str().unwrap();
     let digest = alloy::hex::encode(Sha256::digest(std::fs::read(archive).unwrap()));

@@ -27,7 +27,7 @@ fn working(desk: &Desk, line: &str) -> (Child, Ledgers) {
 fn done(child: Child, code: i32) -> Value {
     let ran = ended(child);
     assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
-    ran.envelope()
+    ran.last()
 }
 
 fn signal(child: &Child, signal: Signal) {

@@ -20,12 +20,15 @@ use std::time::{Duration, Instant};
 pub trait Around {
     /// Ends what goes on when it is dropped.
     type Held;
+    /// Whether stdout is the envelope alone, with nothing on stderr.
+    const ALONE: bool;
     /// Begins it.
     fn begin(&self) -> Self::Held;
 }
 
 impl Around for () {
     type Held = ();
+    const ALONE: bool = true;
 
     fn begin(&self) {}
 }
@@ -107,7 +110,7 @@ impl<A: Around> Run<A> {
     /// Runs it with `--json`, demands success without warnings, and returns the data.
     #[track_caller]
     pub fn json(self) -> Value {
-        let envelope = self.arg("--json").exits(0).envelope();
+        let envelope = self.document(0);
         assert_eq!(envelope["warnings"], Value::Array(Vec::new()), "{envelope}");
         envelope["data"].clone()
     }
@@ -115,9 +118,15 @@ impl<A: Around> Run<A> {
     /// Runs it with `--json`, demands this exit code and this error code, and returns the envelope.
     #[track_caller]
     pub fn fails(self, exit: i32, code: &str) -> Value {
-        let envelope = self.arg("--json").exits(exit).envelope();
+        let envelope = self.document(exit);
         assert_eq!(envelope["error"]["code"], code, "{envelope}");
         envelope
+    }
+
+    #[track_caller]
+    fn document(self, exit: i32) -> Value {
+        let ran = self.arg("--json").exits(exit);
+        if A::ALONE { ran.envelope() } else { ran.last() }
     }
 
     /// Starts it; what goes on around it is the caller's.
@@ -165,7 +174,7 @@ impl Ran {
         let envelope: Value =
             serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}\n{}", self.stderr));
         let mut names = names(&envelope);
-        names.retain(|name| *name != "dry_run");
+        names.retain(|name| !["dry_run", "type"].contains(name));
         assert_eq!(names, ["schema_version", "command", "ok", "data", "warnings", "error"]);
         assert_eq!(envelope["schema_version"], 1);
         assert_eq!(envelope["ok"], self.code == Some(0), "ok says what the exit code says");
