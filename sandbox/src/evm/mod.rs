@@ -105,7 +105,7 @@ impl Evm {
         let node = Arc::new(Node::new(Chain::new(options, start)?));
         let server = Server::start(options.port, Arc::clone(&node))?;
         let ticker = options.tick.map(|tick| start_ticker(&node, tick)).transpose()?;
-        Ok(Self { node, server, chain_id: options.chain_id, ticker })
+        Ok(Self { node, ticker, server, chain_id: options.chain_id })
     }
 
     /// Mines a block at each tick from now on.

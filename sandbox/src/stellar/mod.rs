@@ -95,7 +95,7 @@ impl Stellar {
         let node = Arc::new(Node::new(chain, options.auto_restore));
         let server = Server::start(options.port, Arc::clone(&node))?;
         let ticker = options.tick.map(|tick| start_ticker(&node, tick)).transpose()?;
-        Ok(Self { node, server, ticker })
+        Ok(Self { node, ticker, server })
     }
 
     /// A network of its own that goes on from where this one is, on another port: with its history and its queue,
@@ -105,7 +105,7 @@ impl Stellar {
         *node.farm.lock().unwrap_or_else(PoisonError::into_inner) = self.farm();
         let node = Arc::new(node);
         let server = Server::start(0, Arc::clone(&node))?;
-        Ok(Self { node, server, ticker: None })
+        Ok(Self { node, ticker: None, server })
     }
 
     /// Closes a ledger at each tick from now on.
