@@ -2,7 +2,7 @@
 
 pub use poolctl_testkit::cli::{Ran, Run, until};
 
-use poolctl_testkit::cli::copy_all;
+use poolctl_testkit::cli::{copy_all, files};
 use secrecy::ExposeSecret;
 use sha2::{Digest, Sha256};
 use std::ffi::OsStr;
@@ -126,19 +126,11 @@ impl Home {
 
     /// The same for each of these.
     pub fn hide<S: AsRef<str>>(&self, secrets: &[S]) {
-        let mut folders = vec![self.path().to_owned()];
-        while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path != self.config() {
-                    let bytes = std::fs::read(&path).unwrap();
-                    let text = String::from_utf8_lossy(&bytes);
-                    let found = secrets.iter().any(|secret| text.contains(secret.as_ref()));
-                    assert!(!found, "{} holds the secret", path.display());
-                }
-            }
+        for path in files(self.path()).into_iter().filter(|path| *path != self.config()) {
+            let bytes = std::fs::read(&path).unwrap();
+            let text = String::from_utf8_lossy(&bytes);
+            let found = secrets.iter().any(|secret| text.contains(secret.as_ref()));
+            assert!(!found, "{} holds the secret", path.display());
         }
     }
 }
