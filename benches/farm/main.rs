@@ -14,12 +14,15 @@
     reason = "a bench says what it found, and stops at the first surprise"
 )]
 
-#[allow(dead_code, reason = "the tests of the farm need more of it")]
+#[allow(dead_code, unused_imports, reason = "the tests of the farm need more of it")]
 #[path = "../../tests/farm/desk.rs"]
 mod desk;
 mod history;
 #[path = "../support/measure.rs"]
 mod measure;
+#[allow(dead_code, unused_imports, reason = "as above")]
+#[path = "../../tests/it/support.rs"]
+mod support;
 mod wire;
 
 use anyhow::{Context as _, Result, ensure};

@@ -4,6 +4,8 @@
 //! Everything runs in this process and listens on loopback only. Keys made here are derived from public strings: they
 //! are worth nothing anywhere else.
 
+#[cfg(any(feature = "evm", feature = "stellar"))]
+mod clock;
 pub mod control;
 #[cfg(feature = "evm")]
 pub mod evm;

@@ -4,9 +4,10 @@ mod kit;
 
 use std::time::{Duration, Instant};
 
-use kit::{Bench, payment, post, request, result};
+use kit::{Bench, payment, result};
 use poolctl_sandbox::fault::Fault;
 use poolctl_sandbox::stellar::{Stellar, StellarOptions};
+use poolctl_testkit::once::{post, request};
 use serde_json::{Value, json};
 use stellar_xdr::*;
 
@@ -17,7 +18,7 @@ fn order(bench: &Bench, method: &str, kind: &str, value: Option<u64>) {
 #[test]
 fn faults_of_the_transport() {
     let bench = Bench::new();
-    let health = request("getHealth", &Value::Null);
+    let health = request("getHealth", &Value::Null).to_string();
     let fetch = || post(&bench.url, &health);
     let is_well = || {
         let answer = fetch().unwrap();
@@ -66,7 +67,7 @@ fn drop_after_acceptance_still_lands() {
     let (ada, bob) = (bench.account("ada"), bench.account("bob"));
     let envelope = bench.classic(&ada, vec![payment(&bob, Asset::Native, 1)]);
     order(&bench, "sendTransaction", "drop_after", None);
-    let body = request("sendTransaction", &json!({ "transaction": kit::encode(&envelope) }));
+    let body = request("sendTransaction", &json!({ "transaction": kit::encode(&envelope) })).to_string();
     assert!(post(&bench.url, &body).is_none());
     assert_eq!(bench.send(&envelope)["status"], "DUPLICATE");
     bench.network.advance(1).unwrap();
@@ -79,7 +80,7 @@ fn drop_before_leaves_nothing() {
     let (ada, bob) = (bench.account("ada"), bench.account("bob"));
     let envelope = bench.classic(&ada, vec![payment(&bob, Asset::Native, 1)]);
     order(&bench, "sendTransaction", "drop_before", None);
-    let body = request("sendTransaction", &json!({ "transaction": kit::encode(&envelope) }));
+    let body = request("sendTransaction", &json!({ "transaction": kit::encode(&envelope) })).to_string();
     assert!(post(&bench.url, &body).is_none());
     assert_eq!(bench.send(&envelope)["status"], "PENDING");
 }

@@ -3,6 +3,7 @@
 mod kit;
 
 use kit::{Bench, Key, decode, encode, payment, result};
+use poolctl_testkit::once::{post, request};
 use serde_json::json;
 use stellar_xdr::*;
 
@@ -458,12 +459,10 @@ fn null_params_and_unknown_methods() {
     let LedgerCloseMeta::V2(meta) = decode(&latest["metadataXdr"]) else { panic!() };
     assert_eq!(meta.ledger_header.header, header);
     assert_eq!(kit::reply(&bench.url, "getNothing", &json!({}))["error"]["code"], -32601);
-    let answer = kit::post(&bench.url, "{").unwrap();
+    let answer = post(&bench.url, "{").unwrap();
     assert!(answer.body.contains("-32700"), "{}", answer.body);
-    let batch =
-        format!("[{},{}]", kit::request("getHealth", &json!({})), kit::request("getNetwork", &json!({})));
-    let answer: serde_json::Value =
-        serde_json::from_str(&kit::post(&bench.url, &batch).unwrap().body).unwrap();
+    let batch = format!("[{},{}]", request("getHealth", &json!({})), request("getNetwork", &json!({})));
+    let answer: serde_json::Value = serde_json::from_str(&post(&bench.url, &batch).unwrap().body).unwrap();
     assert_eq!(answer.as_array().unwrap().len(), 2);
     let many: Vec<String> = (0..201).map(|_| encode(&bench.instance_key())).collect();
     assert_eq!(kit::reply(&bench.url, "getLedgerEntries", &json!({ "keys": many }))["error"]["code"], -32602);

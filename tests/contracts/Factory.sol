@@ -3,8 +3,8 @@
 pragma solidity ^0.8.24;
 
 import {Strings} from "@openzeppelin/contracts/utils/Strings.sol";
-import {Asset} from "./Asset.sol";
-import {Vault} from "./Vault.sol";
+import {Asset} from "@sandbox/Asset.sol";
+import {Vault} from "@sandbox/Vault.sol";
 
 contract Factory {
     Asset public immutable asset;

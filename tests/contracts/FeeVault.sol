@@ -4,7 +4,7 @@ pragma solidity ^0.8.24;
 
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
-import {Vault} from "./Vault.sol";
+import {Vault} from "@sandbox/Vault.sol";
 
 contract FeeVault is Vault {
     uint256 private immutable _fee;

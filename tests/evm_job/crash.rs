@@ -1,8 +1,8 @@
 //! Killed at every step – each request, each commit – and run again: the same end as undisturbed.
 
-use super::desk::{Desk, Dump, fork, lasting, same, sound};
+use super::desk::{Desk, Dump, lasting, same, sound};
 use super::rescan::{BETWEEN, lost};
-use crate::support::{Home, Ran, Run};
+use crate::support::{BINARY, Home, Ran, Run};
 use poolctl_testkit::{steps, units};
 use std::os::unix::process::ExitStatusExt as _;
 
@@ -23,13 +23,13 @@ pub fn crash_at(mut run: Run, step: u64) -> Ended {
             assert_eq!(signal, 9, "{output:?}");
             Ended::Killed
         }
-        None => Ended::Whole(Ran::from(output)),
+        None => Ended::Whole(Ran::of(BINARY, output)),
     }
 }
 
 /// Kills `command` at its `step`-th step in a copy of the home and runs it again; false when it has fewer steps.
 fn killed_and_done(home: &Home, command: &str, exit: i32, step: u64, want: &Dump) -> bool {
-    let copy = fork(home);
+    let copy = home.fork();
     match crash_at(copy.run(command), step) {
         Ended::Whole(ran) => {
             assert_eq!(ran.code, Some(exit), "{command} at {step}: {ran:?}");
@@ -53,7 +53,7 @@ fn every_step(home: &Home, command: &str) -> u64 {
 
 /// The same for a command that ends with this exit code.
 fn every_step_to(home: &Home, command: &str, exit: i32) -> u64 {
-    let whole = fork(home);
+    let whole = home.fork();
     whole.run(command).exits(exit);
     let want = lasting(&whole.sqlite());
     steps::each(|step| killed_and_done(home, command, exit, step, &want))

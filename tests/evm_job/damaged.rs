@@ -5,8 +5,8 @@
 //! `POOLCTL_DAMAGE` names one to be repeated.
 
 use super::NODE;
-use super::desk::{Desk, fork};
-use crate::support::{Home, Ran};
+use super::desk::Desk;
+use crate::support::{BINARY, Home, Ran};
 use poolctl_testkit::{NodeKind, tamper, units, watch};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::{env, fs, thread};
@@ -164,7 +164,7 @@ fn findings(home: &Home) -> Option<usize> {
 fn run(home: &Home, line: &str, is_sound: bool) -> Ran {
     let output = watch::output(&mut home.run(line).arg("--json").command).unwrap();
     if is_sound {
-        return Ran::from(output);
+        return Ran::of(BINARY, output);
     }
     let [stdout, stderr] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
     Ran { code: output.status.code(), stdout, stderr }
@@ -172,7 +172,7 @@ fn run(home: &Home, line: &str, is_sound: bool) -> Ran {
 
 /// What a damaged state makes commands do that it should not; `None` where nothing could be damaged so.
 fn wrong(desk: &Desk, seed: u64) -> Option<Vec<String>> {
-    let home = fork(&desk.home);
+    let home = desk.home.fork();
     let mut draw = Draw(seed);
     let how = if draw.below(2) == 0 { bytes(&home, &mut draw) } else { value(&home, &mut draw)? };
     let mut wrong = Vec::new();

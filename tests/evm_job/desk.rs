@@ -9,7 +9,6 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
 
 /// Every table's rows as text, by table.
 pub type Dump = BTreeMap<String, Vec<String>>;
@@ -35,11 +34,7 @@ pub fn config(world: &World, urls: &[(&str, &str)]) -> String {
 impl Desk {
     /// A desk with nothing added yet.
     pub fn bare() -> Self {
-        let world = World::small(NODE).unwrap();
-        let wire = Proxy::start(world.node.url()).unwrap();
-        let desk = Self { home: Home::ready(), world, wire };
-        desk.use_urls(&[("main", &desk.wire.url())]);
-        desk
+        Self::on(World::small(NODE).unwrap())
     }
 
     /// A desk with the pools `growth` (18 decimals) and `stable` (6 decimals) and the member `alice`.
@@ -276,26 +271,6 @@ pub fn straight(world: &World) -> Vec<Vec<String>> {
     home.run(&format!("pool add stable {}", world.six.vault)).ok();
     home.run("sync").ok();
     figures(&home.sqlite())
-}
-
-/// A home with a copy of everything in this one.
-pub fn fork(home: &Home) -> Home {
-    let copy = Home::empty();
-    copy_all(home.path(), copy.path());
-    copy
-}
-
-fn copy_all(from: &Path, to: &Path) {
-    fs::create_dir_all(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_all(&entry.path(), &to);
-        } else {
-            fs::copy(entry.path(), to).unwrap();
-        }
-    }
 }
 
 impl Desk {

@@ -2,6 +2,7 @@
 
 use super::desk::{Desk, config};
 use poolctl_testkit::alloy::primitives::{Address, Bytes};
+use poolctl_testkit::doctor::{line, stands};
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule};
 use serde_json::{Value, json};
 
@@ -11,22 +12,6 @@ fn desk() -> Desk {
     desk.furnish();
     desk.setting("evm.max_head_age_sec = 1500000000");
     desk
-}
-
-#[track_caller]
-fn line<'a>(data: &'a Value, area: &str, subject: &str) -> &'a Value {
-    let lines = data["checks"].as_array().unwrap();
-    let found = lines
-        .iter()
-        .find(|line| line["area"] == area && line["subject"].as_str().unwrap().starts_with(subject));
-    found.unwrap_or_else(|| panic!("no {area} {subject} in {data}"))
-}
-
-#[track_caller]
-fn stands(data: &Value, area: &str, subject: &str, status: &str, words: &str) {
-    let line = line(data, area, subject);
-    assert_eq!(line["status"], status, "{line}");
-    assert!(line["found"].as_str().unwrap().contains(words), "{words} in {line}");
 }
 
 /// What `doctor` says, whatever it comes to; it changes nothing.

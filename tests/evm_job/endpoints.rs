@@ -2,16 +2,9 @@
 
 use super::NODE;
 use super::desk::{Desk, says, warnings};
-use poolctl_testkit::{Fault, Node, NodeOptions, Proxy, Rule, World};
+use poolctl_testkit::{Fault, Node, NodeOptions, Proxy, Rule, World, nowhere};
 use serde_json::{Value, json};
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
-
-/// A port where nobody listens.
-fn nowhere() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
 
 /// Commands that mark what they could not read, or fall back to what they know.
 fn copes(command: &str) -> bool {
@@ -25,7 +18,7 @@ fn an_endpoint_that_cannot_be_reached_is_exit_75_for_every_command() {
     let desk = Desk::bare();
     desk.furnish();
     let commands = desk.chain_commands();
-    desk.use_urls(&[("gone", &nowhere()), ("away", &nowhere())]);
+    desk.use_urls(&[("gone", &nowhere().unwrap()), ("away", &nowhere().unwrap())]);
     for command in commands.iter().filter(|c| !copes(c)) {
         let envelope = desk.unchanged(|| desk.run(command).fails(75, "unreachable"));
         let words =
@@ -41,7 +34,7 @@ fn an_endpoint_that_cannot_be_reached_is_exit_75_for_every_command() {
 fn a_first_command_that_fails_leaves_a_new_state_as_it_was() {
     let desk = Desk::bare();
     let vault = desk.world.six.vault;
-    desk.use_urls(&[("gone", &nowhere())]);
+    desk.use_urls(&[("gone", &nowhere().unwrap())]);
     desk.unchanged(|| desk.run(&format!("pool add stable {vault}")).fails(75, "unreachable"));
 }
 
@@ -94,7 +87,7 @@ fn the_next_endpoint_takes_over_for_every_command() {
     let desk = Desk::bare();
     desk.furnish();
     let commands = desk.chain_commands();
-    desk.use_urls(&[("gone", &nowhere()), ("backup", &desk.wire.url())]);
+    desk.use_urls(&[("gone", &nowhere().unwrap()), ("backup", &desk.wire.url())]);
     for command in &commands {
         let envelope = desk.run(&format!("{command} --json")).exits(0).envelope();
         says(&warnings(&envelope), &["endpoint \"gone\": cannot connect", "\"backup\" took over"]);
@@ -128,7 +121,7 @@ fn nonsense_is_refused_in_its_own_words_and_changes_nothing() {
     ] {
         // At the first read of the view, and in the middle of it.
         for method in ["eth_call", "eth_getLogs"] {
-            let home = super::desk::fork(&desk.home);
+            let home = desk.home.fork();
             desk.wire.heal();
             desk.wire.fault(Rule::new(fault.clone()).on_method(method));
             let envelope = home.run("sync").fails(exit, code);
@@ -145,7 +138,7 @@ fn nonsense_is_refused_in_its_own_words_and_changes_nothing() {
 fn a_fault_that_passes_costs_nothing_but_time() {
     let desk = Desk::ready();
     for fault in [Fault::Refuse, Fault::Html, Fault::Truncated, Fault::CutJson, Fault::Status(502, None)] {
-        let home = super::desk::fork(&desk.home);
+        let home = desk.home.fork();
         desk.wire.heal();
         desk.wire.fault(Rule::new(fault).on_method("eth_getLogs").times(1));
         home.run("sync").ok();
@@ -265,7 +258,7 @@ fn an_endpoint_that_lags_is_passed_over_for_one_that_does_not() {
     let envelope = desk.run("risk fetch growth --json").exits(0).envelope();
     assert_eq!(envelope["data"]["view"]["endpoint"], "fast");
     // The one that is current is gone: the state is not moved back, and the rest says why.
-    desk.use_urls(&[("slow", behind), ("gone", &nowhere())]);
+    desk.use_urls(&[("slow", behind), ("gone", &nowhere().unwrap())]);
     let envelope = desk.unchanged(|| desk.run("sync").fails(75, "behind"));
     says(&envelope["error"]["message"], &["endpoint \"slow\" reads at block"]);
     // A height that was asked for is that height, wherever it is.

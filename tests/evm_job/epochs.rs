@@ -1,6 +1,7 @@
 //! Epochs made by hand, beside and instead of those of the grid.
 
-use super::desk::{Desk, fork, says};
+use super::desk::{Desk, says};
+use crate::support::ended;
 use poolctl_testkit::alloy::primitives::U256;
 use poolctl_testkit::units;
 use serde_json::{Value, json};
@@ -221,15 +222,15 @@ fn two_at_once_pay_once() {
     desk.first_cycle();
     desk.world.deposit(desk.world.eighteen.vault, desk.world.dave, units(3, 18)).unwrap();
     mine_to_final(&desk, last + 45);
-    let alone = fork(&desk.home);
+    let alone = desk.home.fork();
     alone.run("reward cycle").ok();
     let want = super::desk::lasting(&alone.sqlite());
     for _ in 0..3 {
-        let home = fork(&desk.home);
+        let home = desk.home.fork();
         let cycles: Vec<_> = (0..3).map(|_| home.run("reward cycle --wait 60s --json").spawn()).collect();
         let mut paid = 0;
         for cycle in cycles {
-            let ran = crate::support::Ran::from(cycle.wait_with_output().unwrap());
+            let ran = ended(cycle);
             assert_eq!(ran.code, Some(0), "{ran:?}");
             let pools = ran.envelope()["data"]["pools"].clone();
             let epochs = pools.as_array().unwrap().iter().map(|p| p["epochs"].as_array().unwrap().len());

@@ -1,6 +1,6 @@
 //! An endpoint that leaves a log out, once or always: nothing of it becomes true, and what an earlier version believed heals.
 
-use super::desk::{Desk, config, figures, fork, says, sound, straight, warnings};
+use super::desk::{Desk, config, figures, says, sound, straight, warnings};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::Address;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule, tamper, units};
@@ -147,7 +147,7 @@ fn a_log_that_the_endpoint_never_tells_is_had_from_the_receipts_of_its_block() {
     desk.world.node.mine(1).unwrap();
     // Out of the range and out of the block, for ever: no total tells it.
     desk.wire.fault(Rule::new(between_lost()).on(Matcher::Where(logs)));
-    let twin = fork(&desk.home);
+    let twin = desk.home.fork();
     let said = warnings(&desk.run("sync --json").exits(0).envelope());
     says(
         &said,
@@ -288,7 +288,7 @@ fn where_no_old_state_is_kept_balances_are_compared_elsewhere_or_at_the_views_bl
     while desk.world.node.block_number().unwrap() % 10 != desk.genesis() % 10 + 2 {
         desk.world.node.mine(1).unwrap();
     }
-    let twin = super::desk::fork(&desk.home);
+    let twin = desk.home.fork();
     // The state of the epochs' ends is gone at this endpoint, asked twice; that of the view's block is not.
     let forgetful = || {
         let message = "missing trie node 0xabc (path )".to_owned();
@@ -373,7 +373,7 @@ fn another_endpoint_is_the_second_reader_and_two_of_three_readings_are_believed(
     desk.wire.fault(Rule::new(other_amount).on(Matcher::Where(|call| logs(call) && !range(call))));
     desk.world.node.mine(1).unwrap();
     // Where there are receipts, they decide.
-    let envelope = fork(&desk.home).run("sync stable --json").exits(0).envelope();
+    let envelope = desk.home.fork().run("sync stable --json").exits(0).envelope();
     says(&warnings(&envelope), &["asked again, endpoint \"main\" has those that are stored"]);
     desk.wire.fault(Rule::new(Fault::ResultNull).on_method(RECEIPT));
     let envelope = desk.unchanged(|| desk.run("sync stable").fails(75, "bad_reply"));

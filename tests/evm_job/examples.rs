@@ -2,13 +2,9 @@
 
 use super::desk::Desk;
 use crate::support::{BINARY, Ran};
+use poolctl_testkit::examples::{job, path as example, text};
 use poolctl_testkit::{tools, watch};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
-}
 
 /// A furnished desk with `poolctl` on its path.
 fn desk() -> Desk {
@@ -28,33 +24,25 @@ fn runs(desk: &Desk, program: impl AsRef<std::ffi::OsStr>, args: &[&str]) -> Ran
     command.args(args).current_dir(desk.home.path()).stdin(Stdio::null());
     command.env("PATH", path);
     command.env("POOLCTL_CONFIG", desk.home.config()).env("POOLCTL_STATE", desk.home.state());
-    Ran::from(watch::output(&mut command).unwrap())
+    Ran::of(BINARY, watch::output(&mut command).unwrap())
 }
 
 #[test]
 fn the_crontab_looks_after_the_pools() {
     let desk = desk();
     desk.home.write_private("ping.url", "# nobody\nhttp://127.0.0.1:1/ping");
-    let table = std::fs::read_to_string(example("pools/crontab")).unwrap();
+    let table = text("pools/crontab");
     let is_job = |line: &&str| line.starts_with(|c: char| c == '*' || c.is_ascii_digit());
     let jobs: Vec<&str> = table.lines().filter(is_job).collect();
     assert_eq!(jobs.len(), 6);
-    for job in jobs {
-        let mut rest = job;
-        for _ in 0..5 {
-            let (field, after) = rest.split_once(char::is_whitespace).unwrap();
-            assert!(field.bytes().all(|b| b"0123456789*/,-".contains(&b)), "{job}");
-            rest = after.trim_start();
-        }
-        // cron's own: a percent sign is written with a backslash.
-        assert!(!rest.replace("\\%", "").contains('%'), "{job}");
-        let line = rest.replace("\\%", "%").replace("$HOME", desk.home.path().to_str().unwrap());
+    for line in jobs {
+        let line = job(line).replace("$HOME", desk.home.path().to_str().unwrap());
         let ran = runs(&desk, "sh", &["-c", &line]);
-        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{job}: {ran:?}");
+        assert_eq!((ran.code, ran.stdout.as_str()), (Some(0), ""), "{line}: {ran:?}");
         // Nobody listens at the watchdog's; whatever else cron sees it sends by mail.
         let told: Vec<&str> =
             ran.stderr.lines().filter(|line| !line.starts_with("warning: no ping")).collect();
-        assert!(told.is_empty(), "{job}: {ran:?}");
+        assert!(told.is_empty(), "{line}: {ran:?}");
     }
     assert_eq!(
         desk.rows("SELECT command FROM runs ORDER BY command"),
@@ -110,11 +98,11 @@ fn a_python_pipeline_writes_exact_values() {
     assert_eq!(lines.next(), Some("pool,asset,tvl,rate,value,synced_at"));
     let rows: Vec<Vec<&str>> = lines.map(|line| line.split(',').collect()).collect();
     assert_eq!(rows.len(), 2);
-    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let shown = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
     for (row, name) in rows.iter().zip(["growth", "stable"]) {
         let pool = desk.json(&format!("pool show {name}"));
         assert_eq!(row[0], name);
-        assert_eq!(row[2], text(&pool["total_assets"]), "{row:?}");
+        assert_eq!(row[2], shown(&pool["total_assets"]), "{row:?}");
     }
     // growth has a feed: its value is the product, to the last digit; stable has none.
     let price = desk.one("SELECT price_e18 FROM oracle_price_cache");

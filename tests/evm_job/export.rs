@@ -1,6 +1,6 @@
 //! `reward export`: amounts and addresses, and a Merkle tree that OpenZeppelin's own library reads.
 
-use super::desk::{Desk, fork, says};
+use super::desk::{Desk, says};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::{Address, U256, keccak256};
 use poolctl_testkit::{tamper, tools, watch};
@@ -10,7 +10,7 @@ use std::process::Command;
 
 /// A copy of the home in which epoch `epoch` gave `count` members what a test makes up.
 fn with_rewards(home: &Home, epoch: i64, count: u64) -> Home {
-    let copy = fork(home);
+    let copy = home.fork();
     let conn = copy.sqlite();
     conn.execute_batch("PRAGMA foreign_keys = OFF;").unwrap();
     tamper(&conn, |conn| conn.execute("DELETE FROM pool_rewards WHERE epoch_id = ?1", [epoch])).unwrap();
@@ -274,10 +274,10 @@ fn an_epoch_whose_rewards_are_all_claimed_has_no_tree() {
 fn a_run_that_is_killed_on_the_way_to_a_tree_is_run_again() {
     let (desk, epoch) = paid();
     let line = format!("reward export {epoch} --merkle --format json --output tree.json");
-    let whole = fork(&desk.home);
+    let whole = desk.home.fork();
     let root = whole.run(&line).json()["merkle_root"].clone();
     for step in 1.. {
-        let home = fork(&desk.home);
+        let home = desk.home.fork();
         let tree = home.path().join("tree.json");
         match super::crash::crash_at(home.run(&line), step) {
             super::crash::Ended::Whole(_) => {

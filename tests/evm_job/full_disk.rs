@@ -1,6 +1,6 @@
 //! A disk that fills up while rewards are distributed: said clearly, nothing half-done, and made up for with room.
 
-use super::desk::{Desk, fork, lasting, rows, same, says, sound};
+use super::desk::{Desk, lasting, rows, same, says, sound};
 use crate::support::{BINARY, Home, Ran};
 use poolctl_testkit::steps;
 use std::process::{Command, Stdio};
@@ -13,7 +13,7 @@ fn cramped(home: &Home, blocks: u64, line: &str) -> Ran {
     let mut command = Command::new("sh");
     command.args(["-c", CRAMPED, &blocks.to_string(), BINARY]).args(line.split_whitespace());
     command.current_dir(home.path()).env_clear().env("HOME", home.path()).env("USER", "tester");
-    Ran::from(poolctl_testkit::watch::output(command.stdin(Stdio::null())).unwrap())
+    Ran::of(BINARY, poolctl_testkit::watch::output(command.stdin(Stdio::null())).unwrap())
 }
 
 fn epochs(home: &Home) -> usize {
@@ -27,7 +27,7 @@ fn a_disk_that_fills_up_in_a_distribution_leaves_whole_epochs_only() {
     desk.world.node.mine(60).unwrap();
     desk.run("sync").ok();
     let cycle = format!("reward cycle --from {}", desk.genesis());
-    let whole = fork(&desk.home);
+    let whole = desk.home.fork();
     whole.run(&cycle).ok();
     let all = epochs(&whole);
     let undisturbed = lasting(&whole.sqlite());
@@ -36,7 +36,7 @@ fn a_disk_that_fills_up_in_a_distribution_leaves_whole_epochs_only() {
     let cut_off = AtomicUsize::new(0);
     steps::each(|step| {
         let blocks = 56 + 24 * step;
-        let home = fork(&desk.home);
+        let home = desk.home.fork();
         let ran = cramped(&home, blocks, &format!("{cycle} --json"));
         let done = epochs(&home);
         if ran.code == Some(0) {

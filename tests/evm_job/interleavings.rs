@@ -3,7 +3,6 @@
 
 use super::NODE;
 use super::desk::{Desk, figures, says, straight, warnings};
-use crate::support::Ran;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, keccak256};
 use poolctl_testkit::{Fault, Pool, Rule, World, model, units};
@@ -47,8 +46,7 @@ fn live(desk: &Desk, dice: &mut Dice) -> (u64, u64) {
                 desk.wire.clear();
                 let fault = Rule::new(Fault::Status(500, None)).on_method("eth_getLogs");
                 desk.wire.fault(fault.after(usize::try_from(dice.below(4)).unwrap()));
-                let ran =
-                    Ran::from(poolctl_testkit::watch::output(&mut desk.run("sync --json").command).unwrap());
+                let ran = desk.run("sync --json").alone();
                 desk.wire.heal();
                 match ran.code {
                     Some(0) => whole += 1,

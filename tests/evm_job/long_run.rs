@@ -3,7 +3,7 @@
 //!
 //! In the suite it is a short run at an endpoint that is worse with logs, which are few; `LONG_RUN=N` runs for N rounds.
 
-use super::desk::{Desk, config, figures, fork, rows, same, sound};
+use super::desk::{Desk, config, figures, rows, same, sound};
 use super::interleavings::{Dice, act};
 use crate::support::Home;
 use poolctl_testkit::{Fault, Rule};
@@ -95,7 +95,7 @@ fn at_an_endpoint_that_spoils_answers_all_comes_right_by_itself() {
     let desk = Desk::weighted();
     desk.run("sync").ok();
     desk.first_cycle();
-    let want = fork(&desk.home);
+    let want = desk.home.fork();
     let mut dice = Dice([3; 32]);
     for _ in 0..length.rounds {
         for _ in 0..2 {

@@ -13,72 +13,19 @@
 mod anvil {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
 
-    mod bases;
-    mod breaker;
-    mod changes;
-    mod deposits;
-    mod desk;
-    mod epochs;
-    mod evidence;
-    mod interleavings;
-    mod long_run;
-    mod month;
-    mod odd;
-    mod oracles;
-    mod orders;
-    mod pinned;
-    mod prices;
-    mod profiles;
-    mod receipts;
-    mod reconcile;
-    mod reorg;
-    mod rescan;
-    mod rewards;
-    mod risk;
-    mod round;
-    mod settings;
-    mod sync;
-    mod validation;
-    mod verify;
-    mod withdrawals;
-    mod yields;
+    #[path = "both.rs"]
+    mod both;
 }
 
 #[path = "."]
 mod sandbox {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
 
-    mod bases;
-    mod breaker;
-    mod changes;
-    mod deposits;
-    mod desk;
-    mod epochs;
-    mod evidence;
-    mod interleavings;
-    mod long_run;
-    mod month;
-    mod odd;
-    mod oracles;
-    mod orders;
-    mod pinned;
-    mod prices;
-    mod profiles;
-    mod receipts;
-    mod reconcile;
-    mod reorg;
-    mod rescan;
-    mod rewards;
-    mod risk;
-    mod round;
-    mod settings;
-    mod sync;
-    mod validation;
-    mod verify;
-    mod withdrawals;
-    mod yields;
+    #[path = "both.rs"]
+    mod both;
 
     // What no chain shows: files, kills, and wires that answer for it.
+    use both::{desk, rescan};
     mod crash;
     mod damaged;
     mod doctor;
@@ -94,5 +41,5 @@ mod sandbox {
 }
 
 #[path = "../it/support.rs"]
-#[allow(dead_code, reason = "the harness serves another binary too")]
+#[allow(dead_code, unused_imports, reason = "the harness serves another binary too")]
 mod support;

@@ -99,7 +99,7 @@ fn each_at_is_the_nodes_own_block() {
     for tag in ["finalized", "safe", "latest"] {
         let number = node.block_of_tag(tag).unwrap();
         for at in [tag.to_owned(), number.to_string()] {
-            let home = super::desk::fork(&desk.home);
+            let home = desk.home.fork();
             let view = home.run(&format!("sync --at {at}")).json()["view"].clone();
             assert_eq!(view["number"], number, "{at}");
             assert_eq!(view["hash"], node.block_hash(number).unwrap().to_string(), "{at}");
@@ -173,13 +173,13 @@ fn a_view_that_dies_at_any_request_starts_over_at_the_next_endpoint() {
     for command in ["sync", "reward cycle --from 1"] {
         let desk = Desk::weighted();
         desk.setting("evm.log_blocks = 20");
-        let whole = super::desk::fork(&desk.home);
+        let whole = desk.home.fork();
         whole.write_config(&super::desk::config(&desk.world, &[("backup", &desk.wire.url())]));
         whole.run(command).ok();
         let want = lasting(&whole.sqlite());
         let mut after = 0;
         loop {
-            let home = super::desk::fork(&desk.home);
+            let home = desk.home.fork();
             if !dying(&desk, &home, after, command) {
                 break;
             }

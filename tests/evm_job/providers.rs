@@ -1,7 +1,7 @@
 //! What providers say and do, by command: one endpoint behind one wire, a line for each misbehaviour.
 
 use super::NODE;
-use super::desk::{Desk, dump, fork, same, says, sound, warnings};
+use super::desk::{Desk, dump, same, says, sound, warnings};
 use poolctl_testkit::{Answer, Fault, Matcher, Node, NodeOptions, Proxy, Rule, World, units};
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -311,11 +311,11 @@ fn what_a_provider_does_ends_as_it_should_for_each_command() {
         let what = format!("{fault:?} × {command}");
         let command = &command.replace("{third}", &third);
         let want = straight.entry(command.clone()).or_insert_with(|| {
-            let home = fork(&desk.home);
+            let home = desk.home.fork();
             home.run(command).exits(0);
             super::desk::figures(&home.sqlite())
         });
-        let home = fork(&desk.home);
+        let home = desk.home.fork();
         desk.wire.fault(Rule::new(fault).on(Matcher::Where(place)).times(times));
         match end {
             Well => {

@@ -143,7 +143,7 @@ fn a_replay_that_was_cut_off_goes_on_where_it_was() {
     let desk = Desk::ready();
     desk.setting("evm.log_blocks = 7");
     desk.setting("evm.overlap_blocks = 0");
-    let whole = super::desk::fork(&desk.home);
+    let whole = desk.home.fork();
     whole.run("sync").ok();
     desk.wire.clear();
     desk.wire.fault(Rule::new(Fault::Status(500, None)).on_method("eth_getLogs").after(5));
@@ -165,7 +165,7 @@ fn a_replay_that_was_cut_off_goes_on_where_it_was() {
 #[test]
 fn a_node_with_few_logs_per_answer_is_asked_for_less() {
     let desk = Desk::ready();
-    let whole = super::desk::fork(&desk.home);
+    let whole = desk.home.fork();
     whole.run("sync").ok();
     // Every range of more than eight blocks is too wide for this node.
     desk.wire.fault(

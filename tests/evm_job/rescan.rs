@@ -1,6 +1,6 @@
 //! `pool rescan`: transfers that were lost or made up are put right on evidence, and what was paid on them is told.
 
-use super::desk::{Desk, config, dump, figures, fork, rows, same, says, sound, straight, warnings};
+use super::desk::{Desk, config, dump, figures, rows, same, says, sound, straight, warnings};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::U256;
 use poolctl_testkit::{Fault, Matcher, Proxy, Rule, tamper, units};
@@ -161,7 +161,7 @@ fn what_was_lost_comes_back_and_what_was_made_up_goes() {
     ];
     for (pool, meddle, [added, removed, holders]) in cases {
         for endpoints in [vec!["main"], vec!["main", "other"]] {
-            let home = fork(&desk.home);
+            let home = desk.home.fork();
             let urls = [("main", desk.wire.url()), ("other", other.url())];
             let urls: Vec<(&str, &str)> =
                 urls.iter().take(endpoints.len()).map(|(name, url)| (*name, url.as_str())).collect();

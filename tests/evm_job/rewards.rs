@@ -1,7 +1,7 @@
 //! Reward cycles and claims: in order, once, up to the final block, nothing lost, and only with consent.
 
 use super::desk::{Desk, says};
-use crate::support::Ran;
+use crate::support::{BINARY, Ran, ended};
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::U256;
 use poolctl_testkit::{Fault, Matcher, Rule, tamper, units};
@@ -220,7 +220,7 @@ fn holders_that_moved_after_the_view_do_not_count() {
     let desk = Desk::ready();
     desk.run("reward set-weight growth 1").ok();
     desk.world.deposit(desk.world.eighteen.vault, desk.world.bob, units(77, 18)).unwrap();
-    let twin = super::desk::fork(&desk.home);
+    let twin = desk.home.fork();
     desk.run("sync --at latest").ok();
     let ahead = desk.first_cycle();
     let plain = twin.run(&format!("reward cycle --from {}", desk.genesis())).json();
@@ -285,7 +285,7 @@ fn two_claims_at_once_credit_once() {
     let desk = Desk::weighted();
     desk.first_cycle();
     for _ in 0..5 {
-        let home = super::desk::fork(&desk.home);
+        let home = desk.home.fork();
         let want: U256 = desk
             .rows("SELECT r.amount FROM pool_rewards r JOIN members m ON m.id = r.member_id WHERE m.name = 'alice'")
             .iter()
@@ -295,7 +295,7 @@ fn two_claims_at_once_credit_once() {
             (0..3).map(|_| home.run("reward claim alice --all --wait 30s --json").spawn()).collect();
         let mut credited = 0;
         for claim in claims {
-            let ran = Ran::from(claim.wait_with_output().unwrap());
+            let ran = ended(claim);
             assert_eq!(ran.code, Some(0), "{ran:?}");
             credited += usize::from(ran.envelope()["data"]["credited"] != json!([]));
         }
@@ -337,7 +337,7 @@ fn a_late_first_cycle_pays_what_many_cycles_pay() {
     desk.run(&format!("pool add stable {} --reward-genesis-block {begin}", world.six.vault)).ok();
     desk.run("reward set-weight growth 1").ok();
     desk.run("reward set-weight stable 0").ok();
-    let often = super::desk::fork(&desk.home);
+    let often = desk.home.fork();
     let mut from = format!(" --from {begin}");
     for _ in 0..8 {
         world.node.mine(9).unwrap();
@@ -393,7 +393,7 @@ fn a_pause_counts_by_the_epochs_last_block_whenever_the_cycle_runs() {
     world.pause(vault).unwrap();
     to(41);
     // Seen in the second pause: only the fourth epoch is carried.
-    let late = super::desk::fork(&desk.home);
+    let late = desk.home.fork();
     while desk.final_block() < begin + 39 {
         world.node.mine(1).unwrap();
     }
@@ -456,7 +456,7 @@ fn without_old_state_pauses_are_taken_back_from_the_contracts_events() {
     while desk.final_block() < begin + 29 {
         world.node.mine(1).unwrap();
     }
-    let twin = super::desk::fork(&desk.home);
+    let twin = desk.home.fork();
     desk.wire.fault(forgetful());
     let cycle = desk.json(&format!("reward cycle --from {begin}"));
     desk.wire.heal();
@@ -483,7 +483,7 @@ fn a_contract_that_does_not_tell_its_pauses_is_not_believed_to_have_none() {
     }
     desk.wire.fault(forgetful());
     let ran = desk.run(&format!("reward cycle --from {begin} --json")).spawn().wait_with_output().unwrap();
-    let envelope = Ran::from(ran).envelope();
+    let envelope = Ran::of(BINARY, ran).envelope();
     says(&envelope["error"]["message"], &["cannot tell whether pool", "was paused at block"]);
     says(&envelope["error"]["hint"], &["archive"]);
     assert_eq!(desk.rows("SELECT id FROM pool_reward_epochs"), Vec::<String>::new());

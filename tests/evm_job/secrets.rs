@@ -2,9 +2,8 @@
 
 use super::desk::Desk;
 use crate::support::canary;
-use poolctl_testkit::{Fault, Proxy, Rule};
+use poolctl_testkit::{Fault, Proxy, Rule, nowhere};
 use serde_json::Value;
-use std::net::TcpListener;
 
 fn hex_in(text: &str) -> String {
     alloy::hex::encode(text)
@@ -31,11 +30,8 @@ struct Keyed {
 
 impl Keyed {
     fn new() -> Self {
-        let dead = {
-            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-            format!("http://{}", listener.local_addr().unwrap())
-        };
-        let keyed = Self { desk: Desk::bare(), keys: [canary(), canary(), canary(), canary()], dead };
+        let keys = [canary(), canary(), canary(), canary()];
+        let keyed = Self { desk: Desk::bare(), keys, dead: nowhere().unwrap() };
         keyed.desk.use_urls(&[("main", &keyed.with_keys(&keyed.desk.wire.url()))]);
         keyed
     }

@@ -1,6 +1,6 @@
 //! Nobody is paid by rows that disagree: the cycle refuses the pool, and nothing of it changes.
 
-use super::desk::{Desk, fork, rows, says};
+use super::desk::{Desk, rows, says};
 use poolctl_testkit::tamper;
 
 /// (what is done to the last epoch or the pool, words of the refusal).
@@ -27,11 +27,11 @@ fn a_cycle_over_rows_that_disagree_pays_nobody() {
     desk.first_cycle();
     desk.world.node.mine(40).unwrap();
     desk.run("sync").ok();
-    let undisturbed = fork(&desk.home);
+    let undisturbed = desk.home.fork();
     undisturbed.run("reward cycle").ok();
     let paid = "SELECT * FROM pool_rewards";
     for (sql, words) in BREAKS {
-        let home = fork(&desk.home);
+        let home = desk.home.fork();
         let changed = tamper(&home.sqlite(), |conn| conn.execute(sql, [])).unwrap();
         assert!(changed > 0, "nothing was broken by: {sql}");
         let before = (rows(&home.sqlite(), paid), rows(&home.sqlite(), "SELECT * FROM ledger_entries"));
@@ -73,7 +73,7 @@ fn a_budget_that_no_setting_makes_pays_nobody() {
         ),
         (format!("DELETE FROM reward_emissions WHERE start_block = {first}"), "is missing"),
     ] {
-        let home = fork(&desk.home);
+        let home = desk.home.fork();
         assert_eq!(tamper(&home.sqlite(), |conn| conn.execute(&sql, [])).unwrap(), 1, "{sql}");
         let before = home.run("state check --full").fails(5, "check_failed")["data"]["findings"].clone();
         let paid = rows(&home.sqlite(), "SELECT * FROM pool_rewards");

@@ -1,7 +1,7 @@
 //! `reward epoch list|show|verify`: what was paid is computed again, and every difference is named.
 
 use super::NODE;
-use super::desk::{Desk, fork, says};
+use super::desk::{Desk, says};
 use crate::support::Home;
 use poolctl_testkit::alloy::primitives::U256;
 use poolctl_testkit::{Proxy, World, tamper, units};
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 /// Changes a copy of the state behind the back of its triggers.
 fn altered(home: &Home, sql: &str) -> Home {
-    let copy = fork(home);
+    let copy = home.fork();
     let conn = copy.sqlite();
     conn.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
     assert!(tamper(&conn, |conn| conn.execute(sql, [])).unwrap() > 0, "{sql}");

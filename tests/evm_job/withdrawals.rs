@@ -1,7 +1,7 @@
 //! Withdrawals from the request to the replayed burn: reserved once, freed only when the shares have gone or stay.
 
 use super::desk::{Desk, says, warnings};
-use crate::support::Ran;
+use crate::support::ended;
 use poolctl_testkit::abi::Vault;
 use poolctl_testkit::alloy::primitives::{Address, U256};
 use poolctl_testkit::{Receipt, units};
@@ -190,7 +190,7 @@ fn at_once(desk: &Desk, lines: &[&str]) -> Vec<(Option<i32>, Value)> {
     let children: Vec<_> =
         lines.iter().map(|line| desk.run(&format!("{line} --wait 30s --json")).spawn()).collect();
     let ended = children.into_iter().map(|child| {
-        let ran = Ran::from(child.wait_with_output().unwrap());
+        let ran = ended(child);
         (ran.code, ran.envelope())
     });
     ended.collect()

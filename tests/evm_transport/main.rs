@@ -9,22 +9,16 @@
 mod anvil {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Anvil;
 
-    mod calls;
-    mod failover;
-    mod logs;
-    mod pin;
-    mod refusals;
+    #[path = "both.rs"]
+    mod both;
 }
 
 #[path = "."]
 mod sandbox {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
 
-    mod calls;
-    mod failover;
-    mod logs;
-    mod pin;
-    mod refusals;
+    #[path = "both.rs"]
+    mod both;
 }
 
 use alloy::primitives::{Address, U256};
@@ -58,8 +52,7 @@ fn run<T>(future: impl Future<Output = T>) -> T {
 
 /// A port where nobody listens.
 fn nowhere() -> anyhow::Result<String> {
-    let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
-    Ok(format!("http://{}/v2/SeCrEtKeY123", listener.local_addr()?))
+    Ok(poolctl_testkit::nowhere()? + "/v2/SeCrEtKeY123")
 }
 
 async fn supply(view: &PinnedView, vault: Address) -> base::Result<U256> {

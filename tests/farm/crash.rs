@@ -1,7 +1,7 @@
 //! Killed at every step – each request, each commit – of plant, work and harvest, and run again: one effect on chain,
 //! and the same end as undisturbed.
 
-use crate::desk::{Desk, Ran, XLM};
+use crate::desk::{BINARY, Desk, Ran, XLM};
 use crate::same::{self, Facts, facts, pails_agree, same};
 use crate::submitter;
 use poolctl_sandbox::stellar::Keypair;
@@ -18,7 +18,7 @@ fn killed_and_done(desk: &Desk, line: &str, step: u64, code: i32, want: &Facts) 
         poolctl_testkit::watch::output(&mut run.command).unwrap()
     };
     if output.status.signal().is_none() {
-        assert_eq!(output.status.code(), Some(code), "{when}: {:?}", Ran::from(output));
+        assert_eq!(output.status.code(), Some(code), "{when}: {:?}", Ran::of(BINARY, output));
         desk.run(line).exits(0);
         same(want, &facts(desk), &when);
         return false;

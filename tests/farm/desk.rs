@@ -1,6 +1,8 @@
 //! The harness: a network with a farm, a home with farmers that the binary registered, and ledgers that close when a
 //! transaction waits for one.
 
+pub use crate::support::{BINARY, Home, Ran, ended, until};
+
 use base::clock::Clock;
 use base::{Endpoint, Stop};
 use ed25519_dalek::SigningKey;
@@ -10,22 +12,18 @@ use kale::hash;
 use kale::wallet::{self, Wallet};
 use outbox::{Desk as Submitting, NothingMore, Pace, submit};
 use poolctl_sandbox::stellar::{FARM_WASM, Keypair, Stellar, StellarOptions};
-use poolctl_testkit::watch;
+use poolctl_testkit::cli;
 use rusqlite::Connection;
 use serde_json::Value;
 use state::{Consent, Holder, Lock, Permit, Run as StateRun, State, ValuePermit};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use stellar::submit::{Intent, StellarNetwork, Submitted, Terms};
 use stellar::xdr::{AccountId, ContractId, LedgerEntryData, LedgerKey, ScAddress, ScVal};
 use stellar::{Action, Client, ClientConfig};
-use tempfile::TempDir;
 
-pub const BINARY: &str = env!("CARGO_BIN_EXE_poolctl");
 pub const XLM: i64 = 10_000_000;
 pub const KALE: i64 = 10_000_000;
 
@@ -60,7 +58,7 @@ pub struct Desk {
     pub network: Arc<Stellar>,
     pub contract: ContractId,
     pub farmers: Vec<Farmer>,
-    pub folder: TempDir,
+    pub home: Home,
     pub client: Client,
     pub asset: String,
 }
@@ -74,18 +72,16 @@ impl Desk {
 
     pub fn on(network: Arc<Stellar>) -> Self {
         let farm = network.deploy_farm(FARM_WASM).unwrap();
-        let folder = tempfile::tempdir().unwrap();
         let client = client_of(&network);
         let desk = Self {
             contract: farm.contract.parse().unwrap(),
             asset: farm.asset.clone(),
             farmers: Vec::new(),
-            folder,
+            home: Home::ready(),
             client,
             network,
         };
         desk.write_private("identity.txt", &format!("{IDENTITY}\n"));
-        desk.run("init").exits(0);
         desk.configure("");
         desk.run("pooler add north --reward-split 0.2 --platform-fee 0.05").exits(0);
         desk
@@ -130,19 +126,15 @@ impl Desk {
     /// The same network and home once more, from where they are now: what happens to one does not happen to the other.
     pub fn fork(&self) -> Self {
         let network = Arc::new(self.network.fork().unwrap());
-        let folder = tempfile::tempdir().unwrap();
-        copy_all(self.folder.path(), folder.path());
-        let config = folder.path().join(".config/poolctl/config.toml");
-        let text = std::fs::read_to_string(&config).unwrap();
-        let here = |path: &Path| path.display().to_string();
-        let text = text.replace(&here(self.folder.path()), &here(folder.path()));
-        std::fs::write(config, text.replace(&self.network.url(), &network.url())).unwrap();
+        let home = self.home.fork();
+        let text = std::fs::read_to_string(home.config()).unwrap();
+        home.write_config(&text.replace(&self.network.url(), &network.url()));
         Self {
             client: client_of(&network),
             network,
             contract: self.contract.clone(),
             farmers: self.farmers.clone(),
-            folder,
+            home,
             asset: self.asset.clone(),
         }
     }
@@ -170,30 +162,24 @@ impl Desk {
             self.contract,
             self.path("identity.txt").display(),
         );
-        let config = self.path(".config/poolctl/config.toml");
-        std::fs::create_dir_all(config.parent().unwrap()).unwrap();
-        std::fs::write(config, text).unwrap();
+        self.home.write_config(&text);
     }
 
     pub fn write_private(&self, name: &str, text: &str) {
-        use std::os::unix::fs::OpenOptionsExt;
-        let mut options = std::fs::OpenOptions::new();
-        let mut file =
-            options.write(true).create(true).truncate(true).mode(0o600).open(self.path(name)).unwrap();
-        file.write_all(text.as_bytes()).unwrap();
+        self.home.write_private(name, text);
     }
 
     pub fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.home.path().join(name)
     }
 
     pub fn state(&self) -> PathBuf {
-        self.path(".local/share/poolctl/sandbox.sqlite")
+        self.home.state()
     }
 
     /// The state as an outsider sees it.
     pub fn sqlite(&self) -> Connection {
-        Connection::open(self.state()).unwrap()
+        self.home.sqlite()
     }
 
     /// One value of the state.
@@ -222,37 +208,29 @@ impl Desk {
     #[track_caller]
     pub fn is_sound(&self) {
         let ran = self.run("state check --json").exits(0);
-        assert_eq!(ran.envelope()["data"]["findings"], Value::Array(Vec::new()));
+        assert_eq!(ran.last()["data"]["findings"], Value::Array(Vec::new()));
     }
 
     /// A run of the binary with these arguments, separated by spaces.
     pub fn run(&self, line: &str) -> Run<'_> {
-        let mut command = Command::new(BINARY);
-        command.args(line.split_whitespace()).current_dir(self.folder.path()).env_clear();
-        command.env("HOME", self.folder.path()).env("USER", "tester").stdin(Stdio::null());
-        Run { desk: self, command }
+        self.home.run(line).around(self)
     }
 
     /// Ledgers that close whenever a transaction waits for one, or a run has asked for a new one in vain for long, until
     /// dropped.
     pub fn ledgers(&self) -> Ledgers {
-        let (network, stop) = (Arc::clone(&self.network), Arc::new(AtomicBool::new(false)));
-        let ended = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            let (mut before, mut asked) = (0, network.requests());
-            while !ended.load(Ordering::Relaxed) {
-                // Those that are sent together land together: wait for the queue to stand still.
-                let waiting = network.waiting();
-                let in_vain = waiting == 0 && network.requests().saturating_sub(asked) >= IN_VAIN;
-                if (waiting > 0 && waiting == before) || in_vain {
-                    network.advance(1).unwrap();
-                    asked = network.requests();
-                }
-                before = waiting;
-                std::thread::sleep(Duration::from_millis(5));
+        let network = Arc::clone(&self.network);
+        let (mut before, mut asked) = (0, network.requests());
+        Ledgers::each(Duration::from_millis(5), move || {
+            // Those that are sent together land together: wait for the queue to stand still.
+            let waiting = network.waiting();
+            let in_vain = waiting == 0 && network.requests().saturating_sub(asked) >= IN_VAIN;
+            if (waiting > 0 && waiting == before) || in_vain {
+                network.advance(1).unwrap();
+                asked = network.requests();
             }
-        });
-        Ledgers { stop, thread: Some(thread) }
+            before = waiting;
+        })
     }
 
     /// Closes ledgers until the block is `age` seconds old.
@@ -404,19 +382,6 @@ fn client_of(network: &Stellar) -> Client {
     Client::new(ClientConfig::new("sandbox", network.passphrase(), endpoints)).unwrap()
 }
 
-fn copy_all(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let to = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_all(&entry.path(), &to);
-        } else {
-            std::fs::copy(entry.path(), to).unwrap();
-        }
-    }
-}
-
 struct Everybody(Vec<SigningKey>);
 
 impl stellar::Signers for Everybody {
@@ -433,10 +398,31 @@ fn first(job: &Job, zeros: u32) -> u64 {
     (0..u64::MAX).find(|nonce| grind::block::zeros(&job.hash(*nonce)) >= zeros).unwrap()
 }
 
-/// See [`Desk::ledgers`].
+/// Ledgers that close by themselves, until dropped.
 pub struct Ledgers {
     stop: Arc<AtomicBool>,
     thread: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Ledgers {
+    /// Does this again and again.
+    pub fn each(pause: Duration, mut step: impl FnMut() + Send + 'static) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let ended = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !ended.load(Ordering::Relaxed) {
+                step();
+                std::thread::sleep(pause);
+            }
+        });
+        Self { stop, thread: Some(thread) }
+    }
+
+    /// 5 seconds of ledger time each so many milliseconds.
+    pub fn ticking(desk: &Desk, milliseconds: u64) -> Self {
+        let network = Arc::clone(&desk.network);
+        Self::each(Duration::from_millis(milliseconds), move || _ = network.advance(1).unwrap())
+    }
 }
 
 impl Drop for Ledgers {
@@ -449,109 +435,14 @@ impl Drop for Ledgers {
 }
 
 /// A run that is being prepared. Ledgers close for what it sends.
-pub struct Run<'d> {
-    desk: &'d Desk,
-    pub command: Command,
-}
+pub type Run<'d> = cli::Run<&'d Desk>;
 
-impl Run<'_> {
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
-        self
-    }
+impl cli::Around for &Desk {
+    type Held = Ledgers;
+    /// Some commands write a line for each thing they do, and warn of a network that is disturbed.
+    const ALONE: bool = false;
 
-    pub fn arg(mut self, arg: &str) -> Self {
-        self.command.arg(arg);
-        self
-    }
-
-    /// Feeds this to its stdin.
-    pub fn input(mut self, text: &str) -> Self {
-        use std::io::Seek;
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(text.as_bytes()).unwrap();
-        file.seek(std::io::SeekFrom::Start(0)).unwrap();
-        self.command.stdin(file);
-        self
-    }
-
-    /// Runs it and demands this exit code.
-    #[track_caller]
-    pub fn exits(self, code: i32) -> Ran {
-        let (shown, ran) = self.ends();
-        assert_eq!(ran.code, Some(code), "{shown}\n{}\n{}", ran.stdout, ran.stderr);
-        ran
-    }
-
-    /// Runs it, however it ends.
-    pub fn ends(mut self) -> (String, Ran) {
-        let _ledgers = self.desk.ledgers();
-        let output = watch::output(&mut self.command).unwrap();
-        (format!("{:?}", self.command), Ran::from(output))
-    }
-
-    /// Runs it with `--json`, demands success without warnings, and returns the data.
-    #[track_caller]
-    pub fn json(self) -> Value {
-        let envelope = self.arg("--json").exits(0).envelope();
-        assert_eq!(envelope["warnings"], Value::Array(Vec::new()), "{envelope}");
-        envelope["data"].clone()
-    }
-
-    /// Runs it with `--json`, demands this exit code and this error code, and returns the envelope.
-    #[track_caller]
-    pub fn fails(self, exit: i32, code: &str) -> Value {
-        let envelope = self.arg("--json").exits(exit).envelope();
-        assert_eq!(envelope["error"]["code"], code, "{envelope}");
-        envelope
-    }
-
-    /// Runs it while no ledger closes.
-    pub fn alone(mut self) -> Ran {
-        Ran::from(watch::output(&mut self.command).unwrap())
-    }
-
-    /// Starts it; the ledgers are the caller's.
-    pub fn spawn(mut self) -> Child {
-        watch::spawn(self.command.stdout(Stdio::piped()).stderr(Stdio::piped())).unwrap()
-    }
-}
-
-/// A run that ended.
-#[derive(Debug)]
-pub struct Ran {
-    pub code: Option<i32>,
-    pub stdout: String,
-    pub stderr: String,
-}
-
-impl From<Output> for Ran {
-    fn from(output: Output) -> Self {
-        let ran = Self {
-            code: output.status.code(),
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-        };
-        poolctl_testkit::contract::check(Path::new(BINARY), &ran.stdout).unwrap();
-        ran
-    }
-}
-
-impl Ran {
-    /// The last line of stdout, which is the envelope.
-    #[track_caller]
-    pub fn envelope(&self) -> Value {
-        let line = self.stdout.lines().last().unwrap_or_else(|| panic!("nothing on stdout: {}", self.stderr));
-        serde_json::from_str(line).unwrap()
-    }
-}
-
-/// Polls until `what` holds; there is a limit, so that a fault is seen.
-#[track_caller]
-pub fn until(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + Duration::from_mins(1);
-    while !holds() {
-        assert!(Instant::now() < deadline, "in vain: {what}");
-        std::thread::sleep(Duration::from_millis(5));
+    fn begin(&self) -> Ledgers {
+        self.ledgers()
     }
 }

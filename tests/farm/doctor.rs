@@ -1,31 +1,16 @@
 //! `doctor` on a farm: the contract, what farmers lack, stakes that expire, endpoints side by side.
 
 use crate::desk::{Desk, KALE};
+use poolctl_testkit::doctor::{line, stands};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 
 const AGE: &str = "stellar.max_head_age_sec = 4000000000";
 
 #[track_caller]
-fn line<'a>(data: &'a Value, area: &str, subject: &str) -> &'a Value {
-    let lines = data["checks"].as_array().unwrap();
-    let found = lines
-        .iter()
-        .find(|line| line["area"] == area && line["subject"].as_str().unwrap().starts_with(subject));
-    found.unwrap_or_else(|| panic!("no {area} {subject} in {data}"))
-}
-
-#[track_caller]
-fn stands(data: &Value, area: &str, subject: &str, status: &str, words: &str) {
-    let line = line(data, area, subject);
-    assert_eq!(line["status"], status, "{line}");
-    assert!(line["found"].as_str().unwrap().contains(words), "{words} in {line}");
-}
-
-#[track_caller]
 fn say(desk: &Desk, code: i32) -> Value {
     let before: String = desk.value("SELECT value FROM meta WHERE key = 'data_version'");
-    let data = desk.run("doctor --json").exits(code).envelope()["data"].clone();
+    let data = desk.run("doctor --json").exits(code).last()["data"].clone();
     assert_eq!(before, desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"));
     data
 }

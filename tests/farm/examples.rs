@@ -2,17 +2,9 @@
 
 use crate::desk::{BINARY, Desk, KALE, Ran};
 use crate::run::Clock;
+use poolctl_testkit::examples::{job, path as example, systemd_accepts, text};
 use poolctl_testkit::{tools, watch};
-use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-
-fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
-}
-
-fn text(name: &str) -> String {
-    std::fs::read_to_string(example(name)).unwrap()
-}
 
 /// A desk with `poolctl` on its path, whose farmers can plant and work at once.
 fn desk(farmers: usize) -> Desk {
@@ -29,15 +21,15 @@ fn command(desk: &Desk, program: &str) -> Command {
     let mut path = desk.path("bin").into_os_string();
     path.push(":");
     path.push(tools::path_with(&["jq"]).unwrap());
-    command.current_dir(desk.folder.path()).env_clear().env("PATH", path);
-    command.env("HOME", desk.folder.path()).env("USER", "tester").stdin(Stdio::null());
+    command.current_dir(desk.home.path()).env_clear().env("PATH", path);
+    command.env("HOME", desk.home.path()).env("USER", "tester").stdin(Stdio::null());
     command
 }
 
 /// Runs it to its end, while the network's clock runs.
 fn ends(desk: &Desk, mut command: Command) -> Ran {
     let _clock = Clock::start(desk, 40);
-    Ran::from(watch::output(&mut command).unwrap())
+    Ran::of(BINARY, watch::output(&mut command).unwrap())
 }
 
 fn count(desk: &Desk, rows: &str) -> i64 {
@@ -92,26 +84,18 @@ fn the_crontab_farms_checks_and_backs_up() {
     let jobs: Vec<&str> =
         table.lines().filter(|line| line.contains("poolctl ") && !line.starts_with('#')).collect();
     assert_eq!(jobs.len(), 4);
-    for job in jobs {
-        let mut rest = job;
-        for _ in 0..5 {
-            let (field, after) = rest.split_once(char::is_whitespace).unwrap();
-            assert!(field.bytes().all(|b| b"0123456789*/,-".contains(&b)), "{job}");
-            rest = after.trim_start();
-        }
-        // cron's own: a percent sign is written with a backslash.
-        assert!(!rest.replace("\\%", "").contains('%'), "{job}");
+    for line in jobs {
         let mut sh = command(&desk, "sh");
-        sh.arg("-c").arg(rest.replace("\\%", "%"));
+        sh.arg("-c").arg(job(line));
         let ran = ends(&desk, sh);
         // Whatever cron sees it sends by mail.
-        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "{job}");
+        assert_eq!((ran.code, ran.stdout.as_str(), ran.stderr.as_str()), (Some(0), "", ""), "{line}");
     }
     assert_eq!((count(&desk, "plantings WHERE outcome = 'planted'"), count(&desk, "works")), (2, 2));
     let metrics = std::fs::read_to_string(desk.path("poolctl-farm.prom")).unwrap();
     assert!(metrics.contains("poolctl_run_planted_farmers 2"), "{metrics}");
     let is_backup = |name: &str| name.starts_with("farm-") && name.ends_with(".sqlite");
-    let files = std::fs::read_dir(desk.folder.path()).unwrap();
+    let files = std::fs::read_dir(desk.home.path()).unwrap();
     assert!(files.into_iter().any(|file| is_backup(&file.unwrap().file_name().to_string_lossy())));
 }
 
@@ -149,37 +133,5 @@ fn the_units_start_what_farms_and_keep_the_passphrase_out_of_sight() {
 
 #[test]
 fn systemd_accepts_the_units_and_their_hardening() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        // Without systemd: each line of a unit is a section, a setting or a comment.
-        for name in UNITS {
-            for line in text(&format!("farm/{name}")).lines() {
-                let is_section = line.starts_with('[') && line.ends_with(']');
-                assert!(
-                    line.is_empty() || line.starts_with('#') || is_section || line.contains('='),
-                    "{line}"
-                );
-            }
-        }
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let units = UNITS.map(|name| {
-        // The program is looked for, and is not installed here.
-        let unit = text(&format!("farm/{name}")).replace("/usr/local/bin/poolctl", BINARY);
-        let path = folder.path().join(name);
-        std::fs::write(&path, unit).unwrap();
-        path
-    });
-    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    // It may complain of other units of the machine.
-    let ours: Vec<&str> = said.lines().filter(|line| line.contains("poolctl")).collect();
-    assert!(output.status.success() && ours.is_empty(), "{said}");
-    for unit in &units[..2] {
-        // From 0, safe, to 100.
-        let mut command = Command::new("systemd-analyze");
-        command.args(["security", "--offline=true", "--threshold=20"]).arg(unit);
-        let output = command.output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    }
+    systemd_accepts(BINARY, "farm", &UNITS);
 }

@@ -1,7 +1,7 @@
 //! Bad days of plant, work and harvest: servers that answer wrongly or not at all, a paused farm, an index that jumps, a
 //! clock that is wrong, a second run.
 
-use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, until};
+use crate::desk::{BINARY, Desk, Farmer, KALE, Ledgers, Ran, until};
 use crate::same::{self, facts, pails_agree, same};
 use poolctl_sandbox::fault::Fault as Wrong;
 use poolctl_sandbox::stellar::{Stellar, StellarOptions};
@@ -124,7 +124,7 @@ fn an_endpoint_of_another_network_is_passed_over_and_told() {
     let other = Stellar::start(&options).unwrap();
     let wire = Proxy::start(&other.url()).unwrap();
     desk.write_config(&[wire.url(), desk.network.url()], same::STAKES);
-    let envelope = desk.run("plant --json").exits(0).envelope();
+    let envelope = desk.run("plant --json").exits(0).last();
     assert_eq!(envelope["data"]["planted"], 2);
     let told = envelope["warnings"].to_string();
     assert!(told.contains("one") && told.contains("Another Network ; 2026"), "{told}");
@@ -225,9 +225,9 @@ fn kale_that_is_gone_when_it_is_to_be_staked_is_told_by_its_reason() {
     desk.act(vec![(ada, pay)]);
     let (ledgers, out) = (desk.ledgers(), child.wait_with_output().unwrap());
     drop(ledgers);
-    let ran = Ran::from(out);
+    let ran = Ran::of(BINARY, out);
     assert_eq!(ran.code, Some(3), "{ran:?}");
-    let envelope = ran.envelope();
+    let envelope = ran.last();
     let lines = envelope["data"]["farmers"].as_array().unwrap();
     let line = |farmer: &Farmer| lines.iter().find(|line| line["address"] == farmer.address).unwrap();
     assert_eq!((&line(ada)["status"], &line(ada)["reason"]), (&json!("failed"), &json!("not_enough_kale")));

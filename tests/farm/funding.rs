@@ -208,7 +208,7 @@ fn a_dry_run_says_what_would_be() {
     desk.network.fund(&ada.address, 10 * XLM).unwrap();
     desk.trust(std::slice::from_ref(&ada));
     let before = written(&desk);
-    let envelope = desk.run("farmer check-funding --dry-run --json").exits(0).envelope();
+    let envelope = desk.run("farmer check-funding --dry-run --json").exits(0).last();
     let line = line(&envelope["data"], &ada);
     assert_eq!(envelope["dry_run"], true);
     assert_eq!((&line["status_before"], &line["status"]), (&json!("wallet_created"), &json!("active")));

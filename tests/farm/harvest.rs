@@ -141,7 +141,7 @@ fn a_pail_that_expired_is_a_loss_that_the_operator_answers_for() {
     desk.network.advance_over(20_000, 100_000).unwrap();
     desk.run("harvest").ends();
     desk.network.advance(12).unwrap();
-    let envelope = desk.run("harvest").arg("--json").ends().1.envelope();
+    let envelope = desk.run("harvest").arg("--json").ends().1.last();
     for farmer in [ada, bob] {
         let lost = pail(&envelope["data"], farmer, 0);
         assert_eq!((&lost["status"], &lost["fault"]), (&json!("lost"), &json!("operator")), "{lost}");
@@ -163,11 +163,11 @@ fn a_pail_that_expires_soon_is_an_alert_once_and_can_be_extended() {
     let (ledger, _) = desk.network.latest().unwrap();
     desk.network.advance(until - ledger - 100).unwrap();
     for _ in 0..2 {
-        let envelope = desk.run("harvest --json").exits(0).envelope();
+        let envelope = desk.run("harvest --json").exits(0).last();
         assert_eq!(envelope["warnings"].as_array().unwrap().len(), 2, "{envelope}");
     }
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM events WHERE kind = 'farm.alert.opened'"), 2);
-    let envelope = desk.run("harvest --extend --json").exits(0).envelope();
+    let envelope = desk.run("harvest --extend --json").exits(0).last();
     assert_eq!(envelope["data"]["extended"].as_array().unwrap().len(), 2, "{envelope}");
     let data = desk.run("harvest").json();
     assert_eq!(data["extended"], json!([]));
@@ -183,7 +183,7 @@ fn a_dry_run_shows_what_is_due_and_changes_nothing() {
     desk.work(ada, 0);
     roll(&desk);
     let version = desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'");
-    let envelope = desk.run("harvest --dry-run --json").exits(0).envelope();
+    let envelope = desk.run("harvest --dry-run --json").exits(0).last();
     let data = &envelope["data"];
     assert_eq!(pail(data, ada, 0)["status"], "would_harvest");
     assert!(pail(data, ada, 0)["forecast"].is_string());
@@ -197,7 +197,7 @@ fn a_dry_run_shows_what_is_due_and_changes_nothing() {
     assert_eq!(desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'"), version);
     assert!(desk.pail(ada, 0).is_some());
     let said = doubted["error"].clone();
-    let envelope = desk.run("harvest").arg("--json").ends().1.envelope();
+    let envelope = desk.run("harvest").arg("--json").ends().1.last();
     let looked = pail(&envelope["data"], bob, 0);
     assert_eq!((&looked["reason"], &looked["status"]), (&json!("missing"), &json!("failed")));
     let upto = |text: &Value| text.as_str().unwrap().split("from ledger").next().unwrap().to_owned();
@@ -229,7 +229,7 @@ fn a_harvest_that_is_not_what_the_ledger_booked_is_found() {
     ] {
         let copy = desk.fork();
         copy.sqlite().execute(&format!("{sql} WHERE farmer_id = ?1"), [ids[pail]]).unwrap();
-        let envelope = copy.run("state check --json").ends().1.envelope();
+        let envelope = copy.run("state check --json").ends().1.last();
         let found = envelope["data"]["findings"].as_array().unwrap();
         let want = format!("farmer {}, {words}", ids[pail]);
         let told = |one: &&Value| {

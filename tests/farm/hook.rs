@@ -176,7 +176,7 @@ fn without_an_answer_nothing_is_planted() {
         assert!(!envelope.to_string().contains("SECRET"), "{message}");
         assert!(!envelope.to_string().contains(&seed[..20]), "{message}");
         assert_eq!(desk.run("plant --dry-run").fails(4, "strategy_failed")["error"]["message"], message);
-        let plan = desk.run("farm plan --json").exits(0).envelope();
+        let plan = desk.run("farm plan --json").exits(0).last();
         assert!(plan["data"]["strategy"]["error"].as_str().unwrap().contains(needle), "{plan}");
         assert!(plan["warnings"][0].as_str().unwrap().contains("nothing is planted"), "{plan}");
     }
@@ -271,7 +271,7 @@ fn pails_are_worked_and_harvested_by_the_stored_terms_without_an_answer() {
     desk.run("plant").exits(0);
     desk.network.advance(1).unwrap();
     settings(&desk, "sh hook.sh", "");
-    let envelope = desk.run("work --json").exits(0).envelope();
+    let envelope = desk.run("work --json").exits(0).last();
     assert_eq!(envelope["data"]["worked"], 2);
     let warning = envelope["warnings"][0].as_str().unwrap();
     assert!(warning.contains("stored terms") && warning.contains("exit status: 7"), "{envelope}");
@@ -282,7 +282,7 @@ fn pails_are_worked_and_harvested_by_the_stored_terms_without_an_answer() {
         let _clock = Clock::start(&desk, 40);
         desk.run("farm run --once --json").exits(3)
     };
-    let last = ran.envelope();
+    let last = ran.last();
     assert_eq!((&last["data"]["planted"], &last["data"]["harvested"]), (&json!(0), &json!(2)), "{last}");
     assert!(last["error"]["message"].as_str().unwrap().contains("exit status: 7"), "{last}");
     assert_eq!(

@@ -1,6 +1,6 @@
 //! An endpoint that gives a wrong number for the block: nothing is recorded under it.
 
-use crate::desk::{Desk, KALE, Ran, until};
+use crate::desk::{Desk, KALE, ended, until};
 use crate::same::{STAKES, facts, same};
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
@@ -106,10 +106,10 @@ fn a_run_bears_with_it_for_a_while() {
     assert_eq!(self::version(&desk), version);
     proxy.heal();
     let ledgers = desk.ledgers();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     drop(ledgers);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let data = &ran.envelope()["data"];
+    let data = &ran.last()["data"];
     assert_eq!((&data["worked"], &data["harvested"]), (&json!(2), &json!(2)), "{data}");
     let blocks = desk.column("SELECT DISTINCT block_index || '' FROM plantings ORDER BY block_index");
     assert_eq!(blocks, ["4", "5"]);
@@ -124,10 +124,10 @@ fn the_right_number_is_taken_from_the_next_endpoint() {
         let proxy = Proxy::start(&copy.network.url()).unwrap();
         proxy.fault(Rule::new(Fault::Custom(*lie)).on_method("getLedgerEntries"));
         copy.write_config(&[proxy.url(), copy.network.url()], STAKES);
-        let envelope = copy.run("block --json").exits(0).envelope();
+        let envelope = copy.run("block --json").exits(0).last();
         assert_eq!(envelope["data"]["block"], 5, "{name}");
         assert!(envelope["warnings"].to_string().contains("FarmIndex"), "{name}: {envelope}");
-        assert_eq!(copy.run("harvest --json").exits(0).envelope()["data"]["harvested"], 2, "{name}");
+        assert_eq!(copy.run("harvest --json").exits(0).last()["data"]["harvested"], 2, "{name}");
         let blocks = copy.column("SELECT DISTINCT block_index || '' FROM plantings ORDER BY block_index");
         assert_eq!(blocks, ["4", "5"], "{name}");
         copy.is_sound();

@@ -1,6 +1,6 @@
 //! Answers that cannot be right: a table of methods and lies, told by the first of two endpoints, and by one that is alone.
 
-use crate::desk::Desk;
+use crate::desk::{Desk, ended};
 use crate::run::Clock;
 use crate::same::{self, facts, pails_agree, same};
 use poolctl_testkit::{Fault, Proxy, Rule};
@@ -315,7 +315,7 @@ fn what_one_endpoint_says_wrongly_another_one_makes_good() {
         liar.fault(Rule::new(Fault::Custom(rewrite)).on_method(method));
         desk.write_config(&[liar.url()], same::STAKES);
         let ran = desk.run(line).arg("--json").ends().1;
-        let said = ran.envelope();
+        let said = ran.last();
         let now = facts(&desk);
         if (ran.code, &said["error"]["code"]) != (Some(exit), &json!(code))
             || !said.to_string().contains(words)
@@ -357,14 +357,14 @@ fn nothing_above_the_cap_is_ever_signed() {
     desk.ripen();
     lie(set!("minResourceFee", "20000000"));
     desk.write_config(&[liar.url(), desk.network.url()], same::STAKES);
-    let envelope = desk.run("plant --json").exits(0).envelope();
+    let envelope = desk.run("plant --json").exits(0).last();
     assert_eq!(envelope["data"]["planted"], 2, "{envelope}");
     assert!(envelope["warnings"].to_string().contains("took over"), "{envelope}");
     assert!(fees().iter().all(|fee| fee.parse::<u64>().unwrap() < 1_000_000), "{:?}", fees());
     // Where nobody asks for less it may be the contract's own rent, which somebody pays once in a while.
     desk.ripen();
     desk.write_config(&[liar.url()], same::STAKES);
-    let envelope = desk.run("plant --json").exits(0).envelope();
+    let envelope = desk.run("plant --json").exits(0).last();
     let said = envelope["warnings"].to_string();
     for words in ["2.3000000 XLM", "the last ones cost at most 0.0", "nobody asks for less"] {
         assert!(said.contains(words), "{said}");
@@ -402,7 +402,7 @@ fn goes_on(with_sound: bool, lies: &[(&'static str, Lie)]) {
         std::thread::sleep(Duration::from_millis(20));
     }
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let ran = crate::desk::Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     drop(clock);
     assert!(harvested(), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);

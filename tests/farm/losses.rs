@@ -149,7 +149,7 @@ fn a_lie_about_pails_loses_nothing_and_the_next_look_brings_them_back() {
         proxy.fault(lie());
         // However often, and however long after.
         for _ in 0..2 {
-            let envelope = desk.run("harvest --json").ends().1.envelope();
+            let envelope = desk.run("harvest --json").ends().1.last();
             let pails = envelope["data"]["pails"].as_array().unwrap();
             assert_eq!(pails.len(), 2, "{envelope}");
             for pail in pails {
@@ -213,7 +213,7 @@ fn a_second_endpoint_is_believed_at_once_where_the_first_hides_pails() {
         let desk = worked(true);
         let proxy = liar(&desk, true);
         proxy.fault(lie());
-        let envelope = desk.run("harvest --json").exits(0).envelope();
+        let envelope = desk.run("harvest --json").exits(0).last();
         assert_eq!(envelope["data"]["harvested"], 2, "{envelope}");
         let warned = envelope["warnings"].to_string();
         assert!(warned.contains("shows pails otherwise, and is believed"), "{warned}");
@@ -275,7 +275,7 @@ fn a_lost_stake_is_an_alert_until_a_later_one_comes_back() {
     let subjects =
         || desk.column("SELECT subject FROM farm_alerts WHERE kind = 'stake_lost' AND closed_at IS NULL");
     assert_eq!(subjects(), [bob.id.as_str()]);
-    let envelope = desk.run("health --json").exits(5).envelope();
+    let envelope = desk.run("health --json").exits(5).last();
     assert!(envelope.to_string().contains("stake_lost"), "{envelope}");
     // Nothing comes back later for one that leaves.
     let other = desk.fork();

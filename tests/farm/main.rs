@@ -37,3 +37,7 @@ mod submitter;
 mod trust;
 mod vitals;
 mod work;
+
+#[path = "../it/support.rs"]
+#[allow(dead_code, unused_imports, reason = "the harness serves another binary too")]
+mod support;

@@ -66,7 +66,7 @@ fn work(desk: &Desk) -> Value {
     child.kill().unwrap();
     child.wait().unwrap();
     desk.age(281);
-    desk.run("work --json").ends().1.envelope()
+    desk.run("work --json").ends().1.last()
 }
 
 /// Rolls the block over with a stranger's plant, and harvests.
@@ -76,20 +76,20 @@ fn harvest(desk: &Desk) -> Value {
         desk.ripen();
     }
     desk.plant(&desk.stranger(), 0);
-    let first = desk.run("harvest --json").ends().1.envelope();
+    let first = desk.run("harvest --json").ends().1.last();
     let is_doubted = |pail: &Value| pail["reason"] == "missing";
     if !first["data"]["pails"].as_array().unwrap().iter().any(is_doubted) {
         return first;
     }
     desk.network.advance(12).unwrap();
-    desk.run("harvest --json").ends().1.envelope()
+    desk.run("harvest --json").ends().1.last()
 }
 
 /// As [`harvest`], and the second look that decides that a stake is lost.
 fn lose(desk: &Desk) -> Value {
     harvest(desk);
     desk.network.advance(12).unwrap();
-    desk.run("harvest --json").ends().1.envelope()
+    desk.run("harvest --json").ends().1.last()
 }
 
 #[test]
@@ -108,10 +108,10 @@ fn a_drained_sponsor_is_named_and_who_has_lumens_pays_for_itself() {
     assert!(health.contains("sponsor_low") && health.contains(&address), "{health}");
     let doctor = desk.run("doctor --json").exits(5).stdout;
     assert!(doctor.contains(&address), "{doctor}");
-    let plan = desk.run("farm plan --json").exits(0).envelope();
+    let plan = desk.run("farm plan --json").exits(0).last();
     assert_eq!(plan["data"]["sponsor"]["ready"], false, "{plan}");
 
-    let envelope = desk.run("plant --json").exits(0).envelope();
+    let envelope = desk.run("plant --json").exits(0).last();
     assert_eq!(envelope["data"]["planted"], 3, "{envelope}");
     assert!(envelope["warnings"].to_string().contains(&address), "{envelope}");
     assert!(envelope["data"]["farmers"].as_array().unwrap().iter().all(|one| one["fee_payer"].is_null()));
@@ -122,7 +122,7 @@ fn a_drained_sponsor_is_named_and_who_has_lumens_pays_for_itself() {
     assert_eq!(wallet(&desk, &address).unwrap().lumens, XLM + 100, "it has paid for nothing");
 
     desk.network.fund(&address, 100 * XLM).unwrap();
-    let envelope = desk.run("plant --json").exits(0).envelope();
+    let envelope = desk.run("plant --json").exits(0).last();
     assert_eq!((&envelope["data"]["planted"], &envelope["warnings"]), (&json!(3), &json!([])), "{envelope}");
     assert_eq!(envelope["data"]["farmers"][0]["fee_payer"], address);
     // What it spent in the last day says how long it lasts.
@@ -298,7 +298,7 @@ fn a_harvest_that_a_full_trustline_refuses_says_so_also_without_events() {
             proxy.fault(Rule::new(Fault::Custom(mute)).on_method("simulateTransaction"));
         }
         copy.write_config(&[proxy.url()], "");
-        let envelope = copy.run("harvest --json").ends().1.envelope();
+        let envelope = copy.run("harvest --json").ends().1.last();
         let pail = &envelope["data"]["pails"][0];
         assert_eq!(
             (&pail["status"], &pail["reason"]),

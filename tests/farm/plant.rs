@@ -130,7 +130,7 @@ fn a_dry_run_shows_the_plan_and_changes_nothing() {
     let desk = Desk::with_farmers(2, 1_000 * KALE);
     desk.configure("kale.cap_stake = false");
     let version = desk.value::<String>("SELECT value FROM meta WHERE key = 'data_version'");
-    let envelope = desk.run("plant --dry-run --json").exits(0).envelope();
+    let envelope = desk.run("plant --dry-run --json").exits(0).last();
     assert_eq!(envelope["dry_run"], true);
     for farmer in &desk.farmers {
         let line = line(&envelope["data"], &farmer.address);
@@ -165,7 +165,7 @@ fn a_second_run_at_the_same_time_is_refused_and_the_first_goes_on() {
     let first = desk.run("plant").spawn();
     until("the plant waits for a ledger", || desk.network.waiting() == 1);
     let second = desk.run("plant --json").alone();
-    assert_eq!((second.code, &second.envelope()["error"]["code"]), (Some(11), &json!("state_locked")));
+    assert_eq!((second.code, &second.last()["error"]["code"]), (Some(11), &json!("state_locked")));
     desk.network.advance(1).unwrap();
     assert!(first.wait_with_output().unwrap().status.success());
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM plantings"), 1);

@@ -1,7 +1,8 @@
 //! `state prune` on what a farm left behind: killed anywhere, on a full disk, and what every other command makes of it.
 
-use crate::desk::{Desk, KALE, Ran};
+use crate::desk::{BINARY, Desk, Home, KALE, Ran};
 use crate::same::{self, facts};
+use poolctl_testkit::cli::Run;
 use poolctl_testkit::tamper;
 use rusqlite::Connection;
 use rusqlite::types::Value as Sql;
@@ -10,8 +11,7 @@ use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
-use tempfile::TempDir;
+use std::process::Command;
 
 const DAYS: i64 = 100;
 const PRUNE: &str = "state prune --older-than 90d";
@@ -144,53 +144,35 @@ fn is_split(before: &Rows, state: &Path, archive: &Path, when: &str) {
 
 /// A copy of a desk's state alone.
 struct Copied {
-    folder: TempDir,
+    home: Home,
 }
 
 impl Copied {
     fn of(desk: &Desk) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::copy(desk.state(), folder.path().join("farm.sqlite")).unwrap();
-        Self { folder }
+        let home = Home::empty();
+        std::fs::copy(desk.state(), home.path().join("farm.sqlite")).unwrap();
+        Self { home }
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.home.path().join(name)
     }
 
     fn state(&self) -> PathBuf {
         self.path("farm.sqlite")
     }
 
-    fn command(&self, line: &str) -> Command {
-        let mut command = Command::new(crate::desk::BINARY);
-        command.args(line.split_whitespace()).current_dir(self.folder.path()).env_clear();
-        command.env("HOME", self.folder.path()).env("POOLCTL_STATE", self.state());
-        command
-    }
-
-    fn run(&self, line: &str) -> Output {
-        poolctl_testkit::watch::output(&mut self.command(line)).unwrap()
+    fn run(&self, line: &str) -> Run {
+        self.home.run(line).env("POOLCTL_STATE", self.state().to_str().unwrap())
     }
 
     #[track_caller]
     fn ok(&self, line: &str) -> Ran {
-        let ran = Ran::from(self.run(line));
-        assert_eq!(ran.code, Some(0), "{line}: {ran:?}");
-        ran
-    }
-
-    #[track_caller]
-    fn fails(&self, line: &str, exit: i32, code: &str) -> Value {
-        let ran = Ran::from(self.run(&format!("{line} --json")));
-        assert_eq!(ran.code, Some(exit), "{line}: {ran:?}");
-        let envelope = ran.envelope();
-        assert_eq!(envelope["error"]["code"], code, "{envelope}");
-        envelope
+        self.run(line).exits(0)
     }
 
     fn files(&self, part: &str) -> Vec<PathBuf> {
-        let all = std::fs::read_dir(self.folder.path()).unwrap().map(|entry| entry.unwrap().path());
+        let all = std::fs::read_dir(self.home.path()).unwrap().map(|entry| entry.unwrap().path());
         all.filter(|path| path.to_string_lossy().contains(part)).collect()
     }
 }
@@ -205,10 +187,12 @@ fn killed_at_every_step_it_is_undone_or_finished_by_the_next_run() {
             steps += 1;
             let when = format!("{line} killed at {steps}");
             let copy = Copied::of(&desk);
-            let output = poolctl_testkit::watch::output(
-                copy.command(&line).env("POOLCTL_CRASH_AT", steps.to_string()),
-            )
-            .unwrap();
+            let output = copy
+                .run(&line)
+                .env("POOLCTL_CRASH_AT", &steps.to_string())
+                .spawn()
+                .wait_with_output()
+                .unwrap();
             let killed = output.status.signal() == Some(9);
             assert!(killed || output.status.success(), "{when}: {output:?}");
             // What it left is sound, and every row is somewhere.
@@ -220,7 +204,7 @@ fn killed_at_every_step_it_is_undone_or_finished_by_the_next_run() {
             is_split(&before, &copy.state(), archive, &when);
             copy.ok("state check --full");
             copy.ok("events --verify");
-            let again = copy.ok("state prune --older-than 90d --json").envelope();
+            let again = copy.ok("state prune --older-than 90d --json").last();
             assert_eq!(
                 (&again["data"]["rows"], &again["data"]["archive"]),
                 (&json!({}), &json!(null)),
@@ -243,18 +227,14 @@ fn where_the_disk_is_full_nothing_is_deleted_and_nothing_left_behind() {
     // A limit on the size of files stands for the full disk; the state itself is read only until the archive is whole.
     let mut limited = Command::new("sh");
     limited
-        .args([
-            "-c",
-            "trap '' XFSZ; ulimit -f 100; exec \"$0\" state prune --older-than 90d --json",
-            crate::desk::BINARY,
-        ])
-        .current_dir(copy.folder.path())
+        .args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$0\" state prune --older-than 90d --json", BINARY])
+        .current_dir(copy.home.path())
         .env_clear()
-        .env("HOME", copy.folder.path())
+        .env("HOME", copy.home.path())
         .env("POOLCTL_STATE", copy.state());
-    let ran = Ran::from(poolctl_testkit::watch::output(&mut limited).unwrap());
+    let ran = Ran::of(BINARY, poolctl_testkit::watch::output(&mut limited).unwrap());
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    let error = &ran.envelope()["error"];
+    let error = &ran.last()["error"];
     assert!(error["message"].as_str().unwrap().contains(".pruned-"), "{error}");
     assert_eq!(rows_of(&copy.state()), before);
     let left: Vec<_> = copy.files("").into_iter().filter(|path| !files.contains(path)).collect();
@@ -272,7 +252,7 @@ fn an_archive_that_is_moved_away_meanwhile_stops_nothing() {
     let mut at = 1;
     let moved = loop {
         let copy = Copied::of(&desk);
-        poolctl_testkit::watch::output(copy.command(PRUNE).env("POOLCTL_CRASH_AT", at.to_string())).unwrap();
+        copy.run(PRUNE).env("POOLCTL_CRASH_AT", &at.to_string()).ends();
         let left = rows_of(&copy.state());
         if left["events"].iter().any(|row| row.contains("state.pruned")) {
             break copy;
@@ -283,7 +263,7 @@ fn an_archive_that_is_moved_away_meanwhile_stops_nothing() {
     let [archive] = &moved.files(".pruned-")[..] else { panic!("{:?}", moved.files("")) };
     let away = moved.path("away.db");
     std::fs::rename(archive, &away).unwrap();
-    let data = moved.ok(&format!("{PRUNE} --json")).envelope()["data"].clone();
+    let data = moved.ok(&format!("{PRUNE} --json")).last()["data"].clone();
     assert_eq!(data["resumed"], false);
     moved.ok("state check --full");
     moved.ok("events --verify");
@@ -312,25 +292,25 @@ fn what_is_wrong_is_refused_and_nothing_changes() {
         ("state prune --older-than 90d --archive missing/old.db", 1, "io_error"),
         ("state prune --older-than 90d --state missing.sqlite", 2, "state_missing"),
     ] {
-        copy.fails(line, exit, code);
+        copy.run(line).fails(exit, code);
         assert_eq!(rows_of(&copy.state()), before, "{line}");
     }
     assert!(copy.files("partial").is_empty() && copy.files("pruned").is_empty());
-    let preview = copy.ok(&format!("{PRUNE} --dry-run --json")).envelope();
+    let preview = copy.ok(&format!("{PRUNE} --dry-run --json")).last();
     assert_eq!((&preview["dry_run"], &preview["data"]["archive"]), (&json!(true), &json!(null)));
     assert_eq!(rows_of(&copy.state()), before);
     // Another run holds the state.
     let lock = std::fs::File::create(copy.path("farm.sqlite.lock")).unwrap();
     lock.lock().unwrap();
-    copy.fails(PRUNE, 11, "state_locked");
+    copy.run(PRUNE).fails(11, "state_locked");
     drop(lock);
-    let done = copy.ok(&format!("{PRUNE} --json")).envelope()["data"].clone();
+    let done = copy.ok(&format!("{PRUNE} --json")).last()["data"].clone();
     assert_eq!(done["rows"], preview["data"]["rows"]);
     let archive = done["archive"].as_str().unwrap();
     let digest = alloy::hex::encode(Sha256::digest(std::fs::read(archive).unwrap()));
     assert_eq!(done["sha256"], digest);
     for line in ["state check", "events", "events --verify", "farmer list"] {
-        let e = copy.fails(&format!("{line} --state {archive}"), 1, "state_foreign");
+        let e = copy.run(&format!("{line} --state {archive}")).fails(1, "state_foreign");
         assert!(e["error"]["message"].as_str().unwrap().contains("archive of pruned rows"), "{e}");
     }
 }

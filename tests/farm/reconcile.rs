@@ -147,16 +147,16 @@ fn a_harvest_compares_where_that_is_due_and_fetches_what_it_finds() {
     let desk = two_blocks_forgotten();
     desk.ripen();
     desk.plant(&desk.stranger(), 0);
-    let envelope = desk.run("harvest --dry-run --json").exits(0).envelope();
+    let envelope = desk.run("harvest --dry-run --json").exits(0).last();
     assert_eq!(envelope["data"]["pails"], json!([]), "{envelope}");
     // No endpoint: nothing to harvest is no failure, and what could not be compared is said.
     let dead = Proxy::start(&desk.network.url()).unwrap();
     dead.fault(Rule::new(Fault::Status(503, None)));
     desk.write_config(&[dead.url()], SETTINGS);
-    let envelope = desk.run("harvest --json").exits(0).envelope();
+    let envelope = desk.run("harvest --json").exits(0).last();
     assert!(envelope["warnings"].to_string().contains("cannot compare the farm"), "{envelope}");
     desk.configure(SETTINGS);
-    let envelope = desk.run("harvest --json").exits(0).envelope();
+    let envelope = desk.run("harvest --json").exits(0).last();
     assert_eq!(envelope["data"]["harvested"], 3, "{envelope}");
     assert!(envelope["warnings"].to_string().contains("restored from a backup"), "{envelope}");
     agrees(&desk);

@@ -1,7 +1,7 @@
 //! Twenty farmers over twelve blocks, with kills, faults and strangers drawn from a seed: every stake is back or booked as
 //! lost with its reason, and what is booked is what the chain minted.
 
-use crate::desk::{Desk, Farmer, KALE, Ran, XLM, block_on};
+use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, XLM, block_on};
 use crate::faults::wrongs;
 use crate::funding::sponsor;
 use crate::losses::{forget, hide_events, hide_pails, unwork_pails};
@@ -10,10 +10,7 @@ use kale::events;
 use poolctl_testkit::{Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::collections::HashSet;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::thread::JoinHandle;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
 use stellar::EventQuery;
 use stellar::xdr::ContractId;
 
@@ -44,36 +41,6 @@ impl Dice {
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
         &from[usize::try_from(self.below(from.len() as u64)).unwrap()]
-    }
-}
-
-/// Ledgers that close by themselves, until dropped: the network's clock runs.
-struct Ticks {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Ticks {
-    /// 5 seconds of ledger time each so many milliseconds.
-    fn start(desk: &Desk, milliseconds: u64) -> Self {
-        let (network, stop) = (Arc::clone(&desk.network), Arc::new(AtomicBool::new(false)));
-        let ended = Arc::clone(&stop);
-        let thread = std::thread::spawn(move || {
-            while !ended.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(milliseconds));
-                network.advance(1).unwrap();
-            }
-        });
-        Self { stop, thread: Some(thread) }
-    }
-}
-
-impl Drop for Ticks {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
     }
 }
 
@@ -179,7 +146,7 @@ impl Season {
 
     /// One block by `farm run`, while the clock runs.
     fn by_clock(&mut self) {
-        let _clock = Ticks::start(&self.desk, 50);
+        let _clock = Ledgers::ticking(&self.desk, 50);
         self.disturbed("farm run --once");
         self.disturbed("farm run --once");
     }

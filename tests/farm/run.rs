@@ -1,6 +1,6 @@
 //! `farm run` and `farm plan`: the whole round on the block's clock, restarts, and what is said on the way.
 
-use crate::desk::{Desk, KALE, Ran, block_on, until};
+use crate::desk::{Desk, KALE, Ledgers, block_on, ended, until};
 use kale::contract::{Entry, decode_farm};
 use poolctl_testkit::Proxy;
 use rustix::process::{Pid, Signal, kill_process};
@@ -8,37 +8,27 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Child;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use stellar::Client;
 use stellar::xdr::ContractId;
 
-/// Ledgers that close by themselves, until dropped: the network's clock runs.
-pub struct Clock {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
+/// The network's clock.
+pub struct Clock;
 
 impl Clock {
     /// 5 seconds of ledger time each so many milliseconds. From a block's deadline on it waits for the work that is due,
     /// as a network of this pace would leave a slow machine no time for it.
-    pub fn start(desk: &Desk, milliseconds: u64) -> Self {
-        let (network, stop) = (Arc::clone(&desk.network), Arc::new(AtomicBool::new(false)));
-        let (ended, state) = (Arc::clone(&stop), desk.state());
+    pub fn start(desk: &Desk, milliseconds: u64) -> Ledgers {
+        let (network, state) = (Arc::clone(&desk.network), desk.state());
         let (client, contract) = (desk.client.clone(), desk.contract.clone());
-        let thread = std::thread::spawn(move || {
-            let mut before = 0;
-            while !ended.load(Ordering::Relaxed) {
-                std::thread::sleep(Duration::from_millis(milliseconds));
-                let waiting = network.waiting();
-                if !is_awaited(&client, &contract, &state) || (waiting > 0 && waiting == before) {
-                    network.advance(1).unwrap();
-                }
-                before = waiting;
+        let mut before = 0;
+        Ledgers::each(Duration::from_millis(milliseconds), move || {
+            let waiting = network.waiting();
+            if !is_awaited(&client, &contract, &state) || (waiting > 0 && waiting == before) {
+                network.advance(1).unwrap();
             }
-        });
-        Self { stop, thread: Some(thread) }
+            before = waiting;
+        })
     }
 }
 
@@ -56,23 +46,10 @@ fn is_awaited(client: &Client, contract: &ContractId, state: &Path) -> bool {
     unworked && (due - 40..due).contains(&ledger.close_time)
 }
 
-impl Drop for Clock {
-    fn drop(&mut self) {
-        self.stop.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            thread.join().unwrap();
-        }
-    }
-}
-
 fn desk(count: usize) -> Desk {
     let desk = Desk::with_farmers(count, 100 * KALE);
     desk.configure("strategy.target_zeros = 3\nkale.work_margin_sec = 60");
     desk
-}
-
-fn ended(child: Child) -> Ran {
-    Ran::from(child.wait_with_output().unwrap())
 }
 
 fn terminate(child: &Child) {
@@ -122,7 +99,7 @@ fn once_does_what_is_due_and_ends() {
     let ran = ended(child);
     drop(clock);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    let data = ran.envelope()["data"].clone();
+    let data = ran.last()["data"].clone();
     assert_eq!((data["planted"].as_u64(), data["worked"].as_u64()), (Some(2), Some(2)), "{data}");
     let next = data["next"].as_array().unwrap();
     assert!(next.iter().any(|action| action["step"] == "plant"), "{data}");
@@ -160,7 +137,7 @@ fn a_run_that_is_killed_between_plant_and_work_is_taken_up_by_the_next() {
     let ran = ended(desk.run("farm run --once --json").spawn());
     drop(clock);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    let data = ran.envelope()["data"].clone();
+    let data = ran.last()["data"].clone();
     assert_eq!((data["planted"].as_u64(), data["worked"].as_u64()), (Some(0), Some(2)), "{data}");
     assert!(desk.farmers.iter().all(|farmer| desk.pail(farmer, index).unwrap().worked()));
     assert_eq!(count(&desk, "plantings WHERE outcome = 'planted'"), 2);
@@ -191,7 +168,7 @@ fn a_farmer_who_cannot_plant_does_not_keep_the_others_from_it() {
     let ran = ended(desk.run("farm run --once --json").spawn());
     drop(clock);
     assert_eq!(ran.code, Some(3), "{}\n{}", ran.stdout, ran.stderr);
-    let envelope = ran.envelope();
+    let envelope = ran.last();
     assert_eq!(
         (envelope["data"]["planted"].as_u64(), envelope["data"]["worked"].as_u64()),
         (Some(2), Some(2))

@@ -4,27 +4,13 @@ use crate::desk::{BINARY, Desk, KALE, XLM, until};
 use crate::same;
 use poolctl_sandbox::fault::Fault as Wrong;
 use poolctl_sandbox::stellar::Keypair;
+use poolctl_testkit::cli::files;
 use poolctl_testkit::{Proxy, tools, watch};
-use std::path::Path;
 
 const PASSPHRASE: &str = "CaNaRy-of-the-key-store-5f1e";
 
 fn holds(haystack: &[u8], needle: &[u8]) -> bool {
     haystack.windows(needle.len()).any(|window| window == needle)
-}
-
-/// Every file below this folder, but those that have to hold the secret.
-fn files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(files(&path));
-        } else if !path.ends_with("passphrase.txt") && !path.ends_with("wrong.txt") {
-            found.push(path);
-        }
-    }
-    found
 }
 
 #[test]
@@ -55,7 +41,10 @@ fn secrets_are_shown_and_stored_nowhere_in_a_whole_round() {
             for said in [&ran.stdout, &ran.stderr] {
                 assert!(!holds(said.as_bytes(), secret), "{shown} said a secret: {said}");
             }
-            for file in files(desk.folder.path()) {
+            for file in files(desk.home.path()) {
+                if file.ends_with("passphrase.txt") || file.ends_with("wrong.txt") {
+                    continue;
+                }
                 assert!(!holds(&std::fs::read(&file).unwrap(), secret), "{shown}: {}", file.display());
             }
         }
@@ -102,8 +91,8 @@ fn the_keys_are_kept_out_of_dumps_and_of_other_processes() {
         "LD_LIBRARY_PATH",
         "-o",
     ]);
-    traced.arg(&log).arg(BINARY).args(["farmer", "list", "--keys"]).current_dir(desk.folder.path());
-    traced.env("HOME", desk.folder.path()).env("USER", "tester").env_remove("POOLCTL_TRACED");
+    traced.arg(&log).arg(BINARY).args(["farmer", "list", "--keys"]).current_dir(desk.home.path());
+    traced.env("HOME", desk.home.path()).env("USER", "tester").env_remove("POOLCTL_TRACED");
     let output = watch::output(&mut traced).unwrap();
     assert!(output.status.success(), "{output:?}");
     let log = std::fs::read_to_string(log).unwrap();

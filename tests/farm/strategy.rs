@@ -1,6 +1,6 @@
 //! What each farmer is farmed by: stakes, targets, times, and who is not planted for.
 
-use crate::desk::{Desk, Farmer, KALE, Ran, until};
+use crate::desk::{Desk, Farmer, KALE, ended, until};
 use serde_json::{Value, json};
 
 fn line<'a>(data: &'a Value, farmer: &Farmer) -> &'a Value {
@@ -114,7 +114,7 @@ fn terms_that_cannot_be_are_refused_and_nothing_changes() {
     assert_eq!(version(&desk), stored);
     desk.configure("strategy.min_stake = \"2\"\nstrategy.max_stake = \"1\"");
     desk.run("plant").fails(2, "invalid_value");
-    let found = desk.run("config check --json").exits(5).envelope();
+    let found = desk.run("config check --json").exits(5).last();
     assert!(
         found["data"]["findings"][0]["message"].as_str().unwrap().contains("strategy.min_stake"),
         "{found}"
@@ -139,9 +139,9 @@ fn worked(desk: &Desk, act: impl FnOnce()) {
     let _ledgers = desk.ledgers();
     let child = desk.run("work").arg("--json").spawn();
     act();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    assert_eq!(ran.envelope()["data"]["worked"], 2, "{}", ran.stdout);
+    assert_eq!(ran.last()["data"]["worked"], 2, "{}", ran.stdout);
 }
 
 fn age(desk: &Desk) -> u64 {
@@ -211,8 +211,7 @@ fn harvest_only_works_and_harvests_what_stands_and_plants_no_more() {
     // Its pooler has nothing to plant once nobody plants.
     desk.sqlite().execute("UPDATE farmers SET status_at = 1", []).unwrap();
     desk.sqlite().execute("UPDATE plantings SET at = at - 9000", []).unwrap();
-    let findings =
-        |desk: &Desk, exit| desk.run("health --json").exits(exit).envelope()["data"]["checks"].clone();
+    let findings = |desk: &Desk, exit| desk.run("health --json").exits(exit).last()["data"]["checks"].clone();
     assert!(findings(&desk, 5).to_string().contains("plant"));
     set(&desk, stays, "--harvest-only");
     assert_eq!(findings(&desk, 0), json!([]));

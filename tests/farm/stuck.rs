@@ -1,6 +1,6 @@
 //! A transaction of which nobody tells what became holds nobody up for ever.
 
-use crate::desk::{Desk, KALE, Ran, until};
+use crate::desk::{Desk, KALE, ended, until};
 use crate::losses::forget;
 use crate::same;
 use poolctl_testkit::{Fault, Proxy, Rule};
@@ -49,7 +49,7 @@ fn an_envelope_that_nobody_remembers_is_ended_by_its_accounts_sequence() {
         let listed = desk.run("operations list").json();
         assert_eq!(listed["operations"].as_array().unwrap().len(), 2, "{listed}");
         // One look, and what it did is read from the chain.
-        let envelope = desk.run("plant --json").exits(0).envelope();
+        let envelope = desk.run("plant --json").exits(0).last();
         assert_eq!(open(&desk), 0, "{envelope}");
         proxy.heal();
         desk.run("plant").exits(0);
@@ -159,8 +159,8 @@ fn a_command_waits_no_longer_for_its_own_transactions_either() {
     let sent = || desk.value::<i64>("SELECT count(*) FROM operations WHERE state = 'sent'") == 2;
     until("both are sent", sent);
     desk.network.advance_over(40, 200).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
-    assert_eq!((ran.code, &ran.envelope()["error"]["code"]), (Some(76), &json!("outcome_unknown")));
+    let ran = ended(child);
+    assert_eq!((ran.code, &ran.last()["error"]["code"]), (Some(76), &json!("outcome_unknown")));
     desk.configure(same::STAKES);
     desk.run("operations settle --yes").exits(0);
     assert_eq!((open(&desk), desk.value::<i64>("SELECT count(*) FROM open_pails")), (0, 2));
@@ -174,7 +174,7 @@ fn settling_ends_at_the_first_wish_to_stop() {
     let child = desk.run("operations settle --yes --json").spawn();
     until("it looks", || proxy.methods().iter().filter(|method| *method == "getTransaction").count() > 4);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!(ran.code, Some(76), "{}", ran.stdout);
     assert_eq!(open(&desk), 2);
     proxy.heal();
@@ -205,7 +205,7 @@ fn a_dry_run_of_settling_says_what_would_come_of_it_and_changes_nothing() {
             shown("would be recorded: it expired without effect", true);
         }
         let _proxy = mute(&desk);
-        let envelope = desk.run("operations settle --dry-run --json").ends().1.envelope();
+        let envelope = desk.run("operations settle --dry-run --json").ends().1.last();
         assert!(
             envelope["data"].to_string().contains("does not serve the method getTransaction"),
             "{envelope}"

@@ -1,6 +1,6 @@
 //! `kale.submitter`: one account sends work and harvests for many farmers, and their own accounts what it cannot.
 
-use crate::desk::{Desk, Farmer, KALE, Ran, XLM, until};
+use crate::desk::{Desk, Farmer, KALE, XLM, ended, until};
 use crate::funding::{line, pair, sponsor, wallet};
 use crate::round::{minted, sum};
 use crate::run::Clock;
@@ -71,9 +71,9 @@ fn work(desk: &Desk, age: u64) -> Value {
         desk.value::<i64>("SELECT count(*) FROM nonces WHERE best_zeros >= 1") == count
     });
     desk.age(age);
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
-    ran.envelope()
+    ran.last()
 }
 
 /// How many lines of this list were sent by a submitter, and how many by the farmers themselves.
@@ -148,7 +148,7 @@ fn what_would_not_get_out_in_time_is_sent_by_the_farmers_themselves() {
     child.wait().unwrap();
     // Three ledgers are left.
     desk.age(282);
-    let envelope = desk.run("work --json").exits(0).envelope();
+    let envelope = desk.run("work --json").exits(0).last();
     assert_eq!(envelope["data"]["worked"], 6, "{envelope}");
     let (theirs, own) = senders(&envelope["data"]["farmers"], "worked");
     assert!((1..=2).contains(&theirs) && own == 6 - theirs, "{envelope}");
@@ -231,7 +231,7 @@ fn who_serves_the_farm_cannot_be_registered_as_a_farmer() {
     assert_eq!(desk.value::<i64>("SELECT count(*) FROM farmers"), 1);
     // Not in the settings yet: nobody is told to register it, and it is not taken for a farmer's.
     desk.configure(SETTINGS);
-    let envelope = desk.run(&format!("{register} --json")).exits(0).envelope();
+    let envelope = desk.run(&format!("{register} --json")).exits(0).last();
     assert!(!envelope.to_string().contains(&address(0)), "{envelope}");
     desk.is_sound();
 }
@@ -244,14 +244,14 @@ fn with_a_low_sponsor_and_a_submitter_without_lumens_farmers_send_and_pay_themse
     desk.configure(&format!("{SETTINGS}\n{}", named(1)));
     let payer = sponsor(&desk, XLM + 50_000);
     desk.ripen();
-    assert_eq!(desk.run("plant --json").exits(0).envelope()["data"]["planted"], 3);
+    assert_eq!(desk.run("plant --json").exits(0).last()["data"]["planted"], 3);
     desk.network.advance(1).unwrap();
     let envelope = work(&desk, 200);
     assert_eq!(envelope["data"]["worked"], 3, "{envelope}");
     assert_eq!(senders(&envelope["data"]["farmers"], "worked"), (0, 3), "{envelope}");
     desk.ripen();
     desk.plant(&desk.stranger(), 0);
-    let envelope = desk.run("harvest --json").exits(0).envelope();
+    let envelope = desk.run("harvest --json").exits(0).last();
     assert_eq!(senders(&envelope["data"]["pails"], "harvested"), (0, 3), "{envelope}");
     assert_eq!(wallet(&desk, &payer).unwrap().lumens, XLM + 50_000, "it has paid for nothing");
     adds_up(&desk);
@@ -267,11 +267,11 @@ fn a_submitter_without_lumens_is_named_and_who_has_some_sends_itself() {
     let said = envelope["error"].to_string();
     assert!(said.contains(&address(0)) && said.contains("send at least"), "{envelope}");
     assert_eq!(envelope["data"]["farmers"][0]["fees_by"], "itself");
-    let plan = desk.run("farm plan --json").exits(0).envelope();
+    let plan = desk.run("farm plan --json").exits(0).last();
     assert_eq!(plan["data"]["submitters"][0]["ready"], false, "{plan}");
     assert!(desk.run("doctor --json").ends().1.stdout.contains(&address(0)));
     desk.ripen();
-    let envelope = desk.run("plant --json").exits(0).envelope();
+    let envelope = desk.run("plant --json").exits(0).last();
     assert!(envelope["warnings"].to_string().contains(&address(0)), "{envelope}");
     desk.network.advance(1).unwrap();
     let envelope = work(&desk, 280);
@@ -302,7 +302,7 @@ fn farm_run_goes_round_with_a_submitter() {
     let count = |sql: &str| desk.value::<i64>(&format!("SELECT count(*) FROM {sql}"));
     until("two blocks are harvested", || count("harvests WHERE outcome = 'harvested'") >= 6);
     kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     drop(clock);
     assert_eq!(ran.code, Some(0), "{}\n{}", ran.stdout, ran.stderr);
     assert_eq!(count("harvests WHERE outcome = 'lost'"), 0);

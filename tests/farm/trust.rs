@@ -262,7 +262,7 @@ fn a_dry_run_shows_the_fees_and_makes_nothing() {
     sponsor(&desk, 100 * XLM);
     desk.network.fund(&ada.address, XLM).unwrap();
     let before = written(&desk);
-    let envelope = desk.run("farmer trust --create --dry-run --json").exits(0).envelope();
+    let envelope = desk.run("farmer trust --create --dry-run --json").exits(0).last();
     let data = &envelope["data"];
     assert_eq!((&envelope["dry_run"], &data["trusted"]), (&json!(true), &json!(0)));
     assert_eq!(data["sponsor_gives"], "2.0000000");

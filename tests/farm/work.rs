@@ -1,6 +1,6 @@
 //! `work`: policies, resuming, strangers, roll-overs, and what is recorded of them.
 
-use crate::desk::{Desk, Farmer, KALE, Ledgers, Ran, XLM, until};
+use crate::desk::{Desk, Farmer, KALE, Ledgers, XLM, ended, until};
 use crate::same;
 use ed25519_dalek::SigningKey;
 use poolctl_sandbox::fault::Fault as Wrong;
@@ -24,10 +24,10 @@ fn working(desk: &Desk, line: &str) -> (Child, Ledgers) {
 }
 
 #[track_caller]
-fn ended(child: Child, code: i32) -> Value {
-    let ran = Ran::from(child.wait_with_output().unwrap());
+fn done(child: Child, code: i32) -> Value {
+    let ran = ended(child);
     assert_eq!(ran.code, Some(code), "{}\n{}", ran.stdout, ran.stderr);
-    ran.envelope()
+    ran.last()
 }
 
 fn signal(child: &Child, signal: Signal) {
@@ -55,7 +55,7 @@ fn late_work_is_submitted_at_the_deadline_with_the_best_of_each() {
     until("everybody has enough", || has_ground(&desk, 3, 4));
     assert!(desk.farmers.iter().all(|farmer| !desk.pail(farmer, index).unwrap().worked()));
     desk.age(280);
-    let data = ended(child, 0)["data"].clone();
+    let data = done(child, 0)["data"].clone();
     assert_eq!((data["worked"].as_u64(), data["policy"].as_str()), (Some(3), Some("late")));
     for line in data["farmers"].as_array().unwrap() {
         assert_eq!(line["status"], "worked", "{line}");
@@ -97,7 +97,7 @@ fn insured_work_is_improved_at_the_deadline() {
         desk.value::<Option<u32>>("SELECT max(best_zeros) FROM nonces") > first.zeros
     });
     desk.age(280);
-    ended(child, 0);
+    done(child, 0);
     let last = desk.pail(&farmer, index).unwrap();
     assert!(last.zeros > first.zeros && last.gap > first.gap, "{first:?} {last:?}");
     let outcomes = desk.column("SELECT outcome FROM works ORDER BY id");
@@ -123,7 +123,7 @@ fn a_killed_run_goes_on_where_it_was() {
     let (before, from) = (desk.column(column), next(&desk));
     let (child, _ledgers) = working(&desk, "work");
     desk.age(280);
-    let data = ended(child, 0)["data"].clone();
+    let data = done(child, 0)["data"].clone();
     assert_eq!(data["worked"], 2);
     for (before, after) in before.iter().zip(desk.column(column)) {
         assert!(after >= *before, "what was found is not lost: {before} {after}");
@@ -138,7 +138,7 @@ fn a_terminated_run_saves_submits_nothing_early_and_can_go_on() {
     let (child, ledgers) = working(&desk, "work");
     until("something is saved", || has_ground(&desk, 1, 2));
     signal(&child, Signal::TERM);
-    let envelope = ended(child, 75);
+    let envelope = done(child, 75);
     assert_eq!(envelope["error"]["code"], "interrupted");
     drop(ledgers);
     assert!(!desk.pail(&desk.farmers[0], index).unwrap().worked());
@@ -188,7 +188,7 @@ fn a_block_that_rolls_over_ends_the_work_and_nothing_is_submitted() {
     desk.plant(&stranger(&desk), 0);
     assert_eq!(desk.farm().index, index + 1);
     signal(&child, Signal::CONT);
-    let envelope = ended(child, 1);
+    let envelope = done(child, 1);
     assert_eq!(envelope["error"]["code"], "work_missed");
     for line in envelope["data"]["farmers"].as_array().unwrap() {
         assert_eq!((line["status"].as_str(), line["reason"].as_str()), (Some("failed"), Some("rolled_over")));
@@ -211,7 +211,7 @@ fn a_strangers_work_is_left_where_it_is_as_good_and_outdone_where_it_is_not() {
     let weak = desk.work(&poor, 0);
     assert!(weak < 4, "{weak}");
     desk.age(280);
-    let data = ended(child, 0)["data"].clone();
+    let data = done(child, 0)["data"].clone();
     let line = |id: &str| {
         let lines = data["farmers"].as_array().unwrap();
         lines.iter().rfind(|line| line["farmer"] == id).unwrap_or(&Value::Null).clone()

@@ -1,6 +1,6 @@
 //! The audit log: listed with filters, and every tampering with it found and named.
 
-use crate::support::{Home, Ran, Run, until};
+use crate::support::{BINARY, Home, Ran, Run, until};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read};
@@ -111,7 +111,7 @@ impl Followed {
         self.stdout.read_to_string(&mut self.read).unwrap();
         let mut output = self.child.wait_with_output().unwrap();
         output.stdout = self.read.into_bytes();
-        Ran::from(output)
+        Ran::of(BINARY, output)
     }
 }
 

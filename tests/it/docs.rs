@@ -3,6 +3,7 @@
 use base::Code;
 use config::keys::KEYS;
 use kale::reason::Reason;
+use poolctl_testkit::cli::files;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
@@ -17,19 +18,9 @@ fn read(path: impl AsRef<Path>) -> String {
 
 /// Every page: those at the top, and those below `docs`.
 fn pages() -> Vec<PathBuf> {
-    let mut folders = vec![root().join("docs")];
-    let mut pages = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name)).to_vec();
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else if path.extension().is_some_and(|kind| kind == "md") {
-                pages.push(path);
-            }
-        }
-    }
-    pages
+    let is_page = |path: &PathBuf| path.extension().is_some_and(|kind| kind == "md");
+    let top = ["README.md", "CONTRIBUTING.md", "SECURITY.md"].map(|name| root().join(name));
+    top.into_iter().chain(files(&root().join("docs")).into_iter().filter(is_page)).collect()
 }
 
 /// The files and functions that a page names as `` `file.rs`: `function` ``.

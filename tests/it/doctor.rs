@@ -1,51 +1,15 @@
 //! `doctor` without a network that answers: settings, files, state, endpoints that are silent; and no secret.
 
 use crate::support::{Home, canary, digest};
-use serde_json::Value;
-use std::net::TcpListener;
+use poolctl_testkit::Mute;
+use poolctl_testkit::doctor::{line, stands};
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
-
-/// A server that takes connections and says nothing.
-struct Mute {
-    listener: TcpListener,
-}
-
-impl Mute {
-    fn new() -> Self {
-        Self { listener: TcpListener::bind("127.0.0.1:0").unwrap() }
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}", self.listener.local_addr().unwrap())
-    }
-}
-
-/// The line on a subject.
-#[track_caller]
-fn line<'a>(data: &'a Value, area: &str, subject: &str) -> &'a Value {
-    let mut found = data["checks"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .filter(|line| line["area"] == area && line["subject"].as_str().unwrap().starts_with(subject));
-    let first = found.next().unwrap_or_else(|| panic!("no {area} {subject} in {data}"));
-    assert!(found.next().is_none(), "{area} {subject} twice in {data}");
-    first
-}
-
-#[track_caller]
-fn stands(data: &Value, area: &str, subject: &str, status: &str, words: &str) {
-    let line = line(data, area, subject);
-    assert_eq!(line["status"], status, "{line}");
-    assert!(line["found"].as_str().unwrap().contains(words), "{words} in {line}");
-    assert_eq!(line["mend"].is_null(), status == "ok", "what is wrong can be mended: {line}");
-}
 
 #[test]
 fn endpoints_are_asked_side_by_side() {
     let home = Home::ready();
-    let mutes = [Mute::new(), Mute::new(), Mute::new(), Mute::new()];
+    let mutes = [(); 4].map(|()| Mute::start().unwrap());
     let [one, two, three, four] = mutes.each_ref().map(Mute::url);
     let limit = 3;
     home.write_config(&format!(

@@ -1,16 +1,8 @@
 //! The examples that need no network: configs, units, backup and log rotation.
 
 use crate::support::{BINARY, Home};
-use std::path::{Path, PathBuf};
+use poolctl_testkit::examples::{path as example, systemd_accepts, text};
 use std::process::Command;
-
-fn example(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("examples").join(name)
-}
-
-fn text(name: &str) -> String {
-    std::fs::read_to_string(example(name)).unwrap()
-}
 
 /// Names of the files of a folder of examples.
 fn names(folder: &str) -> Vec<String> {
@@ -42,37 +34,9 @@ fn each_config_is_sound() {
     }
 }
 
-const UNITS: [&str; 2] = ["poolctl-pools.service", "poolctl-pools.timer"];
-
 #[test]
 fn systemd_accepts_the_units_of_the_pools_and_their_hardening() {
-    if Command::new("systemd-analyze").arg("--version").output().is_err() {
-        // Without systemd: each line of a unit is a section, a setting or a comment.
-        for line in UNITS
-            .iter()
-            .flat_map(|name| text(&format!("pools/{name}")).lines().map(str::to_owned).collect::<Vec<_>>())
-        {
-            let is_section = line.starts_with('[') && line.ends_with(']');
-            assert!(line.is_empty() || line.starts_with('#') || is_section || line.contains('='), "{line}");
-        }
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let units = UNITS.map(|name| {
-        // The program is looked for, and is not installed here.
-        let unit = text(&format!("pools/{name}")).replace("/usr/local/bin/poolctl", BINARY);
-        let path = folder.path().join(name);
-        std::fs::write(&path, unit).unwrap();
-        path
-    });
-    let output = Command::new("systemd-analyze").args(["verify", "--man=no"]).args(&units).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let ours: Vec<&str> = said.lines().filter(|line| line.contains("poolctl")).collect();
-    assert!(output.status.success() && ours.is_empty(), "{said}");
-    let mut security = Command::new("systemd-analyze");
-    security.args(["security", "--offline=true", "--threshold=20"]).arg(&units[0]);
-    let output = security.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    systemd_accepts(BINARY, "pools", &["poolctl-pools.service", "poolctl-pools.timer"]);
 }
 
 /// Every command of the unit is one that poolctl takes, in the order in which one builds on the other.

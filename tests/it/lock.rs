@@ -1,6 +1,6 @@
 //! One writer at a time: exit 11 names the holder, `--wait` waits, readers never do.
 
-use crate::support::{Home, Ran, digest, until};
+use crate::support::{Home, digest, ended, until};
 use state::Holder;
 use std::fs::File;
 use std::io::Write;
@@ -66,7 +66,7 @@ fn waiting_succeeds_when_the_lock_is_released() {
     let child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m").spawn();
     waits(&child);
     drop(held);
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     assert_eq!((ran.code, ran.stderr.as_str()), (Some(0), ""));
 }
 
@@ -78,7 +78,7 @@ fn a_signal_ends_the_wait() {
         let child = home.run("config set oracle.cache_ttl_sec 60 --wait 5m --json").spawn();
         waits(&child);
         rustix::process::kill_process(rustix::process::Pid::from_child(&child), signal).unwrap();
-        let ran = Ran::from(child.wait_with_output().unwrap());
+        let ran = ended(child);
         assert_eq!(ran.code, Some(75), "{ran:?}");
         assert_eq!(ran.envelope()["error"]["code"], "interrupted");
     }

@@ -1,9 +1,8 @@
 //! `--ping-url-file`: a watchdog hears of start and end, and whatever goes wrong with it changes no result.
 
 use crate::support::{Home, canary, until};
-use poolctl_testkit::Web;
+use poolctl_testkit::{Mute, Web};
 use serde_json::Value;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{Duration, Instant};
 
@@ -71,8 +70,8 @@ fn a_watchdog_that_fails_changes_nothing_but_a_warning() {
 /// The command runs while the watchdog is silent, and the end is not waited for long.
 #[test]
 fn a_watchdog_that_is_silent_is_given_up() {
-    let mute = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (home, secret) = watched(&format!("http://{}", mute.local_addr().unwrap()));
+    let mute = Mute::start().unwrap();
+    let (home, secret) = watched(mute.url());
     let begun = Instant::now();
     let child = home.run("config set oracle.cache_ttl_sec 77 --ping-url-file ping.url").spawn();
     let done = || {

@@ -1,7 +1,7 @@
 //! The README and the tour, kept true: each of their console blocks is what the binary prints, in the demo, on what the
 //! demo leaves, or on a sandbox of its own.
 
-use crate::support::{Home, Ran};
+use crate::support::Home;
 use poolctl_testkit::Rpc;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
@@ -184,7 +184,7 @@ fn run(home: &Home, config: &Path, line: &str) -> String {
     let words = line.strip_prefix("poolctl ").unwrap_or_else(|| panic!("no poolctl: {line}"));
     let mut run = home.run(words);
     run.command.env("POOLCTL_CONFIG", config);
-    let ran = Ran::from(poolctl_testkit::watch::output(&mut run.command).unwrap());
+    let ran = run.alone();
     let Some(path) = path else {
         return ran.stdout + &ran.stderr;
     };

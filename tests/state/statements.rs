@@ -133,17 +133,8 @@ pub fn program(path: &Path) -> Vec<Token> {
 }
 
 pub fn sources(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|e| e.unwrap().path()).collect();
-    entries.sort();
-    for path in entries {
-        if path.is_dir() {
-            found.extend(sources(&path));
-        } else if path.extension().is_some_and(|ext| ext == "rs") {
-            found.push(path);
-        }
-    }
-    found
+    let is_source = |path: &PathBuf| path.extension().is_some_and(|ext| ext == "rs");
+    poolctl_testkit::cli::files(folder).into_iter().filter(is_source).collect()
 }
 
 fn of_file(file: &str, tokens: &[Token]) -> Vec<Statement> {

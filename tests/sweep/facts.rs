@@ -1,6 +1,7 @@
 //! What two runs of the same work must agree on: rows and files, without times, random ids and what follows from them.
 
 use crate::evm::desk;
+use poolctl_testkit::cli::files;
 use rusqlite::Connection;
 use state::SCHEMA_VERSION;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,19 +68,8 @@ pub fn findings(state: &Path) -> Vec<String> {
 
 /// Every file below a folder, by its path in it; times in names are not shown.
 pub fn names(folder: &Path) -> BTreeSet<String> {
-    let mut found = BTreeSet::new();
-    let mut folders = vec![folder.to_owned()];
-    while let Some(at) = folders.pop() {
-        for entry in std::fs::read_dir(at).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                found.insert(plain(path.strip_prefix(folder).unwrap().to_str().unwrap()));
-            }
-        }
-    }
-    found
+    let name = |path: &PathBuf| plain(path.strip_prefix(folder).unwrap().to_str().unwrap());
+    files(folder).iter().map(name).collect()
 }
 
 /// The files of a folder that are text and whose content follows from the state: config files and exports.

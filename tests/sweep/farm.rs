@@ -56,7 +56,7 @@ impl Place for Desk {
     }
 
     fn folder(&self) -> &Path {
-        self.folder.path()
+        self.home.path()
     }
 
     fn state(&self) -> PathBuf {
@@ -72,7 +72,7 @@ impl Place for Desk {
     }
 
     fn command(&self, under: &[OsString], line: &str, input: &str) -> Command {
-        sweep::command(self.folder.path(), under, line, input)
+        sweep::command(self.home.path(), under, line, input)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The commands that act on a home, and on pools of an EVM.
 
-use crate::evm::desk::{Desk, fork};
+use crate::evm::desk::Desk;
 use crate::facts::{self, Facts};
 use crate::strace::{self, Fault};
 use crate::support::Home;
@@ -86,12 +86,7 @@ impl Place for Home {
     type Beside = ();
 
     fn fork(&self) -> Self {
-        let copy = fork(self);
-        if let Ok(text) = std::fs::read_to_string(copy.config()) {
-            let [old, new] = [self, &copy].map(|home| home.path().to_str().unwrap());
-            copy.write_config(&text.replace(old, new));
-        }
-        copy
+        self.fork()
     }
 
     fn folder(&self) -> &Path {

@@ -22,13 +22,13 @@ mod strace;
 mod sweep;
 
 #[path = "../farm/desk.rs"]
-#[allow(dead_code, reason = "the harness serves another binary too")]
+#[allow(dead_code, unused_imports, reason = "the harness serves another binary too")]
 mod desk;
 #[path = "../farm/same.rs"]
-#[allow(dead_code, reason = "the harness serves another binary too")]
+#[allow(dead_code, unused_imports, reason = "the harness serves another binary too")]
 mod same;
 #[path = "../it/support.rs"]
-#[allow(dead_code, reason = "the harness serves another binary too")]
+#[allow(dead_code, unused_imports, reason = "the harness serves another binary too")]
 mod support;
 
 /// The desk of the EVM's tests.
@@ -36,6 +36,6 @@ mod support;
 mod evm {
     pub const NODE: poolctl_testkit::NodeKind = poolctl_testkit::NodeKind::Sandbox;
 
-    #[allow(dead_code, reason = "the harness serves another binary too")]
+    #[allow(dead_code, unused_imports, reason = "the harness serves another binary too")]
     pub mod desk;
 }

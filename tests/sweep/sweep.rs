@@ -3,6 +3,7 @@
 use crate::facts::{self, Facts};
 use crate::known::KNOWN;
 use crate::strace::{self, Point};
+use poolctl_testkit::cli::file_of;
 use poolctl_testkit::watch;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
@@ -58,7 +59,6 @@ pub trait Place: Send {
 
 /// The command of a home whose folder it is, started by the words of `under`, if any.
 pub fn command(folder: &Path, under: &[OsString], line: &str, input: &str) -> Command {
-    use std::io::{Seek as _, Write as _};
     let words = under.iter().cloned().chain([crate::support::BINARY.into()]);
     let mut words = words.chain(line.split_whitespace().map(OsString::from));
     let mut command = Command::new(words.next().unwrap());
@@ -67,10 +67,7 @@ pub fn command(folder: &Path, under: &[OsString], line: &str, input: &str) -> Co
     // One that conceals itself cannot be traced by a user who is not root.
     command.env("POOLCTL_TRACED", "1");
     if !input.is_empty() {
-        let mut file = tempfile::tempfile().unwrap();
-        file.write_all(input.as_bytes()).unwrap();
-        file.seek(std::io::SeekFrom::Start(0)).unwrap();
-        command.stdin(file);
+        command.stdin(file_of(input));
     }
     command
 }

@@ -3,7 +3,7 @@
 # Needs node with npm; solc and OpenZeppelin's library are fetched once into the git-ignored .cache of the workspace.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-cache=${POOLCTL_CACHE:-$here/../../.cache}
+cache=${POOLCTL_CACHE:-$here/../../../.cache}
 solc=$cache/npm/solc-0.8.37
 openzeppelin=$cache/npm/openzeppelin-contracts-5.7.0
 
@@ -22,7 +22,7 @@ fetch "$solc" 'npm install --ignore-scripts --no-audit --no-fund --prefix . solc
 fetch "$openzeppelin" 'npm pack --silent @openzeppelin/contracts@5.7.0 && tar -xzf ./*.tgz && rm ./*.tgz'
 
 compile() {
-    node "$here/compile.js" "$solc/node_modules/solc" "$openzeppelin/package" "$1"
+    node "$here/compile.js" "$solc/node_modules/solc" "$here" "$1" "@openzeppelin/contracts=$openzeppelin/package"
 }
 if [ "${1:-}" = --check ]; then
     work=$(mktemp -d)

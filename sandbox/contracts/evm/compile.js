@@ -1,22 +1,27 @@
-// Compiles every contract of this folder into artifacts/NAME.json: {abi, bytecode, deployed}.
-// Usage: node compile.js SOLC_FOLDER OPENZEPPELIN_FOLDER OUT_FOLDER
+// Compiles every contract of a folder, and those that it takes from packages other than OpenZeppelin's, into
+// OUT_FOLDER/NAME.json: {abi, bytecode, deployed}. `@sandbox/` is the folder of this script.
+// Usage: node compile.js SOLC_FOLDER SOURCES_FOLDER OUT_FOLDER PACKAGE=FOLDER...
 "use strict";
 const fs = require("fs");
 const path = require("path");
 
-const [solcFolder, openzeppelin, out] = process.argv.slice(2).map((p) => path.resolve(p));
+const [solcFolder, folder, out] = process.argv.slice(2, 5).map((p) => path.resolve(p));
 const solc = require(solcFolder);
 
-const prefix = "@openzeppelin/contracts/";
+const roots = { "@sandbox/": __dirname };
+for (const [name, root] of process.argv.slice(5).map((argument) => argument.split("="))) {
+  roots[`${name}/`] = path.resolve(root);
+}
 const sources = {};
-for (const file of fs.readdirSync(__dirname).filter((f) => f.endsWith(".sol")).sort()) {
-  sources[file] = { content: fs.readFileSync(path.join(__dirname, file), "utf8") };
+for (const file of fs.readdirSync(folder).filter((f) => f.endsWith(".sol")).sort()) {
+  sources[file] = { content: fs.readFileSync(path.join(folder, file), "utf8") };
 }
 
 function findImport(name) {
-  if (!name.startsWith(prefix)) return { error: `${name} is in no known package` };
+  const prefix = Object.keys(roots).find((known) => name.startsWith(known));
+  if (prefix === undefined) return { error: `${name} is in no known package` };
   try {
-    return { contents: fs.readFileSync(path.join(openzeppelin, name.slice(prefix.length)), "utf8") };
+    return { contents: fs.readFileSync(path.join(roots[prefix], name.slice(prefix.length)), "utf8") };
   } catch (error) {
     return { error: error.message };
   }
@@ -41,8 +46,9 @@ if (errors.length > 0) {
 }
 
 fs.mkdirSync(out, { recursive: true });
-for (const file of Object.keys(sources)) {
-  for (const [name, contract] of Object.entries(output.contracts[file] || {})) {
+for (const [file, contracts] of Object.entries(output.contracts)) {
+  if (file.startsWith("@openzeppelin/")) continue;
+  for (const [name, contract] of Object.entries(contracts)) {
     const artifact = {
       abi: contract.abi,
       bytecode: `0x${contract.evm.bytecode.object}`,

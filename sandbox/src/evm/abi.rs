@@ -8,6 +8,7 @@ alloy::sol! {
         function mint(address to, uint256 amount) external;
         function approve(address spender, uint256 amount) external returns (bool);
         function transfer(address to, uint256 amount) external returns (bool);
+        function allowance(address owner, address spender) external view returns (uint256);
         function balanceOf(address account) external view returns (uint256);
         function decimals() external view returns (uint8);
     }
@@ -23,6 +24,7 @@ alloy::sol! {
         function totalSupply() external view returns (uint256);
         function balanceOf(address account) external view returns (uint256);
         function convertToAssets(uint256 shares) external view returns (uint256);
+        function convertToShares(uint256 assets) external view returns (uint256);
         function maxDeposit(address receiver) external view returns (uint256);
         function deposit(uint256 assets, address receiver) external returns (uint256);
         function withdraw(uint256 assets, address receiver, address owner) external returns (uint256);
@@ -49,6 +51,7 @@ alloy::sol! {
 
     #[derive(Debug, PartialEq)]
     contract RiskEngine {
+        #[derive(Default)]
         struct PoolConfig {
             uint256 maxTvl;
             uint256 maxUserDeposit;

@@ -15,9 +15,7 @@ mod state;
 pub mod world;
 
 use std::sync::Arc;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use alloy::primitives::{Address, B256, U256, address};
 use serde_json::Value;
@@ -26,15 +24,13 @@ pub use self::accounts::{DEV_ACCOUNTS, DevAccount};
 use self::chain::Chain;
 pub use self::client::Receipt;
 use self::rpc::Node;
+use crate::Result;
+use crate::clock::{Ticker, four_weeks_ago, room_after};
 use crate::fault::Fault;
 use crate::http::{RpcError, Server, Service};
-use crate::{Error, Result};
 
 /// Where Multicall3 is from the first block on, as on nearly every chain.
 pub const MULTICALL3: Address = address!("cA11bde05977b3631167028862bE2a173976CA11");
-
-/// How far in the past the chain's clock starts, in seconds: run fast, it must not overtake the wall clock.
-const HEAD_START_SECONDS: u64 = 28 * 86_400;
 
 /// How a network is set up. Two networks with the same options and a fixed time, asked for the same, have the same
 /// blocks, hash for hash.
@@ -90,9 +86,10 @@ pub struct Head {
 /// A running network; it stops when dropped.
 pub struct Evm {
     node: Arc<Node>,
+    /// Ends before the server does.
+    ticker: Option<Ticker>,
     server: Server,
     chain_id: u64,
-    ticker: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl std::fmt::Debug for Evm {
@@ -104,25 +101,18 @@ impl std::fmt::Debug for Evm {
 impl Evm {
     /// Starts a network with one block, listening on loopback.
     pub fn start(options: &EvmOptions) -> Result<Self> {
-        let start = options.start_time.unwrap_or_else(|| wall_clock().saturating_sub(HEAD_START_SECONDS));
+        let start = options.start_time.unwrap_or_else(four_weeks_ago);
         let node = Arc::new(Node::new(Chain::new(options, start)?));
         let server = Server::start(options.port, Arc::clone(&node))?;
         let ticker = options.tick.map(|tick| start_ticker(&node, tick)).transpose()?;
-        Ok(Self { node, server, chain_id: options.chain_id, ticker })
+        Ok(Self { node, ticker, server, chain_id: options.chain_id })
     }
 
     /// Mines a block at each tick from now on.
     pub fn tick(&mut self, every: Duration) -> Result<()> {
-        self.stop_ticker();
+        self.ticker = None;
         self.ticker = Some(start_ticker(&self.node, every)?);
         Ok(())
-    }
-
-    fn stop_ticker(&mut self) {
-        if let Some((sender, thread)) = self.ticker.take() {
-            drop(sender);
-            drop(thread.join());
-        }
     }
 
     /// Where Ethereum JSON-RPC is answered: `http://127.0.0.1:PORT`.
@@ -202,39 +192,15 @@ impl Evm {
     }
 }
 
-/// Seconds since 1970, by the machine's clock.
-fn wall_clock() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// Mines a block at each tick until the sender goes.
-fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<(Sender<()>, JoinHandle<()>)> {
-    let (sender, receiver) = channel::<()>();
+/// Mines a block at each tick.
+fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<Ticker> {
     let node = Arc::clone(node);
-    let thread = std::thread::Builder::new()
-        .name("sandbox-evm-ticker".into())
-        // The interpreter's frames are large in a debug build.
-        .stack_size(16 << 20)
-        .spawn(move || {
-            while receiver.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-                let mut chain = node.chain();
-                let Ok(time) = chain.head().map(|head| head.header.timestamp) else { break };
-                // Once the chain has caught up with the wall clock it keeps its pace, though never a second is used
-                // twice; one that was set ahead of it by hand stays ahead.
-                let now = wall_clock();
-                let room = if time <= now { (now - time).max(1) } else { u64::MAX };
-                let is_capped = room < chain.interval();
-                if chain.mine(is_capped.then(|| time + room)).is_err() {
-                    break;
-                }
-            }
-        })
-        .map_err(|error| Error::new(error.to_string()))?;
-    Ok((sender, thread))
-}
-
-impl Drop for Evm {
-    fn drop(&mut self) {
-        self.stop_ticker();
-    }
+    Ticker::start(tick, move || {
+        let mut chain = node.chain();
+        let time = chain.head()?.header.timestamp;
+        // Never is a second used twice.
+        let room = room_after(time).max(1);
+        let is_capped = room < chain.interval();
+        chain.mine(is_capped.then(|| time + room))
+    })
 }

@@ -25,22 +25,17 @@ mod transaction;
 mod vectors;
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, PoisonError};
-use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use self::chain::Chain;
 pub use self::farm::{FARM_WASM, Farm};
 pub use self::keys::Keypair;
 use self::rpc::Node;
+use crate::Result;
+use crate::clock::{Ticker, four_weeks_ago, room_after};
 use crate::fault::Fault;
 use crate::http::{Server, Service};
-use crate::{Error, Result};
-
-/// How far in the past the chain's clock starts, in seconds: run fast, it must not overtake the wall clock, which
-/// clients put into their time bounds.
-const HEAD_START_SECONDS: u64 = 28 * 86_400;
 
 /// How a network is set up.
 #[derive(Clone, Debug)]
@@ -79,8 +74,9 @@ impl Default for StellarOptions {
 /// A running network; it stops when dropped.
 pub struct Stellar {
     node: Arc<Node>,
+    /// Ends before the server does.
+    ticker: Option<Ticker>,
     server: Server,
-    ticker: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl std::fmt::Debug for Stellar {
@@ -92,14 +88,14 @@ impl std::fmt::Debug for Stellar {
 impl Stellar {
     /// Starts a network with one closed ledger, listening on loopback.
     pub fn start(options: &StellarOptions) -> Result<Self> {
-        let start = options.start_time.unwrap_or_else(|| wall_clock().saturating_sub(HEAD_START_SECONDS));
+        let start = options.start_time.unwrap_or_else(four_weeks_ago);
         let root = keys::account_id(&keys::signing_key(&options.passphrase));
         let chain =
             Chain::new(&options.passphrase, options.first_ledger, start, options.ledger_seconds, &root)?;
         let node = Arc::new(Node::new(chain, options.auto_restore));
         let server = Server::start(options.port, Arc::clone(&node))?;
         let ticker = options.tick.map(|tick| start_ticker(&node, tick)).transpose()?;
-        Ok(Self { node, server, ticker })
+        Ok(Self { node, ticker, server })
     }
 
     /// A network of its own that goes on from where this one is, on another port: with its history and its queue,
@@ -109,21 +105,14 @@ impl Stellar {
         *node.farm.lock().unwrap_or_else(PoisonError::into_inner) = self.farm();
         let node = Arc::new(node);
         let server = Server::start(0, Arc::clone(&node))?;
-        Ok(Self { node, server, ticker: None })
+        Ok(Self { node, ticker: None, server })
     }
 
     /// Closes a ledger at each tick from now on.
     pub fn tick(&mut self, every: Duration) -> Result<()> {
-        self.stop_ticker();
+        self.ticker = None;
         self.ticker = Some(start_ticker(&self.node, every)?);
         Ok(())
-    }
-
-    fn stop_ticker(&mut self) {
-        if let Some((sender, thread)) = self.ticker.take() {
-            drop(sender);
-            drop(thread.join());
-        }
     }
 
     /// Where Stellar RPC is answered: `http://127.0.0.1:PORT`.
@@ -220,40 +209,15 @@ impl Node {
     }
 }
 
-/// Seconds since 1970, by the machine's clock.
-fn wall_clock() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
-}
-
-/// Closes a ledger at each tick until the sender goes.
-fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<(Sender<()>, JoinHandle<()>)> {
-    let (sender, receiver) = channel::<()>();
+/// Closes a ledger at each tick.
+fn start_ticker(node: &Arc<Node>, tick: Duration) -> Result<Ticker> {
     let node = Arc::clone(node);
-    let thread = std::thread::Builder::new()
-        .name("sandbox-ticker".into())
-        .stack_size(16 << 20)
-        .spawn(move || {
-            while receiver.recv_timeout(tick) == Err(RecvTimeoutError::Timeout) {
-                let mut chain = node.chain();
-                let Ok(time) = chain.latest().map(|latest| latest.time) else { break };
-                // Once the chain has caught up with the wall clock it keeps its pace; one that was set ahead of it by
-                // hand stays ahead.
-                let now = wall_clock();
-                let room = if time <= now { now - time } else { u64::MAX };
-                let seconds = chain.ledger_seconds.min(room);
-                if chain.close(seconds).is_err() {
-                    break;
-                }
-            }
-        })
-        .map_err(|error| Error::new(error.to_string()))?;
-    Ok((sender, thread))
-}
-
-impl Drop for Stellar {
-    fn drop(&mut self) {
-        self.stop_ticker();
-    }
+    Ticker::start(tick, move || {
+        let mut chain = node.chain();
+        let room = room_after(chain.latest()?.time);
+        let seconds = chain.ledger_seconds.min(room);
+        chain.close(seconds)
+    })
 }
 
 #[cfg(test)]

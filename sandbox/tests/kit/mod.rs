@@ -1,59 +1,17 @@
 //! What the tests share: a client that speaks to the sandbox over HTTP only, and builds transactions by hand.
 #![allow(dead_code, missing_docs, clippy::missing_panics_doc, clippy::unwrap_used, clippy::panic)]
 
-use std::io::{Read, Write};
-use std::net::TcpStream;
-
 use ed25519_dalek::{Signer, SigningKey};
 use poolctl_sandbox::stellar::{FARM_WASM, Farm, Keypair, Stellar, StellarOptions};
+use poolctl_testkit::once::{call, exchange, request};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use sha3::Keccak256;
 use stellar_xdr::*;
 
-/// An HTTP answer, or what there was of it.
-pub struct Answer {
-    pub status: u16,
-    pub body: String,
-    /// Whether the body has the length that its head gives.
-    pub is_whole: bool,
-}
-
-/// Posts a body; none when the connection closes without an answer.
-pub fn post(url: &str, body: &str) -> Option<Answer> {
-    let address = url.trim_start_matches("http://");
-    let mut stream = TcpStream::connect(address).unwrap();
-    write!(
-        stream,
-        "POST / HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut text = String::new();
-    let _ = stream.read_to_string(&mut text);
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status = head.split(' ').nth(1)?.parse().ok()?;
-    let length =
-        head.lines().find_map(|line| line.strip_prefix("Content-Length: "))?.parse::<usize>().ok()?;
-    Some(Answer { status, body: body.to_owned(), is_whole: body.len() == length })
-}
-
-pub fn request(method: &str, params: &Value) -> String {
-    json!({"jsonrpc": "2.0", "id": 7, "method": method, "params": params}).to_string()
-}
-
 /// The whole JSON-RPC reply.
 pub fn reply(url: &str, method: &str, params: &Value) -> Value {
-    let answer = post(url, &request(method, params)).unwrap();
-    assert_eq!(answer.status, 200, "{}", answer.body);
-    serde_json::from_str(&answer.body).unwrap()
-}
-
-/// The result of a call that must succeed.
-pub fn call(url: &str, method: &str, params: &Value) -> Value {
-    let mut reply = reply(url, method, params);
-    assert!(reply.get("error").is_none(), "{method}: {reply}");
-    reply["result"].take()
+    exchange(url, &request(method, params))
 }
 
 pub fn decode<T: ReadXdr>(value: &Value) -> T {

@@ -1,55 +1,67 @@
-//! The contracts of `tests/contracts`, OpenZeppelin's and Chainlink's beneath them, compiled once per content.
+//! The contracts of the sandbox, and those of `tests/contracts` with OpenZeppelin's and Chainlink's beneath them, compiled
+//! once per content.
 
 use crate::tools;
 use alloy::primitives::{Bytes, Keccak256};
 use anyhow::{Context as _, Result};
+use poolctl_sandbox::evm::contracts as committed;
 use serde_json::Value;
 use std::{
     fs,
     path::{Path, PathBuf},
     process::Command,
-    sync::{Mutex, PoisonError},
+    sync::OnceLock,
 };
 
-static LOADED: Mutex<Option<Value>> = Mutex::new(None);
+static ARTIFACTS: OnceLock<PathBuf> = OnceLock::new();
 
 /// The code that deploys `name`, its constructor's arguments not appended.
 pub fn bytecode(name: &str) -> Result<Bytes> {
-    code(name, "bytecode")
+    committed::bytecode(name).or_else(|_| compiled(name, "bytecode"))
 }
 
 /// The code that `name` has once deployed, for `anvil_setCode`; its immutables are zero.
 pub fn deployed(name: &str) -> Result<Bytes> {
-    code(name, "deployed")
+    committed::deployed(name).or_else(|_| compiled(name, "deployed"))
 }
 
-fn code(name: &str, kind: &str) -> Result<Bytes> {
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    let artifacts = match loaded.as_ref() {
-        Some(artifacts) => artifacts,
-        None => loaded.insert(serde_json::from_slice(&fs::read(artifacts()?)?)?),
-    };
-    let code = artifacts[name][kind].as_str().with_context(|| format!("no contract is called {name}"))?;
-    Ok(code.parse()?)
+fn compiled(name: &str, kind: &str) -> Result<Bytes> {
+    let artifact = fs::read(artifacts()?.join(format!("{name}.json")));
+    let artifact: Value =
+        serde_json::from_slice(&artifact.with_context(|| format!("no contract is called {name}"))?)?;
+    Ok(artifact[kind].as_str().with_context(|| format!("the artifact of {name} has no {kind}"))?.parse()?)
 }
 
-/// The file of all artifacts: `{name: {abi, bytecode, deployed}}`. Compiles when the sources, the script or the versions
-/// of the packages have changed since.
-pub fn artifacts() -> Result<PathBuf> {
-    let sources = tools::workspace()?.join("tests/contracts");
+/// The folder of the artifacts of `tests/contracts`, each in `NAME.json`: `{abi, bytecode, deployed}`. Compiles when the
+/// sources, the script or the versions of the packages have changed since.
+fn artifacts() -> Result<&'static PathBuf> {
+    if let Some(folder) = ARTIFACTS.get() {
+        return Ok(folder);
+    }
+    let workspace = tools::workspace()?;
+    let [sources, shared] = ["tests/contracts", "sandbox/contracts/evm"].map(|folder| workspace.join(folder));
     let packages = [tools::solc()?, tools::openzeppelin()?, tools::chainlink()?];
-    let folder = tools::cache()?.join("contracts").join(content_hash(&sources, &packages)?);
+    let hash = content_hash(&[&sources, &shared], &packages)?;
+    let folder = tools::cache()?.join("contracts").join(hash);
     tools::once(&folder, |draft| {
-        let script = sources.join("compile.js");
-        let out = draft.join("artifacts.json");
-        tools::run(Command::new("node").arg(script).args(&packages).arg(out))
-            .context("compiling the contracts")
+        let [solc, openzeppelin, chainlink] = packages.each_ref().map(|package| package.display());
+        let mut node = Command::new("node");
+        node.arg(shared.join("compile.js")).arg(&packages[0]).arg(&sources).arg(draft);
+        node.arg(format!("@openzeppelin/contracts={openzeppelin}"));
+        node.arg(format!("@chainlink/contracts={chainlink}"));
+        tools::run(&mut node).with_context(|| format!("compiling the contracts with {solc}"))
     })?;
-    Ok(folder.join("artifacts.json"))
+    Ok(ARTIFACTS.get_or_init(|| folder))
 }
 
-fn content_hash(sources: &Path, packages: &[PathBuf]) -> Result<String> {
-    let mut files: Vec<_> = fs::read_dir(sources)?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+fn content_hash(folders: &[&Path], packages: &[PathBuf]) -> Result<String> {
+    let mut files = Vec::new();
+    for folder in folders {
+        for entry in fs::read_dir(folder)? {
+            files.push(entry?.path());
+        }
+    }
+    files.retain(|file| file.is_file());
     files.sort();
     files.extend(packages.iter().map(|package| package.join("package.json")));
     let mut hasher = Keccak256::new();

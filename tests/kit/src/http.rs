@@ -1,4 +1,4 @@
-//! The little of HTTP/1.1 that JSON-RPC on the loopback needs: read a message, post a body.
+//! The little of HTTP/1.1 that JSON-RPC on the loopback needs: read a message, answer one, post a body.
 
 use anyhow::{Context as _, Result, bail};
 use std::{
@@ -64,6 +64,16 @@ fn read_line(from: &mut impl BufRead) -> io::Result<Option<String>> {
     }
     line.truncate(line.trim_end_matches(['\r', '\n']).len());
     Ok(Some(line))
+}
+
+/// Writes a whole response; each of the header lines is ended by CR LF.
+pub(crate) fn respond(mut to: &TcpStream, status: u16, headers: &str, body: &[u8]) -> io::Result<()> {
+    to.write_all(&[head(status, headers, body.len()).as_bytes(), body].concat())
+}
+
+/// What stands before a body of so many bytes.
+pub(crate) fn head(status: u16, headers: &str, length: usize) -> String {
+    format!("HTTP/1.1 {status} Status\r\n{headers}content-length: {length}\r\n\r\n")
 }
 
 /// A kept-alive connection to one `http://` endpoint, opened when first used.

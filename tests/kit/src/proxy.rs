@@ -12,6 +12,9 @@ use std::{
     time::Duration,
 };
 
+const JSON: &str = "content-type: application/json\r\n";
+const TEXT: &str = "content-type: text/plain\r\n";
+
 /// Rewrites one JSON-RPC response; gets the request and the response.
 pub type Rewrite = fn(request: &Value, response: Value) -> Value;
 
@@ -190,7 +193,8 @@ impl Proxy {
         format!("http://{}", self.shared.address)
     }
 
-    /// Adds a rule. Of several that are due for a request the first added applies, and only that one counts it.
+    /// Adds a rule. All that are due for a request apply, in the order in which they were added, up to the first whose
+    /// fault is the end of the request; those after it do not count it.
     pub fn fault(&self, rule: Rule) {
         self.shared.state().rules.push(rule);
     }
@@ -271,12 +275,20 @@ impl Shared {
         }
     }
 
-    /// Records a request and gives the fault that is due for it.
-    fn record(&self, request: &Value) -> Option<(Matcher, Fault)> {
+    /// Records a request and gives the faults that are due for it, the last of which may be its end.
+    fn record(&self, request: &Value) -> Vec<(Matcher, Fault)> {
         let mut state = self.state();
         state.requests.push(request.clone());
-        let rule = state.rules.iter_mut().find_map(|rule| rule.due(request).then_some(rule))?;
-        Some((rule.matcher.clone(), rule.fault.clone()))
+        let mut due = Vec::new();
+        for rule in &mut state.rules {
+            if rule.due(request) {
+                due.push((rule.matcher.clone(), rule.fault.clone()));
+                if rule.fault.is_the_end() {
+                    break;
+                }
+            }
+        }
+        due
     }
 }
 
@@ -305,55 +317,52 @@ fn answer_all(client: &TcpStream, shared: &Shared) -> Result<()> {
         let request = serde_json::from_slice(&message.body)
             .unwrap_or_else(|_| Value::from(String::from_utf8_lossy(&message.body)));
         let due = shared.record(&request);
-        let (matcher, fault) = match due {
-            Some((matcher, fault)) => (matcher, Some(fault)),
-            None => (Matcher::Any, None),
-        };
-        match &fault {
+        for (_, fault) in &due {
+            if let Fault::Delay(pause) = fault {
+                thread::sleep(*pause);
+            }
+        }
+        let end = due.last().map(|(_, fault)| fault);
+        match end {
             Some(Fault::Refuse) => return Ok(()),
             Some(Fault::DieForever) => {
                 shared.die();
                 return Ok(());
             }
             Some(Fault::Status(status, retry_after)) => {
-                write(client, *status, *retry_after, "text/plain", b"no")?;
+                let retry =
+                    retry_after.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
+                http::respond(client, *status, &format!("{TEXT}{retry}"), b"no")?;
                 continue;
             }
             Some(Fault::Html) => {
-                write(client, 200, None, "text/html", b"<!doctype html><title>Welcome</title>")?;
+                let page = b"<!doctype html><title>Welcome</title>";
+                http::respond(client, 200, "content-type: text/html\r\n", page)?;
                 continue;
             }
             Some(Fault::Http(make)) => {
                 let Answer { status, headers, body } = make(&request);
-                let head = format!(
-                    "HTTP/1.1 {status} Status\r\ncontent-type: application/json\r\n{headers}content-length: {}\r\n\r\n",
-                    body.len()
-                );
-                let mut client = client;
-                client.write_all(&[head.as_bytes(), body.as_bytes()].concat())?;
+                http::respond(client, status, &format!("{JSON}{headers}"), body.as_bytes())?;
                 continue;
             }
-            Some(Fault::Delay(pause)) => thread::sleep(*pause),
             _ => {}
         }
         let Ok(answer) = upstream.post(&message.body) else {
-            write(client, 502, None, "text/plain", b"no upstream")?;
+            http::respond(client, 502, TEXT, b"no upstream")?;
             continue;
         };
         let mut body = answer.body;
-        if let Some(fault) = &fault
-            && fault.is_in_json()
-        {
+        for (matcher, fault) in due.iter().filter(|(_, fault)| fault.is_in_json()) {
             let answer = serde_json::from_slice(&body)?;
             body = serde_json::to_vec(&match fault {
                 Fault::Whole(rewrite) => rewrite(&request, answer),
-                _ => spoil_all(fault, &matcher, &request, answer),
+                _ => spoil_all(fault, matcher, &request, answer),
             })?;
         }
         let half = body.len() / 2;
-        match fault {
+        match end {
             Some(Fault::Truncated) => {
-                let head = head(200, None, "application/json", body.len());
+                let head = http::head(200, JSON, body.len());
                 body.truncate(half);
                 let mut client = client;
                 return Ok(client.write_all(&[head.as_bytes(), &body].concat())?);
@@ -362,19 +371,9 @@ fn answer_all(client: &TcpStream, shared: &Shared) -> Result<()> {
             _ => {}
         }
         let status = answer.start.split(' ').nth(1).and_then(|s| s.parse().ok()).unwrap_or(502);
-        write(client, status, None, "application/json", &body)?;
+        http::respond(client, status, JSON, &body)?;
     }
     Ok(())
-}
-
-fn write(mut to: &TcpStream, status: u16, retry_after: Option<u64>, kind: &str, body: &[u8]) -> Result<()> {
-    let head = head(status, retry_after, kind, body.len());
-    Ok(to.write_all(&[head.as_bytes(), body].concat())?)
-}
-
-fn head(status: u16, retry_after: Option<u64>, kind: &str, length: usize) -> String {
-    let retry = retry_after.map(|seconds| format!("retry-after: {seconds}\r\n")).unwrap_or_default();
-    format!("HTTP/1.1 {status} Status\r\ncontent-type: {kind}\r\n{retry}content-length: {length}\r\n\r\n")
 }
 
 /// The calls of a request: those of a batch, or the request itself.
@@ -413,6 +412,11 @@ impl Fault {
                 | Self::Custom(_)
                 | Self::Whole(_)
         )
+    }
+
+    /// Whether nothing can go wrong with the request after it.
+    fn is_the_end(&self) -> bool {
+        !self.is_in_json() && !matches!(self, Self::Delay(_))
     }
 
     fn spoil(&self, call: &Value, response: Value) -> Value {

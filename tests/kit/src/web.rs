@@ -3,7 +3,7 @@
 use crate::http;
 use anyhow::Result;
 use std::{
-    io::{BufReader, Write as _},
+    io::BufReader,
     net::{SocketAddr, TcpListener, TcpStream},
     sync::{
         Arc, Mutex, PoisonError,
@@ -62,14 +62,38 @@ impl Web {
     }
 }
 
-fn serve(mut connection: &TcpStream, status: &AtomicU16, requests: &Mutex<Vec<Request>>) -> Result<()> {
+/// A port that takes connections and says nothing.
+#[derive(Debug)]
+pub struct Mute {
+    url: String,
+    _listener: TcpListener,
+}
+
+impl Mute {
+    /// On a free port.
+    pub fn start() -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0")?;
+        Ok(Self { url: format!("http://{}", listener.local_addr()?), _listener: listener })
+    }
+
+    /// `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+}
+
+/// The URL of a port where nobody listens.
+pub fn nowhere() -> Result<String> {
+    Ok(Mute::start()?.url)
+}
+
+fn serve(connection: &TcpStream, status: &AtomicU16, requests: &Mutex<Vec<Request>>) -> Result<()> {
     let mut reader = BufReader::new(connection);
     while let Some(message) = http::read(&mut reader)? {
         let line = message.start.rsplit_once(' ').map_or(message.start.as_str(), |(line, _)| line).to_owned();
         let body = String::from_utf8_lossy(&message.body).into_owned();
         requests.lock().unwrap_or_else(PoisonError::into_inner).push(Request { line, body });
-        let status = status.load(Ordering::Relaxed);
-        write!(connection, "HTTP/1.1 {status} Told\r\ncontent-length: 2\r\n\r\nOK")?;
+        http::respond(connection, status.load(Ordering::Relaxed), "", b"OK")?;
     }
     Ok(())
 }

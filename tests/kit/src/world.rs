@@ -71,7 +71,7 @@ impl World {
         };
         let eighteen = deploy_pool(&node, owner, 18, 8, I256::try_from(200_000_000_000_i64)?)?;
         let six = deploy_pool(&node, owner, 6, 18, I256::try_from(999_000_000_000_000_000_i64)?)?;
-        let risk = node.deploy(owner, "RiskEngine", &RiskEngine::constructorCall {})?.address()?;
+        let risk = node.deploy(owner, "RiskEngine", &RiskEngine::constructorCall { owner })?.address()?;
         let legacy_risk =
             node.deploy(owner, "LegacyRiskEngine", &LegacyRiskEngine::constructorCall {})?.address()?;
         let adapter = node.deploy(owner, "AdapterFeed", &AdapterFeed::constructorCall {})?.address()?;

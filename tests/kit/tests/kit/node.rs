@@ -69,17 +69,18 @@ fn a_node_without_automine_mines_when_told() -> Result<()> {
         Node::start(NODE, &NodeOptions { automine: false, multicall: false, ..NodeOptions::default() })?;
     assert_eq!(node.rpc("eth_getCode", json!([MULTICALL3, "latest"]))?, "0x");
     let &[owner, other, ..] = node.accounts() else { anyhow::bail!("no accounts") };
-    let deployed = node.deploy(owner, "RiskEngine", &RiskEngine::constructorCall {})?;
+    let deployed = node.deploy(owner, "LegacyRiskEngine", &LegacyRiskEngine::constructorCall {})?;
     assert_eq!((deployed.block, node.block_number()?), (1, 1));
     let engine = deployed.address()?;
-    let first = node.submit(owner, engine, &RiskEngine::setPausedCall { on: true })?;
-    let second = node.submit(other, engine, &RiskEngine::setEmergencyModeCall { on: true })?;
+    let pause = |pool, on| LegacyRiskEngine::setEmergencyPausedCall { pool, on };
+    let first = node.submit(owner, engine, &pause(owner, true))?;
+    let second = node.submit(other, engine, &pause(other, true))?;
     assert!(node.receipt(first)?.is_none());
     node.mine(1)?;
     let blocks = [first, second].map(|tx| node.receipt(tx).ok().flatten().map(|receipt| receipt.block));
     assert_eq!(blocks, [Some(2), Some(2)]);
     node.set_automine(true)?;
-    let receipt = node.send(owner, engine, &RiskEngine::setPausedCall { on: false })?;
+    let receipt = node.send(owner, engine, &pause(owner, false))?;
     assert_eq!(receipt.block, 3);
     Ok(())
 }

@@ -59,6 +59,17 @@ fn a_wire_counts_when_a_fault_is_due() -> Result<()> {
     assert_eq!(rpc.call("eth_blockNumber", json!([]))?, "0x0");
     proxy.heal();
     assert_eq!(rpc.call("eth_chainId", json!([]))?, "0x7a69");
+
+    // All that are due apply, in their order; what is the end of a request hides it from those after it.
+    proxy.fault(Rule::new(Fault::Status(503, None)).times(1));
+    proxy.fault(Rule::new(Fault::ChainId(1)).times(1));
+    proxy.fault(Rule::new(Fault::Custom(|_, mut answer| {
+        answer["result"] = json!([answer["result"]]);
+        answer
+    })));
+    assert!(rpc.call("eth_chainId", json!([])).is_err());
+    assert_eq!(rpc.call("eth_chainId", json!([]))?, json!(["0x1"]));
+    assert_eq!(rpc.call("eth_chainId", json!([]))?, json!(["0x7a69"]));
     Ok(())
 }
 
