@@ -212,10 +212,6 @@ fn set_aside(path: &Path, kept: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn migration_copy(path: &Path, found: u32, clock: Clock) -> PathBuf {
-    stamped(path, &format!("schema-{found}"), clock)
-}
-
 pub(super) fn stamped(path: &Path, why: &str, clock: Clock) -> PathBuf {
     let stamp: String = clock.rfc3339().chars().filter(char::is_ascii_alphanumeric).collect();
     sibling(path, &format!("{why}-{stamp}"))

@@ -10,7 +10,6 @@ mod identity;
 mod ledger;
 mod lock;
 mod meta;
-mod migrate;
 mod names;
 mod open;
 pub mod operations;

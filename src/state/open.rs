@@ -4,7 +4,7 @@ use super::columns::only;
 use super::file::{self, Journal, Watch};
 use super::identity::{APPLICATION_ID, identify};
 use super::lock::LastRun;
-use super::{Lock, Run, Tx, migrate, runs, schema, steps};
+use super::{Lock, Run, Tx, runs, schema, steps};
 use crate::Permit;
 use base::files::{self, Access, Draft};
 use base::{Code, Error, Exit, Result, killpoint, say};
@@ -84,7 +84,7 @@ impl State {
         Journal::Wal.set(&conn)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         if found < steps::SCHEMA_VERSION {
-            migrate::migrate(&conn, path, found, run.clock)?;
+            steps::migrate(&conn, path, found, run.clock)?;
             schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         }
         lock.vouch();
