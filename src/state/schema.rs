@@ -1,19 +1,13 @@
 //! The program's own schema, and whether a file has it and nothing else: a trigger or a view of somebody else's would act
 //! on rows, or stand in their place.
 
-use super::steps;
+use super::steps::{self, SCHEMA};
 use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use std::collections::BTreeSet;
 use std::path::Path;
 
-/// The schema of today.
-pub const SCHEMA: &str = include_str!("../../schema.sql");
-
 /// Refuses a file whose schema is not the one that this program made it with.
-///
-/// # Errors
-/// `state_corrupt` naming what is too many, missing or other; `state_error`.
 pub(super) fn must_be_own(conn: &Connection, path: &Path, version: u32) -> Result<()> {
     let Some(Difference { why, is_addition }) = difference(conn, version)? else { return Ok(()) };
     let remedy = if is_addition { "drop what was added to it, or restore" } else { "restore" };

@@ -1,19 +1,19 @@
 //! Ordered steps from any released schema to the present one, each one transaction with its version: a kill leaves the file
 //! at a whole step.
 
-use super::{backup, schema};
-use base::clock::Clock;
 use base::{Code, Error, Result};
 use rusqlite::Connection;
 use std::ops::RangeInclusive;
-use std::path::Path;
+
+/// The schema of today.
+pub const SCHEMA: &str = include_str!("../../schema.sql");
 
 /// Schemas of builds before the first release. Their files are not migrated.
 pub(super) const UNRELEASED: RangeInclusive<u32> = 1..=5;
 
 /// Step `n` (from 0) leads to schema `6 + n`. Once a second one is there, the first stays as it was released, in a file of
 /// its own, and `schema.sql` is what they all lead to.
-const STEPS: &[&str] = &[schema::SCHEMA];
+const STEPS: &[&str] = &[SCHEMA];
 
 /// The schema that this program reads and writes.
 #[expect(clippy::cast_possible_truncation, reason = "there are few steps")]
@@ -37,15 +37,9 @@ pub(super) fn as_of(version: u32) -> Result<Connection> {
     Ok(conn)
 }
 
-/// Backs the file up beside itself, then takes it step by step to [`SCHEMA_VERSION`].
-pub(super) fn migrate(conn: &Connection, path: &Path, found: u32, clock: Clock) -> Result<()> {
-    let copy = backup::stamped(path, &format!("schema-{found}"), clock);
-    // Judged by its structure: the invariants are those of today.
-    backup::backup(conn, &copy, |_| Ok(0))?;
-    run_steps(conn, STEPS, found).map_err(|e| {
-        e.context(format!("cannot migrate state {}", path.display()))
-            .hint(format!("the state before the migration is kept at {}", copy.display()))
-    })
+/// Takes a file at schema `found` step by step to [`SCHEMA_VERSION`].
+pub(super) fn migrate(conn: &Connection, found: u32) -> Result<()> {
+    run_steps(conn, STEPS, found)
 }
 
 fn run_steps(conn: &Connection, steps: &[&str], found: u32) -> Result<()> {
@@ -63,6 +57,7 @@ fn run_steps(conn: &Connection, steps: &[&str], found: u32) -> Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::schema;
     use super::*;
 
     /// A step as the next release may bring one.
@@ -78,7 +73,7 @@ mod tests {
         run_steps(&conn, STEPS, 0).unwrap();
         assert_eq!(version(&conn), SCHEMA_VERSION);
         assert_eq!(schema::difference(&conn, SCHEMA_VERSION).unwrap(), None);
-        assert!(schema::statements(schema::SCHEMA).count() > 60, "it has its tables, indexes and triggers");
+        assert!(schema::statements(SCHEMA).count() > 60, "it has its tables, indexes and triggers");
     }
 
     #[test]
