@@ -49,22 +49,15 @@ pub fn age(then: i64, now: i64) -> Option<u64> {
 
 /// A span for a person: the two largest units, `3m 12s`.
 pub fn span(seconds: u64) -> String {
-    let parts = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
-    let mut left = seconds;
-    let mut words = Vec::new();
-    for (unit, name) in parts {
-        let n = left / unit;
-        left %= unit;
-        if n > 0 || (unit == 1 && words.is_empty()) {
-            words.push(format!("{n}{name}"));
-        } else if !words.is_empty() {
-            break;
-        }
-        if words.len() == 2 {
-            break;
-        }
-    }
-    words.join(" ")
+    const UNITS: [(u64, &str); 4] = [(86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")];
+    let mut counts = UNITS.iter().scan(seconds, |left, (unit, name)| {
+        let count = *left / unit;
+        *left %= unit;
+        Some((count, name))
+    });
+    let Some((count, name)) = counts.find(|(count, _)| *count > 0) else { return "0s".to_owned() };
+    let next = counts.next().filter(|(count, _)| *count > 0);
+    format!("{count}{name}") + &next.map(|(count, name)| format!(" {count}{name}")).unwrap_or_default()
 }
 
 /// The longest duration that is taken: a hundred years and some. Any time of day plus or minus it can be told.
@@ -80,13 +73,10 @@ pub enum BadDuration {
 }
 
 /// Reads `30s`, `5m`, `2h`, `1d`, `1w` or `250ms`; a bare number is refused, since nobody can tell its unit.
-///
-/// # Errors
-/// What is wrong with it.
 pub fn duration(text: &str) -> Result<Duration, BadDuration> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let (number, unit) = text.split_at(digits);
-    let unit_ms: u64 = match unit {
+    let unit_ms: u64 = match text.split_at(digits).1 {
+        _ if digits == 0 => return Err(BadDuration::Malformed),
         "ms" => 1,
         "s" => 1_000,
         "m" => 60_000,
@@ -95,11 +85,9 @@ pub fn duration(text: &str) -> Result<Duration, BadDuration> {
         "w" => 604_800_000,
         _ => return Err(BadDuration::Malformed),
     };
-    if number.is_empty() {
-        return Err(BadDuration::Malformed);
-    }
     // Digits alone can only fail to be a number by being too large a one.
-    let span = number.parse().ok().and_then(|n: u64| n.checked_mul(unit_ms)).map(Duration::from_millis);
+    let span =
+        text[..digits].parse().ok().and_then(|n: u64| n.checked_mul(unit_ms)).map(Duration::from_millis);
     span.filter(|span| *span <= LONGEST.1).ok_or(BadDuration::TooLong)
 }
 

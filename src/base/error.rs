@@ -10,10 +10,10 @@ use std::ops::Range;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $name:ident = $word:literal => $exit:ident,)+) => {
+    ($($name:ident $exit:ident $word:literal $doc:literal;)+) => {
         /// A stable word for a kind of failure; scripts match on it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Code { $($(#[$doc])* $name,)+ }
+        pub enum Code { $(#[doc = $doc] $name,)+ }
 
         impl Code {
             /// Every code there is, for documentation and tests.
@@ -33,150 +33,78 @@ macro_rules! codes {
 }
 
 codes! {
-    /// A fault of poolctl itself.
-    Bug = "bug" => Failed,
-    /// Flags or arguments that do not fit the command.
-    Usage = "usage" => Usage,
-    /// An amount that is no plain decimal, too precise or too large.
-    InvalidAmount = "invalid_amount" => Usage,
-    /// A malformed address or a wrong checksum.
-    InvalidAddress = "invalid_address" => Usage,
-    /// A weight outside 0..=1 or with more than six decimals.
-    InvalidWeight = "invalid_weight" => Usage,
-    /// Any other malformed value.
-    InvalidValue = "invalid_value" => Usage,
-    /// The config file cannot be read or has an unknown or ill-typed key.
-    InvalidConfig = "invalid_config" => Usage,
-    /// A config key that does not exist.
-    UnknownKey = "unknown_key" => Usage,
-    /// A profile that is neither built in nor in the config file.
-    UnknownProfile = "unknown_profile" => Usage,
-    /// A setting that this command needs is not set.
-    MissingSetting = "missing_setting" => Usage,
-    /// No such pool.
-    UnknownPool = "unknown_pool" => Usage,
-    /// No such member.
-    UnknownMember = "unknown_member" => Usage,
-    /// No such oracle feed.
-    UnknownFeed = "unknown_feed" => Usage,
-    /// No such account, or no key of it.
-    UnknownAccount = "unknown_account" => Usage,
-    /// No such pooler.
-    UnknownPooler = "unknown_pooler" => Usage,
-    /// No such farmer.
-    UnknownFarmer = "unknown_farmer" => Usage,
-    /// No such asset.
-    UnknownAsset = "unknown_asset" => Usage,
-    /// No such withdrawal.
-    UnknownWithdrawal = "unknown_withdrawal" => Usage,
-    /// No endpoint knows a transaction of this hash.
-    UnknownTransaction = "unknown_transaction" => Usage,
-    /// No such reward epoch.
-    UnknownEpoch = "unknown_epoch" => Usage,
-    /// Something of that name or address exists already, with other values.
-    Conflict = "conflict" => Usage,
-    /// Some of several items failed.
-    Partial = "partial" => Partial,
-    /// The command moves value and was not confirmed.
-    NeedsConfirmation = "needs_confirmation" => Refused,
-    /// An endpoint or a state file belongs to another network.
-    WrongNetwork = "wrong_network" => Refused,
-    /// A deposit or withdrawal that does not validate; `details.reasons` has every failed rule.
-    NotValid = "not_valid" => Refused,
-    /// A transaction that does something else than it is named for.
-    TransactionMismatch = "transaction_mismatch" => Refused,
-    /// The pool's circuit breaker is open.
-    BreakerActive = "breaker_active" => Refused,
-    /// The pool is paused.
-    PoolPaused = "pool_paused" => Refused,
-    /// The pool's contract changed, and the operator has not accepted that.
-    ContractChanged = "contract_changed" => Refused,
-    /// A farmer that lacks what its next step needs: account, lumens, trustline.
-    NotReady = "not_ready" => Refused,
-    /// The KALE farm is paused.
-    FarmPaused = "farm_paused" => Refused,
-    /// The strategy's command gave no answer that can be used: nothing is planted without one.
-    StrategyFailed = "strategy_failed" => Refused,
-    /// The pooler has as many farmers as it takes.
-    PoolerFull = "pooler_full" => Refused,
-    /// The farmer has stakes that are not back yet.
-    Unsettled = "unsettled" => Refused,
-    /// The block is not final yet.
-    NotFinal = "not_final" => Refused,
-    /// A reorg reaches below a block that rewards were paid on.
-    ReorgPastFinal = "reorg_past_final" => Refused,
-    /// A check found something wrong.
-    CheckFailed = "check_failed" => Found,
-    /// No work got into the block in time.
-    WorkMissed = "work_missed" => Failed,
-    /// A stake is lost.
-    StakeLost = "stake_lost" => Found,
-    /// The chain and the state, or two figures of the chain, disagree.
-    Drift = "drift" => Found,
-    /// An address without code, or one that does not answer as it should.
-    NotAContract = "not_a_contract" => Failed,
-    /// A contract call that reverted.
-    Reverted = "reverted" => Failed,
-    /// A reply that cannot be what the server meant to say.
-    BadReply = "bad_reply" => Transient,
-    /// No endpoint could be reached in time.
-    Unreachable = "unreachable" => Transient,
-    /// The endpoint refused for load.
-    RateLimited = "rate_limited" => Transient,
-    /// The chain changed under the view and kept changing.
-    Reorged = "reorged" => Transient,
-    /// The endpoint knows less of the chain than the state does.
-    Behind = "behind" => Transient,
-    /// The node answered with an error of its own.
-    Rpc = "rpc_error" => Failed,
-    /// A contract call that asks for signatures that poolctl does not give.
-    UnsupportedAuth = "unsupported_auth" => Failed,
-    /// A transaction that the network refused or that failed on it.
-    TransactionFailed = "transaction_failed" => Failed,
-    /// Inclusion costs more than the configured cap allows to offer.
-    FeeCapped = "fee_capped" => Transient,
-    /// A transaction was sent, and it is not known yet whether it took effect.
-    OutcomeUnknown = "outcome_unknown" => Unknown,
-    /// No price that may be used.
-    NoPrice = "no_price" => Found,
-    /// Too few of an asset's feeds have a price that may be used.
-    NoQuorum = "no_quorum" => Found,
-    /// The prices of an asset's feeds lie too far apart.
-    SpreadExceeded = "spread_exceeded" => Found,
-    /// Another run holds the state.
-    StateLocked = "state_locked" => Locked,
-    /// Another run changes the key store.
-    KeysLocked = "keys_locked" => Locked,
-    /// There is no key store.
-    KeysMissing = "keys_missing" => KeyStore,
-    /// A file of secrets that others may read.
-    KeysExposed = "keys_exposed" => KeyStore,
-    /// The key store is truncated or damaged.
-    KeysCorrupt = "keys_corrupt" => KeyStore,
-    /// The passphrase is not the key store's.
-    WrongPassphrase = "wrong_passphrase" => KeyStore,
-    /// The age identity is not the key store's.
-    WrongIdentity = "wrong_identity" => KeyStore,
-    /// No passphrase or identity could be had.
-    NoPassphrase = "no_passphrase" => KeyStore,
-    /// The key store has no key for an address.
-    NoKey = "no_key" => KeyStore,
-    /// There is no state file yet.
-    StateMissing = "state_missing" => Usage,
-    /// The state file was written by a newer poolctl.
-    StateTooNew = "state_too_new" => Failed,
-    /// The file is not a poolctl state.
-    StateForeign = "state_foreign" => Failed,
-    /// The state file is damaged.
-    StateCorrupt = "state_corrupt" => Failed,
-    /// The state must be migrated first.
-    StateOutdated = "state_outdated" => Failed,
-    /// SQLite or the disk said no.
-    State = "state_error" => Failed,
-    /// A file or folder cannot be read or written.
-    Io = "io_error" => Failed,
-    /// The run was interrupted before it was done.
-    Interrupted = "interrupted" => Transient,
+    Bug Failed "bug" "A fault of poolctl itself.";
+    Usage Usage "usage" "Flags or arguments that do not fit the command.";
+    InvalidAmount Usage "invalid_amount" "An amount that is no plain decimal, too precise or too large.";
+    InvalidAddress Usage "invalid_address" "A malformed address or a wrong checksum.";
+    InvalidWeight Usage "invalid_weight" "A weight outside 0..=1 or with more than six decimals.";
+    InvalidValue Usage "invalid_value" "Any other malformed value.";
+    InvalidConfig Usage "invalid_config" "The config file cannot be read or has an unknown or ill-typed key.";
+    UnknownKey Usage "unknown_key" "A config key that does not exist.";
+    UnknownProfile Usage "unknown_profile" "A profile that is neither built in nor in the config file.";
+    MissingSetting Usage "missing_setting" "A setting that this command needs is not set.";
+    UnknownPool Usage "unknown_pool" "No such pool.";
+    UnknownMember Usage "unknown_member" "No such member.";
+    UnknownFeed Usage "unknown_feed" "No such oracle feed.";
+    UnknownAccount Usage "unknown_account" "No such account, or no key of it.";
+    UnknownPooler Usage "unknown_pooler" "No such pooler.";
+    UnknownFarmer Usage "unknown_farmer" "No such farmer.";
+    UnknownAsset Usage "unknown_asset" "No such asset.";
+    UnknownWithdrawal Usage "unknown_withdrawal" "No such withdrawal.";
+    UnknownTransaction Usage "unknown_transaction" "No endpoint knows a transaction of this hash.";
+    UnknownEpoch Usage "unknown_epoch" "No such reward epoch.";
+    Conflict Usage "conflict" "Something of that name or address exists already, with other values.";
+    Partial Partial "partial" "Some of several items failed.";
+    NeedsConfirmation Refused "needs_confirmation" "The command moves value and was not confirmed.";
+    WrongNetwork Refused "wrong_network" "An endpoint or a state file belongs to another network.";
+    NotValid Refused "not_valid" "A deposit or withdrawal that does not validate; `details.reasons` has every failed rule.";
+    TransactionMismatch Refused "transaction_mismatch" "A transaction that does something else than it is named for.";
+    BreakerActive Refused "breaker_active" "The pool's circuit breaker is open.";
+    PoolPaused Refused "pool_paused" "The pool is paused.";
+    ContractChanged Refused "contract_changed" "The pool's contract changed, and the operator has not accepted that.";
+    NotReady Refused "not_ready" "A farmer that lacks what its next step needs: account, lumens, trustline.";
+    FarmPaused Refused "farm_paused" "The KALE farm is paused.";
+    StrategyFailed Refused "strategy_failed" "The strategy's command gave no answer that can be used: nothing is planted without one.";
+    PoolerFull Refused "pooler_full" "The pooler has as many farmers as it takes.";
+    Unsettled Refused "unsettled" "The farmer has stakes that are not back yet.";
+    NotFinal Refused "not_final" "The block is not final yet.";
+    ReorgPastFinal Refused "reorg_past_final" "A reorg reaches below a block that rewards were paid on.";
+    CheckFailed Found "check_failed" "A check found something wrong.";
+    WorkMissed Failed "work_missed" "No work got into the block in time.";
+    StakeLost Found "stake_lost" "A stake is lost.";
+    Drift Found "drift" "The chain and the state, or two figures of the chain, disagree.";
+    NotAContract Failed "not_a_contract" "An address without code, or one that does not answer as it should.";
+    Reverted Failed "reverted" "A contract call that reverted.";
+    BadReply Transient "bad_reply" "A reply that cannot be what the server meant to say.";
+    Unreachable Transient "unreachable" "No endpoint could be reached in time.";
+    RateLimited Transient "rate_limited" "The endpoint refused for load.";
+    Reorged Transient "reorged" "The chain changed under the view and kept changing.";
+    Behind Transient "behind" "The endpoint knows less of the chain than the state does.";
+    Rpc Failed "rpc_error" "The node answered with an error of its own.";
+    UnsupportedAuth Failed "unsupported_auth" "A contract call that asks for signatures that poolctl does not give.";
+    TransactionFailed Failed "transaction_failed" "A transaction that the network refused or that failed on it.";
+    FeeCapped Transient "fee_capped" "Inclusion costs more than the configured cap allows to offer.";
+    OutcomeUnknown Unknown "outcome_unknown" "A transaction was sent, and it is not known yet whether it took effect.";
+    NoPrice Found "no_price" "No price that may be used.";
+    NoQuorum Found "no_quorum" "Too few of an asset's feeds have a price that may be used.";
+    SpreadExceeded Found "spread_exceeded" "The prices of an asset's feeds lie too far apart.";
+    StateLocked Locked "state_locked" "Another run holds the state.";
+    KeysLocked Locked "keys_locked" "Another run changes the key store.";
+    KeysMissing KeyStore "keys_missing" "There is no key store.";
+    KeysExposed KeyStore "keys_exposed" "A file of secrets that others may read.";
+    KeysCorrupt KeyStore "keys_corrupt" "The key store is truncated or damaged.";
+    WrongPassphrase KeyStore "wrong_passphrase" "The passphrase is not the key store's.";
+    WrongIdentity KeyStore "wrong_identity" "The age identity is not the key store's.";
+    NoPassphrase KeyStore "no_passphrase" "No passphrase or identity could be had.";
+    NoKey KeyStore "no_key" "The key store has no key for an address.";
+    StateMissing Usage "state_missing" "There is no state file yet.";
+    StateTooNew Failed "state_too_new" "The state file was written by a newer poolctl.";
+    StateForeign Failed "state_foreign" "The file is no state of poolctl's.";
+    StateCorrupt Failed "state_corrupt" "The state file is damaged.";
+    StateOutdated Failed "state_outdated" "The state must be migrated first.";
+    State Failed "state_error" "SQLite or the disk said no.";
+    Io Failed "io_error" "A file or folder cannot be read or written.";
+    Interrupted Transient "interrupted" "The run was interrupted before it was done.";
 }
 
 impl Code {

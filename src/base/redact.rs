@@ -20,56 +20,10 @@ const READ: usize = 16 << 10;
 /// The longest way of writing one byte that is seen through: `\u0041`.
 const WIDEST: usize = 6;
 /// Parts of a path that are no keys. Anything else of three characters or more may be one.
-const COMMON: &[&str] = &[
-    "api",
-    "archive",
-    "arb",
-    "arbitrum",
-    "avalanche",
-    "avax",
-    "base",
-    "beta",
-    "blockchain",
-    "bnb",
-    "bsc",
-    "chain",
-    "devnet",
-    "eth",
-    "ethereum",
-    "evm",
-    "ext",
-    "fail",
-    "full",
-    "futurenet",
-    "gnosis",
-    "goerli",
-    "health",
-    "holesky",
-    "hoodi",
-    "http",
-    "https",
-    "json",
-    "jsonrpc",
-    "main",
-    "mainnet",
-    "matic",
-    "net",
-    "network",
-    "node",
-    "nodes",
-    "one",
-    "optimism",
-    "ping",
-    "polygon",
-    "pubnet",
-    "public",
-    "rpc",
-    "sepolia",
-    "soroban",
-    "stellar",
-    "test",
-    "testnet",
-];
+const COMMON: &str = "api archive arb arbitrum avalanche avax base beta blockchain bnb bsc chain devnet eth ethereum evm \
+    ext fail full futurenet gnosis goerli health holesky hoodi http https json jsonrpc main mainnet \
+    matic net network node nodes one optimism ping polygon pubnet public rpc sepolia soroban stellar \
+    test testnet";
 /// Shorter texts are no keys.
 const SHORTEST: usize = 3;
 /// Parts of a text at its punctuation are keys of their own from this length on.
@@ -180,7 +134,7 @@ fn is_common(segment: &str) -> bool {
     segment.split(['-', '_', '.']).all(|word| {
         let version = word.strip_prefix('v').unwrap_or(word);
         let number = (1..=2).contains(&version.len()) && version.bytes().all(|byte| byte.is_ascii_digit());
-        number || COMMON.iter().any(|common| word.eq_ignore_ascii_case(common))
+        number || COMMON.split(' ').any(|common| word.eq_ignore_ascii_case(common))
     })
 }
 
@@ -292,43 +246,30 @@ fn without_urls(text: &str) -> String {
 
 /// One line of at most [`MAX_WORDS`] characters.
 pub fn bounded(text: &str) -> String {
+    let text = text.trim();
     let mut out = String::new();
-    let mut space = false;
-    for (count, c) in text.trim().chars().enumerate() {
-        if count >= MAX_WORDS {
-            out.push('…');
-            break;
+    for c in text.chars().take(MAX_WORDS) {
+        match c.is_whitespace() || c.is_control() {
+            true if out.ends_with(' ') => {}
+            true => out.push(' '),
+            false => out.push(c),
         }
-        if c.is_whitespace() || c.is_control() {
-            if !space {
-                out.push(' ');
-            }
-            space = true;
-        } else {
-            out.push(c);
-            space = false;
-        }
+    }
+    if text.chars().nth(MAX_WORDS).is_some() {
+        out.push('…');
     }
     out
 }
 
 /// Names and symbols come from chains: whatever could steer a terminal or turn the reading order is replaced.
 pub fn plain(text: &str) -> String {
-    let steers = |c: char| {
-        c.is_control()
-            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    let shown = |c: char| match c {
+        '\n' | '\t' => ' ',
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
+        c if c.is_control() => '\u{fffd}',
+        c => c,
     };
-    text.chars()
-        .map(|c| {
-            if c == '\n' || c == '\t' {
-                ' '
-            } else if steers(c) {
-                '\u{fffd}'
-            } else {
-                c
-            }
-        })
-        .collect()
+    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]

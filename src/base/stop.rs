@@ -20,9 +20,6 @@ impl Stop {
     }
 
     /// To be called between steps.
-    ///
-    /// # Errors
-    /// `interrupted` when the operator wants to stop.
     pub fn check(&self) -> Result<()> {
         if self.wanted() {
             return Err(Error::new(Code::Interrupted, "interrupted; what was finished is recorded")

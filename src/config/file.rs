@@ -108,9 +108,6 @@ fn flatten(
 }
 
 /// Refuses a profile that is neither built in nor in the file.
-///
-/// # Errors
-/// `unknown_profile` listing those there are.
 pub fn known_profile(name: &str, file: &ConfigFile) -> Result<()> {
     let known: Vec<&str> =
         BUILT_IN.iter().map(|p| p.name).chain(file.profiles.keys().map(String::as_str)).collect();

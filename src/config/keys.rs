@@ -62,404 +62,156 @@ impl Key {
     }
 }
 
-const fn key(name: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Key {
-    Key { name, kind, default, legacy: &[], runtime: true, help }
+/// What the words of the table stand for, and a default that may be left out.
+macro_rules! part {
+    (key) => {
+        true
+    };
+    (fixed) => {
+        false
+    };
+    () => {
+        None
+    };
+    ($value:literal) => {
+        Some($value)
+    };
 }
 
-const fn fixed(name: &'static str, kind: Kind, default: Option<&'static str>, help: &'static str) -> Key {
-    Key { name, kind, default, legacy: &[], runtime: false, help }
+/// The table of the settings: what may be set at run time is a `key`, all else is `fixed`; then its name, the older names in
+/// the environment, its form, its default and its help.
+macro_rules! settings {
+    ($($runtime:tt $name:literal $([$($legacy:literal),+])?: $kind:ident $(($($bound:expr),+))? $(= $default:literal)?, $help:literal;)+) => {
+        /// All settings, in the order in which they are shown.
+        pub const KEYS: &[Key] = &[$(Key {
+            name: $name,
+            kind: Kind::$kind $(($($bound),+))?,
+            default: part!($($default)?),
+            legacy: &[$($($legacy),+)?],
+            runtime: part!($runtime),
+            help: $help,
+        },)+];
+    };
 }
 
-const fn also(mut key: Key, legacy: &'static [&'static str]) -> Key {
-    key.legacy = legacy;
-    key
+settings! {
+    fixed "state.path" ["POOLCTL_STATE"]: Text, "the state file; default: the platform's data folder";
+    fixed "guard.confirm": Bool,
+        "ask, or need consent, before value moves; default: not on testnet and sandbox";
+    fixed "evm.chain_id": Number(1, u64::MAX), "the EVM chain this profile is pinned to";
+    fixed "evm.rpc_urls" ["RPC_URLS", "RPC_URL"]: Endpoints,
+        "EVM endpoints in order of preference, each URL or NAME=URL";
+    key "evm.at": Choice(&["finalized", "safe", "latest"]) = "safe", "the block that a command reads at";
+    key "evm.confirmations": Number(0, 100_000) = "12",
+        "stands for safe and finalized on chains without these tags";
+    key "evm.bloom_blocks": Number(0, 100_000) = "1280",
+        "newest blocks of what is read whose headers are fetched, to hold their blooms against the logs that came";
+    key "evm.overlap_blocks": Number(0, 10_000) = "64",
+        "blocks before a pool's cursor that each sync reads again, at another endpoint where there is one";
+    key "evm.max_head_age_sec": Number(1, 4_000_000_000) = "120",
+        "age of an endpoint's newest block above which doctor calls it out of date";
+    key "evm.timeout_sec": Number(1, 600) = "20", "time that one request may take";
+    key "evm.attempts": Number(1, 20) = "4", "tries per endpoint before the next one takes over";
+    key "evm.retry_base_ms": Number(1, 60_000) = "250", "first pause between tries; doubles, with jitter";
+    key "evm.multicall": Address = "0xcA11bde05977b3631167028862bE2a173976CA11", "Multicall3";
+    key "evm.log_blocks": Number(1, 1_000_000) = "10000", "most blocks asked for in one log query";
+    key "reward.epoch_blocks" ["POOL_REWARD_EPOCH_BLOCKS"]: Number(1, 10_000_000) = "100",
+        "blocks in a reward epoch";
+    key "reward.block_reward" ["BLOCK_REWARD"]: Decimal = "2",
+        "emission per block, in whole units of reward.asset";
+    key "reward.block_time_sec" ["BLOCK_TIME_SEC"]: Number(1, 86_400) = "5", "seconds per block, for APR";
+    key "reward.asset": Address, "the token in which rewards are counted";
+    key "reward.basis": Choice(&["time-weighted", "snapshot"]) = "time-weighted",
+        "what a holder's part is measured by";
+    key "reward.check_holders": Number(1, 10_000_000) = "20000",
+        "holders whose balances are compared before an epoch is paid; of more, a random sample";
+    key "oracle.max_staleness_sec" ["ORACLE_MAX_STALENESS_SEC"]: Number(1, 31_536_000) = "3600",
+        "oldest accepted quote of a feed without its own heartbeat";
+    key "oracle.cache_ttl_sec" ["ORACLE_CACHE_TTL_SEC"]: Number(0, 31_536_000) = "300",
+        "how long oracle get serves a cached price";
+    key "oracle.max_spread": Ratio = "0.05",
+        "largest distance between an asset's feeds in oracle aggregate, as a part of their median";
+    key "oracle.sequencer_feed": Address,
+        "an L2 chain's sequencer uptime feed; while it is down or in grace every quote is refused";
+    key "oracle.sequencer_grace_sec": Number(0, 604_800) = "3600",
+        "how long after the sequencer came up again quotes are refused still";
+    key "risk.check_interval_min" ["POOL_RISK_CHECK_INTERVAL_MIN"]: Number(1, 10_080) = "5",
+        "age after which a risk check is overdue";
+    key "risk.max_age_sec": Number(1, 31_536_000) = "3600",
+        "oldest risk parameters that still allow anything";
+    key "risk.max_rate_drop": Ratio = "0.005",
+        "fall of the exchange rate between two syncs that is an alert, for pools without their own";
+    key "risk.failure_streak": Number(1, 1_000) = "3",
+        "refused quotes in a row that count as an oracle failure";
+    fixed "stellar.network" ["STELLAR_NETWORK"]: Choice(&["mainnet", "testnet", "sandbox"]),
+        "the Stellar network; default: by profile";
+    fixed "stellar.rpc_urls" ["STELLAR_RPC_URL"]: Endpoints,
+        "Stellar RPC endpoints in order of preference, each URL or NAME=URL";
+    key "stellar.max_head_age_sec": Number(1, 4_000_000_000) = "60",
+        "age of an endpoint's newest ledger above which doctor calls it out of date";
+    key "stellar.timeout_sec": Number(1, 600) = "20", "time that one request may take";
+    key "stellar.attempts": Number(1, 20) = "4", "tries per endpoint before the next one takes over";
+    key "stellar.retry_base_ms": Number(1, 60_000) = "250", "first pause between tries; doubles, with jitter";
+    key "stellar.poll_ms": Number(10, 60_000) = "1000",
+        "pause between two looks at what became of a transaction";
+    key "stellar.tx_valid_sec": Number(10, 3_600) = "120", "how long a transaction is valid, in ledger time";
+    key "stellar.fee_percentile": Choice(FEE_PERCENTILES) = "p90",
+        "which part of the fees paid lately is offered for inclusion";
+    key "stellar.max_inclusion_fee": Number(100, 100_000_000) = "1000000",
+        "most stroops offered for the inclusion of one operation";
+    key "stellar.resource_margin": Number(0, 300) = "15", "percent added to the resource fee of a simulation";
+    fixed "kale.contract_id" ["KALE_CONTRACT_ID"]: Text, "the KALE farm contract; default: the network's";
+    key "kale.cap_stake": Bool = "true", "stake no more than the largest stake that counts in the block";
+    key "kale.min_lumens": Decimal = "1",
+        "lumens above the reserve that a farmer needs, where no sponsor pays its fees";
+    key "kale.max_resource_fee": Decimal = "10",
+        "most lumens that the resources of one contract call may cost; nothing above it is signed";
+    key "kale.submitter": Accounts,
+        "accounts that send work and harvests for all farmers, one call a ledger each; default: each farmer its own";
+    key "kale.parallel": Number(1, 100) = "10", "transactions under way at once";
+    key "kale.plant_cutoff_sec": Number(1, 299) = "60",
+        "no plant begins in the last seconds of a block; the next one is waited for";
+    key "kale.work_margin_sec": Number(1, 299) = "20",
+        "work is submitted so many seconds before its block may roll over";
+    key "kale.work_policy": Choice(&["late", "early", "insured"]) = "late",
+        "when work is submitted: near the deadline, as soon as it will do, or both";
+    key "kale.early_sec": Number(0, 299) = "30", "how long work policy early grinds at most";
+    key "kale.harvest_delay_sec": Number(0, 86_400) = "60", "how long after the roll-over farm run harvests";
+    key "kale.harvest_alarm_ledgers": Number(1, 1_000_000) = "2160",
+        "a pail that expires within so many ledgers is an alert";
+    key "strategy.target_zeros": Number(1, 16),
+        "zeros that are enough, never more than count in the block; default: as many as count, 6 where that is not known";
+    key "strategy.min_work_sec": Number(0, 299) = "0",
+        "no work is submitted in so many first seconds of a block, its deadline aside";
+    key "strategy.harvest_only": Bool = "false", "plant nothing; pails are worked and harvested";
+    key "strategy.min_stake": Decimal,
+        "least KALE that a farmer stakes in a block; nothing where it has less";
+    key "strategy.max_stake": Decimal,
+        "most KALE that a farmer stakes in a block, above the least; default: as far as it counts";
+    fixed "strategy.command": Command,
+        "a program that is asked before each block, JSON in, JSON out; run without a shell; without its answer nothing is planted";
+    key "strategy.timeout_sec": Number(1, 120) = "10", "how long strategy.command may take";
+    key "health.sync_max_age_min": Number(1, 100_000) = "15",
+        "age after which the sync of a pool is overdue in health";
+    key "health.cycle_max_age_min": Number(1, 1_000_000) = "180",
+        "age after which a reward cycle is overdue in health";
+    key "health.oracle_max_age_min": Number(1, 100_000) = "15",
+        "age after which the check of a feed is overdue in health";
+    key "health.plant_max_age_min": Number(1, 100_000) = "20",
+        "age after which the last plant of a pooler is too old for health";
+    key "health.work_max_age_min": Number(1, 100_000) = "20", "the same for its last work";
+    key "health.harvest_max_age_min": Number(1, 100_000) = "30", "the same for its last harvest";
+    key "health.operation_max_age_min": Number(1, 100_000) = "10",
+        "age after which a transaction that is not settled is a finding of health";
+    fixed "keys.path": Text, "the key store; default: beside the state file, ending in .keys.age";
+    fixed "keys.identity_file": Text,
+        "age identities that lock and unlock the key store without a passphrase, for cron";
+    fixed "keys.passphrase_file": Text,
+        "a file, readable by its owner alone, with the passphrase of the key store";
+    fixed "keys.passphrase_command": Command, "a shell command that prints the passphrase of the key store";
+    key "log.level" ["LOG_LEVEL"]: Choice(&["off", "error", "warn", "info", "debug", "trace"]) = "info",
+        "what is logged to stderr";
 }
-
-/// All settings, in the order in which they are shown.
-pub const KEYS: &[Key] = &[
-    also(
-        fixed("state.path", Kind::Text, None, "the state file; default: the platform's data folder"),
-        &["POOLCTL_STATE"],
-    ),
-    fixed(
-        "guard.confirm",
-        Kind::Bool,
-        None,
-        "ask, or need consent, before value moves; default: not on testnet and sandbox",
-    ),
-    fixed("evm.chain_id", Kind::Number(1, u64::MAX), None, "the EVM chain this profile is pinned to"),
-    also(
-        fixed(
-            "evm.rpc_urls",
-            Kind::Endpoints,
-            None,
-            "EVM endpoints in order of preference, each URL or NAME=URL",
-        ),
-        &["RPC_URLS", "RPC_URL"],
-    ),
-    key(
-        "evm.at",
-        Kind::Choice(&["finalized", "safe", "latest"]),
-        Some("safe"),
-        "the block that a command reads at",
-    ),
-    key(
-        "evm.confirmations",
-        Kind::Number(0, 100_000),
-        Some("12"),
-        "stands for safe and finalized on chains without these tags",
-    ),
-    key(
-        "evm.bloom_blocks",
-        Kind::Number(0, 100_000),
-        Some("1280"),
-        "newest blocks of what is read whose headers are fetched, to hold their blooms against the logs that came",
-    ),
-    key(
-        "evm.overlap_blocks",
-        Kind::Number(0, 10_000),
-        Some("64"),
-        "blocks before a pool's cursor that each sync reads again, at another endpoint where there is one",
-    ),
-    key(
-        "evm.max_head_age_sec",
-        Kind::Number(1, 4_000_000_000),
-        Some("120"),
-        "age of an endpoint's newest block above which doctor calls it out of date",
-    ),
-    key("evm.timeout_sec", Kind::Number(1, 600), Some("20"), "time that one request may take"),
-    key("evm.attempts", Kind::Number(1, 20), Some("4"), "tries per endpoint before the next one takes over"),
-    key(
-        "evm.retry_base_ms",
-        Kind::Number(1, 60_000),
-        Some("250"),
-        "first pause between tries; doubles, with jitter",
-    ),
-    key("evm.multicall", Kind::Address, Some("0xcA11bde05977b3631167028862bE2a173976CA11"), "Multicall3"),
-    key(
-        "evm.log_blocks",
-        Kind::Number(1, 1_000_000),
-        Some("10000"),
-        "most blocks asked for in one log query",
-    ),
-    also(
-        key("reward.epoch_blocks", Kind::Number(1, 10_000_000), Some("100"), "blocks in a reward epoch"),
-        &["POOL_REWARD_EPOCH_BLOCKS"],
-    ),
-    also(
-        key(
-            "reward.block_reward",
-            Kind::Decimal,
-            Some("2"),
-            "emission per block, in whole units of reward.asset",
-        ),
-        &["BLOCK_REWARD"],
-    ),
-    also(
-        key("reward.block_time_sec", Kind::Number(1, 86_400), Some("5"), "seconds per block, for APR"),
-        &["BLOCK_TIME_SEC"],
-    ),
-    key("reward.asset", Kind::Address, None, "the token in which rewards are counted"),
-    key(
-        "reward.basis",
-        Kind::Choice(&["time-weighted", "snapshot"]),
-        Some("time-weighted"),
-        "what a holder's part is measured by",
-    ),
-    key(
-        "reward.check_holders",
-        Kind::Number(1, 10_000_000),
-        Some("20000"),
-        "holders whose balances are compared before an epoch is paid; of more, a random sample",
-    ),
-    also(
-        key(
-            "oracle.max_staleness_sec",
-            Kind::Number(1, 31_536_000),
-            Some("3600"),
-            "oldest accepted quote of a feed without its own heartbeat",
-        ),
-        &["ORACLE_MAX_STALENESS_SEC"],
-    ),
-    also(
-        key(
-            "oracle.cache_ttl_sec",
-            Kind::Number(0, 31_536_000),
-            Some("300"),
-            "how long oracle get serves a cached price",
-        ),
-        &["ORACLE_CACHE_TTL_SEC"],
-    ),
-    key(
-        "oracle.max_spread",
-        Kind::Ratio,
-        Some("0.05"),
-        "largest distance between an asset's feeds in oracle aggregate, as a part of their median",
-    ),
-    key(
-        "oracle.sequencer_feed",
-        Kind::Address,
-        None,
-        "an L2 chain's sequencer uptime feed; while it is down or in grace every quote is refused",
-    ),
-    key(
-        "oracle.sequencer_grace_sec",
-        Kind::Number(0, 604_800),
-        Some("3600"),
-        "how long after the sequencer came up again quotes are refused still",
-    ),
-    also(
-        key(
-            "risk.check_interval_min",
-            Kind::Number(1, 10_080),
-            Some("5"),
-            "age after which a risk check is overdue",
-        ),
-        &["POOL_RISK_CHECK_INTERVAL_MIN"],
-    ),
-    key(
-        "risk.max_age_sec",
-        Kind::Number(1, 31_536_000),
-        Some("3600"),
-        "oldest risk parameters that still allow anything",
-    ),
-    key(
-        "risk.max_rate_drop",
-        Kind::Ratio,
-        Some("0.005"),
-        "fall of the exchange rate between two syncs that is an alert, for pools without their own",
-    ),
-    key(
-        "risk.failure_streak",
-        Kind::Number(1, 1_000),
-        Some("3"),
-        "refused quotes in a row that count as an oracle failure",
-    ),
-    also(
-        fixed(
-            "stellar.network",
-            Kind::Choice(&["mainnet", "testnet", "sandbox"]),
-            None,
-            "the Stellar network; default: by profile",
-        ),
-        &["STELLAR_NETWORK"],
-    ),
-    also(
-        fixed(
-            "stellar.rpc_urls",
-            Kind::Endpoints,
-            None,
-            "Stellar RPC endpoints in order of preference, each URL or NAME=URL",
-        ),
-        &["STELLAR_RPC_URL"],
-    ),
-    key(
-        "stellar.max_head_age_sec",
-        Kind::Number(1, 4_000_000_000),
-        Some("60"),
-        "age of an endpoint's newest ledger above which doctor calls it out of date",
-    ),
-    key("stellar.timeout_sec", Kind::Number(1, 600), Some("20"), "time that one request may take"),
-    key(
-        "stellar.attempts",
-        Kind::Number(1, 20),
-        Some("4"),
-        "tries per endpoint before the next one takes over",
-    ),
-    key(
-        "stellar.retry_base_ms",
-        Kind::Number(1, 60_000),
-        Some("250"),
-        "first pause between tries; doubles, with jitter",
-    ),
-    key(
-        "stellar.poll_ms",
-        Kind::Number(10, 60_000),
-        Some("1000"),
-        "pause between two looks at what became of a transaction",
-    ),
-    key(
-        "stellar.tx_valid_sec",
-        Kind::Number(10, 3_600),
-        Some("120"),
-        "how long a transaction is valid, in ledger time",
-    ),
-    key(
-        "stellar.fee_percentile",
-        Kind::Choice(FEE_PERCENTILES),
-        Some("p90"),
-        "which part of the fees paid lately is offered for inclusion",
-    ),
-    key(
-        "stellar.max_inclusion_fee",
-        Kind::Number(100, 100_000_000),
-        Some("1000000"),
-        "most stroops offered for the inclusion of one operation",
-    ),
-    key(
-        "stellar.resource_margin",
-        Kind::Number(0, 300),
-        Some("15"),
-        "percent added to the resource fee of a simulation",
-    ),
-    also(
-        fixed("kale.contract_id", Kind::Text, None, "the KALE farm contract; default: the network's"),
-        &["KALE_CONTRACT_ID"],
-    ),
-    key(
-        "kale.cap_stake",
-        Kind::Bool,
-        Some("true"),
-        "stake no more than the largest stake that counts in the block",
-    ),
-    key(
-        "kale.min_lumens",
-        Kind::Decimal,
-        Some("1"),
-        "lumens above the reserve that a farmer needs, where no sponsor pays its fees",
-    ),
-    key(
-        "kale.max_resource_fee",
-        Kind::Decimal,
-        Some("10"),
-        "most lumens that the resources of one contract call may cost; nothing above it is signed",
-    ),
-    key(
-        "kale.submitter",
-        Kind::Accounts,
-        None,
-        "accounts that send work and harvests for all farmers, one call a ledger each; default: each farmer its own",
-    ),
-    key("kale.parallel", Kind::Number(1, 100), Some("10"), "transactions under way at once"),
-    key(
-        "kale.plant_cutoff_sec",
-        Kind::Number(1, 299),
-        Some("60"),
-        "no plant begins in the last seconds of a block; the next one is waited for",
-    ),
-    key(
-        "kale.work_margin_sec",
-        Kind::Number(1, 299),
-        Some("20"),
-        "work is submitted so many seconds before its block may roll over",
-    ),
-    key(
-        "kale.work_policy",
-        Kind::Choice(&["late", "early", "insured"]),
-        Some("late"),
-        "when work is submitted: near the deadline, as soon as it will do, or both",
-    ),
-    key("kale.early_sec", Kind::Number(0, 299), Some("30"), "how long work policy early grinds at most"),
-    key(
-        "kale.harvest_delay_sec",
-        Kind::Number(0, 86_400),
-        Some("60"),
-        "how long after the roll-over farm run harvests",
-    ),
-    key(
-        "kale.harvest_alarm_ledgers",
-        Kind::Number(1, 1_000_000),
-        Some("2160"),
-        "a pail that expires within so many ledgers is an alert",
-    ),
-    key(
-        "strategy.target_zeros",
-        Kind::Number(1, 16),
-        None,
-        "zeros that are enough, never more than count in the block; default: as many as count, 6 where that is not known",
-    ),
-    key(
-        "strategy.min_work_sec",
-        Kind::Number(0, 299),
-        Some("0"),
-        "no work is submitted in so many first seconds of a block, its deadline aside",
-    ),
-    key("strategy.harvest_only", Kind::Bool, Some("false"), "plant nothing; pails are worked and harvested"),
-    key(
-        "strategy.min_stake",
-        Kind::Decimal,
-        None,
-        "least KALE that a farmer stakes in a block; nothing where it has less",
-    ),
-    key(
-        "strategy.max_stake",
-        Kind::Decimal,
-        None,
-        "most KALE that a farmer stakes in a block, above the least; default: as far as it counts",
-    ),
-    fixed(
-        "strategy.command",
-        Kind::Command,
-        None,
-        "a program that is asked before each block, JSON in, JSON out; run without a shell; without its answer nothing is planted",
-    ),
-    key("strategy.timeout_sec", Kind::Number(1, 120), Some("10"), "how long strategy.command may take"),
-    key(
-        "health.sync_max_age_min",
-        Kind::Number(1, 100_000),
-        Some("15"),
-        "age after which the sync of a pool is overdue in health",
-    ),
-    key(
-        "health.cycle_max_age_min",
-        Kind::Number(1, 1_000_000),
-        Some("180"),
-        "age after which a reward cycle is overdue in health",
-    ),
-    key(
-        "health.oracle_max_age_min",
-        Kind::Number(1, 100_000),
-        Some("15"),
-        "age after which the check of a feed is overdue in health",
-    ),
-    key(
-        "health.plant_max_age_min",
-        Kind::Number(1, 100_000),
-        Some("20"),
-        "age after which the last plant of a pooler is too old for health",
-    ),
-    key("health.work_max_age_min", Kind::Number(1, 100_000), Some("20"), "the same for its last work"),
-    key("health.harvest_max_age_min", Kind::Number(1, 100_000), Some("30"), "the same for its last harvest"),
-    key(
-        "health.operation_max_age_min",
-        Kind::Number(1, 100_000),
-        Some("10"),
-        "age after which a transaction that is not settled is a finding of health",
-    ),
-    fixed(
-        "keys.path",
-        Kind::Text,
-        None,
-        "the key store; default: beside the state file, ending in .keys.age",
-    ),
-    fixed(
-        "keys.identity_file",
-        Kind::Text,
-        None,
-        "age identities that lock and unlock the key store without a passphrase, for cron",
-    ),
-    fixed(
-        "keys.passphrase_file",
-        Kind::Text,
-        None,
-        "a file, readable by its owner alone, with the passphrase of the key store",
-    ),
-    fixed(
-        "keys.passphrase_command",
-        Kind::Command,
-        None,
-        "a shell command that prints the passphrase of the key store",
-    ),
-    also(
-        key(
-            "log.level",
-            Kind::Choice(&["off", "error", "warn", "info", "debug", "trace"]),
-            Some("info"),
-            "what is logged to stderr",
-        ),
-        &["LOG_LEVEL"],
-    ),
-];
 
 /// Finds a setting by its dotted name.
 pub fn find(name: &str) -> Option<&'static Key> {

@@ -110,9 +110,6 @@ pub struct Config {
 
 impl Config {
     /// Works out every setting and checks it.
-    ///
-    /// # Errors
-    /// `unknown_profile`, `unknown_key`, `invalid_value` naming the key and where it came from.
     pub fn resolve(sources: &Sources) -> Result<Self> {
         let profile = Self::profile_of(sources)?;
         let (entries, faults) = entries_of(sources, &profile);
@@ -120,9 +117,6 @@ impl Config {
     }
 
     /// The profile in force.
-    ///
-    /// # Errors
-    /// `unknown_profile`.
     pub fn profile_of(sources: &Sources) -> Result<String> {
         let profile = sources.profile.clone().or_else(|| sources.file.profile.clone());
         let profile = profile.unwrap_or_else(|| "sandbox".to_owned());
@@ -131,9 +125,6 @@ impl Config {
     }
 
     /// Everything that [`Config::resolve`] would refuse, not only the first.
-    ///
-    /// # Errors
-    /// `unknown_profile`.
     pub fn faults(sources: &Sources) -> Result<Vec<Error>> {
         Ok(entries_of(sources, &Self::profile_of(sources)?).1)
     }
@@ -149,9 +140,6 @@ impl Config {
     }
 
     /// A setting that must be there.
-    ///
-    /// # Errors
-    /// `missing_setting` with the ways to set it.
     pub fn require(&self, name: &str) -> Result<&str> {
         self.get(name).ok_or_else(|| {
             let env = keys::find(name).map(Key::env).unwrap_or_default();
@@ -162,9 +150,6 @@ impl Config {
     }
 
     /// A whole number that has a default.
-    ///
-    /// # Errors
-    /// `missing_setting` for a key without default that is not set.
     pub fn number(&self, name: &str) -> Result<u64> {
         let text = self.require(name)?;
         text.parse()
@@ -172,25 +157,16 @@ impl Config {
     }
 
     /// A ratio in millionths.
-    ///
-    /// # Errors
-    /// `missing_setting`, `invalid_weight`.
     pub fn ratio_ppm(&self, name: &str) -> Result<u32> {
         base::amount::parse_weight(name, self.require(name)?)
     }
 
     /// An address that may be unset.
-    ///
-    /// # Errors
-    /// `invalid_address`.
     pub fn address(&self, name: &str) -> Result<Option<Address>> {
         self.get(name).map(|text| value::address(name, text)).transpose()
     }
 
     /// Endpoints in order; at least one.
-    ///
-    /// # Errors
-    /// `missing_setting` where none is set.
     pub fn endpoints(&self, name: &str) -> Result<Vec<Endpoint>> {
         Endpoint::parse_list(&split(self.require(name)?))
     }
@@ -206,17 +182,11 @@ impl Config {
     }
 
     /// Where the key store is.
-    ///
-    /// # Errors
-    /// `missing_setting` where not even the state has a place.
     pub fn keys_path(&self) -> Result<PathBuf> {
         Ok(PathBuf::from(self.require("keys.path")?))
     }
 
     /// Where the state file is.
-    ///
-    /// # Errors
-    /// `missing_setting`; cannot happen for a resolved config.
     pub fn state_path(&self) -> Result<PathBuf> {
         Ok(PathBuf::from(self.require("state.path")?))
     }

@@ -58,9 +58,6 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
 }
 
 /// Stellar accounts, separated by commas, each once.
-///
-/// # Errors
-/// `invalid_value` for what is no account, and for one that is listed twice.
 pub fn accounts(text: &str) -> Result<Vec<String>> {
     let mut list: Vec<String> = Vec::new();
     for part in text.split(',').map(str::trim) {
@@ -78,9 +75,6 @@ pub fn accounts(text: &str) -> Result<Vec<String>> {
 }
 
 /// An EVM address; where letters are in mixed case, the EIP-55 checksum must hold.
-///
-/// # Errors
-/// `invalid_address` naming the field and what is wrong.
 pub fn address(field: &str, text: &str) -> Result<Address> {
     let refuse = |why: &str| {
         Error::field(Code::InvalidAddress, field, format_args!("\"{text}\" {why}")).detail("value", text)
@@ -104,9 +98,6 @@ pub fn address(field: &str, text: &str) -> Result<Address> {
 }
 
 /// The hash of an EVM transaction: 0x and 64 hex digits.
-///
-/// # Errors
-/// `invalid_value` naming the field.
 pub fn tx_hash(field: &str, text: &str) -> Result<B256> {
     let digits = text.strip_prefix("0x").unwrap_or_default();
     let hash = text.parse().ok().filter(|_| digits.len() == 64);

@@ -5,12 +5,14 @@ use base::{Code, Error, Result};
 use ed25519_dalek::SigningKey;
 use grind::json::Object;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::Path;
+use strum::{EnumString, IntoStaticStr};
 use zeroize::Zeroizing;
 
 /// How a key came into the store.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Origin {
     /// Made here, from the system's randomness.
     Made,
@@ -52,7 +54,7 @@ struct Document<'a> {
     sponsor: Option<&'a str>,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Line<'a> {
     address: &'a str,
@@ -79,12 +81,8 @@ pub fn read(path: &Path, plain: &[u8]) -> Result<(Vec<StoredKey>, Option<String>
     for (at, Object(line)) in document.keys.iter().enumerate() {
         let key =
             parse_secret(&format!("key {}", at + 1), line.secret).map_err(|e| bad(e.message().into()))?;
-        let origin = match line.origin {
-            "made" => Origin::Made,
-            "imported" => Origin::Imported,
-            "submitter" => Origin::Submitter,
-            _ => return Err(bad(format!("key {} has an unknown origin", at + 1))),
-        };
+        let unknown = |_| bad(format!("key {} has an unknown origin", at + 1));
+        let origin: Origin = line.origin.parse().map_err(unknown)?;
         let stored = StoredKey::new(&key, origin);
         if stored.address != line.address {
             return Err(bad(format!("key {} is not the key of its address", at + 1)));
@@ -104,31 +102,16 @@ pub fn read(path: &Path, plain: &[u8]) -> Result<(Vec<StoredKey>, Option<String>
 pub(super) fn write(keys: &[StoredKey], sponsor: Option<&str>) -> Zeroizing<Vec<u8>> {
     // Room for all of it: a line is 169 to 173 bytes, and nothing is copied to grow and left behind.
     let mut plain = Zeroizing::new(Vec::with_capacity(200 * (keys.len() + 1)));
-    let mut put = |text: &str| plain.extend_from_slice(text.as_bytes());
-    put("{\"version\":1,\"keys\":[\n");
+    plain.extend_from_slice(b"{\"version\":1,\"keys\":[\n");
     for (at, key) in keys.iter().enumerate() {
-        let origin = match key.origin {
-            Origin::Made => "made",
-            Origin::Imported => "imported",
-            Origin::Submitter => "submitter",
-        };
-        put(if at == 0 { "" } else { ",\n" });
-        put("{\"address\":\"");
-        put(&key.address);
-        put("\",\"secret\":\"");
-        put(key.secret().expose_secret());
-        put("\",\"origin\":\"");
-        put(origin);
-        put("\"}");
+        let secret = key.secret();
+        let line = Line { address: &key.address, secret: secret.expose_secret(), origin: key.origin.into() };
+        plain.extend_from_slice(if at == 0 { b"" } else { b",\n" });
+        // Nothing in it can fail to be written into memory.
+        let _ = serde_json::to_writer(&mut *plain, &line);
     }
-    put("\n],\"sponsor\":");
-    match sponsor {
-        Some(address) => {
-            put("\"");
-            put(address);
-            put("\"}\n");
-        }
-        None => put("null}\n"),
-    }
+    plain.extend_from_slice(b"\n],\"sponsor\":");
+    let _ = serde_json::to_writer(&mut *plain, &sponsor);
+    plain.extend_from_slice(b"}\n");
     plain
 }

@@ -42,17 +42,11 @@ impl fmt::Debug for KeyStore {
 
 impl KeyStore {
     /// How the key store at `path` is locked, so that the right secret can be asked for.
-    ///
-    /// # Errors
-    /// `keys_missing`, `keys_exposed`, `keys_corrupt`, `io_error`.
     pub fn method(path: &Path) -> Result<Method> {
         seal::method(path, &file::read(path)?)
     }
 
     /// Unlocks the key store, to sign.
-    ///
-    /// # Errors
-    /// As [`KeyStore::method`], and `wrong_passphrase`, `wrong_identity`.
     pub fn open(path: &Path, unlock: Unlock) -> Result<Self> {
         let plain = seal::open(path, &file::read(path)?, &unlock)?;
         let (keys, sponsor) = document::read(path, &plain)?;
@@ -86,17 +80,11 @@ impl KeyStore {
     }
 
     /// What signs for this address.
-    ///
-    /// # Errors
-    /// `no_key`.
     pub fn signer(&self, address: &str) -> Result<Signer> {
         self.find(address).map(StoredKey::signer).ok_or_else(|| self.no_key(address))
     }
 
     /// The secret of this address as `S…`.
-    ///
-    /// # Errors
-    /// `no_key`.
     pub fn export(&self, address: &str) -> Result<SecretString> {
         self.find(address).map(StoredKey::secret).ok_or_else(|| self.no_key(address))
     }
@@ -174,9 +162,6 @@ impl Editor {
     }
 
     /// Writes a key unless it is there; true where it was added.
-    ///
-    /// # Errors
-    /// As [`Editor::make`].
     pub fn add(&mut self, key: &SigningKey, origin: Origin) -> Result<bool> {
         let address = address_of(key);
         if self.store.holds(&address) {
@@ -192,9 +177,6 @@ impl Editor {
     }
 
     /// Makes the account of this address the fee sponsor; the sponsor before it keeps its key. True where it changed.
-    ///
-    /// # Errors
-    /// `no_key`, and those of [`Editor::make`].
     pub fn set_sponsor(&mut self, address: &str) -> Result<bool> {
         self.store.signer(address)?;
         if self.store.sponsor() == Some(address) {

@@ -115,18 +115,12 @@ fn decryptor<'a>(path: &Path, sealed: &'a [u8]) -> Result<Decryptor<&'a [u8]>> {
 }
 
 /// How a sealed store is opened.
-///
-/// # Errors
-/// `keys_corrupt` for what is no age file.
 pub fn method(path: &Path, sealed: &[u8]) -> Result<Method> {
     let scrypt = decryptor(path, sealed)?.is_scrypt();
     Ok(if scrypt { Method::Passphrase } else { Method::Identity })
 }
 
 /// What is in a sealed store.
-///
-/// # Errors
-/// `wrong_passphrase`, `wrong_identity`, `keys_corrupt`.
 pub fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroizing<Vec<u8>>> {
     let decryptor = decryptor(path, sealed)?;
     let shown = path.display();

@@ -46,9 +46,6 @@ pub fn address_of(key: &SigningKey) -> String {
 }
 
 /// Reads a secret `S…`, surrounding white space aside. No error repeats any of it.
-///
-/// # Errors
-/// `invalid_value` naming where it came from.
 pub fn parse_secret(from: &str, text: &str) -> Result<SigningKey> {
     let text = text.trim();
     let refuse = |why: &str| {

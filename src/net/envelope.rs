@@ -165,18 +165,12 @@ fn bounded(body: &[u8]) -> serde_json::Result<()> {
 }
 
 /// Reads the answer to one question.
-///
-/// # Errors
-/// For anything but an object with these parts.
 pub fn one(body: &[u8]) -> serde_json::Result<Response> {
     bounded(body)?;
     serde_json::from_slice(body).map(|Object(response)| response)
 }
 
 /// Reads the answers to a batch of `asked` questions. One more than asked is kept, which shows that there are too many.
-///
-/// # Errors
-/// For anything but a list of objects with these parts.
 pub fn many(body: &[u8], asked: usize) -> serde_json::Result<Vec<Response>> {
     bounded(body)?;
     let mut from = serde_json::Deserializer::from_slice(body);

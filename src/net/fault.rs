@@ -51,16 +51,10 @@ impl Fault {
 
     /// Whether the same request may succeed at the same endpoint a little later.
     pub fn is_transient(&self) -> bool {
-        match self.kind {
-            FaultKind::Connect
-            | FaultKind::Timeout
-            | FaultKind::Closed
-            | FaultKind::RateLimited
-            | FaultKind::Server
-            | FaultKind::NotJson
-            | FaultKind::BadReply => true,
-            FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => false,
-        }
+        !matches!(
+            self.kind,
+            FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge
+        )
     }
 
     /// The code of a command that this ends.

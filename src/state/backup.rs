@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -55,9 +55,6 @@ pub fn backup(conn: &Connection, target: &Path, sound: Sound) -> Result<BackupRe
 
 /// As [`backup`], for what is no file: `send` gets the checked copy, from its beginning on, and sends it to `target`. The
 /// copy is beside the state, and gone afterwards.
-///
-/// # Errors
-/// As [`backup`]; what `send` returns.
 pub fn send_backup(
     conn: &Connection,
     target: &Path,
@@ -158,12 +155,7 @@ pub fn restore(
     is_there(source)?;
     // Through a link, what it leads to is replaced.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let draft = Draft::beside(&target, Access::Shared).map_err(|e| io_error(path, &e))?;
-    let (conn, _) = open_copy(source)?;
-    copy(&conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", path.display())))?;
-    drop(conn);
-    let events = events_of(draft.path(), sound)?;
-    let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(path, &e))?;
+    let (draft, report) = checked(&open_copy(source)?.0, path, path, sound)?;
     let state = file::open(draft.path(), OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     Journal::Wal.set(&state)?;
     file::checkpoint(&state)?;
@@ -175,7 +167,7 @@ pub fn restore(
     }
     draft.replace().map_err(|e| io_error(path, &e))?;
     lock.vouch();
-    Ok((BackupReport { path: path.to_owned(), bytes, sha256, events }, kept))
+    Ok((report, kept))
 }
 
 /// Keeps the present state under another name, and leaves nothing beside it that could be taken for a part of the next. A
@@ -212,10 +204,6 @@ fn set_aside(path: &Path, kept: &Path) -> Result<()> {
     Ok(())
 }
 
-pub(super) fn migration_copy(path: &Path, found: u32, clock: Clock) -> PathBuf {
-    stamped(path, &format!("schema-{found}"), clock)
-}
-
 pub(super) fn stamped(path: &Path, why: &str, clock: Clock) -> PathBuf {
     let stamp: String = clock.rfc3339().chars().filter(char::is_ascii_alphanumeric).collect();
     sibling(path, &format!("{why}-{stamp}"))
@@ -230,21 +218,17 @@ pub(super) fn sibling(path: &Path, suffix: &str) -> PathBuf {
 
 pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
     let mut hasher = Sha256::new();
-    let mut file = File::open(path)?;
-    let bytes = io::copy(&mut file, &mut Hasher(&mut hasher))?;
-    Ok((bytes, hex::encode(hasher.finalize())))
-}
-
-struct Hasher<'a>(&'a mut Sha256);
-
-impl io::Write for Hasher<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.update(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
+    let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
+    let mut total = 0;
+    loop {
+        let read = file.fill_buf()?;
+        if read.is_empty() {
+            return Ok((total, hex::encode(hasher.finalize())));
+        }
+        hasher.update(read);
+        let count = read.len();
+        file.consume(count);
+        total += count as u64;
     }
 }
 

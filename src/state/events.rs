@@ -6,7 +6,7 @@
 
 use super::columns::only;
 use super::pruned::{PRUNED, Steps};
-use super::{Run, meta};
+use super::{Run, tx};
 use alloy::hex;
 use base::{Code, Error, Result, forms};
 use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
@@ -94,24 +94,16 @@ pub(super) fn append(
     let (last_id, prev_hash) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
     let id = last_id + 1;
     let (at, payload) = (run.clock.rfc3339(), payload.to_string());
-    let hash = row_hash(&prev_hash, id, &at, &run.id, &run.actor, kind, subject, &payload);
+    let hash = row_hash(&prev_hash, id, [&at, &run.id, &run.actor, kind, subject, &payload]);
     conn.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
         .execute(params![id, at, run.id, run.actor, kind, subject, payload, prev_hash, hash])?;
-    meta::meta_set(conn, "audit_head", &format!("{id}:{hash}"))?;
+    tx::meta_set(conn, "audit_head", &format!("{id}:{hash}"))?;
     Ok(id)
 }
 
-#[expect(clippy::too_many_arguments, reason = "the row's fields, in the order of the row")]
-fn row_hash(
-    prev: &str,
-    id: i64,
-    at: &str,
-    run: &str,
-    actor: &str,
-    kind: &str,
-    subject: &str,
-    payload: &str,
-) -> String {
+/// The hash of a row behind one with the hash `prev`: of its id, and of its texts in their order.
+fn row_hash(prev: &str, id: i64, texts: [&str; 6]) -> String {
+    let [at, run, actor, kind, subject, payload] = texts;
     let row = json!([id, at, run, actor, kind, subject, payload]).to_string();
     hex::encode(Sha256::new().chain_update(prev).chain_update(row).finalize())
 }
@@ -152,9 +144,8 @@ pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
         report.broken = Some(Broken { id, why });
         return Ok(report);
     }
-    let head = meta::meta_get(conn, "audit_head")?;
-    let want = (last > 0).then(|| format!("{last}:{}", report.head));
-    if head != want {
+    let head = tx::meta_get(conn, "audit_head")?;
+    if head != (last > 0).then(|| format!("{last}:{}", report.head)) {
         let why = "the newest rows are missing: meta.audit_head names another last row".to_owned();
         report.broken = Some(Broken { id: last + 1, why });
     }
@@ -170,7 +161,7 @@ pub(super) fn is_intact(row: &Row<'_>) -> rusqlite::Result<bool> {
 fn hash_after(prev: &str, row: &Row<'_>) -> rusqlite::Result<String> {
     let [at, run, actor, kind, subject, payload] =
         ["at", "run_id", "actor", "kind", "subject", "payload"].map(|column| text(row, column));
-    Ok(row_hash(prev, row.get("id")?, at?, run?, actor?, kind?, subject?, payload?))
+    Ok(row_hash(prev, row.get("id")?, [at?, run?, actor?, kind?, subject?, payload?]))
 }
 
 fn text<'r>(row: &'r Row<'_>, column: &str) -> rusqlite::Result<&'r str> {
@@ -265,9 +256,6 @@ fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
 
 impl ChainReport {
     /// As an error for commands that must not go on, or `Ok`.
-    ///
-    /// # Errors
-    /// `check_failed` naming the first broken row.
     pub fn into_result(self) -> Result<Self> {
         match &self.broken {
             None => Ok(self),

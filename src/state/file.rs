@@ -78,9 +78,6 @@ pub(super) fn checkpoint(conn: &Connection) -> Result<()> {
 }
 
 /// The canonical path of a state that is there: a regular file that has this name alone.
-///
-/// # Errors
-/// `state_missing`; `invalid_value` for what is no file; `conflict` for one with several names; `io_error`.
 pub(super) fn whole(path: &Path) -> Result<PathBuf> {
     let shown = path.display();
     let io = |e: &io::Error| match e.kind() {

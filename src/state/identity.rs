@@ -44,6 +44,13 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     }
     let version = u32::try_from(version)
         .map_err(|_| Error::new(Code::StateCorrupt, format!("state {shown} has schema {version}")))?;
+    if steps::UNRELEASED.contains(&version) {
+        return Err(Error::new(
+            Code::StateOutdated,
+            format!("state {shown} has schema {version}, of a development build: it cannot be migrated"),
+        )
+        .hint(say("set it aside, and create a new state: ").run("init")));
+    }
     if version > steps::SCHEMA_VERSION {
         return Err(Error::new(
             Code::StateTooNew,

@@ -9,8 +9,6 @@ mod file;
 mod identity;
 mod ledger;
 mod lock;
-mod meta;
-mod migrate;
 mod names;
 mod open;
 mod permit;
@@ -22,7 +20,6 @@ mod schema;
 mod settings;
 mod steps;
 mod tx;
-mod work;
 
 pub use backup::{BackupReport, Sound, backup, inspect, restore, send_backup};
 pub use events::{ChainReport, Event, EventFilter, events_after, last_event, list_events, verify_chain};
@@ -30,20 +27,19 @@ pub use file::{Watch, connect_again};
 pub use identity::APPLICATION_ID;
 pub use ledger::{Account, Line, OwnerKind, balance, derived_balance, member_balances};
 pub use lock::{Holder, Lock};
-pub use meta::meta_get;
 pub use names::{Named, names_like};
 pub use open::{Look, State, create, schema_of};
 pub use permit::{Consent, Permit, ValuePermit};
-pub use pins::{Pin, check_network, pin_network};
+pub use pins::{check_network, pin_network};
 pub use prune::{LEAST_AGE, PruneReport, can_go_on, check_age, prune, prune_preview};
 pub use pruned::brought_forward;
-pub use schema::{Difference, SCHEMA, difference};
+pub use schema::{Difference, difference};
 pub use settings::{setting_set, setting_unset, settings};
-pub use steps::{SCHEMA_VERSION, pending_steps};
-pub use tx::Tx;
-pub use work::Work;
+pub use steps::{SCHEMA, SCHEMA_VERSION, pending_steps};
+pub use tx::{Tx, meta_get};
 
-use base::clock::Clock;
+use base::{Clock, Progress, Stop};
+use config::Config;
 
 /// Who writes: stands in each audit event.
 #[derive(Debug, Clone)]
@@ -54,4 +50,18 @@ pub struct Run {
     pub actor: String,
     /// Dates the records.
     pub clock: Clock,
+}
+
+/// What a writing service is handed.
+pub struct Work<'a> {
+    /// Settings in force.
+    pub config: &'a Config,
+    /// The state, opened for writing, or the private copy of a dry run.
+    pub state: &'a mut State,
+    /// The right to write to it.
+    pub permit: Permit<'a>,
+    /// Where progress goes.
+    pub progress: &'a dyn Progress,
+    /// The wish to stop.
+    pub stop: &'a Stop,
 }

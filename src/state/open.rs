@@ -4,10 +4,10 @@ use super::columns::only;
 use super::file::{self, Journal, Watch};
 use super::identity::{APPLICATION_ID, identify};
 use super::lock::LastRun;
-use super::{Lock, Run, Tx, migrate, runs, schema, steps};
+use super::{Lock, Run, Tx, backup, runs, schema, steps};
 use crate::Permit;
 use base::files::{self, Access, Draft};
-use base::{Code, Error, Exit, Result, killpoint, say};
+use base::{Code, Error, Exit, Remedy, Result, killpoint, say};
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,9 +67,6 @@ impl State {
 
     /// Opens for writing, migrating an older schema after an automatic backup. The whole file is looked at where the last
     /// run was killed, or where it is not the file that the last run left.
-    ///
-    /// # Errors
-    /// As [`State::read`], and `state_error` where the file or its folder cannot be written.
     pub fn write_access(path: &Path, run: Run, lock: &Lock) -> Result<Self> {
         let conn = file::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         // Tidying is no reason not to go on.
@@ -84,7 +81,13 @@ impl State {
         Journal::Wal.set(&conn)?;
         conn.pragma_update(None, "synchronous", "FULL")?;
         if found < steps::SCHEMA_VERSION {
-            migrate::migrate(&conn, path, found, run.clock)?;
+            let copy = backup::stamped(path, &format!("schema-{found}"), run.clock);
+            // Judged by its structure: the invariants are those of today.
+            backup::backup(&conn, &copy, |_| Ok(0))?;
+            steps::migrate(&conn, found).map_err(|e| {
+                e.context(format!("cannot migrate state {}", path.display()))
+                    .hint(format!("the state before the migration is kept at {}", copy.display()))
+            })?;
             schema::must_be_own(&conn, path, steps::SCHEMA_VERSION)?;
         }
         lock.vouch();
@@ -160,8 +163,6 @@ impl State {
         if tx.conn().total_changes() == before {
             return Ok(value);
         }
-        tx.bump_data_version()?;
-        killpoint::reach();
         tx.commit()?;
         killpoint::reach();
         Ok(value)
@@ -241,9 +242,6 @@ pub fn create(path: &Path) -> Result<()> {
 }
 
 /// The schema version of the state file at `path`, which may be older than this program's.
-///
-/// # Errors
-/// `state_missing`, `state_foreign`, `state_too_new`, `state_corrupt`.
 pub fn schema_of(path: &Path) -> Result<u32> {
     identify(&file::connect_to_read(path)?.0, path)
 }
@@ -255,7 +253,7 @@ fn build(draft: &Path) -> Result<()> {
         "PRAGMA application_id = {APPLICATION_ID}; BEGIN IMMEDIATE; {}
          INSERT INTO meta VALUES ('data_version', '0');
          PRAGMA user_version = {}; COMMIT;",
-        schema::SCHEMA,
+        steps::SCHEMA,
         steps::SCHEMA_VERSION
     ))?;
     file::checkpoint(&conn)?;
@@ -286,11 +284,6 @@ fn must_be_whole(conn: &Connection, path: &Path, pragma: &str) -> Result<()> {
     if word == "ok" {
         return Ok(());
     }
-    Err(Error::new(Code::StateCorrupt, format!("state {} is damaged: {word}", path.display())).hint(
-        say("nothing was changed; see all of it: ")
-            .run("state check")
-            .with("full")
-            .say("; then restore the newest backup: ")
-            .backup(),
-    ))
+    Err(Error::new(Code::StateCorrupt, format!("state {} is damaged: {word}", path.display()))
+        .hint(say("nothing was changed; ").then(Remedy::restore())))
 }

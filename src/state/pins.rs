@@ -4,13 +4,10 @@ use super::{Permit, State, Tx, meta_get};
 use base::{Code, Error, Result, say};
 use serde_json::json;
 
-/// Refuses a state that belongs to another network than the profile; one without a pin yet fits any.
-///
-/// # Errors
-/// `wrong_network` naming both.
-pub fn check_network(state: &State, key: &str, value: &str) -> Result<Pin> {
+/// Whether a state belongs to the network of the profile: false where it belongs to none yet, `wrong_network` to another.
+pub fn check_network(state: &State, key: &str, value: &str) -> Result<bool> {
     match meta_get(state.conn(), key)? {
-        Some(found) if found == value => Ok(Pin::Same),
+        Some(found) if found == value => Ok(true),
         Some(found) => Err(Error::new(
             Code::WrongNetwork,
             format!("state {} belongs to {key} {found}, the profile pins {value}", state.path().display()),
@@ -23,25 +20,13 @@ pub fn check_network(state: &State, key: &str, value: &str) -> Result<Pin> {
         )
         .detail("state", found)
         .detail("profile", value)),
-        None => Ok(Pin::NotYet),
+        None => Ok(false),
     }
 }
 
-/// Whether a state belongs to a network already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Pin {
-    /// It belongs to this one.
-    Same,
-    /// It belongs to none yet.
-    NotYet,
-}
-
 /// Remembers a network pin (`evm_chain_id`, `stellar_passphrase`) on first use and refuses another later.
-///
-/// # Errors
-/// `wrong_network` where the file belongs to another network.
 pub fn pin_network(state: &mut State, permit: Permit<'_>, key: &str, value: &str) -> Result<()> {
-    if check_network(state, key, value)? == Pin::Same {
+    if check_network(state, key, value)? {
         return Ok(());
     }
     state.write(permit, |tx: &Tx<'_>| {

@@ -157,9 +157,6 @@ fn said(payload: &str, what: &str) -> Option<Value> {
 }
 
 /// Puts `forward` in the place of the entries of events that go: balances stay as they are.
-///
-/// # Errors
-/// `state_corrupt` where the amounts leave something over.
 pub(super) fn bring_forward(conn: &Connection, event: i64, forward: &BTreeMap<i64, Delta>) -> Result<()> {
     let mut asset_of = conn.prepare_cached("SELECT asset FROM ledger_accounts WHERE id = ?1")?;
     let mut insert = conn.prepare_cached("INSERT INTO ledger_entries VALUES (?1, ?2, ?3, ?4)")?;

@@ -1,9 +1,21 @@
-//! One write transaction, with the audit log and the ledger at hand.
+//! One write transaction, with the audit log, the ledger and the facts about the file at hand.
 
-use super::{Run, events, ledger, meta};
+use super::columns::only;
+use super::{Run, events, ledger};
 use base::Result;
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 use serde_json::Value;
+
+/// A fact about the file, by key.
+pub fn meta_get(conn: &Connection, key: &str) -> Result<Option<String>> {
+    Ok(conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], only).optional()?)
+}
+
+pub(super) fn meta_set(conn: &Connection, key: &str, value: &str) -> Result<()> {
+    conn.prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
+        .execute(params![key, value])?;
+    Ok(())
+}
 
 /// A write transaction in progress. It can only be had inside [`super::State::write`].
 #[derive(Debug)]
@@ -32,29 +44,28 @@ impl<'a> Tx<'a> {
         events::append(self.conn(), self.run, kind, subject, payload)
     }
 
-    /// Moves money: the lines must sum to zero per asset; the event explains them.
-    ///
-    /// # Errors
-    /// `bug` for lines that do not balance, `state_error` for a holding that would go below zero.
+    /// Moves money: the lines must sum to zero per asset, and no holding goes below zero; the event explains them.
     pub fn post(&self, event_id: i64, lines: &[ledger::Line]) -> Result<()> {
         ledger::post(self.conn(), event_id, lines)
     }
 
     /// Sets a fact about the file.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<()> {
-        meta::meta_set(self.conn(), key, value)
+        meta_set(self.conn(), key, value)
     }
 
     /// Takes back a fact about the file.
     pub fn meta_unset(&self, key: &str) -> Result<()> {
-        meta::meta_unset(self.conn(), key)
+        self.conn().prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([key])?;
+        Ok(())
     }
 
-    pub(super) fn bump_data_version(&self) -> Result<()> {
-        meta::bump_data_version(self.conn())
-    }
-
+    /// Counts the transaction, and commits it.
     pub(super) fn commit(self) -> Result<()> {
+        let sql =
+            "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE key = 'data_version'";
+        self.conn().prepare_cached(sql)?.execute([])?;
+        base::killpoint::reach();
         Ok(self.inner.commit()?)
     }
 }

@@ -20,12 +20,8 @@ pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
     let look = state.look()?;
     let conn = look.conn();
     let mut all = Gauges::default();
-    all.add(
-        "poolctl_build_info",
-        "The poolctl that wrote this.",
-        &[("version", env!("CARGO_PKG_VERSION"))],
-        1_u8,
-    );
+    let labels = [("version", env!("CARGO_PKG_VERSION"))];
+    all.add("poolctl_build_info", "The poolctl that wrote this.", &labels, 1);
     let bytes = std::fs::metadata(state.path()).map(|file| file.len()).unwrap_or_default();
     all.add("poolctl_state_size_bytes", "Size of the state file, its log aside.", &[], bytes);
     of_runs(&mut all, conn)?;
@@ -37,24 +33,6 @@ pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
     Ok(all.0)
 }
 
-/// A sample's value as Prometheus reads it.
-struct Value(String);
-
-macro_rules! whole {
-    ($($kind:ty),+) => { $(impl From<$kind> for Value {
-        fn from(number: $kind) -> Self {
-            Self(number.to_string())
-        }
-    })+ };
-}
-whole!(u8, u32, u64, i64, usize);
-
-impl From<String> for Value {
-    fn from(decimal: String) -> Self {
-        Self(decimal)
-    }
-}
-
 #[derive(Default)]
 struct Gauges(Vec<Gauge>);
 
@@ -64,10 +42,10 @@ impl Gauges {
         name: &'static str,
         help: &'static str,
         labels: &[(&'static str, &str)],
-        value: impl Into<Value>,
+        value: impl ToString,
     ) {
         let labels = labels.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        self.0.push(Gauge { name, help, labels, value: value.into().0 });
+        self.0.push(Gauge { name, help, labels, value: value.to_string() });
     }
 }
 
@@ -84,12 +62,8 @@ fn of_runs(all: &mut Gauges, conn: &Connection) -> Result<()> {
 }
 
 fn of_health(all: &mut Gauges, report: &Report) {
-    all.add(
-        "poolctl_healthy",
-        "1 while nothing is overdue, open or stuck.",
-        &[],
-        u8::from(report.is_healthy()),
-    );
+    let healthy = u8::from(report.is_healthy());
+    all.add("poolctl_healthy", "1 while nothing is overdue, open or stuck.", &[], healthy);
     for check in &report.checks {
         let subject = check.vital.subject.as_deref().unwrap_or_default();
         let labels = [("check", check.vital.check), ("subject", subject)];
@@ -100,31 +74,24 @@ fn of_health(all: &mut Gauges, report: &Report) {
         let help = "Age of a regular job that is still well.";
         all.add("poolctl_check_limit_seconds", help, &labels, check.vital.limit_sec);
     }
-    let mut open: BTreeMap<(&str, &str), usize> = BTreeMap::new();
+    let mut open: BTreeMap<(&'static str, &str), usize> = BTreeMap::new();
     for trouble in &report.troubles {
         let label = match trouble.area {
             Area::Risk => "pool",
             Area::Oracle => "feed",
             Area::Farm => "farmer",
         };
-        let count = open.entry((label, trouble.subject.as_str())).or_default();
-        *count = count.saturating_add(1);
+        *open.entry((label, &trouble.subject)).or_default() += 1;
     }
     for check in &report.checks {
-        let label = match check.vital.check {
-            "sync" => "pool",
-            "oracle" => "feed",
-            _ => continue,
-        };
-        open.entry((label, check.vital.subject.as_deref().unwrap_or_default())).or_default();
+        if let Some((_, label)) =
+            [("sync", "pool"), ("oracle", "feed")].iter().find(|(job, _)| *job == check.vital.check)
+        {
+            open.entry((label, check.vital.subject.as_deref().unwrap_or_default())).or_default();
+        }
     }
     for ((label, subject), count) in open {
-        let labels = match label {
-            "pool" => [("pool", subject)],
-            "feed" => [("feed", subject)],
-            _ => [("farmer", subject)],
-        };
-        all.add("poolctl_alerts_open", "Alerts that hold.", &labels, count);
+        all.add("poolctl_alerts_open", "Alerts that hold.", &[(label, subject)], count);
     }
     let operations = &report.operations;
     let help = "Transactions that are not settled and recorded.";
@@ -139,21 +106,13 @@ fn of_pools(all: &mut Gauges, conn: &Connection, config: &Config, now: i64) -> R
     for pool in &pools {
         let labels = [("pool", pool.name.as_str())];
         if let Some(s) = snapshots.get(&pool.id) {
-            let tvl = to_units(s.total_assets, pool.asset.decimals);
-            all.add(
-                "poolctl_pool_total_value_locked",
-                "TVL in whole units of the pool's asset.",
-                &labels,
-                tvl,
-            );
+            let (tvl, help) =
+                (to_units(s.total_assets, pool.asset.decimals), "TVL in whole units of the pool's asset.");
+            all.add("poolctl_pool_total_value_locked", help, &labels, tvl);
             let shares = to_units(s.total_shares, pool.share_decimals);
             all.add("poolctl_pool_shares", "Shares in whole units.", &labels, shares);
-            all.add(
-                "poolctl_pool_exchange_rate_ratio",
-                "Assets per share.",
-                &labels,
-                to_units(s.rate_e18, E18),
-            );
+            let rate = to_units(s.rate_e18, E18);
+            all.add("poolctl_pool_exchange_rate_ratio", "Assets per share.", &labels, rate);
             let help = "When the pool's figures were read.";
             all.add("poolctl_pool_synced_timestamp_seconds", help, &labels, s.synced_at);
             all.add("poolctl_pool_synced_block", "Block of the pool's figures.", &labels, s.block.number);
@@ -202,8 +161,7 @@ fn of_farm(all: &mut Gauges, conn: &Connection) -> Result<()> {
     }
     let mut by_status: BTreeMap<&str, usize> = BTreeMap::new();
     for hand in &hands {
-        let count = by_status.entry(hand.status.word()).or_default();
-        *count = count.saturating_add(1);
+        *by_status.entry(hand.status.word()).or_default() += 1;
     }
     for (status, count) in by_status {
         all.add("poolctl_farm_farmers", "Farmers by status.", &[("status", status)], count);

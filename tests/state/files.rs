@@ -1,6 +1,6 @@
 //! What happens to the file as a whole: backup under way, restore, migration, and the stored state of this schema.
 
-use crate::support::{FARM, FIXTURE, Place, holder, run, schema, structure};
+use crate::support::{FARM, POOLS, Place, holder, run, schema, structure};
 use base::{Code, Part, Stop};
 use rusqlite::Connection;
 use serde_json::json;
@@ -159,23 +159,17 @@ fn an_older_state_is_migrated_after_a_backup() {
 
 #[test]
 fn an_older_state_with_a_schema_of_its_own_is_not_migrated() {
-    for (made, sql, named) in [
+    for (sql, named) in [
+        ("CREATE TABLE events (wrong TEXT); INSERT INTO events VALUES ('kept')", "events"),
         (
-            "PRAGMA user_version = 0",
-            "CREATE TABLE events (wrong TEXT); INSERT INTO events VALUES ('kept')",
-            "events",
+            "CREATE TABLE t (x); CREATE TRIGGER evil AFTER INSERT ON t BEGIN UPDATE t SET x = 'x'; END",
+            "CREATE TABLE t",
         ),
-        (
-            FIXTURE,
-            "CREATE TRIGGER evil AFTER INSERT ON pool_snapshots BEGIN UPDATE members SET name = 'x'; END",
-            "CREATE TRIGGER evil",
-        ),
-        (FARM, "CREATE VIEW more AS SELECT 1", "CREATE VIEW more"),
+        ("CREATE VIEW more AS SELECT 1", "CREATE VIEW more"),
     ] {
         let place = Place::empty();
         let conn = place.outsider();
         conn.pragma_update(None, "application_id", APPLICATION_ID).unwrap();
-        conn.execute_batch(made).unwrap();
         conn.execute_batch(sql).unwrap();
         drop(conn);
         let before = std::fs::read(place.path()).unwrap();
@@ -429,8 +423,8 @@ fn what_is_no_file_is_refused_at_once() {
 
 #[test]
 fn the_stored_state_of_this_schema_opens_and_is_sound() {
-    let place = Place::stored();
-    assert_eq!(schema_of(&place.path()).unwrap(), 1);
+    let place = Place::lived_in();
+    assert_eq!(schema_of(&place.path()).unwrap(), SCHEMA_VERSION);
     let lock = place.lock();
     let state = place.writer(&lock);
     assert_eq!(structure(state.conn()), schema());
@@ -445,50 +439,39 @@ fn the_stored_state_of_this_schema_opens_and_is_sound() {
     }
     assert_eq!(vault::feed::all(state.conn()).unwrap().len(), 2);
     drop(state);
-    assert_eq!(place.files("schema-").len(), usize::from(SCHEMA_VERSION > 1), "migrated only if it is older");
-    assert!(!FIXTURE.contains("/home/") && !FIXTURE.contains("/root"), "nobody's folders are in it");
+    assert!(place.files("schema-").is_empty(), "migrated only if it is older");
+    assert!(!POOLS.contains("/home/") && !POOLS.contains("/root"), "nobody's folders are in it");
 }
 
-/// Schema 4 has two tables more than the stored state of schema 2.
+/// Their steps are gone: nothing of them was released.
 #[test]
-fn a_state_of_the_schema_before_is_migrated_with_its_rows() {
-    let place = Place::empty();
-    let conn = place.outsider();
-    conn.execute_batch(FARM).unwrap();
-    conn.execute_batch(include_str!("../../src/state/migrations/0003_runs.sql")).unwrap();
-    conn.execute_batch(include_str!("../../src/state/migrations/0004_prune.sql")).unwrap();
-    conn.execute_batch("PRAGMA user_version = 4; INSERT INTO runs VALUES ('sync', 7, 75, 5, 6)").unwrap();
-    let count = |conn: &Connection, table: &str| -> i64 {
-        conn.query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0)).unwrap()
-    };
-    let tables = ["events", "ledger_entries", "pool_rewards", "reward_emissions", "open_pails", "runs"];
-    let before = tables.map(|table| count(&conn, table));
-    let (emitted, paid): (i64, i64) = conn
-        .query_row(
-            "SELECT (SELECT max(end_block) FROM reward_emissions), max(id) FROM pool_reward_epochs",
-            [],
-            |row| Ok((row.get(0)?, row.get(1)?)),
-        )
-        .unwrap();
-    drop(conn);
-    let lock = place.lock();
-    let state = place.writer(&lock);
-    assert_eq!(structure(state.conn()), schema());
-    assert_eq!(place.files(".schema-4-").len(), 1, "{:?}", place.files(""));
-    assert_eq!(tables.map(|table| count(state.conn(), table)), before);
-    // What was emitted and paid by the program of that day is told from what follows.
-    for (key, want) in [("reward_order_from_block", emitted), ("reward_pause_from_epoch", paid)] {
-        assert_eq!(state::meta_get(state.conn(), key).unwrap(), Some(want.to_string()), "{key}");
+fn a_state_of_a_development_build_is_refused_everywhere() {
+    for version in 1..=5 {
+        let place = Place::lived_in();
+        place.outsider().pragma_update(None, "user_version", version).unwrap();
+        let before = std::fs::read(place.path()).unwrap();
+        let lock = place.lock();
+        let other = Place::fresh();
+        for e in [
+            schema_of(&place.path()).unwrap_err(),
+            State::read(&place.path(), run()).unwrap_err(),
+            State::glance(&place.path(), run()).unwrap_err(),
+            State::write_access(&place.path(), run(), &lock).unwrap_err(),
+            inspect(&place.path(), watch::check::must_be_sound).unwrap_err(),
+            restore(&place.path(), &other.path(), &run(), &other.lock(), watch::check::must_be_sound)
+                .unwrap_err(),
+        ] {
+            assert_eq!(e.code(), Code::StateOutdated, "{e}");
+            assert!(e.message().contains("of a development build"), "{e}");
+            assert!(e.remedy().unwrap().parts().contains(&Part::Command("init")), "{e:?}");
+        }
+        assert!(std::fs::read(place.path()).unwrap() == before && place.files("schema-").is_empty());
     }
-    let report = watch::check::check(state.conn(), true).unwrap();
-    assert!(report.findings.is_empty(), "{:?}", report.findings);
 }
 
 #[test]
-fn the_stored_state_with_a_farm_is_migrated_and_sound() {
-    let place = Place::empty();
-    place.outsider().execute_batch(FARM).unwrap();
-    assert_eq!(schema_of(&place.path()).unwrap(), 2);
+fn the_stored_state_with_a_farm_is_sound() {
+    let place = Place::farmed();
     let lock = place.lock();
     let state = place.writer(&lock);
     assert_eq!(structure(state.conn()), schema());

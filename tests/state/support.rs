@@ -10,11 +10,11 @@ use std::time::Duration;
 use tempfile::TempDir;
 use watch::check::CheckReport;
 
-/// A dump of a state that the program itself wrote; its first lines say how.
-pub const FIXTURE: &str = include_str!("../fixtures/state-v1.sql");
+/// The rows of a state that the program itself wrote: two pools, synced, paid, claimed.
+pub const POOLS: &str = include_str!("../fixtures/pools.sql");
 
-/// The same of schema 2, with a farm.
-pub const FARM: &str = include_str!("../fixtures/state-v2.sql");
+/// The same with a farm, whose last stakes are still out.
+pub const FARM: &str = include_str!("../fixtures/farm.sql");
 
 pub struct Place {
     folder: TempDir,
@@ -33,35 +33,21 @@ impl Place {
         place
     }
 
-    /// The state of the fixture as it was stored, of schema 1: two pools, synced, paid, claimed.
-    pub fn stored() -> Self {
-        let place = Self::empty();
-        place.outsider().execute_batch(FIXTURE).unwrap();
+    fn with(rows: &str) -> Self {
+        let place = Self::fresh();
+        place.outsider().execute_batch(rows).unwrap();
+        drop(place.writer(&place.lock()));
         place
     }
 
-    /// The state of the fixture, with the schema of today.
+    /// A state with [`POOLS`].
     pub fn lived_in() -> Self {
-        let place = Self::stored();
-        place.migrate();
-        place
+        Self::with(POOLS)
     }
 
-    /// Takes an older state to the schema of today, without the copy that is kept of it.
-    fn migrate(&self) {
-        let lock = self.lock();
-        drop(self.writer(&lock));
-        for copy in self.files(".schema-") {
-            std::fs::remove_file(self.folder().join(copy)).unwrap();
-        }
-    }
-
-    /// The state of the second fixture, migrated: two pools and a farm, whose last stakes are still out.
+    /// A state with [`FARM`].
     pub fn farmed() -> Self {
-        let place = Self::empty();
-        place.outsider().execute_batch(FARM).unwrap();
-        place.migrate();
-        place
+        Self::with(FARM)
     }
 
     /// The same, two years later, after a prune.

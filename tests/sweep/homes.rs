@@ -41,9 +41,11 @@ pub const LOCAL: &[Row] = &[
     Row::new("report --html report.html"),
 ];
 
-/// With a state of an older schema, whose rows are old too.
-pub const OLD: &[Row] =
-    &[Row::new("state migrate"), Row::new("state prune --older-than 90d --yes").after(&["state migrate"])];
+/// With a state of an older schema.
+pub const OLDER: &[Row] = &[Row::new("state migrate")];
+
+/// With a state whose rows are old.
+pub const OLD: &[Row] = &[Row::new("state prune --older-than 90d --yes")];
 
 /// With two pools that have lived a little.
 pub const POOLS: &[Row] = &[
@@ -143,9 +145,12 @@ fn what_needs_no_network() {
     all.extend(tasks(&Home::ready(), NEW, &BTreeMap::new()));
     let (home, words) = local();
     all.extend(tasks(&home, LOCAL, &words));
+    let older = Home::ready();
+    std::fs::remove_file(older.state()).unwrap();
+    older.sqlite().pragma_update(None, "application_id", state::APPLICATION_ID).unwrap();
+    all.extend(tasks(&older, OLDER, &BTreeMap::new()));
     let old = Home::ready();
-    std::fs::remove_file(old.state()).unwrap();
-    old.sqlite().execute_batch(include_str!("../fixtures/state-v2.sql")).unwrap();
+    old.sqlite().execute_batch(include_str!("../fixtures/farm.sql")).unwrap();
     all.extend(tasks(&old, OLD, &BTreeMap::new()));
     let reached = sweep::sweep(&all);
     assert!(reached >= 100, "{reached}");

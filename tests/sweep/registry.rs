@@ -74,7 +74,16 @@ fn command_of<'c>(line: &str, commands: &'c [String]) -> &'c str {
 #[test]
 fn every_command_is_swept_or_writes_nothing() {
     let commands = commands();
-    let rows = [homes::BARE, homes::NEW, homes::LOCAL, homes::OLD, homes::POOLS, homes::CHANGED, farm::ROWS];
+    let rows = [
+        homes::BARE,
+        homes::NEW,
+        homes::LOCAL,
+        homes::OLDER,
+        homes::OLD,
+        homes::POOLS,
+        homes::CHANGED,
+        farm::ROWS,
+    ];
     let swept: Vec<&str> =
         rows.iter().copied().flatten().map(|row: &Row| command_of(row.line, &commands)).collect();
     let reads: Vec<&str> = READERS.iter().map(|line| command_of(line, &commands)).collect();

@@ -110,9 +110,6 @@ fn read_digits(digits: impl Iterator<Item = u8>) -> Option<U256> {
 }
 
 /// [`parse_units`] for a field: the error names it and quotes the value.
-///
-/// # Errors
-/// `invalid_amount`, as [`parse_units`].
 pub fn parse_flag(field: &str, text: &str, decimals: u8) -> Result<Base> {
     parse_units(text, decimals).map_err(|why| {
         Error::field(Code::InvalidAmount, field, format_args!("\"{text}\" {why}")).detail("value", text)
@@ -120,9 +117,6 @@ pub fn parse_flag(field: &str, text: &str, decimals: u8) -> Result<Base> {
 }
 
 /// A weight between 0 and 1 with at most six decimals, in millionths.
-///
-/// # Errors
-/// `invalid_weight` for anything else.
 pub fn parse_weight(field: &str, text: &str) -> Result<u32> {
     let refuse = |why: String| {
         Error::field(Code::InvalidWeight, field, format_args!("\"{text}\" {why}"))

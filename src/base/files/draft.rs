@@ -34,9 +34,6 @@ pub struct Draft {
 impl Draft {
     /// An empty file beside `target`, on the same disk. Where there is a regular file already, its mode and owner are
     /// taken over; a link is followed. Drafts of killed runs are removed first.
-    ///
-    /// # Errors
-    /// Those of the system; `InvalidInput` for a target that is no file.
     pub fn beside(target: &Path, access: Access) -> io::Result<Self> {
         let target = match Target::of(target)? {
             Target::Whole(target) => target,
@@ -99,26 +96,16 @@ impl Draft {
     }
 
     /// As [`Draft::replace`], where there must be no target; false, and nothing is changed, where there is one.
-    ///
-    /// # Errors
-    /// Those of the system.
     pub fn publish_new(self) -> io::Result<bool> {
         self.file.sync_all()?;
         remove_sides(&self.path)?;
-        match renameat_with(CWD, &self.path, CWD, &self.target, RenameFlags::NOREPLACE) {
-            Ok(()) => {}
-            Err(Errno::EXIST) => return Ok(false),
-            // A disk that cannot rename so: a hard link fails too where the name has been taken meanwhile.
-            Err(Errno::INVAL | Errno::NOSYS) => match fs::hard_link(&self.path, &self.target) {
-                Ok(()) => {}
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(false),
-                Err(e) => return Err(e),
-            },
-            Err(e) => return Err(e.into()),
-        }
         let target = self.target.clone();
+        let renamed = rename_new(&self.path, &target)?;
         drop(self);
-        sync_folder(&target).map(|()| true)
+        if renamed {
+            sync_folder(&target)?;
+        }
+        Ok(renamed)
     }
 }
 
@@ -126,6 +113,22 @@ impl Drop for Draft {
     fn drop(&mut self) {
         // Renamed, there is none. The lock goes with the handle, afterwards.
         let _ = remove(&self.path);
+    }
+}
+
+/// Gives a file a name that must be free; false where it is taken. A disk that cannot rename so keeps the first name too.
+///
+/// # Errors
+/// Those of the system.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
+    let renamed = match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+        // A hard link fails too where the name has been taken meanwhile.
+        Err(Errno::INVAL | Errno::NOSYS) => fs::hard_link(from, to),
+        renamed => renamed.map_err(io::Error::from),
+    };
+    match renamed {
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        renamed => renamed.map(|()| true),
     }
 }
 
@@ -153,11 +156,7 @@ fn remove_sides(draft: &Path) -> io::Result<()> {
 
 /// Removes what killed runs left in the making of files in the folder of `target`: backups and reports have new names
 /// each day, and nobody would come back for theirs.
-///
-/// # Errors
-/// Those of the system, where the folder cannot be read.
 pub fn sweep(target: &Path) -> io::Result<()> {
-    let stem = stem(target)?;
     for entry in fs::read_dir(folder_of(target))? {
         let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name());
@@ -165,10 +164,7 @@ pub fn sweep(target: &Path) -> io::Result<()> {
         let of = SIDES.iter().find_map(|side| name.strip_suffix(side.as_bytes()));
         // What is beside a draft goes with it, or, where that is gone, by itself.
         let lost = of.is_some_and(|of| !folder_of(&path).join(OsStr::from_bytes(of)).exists());
-        if !entry.file_type()?.is_file()
-            || !is_draft(stem.as_bytes(), of.unwrap_or(name))
-            || of.is_some() && !lost
-        {
+        if !entry.file_type()?.is_file() || !is_draft(of.unwrap_or(name)) || of.is_some() && !lost {
             continue;
         }
         let Ok(file) = OpenOptions::new().read(true).write(true).open(&path) else { continue };
@@ -194,16 +190,8 @@ fn stem(target: &Path) -> io::Result<OsString> {
     Ok(OsString::from_vec([b".", name, b"."].concat()))
 }
 
-/// Whether a file is a draft, by its name. Of earlier versions, which knew no locks, only one of the target's own.
-fn is_draft(stem: &[u8], name: &[u8]) -> bool {
-    let digits = |text: &[u8]| text.iter().all(u8::is_ascii_digit);
-    if let Some(rest) = name.strip_prefix(stem).or_else(|| name.strip_prefix(b".poolctl-config.")) {
-        // `.NAME.draft`, `.NAME.PID.draft`, `.NAME.PID.new`
-        let of_run = rest.strip_suffix(b".draft").or_else(|| rest.strip_suffix(b".new"));
-        if rest == b"draft" || of_run.is_some_and(digits) {
-            return true;
-        }
-    }
+/// Whether a file is a draft, by its name.
+fn is_draft(name: &[u8]) -> bool {
     let random = name.strip_prefix(b".").and_then(|rest| rest.strip_suffix(SUFFIX.as_bytes()));
     random.and_then(|rest| rest.rsplit(|b| *b == b'.').next()).is_some_and(|random| {
         random.len() == 16 && name.len() > 24 && random.iter().all(u8::is_ascii_hexdigit)
@@ -220,8 +208,11 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Brings to the disk which names a folder has.
-fn sync_folder(path: &Path) -> io::Result<()> {
+/// Brings to the disk which names the folder of a file has.
+///
+/// # Errors
+/// Those of the system.
+pub fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(folder_of(path)) {
         Ok(folder) => folder.sync_all(),
         // Some folders may be written and not read: then there is no handle to sync.

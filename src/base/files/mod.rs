@@ -5,7 +5,7 @@
 mod draft;
 mod read;
 
-pub use draft::{Draft, sweep};
+pub use draft::{Draft, rename_new, sweep, sync_folder};
 pub use read::{ROOM, open, read, read_file, read_open};
 
 use crate::{Code, Error, Result};
@@ -70,9 +70,6 @@ pub fn is_in_place(path: &Path) -> bool {
 }
 
 /// Writes a file that must not exist yet; false, and nothing is changed, where its name is taken.
-///
-/// # Errors
-/// Those of the system.
 pub fn create(path: &Path, access: Access, bytes: &[u8]) -> io::Result<bool> {
     match fs::metadata(path) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => {}
@@ -91,9 +88,6 @@ pub fn cannot_write(what: &str, path: &Path, e: &io::Error) -> Error {
 }
 
 /// Whether there is anything of this name. That it cannot be told is no "no".
-///
-/// # Errors
-/// `io_error` with what the system says.
 pub fn is_there(path: &Path) -> Result<bool> {
     match fs::metadata(path) {
         Ok(_) => Ok(true),

@@ -41,18 +41,12 @@ pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 }
 
 /// Opens a file for reading without waiting for somebody to write it.
-///
-/// # Errors
-/// Those of the system.
 pub fn open(path: &Path) -> io::Result<File> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     OpenOptions::new().read(true).custom_flags(flags.bits().cast_signed()).open(path)
 }
 
 /// Reads an open file to its end, into a buffer that grows only where its room is used up.
-///
-/// # Errors
-/// As [`read`].
 pub fn read_open(mut file: &File, most: u64, bytes: &mut Vec<u8>) -> io::Result<()> {
     let mut asked = false;
     loop {

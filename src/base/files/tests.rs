@@ -158,11 +158,10 @@ fn what_killed_runs_left_is_removed_and_what_is_in_the_making_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     let left = ".out.0123456789abcdef.draft";
-    let old = [".out.draft", ".out.4711.draft", ".out.4711.new", ".poolctl-config.12.draft"];
-    let others = [".other.draft", ".other.4711.new", ".0123456789abcdef.draft", "out.draft"];
+    let others = [".out.draft", ".out.4711.new", ".other.draft", ".0123456789abcdef.draft", "out.draft"];
     let lost = ".gone.0123456789abcdef.draft-shm";
     let dead = [left, &format!("{left}-wal"), ".other.0123456789abcdef.draft", lost];
-    for name in dead.iter().chain(&old).chain(&others) {
+    for name in dead.iter().chain(&others) {
         fs::write(at(name), "x").unwrap();
     }
     let living = Draft::beside(&at("out"), Access::Shared).unwrap();

@@ -178,13 +178,12 @@ fn check(draft: &Path, counts: &Counts) -> Result<()> {
         return bad(word);
     }
     for (table, written) in TABLES.iter().zip(counts.0) {
-        let found: u64 = conn.prepare(table.count)?.query_row([], only)?;
+        let found: u64 = conn.prepare(&table.count())?.query_row([], only)?;
         if found != written {
             return bad(format!("{written} rows of {} were written, {found} are in it", table.name));
         }
     }
-    let [events, ..] = &TABLES;
-    let mut statement = conn.prepare(events.all)?;
+    let mut statement = conn.prepare("SELECT * FROM events")?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         if !events::is_intact(row)? {
@@ -222,19 +221,14 @@ impl Archive {
                     ),
                 ));
             }
-            // A hard link fails if the name has been taken meanwhile; rename would overwrite.
-            fs::hard_link(&draft, &self.path).map_err(|e| match e.kind() {
-                std::io::ErrorKind::AlreadyExists => {
-                    Error::new(Code::Conflict, format!("{} exists already", self.path.display()))
-                        .hint("move it away and run the same command again: it goes on")
-                }
-                _ => io(&e),
-            })?;
+            if !files::rename_new(&draft, &self.path).map_err(|e| io(&e))? {
+                return Err(Error::new(Code::Conflict, format!("{} exists already", self.path.display()))
+                    .hint("move it away and run the same command again: it goes on"));
+            }
             base::killpoint::reach();
         }
         remove(&draft)?;
-        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| io(&e))
+        files::sync_folder(&self.path).map_err(|e| io(&e))
     }
 
     /// Whether there is a file, and it is this one.

@@ -164,7 +164,7 @@ fn operation(conn: &Connection, archive: &Connection, row: &[Value], counts: &mu
 
 /// What is left of one table, in steps.
 fn rest(state: &mut State, permit: Permit<'_>, source: &Source<'_>, table: usize, stop: &Stop) -> Result<()> {
-    let mut statement = source.archive.prepare(TABLES[table].all)?;
+    let mut statement = source.archive.prepare(&TABLES[table].all())?;
     let mut rows_left = statement.query([])?;
     let mut more = true;
     while more {

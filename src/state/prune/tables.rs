@@ -11,16 +11,22 @@ pub(super) struct Table {
     pub name: &'static str,
     /// Number of columns, in the order of the schema.
     pub columns: usize,
-    /// Which of them are the primary key.
-    key: &'static [usize],
-    /// Adds a whole row.
-    insert: &'static str,
-    /// Deletes the row of a key, and says what it was.
-    delete: &'static str,
+    /// Its primary key, which comes first.
+    key: &'static [&'static str],
+}
+
+impl Table {
     /// All rows.
-    pub all: &'static str,
+    pub fn all(&self) -> String {
+        let name = self.name;
+        format!("SELECT * FROM {name}")
+    }
+
     /// How many rows there are.
-    pub count: &'static str,
+    pub fn count(&self) -> String {
+        let name = self.name;
+        format!("SELECT count(*) FROM {name}")
+    }
 }
 
 /// The audit events.
@@ -43,114 +49,18 @@ pub(super) const FARM_ALERTS: usize = 11;
 
 /// Every table that rows are taken from.
 pub(super) const TABLES: [Table; 12] = [
-    Table {
-        name: "events",
-        columns: 9,
-        key: &[0],
-        insert: "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        delete: "DELETE FROM events WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM events",
-        count: "SELECT count(*) FROM events",
-    },
-    Table {
-        name: "ledger_entries",
-        columns: 4,
-        key: &[0, 1],
-        insert: "INSERT INTO ledger_entries VALUES (?1, ?2, ?3, ?4)",
-        delete: "DELETE FROM ledger_entries WHERE event_id = ?1 AND line = ?2 RETURNING *",
-        all: "SELECT * FROM ledger_entries",
-        count: "SELECT count(*) FROM ledger_entries",
-    },
-    Table {
-        name: "plantings",
-        columns: 9,
-        key: &[0],
-        insert: "INSERT INTO plantings VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        delete: "DELETE FROM plantings WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM plantings",
-        count: "SELECT count(*) FROM plantings",
-    },
-    Table {
-        name: "works",
-        columns: 12,
-        key: &[0],
-        insert: "INSERT INTO works VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        delete: "DELETE FROM works WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM works",
-        count: "SELECT count(*) FROM works",
-    },
-    Table {
-        name: "harvests",
-        columns: 11,
-        key: &[0],
-        insert: "INSERT INTO harvests VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        delete: "DELETE FROM harvests WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM harvests",
-        count: "SELECT count(*) FROM harvests",
-    },
-    Table {
-        name: "nonces",
-        columns: 8,
-        key: &[0, 1, 2],
-        insert: "INSERT INTO nonces VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        delete: "DELETE FROM nonces WHERE farmer_id = ?1 AND block_index = ?2 AND entropy = ?3 RETURNING *",
-        all: "SELECT * FROM nonces",
-        count: "SELECT count(*) FROM nonces",
-    },
-    Table {
-        name: "operations",
-        columns: 11,
-        key: &[0],
-        insert: "INSERT INTO operations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
-        delete: "DELETE FROM operations WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM operations",
-        count: "SELECT count(*) FROM operations",
-    },
-    Table {
-        name: "operation_attempts",
-        columns: 12,
-        key: &[0, 1],
-        insert: "INSERT INTO operation_attempts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
-        delete: "DELETE FROM operation_attempts WHERE operation_id = ?1 AND attempt = ?2 RETURNING *",
-        all: "SELECT * FROM operation_attempts",
-        count: "SELECT count(*) FROM operation_attempts",
-    },
-    Table {
-        name: "pool_snapshots",
-        columns: 13,
-        key: &[0, 1],
-        insert: "INSERT INTO pool_snapshots VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-        delete: "DELETE FROM pool_snapshots WHERE pool_id = ?1 AND block_number = ?2 RETURNING *",
-        all: "SELECT * FROM pool_snapshots",
-        count: "SELECT count(*) FROM pool_snapshots",
-    },
-    Table {
-        name: "oracle_alerts",
-        columns: 8,
-        key: &[0],
-        insert: "INSERT INTO oracle_alerts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        delete: "DELETE FROM oracle_alerts WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM oracle_alerts",
-        count: "SELECT count(*) FROM oracle_alerts",
-    },
-    Table {
-        name: "risk_violations",
-        columns: 8,
-        key: &[0],
-        insert: "INSERT INTO risk_violations VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        delete: "DELETE FROM risk_violations WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM risk_violations",
-        count: "SELECT count(*) FROM risk_violations",
-    },
-    Table {
-        name: "farm_alerts",
-        columns: 8,
-        key: &[0],
-        insert: "INSERT INTO farm_alerts VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        delete: "DELETE FROM farm_alerts WHERE id = ?1 RETURNING *",
-        all: "SELECT * FROM farm_alerts",
-        count: "SELECT count(*) FROM farm_alerts",
-    },
+    Table { name: "events", columns: 9, key: &["id = ?1"] },
+    Table { name: "ledger_entries", columns: 4, key: &["event_id = ?1", "line = ?2"] },
+    Table { name: "plantings", columns: 9, key: &["id = ?1"] },
+    Table { name: "works", columns: 12, key: &["id = ?1"] },
+    Table { name: "harvests", columns: 11, key: &["id = ?1"] },
+    Table { name: "nonces", columns: 8, key: &["farmer_id = ?1", "block_index = ?2", "entropy = ?3"] },
+    Table { name: "operations", columns: 11, key: &["id = ?1"] },
+    Table { name: "operation_attempts", columns: 12, key: &["operation_id = ?1", "attempt = ?2"] },
+    Table { name: "pool_snapshots", columns: 13, key: &["pool_id = ?1", "block_number = ?2"] },
+    Table { name: "oracle_alerts", columns: 8, key: &["id = ?1"] },
+    Table { name: "risk_violations", columns: 8, key: &["id = ?1"] },
+    Table { name: "farm_alerts", columns: 8, key: &["id = ?1"] },
 ];
 
 /// Rows by table.
@@ -213,7 +123,11 @@ pub(super) struct Copying<'c> {
 impl<'c> Copying<'c> {
     /// Into the tables of the same names.
     pub fn into(conn: &'c Connection) -> Result<Self> {
-        let inserts = TABLES.iter().map(|table| conn.prepare(table.insert)).collect::<Result<_, _>>()?;
+        let insert = |Table { name, columns, .. }: &Table| {
+            let marks = vec!["?"; *columns].join(", ");
+            conn.prepare(&format!("INSERT INTO {name} VALUES ({marks})"))
+        };
+        let inserts = TABLES.iter().map(insert).collect::<Result<_, _>>()?;
         Ok(Self { inserts, counts: Counts::default() })
     }
 }
@@ -240,18 +154,15 @@ pub(super) fn kept(table: usize, row: &Row<'_>) -> Result<Vec<Value>> {
 }
 
 /// Deletes the row with the key of `archived`, if it is there: it must be the very same row.
-///
-/// # Errors
-/// `state_corrupt` where another row has that key.
 pub(super) fn delete(conn: &Connection, table: usize, archived: &[Value]) -> Result<bool> {
-    let Some(table) = TABLES.get(table) else { return Ok(false) };
-    let mut statement = conn.prepare_cached(table.delete)?;
-    let key = table.key.iter().filter_map(|column| archived.get(*column));
-    let mut rows = statement.query(params_from_iter(key))?;
+    let Some(Table { name, key, .. }) = TABLES.get(table) else { return Ok(false) };
+    let clause = key.join(" AND ");
+    let mut statement = conn.prepare_cached(&format!("DELETE FROM {name} WHERE {clause} RETURNING *"))?;
+    let mut rows = statement.query(params_from_iter(archived.iter().take(key.len())))?;
     let Some(row) = rows.next()? else { return Ok(false) };
     for (column, value) in archived.iter().enumerate() {
         if row.get_ref(column)? != ValueRef::from(value) {
-            return Err(mismatch(table.name, archived));
+            return Err(mismatch(name, archived));
         }
     }
     while rows.next()?.is_some() {}

@@ -13,6 +13,13 @@ pub(super) struct Groups<'s, K, V> {
     ahead: Option<(K, V)>,
 }
 
+impl<'s, V: Default> Groups<'s, i64, V> {
+    /// Of rows by the id that comes first.
+    pub fn by_id(statement: &'s mut Statement<'_>, add: fn(&mut V, &Row<'_>) -> Result<()>) -> Result<Self> {
+        Self::new(statement, |row| Ok(row.get(0)?), add)
+    }
+}
+
 impl<'s, K: Ord, V: Default> Groups<'s, K, V> {
     /// Of a statement whose rows come in the order of `key`; `add` takes a row into the value of its key.
     pub fn new(
@@ -21,7 +28,11 @@ impl<'s, K: Ord, V: Default> Groups<'s, K, V> {
         add: fn(&mut V, &Row<'_>) -> Result<()>,
     ) -> Result<Self> {
         let mut groups = Self { rows: statement.query([])?, key, add, ahead: None };
-        groups.look_ahead()?;
+        if let Some(row) = groups.rows.next()? {
+            let mut first = V::default();
+            add(&mut first, row)?;
+            groups.ahead = Some((key(row)?, first));
+        }
         Ok(groups)
     }
 
@@ -39,15 +50,6 @@ impl<'s, K: Ord, V: Default> Groups<'s, K, V> {
             (self.add)(&mut value, row)?;
         }
         Ok(Some((key, value)))
-    }
-
-    fn look_ahead(&mut self) -> Result<()> {
-        if let Some(row) = self.rows.next()? {
-            let mut first = V::default();
-            (self.add)(&mut first, row)?;
-            self.ahead = Some(((self.key)(row)?, first));
-        }
-        Ok(())
     }
 }
 
@@ -81,15 +83,11 @@ mod tests {
     use rusqlite::Connection;
 
     fn groups<'s>(statement: &'s mut Statement<'_>) -> Groups<'s, i64, Vec<i64>> {
-        Groups::new(
-            statement,
-            |row| Ok(row.get(0)?),
-            |values: &mut Vec<i64>, row| {
-                values.push(row.get(1)?);
-                Ok(())
-            },
-        )
-        .unwrap()
+        let push = |values: &mut Vec<i64>, row: &Row<'_>| {
+            values.push(row.get(1)?);
+            Ok(())
+        };
+        Groups::by_id(statement, push).unwrap()
     }
 
     #[test]

@@ -15,11 +15,9 @@ pub(super) fn ledger_sums_to_zero(conn: &Connection) -> Result<Vec<String>> {
         "SELECT e.event_id, a.asset, e.amount FROM ledger_entries e
          CROSS JOIN ledger_accounts a ON a.id = e.account_id ORDER BY e.event_id",
     )?;
-    let mut transactions: Groups<'_, i64, BTreeMap<String, Delta>> = Groups::new(
-        &mut entries,
-        |row| Ok(row.get(0)?),
-        |sums: &mut BTreeMap<String, Delta>, row| add(sums.entry(row.get(1)?).or_default(), at(row, 2)?),
-    )?;
+    let mut transactions = Groups::by_id(&mut entries, |sums: &mut BTreeMap<String, Delta>, row| {
+        add(sums.entry(row.get(1)?).or_default(), at(row, 2)?)
+    })?;
     let mut found = Vec::new();
     while let Some((event, sums)) = transactions.next()? {
         for (asset, sum) in sums.iter().filter(|(_, sum)| !sum.is_zero()) {
@@ -42,16 +40,11 @@ pub(super) fn cached_equals_derived(conn: &Connection) -> Result<Vec<String>> {
         "SELECT id, owner_kind || ' ' || owner || ' ' || purpose, balance, overdraft FROM ledger_accounts ORDER BY id",
     )?;
     let mut entries = conn.prepare("SELECT account_id, amount FROM ledger_entries ORDER BY account_id")?;
-    let accounts: Groups<'_, i64, Cached> = Groups::new(
-        &mut accounts,
-        |row| Ok(row.get(0)?),
-        |cached, row| {
-            *cached = Cached { name: row.get(1)?, balance: at(row, 2)?, overdraft: row.get(3)? };
-            Ok(())
-        },
-    )?;
-    let entries: Groups<'_, i64, Delta> =
-        Groups::new(&mut entries, |row| Ok(row.get(0)?), |sum, row| add(sum, at(row, 1)?))?;
+    let accounts = Groups::by_id(&mut accounts, |cached: &mut Cached, row| {
+        *cached = Cached { name: row.get(1)?, balance: at(row, 2)?, overdraft: row.get(3)? };
+        Ok(())
+    })?;
+    let entries = Groups::by_id(&mut entries, |sum: &mut Delta, row| add(sum, at(row, 1)?))?;
     let mut found = Vec::new();
     side_by_side(accounts, entries, |id, cached, derived| {
         // Entries without an account are the foreign keys' finding.

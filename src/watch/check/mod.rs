@@ -108,9 +108,6 @@ impl CheckReport {
 }
 
 /// How many audit events a sound state has.
-///
-/// # Errors
-/// `check_failed` with the first finding of a state that is not sound.
 pub fn must_be_sound(conn: &Connection) -> Result<i64> {
     let report = check(conn, true)?;
     match report.findings.first() {

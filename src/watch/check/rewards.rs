@@ -27,24 +27,16 @@ pub(super) fn epoch_conserves(conn: &Connection) -> Result<Vec<String>> {
          FROM pool_reward_epochs ORDER BY id",
     )?;
     let mut rewards = conn.prepare("SELECT epoch_id, amount FROM pool_rewards ORDER BY epoch_id")?;
-    let epochs: Groups<'_, i64, Epoch> = Groups::new(
-        &mut epochs,
-        |row| Ok(row.get(0)?),
-        |epoch, row| {
-            let amounts = [at(row, 1)?, at(row, 2)?, at(row, 3)?, at(row, 4)?];
-            *epoch = Epoch { amounts, holders: row.get(5)?, is_distributed: row.get(6)? };
-            Ok(())
-        },
-    )?;
-    let rewards: Groups<'_, i64, (Base, i64)> = Groups::new(
-        &mut rewards,
-        |row| Ok(row.get(0)?),
-        |(given, count), row| {
-            *given = sum(*given, at(row, 1)?)?;
-            *count += 1;
-            Ok(())
-        },
-    )?;
+    let epochs = Groups::by_id(&mut epochs, |epoch: &mut Epoch, row| {
+        let amounts = [at(row, 1)?, at(row, 2)?, at(row, 3)?, at(row, 4)?];
+        *epoch = Epoch { amounts, holders: row.get(5)?, is_distributed: row.get(6)? };
+        Ok(())
+    })?;
+    let rewards = Groups::by_id(&mut rewards, |(given, count): &mut (Base, i64), row| {
+        *given = sum(*given, at(row, 1)?)?;
+        *count += 1;
+        Ok(())
+    })?;
     let mut found = Vec::new();
     side_by_side(epochs, rewards, |id, epoch, rewards| {
         let Some(Epoch { amounts, holders, .. }) = epoch.filter(|epoch| epoch.is_distributed) else {
@@ -87,24 +79,16 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
         "SELECT start_block, part, weight_ppm, weight_sum_ppm FROM pool_reward_epochs WHERE origin = 'cycle'
          ORDER BY start_block",
     )?;
-    let emissions: Groups<'_, i64, [Base; 3]> = Groups::new(
-        &mut emissions,
-        |row| Ok(row.get(0)?),
-        |emission, row| {
-            *emission = [at(row, 1)?, at(row, 2)?, at(row, 3)?];
-            Ok(())
-        },
-    )?;
-    let parts: Groups<'_, i64, (Base, i64, i64)> = Groups::new(
-        &mut parts,
-        |row| Ok(row.get(0)?),
-        |(given, weight, of), row| {
-            *given = sum(*given, at(row, 1)?)?;
-            *weight += row.get::<_, i64>(2)?;
-            *of = row.get(3)?;
-            Ok(())
-        },
-    )?;
+    let emissions = Groups::by_id(&mut emissions, |emission: &mut [Base; 3], row| {
+        *emission = [at(row, 1)?, at(row, 2)?, at(row, 3)?];
+        Ok(())
+    })?;
+    let parts = Groups::by_id(&mut parts, |(given, weight, of): &mut (Base, i64, i64), row| {
+        *given = sum(*given, at(row, 1)?)?;
+        *weight += row.get::<_, i64>(2)?;
+        *of = row.get(3)?;
+        Ok(())
+    })?;
     let mut found = Vec::new();
     side_by_side(emissions, parts, |start, emission, parts| {
         let Some([emission, carry_in, carry_out]) = emission else { return Ok(()) };
@@ -307,8 +291,8 @@ pub(super) fn claims_equal_credits(conn: &Connection) -> Result<Vec<String>> {
          WHERE e.kind = 'reward.claimed' AND a.owner_kind = 'member' ORDER BY e.id",
     )?;
     let by_asset = |sums: &mut Sums, row: &Row<'_>| add(sums.entry(row.get(1)?).or_default(), at(row, 2)?);
-    let claims: Groups<'_, i64, Sums> = Groups::new(&mut claims, |row| Ok(row.get(0)?), by_asset)?;
-    let credits: Groups<'_, i64, Sums> = Groups::new(&mut credits, |row| Ok(row.get(0)?), by_asset)?;
+    let claims = Groups::by_id(&mut claims, by_asset)?;
+    let credits = Groups::by_id(&mut credits, by_asset)?;
     let mut found = Vec::new();
     side_by_side(claims, credits, |claim, claimed, credited| {
         let mut credited = credited.unwrap_or_default();
@@ -335,8 +319,7 @@ pub(super) fn payable_equals_unclaimed(conn: &Connection) -> Result<Vec<String>>
          FROM pool_reward_epochs e JOIN pools p ON p.id = e.pool_id
          LEFT JOIN reward_exports x ON x.epoch_id = e.id WHERE e.id = ?1",
     )?;
-    let mut unclaimed: Groups<'_, i64, Delta> =
-        Groups::new(&mut unclaimed, |row| Ok(row.get(0)?), |sum, row| add(sum, at(row, 1)?))?;
+    let mut unclaimed = Groups::by_id(&mut unclaimed, |sum: &mut Delta, row| add(sum, at(row, 1)?))?;
     while let Some((id, sum)) = unclaimed.next()? {
         let mut rows = epoch.query([id])?;
         // Rewards without an epoch are the foreign keys' finding.

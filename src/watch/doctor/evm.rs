@@ -1,14 +1,12 @@
 //! The EVM side: every endpoint at once, and on each of them the contracts that the state counts on.
 
-use super::peers::{self, Head, Probed};
+pub use super::peers::Terms;
+use super::peers::{self, Probed};
 use super::{Line, Told};
 use alloy::primitives::Address;
-use base::clock::Clock;
 use base::{Code, Error, Result};
 use evm::{At, Chain, ChainConfig, PinnedView};
 use futures_util::future::join_all;
-use std::cell::Cell;
-use std::time::{Duration, Instant};
 use vault::feed::{self, Feed};
 use vault::pool::{Pool, abi};
 use vault::risk::{self, RiskRow};
@@ -26,22 +24,8 @@ pub struct Wanted {
     pub sequencer: Option<Address>,
 }
 
-/// How the endpoints are looked at.
-#[derive(Debug, Clone, Copy)]
-pub struct Terms {
-    /// All that one endpoint gets, however many questions it is asked.
-    pub limit: Duration,
-    /// Oldest head that is up to date.
-    pub max_head_age_sec: u64,
-    /// Dates what is found.
-    pub clock: Clock,
-}
-
 /// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
 /// endpoint's that tells.
-///
-/// # Errors
-/// `bug` where TLS cannot be set up.
 pub async fn examine(config: &ChainConfig, wanted: &Wanted, terms: Terms) -> Result<(Vec<Line>, Vec<i64>)> {
     let chains = config
         .endpoints
@@ -56,25 +40,11 @@ pub async fn examine(config: &ChainConfig, wanted: &Wanted, terms: Terms) -> Res
     let found = join_all(chains.iter().map(|(name, chain)| probe(name, chain, config, wanted, terms))).await;
     let (probed, contracts): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
     let mut lines = peers::lines("evm", "block", &probed, terms.clock.now(), terms.max_head_age_sec);
-    lines.extend(of_contracts(contracts, wanted));
+    if !wanted.is_empty() {
+        let unknown = "no endpoint could tell whether they are there";
+        lines.extend(peers::first_told(contracts, "all", unknown));
+    }
     Ok((lines, probed.iter().filter_map(|peer| peer.skew_sec).collect()))
-}
-
-/// The contracts as the first endpoint sees them that could tell.
-fn of_contracts(found: Vec<Told>, wanted: &Wanted) -> Vec<Line> {
-    if wanted.is_empty() {
-        return Vec::new();
-    }
-    let mut why = None;
-    for found in found.into_iter().flatten() {
-        match found {
-            Ok(lines) => return lines,
-            Err(e) => drop(why.get_or_insert(e)),
-        }
-    }
-    let unknown = Error::new(Code::Unreachable, "no endpoint could tell whether they are there")
-        .hint("mend the endpoints first");
-    vec![Line::error("contracts", "all", &why.unwrap_or(unknown))]
 }
 
 impl Wanted {
@@ -91,30 +61,14 @@ async fn probe(
     wanted: &Wanted,
     terms: Terms,
 ) -> (Probed, Told) {
-    let begun = Instant::now();
-    let head = Cell::new(None);
-    let looked = tokio::time::timeout(
-        terms.limit,
-        chain.view(At::Latest, async |view| {
-            let block = view.block();
-            head.set(Some(Head { height: block.number, time: block.timestamp, latency: begun.elapsed() }));
+    let look = async |note: &dyn Fn(u64, u64)| {
+        let view = async |view: &PinnedView| {
+            note(view.block().number, view.block().timestamp);
             contracts(view, config, wanted).await
-        }),
-    )
-    .await;
-    let late = || {
-        Error::new(Code::Unreachable, format!("no whole answer within {} s", terms.limit.as_secs()))
-            .hint("the endpoint is slow: mend it, or raise evm.timeout_sec")
+        };
+        chain.view(At::Latest, view).await
     };
-    let looked = looked.unwrap_or_else(|_| Err(late()));
-    let skew_sec =
-        chain.server_clock().map(|(came, server)| peers::skew_sec(terms.clock.now(), came.elapsed(), server));
-    let (head, contracts) = match (head.get(), looked) {
-        (Some(head), looked) => (Ok(head), Some(looked)),
-        (None, Ok(_)) => (Err(late()), None),
-        (None, Err(e)) => (Err(e), None),
-    };
-    (Probed { name: name.to_owned(), head, skew_sec }, contracts)
+    peers::probe(("evm", name), terms, || chain.server_clock(), look).await
 }
 
 /// A line for each contract: it is there, and it answers like one of its kind.

@@ -13,35 +13,25 @@ const TOO_LITTLE: u64 = 100 << 20;
 /// A file with secrets: it must be there if it is `needed`, and be its owner's alone. It is not read.
 pub fn secret(what: &str, path: &Path, needed: bool) -> Line {
     let shown = path.display();
-    match fs::metadata(path) {
+    let fail = |words: String, mend: String| Line::fail("files", what, format!("{shown}: {words}"), mend);
+    let found = match fs::metadata(path) {
+        Ok(found) => found,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !needed => {
-            Line::ok("files", what, format!("{shown}: none yet"))
+            return Line::ok("files", what, format!("{shown}: none yet"));
         }
-        Err(e) => Line::fail(
-            "files",
-            what,
-            format!("{shown}: {e}"),
-            format!("bring {shown} back, or correct its setting"),
-        ),
-        Ok(found) if !found.is_file() => {
-            Line::fail("files", what, format!("{shown}: no file"), format!("name a file for the {what}"))
-        }
-        Ok(found) if found.permissions().mode() & 0o077 != 0 => Line::fail(
-            "files",
-            what,
-            format!(
-                "{shown}: mode {:04o}, others than its owner may use it",
-                found.permissions().mode() & 0o7777
-            ),
-            format!("chmod 600 {shown}"),
-        ),
-        Ok(found) if !is_ours(found.uid()) => Line::warn(
-            "files",
-            what,
-            format!("{shown}: belongs to uid {}", found.uid()),
-            format!("chown it: {shown}"),
-        ),
-        Ok(_) => Line::ok("files", what, format!("{shown}: its owner's alone")),
+        Err(e) => return fail(e.to_string(), format!("bring {shown} back, or correct its setting")),
+    };
+    let mode = found.permissions().mode();
+    if !found.is_file() {
+        fail("no file".to_owned(), format!("name a file for the {what}"))
+    } else if mode & 0o077 != 0 {
+        let words = format!("mode {:04o}, others than its owner may use it", mode & 0o7777);
+        fail(words, format!("chmod 600 {shown}"))
+    } else if !is_ours(found.uid()) {
+        let words = format!("{shown}: belongs to uid {}", found.uid());
+        Line::warn("files", what, words, format!("chown it: {shown}"))
+    } else {
+        Line::ok("files", what, format!("{shown}: its owner's alone"))
     }
 }
 

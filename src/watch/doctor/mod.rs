@@ -6,7 +6,7 @@ pub mod peers;
 pub mod stellar;
 pub mod store;
 
-pub use peers::{Head, Probed};
+pub use peers::{Head, Probed, Terms};
 
 use base::Remedy;
 use strum::IntoStaticStr;

@@ -1,8 +1,10 @@
-//! Endpoints side by side: how old the newest block of each is, how far behind the others, and what the clocks say. Pure.
+//! Endpoints side by side: how old the newest block of each is, how far behind the others, and what the clocks say.
 
-use super::Line;
-use base::{Code, Error, clock, say};
-use std::time::Duration;
+use super::{Line, Told};
+use base::clock::Clock;
+use base::{Code, Error, Result, clock, say};
+use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 /// Blocks or ledgers that an endpoint may be behind: they are asked at the same time, and blocks come all the time.
 const LAG: u64 = 3;
@@ -10,6 +12,17 @@ const LAG: u64 = 3;
 const SKEW_SEC: u64 = 2;
 /// Seconds from which times cannot be compared with a chain's any more.
 const BAD_SKEW_SEC: u64 = 30;
+
+/// How the endpoints are looked at.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// All that one endpoint gets, however many questions it is asked.
+    pub limit: Duration,
+    /// Oldest head that is up to date.
+    pub max_head_age_sec: u64,
+    /// Dates what is found.
+    pub clock: Clock,
+}
 
 /// The newest block or ledger of an endpoint.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +44,43 @@ pub struct Probed {
     pub head: Result<Head, Error>,
     /// Seconds by which the machine's clock is ahead of the server's, where the server tells its own.
     pub skew_sec: Option<i64>,
+}
+
+/// Looks at one endpoint for as long as it is given. `look` notes the height and the time of its head as soon as it has them,
+/// and goes on to the contracts.
+pub(super) async fn probe(
+    (area, name): (&str, &str),
+    terms: Terms,
+    server_clock: impl FnOnce() -> Option<(Instant, i64)>,
+    look: impl AsyncFnOnce(&dyn Fn(u64, u64)) -> Result<Vec<Line>>,
+) -> (Probed, Told) {
+    let (begun, head) = (Instant::now(), Cell::new(None));
+    let note = |height, time| head.set(Some(Head { height, time, latency: begun.elapsed() }));
+    let late = || {
+        Error::new(Code::Unreachable, format!("no whole answer within {} s", terms.limit.as_secs()))
+            .hint(format!("the endpoint is slow: mend it, or raise {area}.timeout_sec"))
+    };
+    let looked = tokio::time::timeout(terms.limit, look(&note)).await.unwrap_or_else(|_| Err(late()));
+    let skew_sec = server_clock().map(|(came, server)| skew_sec(terms.clock.now(), came.elapsed(), server));
+    let (head, told) = match (head.get(), looked) {
+        (Some(head), looked) => (Ok(head), Some(looked)),
+        (None, Ok(_)) => (Err(late()), None),
+        (None, Err(e)) => (Err(e), None),
+    };
+    (Probed { name: name.to_owned(), head, skew_sec }, told)
+}
+
+/// What the first endpoint says that could tell, else why the first that was asked could not.
+pub(super) fn first_told(found: Vec<Told>, subject: &str, unknown: &str) -> Vec<Line> {
+    let mut why = None;
+    for found in found.into_iter().flatten() {
+        match found {
+            Ok(lines) => return lines,
+            Err(e) => drop(why.get_or_insert(e)),
+        }
+    }
+    let unknown = || Error::new(Code::Unreachable, unknown).hint("mend the endpoints first");
+    vec![Line::error("contracts", subject, &why.unwrap_or_else(unknown))]
 }
 
 /// A line for each endpoint, in their order. `now` is the machine's clock, `unit` what heights count.

@@ -1,9 +1,8 @@
 //! The Stellar side: every endpoint at once, the farm contract and how long it lives, what farmers lack, pails that expire.
 
-use super::evm::Terms;
-use super::peers::{self, Head, Probed};
+use super::peers::{self, Probed, Terms};
 use super::{Line, Told};
-use base::{Code, Error, Result, run};
+use base::{Code, Result, run};
 use futures_util::future::join_all;
 use kale::Who;
 use kale::contract::Entry;
@@ -13,9 +12,7 @@ use kale::rows::{Hand, OpenPail};
 use kale::site::Site;
 use kale::sponsor::{Role, Sponsor};
 use kale::view::{Ask, Standing, View};
-use std::cell::Cell;
 use std::collections::BTreeMap;
-use std::time::Instant;
 use stellar::xdr::ContractId;
 use stellar::{Client, ClientConfig, Known};
 
@@ -41,9 +38,6 @@ pub struct Wanted {
 
 /// Asks every endpoint side by side. Returns the lines, and by how many seconds the machine's clock is ahead of each
 /// endpoint's that tells.
-///
-/// # Errors
-/// `bug` where TLS cannot be set up.
 pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Result<(Vec<Line>, Vec<i64>)> {
     let clients = config
         .endpoints
@@ -59,49 +53,22 @@ pub async fn examine(config: &ClientConfig, wanted: &Wanted, terms: Terms) -> Re
     let (probed, farms): (Vec<Probed>, Vec<Told>) = found.into_iter().unzip();
     let mut lines = peers::lines("stellar", "ledger", &probed, terms.clock.now(), terms.max_head_age_sec);
     if wanted.farm.is_some() {
-        let mut why = None;
-        let mut told = None;
-        for found in farms.into_iter().flatten() {
-            match found {
-                Ok(lines) => drop(told.get_or_insert(lines)),
-                Err(e) => drop(why.get_or_insert(e)),
-            }
-        }
-        let unknown = Error::new(Code::Unreachable, "no endpoint could tell how the farm stands")
-            .hint("mend the endpoints first");
-        lines.extend(told.unwrap_or_else(|| vec![Line::error("contracts", "farm", &why.unwrap_or(unknown))]));
+        lines.extend(peers::first_told(farms, "farm", "no endpoint could tell how the farm stands"));
     }
     Ok((lines, probed.iter().filter_map(|peer| peer.skew_sec).collect()))
 }
 
 /// One endpoint: its head, and the farm if it got so far in time.
 async fn probe(name: &str, client: &Client, wanted: &Wanted, terms: Terms) -> (Probed, Told) {
-    let begun = Instant::now();
-    let head = Cell::new(None);
-    let looked = tokio::time::timeout(
-        terms.limit,
-        client.view(async |view| {
+    let look = async |note: &dyn Fn(u64, u64)| {
+        let view = async |view: &stellar::View| {
             let ledger = view.ledger();
-            let (height, time) = (u64::from(ledger.sequence), ledger.close_time);
-            head.set(Some(Head { height, time, latency: begun.elapsed() }));
+            note(u64::from(ledger.sequence), ledger.close_time);
             farm(client, view, wanted).await
-        }),
-    )
-    .await;
-    let late = || {
-        Error::new(Code::Unreachable, format!("no whole answer within {} s", terms.limit.as_secs()))
-            .hint("the endpoint is slow: mend it, or raise stellar.timeout_sec")
+        };
+        client.view(view).await
     };
-    let looked = looked.unwrap_or_else(|_| Err(late()));
-    let skew_sec = client
-        .server_clock()
-        .map(|(came, server)| peers::skew_sec(terms.clock.now(), came.elapsed(), server));
-    let (head, farm) = match (head.get(), looked) {
-        (Some(head), looked) => (Ok(head), Some(looked)),
-        (None, Ok(_)) => (Err(late()), None),
-        (None, Err(e)) => (Err(e), None),
-    };
-    (Probed { name: name.to_owned(), head, skew_sec }, farm)
+    peers::probe(("stellar", name), terms, || client.server_clock(), look).await
 }
 
 /// The farm's lines, from one endpoint.
@@ -126,13 +93,8 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     let instance = Entry::Instance.key(farm)?;
     let lives = view.entries([instance.clone()]).await?.get(&instance).and_then(|entry| entry.live_until);
     if let Some(until) = lives {
-        lines.push(expiry(
-            "the farm's instance",
-            until,
-            ledger,
-            DAY,
-            "anyone may extend it: stellar contract extend",
-        ));
+        let mend = "anyone may extend it: stellar contract extend";
+        lines.push(expiry("the farm's instance", until, ledger, DAY, mend));
     }
     let spares = Spares::read(view, &wanted.books).await?;
     lines.extend(of_farmers(wanted, &seen, &spares));
@@ -204,12 +166,8 @@ fn of_pails(pails: &[OpenPail], ledger: u32, alarm: u32) -> Vec<Line> {
     }
     let line = |(farmer, until): (&str, u32)| {
         let words = format!("a pail expires at ledger {until}, in {} ledgers", until.saturating_sub(ledger));
-        Line::fail(
-            "expiry",
-            format!("farmer {farmer}"),
-            words,
-            run("harvest").say(", or ").run("harvest").with("extend"),
-        )
+        let mend = run("harvest").say(", or ").run("harvest").with("extend");
+        Line::fail("expiry", format!("farmer {farmer}"), words, mend)
     };
     soon.into_iter().map(line).collect()
 }

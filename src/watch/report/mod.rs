@@ -86,9 +86,6 @@ pub struct Counts {
 
 impl Report {
     /// Gathers the report on the named pools, or on all where none is named. `conn` should be one consistent look.
-    ///
-    /// # Errors
-    /// `unknown_pool`, `state_error`, `state_corrupt`.
     pub fn gather(conn: &Connection, config: &Config, names: &[String], now: i64) -> Result<Self> {
         let found = pool::select(conn, names)?;
         let snapshots = pool::snapshots(conn)?;
