@@ -4,11 +4,11 @@
 //! (EIP-1052's `EXTCODEHASH`), so that no code travels. It rides with the first request of a batch. Where a server has no
 //! such call, the codes are fetched and hashed here.
 
-use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire;
 use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
 use base::Result;
+use net::asker::Patience;
 use net::jsonrpc::{Answer, Call};
 use serde_json::{Value, json};
 

@@ -33,10 +33,7 @@ impl FromStr for At {
             "finalized" => Some(Self::Finalized),
             "safe" => Some(Self::Safe),
             "latest" => Some(Self::Latest),
-            _ if !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()) => {
-                text.parse().map(Self::Number).ok()
-            }
-            _ => None,
+            _ => grind::json::digits(text).map(Self::Number),
         }
         .ok_or_else(|| {
             Error::new(Code::InvalidValue, format!("{text:?} is no block"))

@@ -4,6 +4,7 @@ use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
 use base::redact::Redactor;
 use base::{Code, Error, Remedy, say};
+use net::asker::Unanswered;
 use net::jsonrpc::RpcError;
 use net::{FaultKind, Verdict};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -195,6 +196,13 @@ struct Carried(Option<Bytes>);
 
 impl<'de> Deserialize<'de> for Carried {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        macro_rules! none {
+            ($($visit:ident($($of:ty)?)),+) => {
+                $(fn $visit<E>(self $(, _: $of)?) -> Result<Carried, E> {
+                    Ok(Carried(None))
+                })+
+            };
+        }
         struct Any;
         impl<'de> Visitor<'de> for Any {
             type Value = Carried;
@@ -225,25 +233,7 @@ impl<'de> Deserialize<'de> for Carried {
                 Ok(Carried(None))
             }
 
-            fn visit_unit<E>(self) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
+            none!(visit_unit(), visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64));
         }
         from.deserialize_any(Any)
     }
@@ -292,15 +282,28 @@ pub(super) enum Fault {
     FullBlock { number: u64, words: String },
     /// The block that the view stands on is not canonical any more.
     LostPin,
+    /// It ends the command, whatever other endpoints say.
+    Final(Error),
 }
 
-impl From<net::Fault> for Fault {
-    fn from(fault: net::Fault) -> Self {
-        Self::Net(fault)
+impl From<Unanswered> for Fault {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Net(fault) => Self::Net(fault),
+            Unanswered::Rpc { method, error } => Self::rpc(method, error),
+        }
     }
 }
 
 impl Fault {
+    pub fn rpc(method: &'static str, error: RpcError) -> Self {
+        Self::Rpc { sort: sort(method, &error), method, error }
+    }
+
+    pub fn bad(method: &'static str, why: &str) -> Self {
+        Self::Bad { method, why: why.to_owned() }
+    }
+
     /// The same without secrets: an answer that cannot be right may repeat the key of its endpoint.
     pub fn cleaned(self, redactor: &Redactor) -> Self {
         match self {
@@ -327,6 +330,7 @@ impl Fault {
                 format!("cannot answer with the logs of block {number} alone: {words}")
             }
             Self::LostPin => "the view's block is not canonical any more".to_owned(),
+            Self::Final(error) => error.to_string(),
         }
     }
 
@@ -342,6 +346,7 @@ impl Fault {
             Self::Bad { .. } => Code::BadReply,
             Self::NoBlock { .. } => Code::InvalidValue,
             Self::LostPin => Code::Reorged,
+            Self::Final(error) => error.code(),
         }
     }
 

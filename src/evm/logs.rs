@@ -1,15 +1,15 @@
 //! Replays a contract's events in adaptive ranges, one range in memory at a time, and finds a common ancestor.
 
 use super::bloom::{self, Header, likely};
-use super::fault::{Fault, Sort, sort};
-use super::peer::Patience;
-use super::pin::by_number;
+use super::fault::{Fault, Sort};
+use super::peer::by_number;
 use super::range::RangePlan;
 use super::view::PinnedView;
 use super::wire::{self, BY_NUMBER, BlockRef, EventLog, GET_LOGS};
 use alloy::primitives::{Address, B256};
 use base::{Code, Error, Result};
-use net::jsonrpc::{Answer, Call, RpcError};
+use net::asker::Patience;
+use net::jsonrpc::{Answer, Call};
 use net::{FaultKind, Verdict, retry};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -60,7 +60,7 @@ pub async fn replay(
     to: u64,
     sink: impl FnMut(LogRange) -> Result<()>,
 ) -> Result<()> {
-    let (limits, known) = (view.chain().config.logs, &view.peer().log_width);
+    let (limits, known) = (view.chain.config.logs, &view.peer.log_width);
     let plan = match known.load(Ordering::Relaxed) {
         0 => RangePlan::new(from, to, limits.start, limits.most),
         width => RangePlan::known(from, to, width, limits.most),
@@ -79,13 +79,13 @@ pub async fn replay_narrow(
     to: u64,
     sink: impl FnMut(LogRange) -> Result<()>,
 ) -> Result<()> {
-    let limits = view.chain().config.logs;
-    let known = view.peer().log_width.load(Ordering::Relaxed);
+    let limits = view.chain.config.logs;
+    let known = view.peer.log_width.load(Ordering::Relaxed);
     let usual = if known == 0 { limits.start } else { known };
     let width = (usual / NARROWER).max(1);
     let done = walk(view, addresses, topic0, to, RangePlan::new(from, to, width, width), sink).await;
     // That it was asked for less says nothing of what it answers.
-    view.peer().log_width.store(known, Ordering::Relaxed);
+    view.peer.log_width.store(known, Ordering::Relaxed);
     done
 }
 
@@ -101,9 +101,9 @@ async fn walk(
         return Err(Error::new(Code::Bug, "a replay of logs without an address"));
     }
     view.not_above(to)?;
-    let known = &view.peer().log_width;
+    let known = &view.peer.log_width;
     while let Some((first, last)) = plan.current() {
-        let blooms = to.saturating_sub(first) < view.chain().config.logs.blooms;
+        let blooms = to.saturating_sub(first) < view.chain.config.logs.blooms;
         match range(view, &Query { addresses, topic0, blooms }, first, last).await? {
             Ok(range) => {
                 sink(range)?;
@@ -158,8 +158,7 @@ async fn range(
     let mut answers = answers.into_iter();
     let logs = match answers.next() {
         Some(Err(error)) => {
-            let sort = sort(GET_LOGS, &error);
-            return Err(refused(view, first, Fault::Rpc { method: GET_LOGS, error, sort }).await);
+            return Err(refused(view, first, Fault::rpc(GET_LOGS, error)).await);
         }
         answer => view.value(GET_LOGS, answer, wire::logs).await?,
     };
@@ -170,10 +169,7 @@ async fn range(
                 return Err(view.fail(Fault::LostPin));
             }
             Some(header) if header.0.number == number => drop(headers.insert(number, header)),
-            Some(_) => {
-                let why = "another block than asked".to_owned();
-                return Err(view.fail(Fault::Bad { method: BY_NUMBER, why }));
-            }
+            Some(_) => return Err(view.fail(Fault::bad(BY_NUMBER, "another block than asked"))),
             None if number == pin.number => return Err(view.fail(Fault::LostPin)),
             None => return Err(view.fail(Fault::UnknownBlock { number })),
         }
@@ -339,19 +335,18 @@ fn canonical(logs: &[EventLog], headers: &BTreeMap<u64, Header>) -> Result<(), S
 /// with a narrower range. Where both are told at once, the wait comes first.
 async fn wide(view: &PinnedView, calls: &[Call]) -> Result<Result<Vec<Answer>, Fault>> {
     let verdict = |fault: &Fault| if fault.asks_for_less() { Verdict::Stop } else { fault.verdict() };
-    let policy = view.peer().policy;
+    let policy = view.chain.config.retry;
     let asked = retry(&policy, verdict, async || {
-        let of_logs = |error: RpcError| Fault::Rpc { sort: sort(GET_LOGS, &error), method: GET_LOGS, error };
         let answers = match view.try_ask(calls, Patience::Once).await {
             Ok(Ok(answers)) => answers,
             // Headers alone are refused by nobody: whichever call of them bears it, it is said of the logs.
-            Ok(Err(Fault::Rpc { error, .. })) => return Err(of_logs(error)),
+            Ok(Err(Fault::Rpc { error, .. })) => return Err(Fault::rpc(GET_LOGS, error)),
             Ok(Err(fault)) => return Err(fault),
             // The view is broken already.
             Err(error) => return Ok(Err(error)),
         };
         match answers.first() {
-            Some(Err(error)) => Err(of_logs(error.clone())),
+            Some(Err(error)) => Err(Fault::rpc(GET_LOGS, error.clone())),
             _ => Ok(Ok(answers)),
         }
     })
@@ -373,9 +368,7 @@ async fn wide(view: &PinnedView, calls: &[Call]) -> Result<Result<Vec<Answer>, F
 /// The end of a view at an endpoint that refuses the logs of one block.
 async fn refused(view: &PinnedView, number: u64, fault: Fault) -> Error {
     match fault {
-        Fault::Rpc { method, error, sort: Sort::NoBlock | Sort::Pruned } => {
-            view.fail_rpc(method, error).await
-        }
+        Fault::Rpc { sort: Sort::NoBlock | Sort::Pruned, .. } => view.give_up(fault).await,
         Fault::Rpc { method, error, sort: Sort::Other } if error.asks_to_wait() => {
             view.fail(Fault::Rpc { method, error, sort: Sort::RateLimited })
         }

@@ -4,7 +4,6 @@
 //! hands out a [`PinnedView`] whose every read is by that block's hash, on one endpoint.
 
 mod account;
-mod aside;
 pub mod batch;
 mod bloom;
 mod chain;
@@ -12,9 +11,9 @@ mod config;
 pub mod fault;
 mod learned;
 mod logs;
+mod open;
 mod past;
 mod peer;
-mod pin;
 mod range;
 mod view;
 pub mod wire;
