@@ -113,7 +113,7 @@ fn checked(session: &Session, wanted: Option<KernelRef>) -> KernelRef {
     let seed = session.run.clock.now().unsigned_abs();
     let (kernel, refused) = kernel::checked(wanted, CHECKS, seed);
     for disagreement in refused {
-        session.warn(format!("{disagreement}; kernel {} is used instead", kernel.name()));
+        session.warn(format!("{disagreement}; kernel {} is used instead", kernel.name));
     }
     kernel
 }

@@ -158,30 +158,17 @@ impl Word for Pair {
     }
 }
 
-#[derive(Debug)]
-struct Avx2(());
-
 /// The kernel, on a CPU that has what it needs.
 pub(super) fn kernel() -> Option<KernelRef> {
     let fit = std::arch::is_x86_feature_detected!("avx2")
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("bmi2");
-    fit.then_some(&Avx2(()))
-}
-
-impl Kernel for Avx2 {
-    fn name(&self) -> &'static str {
-        "avx2"
-    }
-
-    fn lanes(&self) -> usize {
-        Ymm::LANES
-    }
-
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-        // SAFETY: a value of this type comes from `kernel` alone, which asked the CPU for these features.
-        unsafe { scan_avx2(job, range, floor, report) }
-    }
+    fit.then_some(&Kernel {
+        name: "avx2",
+        lanes: Ymm::LANES,
+        // SAFETY: this is to be had from here alone, after the CPU was asked for these features.
+        scan: |job, range, floor, report| unsafe { scan_avx2(job, range, floor, report) },
+    })
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
@@ -215,20 +202,4 @@ unsafe extern "sysv64" fn nine(
     naked_asm!(include_str!("avx2.s"), options(raw))
 }
 
-#[target_feature(enable = "avx2")]
-#[inline(never)]
-fn scan_vectors(job: &Job, range: (u64, u64), sieve: &mut Sieve<'_, '_>) {
-    scan::<Ymm>(job, range, sieve, |walk| step_four(walk), |state| finish_four(state));
-}
-
-#[target_feature(enable = "avx2")]
-#[inline(never)]
-fn finish_four(state: &Rows<Ymm>) -> Ymm {
-    finish(state)
-}
-
-#[target_feature(enable = "avx2")]
-#[inline(never)]
-fn step_four(walk: &mut Walk<Ymm>) -> Ymm {
-    finish(walk.advance())
-}
+scan_by!(scan_vectors, Ymm, "avx2");
