@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use stellar::submit::Terms;
 use stellar::xdr::ContractId;
-use stellar::{Client, ClientConfig, Percentile};
+use stellar::{Client, ClientConfig};
 use tokio::runtime::{Builder, Runtime};
 
 /// The pin of the EVM network in `meta`.
@@ -385,7 +385,7 @@ impl<'s> App<'s> {
             valid_sec,
             // Past its end, and then some for ledgers that close late.
             wait: Duration::from_secs(valid_sec + 60),
-            percentile: Percentile::of(config.require("stellar.fee_percentile")?).unwrap_or_default(),
+            percentile: config.require("stellar.fee_percentile")?.parse().unwrap_or_default(),
             max_inclusion_fee: small("stellar.max_inclusion_fee")?,
             resource_margin: small("stellar.resource_margin")?,
             ..Terms::default()

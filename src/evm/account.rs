@@ -8,7 +8,6 @@ use super::view::PinnedView;
 use super::wire;
 use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
 use base::Result;
-use net::asker::Patience;
 use net::jsonrpc::{Answer, Call};
 use serde_json::{Value, json};
 
@@ -78,7 +77,7 @@ pub(super) async fn plainly(view: &PinnedView, questions: &[Question]) -> Result
         Question::Word(account, slot) => Call::new("eth_getStorageAt", json!([account, slot, pin])),
     };
     let calls: Vec<Call> = questions.iter().map(call).collect();
-    let answers = view.ask(&calls, Patience::Retry).await?;
+    let answers = view.ask(&calls).await?;
     let mut found = Vec::with_capacity(questions.len());
     for (question, answer) in questions.iter().zip(answers) {
         found.push(match question {

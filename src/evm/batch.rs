@@ -251,9 +251,7 @@ impl BatchReply {
         result.map_err(|fault| CallError::of::<C>(contract, self.block, &self.endpoint, fault))
     }
 
-    /// What was asked of an account.
-    ///
-    /// Errors: `bug` for a fact of another batch.
+    /// What was asked of an account. Errors: `bug` for a fact of another batch.
     pub fn fact(&self, fact: Fact) -> Result<B256> {
         let found = self.facts.get(fact.index).filter(|_| fact.serial == self.serial);
         found.copied().ok_or_else(|| Error::new(Code::Bug, "a fact of another batch"))
@@ -317,16 +315,6 @@ impl Batch<'_> {
         Fact { serial: self.serial, index }
     }
 
-    /// Calls so far.
-    pub fn len(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// Whether there is nothing to send.
-    pub fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.questions.is_empty()
-    }
-
     /// Sends everything. Errors are the endpoint's alone; a contract's are in the reply, call by call.
     pub async fn send(self) -> Result<BatchReply> {
         let mut outcomes: Vec<Option<Done>> = vec![None; self.calls.len()];
@@ -342,7 +330,7 @@ impl Batch<'_> {
             .map(|(outcome, (to, input))| (outcome, self.eth_call(*to, input)))
             .unzip();
         if !calls.is_empty() {
-            for (slot, answer) in open.into_iter().zip(self.view.ask(&calls, Patience::Retry).await?) {
+            for (slot, answer) in open.into_iter().zip(self.view.ask(&calls).await?) {
                 *slot = Some(outcome(self.view, answer).await?);
             }
         }
@@ -366,7 +354,7 @@ impl Batch<'_> {
         let mut riders = account::calls(&self.questions, &pin);
         let mut facts = None;
         let mut slow = 0;
-        let mut queue = VecDeque::from([0..self.calls.len()]);
+        let mut queue: VecDeque<_> = std::iter::once(0..self.calls.len()).collect();
         while let Some(range) = queue.pop_front() {
             let size = peer.chunk.load(Ordering::Relaxed).max(1);
             if range.len() > size {

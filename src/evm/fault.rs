@@ -352,28 +352,24 @@ impl Fault {
 
     /// What an operator can do about it.
     pub fn hint(&self) -> Option<Remedy> {
-        match self {
+        Some(match self {
             Self::Net(fault) if fault.kind == FaultKind::Denied => {
-                Some(say("check the key in the endpoint's URL and its plan"))
+                say("check the key in the endpoint's URL and its plan")
             }
             Self::Net(fault) if fault.kind == FaultKind::Redirect => {
-                Some(say("if the provider has moved, write its new URL in evm.rpc_urls"))
+                say("if the provider has moved, write its new URL in evm.rpc_urls")
             }
-            Self::NoTag { .. } => {
-                Some(say("try again, or add an endpoint that knows the tag to evm.rpc_urls"))
+            Self::NoTag { .. } => say("try again, or add an endpoint that knows the tag to evm.rpc_urls"),
+            Self::NoBlockHash { .. } => {
+                say("every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks")
             }
-            Self::NoBlockHash { .. } => Some(say(
-                "every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks",
-            )),
             Self::Rpc { sort: Sort::Pruned, .. } => {
-                Some(say("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls"))
+                say("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls")
             }
-            Self::FullBlock { .. } => {
-                Some(say("add an endpoint with a higher limit on logs to evm.rpc_urls"))
-            }
-            Self::NoBlock { .. } => Some(say("choose a block that exists, or ").with("at").of("safe")),
-            _ => None,
-        }
+            Self::FullBlock { .. } => say("add an endpoint with a higher limit on logs to evm.rpc_urls"),
+            Self::NoBlock { .. } => say("choose a block that exists, or ").with("at").of("safe"),
+            _ => return None,
+        })
     }
 
     /// Whether a narrower range of blocks may do where this came of a wide one: everything but a connection that was
@@ -415,10 +411,7 @@ impl Fault {
     /// The error of one read; the loop over endpoints has the last word.
     pub fn into_error(self, endpoint: &str) -> Error {
         let error = Error::new(self.code(), format!("endpoint {endpoint:?}: {}", self.words()));
-        match self.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        self.hint().into_iter().fold(error, Error::hint)
     }
 }
 
@@ -508,17 +501,10 @@ mod tests {
         assert_eq!(say(&reason).unwrap(), "bad key ***, see https://h");
         assert_eq!(say(b"\x12\x34\x56\x78AbC123xyz").unwrap(), "***");
         assert_eq!(say(&[7; 5000]).unwrap().chars().count(), 2 + 2 * SHOWN_BYTES + 1);
-        for (data, want) in [
-            ("[\"0x12\"]", None),
-            (
-                "{\"a\":[1,{}],\"b\":null,\"c\":{\"d\":1.5,\"e\":\"0x12\"},\"f\":\"0x34\"}",
-                Some(Bytes::from_static(&[0x12])),
-            ),
-            ("true", None),
-            ("-1", None),
-        ] {
-            let found = revert_data(&error(3, "", Some(data)));
-            assert_eq!(found, want, "{data}");
+        let nested = r#"{"a":[1,{}],"b":null,"c":{"d":1.5,"e":"0x12"},"f":"0x34"}"#;
+        assert_eq!(revert_data(&error(3, "", Some(nested))), Some(Bytes::from_static(&[0x12])));
+        for data in ["[\"0x12\"]", "true", "-1"] {
+            assert_eq!(revert_data(&error(3, "", Some(data))), None, "{data}");
         }
     }
 }

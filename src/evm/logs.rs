@@ -69,8 +69,6 @@ pub async fn replay(
 }
 
 /// As [`replay`], in narrower ranges than usual: for what was read before and did not add up.
-///
-/// Errors: as [`replay`].
 pub async fn replay_narrow(
     view: &PinnedView,
     addresses: &[Address],
@@ -144,12 +142,12 @@ async fn range(
     let heights: Vec<u64> = heights.filter(|number| *number != pin.number).collect();
     let mut calls = vec![Call::new(GET_LOGS, filter), view.pin_check()];
     calls.extend(heights.iter().map(|number| by_number(wire::hex(*number))));
-    let asked =
-        if first < last { wide(view, &calls).await? } else { view.try_ask(&calls, Patience::Retry).await? };
+    let one = first == last;
+    let asked = if one { view.try_ask(&calls, Patience::Retry).await? } else { wide(view, &calls).await? };
     let answers = match asked {
         Ok(answers) => answers,
         // Unless the view's own block is gone.
-        Err(fault) if first < last && fault.asks_for_less() => {
+        Err(fault) if !one && fault.asks_for_less() => {
             let lost = matches!(fault, Fault::Rpc { sort: Sort::NoBlock, .. }) && !view.is_pinned().await?;
             return if lost { Err(view.fail(Fault::LostPin)) } else { Ok(Err(fault)) };
         }
@@ -157,9 +155,7 @@ async fn range(
     };
     let mut answers = answers.into_iter();
     let logs = match answers.next() {
-        Some(Err(error)) => {
-            return Err(refused(view, first, Fault::rpc(GET_LOGS, error)).await);
-        }
+        Some(Err(error)) => return Err(refused(view, first, Fault::rpc(GET_LOGS, error)).await),
         answer => view.value(GET_LOGS, answer, wire::logs).await?,
     };
     let mut headers: BTreeMap<u64, Header> = BTreeMap::new();
@@ -242,8 +238,8 @@ async fn by_receipts(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result
         }
     }
     if let Some((block, tokens, why)) = unknown {
-        let (name, tokens) =
-            (view.endpoint(), tokens.iter().map(Address::to_string).collect::<Vec<_>>().join(", "));
+        let (name, tokens) = (view.endpoint(), tokens.iter().map(Address::to_string).collect::<Vec<_>>());
+        let tokens = tokens.join(", ");
         view.warn(format!(
             "endpoint {name:?} has no log of {tokens} in block {block}, whose bloom most likely has one, and its receipts \
              cannot be had to tell: {method}: {why}"
@@ -254,8 +250,6 @@ async fn by_receipts(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result
 
 /// The events with `topic0` of `addresses` in each of these blocks, asked for by its hash: nodes then look into the block
 /// itself and not into an index. In one HTTP request where the server takes batches.
-///
-/// Errors: those of the view.
 pub async fn logs_of(
     view: &PinnedView,
     addresses: &[Address],
@@ -270,21 +264,16 @@ pub async fn logs_of(
 type Doubt = (BlockRef, Vec<Address>);
 
 async fn by_hash(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result<Vec<EventLog>> {
-    if asked.is_empty() {
-        return Ok(Vec::new());
-    }
     let filter = |(block, addresses): &Doubt| {
         Call::new(GET_LOGS, json!([{ "blockHash": block.hash, "address": addresses, "topics": [topic0] }]))
     };
     let calls: Vec<Call> = asked.iter().map(filter).collect();
-    let answers = view.ask(&calls, Patience::Retry).await?;
-    let mut found = Vec::new();
-    for ((block, addresses), answer) in asked.iter().zip(answers) {
-        let logs = view.value(GET_LOGS, Some(answer), wire::logs).await?;
+    let answers = view.read(&calls, wire::logs).await?;
+    let logs = answers.into_iter().zip(asked).map(|(logs, (block, addresses))| {
         let logs = of_block(logs, block, addresses, topic0);
-        found.extend(logs.map_err(|why| view.fail(Fault::Bad { method: GET_LOGS, why }))?);
-    }
-    Ok(found)
+        logs.map_err(|why| view.fail(Fault::Bad { method: GET_LOGS, why }))
+    });
+    Ok(logs.collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Refuses logs that are not of this block, these contracts and this event; sorts the others.
@@ -320,15 +309,11 @@ fn doubts(
 
 /// Refuses logs of blocks that are not the view's chain's.
 fn canonical(logs: &[EventLog], headers: &BTreeMap<u64, Header>) -> Result<(), String> {
-    let strange = logs
-        .iter()
-        .find(|log| headers.get(&log.block_number).is_none_or(|(block, _)| block.hash != log.block_hash));
-    strange.map_or(Ok(()), |log| {
-        Err(format!(
-            "the log {} of block {} is of another block of that height",
-            log.log_index, log.block_number
-        ))
-    })
+    let is_strange = |log: &&EventLog| {
+        headers.get(&log.block_number).is_none_or(|(block, _)| block.hash != log.block_hash)
+    };
+    let Some(EventLog { log_index, block_number, .. }) = logs.iter().find(is_strange) else { return Ok(()) };
+    Err(format!("the log {log_index} of block {block_number} is of another block of that height"))
 }
 
 /// Asks for a range of several blocks: only a limit on requests is waited for, all else is for the caller to answer
@@ -418,8 +403,7 @@ fn checked(
 /// `checkpoints` are block numbers and hashes as stored, newest first. Heights above the view's block are asked
 /// for too: there, a block that does not exist is not canonical.
 pub async fn common_ancestor(view: &PinnedView, checkpoints: &[(u64, B256)]) -> Result<Option<usize>> {
-    let mut start = 0;
-    let mut look = FIRST_LOOK;
+    let (mut start, mut look) = (0, FIRST_LOOK);
     while let Some(rest) = checkpoints.get(start..).filter(|rest| !rest.is_empty()) {
         let now = rest.get(..look).unwrap_or(rest);
         let numbers: Vec<u64> = now.iter().map(|(number, _)| *number).collect();

@@ -102,36 +102,34 @@ impl Inner {
         let own = if matches!(at, At::Safe | At::Number(_)) { answers.next() } else { None };
         let finalized = self.tagged("finalized", answers.next())?;
         let latest = header(answers.next())?.ok_or_else(|| Fault::bad(BY_NUMBER, "no latest block"))?;
-        let asked = match at {
+        let block = match at {
+            At::Latest => Some(latest),
+            At::Finalized => finalized,
+            At::Safe => self.tagged("safe", own)?,
             At::Number(number) if number > latest.number => {
                 return Err(Fault::NoBlock { number, latest: latest.number });
             }
-            At::Number(_) => header(own)?,
-            At::Safe => self.tagged("safe", own)?,
-            At::Finalized | At::Latest => None,
+            At::Number(number) => match header(own)? {
+                Some(block) if block.number == number => Some(block),
+                _ => return Err(Fault::UnknownBlock { number }),
+            },
         };
         let confirmations = self.config.confirmations;
-        let below = latest.number.saturating_sub(confirmations);
-        let (block, chosen) = match (at, asked, finalized) {
-            (At::Latest, _, _) => (Some(latest), ChosenBy::Chain),
-            (At::Number(number), Some(block), _) if block.number == number => (Some(block), ChosenBy::Chain),
-            (At::Number(number), _, _) => return Err(Fault::UnknownBlock { number }),
-            (At::Safe, Some(block), _) | (At::Finalized, _, Some(block)) => (Some(block), ChosenBy::Chain),
-            (At::Safe | At::Finalized, _, _) => (None, ChosenBy::Confirmations(confirmations)),
+        let by = |found: Option<BlockRef>| {
+            found.map_or(ChosenBy::Confirmations(confirmations), |_| ChosenBy::Chain)
         };
+        let (chosen, finality_by) = (by(block), by(finalized));
         // Only a chain without the tags costs this second request.
         let counted = if block.is_none() || finalized.is_none() {
+            let number = latest.number.saturating_sub(confirmations);
             let got =
-                peer.asker.ask(&[by_number(wire::hex(below))], Patience::Retry).await?.into_iter().next();
-            Some(header(got)?.filter(|b| b.number == below).ok_or(Fault::UnknownBlock { number: below })?)
+                peer.asker.ask(&[by_number(wire::hex(number))], Patience::Retry).await?.into_iter().next();
+            let found = header(got)?.filter(|found| found.number == number);
+            found.ok_or(Fault::UnknownBlock { number })?
         } else {
-            None
+            latest
         };
-        let block = block.or(counted).unwrap_or(latest);
-        let (last, finality_by) = match finalized {
-            Some(finalized) => (finalized, ChosenBy::Chain),
-            None => (counted.unwrap_or(latest), ChosenBy::Confirmations(confirmations)),
-        };
+        let (block, last) = (block.unwrap_or(counted), finalized.unwrap_or(counted));
         let finality = if last.number < block.number { last } else { block };
         Ok(Pin { at, block, chosen, finality, finality_by })
     }

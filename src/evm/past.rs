@@ -7,7 +7,6 @@ use super::wire::{self, BlockRef};
 use alloy::primitives::{Address, Bytes};
 use alloy::sol_types::SolCall;
 use base::Result;
-use net::asker::Patience;
 use net::jsonrpc::{Answer, Call};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -47,7 +46,7 @@ impl PinnedView {
             .map(|(past, (block, to, input))| (past, at_block(block, *to, input)))
             .unzip();
         if !calls.is_empty() {
-            for (slot, answer) in open.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
+            for (slot, answer) in open.into_iter().zip(self.ask(&calls).await?) {
                 let forgotten = is_forgotten(&answer);
                 *slot = if forgotten { Past::Forgotten } else { Past::Done(outcome(self, answer).await?) };
             }
@@ -85,7 +84,7 @@ impl PinnedView {
         if calls.is_empty() {
             return Ok(());
         }
-        for (group, answer) in groups.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
+        for (group, answer) in groups.into_iter().zip(self.ask(&calls).await?) {
             let results = if is_forgotten(&answer) {
                 group.iter().map(|_| Past::Forgotten).collect()
             } else {

@@ -64,11 +64,6 @@ impl PinnedView {
         self.peer.name()
     }
 
-    /// The chain id, checked against the pin.
-    pub fn chain_id(&self) -> u64 {
-        self.chain.config.chain_id
-    }
-
     /// Whether its block was asked for by its height.
     pub fn is_by_height(&self) -> bool {
         matches!(self.pin.at, At::Number(_))
@@ -118,19 +113,10 @@ impl PinnedView {
     pub async fn code_at(&self, address: Address, number: u64) -> Result<Bytes> {
         self.not_above(number)?;
         let calls = [Call::new("eth_getCode", json!([address, wire::hex(number)])), self.pin_check()];
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let code = self.value("eth_getCode", answers.next(), wire::data).await?;
         self.still_pinned(answers.next())?;
         Ok(code)
-    }
-
-    /// A block of the view's chain by its height, which is at most the view's.
-    pub async fn block_by_number(&self, number: u64) -> Result<BlockRef> {
-        self.blocks_by_number(&[number])
-            .await?
-            .into_iter()
-            .next()
-            .ok_or_else(|| self.fail(Fault::bad(BY_NUMBER, "no answer")))
     }
 
     /// Blocks of the view's chain by height, each at most the view's, in the given order.
@@ -138,12 +124,8 @@ impl PinnedView {
         for &number in numbers {
             self.not_above(number)?;
         }
-        let found = self.canonical(numbers).await?;
-        numbers
-            .iter()
-            .zip(found)
-            .map(|(&number, block)| block.ok_or_else(|| self.fail(Fault::UnknownBlock { number })))
-            .collect()
+        let found = numbers.iter().zip(self.canonical(numbers).await?);
+        found.map(|(&number, block)| block.ok_or_else(|| self.fail(Fault::UnknownBlock { number }))).collect()
     }
 
     /// Blocks of the view's chain by height, each at most the view's, each asked for once.
@@ -168,7 +150,7 @@ impl PinnedView {
     pub async fn receipt(&self, tx: B256) -> Result<Mined> {
         let method = "eth_getTransactionReceipt";
         let calls = [Call::new(method, json!([tx])), self.pin_check()];
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let receipt = self.value(method, answers.next(), wire::receipt).await?;
         self.still_pinned(answers.next())?;
         match receipt {
@@ -183,20 +165,14 @@ impl PinnedView {
 
     /// The events of transactions by their receipts, with those that the endpoint has none of left out: another way to an event
     /// than through the index of logs. Whose block they are of is for the caller to compare.
-    ///
-    /// Errors: those of the endpoint.
     pub async fn logs_by_receipts(&self, txs: &BTreeSet<B256>) -> Result<Vec<EventLog>> {
         let method = "eth_getTransactionReceipt";
         let calls: Vec<Call> = txs.iter().map(|tx| Call::new(method, json!([tx]))).collect();
         let receipts = self.read(&calls, wire::receipt).await?;
-        if receipts
-            .iter()
-            .zip(txs)
-            .any(|(found, tx)| found.as_ref().is_some_and(|found| found.tx_hash != *tx))
-        {
-            return Err(self.fail(Fault::bad(method, OTHER_RECEIPT)));
-        }
-        Ok(receipts.into_iter().flatten().flat_map(|receipt| receipt.logs).collect())
+        let known = receipts.into_iter().zip(txs).filter_map(|(receipt, tx)| Some((receipt?, tx)));
+        let other = || self.fail(Fault::bad(method, OTHER_RECEIPT));
+        let logs = known.map(|(found, tx)| if found.tx_hash == *tx { Ok(found.logs) } else { Err(other()) });
+        Ok(logs.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// Whether the endpoint has heard of a transaction, mined or waiting to be.
@@ -214,7 +190,7 @@ impl PinnedView {
     pub async fn canonical(&self, numbers: &[u64]) -> Result<Vec<Option<BlockRef>>> {
         let mut calls: Vec<_> = numbers.iter().map(|&n| by_number(wire::hex(n))).collect();
         calls.push(self.pin_check());
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let mut found = Vec::with_capacity(numbers.len());
         for &number in numbers {
             let block = self.value(BY_NUMBER, answers.next(), wire::header).await?;
@@ -242,8 +218,8 @@ impl PinnedView {
     }
 
     /// Asks the view's endpoint; a fault breaks the view.
-    pub(super) async fn ask(&self, calls: &[Call], patience: Patience) -> Result<Vec<Answer>> {
-        match self.try_ask(calls, patience).await? {
+    pub(super) async fn ask(&self, calls: &[Call]) -> Result<Vec<Answer>> {
+        match self.try_ask(calls, Patience::Retry).await? {
             Ok(answers) => Ok(answers),
             Err(fault) => Err(self.give_up(fault).await),
         }
@@ -314,11 +290,11 @@ impl PinnedView {
         }
     }
 
-    async fn read<T>(&self, calls: &[Call], read: Read<T>) -> Result<Vec<T>> {
+    pub(super) async fn read<T>(&self, calls: &[Call], read: Read<T>) -> Result<Vec<T>> {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = self.ask(calls, Patience::Retry).await?;
+        let answers = self.ask(calls).await?;
         let mut values = Vec::with_capacity(calls.len());
         for (call, answer) in calls.iter().zip(answers) {
             values.push(self.value(call.method, Some(answer), read).await?);
@@ -328,7 +304,7 @@ impl PinnedView {
 
     async fn read_one<T>(&self, call: Call, read: Read<T>) -> Result<T> {
         let method = call.method;
-        let answer = self.ask(&[call], Patience::Retry).await?.into_iter().next();
+        let answer = self.ask(&[call]).await?.into_iter().next();
         self.value(method, answer, read).await
     }
 

@@ -87,7 +87,7 @@ pub fn bench(time: Duration, settings: &Settings<'_>) -> Result<Vec<Row>, LimitE
                 continue;
             };
             let threads = NonZeroUsize::new(row.threads).unwrap_or(NonZeroUsize::MIN);
-            let settings = Settings { kernel: *kernel, threads, ..*settings };
+            let settings = Settings { kernel, threads, ..*settings };
             let limits = Limits { start, deadline: Some(Instant::now() + turn), ..Limits::default() };
             let outcome = search(&job, &limits, &settings, &mut |_| {})?;
             row.rates.push(rate(outcome.hashes, outcome.elapsed));

@@ -15,10 +15,6 @@
 //!
 //! Three rounds per turn of the loop instead of two: the same within 1 %.
 #![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
-#![allow(
     unsafe_code,
     reason = "intrinsics and assembly; each with the reason why the CPU has the instruction"
 )]
@@ -44,7 +40,6 @@ struct Ymm(__m256i);
 // CPU with AVX2 (see `kernel`); the loads and stores are the unaligned ones, on arrays that are large enough.
 impl Word for Ymm {
     const LANES: usize = 4;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {
@@ -116,7 +111,6 @@ struct Pair(Ymm, Ymm);
 
 impl Word for Pair {
     const LANES: usize = 8;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {

@@ -49,10 +49,6 @@
 //! - Reckoned, not built: to linearise one round more (then quadratic in the changing bits) saves 69 operations and takes 25
 //!   more stores and 25 more loads of whole vectors.
 #![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
-#![allow(
     unsafe_code,
     reason = "intrinsics and assembly; each with the reason why the CPU has the instruction"
 )]
@@ -77,7 +73,6 @@ struct Zmm(__m512i);
 // a CPU with AVX-512 F (see `kernel`); the loads and stores are the unaligned ones, on arrays of that length.
 impl Word for Zmm {
     const LANES: usize = 8;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {

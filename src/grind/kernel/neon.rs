@@ -2,10 +2,6 @@
 //!
 //! Chosen at run time: `neon-sha3` uses `eor3`, `bcax` and, for the rotation by one in theta and the others, `xar` with
 //! zero; `neon` every 64-bit Arm CPU has.
-#![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
 #![allow(unsafe_code, reason = "intrinsics; each with the reason why the CPU has the instruction")]
 
 use super::super::block::Job;

@@ -1,8 +1,4 @@
 //! The kernel for every machine: one nonce at a time in plain Rust.
-#![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
 
 use super::super::block::Job;
 use super::super::keccak::{Word, finish};
@@ -11,7 +7,6 @@ use super::Kernel;
 
 impl Word for u64 {
     const LANES: usize = 1;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {
