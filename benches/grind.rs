@@ -84,10 +84,10 @@ fn kernels(c: &mut Criterion) {
     group.throughput(Throughput::Elements(NONCES));
     for kernel in kernel::available() {
         let mut start = 0;
-        group.bench_function(kernel.name(), |b| {
+        group.bench_function(kernel.name, |b| {
             b.iter(|| {
                 let mut hits = 0;
-                kernel.scan(&job(), (start, start + NONCES - 1), 4, &mut |_, _| {
+                (kernel.scan)(&job(), (start, start + NONCES - 1), 4, &mut |_, _| {
                     hits += 1;
                     4
                 });

@@ -4,7 +4,6 @@
 //! (EIP-1052's `EXTCODEHASH`), so that no code travels. It rides with the first request of a batch. Where a server has no
 //! such call, the codes are fetched and hashed here.
 
-use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire;
 use alloy::primitives::{Address, B256, Bytes, KECCAK256_EMPTY, keccak256};
@@ -78,7 +77,7 @@ pub(super) async fn plainly(view: &PinnedView, questions: &[Question]) -> Result
         Question::Word(account, slot) => Call::new("eth_getStorageAt", json!([account, slot, pin])),
     };
     let calls: Vec<Call> = questions.iter().map(call).collect();
-    let answers = view.ask(&calls, Patience::Retry).await?;
+    let answers = view.ask(&calls).await?;
     let mut found = Vec::with_capacity(questions.len());
     for (question, answer) in questions.iter().zip(answers) {
         found.push(match question {

@@ -5,7 +5,6 @@
 
 use super::account::{self, Fact, Question};
 use super::fault::{self, Fault, Sort, sort};
-use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire::{self, BlockRef};
 use alloy::primitives::{Address, B256, Bytes};
@@ -15,13 +14,14 @@ use alloy::sol_types::{SolCall, SolType};
 use base::redact::Redactor;
 use base::{Code, Error, Result};
 use net::FaultKind;
+use net::asker::Patience;
 use net::jsonrpc::{Answer, Call};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Range;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 sol! {
     struct Call3 { address target; bool allowFailure; bytes callData; }
@@ -39,11 +39,7 @@ pub(super) fn aggregate<'i>(calls: impl IntoIterator<Item = (Address, &'i Bytes)
 
 /// What became of each call of a multicall; `None` where it must be asked on its own, since the multicall itself may have
 /// made it fail. `None` at all for an answer that is no multicall's.
-pub(super) fn unpack(
-    data: &[u8],
-    count: usize,
-    redactor: &Redactor,
-) -> Option<Vec<Option<Result<Bytes, CallFault>>>> {
+pub(super) fn unpack(data: &[u8], count: usize, redactor: &Redactor) -> Option<Vec<Option<Done>>> {
     let results = outcomes(data).filter(|results| results.len() == count)?;
     let each = results.into_iter().map(|result| match (result.success, result.returnData) {
         (true, data) => Some(Ok(data)),
@@ -55,6 +51,9 @@ pub(super) fn unpack(
     Some(each.collect())
 }
 
+/// What became of a call.
+pub(super) type Done = Result<Bytes, CallFault>;
+
 /// Timeouts and broken answers to multicalls that are answered with smaller ones, per batch; later ones are retried.
 const SLOW_MOST: u32 = 2;
 
@@ -65,14 +64,8 @@ static SERIAL: AtomicU64 = AtomicU64::new(1);
 pub struct Batch<'v> {
     view: &'v PinnedView,
     serial: u64,
-    calls: Vec<Item>,
+    calls: Vec<(Address, Bytes)>,
     questions: Vec<Question>,
-}
-
-#[derive(Debug)]
-struct Item {
-    to: Address,
-    input: Bytes,
 }
 
 /// A call's place in the reply of its batch.
@@ -139,6 +132,16 @@ pub struct CallError {
 }
 
 impl CallError {
+    pub(super) fn of<C: SolCall>(
+        contract: Address,
+        block: BlockRef,
+        endpoint: &str,
+        fault: CallFault,
+    ) -> Self {
+        let endpoint = endpoint.to_owned();
+        Self { contract, function: C::SIGNATURE, block, endpoint, fault: Box::new(fault) }
+    }
+
     /// The error with the contract called what it should be: `vault 0x… function totalAssets() …`.
     pub fn into_error(self, noun: &str) -> Error {
         let code = match &*self.fault {
@@ -162,33 +165,23 @@ impl CallError {
 
     /// What happened, with the contract called `noun`.
     pub fn sentence(&self, noun: &str) -> String {
-        let what = match &*self.fault {
-            CallFault::Reverted { reason: Some(reason), .. } => {
-                return self.at(noun, "reverted", &format!(": {reason}"));
+        let (verb, rest) = match &*self.fault {
+            CallFault::Reverted { reason: Some(reason), .. } => ("reverted", format!(": {reason}")),
+            CallFault::Reverted { reason: None, .. } => ("reverted", " without a reason".to_owned()),
+            CallFault::Empty if noun == "contract" => {
+                ("answered nothing", ": no code there, or no such function".to_owned())
             }
-            CallFault::Reverted { reason: None, .. } => {
-                return self.at(noun, "reverted", " without a reason");
-            }
-            CallFault::Empty => {
-                let or =
-                    if noun == "contract" { "no such function".to_owned() } else { format!("not a {noun}") };
-                return self.at(noun, "answered nothing", &format!(": no code there, or {or}"));
-            }
-            CallFault::WrongLength { expected, got } => {
-                format!(": {got} bytes instead of {expected}, so it is not a {noun} of this kind")
-            }
-            CallFault::Malformed(why) => format!(": {why}"),
-            CallFault::Exhausted(words) => return self.at(noun, "was given up", &format!(": {words}")),
-            CallFault::Stray => " in another batch than it is looked for in".to_owned(),
+            CallFault::Empty => ("answered nothing", format!(": no code there, or not a {noun}")),
+            CallFault::WrongLength { expected, got } => (
+                "answered wrongly",
+                format!(": {got} bytes instead of {expected}, so it is not a {noun} of this kind"),
+            ),
+            CallFault::Malformed(why) => ("answered wrongly", format!(": {why}")),
+            CallFault::Exhausted(words) => ("was given up", format!(": {words}")),
+            CallFault::Stray => ("answered wrongly", " in another batch than it is looked for in".to_owned()),
         };
-        self.at(noun, "answered wrongly", &what)
-    }
-
-    fn at(&self, noun: &str, verb: &str, rest: &str) -> String {
-        format!(
-            "{noun} {} function {} {verb} at block {}{rest}",
-            self.contract, self.function, self.block.number
-        )
+        let Self { contract, function, block, .. } = self;
+        format!("{noun} {contract} function {function} {verb} at block {}{rest}", block.number)
     }
 }
 
@@ -210,7 +203,7 @@ impl From<CallError> for Error {
 #[derive(Debug)]
 pub struct BatchReply {
     serial: u64,
-    outcomes: Vec<(Address, Result<Bytes, CallFault>)>,
+    outcomes: Vec<(Address, Done)>,
     facts: Vec<B256>,
     block: BlockRef,
     endpoint: String,
@@ -226,16 +219,10 @@ impl PinnedView {
         Ok(batch.send().await?.get(handle)?)
     }
 
-    /// Calls one function that the contract may not have; none when it has not (see `BatchReply::get_optional`).
-    pub async fn call_optional<C: SolCall>(&self, to: Address, call: &C) -> Result<Option<C::Return>> {
-        let mut batch = self.batch();
-        let handle = batch.add(to, call);
-        Ok(batch.send().await?.get_optional(handle)?)
-    }
-
     /// Collects calls that then travel together.
     pub fn batch(&self) -> Batch<'_> {
-        Batch::new(self)
+        let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
+        Batch { view: self, serial, calls: Vec::new(), questions: Vec::new() }
     }
 }
 
@@ -261,21 +248,10 @@ impl BatchReply {
             Some((contract, Err(fault))) => (*contract, Err(fault.clone())),
             Some((contract, Ok(data))) => (*contract, read(data)),
         };
-        result.map_err(|fault| {
-            let endpoint = self.endpoint.clone();
-            CallError {
-                contract,
-                function: C::SIGNATURE,
-                block: self.block,
-                endpoint,
-                fault: Box::new(fault),
-            }
-        })
+        result.map_err(|fault| CallError::of::<C>(contract, self.block, &self.endpoint, fault))
     }
 
-    /// What was asked of an account.
-    ///
-    /// Errors: `bug` for a fact of another batch.
+    /// What was asked of an account. Errors: `bug` for a fact of another batch.
     pub fn fact(&self, fact: Fact) -> Result<B256> {
         let found = self.facts.get(fact.index).filter(|_| fact.serial == self.serial);
         found.copied().ok_or_else(|| Error::new(Code::Bug, "a fact of another batch"))
@@ -297,11 +273,8 @@ pub fn decode<C: SolCall>(data: &[u8]) -> Result<C::Return, CallFault> {
     if data.is_empty() && size != Some(0) {
         return Err(CallFault::Empty);
     }
-    match size {
-        Some(expected) if data.len() != expected => {
-            return Err(CallFault::WrongLength { expected, got: data.len() });
-        }
-        _ => {}
+    if let Some(expected) = size.filter(|size| *size != data.len()) {
+        return Err(CallFault::WrongLength { expected, got: data.len() });
     }
     let config = bounds(data).validate(true);
     C::abi_decode_returns_with_config(data, config).map_err(|e| CallFault::Malformed(e.to_string()))
@@ -318,20 +291,11 @@ pub fn outcomes(data: &[u8]) -> Option<Vec<Outcome3>> {
     aggregate3Call::abi_decode_returns_with_config(data, bounds(data)).ok()
 }
 
-impl<'v> Batch<'v> {
-    pub(super) fn new(view: &'v PinnedView) -> Self {
-        Self {
-            view,
-            serial: SERIAL.fetch_add(1, Ordering::Relaxed),
-            calls: Vec::new(),
-            questions: Vec::new(),
-        }
-    }
-
+impl Batch<'_> {
     /// Adds a call; the handle finds its answer in the reply.
     pub fn add<C: SolCall>(&mut self, to: Address, call: &C) -> Handle<C> {
         let index = self.calls.len();
-        self.calls.push(Item { to, input: call.abi_encode().into() });
+        self.calls.push((to, call.abi_encode().into()));
         Handle { serial: self.serial, index, call: PhantomData }
     }
 
@@ -351,68 +315,58 @@ impl<'v> Batch<'v> {
         Fact { serial: self.serial, index }
     }
 
-    /// Calls so far.
-    pub fn len(&self) -> usize {
-        self.calls.len()
-    }
-
-    /// Whether there is nothing to send.
-    pub fn is_empty(&self) -> bool {
-        self.calls.is_empty() && self.questions.is_empty()
-    }
-
     /// Sends everything. Errors are the endpoint's alone; a contract's are in the reply, call by call.
     pub async fn send(self) -> Result<BatchReply> {
-        let mut outcomes: Vec<Option<Result<Bytes, CallFault>>> = vec![None; self.calls.len()];
+        let mut outcomes: Vec<Option<Done>> = vec![None; self.calls.len()];
         let mut facts = None;
         if self.calls.len() > 1 {
             facts = self.through_multicall(&mut outcomes).await?;
         }
-        let rest: Vec<usize> =
-            (0..outcomes.len()).filter(|&i| outcomes.get(i).is_some_and(Option::is_none)).collect();
-        self.one_by_one(&rest, &mut outcomes).await?;
+        // The rest one by one, in JSON-RPC batches where the server takes them.
+        let (open, calls): (Vec<_>, Vec<_>) = outcomes
+            .iter_mut()
+            .zip(&self.calls)
+            .filter(|(outcome, _)| outcome.is_none())
+            .map(|(outcome, (to, input))| (outcome, self.eth_call(*to, input)))
+            .unzip();
+        if !calls.is_empty() {
+            for (slot, answer) in open.into_iter().zip(self.view.ask(&calls).await?) {
+                *slot = Some(outcome(self.view, answer).await?);
+            }
+        }
         let facts = match facts {
             Some(facts) => facts,
             None => account::plainly(self.view, &self.questions).await?,
         };
-        let outcomes = self
-            .calls
-            .iter()
-            .zip(outcomes)
-            .map(|(item, outcome)| (item.to, outcome.unwrap_or(Err(CallFault::Empty))))
-            .collect();
+        let outcomes = self.calls.iter().zip(outcomes);
+        let outcomes = outcomes.map(|((to, _), done)| (*to, done.unwrap_or(Err(CallFault::Empty)))).collect();
         let endpoint = self.view.endpoint().to_owned();
         Ok(BatchReply { serial: self.serial, outcomes, facts, block: self.view.block(), endpoint })
     }
 
     /// Fills in what Multicall3 answers surely; what it cannot is left open. The questions about accounts ride with the
     /// first request; returns what came of them, if they were answered.
-    async fn through_multicall(
-        &self,
-        outcomes: &mut [Option<Result<Bytes, CallFault>>],
-    ) -> Result<Option<Vec<B256>>> {
-        let (view, peer) = (self.view, self.view.peer());
-        let address = view.chain().config.multicall;
+    async fn through_multicall(&self, outcomes: &mut [Option<Done>]) -> Result<Option<Vec<B256>>> {
+        let (view, peer) = (self.view, &self.view.peer);
+        let (address, pin) = (view.chain.config.multicall, wire::pinned(view.block().hash));
         let known = peer.multicall_from.load(Ordering::Relaxed) <= view.block().number;
-        let mut check =
-            (!known).then(|| Call::new("eth_getCode", json!([address, wire::pinned(view.block().hash)])));
-        let mut riders = account::calls(&self.questions, &wire::pinned(view.block().hash));
+        let mut check = (!known).then(|| Call::new("eth_getCode", json!([address, pin])));
+        let mut riders = account::calls(&self.questions, &pin);
         let mut facts = None;
         let mut slow = 0;
-        let mut queue: VecDeque<Range<usize>> = VecDeque::new();
-        queue.push_back(0..self.calls.len());
+        let mut queue: VecDeque<_> = std::iter::once(0..self.calls.len()).collect();
         while let Some(range) = queue.pop_front() {
             let size = peer.chunk.load(Ordering::Relaxed).max(1);
             if range.len() > size {
-                queue.push_front(range.start + size..range.end);
-                queue.push_front(range.start..range.start + size);
+                cut(&mut queue, range, size);
                 continue;
             }
             if range.len() < 2 {
                 continue;
             }
             let mut calls: Vec<Call> = check.clone().into_iter().collect();
-            calls.push(self.multicall(address, range.clone()));
+            let asked = self.calls.get(range.clone()).unwrap_or_default();
+            calls.push(self.eth_call(address, &aggregate(asked.iter().map(|(to, input)| (*to, input)))));
             let ridden = riders.len();
             calls.append(&mut riders);
             let patience = if slow < SLOW_MOST { Patience::AskForLess } else { Patience::Retry };
@@ -428,8 +382,7 @@ impl<'v> Batch<'v> {
                     split(&mut queue, range, &peer.chunk);
                     continue;
                 }
-                Err(Fault::Rpc { method, error, .. }) => return Err(view.fail_rpc(method, error).await),
-                Err(fault) => return Err(view.fail(fault)),
+                Err(fault) => return Err(view.give_up(fault).await),
             };
             if ridden > 0 {
                 let ridden = answers.split_off(answers.len().saturating_sub(ridden));
@@ -442,85 +395,38 @@ impl<'v> Batch<'v> {
                 }
                 peer.multicall_from.fetch_min(view.block().number, Ordering::Relaxed);
             }
-            match self.unpack(answers.next(), range.clone()).await? {
-                Unpacked::Each(each) => {
-                    for (slot, outcome) in outcomes.iter_mut().skip(range.start).zip(each) {
-                        *slot = outcome;
-                    }
+            let data = match answers.next() {
+                // With failures allowed, only a lack of gas can revert the whole.
+                Some(Err(error)) if matches!(sort("eth_call", &error), Sort::Reverted | Sort::TooMuch) => {
+                    split(&mut queue, range, &peer.chunk);
+                    continue;
                 }
-                Unpacked::TooMuch => split(&mut queue, range, &peer.chunk),
-                Unpacked::NoMulticall => return Ok(facts),
+                answer => view.value("eth_call", answer, wire::data).await?,
+            };
+            let Some(each) = unpack(&data, range.len(), peer.asker.redactor()) else { return Ok(facts) };
+            for (slot, outcome) in outcomes.iter_mut().skip(range.start).zip(each) {
+                *slot = outcome;
             }
         }
         Ok(facts)
     }
 
-    fn multicall(&self, address: Address, range: Range<usize>) -> Call {
-        let calls = self.calls.get(range).unwrap_or_default();
-        self.eth_call(address, &aggregate(calls.iter().map(|item| (item.to, &item.input))))
-    }
-
     fn eth_call(&self, to: Address, input: &Bytes) -> Call {
         Call::new("eth_call", json!([{ "to": to, "data": input }, wire::pinned(self.view.block().hash)]))
-    }
-
-    async fn unpack(&self, answer: Option<Answer>, range: Range<usize>) -> Result<Unpacked> {
-        let data = match answer {
-            Some(Err(error)) => match sort("eth_call", &error) {
-                // With failures allowed, only a lack of gas can revert the whole.
-                Sort::Reverted | Sort::TooMuch => return Ok(Unpacked::TooMuch),
-                _ => return Err(self.view.fail_rpc("eth_call", error).await),
-            },
-            answer => self.view.value("eth_call", answer, wire::data).await?,
-        };
-        let redactor = self.view.peer().redactor();
-        Ok(unpack(&data, range.len(), redactor).map_or(Unpacked::NoMulticall, Unpacked::Each))
-    }
-
-    /// Asks each call on its own, in JSON-RPC batches where the server takes them.
-    async fn one_by_one(
-        &self,
-        indices: &[usize],
-        outcomes: &mut [Option<Result<Bytes, CallFault>>],
-    ) -> Result<()> {
-        if indices.is_empty() {
-            return Ok(());
-        }
-        let items = indices.iter().filter_map(|&i| self.calls.get(i));
-        let calls: Vec<Call> = items.map(|item| self.eth_call(item.to, &item.input)).collect();
-        let answers = self.view.ask(&calls, Patience::Retry).await?;
-        for (&index, answer) in indices.iter().zip(answers) {
-            let outcome = outcome(self.view, answer).await?;
-            if let Some(slot) = outcomes.get_mut(index) {
-                *slot = Some(outcome);
-            }
-        }
-        Ok(())
     }
 }
 
 /// What became of a call that was asked on its own; a fault of the endpoint breaks the view.
-pub(super) async fn outcome(view: &PinnedView, answer: Answer) -> Result<Result<Bytes, CallFault>> {
+pub(super) async fn outcome(view: &PinnedView, answer: Answer) -> Result<Done> {
     Ok(match answer {
-        Err(error) => match sort("eth_call", &error) {
-            Sort::Reverted => {
-                let data = fault::revert_data(&error).unwrap_or_default();
-                let redactor = view.peer().redactor();
-                let reason = fault::revert_words(&data, redactor).or_else(|| own_words(&error.message));
-                Err(CallFault::Reverted { reason, data })
-            }
-            Sort::TooMuch => Err(CallFault::Exhausted(error.message)),
-            _ => return Err(view.fail_rpc("eth_call", error).await),
-        },
+        Err(error) if sort("eth_call", &error) == Sort::Reverted => {
+            let data = fault::revert_data(&error).unwrap_or_default();
+            let reason = fault::revert_words(&data, view.peer.asker.redactor());
+            Err(CallFault::Reverted { reason: reason.or_else(|| own_words(&error.message)), data })
+        }
+        Err(error) if sort("eth_call", &error) == Sort::TooMuch => Err(CallFault::Exhausted(error.message)),
         answer => Ok(view.value("eth_call", Some(answer), wire::data).await?),
     })
-}
-
-enum Unpacked {
-    /// One outcome per call; none where the call must be asked on its own.
-    Each(Vec<Option<Result<Bytes, CallFault>>>),
-    TooMuch,
-    NoMulticall,
 }
 
 fn asks_for_less(kind: FaultKind, patience: Patience) -> bool {
@@ -531,11 +437,15 @@ fn asks_for_less(kind: FaultKind, patience: Patience) -> bool {
     }
 }
 
-fn split(queue: &mut VecDeque<Range<usize>>, range: Range<usize>, chunk: &std::sync::atomic::AtomicUsize) {
+fn split(queue: &mut VecDeque<Range<usize>>, range: Range<usize>, chunk: &AtomicUsize) {
     let half = range.len() / 2;
     chunk.fetch_min(half.max(1), Ordering::Relaxed);
-    queue.push_front(range.start + half..range.end);
-    queue.push_front(range.start..range.start + half);
+    cut(queue, range, half);
+}
+
+fn cut(queue: &mut VecDeque<Range<usize>>, range: Range<usize>, at: usize) {
+    queue.push_front(range.start + at..range.end);
+    queue.push_front(range.start..range.start + at);
 }
 
 /// What the node says of a revert beyond the bare fact.
@@ -564,22 +474,16 @@ mod tests {
     fn decodes_exactly() {
         assert_eq!(decode::<totalAssetsCall>(&word(7)), Ok(U256::from(7)));
         assert_eq!(decode::<totalAssetsCall>(&[]), Err(CallFault::Empty));
-        assert_eq!(
-            decode::<totalAssetsCall>(&[1; 31]),
-            Err(CallFault::WrongLength { expected: 32, got: 31 })
-        );
-        assert_eq!(
-            decode::<totalAssetsCall>(&[0; 64]),
-            Err(CallFault::WrongLength { expected: 32, got: 64 })
-        );
+        for got in [31, 64] {
+            let want = Err(CallFault::WrongLength { expected: 32, got });
+            assert_eq!(decode::<totalAssetsCall>(&vec![0; got]), want);
+        }
         assert_eq!(decode::<decimalsCall>(&word(18)), Ok(18));
         assert!(matches!(decode::<decimalsCall>(&word(300)), Err(CallFault::Malformed(_))));
         assert!(matches!(decode::<pausedCall>(&word(2)), Err(CallFault::Malformed(_))));
         assert!(matches!(decode::<symbolCall>(&word(1)), Err(CallFault::Malformed(_))));
-        assert_eq!(
-            decode::<symbolCall>(&symbolCall::abi_encode_returns(&"USD".to_owned())),
-            Ok("USD".to_owned())
-        );
+        let usd = "USD".to_owned();
+        assert_eq!(decode::<symbolCall>(&symbolCall::abi_encode_returns(&usd)), Ok(usd));
     }
 
     #[test]
@@ -602,49 +506,37 @@ mod tests {
         assert!(outcomes(&bomb).is_none());
     }
 
-    fn reply(outcome: Result<Bytes, CallFault>) -> BatchReply {
+    fn reply(outcome: Done) -> BatchReply {
         let block = BlockRef { number: 123, hash: B256::ZERO, timestamp: 0 };
-        BatchReply {
-            serial: 1,
-            outcomes: vec![(Address::ZERO, outcome)],
-            facts: Vec::new(),
-            block,
-            endpoint: "main".to_owned(),
-        }
+        let (outcomes, endpoint) = (vec![(Address::ZERO, outcome)], "main".to_owned());
+        BatchReply { serial: 1, outcomes, facts: Vec::new(), block, endpoint }
+    }
+
+    fn handle<C>(serial: u64) -> Handle<C> {
+        Handle { serial, index: 0, call: PhantomData }
+    }
+
+    fn reverted(reason: Option<&str>) -> Done {
+        Err(CallFault::Reverted { reason: reason.map(str::to_owned), data: Bytes::new() })
     }
 
     #[test]
     fn failures_name_contract_function_and_block() {
-        let handle = Handle::<totalAssetsCall> { serial: 1, index: 0, call: PhantomData };
+        use Code::{NotAContract, Reverted, Rpc};
         let zero = Address::ZERO;
+        let wrong = "answered wrongly at block 123: 5 bytes instead of 32, so it is not a vault of this kind";
         for (outcome, code, sentence) in [
-            (
-                Ok(Bytes::new()),
-                Code::NotAContract,
-                "answered nothing at block 123: no code there, or not a vault",
-            ),
-            (
-                Ok(vec![0; 5].into()),
-                Code::NotAContract,
-                "answered wrongly at block 123: 5 bytes instead of 32, so it is not a vault of this kind",
-            ),
-            (
-                Err(CallFault::Reverted { reason: Some("paused".to_owned()), data: Bytes::new() }),
-                Code::Reverted,
-                "reverted at block 123: paused",
-            ),
-            (
-                Err(CallFault::Reverted { reason: None, data: Bytes::new() }),
-                Code::Reverted,
-                "reverted at block 123 without a reason",
-            ),
+            (Ok(Bytes::new()), NotAContract, "answered nothing at block 123: no code there, or not a vault"),
+            (Ok(vec![0; 5].into()), NotAContract, wrong),
+            (reverted(Some("paused")), Reverted, "reverted at block 123: paused"),
+            (reverted(None), Reverted, "reverted at block 123 without a reason"),
             (
                 Err(CallFault::Exhausted("out of gas".to_owned())),
-                Code::Rpc,
+                Rpc,
                 "was given up at block 123: out of gas",
             ),
         ] {
-            let error = reply(outcome).get(handle).unwrap_err().into_error("vault");
+            let error = reply(outcome).get(handle::<totalAssetsCall>(1)).unwrap_err().into_error("vault");
             assert_eq!(error.code(), code);
             assert_eq!(error.message(), format!("vault {zero} function totalAssets() {sentence}"));
             assert_eq!(error.details()["block"], 123);
@@ -653,14 +545,12 @@ mod tests {
 
     #[test]
     fn optional_functions_may_be_absent_but_not_wrong() {
-        let handle = Handle::<pausedCall> { serial: 1, index: 0, call: PhantomData };
-        let absent = CallFault::Reverted { reason: None, data: Bytes::new() };
-        assert_eq!(reply(Err(absent)).get_optional(handle), Ok(None));
+        let (handle, stray) = (handle::<pausedCall>(1), handle::<pausedCall>(2));
+        assert_eq!(reply(reverted(None)).get_optional(handle), Ok(None));
         assert_eq!(reply(Ok(Bytes::new())).get_optional(handle), Ok(None));
         assert_eq!(reply(Ok(word(1).into())).get_optional(handle), Ok(Some(true)));
         assert!(reply(Ok(word(2).into())).get_optional(handle).is_err());
         assert!(reply(Err(CallFault::Exhausted("out of gas".to_owned()))).get_optional(handle).is_err());
-        let stray = Handle::<pausedCall> { serial: 2, index: 0, call: PhantomData };
         assert_eq!(reply(Ok(word(1).into())).get(stray).unwrap_err().fault, Box::new(CallFault::Stray));
     }
 }

@@ -4,6 +4,7 @@ use alloy::primitives::{Bytes, hex};
 use alloy::sol_types::{Panic, Revert, SolError};
 use base::redact::Redactor;
 use base::{Code, Error, Remedy, say};
+use net::asker::Unanswered;
 use net::jsonrpc::RpcError;
 use net::{FaultKind, Verdict};
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -195,6 +196,13 @@ struct Carried(Option<Bytes>);
 
 impl<'de> Deserialize<'de> for Carried {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        macro_rules! none {
+            ($($visit:ident($($of:ty)?)),+) => {
+                $(fn $visit<E>(self $(, _: $of)?) -> Result<Carried, E> {
+                    Ok(Carried(None))
+                })+
+            };
+        }
         struct Any;
         impl<'de> Visitor<'de> for Any {
             type Value = Carried;
@@ -225,25 +233,7 @@ impl<'de> Deserialize<'de> for Carried {
                 Ok(Carried(None))
             }
 
-            fn visit_unit<E>(self) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_bool<E>(self, _: bool) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_i64<E>(self, _: i64) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_u64<E>(self, _: u64) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
-
-            fn visit_f64<E>(self, _: f64) -> Result<Carried, E> {
-                Ok(Carried(None))
-            }
+            none!(visit_unit(), visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64));
         }
         from.deserialize_any(Any)
     }
@@ -292,15 +282,28 @@ pub(super) enum Fault {
     FullBlock { number: u64, words: String },
     /// The block that the view stands on is not canonical any more.
     LostPin,
+    /// It ends the command, whatever other endpoints say.
+    Final(Error),
 }
 
-impl From<net::Fault> for Fault {
-    fn from(fault: net::Fault) -> Self {
-        Self::Net(fault)
+impl From<Unanswered> for Fault {
+    fn from(unanswered: Unanswered) -> Self {
+        match unanswered {
+            Unanswered::Net(fault) => Self::Net(fault),
+            Unanswered::Rpc { method, error } => Self::rpc(method, error),
+        }
     }
 }
 
 impl Fault {
+    pub fn rpc(method: &'static str, error: RpcError) -> Self {
+        Self::Rpc { sort: sort(method, &error), method, error }
+    }
+
+    pub fn bad(method: &'static str, why: &str) -> Self {
+        Self::Bad { method, why: why.to_owned() }
+    }
+
     /// The same without secrets: an answer that cannot be right may repeat the key of its endpoint.
     pub fn cleaned(self, redactor: &Redactor) -> Self {
         match self {
@@ -327,6 +330,7 @@ impl Fault {
                 format!("cannot answer with the logs of block {number} alone: {words}")
             }
             Self::LostPin => "the view's block is not canonical any more".to_owned(),
+            Self::Final(error) => error.to_string(),
         }
     }
 
@@ -342,33 +346,30 @@ impl Fault {
             Self::Bad { .. } => Code::BadReply,
             Self::NoBlock { .. } => Code::InvalidValue,
             Self::LostPin => Code::Reorged,
+            Self::Final(error) => error.code(),
         }
     }
 
     /// What an operator can do about it.
     pub fn hint(&self) -> Option<Remedy> {
-        match self {
+        Some(match self {
             Self::Net(fault) if fault.kind == FaultKind::Denied => {
-                Some(say("check the key in the endpoint's URL and its plan"))
+                say("check the key in the endpoint's URL and its plan")
             }
             Self::Net(fault) if fault.kind == FaultKind::Redirect => {
-                Some(say("if the provider has moved, write its new URL in evm.rpc_urls"))
+                say("if the provider has moved, write its new URL in evm.rpc_urls")
             }
-            Self::NoTag { .. } => {
-                Some(say("try again, or add an endpoint that knows the tag to evm.rpc_urls"))
+            Self::NoTag { .. } => say("try again, or add an endpoint that knows the tag to evm.rpc_urls"),
+            Self::NoBlockHash { .. } => {
+                say("every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks")
             }
-            Self::NoBlockHash { .. } => Some(say(
-                "every figure is read by its block's hash: use an endpoint that takes EIP-1898 blocks",
-            )),
             Self::Rpc { sort: Sort::Pruned, .. } => {
-                Some(say("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls"))
+                say("this endpoint keeps no old state: add an archive endpoint to evm.rpc_urls")
             }
-            Self::FullBlock { .. } => {
-                Some(say("add an endpoint with a higher limit on logs to evm.rpc_urls"))
-            }
-            Self::NoBlock { .. } => Some(say("choose a block that exists, or ").with("at").of("safe")),
-            _ => None,
-        }
+            Self::FullBlock { .. } => say("add an endpoint with a higher limit on logs to evm.rpc_urls"),
+            Self::NoBlock { .. } => say("choose a block that exists, or ").with("at").of("safe"),
+            _ => return None,
+        })
     }
 
     /// Whether a narrower range of blocks may do where this came of a wide one: everything but a connection that was
@@ -410,10 +411,7 @@ impl Fault {
     /// The error of one read; the loop over endpoints has the last word.
     pub fn into_error(self, endpoint: &str) -> Error {
         let error = Error::new(self.code(), format!("endpoint {endpoint:?}: {}", self.words()));
-        match self.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        self.hint().into_iter().fold(error, Error::hint)
     }
 }
 
@@ -503,17 +501,10 @@ mod tests {
         assert_eq!(say(&reason).unwrap(), "bad key ***, see https://h");
         assert_eq!(say(b"\x12\x34\x56\x78AbC123xyz").unwrap(), "***");
         assert_eq!(say(&[7; 5000]).unwrap().chars().count(), 2 + 2 * SHOWN_BYTES + 1);
-        for (data, want) in [
-            ("[\"0x12\"]", None),
-            (
-                "{\"a\":[1,{}],\"b\":null,\"c\":{\"d\":1.5,\"e\":\"0x12\"},\"f\":\"0x34\"}",
-                Some(Bytes::from_static(&[0x12])),
-            ),
-            ("true", None),
-            ("-1", None),
-        ] {
-            let found = revert_data(&error(3, "", Some(data)));
-            assert_eq!(found, want, "{data}");
+        let nested = r#"{"a":[1,{}],"b":null,"c":{"d":1.5,"e":"0x12"},"f":"0x34"}"#;
+        assert_eq!(revert_data(&error(3, "", Some(nested))), Some(Bytes::from_static(&[0x12])));
+        for data in ["[\"0x12\"]", "true", "-1"] {
+            assert_eq!(revert_data(&error(3, "", Some(data))), None, "{data}");
         }
     }
 }

@@ -15,9 +15,6 @@ pub struct Learned {
 }
 
 /// What earlier runs learned.
-///
-/// # Errors
-/// `state_error`.
 pub fn learned(conn: &Connection) -> Result<Learned> {
     let mut tags = conn.prepare_cached("SELECT tag FROM evm_tags")?;
     let tags = tags.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -28,9 +25,6 @@ pub fn learned(conn: &Connection) -> Result<Learned> {
 
 /// Keeps what a run on chain `chain_id` learned: a tag for good, the widths of the endpoints that were `asked` until
 /// they prove different. A state that does not belong to that chain keeps nothing.
-///
-/// # Errors
-/// `state_error`.
 pub fn learn(
     state: &mut State,
     permit: Permit<'_>,

@@ -1,15 +1,15 @@
 //! Replays a contract's events in adaptive ranges, one range in memory at a time, and finds a common ancestor.
 
 use super::bloom::{self, Header, likely};
-use super::fault::{Fault, Sort, sort};
-use super::peer::Patience;
-use super::pin::by_number;
+use super::fault::{Fault, Sort};
+use super::peer::by_number;
 use super::range::RangePlan;
 use super::view::PinnedView;
 use super::wire::{self, BY_NUMBER, BlockRef, EventLog, GET_LOGS};
 use alloy::primitives::{Address, B256};
 use base::{Code, Error, Result};
-use net::jsonrpc::{Answer, Call, RpcError};
+use net::asker::Patience;
+use net::jsonrpc::{Answer, Call};
 use net::{FaultKind, Verdict, retry};
 use serde_json::json;
 use std::collections::{BTreeMap, HashSet};
@@ -60,7 +60,7 @@ pub async fn replay(
     to: u64,
     sink: impl FnMut(LogRange) -> Result<()>,
 ) -> Result<()> {
-    let (limits, known) = (view.chain().config.logs, &view.peer().log_width);
+    let (limits, known) = (view.chain.config.logs, &view.peer.log_width);
     let plan = match known.load(Ordering::Relaxed) {
         0 => RangePlan::new(from, to, limits.start, limits.most),
         width => RangePlan::known(from, to, width, limits.most),
@@ -69,8 +69,6 @@ pub async fn replay(
 }
 
 /// As [`replay`], in narrower ranges than usual: for what was read before and did not add up.
-///
-/// Errors: as [`replay`].
 pub async fn replay_narrow(
     view: &PinnedView,
     addresses: &[Address],
@@ -79,13 +77,13 @@ pub async fn replay_narrow(
     to: u64,
     sink: impl FnMut(LogRange) -> Result<()>,
 ) -> Result<()> {
-    let limits = view.chain().config.logs;
-    let known = view.peer().log_width.load(Ordering::Relaxed);
+    let limits = view.chain.config.logs;
+    let known = view.peer.log_width.load(Ordering::Relaxed);
     let usual = if known == 0 { limits.start } else { known };
     let width = (usual / NARROWER).max(1);
     let done = walk(view, addresses, topic0, to, RangePlan::new(from, to, width, width), sink).await;
     // That it was asked for less says nothing of what it answers.
-    view.peer().log_width.store(known, Ordering::Relaxed);
+    view.peer.log_width.store(known, Ordering::Relaxed);
     done
 }
 
@@ -101,9 +99,9 @@ async fn walk(
         return Err(Error::new(Code::Bug, "a replay of logs without an address"));
     }
     view.not_above(to)?;
-    let known = &view.peer().log_width;
+    let known = &view.peer.log_width;
     while let Some((first, last)) = plan.current() {
-        let blooms = to.saturating_sub(first) < view.chain().config.logs.blooms;
+        let blooms = to.saturating_sub(first) < view.chain.config.logs.blooms;
         match range(view, &Query { addresses, topic0, blooms }, first, last).await? {
             Ok(range) => {
                 sink(range)?;
@@ -144,12 +142,12 @@ async fn range(
     let heights: Vec<u64> = heights.filter(|number| *number != pin.number).collect();
     let mut calls = vec![Call::new(GET_LOGS, filter), view.pin_check()];
     calls.extend(heights.iter().map(|number| by_number(wire::hex(*number))));
-    let asked =
-        if first < last { wide(view, &calls).await? } else { view.try_ask(&calls, Patience::Retry).await? };
+    let one = first == last;
+    let asked = if one { view.try_ask(&calls, Patience::Retry).await? } else { wide(view, &calls).await? };
     let answers = match asked {
         Ok(answers) => answers,
         // Unless the view's own block is gone.
-        Err(fault) if first < last && fault.asks_for_less() => {
+        Err(fault) if !one && fault.asks_for_less() => {
             let lost = matches!(fault, Fault::Rpc { sort: Sort::NoBlock, .. }) && !view.is_pinned().await?;
             return if lost { Err(view.fail(Fault::LostPin)) } else { Ok(Err(fault)) };
         }
@@ -157,10 +155,7 @@ async fn range(
     };
     let mut answers = answers.into_iter();
     let logs = match answers.next() {
-        Some(Err(error)) => {
-            let sort = sort(GET_LOGS, &error);
-            return Err(refused(view, first, Fault::Rpc { method: GET_LOGS, error, sort }).await);
-        }
+        Some(Err(error)) => return Err(refused(view, first, Fault::rpc(GET_LOGS, error)).await),
         answer => view.value(GET_LOGS, answer, wire::logs).await?,
     };
     let mut headers: BTreeMap<u64, Header> = BTreeMap::new();
@@ -170,10 +165,7 @@ async fn range(
                 return Err(view.fail(Fault::LostPin));
             }
             Some(header) if header.0.number == number => drop(headers.insert(number, header)),
-            Some(_) => {
-                let why = "another block than asked".to_owned();
-                return Err(view.fail(Fault::Bad { method: BY_NUMBER, why }));
-            }
+            Some(_) => return Err(view.fail(Fault::bad(BY_NUMBER, "another block than asked"))),
             None if number == pin.number => return Err(view.fail(Fault::LostPin)),
             None => return Err(view.fail(Fault::UnknownBlock { number })),
         }
@@ -246,8 +238,8 @@ async fn by_receipts(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result
         }
     }
     if let Some((block, tokens, why)) = unknown {
-        let (name, tokens) =
-            (view.endpoint(), tokens.iter().map(Address::to_string).collect::<Vec<_>>().join(", "));
+        let (name, tokens) = (view.endpoint(), tokens.iter().map(Address::to_string).collect::<Vec<_>>());
+        let tokens = tokens.join(", ");
         view.warn(format!(
             "endpoint {name:?} has no log of {tokens} in block {block}, whose bloom most likely has one, and its receipts \
              cannot be had to tell: {method}: {why}"
@@ -258,8 +250,6 @@ async fn by_receipts(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result
 
 /// The events with `topic0` of `addresses` in each of these blocks, asked for by its hash: nodes then look into the block
 /// itself and not into an index. In one HTTP request where the server takes batches.
-///
-/// Errors: those of the view.
 pub async fn logs_of(
     view: &PinnedView,
     addresses: &[Address],
@@ -274,21 +264,16 @@ pub async fn logs_of(
 type Doubt = (BlockRef, Vec<Address>);
 
 async fn by_hash(view: &PinnedView, topic0: B256, asked: &[Doubt]) -> Result<Vec<EventLog>> {
-    if asked.is_empty() {
-        return Ok(Vec::new());
-    }
     let filter = |(block, addresses): &Doubt| {
         Call::new(GET_LOGS, json!([{ "blockHash": block.hash, "address": addresses, "topics": [topic0] }]))
     };
     let calls: Vec<Call> = asked.iter().map(filter).collect();
-    let answers = view.ask(&calls, Patience::Retry).await?;
-    let mut found = Vec::new();
-    for ((block, addresses), answer) in asked.iter().zip(answers) {
-        let logs = view.value(GET_LOGS, Some(answer), wire::logs).await?;
+    let answers = view.read(&calls, wire::logs).await?;
+    let logs = answers.into_iter().zip(asked).map(|(logs, (block, addresses))| {
         let logs = of_block(logs, block, addresses, topic0);
-        found.extend(logs.map_err(|why| view.fail(Fault::Bad { method: GET_LOGS, why }))?);
-    }
-    Ok(found)
+        logs.map_err(|why| view.fail(Fault::Bad { method: GET_LOGS, why }))
+    });
+    Ok(logs.collect::<Result<Vec<_>>>()?.concat())
 }
 
 /// Refuses logs that are not of this block, these contracts and this event; sorts the others.
@@ -324,34 +309,29 @@ fn doubts(
 
 /// Refuses logs of blocks that are not the view's chain's.
 fn canonical(logs: &[EventLog], headers: &BTreeMap<u64, Header>) -> Result<(), String> {
-    let strange = logs
-        .iter()
-        .find(|log| headers.get(&log.block_number).is_none_or(|(block, _)| block.hash != log.block_hash));
-    strange.map_or(Ok(()), |log| {
-        Err(format!(
-            "the log {} of block {} is of another block of that height",
-            log.log_index, log.block_number
-        ))
-    })
+    let is_strange = |log: &&EventLog| {
+        headers.get(&log.block_number).is_none_or(|(block, _)| block.hash != log.block_hash)
+    };
+    let Some(EventLog { log_index, block_number, .. }) = logs.iter().find(is_strange) else { return Ok(()) };
+    Err(format!("the log {log_index} of block {block_number} is of another block of that height"))
 }
 
 /// Asks for a range of several blocks: only a limit on requests is waited for, all else is for the caller to answer
 /// with a narrower range. Where both are told at once, the wait comes first.
 async fn wide(view: &PinnedView, calls: &[Call]) -> Result<Result<Vec<Answer>, Fault>> {
     let verdict = |fault: &Fault| if fault.asks_for_less() { Verdict::Stop } else { fault.verdict() };
-    let policy = view.peer().policy;
+    let policy = view.chain.config.retry;
     let asked = retry(&policy, verdict, async || {
-        let of_logs = |error: RpcError| Fault::Rpc { sort: sort(GET_LOGS, &error), method: GET_LOGS, error };
         let answers = match view.try_ask(calls, Patience::Once).await {
             Ok(Ok(answers)) => answers,
             // Headers alone are refused by nobody: whichever call of them bears it, it is said of the logs.
-            Ok(Err(Fault::Rpc { error, .. })) => return Err(of_logs(error)),
+            Ok(Err(Fault::Rpc { error, .. })) => return Err(Fault::rpc(GET_LOGS, error)),
             Ok(Err(fault)) => return Err(fault),
             // The view is broken already.
             Err(error) => return Ok(Err(error)),
         };
         match answers.first() {
-            Some(Err(error)) => Err(of_logs(error.clone())),
+            Some(Err(error)) => Err(Fault::rpc(GET_LOGS, error.clone())),
             _ => Ok(Ok(answers)),
         }
     })
@@ -373,9 +353,7 @@ async fn wide(view: &PinnedView, calls: &[Call]) -> Result<Result<Vec<Answer>, F
 /// The end of a view at an endpoint that refuses the logs of one block.
 async fn refused(view: &PinnedView, number: u64, fault: Fault) -> Error {
     match fault {
-        Fault::Rpc { method, error, sort: Sort::NoBlock | Sort::Pruned } => {
-            view.fail_rpc(method, error).await
-        }
+        Fault::Rpc { sort: Sort::NoBlock | Sort::Pruned, .. } => view.give_up(fault).await,
         Fault::Rpc { method, error, sort: Sort::Other } if error.asks_to_wait() => {
             view.fail(Fault::Rpc { method, error, sort: Sort::RateLimited })
         }
@@ -425,8 +403,7 @@ fn checked(
 /// `checkpoints` are block numbers and hashes as stored, newest first. Heights above the view's block are asked
 /// for too: there, a block that does not exist is not canonical.
 pub async fn common_ancestor(view: &PinnedView, checkpoints: &[(u64, B256)]) -> Result<Option<usize>> {
-    let mut start = 0;
-    let mut look = FIRST_LOOK;
+    let (mut start, mut look) = (0, FIRST_LOOK);
     while let Some(rest) = checkpoints.get(start..).filter(|rest| !rest.is_empty()) {
         let now = rest.get(..look).unwrap_or(rest);
         let numbers: Vec<u64> = now.iter().map(|(number, _)| *number).collect();

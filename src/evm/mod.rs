@@ -5,7 +5,6 @@
 //! [`EvmNetwork`].
 
 mod account;
-mod aside;
 pub mod batch;
 mod bloom;
 mod chain;
@@ -14,9 +13,9 @@ pub mod fault;
 mod learned;
 mod logs;
 mod network;
+mod open;
 mod past;
 mod peer;
-mod pin;
 mod range;
 mod sending;
 mod transaction;

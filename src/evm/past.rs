@@ -1,8 +1,7 @@
 //! Questions to contracts at earlier blocks of a view's chain, each by its block's hash, in few round trips.
 
-use super::batch::{CallError, CallFault, aggregate, decode, outcome, unpack};
+use super::batch::{CallError, CallFault, Done, aggregate, decode, outcome, unpack};
 use super::fault::{Sort, sort};
-use super::peer::Patience;
 use super::view::PinnedView;
 use super::wire::{self, BlockRef};
 use alloy::primitives::{Address, Bytes};
@@ -18,7 +17,7 @@ type Asked = (BlockRef, Address, Bytes);
 
 /// What became of a call at an earlier block.
 enum Past {
-    Done(Result<Bytes, CallFault>),
+    Done(Done),
     /// The endpoint keeps no state of that block.
     Forgotten,
     /// A multicall could not tell.
@@ -40,41 +39,32 @@ impl PinnedView {
             asked.iter().map(|(block, to, call)| (*block, *to, call.abi_encode().into())).collect();
         let mut found: Vec<Past> = asked.iter().map(|_| Past::Open).collect();
         self.share(&asked, &mut found).await?;
-        let open: Vec<usize> =
-            (0..asked.len()).filter(|at| matches!(found.get(*at), Some(Past::Open))).collect();
-        let alone = open.iter().filter_map(|at| asked.get(*at));
-        let calls: Vec<Call> = alone.map(|(block, to, input)| at_block(block, *to, input)).collect();
+        let (open, calls): (Vec<_>, Vec<_>) = found
+            .iter_mut()
+            .zip(&asked)
+            .filter(|(past, _)| matches!(past, Past::Open))
+            .map(|(past, (block, to, input))| (past, at_block(block, *to, input)))
+            .unzip();
         if !calls.is_empty() {
-            for (at, answer) in open.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
-                let past = if is_forgotten(&answer) {
-                    Past::Forgotten
-                } else {
-                    Past::Done(outcome(self, answer).await?)
-                };
-                if let Some(slot) = found.get_mut(at) {
-                    *slot = past;
-                }
+            for (slot, answer) in open.into_iter().zip(self.ask(&calls).await?) {
+                let forgotten = is_forgotten(&answer);
+                *slot = if forgotten { Past::Forgotten } else { Past::Done(outcome(self, answer).await?) };
             }
         }
+        let error = |block, contract, fault| CallError::of::<C>(contract, block, self.endpoint(), fault);
         let read = |((block, contract, _), past): (&Asked, Past)| match past {
             Past::Forgotten => None,
-            Past::Open => Some(Err(self.past_error::<C>(*block, *contract, CallFault::Empty))),
+            Past::Open => Some(Err(error(*block, *contract, CallFault::Empty))),
             Past::Done(done) => Some(
-                done.and_then(|data| decode::<C>(&data))
-                    .map_err(|fault| self.past_error::<C>(*block, *contract, fault)),
+                done.and_then(|data| decode::<C>(&data)).map_err(|fault| error(*block, *contract, fault)),
             ),
         };
         Ok(asked.iter().zip(found).map(read).collect())
     }
 
-    fn past_error<C: SolCall>(&self, block: BlockRef, contract: Address, fault: CallFault) -> CallError {
-        let endpoint = self.endpoint().to_owned();
-        CallError { contract, function: C::SIGNATURE, block, endpoint, fault: Box::new(fault) }
-    }
-
     /// Asks what is asked of each block through Multicall3; what it cannot tell stays open.
     async fn share(&self, asked: &[Asked], found: &mut [Past]) -> Result<()> {
-        let size = self.peer().chunk.load(Ordering::Relaxed).max(2);
+        let size = self.peer.chunk.load(Ordering::Relaxed).max(2);
         let mut by_block: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
         for (at, (block, ..)) in asked.iter().enumerate() {
             by_block.entry(block.number).or_default().push(at);
@@ -84,7 +74,7 @@ impl PinnedView {
             .flat_map(|of_block| of_block.chunks(size))
             .filter(|group| group.len() > 1)
             .collect();
-        let multicall = self.chain().config.multicall;
+        let multicall = self.chain.config.multicall;
         let call = |group: &&[usize]| {
             let calls = group.iter().filter_map(|at| asked.get(*at));
             let (block, ..) = group.first().and_then(|at| asked.get(*at))?;
@@ -94,14 +84,14 @@ impl PinnedView {
         if calls.is_empty() {
             return Ok(());
         }
-        for (group, answer) in groups.into_iter().zip(self.ask(&calls, Patience::Retry).await?) {
+        for (group, answer) in groups.into_iter().zip(self.ask(&calls).await?) {
             let results = if is_forgotten(&answer) {
                 group.iter().map(|_| Past::Forgotten).collect()
             } else {
                 let each = outcome(self, answer)
                     .await?
                     .ok()
-                    .and_then(|data| unpack(&data, group.len(), self.peer().redactor()));
+                    .and_then(|data| unpack(&data, group.len(), self.peer.asker.redactor()));
                 let each = each.unwrap_or_else(|| vec![None; group.len()]);
                 each.into_iter().map(|done| done.map_or(Past::Open, Past::Done)).collect::<Vec<_>>()
             };

@@ -1,17 +1,18 @@
 //! The pinned view: every read by one block's hash, on one endpoint, with one way to notice that the block is gone.
 
 use super::config::{At, ChosenBy};
-use super::fault::{Fault, Sort, sort};
-use super::peer::{Patience, Peer};
-use super::pin::{Inner, Pin, by_number, header};
+use super::fault::{Fault, Sort};
+use super::peer::{Inner, Peer, Pin, Read, by_number, header, is_there, looks, value};
 use super::wire::{self, BY_NUMBER, BlockRef, EventLog, Receipt};
 use alloy::primitives::{Address, B256, Bytes, U256};
 use base::{Code, Error, Result, say};
-use net::jsonrpc::{Answer, Call, RpcError};
+use net::asker::Patience;
+use net::jsonrpc::{Answer, Call};
 use serde_json::json;
-use serde_json::value::RawValue;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
+
+const OTHER_RECEIPT: &str = "the receipt of another transaction";
 
 /// What a node knows of a transaction, as far as the view reaches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,14 +49,6 @@ impl PinnedView {
         self.broken.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn chain(&self) -> &Inner {
-        &self.chain
-    }
-
-    pub(super) fn peer(&self) -> &Peer {
-        &self.peer
-    }
-
     /// The block that every read is made at.
     pub fn block(&self) -> BlockRef {
         self.pin.block
@@ -69,11 +62,6 @@ impl PinnedView {
     /// The name of the endpoint that answers.
     pub fn endpoint(&self) -> &str {
         self.peer.name()
-    }
-
-    /// The chain id, checked against the pin.
-    pub fn chain_id(&self) -> u64 {
-        self.chain.config.chain_id
     }
 
     /// Whether its block was asked for by its height.
@@ -125,19 +113,10 @@ impl PinnedView {
     pub async fn code_at(&self, address: Address, number: u64) -> Result<Bytes> {
         self.not_above(number)?;
         let calls = [Call::new("eth_getCode", json!([address, wire::hex(number)])), self.pin_check()];
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let code = self.value("eth_getCode", answers.next(), wire::data).await?;
         self.still_pinned(answers.next())?;
         Ok(code)
-    }
-
-    /// A block of the view's chain by its height, which is at most the view's.
-    pub async fn block_by_number(&self, number: u64) -> Result<BlockRef> {
-        self.blocks_by_number(&[number])
-            .await?
-            .into_iter()
-            .next()
-            .ok_or_else(|| self.fail(Fault::Bad { method: BY_NUMBER, why: "no answer".to_owned() }))
     }
 
     /// Blocks of the view's chain by height, each at most the view's, in the given order.
@@ -145,12 +124,8 @@ impl PinnedView {
         for &number in numbers {
             self.not_above(number)?;
         }
-        let found = self.canonical(numbers).await?;
-        numbers
-            .iter()
-            .zip(found)
-            .map(|(&number, block)| block.ok_or_else(|| self.fail(Fault::UnknownBlock { number })))
-            .collect()
+        let found = numbers.iter().zip(self.canonical(numbers).await?);
+        found.map(|(&number, block)| block.ok_or_else(|| self.fail(Fault::UnknownBlock { number }))).collect()
     }
 
     /// Blocks of the view's chain by height, each at most the view's, each asked for once.
@@ -175,14 +150,12 @@ impl PinnedView {
     pub async fn receipt(&self, tx: B256) -> Result<Mined> {
         let method = "eth_getTransactionReceipt";
         let calls = [Call::new(method, json!([tx])), self.pin_check()];
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let receipt = self.value(method, answers.next(), wire::receipt).await?;
         self.still_pinned(answers.next())?;
         match receipt {
             None => Ok(Mined::Unknown),
-            Some(found) if found.tx_hash != tx => {
-                Err(self.fail(Fault::Bad { method, why: "the receipt of another transaction".to_owned() }))
-            }
+            Some(found) if found.tx_hash != tx => Err(self.fail(Fault::bad(method, OTHER_RECEIPT))),
             Some(found) if found.block_number > self.pin.block.number => {
                 Ok(Mined::Later { number: found.block_number })
             }
@@ -192,26 +165,14 @@ impl PinnedView {
 
     /// The events of transactions by their receipts, with those that the endpoint has none of left out: another way to an event
     /// than through the index of logs. Whose block they are of is for the caller to compare.
-    ///
-    /// Errors: those of the endpoint.
     pub async fn logs_by_receipts(&self, txs: &BTreeSet<B256>) -> Result<Vec<EventLog>> {
         let method = "eth_getTransactionReceipt";
         let calls: Vec<Call> = txs.iter().map(|tx| Call::new(method, json!([tx]))).collect();
-        let mut found = Vec::new();
-        if calls.is_empty() {
-            return Ok(found);
-        }
-        for (answer, tx) in self.ask(&calls, Patience::Retry).await?.into_iter().zip(txs) {
-            match self.value(method, Some(answer), wire::receipt).await? {
-                Some(receipt) if receipt.tx_hash == *tx => found.extend(receipt.logs),
-                Some(_) => {
-                    let why = "the receipt of another transaction".to_owned();
-                    return Err(self.fail(Fault::Bad { method, why }));
-                }
-                None => {}
-            }
-        }
-        Ok(found)
+        let receipts = self.read(&calls, wire::receipt).await?;
+        let known = receipts.into_iter().zip(txs).filter_map(|(receipt, tx)| Some((receipt?, tx)));
+        let other = || self.fail(Fault::bad(method, OTHER_RECEIPT));
+        let logs = known.map(|(found, tx)| if found.tx_hash == *tx { Ok(found.logs) } else { Err(other()) });
+        Ok(logs.collect::<Result<Vec<_>>>()?.concat())
     }
 
     /// Whether the endpoint has heard of a transaction, mined or waiting to be.
@@ -220,9 +181,7 @@ impl PinnedView {
         match self.read_one(Call::new(method, json!([tx])), wire::transaction).await? {
             None => Ok(false),
             Some(found) if found == tx => Ok(true),
-            Some(_) => {
-                Err(self.fail(Fault::Bad { method, why: "another transaction than asked".to_owned() }))
-            }
+            Some(_) => Err(self.fail(Fault::bad(method, "another transaction than asked"))),
         }
     }
 
@@ -231,14 +190,12 @@ impl PinnedView {
     pub async fn canonical(&self, numbers: &[u64]) -> Result<Vec<Option<BlockRef>>> {
         let mut calls: Vec<_> = numbers.iter().map(|&n| by_number(wire::hex(n))).collect();
         calls.push(self.pin_check());
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let mut found = Vec::with_capacity(numbers.len());
         for &number in numbers {
             let block = self.value(BY_NUMBER, answers.next(), wire::header).await?;
             if block.is_some_and(|block| block.number != number) {
-                return Err(
-                    self.fail(Fault::Bad { method: BY_NUMBER, why: "another block than asked".to_owned() })
-                );
+                return Err(self.fail(Fault::bad(BY_NUMBER, "another block than asked")));
             }
             found.push(block);
         }
@@ -253,7 +210,7 @@ impl PinnedView {
 
     /// Reads the answer to [`PinnedView::pin_check`].
     pub(super) fn still_pinned(&self, answer: Option<Answer>) -> Result<()> {
-        match header(BY_NUMBER, answer) {
+        match header(answer) {
             Ok(Some(block)) if block.hash == self.pin.block.hash => Ok(()),
             Ok(_) => Err(self.fail(Fault::LostPin)),
             Err(fault) => Err(self.fail(fault)),
@@ -261,11 +218,10 @@ impl PinnedView {
     }
 
     /// Asks the view's endpoint; a fault breaks the view.
-    pub(super) async fn ask(&self, calls: &[Call], patience: Patience) -> Result<Vec<Answer>> {
-        match self.try_ask(calls, patience).await? {
+    pub(super) async fn ask(&self, calls: &[Call]) -> Result<Vec<Answer>> {
+        match self.try_ask(calls, Patience::Retry).await? {
             Ok(answers) => Ok(answers),
-            Err(Fault::Rpc { method, error, .. }) => Err(self.fail_rpc(method, error).await),
-            Err(fault) => Err(self.fail(fault)),
+            Err(fault) => Err(self.give_up(fault).await),
         }
     }
 
@@ -276,43 +232,39 @@ impl PinnedView {
         patience: Patience,
     ) -> Result<std::result::Result<Vec<Answer>, Fault>> {
         if let Some(fault) = &*self.broken.lock().unwrap_or_else(PoisonError::into_inner) {
-            return Err(fault.clone().into_error(self.peer.name()));
+            return Err(fault.clone().into_error(self.endpoint()));
         }
-        Ok(self.peer.ask(calls, patience).await)
+        Ok(self.peer.asker.ask(calls, patience).await.map_err(Fault::from))
     }
 
     /// Breaks the view: its first fault is the one that counts.
     pub(super) fn fail(&self, fault: Fault) -> Error {
         let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        broken.get_or_insert(fault.cleaned(self.peer.redactor())).clone().into_error(self.peer.name())
+        broken.get_or_insert(fault.cleaned(self.peer.asker.redactor())).clone().into_error(self.endpoint())
     }
 
-    /// Breaks the view on an error of the node; asks first whether the block is gone, which no error code tells.
-    pub(super) async fn fail_rpc(&self, method: &'static str, error: RpcError) -> Error {
-        let sort = sort(method, &error);
-        if matches!(sort, Sort::Other | Sort::Pruned | Sort::NoBlock) {
+    /// Breaks the view; on an error of the node it asks first whether the block is gone, which no error code tells.
+    pub(super) async fn give_up(&self, fault: Fault) -> Error {
+        if let Fault::Rpc { method, error, sort: sort @ (Sort::Other | Sort::Pruned | Sort::NoBlock) } =
+            &fault
+        {
             match self.is_pinned().await {
                 Ok(true) => {}
                 Ok(false) => return self.fail(Fault::LostPin),
                 Err(error) => return error,
             }
+            if *sort == Sort::Other && self.takes_heights_only().await {
+                return self.fail(Fault::NoBlockHash { method, error: error.clone() });
+            }
         }
-        if sort == Sort::Other && self.takes_heights_only().await {
-            return self.fail(Fault::NoBlockHash { method, error });
-        }
-        self.fail(Fault::Rpc { method, error, sort })
+        self.fail(fault)
     }
 
     /// Whether the view's block is canonical still, and known by its hash.
     pub(super) async fn is_pinned(&self) -> Result<bool> {
-        let by_hash = Call::new("eth_getBlockByHash", json!([self.pin.block.hash, false]));
-        let asked = self.peer.ask(&[by_hash, self.pin_check()], Patience::Retry).await;
-        let found = asked.and_then(|answers| {
-            let mut answers = answers.into_iter();
-            let known = header("eth_getBlockByHash", answers.next())?;
-            let canonical = header(BY_NUMBER, answers.next())?;
-            Ok(known.is_some() && canonical.is_some_and(|block| block.hash == self.pin.block.hash))
-        });
+        let block = self.pin.block;
+        let asked = self.peer.asker.ask(&looks(block), Patience::Retry).await.map_err(Fault::from);
+        let found = asked.and_then(|answers| is_there(block, &mut answers.into_iter()));
         found.map_err(|fault| self.fail(fault))
     }
 
@@ -321,7 +273,7 @@ impl PinnedView {
         let BlockRef { number, hash, .. } = self.pin.block;
         let at = |block| Call::new("eth_getBalance", json!([Address::ZERO, block]));
         let calls = [at(wire::pinned(hash)), at(wire::hex(number))];
-        let answers = self.peer.ask(&calls, Patience::Once).await.unwrap_or_default();
+        let answers = self.peer.asker.ask(&calls, Patience::Once).await.unwrap_or_default();
         matches!(answers.as_slice(), [Err(_), Ok(_)])
     }
 
@@ -330,24 +282,19 @@ impl PinnedView {
         &self,
         method: &'static str,
         answer: Option<Answer>,
-        read: fn(&RawValue) -> std::result::Result<T, String>,
+        read: Read<T>,
     ) -> Result<T> {
-        match answer {
-            Some(Ok(raw)) => read(&raw).map_err(|why| self.fail(Fault::Bad { method, why })),
-            Some(Err(error)) => Err(self.fail_rpc(method, error).await),
-            None => Err(self.fail(Fault::Bad { method, why: "no answer".to_owned() })),
+        match value(method, answer, read) {
+            Ok(value) => Ok(value),
+            Err(fault) => Err(self.give_up(fault).await),
         }
     }
 
-    async fn read<T>(
-        &self,
-        calls: &[Call],
-        read: fn(&RawValue) -> std::result::Result<T, String>,
-    ) -> Result<Vec<T>> {
+    pub(super) async fn read<T>(&self, calls: &[Call], read: Read<T>) -> Result<Vec<T>> {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        let answers = self.ask(calls, Patience::Retry).await?;
+        let answers = self.ask(calls).await?;
         let mut values = Vec::with_capacity(calls.len());
         for (call, answer) in calls.iter().zip(answers) {
             values.push(self.value(call.method, Some(answer), read).await?);
@@ -355,13 +302,9 @@ impl PinnedView {
         Ok(values)
     }
 
-    pub(super) async fn read_one<T>(
-        &self,
-        call: Call,
-        read: fn(&RawValue) -> std::result::Result<T, String>,
-    ) -> Result<T> {
+    pub(super) async fn read_one<T>(&self, call: Call, read: Read<T>) -> Result<T> {
         let method = call.method;
-        let answer = self.ask(&[call], Patience::Retry).await?.into_iter().next();
+        let answer = self.ask(&[call]).await?.into_iter().next();
         self.value(method, answer, read).await
     }
 

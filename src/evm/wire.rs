@@ -99,29 +99,8 @@ impl<'de, T: OfHex> Deserialize<'de> for Hex<T> {
 /// The digits of a quantity. Leading zeros are against EIP-1474, and seen in the wild.
 fn digits(text: &str) -> Option<&str> {
     let all = text.strip_prefix("0x").filter(|all| !all.is_empty())?;
-    all.bytes().all(|byte| byte.is_ascii_hexdigit()).then(|| all.trim_start_matches('0'))
-}
-
-impl OfHex for u64 {
-    const WHAT: &str = "a quantity of 64 bits (0x and hex digits)";
-
-    fn of(text: &str) -> Option<Self> {
-        match digits(text)? {
-            "" => Some(0),
-            digits => Self::from_str_radix(digits, 16).ok(),
-        }
-    }
-}
-
-impl OfHex for U256 {
-    const WHAT: &str = "a quantity of 256 bits (0x and hex digits)";
-
-    fn of(text: &str) -> Option<Self> {
-        match digits(text)? {
-            "" => Some(Self::ZERO),
-            digits => Self::from_str_radix(digits, 16).ok(),
-        }
-    }
+    let is_hex = all.bytes().all(|byte| byte.is_ascii_hexdigit());
+    is_hex.then(|| all.trim_start_matches('0')).map(|rest| if rest.is_empty() { "0" } else { rest })
 }
 
 fn fixed<const N: usize>(text: &str) -> Option<[u8; N]> {
@@ -130,28 +109,25 @@ fn fixed<const N: usize>(text: &str) -> Option<[u8; N]> {
     hex::decode_to_slice(digits, &mut bytes).ok().map(|()| bytes)
 }
 
-impl OfHex for B256 {
-    const WHAT: &str = "a hash (0x and 64 hex digits)";
+macro_rules! of_hex {
+    ($($type:ty: $what:literal, $text:ident => $read:expr;)+) => {$(
+        impl OfHex for $type {
+            const WHAT: &str = $what;
 
-    fn of(text: &str) -> Option<Self> {
-        fixed(text).map(Self)
-    }
+            fn of($text: &str) -> Option<Self> {
+                $read
+            }
+        }
+    )+};
 }
 
-impl OfHex for Address {
-    const WHAT: &str = "an address (0x and 40 hex digits)";
-
-    fn of(text: &str) -> Option<Self> {
-        fixed(text).map(Self::new)
-    }
-}
-
-impl OfHex for Bytes {
-    const WHAT: &str = "data (0x and pairs of hex digits)";
-
-    fn of(text: &str) -> Option<Self> {
-        text.starts_with("0x").then(|| hex::decode(text).ok()).flatten().map(Self::from)
-    }
+of_hex! {
+    u64: "a quantity of 64 bits (0x and hex digits)", text => Self::from_str_radix(digits(text)?, 16).ok();
+    U256: "a quantity of 256 bits (0x and hex digits)", text => Self::from_str_radix(digits(text)?, 16).ok();
+    B256: "a hash (0x and 64 hex digits)", text => fixed(text).map(Self);
+    Address: "an address (0x and 40 hex digits)", text => fixed(text).map(Self::new);
+    Bytes: "data (0x and pairs of hex digits)",
+        text => hex::decode(text).ok().filter(|_| text.starts_with("0x")).map(Self::from);
 }
 
 #[derive(serde::Deserialize)]
@@ -377,31 +353,14 @@ mod tests {
     }
 
     /// What nodes and balancers have been seen to send where a figure belongs.
-    const NONSENSE: &[&str] = &[
-        "\"\"",
-        "\"0x\"",
-        "\"10\"",
-        "5",
-        "\"0b11\"",
-        "\"1_000\"",
-        "\"0x1_0\"",
-        "\"0X1F\"",
-        "\"0xg\"",
-        "\"-0x1\"",
-        "\"0x-1\"",
-        "\"+0x1\"",
-        "\"0x+1\"",
-        "\" 0x1\"",
-        "\"0x1 \"",
-        "\"0o7\"",
-        "\"0x0x1\"",
-        "1.5",
-        "true",
-        "null",
-        "[]",
-        "[1]",
-        "{}",
-    ];
+    fn nonsense() -> impl Iterator<Item = String> {
+        let texts = [
+            "", "0x", "10", "0b11", "1_000", "0x1_0", "0X1F", "0xg", "-0x1", "0x-1", "+0x1", "0x+1", " 0x1",
+            "0x1 ", "0o7", "0x0x1",
+        ];
+        let bare = ["5", "1.5", "true", "null", "[]", "[1]", "{}"];
+        texts.map(|text| format!("{text:?}")).into_iter().chain(bare.map(str::to_owned))
+    }
 
     #[test]
     fn quantities_are_hex_alone() {
@@ -411,28 +370,22 @@ mod tests {
         let most = format!("\"0x{}{}\"", "0".repeat(9), "f".repeat(64));
         assert_eq!(quantity(&raw(&most)), Ok(U256::MAX));
         assert!(quantity(&raw(&format!("\"0x1{}\"", "0".repeat(64)))).is_err());
-        for text in NONSENSE {
-            assert!(quantity(&raw(text)).is_err(), "{text}");
+        let header_of = |field: &str, value: &str| {
+            let (mut number, mut time) = ("\"0x1\"", "\"0x1\"");
+            *(if field == "number" { &mut number } else { &mut time }) = value;
+            header(&raw(&format!(r#"{{"number":{number},"hash":"{H}","timestamp":{time}}}"#))).unwrap_err()
+        };
+        for text in nonsense() {
+            assert!(quantity(&raw(&text)).is_err(), "{text}");
             for field in ["number", "timestamp"] {
-                let header_of = |number: &str, time: &str| {
-                    let text = format!(r#"{{"number":{number},"hash":"{H}","timestamp":{time}}}"#);
-                    header(&raw(&text)).unwrap_err()
-                };
-                let why =
-                    if field == "number" { header_of(text, "\"0x1\"") } else { header_of("\"0x1\"", text) };
+                let why = header_of(field, &text);
                 assert!(why.starts_with(&format!("field {field}: ")), "{text}: {why}");
             }
-            let number: Result<Hex<u64>, _> = serde_json::from_str(text);
+            let number: Result<Hex<u64>, _> = serde_json::from_str(&text);
             assert!(number.is_err(), "{text}");
         }
         for field in ["number", "timestamp"] {
-            let most = |of: &str| if of == field { "0x8000000000000000" } else { "0x1" };
-            let text = format!(
-                r#"{{"number":"{}","hash":"{H}","timestamp":"{}"}}"#,
-                most("number"),
-                most("timestamp")
-            );
-            let why = header(&raw(&text)).unwrap_err();
+            let why = header_of(field, "\"0x8000000000000000\"");
             assert_eq!(why, format!("field {field}: 9223372036854775808 is beyond any block's"));
         }
         assert_eq!(u64::of("0xffffffffffffffff"), Some(u64::MAX));

@@ -4,7 +4,7 @@
 //! ratio to the reference is taken within the same run.
 
 use super::block::Job;
-use super::kernel::available;
+use super::kernel::{KernelRef, available};
 use super::search::{LimitError, Limits, Settings, search};
 use std::num::NonZeroUsize;
 use std::sync::atomic::Ordering;
@@ -37,21 +37,6 @@ impl Row {
     }
 }
 
-/// The result. The first row is the reference: `tiny-keccak`, one thread.
-#[derive(Clone, Debug)]
-pub struct Table {
-    /// A row per kernel and number of threads.
-    pub rows: Vec<Row>,
-}
-
-impl Table {
-    /// How many times as fast as the reference a row is, by medians.
-    #[allow(clippy::float_arithmetic, reason = "a ratio of rates, for people to read")]
-    pub fn ratio(&self, row: &Row) -> f64 {
-        self.rows.first().map_or(0.0, |reference| row.median() / reference.median())
-    }
-}
-
 /// Turns per kernel and number of threads.
 const ROUNDS: u32 = 7;
 
@@ -73,31 +58,28 @@ fn reference(job: &Job, time: Duration) -> f64 {
 }
 
 /// Measures for about `time` in all, with 1, 2, 4, … and all of `settings.threads` threads. Ends early, with the rounds done,
-/// when the stop signal is set. `settings.kernel` does not matter: all are measured.
-pub fn bench(time: Duration, settings: &Settings<'_>) -> Result<Table, LimitError> {
+/// when the stop signal is set. `settings.kernel` does not matter: all are measured. The first row is the reference:
+/// `tiny-keccak`, one thread.
+pub fn bench(time: Duration, settings: &Settings<'_>) -> Result<Vec<Row>, LimitError> {
     let job = Job { index: 1, entropy: [0x5a; 32], farmer: [0xc3; 32] };
     let mut counts: Vec<usize> = std::iter::successors(Some(1), |count| Some(count * 2))
         .take_while(|count| *count < settings.threads.get())
         .collect();
     counts.push(settings.threads.get());
     let kernels = available();
-    let mut rows = vec![Row { kernel: "tiny-keccak", lanes: 1, threads: 1, rates: Vec::new() }];
-    for kernel in &kernels {
-        for threads in &counts {
-            rows.push(Row {
-                kernel: kernel.name(),
-                lanes: kernel.lanes(),
-                threads: *threads,
-                rates: Vec::new(),
-            });
-        }
-    }
+    let row = |kernel, lanes, threads| Row { kernel, lanes, threads, rates: Vec::new() };
+    let of_kernel = |kernel: &KernelRef| {
+        let (name, lanes) = (kernel.name, kernel.lanes);
+        counts.iter().map(move |threads| row(name, lanes, *threads))
+    };
+    let mut rows = vec![row("tiny-keccak", 1, 1)];
+    rows.extend(kernels.iter().flat_map(of_kernel));
     let turn = time / ROUNDS / u32::try_from(rows.len()).unwrap_or(u32::MAX);
     let mut start = 0;
     for _ in 0..ROUNDS {
         for (number, row) in rows.iter_mut().enumerate() {
             if settings.stop.load(Ordering::Relaxed) {
-                return Ok(Table { rows });
+                return Ok(rows);
             }
             let Some(kernel) = number.checked_sub(1).and_then(|place| kernels.get(place / counts.len()))
             else {
@@ -105,7 +87,7 @@ pub fn bench(time: Duration, settings: &Settings<'_>) -> Result<Table, LimitErro
                 continue;
             };
             let threads = NonZeroUsize::new(row.threads).unwrap_or(NonZeroUsize::MIN);
-            let settings = Settings { kernel: *kernel, threads, ..*settings };
+            let settings = Settings { kernel, threads, ..*settings };
             let limits = Limits { start, deadline: Some(Instant::now() + turn), ..Limits::default() };
             let outcome = search(&job, &limits, &settings, &mut |_| {})?;
             row.rates.push(rate(outcome.hashes, outcome.elapsed));
@@ -113,5 +95,5 @@ pub fn bench(time: Duration, settings: &Settings<'_>) -> Result<Table, LimitErro
             start += 1 << 40;
         }
     }
-    Ok(Table { rows })
+    Ok(rows)
 }

@@ -1,47 +1,29 @@
 //! Jobs as text: addresses, entropy and nonces as people and other programs write them, and NDJSON jobs.
 
 use super::block::Job;
-use super::json::{Object, whole};
+use super::json::{Object, Scalar, whole};
 use super::lines::LineError;
 use super::search::{Limits, Solution};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
-use serde::de::{self, Deserialize, Deserializer, Visitor};
+use serde::de::{Deserialize, Deserializer};
 use serde::{Serialize, Serializer};
 use std::borrow::Cow;
-use std::fmt;
 use stellar_strkey::Strkey;
 
-/// Text that is not what it should be.
+/// Text that is not what it should be: what was given, and what is wrong with it.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum ParseError {
     /// Not 32 bytes of entropy.
-    #[error(
-        "entropy '{value}': {reason}; allowed: 64 hex digits, or 44 characters of standard base64 (32 bytes)"
-    )]
-    Entropy {
-        /// What was given.
-        value: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("entropy '{0}': {1}; allowed: 64 hex digits, or 44 characters of standard base64 (32 bytes)")]
+    Entropy(String, String),
     /// Not a farmer's address.
-    #[error("farmer '{value}': {reason}; allowed: a G… or C… address, or 64 hex digits")]
-    Farmer {
-        /// What was given.
-        value: String,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("farmer '{0}': {1}; allowed: a G… or C… address, or 64 hex digits")]
+    Farmer(String, String),
     /// Not a nonce.
-    #[error("nonce '{value}': {reason}; allowed: a whole number from 0 to {}", u64::MAX)]
-    Nonce {
-        /// What was given.
-        value: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
+    #[error("nonce '{0}': {1}; allowed: a whole number from 0 to {max}", max = u64::MAX)]
+    Nonce(String, &'static str),
 }
 
 /// At most so many characters of bad input are repeated in an error.
@@ -65,7 +47,7 @@ fn is_hex(value: &str) -> bool {
 
 /// 32 bytes from 64 hex digits or standard base64 with padding. The lengths differ, so nothing is ambiguous.
 pub fn parse_entropy(value: &str) -> Result<[u8; 32], ParseError> {
-    let bad = |reason: String| ParseError::Entropy { value: shown(value), reason };
+    let bad = |reason: String| ParseError::Entropy(shown(value), reason);
     if let Some(bytes) = hex32(value) {
         return Ok(bytes);
     }
@@ -79,13 +61,13 @@ pub fn parse_entropy(value: &str) -> Result<[u8; 32], ParseError> {
 
 /// The 32 bytes that go into the hash, from a `G…` address, a `C…` address (both with their checksum) or 64 hex digits.
 pub fn parse_farmer(value: &str) -> Result<[u8; 32], ParseError> {
-    let bad = |reason: String| ParseError::Farmer { value: shown(value), reason };
+    let bad = |reason: String| ParseError::Farmer(shown(value), reason);
     if let Some(bytes) = hex32(value) {
         return Ok(bytes);
     }
     // A secret seed must not come back in a message that is written to a log.
     if value.starts_with('S') && value.len() == 56 {
-        return Err(ParseError::Farmer { value: "S…".to_owned(), reason: "a secret seed".to_owned() });
+        return Err(ParseError::Farmer("S…".to_owned(), "a secret seed".to_owned()));
     }
     if is_hex(value) && !value.starts_with('C') {
         return Err(bad(format!("{} hex digits", value.len())));
@@ -100,7 +82,7 @@ pub fn parse_farmer(value: &str) -> Result<[u8; 32], ParseError> {
 
 /// A nonce in decimal digits.
 pub fn parse_nonce(value: &str) -> Result<u64, ParseError> {
-    let bad = |reason| Err(ParseError::Nonce { value: shown(value), reason });
+    let bad = |reason| Err(ParseError::Nonce(shown(value), reason));
     match value.as_bytes() {
         [] => bad("nothing there"),
         [b'-', ..] => bad("negative"),
@@ -153,23 +135,12 @@ pub enum Id {
 /// Not as serde derives it, which holds whatever is there in many times its size before it looks what it is.
 impl<'de> Deserialize<'de> for Id {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl Visitor<'_> for Either {
-            type Value = Id;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a whole number")
-            }
-
-            fn visit_u64<E: de::Error>(self, number: u64) -> Result<Id, E> {
-                Ok(Id::Number(number))
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Id, E> {
-                Ok(Id::Text(text.to_owned()))
-            }
-        }
-        deserializer.deserialize_any(Either)
+        let text = |text: &str| Ok(Self::Text(text.to_owned()));
+        deserializer.deserialize_any(Scalar {
+            expected: "a string or a whole number",
+            number: Self::Number,
+            text,
+        })
     }
 }
 
@@ -224,9 +195,9 @@ impl JobError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Json(_) | Self::Line(LineError::TooLong(_) | LineError::NotText) => "invalid_json",
-            Self::Parse(ParseError::Entropy { .. }) => "invalid_entropy",
-            Self::Parse(ParseError::Farmer { .. }) => "invalid_farmer",
-            Self::Parse(ParseError::Nonce { .. }) => "invalid_nonce",
+            Self::Parse(ParseError::Entropy(..)) => "invalid_entropy",
+            Self::Parse(ParseError::Farmer(..)) => "invalid_farmer",
+            Self::Parse(ParseError::Nonce(..)) => "invalid_nonce",
             Self::Limit(_) => "invalid_limit",
             Self::Endless => "endless_job",
             Self::Line(LineError::Endless | LineError::Read(_)) => "unreadable",

@@ -122,16 +122,10 @@ fn one(
     let limits = Limits { deadline: until.and_then(|until| deadline(until, now())), ..limits };
     let mut known = None;
     let outcome = search(&job, &limits, settings, &mut |progress| {
-        if stream && progress.best.is_some() && progress.best != known {
-            known = progress.best;
-            if let Some(best) = progress.best {
-                answer(Answer::Progress {
-                    line,
-                    id: id.clone(),
-                    found: best.into(),
-                    hashes: Number(progress.hashes),
-                });
-            }
+        if let Some(best) = progress.best.filter(|best| stream && known != Some(*best)) {
+            known = Some(best);
+            let (id, found, hashes) = (id.clone(), best.into(), Number(progress.hashes));
+            answer(Answer::Progress { line, id, found, hashes });
         }
     })?;
     let solution = Answer::Solution {

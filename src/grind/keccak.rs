@@ -2,10 +2,6 @@
 //!
 //! A [`Word`] is one 64-bit lane of the state for `LANES` hashes at once. Only the parts a 76-byte message needs are here:
 //! the state is `a[x + 5y]` as in FIPS 202, section 3.1.2, rounds are numbered from 0.
-#![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
 
 use std::hint::black_box;
 
@@ -59,7 +55,7 @@ pub(super) trait Word: Copy {
 
     /// Whether a three-input exclusive or costs one instruction. Then theta is added to a lane without forming its five
     /// words first, otherwise forming them saves instructions.
-    const FUSED: bool;
+    const FUSED: bool = false;
 
     fn splat(value: u64) -> Self;
     fn load(values: &[u64; 8]) -> Self;

@@ -96,11 +96,7 @@ impl<R: BufRead> Iterator for Lines<R> {
             return None;
         }
         let read = self.read().transpose();
-        self.over = match &read {
-            Some(Ok(_)) => false,
-            Some(Err(error)) => error.is_last(),
-            None => true,
-        };
+        self.over = read.as_ref().is_none_or(|line| line.as_ref().is_err_and(LineError::is_last));
         read
     }
 }

@@ -8,6 +8,10 @@
 //! - [`bench`]: rates on this machine
 //!
 //! It knows no network, no state and no configuration; whoever calls hands in the stop signal, deadlines and callbacks.
+#![allow(
+    clippy::inline_always,
+    reason = "only what is inlined into a function with the target feature uses it"
+)]
 
 pub mod bench;
 pub mod block;

@@ -1,17 +1,26 @@
-//! Keeping threads on cores of their own.
+//! Threads that hash, kept on cores of their own.
 
-/// A core by its number in the system.
-pub(super) type Core = usize;
-
-/// As many cores of this process' as there are threads; none if there are fewer, or the system does not tell.
-pub(super) fn cores(threads: usize) -> Vec<Core> {
-    let cores = allowed();
+/// Runs `work` on so many threads, and `watch` on this one meanwhile. If `pinned`, each thread stays on a core of its own,
+/// where this process has as many cores as there are threads and the system tells.
+pub(super) fn threads(count: usize, pinned: bool, work: impl Fn() + Sync, watch: impl FnOnce()) {
+    let cores = if pinned { allowed() } else { Vec::new() };
     // With fewer threads than cores the scheduler knows better which are free; with more, it must share them out.
-    if cores.len() == threads { cores } else { Vec::new() }
+    let cores = if cores.len() == count { cores } else { Vec::new() };
+    std::thread::scope(|scope| {
+        for thread in 0..count {
+            let (core, work) = (cores.get(thread).copied(), &work);
+            scope.spawn(move || {
+                pin(core);
+                work();
+            });
+        }
+        watch();
+    });
 }
 
+/// The cores of this process, by their numbers in the system.
 #[cfg(target_os = "linux")]
-fn allowed() -> Vec<Core> {
+fn allowed() -> Vec<usize> {
     use rustix::thread::{CpuSet, sched_getaffinity};
     match sched_getaffinity(None) {
         Ok(set) => (0..CpuSet::MAX_CPU).filter(|core| set.is_set(*core)).collect(),
@@ -21,7 +30,7 @@ fn allowed() -> Vec<Core> {
 
 /// Binds the current thread. It is no loss if that fails: the thread then runs where the scheduler puts it.
 #[cfg(target_os = "linux")]
-pub(super) fn pin(core: Option<Core>) {
+fn pin(core: Option<usize>) {
     use rustix::thread::{CpuSet, sched_setaffinity};
     if let Some(core) = core {
         let mut set = CpuSet::new();
@@ -31,9 +40,9 @@ pub(super) fn pin(core: Option<Core>) {
 }
 
 #[cfg(not(target_os = "linux"))]
-fn allowed() -> Vec<Core> {
+fn allowed() -> Vec<usize> {
     Vec::new()
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(super) fn pin(_core: Option<Core>) {}
+fn pin(_core: Option<usize>) {}

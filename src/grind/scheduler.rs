@@ -6,11 +6,11 @@
 
 use super::block::{Job, MAX_ZEROS};
 use super::pin;
-use super::search::{End, LimitError, Settings, Solution, piece_end, scan_piece};
+use super::search::{End, LimitError, Settings, Solution, lock, piece_end, scan_piece};
 use super::walk::PIECE;
 use std::collections::BTreeSet;
 use std::sync::atomic::Ordering;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Where the search for one farmer stands: what goes in, what comes out, and what is worth saving in between.
@@ -123,10 +123,6 @@ impl Shared {
     }
 }
 
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 /// Hashes for all `farmers` until each has reached its cap, or `deadline`, or the stop signal. `event` is called on this
 /// thread.
 pub fn raise(
@@ -140,18 +136,12 @@ pub fn raise(
     }
     let began = Instant::now();
     let threads = settings.threads.get();
+    let entry = |farmer: &Farmer| {
+        let (farmer, free) = (*farmer, farmer.next);
+        Entry { farmer, hashes: 0, free, claimed: 0, queued: None, taken: Vec::new() }
+    };
     let mut shared = Shared {
-        entries: farmers
-            .iter()
-            .map(|farmer| Entry {
-                farmer: *farmer,
-                hashes: 0,
-                free: farmer.next,
-                claimed: 0,
-                queued: None,
-                taken: Vec::new(),
-            })
-            .collect(),
+        entries: farmers.iter().map(entry).collect(),
         queue: BTreeSet::new(),
         improved: BTreeSet::new(),
         hashes: 0,
@@ -209,16 +199,7 @@ pub fn raise(
         state.running -= 1;
         news.notify_all();
     };
-    std::thread::scope(|scope| {
-        let cores = if settings.pin { pin::cores(threads) } else { Vec::new() };
-        for thread in 0..threads {
-            let core = cores.get(thread).copied();
-            let work = &work;
-            scope.spawn(move || {
-                pin::pin(core);
-                work();
-            });
-        }
+    pin::threads(threads, settings.pin, work, || {
         let mut due = began + settings.interval;
         let mut state = lock(&shared);
         loop {
@@ -247,14 +228,11 @@ pub fn raise(
     });
     let state = shared.into_inner().unwrap_or_else(PoisonError::into_inner);
     let all_done = state.entries.iter().all(Entry::done);
+    let share = |entry: &Entry| Share { farmer: entry.farmer, hashes: entry.hashes };
     Ok(Report {
         hashes: state.hashes,
         end: if all_done { End::Zeros } else { state.end.unwrap_or(End::Nonces) },
-        shares: state
-            .entries
-            .iter()
-            .map(|entry| Share { farmer: entry.farmer, hashes: entry.hashes })
-            .collect(),
+        shares: state.entries.iter().map(share).collect(),
         elapsed: began.elapsed(),
     })
 }

@@ -5,7 +5,7 @@
 //! zeros the lowest there is, whatever the number of threads.
 
 use super::block::{Job, MAX_ZEROS, lane_zeros, zeros};
-use super::kernel::{Kernel, KernelRef};
+use super::kernel::KernelRef;
 use super::pin;
 use super::walk::{PIECE, TILE};
 use std::num::NonZeroUsize;
@@ -164,21 +164,16 @@ pub(super) struct Finds {
 
 impl Finds {
     fn add(&mut self, other: &Self) -> bool {
-        let mut better = false;
-        if let Some(found) = other.best
-            && self.best.is_none_or(|best| found.beats(&best))
-        {
-            self.best = Some(found);
-            better = true;
-        }
+        let better = other.best.filter(|found| self.best.is_none_or(|best| found.beats(&best)));
+        self.best = better.or(self.best);
         self.first = self.first.into_iter().chain(other.first).min();
-        better
+        better.is_some()
     }
 }
 
 /// Tries one piece; knows of nonces with at least `floor` zeros elsewhere, which worse ones here do not matter against.
 pub(super) fn scan_piece(
-    kernel: &dyn Kernel,
+    kernel: KernelRef,
     job: &Job,
     range: (u64, u64),
     floor: u32,
@@ -186,7 +181,7 @@ pub(super) fn scan_piece(
 ) -> Finds {
     let mut finds = Finds::default();
     let ceiling = goal.unwrap_or(MAX_ZEROS);
-    kernel.scan(job, range, floor.min(ceiling), &mut |nonce, lane| {
+    (kernel.scan)(job, range, floor.min(ceiling), &mut |nonce, lane| {
         let known = lane_zeros(lane);
         let count = if known < 16 { known } else { zeros(&job.hash(nonce)) };
         let better = match finds.best {
@@ -216,7 +211,7 @@ struct Shared {
 }
 
 /// A lock whose holder panicked holds plain numbers that are still right.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -285,16 +280,7 @@ pub fn search(
         state.running -= 1;
         news.notify_all();
     };
-    std::thread::scope(|scope| {
-        let cores = if settings.pin { pin::cores(threads) } else { Vec::new() };
-        for thread in 0..threads {
-            let core = cores.get(thread).copied();
-            let work = &work;
-            scope.spawn(move || {
-                pin::pin(core);
-                work();
-            });
-        }
+    pin::threads(threads, settings.pin, work, || {
         let mut state = lock(&shared);
         let mut due = began + settings.interval;
         while state.running > 0 {

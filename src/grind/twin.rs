@@ -1,8 +1,4 @@
 //! The walk for kernels that hash eight nonces in vectors and one in integers at once.
-#![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
 
 use super::block::Job;
 use super::keccak::{Rows, Word};

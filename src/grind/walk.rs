@@ -11,10 +11,6 @@
 //! which are the lane's bits 27 to 31 and 16 to 20: less than 5 apart within either group, 7 to 15 between them. The three
 //! lowest bits are different within a word of eight; narrower words take several walks. All in all, a tile is the 2^13
 //! nonces from a multiple of 2^13, for every word.
-#![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
 
 use super::block::{Job, lane_mask};
 use super::keccak::{Rows, Word, linear, round};

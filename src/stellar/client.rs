@@ -11,7 +11,7 @@ use base::{Code, Error, Result, say};
 use net::asker::{Asker, Patience};
 use net::failover::{self, Failed, Warnings};
 use net::jsonrpc::{Call, Client as Wire};
-use net::{Http, Verdict, retry};
+use net::{Http, retry};
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -29,19 +29,6 @@ enum Opening {
     Fresh,
     /// An endpoint that was opened before is used as it is.
     Known,
-}
-
-/// Why a view could not begin at an endpoint.
-enum Unopened {
-    Fault(Fault),
-    /// It belongs to another network, with this passphrase.
-    Foreign(String),
-}
-
-impl From<Fault> for Unopened {
-    fn from(fault: Fault) -> Self {
-        Self::Fault(fault)
-    }
 }
 
 impl Client {
@@ -171,10 +158,7 @@ impl Client {
         while let Some(peer) = order.next() {
             let name = peer.asker.name();
             let (code, words) = match self.open(peer, opening).await {
-                Err(Unopened::Foreign(found)) => {
-                    (Code::WrongNetwork, format!("it serves the network {found:?}"))
-                }
-                Err(Unopened::Fault(fault)) => self.tired(peer, &fault),
+                Err(fault) => self.tired(peer, &fault),
                 Ok(ledger) => {
                     let view = View::new(Arc::clone(&self.inner), Arc::clone(peer), ledger);
                     let result = body(&view).await;
@@ -203,9 +187,11 @@ impl Client {
         Err(doubted.filter(stands).unwrap_or_else(|| self.none_left(&failed)))
     }
 
-    /// Notes that an endpoint failed: it is asked last for a while.
+    /// Notes that an endpoint failed: it is asked last for a while, unless it never was one.
     fn tired(&self, peer: &Peer, fault: &Fault) -> (Code, String) {
-        self.rest(peer);
+        if !matches!(fault, Fault::Foreign(_)) {
+            self.rest(peer);
+        }
         (fault.code(), peer.asker.redactor().clean(&fault.words()))
     }
 
@@ -216,7 +202,7 @@ impl Client {
     }
 
     /// Checks the endpoint against the pin and reads its newest ledger, which must not be older than any seen.
-    async fn open(&self, peer: &Peer, opening: Opening) -> Result<Ledger, Unopened> {
+    async fn open(&self, peer: &Peer, opening: Opening) -> Result<Ledger, Fault> {
         let check = !peer.checked.load(Ordering::Relaxed);
         if let (false, Opening::Known, Some(ledger)) = (check, opening, self.seen()) {
             return Ok(ledger);
@@ -226,18 +212,13 @@ impl Client {
             calls.push(Call::new(NETWORK, json!({})));
         }
         calls.push(Call::new(LATEST, json!({})));
-        let again = |unopened: &Unopened| match unopened {
-            Unopened::Fault(fault) => fault.may_pass(),
-            Unopened::Foreign(_) => Verdict::Stop,
-        };
-        retry(&self.inner.config.retry, again, async || {
+        retry(&self.inner.config.retry, Fault::may_pass, async || {
             let asked = self.inner.asking();
-            let answers = peer.asker.ask(&calls, Patience::Retry).await.map_err(Fault::from)?;
-            let mut answers = answers.into_iter();
+            let mut answers = peer.asker.ask(&calls, Patience::Retry).await?.into_iter();
             if check {
                 let found = value(NETWORK, answers.next(), wire::network)?;
                 if found != self.inner.config.passphrase {
-                    return Err(Unopened::Foreign(peer.asker.redactor().clean(&found)));
+                    return Err(Fault::Foreign(peer.asker.redactor().clean(&found)));
                 }
             }
             let ledger = value(LATEST, answers.next(), wire::latest_ledger)?;

@@ -21,6 +21,8 @@ pub(super) enum Fault {
     Beyond { ledger: u32, seen: u32 },
     /// The endpoint's newest ledger has not changed for too long.
     Stuck { ledger: u32 },
+    /// It belongs to another network, with this passphrase.
+    Foreign(String),
 }
 
 impl From<Unanswered> for Fault {
@@ -66,6 +68,7 @@ impl Fault {
                 "it gives {ledger} as the newest ledger, or a time for it, that cannot be so soon after {seen}"
             ),
             Self::Stuck { ledger } => format!("its newest ledger has been {ledger} for too long"),
+            Self::Foreign(found) => format!("it serves the network {found:?}"),
         }
     }
 
@@ -78,6 +81,7 @@ impl Fault {
             Self::Rpc { .. } => Code::Rpc,
             Self::Bad { .. } | Self::Beyond { .. } => Code::BadReply,
             Self::Stale { .. } | Self::Stuck { .. } => Code::Behind,
+            Self::Foreign(_) => Code::WrongNetwork,
         }
     }
 
@@ -109,10 +113,7 @@ impl Fault {
     /// The error of one read; the loop over endpoints has the last word.
     pub fn into_error(self, endpoint: &str) -> Error {
         let error = Error::new(self.code(), format!("endpoint {endpoint:?}: {}", self.words()));
-        match self.hint() {
-            Some(hint) => error.hint(hint),
-            None => error,
-        }
+        self.hint().into_iter().fold(error, Error::hint)
     }
 }
 

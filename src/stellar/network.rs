@@ -3,6 +3,7 @@
 use super::xdr::{AccountId, AlphaNum4, Asset, AssetCode4, ContractId};
 use base::{Code, Error, Result};
 use sha2::{Digest, Sha256};
+use std::str::FromStr;
 
 /// A network that poolctl knows by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,10 +45,7 @@ pub const KNOWN: &[Known] = &[
     },
 ];
 
-/// A known network by name.
-///
-/// # Errors
-/// `invalid_value` listing the names.
+/// A known network by name. Errors: `invalid_value` listing the names.
 pub fn known(name: &str) -> Result<&'static Known> {
     KNOWN.iter().find(|known| known.name == name).ok_or_else(|| {
         let names: Vec<_> = KNOWN.iter().map(|known| known.name).collect();
@@ -61,34 +59,28 @@ pub fn network_id(passphrase: &str) -> [u8; 32] {
     Sha256::digest(passphrase).into()
 }
 
-/// Reads `G…`.
-///
-/// # Errors
-/// `invalid_address` naming `what` (a field or a setting), for anything but an account's strkey (SEP-23).
+/// Reads `G…`. Errors: `invalid_address` naming `what` (a field or a setting), for any other strkey (SEP-23).
 pub fn account(what: &str, text: &str) -> Result<AccountId> {
-    text.parse().map_err(|_| {
-        Error::field(Code::InvalidAddress, what, format_args!("\"{text}\" is no Stellar account"))
-            .hint("an account is G and 55 more capital letters and digits; one may be mistyped")
-            .detail("value", text)
-    })
+    strkey(what, text, ("an", "account", 'G'))
 }
 
-/// Reads `C…`.
-///
-/// # Errors
-/// `invalid_address` naming `what`, for anything but a contract's strkey (SEP-23).
+/// Reads `C…`. Errors: as [`account`].
 pub fn contract(what: &str, text: &str) -> Result<ContractId> {
+    strkey(what, text, ("a", "contract", 'C'))
+}
+
+fn strkey<T: FromStr>(what: &str, text: &str, (a, noun, letter): (&str, &str, char)) -> Result<T> {
     text.parse().map_err(|_| {
-        Error::field(Code::InvalidAddress, what, format_args!("\"{text}\" is no Stellar contract"))
-            .hint("a contract is C and 55 more capital letters and digits; one may be mistyped")
+        Error::field(Code::InvalidAddress, what, format_args!("\"{text}\" is no Stellar {noun}"))
+            .hint(format!(
+                "{a} {noun} is {letter} and 55 more capital letters and digits; one may be mistyped"
+            ))
             .detail("value", text)
     })
 }
 
-/// Reads `CODE:ISSUER` with a code of at most four characters, or `native`.
-///
-/// # Errors
-/// `invalid_value` naming `what`; `invalid_address` for the issuer.
+/// Reads `CODE:ISSUER` with a code of at most four characters, or `native`. Errors: `invalid_value` naming `what`;
+/// `invalid_address` for the issuer.
 pub fn asset(what: &str, text: &str) -> Result<Asset> {
     if text == "native" {
         return Ok(Asset::Native);

@@ -179,16 +179,10 @@ impl Newest {
             self.claims.iter().any(|(place, claim)| *place != by.place && agrees(claim))
         };
         match judge(&mark, said, own, seconded, now) {
-            Verdict::Confirms => {
-                self.confirm(mark, said, asked, now);
-                Ok(())
-            }
-            Verdict::Replaces => {
-                self.replace(said, mark.base.min(said.sequence), now);
-                Ok(())
-            }
+            Verdict::Confirms => self.confirm(mark, said, asked, now),
+            Verdict::Replaces => self.replace(said, mark.base.min(said.sequence), now),
             // Asked before the mark was made.
-            Verdict::Contradicts if (asked.floor..mark.sequence).contains(&said.sequence) => Ok(()),
+            Verdict::Contradicts if (asked.floor..mark.sequence).contains(&said.sequence) => {}
             Verdict::Contradicts => {
                 let is_behind = said.sequence < mark.sequence;
                 // The same story as before, gone on.
@@ -197,9 +191,11 @@ impl Newest {
                 if !goes_on {
                     self.claims.insert(by.place, Claim { sequence: said.sequence, since: now });
                 }
-                Err(if is_behind { Refused::Behind(mark.sequence) } else { Refused::Beyond(mark.sequence) })
+                let refused = if is_behind { Refused::Behind } else { Refused::Beyond };
+                return Err(refused(mark.sequence));
             }
         }
+        Ok(())
     }
 
     fn confirm(&mut self, mark: Mark, said: Said, asked: Asked, now: Duration) {
@@ -212,11 +208,8 @@ impl Newest {
             let usual = now.saturating_sub(mark.since).as_secs() / USUAL;
             let expected = confirmed && u64::from(ahead) <= usual.saturating_add(SKEW.into());
             self.waiting = now;
-            Mark {
-                confirmed: expected,
-                base: if expected { said.sequence } else { base },
-                ..Mark::new(said, now)
-            }
+            let base = if expected { said.sequence } else { base };
+            Mark { confirmed: expected, base, ..Mark::new(said, now) }
         } else {
             Mark { heard: now, confirmed, base, ..mark }
         });

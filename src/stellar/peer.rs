@@ -98,11 +98,6 @@ impl Inner {
         let ledger = ledger.filter(|_| self.peers.len() > 1)?;
         Some(Fault::Stuck { ledger: ledger.sequence })
     }
-
-    /// How one endpoint is asked again.
-    pub fn retry_policy(&self) -> &RetryPolicy {
-        &self.config.retry
-    }
 }
 
 pub(super) const NETWORK: &str = "getNetwork";

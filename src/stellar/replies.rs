@@ -5,7 +5,9 @@ use super::xdr::{
     ContractEvent, LedgerEntryData, ScVal, SorobanAuthorizationEntry, SorobanTransactionData,
     TransactionResult,
 };
-use serde::{Deserialize, Serialize};
+use grind::job::Number;
+use grind::json::Object;
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// A closed ledger: what a figure was read at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -28,7 +30,8 @@ pub struct Entry {
 }
 
 /// The health of an endpoint.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Health {
     /// `healthy`, or the server's own word.
     pub status: String,
@@ -37,43 +40,44 @@ pub struct Health {
     /// The oldest ledger that it can tell of.
     pub oldest_ledger: u32,
     /// How many ledgers it keeps.
+    #[serde(rename = "ledgerRetentionWindow")]
     pub retention: u32,
 }
 
 /// What inclusion cost lately, in stroops for each operation.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct FeeStats {
     /// Of contract calls.
+    #[serde(rename = "sorobanInclusionFee", deserialize_with = "object")]
     pub soroban: Percentiles,
     /// Of classic transactions.
+    #[serde(rename = "inclusionFee", deserialize_with = "object")]
     pub classic: Percentiles,
     /// Its newest ledger.
     pub latest_ledger: u32,
 }
 
+fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(from: D) -> Result<T, D::Error> {
+    Object::deserialize(from).map(|Object(read)| read)
+}
+
 /// A distribution of fees, in stroops.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Percentiles {
-    #[serde(deserialize_with = "grind::json::whole")]
-    p50: u64,
-    #[serde(deserialize_with = "grind::json::whole")]
-    p60: u64,
-    #[serde(deserialize_with = "grind::json::whole")]
-    p70: u64,
-    #[serde(deserialize_with = "grind::json::whole")]
-    p80: u64,
-    #[serde(deserialize_with = "grind::json::whole")]
-    p90: u64,
-    #[serde(deserialize_with = "grind::json::whole")]
-    p95: u64,
-    #[serde(deserialize_with = "grind::json::whole")]
-    p99: u64,
-    #[serde(deserialize_with = "grind::json::whole")]
-    max: u64,
+    p50: Number,
+    p60: Number,
+    p70: Number,
+    p80: Number,
+    p90: Number,
+    p95: Number,
+    p99: Number,
+    max: Number,
 }
 
 /// Which part of the fees paid lately a bid should reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, strum::EnumString)]
+#[strum(serialize_all = "lowercase")]
 pub enum Percentile {
     /// Half of them.
     P50,
@@ -94,31 +98,10 @@ pub enum Percentile {
     Max,
 }
 
-impl Percentile {
-    /// The words that settings use.
-    pub const WORDS: &[&str] = &["p50", "p60", "p70", "p80", "p90", "p95", "p99", "max"];
-
-    /// Reads a setting's word.
-    pub fn of(word: &str) -> Option<Self> {
-        const ALL: [Percentile; 8] = [
-            Percentile::P50,
-            Percentile::P60,
-            Percentile::P70,
-            Percentile::P80,
-            Percentile::P90,
-            Percentile::P95,
-            Percentile::P99,
-            Percentile::Max,
-        ];
-        let place = Self::WORDS.iter().position(|known| *known == word)?;
-        ALL.get(place).copied()
-    }
-}
-
 impl Percentiles {
     /// Stroops for each operation.
     pub fn at(&self, percentile: Percentile) -> u64 {
-        match percentile {
+        let Number(stroops) = match percentile {
             Percentile::P50 => self.p50,
             Percentile::P60 => self.p60,
             Percentile::P70 => self.p70,
@@ -127,7 +110,8 @@ impl Percentiles {
             Percentile::P95 => self.p95,
             Percentile::P99 => self.p99,
             Percentile::Max => self.max,
-        }
+        };
+        stroops
     }
 }
 
@@ -241,10 +225,10 @@ mod tests {
 
     #[test]
     fn percentiles_have_their_words() {
-        for word in Percentile::WORDS {
-            assert!(Percentile::of(word).is_some(), "{word}");
+        for word in ["p50", "p60", "p70", "p80", "p90", "p95", "p99", "max"] {
+            assert!(word.parse::<Percentile>().is_ok(), "{word}");
         }
-        assert_eq!(Percentile::of("p90"), Some(Percentile::default()));
-        assert_eq!(Percentile::of("p91"), None);
+        assert_eq!("p90".parse(), Ok(Percentile::default()));
+        assert!("p91".parse::<Percentile>().is_err());
     }
 }

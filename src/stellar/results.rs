@@ -1,9 +1,9 @@
 //! A transaction's result: whether it is success, and if not, why, as far as the one who sent it acts on it.
 
 use super::xdr::{
-    ExtendFootprintTtlResult, InnerTransactionResultResult as Inner, InvokeHostFunctionResult,
-    OperationResult, OperationResultTr, RestoreFootprintResult, TransactionResult,
-    TransactionResultResult as Outer,
+    ExtendFootprintTtlResult as Extended, InnerTransactionResultResult as Inner,
+    InvokeHostFunctionResult as Invoked, OperationResult, OperationResultTr,
+    RestoreFootprintResult as Restored, TransactionResult, TransactionResultResult as Outer,
 };
 
 /// Kinds of failure that call for different answers.
@@ -43,36 +43,29 @@ pub(super) fn succeeded(result: &TransactionResult) -> bool {
 
 /// Why the transaction failed.
 pub(super) fn failure(result: &TransactionResult) -> Failure {
-    let of = |kind, name: &str| Failure { kind, words: name.to_owned() };
+    // The inner transaction has the same failures in a type of its own.
+    macro_rules! of {
+        ($result:expr, $of:ident) => {
+            match $result {
+                $of::TxFailed(operations) => of_operations(operations),
+                other => {
+                    let kind = match other {
+                        $of::TxBadSeq => Kind::BadSequence,
+                        $of::TxTooEarly => Kind::TooEarly,
+                        $of::TxTooLate => Kind::TooLate,
+                        $of::TxInsufficientFee => Kind::InclusionFee,
+                        $of::TxInsufficientBalance => Kind::Balance,
+                        $of::TxSorobanInvalid => Kind::Resources,
+                        _ => Kind::Other,
+                    };
+                    Failure { kind, words: other.name().to_owned() }
+                }
+            }
+        };
+    }
     match &result.result {
-        Outer::TxFailed(operations) => of_operations(operations),
-        Outer::TxFeeBumpInnerFailed(pair) => match &pair.result.result {
-            Inner::TxFailed(operations) => of_operations(operations),
-            inner => of(
-                match inner {
-                    Inner::TxBadSeq => Kind::BadSequence,
-                    Inner::TxTooEarly => Kind::TooEarly,
-                    Inner::TxTooLate => Kind::TooLate,
-                    Inner::TxInsufficientFee => Kind::InclusionFee,
-                    Inner::TxInsufficientBalance => Kind::Balance,
-                    Inner::TxSorobanInvalid => Kind::Resources,
-                    _ => Kind::Other,
-                },
-                inner.name(),
-            ),
-        },
-        outer => of(
-            match outer {
-                Outer::TxBadSeq => Kind::BadSequence,
-                Outer::TxTooEarly => Kind::TooEarly,
-                Outer::TxTooLate => Kind::TooLate,
-                Outer::TxInsufficientFee => Kind::InclusionFee,
-                Outer::TxInsufficientBalance => Kind::Balance,
-                Outer::TxSorobanInvalid => Kind::Resources,
-                _ => Kind::Other,
-            },
-            outer.name(),
-        ),
+        Outer::TxFeeBumpInnerFailed(pair) => of!(&pair.result.result, Inner),
+        outer => of!(outer, Outer),
     }
 }
 
@@ -91,42 +84,27 @@ fn of_operations(operations: &[OperationResult]) -> Failure {
 /// Why an operation failed; none where it did not.
 fn of_operation(result: &OperationResultTr) -> Option<(Kind, String)> {
     use OperationResultTr as Tr;
-    let (kind, name) = match result {
-        Tr::InvokeHostFunction(result) => {
-            let kind = match result {
-                InvokeHostFunctionResult::Success(_) => return None,
-                InvokeHostFunctionResult::Trapped => Kind::Trapped,
-                InvokeHostFunctionResult::ResourceLimitExceeded
-                | InvokeHostFunctionResult::InsufficientRefundableFee
-                | InvokeHostFunctionResult::EntryArchived => Kind::Resources,
-                InvokeHostFunctionResult::Malformed => Kind::Other,
-            };
-            (kind, result.name())
+    let kind = match result {
+        Tr::InvokeHostFunction(Invoked::Trapped) => Kind::Trapped,
+        Tr::InvokeHostFunction(
+            Invoked::ResourceLimitExceeded | Invoked::InsufficientRefundableFee | Invoked::EntryArchived,
+        )
+        | Tr::ExtendFootprintTtl(Extended::ResourceLimitExceeded | Extended::InsufficientRefundableFee)
+        | Tr::RestoreFootprint(Restored::ResourceLimitExceeded | Restored::InsufficientRefundableFee) => {
+            Kind::Resources
         }
-        Tr::ExtendFootprintTtl(result) => {
-            let kind = match result {
-                ExtendFootprintTtlResult::Success => return None,
-                ExtendFootprintTtlResult::ResourceLimitExceeded
-                | ExtendFootprintTtlResult::InsufficientRefundableFee => Kind::Resources,
-                ExtendFootprintTtlResult::Malformed => Kind::Other,
-            };
-            (kind, result.name())
-        }
-        Tr::RestoreFootprint(result) => {
-            let kind = match result {
-                RestoreFootprintResult::Success => return None,
-                RestoreFootprintResult::ResourceLimitExceeded
-                | RestoreFootprintResult::InsufficientRefundableFee => Kind::Resources,
-                RestoreFootprintResult::Malformed => Kind::Other,
-            };
-            (kind, result.name())
-        }
-        Tr::Payment(result) => (Kind::Other, result.name()),
-        Tr::CreateAccount(result) => (Kind::Other, result.name()),
-        Tr::ChangeTrust(result) => (Kind::Other, result.name()),
-        Tr::BeginSponsoringFutureReserves(result) => (Kind::Other, result.name()),
-        Tr::EndSponsoringFutureReserves(result) => (Kind::Other, result.name()),
-        other => (Kind::Other, other.name()),
+        _ => Kind::Other,
+    };
+    let name = match result {
+        Tr::InvokeHostFunction(result) => result.name(),
+        Tr::ExtendFootprintTtl(result) => result.name(),
+        Tr::RestoreFootprint(result) => result.name(),
+        Tr::Payment(result) => result.name(),
+        Tr::CreateAccount(result) => result.name(),
+        Tr::ChangeTrust(result) => result.name(),
+        Tr::BeginSponsoringFutureReserves(result) => result.name(),
+        Tr::EndSponsoringFutureReserves(result) => result.name(),
+        other => other.name(),
     };
     (name != "Success").then(|| (kind, format!("{} {name}", result.name())))
 }

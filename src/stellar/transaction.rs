@@ -6,11 +6,10 @@ use super::xdr::{
     AccountId, Asset, BeginSponsoringFutureReservesOp, ChangeTrustAsset, ChangeTrustOp, ContractId,
     CreateAccountOp, DecoratedSignature, ExtendFootprintTtlOp, ExtensionPoint, FeeBumpTransaction,
     FeeBumpTransactionEnvelope, FeeBumpTransactionExt, FeeBumpTransactionInnerTx, HostFunction,
-    InvokeContractArgs, InvokeHostFunctionOp, LedgerFootprint, LedgerKey, Memo, MuxedAccount, Operation,
-    OperationBody, PaymentOp, Preconditions, PublicKey, ReadXdr, RestoreFootprintOp, ScAddress, ScSymbol,
-    ScVal, SequenceNumber, Signature, SignatureHint, SorobanCredentials, SorobanResources,
-    SorobanTransactionData, SorobanTransactionDataExt, TimeBounds, TimePoint, Transaction,
-    TransactionEnvelope, TransactionExt, TransactionV1Envelope, VecM,
+    InvokeContractArgs, InvokeHostFunctionOp, LedgerKey, Memo, MuxedAccount, Operation, OperationBody,
+    PaymentOp, Preconditions, PublicKey, ReadXdr, RestoreFootprintOp, ScAddress, ScSymbol, ScVal,
+    SequenceNumber, Signature, SignatureHint, SorobanCredentials, SorobanTransactionData, TimeBounds,
+    TimePoint, Transaction, TransactionEnvelope, TransactionExt, TransactionV1Envelope, VecM,
 };
 use base::{Code, Error, Result};
 use ed25519_dalek::{Signer as _, SigningKey};
@@ -83,9 +82,6 @@ pub enum Action {
 /// Holds keys and signs with them.
 pub trait Signers {
     /// The ed25519 signature of an account's key over a transaction's hash.
-    ///
-    /// # Errors
-    /// Whatever keeps the key from being used, such as that there is none for the account.
     fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> Result<[u8; 64]>;
 }
 
@@ -181,19 +177,11 @@ impl Action {
     /// What a simulation must be told of the entries.
     fn footprint(&self) -> Result<TransactionExt> {
         Ok(match self {
-            Self::Extend { keys, .. } => TransactionExt::V1(SorobanTransactionData {
-                ext: SorobanTransactionDataExt::V0,
-                resources: SorobanResources {
-                    footprint: LedgerFootprint {
-                        read_only: keys.clone().try_into().map_err(too_large)?,
-                        read_write: VecM::default(),
-                    },
-                    instructions: 0,
-                    disk_read_bytes: 0,
-                    write_bytes: 0,
-                },
-                resource_fee: 0,
-            }),
+            Self::Extend { keys, .. } => {
+                let mut data = SorobanTransactionData::default();
+                data.resources.footprint.read_only = keys.clone().try_into().map_err(too_large)?;
+                TransactionExt::V1(data)
+            }
             Self::Restore { data } => TransactionExt::V1(data.clone()),
             _ => TransactionExt::V0,
         })
@@ -225,9 +213,6 @@ fn change_trust(asset: &Asset, limit: i64) -> Result<OperationBody> {
 }
 
 /// The action as a transaction that offers nothing yet: what is simulated, or priced and signed.
-///
-/// # Errors
-/// `invalid_value` for an action that no transaction can hold.
 pub(super) fn draft(
     action: &Action,
     source: &AccountId,
@@ -246,9 +231,7 @@ pub(super) fn draft(
     })
 }
 
-/// Puts what a simulation found into a contract transaction, with some more instructions and fee than it found.
-///
-/// # Errors
+/// Puts what a simulation found into a contract transaction, with some more instructions and fee than it found. Errors:
 /// `unsupported_auth` for a call that needs more signatures than its source's.
 pub(super) fn assemble(mut draft: Transaction, found: &Simulated, margin: u32) -> Result<Transaction> {
     // A limit of the network (CAP-0046-07); a call that is below it must not be lifted above it.
@@ -276,9 +259,7 @@ pub(super) fn assemble(mut draft: Transaction, found: &Simulated, margin: u32) -
 }
 
 /// Sets the fee: so much for the inclusion of each operation, and what the resources cost. Returns the most that the
-/// transaction can cost, in stroops; an account that bumps its fee pays for one operation more (CAP-0015).
-///
-/// # Errors
+/// transaction can cost, in stroops; an account that bumps its fee pays for one operation more (CAP-0015). Errors:
 /// `fee_capped` for a fee that no transaction can offer.
 pub(super) fn price(transaction: &mut Transaction, inclusion: u32, is_bumped: bool) -> Result<i64> {
     let resources = match &transaction.ext {
@@ -295,9 +276,6 @@ pub(super) fn price(transaction: &mut Transaction, inclusion: u32, is_bumped: bo
 }
 
 /// Signs; with a `payer`, in an envelope that lets that account pay the fee (CAP-0015). `max_fee` is [`price`]'s.
-///
-/// # Errors
-/// What `signers` say.
 pub(super) fn sign(
     transaction: Transaction,
     action: &Action,

@@ -74,27 +74,18 @@ impl View {
     }
 
     /// `getLatestLedger`.
-    ///
-    /// # Errors
-    /// Those of a broken view.
     pub async fn latest(&self) -> Result<Ledger> {
         let call = Call::new(LATEST, json!({}));
         self.read(call, |raw| wire::latest_ledger(raw).map(|l| (l.into(), l))).await
     }
 
     /// `getHealth`.
-    ///
-    /// # Errors
-    /// Those of a broken view.
     pub async fn health(&self) -> Result<Health> {
         let call = Call::new("getHealth", json!({}));
         self.read(call, |raw| wire::health(raw).map(|h| (h.latest_ledger.into(), h))).await
     }
 
     /// `getFeeStats`.
-    ///
-    /// # Errors
-    /// Those of a broken view.
     pub async fn fee_stats(&self) -> Result<FeeStats> {
         let call = Call::new("getFeeStats", json!({}));
         self.read(call, |raw| wire::fee_stats(raw).map(|f| (f.latest_ledger.into(), f))).await
@@ -102,9 +93,6 @@ impl View {
 
     /// `getLedgerEntries`, as many requests of 200 keys as it takes, in one HTTP request where the server takes
     /// batches. Temporary entries that have expired are absent; archived ones are there with the ledger they ended in.
-    ///
-    /// # Errors
-    /// Those of a broken view.
     pub async fn entries(&self, keys: impl IntoIterator<Item = LedgerKey>) -> Result<Entries> {
         const METHOD: &str = "getLedgerEntries";
         let keys: Vec<LedgerKey> = keys.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
@@ -129,8 +117,7 @@ impl View {
 
     /// `simulateTransaction`: tries it on the newest ledger. That a call fails is an outcome, not an error.
     ///
-    /// # Errors
-    /// Those of a broken view; `rpc_error` where the server refuses this transaction.
+    /// Errors: `rpc_error` where the server refuses this transaction.
     pub async fn simulate(&self, envelope: &TransactionEnvelope) -> Result<Simulation> {
         let text = encode(envelope).map_err(|e| unencodable(&e))?;
         let call = Call::new("simulateTransaction", json!({ "transaction": text, "xdrFormat": "base64" }));
@@ -144,8 +131,7 @@ impl View {
 
     /// `sendTransaction`, once: whatever goes wrong, the same bytes may be sent again.
     ///
-    /// # Errors
-    /// Those of a broken view; `rpc_error` where the server refuses this transaction.
+    /// Errors: `rpc_error` where the server refuses this transaction.
     pub(super) async fn send(&self, envelope: &str, hash: &str) -> Result<Sent> {
         const METHOD: &str = "sendTransaction";
         self.whole()?;
@@ -157,9 +143,6 @@ impl View {
 
     /// `getTransaction` for each hash (lower-case hex), in as few HTTP requests as the server takes. An answer that
     /// cannot be read is an error of that one only.
-    ///
-    /// # Errors
-    /// Those of a broken view.
     pub async fn transactions(&self, hashes: &[String]) -> Result<Vec<Result<Lookup>>> {
         const METHOD: &str = "getTransaction";
         self.whole()?;
@@ -167,7 +150,7 @@ impl View {
             .iter()
             .map(|hash| Call::new(METHOD, json!({ "hash": hash, "xdrFormat": "base64" })))
             .collect();
-        let lookups = retry(self.inner.retry_policy(), Fault::may_pass, async || {
+        let lookups = retry(&self.inner.config.retry, Fault::may_pass, async || {
             let asked = self.inner.asking();
             let answers = self.peer.asker.ask(&calls, Patience::Retry).await?;
             let read = |answer| value(METHOD, Some(answer), wire::lookup);
@@ -196,9 +179,7 @@ impl View {
 
     /// `getEvents`: one page.
     ///
-    /// # Errors
-    /// Those of a broken view; `rpc_error` where the server refuses the query, such as for a ledger that it no
-    /// longer keeps.
+    /// Errors: `rpc_error` where the server refuses the query, such as for a ledger that it no longer keeps.
     pub async fn events(&self, query: &EventQuery) -> Result<EventPage> {
         let mut filter = json!({ "type": "contract" });
         if !query.contracts.is_empty() {
@@ -218,17 +199,15 @@ impl View {
         if let Some(end) = query.end {
             params["endLedger"] = json!(end);
         }
-        self.read(Call::new("getEvents", params), |raw| {
-            wire::events(raw).map(|e| (e.latest_ledger.into(), e))
-        })
-        .await
+        let call = Call::new("getEvents", params);
+        self.read(call, |raw| wire::events(raw).map(|e| (e.latest_ledger.into(), e))).await
     }
 
     async fn read<T>(&self, call: Call, read: impl Fn(&RawValue) -> Result<(Said, T), String>) -> Result<T> {
         let method = call.method;
-        let values = self.read_all(std::slice::from_ref(&call), |_, raw| read(raw)).await?;
-        let missing = || Fault::Bad { method, why: "no answer".to_owned() };
-        values.into_iter().next().ok_or_else(|| self.fail(missing()))
+        let values = self.read_all(&[call], |_, raw| read(raw)).await?;
+        let missing = || self.fail(Fault::Bad { method, why: "no answer".to_owned() });
+        values.into_iter().next().ok_or_else(missing)
     }
 
     /// Asks everything and reads each answer, which names the ledger that it is as of. Answers from a ledger below
@@ -242,7 +221,7 @@ impl View {
         if calls.is_empty() {
             return Ok(Vec::new());
         }
-        let values = retry(self.inner.retry_policy(), Fault::may_pass, async || {
+        let values = retry(&self.inner.config.retry, Fault::may_pass, async || {
             let asked = self.inner.asking();
             let answers = self.peer.asker.ask(calls, Patience::Retry).await?;
             let mut values = Vec::with_capacity(calls.len());
@@ -272,10 +251,8 @@ impl View {
 
     /// Fails at once on a broken view.
     fn whole(&self) -> Result<()> {
-        match &*self.broken.lock().unwrap_or_else(PoisonError::into_inner) {
-            Some(fault) => Err(fault.clone().into_error(self.endpoint())),
-            None => Ok(()),
-        }
+        let broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        broken.clone().map_or(Ok(()), |fault| Err(fault.into_error(self.endpoint())))
     }
 }
 

@@ -179,7 +179,7 @@ fn a_reorg_under_the_view_begins_it_anew() -> Done {
             let number = view.block().number;
             match read {
                 0 => supply(view, world.six.vault).await.map(drop),
-                1 => view.block_by_number(1).await.map(drop),
+                1 => view.blocks_by_number(&[1]).await.map(drop),
                 2 => view.codes(&[world.six.vault]).await.map(drop),
                 _ => {
                     let vault = [world.six.vault];
@@ -221,7 +221,7 @@ fn the_common_ancestor_is_the_newest_block_that_survived() -> Done {
         let gone = checkpoints[0];
         assert!(!view.is_canonical(gone.0, gone.1).await?);
         assert!(view.is_canonical(checkpoints[9].0, checkpoints[9].1).await?);
-        assert_eq!(view.block_by_number(head).await.unwrap_err().code(), Code::InvalidValue);
+        assert_eq!(view.blocks_by_number(&[head]).await.unwrap_err().code(), Code::InvalidValue);
         common_ancestor(view, &[(1, B256::ZERO), (0, B256::ZERO)]).await
     }))?;
     assert_eq!(none, None);

@@ -48,16 +48,13 @@ pub fn run(session: &Session, threads: NonZeroUsize, seconds: Option<u32>) -> Re
     let flag = session.call.stop.flag();
     let progress = session.console.progress();
     progress.begin("measuring", None);
-    let table = bench(time, &settings(checked(None, 0, 0).0, threads, &flag));
+    let rows = bench(time, &settings(checked(None, 0, 0).0, threads, &flag));
     progress.end();
-    let table = table.map_err(|e| Error::new(Code::Bug, e.to_string()))?;
-    let reference = table.rows.first().map_or(0, |row| whole(row.median())).max(1);
-    let rows = table.rows.iter().map(|row| BenchRow::of(row, reference)).collect();
-    let stopped = session
-        .call
-        .stop
-        .wanted()
-        .then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
+    let rows = rows.map_err(|e| Error::new(Code::Bug, e.to_string()))?;
+    let reference = rows.first().map_or(0, |row| whole(row.median())).max(1);
+    let rows = rows.iter().map(|row| BenchRow::of(row, reference)).collect();
+    let stopped =
+        session.call.stop.wanted().then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
     Ok(Outcome::of(&BenchOutput { rows })?.but(stopped))
 }
 

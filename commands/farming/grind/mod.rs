@@ -109,7 +109,7 @@ fn checked(session: &Session, wanted: Option<KernelRef>) -> KernelRef {
     let seed = session.call.run.clock.now().unsigned_abs();
     let (kernel, refused) = kernel::checked(wanted, CHECKS, seed);
     for disagreement in refused {
-        session.call.warn(format!("{disagreement}; kernel {} is used instead", kernel.name()));
+        session.call.warn(format!("{disagreement}; kernel {} is used instead", kernel.name));
     }
     kernel
 }

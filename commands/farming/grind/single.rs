@@ -124,7 +124,7 @@ impl GrindOutput {
             last: found.searched.as_ref().map(|range| range.end().to_string()),
             end: found.end.word(),
             milliseconds: u64::try_from(found.elapsed.as_millis()).unwrap_or(u64::MAX),
-            kernel: settings.kernel.name(),
+            kernel: settings.kernel.name,
             threads: settings.threads.get(),
         }
     }

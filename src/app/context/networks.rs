@@ -10,7 +10,7 @@ use state::Work;
 use std::time::Duration;
 use stellar::submit::Terms;
 use stellar::xdr::ContractId;
-use stellar::{Client, ClientConfig, Percentile};
+use stellar::{Client, ClientConfig};
 
 impl App<'_> {
     /// As [`App::write_async`], on the profile's EVM chain, which the state remembers from now on.
@@ -171,7 +171,7 @@ impl App<'_> {
                 ..Terms::default().pace
             },
             valid_sec,
-            percentile: Percentile::of(config.require("stellar.fee_percentile")?).unwrap_or_default(),
+            percentile: config.require("stellar.fee_percentile")?.parse().unwrap_or_default(),
             max_inclusion_fee: small("stellar.max_inclusion_fee")?,
             resource_margin: small("stellar.resource_margin")?,
             ..Terms::default()

@@ -15,10 +15,6 @@
 //!
 //! Three rounds per turn of the loop instead of two: the same within 1 %.
 #![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
-#![allow(
     unsafe_code,
     reason = "intrinsics and assembly; each with the reason why the CPU has the instruction"
 )]
@@ -44,7 +40,6 @@ struct Ymm(__m256i);
 // CPU with AVX2 (see `kernel`); the loads and stores are the unaligned ones, on arrays that are large enough.
 impl Word for Ymm {
     const LANES: usize = 4;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {
@@ -116,7 +111,6 @@ struct Pair(Ymm, Ymm);
 
 impl Word for Pair {
     const LANES: usize = 8;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {
@@ -158,30 +152,17 @@ impl Word for Pair {
     }
 }
 
-#[derive(Debug)]
-struct Avx2(());
-
 /// The kernel, on a CPU that has what it needs.
 pub(super) fn kernel() -> Option<KernelRef> {
     let fit = std::arch::is_x86_feature_detected!("avx2")
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("bmi2");
-    fit.then_some(&Avx2(()))
-}
-
-impl Kernel for Avx2 {
-    fn name(&self) -> &'static str {
-        "avx2"
-    }
-
-    fn lanes(&self) -> usize {
-        Ymm::LANES
-    }
-
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-        // SAFETY: a value of this type comes from `kernel` alone, which asked the CPU for these features.
-        unsafe { scan_avx2(job, range, floor, report) }
-    }
+    fit.then_some(&Kernel {
+        name: "avx2",
+        lanes: Ymm::LANES,
+        // SAFETY: this is to be had from here alone, after the CPU was asked for these features.
+        scan: |job, range, floor, report| unsafe { scan_avx2(job, range, floor, report) },
+    })
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2")]
@@ -215,20 +196,4 @@ unsafe extern "sysv64" fn nine(
     naked_asm!(include_str!("avx2.s"), options(raw))
 }
 
-#[target_feature(enable = "avx2")]
-#[inline(never)]
-fn scan_vectors(job: &Job, range: (u64, u64), sieve: &mut Sieve<'_, '_>) {
-    scan::<Ymm>(job, range, sieve, |walk| step_four(walk), |state| finish_four(state));
-}
-
-#[target_feature(enable = "avx2")]
-#[inline(never)]
-fn finish_four(state: &Rows<Ymm>) -> Ymm {
-    finish(state)
-}
-
-#[target_feature(enable = "avx2")]
-#[inline(never)]
-fn step_four(walk: &mut Walk<Ymm>) -> Ymm {
-    finish(walk.advance())
-}
+scan_by!(scan_vectors, Ymm, "avx2");

@@ -49,10 +49,6 @@
 //! - Reckoned, not built: to linearise one round more (then quadratic in the changing bits) saves 69 operations and takes 25
 //!   more stores and 25 more loads of whole vectors.
 #![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
-#![allow(
     unsafe_code,
     reason = "intrinsics and assembly; each with the reason why the CPU has the instruction"
 )]
@@ -77,7 +73,6 @@ struct Zmm(__m512i);
 // a CPU with AVX-512 F (see `kernel`); the loads and stores are the unaligned ones, on arrays of that length.
 impl Word for Zmm {
     const LANES: usize = 8;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {
@@ -122,30 +117,17 @@ impl Word for Zmm {
     }
 }
 
-#[derive(Debug)]
-struct Avx512(());
-
 /// The kernel, on a CPU that has what it needs.
 pub(super) fn kernel() -> Option<KernelRef> {
     let fit = std::arch::is_x86_feature_detected!("avx512f")
         && std::arch::is_x86_feature_detected!("bmi1")
         && std::arch::is_x86_feature_detected!("bmi2");
-    fit.then_some(&Avx512(()))
-}
-
-impl Kernel for Avx512 {
-    fn name(&self) -> &'static str {
-        "avx512"
-    }
-
-    fn lanes(&self) -> usize {
-        Zmm::LANES
-    }
-
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-        // SAFETY: a value of this type comes from `kernel` alone, which asked the CPU for these features.
-        unsafe { scan_avx512(job, range, floor, report) }
-    }
+    fit.then_some(&Kernel {
+        name: "avx512",
+        lanes: Zmm::LANES,
+        // SAFETY: this is to be had from here alone, after the CPU was asked for these features.
+        scan: |job, range, floor, report| unsafe { scan_avx512(job, range, floor, report) },
+    })
 }
 
 #[target_feature(enable = "avx512f,bmi1,bmi2")]
@@ -164,11 +146,7 @@ fn scan_avx512(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>
     );
 }
 
-#[target_feature(enable = "avx512f,bmi1,bmi2")]
-#[inline(never)]
-fn scan_vectors(job: &Job, range: (u64, u64), sieve: &mut Sieve<'_, '_>) {
-    scan::<Zmm>(job, range, sieve, |walk| step_eight(walk), |state| finish_eight(state));
-}
+scan_by!(scan_vectors, Zmm, "avx512f,bmi1,bmi2");
 
 /// From a base and entries of a table to the first lanes of nine digests: chi of round 1 to the end.
 ///
@@ -186,16 +164,4 @@ unsafe extern "sysv64" fn nine(
     mask: u64,
 ) -> *const Entry {
     naked_asm!(include_str!("avx512.s"), options(raw))
-}
-
-#[target_feature(enable = "avx512f,bmi1,bmi2")]
-#[inline(never)]
-fn finish_eight(vectors: &Rows<Zmm>) -> Zmm {
-    finish(vectors)
-}
-
-#[target_feature(enable = "avx512f,bmi1,bmi2")]
-#[inline(never)]
-fn step_eight(vectors: &mut Walk<Zmm>) -> Zmm {
-    finish(vectors.advance())
 }

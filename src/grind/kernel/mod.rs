@@ -1,5 +1,30 @@
 //! The kernels: which there are, which of them this machine can run, and whether they hash correctly.
 
+/// The scan by one word of a kernel, whose parts are compiled for its features, each as a function of its own (see
+/// [`finish`](super::keccak::finish)).
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! scan_by {
+    ($name:ident, $word:ty, $features:literal) => {
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        fn $name(job: &Job, range: (u64, u64), sieve: &mut Sieve<'_, '_>) {
+            #[target_feature(enable = $features)]
+            #[inline(never)]
+            fn last(state: &Rows<$word>) -> $word {
+                finish(state)
+            }
+
+            #[target_feature(enable = $features)]
+            #[inline(never)]
+            fn step(walk: &mut Walk<$word>) -> $word {
+                finish(walk.advance())
+            }
+
+            scan::<$word>(job, range, sieve, |walk| step(walk), |state| last(state));
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
@@ -12,22 +37,21 @@ use super::block::{Job, lane_zeros};
 pub use super::walk::Report;
 
 /// Hashes nonces, several at once.
-pub trait Kernel: Sync + std::fmt::Debug {
+#[derive(Debug)]
+pub struct Kernel {
     /// The name it is chosen by.
-    fn name(&self) -> &'static str;
-
+    pub name: &'static str,
     /// Hashes at once.
-    fn lanes(&self) -> usize;
-
-    /// Tries every nonce from `first` to `last`, both included, once each and in any order, and calls `report` with each
-    /// that has at least `floor` leading zeros (and with the first lane of its digest, little endian). What `report` answers
+    pub lanes: usize,
+    /// Tries every nonce of a range, both ends included, once each and in any order, and calls the report with each that
+    /// has at least so many leading zeros (and with the first lane of its digest, little endian). What the report answers
     /// is the floor from then on.
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>);
+    pub scan: fn(&Job, (u64, u64), u32, &mut Report<'_>),
 }
 
 /// A kernel that this machine can run. A kernel is only to be had through [`available`] and [`by_name`], after the CPU was
 /// asked for the instructions it needs.
-pub type KernelRef = &'static dyn Kernel;
+pub type KernelRef = &'static Kernel;
 
 /// Every kernel this machine can run, the fastest first. The last is always `portable`.
 pub fn available() -> Vec<KernelRef> {
@@ -39,7 +63,7 @@ pub fn available() -> Vec<KernelRef> {
     }
     #[cfg(target_arch = "aarch64")]
     kernels.extend(neon::kernels());
-    kernels.push(portable::kernel());
+    kernels.push(&portable::KERNEL);
     kernels
 }
 
@@ -56,9 +80,9 @@ pub struct UnknownKernel {
 /// The kernel of that name, if this machine can run it.
 pub fn by_name(name: &str) -> Result<KernelRef, UnknownKernel> {
     let kernels = available();
-    kernels.iter().copied().find(|kernel| kernel.name() == name).ok_or_else(|| UnknownKernel {
+    kernels.iter().copied().find(|kernel| kernel.name == name).ok_or_else(|| UnknownKernel {
         name: name.to_owned(),
-        available: kernels.iter().map(|kernel| kernel.name()).collect(),
+        available: kernels.iter().map(|kernel| kernel.name).collect(),
     })
 }
 
@@ -99,9 +123,9 @@ pub fn check(kernel: KernelRef, count: u64, seed: u64) -> Result<(), Disagreemen
 }
 
 fn check_range(kernel: KernelRef, job: &Job, first: u64, last: u64) -> Result<(), Disagreement> {
-    let failed = |nonce, reason| Err(Disagreement { kernel: kernel.name(), index: job.index, nonce, reason });
+    let failed = |nonce, reason| Err(Disagreement { kernel: kernel.name, index: job.index, nonce, reason });
     let mut found: Vec<(u64, u64)> = Vec::new();
-    kernel.scan(job, (first, last), 0, &mut |nonce, lane| {
+    (kernel.scan)(job, (first, last), 0, &mut |nonce, lane| {
         found.push((nonce, lane));
         0
     });
@@ -123,7 +147,7 @@ fn check_range(kernel: KernelRef, job: &Job, first: u64, last: u64) -> Result<()
     }
     // The same again as it is used: only what has at least one zero.
     let mut good = 0;
-    kernel.scan(job, (first, last), 1, &mut |_, lane| {
+    (kernel.scan)(job, (first, last), 1, &mut |_, lane| {
         good += u64::from(lane_zeros(lane) >= 1);
         1
     });
@@ -142,7 +166,7 @@ pub fn checked(wanted: Option<KernelRef>, count: u64, seed: u64) -> (KernelRef, 
             Err(disagreement) => refused.push(disagreement),
         }
     }
-    (portable::kernel(), refused)
+    (&portable::KERNEL, refused)
 }
 
 /// Steele, Lea and Flood's generator: enough to choose test cases, with no dependency.

@@ -2,15 +2,11 @@
 //!
 //! Chosen at run time: `neon-sha3` uses `eor3`, `bcax` and, for the rotation by one in theta and the others, `xar` with
 //! zero; `neon` every 64-bit Arm CPU has.
-#![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
 #![allow(unsafe_code, reason = "intrinsics; each with the reason why the CPU has the instruction")]
 
 use super::super::block::Job;
 use super::super::keccak::{Rows, Word, finish};
-use super::super::walk::{Report, Sieve, Walk, scan};
+use super::super::walk::{Sieve, Walk, scan};
 use super::{Kernel, KernelRef};
 use std::arch::aarch64::{
     uint64x2_t, vbicq_u64, vdupq_n_u64, veorq_u64, vgetq_lane_u64, vld1q_u64, vshlq_n_u64, vsriq_n_u64,
@@ -110,91 +106,28 @@ impl<const SHA3: bool> Word for Two<SHA3> {
     }
 }
 
-#[derive(Debug)]
-struct Neon(());
-
-#[derive(Debug)]
-struct NeonSha3(());
-
 /// The kernels for this CPU, the faster first.
 pub(super) fn kernels() -> impl Iterator<Item = KernelRef> {
-    let sha3: Option<KernelRef> = std::arch::is_aarch64_feature_detected!("sha3").then_some(&NeonSha3(()));
-    let neon: Option<KernelRef> = std::arch::is_aarch64_feature_detected!("neon").then_some(&Neon(()));
+    let sha3: KernelRef = &Kernel {
+        name: "neon-sha3",
+        lanes: 2,
+        // SAFETY: this is to be had from here alone, after the CPU was asked for the extension.
+        scan: |job, range, floor, report| unsafe {
+            scan_sha3(job, range, &mut Sieve::new(range, floor, report));
+        },
+    };
+    let neon: KernelRef = &Kernel {
+        name: "neon",
+        lanes: 2,
+        // SAFETY: this is to be had from here alone, after the CPU was asked for NEON.
+        scan: |job, range, floor, report| unsafe {
+            scan_neon(job, range, &mut Sieve::new(range, floor, report));
+        },
+    };
+    let sha3 = std::arch::is_aarch64_feature_detected!("sha3").then_some(sha3);
+    let neon = std::arch::is_aarch64_feature_detected!("neon").then_some(neon);
     sha3.into_iter().chain(neon)
 }
 
-impl Kernel for Neon {
-    fn name(&self) -> &'static str {
-        "neon"
-    }
-
-    fn lanes(&self) -> usize {
-        2
-    }
-
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-        // SAFETY: a value of this type comes from `kernels` alone, which asked the CPU for NEON.
-        unsafe { scan_neon(job, range, floor, report) }
-    }
-}
-
-impl Kernel for NeonSha3 {
-    fn name(&self) -> &'static str {
-        "neon-sha3"
-    }
-
-    fn lanes(&self) -> usize {
-        2
-    }
-
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-        // SAFETY: a value of this type comes from `kernels` alone, which asked the CPU for the extension.
-        unsafe { scan_sha3(job, range, floor, report) }
-    }
-}
-
-#[target_feature(enable = "neon")]
-fn scan_neon(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-    scan::<Two<false>>(
-        job,
-        range,
-        &mut Sieve::new(range, floor, report),
-        |walk| step_neon(walk),
-        |state| finish_neon(state),
-    );
-}
-
-#[target_feature(enable = "neon")]
-#[inline(never)]
-fn step_neon(walk: &mut Walk<Two<false>>) -> Two<false> {
-    finish(walk.advance())
-}
-
-#[target_feature(enable = "neon")]
-#[inline(never)]
-fn finish_neon(state: &Rows<Two<false>>) -> Two<false> {
-    finish(state)
-}
-
-#[target_feature(enable = "neon,sha3")]
-fn scan_sha3(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
-    scan::<Two<true>>(
-        job,
-        range,
-        &mut Sieve::new(range, floor, report),
-        |walk| step_sha3(walk),
-        |state| finish_sha3(state),
-    );
-}
-
-#[target_feature(enable = "neon,sha3")]
-#[inline(never)]
-fn step_sha3(walk: &mut Walk<Two<true>>) -> Two<true> {
-    finish(walk.advance())
-}
-
-#[target_feature(enable = "neon,sha3")]
-#[inline(never)]
-fn finish_sha3(state: &Rows<Two<true>>) -> Two<true> {
-    finish(state)
-}
+scan_by!(scan_neon, Two<false>, "neon");
+scan_by!(scan_sha3, Two<true>, "neon,sha3");

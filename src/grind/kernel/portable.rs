@@ -1,17 +1,12 @@
 //! The kernel for every machine: one nonce at a time in plain Rust.
-#![allow(
-    clippy::inline_always,
-    reason = "only what is inlined into a function with the target feature uses it"
-)]
 
 use super::super::block::Job;
 use super::super::keccak::{Word, finish};
 use super::super::walk::{Report, Sieve, scan};
-use super::{Kernel, KernelRef};
+use super::Kernel;
 
 impl Word for u64 {
     const LANES: usize = 1;
-    const FUSED: bool = false;
 
     #[inline(always)]
     fn splat(value: u64) -> Self {
@@ -49,24 +44,11 @@ impl Word for u64 {
     }
 }
 
-#[derive(Debug)]
-struct Portable;
-
 /// Always available.
-pub(super) fn kernel() -> KernelRef {
-    &Portable
-}
-
-impl Kernel for Portable {
-    fn name(&self) -> &'static str {
-        "portable"
-    }
-
-    fn lanes(&self) -> usize {
-        1
-    }
-
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
+pub(super) static KERNEL: Kernel = Kernel {
+    name: "portable",
+    lanes: 1,
+    scan: |job, range, floor, report| {
         #[cfg(target_arch = "x86_64")]
         if std::arch::is_x86_feature_detected!("bmi1") && std::arch::is_x86_feature_detected!("bmi2") {
             // SAFETY: the two features were asked for in the line above.
@@ -74,8 +56,8 @@ impl Kernel for Portable {
             return unsafe { scan_bmi(job, range, floor, report) };
         }
         scan::<u64>(job, range, &mut Sieve::new(range, floor, report), |walk| finish(walk.advance()), finish);
-    }
-}
+    },
+};
 
 /// The same with `andn` and `rorx`, which spare a copy each.
 #[cfg(target_arch = "x86_64")]

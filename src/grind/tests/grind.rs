@@ -4,13 +4,14 @@
 
 use poolctl_grind::job::{ParseError, parse_entropy, parse_farmer, parse_nonce};
 use poolctl_grind::jobs::{self, Answer};
-use poolctl_grind::kernel::{self, KernelRef};
+use poolctl_grind::kernel::{self, Kernel, KernelRef};
 use poolctl_grind::lines::Lines;
-use poolctl_grind::scheduler::{Event, Farmer, raise};
-use poolctl_grind::search::{End, LimitError, Limits, Settings, Solution, search};
+use poolctl_grind::scheduler::{Event, Farmer, Report, raise};
+use poolctl_grind::search::{End, LimitError, Limits, Outcome, Settings, Solution, search};
 use poolctl_grind::{Job, block};
 use proptest::prelude::*;
 use std::num::NonZeroUsize;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -53,19 +54,27 @@ fn number(value: &serde_json::Value) -> u64 {
     value.as_u64().unwrap_or_else(|| parse_nonce(value.as_str().unwrap()).unwrap())
 }
 
-/// Every nonce that a kernel reports, with the first eight bytes of its digest.
-fn reported(kernel: KernelRef, job: &Job, first: u64, last: u64) -> Vec<(u64, [u8; 8])> {
-    let mut all = Vec::new();
-    kernel.scan(job, (first, last), 0, &mut |nonce, lane| {
-        all.push((nonce, lane.to_le_bytes()));
-        0
-    });
-    all.sort_unstable();
-    all
+/// Every kernel reports every nonce of the range once, with the first eight bytes of its digest.
+fn all_report(job: &Job, first: u64, last: u64) {
+    let expected: Vec<(u64, [u8; 8])> =
+        (first..=last).map(|nonce| (nonce, job.hash(nonce)[..8].try_into().unwrap())).collect();
+    for kernel in kernel::available() {
+        let mut all = Vec::new();
+        (kernel.scan)(job, (first, last), 0, &mut |nonce, lane| {
+            all.push((nonce, lane.to_le_bytes()));
+            0
+        });
+        all.sort_unstable();
+        assert_eq!(all, expected, "{}", kernel.name);
+    }
 }
 
-fn expected(job: &Job, first: u64, last: u64) -> Vec<(u64, [u8; 8])> {
-    (first..=last).map(|nonce| (nonce, job.hash(nonce)[..8].try_into().unwrap())).collect()
+fn run(job: &Job, limits: &Limits, kernel: KernelRef, threads: usize) -> Outcome {
+    search(job, limits, &settings(kernel, threads), &mut |_| {}).unwrap()
+}
+
+fn some(start: u64, nonces: u64) -> Limits {
+    Limits { start, nonces: Some(nonces), ..Limits::default() }
 }
 
 fn best_by_reference(job: &Job, first: u64, last: u64) -> Solution {
@@ -93,10 +102,9 @@ fn the_contracts_example() {
     );
     assert_eq!(solution.zeros, 8);
     for kernel in kernel::available() {
-        let limits =
-            Limits { start: 20_495_217_000, nonces: Some(2000), zeros: Some(8), ..Limits::default() };
-        let outcome = search(&job, &limits, &settings(kernel, 2), &mut |_| {}).unwrap();
-        assert_eq!(outcome.best, Some(solution), "{}", kernel.name());
+        let limits = Limits { zeros: Some(8), ..some(20_495_217_000, 2000) };
+        let outcome = run(&job, &limits, kernel, 2);
+        assert_eq!(outcome.best, Some(solution), "{}", kernel.name);
         assert_eq!(outcome.end, End::Zeros);
         assert_eq!(outcome.searched, Some(20_495_217_000..=20_495_217_910));
     }
@@ -112,14 +120,7 @@ fn hashes_of_the_vectors() {
         let solution = Solution::new(&job, nonce);
         assert_eq!(hex::encode(solution.hash), case["hash"].as_str().unwrap());
         assert_eq!(u64::from(solution.zeros), case["zeros"].as_u64().unwrap());
-        for kernel in kernel::available() {
-            assert_eq!(
-                reported(kernel, &job, nonce, nonce),
-                expected(&job, nonce, nonce),
-                "{}",
-                kernel.name()
-            );
-        }
+        all_report(&job, nonce, nonce);
     }
 }
 
@@ -131,15 +132,10 @@ fn best_of_the_vectors_ranges() {
     for case in cases {
         for kernel in kernel::available() {
             for threads in [1, 2, 3] {
-                let limits = Limits {
-                    start: number(&case["start"]),
-                    nonces: Some(number(&case["nonces"])),
-                    ..Limits::default()
-                };
-                let outcome =
-                    search(&vector_job(case), &limits, &settings(kernel, threads), &mut |_| {}).unwrap();
+                let limits = some(number(&case["start"]), number(&case["nonces"]));
+                let outcome = run(&vector_job(case), &limits, kernel, threads);
                 let best = outcome.best.unwrap();
-                assert_eq!(best.nonce, number(&case["best_nonce"]), "{}", kernel.name());
+                assert_eq!(best.nonce, number(&case["best_nonce"]), "{}", kernel.name);
                 assert_eq!(hex::encode(best.hash), case["hash"].as_str().unwrap());
                 assert_eq!(u64::from(best.zeros), case["zeros"].as_u64().unwrap());
                 assert_eq!(outcome.hashes, number(&case["nonces"]));
@@ -151,41 +147,22 @@ fn best_of_the_vectors_ranges() {
 #[test]
 fn ends_of_ranges() {
     let job = job(3);
-    for kernel in kernel::available() {
-        for start in [0, 1, 5, 8191, (1 << 32) - 4, u64::MAX - 20_000, u64::MAX - 8192] {
-            for count in [1, 2, 7, 8, 9, 17, 8192, 8193] {
-                if u64::MAX - start < count - 1 {
-                    continue;
-                }
-                let last = start + (count - 1);
-                assert_eq!(
-                    reported(kernel, &job, start, last),
-                    expected(&job, start, last),
-                    "{}",
-                    kernel.name()
-                );
+    for start in [0, 1, 5, 8191, (1 << 32) - 4, u64::MAX - 20_000, u64::MAX - 8192] {
+        for count in [1, 2, 7, 8, 9, 17, 8192, 8193] {
+            if u64::MAX - start >= count - 1 {
+                all_report(&job, start, start + (count - 1));
             }
         }
-        for count in [1, 7, 8, 9, 8192] {
-            let first = u64::MAX - (count - 1);
-            assert_eq!(
-                reported(kernel, &job, first, u64::MAX),
-                expected(&job, first, u64::MAX),
-                "{}",
-                kernel.name()
-            );
-        }
+    }
+    for count in [1, 7, 8, 9, 8192] {
+        all_report(&job, u64::MAX - (count - 1), u64::MAX);
     }
 }
 
 #[test]
 fn whole_groups_of_tiles_up_to_the_last_nonce() {
-    let job = job(4);
-    for kernel in kernel::available() {
-        for first in [u64::MAX - (9 * 8192 + 5), (1 << 32) - 3 * 8192 - 1] {
-            let last = first.saturating_add(10 * 8192);
-            assert_eq!(reported(kernel, &job, first, last), expected(&job, first, last), "{}", kernel.name());
-        }
+    for first in [u64::MAX - (9 * 8192 + 5), (1 << 32) - 3 * 8192 - 1] {
+        all_report(&job(4), first, first.saturating_add(10 * 8192));
     }
 }
 
@@ -203,32 +180,30 @@ fn unknown_kernel_names_the_available_ones() {
     assert_eq!(error.available.last(), Some(&"portable"));
     assert!(error.to_string().contains("available: ") && error.to_string().contains("portable"));
     for kernel in kernel::available() {
-        assert_eq!(kernel::by_name(kernel.name()).unwrap().name(), kernel.name());
+        assert_eq!(kernel::by_name(kernel.name).unwrap().name, kernel.name);
     }
 }
 
-#[derive(Debug)]
-struct Broken;
-
-impl kernel::Kernel for Broken {
-    fn name(&self) -> &'static str {
-        "broken"
-    }
-
-    fn lanes(&self) -> usize {
-        1
-    }
-
-    fn scan(&self, job: &Job, range: (u64, u64), floor: u32, report: &mut poolctl_grind::kernel::Report<'_>) {
+static BROKEN: Kernel = Kernel {
+    name: "broken",
+    lanes: 1,
+    scan: |job, range, floor, report| {
         let wrong = Job { index: job.index ^ u32::from(range.0 % 64 == 5), ..*job };
-        kernel::by_name("portable").unwrap().scan(&wrong, range, floor, report);
-    }
-}
+        (kernel::by_name("portable").unwrap().scan)(&wrong, range, floor, report);
+    },
+};
+
+/// A kernel that records what it is given.
+static RECORDER: Kernel =
+    Kernel { name: "recorder", lanes: 1, scan: |_, range, _, _| RECORDED.lock().unwrap().push(range) };
+
+/// For one test alone.
+static RECORDED: Mutex<Vec<(u64, u64)>> = Mutex::new(Vec::new());
 
 #[test]
 fn a_kernel_that_disagrees_is_refused() {
-    let (taken, refused) = kernel::checked(Some(&Broken), 20_000, 1);
-    assert_eq!(taken.name(), fastest().name());
+    let (taken, refused) = kernel::checked(Some(&BROKEN), 20_000, 1);
+    assert_eq!(taken.name, fastest().name);
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].kernel, "broken");
 }
@@ -236,17 +211,15 @@ fn a_kernel_that_disagrees_is_refused() {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
-    /// A kernel that records what it is given: every nonce of the range once, whatever the threads and places.
+    /// Every nonce of the range once, whatever the threads and places.
     #[test]
     fn each_nonce_is_tried_once(
         start in prop_oneof![any::<u64>(), 0..20_000u64, (u64::MAX - 200_000)..=u64::MAX, ((1u64 << 32) - 50_000)..(1 << 32)],
         count in prop_oneof![1..200u64, 1..200_000u64],
         threads in 1..9usize,
     ) {
-        let recorder: &'static Recorder = Box::leak(Box::default());
-        let limits = Limits { start, nonces: Some(count), ..Limits::default() };
-        let outcome = search(&job(1), &limits, &settings(recorder, threads), &mut |_| {}).unwrap();
-        let mut pieces = recorder.0.lock().unwrap().clone();
+        let outcome = run(&job(1), &some(start, count), &RECORDER, threads);
+        let mut pieces = std::mem::take(&mut *RECORDED.lock().unwrap());
         pieces.sort_unstable();
         let last = start.saturating_add(count - 1);
         prop_assert_eq!(pieces[0].0, start);
@@ -262,19 +235,14 @@ proptest! {
     #[test]
     fn kernels_try_each_nonce_of_a_range_once(start in any::<u64>(), count in 1..3000u64, index in any::<u32>(), farmer in any::<[u8; 32]>()) {
         let job = Job { index, farmer, entropy: [1; 32] };
-        let last = start.saturating_add(count - 1);
-        for kernel in kernel::available() {
-            prop_assert_eq!(reported(kernel, &job, start, last), expected(&job, start, last));
-        }
+        all_report(&job, start, start.saturating_add(count - 1));
     }
 
     #[test]
     fn best_is_the_true_best_and_the_lowest(start in any::<u64>(), count in 1..5000u64, threads in 1..4usize) {
-        let limits = Limits { start, nonces: Some(count), ..Limits::default() };
         let best = best_by_reference(&job(2), start, start.saturating_add(count - 1));
         for kernel in kernel::available() {
-            let outcome = search(&job(2), &limits, &settings(kernel, threads), &mut |_| {}).unwrap();
-            prop_assert_eq!(outcome.best, Some(best));
+            prop_assert_eq!(run(&job(2), &some(start, count), kernel, threads).best, Some(best));
         }
     }
 
@@ -287,7 +255,7 @@ proptest! {
         }
         for threads in [1, 3] {
             let limits = Limits { start: first, zeros: Some(zeros), ..Limits::default() };
-            let outcome = search(&job(5), &limits, &settings(fastest(), threads), &mut |_| {}).unwrap();
+            let outcome = run(&job(5), &limits, fastest(), threads);
             prop_assert_eq!(outcome.best.unwrap().nonce, nonce);
             prop_assert_eq!(outcome.searched, Some(first..=nonce));
             prop_assert_eq!(outcome.end, End::Zeros);
@@ -305,29 +273,11 @@ proptest! {
     }
 }
 
-#[derive(Debug, Default)]
-struct Recorder(std::sync::Mutex<Vec<(u64, u64)>>);
-
-impl kernel::Kernel for Recorder {
-    fn name(&self) -> &'static str {
-        "recorder"
-    }
-
-    fn lanes(&self) -> usize {
-        1
-    }
-
-    fn scan(&self, _: &Job, range: (u64, u64), _: u32, _: &mut poolctl_grind::kernel::Report<'_>) {
-        self.0.lock().unwrap().push(range);
-    }
-}
-
 #[test]
 fn ties_go_to_the_lowest_nonce_whatever_the_order() {
-    let limits = Limits { start: 0, nonces: Some(300_000), ..Limits::default() };
-    let one = search(&job(8), &limits, &settings(fastest(), 1), &mut |_| {}).unwrap().best;
+    let one = run(&job(8), &some(0, 300_000), fastest(), 1).best;
     for threads in [2, 5] {
-        assert_eq!(search(&job(8), &limits, &settings(fastest(), threads), &mut |_| {}).unwrap().best, one);
+        assert_eq!(run(&job(8), &some(0, 300_000), fastest(), threads).best, one);
     }
     assert_eq!(one, Some(best_by_reference(&job(8), 0, 299_999)));
 }
@@ -336,17 +286,14 @@ fn ties_go_to_the_lowest_nonce_whatever_the_order() {
 fn limits_are_checked() {
     let run = |limits: Limits| search(&job(1), &limits, &settings(fastest(), 1), &mut |_| {}).unwrap_err();
     assert_eq!(run(Limits { zeros: Some(65), ..Limits::default() }), LimitError::Zeros(65));
-    assert_eq!(run(Limits { nonces: Some(0), ..Limits::default() }), LimitError::Nonces);
-    assert_eq!(Limits { start: 5, nonces: Some(u64::MAX), ..Limits::default() }.range(), Ok(5..=u64::MAX));
+    assert_eq!(run(some(0, 0)), LimitError::Nonces);
+    assert_eq!(some(5, u64::MAX).range(), Ok(5..=u64::MAX));
 }
 
 #[test]
 fn deadline_and_stop_end_it_with_an_exact_range() {
-    let limits = Limits {
-        start: 77,
-        deadline: Some(Instant::now() + Duration::from_millis(150)),
-        ..Limits::default()
-    };
+    let deadline = Some(Instant::now() + Duration::from_millis(150));
+    let limits = Limits { start: 77, deadline, ..Limits::default() };
     let mut ticks = 0;
     let outcome = search(&job(6), &limits, &settings(fastest(), 2), &mut |_| ticks += 1).unwrap();
     assert_eq!(outcome.end, End::Deadline);
@@ -363,6 +310,10 @@ fn deadline_and_stop_end_it_with_an_exact_range() {
 
     let outcome = search(&job(6), &Limits::default(), &settings, &mut |_| {}).unwrap();
     assert_eq!((outcome.best, outcome.hashes, outcome.searched), (None, 0, None));
+}
+
+fn raised(list: &[Farmer], threads: usize) -> Report {
+    raise(list, None, &settings(fastest(), threads), &mut |_| {}).unwrap()
 }
 
 fn farmers(count: u8, cap: u32) -> Vec<Farmer> {
@@ -400,7 +351,7 @@ fn the_scheduler_raises_all_to_the_cap() {
     }
     // Nothing is left to do, and nothing is done.
     let again: Vec<Farmer> = report.shares.iter().map(|share| share.farmer).collect();
-    let report = raise(&again, None, &settings(fastest(), 3), &mut |_| {}).unwrap();
+    let report = raised(&again, 3);
     assert_eq!((report.hashes, report.end), (0, End::Zeros));
 }
 
@@ -416,11 +367,9 @@ fn the_scheduler_raises_the_lowest_first_and_stops() {
     assert_eq!(report.end, End::Deadline);
     assert_eq!((report.shares[0].hashes, report.shares[2].hashes), (0, 0));
     assert!(report.shares[1].hashes > 0);
-    assert_eq!(
-        raise(&farmers(1, 65), None, &settings(fastest(), 1), &mut |_| {}).unwrap_err(),
-        LimitError::Zeros(65)
-    );
-    let none = raise(&[], None, &settings(fastest(), 2), &mut |_| {}).unwrap();
+    let refused = raise(&farmers(1, 65), None, &settings(fastest(), 1), &mut |_| {}).unwrap_err();
+    assert_eq!(refused, LimitError::Zeros(65));
+    let none = raised(&[], 2);
     assert_eq!((none.hashes, none.end), (0, End::Zeros));
 }
 
@@ -429,7 +378,7 @@ fn the_scheduler_resumes_and_ends_at_the_last_nonce() {
     let mut list = farmers(2, 64);
     list[0].next = Some(u64::MAX - 9);
     list[1].next = None;
-    let report = raise(&list, None, &settings(fastest(), 4), &mut |_| {}).unwrap();
+    let report = raised(&list, 4);
     assert_eq!((report.end, report.hashes), (End::Nonces, 10));
     assert_eq!(report.shares[0].farmer.next, None);
     assert_eq!(report.shares[0].farmer.best, Some(best_by_reference(&list[0].job, u64::MAX - 9, u64::MAX)));
@@ -452,7 +401,7 @@ fn saved_states_leave_no_gap() {
         }
     })
     .unwrap();
-    let again = raise(&saved, None, &settings(fastest(), 4), &mut |_| {}).unwrap();
+    let again = raised(&saved, 4);
     for (one, two) in report.shares.iter().zip(&again.shares) {
         assert_eq!(one.farmer.best, two.farmer.best);
     }
@@ -466,10 +415,7 @@ fn entropy_and_farmers_are_parsed_strictly() {
     let hex = "00000000".to_owned() + &"ab".repeat(28);
     assert_eq!(parse_entropy(&hex), parse_entropy(&hex.to_uppercase()));
     assert_eq!(parse_farmer(&hex), parse_entropy(&hex));
-    assert_eq!(
-        hex::encode(parse_farmer(G).unwrap()),
-        "6079c3ed9c947ace556788".to_owned() + &hex::encode(parse_farmer(G).unwrap())[22..]
-    );
+    assert_eq!(hex::encode(parse_farmer(G).unwrap())[..22], *"6079c3ed9c947ace556788");
     assert_ne!(parse_farmer(C).unwrap(), parse_farmer(G).unwrap());
     for bad in [
         "",
@@ -482,22 +428,16 @@ fn entropy_and_farmers_are_parsed_strictly() {
         " AAAAAAn66y/43JP7M02rwTmONZoWOmu1OPYz/bmzJ8o=",
     ] {
         let error = parse_entropy(bad).unwrap_err();
-        assert!(
-            matches!(error, ParseError::Entropy { .. })
-                && error.to_string().contains("allowed: 64 hex digits"),
-            "{bad}"
-        );
+        assert!(matches!(error, ParseError::Entropy(..)), "{bad}");
+        assert!(error.to_string().contains("allowed: 64 hex digits"), "{bad}");
     }
     let swapped = G.replace("BQ", "BR");
     let muxed = "MA7QYNF7SOWQ3GLR2BGMZEHXAVIRZA4KVWLTJJFC7MGXUA74P7UJUAAAAAAAAAAAACJUQ";
     let seed = "SBU2RRGLXH3E5CQHTD3ODLDF2BWDCYUSSBLLZ5GNW7JXHDIYKXZWHOKR";
     for bad in ["", &swapped, &G[1..], &G.to_lowercase(), "abcd", seed, muxed, &format!("{G} ")] {
         let error = parse_farmer(bad).unwrap_err();
-        assert!(
-            matches!(error, ParseError::Farmer { .. })
-                && error.to_string().contains("allowed: a G… or C… address"),
-            "{bad}"
-        );
+        assert!(matches!(error, ParseError::Farmer(..)), "{bad}");
+        assert!(error.to_string().contains("allowed: a G… or C… address"), "{bad}");
         assert!(!error.to_string().contains(&seed[5..]), "a seed is not repeated");
     }
 }
@@ -516,11 +456,8 @@ fn nonces_are_whole_numbers_up_to_the_last() {
         (" 1", "not a whole number"),
     ] {
         let error = parse_nonce(bad).unwrap_err().to_string();
-        assert!(
-            error.contains(reason)
-                && error.contains("allowed: a whole number from 0 to 18446744073709551615"),
-            "{error}"
-        );
+        assert!(error.contains(reason), "{error}");
+        assert!(error.contains("allowed: a whole number from 0 to 18446744073709551615"), "{error}");
     }
 }
 
@@ -535,6 +472,11 @@ fn answers(text: impl AsRef<[u8]>, stream: bool, random: u64) -> (jobs::Summary,
         &mut |answer: Answer| all.push(serde_json::to_value(answer).unwrap()),
     );
     (summary, all)
+}
+
+/// The code of each answer, or why it ended.
+fn kinds(all: &[serde_json::Value]) -> Vec<&str> {
+    all.iter().map(|answer| answer.get("code").unwrap_or(&answer["end"]).as_str().unwrap()).collect()
 }
 
 #[test]
@@ -560,15 +502,8 @@ not json
     );
     let (summary, all) = answers(&text, false, 7);
     assert_eq!((summary.solved, summary.failed), (4, 11));
-    let kinds: Vec<_> = all
-        .iter()
-        .map(|answer| {
-            (
-                answer["line"].as_u64().unwrap(),
-                answer.get("code").unwrap_or(&answer["end"]).as_str().unwrap().to_owned(),
-            )
-        })
-        .collect();
+    let lines = all.iter().map(|answer| answer["line"].as_u64().unwrap());
+    let kinds: Vec<_> = lines.zip(kinds(&all)).collect();
     let expected = [
         (1, "nonces"),
         (3, "invalid_json"),
@@ -586,7 +521,7 @@ not json
         (15, "invalid_json"),
         (16, "zeros"),
     ];
-    assert_eq!(kinds, expected.map(|(line, kind)| (line, kind.to_owned())));
+    assert_eq!(kinds, expected);
     assert_eq!(all[0]["nonce"], "20495217910");
     assert_eq!(all[0]["hash"], "0000000099be0037e5a48324959cb9dd10965ae59511cfd1996f9b917aad9980");
     assert_eq!(
@@ -608,8 +543,7 @@ fn a_bad_line_fails_alone() {
     text.extend_from_slice(format!("\n[1,1,\"11\",\"11\"]\n{}", job("b")).as_bytes());
     let (summary, all) = answers(text, false, 7);
     assert_eq!((summary.solved, summary.failed), (2, 3));
-    let kinds: Vec<&str> = all.iter().map(|a| a.get("code").unwrap_or(&a["end"]).as_str().unwrap()).collect();
-    assert_eq!(kinds, ["nonces", "invalid_json", "invalid_json", "invalid_json", "nonces"]);
+    assert_eq!(kinds(&all), ["nonces", "invalid_json", "invalid_json", "invalid_json", "nonces"]);
     assert_eq!(all[1]["message"], "the line is not UTF-8");
     assert_eq!(all[2]["message"], "the line is longer than 4096 bytes");
     assert!(all[3]["message"].as_str().unwrap().contains("expected an object"), "{}", all[3]);
@@ -644,10 +578,8 @@ fn streams_improvements_before_the_solution() {
     let (_, all) = answers(&text, true, 7);
     let (solution, progress) = all.split_last().unwrap();
     assert_eq!(solution["type"], "solution");
-    assert!(
-        !progress.is_empty()
-            && progress.iter().all(|answer| answer["type"] == "progress" && answer["id"] == 1)
-    );
+    assert!(!progress.is_empty());
+    assert!(progress.iter().all(|answer| answer["type"] == "progress" && answer["id"] == 1));
     assert_eq!(progress.last().unwrap()["nonce"], solution["nonce"]);
 }
 
@@ -663,8 +595,8 @@ fn zeros_of_digests() {
 
 #[test]
 fn bench_measures_every_kernel() {
-    let table = poolctl_grind::bench::bench(Duration::from_millis(300), &settings(fastest(), 2)).unwrap();
-    assert_eq!(table.rows[0].kernel, "tiny-keccak");
-    assert_eq!(table.rows.len(), 1 + 2 * kernel::available().len());
-    assert!(table.rows.iter().all(|row| row.best() >= row.median() && row.best() > 0.0));
+    let rows = poolctl_grind::bench::bench(Duration::from_millis(300), &settings(fastest(), 2)).unwrap();
+    assert_eq!(rows[0].kernel, "tiny-keccak");
+    assert_eq!(rows.len(), 1 + 2 * kernel::available().len());
+    assert!(rows.iter().all(|row| row.best() >= row.median() && row.best() > 0.0));
 }

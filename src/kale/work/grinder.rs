@@ -20,7 +20,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub fn kernel(seed: u64) -> (KernelRef, Vec<String>) {
     let (kernel, refused) = kernel::checked(None, CHECKS, seed);
     let warnings =
-        refused.iter().map(|wrong| format!("{wrong}; kernel {} is used instead", kernel.name())).collect();
+        refused.iter().map(|wrong| format!("{wrong}; kernel {} is used instead", kernel.name)).collect();
     (kernel, warnings)
 }
 
