@@ -4,6 +4,7 @@ use super::Reconciled;
 use crate::chain::Who;
 use base::amount::Base;
 use base::{Code, Error, say};
+use strum::IntoStaticStr;
 
 /// Something that state and chain disagree about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +18,8 @@ pub struct Difference {
 }
 
 /// What state and chain disagree about. Amounts in stroops of KALE.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum What {
     /// A pail that the state did not know; it is open from now on.
     UnknownPail {
@@ -76,17 +78,8 @@ pub enum What {
 
 impl What {
     /// Its stable word.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::UnknownPail { .. } => "unknown_pail",
-            Self::LossReversed { .. } => "loss_reversed",
-            Self::UnknownHarvest { .. } => "unknown_harvest",
-            Self::UnknownMint { .. } => "unknown_mint",
-            Self::Missing { .. } => "missing",
-            Self::Stake { .. } => "stake",
-            Self::Balance { .. } => "balance",
-            Self::OutOfSight { .. } => "out_of_sight",
-        }
+    pub fn word(&self) -> &'static str {
+        self.into()
     }
 
     /// Whether the state is changed by it.

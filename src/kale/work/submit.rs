@@ -1,6 +1,6 @@
 //! `work submit`: nonces that other machines found. Each is checked by us before anything is sent.
 
-use super::lines::{self, Line, Offer};
+use super::lines::{self, Offer, Wrong};
 use super::nonces::hex;
 use super::pails;
 use super::send::{Bid, intent, record_unsent, send};
@@ -8,7 +8,6 @@ use super::{Fate, Worked};
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
-use crate::contract::hash;
 use crate::farming::Farming;
 use crate::record::reason::Reason;
 use crate::record::rows::Hand;
@@ -99,13 +98,10 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> 
         .iter()
         .flat_map(|hand| [(hand.who.id.as_str(), &hand.who), (hand.who.address.as_str(), &hand.who)])
         .collect();
-    let parsed: Vec<(u64, Line)> = (1..).zip(text).map(|(n, line)| (n, lines::read(line))).collect();
+    let parsed: Vec<Result<Option<Offer>, Wrong>> = text.iter().map(lines::read).collect();
     let mut who: Vec<Who> = Vec::new();
-    for (_, line) in &parsed {
-        if let Line::Offer(offer) = line
-            && let Some(found) = ours.get(offer.farmer.as_str())
-            && !who.contains(found)
-        {
+    for offer in parsed.iter().filter_map(|line| line.as_ref().ok()?.as_ref()) {
+        if let Some(found) = ours.get(offer.farmer.as_str()).filter(|found| !who.contains(found)) {
             who.push((*found).clone());
         }
     }
@@ -113,14 +109,12 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> 
     let until = view.due().map_or(0, schedule::work_end);
     let mut checker = Checker { view: &view, until, seen: HashSet::new(), best: HashMap::new() };
     let mut reports: Vec<LineReport> = Vec::new();
-    for (line, read) in parsed {
+    for (line, read) in (1..).zip(parsed) {
         let report = |named, who, solution, fate| LineReport { line, named, who, solution, fate };
         match read {
-            Line::Nothing => {}
-            Line::Wrong(wrong) => {
-                reports.push(report(wrong.farmer, None, None, refused(wrong.code, wrong.message)));
-            }
-            Line::Offer(offer) => {
+            Ok(None) => {}
+            Err(wrong) => reports.push(report(wrong.farmer, None, None, refused(wrong.code, wrong.message))),
+            Ok(Some(offer)) => {
                 let who = ours.get(offer.farmer.as_str()).copied();
                 let (solution, fate) = checker.judge(reports.len(), who, &offer);
                 let named = who.map_or_else(|| lines::shown(&offer.farmer), |who| who.address.clone());
@@ -154,18 +148,14 @@ impl Checker<'_> {
         };
         let index = self.view.farm.index;
         if !self.seen.insert((who.id.clone(), offer.nonce)) {
-            return (
-                None,
-                refused(Reason::Duplicate.word(), "the same nonce for the same farmer stands above"),
-            );
+            let why = "the same nonce for the same farmer stands above";
+            return (None, refused(Reason::Duplicate.word(), why));
         }
-        let view = self.view;
-        let pail = pail_of(view, who);
-        let (Some(block), Some(pail)) = (view.current(), pail) else {
+        let (Some(block), Some(pail)) = (self.view.current(), pail_of(self.view, who)) else {
             let why = format!("farmer {} has no pail in block {index}", who.address);
             return (None, refused(Reason::NotPlanted.word(), why));
         };
-        let Some(job) = hash::job(index, block, &who.contract_address()) else {
+        let Some(job) = block.job(index, &who.contract_address()) else {
             return (None, refused(Reason::NotPlanted.word(), "not an address that can plant"));
         };
         let solution = Solution::new(&job, offer.nonce);
@@ -192,17 +182,13 @@ impl Checker<'_> {
         }
         let zeros = solution.zeros;
         if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
-            return refused(
-                Reason::NotBetter.word(),
-                format!("{zeros} zeros, and {has} are submitted already"),
-            );
+            let why = format!("{zeros} zeros, and {has} are submitted already");
+            return refused(Reason::NotBetter.word(), why);
         }
-        match self.best.get(&who.id) {
-            Some((_, other)) if zeros <= other.solution.zeros => {
-                let why = format!("{zeros} zeros, and a line above has {}", other.solution.zeros);
-                return refused(Reason::NotBetter.word(), why);
-            }
-            _ => {}
+        let above = self.best.get(&who.id).map(|(_, other)| other.solution.zeros);
+        if let Some(above) = above.filter(|above| zeros <= *above) {
+            let why = format!("{zeros} zeros, and a line above has {above}");
+            return refused(Reason::NotBetter.word(), why);
         }
         let bid = Bid { who: who.clone(), pail: pail.clone(), solution };
         self.best.insert(who.id.clone(), (place, bid));
@@ -231,10 +217,7 @@ impl Submission {
     }
 }
 
-/// Records what is refused, and submits the rest.
-///
-/// # Errors
-/// `state_error`; those of unlocking the keys. What fails for one line is in its report.
+/// Records what is refused, and submits the rest. What fails for one line is in its report.
 pub async fn submit(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
@@ -278,15 +261,11 @@ async fn group(
         pails::note(farming, &view)?;
     }
     let has = |who: &Who| pail_of(&view, who)?.zeros;
-    Ok(sent
-        .into_iter()
-        .map(|worked| match (worked.fate, has(&worked.who)) {
-            (Fate::Failed { reason: Reason::NotBetter, .. }, Some(zeros)) => {
-                LineFate::Sent(Fate::Elsewhere { zeros })
-            }
-            (fate, _) => LineFate::Sent(fate),
-        })
-        .collect())
+    let fate = |worked: Worked| match (worked.fate, has(&worked.who)) {
+        (Fate::Failed { reason: Reason::NotBetter, .. }, Some(zeros)) => Fate::Elsewhere { zeros },
+        (fate, _) => fate,
+    };
+    Ok(sent.into_iter().map(|worked| LineFate::Sent(fate(worked))).collect())
 }
 
 /// An attempt that is not sent: in the audit log always, and beside the farmer's works where it holds a nonce.
