@@ -9,11 +9,12 @@ use state::Tx;
 use state::alert::{self, Subject};
 use stellar::Client;
 use stellar::xdr::AccountId;
+use strum::{Display, IntoStaticStr};
 
 const DAY: u64 = 86_400;
 
 /// What for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::Display)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 pub enum Role {
     /// It pays the fees of all transactions.
     #[strum(to_string = "fee sponsor")]
@@ -21,6 +22,13 @@ pub enum Role {
     /// It sends work and harvests.
     #[strum(to_string = "submitter")]
     Submitter,
+}
+
+impl Role {
+    /// In words.
+    pub fn words(self) -> &'static str {
+        self.into()
+    }
 }
 
 /// The sponsor, or a submitter. Amounts in stroops of lumens.
