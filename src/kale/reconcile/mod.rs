@@ -1,12 +1,11 @@
 //! `farm reconcile`: what the state says of farmers' pails against all that may still live on the chain. What the state does
 //! not know is taken in: pails, losses that are none, harvests that nobody booked.
 
-mod changes;
 mod difference;
 
-pub use difference::{Difference, What, failure};
+pub use difference::{Difference, What};
 
-use self::changes::Change;
+use self::difference::Change;
 use crate::chain::view::{Ask, Living, View, living};
 use crate::chain::{asset, wallet};
 use crate::contract::events::mint;
@@ -20,8 +19,8 @@ use crate::harvest::elsewhere::{landed, mints};
 use crate::record::FarmRecorder;
 use crate::record::reason::Reason;
 use crate::record::rows::{self, Baseline, Hand, OpenPail};
-use base::Result;
 use base::amount::{Base, Delta};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use serde_json::json;
 use state::runs;
@@ -426,6 +425,26 @@ impl Reconciled {
             tx.event("farm.reconciled", network, &facts).map(|_| ())
         })
     }
+}
+
+/// The error of a comparison that found differences.
+pub fn failure(found: &Reconciled) -> Option<Error> {
+    let first = found.differences.first()?;
+    let open = found.differences.iter().filter(|difference| !difference.what.is_taken_in()).count();
+    let count = found.differences.len();
+    let block = first.block.map(|block| format!(" in block {block}")).unwrap_or_default();
+    let why = format!(
+        "{count} differences between state and chain, {} taken in; first: {} of {}{block}",
+        count - open,
+        first.what.word(),
+        first.who.address
+    );
+    let hint = if open == 0 {
+        say("the next harvest goes on with them: ").run("harvest")
+    } else {
+        say("see them with ").with("json").say("; then: ").run("harvest")
+    };
+    Some(Error::new(Code::Drift, why).hint(hint))
 }
 
 /// The pail of this farmer that a transaction took away, which is what a harvest does.

@@ -13,8 +13,7 @@ use crate::record::rows::{self, Hand};
 use crate::schedule::{self, Action, Planting, Stock};
 use crate::settings::{Policy, Settings};
 use crate::strategy::{Answer, Strategy};
-use crate::work::nonces;
-use crate::work::{Orders, needs_work};
+use crate::work::{Orders, needs_work, nonces};
 use base::{Code, Result, Stop};
 use rusqlite::Connection;
 

@@ -1,23 +1,20 @@
 //! One block's work: who is worked for, the threads that grind for them, and what goes out when.
 
 use super::grinder::{Figures, Grinder};
-use super::nonces;
 use super::orders::Orders;
-use super::pails;
 use super::policy::{self, Hand, Hours};
 use super::send::{Bid, record_unsent, send};
-use super::{Fate, Worked};
+use super::{Fate, Worked, nonces, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, Standing, View};
 use crate::contract::model::Moment;
 use crate::contract::{BLOCK_SECONDS, Block, Pail};
 use crate::farming::Farming;
-use crate::fees;
 use crate::record::reason::{Blame, Reason};
 use crate::record::rows;
-use crate::schedule;
 use crate::settings::Policy;
 use crate::strategy::Strategy;
+use crate::{fees, schedule};
 use base::{Code, Error, Result, say};
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;

@@ -2,9 +2,8 @@
 
 use super::lines::{self, Offer, Wrong};
 use super::nonces::hex;
-use super::pails;
 use super::send::{Bid, intent, record_unsent, send};
-use super::{Fate, Worked};
+use super::{Fate, Worked, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
@@ -159,40 +158,39 @@ impl Checker<'_> {
             return (None, refused(Reason::NotPlanted.word(), "not an address that can plant"));
         };
         let solution = Solution::new(&job, offer.nonce);
-        let fate = self.rank(place, who, pail, solution, offer);
-        (Some(solution), fate)
-    }
-
-    fn rank(&mut self, place: usize, who: &Who, pail: &Pail, solution: Solution, offer: &Offer) -> LineFate {
-        let index = self.view.farm.index;
-        let hash = hex(&solution.hash);
-        if let Some(said) = &offer.hash
-            && !said.eq_ignore_ascii_case(&hash)
-        {
-            let why =
-                format!("in block {index} its hash is {hash}: it was ground for another block or farmer");
-            return refused(Reason::HashInvalid.word(), why);
-        }
-        if self.view.at.time >= self.until {
-            let why = format!("block {index} may roll over before the work is in");
-            return refused(Reason::TooLate.word(), why);
-        }
-        if self.view.at.ledger <= pail.sequence {
-            return refused(Reason::SameLedger.word(), "planted in this ledger: try again in the next one");
-        }
-        let zeros = solution.zeros;
-        if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
-            let why = format!("{zeros} zeros, and {has} are submitted already");
-            return refused(Reason::NotBetter.word(), why);
-        }
-        let above = self.best.get(&who.id).map(|(_, other)| other.solution.zeros);
-        if let Some(above) = above.filter(|above| zeros <= *above) {
-            let why = format!("{zeros} zeros, and a line above has {above}");
-            return refused(Reason::NotBetter.word(), why);
+        if let Some((reason, why)) = self.fault(who, pail, &solution, offer.hash.as_deref()) {
+            return (Some(solution), refused(reason.word(), why));
         }
         let bid = Bid { who: who.clone(), pail: pail.clone(), solution };
         self.best.insert(who.id.clone(), (place, bid));
-        LineFate::Valid
+        (Some(solution), LineFate::Valid)
+    }
+
+    /// Why a nonce is not submitted, whose finder `said` its hash to be that.
+    fn fault(
+        &self,
+        who: &Who,
+        pail: &Pail,
+        nonce: &Solution,
+        said: Option<&str>,
+    ) -> Option<(Reason, String)> {
+        let (index, hash, zeros) = (self.view.farm.index, hex(&nonce.hash), nonce.zeros);
+        let above = self.best.get(&who.id).map(|(_, other)| other.solution.zeros);
+        Some(if said.is_some_and(|said| !said.eq_ignore_ascii_case(&hash)) {
+            let why =
+                format!("in block {index} its hash is {hash}: it was ground for another block or farmer");
+            (Reason::HashInvalid, why)
+        } else if self.view.at.time >= self.until {
+            (Reason::TooLate, format!("block {index} may roll over before the work is in"))
+        } else if self.view.at.ledger <= pail.sequence {
+            (Reason::SameLedger, "planted in this ledger: try again in the next one".to_owned())
+        } else if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
+            (Reason::NotBetter, format!("{zeros} zeros, and {has} are submitted already"))
+        } else if let Some(above) = above.filter(|above| zeros <= *above) {
+            (Reason::NotBetter, format!("{zeros} zeros, and a line above has {above}"))
+        } else {
+            return None;
+        })
     }
 }
 
