@@ -164,8 +164,7 @@ fn jobs(bytes: &[u8]) -> bool {
 }
 
 fn nonces(bytes: &[u8]) -> bool {
-    let all =
-        Lines::new(bytes, lines::LONGEST).map(|line| matches!(lines::read(&line), lines::Line::Offer(_)));
+    let all = Lines::new(bytes, lines::LONGEST).map(|line| matches!(lines::read(&line), Ok(Some(_))));
     all.fold(false, |any, one| any | one)
 }
 

@@ -25,7 +25,7 @@ pub mod work;
 pub use chain::{Who, asset, site, view, wallet};
 pub use contract::fault::Fault;
 pub use contract::{Block, Entry, Farm, Pail};
-pub use contract::{address, call, events, fault, forecast, hash, index, model, reward};
+pub use contract::{address, call, events, fault, forecast, index, model, reward};
 pub use farmers::poolers::Pooler;
 pub use farmers::status::Status;
 pub use farmers::terms::Terms;

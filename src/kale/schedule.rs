@@ -4,6 +4,7 @@ use crate::contract::model::{self, Moment, Refusal};
 use crate::contract::{Block, Farm};
 use crate::settings::Settings;
 use serde::Serialize;
+use strum::IntoStaticStr;
 
 /// Whether a plant can begin now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,10 +31,7 @@ pub enum Planting {
 /// the last seconds of a block in which none is begun.
 ///
 /// A plant of the current block must not land after the block is due: it would carry the wrong block's entries, trap, and
-/// still cost its fee.
-///
-/// # Errors
-/// Error 3 where the farm was never set up.
+/// still cost its fee. An error where the farm was never set up.
 pub fn planting(farm: &Farm, current: Option<&Block>, now: Moment, cutoff: u64) -> Result<Planting, Refusal> {
     let (after, block) = model::planting_block(farm, current, now.time)?;
     let due = after.due().unwrap_or(now.time);
@@ -51,8 +49,9 @@ pub const fn work_end(due: u64) -> u64 {
 }
 
 /// What is done on the clock.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Step {
     /// Stakes come back with their rewards.
     Harvest,
@@ -64,12 +63,8 @@ pub enum Step {
 
 impl Step {
     /// Its word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Harvest => "harvest",
-            Self::Plant => "plant",
-            Self::Work => "work",
-        }
+    pub fn word(self) -> &'static str {
+        self.into()
     }
 }
 

@@ -8,9 +8,11 @@ use config::Config;
 use config::value::accounts;
 use stellar::account;
 use stellar::xdr::AccountId;
+use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// When work is submitted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[strum(serialize_all = "snake_case")]
 pub enum Policy {
     /// The best nonce near the deadline, for the largest gap.
     Late,
@@ -21,30 +23,17 @@ pub enum Policy {
 }
 
 impl Policy {
-    /// Every word that the setting and the flag take.
-    pub const WORDS: &[&str] = &["late", "early", "insured"];
-
     /// Reads the word.
-    ///
-    /// # Errors
-    /// `invalid_value` listing the words.
     pub fn of(word: &str) -> Result<Self> {
-        match word {
-            "late" => Ok(Self::Late),
-            "early" => Ok(Self::Early),
-            "insured" => Ok(Self::Insured),
-            other => Err(Error::new(Code::InvalidValue, format!("\"{other}\" is no work policy"))
-                .hint(format!("one of: {}", Self::WORDS.join(", ")))),
-        }
+        word.parse().map_err(|_| {
+            Error::new(Code::InvalidValue, format!("\"{word}\" is no work policy"))
+                .hint(format!("one of: {}", Self::VARIANTS.join(", ")))
+        })
     }
 
     /// Its word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Late => "late",
-            Self::Early => "early",
-            Self::Insured => "insured",
-        }
+    pub fn word(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -81,9 +70,6 @@ pub struct Settings {
 
 impl Settings {
     /// Reads them.
-    ///
-    /// # Errors
-    /// `invalid_value` for an amount with more decimals than KALE has, or a least stake above the most.
     pub fn of(config: &Config) -> Result<Self> {
         let stroops = |name: &str| {
             config.get(name).map(|text| {

@@ -8,7 +8,6 @@ use base::{Endpoint, Stop};
 use ed25519_dalek::SigningKey;
 use grind::Job;
 use kale::contract::{Block, Entry, Farm, Pail, decode_block, decode_farm, decode_pail};
-use kale::hash;
 use kale::wallet::{self, Wallet};
 use outbox::{Desk as Submitting, NothingMore, Pace, submit};
 use poolctl_sandbox::stellar::{FARM_WASM, Keypair, Stellar, StellarOptions};
@@ -306,7 +305,7 @@ impl Desk {
     pub fn grind(&self, farmer: &Farmer, zeros: u32) -> (u64, [u8; 32], u32) {
         let index = self.farm().index;
         let address = ScAddress::Account(farmer.account());
-        let job = hash::job(index, &self.block(index).unwrap(), &address).unwrap();
+        let job = self.block(index).unwrap().job(index, &address).unwrap();
         let nonce = first(&job, zeros);
         let hash = job.hash(nonce);
         (nonce, hash, grind::block::zeros(&hash))

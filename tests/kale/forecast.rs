@@ -2,7 +2,7 @@
 
 use grind::block::zeros as zeros_of;
 use kale::model::{Model, Moment, Refusal};
-use kale::{Fault, forecast, hash};
+use kale::{Fault, forecast};
 use stellar_xdr::ScAddress;
 
 const START: u64 = 1_700_000_000;
@@ -15,7 +15,7 @@ fn farmer(seed: u8) -> ScAddress {
 /// A nonce whose hash has exactly so many zeros.
 fn nonce(model: &Model, farmer: &ScAddress, zeros: u32) -> (u64, [u8; 32]) {
     let index = model.farm.index;
-    let job = hash::job(index, &model.blocks[&index], farmer).unwrap();
+    let job = model.blocks[&index].job(index, farmer).unwrap();
     let found = (0u64..10_000_000).find(|nonce| zeros_of(&job.hash(*nonce)) == zeros).unwrap();
     (found, job.hash(found))
 }

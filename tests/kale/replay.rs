@@ -2,7 +2,7 @@
 
 use crate::vectors::{block, bytes32, number, pail, stroops, vectors};
 use kale::model::{Model, Moment, Refusal};
-use kale::{forecast, hash};
+use kale::forecast;
 use serde_json::Value;
 use std::collections::HashMap;
 use stellar_xdr::ScAddress;
@@ -36,7 +36,7 @@ fn replay(scenario: &Value, seen: &mut Seen) {
                 let nonce: u64 = step["nonce"].as_str().unwrap().parse().unwrap();
                 let index = model.farm.index;
                 let current = &model.blocks[&index];
-                let digest = hash::job(index, current, &farmer).unwrap().hash(nonce);
+                let digest = current.job(index, &farmer).unwrap().hash(nonce);
                 let zeros = grind::block::zeros(&digest);
                 let known = before.pails.get(&(farmer.clone(), index));
                 let said = known.map(|pail| forecast::of_work(index, current, pail, moment.ledger, zeros, 1));

@@ -121,6 +121,8 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/prune/select.rs", "sql"),
     ("state/prune/tables.rs", "table"),
     ("state/names.rs", "sql"),
+    // The rows of the farm, all of them through these few.
+    ("kale/record/rows/mod.rs", "sql"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.

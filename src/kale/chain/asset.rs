@@ -1,7 +1,6 @@
 //! Which classic asset KALE is: what a trustline is for. Known for the public networks; elsewhere the asset's contract says.
 
-use super::site::Site;
-use super::site::no_farm;
+use super::site::{Site, no_farm};
 use crate::contract::fields::bad;
 use crate::contract::{Entry, decode_farm};
 use base::Result;
@@ -13,10 +12,7 @@ use stellar::xdr::{
 };
 use stellar::{View, asset};
 
-/// The classic asset that the farm pays in.
-///
-/// # Errors
-/// `not_a_contract` where there is no farm, `bad_reply` for one that was never set up, those of [`of`].
+/// The classic asset that the farm pays in. `not_a_contract` where there is no farm.
 pub async fn of_farm(site: &Site, view: &View) -> Result<Asset> {
     let key = Entry::Instance.key(&site.farm)?;
     let entries = view.entries([key.clone()]).await?;
@@ -35,9 +31,7 @@ pub fn text(asset: &Asset) -> String {
 }
 
 /// The classic asset behind the asset contract `contract` that the farm names.
-///
-/// # Errors
-/// `bad_reply` where the contract is none of an asset, or of another than it says; those of the view.
+/// `bad_reply` where the contract is none of an asset, or of another than it says.
 pub async fn of(site: &Site, view: &View, contract: &ContractId) -> Result<Asset> {
     if let (Some(text), Some(known)) = (site.known.asset, site.known.asset_contract)
         && known == contract.to_string()

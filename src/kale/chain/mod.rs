@@ -22,9 +22,6 @@ pub struct Who {
 
 impl Who {
     /// A farmer by row id and address.
-    ///
-    /// # Errors
-    /// `invalid_address`.
     pub fn new(id: &str, address: &str) -> Result<Self> {
         Ok(Self { id: id.to_owned(), address: address.to_owned(), account: account("a farmer", address)? })
     }

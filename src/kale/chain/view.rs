@@ -1,15 +1,11 @@
 //! One moment of the farm, from one endpoint: the ledger, the farm, the current block, and what farmers have in it.
 
-use super::Who;
-use super::asset;
 use super::site::{Site, no_farm};
 use super::wallet::{self, Wallet};
-use crate::contract::LIFE;
+use super::{Who, asset};
 use crate::contract::fields::bad;
-use crate::contract::index;
-use crate::contract::model;
 use crate::contract::model::Moment;
-use crate::contract::{Block, Entry, Farm, Pail, decode_block, decode_farm, decode_pail};
+use crate::contract::{Block, Entry, Farm, LIFE, Pail, decode_block, decode_farm, decode_pail, index};
 use base::Result;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -79,17 +75,12 @@ impl View {
     }
 
     /// The contract of KALE.
-    ///
-    /// # Errors
-    /// `bad_reply` for a farm that was never set up.
     pub fn asset_contract(&self) -> Result<&stellar_xdr::ContractId> {
         self.farm.asset.as_ref().ok_or_else(|| bad("the farm's instance", "it names no asset"))
     }
 
     /// Reads the farm: two HTTP requests where the guess is right and no accounts are asked for.
-    ///
-    /// # Errors
-    /// `not_a_contract` where there is no farm; `bad_reply` where the blocks contradict the farm's number; those of [`stellar::Client::view`].
+    /// `not_a_contract` where there is no farm; `bad_reply` where the blocks contradict its number.
     pub async fn read(site: &Site, ask: &Ask<'_>) -> Result<Self> {
         site.client.view(async |view| Self::once(site, view, ask).await).await
     }
@@ -145,7 +136,7 @@ impl View {
         let standing = |who: &Who| standing(site, &entries, who, farm.index, trust.as_ref());
         Ok(Self {
             endpoint: view.endpoint().to_owned(),
-            at: model::Moment { ledger: ledger.sequence, time: ledger.close_time },
+            at: Moment { ledger: ledger.sequence, time: ledger.close_time },
             block,
             farmers: ask.who.iter().map(standing).collect::<Result<_>>()?,
             farm,
@@ -195,9 +186,6 @@ fn standing(
 }
 
 /// An entry that is there, decoded, with its life time.
-///
-/// # Errors
-/// What `decode` says.
 pub fn living<T>(
     entries: &Entries,
     key: &LedgerKey,
@@ -206,14 +194,11 @@ pub fn living<T>(
     entries
         .get(key)
         .map(|found| {
-            let live_until = found.live_until.map(|until| believed(until, entries.ledger));
+            // Longer lives are of others' making: a look a day later is to bear them out, so that no answer keeps a pail
+            // that is gone open for half a year.
+            let most = entries.ledger.saturating_add(LIFE);
+            let live_until = found.live_until.map(|until| until.min(most));
             Ok(Living { entry: decode(&found.data)?, live_until })
         })
         .transpose()
-}
-
-/// Last ledger of an entry as far as an answer as of a ledger is believed that says `until`. Longer lives are of others'
-/// making: a look a day later is to bear them out, so that no answer keeps a pail that is gone open for half a year.
-fn believed(until: u32, ledger: u32) -> u32 {
-    until.min(ledger.saturating_add(LIFE))
 }

@@ -12,6 +12,7 @@ use stellar::xdr::{
     TrustLineEntryExt, TrustLineFlags,
 };
 use stellar::{Entries, View};
+use strum::IntoStaticStr;
 
 /// What each entry of an account reserves, in stroops (the network's base reserve).
 pub(crate) const BASE_RESERVE: i64 = 5_000_000;
@@ -30,7 +31,8 @@ pub struct Wallet {
 }
 
 /// What the issuer lets a trustline do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Leave {
     /// Hold, send and receive.
     Full,
@@ -42,12 +44,8 @@ pub enum Leave {
 
 impl Leave {
     /// Its stable word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Full => "full",
-            Self::Maintain => "maintain",
-            Self::Frozen => "frozen",
-        }
+    pub fn word(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -98,9 +96,6 @@ pub struct Look {
 impl Look {
     /// Reads accounts and their trustlines to the farm's asset: three requests, one more where the network does not tell the
     /// asset, and one more per hundred accounts.
-    ///
-    /// # Errors
-    /// `not_a_contract`, `bad_reply`, those of [`stellar::Client::view`].
     pub async fn read(site: &Site, accounts: &[&AccountId]) -> Result<Self> {
         site.client
             .view(async |view| {
@@ -120,9 +115,6 @@ impl Look {
 }
 
 /// Lumens above the reserve of accounts, in that order; `None` where one does not exist.
-///
-/// # Errors
-/// `bad_reply`, those of [`stellar::Client::view`].
 pub async fn spares(view: &View, accounts: &[&AccountId]) -> Result<Vec<Option<i64>>> {
     let entries = view.entries(accounts.iter().map(|account| account_key(account))).await?;
     accounts.iter().map(|account| Ok(lumens(&entries, account)?.map(|wallet| wallet.spare()))).collect()
@@ -149,9 +141,6 @@ fn trusted(asset: &Asset) -> TrustLineAsset {
 }
 
 /// The account in these entries; `None` where it does not exist.
-///
-/// # Errors
-/// `bad_reply` for entries of another kind or with a negative balance.
 pub fn decode(entries: &Entries, account: &AccountId, asset: &Asset) -> Result<Option<Wallet>> {
     let [_, trust_key] = keys(account, asset);
     let what = || format!("account {account}");

@@ -6,9 +6,6 @@ use base::{Code, Error, Result};
 use stellar_strkey::Strkey;
 
 /// An account, `G…`, with its checksum.
-///
-/// # Errors
-/// `invalid_address` naming the field and what is wrong.
 pub fn account(field: &str, text: &str) -> Result<String> {
     let refuse = |why: &str| {
         Error::field(Code::InvalidAddress, field, format_args!("{} {why}", shown(text)))

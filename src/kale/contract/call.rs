@@ -50,10 +50,7 @@ impl Call {
         }
     }
 
-    /// Its arguments, in the contract's order.
-    ///
-    /// # Errors
-    /// `bug` for a negative amount, which the contract refuses and no caller may compute.
+    /// Its arguments, in the contract's order. A negative amount is a bug: the contract refuses it.
     pub fn arguments(&self) -> Result<Vec<ScVal>> {
         let farmer = ScVal::Address(self.farmer().clone());
         Ok(match self {
@@ -70,9 +67,6 @@ impl Call {
     }
 
     /// The call as a host function, for a transaction.
-    ///
-    /// # Errors
-    /// As [`Call::arguments`].
     pub fn function(&self, farm: &ContractId) -> Result<HostFunction> {
         Ok(HostFunction::InvokeContract(InvokeContractArgs {
             contract_address: ScAddress::Contract(farm.clone()),
@@ -83,9 +77,6 @@ impl Call {
 }
 
 /// What `plant` returned.
-///
-/// # Errors
-/// `bad_reply` for anything but nothing.
 pub fn plant_result(value: &ScVal) -> Result<()> {
     match value {
         ScVal::Void => Ok(()),
@@ -94,9 +85,6 @@ pub fn plant_result(value: &ScVal) -> Result<()> {
 }
 
 /// The gap in ledgers that `work` returned.
-///
-/// # Errors
-/// `bad_reply` for anything but a u32 above 0.
 pub fn work_result(value: &ScVal) -> Result<u32> {
     match value {
         ScVal::U32(gap) if *gap > 0 => Ok(*gap),
@@ -106,9 +94,6 @@ pub fn work_result(value: &ScVal) -> Result<u32> {
 }
 
 /// The reward in stroops that `harvest` returned, without the stake.
-///
-/// # Errors
-/// `bad_reply` for anything but an i128 of 0 or more.
 pub fn harvest_result(value: &ScVal) -> Result<i128> {
     match value {
         ScVal::I128(parts) if i128::from(parts) >= 0 => Ok(parts.into()),

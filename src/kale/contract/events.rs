@@ -6,9 +6,6 @@ use base::amount::Base;
 use stellar::xdr::{AccountId, ContractEvent, ContractEventBody, ContractId, ScAddress, ScVal};
 
 /// Stroops minted to `account` by the asset contract `asset` in these events; `None` where nothing was.
-///
-/// # Errors
-/// `bad_reply` for a negative amount.
 pub fn minted(events: &[ContractEvent], asset: &ContractId, account: &AccountId) -> Result<Option<Base>> {
     let mut sum = None;
     for event in events.iter().filter(|event| event.contract_id.as_ref() == Some(asset)) {
@@ -25,8 +22,8 @@ pub fn minted(events: &[ContractEvent], asset: &ContractId, account: &AccountId)
 pub fn mint(topics: &[ScVal], data: &ScVal, account: &AccountId) -> Option<i128> {
     let is = |value: &ScVal| matches!(value, ScVal::Address(ScAddress::Account(id)) if id == account);
     let to_us = match topics {
-        [ScVal::Symbol(name), to, ScVal::String(_)] => name.as_slice() == b"mint" && is(to),
-        [ScVal::Symbol(name), ScVal::Address(_), to, ScVal::String(_)] => {
+        [ScVal::Symbol(name), to, ScVal::String(_)]
+        | [ScVal::Symbol(name), ScVal::Address(_), to, ScVal::String(_)] => {
             name.as_slice() == b"mint" && is(to)
         }
         _ => false,

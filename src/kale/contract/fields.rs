@@ -47,9 +47,8 @@ impl<'a> Fields<'a> {
         let named =
             |key: &ScVal| matches!(key, ScVal::Symbol(symbol) if symbol.0.as_slice() == name.as_bytes());
         let entry = self.map.iter().find(|entry| named(&entry.key));
-        entry
-            .map(|entry| &entry.val)
-            .ok_or_else(|| bad(self.what, format!("the field \"{name}\" is missing")))
+        let entry = entry.ok_or_else(|| bad(self.what, format!("the field \"{name}\" is missing")))?;
+        Ok(&entry.val)
     }
 
     fn wrong(&self, name: &str, expected: &str, found: impl std::fmt::Display) -> Error {

@@ -29,18 +29,12 @@ pub struct Forecast {
 }
 
 /// Stroops that the contract would pay for this pail as it stands, without the stake.
-///
-/// # Errors
-/// 10 where it was not worked.
 pub fn paid_now(index: u32, block: &Block, pail: &Pail) -> Result<i128, Refusal> {
     harvested(index, block, pail)
 }
 
 /// What work of so many zeros, applied in this ledger, would earn; `unit` is the stake in stroops that the marginal
-/// value of stake is asked for.
-///
-/// # Errors
-/// What the contract would refuse: 15 for the ledger of the plant, 12, and 7 for a re-work without more zeros.
+/// value of stake is asked for. An error is what the contract would refuse.
 pub fn of_work(
     index: u32,
     block: &Block,

@@ -8,7 +8,6 @@ pub mod events;
 pub mod fault;
 pub mod fields;
 pub mod forecast;
-pub mod hash;
 pub mod index;
 pub mod model;
 pub mod reward;
@@ -16,9 +15,10 @@ pub mod reward;
 use self::fields::{Fields, bad, kind};
 use base::amount::Base;
 use base::{Code, Error, Result};
+use grind::Job;
 use stellar_xdr::{
-    ContractDataDurability, ContractDataEntry, ContractId, LedgerEntryData, LedgerKey, LedgerKeyContractData,
-    ScAddress, ScSymbol, ScVal, ScVec,
+    AccountId, ContractDataDurability, ContractDataEntry, ContractId, Hash, LedgerEntryData, LedgerKey,
+    LedgerKeyContractData, PublicKey, ScAddress, ScSymbol, ScVal, ScVec, Uint256,
 };
 
 /// Decimals of KALE: its unit is the stroop, 10^-7.
@@ -32,9 +32,6 @@ pub const BLOCK_SECONDS: u64 = 300;
 pub const LIFE: u32 = 17_280;
 
 /// An amount of the contract, which is never negative, in base units.
-///
-/// # Errors
-/// `bad_reply` for a negative one.
 pub fn base(amount: i128) -> Result<Base> {
     u128::try_from(amount)
         .map(Base::from)
@@ -81,24 +78,15 @@ const BLOCK_FIELDS: &[&str] = &[
 
 impl Block {
     /// Reads a block; `what` names it in errors.
-    ///
-    /// # Errors
-    /// `bad_reply` naming the field that is missing, of another type, negative, or not known.
     pub fn decode(what: &str, value: &ScVal) -> Result<Self> {
-        let fields = Fields::of(what, value, BLOCK_FIELDS)?;
-        let max_stake = fields.amount("max_stake")?;
-        Self::of(&fields, max_stake)
+        Self::read(what, value, false)
     }
 
-    /// Reads the farm's open block: as [`Block::decode`], and one that no plant has seen yet is as the contract sets it up.
-    fn decode_open(what: &str, value: &ScVal) -> Result<Self> {
+    /// The farm's `open` block is as the contract sets it up until a plant has seen it.
+    fn read(what: &str, value: &ScVal, open: bool) -> Result<Self> {
         let fields = Fields::of(what, value, BLOCK_FIELDS)?;
-        let unseen = fields.i128("max_stake")? == i128::MIN && fields.i128("min_stake")? == i128::MAX;
+        let unseen = open && fields.i128("max_stake")? == i128::MIN && fields.i128("min_stake")? == i128::MAX;
         let max_stake = if unseen { i128::MIN } else { fields.amount("max_stake")? };
-        Self::of(&fields, max_stake)
-    }
-
-    fn of(fields: &Fields<'_>, max_stake: i128) -> Result<Self> {
         Ok(Self {
             entropy: fields.bytes32("entropy")?,
             max_gap: fields.u32("max_gap")?,
@@ -111,6 +99,17 @@ impl Block {
             staked_total: fields.amount("staked_total")?,
             timestamp: fields.u64("timestamp")?,
         })
+    }
+
+    /// What is ground for a farmer in block `index`, of which this is the own entry, not the farm's open one: for the last
+    /// 32 bytes of the address' XDR, the raw key of `G…`, the hash of `C…`. `None` for an address that cannot plant.
+    pub const fn job(&self, index: u32, farmer: &ScAddress) -> Option<Job> {
+        let farmer = match farmer {
+            ScAddress::Account(AccountId(PublicKey::PublicKeyTypeEd25519(Uint256(key)))) => *key,
+            ScAddress::Contract(ContractId(Hash(id))) => *id,
+            _ => return None,
+        };
+        Some(Job { index, entropy: self.entropy, farmer })
     }
 }
 
@@ -129,9 +128,6 @@ pub struct Pail {
 
 impl Pail {
     /// Reads a pail; `what` names it in errors.
-    ///
-    /// # Errors
-    /// As [`Block::decode`]; also where only one of gap and zeros is there.
     pub fn decode(what: &str, value: &ScVal) -> Result<Self> {
         let fields = Fields::of(what, value, &["gap", "sequence", "stake", "zeros"])?;
         let pail = Self {
@@ -169,9 +165,6 @@ pub struct Farm {
 
 impl Farm {
     /// Reads the instance's value. Entries that are not the farm's are passed over.
-    ///
-    /// # Errors
-    /// `bad_reply` naming what is wrong.
     pub fn decode(value: &ScVal) -> Result<Self> {
         let what = "the farm's instance";
         let ScVal::ContractInstance(instance) = value else {
@@ -187,7 +180,7 @@ impl Farm {
                 (Some(name @ "FarmIndex"), _) => return Err(wrong(name, "a u32")),
                 (Some("FarmPaused"), ScVal::Bool(paused)) => farm.paused = *paused,
                 (Some(name @ "FarmPaused"), _) => return Err(wrong(name, "a bool")),
-                (Some("FarmBlock"), block) => farm.open = Some(Block::decode_open("FarmBlock", block)?),
+                (Some("FarmBlock"), block) => farm.open = Some(Block::read("FarmBlock", block, true)?),
                 (Some("HomesteadAsset"), ScVal::Address(ScAddress::Contract(id))) => {
                     farm.asset = Some(id.clone());
                 }
@@ -230,9 +223,6 @@ pub enum Entry {
 
 impl Entry {
     /// Its key in the ledger.
-    ///
-    /// # Errors
-    /// `bug`; names and lengths are fixed, so this does not happen.
     pub fn key(&self, farm: &ContractId) -> Result<LedgerKey> {
         let (key, durability) = match self {
             Self::Instance => (ScVal::LedgerKeyContractInstance, ContractDataDurability::Persistent),
@@ -248,10 +238,7 @@ impl Entry {
         Ok(LedgerKey::ContractData(LedgerKeyContractData { contract, key, durability }))
     }
 
-    /// The value of this entry in what a server returned for its key.
-    ///
-    /// # Errors
-    /// `bad_reply` where it is another entry.
+    /// The value of this entry in what a server returned for its key. `bad_reply` where it is another entry.
     pub fn value<'a>(&self, farm: &ContractId, data: &'a LedgerEntryData) -> Result<&'a ScVal> {
         let LedgerEntryData::ContractData(found) = data else {
             return Err(bad(&self.shown(), format!("expected contract data, found {}", data.name())));
@@ -277,26 +264,17 @@ impl Entry {
 }
 
 /// The farm's instance in a ledger entry.
-///
-/// # Errors
-/// `bad_reply` naming what is wrong.
 pub fn decode_farm(farm: &ContractId, data: &LedgerEntryData) -> Result<Farm> {
     Farm::decode(Entry::Instance.value(farm, data)?)
 }
 
 /// A block in a ledger entry.
-///
-/// # Errors
-/// `bad_reply` naming what is wrong.
 pub fn decode_block(farm: &ContractId, index: u32, data: &LedgerEntryData) -> Result<Block> {
     let entry = Entry::Block(index);
     Block::decode(&entry.shown(), entry.value(farm, data)?)
 }
 
 /// A pail in a ledger entry.
-///
-/// # Errors
-/// `bad_reply` naming what is wrong.
 pub fn decode_pail(
     farm: &ContractId,
     farmer: &ScAddress,
@@ -328,11 +306,11 @@ fn storage_key<const N: usize>(name: &str, arguments: [ScVal; N]) -> Result<ScVa
 }
 
 /// A symbol of our own.
-pub(super) fn symbol(name: &str) -> Result<ScSymbol> {
+pub(crate) fn symbol(name: &str) -> Result<ScSymbol> {
     Ok(ScSymbol(name.try_into().map_err(too_long)?))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the form that map_err wants")]
-pub(super) fn too_long(e: stellar_xdr::Error) -> base::Error {
-    base::Error::new(base::Code::Bug, format!("a value does not fit XDR: {e}"))
+pub(super) fn too_long(e: stellar_xdr::Error) -> Error {
+    Error::new(Code::Bug, format!("a value does not fit XDR: {e}"))
 }

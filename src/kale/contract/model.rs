@@ -3,7 +3,6 @@
 //! Source: the contract's public source (`contract.rs`); checks stand in its order, so the same error comes first.
 
 use super::fault::Fault;
-use super::hash;
 use super::reward::{contribution, has_valid_ranges, share};
 use super::{Block, Farm, Pail};
 use grind::block::zeros as zeros_of;
@@ -77,10 +76,7 @@ fn frozen(open: &Block, timestamp: u64) -> Block {
 }
 
 /// The farm and the block that a plant at this time finds: the current block, or a new one where it is due or gone.
-/// `current` is the entry of block `farm.index`, if it is there.
-///
-/// # Errors
-/// Error 3 where the farm was never set up; overflow of the block's number.
+/// `current` is the entry of block `farm.index`, if it is there. Error 3 where the farm was never set up.
 pub fn planting_block(farm: &Farm, current: Option<&Block>, time: u64) -> Result<(Farm, Block), Refusal> {
     let open = farm.open.as_ref().ok_or(Fault::FarmBlockMissing)?;
     let next = || farm.index.checked_add(1).ok_or(Refusal::Overflow);
@@ -97,9 +93,7 @@ pub fn planting_block(farm: &Farm, current: Option<&Block>, time: u64) -> Result
 }
 
 /// Block and pail after work of so many zeros, `gap` ledgers after the plant.
-///
-/// # Errors
-/// 15 for no gap, 12 for broken ranges, 7 for a re-work without more zeros.
+/// Error 15 for no gap, 12 for broken ranges, 7 for a re-work without more zeros.
 pub fn worked(block: &Block, pail: &Pail, gap: u32, zeros: u32) -> Result<(Block, Pail), Refusal> {
     if gap == 0 {
         return Err(Fault::GapCountTooLow.into());
@@ -126,9 +120,7 @@ pub fn worked(block: &Block, pail: &Pail, gap: u32, zeros: u32) -> Result<(Block
 }
 
 /// The reward in stroops that a harvest of this pail in block `index` pays, without the stake.
-///
-/// # Errors
-/// 10 where the pail was not worked, 12 for broken ranges.
+/// Error 10 where the pail was not worked, 12 for broken ranges.
 pub fn harvested(index: u32, block: &Block, pail: &Pail) -> Result<i128, Refusal> {
     let (Some(gap), Some(zeros)) = (pail.gap, pail.zeros) else {
         return Err(Fault::WorkMissing.into());
@@ -158,9 +150,7 @@ impl Model {
     }
 
     /// `plant`: whether the farmer has the stake is for the asset contract to say.
-    ///
-    /// # Errors
-    /// 6, 4, 3, 8, in this order.
+    /// Errors 6, 4, 3, 8, in this order.
     pub fn plant(&mut self, farmer: &ScAddress, amount: i128, at: Moment) -> Result<(), Refusal> {
         if amount < 0 {
             return Err(Fault::PlantAmountTooLow.into());
@@ -185,10 +175,7 @@ impl Model {
         Ok(())
     }
 
-    /// `work` with the hash of this nonce; returns the gap.
-    ///
-    /// # Errors
-    /// 3, 11, 9, 15, 13, 12, 7, in this order.
+    /// `work` with the hash of this nonce; returns the gap. Errors 3, 11, 9, 15, 13, 12, 7, in this order.
     pub fn work(
         &mut self,
         farmer: &ScAddress,
@@ -204,7 +191,7 @@ impl Model {
         if gap == 0 {
             return Err(Fault::GapCountTooLow.into());
         }
-        if hash::job(index, block, farmer).is_none_or(|job| job.hash(nonce) != hash) {
+        if block.job(index, farmer).is_none_or(|job| job.hash(nonce) != hash) {
             return Err(Fault::HashInvalid.into());
         }
         let zeros = zeros_of(&hash);
@@ -217,10 +204,7 @@ impl Model {
         Ok(gap)
     }
 
-    /// `harvest`; returns the reward, and takes the pail away.
-    ///
-    /// # Errors
-    /// 11, 9, 14, 10, in this order.
+    /// `harvest`; returns the reward, and takes the pail away. Errors 11, 9, 14, 10, in this order.
     pub fn harvest(&mut self, farmer: &ScAddress, index: u32) -> Result<i128, Refusal> {
         let block = self.blocks.get(&index).ok_or(Fault::BlockMissing)?;
         let key = (farmer.clone(), index);

@@ -12,6 +12,7 @@ use rusqlite::{Connection, OptionalExtension};
 use serde_json::json;
 use state::Work;
 use state::alert::{self, Subject};
+use state::columns::only;
 use stellar::xdr::AccountId;
 
 /// A farmer that was taken in.
@@ -36,10 +37,7 @@ pub enum KeyFor {
     Imported(SigningKey),
 }
 
-/// Takes a farmer in.
-///
-/// # Errors
-/// Those of [`Joining::check`], [`Editor::add`] and [`farmers::add`]; `no_key` for an address without a key.
+/// Takes a farmer in. `no_key` for an address without a key; see [`Joining::check`] and [`farmers::add`].
 pub fn register(work: &mut Work<'_>, keys: &mut Editor, key: KeyFor, joining: &Joining) -> Result<Enrolled> {
     let conn = work.state.conn();
     let sponsor = keys.store().sponsor().map(str::to_owned).or(last_sponsor(conn)?);
@@ -47,13 +45,11 @@ pub fn register(work: &mut Work<'_>, keys: &mut Editor, key: KeyFor, joining: &J
     let (address, adopted) = match key {
         KeyFor::Any => {
             joining.check(conn)?;
-            let made = |address: &&str| keys.store().origin(address) == Some(Origin::Made);
-            match idle(conn, keys.store())?
-                .iter()
-                .map(String::as_str)
-                .find(|address| made(address) && serving.check(address).is_ok())
-            {
-                Some(address) => (address.to_owned(), true),
+            let may = |address: &String| {
+                keys.store().origin(address) == Some(Origin::Made) && serving.check(address).is_ok()
+            };
+            match idle(conn, keys.store())?.into_iter().find(may) {
+                Some(address) => (address, true),
                 None => (keys.make()?, false),
             }
         }
@@ -73,9 +69,7 @@ pub fn register(work: &mut Work<'_>, keys: &mut Editor, key: KeyFor, joining: &J
 }
 
 /// Makes an imported key the fee sponsor's; returns its address and whether anything changed.
-///
-/// # Errors
-/// `conflict` where the account is a farmer's; those of [`Editor::add`].
+/// `conflict` where the account is a farmer's.
 pub fn sponsor(work: &mut Work<'_>, keys: &mut Editor, key: &SigningKey) -> Result<(String, bool)> {
     let address = address_of(key);
     check_sponsor(work.state.conn(), &address)?;
@@ -100,38 +94,31 @@ pub fn sponsor(work: &mut Work<'_>, keys: &mut Editor, key: &SigningKey) -> Resu
 pub fn last_sponsor(conn: &Connection) -> Result<Option<String>> {
     Ok(conn
         .prepare_cached("SELECT subject FROM events WHERE kind = 'sponsor.set' ORDER BY id DESC LIMIT 1")?
-        .query_row([], |row| row.get(0))
+        .query_row([], only)
         .optional()?)
 }
 
 /// Refuses a farmer as sponsor: its fees would come out of what it farms.
-///
-/// # Errors
-/// `conflict`.
 pub fn check_sponsor(conn: &Connection, address: &str) -> Result<()> {
-    match farmers::look_up(conn, address)? {
-        None => Ok(()),
-        Some(farmer) => Err(Error::new(
-            Code::Conflict,
-            format!("{address} is farmer {}: it cannot be the fee sponsor too", farmer.id),
-        )
-        .hint("the sponsor is an account of its own")),
-    }
+    let why = |id| format!("{address} is farmer {id}: it cannot be the fee sponsor too");
+    refuse_farmer(conn, address, why, "the sponsor is an account of its own")
 }
 
 /// Refuses a farmer as submitter: its own plants would wait for the calls of others.
-///
-/// # Errors
-/// `conflict`; `state_error`.
 pub fn no_farmer(conn: &Connection, account: &AccountId) -> Result<()> {
-    match farmers::look_up(conn, &account.to_string())? {
-        None => Ok(()),
-        Some(farmer) => Err(Error::new(
-            Code::Conflict,
-            format!("kale.submitter: {account} is farmer {}: it cannot send for others", farmer.id),
-        )
-        .hint("a submitter is an account of its own; the fee sponsor may be one")),
-    }
+    let why = |id| format!("kale.submitter: {account} is farmer {id}: it cannot send for others");
+    let hint = "a submitter is an account of its own; the fee sponsor may be one";
+    refuse_farmer(conn, &account.to_string(), why, hint)
+}
+
+fn refuse_farmer(
+    conn: &Connection,
+    address: &str,
+    why: impl FnOnce(String) -> String,
+    hint: &'static str,
+) -> Result<()> {
+    let refuse = |farmer: Farmer| Err(Error::new(Code::Conflict, why(farmer.id)).hint(hint));
+    farmers::look_up(conn, address)?.map_or(Ok(()), refuse)
 }
 
 /// Who serves the farm, and so can be no farmer.
@@ -162,9 +149,6 @@ impl Serving<'_> {
 }
 
 /// Refuses before a key is written what would be refused after.
-///
-/// # Errors
-/// Those of [`Joining::check`], `conflict`.
 pub fn check_address(
     conn: &Connection,
     address: &str,

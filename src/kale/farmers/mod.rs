@@ -3,12 +3,10 @@
 pub mod enrol;
 pub mod poolers;
 pub mod status;
-pub mod strategies;
 pub mod terms;
 
 use self::poolers::Pooler;
 use self::status::Status;
-use self::strategies::{set_strategy, strategy_in};
 use self::terms::{ONE_PPM, ratio};
 use crate::alerts::{LOST, NOT_READY};
 use crate::contract::address::{account, shown};
@@ -18,6 +16,8 @@ use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
 use state::Tx;
 use state::alert::{self, Subject};
+use state::columns::{maybe_at, only};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// A farmer.
@@ -66,10 +66,19 @@ fn read(row: &Row<'_>) -> Result<Farmer> {
     })
 }
 
-/// A farmer by id or address.
-///
-/// # Errors
-/// `unknown_farmer`.
+/// The terms in a row with the columns of `farmer_strategies`; all NULL where the farmer has none.
+fn strategy_in(row: &Row<'_>) -> Result<Strategy> {
+    Ok(Strategy {
+        target_zeros: row.get("target_zeros")?,
+        min_work_sec: row.get("min_work_sec")?,
+        harvest_only: row.get("harvest_only")?,
+        min_stake: maybe_at(row, "min_stake")?,
+        max_stake: maybe_at(row, "max_stake")?,
+        stake: None,
+    })
+}
+
+/// A farmer by id or address. `unknown_farmer` where there is none.
 pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
     look_up(conn, name)?.ok_or_else(|| {
         Error::new(Code::UnknownFarmer, format!("no farmer {}", shown(name)))
@@ -80,8 +89,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
 /// [`find`], where there may be none.
 pub fn look_up(conn: &Connection, name: &str) -> Result<Option<Farmer>> {
     let mut statement = conn.prepare_cached(&format!("{FARMER} WHERE f.id = ?1 OR f.address = ?1"))?;
-    let mut rows = statement.query([name])?;
-    rows.next()?.map(read).transpose()
+    statement.query_and_then([name], read)?.next().transpose()
 }
 
 /// All farmers in the order in which they came, those of one pooler or status if that is given.
@@ -89,21 +97,13 @@ pub fn list(conn: &Connection, pooler: Option<&Pooler>, status: Option<Status>) 
     let mut statement = conn.prepare_cached(&format!(
         "{FARMER} WHERE (?1 IS NULL OR f.pooler_id = ?1) AND (?2 IS NULL OR f.status = ?2) ORDER BY f.added_at, f.id"
     ))?;
-    let mut rows = statement.query(params![pooler.map(|pooler| &pooler.id), status.map(Status::word)])?;
-    let mut farmers = Vec::new();
-    while let Some(row) = rows.next()? {
-        farmers.push(read(row)?);
-    }
-    Ok(farmers)
+    let of = params![pooler.map(|pooler| &pooler.id), status.map(Status::word)];
+    statement.query_and_then(of, read)?.collect()
 }
 
 /// Whether there are farmers that have not departed.
 pub fn any(conn: &Connection) -> Result<bool> {
-    let any =
-        conn.query_row("SELECT EXISTS (SELECT 1 FROM farmers WHERE status <> 'departed')", [], |row| {
-            row.get(0)
-        })?;
-    Ok(any)
+    Ok(conn.query_row("SELECT EXISTS (SELECT 1 FROM farmers WHERE status <> 'departed')", [], only)?)
 }
 
 /// What a farmer joins with.
@@ -126,8 +126,6 @@ impl Joining {
     }
 
     /// Checks all that can be known without a key; returns the pooler.
-    ///
-    /// # Errors
     /// `unknown_pooler`, `pooler_full`, `invalid_weight`, `invalid_address`.
     pub fn check(&self, conn: &Connection) -> Result<Pooler> {
         check_terms(self.stake_percentage_ppm, self.payout.as_deref())?;
@@ -148,44 +146,29 @@ fn check_room(pooler: &Pooler) -> Result<()> {
     if pooler.farmers < pooler.capacity {
         return Ok(());
     }
-    Err(Error::new(
-        Code::PoolerFull,
-        format!(
-            "pooler \"{}\" is full: it has {} of {} farmers",
-            pooler.name, pooler.farmers, pooler.capacity
-        ),
-    )
-    .hint(say("choose another pooler, or make one with: ").run("pooler add").of("NAME"))
-    .detail("pooler", pooler.name.as_str()))
+    let Pooler { name, farmers, capacity, .. } = pooler;
+    let why = format!("pooler \"{name}\" is full: it has {farmers} of {capacity} farmers");
+    Err(Error::new(Code::PoolerFull, why)
+        .hint(say("choose another pooler, or make one with: ").run("pooler add").of("NAME"))
+        .detail("pooler", pooler.name.as_str()))
 }
 
 /// Refuses to take in again, on other terms, who is there.
-///
-/// # Errors
-/// `conflict`.
 pub fn check_same(there: &Farmer, joining: &Joining) -> Result<()> {
     if joining.is(there) {
         return Ok(());
     }
-    Err(Error::new(
-        Code::Conflict,
-        format!(
-            "{} is farmer {} already: pooler \"{}\", stake percentage {}, {}",
-            there.address,
-            there.id,
-            there.pooler,
-            ratio(there.stake_percentage_ppm),
-            there.status
-        ),
-    )
-    .hint(say("change it with: ").run("farmer set").of(&there.id).of("…"))
-    .detail("farmer", there.id.as_str()))
+    let Farmer { address, id, pooler, status, .. } = there;
+    let stake = ratio(there.stake_percentage_ppm);
+    let why =
+        format!("{address} is farmer {id} already: pooler \"{pooler}\", stake percentage {stake}, {status}");
+    Err(Error::new(Code::Conflict, why)
+        .hint(say("change it with: ").run("farmer set").of(&there.id).of("…"))
+        .detail("farmer", there.id.as_str()))
 }
 
 /// Records the farmer of an address; true where it is new. The same again changes nothing.
-///
-/// # Errors
-/// Those of [`Joining::check`]; `conflict` for an address that is there with other terms.
+/// `conflict` for one that is there on other terms.
 pub fn add(tx: &Tx<'_>, address: &str, joining: &Joining) -> Result<(Farmer, bool)> {
     let address = account("ADDRESS", address)?;
     if let Some(there) = look_up(tx.conn(), &address)? {
@@ -223,10 +206,7 @@ pub struct Change {
 }
 
 /// Changes a farmer; true where anything changed.
-///
-/// # Errors
-/// `unknown_farmer`, those of [`Joining::check`], `conflict` for a step that its life does not have, `unsettled`
-/// for a departure with stakes out, `invalid_value` for a least stake above the most.
+/// `conflict` for a step that its life does not have, `unsettled` for a departure with stakes out.
 pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)> {
     let before = find(tx.conn(), name)?;
     let mut after = before.clone();
@@ -288,11 +268,9 @@ pub fn change(tx: &Tx<'_>, name: &str, change: &Change) -> Result<(Farmer, bool)
 
 fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
     if !farmer.status.may_become(next) {
-        return Err(Error::new(
-            Code::Conflict,
-            format!("farmer {} is {}: it cannot become {next}", farmer.id, farmer.status),
-        )
-        .hint("wallet_created → funded → active → leaving → departed; leaving may go back to active"));
+        let why = format!("farmer {} is {}: it cannot become {next}", farmer.id, farmer.status);
+        return Err(Error::new(Code::Conflict, why)
+            .hint("wallet_created → funded → active → leaving → departed; leaving may go back to active"));
     }
     if next != Status::Departed {
         return Ok(());
@@ -304,15 +282,34 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
          AND NOT EXISTS (SELECT 1 FROM pooler_compensations c WHERE c.farmer_id = p.farmer_id
              AND c.block_index = p.block_index)",
         [&farmer.id],
-        |row| row.get(0),
+        only,
     )?;
     if stakes == 0 {
         return Ok(());
     }
-    Err(Error::new(
-        Code::Unsettled,
-        format!("farmer {} has {stakes} plants that are neither harvested nor booked as lost", farmer.id),
-    )
-    .hint(say("it departs when they are back: ").run("harvest"))
-    .detail("plants", stakes))
+    let why =
+        format!("farmer {} has {stakes} plants that are neither harvested nor booked as lost", farmer.id);
+    Err(Error::new(Code::Unsettled, why)
+        .hint(say("it departs when they are back: ").run("harvest"))
+        .detail("plants", stakes))
+}
+
+/// Every farmer's own terms, by id.
+pub fn strategies(conn: &Connection) -> Result<HashMap<String, Strategy>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT farmer_id, target_zeros, min_work_sec, harvest_only, min_stake, max_stake FROM farmer_strategies",
+    )?;
+    statement.query_and_then([], |row| Ok((row.get("farmer_id")?, strategy_in(row)?)))?.collect()
+}
+
+fn set_strategy(tx: &Tx<'_>, farmer: &str, terms: &Strategy) -> Result<()> {
+    let Strategy { target_zeros, min_work_sec, harvest_only, min_stake, max_stake, .. } = terms;
+    let [least, most] = [min_stake, max_stake].map(|stake| stake.map(|stroops| stroops.to_string()));
+    tx.conn().execute(
+        "INSERT OR REPLACE INTO farmer_strategies
+             (farmer_id, target_zeros, min_work_sec, harvest_only, min_stake, max_stake)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![farmer, target_zeros, min_work_sec, harvest_only, least, most],
+    )?;
+    Ok(())
 }

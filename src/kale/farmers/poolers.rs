@@ -44,9 +44,6 @@ fn read(row: &Row<'_>) -> Result<Pooler> {
 }
 
 /// A name as it may stand in commands, files and metrics.
-///
-/// # Errors
-/// `invalid_value` naming what is allowed.
 pub fn check_name(flag: &str, name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     let good = !name.is_empty()
@@ -63,15 +60,11 @@ pub fn check_name(flag: &str, name: &str) -> Result<()> {
     ))
 }
 
-/// A pooler by name or id.
-///
-/// # Errors
-/// `unknown_pooler`.
+/// A pooler by name or id. `unknown_pooler` where there is none.
 pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
     let mut statement = conn.prepare_cached(&format!("{POOLER} WHERE p.name = ?1 OR p.id = ?1"))?;
-    let mut rows = statement.query([name])?;
-    if let Some(row) = rows.next()? {
-        return read(row);
+    if let Some(found) = statement.query_and_then([name], read)?.next() {
+        return found;
     }
     let names: Vec<String> = list(conn)?.into_iter().map(|pooler| pooler.name).collect();
     let e = Error::new(Code::UnknownPooler, format!("no pooler {}", shown(name)));
@@ -87,33 +80,24 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
 /// All poolers by name.
 pub fn list(conn: &Connection) -> Result<Vec<Pooler>> {
     let mut statement = conn.prepare_cached(&format!("{POOLER} ORDER BY p.name"))?;
-    let mut rows = statement.query([])?;
-    let mut poolers = Vec::new();
-    while let Some(row) = rows.next()? {
-        poolers.push(read(row)?);
-    }
-    Ok(poolers)
+    statement.query_and_then([], read)?.collect()
 }
 
 /// Adds a pooler; true where it is new. The same again changes nothing.
-///
-/// # Errors
-/// `invalid_value` for the name, `conflict` for one of that name on other terms.
+/// `conflict` for one of that name on other terms.
 pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: Terms) -> Result<(Pooler, bool)> {
     check_name("NAME", name)?;
     match find(tx.conn(), name) {
         Ok(there) if there.capacity == capacity && there.terms == terms => return Ok((there, false)),
         Ok(there) => {
-            return Err(Error::new(
-                Code::Conflict,
-                format!(
-                    "pooler \"{name}\" is there already, with capacity {}, reward split {} and platform fee {}",
-                    there.capacity,
-                    ratio(there.terms.reward_split_ppm()),
-                    ratio(there.terms.platform_fee_ppm())
-                ),
-            )
-            .hint("terms that farmers joined on do not change; make a pooler of another name and move them"));
+            let (split, fee) = (ratio(there.terms.reward_split_ppm()), ratio(there.terms.platform_fee_ppm()));
+            let why = format!(
+                "pooler \"{name}\" is there already, with capacity {}, reward split {split} and platform fee {fee}",
+                there.capacity
+            );
+            return Err(Error::new(Code::Conflict, why).hint(
+                "terms that farmers joined on do not change; make a pooler of another name and move them",
+            ));
         }
         Err(e) if e.code() == Code::UnknownPooler => {}
         Err(e) => return Err(e),

@@ -1,11 +1,13 @@
 //! The life of a farmer. Pure.
 
 use base::{Code, Error, Result};
-use std::fmt;
-use std::str::FromStr;
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// Where a farmer is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Display, EnumString, IntoStaticStr, VariantArray,
+)]
+#[strum(serialize_all = "snake_case")]
 pub enum Status {
     /// There is a key; the account may not exist yet.
     WalletCreated,
@@ -21,27 +23,17 @@ pub enum Status {
 
 impl Status {
     /// All of them, in the order of life.
-    pub const ALL: &[Self] =
-        &[Self::WalletCreated, Self::Funded, Self::Active, Self::Leaving, Self::Departed];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The word as it stands in the state.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::WalletCreated => "wallet_created",
-            Self::Funded => "funded",
-            Self::Active => "active",
-            Self::Leaving => "leaving",
-            Self::Departed => "departed",
-        }
+    pub fn word(self) -> &'static str {
+        self.into()
     }
 
     /// Reads the word of a farmer's row.
-    ///
-    /// # Errors
-    /// `state_corrupt` naming the farmer.
     pub fn stored(word: &str, farmer: &str) -> Result<Self> {
         let odd = || format!("farmer {farmer} has the status \"{word}\"");
-        word.parse().map_err(|()| Error::new(Code::StateCorrupt, odd()))
+        word.parse().map_err(|_| Error::new(Code::StateCorrupt, odd()))
     }
 
     /// Whether the next status may be this one: a step forward, leaving at any time, and back from leaving. What has
@@ -64,20 +56,6 @@ impl Status {
     /// Whether its pails are worked and harvested.
     pub const fn is_served(self) -> bool {
         !matches!(self, Self::Departed)
-    }
-}
-
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl FromStr for Status {
-    type Err = ();
-
-    fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        Self::ALL.iter().copied().find(|status| status.word() == text).ok_or(())
     }
 }
 

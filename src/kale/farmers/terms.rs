@@ -26,27 +26,18 @@ pub struct Shares {
 
 impl Terms {
     /// Terms of so many millionths for pooler and operator; the farmer gets the rest.
-    ///
-    /// # Errors
     /// `invalid_weight` where both together pass 1.
     pub fn new(reward_split_ppm: u32, platform_fee_ppm: u32) -> Result<Self> {
         match reward_split_ppm.checked_add(platform_fee_ppm) {
             Some(sum) if sum <= ONE_PPM => Ok(Self { reward_split_ppm, platform_fee_ppm }),
-            _ => Err(Error::new(
-                Code::InvalidWeight,
-                format!(
-                    "a reward split of {} and a platform fee of {} are more than the whole reward",
-                    ratio(reward_split_ppm),
-                    ratio(platform_fee_ppm)
-                ),
-            )
-            .hint(
-                Remedy::default()
-                    .with("reward-split")
-                    .say(" and ")
-                    .with("platform-fee")
-                    .say(" together are at most 1"),
-            )),
+            _ => {
+                let [split, fee] = [reward_split_ppm, platform_fee_ppm].map(ratio);
+                let why = format!(
+                    "a reward split of {split} and a platform fee of {fee} are more than the whole reward"
+                );
+                let both = Remedy::default().with("reward-split").say(" and ").with("platform-fee");
+                Err(Error::new(Code::InvalidWeight, why).hint(both.say(" together are at most 1")))
+            }
         }
     }
 

@@ -5,7 +5,6 @@ use super::question::{Asked, answer, question};
 use crate::chain::site::Site;
 use crate::chain::wallet::Look;
 use crate::farmers::status::Status;
-use crate::farmers::strategies;
 use crate::farmers::{self, Farmer};
 use crate::record::rows::{self, Last};
 use crate::strategy::{Answer, Heard, Program, Strategy, failed};
@@ -16,9 +15,7 @@ use stellar::account;
 use stellar::xdr::AccountId;
 
 /// Asks the program about a block: what each farmer that has not departed stakes, aims at and waits for.
-///
-/// # Errors
-/// `strategy_failed`, `interrupted`; `state_error`, `state_corrupt`; those of [`Look::read`].
+/// `strategy_failed`, `interrupted`.
 pub async fn ask(
     conn: &Connection,
     site: &Site,
@@ -51,9 +48,6 @@ pub async fn ask(
 impl Farming<'_, '_> {
     /// Asks `strategy.command` about this block, where there is one and it was not asked yet, at `now` in ledger time. Returns
     /// whether it was asked; why there is no answer is remembered too.
-    ///
-    /// # Errors
-    /// As [`ask`], what the command failed with aside.
     pub async fn consult(&mut self, asked: &Asked, now: u64) -> Result<bool> {
         self.forget(now);
         let Some(program) = &self.settings.command else { return Ok(false) };
@@ -109,7 +103,7 @@ pub struct Strategies {
 impl Strategies {
     /// Each farmer's own terms, and those for all.
     pub fn read(conn: &Connection, all: Strategy) -> Result<Self> {
-        Ok(Self { all, own: strategies::strategies(conn)?, open: false })
+        Ok(Self { all, own: farmers::strategies(conn)?, open: false })
     }
 
     /// With an answer of `strategy.command`: what it says comes first.

@@ -58,9 +58,6 @@ pub struct Farming<'f, 'w> {
 impl Farming<'_, '_> {
     /// The farm as it is now, with the pails of these farmers in the current block, and their accounts where `wallets` are
     /// wanted.
-    ///
-    /// # Errors
-    /// As [`View::read`].
     pub async fn look(&self, who: &[Who], wallets: bool) -> Result<View> {
         let guess = rows::last_block(self.work.state.conn())?;
         View::read(self.site, &Ask { who, wallets, guess }).await

@@ -48,17 +48,13 @@ pub async fn judge(farming: &Farming<'_, '_>, farmers: &[(&str, Option<&Wallet>)
 struct Claim<'i> {
     /// Stroops of lumens that each source takes.
     each: BTreeMap<&'i AccountId, i64>,
-    /// Of these, what is among what is open: all but plants.
-    counted: i64,
+    /// Their sum.
+    cost: i64,
+    /// Of it, what is not among what is open: plants.
+    fresh: i64,
     sponsor: Sponsor,
     /// What the sponsor has left for these.
     left: i64,
-}
-
-impl Claim<'_> {
-    fn cost(&self) -> i64 {
-        self.each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost))
-    }
 }
 
 async fn claim<'i>(farming: &Farming<'_, '_>, payer: &AccountId, intents: &'i [Intent]) -> Result<Claim<'i>> {
@@ -83,50 +79,41 @@ async fn claim<'i>(farming: &Farming<'_, '_>, payer: &AccountId, intents: &'i [I
     let others = books.owed_by_all().saturating_sub(counted).max(0);
     let left = spare.unwrap_or_default().saturating_sub(others);
     let cost = each.values().fold(0_i64, |sum, cost| sum.saturating_add(*cost));
-    let sponsor = books.sponsor_for(payer, spare, cost.saturating_sub(counted));
-    Ok(Claim { each, counted, sponsor, left })
+    let fresh = cost.saturating_sub(counted);
+    Ok(Claim { each, cost, fresh, sponsor: books.sponsor_for(payer, spare, fresh), left })
 }
 
 /// The sponsor `payer` as it is found, and whether it can pay for all of these intents beside what else is open.
-///
-/// # Errors
-/// As [`judge`].
 pub async fn left_for(
     farming: &Farming<'_, '_>,
     payer: &AccountId,
     intents: &[Intent],
 ) -> Result<(Sponsor, bool)> {
-    let claim = claim(farming, payer, intents).await?;
-    let free = claim.left >= claim.cost();
-    Ok((claim.sponsor, free))
+    let Claim { sponsor, left, cost, .. } = claim(farming, payer, intents).await?;
+    Ok((sponsor, left >= cost))
 }
 
 /// The sources among these intents that pay for themselves where the sponsor `payer` cannot pay for all of them, with the
 /// sponsor as it was found; nobody where it can.
-///
-/// # Errors
-/// As [`judge`].
 pub async fn own(
     farming: &Farming<'_, '_>,
     payer: &AccountId,
     intents: &[Intent],
 ) -> Result<(BTreeSet<AccountId>, Option<Sponsor>)> {
-    let claim = claim(farming, payer, intents).await?;
-    let cost = claim.cost();
-    if claim.each.is_empty() || claim.left >= cost {
+    let Claim { each, cost, fresh, sponsor, left } = claim(farming, payer, intents).await?;
+    if each.is_empty() || left >= cost {
         return Ok((BTreeSet::new(), None));
     }
-    let Claim { each, counted, sponsor, left } = claim;
     let state = &*farming.work.state;
     let books = farming.books()?.with_spent(state.conn(), state.run().clock.now())?;
-    let sponsor = books.sponsor_for(payer, sponsor.spare, cost.saturating_sub(counted));
+    let sponsor = books.sponsor_for(payer, sponsor.spare, fresh);
     let sources: Vec<&AccountId> = each.keys().copied().collect();
     let own = farming.site.client.view(async |view| spares(view, &sources).await).await?;
     let can = |(cost, spare): (&i64, Option<i64>)| (*cost, spare.is_some_and(|spare| spare >= *cost));
     let each: Vec<(i64, bool)> = each.values().zip(own).map(can).collect();
     let payers = payers(Some(left), &each).into_iter().zip(sources);
-    let own: BTreeSet<AccountId> =
-        payers.filter(|(payer, _)| *payer == Some(Payer::Itself)).map(|(_, source)| source.clone()).collect();
+    let itself = payers.filter(|(payer, _)| *payer == Some(Payer::Itself));
+    let own: BTreeSet<AccountId> = itself.map(|(_, source)| source.clone()).collect();
     if !own.is_empty() {
         sponsor.warn(&farming.site.client);
     }

@@ -1,17 +1,16 @@
 //! What `strategy.command` is asked, and how its answer is read. Pure.
 
 use crate::contract::address::shown;
-use crate::contract::base;
-use crate::contract::{BLOCK_SECONDS, Block, DECIMALS};
+use crate::contract::{BLOCK_SECONDS, Block, DECIMALS, base};
 use crate::farmers::Farmer;
 use crate::farmers::terms::ratio;
 use crate::record::rows::Last;
 use crate::strategy::{Answer, LONGEST_MIN_WORK, MOST_TARGET, Strategy};
 use base::amount::{Base, Quantity, parse_units};
-use base::clock;
-use base::redact;
+use base::{clock, redact};
 use grind::json::{Object, why};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::json;
 use std::collections::HashMap;
 
 /// The version of question and answer.
@@ -26,55 +25,6 @@ pub struct Asked {
     pub entry: Block,
     /// When it is due, in seconds of ledger time.
     pub due: u64,
-}
-
-#[derive(Serialize)]
-struct Question<'a> {
-    version: u32,
-    network: &'a str,
-    block: BlockView,
-    farmers: Vec<FarmerView<'a>>,
-}
-
-#[derive(Serialize)]
-struct Range<T> {
-    min: T,
-    max: T,
-}
-
-#[derive(Serialize)]
-struct BlockView {
-    index: u32,
-    began_at: String,
-    due_at: String,
-    gaps: Range<u32>,
-    stakes: Range<Quantity>,
-    zeros: Range<u32>,
-}
-
-#[derive(Serialize)]
-struct FarmerView<'a> {
-    id: &'a str,
-    address: &'a str,
-    pooler: &'a str,
-    status: &'static str,
-    balance: Option<Quantity>,
-    stake_percentage: String,
-    target_zeros: u32,
-    min_work_sec: u64,
-    harvest_only: bool,
-    min_stake: Option<Quantity>,
-    max_stake: Option<Quantity>,
-    last: Option<LastView>,
-}
-
-#[derive(Serialize)]
-struct LastView {
-    block: u32,
-    stake: Quantity,
-    zeros: Option<u32>,
-    gap: Option<u32>,
-    reward: Option<Quantity>,
 }
 
 fn kale(stroops: Base) -> Quantity {
@@ -92,39 +42,39 @@ pub type Known<'a> = (&'a Farmer, Strategy, Option<Base>, Option<Last>);
 pub fn question(network: &str, asked: &Asked, farmers: &[Known<'_>]) -> serde_json::Result<Vec<u8>> {
     let block = &asked.entry;
     let stake = |stroops: i128| kale(base(stroops).unwrap_or_default());
-    let farmers = farmers.iter().map(|(farmer, strategy, balance, last)| FarmerView {
-        id: &farmer.id,
-        address: &farmer.address,
-        pooler: &farmer.pooler,
-        status: farmer.status.word(),
-        balance: balance.map(kale),
-        stake_percentage: ratio(farmer.stake_percentage_ppm),
-        target_zeros: strategy.enough(block),
-        min_work_sec: strategy.min_work_sec.unwrap_or_default(),
-        harvest_only: !strategy.plants(),
-        min_stake: strategy.min_stake.map(kale),
-        max_stake: strategy.max_stake.map(kale),
-        last: last.as_ref().map(|last| LastView {
-            block: last.block,
-            stake: kale(last.stake),
-            zeros: last.zeros,
-            gap: last.gap,
-            reward: last.reward.map(kale),
-        }),
-    });
-    serde_json::to_vec(&Question {
-        version: VERSION,
-        network,
-        block: BlockView {
-            index: asked.index,
-            began_at: time(asked.due.saturating_sub(BLOCK_SECONDS)),
-            due_at: time(asked.due),
-            gaps: Range { min: block.min_gap, max: block.max_gap },
-            stakes: Range { min: stake(block.min_stake), max: stake(block.max_stake) },
-            zeros: Range { min: block.min_zeros, max: block.max_zeros },
+    let last = |last: &Last| {
+        let (stake, reward) = (kale(last.stake), last.reward.map(kale));
+        json!({ "block": last.block, "stake": stake, "zeros": last.zeros, "gap": last.gap, "reward": reward })
+    };
+    let farmer = |(farmer, strategy, balance, before): &Known<'_>| {
+        json!({
+            "id": farmer.id,
+            "address": farmer.address,
+            "pooler": farmer.pooler,
+            "status": farmer.status.word(),
+            "balance": balance.map(kale),
+            "stake_percentage": ratio(farmer.stake_percentage_ppm),
+            "target_zeros": strategy.enough(block),
+            "min_work_sec": strategy.min_work_sec.unwrap_or_default(),
+            "harvest_only": !strategy.plants(),
+            "min_stake": strategy.min_stake.map(kale),
+            "max_stake": strategy.max_stake.map(kale),
+            "last": before.as_ref().map(last),
+        })
+    };
+    serde_json::to_vec(&json!({
+        "version": VERSION,
+        "network": network,
+        "block": {
+            "index": asked.index,
+            "began_at": time(asked.due.saturating_sub(BLOCK_SECONDS)),
+            "due_at": time(asked.due),
+            "gaps": { "min": block.min_gap, "max": block.max_gap },
+            "stakes": { "min": stake(block.min_stake), "max": stake(block.max_stake) },
+            "zeros": { "min": block.min_zeros, "max": block.max_zeros },
         },
-        farmers: farmers.collect(),
-    })
+        "farmers": farmers.iter().map(farmer).collect::<Vec<_>>(),
+    }))
 }
 
 #[derive(Deserialize)]
@@ -145,9 +95,7 @@ struct Line {
 }
 
 /// Reads an answer about these farmers (id, address).
-///
-/// # Errors
-/// What is wrong with it, and with which farmer's line.
+/// An error names what is wrong, and in which farmer's line.
 pub fn answer<'a>(bytes: &[u8], farmers: impl Iterator<Item = (&'a str, &'a str)>) -> Result<Answer, String> {
     let Object(reply): Object<Reply> = serde_json::from_slice(bytes).map_err(|e| redact::said(&why(&e)))?;
     let ids: HashMap<&str, &str> = farmers.flat_map(|(id, address)| [(id, id), (address, id)]).collect();
@@ -171,10 +119,9 @@ pub fn answer<'a>(bytes: &[u8], farmers: impl Iterator<Item = (&'a str, &'a str)
 
 impl Line {
     fn terms(&self) -> Result<Strategy, String> {
-        let stake = self
-            .stake
-            .as_deref()
-            .map(|text| parse_units(text, DECIMALS).map_err(|why| format!("stake: {} {why}", shown(text))));
+        let stroops = |text: &String| {
+            parse_units(text, DECIMALS).map_err(|why| format!("stake: {} {why}", shown(text)))
+        };
         let outside = |name, number: u64, least: u64, most: u64| {
             let good = (least..=most).contains(&number);
             if good { Ok(()) } else { Err(format!("{name}: {number} is outside {least} to {most}")) }
@@ -189,7 +136,7 @@ impl Line {
             target_zeros: self.target_zeros,
             min_work_sec: self.min_work_sec,
             harvest_only: self.harvest_only,
-            stake: stake.transpose()?,
+            stake: self.stake.as_ref().map(stroops).transpose()?,
             ..Strategy::default()
         })
     }

@@ -10,6 +10,7 @@ pub use turns::{BUSY, FARMERS, LEDGER, PATIENCE, RUN, assign, begin, ledgers, sh
 
 use crate::record::plan::kind;
 use crate::record::rows::OpenPail;
+use strum::IntoStaticStr;
 
 /// What is added to what a call was offered before: prices move, and a sponsor's envelope pays for one operation more.
 const MORE: i64 = 4;
@@ -71,7 +72,8 @@ pub fn bid(before: &[(u64, i64)], max_inclusion: u32) -> i64 {
 }
 
 /// Who pays.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Payer {
     /// The sponsor.
     Sponsor,
@@ -83,12 +85,8 @@ pub enum Payer {
 
 impl Payer {
     /// Its stable word.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Sponsor => "sponsor",
-            Self::Submitters => "submitters",
-            Self::Itself => "itself",
-        }
+    pub fn word(self) -> &'static str {
+        self.into()
     }
 }
 

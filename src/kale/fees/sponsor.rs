@@ -9,25 +9,25 @@ use state::Tx;
 use state::alert::{self, Subject};
 use stellar::Client;
 use stellar::xdr::AccountId;
+use strum::{Display, IntoStaticStr};
 
 const DAY: u64 = 86_400;
 
 /// What for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Display, IntoStaticStr)]
 pub enum Role {
     /// It pays the fees of all transactions.
+    #[strum(to_string = "fee sponsor")]
     Sponsor,
     /// It sends work and harvests.
+    #[strum(to_string = "submitter")]
     Submitter,
 }
 
 impl Role {
     /// In words.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::Sponsor => "fee sponsor",
-            Self::Submitter => "submitter",
-        }
+    pub fn words(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -60,7 +60,6 @@ impl Sponsor {
     /// What is wrong with it; `None` where nothing is, for a day at least.
     pub fn why(&self) -> Option<String> {
         let Self { role, account, spare, need, lasts_sec } = self;
-        let role = role.words();
         let lasts = |sec| format!("at the rate of the last day it lasts {}", clock::span(sec));
         let short = match spare {
             None => Some(Lack::Account { needed: 0 }.words()),
@@ -102,8 +101,8 @@ impl Sponsor {
 
     /// Warns that farmers with lumens of their own pay for themselves.
     pub(crate) fn warn(&self, client: &Client) {
-        let (role, account) = (self.role.words(), &self.account);
-        let kind = match self.role {
+        let Self { role, account, .. } = self;
+        let kind = match role {
             Role::Sponsor => SPONSOR_LOW,
             Role::Submitter => Reason::SubmitterLow.word(),
         };

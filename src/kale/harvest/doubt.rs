@@ -6,9 +6,8 @@ use super::sight;
 use crate::chain::view::View;
 use crate::contract::LIFE;
 use crate::farming::Farming;
-use crate::record::loss;
 use crate::record::reason::Reason;
-use crate::record::rows;
+use crate::record::{loss, rows};
 use base::{Code, Error, Result};
 use rusqlite::Connection;
 use stellar::xdr::ContractId;
@@ -70,11 +69,8 @@ impl Doubt {
                 (Code::Drift, why, later)
             }
             Self::Again { from } => {
-                let what = if due.chain.is_some() {
-                    "was never worked"
-                } else {
-                    "is gone, and nobody was paid for it"
-                };
+                let is_there = due.chain.is_some();
+                let what = if is_there { "was never worked" } else { "is gone, and nobody was paid for it" };
                 let why = format!("{what}; a second look from ledger {from} on decides");
                 (Code::StakeLost, why, "the next harvest looks again, and books the loss where it is one")
             }
@@ -119,19 +115,16 @@ pub(super) async fn settle(
 
 /// Why this look does not book a pail as lost that it shows without work, or not at all; none where it may.
 pub(super) fn of(conn: &Connection, due: &Due, now: u32) -> Result<Option<Error>> {
-    Ok(evidence(conn, due, now)?.doubt().map(|doubt| doubt.error(due)))
-}
-
-fn evidence(conn: &Connection, due: &Due, now: u32) -> Result<Evidence> {
     let pail = &due.pail;
-    Ok(Evidence {
+    let evidence = Evidence {
         absent: due.chain.is_none(),
         worked: pail.work.is_some(),
         // No answer makes it shorter than the network does.
         until: pail.live_until.unwrap_or_default().max(pail.planted_ledger.saturating_add(LIFE)),
         first: rows::missing_since(conn, &pail.farmer, pail.block)?,
         now,
-    })
+    };
+    Ok(evidence.doubt().map(|doubt| doubt.error(due)))
 }
 
 /// What a pail that is gone without pay was lost by.
@@ -173,11 +166,8 @@ mod tests {
             (true, true, 900, Some(895), 901, again(907)),
             (true, true, 900, Some(895), 907, None),
         ] {
-            assert_eq!(
-                look(absent, worked, until, first, now),
-                want,
-                "{absent} {worked} {until} {first:?} {now}"
-            );
+            let got = look(absent, worked, until, first, now);
+            assert_eq!(got, want, "{absent} {worked} {until} {first:?} {now}");
         }
     }
 

@@ -9,6 +9,7 @@ use base::amount::Base;
 use base::{Code, Error, Result, say};
 use outbox::OperationState;
 use std::collections::{BTreeMap, HashMap};
+use stellar::xdr::LedgerKey;
 
 /// How a pail ended, or why it did not.
 #[derive(Debug, Clone)]
@@ -84,24 +85,15 @@ impl Due {
     }
 
     pub(super) fn end(self, fate: Fate) -> Harvested {
-        Harvested {
-            block: self.pail.block,
-            stake: self.pail.stake,
-            forecast: self.pail.forecast,
-            hand: self.hand,
-            fate,
-        }
+        let OpenPail { block, stake, forecast, .. } = self.pail;
+        Harvested { hand: self.hand, block, stake, forecast, fate }
     }
 
     /// What a harvest would have paid, by the block's own figures and the recorded work.
     pub(super) fn computed(&self) -> Option<Base> {
         let (gap, zeros) = self.pail.work?;
-        let pail = Pail {
-            gap: Some(gap),
-            zeros: Some(zeros),
-            sequence: self.pail.planted_ledger,
-            stake: i128::try_from(self.pail.stake).ok()?,
-        };
+        let (sequence, stake) = (self.pail.planted_ledger, i128::try_from(self.pail.stake).ok()?);
+        let pail = Pail { gap: Some(gap), zeros: Some(zeros), sequence, stake };
         base(forecast::paid_now(self.pail.block, self.block.as_ref()?, &pail).ok()?).ok()
     }
 }
@@ -119,27 +111,22 @@ pub(super) async fn look(
     let missing = |pail: &OpenPail| {
         Error::corrupt(format!("an open pail belongs to farmer {}, who is missing", pail.farmer))
     };
-    let mut keys = Vec::new();
+    let farm = &site.farm;
+    let mut wanted = Vec::with_capacity(open.len());
     for pail in open {
-        let hand = by_id.get(pail.farmer.as_str()).ok_or_else(|| missing(pail))?;
-        keys.push(Entry::Pail(hand.who.contract_address(), pail.block).key(&site.farm)?);
-        keys.push(Entry::Block(pail.block).key(&site.farm)?);
+        let hand = *by_id.get(pail.farmer.as_str()).ok_or_else(|| missing(pail))?;
+        let pail_key = Entry::Pail(hand.who.contract_address(), pail.block).key(farm)?;
+        wanted.push((pail, hand, [pail_key, Entry::Block(pail.block).key(farm)?]));
     }
-    let entries = chain.entries(keys.iter().cloned()).await?;
-    let mut dues = Vec::with_capacity(open.len());
-    for (pail, keys) in open.iter().zip(keys.chunks(2)) {
-        let hand = by_id.get(pail.farmer.as_str()).ok_or_else(|| missing(pail))?;
+    let entries = chain.entries(wanted.iter().flat_map(|(.., keys)| keys.clone())).await?;
+    let due = |(pail, hand, [pail_key, block_key]): (&OpenPail, &Hand, [LedgerKey; 2])| {
         let address = hand.who.contract_address();
-        let [pail_key, block_key] = keys else { continue };
-        dues.push(Due {
-            hand: (*hand).clone(),
-            chain: living(&entries, pail_key, |data| decode_pail(&site.farm, &address, pail.block, data))?,
-            block: living(&entries, block_key, |data| decode_block(&site.farm, pail.block, data))?
-                .map(|living| living.entry),
-            pail: pail.clone(),
-        });
-    }
-    Ok(dues)
+        let chain = living(&entries, &pail_key, |data| decode_pail(farm, &address, pail.block, data))?;
+        let block = living(&entries, &block_key, |data| decode_block(farm, pail.block, data))?;
+        let block = block.map(|living| living.entry);
+        Ok(Due { hand: hand.clone(), pail: pail.clone(), chain, block })
+    };
+    wanted.into_iter().map(due).collect()
 }
 
 /// What is said of a pail that is held.

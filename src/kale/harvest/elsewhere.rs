@@ -1,16 +1,16 @@
 //! A pail that is gone without a harvest of ours: was its farmer paid by somebody else's?
 
 use crate::chain::Who;
-use crate::contract::base;
 use crate::contract::call::harvest_result;
 use crate::contract::events::mint;
+use crate::contract::{base, symbol};
 use crate::record::rows::{self, OpenPail};
 use base::amount::Base;
 use base::redact::bounded;
 use base::{Code, Error, Result};
 use rusqlite::Connection;
-use stellar::xdr::{ContractId, Limits, ScSymbol, ScVal, WriteXdr};
-use stellar::{Event, EventQuery, View};
+use stellar::xdr::{ContractId, Limits, ScVal, WriteXdr};
+use stellar::{Event, EventQuery, Landed, View};
 
 /// Events of one page.
 const PAGE: u32 = 1_000;
@@ -30,6 +30,12 @@ pub struct Paid {
     pub ledger: u32,
     /// The reward in stroops, the stake taken off.
     pub reward: Base,
+}
+
+impl Paid {
+    fn by(event: &Event, reward: Base) -> Self {
+        Self { event: event.id.clone(), tx: event.tx_hash.clone(), ledger: event.ledger, reward }
+    }
 }
 
 /// What is known of a pail that is gone.
@@ -84,8 +90,7 @@ pub async fn search(
         let Some(reward) = amount.checked_sub(gone.pail.stake).filter(|_| fresh) else { continue };
         if gone.reward == Some(reward) || returned(view, &event).await? == Some(reward) {
             taken.push(event.id.clone());
-            let Event { id, tx_hash, ledger, .. } = event;
-            return Ok(Search::Found(Paid { event: id, tx: tx_hash, ledger, reward }));
+            return Ok(Search::Found(Paid::by(&event, reward)));
         }
     }
     Ok(if oldest > gone.pail.planted_ledger { Search::Forgotten(oldest) } else { Search::Nothing })
@@ -100,19 +105,14 @@ fn own(events: &[Event], gone: &Gone<'_>) -> Result<Option<Search>> {
         found = Some((first, sum.saturating_add(base(amount)?)));
     }
     Ok(found.map(|(event, sum)| match sum.checked_sub(gone.pail.stake) {
-        Some(reward) => Search::Found(Paid {
-            event: event.id.clone(),
-            tx: event.tx_hash.clone(),
-            ledger: event.ledger,
-            reward,
-        }),
+        Some(reward) => Search::Found(Paid::by(event, reward)),
         None => Search::Short(sum),
     }))
 }
 
 /// Mints of the asset contract to a farmer from ledger `start` on.
 pub(crate) async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32) -> Result<Vec<Event>> {
-    let name = ScVal::Symbol(ScSymbol(fit("mint")?));
+    let name = ScVal::Symbol(symbol("mint")?);
     let to = ScVal::Address(who.contract_address());
     let text = |value: &ScVal| {
         value.to_xdr_base64(Limits::none()).map_err(|e| Error::new(Code::Bug, format!("a topic: {e}")))
@@ -146,10 +146,8 @@ pub(crate) async fn mints(view: &View, asset: &ContractId, who: &Who, start: u32
             return Ok(found);
         }
         if query.cursor.as_ref() == Some(&page.cursor) {
-            return odd(format!(
-                "it does not come past {}, and the newest ledger is {}",
-                page.cursor, page.latest_ledger
-            ));
+            let (cursor, newest) = (page.cursor, page.latest_ledger);
+            return odd(format!("it does not come past {cursor}, and the newest ledger is {newest}"));
         }
         query.cursor = Some(page.cursor);
         query.start = None;
@@ -162,13 +160,14 @@ fn place(cursor: &str) -> Option<u32> {
     u32::try_from(number >> 32).ok()
 }
 
-/// What the harvest that minted this returned; `None` where the transaction was something else.
-async fn returned(view: &View, event: &Event) -> Result<Option<Base>> {
-    let landed = view.transactions(std::slice::from_ref(&event.tx_hash)).await?.into_iter().next();
-    let value = landed.transpose()?.and_then(|lookup| lookup.found).and_then(|landed| landed.value);
-    Ok(value.and_then(|value| harvest_result(&value).ok()).and_then(|reward| base(reward).ok()))
+/// The transaction that an event is of, where it is shown.
+pub(crate) async fn landed(view: &View, event: &Event) -> Result<Option<Landed>> {
+    let looked = view.transactions(std::slice::from_ref(&event.tx_hash)).await?.into_iter().next();
+    Ok(looked.transpose()?.and_then(|lookup| lookup.found))
 }
 
-fn fit<T: TryFrom<&'static str>>(text: &'static str) -> Result<T> {
-    T::try_from(text).map_err(|_| Error::new(Code::Bug, format!("\"{text}\" does not fit XDR")))
+/// What the harvest that minted this returned; `None` where the transaction was something else.
+async fn returned(view: &View, event: &Event) -> Result<Option<Base>> {
+    let value = landed(view, event).await?.and_then(|landed| landed.value);
+    Ok(value.and_then(|value| harvest_result(&value).ok()).and_then(|reward| base(reward).ok()))
 }

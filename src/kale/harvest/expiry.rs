@@ -3,7 +3,7 @@
 use crate::alerts::EXPIRING;
 use crate::contract::{Entry, LIFE};
 use crate::farming::Farming;
-use crate::record::plan::{ExtendPlan, kind};
+use crate::record::plan::{self, ExtendPlan, kind};
 use crate::record::rows::{self, Hand};
 use base::Result;
 use state::alert::{self, Subject};
@@ -47,9 +47,7 @@ pub struct Extended {
 
 /// Lets pails that expire soon, and their blocks, live a day longer: one transaction per farmer, who pays for it.
 /// `near` is what is still open of what [`crate::harvest::Prepared::near`] showed.
-///
-/// # Errors
-/// `state_error`; a farmer's own failure is in its line.
+/// A farmer's own failure is in its line.
 pub async fn extend(
     farming: &mut Farming<'_, '_>,
     hands: &[Hand],
@@ -69,6 +67,7 @@ pub async fn extend(
             keys.push(Entry::Block(*block).key(farm)?);
         }
         let blocks: Vec<u32> = pails.iter().map(|(block, _)| *block).collect();
+        let first = blocks.first().copied().unwrap_or(0);
         let soonest = pails.iter().map(|(_, until)| *until).min().unwrap_or_default();
         let plan = ExtendPlan {
             farmer: farmer.clone(),
@@ -77,14 +76,10 @@ pub async fn extend(
         };
         let intent = Intent {
             // What expires when makes it the same extension.
-            key: format!(
-                "extend:{network}:{}:{}:{soonest}",
-                who.address,
-                blocks.first().copied().unwrap_or(0)
-            ),
+            key: format!("extend:{network}:{}:{first}:{soonest}", who.address),
             kind: kind::EXTEND,
             subject: farmer.clone(),
-            plan: crate::record::plan::write(&plan)?,
+            plan: plan::write(&plan)?,
             source: who.account.clone(),
             action: Action::Extend { keys, ledgers: LIFE },
             valid_until: None,
@@ -93,9 +88,6 @@ pub async fn extend(
     }
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();
     let results = farming.submit(permit, &intents).await?;
-    Ok(wanted
-        .into_iter()
-        .zip(results)
-        .map(|((hand, blocks, _), result)| Extended { hand, blocks, live_until, result })
-        .collect())
+    let extended = wanted.into_iter().zip(results);
+    Ok(extended.map(|((hand, blocks, _), result)| Extended { hand, blocks, live_until, result }).collect())
 }

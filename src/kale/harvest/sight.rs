@@ -49,9 +49,6 @@ pub(super) async fn second(
     asset: &ContractId,
     suspects: &[Suspect],
 ) -> Result<Vec<Result<bool>>> {
-    if suspects.is_empty() {
-        return Ok(Vec::new());
-    }
     let hands: HashMap<&str, &Hand> =
         suspects.iter().map(|(due, ..)| (due.hand.who.id.as_str(), &due.hand)).collect();
     let pails: Vec<OpenPail> = suspects.iter().map(|(due, ..)| due.pail.clone()).collect();
@@ -71,10 +68,8 @@ pub(super) async fn second(
         None => vec![true; suspects.len()],
         Some(Ok((other, agreed))) => {
             if agreed.contains(&false) {
-                farming
-                    .site
-                    .client
-                    .distrust(first, &format!("{other:?} shows pails otherwise, and is believed"));
+                let why = format!("{other:?} shows pails otherwise, and is believed");
+                farming.site.client.distrust(first, &why);
             }
             agreed
         }
@@ -102,24 +97,20 @@ pub(super) fn contradicted(due: &Due) -> Error {
 /// The endpoint remembers too little; `oldest` is the first ledger that it knows.
 pub(super) fn forgotten(due: &Due, oldest: u32) -> Error {
     let (block, planted) = (due.pail.block, due.pail.planted_ledger);
-    Error::new(
-        Code::Drift,
-        format!(
-            "block {block}: the pail is gone, and whether it was paid is out of sight: planted in ledger {planted}, \
-             and the endpoint's history begins at {oldest}"
-        ),
-    )
-    .hint(say("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: ").run("harvest").with("book-lost"))
+    let why = format!(
+        "block {block}: the pail is gone, and whether it was paid is out of sight: planted in ledger {planted}, \
+         and the endpoint's history begins at {oldest}"
+    );
+    let hint = say("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: ");
+    Error::new(Code::Drift, why).hint(hint.run("harvest").with("book-lost"))
 }
 
 /// Our own harvest minted less than the stake.
 pub(super) fn short(due: &Due, minted: Base) -> Error {
     let (block, stake) = (due.pail.block, due.pail.stake);
-    Error::new(
-        Code::Drift,
-        format!("block {block}: our harvest minted {minted} stroops, less than the stake of {stake}"),
-    )
-    .hint(say("look the transaction up: ").run("events").with("kind").of("operation.confirmed"))
+    let why = format!("block {block}: our harvest minted {minted} stroops, less than the stake of {stake}");
+    Error::new(Code::Drift, why)
+        .hint(say("look the transaction up: ").run("events").with("kind").of("operation.confirmed"))
 }
 
 /// What the alerts have to say of each farmer of these pails: why one is open, or nothing where one is open that need not be.

@@ -4,19 +4,16 @@ use crate::chain::Who;
 use crate::chain::site::invoke;
 use crate::chain::view::{Living, View};
 use crate::chain::wallet::Wallet;
-use crate::contract::base;
 use crate::contract::call::Call;
 use crate::contract::fault::Fault;
-use crate::contract::{Block, Pail};
+use crate::contract::{Pail, base};
 use crate::farming::{self, Asked, Farming};
 use crate::fees::sponsor::Sponsor;
 use crate::fees::{Lack, begin};
-use crate::record::plan::{PlantPlan, Stroops, kind, plant_key};
+use crate::record::plan::{self, PlantPlan, Stroops, kind, plant_key};
 use crate::record::reason::Reason;
 use crate::record::rows::{self, Hand};
 use crate::schedule::{self, Planting};
-use crate::settings::Settings;
-use crate::strategy::Strategy;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use rusqlite::Connection;
@@ -131,16 +128,12 @@ fn no_time_to_ask(farming: &Farming<'_, '_>, index: u32, due: u64, now: u64) -> 
     let why = format!(
         "strategy.command: no time is left to ask it about block {index}: the work for {unworked} pails goes first"
     );
-    Ok(Some(
-        Error::new(Code::StrategyFailed, why)
-            .hint("it is asked again in the next block; a shorter strategy.timeout_sec leaves more time"),
-    ))
+    let hint = "it is asked again in the next block; a shorter strategy.timeout_sec leaves more time";
+    Ok(Some(Error::new(Code::StrategyFailed, why).hint(hint)))
 }
 
 /// Looks at the farm and works out who plants how much. `hands` are the active farmers.
-///
-/// # Errors
-/// `farm_paused`; those of [`View::read`].
+/// `farm_paused` where nobody can plant.
 pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Prepared> {
     let who: Vec<Who> = hands.iter().map(|hand| hand.who.clone()).collect();
     let view = farming.look(&who, true).await?;
@@ -189,10 +182,14 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
         let who = &hand.who;
         prepared.lacks.push((who.clone(), verdict.lacks.clone()));
         let Some((block, valid_until)) = &open else { continue };
+        let balance = wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
+        let most = if farming.settings.cap_stake { base(block.max_stake).ok() } else { None };
         let staked = match verdict.lacks.first() {
             Some(lack) => Err((lack.reason(), judged.why(*lack, &who.address))),
-            None => staked(&farming.settings, &strategies.of(&who.id), hand, wallet, block)
-                .map_err(|e| (Reason::Other, e)),
+            None => {
+                let stake = strategies.of(&who.id).stake(balance, hand.stake_percentage_ppm, most);
+                stake.map_err(|e| (Reason::Other, e))
+            }
         };
         match staked {
             Ok(stake) => {
@@ -204,19 +201,6 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
     }
     prepared.sponsor = judged.sponsor;
     Ok(prepared)
-}
-
-/// What the farmer stakes.
-fn staked(
-    settings: &Settings,
-    strategy: &Strategy,
-    hand: &Hand,
-    wallet: Option<Wallet>,
-    block: &Block,
-) -> Result<Base> {
-    let balance = wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
-    let most = if settings.cap_stake { base(block.max_stake).ok() } else { None };
-    strategy.stake(balance, hand.stake_percentage_ppm, most)
 }
 
 fn intent(farming: &Farming<'_, '_>, who: &Who, index: u32, stake: Base, valid_until: u64) -> Result<Intent> {
@@ -234,7 +218,7 @@ fn intent(farming: &Farming<'_, '_>, who: &Who, index: u32, stake: Base, valid_u
         key: plant_key(farming.site.network(), &who.address, index),
         kind: kind::PLANT,
         subject: who.id.clone(),
-        plan: crate::record::plan::write(&plan)?,
+        plan: plan::write(&plan)?,
         source: who.account.clone(),
         action: invoke(farming.site, &Call::Plant { farmer: who.contract_address(), amount })?,
         valid_until: Some(valid_until),

@@ -1,9 +1,16 @@
-//! What state and chain disagree about, in words that stay.
+//! What state and chain disagree about, in words that stay; and what is taken in of it: the pail, and where it was harvested
+//! its payment.
 
-use super::Reconciled;
 use crate::chain::Who;
-use base::amount::Base;
-use base::{Code, Error, say};
+use crate::record::plan::HarvestPlan;
+use crate::record::rows::{self, Hand, OpenPail, Trace};
+use crate::record::{self, FarmRecorder, loss};
+use base::Result;
+use base::amount::{Base, Delta};
+use serde_json::json;
+use state::Tx;
+use stellar::Event;
+use strum::IntoStaticStr;
 
 /// Something that state and chain disagree about.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,7 +24,8 @@ pub struct Difference {
 }
 
 /// What state and chain disagree about. Amounts in stroops of KALE.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum What {
     /// A pail that the state did not know; it is open from now on.
     UnknownPail {
@@ -76,17 +84,8 @@ pub enum What {
 
 impl What {
     /// Its stable word.
-    pub const fn word(&self) -> &'static str {
-        match self {
-            Self::UnknownPail { .. } => "unknown_pail",
-            Self::LossReversed { .. } => "loss_reversed",
-            Self::UnknownHarvest { .. } => "unknown_harvest",
-            Self::UnknownMint { .. } => "unknown_mint",
-            Self::Missing { .. } => "missing",
-            Self::Stake { .. } => "stake",
-            Self::Balance { .. } => "balance",
-            Self::OutOfSight { .. } => "out_of_sight",
-        }
+    pub fn word(&self) -> &'static str {
+        self.into()
     }
 
     /// Whether the state is changed by it.
@@ -95,22 +94,53 @@ impl What {
     }
 }
 
-/// The error of a comparison that found differences.
-pub fn failure(found: &Reconciled) -> Option<Error> {
-    let first = found.differences.first()?;
-    let open = found.differences.iter().filter(|difference| !difference.what.is_taken_in()).count();
-    let count = found.differences.len();
-    let block = first.block.map(|block| format!(" in block {block}")).unwrap_or_default();
-    let why = format!(
-        "{count} differences between state and chain, {} taken in; first: {} of {}{block}",
-        count - open,
-        first.what.word(),
-        first.who.address
-    );
-    let hint = if open == 0 {
-        say("the next harvest goes on with them: ").run("harvest")
-    } else {
-        say("see them with ").with("json").say("; then: ").run("harvest")
-    };
-    Some(Error::new(Code::Drift, why).hint(hint))
+/// What is written of a difference.
+#[derive(Debug)]
+pub(super) enum Change {
+    /// A pail that is open from now on: newly, or again.
+    Open { hand: Hand, pail: OpenPail, was_lost: bool },
+    /// A harvest that is booked; its pail may be known or not.
+    Harvest { hand: Hand, pail: OpenPail, known: bool, was_lost: bool, event: Box<Event>, reward: Base },
+}
+
+impl Change {
+    /// What it says of a farmer's balance after a ledger, beside what is booked.
+    pub(super) fn moves(&self, farmer: &str, ledger: u32) -> Vec<Delta> {
+        let staked = |pail: &OpenPail| (pail.planted_ledger > ledger).then(|| Delta::debit(pail.stake));
+        match self {
+            Self::Open { pail, was_lost, .. } if pail.farmer == farmer && !was_lost => {
+                staked(pail).into_iter().collect()
+            }
+            Self::Harvest { pail, known, was_lost, reward, .. } if pail.farmer == farmer => {
+                let planted = if *known || *was_lost { None } else { staked(pail) };
+                planted.into_iter().chain([Delta::credit(pail.stake), Delta::credit(*reward)]).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    pub(super) fn write(
+        &self,
+        tx: &Tx<'_>,
+        network: &str,
+        recorder: &FarmRecorder,
+        asset: &str,
+    ) -> Result<()> {
+        match self {
+            Self::Open { hand, pail, was_lost: true } => loss::take_back(tx, network, hand, pail).map(|_| ()),
+            Self::Open { hand, pail, was_lost: false } => record::found(tx, &hand.who, pail),
+            Self::Harvest { hand, pail, known, was_lost, event, reward } => {
+                if *was_lost {
+                    loss::take_back(tx, network, hand, pail)?;
+                } else if !known {
+                    record::found(tx, &hand.who, pail)?;
+                }
+                let plan = HarvestPlan::of(hand, pail, asset);
+                let facts = json!({ "tx": event.tx_hash, "ledger": event.ledger, "event": event.id });
+                let trace = Trace { ledger: Some(event.ledger), ..Trace::default() };
+                recorder.credit(tx, &plan, "harvested_elsewhere", *reward, &trace, &facts)?;
+                rows::count_mint(tx, &event.id, &hand.who.id, pail.block)
+            }
+        }
+    }
 }

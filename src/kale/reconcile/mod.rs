@@ -1,28 +1,26 @@
 //! `farm reconcile`: what the state says of farmers' pails against all that may still live on the chain. What the state does
 //! not know is taken in: pails, losses that are none, harvests that nobody booked.
 
-mod changes;
 mod difference;
 
-pub use difference::{Difference, What, failure};
+pub use difference::{Difference, What};
 
-use self::changes::Change;
-use crate::chain::asset;
+use self::difference::Change;
 use crate::chain::view::{Ask, Living, View, living};
-use crate::chain::wallet;
-use crate::contract::base;
+use crate::chain::{asset, wallet};
 use crate::contract::events::mint;
 use crate::contract::fields::bad;
-use crate::contract::forecast;
-use crate::contract::{BLOCK_SECONDS, Block, Entry, Pail, decode_block, decode_pail, pail_of};
+use crate::contract::{
+    BLOCK_SECONDS, Block, Entry, Pail, base, decode_block, decode_pail, forecast, pail_of,
+};
 use crate::farming::Farming;
 use crate::harvest::LIVING_BLOCKS;
-use crate::harvest::elsewhere::mints;
+use crate::harvest::elsewhere::{landed, mints};
 use crate::record::FarmRecorder;
 use crate::record::reason::Reason;
 use crate::record::rows::{self, Baseline, Hand, OpenPail};
-use base::Result;
 use base::amount::{Base, Delta};
+use base::{Code, Error, Result, say};
 use rusqlite::Connection;
 use serde_json::json;
 use state::runs;
@@ -39,9 +37,8 @@ const GAP_SEC: i64 = 600;
 const LOOKS: u32 = 3;
 
 /// A farmer whose balance nothing explains.
-struct Unexplained {
-    /// Its place in the list.
-    place: usize,
+struct Unexplained<'h> {
+    hand: &'h Hand,
     /// The ledger from which on the reason is to be looked for.
     start: u32,
     /// It holds more than what is known makes it; else less.
@@ -97,9 +94,6 @@ pub fn why_due(conn: &Connection, hands: &[Hand], now: i64) -> Result<Option<&'s
 }
 
 /// Compares where that is due, and takes in what is found. Returns why it was due, and what it came to.
-///
-/// # Errors
-/// Those of [`look`] and [`Reconciled::write`].
 pub async fn where_due(
     farming: &mut Farming<'_, '_>,
     hands: &[Hand],
@@ -110,9 +104,6 @@ pub async fn where_due(
 }
 
 /// Compares all that may still live, and takes in what is found.
-///
-/// # Errors
-/// Those of [`look`] and [`Reconciled::write`].
 pub async fn all(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Reconciled> {
     let found = look(farming, hands, LIVING_BLOCKS).await?;
     found.write(farming)?;
@@ -142,7 +133,7 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Res
             };
             found.pails(farming, chain, hands, &asset).await?;
             let open = found.unexplained(conn, hands)?;
-            found.mints(farming, chain, hands, &open).await?;
+            found.mints(farming, chain, &open).await?;
             Ok(found)
         })
         .await?;
@@ -151,12 +142,12 @@ pub async fn look(farming: &Farming<'_, '_>, hands: &[Hand], blocks: u32) -> Res
     if !open.is_empty() {
         let first = found.view.endpoint.clone();
         let elsewhere =
-            client.elsewhere(&first, async |chain| found.mints(farming, chain, hands, &open).await).await;
+            client.elsewhere(&first, async |chain| found.mints(farming, chain, &open).await).await;
         match elsewhere {
             Some(Err(e)) if !is_of_endpoints(e.code()) => return Err(e),
             Some(Ok(())) => {}
             // There is no other one, or it fails.
-            _ => client.view(async |chain| found.mints(farming, chain, hands, &open).await).await?,
+            _ => client.view(async |chain| found.mints(farming, chain, &open).await).await?,
         }
     }
     found.baselines(conn, hands)?;
@@ -203,19 +194,9 @@ impl Reconciled {
         self.asked = keys.len();
         let wallet_keys = hands.iter().flat_map(|hand| wallet::keys(&hand.who.account, asset));
         let entries = chain.entries(keys.keys().cloned().chain(wallet_keys)).await?;
-        self.held = hands
-            .iter()
-            .map(
-                |hand| Ok(wallet::decode(&entries, &hand.who.account, asset)?.and_then(|wallet| wallet.kale)),
-            )
-            .map(|kale: Result<_>| Ok(kale?.map_or(Base::ZERO, |kale| kale.balance)))
-            .collect::<Result<Vec<Base>>>()?;
-        let mut shown: Vec<(&Hand, u32, Living<Pail>)> = Vec::new();
-        for (key, (hand, block)) in &keys {
-            let address = hand.who.contract_address();
-            if let Some(pail) = living(&entries, key, |data| decode_pail(farm, &address, *block, data))? {
-                shown.push((hand, *block, pail));
-            }
+        for hand in hands {
+            let kale = wallet::decode(&entries, &hand.who.account, asset)?.and_then(|wallet| wallet.kale);
+            self.held.push(kale.map_or(Base::ZERO, |kale| kale.balance));
         }
         let lost: HashMap<(String, u32), Option<String>> = rows::losses(conn, self.from)?
             .into_iter()
@@ -223,7 +204,10 @@ impl Reconciled {
             .collect();
         let mut unknown = Vec::new();
         let mut seen = HashSet::new();
-        for (hand, block, pail) in shown {
+        for (key, (hand, block)) in keys {
+            let address = hand.who.contract_address();
+            let shown = living(&entries, &key, |data| decode_pail(farm, &address, block, data))?;
+            let Some(pail) = shown else { continue };
             seen.insert((hand.who.id.clone(), block));
             let stake = base(pail.entry.stake)?;
             match (rows::pail(conn, &hand.who.id, block)?, lost.get(&(hand.who.id.clone(), block))) {
@@ -283,11 +267,11 @@ impl Reconciled {
         Ok(found)
     }
 
-    /// The farmers (places in the list) whose balance is not explained by what was booked since they were last compared, and by
+    /// The farmers whose balance is not explained by what was booked since they were last compared, and by
     /// what was found since.
-    fn unexplained(&self, conn: &Connection, hands: &[Hand]) -> Result<Vec<Unexplained>> {
+    fn unexplained<'h>(&self, conn: &Connection, hands: &'h [Hand]) -> Result<Vec<Unexplained<'h>>> {
         let mut open = Vec::new();
-        for (place, (hand, held)) in hands.iter().zip(&self.held).enumerate() {
+        for (hand, held) in hands.iter().zip(&self.held) {
             let id = &hand.who.id;
             let Some(before) = rows::baseline(conn, id)? else { continue };
             let from = before.block.saturating_sub(LIVING_BLOCKS);
@@ -300,12 +284,8 @@ impl Reconciled {
                 .ok_or_else(|| bad("a farmer's balance", format!("{held} stroops pass 256 bits")))?;
             let start = before.ledger.saturating_add(1);
             if !explained.is_zero() && start <= self.view.at.ledger {
-                open.push(Unexplained {
-                    place,
-                    start,
-                    more: explained.is_negative(),
-                    by: explained.magnitude(),
-                });
+                let (more, by) = (explained.is_negative(), explained.magnitude());
+                open.push(Unexplained { hand, start, more, by });
             }
         }
         Ok(open)
@@ -316,16 +296,14 @@ impl Reconciled {
         &mut self,
         farming: &Farming<'_, '_>,
         chain: &stellar::View,
-        hands: &[Hand],
-        open: &[Unexplained],
+        open: &[Unexplained<'_>],
     ) -> Result<()> {
         if open.is_empty() {
             return Ok(());
         }
         let asset = self.view.asset_contract()?.clone();
         let oldest = chain.health().await?.oldest_ledger;
-        for Unexplained { place, start, .. } in open {
-            let Some(hand) = hands.get(*place) else { continue };
+        for Unexplained { hand, start, .. } in open {
             let is_short = |what: &What| matches!(what, What::OutOfSight { .. });
             self.differences.retain(|one| one.who.id != hand.who.id || !is_short(&one.what));
             if oldest > *start {
@@ -356,8 +334,7 @@ impl Reconciled {
             if rows::is_counted(conn, &event.id)? || rows::is_booked(conn, &event.tx_hash, &hand.who.id)? {
                 continue;
             }
-            let looked = chain.transactions(std::slice::from_ref(&event.tx_hash)).await?.into_iter().next();
-            let landed = looked.transpose()?.and_then(|lookup| lookup.found);
+            let landed = landed(chain, &event).await?;
             let tx = event.tx_hash.clone();
             // What was said of it before is said anew.
             let is_it = |what: &What| matches!(what, What::UnknownMint { tx: told, .. } if *told == tx);
@@ -373,18 +350,15 @@ impl Reconciled {
                 continue;
             };
             let stake = base(pail.stake)?;
-            let Some(reward) = amount.checked_sub(stake) else {
+            let known = rows::pail(conn, &hand.who.id, block)?;
+            let is_other = |known: &OpenPail| known.stake != stake || known.held.is_some();
+            let reward = amount.checked_sub(stake).filter(|_| !known.as_ref().is_some_and(is_other));
+            let Some(reward) = reward else {
                 self.differs(hand, block, What::UnknownMint { tx, amount });
                 continue;
             };
-            let known = rows::pail(conn, &hand.who.id, block)?;
-            if known.as_ref().is_some_and(|known| known.stake != stake || known.held.is_some()) {
-                self.differs(hand, block, What::UnknownMint { tx, amount });
-                continue;
-            }
-            let was_lost = rows::losses(conn, block)?
-                .iter()
-                .any(|loss| loss.farmer == hand.who.id && loss.block == block);
+            let is_it = |loss: &rows::Loss| loss.farmer == hand.who.id && loss.block == block;
+            let was_lost = rows::losses(conn, block)?.iter().any(is_it);
             let pail = Living { entry: pail, live_until: None };
             let open = as_open(hand, block, &pail, None, &self.view)?;
             self.differs(hand, block, What::UnknownHarvest { tx, stake, reward });
@@ -403,8 +377,7 @@ impl Reconciled {
     /// after several looks.
     fn baselines(&mut self, conn: &Connection, hands: &[Hand]) -> Result<()> {
         let unexplained = self.unexplained(conn, hands)?;
-        for Unexplained { place, more, by, .. } in &unexplained {
-            let Some(hand) = hands.get(*place) else { continue };
+        for Unexplained { hand, more, by, .. } in &unexplained {
             // Where a reason is named already, that is it.
             let is_named = |one: &Difference| {
                 one.who.id == hand.who.id
@@ -414,22 +387,17 @@ impl Reconciled {
                 self.differs(hand, None, What::Balance { more: *more, by: *by });
             }
         }
-        let unexplained: HashSet<usize> = unexplained.into_iter().map(|one| one.place).collect();
-        for (place, (hand, held)) in hands.iter().zip(&self.held).enumerate() {
+        for (hand, held) in hands.iter().zip(&self.held) {
             let farmer = hand.who.id.clone();
             let before = rows::baseline(conn, &farmer)?.filter(|before| {
                 let is_unresolved = self.unresolved.values().any(|id| *id == farmer);
-                is_unresolved || (unexplained.contains(&place) && before.looks + 1 < LOOKS)
+                let is_unexplained = unexplained.iter().any(|one| one.hand.who.id == farmer);
+                is_unresolved || (is_unexplained && before.looks + 1 < LOOKS)
             });
-            let now = || Baseline {
-                farmer,
-                ledger: self.view.at.ledger,
-                block: self.view.farm.index,
-                held: *held,
-                looks: 0,
-            };
+            let (ledger, block) = (self.view.at.ledger, self.view.farm.index);
             let again = before.map(|before| Baseline { looks: before.looks.saturating_add(1), ..before });
-            self.baselines.push(again.unwrap_or_else(now));
+            let now = Baseline { farmer, ledger, block, held: *held, looks: 0 };
+            self.baselines.push(again.unwrap_or(now));
         }
         Ok(())
     }
@@ -459,6 +427,26 @@ impl Reconciled {
     }
 }
 
+/// The error of a comparison that found differences.
+pub fn failure(found: &Reconciled) -> Option<Error> {
+    let first = found.differences.first()?;
+    let open = found.differences.iter().filter(|difference| !difference.what.is_taken_in()).count();
+    let count = found.differences.len();
+    let block = first.block.map(|block| format!(" in block {block}")).unwrap_or_default();
+    let why = format!(
+        "{count} differences between state and chain, {} taken in; first: {} of {}{block}",
+        count - open,
+        first.what.word(),
+        first.who.address
+    );
+    let hint = if open == 0 {
+        say("the next harvest goes on with them: ").run("harvest")
+    } else {
+        say("see them with ").with("json").say("; then: ").run("harvest")
+    };
+    Some(Error::new(Code::Drift, why).hint(hint))
+}
+
 /// The pail of this farmer that a transaction took away, which is what a harvest does.
 fn harvested(farming: &Farming<'_, '_>, hand: &Hand, landed: &Landed) -> Option<(u32, Pail)> {
     let address = hand.who.contract_address();
@@ -467,6 +455,7 @@ fn harvested(farming: &Farming<'_, '_>, hand: &Hand, landed: &Landed) -> Option<
     gone.next().filter(|_| gone.next().is_none())
 }
 
+/// The pail as it is open from now on; `of` is its block, where that is shown.
 fn as_open(
     hand: &Hand,
     block: u32,

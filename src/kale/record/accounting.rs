@@ -55,9 +55,6 @@ pub fn planted(farmer: &str, stake: Base) -> Vec<Line> {
 }
 
 /// A stake returns whole, and the reward is shared out.
-///
-/// # Errors
-/// `bug` where the reward cannot be shared out.
 pub fn harvested(
     network: &str,
     farmer: &str,

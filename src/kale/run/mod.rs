@@ -5,6 +5,7 @@ pub mod outlook;
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::BLOCK_SECONDS;
+use crate::contract::model::Moment;
 use crate::farming::{Farming, Strategies};
 use crate::fees;
 use crate::harvest::{self, Harvested};
@@ -112,10 +113,7 @@ struct Farmhand<'t> {
 }
 
 /// Runs until stopped, or until nothing is due.
-///
-/// # Errors
-/// `state_error`; those of unlocking the keys; those of the endpoints, where they last and the run is to end by itself.
-/// What fails for one farmer is told.
+/// What fails for one farmer is told; endpoints that fail end it only where it is to end by itself.
 pub async fn run(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
@@ -138,22 +136,10 @@ pub async fn run(
     };
     let ended = hand.turns(farming, permit).await;
     farming.work.progress.end();
-    if let (Some(mut shift), Some(view)) = (hand.shift.take(), &hand.ran.view) {
-        let missed = shift.finish(farming, view.at)?;
-        for worked in &missed {
-            (hand.tell)(&Note::Worked(worked));
-        }
-        hand.ran.add(&shift);
+    if let (Some(mut shift), Some(at)) = (hand.shift.take(), hand.ran.view.as_ref().map(|view| view.at)) {
+        hand.finish(farming, &mut shift, at)?;
     }
     ended.map(|()| hand.ran)
-}
-
-impl Ran {
-    fn add(&mut self, shift: &Shift) {
-        let figures = shift.reach().figures;
-        self.hashes = self.hashes.saturating_add(figures.hashes);
-        self.hashing = self.hashing.saturating_add(figures.elapsed);
-    }
 }
 
 /// What a turn came to.
@@ -301,10 +287,8 @@ impl Farmhand<'_> {
                 Ok(found.differences.iter().any(|difference| difference.what.is_taken_in()))
             }
             Err(e) if e.code().is_transient() => {
-                (self.tell)(&Note::Trouble(
-                    Step::Harvest,
-                    &e.context("cannot compare the farm with the chain"),
-                ));
+                let e = e.context("cannot compare the farm with the chain");
+                (self.tell)(&Note::Trouble(Step::Harvest, &e));
                 // Not at once, and not only tomorrow.
                 self.compared = Some(now.saturating_sub(DAY).saturating_add(AGAIN));
                 Ok(false)
@@ -347,19 +331,17 @@ impl Farmhand<'_> {
         let needs = |pail: &&OpenPail| {
             let enough = view.current().map_or(0, |block| strategies.of(&pail.farmer).enough(block));
             let (has, own) = (pail.work.map(|(_, zeros)| zeros), own.get(&pail.farmer).copied());
-            work::needs_work(self.terms.orders.policy, has, own, enough)
-                && !(self.done.0 == index && self.done.1.contains(&pail.farmer))
+            work::needs_work(self.terms.orders.policy, has, own, enough) && !self.is_done(index, &pail.farmer)
         };
         let unworked = pails.iter().filter(needs).count();
-        let open = before.iter().filter(|pail| pail.held.is_none());
-        let rolled = open.clone().filter(|pail| pail.block.saturating_add(1) == index).count();
+        let (rolled, older) = rows::rolled_and_older(before, index);
         Stock {
             planters: planters(hands, next).count(),
             idle: planters(hands, strategies).filter(|hand| !planted.contains(hand.who.id.as_str())).count(),
             unworked,
             worked: pails.iter().filter(|pail| pail.work.is_some()).count(),
             rolled,
-            older: open.count() - rolled,
+            older,
         }
     }
 
@@ -388,19 +370,34 @@ impl Farmhand<'_> {
             self.shift = Some(shift);
             return ticked.map(|_| ());
         }
-        let missed = shift.finish(farming, view.at)?;
-        for worked in &missed {
-            (self.tell)(&Note::Worked(worked));
-        }
+        self.finish(farming, &mut shift, view.at)?;
         farming.work.progress.end();
         (self.tell)(&Note::ShiftEnded(shift.block(), shift.reach()));
         self.only.get_or_insert(shift.block());
-        self.ran.add(&shift);
-        if self.done.0 != shift.block() {
-            self.done = (shift.block(), HashSet::new());
-        }
-        self.done.1.extend(shift.farmers().map(str::to_owned));
+        self.note_done(shift.block(), shift.farmers().map(str::to_owned));
         ticked.map(|_| ())
+    }
+
+    /// Ends a shift: who was missed is told, its hashes are added up.
+    fn finish(&mut self, farming: &mut Farming<'_, '_>, shift: &mut Shift, at: Moment) -> Result<()> {
+        for worked in &shift.finish(farming, at)? {
+            (self.tell)(&Note::Worked(worked));
+        }
+        let figures = shift.reach().figures;
+        self.ran.hashes = self.ran.hashes.saturating_add(figures.hashes);
+        self.ran.hashing = self.ran.hashing.saturating_add(figures.elapsed);
+        Ok(())
+    }
+
+    fn is_done(&self, block: u32, farmer: &str) -> bool {
+        self.done.0 == block && self.done.1.contains(farmer)
+    }
+
+    fn note_done(&mut self, block: u32, farmers: impl Iterator<Item = String>) {
+        if self.done.0 != block {
+            self.done = (block, HashSet::new());
+        }
+        self.done.1.extend(farmers);
     }
 
     async fn plant(
@@ -487,7 +484,7 @@ impl Farmhand<'_> {
         let is_new = |hand: &&Hand| {
             let id = hand.who.id.as_str();
             pails.iter().any(|pail| pail.farmer == id)
-                && !(self.done.0 == index && self.done.1.contains(id))
+                && !self.is_done(index, id)
                 && !shift.is_some_and(|shift| shift.has(id))
         };
         let who: Vec<Who> = hands.iter().filter(is_new).map(|hand| hand.who.clone()).collect();
@@ -501,11 +498,8 @@ impl Farmhand<'_> {
         }
         work::note(farming, &view)?;
         match work::consult(farming, &view, &self.terms.orders).await {
-            Ok(trouble) => {
-                if let Some(e) = trouble {
-                    (self.tell)(&Note::Trouble(Step::Work, &e));
-                }
-            }
+            Ok(None) => {}
+            Ok(Some(e)) => (self.tell)(&Note::Trouble(Step::Work, &e)),
             Err(e) if e.code() == Code::Interrupted => return Ok(()),
             Err(e) => return Err(e),
         }
@@ -520,12 +514,9 @@ impl Farmhand<'_> {
             }
         }
         // Those who need nothing, or have no pail on the chain, are not asked about again in this block.
-        if self.done.0 != index {
-            self.done = (index, HashSet::new());
-        }
         let taken = |who: &Who| self.shift.as_ref().is_some_and(|shift| shift.has(&who.id));
         let passed: Vec<String> = who.iter().filter(|who| !taken(who)).map(|who| who.id.clone()).collect();
-        self.done.1.extend(passed);
+        self.note_done(index, passed.into_iter());
         Ok(())
     }
 

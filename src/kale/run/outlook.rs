@@ -5,7 +5,6 @@ use crate::chain::site::Site;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::forecast::{self, Forecast};
-use crate::contract::hash;
 use crate::contract::model::Refusal;
 use crate::farming::{self, Asked, Strategies};
 use crate::fees::purse::{Books, Spares};
@@ -14,8 +13,7 @@ use crate::record::rows::{self, Hand};
 use crate::schedule::{self, Action, Planting, Stock};
 use crate::settings::{Policy, Settings};
 use crate::strategy::{Answer, Strategy};
-use crate::work::nonces;
-use crate::work::{Orders, needs_work};
+use crate::work::{Orders, needs_work, nonces};
 use base::{Code, Result, Stop};
 use rusqlite::Connection;
 
@@ -97,10 +95,8 @@ pub async fn look(
         prospects.push(prospect(conn, &view, strategy, hand, pail)?);
     }
     let cap = view.current().map(|block| settings.strategy.enough(block));
-    let agenda = {
-        let stock = stock(conn, &view, &prospects, orders.policy)?;
-        schedule::agenda(&view.farm, view.current(), view.at, stock, settings)
-    };
+    let stock = stock(conn, &view, &prospects, orders.policy)?;
+    let agenda = schedule::agenda(&view.farm, view.current(), view.at, stock, settings);
     let deadline = view.due().map(|due| orders.deadline_of(due, settings));
     Ok(Outlook { view, cap, deadline, agenda, prospects, sponsor, answer, submitters })
 }
@@ -138,7 +134,7 @@ fn prospect(
     let index = view.farm.index;
     let (mut best, mut paid_now, mut work) = (None, None, None);
     if let (Some(block), Some(pail)) = (view.current(), &pail) {
-        if let Some(job) = hash::job(index, block, &hand.who.contract_address()) {
+        if let Some(job) = block.job(index, &hand.who.contract_address()) {
             let stored = nonces::load(conn, &hand.who.id, &job)?;
             best = stored.and_then(|(_, best)| best).map(|best| best.zeros);
         }
@@ -156,11 +152,10 @@ fn prospect(
 }
 
 fn stock(conn: &Connection, view: &View, prospects: &[Prospect], policy: Policy) -> Result<Stock> {
-    let before = rows::pails_before(conn, view.farm.index)?;
-    let open = before.iter().filter(|pail| pail.held.is_none());
-    let rolled = open.clone().filter(|pail| pail.block.saturating_add(1) == view.farm.index).count();
+    let index = view.farm.index;
+    let (rolled, older) = rows::rolled_and_older(&rows::pails_before(conn, index)?, index);
     let planters = prospects.iter().filter(|prospect| prospect.plants());
-    let own = rows::own_works(conn, view.farm.index)?;
+    let own = rows::own_works(conn, index)?;
     let needs = |prospect: &&Prospect| {
         let own = own.get(&prospect.hand.who.id).copied();
         let enough = view.current().map_or(0, |block| prospect.strategy.enough(block));
@@ -173,6 +168,6 @@ fn stock(conn: &Connection, view: &View, prospects: &[Prospect], policy: Policy)
         unworked: prospects.iter().filter(needs).count(),
         worked: pails.filter(|pail| pail.worked()).count(),
         rolled,
-        older: open.count() - rolled,
+        older,
     })
 }

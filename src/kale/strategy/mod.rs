@@ -1,16 +1,15 @@
 //! What a farmer is farmed by: how much is staked, how many zeros are enough, when work may go out, whether it plants at all.
 //! Pure; stakes in stroops, times in seconds of ledger time.
 
-mod heard;
 mod program;
 
-pub use heard::{Answer, Heard};
 pub use program::Program;
 pub(crate) use program::failed;
 
 use crate::contract::{BLOCK_SECONDS, Block, DECIMALS};
 use base::amount::{Base, PPM, mul_div, pow10, to_units};
 use base::{Code, Error, Result};
+use std::collections::HashMap;
 
 /// Zeros that are enough in a block whose own range is not known, where no target is set.
 const ENOUGH: u32 = 6;
@@ -77,16 +76,14 @@ impl Strategy {
     }
 
     /// Refuses a least stake above the most that is set beside it.
-    ///
-    /// # Errors
-    /// `invalid_value` with both.
     pub fn check(&self) -> Result<()> {
         match (self.min_stake, self.max_stake) {
-            (Some(least), Some(most)) if least > most => Err(Error::new(
-                Code::InvalidValue,
-                format!("a least stake of {} KALE is above the most stake, {} KALE", kale(least), kale(most)),
-            )
-            .hint("lower the least stake, or raise the most stake")),
+            (Some(least), Some(most)) if least > most => {
+                let (least, most) = (kale(least), kale(most));
+                let why = format!("a least stake of {least} KALE is above the most stake, {most} KALE");
+                Err(Error::new(Code::InvalidValue, why)
+                    .hint("lower the least stake, or raise the most stake"))
+            }
             _ => Ok(()),
         }
     }
@@ -109,9 +106,6 @@ impl Strategy {
 
     /// Stroops to stake: the farmer's part of its balance, rounded down, or what a command said; at least the least stake
     /// where the balance allows it, else nothing; at most the most stake, and `block`, the most that counts in the block.
-    ///
-    /// # Errors
-    /// `bug` for a part above 1.
     pub fn stake(&self, balance: Base, part_ppm: u32, block: Option<Base>) -> Result<Base> {
         let wrong = || Error::new(Code::Bug, format!("a stake of {part_ppm} millionths"));
         let one = pow10(PPM).filter(|one| Base::from(part_ppm) <= *one).ok_or_else(wrong)?;
@@ -152,6 +146,27 @@ impl std::fmt::Display for Strategy {
 
 fn kale(stroops: Base) -> String {
     to_units(stroops, DECIMALS)
+}
+
+/// The terms for a block, by farmer id. Who is not named keeps its own.
+pub type Answer = HashMap<String, Strategy>;
+
+/// What was said of a block.
+#[derive(Debug, Clone)]
+pub struct Heard {
+    pub(crate) block: u32,
+    /// When it was asked, in seconds of ledger time.
+    pub(crate) at: u64,
+    /// What it answered, or why there is no answer.
+    pub(crate) answer: Result<Answer>,
+}
+
+impl Heard {
+    /// A block may never begin without us: what was said of it does not stand for ever.
+    pub(crate) fn is_old(&self, now: u64) -> bool {
+        let blocks = if self.answer.is_ok() { 2 } else { 1 };
+        now >= self.at.saturating_add(blocks * BLOCK_SECONDS)
+    }
 }
 
 #[cfg(test)]
@@ -229,6 +244,14 @@ mod tests {
             assert_eq!(terms(least, most).check().is_ok(), good, "{least:?} {most:?}");
         }
         assert_eq!(terms(Some(3), Some(20_000_000)).to_string(), "min stake 0.0000003, max stake 2.0000000");
+    }
+
+    #[test]
+    fn what_was_said_is_forgotten_after_a_block_or_two() {
+        for (answer, old) in [(Ok(Answer::new()), 1_600), (Err(failed("failed")), 1_300)] {
+            let heard = Heard { block: 7, at: 1_000, answer };
+            assert!(!heard.is_old(old - 1) && heard.is_old(old), "{heard:?}");
+        }
     }
 
     proptest! {

@@ -51,22 +51,18 @@ impl std::fmt::Debug for Program {
 
 impl Program {
     /// The program that the settings name.
-    ///
-    /// # Errors
-    /// `invalid_value` for a command line whose quotes do not match.
     pub fn of(config: &Config) -> Result<Option<Self>> {
         let Some(line) = config.get("strategy.command") else { return Ok(None) };
         let words = shlex::split(line).filter(|words| !words.is_empty()).ok_or_else(|| {
-            Error::new(Code::InvalidValue, "strategy.command is empty, or its quotes do not match").hint(
-                "it is split into words as a shell does, and run without one; for a shell write: sh -c '…'",
-            )
+            let hint =
+                "it is split into words as a shell does, and run without one; for a shell write: sh -c '…'";
+            Error::new(Code::InvalidValue, "strategy.command is empty, or its quotes do not match").hint(hint)
         })?;
         let timeout = Duration::from_secs(config.number("strategy.timeout_sec")?);
-        let endpoints = keys::KEYS.iter().filter(|key| key.kind == keys::Kind::Endpoints);
-        let endpoints = endpoints.filter_map(|key| config.get(key.name));
-        let endpoints =
-            endpoints.flat_map(|list| Endpoint::parse_list(&list.split(',').collect::<Vec<_>>())).flatten();
-        Ok(Some(Self { words, timeout, endpoints: endpoints.collect() }))
+        let lists = keys::KEYS.iter().filter(|key| key.kind == keys::Kind::Endpoints);
+        let lists = lists.filter_map(|key| config.get(key.name));
+        let endpoints = lists.flat_map(|list| Endpoint::parse_list(&list.split(',').collect::<Vec<_>>()));
+        Ok(Some(Self { words, timeout, endpoints: endpoints.flatten().collect() }))
     }
 
     /// What is run: a path, or a name that is looked for in `PATH`.
@@ -75,9 +71,7 @@ impl Program {
     }
 
     /// Runs it with this on its stdin; returns what it wrote to stdout.
-    ///
-    /// # Errors
-    /// `strategy_failed` for one that cannot be started, fails, takes too long or answers too much; `interrupted`.
+    /// `strategy_failed` for one that cannot be started, fails, takes too long or answers too much.
     pub fn run(&self, question: Vec<u8>, stop: &Stop) -> Result<Vec<u8>> {
         let mut running = self.start(question)?;
         let began = Instant::now();
@@ -124,16 +118,8 @@ impl Program {
                 .hint("it is run without a shell: write the whole path, ~ and $HOME are not replaced")
         })?;
         let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-        let running = Running {
-            child,
-            ended: None,
-            question: question.into(),
-            stdin,
-            stdout,
-            stderr,
-            answer: Vec::new(),
-            said: VecDeque::new(),
-        };
+        let (question, answer, said) = (question.into(), Vec::new(), VecDeque::new());
+        let running = Running { child, ended: None, question, stdin, stdout, stderr, answer, said };
         running.never_block().map_err(|e| failed(format!("cannot be read: {e}")))?;
         Ok(running)
     }

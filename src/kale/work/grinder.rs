@@ -60,9 +60,6 @@ fn lock(board: &Mutex<Board>) -> MutexGuard<'_, Board> {
 
 impl Grinder {
     /// Begins with all cores.
-    ///
-    /// # Errors
-    /// `io_error` where the system gives no thread.
     pub fn start(kernel: KernelRef, farmers: Vec<Farmer>) -> Result<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let board = Arc::new(Mutex::new(Board {

@@ -12,7 +12,6 @@ use super::shift::Shift;
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
-use crate::contract::hash;
 use crate::contract::model::Moment;
 use crate::farming::Asked;
 use crate::farming::Farming;
@@ -146,7 +145,7 @@ pub async fn rehearse(
     let mut wanted = Vec::new();
     for standing in view.farmers.iter().filter(|_| view.at.time < end) {
         let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
-        let job = hash::job(index, &block, &who.contract_address());
+        let job = block.job(index, &who.contract_address());
         let enough = strategies.of(&who.id).enough(&block);
         if let Some(job) =
             job.filter(|_| needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough))

@@ -20,17 +20,6 @@ pub struct Offer {
     pub hash: Option<String>,
 }
 
-/// What a line comes to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
-    /// A nonce.
-    Offer(Offer),
-    /// Nothing to submit: an empty line, an improvement that a solution follows, or the summary at the end.
-    Nothing,
-    /// Not what it should be.
-    Wrong(Wrong),
-}
-
 /// Why a line is refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wrong {
@@ -62,53 +51,43 @@ pub fn shown(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
-fn wrong(code: &'static str, farmer: Option<&str>, message: String) -> Line {
-    Line::Wrong(Wrong { code, message, farmer: farmer.map(shown) })
+fn wrong(code: &'static str, farmer: Option<&str>, message: impl ToString) -> Wrong {
+    Wrong { code, message: message.to_string(), farmer: farmer.map(shown) }
 }
 
-/// Reads a line, which may be none of text.
-pub fn read(line: &Text) -> Line {
-    match line {
-        Ok(line) => parse(line),
-        Err(e) => wrong("invalid_json", None, e.to_string()),
-    }
+/// Reads a line, which may be none of text. `None` for nothing to submit: an empty line, an improvement that a solution
+/// follows, or the summary at the end.
+pub fn read(line: &Text) -> Result<Option<Offer>, Wrong> {
+    parse(line.as_ref().map_err(|e| wrong("invalid_json", None, e))?)
 }
 
-fn parse(line: &str) -> Line {
+fn parse(line: &str) -> Result<Option<Offer>, Wrong> {
     let line = line.trim();
     if line.is_empty() {
-        return Line::Nothing;
+        return Ok(None);
     }
-    let raw: Raw<'_> = match serde_json::from_str(line) {
-        Ok(Object(raw)) => raw,
-        Err(e) => return wrong("invalid_json", None, format!("not {{\"farmer\", \"nonce\"}}: {e}")),
-    };
+    let odd =
+        |e: serde_json::Error| wrong("invalid_json", None, format!("not {{\"farmer\", \"nonce\"}}: {e}"));
+    let Object(raw): Object<Raw<'_>> = serde_json::from_str(line).map_err(odd)?;
     let farmer = raw.farmer.or_else(|| serde_json::from_str(raw.id?.get()).ok());
     match raw.kind.as_deref() {
         None | Some("solution") => {}
-        Some("progress" | "result") => return Line::Nothing,
-        Some("error") => {
-            return wrong("not_solved", farmer.as_deref(), "the grinder refused this job".to_owned());
-        }
+        Some("progress" | "result") => return Ok(None),
+        Some("error") => return Err(wrong("not_solved", farmer.as_deref(), "the grinder refused this job")),
         Some(other) => {
             let message = format!("a line of type {other:?} holds no nonce");
-            return wrong("invalid_json", farmer.as_deref(), message);
+            return Err(wrong("invalid_json", farmer.as_deref(), message));
         }
     }
-    let Some(farmer) = farmer else {
-        let message = "no \"farmer\": the farmer's id or address (in a job of grind, its id)";
-        return wrong("unknown_farmer", None, message.to_owned());
-    };
-    let Some(nonce) = raw.nonce else {
-        return wrong("invalid_nonce", Some(&farmer), "no \"nonce\"".to_owned());
-    };
+    let farmer = farmer.ok_or_else(|| {
+        wrong("unknown_farmer", None, "no \"farmer\": the farmer's id or address (in a job of grind, its id)")
+    })?;
+    let nonce = raw.nonce.ok_or_else(|| wrong("invalid_nonce", Some(&farmer), "no \"nonce\""))?;
     // The digits as they stand: read as a number, 2^64 would have become another one.
     let text = nonce.get();
     let text = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned());
-    match parse_nonce(&text) {
-        Ok(nonce) => Line::Offer(Offer { farmer, nonce, hash: raw.hash }),
-        Err(e) => wrong("invalid_nonce", Some(&farmer), e.to_string()),
-    }
+    let nonce = parse_nonce(&text).map_err(|e| wrong("invalid_nonce", Some(&farmer), e))?;
+    Ok(Some(Offer { farmer, nonce, hash: raw.hash }))
 }
 
 #[cfg(test)]
@@ -117,10 +96,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn offer(line: &str) -> Offer {
-        match parse(line) {
-            Line::Offer(offer) => offer,
-            other => panic!("{line}: {other:?}"),
-        }
+        parse(line).unwrap().unwrap()
     }
 
     #[test]
@@ -139,9 +115,7 @@ mod tests {
             ("null", "invalid_nonce", "no \"nonce\""),
             ("12junk", "invalid_json", "expected"),
         ] {
-            let Line::Wrong(wrong) = parse(&format!("{{\"farmer\":\"G\",\"nonce\":{text}}}")) else {
-                panic!("{text}")
-            };
+            let wrong = parse(&format!("{{\"farmer\":\"G\",\"nonce\":{text}}}")).unwrap_err();
             assert_eq!(wrong.code, code, "{text}");
             assert!(wrong.message.contains(says), "{text}: {}", wrong.message);
         }
@@ -153,7 +127,7 @@ mod tests {
         let want = Offer { farmer: "GA".to_owned(), nonce: 12, hash: Some("00ab".to_owned()) };
         assert_eq!(offer(line), want);
         for nothing in ["", "  ", r#"{"type":"progress","id":"GA","nonce":"1"}"#, r#"{"type":"result"}"#] {
-            assert_eq!(parse(nothing), Line::Nothing);
+            assert_eq!(parse(nothing), Ok(None));
         }
         for (line, code) in [
             (r#"{"type":"solution","id":"GA"}"#, "invalid_nonce"),
@@ -165,11 +139,10 @@ mod tests {
             (r#"["solution","G",null,1,null]"#, "invalid_json"),
             ("nonsense", "invalid_json"),
         ] {
-            let Line::Wrong(wrong) = parse(line) else { panic!("{line}") };
-            assert_eq!(wrong.code, code, "{line}");
+            assert_eq!(parse(line).unwrap_err().code, code, "{line}");
         }
         let long = Err(grind::lines::LineError::TooLong(LONGEST));
-        assert!(matches!(read(&long), Line::Wrong(wrong) if wrong.code == "invalid_json"));
+        assert_eq!(read(&long).unwrap_err().code, "invalid_json");
     }
 
     proptest! {

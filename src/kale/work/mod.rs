@@ -16,7 +16,7 @@ pub use grinder::{Figures, kernel};
 pub use job::{Report, Wanted, advance_bar, begin_bar, consult, failures, rehearse, run};
 pub use lines::LONGEST;
 pub use orders::{Deadline, Orders};
-pub use pails::{Seen, note};
+pub use pails::note;
 pub use patience::Patience;
 pub use policy::{Hours, needs_work};
 pub use shift::{Reach, Shift};

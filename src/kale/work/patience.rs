@@ -25,8 +25,6 @@ impl Patience {
     }
 
     /// Takes note of the newest ledger that an endpoint knows.
-    ///
-    /// # Errors
     /// `behind` when no newer one has been seen for minutes.
     pub fn see(&mut self, ledger: u32) -> Result<()> {
         let (newest, since) = *self.newest.get_or_insert_with(|| (ledger, Instant::now()));
@@ -42,9 +40,6 @@ impl Patience {
     }
 
     /// The value; `None` for a failure that may pass, while it has not lasted too long.
-    ///
-    /// # Errors
-    /// Any other failure, and one that lasts.
     pub fn bear<T>(&mut self, result: Result<T>) -> Result<Option<T>> {
         match result {
             Ok(value) => {

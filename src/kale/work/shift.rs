@@ -1,24 +1,20 @@
 //! One block's work: who is worked for, the threads that grind for them, and what goes out when.
 
 use super::grinder::{Figures, Grinder};
-use super::nonces;
 use super::orders::Orders;
-use super::pails;
 use super::policy::{self, Hand, Hours};
 use super::send::{Bid, record_unsent, send};
-use super::{Fate, Worked};
+use super::{Fate, Worked, nonces, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, Standing, View};
-use crate::contract::hash;
 use crate::contract::model::Moment;
 use crate::contract::{BLOCK_SECONDS, Block, Pail};
 use crate::farming::Farming;
-use crate::fees;
 use crate::record::reason::{Blame, Reason};
 use crate::record::rows;
-use crate::schedule;
 use crate::settings::Policy;
 use crate::strategy::Strategy;
+use crate::{fees, schedule};
 use base::{Code, Error, Result, say};
 use grind::kernel::KernelRef;
 use grind::scheduler::Farmer;
@@ -183,7 +179,7 @@ impl Shift {
         own: Option<u32>,
     ) -> Result<Option<Mate>> {
         let (Some(pail), who) = (&standing.pail, &standing.who) else { return Ok(None) };
-        let Some(job) = hash::job(self.block, &self.entry, &who.contract_address()) else { return Ok(None) };
+        let Some(job) = self.entry.job(self.block, &who.contract_address()) else { return Ok(None) };
         let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
         let (next, best) = stored.unwrap_or((0, None));
         Ok(Some(Mate {
@@ -203,8 +199,7 @@ impl Shift {
         let late = at.time >= self.hours.deadline;
         let needs = |mate: &Mate| {
             let hand = mate.hand();
-            let enough = hand.best.is_some_and(|best| best >= hand.cap);
-            policy::is_open(self.policy, &hand) && !enough && !(late && hand.best.is_some())
+            policy::is_open(self.policy, &hand) && !hand.has_enough() && !(late && hand.best.is_some())
         };
         let places: Vec<usize> =
             self.crew.iter().enumerate().filter(|(_, mate)| needs(mate)).map(|(n, _)| n).collect();
@@ -245,35 +240,21 @@ impl Shift {
         }
     }
 
-    /// Saves what was found since the last call, in one write.
-    pub fn save(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
+    /// Saves what was found since the last call, in one write; with a wish to `halt`, the threads stop for good.
+    fn save(&mut self, farming: &mut Farming<'_, '_>, halt: bool) -> Result<()> {
         let known: Vec<Farmer> = self.crew.iter().map(|mate| mate.search).collect();
-        if let Some((grinder, places)) = self.grinder.take() {
+        if halt {
+            self.halt();
+        } else if let Some((grinder, places)) = self.grinder.take() {
             self.take_over(&grinder, &places);
             self.grinder = Some((grinder, places));
         }
-        self.write(farming, &known)
-    }
-
-    /// Stops the threads and saves where they were.
-    fn down(&mut self, farming: &mut Farming<'_, '_>) -> Result<()> {
-        let known: Vec<Farmer> = self.crew.iter().map(|mate| mate.search).collect();
-        self.halt();
-        self.write(farming, &known)
-    }
-
-    fn write(&self, farming: &mut Farming<'_, '_>, known: &[Farmer]) -> Result<()> {
-        let new: Vec<&Mate> = self
-            .crew
-            .iter()
-            .zip(known)
-            .filter(|(mate, known)| mate.search != **known)
-            .map(|(mate, _)| mate)
-            .collect();
-        if new.is_empty() {
+        let is_new = |(mate, known): &(&Mate, Farmer)| mate.search != *known;
+        let mut new = self.crew.iter().zip(known).filter(is_new).map(|(mate, _)| mate).peekable();
+        if new.peek().is_none() {
             return Ok(());
         }
-        farming.write(|tx| new.iter().try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
+        farming.write(|tx| new.try_for_each(|mate| nonces::save(tx, &mate.who.id, &mate.search)))
     }
 
     /// How far it is.
@@ -298,9 +279,7 @@ impl Shift {
 
     /// Saves what was found and submits what is due at this moment of the farm; whoever is told `rolled` finds nothing
     /// submitted. Returns what came of each that was tried, for the last time or not.
-    ///
-    /// # Errors
-    /// `state_error`; those of [`View::read`] and of unlocking the keys. What fails for one farmer is in its line.
+    /// What fails for one farmer is in its line.
     pub async fn tick(
         &mut self,
         farming: &mut Farming<'_, '_>,
@@ -309,15 +288,11 @@ impl Shift {
     ) -> Result<Vec<Worked>> {
         if index != self.block {
             self.rolled = true;
-            self.down(farming)?;
+            self.save(farming, true)?;
             return Ok(Vec::new());
         }
-        if at.time >= self.hours.deadline {
-            // The cores are needed for the submission now.
-            self.down(farming)?;
-        } else {
-            self.save(farming)?;
-        }
+        // From the deadline on the cores are needed for the submission.
+        self.save(farming, at.time >= self.hours.deadline)?;
         let mut all = Vec::new();
         for group in self.due(at).chunks(GROUP) {
             let Some(mut worked) = self.submit(farming, permit, group).await? else { break };
@@ -330,11 +305,8 @@ impl Shift {
         let hands: Vec<Hand> = self.crew.iter().map(Mate::hand).collect();
         let hours = Hours { deadline: self.first(), ..self.hours };
         let mut due = policy::due(self.policy, &hours, at, &hands);
-        due.retain(|n| {
-            self.crew
-                .get(*n)
-                .is_some_and(|mate| mate.given_up.is_none() && mate.tried.is_none_or(|t| t < at.ledger))
-        });
+        let may = |mate: &Mate| mate.given_up.is_none() && mate.tried.is_none_or(|tried| tried < at.ledger);
+        due.retain(|n| self.crew.get(*n).is_some_and(may));
         if self.submitters > 0 && at.time < self.hours.deadline {
             // What no grinding makes better goes first; the rest has time, as far as the submitters' turns say.
             due.sort_by_key(|n| hands.get(*n).is_none_or(|hand| !hand.has_enough()));
@@ -402,16 +374,11 @@ impl Shift {
                 (None, _) => {}
             }
         }
-        let elsewhere = seen.into_iter().filter_map(|seen| {
-            let mate = self.crew.iter().find(|mate| mate.who.id == seen.who.id)?;
-            let fate = Fate::Elsewhere { zeros: seen.zeros };
-            let solution = mate.search.best;
-            (!policy::is_open(self.policy, &mate.hand())).then_some(Worked {
-                who: seen.who,
-                block: self.block,
-                solution,
-                fate,
-            })
+        let elsewhere = seen.into_iter().filter_map(|(who, zeros)| {
+            let mate = self.crew.iter().find(|mate| mate.who.id == who.id)?;
+            let (block, solution, fate) = (self.block, mate.search.best, Fate::Elsewhere { zeros });
+            let is_open = policy::is_open(self.policy, &mate.hand());
+            (!is_open).then_some(Worked { who, block, solution, fate })
         });
         let elsewhere = elsewhere.collect();
         Ok((view, elsewhere))
@@ -419,21 +386,18 @@ impl Shift {
 
     /// Ends it: saves where the search is, and, unless it goes on in a later run, tells and records who was missed.
     pub fn finish(&mut self, farming: &mut Farming<'_, '_>, at: Moment) -> Result<Vec<Worked>> {
-        self.down(farming)?;
+        self.save(farming, true)?;
         if !self.rolled && at.time < self.hours.end {
             return Ok(Vec::new());
         }
         let reason = if self.rolled { Reason::RolledOver } else { Reason::TooLate };
         let block = self.block;
-        let missed: Vec<(&Mate, Reason)> = self
-            .crew
-            .iter()
-            .filter(|mate| !mate.pail.worked())
-            .map(|mate| {
-                let cause = mate.given_up.or(mate.hindered).unwrap_or(reason);
-                (mate, mate.search.best.map_or(Reason::NoNonce, |_| cause))
-            })
-            .collect();
+        let cause = |mate: &Mate| match mate.search.best {
+            Some(_) => mate.given_up.or(mate.hindered).unwrap_or(reason),
+            None => Reason::NoNonce,
+        };
+        let missed: Vec<(&Mate, Reason)> =
+            self.crew.iter().filter(|mate| !mate.pail.worked()).map(|mate| (mate, cause(mate))).collect();
         if !missed.is_empty() {
             farming
                 .write(|tx| missed.iter().try_for_each(|(mate, reason)| miss(tx, mate, block, *reason)))?;

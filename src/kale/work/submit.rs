@@ -1,14 +1,12 @@
 //! `work submit`: nonces that other machines found. Each is checked by us before anything is sent.
 
-use super::lines::{self, Line, Offer};
+use super::lines::{self, Offer, Wrong};
 use super::nonces::hex;
-use super::pails;
 use super::send::{Bid, intent, record_unsent, send};
-use super::{Fate, Worked};
+use super::{Fate, Worked, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
-use crate::contract::hash;
 use crate::farming::Farming;
 use crate::record::reason::Reason;
 use crate::record::rows::Hand;
@@ -99,13 +97,10 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> 
         .iter()
         .flat_map(|hand| [(hand.who.id.as_str(), &hand.who), (hand.who.address.as_str(), &hand.who)])
         .collect();
-    let parsed: Vec<(u64, Line)> = (1..).zip(text).map(|(n, line)| (n, lines::read(line))).collect();
+    let parsed: Vec<Result<Option<Offer>, Wrong>> = text.iter().map(lines::read).collect();
     let mut who: Vec<Who> = Vec::new();
-    for (_, line) in &parsed {
-        if let Line::Offer(offer) = line
-            && let Some(found) = ours.get(offer.farmer.as_str())
-            && !who.contains(found)
-        {
+    for offer in parsed.iter().filter_map(|line| line.as_ref().ok()?.as_ref()) {
+        if let Some(found) = ours.get(offer.farmer.as_str()).filter(|found| !who.contains(found)) {
             who.push((*found).clone());
         }
     }
@@ -113,14 +108,12 @@ pub async fn check(farming: &Farming<'_, '_>, hands: &[Hand], text: &[Text]) -> 
     let until = view.due().map_or(0, schedule::work_end);
     let mut checker = Checker { view: &view, until, seen: HashSet::new(), best: HashMap::new() };
     let mut reports: Vec<LineReport> = Vec::new();
-    for (line, read) in parsed {
+    for (line, read) in (1..).zip(parsed) {
         let report = |named, who, solution, fate| LineReport { line, named, who, solution, fate };
         match read {
-            Line::Nothing => {}
-            Line::Wrong(wrong) => {
-                reports.push(report(wrong.farmer, None, None, refused(wrong.code, wrong.message)));
-            }
-            Line::Offer(offer) => {
+            Ok(None) => {}
+            Err(wrong) => reports.push(report(wrong.farmer, None, None, refused(wrong.code, wrong.message))),
+            Ok(Some(offer)) => {
                 let who = ours.get(offer.farmer.as_str()).copied();
                 let (solution, fate) = checker.judge(reports.len(), who, &offer);
                 let named = who.map_or_else(|| lines::shown(&offer.farmer), |who| who.address.clone());
@@ -154,59 +147,50 @@ impl Checker<'_> {
         };
         let index = self.view.farm.index;
         if !self.seen.insert((who.id.clone(), offer.nonce)) {
-            return (
-                None,
-                refused(Reason::Duplicate.word(), "the same nonce for the same farmer stands above"),
-            );
+            let why = "the same nonce for the same farmer stands above";
+            return (None, refused(Reason::Duplicate.word(), why));
         }
-        let view = self.view;
-        let pail = pail_of(view, who);
-        let (Some(block), Some(pail)) = (view.current(), pail) else {
+        let (Some(block), Some(pail)) = (self.view.current(), pail_of(self.view, who)) else {
             let why = format!("farmer {} has no pail in block {index}", who.address);
             return (None, refused(Reason::NotPlanted.word(), why));
         };
-        let Some(job) = hash::job(index, block, &who.contract_address()) else {
+        let Some(job) = block.job(index, &who.contract_address()) else {
             return (None, refused(Reason::NotPlanted.word(), "not an address that can plant"));
         };
         let solution = Solution::new(&job, offer.nonce);
-        let fate = self.rank(place, who, pail, solution, offer);
-        (Some(solution), fate)
-    }
-
-    fn rank(&mut self, place: usize, who: &Who, pail: &Pail, solution: Solution, offer: &Offer) -> LineFate {
-        let index = self.view.farm.index;
-        let hash = hex(&solution.hash);
-        if let Some(said) = &offer.hash
-            && !said.eq_ignore_ascii_case(&hash)
-        {
-            let why =
-                format!("in block {index} its hash is {hash}: it was ground for another block or farmer");
-            return refused(Reason::HashInvalid.word(), why);
-        }
-        if self.view.at.time >= self.until {
-            let why = format!("block {index} may roll over before the work is in");
-            return refused(Reason::TooLate.word(), why);
-        }
-        if self.view.at.ledger <= pail.sequence {
-            return refused(Reason::SameLedger.word(), "planted in this ledger: try again in the next one");
-        }
-        let zeros = solution.zeros;
-        if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
-            return refused(
-                Reason::NotBetter.word(),
-                format!("{zeros} zeros, and {has} are submitted already"),
-            );
-        }
-        match self.best.get(&who.id) {
-            Some((_, other)) if zeros <= other.solution.zeros => {
-                let why = format!("{zeros} zeros, and a line above has {}", other.solution.zeros);
-                return refused(Reason::NotBetter.word(), why);
-            }
-            _ => {}
+        if let Some((reason, why)) = self.fault(who, pail, &solution, offer.hash.as_deref()) {
+            return (Some(solution), refused(reason.word(), why));
         }
         let bid = Bid { who: who.clone(), pail: pail.clone(), solution };
         self.best.insert(who.id.clone(), (place, bid));
-        LineFate::Valid
+        (Some(solution), LineFate::Valid)
+    }
+
+    /// Why a nonce is not submitted, whose finder `said` its hash to be that.
+    fn fault(
+        &self,
+        who: &Who,
+        pail: &Pail,
+        nonce: &Solution,
+        said: Option<&str>,
+    ) -> Option<(Reason, String)> {
+        let (index, hash, zeros) = (self.view.farm.index, hex(&nonce.hash), nonce.zeros);
+        let above = self.best.get(&who.id).map(|(_, other)| other.solution.zeros);
+        Some(if said.is_some_and(|said| !said.eq_ignore_ascii_case(&hash)) {
+            let why =
+                format!("in block {index} its hash is {hash}: it was ground for another block or farmer");
+            (Reason::HashInvalid, why)
+        } else if self.view.at.time >= self.until {
+            (Reason::TooLate, format!("block {index} may roll over before the work is in"))
+        } else if self.view.at.ledger <= pail.sequence {
+            (Reason::SameLedger, "planted in this ledger: try again in the next one".to_owned())
+        } else if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
+            (Reason::NotBetter, format!("{zeros} zeros, and {has} are submitted already"))
+        } else if let Some(above) = above.filter(|above| zeros <= *above) {
+            (Reason::NotBetter, format!("{zeros} zeros, and a line above has {above}"))
+        } else {
+            return None;
+        })
     }
 }
 
@@ -231,10 +215,7 @@ impl Submission {
     }
 }
 
-/// Records what is refused, and submits the rest.
-///
-/// # Errors
-/// `state_error`; those of unlocking the keys. What fails for one line is in its report.
+/// Records what is refused, and submits the rest. What fails for one line is in its report.
 pub async fn submit(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
@@ -278,15 +259,11 @@ async fn group(
         pails::note(farming, &view)?;
     }
     let has = |who: &Who| pail_of(&view, who)?.zeros;
-    Ok(sent
-        .into_iter()
-        .map(|worked| match (worked.fate, has(&worked.who)) {
-            (Fate::Failed { reason: Reason::NotBetter, .. }, Some(zeros)) => {
-                LineFate::Sent(Fate::Elsewhere { zeros })
-            }
-            (fate, _) => LineFate::Sent(fate),
-        })
-        .collect())
+    let fate = |worked: Worked| match (worked.fate, has(&worked.who)) {
+        (Fate::Failed { reason: Reason::NotBetter, .. }, Some(zeros)) => Fate::Elsewhere { zeros },
+        (fate, _) => fate,
+    };
+    Ok(sent.into_iter().map(|worked| LineFate::Sent(fate(worked))).collect())
 }
 
 /// An attempt that is not sent: in the audit log always, and beside the farmer's works where it holds a nonce.

@@ -44,9 +44,7 @@ fn wave<T>(
 }
 
 /// Makes them all: from the sponsor, and from the accounts made before, while the sponsor pays.
-///
-/// # Errors
-/// `state_error`; a farmer's own failure is in its line.
+/// A farmer's own failure is in its line.
 pub(super) async fn carry_out(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,

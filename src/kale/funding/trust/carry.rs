@@ -7,9 +7,7 @@ use state::ValuePermit;
 use stellar::submit::Intent;
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer. Accounts are made many at a time.
-///
-/// # Errors
-/// `state_error`; a farmer's own failure is in its line.
+/// A farmer's own failure is in its line.
 pub async fn carry_out(
     farming: &mut Farming<'_, '_>,
     prepared: Prepared,

@@ -1,8 +1,9 @@
 //! What farmers had when state and chain were last compared, and what was booked since.
 
+use super::{only, put};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result};
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use state::Tx;
 use state::columns::at;
 use std::collections::{HashMap, HashSet};
@@ -33,35 +34,28 @@ pub fn baselines_at(conn: &Connection) -> Result<HashMap<String, i64>> {
 pub fn baseline(conn: &Connection, farmer: &str) -> Result<Option<Baseline>> {
     let mut statement = conn
         .prepare_cached("SELECT ledger, block_index, held, looks FROM farm_baselines WHERE farmer_id = ?1")?;
-    let mut rows = statement.query([farmer])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    Ok(Some(Baseline {
-        farmer: farmer.to_owned(),
-        ledger: row.get("ledger")?,
-        block: row.get("block_index")?,
-        held: at(row, "held")?,
-        looks: row.get("looks")?,
-    }))
+    let read = |row: &Row<'_>| {
+        let (ledger, block, looks) = (row.get("ledger")?, row.get("block_index")?, row.get("looks")?);
+        Ok(Baseline { farmer: farmer.to_owned(), ledger, block, held: at(row, "held")?, looks })
+    };
+    statement.query_and_then([farmer], read)?.next().transpose()
 }
 
 /// Notes it, in the place of the one before.
 pub fn set_baseline(tx: &Tx<'_>, baseline: &Baseline) -> Result<()> {
     let Baseline { farmer, ledger, block, held, looks } = baseline;
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO farm_baselines (farmer_id, ledger, block_index, held, looks, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (farmer_id)
-             DO UPDATE SET ledger = ?2, block_index = ?3, held = ?4, looks = ?5, at = ?6",
-        )?
-        .execute(params![farmer, ledger, block, held.to_string(), looks, tx.now()])?;
-    Ok(())
+    let sql = "INSERT INTO farm_baselines (farmer_id, ledger, block_index, held, looks, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (farmer_id)
+         DO UPDATE SET ledger = ?2, block_index = ?3, held = ?4, looks = ?5, at = ?6";
+    put(tx, sql, params![farmer, ledger, block, held.to_string(), looks, tx.now()]).map(drop)
 }
 
 /// What happened after the farm was last compared with the chain that makes the state know less than it: it was restored from
 /// a backup, or a transaction was given up.
 pub fn knows_less(conn: &Connection) -> Result<Option<&'static str>> {
-    let mut last = conn.prepare_cached("SELECT coalesce(max(id), 0) FROM events WHERE kind = ?1")?;
-    let mut newest = |kind: &str| last.query_row([kind], |row| row.get::<_, i64>(0));
+    let newest = |kind: &str| -> Result<i64> {
+        only(conn, "SELECT coalesce(max(id), 0) FROM events WHERE kind = ?1", [kind])
+    };
     let compared = newest("farm.reconciled")?;
     for (kind, why) in [
         ("state.restored", "the state was restored from a backup"),
@@ -113,10 +107,8 @@ pub fn moved_since(conn: &Connection, farmer: &str, ledger: u32, block: u32) -> 
 
 /// Whether a harvest of ours for this farmer is booked by the transaction with this hash.
 pub fn is_booked(conn: &Connection, hash: &str, farmer: &str) -> Result<bool> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM operation_attempts t JOIN harvests h ON h.operation_id = t.operation_id
-             WHERE t.hash = ?1 AND h.farmer_id = ?2 AND h.outcome = 'harvested')",
-        )?
-        .query_row([hash, farmer], |row| row.get(0))?)
+    let sql =
+        "SELECT EXISTS (SELECT 1 FROM operation_attempts t JOIN harvests h ON h.operation_id = t.operation_id
+         WHERE t.hash = ?1 AND h.farmer_id = ?2 AND h.outcome = 'harvested')";
+    only(conn, sql, [hash, farmer])
 }

@@ -1,7 +1,6 @@
 //! The farm's rows. SQL only; who calls it decides.
 
 mod baselines;
-mod hands;
 mod lookups;
 mod pails;
 mod records;
@@ -9,16 +8,72 @@ mod records;
 pub use baselines::{
     Baseline, baseline, baselines_at, harvested_since, is_booked, knows_less, moved_since, set_baseline,
 };
-pub use hands::{Hand, hands};
 pub use lookups::{
     Last, LastHarvest, count_mint, envelopes, has_nonce, is_counted, is_ours, last_block, last_harvests,
     last_planted, open_count, own_works, work_failures,
 };
 pub use pails::{
     OpenPail, close_pail, forecast_pail, held_pails, hold_pail, live_pail, open_pail, open_pails_of, pail,
-    pails_before, pails_in, pails_until, release_pail, work_pail,
+    pails_before, pails_in, pails_until, release_pail, rolled_and_older, work_pail,
 };
 pub use records::{
     Ended, HarvestRow, Loss, Tally, Trace, WorkRow, compensation, harvest, last_ends, losses, missing_since,
     planting, tally, undoubt, unlose, work,
 };
+
+use crate::chain::Who;
+use crate::farmers::status::Status;
+use crate::farmers::terms::Terms;
+use base::Result;
+use rusqlite::types::FromSql;
+use rusqlite::{Connection, Params, Row};
+use state::{Tx, columns};
+
+/// Changes rows; whether it was one.
+pub(crate) fn put(tx: &Tx<'_>, sql: &str, values: impl Params) -> Result<bool> {
+    Ok(tx.conn().prepare_cached(sql)?.execute(values)? == 1)
+}
+
+/// What a query of one row and column says.
+fn only<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<T> {
+    Ok(conn.prepare_cached(sql)?.query_row(values, columns::only)?)
+}
+
+/// What a query of one column says.
+fn column<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<Vec<T>> {
+    conn.prepare_cached(sql)?.query_map(values, columns::only)?.map(|value| Ok(value?)).collect()
+}
+
+/// A farmer with what its plants and harvests need.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hand {
+    /// Who.
+    pub who: Who,
+    /// Where it is in its life.
+    pub status: Status,
+    /// Part of the balance that is staked, in millionths.
+    pub stake_percentage_ppm: u32,
+    /// Row id of the pooler.
+    pub pooler: String,
+    /// How a reward is shared out.
+    pub terms: Terms,
+}
+
+/// Every farmer, in the order in which they came.
+pub fn hands(conn: &Connection) -> Result<Vec<Hand>> {
+    let mut statement = conn.prepare_cached(
+        "SELECT f.id, f.address, f.status, f.stake_percentage_ppm, f.pooler_id, p.reward_split_ppm, p.platform_fee_ppm
+         FROM farmers f JOIN poolers p ON p.id = f.pooler_id ORDER BY f.added_at, f.id",
+    )?;
+    let read = |row: &Row<'_>| {
+        let (id, address): (String, String) = (row.get("id")?, row.get("address")?);
+        Ok(Hand {
+            who: Who::new(&id, &address)?,
+            status: Status::stored(&row.get::<_, String>("status")?, &id)?,
+            stake_percentage_ppm: row.get("stake_percentage_ppm")?,
+            pooler: row.get("pooler_id")?,
+            terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
+        })
+    };
+    statement.query_and_then([], read)?.collect()
+}

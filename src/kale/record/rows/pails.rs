@@ -1,8 +1,9 @@
 //! Open pails: stakes that are neither back nor lost.
 
+use super::{only, put};
 use base::Result;
 use base::amount::Base;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use state::Tx;
 use state::columns::{at, maybe_at};
 use std::collections::BTreeMap;
@@ -38,31 +39,20 @@ const PAIL: &str = "SELECT block_index, farmer_id, stake, planted_ledger, plante
 /// Pails in block `block`, by farmer.
 pub fn pails_in(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
     let mut statement = conn.prepare_cached(&format!("{PAIL} WHERE block_index = ?1 ORDER BY farmer_id"))?;
-    pails(&mut statement, block)
+    statement.query_and_then([block], read)?.collect()
 }
 
 /// Pails in blocks before `block`, oldest first.
 pub fn pails_before(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
     let mut statement =
         conn.prepare_cached(&format!("{PAIL} WHERE block_index < ?1 ORDER BY block_index, farmer_id"))?;
-    pails(&mut statement, block)
+    statement.query_and_then([block], read)?.collect()
 }
 
 /// One pail.
 pub fn pail(conn: &Connection, farmer: &str, block: u32) -> Result<Option<OpenPail>> {
-    conn.prepare_cached(&format!("{PAIL} WHERE block_index = ?1 AND farmer_id = ?2"))?
-        .query_row(params![block, farmer], |row| Ok(read(row)))
-        .optional()?
-        .transpose()
-}
-
-fn pails(statement: &mut rusqlite::Statement<'_>, block: u32) -> Result<Vec<OpenPail>> {
-    let mut rows = statement.query([block])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(read(row)?);
-    }
-    Ok(found)
+    let mut statement = conn.prepare_cached(&format!("{PAIL} WHERE block_index = ?1 AND farmer_id = ?2"))?;
+    statement.query_and_then(params![block, farmer], read)?.next().transpose()
 }
 
 fn read(row: &Row<'_>) -> Result<OpenPail> {
@@ -81,83 +71,64 @@ fn read(row: &Row<'_>) -> Result<OpenPail> {
     })
 }
 
+/// How many of these, those that are held aside, are of the block before `index`, and of blocks before that.
+pub fn rolled_and_older(pails: &[OpenPail], index: u32) -> (usize, usize) {
+    let open = pails.iter().filter(|pail| pail.held.is_none());
+    let rolled = open.clone().filter(|pail| pail.block.saturating_add(1) == index).count();
+    (rolled, open.count() - rolled)
+}
+
 /// Notes a new pail; one that is there already is left as it is. Returns whether it is new.
 pub fn open_pail(tx: &Tx<'_>, pail: &OpenPail) -> Result<bool> {
+    let OpenPail { block, farmer, planted_ledger, planted_time, due, live_until, held, .. } = pail;
+    let (stake, forecast) = (pail.stake.to_string(), pail.forecast.map(|f| f.to_string()));
     let (gap, zeros) = pail.work.unzip();
-    let changed = tx
-        .conn()
-        .prepare_cached(
-            "INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, planted_time, due_time, gap, zeros,
-                 forecast, live_until, held)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            pail.block,
-            pail.farmer,
-            pail.stake.to_string(),
-            pail.planted_ledger,
-            pail.planted_time,
-            pail.due,
-            gap,
-            zeros,
-            pail.forecast.map(|f| f.to_string()),
-            pail.live_until,
-            pail.held
-        ])?;
-    Ok(changed == 1)
+    put(
+        tx,
+        "INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, planted_time, due_time, gap, zeros,
+             forecast, live_until, held)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+        params![
+            block, farmer, stake, planted_ledger, planted_time, due, gap, zeros, forecast, live_until, held
+        ],
+    )
 }
 
 /// Notes confirmed work, if it is better than what is noted.
 pub fn work_pail(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "UPDATE open_pails SET gap = ?3, zeros = ?4
-             WHERE block_index = ?1 AND farmer_id = ?2 AND (zeros IS NULL OR zeros < ?4)",
-        )?
-        .execute(params![block, farmer, gap, zeros])?;
-    Ok(())
+    let sql = "UPDATE open_pails SET gap = ?3, zeros = ?4
+         WHERE block_index = ?1 AND farmer_id = ?2 AND (zeros IS NULL OR zeros < ?4)";
+    put(tx, sql, params![block, farmer, gap, zeros]).map(drop)
 }
 
 /// Notes what the harvest would pay.
 pub fn forecast_pail(tx: &Tx<'_>, farmer: &str, block: u32, forecast: Base) -> Result<()> {
-    tx.conn()
-        .prepare_cached("UPDATE open_pails SET forecast = ?3 WHERE block_index = ?1 AND farmer_id = ?2")?
-        .execute(params![block, farmer, forecast.to_string()])?;
-    Ok(())
+    let sql = "UPDATE open_pails SET forecast = ?3 WHERE block_index = ?1 AND farmer_id = ?2";
+    put(tx, sql, params![block, farmer, forecast.to_string()]).map(drop)
 }
 
 /// Notes how long the pail's entry lives.
 pub fn live_pail(tx: &Tx<'_>, farmer: &str, block: u32, live_until: u32) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "UPDATE open_pails SET live_until = ?3
-             WHERE block_index = ?1 AND farmer_id = ?2 AND live_until IS NOT ?3",
-        )?
-        .execute(params![block, farmer, live_until])?;
-    Ok(())
+    let sql = "UPDATE open_pails SET live_until = ?3
+         WHERE block_index = ?1 AND farmer_id = ?2 AND live_until IS NOT ?3";
+    put(tx, sql, params![block, farmer, live_until]).map(drop)
 }
 
 /// Keeps a pail from being harvested until the operator has looked.
 pub fn hold_pail(tx: &Tx<'_>, farmer: &str, block: u32, why: &str) -> Result<()> {
-    tx.conn()
-        .prepare_cached("UPDATE open_pails SET held = ?3 WHERE block_index = ?1 AND farmer_id = ?2")?
-        .execute(params![block, farmer, why])?;
-    Ok(())
+    let sql = "UPDATE open_pails SET held = ?3 WHERE block_index = ?1 AND farmer_id = ?2";
+    put(tx, sql, params![block, farmer, why]).map(drop)
 }
 
 /// Lets a held pail be harvested again.
 pub fn release_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
-    tx.conn()
-        .prepare_cached("UPDATE open_pails SET held = NULL WHERE block_index = ?1 AND farmer_id = ?2")?
-        .execute(params![block, farmer])?;
-    Ok(())
+    let sql = "UPDATE open_pails SET held = NULL WHERE block_index = ?1 AND farmer_id = ?2";
+    put(tx, sql, params![block, farmer]).map(drop)
 }
 
 /// How many pails of a farmer are open.
 pub fn open_pails_of(conn: &Connection, farmer: &str) -> Result<usize> {
-    Ok(conn
-        .prepare_cached("SELECT count(*) FROM open_pails WHERE farmer_id = ?1")?
-        .query_row([farmer], |row| row.get(0))?)
+    only(conn, "SELECT count(*) FROM open_pails WHERE farmer_id = ?1", [farmer])
 }
 
 /// The pails that live no longer than to ledger `until`, by farmer: block, and last ledger.
@@ -168,10 +139,8 @@ pub fn pails_until(conn: &Connection, until: u32) -> Result<BTreeMap<String, Vec
     let mut rows = statement.query([until])?;
     let mut found: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
     while let Some(row) = rows.next()? {
-        found
-            .entry(row.get("farmer_id")?)
-            .or_default()
-            .push((row.get("block_index")?, row.get("live_until")?));
+        let lives = (row.get("block_index")?, row.get("live_until")?);
+        found.entry(row.get("farmer_id")?).or_default().push(lives);
     }
     Ok(found)
 }
@@ -187,10 +156,7 @@ pub fn held_pails(conn: &Connection, farmer: &str) -> Result<Vec<(u32, String)>>
 
 /// The stake is back or lost: the pail and its nonces are no longer needed.
 pub fn close_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
-    let conn = tx.conn();
-    conn.prepare_cached("DELETE FROM open_pails WHERE block_index = ?1 AND farmer_id = ?2")?
-        .execute(params![block, farmer])?;
-    conn.prepare_cached("DELETE FROM nonces WHERE block_index = ?1 AND farmer_id = ?2")?
-        .execute(params![block, farmer])?;
-    Ok(())
+    let pail = "DELETE FROM open_pails WHERE block_index = ?1 AND farmer_id = ?2";
+    let nonces = "DELETE FROM nonces WHERE block_index = ?1 AND farmer_id = ?2";
+    [pail, nonces].into_iter().try_for_each(|sql| put(tx, sql, params![block, farmer]).map(drop))
 }

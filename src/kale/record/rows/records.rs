@@ -1,12 +1,12 @@
 //! What was tried and what came of it: plantings, works, harvests, a pooler's figures, compensations.
 
-use super::hands::Hand;
+use super::{Hand, column, only, put};
 use crate::record::reason::Reason;
 use base::Result;
 use base::amount::Base;
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, Row, params};
 use state::Tx;
-use state::columns::{at, stored};
+use state::columns::at;
 
 /// What became of an attempt; `reason` is a stable word, the rest of the story stands in the event.
 #[derive(Debug, Clone, Default)]
@@ -29,23 +29,13 @@ pub fn planting(
     stake: Base,
     trace: &Trace<'_>,
 ) -> Result<bool> {
-    let changed = tx
-        .conn()
-        .prepare_cached(
-            "INSERT INTO plantings (farmer_id, block_index, outcome, stake, operation_id, ledger, reason, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            farmer,
-            block,
-            outcome,
-            stake.to_string(),
-            trace.operation,
-            trace.ledger,
-            trace.reason,
-            tx.now()
-        ])?;
-    Ok(changed == 1)
+    let Trace { operation, ledger, reason } = trace;
+    put(
+        tx,
+        "INSERT INTO plantings (farmer_id, block_index, outcome, stake, operation_id, ledger, reason, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
+        params![farmer, block, outcome, stake.to_string(), operation, ledger, reason, tx.now()],
+    )
 }
 
 /// A work attempt.
@@ -69,26 +59,15 @@ pub struct WorkRow<'a> {
 
 /// Records a work attempt; a success that is recorded already is left. Returns whether it is new.
 pub fn work(tx: &Tx<'_>, row: &WorkRow<'_>, trace: &Trace<'_>) -> Result<bool> {
-    let changed = tx
-        .conn()
-        .prepare_cached(
-            "INSERT INTO works (farmer_id, block_index, outcome, nonce, hash, zeros, gap, operation_id, ledger, reason, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            row.farmer,
-            row.block,
-            row.outcome,
-            row.nonce.to_string(),
-            row.hash,
-            row.zeros,
-            row.gap,
-            trace.operation,
-            trace.ledger,
-            trace.reason,
-            tx.now()
-        ])?;
-    Ok(changed == 1)
+    let WorkRow { farmer, block, outcome, nonce, hash, zeros, gap } = row;
+    let Trace { operation, ledger, reason } = trace;
+    let (nonce, now) = (nonce.to_string(), tx.now());
+    put(
+        tx,
+        "INSERT INTO works (farmer_id, block_index, outcome, nonce, hash, zeros, gap, operation_id, ledger, reason, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
+        params![farmer, block, outcome, nonce, hash, zeros, gap, operation, ledger, reason, now],
+    )
 }
 
 /// How a stake ended, or why it could not be fetched.
@@ -111,37 +90,22 @@ pub struct HarvestRow<'a> {
 /// Records a harvest attempt or a loss; an end that is recorded already, and a reason that was told, are left. Returns
 /// whether it is new.
 pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<bool> {
-    let changed = tx
-        .conn()
-        .prepare_cached(
-            "INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, forecast, operation_id, ledger, reason, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            row.farmer,
-            row.block,
-            row.outcome,
-            row.stake.to_string(),
-            row.reward.to_string(),
-            row.forecast.map(|f| f.to_string()),
-            trace.operation,
-            trace.ledger,
-            trace.reason,
-            tx.now()
-        ])?;
-    Ok(changed == 1)
+    let HarvestRow { farmer, block, outcome, stake, reward, forecast } = row;
+    let Trace { operation, ledger, reason } = trace;
+    let (stake, reward, forecast) = (stake.to_string(), reward.to_string(), forecast.map(|f| f.to_string()));
+    put(
+        tx,
+        "INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, forecast, operation_id, ledger, reason, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
+        params![farmer, block, outcome, stake, reward, forecast, operation, ledger, reason, tx.now()],
+    )
 }
 
 /// The ledger of the first look at which a pail seemed lost.
 pub fn missing_since(conn: &Connection, farmer: &str, block: u32) -> Result<Option<u32>> {
-    let found: Option<Option<u32>> = conn
-        .prepare_cached(
-            "SELECT ledger FROM harvests
-             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = ?3",
-        )?
-        .query_row(params![farmer, block, Reason::Missing.word()], |row| row.get(0))
-        .optional()?;
-    Ok(found.flatten())
+    let sql = "SELECT ledger FROM harvests
+         WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = ?3";
+    Ok(column(conn, sql, params![farmer, block, Reason::Missing.word()])?.pop().flatten())
 }
 
 /// A stake that is booked as lost.
@@ -163,44 +127,32 @@ pub fn losses(conn: &Connection, from: u32) -> Result<Vec<Loss>> {
         "SELECT farmer_id, block_index, stake, reason FROM harvests
          WHERE block_index >= ?1 AND outcome = 'lost' ORDER BY block_index, farmer_id",
     )?;
-    let mut rows = statement.query([from])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let stake = at(row, "stake")?;
-        found.push(Loss {
-            farmer: row.get("farmer_id")?,
-            block: row.get("block_index")?,
-            stake,
-            reason: row.get("reason")?,
-        });
-    }
-    Ok(found)
+    let read = |row: &Row<'_>| {
+        let (farmer, block) = (row.get("farmer_id")?, row.get("block_index")?);
+        Ok(Loss { farmer, block, stake: at(row, "stake")?, reason: row.get("reason")? })
+    };
+    statement.query_and_then([from], read)?.collect()
 }
 
 /// Takes a loss back, and what was to be compensated for it. Returns false where none is booked.
 pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
-    let was_lost = tx
-        .conn()
-        .prepare_cached(
-            "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'lost'",
-        )?
-        .execute(params![farmer, block])?;
-    tx.conn()
-        .prepare_cached("DELETE FROM pooler_compensations WHERE farmer_id = ?1 AND block_index = ?2")?
-        .execute(params![farmer, block])?;
+    let lost = "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'lost'";
+    let owed = "DELETE FROM pooler_compensations WHERE farmer_id = ?1 AND block_index = ?2";
+    let was_lost = put(tx, lost, params![farmer, block])?;
+    put(tx, owed, params![farmer, block])?;
     // What is looked for from now on is another loss.
     undoubt(tx, farmer, block)?;
-    Ok(was_lost == 1)
+    Ok(was_lost)
 }
 
 /// Forgets that a pail seemed lost: the next look that shows it so is the first one.
 pub fn undoubt(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = 'missing'",
-        )?
-        .execute(params![farmer, block])?;
-    Ok(())
+    put(
+        tx,
+        "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = 'missing'",
+        params![farmer, block],
+    )
+    .map(drop)
 }
 
 /// How a farmer's stake in a block ended. Amounts in stroops.
@@ -222,16 +174,12 @@ pub fn last_ends(conn: &Connection, farmer: &str, limit: u32) -> Result<Vec<Ende
         "SELECT block_index, outcome, stake, reward FROM harvests
          WHERE farmer_id = ?1 AND outcome <> 'failed' ORDER BY block_index DESC LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![farmer, limit])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(Ended {
-            block: row.get("block_index")?,
-            outcome: row.get("outcome")?,
-            stake: at(row, "stake")?,
-            reward: at(row, "reward")?,
-        });
-    }
+    let read = |row: &Row<'_>| {
+        let (block, outcome) = (row.get("block_index")?, row.get("outcome")?);
+        Ok(Ended { block, outcome, stake: at(row, "stake")?, reward: at(row, "reward")? })
+    };
+    let mut found: Vec<Ended> =
+        statement.query_and_then(params![farmer, limit], read)?.collect::<Result<_>>()?;
     found.reverse();
     Ok(found)
 }
@@ -254,53 +202,34 @@ pub struct Tally {
 /// Adds to the figures of the farmer's pooler for a block.
 pub fn tally(tx: &Tx<'_>, farmer: &str, block: u32, add: Tally) -> Result<()> {
     let conn = tx.conn();
-    let pooler: String = conn
-        .prepare_cached("SELECT pooler_id FROM farmers WHERE id = ?1")?
-        .query_row([farmer], |row| row.get(0))?;
-    let before: Option<(String, String)> = conn
-        .prepare_cached(
-            "SELECT staked, rewarded FROM block_operations WHERE pooler_id = ?1 AND block_index = ?2",
-        )?
-        .query_row(params![pooler, block], |row| Ok((row.get("staked")?, row.get("rewarded")?)))
-        .optional()?;
-    let (staked, rewarded) = match &before {
-        Some((staked, rewarded)) => (stored(staked)?, stored(rewarded)?),
-        None => (Base::ZERO, Base::ZERO),
-    };
-    conn.prepare_cached(
+    let Tally { planted, worked, harvested, staked, rewarded } = add;
+    let pooler: String = only(conn, "SELECT pooler_id FROM farmers WHERE id = ?1", [farmer])?;
+    let mut before = conn.prepare_cached(
+        "SELECT staked, rewarded FROM block_operations WHERE pooler_id = ?1 AND block_index = ?2",
+    )?;
+    let sums = |row: &Row<'_>| -> Result<(Base, Base)> { Ok((at(row, "staked")?, at(row, "rewarded")?)) };
+    let before = before.query_and_then(params![pooler, block], sums)?.next().transpose()?.unwrap_or_default();
+    let staked = before.0.saturating_add(staked).to_string();
+    let rewarded = before.1.saturating_add(rewarded).to_string();
+    put(
+        tx,
         "INSERT INTO block_operations (pooler_id, block_index, planted, worked, harvested, staked, rewarded, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (pooler_id, block_index) DO UPDATE SET planted = planted + ?3, worked = worked + ?4,
              harvested = harvested + ?5, staked = ?6, rewarded = ?7, updated_at = ?8",
-    )?
-    .execute(params![
-        pooler,
-        block,
-        add.planted,
-        add.worked,
-        add.harvested,
-        staked.saturating_add(add.staked).to_string(),
-        rewarded.saturating_add(add.rewarded).to_string(),
-        tx.now()
-    ])?;
-    Ok(())
+        params![pooler, block, planted, worked, harvested, staked, rewarded, tx.now()],
+    )
+    .map(drop)
 }
 
 /// Books that a lost stake is owed, and by whom.
 pub fn compensation(tx: &Tx<'_>, hand: &Hand, block: u32, stake: Base, reason: Reason) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO pooler_compensations (pooler_id, farmer_id, block_index, fault, amount, reason, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            hand.pooler,
-            hand.who.id,
-            block,
-            reason.blame().word(),
-            stake.to_string(),
-            reason.word(),
-            tx.now()
-        ])?;
-    Ok(())
+    let (fault, amount, reason) = (reason.blame().word(), stake.to_string(), reason.word());
+    put(
+        tx,
+        "INSERT INTO pooler_compensations (pooler_id, farmer_id, block_index, fault, amount, reason, at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+        params![hand.pooler, hand.who.id, block, fault, amount, reason, tx.now()],
+    )
+    .map(drop)
 }
