@@ -2,12 +2,12 @@
 
 use super::batch::{CallFault, outcome};
 use super::fault::{Fault, Sort, sort};
-use super::peer::Patience;
 use super::transaction::{Action, Evm};
 use super::view::PinnedView;
 use super::wire::{self, BY_NUMBER};
 use alloy::primitives::{Address, B256, U256};
 use base::Result;
+use net::asker::Patience;
 use net::jsonrpc::{Call, RpcError};
 use outbox::{Reason, Refused, Sent};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ impl PinnedView {
     async fn nonce_at(&self, account: Address, number: u64) -> Result<u64> {
         self.not_above(number)?;
         let calls = [Call::new(COUNT, json!([account, wire::hex(number)])), self.pin_check()];
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let count = self.value(COUNT, answers.next(), wire::count).await?;
         self.still_pinned(answers.next())?;
         Ok(count)
@@ -52,7 +52,7 @@ impl PinnedView {
             *(if used { &mut high } else { &mut low }) = middle;
         }
         let calls = [Call::new(BY_NUMBER, json!([wire::hex(high), true])), self.pin_check()];
-        let mut answers = self.ask(&calls, Patience::Retry).await?.into_iter();
+        let mut answers = self.ask(&calls).await?.into_iter();
         let sent = self.value(BY_NUMBER, answers.next(), wire::senders).await?;
         self.still_pinned(answers.next())?;
         let found = sent.into_iter().find(|(from, count, _)| (*from, *count) == (account, nonce));
@@ -78,7 +78,7 @@ impl PinnedView {
         let request = json!({ "from": from, "to": action.to, "value": action.value, "data": action.input });
         let params = |request: Value| json!([request, wire::pinned(self.block().hash)]);
         let call = Call::new("eth_call", params(request.clone()));
-        let answer = self.ask(&[call], Patience::Retry).await?.into_iter().next();
+        let answer = self.ask(&[call]).await?.into_iter().next();
         let missing = || self.fail(Fault::Bad { method: "eth_call", why: "no answer".to_owned() });
         if let Err(fault) = outcome(self, answer.ok_or_else(missing)?).await? {
             return Ok(Err(match fault {

@@ -203,6 +203,10 @@ impl PinnedView {
         Ok(found)
     }
 
+    pub(super) fn chain_id(&self) -> u64 {
+        self.chain.config.chain_id
+    }
+
     /// The call whose answer tells whether the view's block is canonical; it goes with every read by height.
     pub(super) fn pin_check(&self) -> Call {
         by_number(wire::hex(self.pin.block.number))

@@ -1,8 +1,8 @@
 //! Every scenario, step by step: results, errors, blocks and pails of the model, and forecasts against what was paid.
 
 use crate::vectors::{block, bytes32, number, pail, stroops, vectors};
-use kale::model::{Model, Moment, Refusal};
 use kale::forecast;
+use kale::model::{Model, Moment, Refusal};
 use serde_json::Value;
 use std::collections::HashMap;
 use stellar_xdr::ScAddress;

@@ -53,8 +53,11 @@ pub fn run(session: &Session, threads: NonZeroUsize, seconds: Option<u32>) -> Re
     let rows = rows.map_err(|e| Error::new(Code::Bug, e.to_string()))?;
     let reference = rows.first().map_or(0, |row| whole(row.median())).max(1);
     let rows = rows.iter().map(|row| BenchRow::of(row, reference)).collect();
-    let stopped =
-        session.call.stop.wanted().then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
+    let stopped = session
+        .call
+        .stop
+        .wanted()
+        .then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
     Ok(Outcome::of(&BenchOutput { rows })?.but(stopped))
 }
 
