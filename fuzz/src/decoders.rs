@@ -5,7 +5,7 @@ use config::keys::{KEYS, Key, Kind};
 use config::{file, value};
 use evm::batch::{decode, outcomes};
 use evm::fault::{revert_data, revert_words};
-use evm::{At, wire as eth};
+use evm::{At, Evm, wire as eth};
 use grind::job::{Task, parse_entropy, parse_farmer};
 use grind::lines::Lines;
 use kale::contract::{Block, Farm, Pail};
@@ -14,6 +14,7 @@ use kale::{call, question};
 use keys::{Identities, Unlock, document, parse_secret, seal};
 use net::envelope::{self, Refusal};
 use net::jsonrpc::RpcError;
+use outbox::Chain;
 use serde_json::value::RawValue;
 use std::path::Path;
 use stellar::transaction;
@@ -59,7 +60,7 @@ pub const ALL: &[Decoder] = &[
     decoder("evm-logs", LITTLE, |bytes| result(bytes, |raw| eth::logs(raw).is_ok())),
     decoder("evm-receipt", LITTLE, |bytes| result(bytes, |raw| eth::receipt(raw).is_ok())),
     decoder("evm-transaction", LITTLE, |bytes| result(bytes, |raw| eth::transaction(raw).is_ok())),
-    decoder("evm-cost", LITTLE, |bytes| result(bytes, |raw| eth::cost(raw).is_ok())),
+    decoder("evm-envelope", LITTLE, |bytes| text(bytes).is_some_and(|text| Evm::read(text).is_some())),
     decoder("evm-senders", LITTLE, |bytes| result(bytes, |raw| eth::senders(raw).is_ok())),
     decoder("evm-multicall", LITTLE, |bytes| outcomes(bytes).is_some()),
     decoder("evm-call", LITTLE, returned),

@@ -56,11 +56,9 @@ impl EvmNetwork {
         }
         let (source, action) = (intent.source, &intent.action);
         let (nonce, balance) = (view.nonce(source).await?, view.balance(source).await?);
-        let poor = |needs: U256| {
-            (balance < needs).then(|| refused(format!("{source} has {balance} wei, and may need {needs}")))
-        };
-        if let Some(refused) = poor(action.value) {
-            return Ok(refused);
+        let poor = |needs: U256| refused(format!("{source} has {balance} wei, and may need {needs}"));
+        if balance < action.value {
+            return Ok(poor(action.value));
         }
         let gas = match view.try_out(source, action).await? {
             Ok(gas) => gas.saturating_add(gas.saturating_mul(u64::from(self.terms.gas_margin)) / 100),
@@ -80,8 +78,8 @@ impl EvmNetwork {
         let draft =
             Draft::new(action, view.chain_id(), nonce, gas, most.saturating_to(), tip.saturating_to());
         let needs = action.value.saturating_add(U256::from(draft.max_fee()));
-        let ready = |draft| Prepared::Ready { draft, endpoint: view.endpoint().to_owned() };
-        Ok(poor(needs).unwrap_or_else(|| ready(draft)))
+        let ready = Prepared::Ready { draft, endpoint: view.endpoint().to_owned() };
+        Ok(if balance < needs { poor(needs) } else { ready })
     }
 
     async fn look_at(&self, view: &PinnedView, envelope: &Envelope) -> Result<Option<Fate>> {
@@ -101,7 +99,7 @@ impl EvmNetwork {
                     return Err(contradicts("its receipt is not of this chain or this account"));
                 }
                 let failure = (!receipt.succeeded).then(|| Reason::of("it was reverted"));
-                let fee = view.cost(hash).await?;
+                let fee = receipt.cost.ok_or_else(|| contradicts("its receipt does not say what it cost"))?;
                 let effect = Effect { receipt: Some(receipt), fee };
                 Ok(Some(Fate::Landed(Box::new(Landed { effect, failure }))))
             }

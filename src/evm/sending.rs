@@ -23,11 +23,7 @@ impl PinnedView {
 
     async fn nonce_at(&self, account: Address, number: u64) -> Result<u64> {
         self.not_above(number)?;
-        let calls = [Call::new(COUNT, json!([account, wire::hex(number)])), self.pin_check()];
-        let mut answers = self.ask(&calls).await?.into_iter();
-        let count = self.value(COUNT, answers.next(), wire::count).await?;
-        self.still_pinned(answers.next())?;
-        Ok(count)
+        self.read_pinned(Call::new(COUNT, json!([account, wire::hex(number)])), wire::count).await
     }
 
     /// Which transaction used a nonce that is used as of the view's block. That none is found with another hash is no proof; the
@@ -51,10 +47,8 @@ impl PinnedView {
             let used = self.nonce_at(account, middle).await? > nonce;
             *(if used { &mut high } else { &mut low }) = middle;
         }
-        let calls = [Call::new(BY_NUMBER, json!([wire::hex(high), true])), self.pin_check()];
-        let mut answers = self.ask(&calls).await?.into_iter();
-        let sent = self.value(BY_NUMBER, answers.next(), wire::senders).await?;
-        self.still_pinned(answers.next())?;
+        let block = Call::new(BY_NUMBER, json!([wire::hex(high), true]));
+        let sent = self.read_pinned(block, wire::senders).await?;
         let found = sent.into_iter().find(|(from, count, _)| (*from, *count) == (account, nonce));
         found.map(|(.., hash)| hash).ok_or_else(|| {
             let why = format!("block {high} used nonce {nonce} of {account}, and has no transaction with it");
@@ -90,13 +84,6 @@ impl PinnedView {
         Ok(Ok(self.read_one(Call::new("eth_estimateGas", params(request)), wire::count).await?))
     }
 
-    /// What a mined transaction cost, in wei.
-    pub(super) async fn cost(&self, tx: B256) -> Result<U256> {
-        let method = "eth_getTransactionReceipt";
-        let found = self.read_one(Call::new(method, json!([tx])), wire::cost).await?;
-        found.ok_or_else(|| self.fail(Fault::Bad { method, why: "no receipt any more".to_owned() }))
-    }
-
     /// Hands a signed transaction to the endpoint, once. After an error it may have it all the same.
     pub(super) async fn hand_in(&self, envelope: &str, hash: &str) -> Result<Sent<Evm>> {
         let call = Call::new(SEND, json!([envelope]));
@@ -106,10 +93,8 @@ impl PinnedView {
             Err(fault) => return Err(self.fail(fault)),
         };
         match answer {
-            Some(Err(error)) => handed(&error).ok_or_else(|| {
-                let sort = sort(SEND, &error);
-                self.fail(Fault::Rpc { method: SEND, error, sort })
-            }),
+            Some(Err(error)) => handed(&error)
+                .ok_or_else(|| self.fail(Fault::Rpc { method: SEND, sort: sort(SEND, &error), error })),
             answer => match self.value(SEND, answer, wire::hash).await? {
                 found if found.to_string() == hash => Ok(Sent::Taken),
                 _ => Err(self.fail(Fault::Bad { method: SEND, why: "another hash than its own".to_owned() })),
@@ -126,17 +111,14 @@ fn handed(error: &RpcError) -> Option<Sent<Evm>> {
     if has(&["already known", "alreadyknown", "already imported", "known transaction"]) {
         return Some(Sent::Taken);
     }
-    if has(&["nonce too low", "nonce is too low", "oldnonce", "nonce has already been used"]) {
-        return Some(refused(Refused::Number, error));
-    }
-    match sort(SEND, error) {
-        Sort::RateLimited | Sort::Transient => None,
-        _ => Some(refused(Refused::Final, error)),
-    }
-}
-
-fn refused(kind: Refused, error: &RpcError) -> Sent<Evm> {
-    Sent::Refused(kind, Reason::of(error.message.as_str()))
+    let kind = if has(&["nonce too low", "nonce is too low", "oldnonce", "nonce has already been used"]) {
+        Refused::Number
+    } else if matches!(sort(SEND, error), Sort::RateLimited | Sort::Transient) {
+        return None;
+    } else {
+        Refused::Final
+    };
+    Some(Sent::Refused(kind, Reason::of(error.message.as_str())))
 }
 
 #[cfg(test)]

@@ -112,11 +112,7 @@ impl PinnedView {
     /// Needs an endpoint that keeps old state, else fails with a hint that says so.
     pub async fn code_at(&self, address: Address, number: u64) -> Result<Bytes> {
         self.not_above(number)?;
-        let calls = [Call::new("eth_getCode", json!([address, wire::hex(number)])), self.pin_check()];
-        let mut answers = self.ask(&calls).await?.into_iter();
-        let code = self.value("eth_getCode", answers.next(), wire::data).await?;
-        self.still_pinned(answers.next())?;
-        Ok(code)
+        self.read_pinned(Call::new("eth_getCode", json!([address, wire::hex(number)])), wire::data).await
     }
 
     /// Blocks of the view's chain by height, each at most the view's, in the given order.
@@ -149,11 +145,7 @@ impl PinnedView {
     /// What became of a transaction.
     pub async fn receipt(&self, tx: B256) -> Result<Mined> {
         let method = "eth_getTransactionReceipt";
-        let calls = [Call::new(method, json!([tx])), self.pin_check()];
-        let mut answers = self.ask(&calls).await?.into_iter();
-        let receipt = self.value(method, answers.next(), wire::receipt).await?;
-        self.still_pinned(answers.next())?;
-        match receipt {
+        match self.read_pinned(Call::new(method, json!([tx])), wire::receipt).await? {
             None => Ok(Mined::Unknown),
             Some(found) if found.tx_hash != tx => Err(self.fail(Fault::bad(method, OTHER_RECEIPT))),
             Some(found) if found.block_number > self.pin.block.number => {
@@ -310,6 +302,15 @@ impl PinnedView {
         let method = call.method;
         let answer = self.ask(&[call]).await?.into_iter().next();
         self.value(method, answer, read).await
+    }
+
+    /// Reads what is asked for by a height, while the view's block is canonical.
+    pub(super) async fn read_pinned<T>(&self, call: Call, read: Read<T>) -> Result<T> {
+        let method = call.method;
+        let mut answers = self.ask(&[call, self.pin_check()]).await?.into_iter();
+        let value = self.value(method, answers.next(), read).await?;
+        self.still_pinned(answers.next())?;
+        Ok(value)
     }
 
     pub(super) fn not_above(&self, number: u64) -> Result<()> {

@@ -54,6 +54,8 @@ pub struct Receipt {
     pub block_hash: B256,
     /// Whether it succeeded (EIP-658 status 1).
     pub succeeded: bool,
+    /// What it cost beside what it paid, in wei; none where the endpoint does not say.
+    pub cost: Option<U256>,
     /// Who sent it.
     pub from: Address,
     /// Whom it called; none when it created a contract.
@@ -159,6 +161,8 @@ struct RawReceipt {
     block_number: Hex<u64>,
     block_hash: Hex<B256>,
     status: Hex<u64>,
+    gas_used: Option<Hex<u64>>,
+    effective_gas_price: Option<Hex<U256>>,
     from: Hex<Address>,
     to: Option<Hex<Address>>,
     logs: Vec<EventLog>,
@@ -167,13 +171,6 @@ struct RawReceipt {
 #[derive(serde::Deserialize)]
 struct RawTransaction {
     hash: Hex<B256>,
-}
-
-#[derive(serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct RawCost {
-    gas_used: Hex<u64>,
-    effective_gas_price: Hex<U256>,
 }
 
 #[derive(serde::Deserialize)]
@@ -246,11 +243,14 @@ fn as_receipt(raw: RawReceipt) -> Result<Receipt, String> {
         1 => true,
         other => return Err(format!("field status: {other} is neither 0 nor 1")),
     };
+    let cost = raw.effective_gas_price.zip(raw.gas_used);
+    let cost = cost.map(|(Hex(price), Hex(gas))| price.checked_mul(U256::from(gas)));
     let receipt = Receipt {
         tx_hash: raw.transaction_hash.0,
         block_number: raw.block_number.0,
         block_hash: raw.block_hash.0,
         succeeded,
+        cost: cost.map(|cost| cost.ok_or("field effectiveGasPrice: more than there is")).transpose()?,
         from: raw.from.0,
         to: raw.to.map(|to| to.0),
         logs: raw.logs,
@@ -259,13 +259,6 @@ fn as_receipt(raw: RawReceipt) -> Result<Receipt, String> {
         return Err("a log of the receipt names another block or transaction".to_owned());
     }
     Ok(receipt)
-}
-
-/// What a transaction cost beside what it paid, in wei, from its receipt, or none for `null`.
-pub fn cost(raw: &RawValue) -> Result<Option<U256>, String> {
-    let Some(Object(raw)) = parse::<Option<Object<RawCost>>>(raw)? else { return Ok(None) };
-    let cost = raw.effective_gas_price.0.checked_mul(U256::from(raw.gas_used.0));
-    cost.map(Some).ok_or_else(|| "field effectiveGasPrice: more than there is".to_owned())
 }
 
 /// The transactions of a block that was asked for with them: who sent each, its number among theirs, its hash; none for `null`.
@@ -414,7 +407,10 @@ mod tests {
         for (why, list) in [
             (header(&raw(&format!(r#"["0x1","{H}","0x5"]"#))).err(), "header"),
             (logs(&raw(&format!("[{log}]"))).err(), "log"),
-            (receipt(&raw(&format!(r#"["{H}","0x1","{H}","0x1","{A}",null,[]]"#))).err(), "receipt"),
+            (
+                receipt(&raw(&format!(r#"["{H}","0x1","{H}","0x1",null,null,"{A}",null,[]]"#))).err(),
+                "receipt",
+            ),
             (transaction(&raw(&format!(r#"["{H}"]"#))).err(), "transaction"),
         ] {
             assert!(why.unwrap().contains("invalid type: sequence, expected an object"), "{list}");
@@ -448,15 +444,26 @@ mod tests {
 
     #[test]
     fn reads_receipts() {
-        let text = |status: &str| {
+        let with = |status: &str, more: &str| {
             format!(
-                r#"{{"transactionHash":"{H}","blockNumber":"0x1","blockHash":"{H}","status":{status},"from":"{A}","to":null,"logs":[]}}"#
+                r#"{{"transactionHash":"{H}","blockNumber":"0x1","blockHash":"{H}","status":{status},"from":"{A}","to":null,"logs":[]{more}}}"#
             )
         };
+        let text = |status: &str| with(status, "");
         assert!(receipt(&raw(&text("\"0x1\""))).unwrap().unwrap().succeeded);
         assert!(!receipt(&raw(&text("\"0x0\""))).unwrap().unwrap().succeeded);
         assert!(receipt(&raw(&text("null"))).is_err());
         assert!(receipt(&raw(&text("\"0x2\""))).is_err());
         assert_eq!(receipt(&raw("null")), Ok(None));
+        let cost = |gas: &str, price: &str| {
+            let more = format!(r#","gasUsed":{gas},"effectiveGasPrice":{price}"#);
+            receipt(&raw(&with("\"0x1\"", &more))).map(|found| found.and_then(|found| found.cost))
+        };
+        assert_eq!(receipt(&raw(&text("\"0x1\""))).unwrap().unwrap().cost, None);
+        assert_eq!(cost("\"0x5208\"", "\"0x2\""), Ok(Some(U256::from(42_000))));
+        assert_eq!(cost("\"0x5208\"", "null"), Ok(None));
+        let most = format!("\"0x{}\"", "f".repeat(64));
+        assert_eq!(cost("\"0x2\"", &most), Err("field effectiveGasPrice: more than there is".to_owned()));
+        assert!(cost("5", "\"0x2\"").is_err());
     }
 }

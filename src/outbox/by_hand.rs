@@ -31,23 +31,20 @@ pub enum Outlook {
 pub async fn look<N: Network>(desk: &Desk<'_, N>) -> Result<Vec<(Operation, Result<Outlook>)>> {
     let mut found = Vec::new();
     for operation in rows::open_on(desk.state.conn(), N::Chain::NAME)? {
-        let outlook = match rows::attempts(desk.state.conn(), operation.id)?.pop() {
-            None => Ok(Outlook::Unsigned),
-            Some(last) => match Envelope::again(&operation, last, &NothingMore) {
-                Ok(envelope) => outlook(&desk.network, &envelope).await,
-                Err(error) => Err(error),
-            },
-        };
+        let last = rows::attempts(desk.state.conn(), operation.id)?.pop();
+        let outlook = outlook(&desk.network, &operation, last).await;
         found.push((operation, outlook));
     }
     Ok(found)
 }
 
-async fn outlook<N: Network>(network: &N, envelope: &Envelope<N::Chain>) -> Result<Outlook> {
-    match network.look_everywhere(envelope).await? {
+async fn outlook<N: Network>(network: &N, operation: &Operation, last: Option<Attempt>) -> Result<Outlook> {
+    let Some(last) = last else { return Ok(Outlook::Unsigned) };
+    let envelope = Envelope::again(operation, last, &NothingMore)?;
+    match network.look_everywhere(&envelope).await? {
         None => Ok(Outlook::Waits { until: envelope.stored.validity.map(|validity| validity.until) }),
         Some(Fate::Forgotten) => Err(network.out_of_sight()),
-        Some(fate) => Ok(Outlook::Ends(fate.settled(envelope).status)),
+        Some(fate) => Ok(Outlook::Ends(fate.settled(&envelope).status)),
     }
 }
 
@@ -114,12 +111,10 @@ pub async fn may_give_up<N: Network>(
 }
 
 fn may_still_land(id: i64, validity: Option<Validity>, newest: Option<Block>) -> Error {
-    let left = match (validity, newest) {
-        (Some(validity), Some(newest)) => {
-            format!(", for {} s of ledger time", validity.until.saturating_sub(newest.time) + 1)
-        }
-        _ => String::new(),
-    };
+    let left = validity.zip(newest).map(|(validity, newest)| {
+        format!(", for {} s of ledger time", validity.until.saturating_sub(newest.time) + 1)
+    });
+    let left = left.unwrap_or_default();
     Error::new(Code::NotReady, format!("operation {id} may still take effect{left}"))
         .hint(say("wait, then: ").run("operations settle"))
 }

@@ -129,9 +129,7 @@ impl<C: Chain> Commits<C> {
             return;
         }
         let together = state.write(permit, |tx| {
-            for note in &notes {
-                note.apply(tx)?;
-            }
+            notes.iter().try_for_each(|note| note.apply(tx))?;
             writes.iter().map(|(write, _)| write.apply(tx, recorder)).collect::<Result<Vec<_>>>()
         });
         if let Ok(written) = together {
@@ -191,7 +189,7 @@ pub(super) fn ended<C: Chain>(
         Status::Failed => (AttemptOutcome::Failed, OperationState::Failed, "operation.failed"),
         Status::Expired => (AttemptOutcome::Expired, OperationState::Expired, "operation.expired"),
     };
-    let words = settled.reason.as_ref().map(|reason| reason.words.as_str());
+    let words = settled.words();
     if let Some(attempt) = attempt {
         rows::end_attempt(tx, operation.id, attempt, outcome, words)?;
     }

@@ -116,11 +116,8 @@ fn before_sending<C: Chain>(
 /// What the envelopes of these intents' kinds could cost lately.
 fn past<C: Chain>(conn: &Connection, intents: &[&Intent<C>]) -> Result<Past> {
     let kinds: BTreeSet<&'static str> = intents.iter().map(|intent| intent.kind).collect();
-    let mut past = Past::new();
-    for kind in kinds {
-        past.extend(rows::highest_fee(conn, kind)?.map(|fee| (kind, u128::from(fee))));
-    }
-    Ok(past)
+    let fee = |kind| Ok(rows::highest_fee(conn, kind)?.map(|fee| (kind, u128::from(fee))));
+    kinds.into_iter().filter_map(|kind| fee(kind).transpose()).collect()
 }
 
 /// Operations whose envelope may still land, each with the account that sends it: the next one must not take its number.

@@ -83,6 +83,11 @@ impl<C: Chain> Settled<C> {
         Self { status, hash: None, source: None, payer: None, sender: None, effect, reason }
     }
 
+    /// Why it had no effect, for a person.
+    pub fn words(&self) -> Option<&str> {
+        self.reason.as_ref().map(|reason| reason.words.as_str())
+    }
+
     /// It is about this account, whose own sending needs no mention.
     #[must_use]
     pub fn sent_for(self, account: &C::Account) -> Self {

@@ -90,8 +90,7 @@ pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
         "SELECT {COLUMNS} FROM operations
          WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id"
     ))?;
-    let rows = statement.query_map([], |row| Ok(read(row)))?;
-    rows.map(|row| row?).collect()
+    statement.query_and_then([], read)?.collect()
 }
 
 /// Those of one network.
@@ -145,9 +144,6 @@ pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
 
 /// The last envelopes of a kind of operation, the newest first: when each was signed, in seconds since 1970, and the most
 /// that it could cost, in stroops. Those that lie far back are not looked for.
-///
-/// # Errors
-/// `state_error` where the file cannot be read, `state_corrupt` for a fee that is no number.
 pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)>> {
     let mut statement = conn.prepare_cached(
         "SELECT a.signed_at, a.max_fee FROM operations o
@@ -155,19 +151,12 @@ pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)
          WHERE o.id > (SELECT coalesce(max(id), 0) FROM operations) - 1000 AND o.kind = ?1
          ORDER BY o.id DESC, a.attempt DESC LIMIT ?2",
     )?;
-    let mut rows = statement.query(params![kind, most])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        let fee: String = row.get(1)?;
-        let fee = fee.parse().map_err(|_| {
-            Error::new(
-                Code::StateCorrupt,
-                format!("operation_attempts: \"{fee}\" stands where a fee belongs"),
-            )
-        })?;
-        found.push((row.get(0)?, fee));
-    }
-    Ok(found)
+    let rows = statement.query_and_then(params![kind, most], |row| {
+        let fee: String = row.get("max_fee")?;
+        let odd = || format!("operation_attempts: \"{fee}\" stands where a fee belongs");
+        Ok((row.get("signed_at")?, fee.parse().map_err(|_| Error::new(Code::StateCorrupt, odd()))?))
+    })?;
+    rows.collect()
 }
 
 /// Stroops that an account paid since then (seconds since 1970) in fees: for transactions of others, and for its own.

@@ -26,7 +26,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
             &[("table", "farm_alerts"), ("owner", "subject"), ("word", "kind")],
         ],
     ),
-    ("watch/check/columns.rs", &[&[("table", "pools")], &[("table", "share_transfers")]]),
+    ("watch/check/columns.rs", &[&[("table", "events")]]),
     (
         "vault/feed/feeds.rs",
         &[

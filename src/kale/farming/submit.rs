@@ -13,7 +13,12 @@ use stellar::submit::{self, Intent, Rehearsal, Settled, Stellar, StellarNetwork,
 use stellar::xdr::AccountId;
 
 impl Farming<'_, '_> {
-    fn desk<'d>(
+    /// Nothing is paid for others there.
+    fn desk(&mut self) -> Desk<'_, StellarNetwork> {
+        self.paid_desk(self.work.stop, None, BTreeSet::new())
+    }
+
+    fn paid_desk<'d>(
         &'d mut self,
         stop: &'d Stop,
         payer: Option<AccountId>,
@@ -37,28 +42,26 @@ impl Farming<'_, '_> {
         wait: Duration,
     ) -> Result<Vec<(Operation, Result<Settled>)>> {
         let recorder = self.recorder();
-        let stop = self.work.stop;
-        let mut desk = self.desk(stop, None, BTreeSet::new());
+        let mut desk = self.desk();
         desk.pace.wait = desk.pace.wait.min(wait);
         outbox::settle_open(&mut desk, permit, &recorder).await
     }
 
     /// The operation with this number, if it can be given up.
     pub async fn may_give_up(&mut self, id: i64) -> Result<GivenUp<Stellar>> {
-        let (stop, recorder) = (self.work.stop, self.recorder());
-        outbox::may_give_up(&self.desk(stop, None, BTreeSet::new()), id, &recorder).await
+        let recorder = self.recorder();
+        outbox::may_give_up(&self.desk(), id, &recorder).await
     }
 
     /// What settling would come to; nothing is sent or written.
     pub async fn look_at_open(&mut self) -> Result<Vec<(Operation, Result<Outlook>)>> {
-        let stop = self.work.stop;
-        outbox::look(&self.desk(stop, None, BTreeSet::new())).await
+        outbox::look(&self.desk()).await
     }
 
     /// Ends it by hand, for this reason.
     pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<GivenUp<Stellar>> {
-        let (stop, recorder) = (self.work.stop, self.recorder());
-        outbox::give_up(&mut self.desk(stop, None, BTreeSet::new()), permit, id, why, &recorder).await
+        let recorder = self.recorder();
+        outbox::give_up(&mut self.desk(), permit, id, why, &recorder).await
     }
 
     /// Submits and records; results in the order of the intents. What needs no authorisation is sent by the submitters. Where
@@ -93,7 +96,7 @@ impl Farming<'_, '_> {
             (own, sponsor) = payers::own(self, payer, &sent).await?;
             alerts::note(self, sponsor.as_ref(), &[])?;
         }
-        let mut desk = self.desk(stop, payer, own);
+        let mut desk = self.paid_desk(stop, payer, own);
         let results = outbox::submit(&mut desk, permit, &sent, keys.signers()?, &recorder).await?;
         let mut results = results.into_iter();
         let result = |(routed, intent): (Result<Intent>, &Intent)| {

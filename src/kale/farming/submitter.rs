@@ -1,8 +1,7 @@
 //! Who sends work and harvests: the submitters, one open transaction each, or else the farmers' own accounts. Neither call
 //! needs the farmer's authorisation.
 
-use super::Farming;
-use super::payers;
+use super::{Farming, payers};
 use crate::chain::wallet::spares;
 use crate::farmers::enrol::no_farmer;
 use crate::fees::sponsor::{Role, Sponsor};
@@ -24,22 +23,19 @@ pub enum Wait {
 
 /// The intents as they are to be sent: calls that need no authorisation by a submitter where that can be. An error where
 /// nobody can send one.
-///
-/// # Errors
-/// Those of [`stellar::Client::view`] and of unlocking.
 pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
     let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
     let is_free = |intent: &Intent| matches!(intent.kind, kind::WORK | kind::HARVEST | kind::EXTEND);
-    let places: Vec<usize> =
-        intents.iter().enumerate().filter(|(_, intent)| is_free(intent)).map(|(place, _)| place).collect();
-    if farming.settings.submitters.is_empty() || places.is_empty() {
+    let calls: Vec<(usize, &Intent)> =
+        intents.iter().enumerate().filter(|(_, intent)| is_free(intent)).collect();
+    if farming.settings.submitters.is_empty() || calls.is_empty() {
         return Ok(routed);
     }
     let held: HashSet<AccountId> =
         outbox::under_way::<Stellar>(farming.work.state)?.into_iter().map(|(source, _)| source).collect();
     let submitters: Vec<&AccountId> =
         farming.settings.submitters.iter().filter(|s| !held.contains(s)).collect();
-    let own: Vec<&AccountId> = places.iter().filter_map(|n| Some(&intents.get(*n)?.source)).collect();
+    let own: Vec<&AccountId> = calls.iter().map(|(_, intent)| &intent.source).collect();
     let asked: Vec<&AccountId> = submitters.iter().chain(&own).copied().collect();
     let client = &farming.site.client;
     let (now, spares) =
@@ -48,18 +44,16 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
     let cost = fees.work.max(fees.harvest).max(1);
     let (theirs, own_spares) = spares.split_at(submitters.len());
     let has = |spare: Option<i64>| spare.is_some_and(|spare| spare >= cost);
-    let (sponsor, free) = match farming.keys.sponsor()? {
-        Some(payer) => {
-            let (sponsor, free) = payers::left_for(farming, &payer, intents).await?;
-            (Some(sponsor), free)
-        }
-        None => (None, false),
-    };
+    let (mut sponsor, mut free) = (None, false);
+    if let Some(payer) = farming.keys.sponsor()? {
+        let (left, pays_all) = payers::left_for(farming, &payer, intents).await?;
+        (sponsor, free) = (Some(left), pays_all);
+    }
     // A sponsor that cannot pay for all pays for those alone who cannot: no more calls than it has lumens for.
     let poor = own_spares.iter().filter(|spare| !has(**spare)).count();
-    let calls =
+    let worth =
         |spare: Option<i64>| usize::try_from(spare.unwrap_or_default().max(0) / cost).unwrap_or(usize::MAX);
-    let paid = sponsor.as_ref().map_or(0, |sponsor| calls(sponsor.spare).min(poor));
+    let paid = sponsor.as_ref().map_or(0, |sponsor| worth(sponsor.spare).min(poor));
     let is_sponsor =
         |account: &AccountId| sponsor.as_ref().is_some_and(|sponsor| sponsor.account == *account);
     let means: Vec<usize> = submitters
@@ -72,7 +66,7 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
                 None => 0,
                 Some(_) if free => usize::MAX,
                 Some(_) if is_sponsor(account) => part,
-                spare => part.max(calls(*spare)),
+                spare => part.max(worth(*spare)),
             }
         })
         .collect();
@@ -96,21 +90,18 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
         .collect();
     let mut turns: HashMap<usize, u64> = HashMap::new();
     let mut themselves = 0_usize;
-    for ((place, submitter), can) in places.iter().zip(&assigned).zip(&can) {
+    for (((place, intent), submitter), can) in calls.iter().zip(&assigned).zip(&can) {
         let Some(slot) = routed.get_mut(*place) else { continue };
-        match (slot.as_mut(), submitter) {
-            (Ok(intent), Some(submitter)) => {
-                let turn = turns.entry(*submitter).or_default();
+        match submitter.and_then(|submitter| Some((submitter, *submitters.get(submitter)?))) {
+            Some((submitter, account)) => {
+                let turn = turns.entry(submitter).or_default();
                 let until = now.saturating_add(PATIENCE).saturating_add(*turn * LEDGER);
                 *turn += 1;
-                intent.valid_until = Some(intent.valid_until.map_or(until, |before| before.min(until)));
-                if let Some(account) = submitters.get(*submitter) {
-                    intent.source = (*account).clone();
-                }
+                let valid_until = Some(intent.valid_until.map_or(until, |before| before.min(until)));
+                *slot = Ok(Intent { source: account.clone(), valid_until, ..(*intent).clone() });
             }
-            (Ok(_), None) if *can => themselves += 1,
-            (Ok(_), None) => *slot = Err(nobody(&dry)),
-            (Err(_), _) => {}
+            None if *can => themselves += 1,
+            None => *slot = Err(nobody(&dry)),
         }
     }
     for why in dry.iter().filter(|payer| payer.role == Role::Submitter).filter_map(Sponsor::why) {
@@ -120,7 +111,7 @@ pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) ->
         client.warn(format!(
             "submitters: {themselves} of {} calls do not get out through them, for want of {}; the farmers' own accounts send \
              these",
-            places.len(),
+            calls.len(),
             if dry.is_empty() { "time" } else { "lumens" }
         ));
     }
@@ -137,32 +128,25 @@ fn nobody(dry: &[Sponsor]) -> Error {
 
 /// Leaves out the submitters that cannot be one, each with a warning and a fault of the run: farmers, and those without a
 /// key. What they would send goes by own accounts.
-///
-/// # Errors
-/// `state_error`; those of unlocking.
 pub fn choose(farming: &mut Farming<'_, '_>) -> Result<()> {
     let mut chosen = Vec::new();
     for account in std::mem::take(&mut farming.settings.submitters) {
-        let fault = match no_farmer(farming.work.state.conn(), &account) {
-            Err(e) if e.code() == Code::Conflict => Some(e),
-            Err(e) => return Err(e),
-            Ok(()) if farming.keys.holds(&account)? => None,
+        let e = match no_farmer(farming.work.state.conn(), &account) {
+            Ok(()) if farming.keys.holds(&account)? => {
+                chosen.push(account);
+                continue;
+            }
             Ok(()) => {
                 let why = format!("kale.submitter: the key store has no key for {account}");
-                let e = Error::new(Code::NoKey, why);
-                Some(
-                    e.hint(say("bring it in with: ").run("farmer import").with("submitter"))
-                        .detail("address", account.to_string()),
-                )
+                Error::new(Code::NoKey, why)
+                    .hint(say("bring it in with: ").run("farmer import").with("submitter"))
+                    .detail("address", account.to_string())
             }
+            Err(e) if e.code() == Code::Conflict => e,
+            Err(e) => return Err(e),
         };
-        match fault {
-            None => chosen.push(account),
-            Some(e) => {
-                farming.site.client.warn(format!("{}; it is left out", e.message()));
-                farming.faults.push(e);
-            }
-        }
+        farming.site.client.warn(format!("{}; it is left out", e.message()));
+        farming.faults.push(e);
     }
     farming.settings.submitters = chosen;
     Ok(())

@@ -68,17 +68,13 @@ impl Books {
     /// Reads them, as of `now`, seconds since 1970.
     pub fn read(conn: &Connection, settings: &Settings, terms: &Terms, now: i64) -> Result<Self> {
         let offered = |kind| -> Result<i64> {
-            let before: Vec<(u64, i64)> = outbox::offers(conn, kind, LAST)?
-                .into_iter()
-                .map(|(at, fee)| (now.saturating_sub(at).max(0).unsigned_abs(), fee))
-                .collect();
+            let age = |at: i64| now.saturating_sub(at).max(0).unsigned_abs();
+            let offers = outbox::offers(conn, kind, LAST)?;
+            let before: Vec<_> = offers.into_iter().map(|(at, fee)| (age(at), fee)).collect();
             Ok(bid(&before, terms.max_inclusion_fee))
         };
-        let fees = Fees {
-            plant: offered(kind::PLANT)?,
-            work: offered(kind::WORK)?,
-            harvest: offered(kind::HARVEST)?,
-        };
+        let (plant, work, harvest) = (offered(kind::PLANT)?, offered(kind::WORK)?, offered(kind::HARVEST)?);
+        let fees = Fees { plant, work, harvest };
         let mut open: BTreeMap<String, (i64, Base)> = BTreeMap::new();
         let mut unworked = 0;
         for pail in rows::pails_before(conn, u32::MAX)?.iter().filter(|pail| pail.held.is_none()) {
@@ -89,16 +85,10 @@ impl Books {
             *back = back.saturating_add(pail.stake).saturating_add(reward);
         }
         let sponsor = enrol::last_sponsor(conn)?;
-        Ok(Self {
-            fees,
-            sponsor: sponsor.map(|sponsor| account("the sponsor", &sponsor)).transpose()?,
-            spent: 0,
-            open,
-            unworked,
-            reward: whole_block(rows::last_block(conn)?.unwrap_or_default()),
-            min_lumens: settings.min_lumens,
-            submitters: settings.submitters.clone(),
-        })
+        let sponsor = sponsor.map(|sponsor| account("the sponsor", &sponsor)).transpose()?;
+        let reward = whole_block(rows::last_block(conn)?.unwrap_or_default());
+        let (min_lumens, submitters) = (settings.min_lumens, settings.submitters.clone());
+        Ok(Self { fees, sponsor, spent: 0, open, unworked, reward, min_lumens, submitters })
     }
 
     /// With what the sponsor spent in the day before `now`: a walk over that day's events.
@@ -175,11 +165,10 @@ impl Books {
     /// What each of these farmers (id, account) lacks to plant once more, and who pays for it; with a sponsor or submitters,
     /// by what they have.
     pub fn judge(&self, spares: &Spares, farmers: &[(&str, Option<&Wallet>)]) -> Judged {
+        let is_sponsored = self.sponsor.is_some();
         // Submitters send all but the plant.
-        let (cost, rest_least) = match self.sponsor {
-            Some(_) => (self.fees.round(), 0),
-            None => (self.fees.after_plant(), self.fees.plant),
-        };
+        let (cost, rest_least) =
+            if is_sponsored { (self.fees.round(), 0) } else { (self.fees.after_plant(), self.fees.plant) };
         let each: Vec<(Vec<Lack>, Vec<Lack>)> = farmers
             .iter()
             .map(|(id, wallet)| {
@@ -193,7 +182,6 @@ impl Books {
         let fit: Vec<(i64, bool)> =
             each.iter().filter(|(_, rest)| rest.is_empty()).map(|(own, _)| (cost, own.is_empty())).collect();
         let left = self.left(spares);
-        let is_sponsored = self.sponsor.is_some();
         let mut payers = payers(left, &fit).into_iter();
         let verdict = |(own, rest): (Vec<Lack>, Vec<Lack>)| {
             if left.is_none() {
@@ -279,14 +267,9 @@ mod tests {
     }
 
     fn wallet(spare: i64, room: u64) -> Wallet {
-        let trust = Trust {
-            balance: Base::ZERO,
-            room: Base::from(room),
-            limit: Base::from(room),
-            buying: Base::ZERO,
-            selling: Base::ZERO,
-            leave: Leave::Full,
-        };
+        let (room, zero) = (Base::from(room), Base::ZERO);
+        let trust =
+            Trust { balance: zero, room, limit: room, buying: zero, selling: zero, leave: Leave::Full };
         Wallet { sequence: 1, lumens: 15_000_000 + spare, reserve: 15_000_000, kale: Some(trust) }
     }
 
@@ -340,67 +323,38 @@ mod tests {
         let (rich, poor, full) = (wallet(9 * XLM, 1_000), wallet(0, 1_000), wallet(9 * XLM, 99));
         // Farmer b has a pail out: its fees are 2 XLM more, and 50 stroops more are to come back.
         let (edge, short) = (wallet(5 * XLM, 150), wallet(5 * XLM - 1, 149));
+        let two = &[("a", Some(&rich)), ("c", Some(&poor))];
+        let out = &[("b", Some(&edge)), ("b", Some(&short))];
+        let four = &[("d", None), ("c", Some(&poor)), ("a", Some(&full)), ("e", Some(&poor))];
+        let (itself, sponsor): (_, (&[Reason], _)) = ((&[][..], Some(Itself)), (&[], Some(Sponsor)));
         let cases: &[Case<'_>] = &[
-            (
-                None,
-                &[("a", Some(&rich)), ("c", Some(&poor))],
-                &[(&[], Some(Itself)), (&[TooFewLumens], None)],
-                true,
-            ),
-            (
-                None,
-                &[("b", Some(&edge)), ("b", Some(&short))],
-                &[(&[], Some(Itself)), (&[TooFewLumens, TrustlineFull], None)],
-                true,
-            ),
+            (None, two, &[itself, (&[TooFewLumens], None)], true),
+            (None, out, &[itself, (&[TooFewLumens, TrustlineFull], None)], true),
             // Two rounds, and 2 XLM for the pail that is out.
-            (
-                Some(8 * XLM),
-                &[("a", Some(&rich)), ("c", Some(&poor))],
-                &[(&[], Some(Sponsor)), (&[], Some(Sponsor))],
-                true,
-            ),
-            (
-                Some(8 * XLM - 1),
-                &[("a", Some(&rich)), ("c", Some(&poor))],
-                &[(&[], Some(Itself)), (&[], Some(Sponsor))],
-                false,
-            ),
-            (
-                Some(5 * XLM - 1),
-                &[("a", Some(&rich)), ("c", Some(&poor))],
-                &[(&[], Some(Itself)), (&[SponsorLow], None)],
-                false,
-            ),
+            (Some(8 * XLM), two, &[sponsor, sponsor], true),
+            (Some(8 * XLM - 1), two, &[itself, sponsor], false),
+            (Some(5 * XLM - 1), two, &[itself, (&[SponsorLow], None)], false),
             // The first that has nothing is paid for; who could not plant anyway takes nothing from it.
             (
                 Some(5 * XLM),
-                &[("d", None), ("c", Some(&poor)), ("a", Some(&full)), ("e", Some(&poor))],
-                &[
-                    (&[NoAccount], None),
-                    (&[], Some(Sponsor)),
-                    (&[TrustlineFull], None),
-                    (&[SponsorLow], None),
-                ],
+                four,
+                &[(&[NoAccount], None), sponsor, (&[TrustlineFull], None), (&[SponsorLow], None)],
                 false,
             ),
         ];
         for (spare, farmers, want, ready) in cases {
             let spares = Spares { sponsor: *spare, submitters: Vec::new() };
             let judged = books(spare.is_some()).judge(&spares, farmers);
-            let got: Vec<(Vec<Reason>, Option<Payer>)> = judged
+            let lacks: Vec<Vec<Reason>> = judged
                 .farmers
                 .iter()
-                .map(|farmer| (farmer.lacks.iter().map(|lack| lack.reason()).collect(), farmer.payer))
+                .map(|farmer| farmer.lacks.iter().map(|lack| lack.reason()).collect())
                 .collect();
-            let want: Vec<(Vec<Reason>, Option<Payer>)> =
-                want.iter().map(|(lacks, payer)| (lacks.to_vec(), *payer)).collect();
-            assert_eq!(got, want, "{spare:?} {farmers:?}");
-            assert_eq!(
-                judged.sponsor.is_none_or(|sponsor| sponsor.is_ready()),
-                *ready,
-                "{spare:?} {farmers:?}"
-            );
+            let got: Vec<_> =
+                lacks.iter().zip(&judged.farmers).map(|(lacks, one)| (lacks.as_slice(), one.payer)).collect();
+            assert_eq!(got, *want, "{spare:?} {farmers:?}");
+            let is_ready = judged.sponsor.is_none_or(|sponsor| sponsor.is_ready());
+            assert_eq!(is_ready, *ready, "{spare:?} {farmers:?}");
         }
     }
 }

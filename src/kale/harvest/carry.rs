@@ -20,11 +20,10 @@ use crate::record::rows::{self, Hand, OpenPail, Trace};
 use crate::schedule::Step;
 use base::amount::Base;
 use base::{Code, Error, Result};
-use outbox::Status;
 use serde_json::json;
 use state::ValuePermit;
 use state::alert::{self, Subject};
-use stellar::submit::{Intent, Settled, Submitted};
+use stellar::submit::{Intent, Submitted};
 
 /// Ledgers that a harvest of a pail that expires soon waits for a submitter.
 const SOON: u64 = 4;
@@ -67,10 +66,14 @@ async fn once(
     let Some(view) = view else { return Ok((Vec::new(), Vec::new())) };
     let mut ends = Vec::new();
     watch(farming, &lives, &worked, &refused)?;
-    let back = take_back(farming, back)?;
-    for (due, reason, error) in refused {
-        ends.push(due.end(Fate::Failed { reason, error }));
+    if !back.is_empty() {
+        let network = farming.site.network();
+        // They were booked as lost, and are there after all.
+        farming.write(|tx| {
+            back.iter().try_for_each(|due| loss::take_back(tx, network, &due.hand, &due.pail).map(drop))
+        })?;
     }
+    ends.extend(refused.into_iter().map(|(due, reason, error)| due.end(Fate::Failed { reason, error })));
     // A pail that expires soon does not wait for its turn at the submitters.
     let (soon, later): (Vec<_>, Vec<_>) = wanted.into_iter().partition(|(due, _)| due.is_near(&near));
     for (wanted, wait) in [(soon, Wait::Ledgers(SOON)), (later, Wait::Turn)] {
@@ -122,31 +125,16 @@ fn watch(
     })
 }
 
-/// Opens the pails that were booked as lost and are there after all.
-fn take_back(farming: &mut Farming<'_, '_>, back: Vec<Due>) -> Result<Vec<Due>> {
-    if !back.is_empty() {
-        let network = farming.site.network();
-        farming.write(|tx| {
-            back.iter().try_for_each(|due| loss::take_back(tx, network, &due.hand, &due.pail).map(|_| ()))
-        })?;
-    }
-    Ok(back)
-}
-
 /// How a transaction ended; `None` where the pail is gone.
 fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Result<Option<Fate>> {
     let settled = match result {
         Ok(Submitted::AlreadyDone { .. }) => return Ok(Some(Fate::Already)),
-        Err(error) => {
-            return Ok(Some(Fate::Failed { reason: Reason::of_error(error.code()), error }));
-        }
         Ok(Submitted::Settled(settled)) => settled,
+        Err(error) => return Ok(Some(Fate::Failed { reason: Reason::of_error(error.code()), error })),
     };
     let farm = &farming.site.farm;
-    if matches!(
-        reason::said(farm, Step::Harvest, &settled),
-        Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))
-    ) {
+    let said = reason::said(farm, Step::Harvest, &settled);
+    if matches!(said, Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))) {
         return Ok(None);
     }
     // It took effect, and the recorder could not book it: the mint is not what was due.
@@ -155,24 +143,12 @@ fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Resu
         let (reason, error) = of_held(&held);
         return Ok(Some(Fate::Failed { reason, error }));
     }
-    of_settled(farming, &settled).map(Some)
-}
-
-fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Result<Fate> {
-    let effect = &settled.effect;
-    if let (Status::Confirmed, Some(value), Some(ledger), Some(tx)) =
-        (settled.status, &effect.value, effect.ledger, &settled.hash)
-    {
-        return Ok(Fate::Harvested {
-            tx: tx.clone(),
-            ledger: ledger.sequence,
-            fee: effect.fee_charged,
-            sender: settled.sender.as_ref().map(ToString::to_string),
-            reward: base(harvest_result(value)?)?,
-        });
-    }
-    let (reason, error) = reason::why(&farming.site.farm, Step::Harvest, settled);
-    Ok(Fate::Failed { reason, error })
+    let Some(((tx, ledger, fee), value)) = reason::landed(&settled).zip(settled.effect.value.as_ref()) else {
+        let (reason, error) = reason::why(farm, Step::Harvest, &settled);
+        return Ok(Some(Fate::Failed { reason, error }));
+    };
+    let sender = settled.sender.as_ref().map(ToString::to_string);
+    Ok(Some(Fate::Harvested { tx, ledger, fee, sender, reward: base(harvest_result(value)?)? }))
 }
 
 /// Books the pails that are gone as paid where the chain shows it. Where its history shows that nobody was, they are
@@ -226,14 +202,13 @@ async fn settle_gone(
 /// Records why pails were not harvested, where no transaction of theirs tells: each reason once per pail. Opens and closes
 /// the alerts on those that are out of sight.
 fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Result<()> {
-    let failed: Vec<(&Harvested, Reason, &Error)> = ends
+    let failed: Vec<(&Harvested, &Reason, &Error)> = ends
         .iter()
         .filter_map(|end| match &end.fate {
-            Fate::Failed { reason, error } if error.code() != Code::OutcomeUnknown => {
-                Some((end, *reason, error))
-            }
+            Fate::Failed { reason, error } => Some((end, reason, error)),
             _ => None,
         })
+        .filter(|(.., error)| error.code() != Code::OutcomeUnknown)
         .collect();
     let (conn, alarm) = (farming.work.state.conn(), farming.settings.harvest_alarm);
     let hidden = sight::hidden(conn, ends)?;

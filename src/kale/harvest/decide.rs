@@ -4,8 +4,7 @@ use super::doubt::why_gone;
 use super::due::{Due, look, under_way};
 use super::elsewhere::Search;
 use super::sight;
-use crate::alerts::HELD;
-use crate::alerts::{MISSING, OUT_OF_SIGHT};
+use crate::alerts::{HELD, MISSING, OUT_OF_SIGHT};
 use crate::chain::view::{Ask, View};
 use crate::farming::Farming;
 use crate::record::loss;
@@ -106,9 +105,9 @@ pub async fn write_off(
         loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
         held_alert(tx, farmer)?;
         // Where another is out of sight too, the next harvest opens it again.
-        alert::edge(tx, Subject::Farm(farmer), OUT_OF_SIGHT, None)?;
-        alert::edge(tx, Subject::Farm(farmer), MISSING, None)?;
-        Ok(())
+        [OUT_OF_SIGHT, MISSING]
+            .into_iter()
+            .try_for_each(|kind| alert::edge(tx, Subject::Farm(farmer), kind, None).map(drop))
     })?;
     Ok(written)
 }
@@ -132,13 +131,14 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
             Ok((view, look(site, chain, &pails, &by_id).await?))
         })
         .await?;
-    let conflict =
-        |what: String| Error::new(Code::Conflict, format!("the pail of {address} in block {block} {what}"));
+    let conflict = |what: &str, then: &'static str| {
+        let why = format!("the pail of {address} in block {block} {what}");
+        let hint = say(then).run("harvest").say("; where it is held: ").run("harvest").with("release");
+        Error::new(Code::Conflict, why).hint(hint)
+    };
     let due = dues.pop().ok_or_else(|| Error::new(Code::Bug, "a pail was looked at and is not there"))?;
     if due.chain.is_some() {
-        return Err(conflict("is still on the chain".into()).hint(
-            say("fetch it: ").run("harvest").say("; where it is held: ").run("harvest").with("release"),
-        ));
+        return Err(conflict("is still on the chain", "fetch it: "));
     }
     if block >= view.farm.index {
         return Err(Error::new(Code::NotReady, format!("block {block} is still open"))
@@ -148,9 +148,7 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
     let mut found = sight::search(farming, asset, std::slice::from_ref(&due)).await?;
     match found.pop() {
         Some(Search::Found(paid)) => {
-            Err(conflict(format!("was paid in ledger {}, by {}", paid.ledger, paid.tx)).hint(
-                say("book it: ").run("harvest").say("; where it is held: ").run("harvest").with("release"),
-            ))
+            Err(conflict(&format!("was paid in ledger {}, by {}", paid.ledger, paid.tx), "book it: "))
         }
         Some(search) => Ok((due, view, search)),
         None => Err(Error::new(Code::Bug, "a pail was searched for and nothing came of it")),
@@ -159,14 +157,9 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
 
 fn open(conn: &Connection, hand: &Hand, block: u32) -> Result<OpenPail> {
     rows::pail(conn, &hand.who.id, block)?.ok_or_else(|| {
-        let address = &hand.who.address;
-        Error::new(Code::InvalidValue, format!("no stake of {address} is open in block {block}")).hint(
-            say("what became of it: ")
-                .run("events")
-                .with("kind")
-                .of("harvest.harvested")
-                .say(", or harvest.lost"),
-        )
+        let why = format!("no stake of {} is open in block {block}", hand.who.address);
+        let events = say("what became of it: ").run("events").with("kind").of("harvest.harvested");
+        Error::new(Code::InvalidValue, why).hint(events.say(", or harvest.lost"))
     })
 }
 
@@ -175,6 +168,5 @@ fn held_alert(tx: &Tx<'_>, farmer: &str) -> Result<()> {
     let left = rows::held_pails(tx.conn(), farmer)?;
     let words: Vec<String> = left.iter().map(|(block, why)| format!("block {block}: {why}")).collect();
     let why = (!words.is_empty()).then(|| words.join(", "));
-    alert::edge(tx, Subject::Farm(farmer), HELD, why.as_deref())?;
-    Ok(())
+    alert::edge(tx, Subject::Farm(farmer), HELD, why.as_deref()).map(drop)
 }

@@ -59,12 +59,8 @@ impl Prepared {
     /// Leaves the harvests beyond the first so many for later, those of pails that expire soon aside; whether there were any.
     pub fn keep(&mut self, most: usize) -> bool {
         let before = self.wanted.len();
-        let near = &self.near;
-        let mut place = 0;
-        self.wanted.retain(|(due, _)| {
-            place += 1;
-            place <= most || due.is_near(near)
-        });
+        let rest = self.wanted.split_off(most.min(before));
+        self.wanted.extend(rest.into_iter().filter(|(due, _)| due.is_near(&self.near)));
         self.wanted.len() < before
     }
 
@@ -79,14 +75,9 @@ impl Prepared {
         self.unworked
             .iter()
             .map(|(due, cause)| {
-                let (block, stake) = (due.pail.block, due.pail.stake);
-                Ok(Unworked {
-                    hand: &due.hand,
-                    block,
-                    stake,
-                    cause: *cause,
-                    doubt: doubt::of(conn, due, now)?,
-                })
+                let Due { hand, pail, .. } = due;
+                let doubt = doubt::of(conn, due, now)?;
+                Ok(Unworked { hand, block: pail.block, stake: pail.stake, cause: *cause, doubt })
             })
             .collect()
     }
@@ -129,11 +120,11 @@ fn lost_lately(conn: &Connection) -> Result<Vec<OpenPail>> {
     let Some(last) = rows::last_block(conn)? else { return Ok(Vec::new()) };
     let losses = rows::losses(conn, last.saturating_sub(LIVING_BLOCKS))?;
     // All but block, farmer and stake is read from the chain, where it is there.
-    let pail = |rows::Loss { farmer, block, stake, reason }| OpenPail {
+    let pail = |rows::Loss { farmer, block, stake, reason: held }| OpenPail {
         block,
         farmer,
         stake,
-        held: reason,
+        held,
         ..OpenPail::default()
     };
     Ok(losses.into_iter().map(pail).collect())
@@ -167,17 +158,17 @@ pub(super) async fn prepare_for(
     let (ledger, index) = (view.at.ledger, view.farm.index);
     prepared.back = dues.split_off(open.len()).into_iter().filter_map(found_again).collect();
     for due in dues {
-        let until = due.chain.as_ref().and_then(|pail| pail.live_until);
-        if let Some(until) = until {
-            prepared.lives.push((due.pail.farmer.clone(), due.pail.block, until));
+        let (farmer, block) = (&due.pail.farmer, due.pail.block);
+        if let Some(until) = due.chain.as_ref().and_then(|pail| pail.live_until) {
+            prepared.lives.push((farmer.clone(), block, until));
             if until.saturating_sub(ledger) <= farming.settings.harvest_alarm {
-                prepared.near.entry(due.pail.farmer.clone()).or_default().push((due.pail.block, until));
+                prepared.near.entry(farmer.clone()).or_default().push((block, until));
             }
         }
         if let Some((gap, zeros)) = due.chain.as_ref().and_then(|pail| pail.entry.gap.zip(pail.entry.zeros)) {
-            prepared.worked.push((due.pail.farmer.clone(), due.pail.block, gap, zeros));
+            prepared.worked.push((farmer.clone(), block, gap, zeros));
         }
-        if due.pail.block < index {
+        if block < index {
             prepared.sort(farming, due, &asset)?;
         }
     }
@@ -220,14 +211,12 @@ impl Prepared {
             return Ok(());
         };
         if base(pail.stake)? != due.pail.stake {
-            let error = Error::new(
-                Code::Drift,
-                format!(
-                    "block {}: the pail of {} shows a stake of {} stroops, {} were recorded",
-                    due.pail.block, due.hand.who.address, pail.stake, due.pail.stake
-                ),
-            )
-            .hint(say("nothing was sent; compare: ").run("events").with("kind").of("plant.planted"));
+            let why = format!(
+                "block {}: the pail of {} shows a stake of {} stroops, {} were recorded",
+                due.pail.block, due.hand.who.address, pail.stake, due.pail.stake
+            );
+            let error = Error::new(Code::Drift, why)
+                .hint(say("nothing was sent; compare: ").run("events").with("kind").of("plant.planted"));
             self.refused.push((due, Reason::StakeDisagrees, error));
             return Ok(());
         }

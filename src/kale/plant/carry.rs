@@ -2,10 +2,9 @@
 
 use super::prepare::{Fate, Planted, Prepared};
 use crate::chain::Who;
-use crate::chain::view::{Ask, Living, View};
-use crate::contract::Pail;
-use crate::contract::base;
+use crate::chain::view::{Ask, Living, Standing, View};
 use crate::contract::fault::Fault;
+use crate::contract::{Pail, base};
 use crate::farming::{self, Farming};
 use crate::record;
 use crate::record::reason::{self, Reason, Said};
@@ -13,10 +12,9 @@ use crate::record::rows::{self, OpenPail, Trace};
 use crate::schedule::Step;
 use base::amount::Base;
 use base::{Code, Error, Result};
-use outbox::Status;
 use serde_json::json;
 use state::ValuePermit;
-use stellar::submit::{Intent, Settled, Submitted};
+use stellar::submit::{Intent, Submitted};
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.
 ///
@@ -44,21 +42,15 @@ pub async fn carry_out(
         let guess = Some(index);
         let again = View::read(farming.site, &Ask { who: &exists, wallets: false, guess }).await?;
         due = again.farm.due();
-        for standing in again.farmers {
-            match standing.pail.filter(|_| again.farm.index == index) {
-                Some(pail) => found.push((standing.who, pail)),
-                None => settled.push(Planted {
-                    fate: Fate::Failed {
-                        reason: Reason::RolledOver,
-                        error: Error::new(
-                            Code::TransactionFailed,
-                            format!("farmer {} has a pail in a block that has ended", standing.who.address),
-                        ),
-                    },
-                    who: standing.who,
-                    stake: Base::ZERO,
-                }),
+        for Standing { who, pail, .. } in again.farmers {
+            if let Some(pail) = pail.filter(|_| again.farm.index == index) {
+                found.push((who, pail));
+                continue;
             }
+            let why = format!("farmer {} has a pail in a block that has ended", who.address);
+            let error = Error::new(Code::TransactionFailed, why);
+            let fate = Fate::Failed { reason: Reason::RolledOver, error };
+            settled.push(Planted { who, stake: Base::ZERO, fate });
         }
     }
     let adopted = adopt(farming, index, due.unwrap_or(view.at.time), &found)?;
@@ -69,27 +61,21 @@ pub async fn carry_out(
 
 /// How a transaction ended; `None` where the farmer has a pail already.
 fn fate(farming: &Farming<'_, '_>, result: Result<Submitted>) -> Option<Fate> {
-    Some(match result {
-        Ok(Submitted::AlreadyDone { .. }) => Fate::Already,
-        Ok(Submitted::Settled(settled)) => {
-            if reason::said(&farming.site.farm, Step::Plant, &settled) == Some(Said::Farm(Fault::PailExists))
-            {
-                return None;
-            }
-            of_settled(farming, &settled)
-        }
-        Err(error) => Fate::Failed { reason: Reason::of_error(error.code()), error },
-    })
-}
-
-fn of_settled(farming: &Farming<'_, '_>, settled: &Settled) -> Fate {
-    let effect = &settled.effect;
-    if let (Status::Confirmed, Some(tx), Some(ledger)) = (settled.status, &settled.hash, effect.ledger) {
-        let payer = settled.payer.as_ref().map(ToString::to_string);
-        return Fate::Planted { tx: tx.clone(), ledger: ledger.sequence, fee: effect.fee_charged, payer };
+    let settled = match result {
+        Ok(Submitted::AlreadyDone { .. }) => return Some(Fate::Already),
+        Ok(Submitted::Settled(settled)) => settled,
+        Err(error) => return Some(Fate::Failed { reason: Reason::of_error(error.code()), error }),
+    };
+    let farm = &farming.site.farm;
+    if reason::said(farm, Step::Plant, &settled) == Some(Said::Farm(Fault::PailExists)) {
+        return None;
     }
-    let (reason, error) = reason::why(&farming.site.farm, Step::Plant, settled);
-    Fate::Failed { reason, error }
+    if let Some((tx, ledger, fee)) = reason::landed(&settled) {
+        let payer = settled.payer.as_ref().map(ToString::to_string);
+        return Some(Fate::Planted { tx, ledger, fee, payer });
+    }
+    let (reason, error) = reason::why(farm, Step::Plant, &settled);
+    Some(Fate::Failed { reason, error })
 }
 
 /// Records pails that are on chain already.

@@ -97,40 +97,27 @@ impl FarmRecorder {
     }
 
     fn work(&self, tx: &Tx<'_>, operation: i64, plan: &WorkPlan, settled: &Settled) -> Result<()> {
-        let WorkPlan { farmer, block, nonce, hash, zeros, .. } = plan;
-        let row = |outcome, gap| WorkRow {
-            farmer,
-            block: *block,
-            outcome,
-            nonce: *nonce,
-            hash,
-            zeros: *zeros,
-            gap,
+        let (WorkPlan { farmer, hash, .. }, block, nonce, zeros) = (plan, plan.block, plan.nonce, plan.zeros);
+        let row = |outcome, gap| WorkRow { farmer, block, outcome, nonce, hash, zeros, gap };
+        let facts = |what: &str, how: Value| {
+            let more = json!({ what: how, "zeros": zeros, "nonce": nonce.to_string() });
+            story(&plan.address, block, settled, more)
         };
-        let facts = |more: Value| story(&plan.address, *block, settled, more);
         if let Some(reason) = reason::of(&self.farm, Step::Work, settled) {
             hindered(tx, farmer, reason, settled)?;
             if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
-                tx.event(
-                    "work.failed",
-                    farmer,
-                    &facts(json!({ "reason": reason.word(), "zeros": zeros, "nonce": nonce.to_string() })),
-                )?;
+                tx.event("work.failed", farmer, &facts("reason", reason.word().into()))?;
             }
             return Ok(());
         }
         let gap = work_result(value_of(settled)?)?;
         let outcome = if plan.improves { "improved" } else { "worked" };
         if rows::work(tx, &row(outcome, Some(gap)), &trace(operation, settled, None))? {
-            rows::work_pail(tx, farmer, *block, gap, *zeros)?;
+            rows::work_pail(tx, farmer, block, gap, zeros)?;
             if !plan.improves {
-                rows::tally(tx, farmer, *block, Tally { worked: 1, ..Tally::default() })?;
+                rows::tally(tx, farmer, block, Tally { worked: 1, ..Tally::default() })?;
             }
-            tx.event(
-                &format!("work.{outcome}"),
-                farmer,
-                &facts(json!({ "gap": gap, "zeros": zeros, "nonce": nonce.to_string() })),
-            )?;
+            tx.event(&format!("work.{outcome}"), farmer, &facts("gap", gap.into()))?;
         }
         Ok(())
     }
@@ -138,7 +125,7 @@ impl FarmRecorder {
     fn harvest(&self, tx: &Tx<'_>, operation: i64, plan: &HarvestPlan, settled: &Settled) -> Result<()> {
         if let Some(reason) = reason::of(&self.farm, Step::Harvest, settled) {
             hindered(tx, &plan.farmer, reason, settled)?;
-            return harvest_failed(tx, plan, reason, &trace(operation, settled, Some(reason)), settled);
+            return harvest_failed(tx, operation, plan, reason, settled);
         }
         let reward = base(harvest_result(value_of(settled)?)?)?;
         let asset = contract("the stored plan", &plan.asset_contract)?;
@@ -152,8 +139,7 @@ impl FarmRecorder {
             );
             rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.word())?;
             alert::edge(tx, Subject::Farm(&plan.farmer), HELD, Some(&why))?;
-            let trace = trace(operation, settled, Some(Reason::MintDisagrees));
-            return harvest_failed(tx, plan, Reason::MintDisagrees, &trace, settled);
+            return harvest_failed(tx, operation, plan, Reason::MintDisagrees, settled);
         }
         let trace = trace(operation, settled, None);
         let facts = json!({ "tx": settled.hash, "ledger": trace.ledger });
@@ -188,8 +174,7 @@ impl FarmRecorder {
         tx.post(event, &lines)?;
         rows::tally(tx, farmer, block, Tally { harvested: 1, rewarded: reward, ..Tally::default() })?;
         rows::close_pail(tx, farmer, block)?;
-        let later = rows::losses(tx.conn(), block)?.iter().any(|loss| loss.farmer == farmer);
-        if !later {
+        if !rows::losses(tx.conn(), block)?.iter().any(|loss| loss.farmer == farmer) {
             alert::edge(tx, Subject::Farm(farmer), LOST, None)?;
         }
         if rows::open_pails_of(tx.conn(), farmer)? == 0 {
@@ -202,20 +187,14 @@ impl FarmRecorder {
 /// Opens the alert of whoever kept an operation of an active farmer from taking effect: the farmer, by something that it
 /// lacks, or the sponsor.
 fn hindered(tx: &Tx<'_>, id: &str, reason: Reason, settled: &Settled) -> Result<()> {
-    let words = settled.reason.as_ref().map_or("", |reason| reason.words.as_str());
+    use Reason::{NoAccount, NoTrustline, NotAuthorized, SponsorLow, TooFewLumens, TrustlineFull};
+    let words = settled.words().unwrap_or_default();
     match (reason, &settled.payer) {
-        (Reason::SponsorLow, Some(payer)) => {
+        (SponsorLow, Some(payer)) => {
             let why = format!("the fee sponsor {payer} could not pay: {words}");
             alert::edge(tx, Subject::Farm(&payer.to_string()), SPONSOR_LOW, Some(&why))?;
         }
-        (
-            Reason::NoAccount
-            | Reason::TooFewLumens
-            | Reason::NoTrustline
-            | Reason::NotAuthorized
-            | Reason::TrustlineFull,
-            _,
-        ) => {
+        (NoAccount | TooFewLumens | NoTrustline | NotAuthorized | TrustlineFull, _) => {
             let farmer = farmers::find(tx.conn(), id)?;
             if farmer.status == Life::Active {
                 let why = format!("farmer {}: {reason}: {words}", farmer.address);
@@ -234,20 +213,15 @@ fn of(settled: &Settled, farmer: &str) -> Result<Settled> {
 
 fn harvest_failed(
     tx: &Tx<'_>,
+    operation: i64,
     plan: &HarvestPlan,
     reason: Reason,
-    trace: &Trace<'_>,
     settled: &Settled,
 ) -> Result<()> {
-    let row = HarvestRow {
-        farmer: &plan.farmer,
-        block: plan.block,
-        outcome: "failed",
-        stake: plan.stake.0,
-        reward: Base::ZERO,
-        forecast: plan.forecast.map(|f| f.0),
-    };
-    if rows::harvest(tx, &row, trace)? {
+    let (farmer, block, stake) = (plan.farmer.as_str(), plan.block, plan.stake.0);
+    let (reward, forecast) = (Base::ZERO, plan.forecast.map(|f| f.0));
+    let row = HarvestRow { farmer, block, outcome: "failed", stake, reward, forecast };
+    if rows::harvest(tx, &row, &trace(operation, settled, Some(reason)))? {
         let facts = story(&plan.address, plan.block, settled, json!({ "reason": reason.word() }));
         tx.event("harvest.failed", &plan.farmer, &facts)?;
     }
@@ -281,39 +255,28 @@ fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {
     let pails: Vec<Value> =
         plan.pails.iter().map(|(farmer, block)| json!({ "farmer": farmer, "block": block })).collect();
     if settled.status != Status::Confirmed {
-        let words = settled.reason.as_ref().map(|reason| reason.words.as_str());
-        tx.event(
-            "extend.failed",
-            &plan.farmer,
-            &json!({ "pails": pails, "why": words, "tx": settled.hash }),
-        )?;
-        return Ok(());
+        let facts = json!({ "pails": pails, "why": settled.words(), "tx": settled.hash });
+        return tx.event("extend.failed", &plan.farmer, &facts).map(drop);
     }
     for (farmer, block) in &plan.pails {
         rows::live_pail(tx, farmer, *block, plan.live_until)?;
     }
     let facts = json!({ "pails": pails, "live_until": plan.live_until, "tx": settled.hash });
-    tx.event("extend.extended", &plan.farmer, &facts)?;
-    Ok(())
+    tx.event("extend.extended", &plan.farmer, &facts).map(drop)
 }
 
-/// The farmer's status is left alone: that follows from what the chain shows when it is checked.
-/// `fee` is this farmer's part of what the transaction cost, in stroops.
+/// The farmer's status is left alone: that follows from what the chain shows when it is checked. `fee` is this farmer's part of what the transaction cost, in stroops.
 fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled, fee: i64) -> Result<()> {
     let mut facts = json!({
         "farmer": plan.address, "asset": plan.asset, "sponsor": plan.sponsor, "created_with": plan.created,
         "tx": settled.hash, "ledger": settled.effect.ledger.map(|ledger| ledger.sequence),
         "fee": fee.to_string(),
     });
-    let kind = match &settled.reason {
-        None => "trust.made",
-        Some(reason) => {
-            facts["why"] = reason.words.clone().into();
-            "trust.failed"
-        }
-    };
-    tx.event(kind, &plan.farmer, &facts)?;
-    Ok(())
+    let kind = if settled.reason.is_none() { "trust.made" } else { "trust.failed" };
+    if let Some(why) = settled.words() {
+        facts["why"] = why.into();
+    }
+    tx.event(kind, &plan.farmer, &facts).map(drop)
 }
 
 fn trace(operation: i64, settled: &Settled, reason: Option<Reason>) -> Trace<'static> {
@@ -335,9 +298,9 @@ fn story(address: &str, block: u32, settled: &Settled, more: Value) -> Value {
     }
     if let (Value::Object(story), Value::Object(more)) = (&mut story, more) {
         story.extend(more);
-        if let Some(reason) = &settled.reason {
-            story.insert("why".into(), reason.words.clone().into());
-        }
+    }
+    if let Some(why) = settled.words() {
+        story["why"] = why.into();
     }
     story
 }
@@ -347,9 +310,6 @@ fn ledger_of(settled: &Settled) -> Result<stellar::Ledger> {
 }
 
 fn value_of(settled: &Settled) -> Result<&ScVal> {
-    settled
-        .effect
-        .value
-        .as_ref()
-        .ok_or_else(|| Error::new(Code::BadReply, "a confirmed call came back without its result"))
+    let none = || Error::new(Code::BadReply, "a confirmed call came back without its result");
+    settled.effect.value.as_ref().ok_or_else(none)
 }

@@ -39,22 +39,6 @@ pub fn harvest_key(network: &str, address: &str, block: u32) -> String {
     format!("harvest:{network}:{address}:{block}")
 }
 
-/// The key of a trustline: one per farmer. Where that was recorded and the trustline is gone again, `again` counts on.
-pub fn trust_key(network: &str, address: &str, again: u32) -> String {
-    match again {
-        0 => format!("trust:{network}:{address}"),
-        again => format!("trust:{network}:{address}:{again}"),
-    }
-}
-
-/// The key of a transaction that makes many accounts: one per first account. `again` as in [`trust_key`].
-pub fn adopt_key(network: &str, first: &str, again: u32) -> String {
-    match again {
-        0 => format!("adopt:{network}:{first}"),
-        again => format!("adopt:{network}:{first}:{again}"),
-    }
-}
-
 /// Stroops as canonical decimal text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stroops(pub Base);

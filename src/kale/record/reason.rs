@@ -4,14 +4,15 @@ use crate::contract::fault::{AssetFault, Fault};
 use crate::schedule::Step;
 use base::{Code, Error, say};
 use outbox::Status;
-use std::fmt;
 use stellar::Kind;
 use stellar::submit::Settled;
 use stellar::xdr::{ContractId, ScError};
+use strum::{Display, EnumString, IntoStaticStr, VariantArray};
 
 /// Who answers for a lost stake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Blame {
     /// The work was missed.
     Pooler,
@@ -21,111 +22,113 @@ pub enum Blame {
 
 impl Blame {
     /// As in `pooler_compensations.fault`.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pooler => "pooler",
-            Self::Operator => "operator",
-        }
+    pub fn word(self) -> &'static str {
+        self.into()
     }
 }
 
-macro_rules! reasons {
-    ($($(#[$doc:meta])* $name:ident = $word:literal => $blame:ident,)+) => {
-        /// A reason, as `reason` of plantings, works, harvests and compensations has it.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Reason { $($(#[$doc])* $name,)+ }
-
-        impl Reason {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$name,)+];
-
-            /// Its stable word.
-            pub const fn word(self) -> &'static str {
-                match self { $(Self::$name => $word,)+ }
-            }
-
-            /// Who answers for a stake that is lost by it.
-            pub const fn blame(self) -> Blame {
-                match self { $(Self::$name => Blame::$blame,)+ }
-            }
-        }
-    };
-}
-
-reasons! {
+/// A reason, as `reason` of plantings, works, harvests and compensations has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Display, EnumString, IntoStaticStr, VariantArray)]
+#[strum(serialize_all = "snake_case")]
+pub enum Reason {
     /// The account does not exist.
-    NoAccount = "no_account" => Operator,
+    NoAccount,
     /// Too few lumens for reserve and fees.
-    TooFewLumens = "too_few_lumens" => Operator,
+    TooFewLumens,
     /// The fee sponsor has too few lumens above its reserve.
-    SponsorLow = "sponsor_low" => Operator,
+    SponsorLow,
     /// The submitters have too few lumens, or too little time.
-    SubmitterLow = "submitter_low" => Operator,
+    SubmitterLow,
     /// No trustline to KALE.
-    NoTrustline = "no_trustline" => Operator,
+    NoTrustline,
     /// The trustline may not hold or move KALE.
-    NotAuthorized = "not_authorized" => Operator,
+    NotAuthorized,
     /// The trustline has no room for what would come in.
-    TrustlineFull = "trustline_full" => Operator,
+    TrustlineFull,
     /// Less KALE than the stake.
-    NotEnoughKale = "not_enough_kale" => Operator,
+    NotEnoughKale,
     /// No key of the farmer in the key store.
-    NoKey = "no_key" => Operator,
+    NoKey,
     /// The farm is paused.
-    Paused = "paused" => Operator,
+    Paused,
     /// Planted when there was no time left to work.
-    PlantedLate = "planted_late" => Operator,
+    PlantedLate,
     /// Inclusion costs more than the cap.
-    FeeCapped = "fee_capped" => Operator,
+    FeeCapped,
     /// No endpoint could be reached.
-    Unreachable = "unreachable" => Operator,
+    Unreachable,
     /// The transaction's time ran out before a ledger took it.
-    Expired = "expired" => Operator,
+    Expired,
     /// The network refused it or it failed there.
-    TransactionFailed = "transaction_failed" => Operator,
+    TransactionFailed,
     /// No nonce was found in time.
-    NoNonce = "no_nonce" => Pooler,
+    NoNonce,
     /// A nonce was found, and not submitted in time.
-    TooLate = "too_late" => Pooler,
+    TooLate,
     /// The block rolled over before the work.
-    RolledOver = "rolled_over" => Pooler,
+    RolledOver,
     /// The nonce's hash is not what it should be.
-    HashInvalid = "hash_invalid" => Pooler,
+    HashInvalid,
     /// No more zeros than the work before.
-    NotBetter = "not_better" => Pooler,
+    NotBetter,
     /// Submitted already in the same run.
-    Duplicate = "duplicate" => Pooler,
+    Duplicate,
     /// No pail in the block.
-    NotPlanted = "not_planted" => Operator,
+    NotPlanted,
     /// Work in the ledger of the plant.
-    SameLedger = "same_ledger" => Pooler,
+    SameLedger,
     /// The contract refused it.
-    ContractRefused = "contract_refused" => Operator,
+    ContractRefused,
     /// The pail was never worked.
-    NotWorked = "not_worked" => Pooler,
+    NotWorked,
     /// The pail's time ran out before the harvest.
-    PailExpired = "pail_expired" => Operator,
+    PailExpired,
     /// The pail is gone, and nobody was paid for it.
-    PailGone = "pail_gone" => Operator,
+    PailGone,
     /// The pail looks lost, and not everything agrees that it is.
-    Missing = "missing" => Operator,
+    Missing,
     /// It was booked as lost, and is seen again.
-    LossReversed = "loss_reversed" => Operator,
+    LossReversed,
     /// The pail is gone, and the endpoint's history is too short to tell whether somebody was paid for it.
-    OutOfSight = "out_of_sight" => Operator,
+    OutOfSight,
     /// The block is still open.
-    NotReady = "not_ready" => Operator,
+    NotReady,
     /// The pail shows another stake than was recorded.
-    StakeDisagrees = "stake_disagrees" => Operator,
+    StakeDisagrees,
     /// What was minted is not stake and reward.
-    MintDisagrees = "mint_disagrees" => Operator,
+    MintDisagrees,
     /// The operator stopped it.
-    Interrupted = "interrupted" => Operator,
+    Interrupted,
     /// Anything else.
-    Other = "other" => Operator,
+    Other,
 }
 
 impl Reason {
+    /// Its stable word.
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
+
+    /// The reason of this word.
+    pub fn of_word(word: &str) -> Option<Self> {
+        word.parse().ok()
+    }
+
+    /// Who answers for a stake that is lost by it.
+    pub const fn blame(self) -> Blame {
+        match self {
+            Self::NoNonce
+            | Self::TooLate
+            | Self::RolledOver
+            | Self::HashInvalid
+            | Self::NotBetter
+            | Self::Duplicate
+            | Self::SameLedger
+            | Self::NotWorked => Blame::Pooler,
+            _ => Blame::Operator,
+        }
+    }
+
     /// Whether it says no more than that time ran out: what kept it from being done in time is the cause.
     pub const fn is_lapse(self) -> bool {
         matches!(self, Self::Expired | Self::TooLate | Self::RolledOver)
@@ -137,19 +140,6 @@ impl Reason {
         tries
             .into_iter()
             .reduce(|before, next| if next.is_lapse() && !before.is_lapse() { before } else { next })
-    }
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl Reason {
-    /// The reason of this word.
-    pub fn of_word(word: &str) -> Option<Self> {
-        Self::ALL.iter().copied().find(|reason| reason.word() == word)
     }
 
     /// Of an error of the contract.
@@ -163,6 +153,18 @@ impl Reason {
             Fault::HarvestNotReady => Self::NotReady,
             Fault::WorkMissing => Self::NotWorked,
             Fault::GapCountTooLow => Self::SameLedger,
+            _ => Self::ContractRefused,
+        }
+    }
+
+    /// Of an error of the asset's contract: a plant burns, a harvest mints.
+    const fn of_asset(fault: AssetFault, step: Step) -> Self {
+        match (fault, step) {
+            (AssetFault::AccountMissing, _) => Self::NoAccount,
+            (AssetFault::Balance, Step::Harvest) => Self::TrustlineFull,
+            (AssetFault::Balance, _) => Self::NotEnoughKale,
+            (AssetFault::BalanceDeauthorized, _) => Self::NotAuthorized,
+            (AssetFault::TrustlineMissing, _) => Self::NoTrustline,
             _ => Self::ContractRefused,
         }
     }
@@ -220,20 +222,6 @@ fn unsigned(step: Step, code: u32) -> Option<Said> {
     }
 }
 
-impl Reason {
-    /// Of an error of the asset's contract: a plant burns, a harvest mints.
-    const fn of_asset(fault: AssetFault, step: Step) -> Self {
-        match (fault, step) {
-            (AssetFault::AccountMissing, _) => Self::NoAccount,
-            (AssetFault::Balance, Step::Harvest) => Self::TrustlineFull,
-            (AssetFault::Balance, _) => Self::NotEnoughKale,
-            (AssetFault::BalanceDeauthorized, _) => Self::NotAuthorized,
-            (AssetFault::TrustlineMissing, _) => Self::NoTrustline,
-            _ => Self::ContractRefused,
-        }
-    }
-}
-
 /// The reason why an operation had no effect; `None` for one that took effect.
 pub fn of(farm: &ContractId, step: Step, settled: &Settled) -> Option<Reason> {
     match settled.status {
@@ -258,42 +246,40 @@ pub fn of_network(settled: &Settled) -> Reason {
     }
 }
 
-/// What an operation without effect comes to, for a person.
-fn error(farm: &ContractId, step: Step, settled: &Settled) -> Error {
-    match said(farm, step, settled) {
+/// What an operation without effect failed by: the reason, and for a person.
+pub fn why(farm: &ContractId, step: Step, settled: &Settled) -> (Reason, Error) {
+    let error = match said(farm, step, settled) {
         Some(Said::Farm(fault)) => Error::new(Code::TransactionFailed, fault.to_string()),
         Some(Said::Asset(fault)) => Error::new(Code::TransactionFailed, fault.to_string()),
         None => of_words(settled),
-    }
+    };
+    (of(farm, step, settled).unwrap_or(Reason::Other), error)
 }
 
-/// What an operation without effect failed by: the reason, and for a person.
-pub fn why(farm: &ContractId, step: Step, settled: &Settled) -> (Reason, Error) {
-    (of(farm, step, settled).unwrap_or(Reason::Other), error(farm, step, settled))
+/// Of one that took effect: the hash, the ledger, and the stroops that it cost.
+pub fn landed(settled: &Settled) -> Option<(String, u32, i64)> {
+    let ledger = settled.effect.ledger.filter(|_| settled.status == Status::Confirmed)?;
+    Some((settled.hash.clone()?, ledger.sequence, settled.effect.fee_charged))
 }
 
 /// The network's own words.
 pub fn of_words(settled: &Settled) -> Error {
-    let words = settled.reason.as_ref().map_or("no reason is known", |reason| reason.words.as_str());
-    match (settled.status, of_network(settled), &settled.payer) {
-        (Status::Expired, ..) => Error::new(Code::TransactionFailed, words),
-        (_, Reason::SponsorLow, Some(payer)) => Error::new(
-            Code::TransactionFailed,
-            format!("the fee sponsor {payer} has too few lumens: {words}"),
-        )
-        .hint(say("send lumens to it; see: ").run("farmer check-funding")),
-        (_, Reason::SubmitterLow, _) => {
-            let sender = settled.sender.as_ref().map(ToString::to_string).unwrap_or_default();
-            let why = format!("the submitter {sender} has too few lumens: {words}");
-            Error::new(Code::TransactionFailed, why)
-                .hint(say("send lumens to it; see: ").run("farmer check-funding"))
+    let words = settled.words().unwrap_or("no reason is known");
+    let reason = if settled.status == Status::Expired { Reason::Expired } else { of_network(settled) };
+    let whose = match (reason, &settled.payer, &settled.sender) {
+        (Reason::SponsorLow, Some(payer), _) => format!("the fee sponsor {payer} has too few lumens"),
+        (Reason::SubmitterLow, _, Some(sender)) => format!("the submitter {sender} has too few lumens"),
+        (Reason::TooFewLumens, ..) => {
+            return Error::new(
+                Code::TransactionFailed,
+                format!("it has too few lumens for the fee: {words}"),
+            )
+            .hint(say("see: ").run("farmer check-funding"));
         }
-        (_, Reason::TooFewLumens, _) => {
-            Error::new(Code::TransactionFailed, format!("it has too few lumens for the fee: {words}"))
-                .hint(say("see: ").run("farmer check-funding"))
-        }
-        _ => Error::new(Code::TransactionFailed, words),
-    }
+        _ => return Error::new(Code::TransactionFailed, words),
+    };
+    Error::new(Code::TransactionFailed, format!("{whose}: {words}"))
+        .hint(say("send lumens to it; see: ").run("farmer check-funding"))
 }
 
 #[cfg(test)]
@@ -302,7 +288,7 @@ mod tests {
 
     #[test]
     fn words_are_unique_and_read_back() {
-        for reason in Reason::ALL {
+        for reason in Reason::VARIANTS {
             assert_eq!(Reason::of_word(reason.word()), Some(*reason));
         }
         assert_eq!(Reason::of_word("nonsense"), None);
@@ -374,7 +360,7 @@ mod tests {
             assert_eq!(of(&farm, step, &settled(contract, code)), Some(want), "{contract:?} {step:?} {code}");
         }
         assert_eq!(
-            error(&farm, Step::Harvest, &settled(theirs, 13)).message(),
+            why(&farm, Step::Harvest, &settled(theirs, 13)).1.message(),
             "the account has no trustline (asset contract error 13)"
         );
         // Whose lumens are missing is known by who was to pay.

@@ -13,8 +13,7 @@ use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::model::Moment;
-use crate::farming::Asked;
-use crate::farming::Farming;
+use crate::farming::{Asked, Farming};
 use crate::record::rows;
 use crate::schedule;
 use crate::strategy::Strategy;
@@ -48,8 +47,7 @@ pub struct Report {
 /// Grinds for the pails of the current block until the deadline, and submits as the policy says.
 ///
 /// # Errors
-/// `state_error`; those of [`View::read`] and of unlocking the keys, where they last. What fails for one farmer is in its
-/// line.
+/// Those of the network and of unlocking the keys, where they last. What fails for one farmer is in its line.
 pub async fn run(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
@@ -98,9 +96,6 @@ pub struct Wanted {
 
 /// Asks the strategy's command before the work of a block begins, where that leaves time for the work. Returns why the stored
 /// terms stand, once for each block.
-///
-/// # Errors
-/// `interrupted`; `state_error`, `state_corrupt`.
 pub async fn consult(farming: &mut Farming<'_, '_>, view: &View, orders: &Orders) -> Result<Option<Error>> {
     let Some(command) = &farming.settings.command else { return Ok(None) };
     let (Some(entry), Some(due)) = (view.current().cloned(), view.due()) else { return Ok(None) };
@@ -127,9 +122,6 @@ fn stored(e: Error) -> Error {
 }
 
 /// What [`run`] would do: the pails that need work, and how the nonces at hand would fare now. Nothing is ground.
-///
-/// # Errors
-/// As [`run`].
 pub async fn rehearse(
     farming: &Farming<'_, '_>,
     orders: &Orders,
@@ -155,20 +147,18 @@ pub async fn rehearse(
             wanted.push(Wanted { who: who.clone(), pail: pail.entry.clone(), solution, rehearsal: None });
         }
     }
-    let mut places = Vec::new();
+    let mut bids = Vec::new();
     let mut intents: Vec<Intent> = Vec::new();
-    for (place, one) in wanted.iter().enumerate() {
+    for one in &mut wanted {
         if let Some(solution) = one.solution.filter(|best| one.pail.zeros.is_none_or(|has| best.zeros > has))
         {
             let bid = Bid { who: one.who.clone(), pail: one.pail.clone(), solution };
             intents.push(intent(farming.site, index, &bid, end)?);
-            places.push(place);
+            bids.push(one);
         }
     }
-    for (place, rehearsal) in places.into_iter().zip(farming.rehearse(&intents).await?) {
-        if let Some(one) = wanted.get_mut(place) {
-            one.rehearsal = Some(rehearsal);
-        }
+    for (one, rehearsal) in bids.into_iter().zip(farming.rehearse(&intents).await?) {
+        one.rehearsal = Some(rehearsal);
     }
     Ok((view, Some(orders.deadline_of(due, settings)), wanted))
 }
@@ -205,8 +195,7 @@ async fn watch(
     }
     .await;
     farming.work.progress.end();
-    let missed = shift.finish(farming, moment.0)?;
-    report.worked.extend(missed);
+    report.worked.extend(shift.finish(farming, moment.0)?);
     ended
 }
 
@@ -237,9 +226,5 @@ pub fn failures(worked: &[Worked]) -> Vec<(String, Error)> {
         last.retain(|other| other.who.id != one.who.id);
         last.push(one);
     }
-    let failed = |one: &&Worked| one.failure().is_some();
-    last.into_iter()
-        .filter(failed)
-        .filter_map(|one| Some((one.who.address.clone(), one.failure()?.clone())))
-        .collect()
+    last.into_iter().filter_map(|one| Some((one.who.address.clone(), one.failure()?.clone()))).collect()
 }

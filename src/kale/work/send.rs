@@ -14,9 +14,8 @@ use crate::record::rows::{self, Trace, WorkRow};
 use crate::schedule::Step;
 use base::{Code, Error, Result, Stop};
 use grind::Solution;
-use outbox::Status;
 use state::{Tx, ValuePermit};
-use stellar::submit::{Intent, Settled, Submitted};
+use stellar::submit::{Intent, Submitted};
 
 /// A nonce that is to be submitted.
 #[derive(Debug, Clone)]
@@ -78,32 +77,23 @@ pub(super) async fn send(
 }
 
 fn fate(site: &Site, bid: &Bid, result: Result<Submitted>) -> Fate {
-    match result {
-        Ok(Submitted::AlreadyDone { .. }) => Fate::Already,
-        Ok(Submitted::Settled(settled)) => of_settled(site, bid, &settled)
-            .unwrap_or_else(|error| Fate::Failed { reason: Reason::Other, error }),
-        Err(error) => Fate::Failed { reason: Reason::of_error(error.code()), error },
+    let settled = match result {
+        Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
+        Ok(Submitted::Settled(settled)) => settled,
+        Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error },
+    };
+    let Some((tx, ledger, fee)) = reason::landed(&settled) else {
+        let (reason, error) = reason::why(&site.farm, Step::Work, &settled);
+        return Fate::Failed { reason, error };
+    };
+    let none = || Error::new(Code::BadReply, "confirmed work came back without its gap");
+    match settled.effect.value.as_ref().ok_or_else(none).and_then(work_result) {
+        Ok(gap) => {
+            let sender = settled.sender.as_ref().map(ToString::to_string);
+            Fate::Worked { tx, ledger, gap, fee, sender, improved: bid.pail.worked() }
+        }
+        Err(error) => Fate::Failed { reason: Reason::Other, error },
     }
-}
-
-fn of_settled(site: &Site, bid: &Bid, settled: &Settled) -> Result<Fate> {
-    if let (Status::Confirmed, Some(tx), Some(ledger)) =
-        (settled.status, &settled.hash, settled.effect.ledger)
-    {
-        let value = settled.effect.value.as_ref();
-        let value =
-            value.ok_or_else(|| Error::new(Code::BadReply, "confirmed work came back without its gap"))?;
-        return Ok(Fate::Worked {
-            tx: tx.clone(),
-            ledger: ledger.sequence,
-            gap: work_result(value)?,
-            fee: settled.effect.fee_charged,
-            sender: settled.sender.as_ref().map(ToString::to_string),
-            improved: bid.pail.worked(),
-        });
-    }
-    let (reason, error) = reason::why(&site.farm, Step::Work, settled);
-    Ok(Fate::Failed { reason, error })
 }
 
 /// Records a nonce that took no effect beside the farmer's works, for this reason, where no transaction of it tells.

@@ -23,30 +23,18 @@ enum By {
 }
 
 /// The kinds of events that are routine; every other kind stays, whatever its age.
-const ROUTINE: &[(&str, By)] = &[
-    ("plant.planted", By::Pail),
-    ("plant.failed", By::Pail),
-    ("work.worked", By::Pail),
-    ("work.improved", By::Pail),
-    ("work.failed", By::Pail),
-    ("work.elsewhere", By::Pail),
-    ("work.refused", By::Pail),
-    ("work.missed", By::Pail),
-    ("harvest.harvested", By::Pail),
-    ("harvest.harvested_elsewhere", By::Pail),
-    ("harvest.failed", By::Pail),
-    ("extend.extended", By::Age),
-    ("extend.failed", By::Age),
-    ("operation.confirmed", By::Transaction),
-    ("operation.failed", By::Transaction),
-    ("operation.expired", By::Transaction),
-    ("pool.synced", By::Age),
-    ("oracle.alert.opened", By::Age),
-    ("oracle.alert.closed", By::Age),
-    ("risk.violation.opened", By::Age),
-    ("risk.violation.closed", By::Age),
-    ("farm.alert.opened", By::Age),
-    ("farm.alert.closed", By::Age),
+const ROUTINE: [(By, &str); 3] = [
+    (
+        By::Pail,
+        "plant.planted plant.failed work.worked work.improved work.failed work.elsewhere work.refused work.missed \
+         harvest.harvested harvest.harvested_elsewhere harvest.failed",
+    ),
+    (
+        By::Age,
+        "extend.extended extend.failed pool.synced oracle.alert.opened oracle.alert.closed risk.violation.opened \
+         risk.violation.closed farm.alert.opened farm.alert.closed",
+    ),
+    (By::Transaction, "operation.confirmed operation.failed operation.expired"),
 ];
 
 /// Transactions that are routine, by kind: of farming, and of keeping its entries alive.
@@ -109,6 +97,13 @@ enum Verdict {
     Goes,
     /// Nothing was ever at stake: each attempt by its age.
     Never,
+}
+
+impl Verdict {
+    /// Whether what is about the pail goes; `alone` says so where nothing was ever at stake.
+    fn goes(self, alone: bool) -> bool {
+        self == Self::Goes || self == Self::Never && alone
+    }
 }
 
 /// Walks over everything that may go.
@@ -180,12 +175,7 @@ impl<'a> Selection<'a> {
             while let Some(row) = rows.next()? {
                 let (farmer, block, at): (String, i64, i64) =
                     (row.get("farmer_id")?, row.get("block_index")?, row.get("at")?);
-                let goes = match self.verdict(&farmer, block)? {
-                    Verdict::Stays => false,
-                    Verdict::Goes => true,
-                    Verdict::Never => at < self.cut.before,
-                };
-                if goes {
+                if self.verdict(&farmer, block)?.goes(at < self.cut.before) {
                     let harvested = table == HARVESTS && row.get::<_, String>("outcome")? != "failed";
                     self.harvests[0] += u64::from(harvested);
                     sink.take(table, row)?;
@@ -271,12 +261,7 @@ impl<'a> Selection<'a> {
                 (Some(farmer), Some(block)) => self.verdict(&farmer, block)?,
                 _ => Verdict::Never,
             };
-            let goes = match verdict {
-                Verdict::Stays => false,
-                Verdict::Goes => true,
-                Verdict::Never => !self.is_wanted(id)?,
-            };
-            if goes {
+            if verdict.goes(verdict == Verdict::Never && !self.is_wanted(id)?) {
                 let mut found = attempts.query([id])?;
                 while let Some(attempt) = found.next()? {
                     sink.take(ATTEMPTS, attempt)?;
@@ -316,27 +301,25 @@ impl<'a> Selection<'a> {
         let mut rows = statement.query([last.unwrap_or(0)])?;
         while let Some(row) = rows.next()? {
             let (id, at, kind): (i64, String, String) = (row.get("id")?, row.get("at")?, row.get("kind")?);
-            let Some((_, by)) = ROUTINE.iter().find(|(routine, _)| *routine == kind) else { continue };
+            let is_it = |(_, kinds): &&(By, &str)| kinds.split(' ').any(|routine| routine == kind);
+            let Some((by, _)) = ROUTINE.iter().find(is_it) else { continue };
             let old = at < self.cut.at;
-            let goes = match by {
-                By::Age => old,
+            let pail = match by {
+                By::Age => None,
+                By::Pail => row.get::<_, Option<i64>>("block")?,
                 By::Transaction => {
-                    old && match row.get::<_, Option<String>>("key")?.as_deref().and_then(routine) {
-                        None => false,
-                        Some(About::More) => true,
-                        Some(About::Pail(block)) => {
-                            self.verdict(&row.get::<_, String>("subject")?, block)? != Verdict::Stays
-                        }
-                    }
+                    let key: Option<String> = row.get("key")?;
+                    let mut parts = key.as_deref().unwrap_or_default().split(':');
+                    let kind = parts.next().filter(|kind| old && TRANSACTIONS.contains(kind));
+                    let Some(kind) = kind else { continue };
+                    // Others are about several pails, or what lies below them.
+                    let of_one = matches!(kind, "plant" | "work" | "harvest");
+                    parts.nth(2).filter(|_| of_one).and_then(|block| block.parse().ok())
                 }
-                By::Pail => match row.get::<_, Option<i64>>("block")? {
-                    None => old,
-                    Some(block) => match self.verdict(&row.get::<_, String>("subject")?, block)? {
-                        Verdict::Stays => false,
-                        Verdict::Goes => true,
-                        Verdict::Never => old,
-                    },
-                },
+            };
+            let goes = match pail {
+                None => old,
+                Some(block) => self.verdict(&row.get::<_, String>("subject")?, block)?.goes(old),
             };
             if !goes {
                 continue;
@@ -398,23 +381,6 @@ impl<'a> Selection<'a> {
         }
         Ok(())
     }
-}
-
-/// What a routine transaction is about, by its key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum About {
-    /// The pail of its farmer in this block.
-    Pail(i64),
-    /// Several pails, or what lies below them.
-    More,
-}
-
-fn routine(key: &str) -> Option<About> {
-    let mut parts = key.split(':');
-    let kind = parts.next().filter(|kind| TRANSACTIONS.contains(kind))?;
-    let block = parts.nth(2).and_then(|block| block.parse().ok());
-    let one = block.filter(|_| matches!(kind, "plant" | "work" | "harvest"));
-    Some(one.map_or(About::More, About::Pail))
 }
 
 /// Whether an event of this kind stands for a harvest that is booked.

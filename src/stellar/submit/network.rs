@@ -1,8 +1,8 @@
 //! Stellar as the outbox asks it: what its sequence numbers, ledgers and time bounds say of an envelope.
 
-use super::chain::{Intent, Reason, Settled, Stellar};
 use super::polls::only;
 use super::prepare::{Priced, StellarNetwork, read_sequence};
+use super::{Intent, Reason, Settled, Stellar};
 use crate::Client;
 use crate::diagnostics::Raised;
 use crate::replies::{Lookup, Sent};
@@ -100,8 +100,8 @@ impl Network for StellarNetwork {
             return Err(self.out_of_sight());
         }
         let is_superseded = refused && reaches_back && self.is_superseded(envelope).await;
-        let words = || "another transaction used its sequence number".to_owned();
-        Ok(is_superseded.then(|| Fate::Superseded(words())))
+        let words = "another transaction used its sequence number";
+        Ok(is_superseded.then(|| Fate::Superseded(words.to_owned())))
     }
 
     async fn look_everywhere(&self, envelope: &Envelope) -> Result<Option<Fate>> {
@@ -138,14 +138,14 @@ impl Network for StellarNetwork {
     }
 
     fn again(&self, fate: &Fate) -> Option<String> {
-        let may_help = |reason: &Reason| {
-            let why = reason.why.failure.as_ref()?;
-            let is_limit = reason.why.raised.as_ref().is_none_or(Raised::is_limit);
-            let helps = why.kind == Kind::Resources || why.kind == Kind::Trapped && is_limit;
-            helps.then(|| why.words.clone())
-        };
         match fate {
-            Fate::Landed(landed) => landed.failure.as_ref().and_then(may_help),
+            Fate::Landed(landed) => {
+                let reason = landed.failure.as_ref()?;
+                let why = reason.why.failure.as_ref()?;
+                let is_limit = reason.why.raised.as_ref().is_none_or(Raised::is_limit);
+                let helps = why.kind == Kind::Resources || why.kind == Kind::Trapped && is_limit;
+                helps.then(|| why.words.clone())
+            }
             Fate::Refused(reason) => {
                 let helps = reason.why.is(Kind::Resources) || reason.why.is(Kind::InclusionFee);
                 helps.then(|| reason.words.clone())

@@ -1,9 +1,9 @@
-//! From an intent to a signed envelope: the account's sequence number, the simulation, the fee, the signatures.
+//! From an intent to a transaction ready for its signatures: the account's sequence number, the simulation, the fee; and what a
+//! dry run shows of that.
 
-use super::chain::{Intent, RESTORE, Reason, Settled, Why};
 use super::polls::Polls;
-use super::resources;
-use super::terms::Terms;
+use super::{Intent, RESTORE, Reason, Settled, Terms, Why, resources};
+use crate::diagnostics::Raised;
 use crate::replies::{FeeStats, Refusal, Simulated};
 use crate::transaction::{Action, assemble, draft, price, unsigned};
 use crate::xdr::{
@@ -12,6 +12,7 @@ use crate::xdr::{
 use crate::{Client, View, is_of_endpoints};
 use base::{Code, Error, Result};
 use futures_util::future::try_join;
+use futures_util::stream::{StreamExt, iter};
 use outbox::{Past, Validity};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -105,9 +106,7 @@ impl StellarNetwork {
         self.terms.payer.as_ref().filter(|payer| *payer != source && !self.terms.own.contains(source))
     }
 
-    /// Makes the transaction and tries it, without signing anything. No two attempts at an intent are the same bytes,
-    /// so that each has a hash of its own. What was prepared at the endpoint `than` did not hold: another one is asked, where
-    /// there is one that serves.
+    /// As [`outbox::Network::prepare`].
     pub(super) async fn compose(
         &self,
         intent: &Intent,
@@ -216,6 +215,52 @@ impl StellarNetwork {
         let (_, found) = read_sequence(view, account).await?;
         self.sequences.borrow_mut().insert(account.clone(), found);
         Ok(found)
+    }
+}
+
+/// An intent as it would go now: what a dry run shows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rehearsal {
+    /// The most that it would cost, in stroops; not known while archived entries keep it from being tried.
+    pub max_fee: Option<i64>,
+    /// What its contract call would return.
+    pub value: Option<ScVal>,
+    /// Archived entries would be restored first, for this much in stroops beside.
+    pub restore_fee: Option<i64>,
+}
+
+/// Simulates the intents without signing, sending or writing anything.
+///
+/// # Errors
+/// Of the whole: no endpoint serves. Of one: `transaction_failed` where the simulation fails.
+pub async fn rehearse(client: &Client, terms: &Terms, intents: &[Intent]) -> Result<Vec<Result<Rehearsal>>> {
+    let network = StellarNetwork::new(client, terms.clone());
+    network.read(intents.iter().map(|intent| &intent.source)).await?;
+    let rehearsals = iter(intents).map(|intent| rehearse_one(&network, intent));
+    Ok(rehearsals.buffered(terms.pace.parallel.max(1)).collect().await)
+}
+
+async fn rehearse_one(network: &StellarNetwork, intent: &Intent) -> Result<Rehearsal> {
+    match network.compose(intent, 1, None).await? {
+        Prepared::Ready { draft, .. } => {
+            Ok(Rehearsal { max_fee: Some(draft.max_fee), value: draft.value, restore_fee: None })
+        }
+        Prepared::First(first, _) => Ok(match first.action {
+            Action::Restore { data } => {
+                Rehearsal { restore_fee: Some(data.resource_fee), ..Rehearsal::default() }
+            }
+            _ => Rehearsal::default(),
+        }),
+        Prepared::Refused(settled) => {
+            let reason = settled.reason.unwrap_or_else(|| Reason::of("no reason is known"));
+            let error = reason.to_error(&format!("operation \"{}\"", intent.key));
+            Err(match reason.why.raised.as_ref().and_then(Raised::contract_error) {
+                Some((contract, code)) => {
+                    error.detail("contract", contract.to_string()).detail("contract_error", code)
+                }
+                None => error,
+            })
+        }
     }
 }
 

@@ -1,7 +1,6 @@
 //! What the resources of a contract call may cost: the operator's cap, and what the same call has cost before.
 
-use super::chain::Intent;
-use super::terms::Terms;
+use super::{Intent, Terms};
 use crate::transaction::Action;
 use crate::xdr::{Transaction, TransactionExt};
 use base::amount::{Base, to_units};
@@ -34,9 +33,6 @@ fn excess(fee: i64, cap: i64, usual: Option<i64>) -> Option<Excess> {
 /// Refuses a transaction whose resources cost more than they may. One that costs far more than usual is returned in words: once
 /// in a while the caller pays the rent of the contract itself, so another endpoint is asked, and where that asks for as much
 /// it is offered.
-///
-/// # Errors
-/// `fee_capped` naming the fee and the cap.
 pub(super) fn check(
     intent: &Intent,
     transaction: &Transaction,

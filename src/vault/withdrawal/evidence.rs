@@ -261,6 +261,7 @@ mod tests {
             block_number: 5,
             block_hash: B256::repeat_byte(5),
             succeeded: true,
+            cost: None,
             from: ALICE,
             to: Some(VAULT),
             logs: transfers.iter().enumerate().map(log).collect(),

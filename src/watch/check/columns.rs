@@ -37,137 +37,62 @@ const TIME: Form = Form::Number(253_402_300_799);
 
 const U32: Form = Form::Number(u32::MAX as i64);
 
-/// The columns that are parsed. An INTEGER that is not named here is not below zero, and a time where it is called so; any
-/// other text is taken as it is.
-const FORMS: &[(&str, &[(&str, Form)])] = &[
-    ("ledger_accounts", &[("balance", Form::Balance)]),
-    ("ledger_entries", &[("amount", Form::Balance)]),
-    ("operation_attempts", &[("attempt", U32), ("max_fee", Form::Amount)]),
-    ("assets", &[("address", Form::Address)]),
+/// The columns that are parsed, by table and name. An INTEGER that is not named here is not below zero, and a time where it is
+/// called so; any other text is taken as it is.
+const FORMS: &[(Form, &str)] = &[
     (
-        "pools",
-        &[
-            ("address", Form::Address),
-            ("asset", Form::Address),
-            ("reward_carry", Form::Amount),
-            ("cursor_hash", Form::Hash),
-        ],
+        Form::Amount,
+        "operation_attempts.max_fee pools.reward_carry pool_snapshots.total_assets \
+         pool_snapshots.total_shares pool_snapshots.rate_e18 pool_snapshots.min_deposit \
+         pool_snapshots.max_deposit user_pool_shares.shares share_transfers.shares staged_transfers.shares \
+         pool_withdrawals.shares pool_withdrawals.assets reward_schedule.block_reward \
+         reward_emissions.emission reward_emissions.carry_in reward_emissions.carry_out \
+         pool_reward_epochs.part pool_reward_epochs.carry_in pool_reward_epochs.distributed \
+         pool_reward_epochs.carry_out pool_rewards.amount reward_exports.total oracle_feeds.fixed_price_e18 \
+         oracle_feeds.min_e18 oracle_feeds.max_e18 oracle_price_cache.price_e18 pool_risk_parameters.max_tvl \
+         pool_risk_parameters.max_user_deposit pool_risk_parameters.daily_withdrawal_cap \
+         pool_risk_parameters.user_daily_cap farmer_strategies.min_stake farmer_strategies.max_stake \
+         farm_baselines.held plantings.stake harvests.stake harvests.reward harvests.forecast \
+         block_operations.staked block_operations.rewarded pooler_compensations.amount open_pails.stake \
+         open_pails.forecast",
+    ),
+    (Form::Balance, "ledger_accounts.balance ledger_entries.amount"),
+    (
+        Form::Address,
+        "assets.address pools.address pools.asset pool_contracts.implementation \
+         pool_contracts.found_implementation members.address reward_schedule.asset pool_reward_epochs.asset \
+         oracle_feeds.address pool_risk_parameters.engine_address",
     ),
     (
-        "pool_snapshots",
-        &[
-            ("block_hash", Form::Hash),
-            ("total_assets", Form::Amount),
-            ("total_shares", Form::Amount),
-            ("rate_e18", Form::Amount),
-            ("min_deposit", Form::Amount),
-            ("max_deposit", Form::Amount),
-        ],
+        Form::Hash,
+        "pools.cursor_hash pool_snapshots.block_hash pool_contracts.code_hash pool_contracts.found_code_hash \
+         pool_replays.through_hash pool_withdrawals.tx_hash pool_reward_epochs.last_hash reward_exports.root \
+         oracle_price_cache.block_hash pool_risk_parameters.block_hash",
     ),
+    (Form::Account, "farmers.address"),
+    (Form::Nonce, "works.nonce nonces.next_nonce nonces.best_nonce"),
     (
-        "pool_contracts",
-        &[
-            ("code_hash", Form::Hash),
-            ("implementation", Form::Address),
-            ("found_code_hash", Form::Hash),
-            ("found_implementation", Form::Address),
-        ],
+        U32,
+        "operation_attempts.attempt pool_reward_epochs.weight_ppm oracle_feeds.max_deviation_ppm \
+         poolers.capacity farm_baselines.ledger farm_baselines.block_index farm_baselines.looks \
+         plantings.block_index plantings.ledger works.block_index works.gap works.ledger \
+         harvests.block_index harvests.ledger block_operations.block_index pooler_compensations.block_index \
+         nonces.block_index nonces.best_zeros open_pails.block_index open_pails.planted_ledger \
+         open_pails.gap open_pails.live_until foreign_mints.block_index",
     ),
-    ("members", &[("address", Form::Address)]),
-    ("user_pool_shares", &[("shares", Form::Amount)]),
-    ("share_transfers", &[("shares", Form::Amount)]),
-    ("pool_replays", &[("through_hash", Form::Hash)]),
-    ("staged_transfers", &[("shares", Form::Amount)]),
-    ("pool_withdrawals", &[("shares", Form::Amount), ("assets", Form::Amount), ("tx_hash", Form::Hash)]),
-    ("reward_schedule", &[("block_reward", Form::Amount), ("asset", Form::Address)]),
-    (
-        "reward_emissions",
-        &[("emission", Form::Amount), ("carry_in", Form::Amount), ("carry_out", Form::Amount)],
-    ),
-    (
-        "pool_reward_epochs",
-        &[
-            ("last_hash", Form::Hash),
-            ("asset", Form::Address),
-            ("weight_ppm", U32),
-            ("part", Form::Amount),
-            ("carry_in", Form::Amount),
-            ("distributed", Form::Amount),
-            ("carry_out", Form::Amount),
-        ],
-    ),
-    ("pool_rewards", &[("amount", Form::Amount)]),
-    ("reward_exports", &[("root", Form::Hash), ("total", Form::Amount)]),
-    (
-        "oracle_feeds",
-        &[
-            ("address", Form::Address),
-            ("fixed_price_e18", Form::Amount),
-            ("min_e18", Form::Amount),
-            ("max_e18", Form::Amount),
-            ("max_deviation_ppm", U32),
-        ],
-    ),
-    ("oracle_price_cache", &[("price_e18", Form::Amount), ("block_hash", Form::Hash)]),
-    (
-        "pool_risk_parameters",
-        &[
-            ("engine_address", Form::Address),
-            ("max_tvl", Form::Amount),
-            ("max_user_deposit", Form::Amount),
-            ("daily_withdrawal_cap", Form::Amount),
-            ("user_daily_cap", Form::Amount),
-            ("block_hash", Form::Hash),
-        ],
-    ),
-    ("poolers", &[("capacity", U32)]),
-    ("farmers", &[("address", Form::Account)]),
-    (
-        "farmer_strategies",
-        &[
-            ("target_zeros", Form::Number(16)),
-            ("min_work_sec", Form::Number(299)),
-            ("min_stake", Form::Amount),
-            ("max_stake", Form::Amount),
-        ],
-    ),
-    ("farm_baselines", &[("ledger", U32), ("block_index", U32), ("held", Form::Amount), ("looks", U32)]),
-    ("plantings", &[("block_index", U32), ("stake", Form::Amount), ("ledger", U32)]),
-    ("works", &[("block_index", U32), ("nonce", Form::Nonce), ("gap", U32), ("ledger", U32)]),
-    (
-        "harvests",
-        &[
-            ("block_index", U32),
-            ("stake", Form::Amount),
-            ("reward", Form::Amount),
-            ("forecast", Form::Amount),
-            ("ledger", U32),
-        ],
-    ),
-    ("block_operations", &[("block_index", U32), ("staked", Form::Amount), ("rewarded", Form::Amount)]),
-    ("pooler_compensations", &[("block_index", U32), ("amount", Form::Amount)]),
-    (
-        "nonces",
-        &[
-            ("block_index", U32),
-            ("next_nonce", Form::Nonce),
-            ("best_nonce", Form::Nonce),
-            ("best_zeros", U32),
-        ],
-    ),
-    (
-        "open_pails",
-        &[
-            ("block_index", U32),
-            ("stake", Form::Amount),
-            ("planted_ledger", U32),
-            ("gap", U32),
-            ("forecast", Form::Amount),
-            ("live_until", U32),
-        ],
-    ),
-    ("foreign_mints", &[("block_index", U32)]),
+    (Form::Number(16), "farmer_strategies.target_zeros"),
+    (Form::Number(299), "farmer_strategies.min_work_sec"),
 ];
+
+/// How a column is read, where more is asked of it.
+fn form(table: &str, column: &str) -> Option<Form> {
+    let is_it = |name: &str| name.split_once('.') == Some((table, column));
+    let named = FORMS.iter().find(|(_, names)| names.split(' ').any(is_it)).map(|(form, _)| *form);
+    // That of an event stands as text.
+    let is_time =
+        table != "events" && (column == "at" || column.ends_with("_at") || column.ends_with("_seen"));
+    named.or(is_time.then_some(TIME))
+}
 
 /// What stands in a column that no command can read.
 pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
@@ -176,14 +101,9 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
         conn.prepare("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")?;
     let tables: Vec<String> = tables.query_map([], only)?.collect::<Result<_, _>>()?;
     for table in tables {
-        let forms = FORMS.iter().find(|(name, _)| *name == table).map_or(&[][..], |(_, forms)| forms);
         let mut statement = conn.prepare(&format!("SELECT * FROM {table}"))?;
-        let form = |name: &str| {
-            let named = forms.iter().find(|(column, _)| *column == name).map(|(_, form)| *form);
-            named.or_else(|| is_time(&table, name).then_some(TIME))
-        };
         let columns: Vec<(String, Option<Form>)> =
-            statement.column_names().map(|name| (name.to_owned(), form(name))).collect();
+            statement.column_names().map(|name| (name.to_owned(), form(&table, name))).collect();
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             for (i, (column, form)) in columns.iter().enumerate() {
@@ -198,11 +118,6 @@ pub(super) fn columns(conn: &Connection) -> Result<Vec<String>> {
         found.extend(WHOLE.iter().filter_map(|read| read(conn).err()).map(|e| e.to_string()));
     }
     Ok(found)
-}
-
-/// Whether a column holds the second at which something was done. That of an event stands as text.
-fn is_time(table: &str, column: &str) -> bool {
-    table != "events" && (column == "at" || column.ends_with("_at") || column.ends_with("_seen"))
 }
 
 /// Readers of what has a form only as a whole.
@@ -322,11 +237,10 @@ mod tests {
         let columns = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
         let columns: Vec<(String, String)> = columns.map(Result::unwrap).collect();
         for (table, column) in &columns {
-            let is_parsed = FORMS
-                .iter()
-                .any(|(name, forms)| name == table && forms.iter().any(|(name, _)| name == column));
-            let is_free = FREE.split_whitespace().any(|name| name == format!("{table}.{column}"));
-            assert!(is_parsed != is_free, "{table}.{column}: say how it is read, in FORMS or in FREE");
+            let name = format!("{table}.{column}");
+            let is_parsed = FORMS.iter().any(|(_, names)| names.split(' ').any(|one| one == name));
+            let is_free = FREE.split_whitespace().any(|one| one == name);
+            assert!(is_parsed != is_free, "{name}: say how it is read, in FORMS or in FREE");
         }
     }
 

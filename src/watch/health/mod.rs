@@ -3,7 +3,7 @@
 mod facts;
 mod rules;
 
-pub use facts::{Limits, Vital, alerts, in_flight, vitals};
+pub use facts::{Vital, alerts, in_flight, vitals};
 pub use rules::{GRACE_SEC, Grade, grade};
 
 use base::Result;
@@ -74,13 +74,12 @@ impl Report {
 pub fn look(state: &State, config: &Config, now: i64) -> Result<Report> {
     let look = state.look()?;
     let conn = look.conn();
-    let limits = Limits::of(config)?;
-    let checks = vitals(conn, &limits, now)?
+    let checks = vitals(conn, config, now)?
         .into_iter()
         .map(|vital| {
             let (age_sec, grade) = grade(vital.last.unwrap_or(vital.since), now, vital.limit_sec);
             Checked { vital, age_sec, grade }
         })
         .collect();
-    Ok(Report { checks, troubles: alerts(conn, config, now)?, operations: in_flight(conn, &limits, now)? })
+    Ok(Report { checks, troubles: alerts(conn, config, now)?, operations: in_flight(conn, config, now)? })
 }

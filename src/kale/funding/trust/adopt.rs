@@ -2,7 +2,7 @@
 
 use super::{Fate, Trusted, Wanted, fate, free_key};
 use crate::farming::Farming;
-use crate::record::plan::{adopt_key, kind, shares};
+use crate::record::plan::{kind, shares};
 use base::{Code, Error, Result};
 use outbox::Status;
 use serde_json::json;
@@ -94,9 +94,8 @@ fn intent(farming: &Farming<'_, '_>, group: &Group<Wanted>) -> Result<Intent> {
     else {
         return Ok(Intent { source, ..first.intent.clone() });
     };
-    let key = |again| adopt_key(farming.site.network(), &first.who.address, again);
     Ok(Intent {
-        key: free_key(farming.work.state.conn(), key)?,
+        key: free_key(farming, kind::ADOPT, &first.who.address)?,
         kind: kind::ADOPT,
         subject: sponsor.to_string(),
         plan: json!({ "farmers": members.iter().map(|member| &member.intent.plan).collect::<Vec<_>>() }),

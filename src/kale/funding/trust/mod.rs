@@ -5,19 +5,16 @@ mod carry;
 
 pub use carry::carry_out;
 
-use crate::chain::Who;
-use crate::chain::asset;
 use crate::chain::wallet::{BASE_RESERVE, Look, Trust, Wallet};
+use crate::chain::{Who, asset};
 use crate::farming::Farming;
 use crate::fees::Lack;
-use crate::record::plan;
-use crate::record::plan::{Stroops, TrustPlan, kind, trust_key};
+use crate::record::plan::{self, Stroops, TrustPlan, kind};
 use crate::record::reason::{self, Reason};
 use crate::record::rows::Hand;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use outbox::{OperationState, Status};
-use rusqlite::Connection;
 use stellar::Action;
 use stellar::submit::{self, Intent, Rehearsal, Submitted, Terms};
 use stellar::xdr::{AccountId, Asset};
@@ -94,8 +91,7 @@ pub struct Prepared {
 /// Looks at the accounts, and works out what is to be made and who gives what for it.
 ///
 /// # Errors
-/// `no_key` where a sponsor is wanted and there is none, `not_ready` for one that cannot give enough; those of
-/// [`Look::read`] and of unlocking.
+/// `no_key` where a sponsor is wanted and there is none, `not_ready` for one that cannot give enough.
 pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> Result<Prepared> {
     if (wish.sponsored == Some(true) || wish.create.is_some()) && farming.keys.sponsor()?.is_none() {
         return Err(Error::new(Code::NoKey, "there is no sponsor in the key store")
@@ -115,42 +111,33 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
     let sponsor = payer.clone().filter(|_| wish.sponsored != Some(false));
     let mut prepared = Prepared { wanted: Vec::new(), settled: Vec::new(), payer, given: 0, look };
     for (hand, wallet) in hands.iter().zip(prepared.look.wallets.clone()) {
-        let who = &hand.who;
-        let mut settle = |fate| {
-            prepared.settled.push(Trusted { who: who.clone(), creates: false, fate });
-        };
+        let who = hand.who.clone();
         let refuse = |lack: Lack| Fate::Failed { reason: lack.reason(), error: lack.error(&who.address) };
-        let kale = wallet.and_then(|wallet| wallet.kale);
-        if let Some(kale) = kale {
-            if is_full(hand, kale) {
-                let intent = intent(farming, who, &prepared.look.asset, None, None)?;
-                prepared.wanted.push(Wanted { who: who.clone(), creates: false, intent });
-            } else {
-                settle(Fate::Already);
-            }
-            continue;
-        }
-        let creates = match (wallet, wish.create, &sponsor) {
+        // Who gives the reserves, how much that is, and what the account is made with.
+        let terms = match (wallet, wish.create, &sponsor) {
+            (Some(Wallet { kale: Some(kale), .. }), ..) if is_full(hand, kale) => Ok((None, 0, None)),
+            (Some(Wallet { kale: Some(_), .. }), ..) => Err(Fate::Already),
             (Some(wallet), _, None) if wallet.spare() < BASE_RESERVE => {
-                settle(refuse(Lack::Lumens { spare: wallet.spare(), least: BASE_RESERVE }));
-                continue;
+                Err(refuse(Lack::Lumens { spare: wallet.spare(), least: BASE_RESERVE }))
             }
-            (Some(_), ..) => None,
-            (None, Some(balance), Some(_)) => Some(balance),
+            (Some(_), _, None) => Ok((None, 0, None)),
+            (Some(_), _, sponsor) => Ok((sponsor.as_ref(), BASE_RESERVE, None)),
+            (None, Some(balance), Some(sponsor)) => {
+                Ok((Some(sponsor), balance.saturating_add(3 * BASE_RESERVE), Some(balance)))
+            }
             (None, ..) => {
                 let needed = farming.settings.min_lumens.saturating_add(3 * BASE_RESERVE);
-                settle(refuse(Lack::Account { needed }));
-                continue;
+                Err(refuse(Lack::Account { needed }))
             }
         };
-        let gives = match (creates, &sponsor) {
-            (Some(balance), _) => balance.saturating_add(3 * BASE_RESERVE),
-            (None, Some(_)) => BASE_RESERVE,
-            (None, None) => 0,
-        };
-        prepared.given = prepared.given.saturating_add(gives);
-        let intent = intent(farming, who, &prepared.look.asset, sponsor.as_ref(), creates)?;
-        prepared.wanted.push(Wanted { who: who.clone(), creates: creates.is_some(), intent });
+        match terms {
+            Ok((sponsor, gives, creates)) => {
+                prepared.given = prepared.given.saturating_add(gives);
+                let intent = intent(farming, &who, &prepared.look.asset, sponsor, creates)?;
+                prepared.wanted.push(Wanted { who, creates: creates.is_some(), intent });
+            }
+            Err(fate) => prepared.settled.push(Trusted { who, creates: false, fate }),
+        }
     }
     if let (Some(payer), false) = (&prepared.payer, prepared.wanted.is_empty()) {
         // The fees that open pails still take are not given away.
@@ -198,9 +185,8 @@ fn intent(
         }
         _ => (account, Action::Trust { asset: kale.clone(), limit, sponsor: sponsor.cloned() }),
     };
-    let key = |again| trust_key(farming.site.network(), &who.address, again);
     Ok(Intent {
-        key: free_key(farming.work.state.conn(), key)?,
+        key: free_key(farming, kind::TRUST, &who.address)?,
         kind: kind::TRUST,
         subject: who.id.clone(),
         plan: plan::write(&plan)?,
@@ -210,28 +196,23 @@ fn intent(
     })
 }
 
-/// The first key, or the next one where it was done before and somebody has taken it away since.
-pub(super) fn free_key(conn: &Connection, key: impl Fn(u32) -> String) -> Result<String> {
-    let mut again = 0;
-    loop {
-        let key = key(again);
-        let known = outbox::find(conn, &key)?;
-        if known.is_none_or(|operation| operation.state != OperationState::Recorded) {
-            return Ok(key);
-        }
+/// The key of a transaction that makes a trustline, by its first account; where it was done before and somebody has taken it
+/// away since, it counts on.
+pub(super) fn free_key(farming: &Farming<'_, '_>, kind: &str, address: &str) -> Result<String> {
+    let first = format!("{kind}:{}:{address}", farming.site.network());
+    let (mut key, mut again) = (first.clone(), 0);
+    while outbox::find(farming.work.state.conn(), &key)?
+        .is_some_and(|operation| operation.state == OperationState::Recorded)
+    {
         again += 1;
+        key = format!("{first}:{again}");
     }
-}
-
-impl Prepared {
-    fn intents(&self) -> Vec<Intent> {
-        self.wanted.iter().map(|wanted| wanted.intent.clone()).collect()
-    }
+    Ok(key)
 }
 
 /// What it would cost, trustline by trustline.
 pub async fn rehearse(farming: &Farming<'_, '_>, prepared: &Prepared) -> Result<Vec<Result<Rehearsal>>> {
-    let intents = prepared.intents();
+    let intents: Vec<Intent> = prepared.wanted.iter().map(|wanted| wanted.intent.clone()).collect();
     if intents.is_empty() {
         return Ok(Vec::new());
     }
@@ -246,16 +227,10 @@ pub(super) fn fate(result: &Result<Submitted>, part: impl FnOnce(i64) -> i64) ->
         Ok(Submitted::AlreadyDone { .. }) => return Fate::Already,
         Err(error) => return Fate::Failed { reason: Reason::of_error(error.code()), error: error.clone() },
     };
-    match (settled.status, &settled.hash, settled.effect.ledger) {
-        (Status::Confirmed, Some(tx), Some(ledger)) => {
-            Fate::Made { tx: tx.clone(), ledger: ledger.sequence, fee: part(settled.effect.fee_charged) }
-        }
-        _ => Fate::Failed {
-            reason: match settled.status {
-                Status::Expired => Reason::Expired,
-                _ => reason::of_network(settled),
-            },
-            error: reason::of_words(settled),
-        },
+    if let Some((tx, ledger, fee)) = reason::landed(settled) {
+        return Fate::Made { tx, ledger, fee: part(fee) };
     }
+    let reason =
+        if settled.status == Status::Expired { Reason::Expired } else { reason::of_network(settled) };
+    Fate::Failed { reason, error: reason::of_words(settled) }
 }
