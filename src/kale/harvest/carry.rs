@@ -29,9 +29,7 @@ use stellar::submit::{Intent, Submitted};
 const SOON: u64 = 4;
 
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.
-///
-/// # Errors
-/// `state_error`, and those of [`stellar::Client::view`] where pails are gone; a pail's own failure is in its line.
+/// A pail's own failure is in its line.
 pub async fn carry_out(
     farming: &mut Farming<'_, '_>,
     prepared: Prepared,
@@ -223,14 +221,10 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Resul
             alert::edge(tx, Subject::Farm(farmer), kind, why.as_deref())?;
         }
         for (end, reason, error) in failed {
-            let row = rows::HarvestRow {
-                farmer: &end.hand.who.id,
-                block: end.block,
-                outcome: "failed",
-                stake: end.stake,
-                reward: Base::ZERO,
-                forecast: end.forecast,
-            };
+            let Harvested { hand, block, stake, forecast, .. } = end;
+            let (farmer, reward) = (hand.who.id.as_str(), Base::ZERO);
+            let (block, stake, forecast) = (*block, *stake, *forecast);
+            let row = rows::HarvestRow { farmer, block, outcome: "failed", stake, reward, forecast };
             // When it was looked at is what a second look counts from.
             let trace = Trace { reason: Some(reason.word()), ledger: Some(ledger), operation: None };
             if rows::harvest(tx, &row, &trace)? {

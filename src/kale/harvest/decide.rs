@@ -30,10 +30,7 @@ pub struct Released {
 }
 
 impl Released {
-    /// The pail as it is held.
-    ///
-    /// # Errors
-    /// `invalid_value` where no stake is open there, or it is not held.
+    /// The pail as it is held. `invalid_value` where no stake is open there, or it is not held.
     pub fn of(conn: &Connection, hand: &Hand, block: u32) -> Result<Self> {
         let OpenPail { stake, held, .. } = open(conn, hand, block)?;
         let held = held.ok_or_else(|| {
@@ -77,10 +74,8 @@ pub struct WrittenOff {
 
 /// Books a pail as lost that is gone from the chain and that no payment is in sight of, though the endpoint's history may
 /// be too short to rule one out. Without a permit, nothing is written.
-///
-/// # Errors
-/// `invalid_value` where no stake is open there; `conflict` where the chain still shows the pail or its payment;
-/// `not_ready` while its block is open; `outcome_unknown` while its harvest is under way; those of [`View::read`].
+/// `conflict` where the chain still shows the pail or its payment, `not_ready` while its block is open, `outcome_unknown`
+/// while its harvest is under way.
 pub async fn write_off(
     farming: &mut Farming<'_, '_>,
     hand: &Hand,
@@ -124,13 +119,11 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
     }
     let by_id = HashMap::from([(hand.who.id.as_str(), hand)]);
     let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
-    let (view, mut dues) = site
-        .client
-        .view(async |chain| {
-            let view = View::once(site, chain, &ask).await?;
-            Ok((view, look(site, chain, &pails, &by_id).await?))
-        })
-        .await?;
+    let looked = site.client.view(async |chain| {
+        let view = View::once(site, chain, &ask).await?;
+        Ok((view, look(site, chain, &pails, &by_id).await?))
+    });
+    let (view, mut dues) = looked.await?;
     let conflict = |what: &str, then: &'static str| {
         let why = format!("the pail of {address} in block {block} {what}");
         let hint = say(then).run("harvest").say("; where it is held: ").run("harvest").with("release");

@@ -74,16 +74,10 @@ pub async fn extend(
             pails: blocks.iter().map(|block| (farmer.clone(), *block)).collect(),
             live_until,
         };
-        let intent = Intent {
-            // What expires when makes it the same extension.
-            key: format!("extend:{network}:{}:{first}:{soonest}", who.address),
-            kind: kind::EXTEND,
-            subject: farmer.clone(),
-            plan: plan::write(&plan)?,
-            source: who.account.clone(),
-            action: Action::Extend { keys, ledgers: LIFE },
-            valid_until: None,
-        };
+        // What expires when makes it the same extension.
+        let key = format!("extend:{network}:{}:{first}:{soonest}", who.address);
+        let intent =
+            plan::intent(kind::EXTEND, key, who, &plan, Action::Extend { keys, ledgers: LIFE }, None)?;
         wanted.push((hand.clone(), blocks, intent));
     }
     let intents: Vec<Intent> = wanted.iter().map(|(_, _, intent)| intent.clone()).collect();

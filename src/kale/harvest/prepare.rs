@@ -46,7 +46,8 @@ pub struct Prepared {
     pub(super) refused: Vec<(Due, Reason, Error)>,
     pub(super) lives: Vec<(String, u32, u32)>,
     pub(super) worked: Vec<(String, u32, u32, u32)>,
-    pub(super) near: BTreeMap<String, Vec<(u32, u32)>>,
+    /// Pails that expire soon: farmer id, and of each its block and last ledger.
+    pub near: BTreeMap<String, Vec<(u32, u32)>>,
     pub(super) back: Vec<Due>,
 }
 
@@ -72,24 +73,17 @@ impl Prepared {
     /// Pails that were never worked.
     pub fn unworked(&self, conn: &Connection) -> Result<Vec<Unworked<'_>>> {
         let now = self.view.as_ref().map_or(0, |view| view.at.ledger);
-        self.unworked
-            .iter()
-            .map(|(due, cause)| {
-                let Due { hand, pail, .. } = due;
-                let doubt = doubt::of(conn, due, now)?;
-                Ok(Unworked { hand, block: pail.block, stake: pail.stake, cause: *cause, doubt })
-            })
-            .collect()
+        let unworked = self.unworked.iter().map(|(due, cause)| {
+            let (hand, OpenPail { block, stake, .. }) = (&due.hand, &due.pail);
+            let doubt = doubt::of(conn, due, now)?;
+            Ok(Unworked { hand, block: *block, stake: *stake, cause: *cause, doubt })
+        });
+        unworked.collect()
     }
 
     /// Pails that are no longer there.
     pub fn gone(&self) -> impl Iterator<Item = (&Hand, u32, Base)> {
         self.gone.iter().map(|due| (&due.hand, due.pail.block, due.pail.stake))
-    }
-
-    /// Pails that expire soon: farmer id, and of each its block and last ledger.
-    pub const fn near(&self) -> &BTreeMap<String, Vec<(u32, u32)>> {
-        &self.near
     }
 
     /// Whether there is anything to do.
@@ -145,15 +139,12 @@ pub(super) async fn prepare_for(
     let by_id: HashMap<&str, &Hand> = hands.iter().map(|hand| (hand.who.id.as_str(), hand)).collect();
     let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
     let all: Vec<OpenPail> = open.iter().chain(lost).cloned().collect();
-    let (view, mut dues) = farming
-        .site
-        .client
-        .view(async |chain| {
-            let view = View::once(farming.site, chain, &ask).await?;
-            let dues = look(farming.site, chain, &all, &by_id).await?;
-            Ok((view, dues))
-        })
-        .await?;
+    let site = farming.site;
+    let looked = site.client.view(async |chain| {
+        let view = View::once(site, chain, &ask).await?;
+        Ok((view, look(site, chain, &all, &by_id).await?))
+    });
+    let (view, mut dues) = looked.await?;
     let asset = view.asset_contract()?.to_string();
     let (ledger, index) = (view.at.ledger, view.farm.index);
     prepared.back = dues.split_off(open.len()).into_iter().filter_map(found_again).collect();
@@ -237,13 +228,7 @@ impl Prepared {
 
 fn intent(site: &Site, key: String, due: &Due, asset: &str) -> Result<Intent> {
     let who = &due.hand.who;
-    Ok(Intent {
-        key,
-        kind: kind::HARVEST,
-        subject: who.id.clone(),
-        plan: plan::write(&HarvestPlan::of(&due.hand, &due.pail, asset))?,
-        source: who.account.clone(),
-        action: invoke(site, &Call::Harvest { farmer: who.contract_address(), index: due.pail.block })?,
-        valid_until: None,
-    })
+    let plan = HarvestPlan::of(&due.hand, &due.pail, asset);
+    let call = Call::Harvest { farmer: who.contract_address(), index: due.pail.block };
+    plan::intent(kind::HARVEST, key, who, &plan, invoke(site, &call)?, None)
 }

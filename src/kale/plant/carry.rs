@@ -17,9 +17,7 @@ use state::ValuePermit;
 use stellar::submit::{Intent, Submitted};
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.
-///
-/// # Errors
-/// `state_error`; a farmer's own failure is in its line.
+/// A farmer's own failure is in its line.
 pub async fn carry_out(
     farming: &mut Farming<'_, '_>,
     prepared: Prepared,

@@ -214,13 +214,7 @@ fn intent(farming: &Farming<'_, '_>, who: &Who, index: u32, stake: Base, valid_u
     let amount = i128::try_from(stake).map_err(|_| {
         Error::new(Code::Bug, format!("a stake of {stake} stroops does not fit the contract"))
     })?;
-    Ok(Intent {
-        key: plant_key(farming.site.network(), &who.address, index),
-        kind: kind::PLANT,
-        subject: who.id.clone(),
-        plan: plan::write(&plan)?,
-        source: who.account.clone(),
-        action: invoke(farming.site, &Call::Plant { farmer: who.contract_address(), amount })?,
-        valid_until: Some(valid_until),
-    })
+    let key = plant_key(farming.site.network(), &who.address, index);
+    let action = invoke(farming.site, &Call::Plant { farmer: who.contract_address(), amount })?;
+    plan::intent(kind::PLANT, key, who, &plan, action, Some(valid_until))
 }

@@ -54,7 +54,7 @@ impl Recorder<Stellar> for FarmRecorder {
             Some(Plan::Extend(plan)) => extend(tx, &plan, settled),
             Some(Plan::Trust(plan)) => trust(tx, &plan, settled, settled.effect.fee_charged),
             Some(Plan::Adopt(plan)) => {
-                let fees = plan.shares(settled.effect.fee_charged);
+                let fees = plan::shares(settled.effect.fee_charged, plan.farmers.len());
                 plan.farmers.iter().zip(fees).try_for_each(|(plan, fee)| trust(tx, plan, settled, fee))
             }
             None => Ok(()),
@@ -133,9 +133,9 @@ impl FarmRecorder {
         let minted = events::minted(&settled.effect.events, &asset, &farmer)?.unwrap_or_default();
         let stake = plan.stake.0;
         if reward.checked_add(stake) != Some(minted) {
+            let block = plan.block;
             let why = format!(
-                "block {}: minted {minted} stroops, but stake {stake} and reward {reward} were due",
-                plan.block
+                "block {block}: minted {minted} stroops, but stake {stake} and reward {reward} were due"
             );
             rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.word())?;
             alert::edge(tx, Subject::Farm(&plan.farmer), HELD, Some(&why))?;

@@ -2,11 +2,14 @@
 //! run that planned it.
 
 use super::rows::{Hand, OpenPail};
+use crate::chain::Who;
 use base::amount::{Base, parse_base};
 use base::{Code, Error, Result, say};
 use outbox::Operation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use stellar::Action;
+use stellar::submit::Intent;
 
 /// Kinds of operations, as they stand in `operations.kind`.
 pub mod kind {
@@ -163,13 +166,6 @@ pub struct AdoptPlan {
     pub farmers: Vec<TrustPlan>,
 }
 
-impl AdoptPlan {
-    /// The part of each of them in a fee.
-    pub fn shares(&self, fee: i64) -> impl Iterator<Item = i64> + use<> {
-        shares(fee, self.farmers.len())
-    }
-}
-
 /// Parts of a fee that add up to it; the first ones are larger by a stroop.
 pub fn shares(fee: i64, count: usize) -> impl Iterator<Item = i64> {
     let parts = i64::try_from(count).unwrap_or(i64::MAX).max(1);
@@ -195,9 +191,6 @@ pub enum Plan {
 
 impl Plan {
     /// Reads the plan of an operation; `None` for one that is not the farm's.
-    ///
-    /// # Errors
-    /// `state_corrupt` naming the operation.
     pub fn of(operation: &Operation) -> Result<Option<Self>> {
         Ok(Some(match operation.kind.as_str() {
             kind::PLANT => Self::Plant(read(operation)?),
@@ -219,7 +212,17 @@ fn read<T: DeserializeOwned>(operation: &Operation) -> Result<T> {
     })
 }
 
-/// A plan as it is stored.
-pub fn write<T: Serialize>(plan: &T) -> Result<serde_json::Value> {
-    serde_json::to_value(plan).map_err(|e| Error::new(Code::Bug, format!("a plan cannot be stored: {e}")))
+/// What is wanted of the network for a farmer, from its own account.
+pub fn intent(
+    kind: &'static str,
+    key: String,
+    who: &Who,
+    plan: &impl Serialize,
+    action: Action,
+    valid_until: Option<u64>,
+) -> Result<Intent> {
+    let unfit = |e| Error::new(Code::Bug, format!("a plan cannot be stored: {e}"));
+    let plan = serde_json::to_value(plan).map_err(unfit)?;
+    let (subject, source) = (who.id.clone(), who.account.clone());
+    Ok(Intent { key, kind, subject, plan, source, action, valid_until })
 }

@@ -265,21 +265,22 @@ pub fn landed(settled: &Settled) -> Option<(String, u32, i64)> {
 /// The network's own words.
 pub fn of_words(settled: &Settled) -> Error {
     let words = settled.words().unwrap_or("no reason is known");
-    let reason = if settled.status == Status::Expired { Reason::Expired } else { of_network(settled) };
-    let whose = match (reason, &settled.payer, &settled.sender) {
-        (Reason::SponsorLow, Some(payer), _) => format!("the fee sponsor {payer} has too few lumens"),
-        (Reason::SubmitterLow, _, Some(sender)) => format!("the submitter {sender} has too few lumens"),
-        (Reason::TooFewLumens, ..) => {
-            return Error::new(
-                Code::TransactionFailed,
-                format!("it has too few lumens for the fee: {words}"),
-            )
-            .hint(say("see: ").run("farmer check-funding"));
-        }
-        _ => return Error::new(Code::TransactionFailed, words),
+    let poor = |why: String, do_first: &'static str| {
+        Error::new(Code::TransactionFailed, format!("{why}: {words}"))
+            .hint(say(do_first).run("farmer check-funding"))
     };
-    Error::new(Code::TransactionFailed, format!("{whose}: {words}"))
-        .hint(say("send lumens to it; see: ").run("farmer check-funding"))
+    match (settled.status, of_network(settled), &settled.payer) {
+        (Status::Expired, ..) => Error::new(Code::TransactionFailed, words),
+        (_, Reason::SponsorLow, Some(payer)) => {
+            poor(format!("the fee sponsor {payer} has too few lumens"), "send lumens to it; see: ")
+        }
+        (_, Reason::SubmitterLow, _) => {
+            let sender = settled.sender.as_ref().map(ToString::to_string).unwrap_or_default();
+            poor(format!("the submitter {sender} has too few lumens"), "send lumens to it; see: ")
+        }
+        (_, Reason::TooFewLumens, _) => poor("it has too few lumens for the fee".to_owned(), "see: "),
+        _ => Error::new(Code::TransactionFailed, words),
+    }
 }
 
 #[cfg(test)]

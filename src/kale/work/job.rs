@@ -1,14 +1,10 @@
 //! The command `work`: one shift, from now to its end.
 
-use super::Worked;
-use super::grinder;
-use super::nonces;
-use super::orders::Orders;
-use super::pails;
 use super::patience::Patience;
-use super::policy::needs_work;
+use super::policy::{Orders, needs_work};
 use super::send::{Bid, intent};
 use super::shift::Shift;
+use super::{Worked, grinder, nonces, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
@@ -21,7 +17,7 @@ use base::{Code, Error, Result};
 use grind::Solution;
 use state::ValuePermit;
 use std::time::{Duration, Instant};
-use stellar::submit::{Intent, Rehearsal};
+use stellar::submit::Rehearsal;
 
 /// What a run of `work` came to.
 #[derive(Debug)]
@@ -45,9 +41,7 @@ pub struct Report {
 }
 
 /// Grinds for the pails of the current block until the deadline, and submits as the policy says.
-///
-/// # Errors
-/// Those of the network and of unlocking the keys, where they last. What fails for one farmer is in its line.
+/// What fails for one farmer is in its line.
 pub async fn run(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
@@ -71,7 +65,7 @@ pub async fn run(
     };
     report.warnings.extend(consult(farming, &report.view, orders).await?.map(|e| e.to_string()));
     if let Some(mut shift) = Shift::begin(farming, &report.view, orders, kernel)? {
-        report.deadline = Some(shift.hours().deadline);
+        report.deadline = Some(shift.hours.deadline);
         let first = (report.view.at, report.view.farm.index);
         watch(farming, permit, &mut shift, first, &mut report).await?;
         let reach = shift.reach();
@@ -139,25 +133,23 @@ pub async fn rehearse(
         let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
         let job = block.job(index, &who.contract_address());
         let enough = strategies.of(&who.id).enough(&block);
-        if let Some(job) =
-            job.filter(|_| needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough))
-        {
+        let needs = needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough);
+        if let Some(job) = job.filter(|_| needs) {
             let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
             let solution = stored.and_then(|(_, best)| best);
             wanted.push(Wanted { who: who.clone(), pail: pail.entry.clone(), solution, rehearsal: None });
         }
     }
-    let mut bids = Vec::new();
-    let mut intents: Vec<Intent> = Vec::new();
+    let is_better = |one: &Wanted, best: &Solution| one.pail.zeros.is_none_or(|has| best.zeros > has);
+    let (mut better, mut intents) = (Vec::new(), Vec::new());
     for one in &mut wanted {
-        if let Some(solution) = one.solution.filter(|best| one.pail.zeros.is_none_or(|has| best.zeros > has))
-        {
+        if let Some(solution) = one.solution.filter(|best| is_better(one, best)) {
             let bid = Bid { who: one.who.clone(), pail: one.pail.clone(), solution };
             intents.push(intent(farming.site, index, &bid, end)?);
-            bids.push(one);
+            better.push(one);
         }
     }
-    for (one, rehearsal) in bids.into_iter().zip(farming.rehearse(&intents).await?) {
+    for (one, rehearsal) in better.into_iter().zip(farming.rehearse(&intents).await?) {
         one.rehearsal = Some(rehearsal);
     }
     Ok((view, Some(orders.deadline_of(due, settings)), wanted))
@@ -171,7 +163,7 @@ async fn watch(
     first: (Moment, u32),
     report: &mut Report,
 ) -> Result<()> {
-    let (mut moment, mut patience) = (first, Patience::new());
+    let (mut moment, mut patience) = (first, Patience::default());
     begin_bar(farming, shift, moment.0);
     let ended: Result<()> = async {
         loop {
@@ -185,7 +177,7 @@ async fn watch(
                 return Ok(());
             }
             tokio::time::sleep(farming.terms.pace.poll).await;
-            let ask = Ask { guess: Some(shift.block()), ..Ask::default() };
+            let ask = Ask { guess: Some(shift.block), ..Ask::default() };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
                 patience.see(view.at.ledger)?;
                 advance_bar(farming, shift, moment.0, view.at);
@@ -201,8 +193,8 @@ async fn watch(
 
 /// A bar from now to the deadline, in seconds of ledger time.
 pub fn begin_bar(farming: &Farming<'_, '_>, shift: &Shift, at: Moment) {
-    let left = shift.hours().deadline.saturating_sub(at.time);
-    farming.work.progress.begin(&format!("grinding for block {}", shift.block()), Some(left));
+    let left = shift.hours.deadline.saturating_sub(at.time);
+    farming.work.progress.begin(&format!("grinding for block {}", shift.block), Some(left));
 }
 
 /// Moves it, with a word on how it stands.

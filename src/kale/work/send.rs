@@ -41,15 +41,8 @@ pub(super) fn intent(site: &Site, block: u32, bid: &Bid, valid_until: u64) -> Re
         improves: pail.worked(),
     };
     let call = Call::Work { farmer: who.contract_address(), hash: *hash, nonce: *nonce };
-    Ok(Intent {
-        key: work_key(site.network(), &who.address, block, *zeros),
-        kind: kind::WORK,
-        subject: who.id.clone(),
-        plan: plan::write(&plan)?,
-        source: who.account.clone(),
-        action: invoke(site, &call)?,
-        valid_until: Some(valid_until),
-    })
+    let key = work_key(site.network(), &who.address, block, *zeros);
+    plan::intent(kind::WORK, key, who, &plan, invoke(site, &call)?, Some(valid_until))
 }
 
 /// Submits and records; results in the order of the bids. A wish to stop does not keep it from signing: the work is at

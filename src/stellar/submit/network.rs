@@ -2,7 +2,7 @@
 
 use super::polls::only;
 use super::prepare::{Priced, StellarNetwork, read_sequence};
-use super::{Intent, Reason, Settled, Stellar};
+use super::{Intent, Settled, Stellar};
 use crate::Client;
 use crate::diagnostics::Raised;
 use crate::replies::{Lookup, Sent};

@@ -1,9 +1,8 @@
 //! Trustlines to KALE: who lacks one, who gives its reserve, and the accounts that a sponsor makes with it.
 
 mod adopt;
-mod carry;
 
-pub use carry::carry_out;
+pub use adopt::carry_out;
 
 use crate::chain::wallet::{BASE_RESERVE, Look, Trust, Wallet};
 use crate::chain::{Who, asset};
@@ -185,15 +184,8 @@ fn intent(
         }
         _ => (account, Action::Trust { asset: kale.clone(), limit, sponsor: sponsor.cloned() }),
     };
-    Ok(Intent {
-        key: free_key(farming, kind::TRUST, &who.address)?,
-        kind: kind::TRUST,
-        subject: who.id.clone(),
-        plan: plan::write(&plan)?,
-        source,
-        action,
-        valid_until: None,
-    })
+    let key = free_key(farming, kind::TRUST, &who.address)?;
+    Ok(Intent { source, ..plan::intent(kind::TRUST, key, who, &plan, action, None)? })
 }
 
 /// The key of a transaction that makes a trustline, by its first account; where it was done before and somebody has taken it
