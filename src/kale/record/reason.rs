@@ -104,6 +104,9 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// All of them.
+    pub const ALL: &[Self] = Self::VARIANTS;
+
     /// Its stable word.
     pub fn word(self) -> &'static str {
         self.into()
@@ -289,7 +292,7 @@ mod tests {
 
     #[test]
     fn words_are_unique_and_read_back() {
-        for reason in Reason::VARIANTS {
+        for reason in Reason::ALL {
             assert_eq!(Reason::of_word(reason.word()), Some(*reason));
         }
         assert_eq!(Reason::of_word("nonsense"), None);
