@@ -92,6 +92,9 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/prune/select.rs", "sql"),
     ("state/prune/tables.rs", "table"),
     ("state/names.rs", "sql"),
+    // One place for all of the vault's.
+    ("vault/rows.rs", "sql"),
+    ("vault/rows.rs", "values"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.

@@ -1,10 +1,10 @@
 //! The ABI profiles there are.
 
 use base::{Code, Error, Result};
-use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
+use strum::{EnumString, VariantArray, VariantNames};
 
 /// Which functions a pool contract has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantArray, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, strum::IntoStaticStr, VariantArray, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Abi {
     /// EIP-4626 tokenized vault; it may have `paused()`. Where it does not tell `maxDeposit(address)`, that is not known.
@@ -18,17 +18,10 @@ pub enum Abi {
 }
 
 state::stored_as_word!(Abi);
+crate::words!(Abi);
 
 impl Abi {
-    /// The word used on the command line and in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Reads the word.
-    ///
-    /// # Errors
-    /// `invalid_value` listing the profiles there are.
+    /// Reads the word; an error lists the profiles there are.
     pub fn parse(word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
             Error::new(Code::InvalidValue, format!("\"{word}\" is no ABI profile")).hint(format!(

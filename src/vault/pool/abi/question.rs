@@ -3,21 +3,12 @@
 use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
 use evm::{Batch, BatchReply, CallError, Handle};
-use std::fmt;
 
 /// A function that a profile requires, asked within a batch.
 pub(super) struct Question {
     pub(super) signature: &'static str,
-    pub(super) read: Box<Read>,
-}
-
-/// Whether the function answered in its own form.
-pub(super) type Read = dyn Fn(&BatchReply) -> Result<(), CallError>;
-
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.signature)
-    }
+    /// Whether the function answered in its own form.
+    pub(super) read: Box<dyn Fn(&BatchReply) -> Result<(), CallError>>,
 }
 
 /// Asks for one function.
