@@ -1,6 +1,7 @@
 //! The `erc4626` profile: a tokenized vault of EIP-4626, with `paused()` if it answers.
 
-use super::figures::{Asked, Figures, Limits, MaxDeposit};
+use super::figures::{Asked, Figures};
+use super::profile::{Limits, MaxDeposit};
 use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable};
 use crate::pool::Pool;

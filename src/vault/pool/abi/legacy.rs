@@ -1,7 +1,8 @@
 //! The `legacy` profile. Its `exchangeRate()` is the assets of 10^18 base units of shares, in base units; limits of 0
 //! are none. The contract need not say what its asset is: the operator does.
 
-use super::figures::{Asked, Figures, Limits, MaxDeposit, limit, seconds};
+use super::figures::{Asked, Figures, seconds};
+use super::profile::{Limits, MaxDeposit, limit};
 use super::question::{Question, question};
 use super::sol::{ILegacyPool, IPausable};
 use crate::pool::rate::{Rate, Totals};

@@ -14,8 +14,8 @@ pub mod sol;
 mod viddhana;
 
 pub use detect::detect;
-pub use figures::{Asked, Limits, MaxDeposit, Reading};
-pub use profile::Abi;
+pub use figures::{Asked, Reading};
+pub use profile::{Abi, Limits, MaxDeposit};
 
 use super::Pool;
 use alloy::primitives::Address;

@@ -1,7 +1,8 @@
 //! The `viddhana` profile. Its `exchangeRate()` is the assets of 10^18 base units of shares, in base units; a smallest
 //! deposit of 0 is none. The contract names its asset and its risk engine.
 
-use super::figures::{Asked, Figures, Limits, MaxDeposit, limit, seconds};
+use super::figures::{Asked, Figures, seconds};
+use super::profile::{Limits, MaxDeposit, limit};
 use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable, IViddhanaPool};
 use crate::pool::rate::{Rate, Totals};
