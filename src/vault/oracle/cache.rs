@@ -57,10 +57,10 @@ pub fn cached(conn: &Connection, asset: &str, now: i64, max_age_sec: Option<u64>
     if feeds.iter().all(|feed| feed.source.address().is_none()) {
         return Ok(feeds.first().and_then(Price::fixed));
     }
-    feeds.into_iter().find_map(|feed| of_feed(conn, feed, now, max_age_sec).transpose()).transpose()
+    feeds.iter().find_map(|feed| of_feed(conn, feed, now, max_age_sec).transpose()).transpose()
 }
 
-fn of_feed(conn: &Connection, feed: Feed, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
+fn of_feed(conn: &Connection, feed: &Feed, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
     let sql = "SELECT price_e18, updated_at, block_number, block_hash, block_at, endpoint, fetched_at
          FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2 AND NOT EXISTS
              (SELECT 1 FROM oracle_alerts WHERE feed_id = ?2 AND kind = 'sequencer_down' AND closed_at IS NULL)";

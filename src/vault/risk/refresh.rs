@@ -17,7 +17,8 @@ pub async fn refresh(
     at: At,
 ) -> Result<(Option<ViewStamp>, HashMap<i64, Error>)> {
     let mut failures = HashMap::new();
-    let (mut read, mut remote): (Vec<(&Pool, RiskRow)>, Vec<(&Pool, RiskRow)>) = (Vec::new(), Vec::new());
+    let mut read: Vec<(&Pool, RiskRow)> = Vec::new();
+    let mut remote: Vec<(&Pool, RiskRow)> = Vec::new();
     for pool in pools {
         match row(work.state.conn(), pool)?.filter(RiskRow::is_set) {
             None => {

@@ -22,6 +22,7 @@ use alloy::primitives::Address;
 use base::Result;
 use base::amount::Base;
 use evm::{Batch, BatchReply, CallError, PinnedView};
+use question::Read;
 use sol::{IERC20, ILegacyPool, IViddhanaPool};
 
 /// Adds a pool's questions to a batch.
@@ -41,7 +42,7 @@ pub fn ask_for(batch: &mut Batch<'_>, pool: &Pool, member: Address) -> Result<As
 /// Asks for the total of shares only, in base units.
 pub fn ask_total(batch: &mut Batch<'_>, pool: &Pool) -> impl Fn(&BatchReply) -> Result<Base> + use<> {
     let (abi, to) = (pool.abi, pool.address);
-    let read: Box<dyn Fn(&BatchReply) -> Result<Base, CallError>> = match abi {
+    let read: Box<Read<Base>> = match abi {
         Abi::Erc4626 | Abi::Viddhana => {
             let supply = batch.add(to, &IERC20::totalSupplyCall {});
             Box::new(move |reply| reply.get(supply))

@@ -8,8 +8,11 @@ use evm::{Batch, BatchReply, CallError, Handle};
 pub(super) struct Question {
     pub(super) signature: &'static str,
     /// Whether the function answered in its own form.
-    pub(super) read: Box<dyn Fn(&BatchReply) -> Result<(), CallError>>,
+    pub(super) read: Box<Read<()>>,
 }
+
+/// What a function answered.
+pub(super) type Read<T> = dyn Fn(&BatchReply) -> Result<T, CallError>;
 
 /// Asks for one function.
 pub(super) fn question<C: SolCall + 'static>(batch: &mut Batch<'_>, to: Address, call: &C) -> Question {
