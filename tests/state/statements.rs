@@ -123,6 +123,9 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/names.rs", "sql"),
     // The rows of the farm, all of them through these few.
     ("kale/record/rows/mod.rs", "sql"),
+    // One place for all of the vault's.
+    ("vault/rows.rs", "sql"),
+    ("vault/rows.rs", "values"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.
