@@ -83,7 +83,9 @@ impl PinnedView {
         }
         for (group, answer) in groups.into_iter().zip(self.ask(&calls).await?) {
             if is_forgotten(&answer) {
-                group.iter_mut().for_each(|(_, past)| **past = Past::Forgotten);
+                for (_, past) in group {
+                    **past = Past::Forgotten;
+                }
             } else if let Ok(data) = outcome(self, answer).await?
                 && let Some(each) = unpack(&data, group.len(), self.peer.asker.redactor())
             {
