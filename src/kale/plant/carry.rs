@@ -42,16 +42,15 @@ pub async fn carry_out(
         let again = View::read(farming.site, &Ask { who: &exists, wallets: false, guess }).await?;
         due = again.farm.due();
         for standing in again.farmers {
-            match standing.pail.filter(|_| again.farm.index == index) {
-                Some(pail) => found.push((standing.who, pail)),
-                None => {
-                    let who = standing.who;
-                    let why = format!("farmer {} has a pail in a block that has ended", who.address);
-                    let error = Error::new(Code::TransactionFailed, why);
-                    let fate = Fate::Failed { reason: Reason::RolledOver, error };
-                    settled.push(Planted { who, stake: Base::ZERO, fate });
-                }
+            let who = standing.who;
+            if let Some(pail) = standing.pail.filter(|_| again.farm.index == index) {
+                found.push((who, pail));
+                continue;
             }
+            let why = format!("farmer {} has a pail in a block that has ended", who.address);
+            let error = Error::new(Code::TransactionFailed, why);
+            let fate = Fate::Failed { reason: Reason::RolledOver, error };
+            settled.push(Planted { who, stake: Base::ZERO, fate });
         }
     }
     let adopted = adopt(farming, index, due.unwrap_or(view.at.time), &found)?;
