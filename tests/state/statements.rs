@@ -123,6 +123,7 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/names.rs", "sql"),
     // The rows of the farm, all of them through these few.
     ("kale/record/rows/mod.rs", "sql"),
+    ("kale/record/rows/mod.rs", "values"),
     // One place for all of the vault's.
     ("vault/rows.rs", "sql"),
     ("vault/rows.rs", "values"),
