@@ -4,7 +4,7 @@ use super::columns::only;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -62,8 +62,6 @@ impl Journal {
 }
 
 /// Brings all of the write-ahead log into the file.
-///
-/// # Errors
 /// `state_locked` where a reader is in the way, `state_error` where the disk refuses.
 pub(super) fn checkpoint(conn: &Connection) -> Result<()> {
     let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], only)?;
@@ -262,14 +260,8 @@ impl Stamp {
     pub fn of(path: &Path) -> Result<Self> {
         let found = fs::metadata(path)
             .map_err(|e| Error::new(Code::Io, format!("cannot look at state {}: {e}", path.display())))?;
-        Ok(Self::from(&found))
-    }
-}
-
-impl From<&Metadata> for Stamp {
-    fn from(found: &Metadata) -> Self {
         let changed = (found.ctime(), found.ctime_nsec());
-        Self { device: found.dev(), inode: found.ino(), bytes: found.size(), changed }
+        Ok(Self { device: found.dev(), inode: found.ino(), bytes: found.size(), changed })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Double entry: every movement sums to zero per asset, and each account's cached balance moves with it.
 
-use crate::columns::at;
+use crate::columns::{at, list};
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
@@ -136,11 +136,7 @@ pub fn derived_balance(conn: &Connection, account: &Account) -> Result<Delta> {
 
 /// (purpose, asset, balance) of every account of a member.
 pub fn member_balances(conn: &Connection, address: &str) -> Result<Vec<(String, String, Delta)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT purpose, asset, balance FROM ledger_accounts
-         WHERE owner_kind = 'member' AND owner = ?1 ORDER BY purpose, asset",
-    )?;
-    statement
-        .query_and_then([address], |row| Ok((row.get("purpose")?, row.get("asset")?, at(row, "balance")?)))?
-        .collect()
+    let sql = "SELECT purpose, asset, balance FROM ledger_accounts
+         WHERE owner_kind = 'member' AND owner = ?1 ORDER BY purpose, asset";
+    list(conn, sql, [address], |row| Ok((row.get("purpose")?, row.get("asset")?, at(row, "balance")?)))
 }
