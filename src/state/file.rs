@@ -36,11 +36,10 @@ impl Journal {
         if answer.eq_ignore_ascii_case(word) {
             return Ok(());
         }
-        Err(Error::new(
-            Code::State,
-            format!("state: SQLite keeps the journal mode \"{answer}\" where \"{word}\" is needed"),
-        )
-        .hint("the file may be in use by another program, or be on a network disk; a local disk is needed"))
+        let why = format!("state: SQLite keeps the journal mode \"{answer}\" where \"{word}\" is needed");
+        Err(Error::new(Code::State, why).hint(
+            "the file may be in use by another program, or be on a network disk; a local disk is needed",
+        ))
     }
 
     /// Whether a closed file has it: SQLite's answer is that of a connection, also where the disk did not take the change.
@@ -68,11 +67,8 @@ pub(super) fn checkpoint(conn: &Connection) -> Result<()> {
     if !busy {
         return Ok(());
     }
-    Err(Error::new(
-        Code::StateLocked,
-        "state: another run reads it, so its log cannot be brought into the file",
-    )
-    .hint("run it again when the other has ended"))
+    let why = "state: another run reads it, so its log cannot be brought into the file";
+    Err(Error::new(Code::StateLocked, why).hint("run it again when the other has ended"))
 }
 
 /// The canonical path of a state that is there: a regular file that has this name alone.
@@ -238,11 +234,9 @@ impl Watch {
         if self.then == Stamp::of(&self.path)? {
             return Ok(());
         }
-        Err(Error::new(
-            Code::StateLocked,
-            format!("state {} was written to while it was read", self.path.display()),
-        )
-        .hint("run it again; with the right to write in its folder, nobody is in the way"))
+        let why = format!("state {} was written to while it was read", self.path.display());
+        Err(Error::new(Code::StateLocked, why)
+            .hint("run it again; with the right to write in its folder, nobody is in the way"))
     }
 }
 

@@ -70,14 +70,13 @@ pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<(
         let (id, balance) = find_or_open(conn, account)?;
         let balance = balance.checked_add(amount).ok_or_else(|| bug("passes 256 bits"))?;
         if balance.is_negative() && !account.overdraft {
-            return Err(Error::new(
-                Code::State,
-                format!(
-                    "account {} {} \"{}\" would hold {balance} base units of {}",
-                    account.owner_kind, account.owner, account.purpose, account.asset
-                ),
-            )
-            .hint(say("nothing was written; run: ").run("state check")));
+            let why = format!(
+                "account {} {} \"{}\" would hold {balance} base units of {}",
+                account.owner_kind, account.owner, account.purpose, account.asset
+            );
+            return Err(
+                Error::new(Code::State, why).hint(say("nothing was written; run: ").run("state check"))
+            );
         }
         conn.prepare_cached("UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1")?
             .execute(params![id, balance.to_string()])?;

@@ -181,7 +181,8 @@ fn check(draft: &Path, counts: &Counts) -> Result<()> {
             return bad(format!("{written} rows of {} were written, {found} are in it", table.name));
         }
     }
-    let mut statement = conn.prepare("SELECT * FROM events")?;
+    let [events, ..] = &TABLES;
+    let mut statement = conn.prepare(&events.all())?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         if !events::is_intact(row)? {
@@ -211,13 +212,11 @@ impl Archive {
         let io = |e: &std::io::Error| io_error(&self.path, e);
         if !self.is(&self.path)? {
             if !self.is(&draft)? {
-                return Err(Error::new(
-                    Code::Drift,
-                    format!(
-                        "the archive {} of an interrupted prune is not where it was, or was changed",
-                        self.path.display()
-                    ),
-                ));
+                let why = format!(
+                    "the archive {} of an interrupted prune is not where it was, or was changed",
+                    self.path.display()
+                );
+                return Err(Error::new(Code::Drift, why));
             }
             if !files::rename_new(&draft, &self.path).map_err(|e| io(&e))? {
                 return Err(Error::new(Code::Conflict, format!("{} exists already", self.path.display()))

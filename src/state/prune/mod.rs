@@ -59,11 +59,9 @@ pub fn check_age(age: Duration) -> Result<()> {
         return Ok(());
     }
     let span = base::clock::span(age.as_secs());
-    Err(Error::new(
-        Code::InvalidValue,
-        format!("rows of {span} are too young to be pruned; allowed: from 1d on"),
-    )
-    .hint("limits, alerts and rates look back over a day: write 1d or more"))
+    let why = format!("rows of {span} are too young to be pruned; allowed: from 1d on");
+    Err(Error::new(Code::InvalidValue, why)
+        .hint("limits, alerts and rates look back over a day: write 1d or more"))
 }
 
 /// Since when rows stay, in seconds since 1970.
