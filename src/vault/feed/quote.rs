@@ -146,7 +146,7 @@ mod tests {
     }
 
     fn e18(whole: u64) -> Base {
-        Base::from(whole) * base::amount::SCALE_E18
+        Base::from(u128::from(whole) * 1_000_000_000_000_000_000)
     }
 
     fn word(result: Result<Base, Refusal>) -> &'static str {
