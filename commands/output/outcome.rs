@@ -36,9 +36,6 @@ pub struct Outcome {
 
 impl Outcome {
     /// A finished command with its output.
-    ///
-    /// # Errors
-    /// `bug` where the output cannot be serialised.
     pub fn of<T: Present + ?Sized>(output: &T) -> Result<Self> {
         let data = serde_json::value::to_raw_value(output)
             .map_err(|e| Error::new(Code::Bug, format!("the output cannot be written as JSON: {e}")))?;

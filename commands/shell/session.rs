@@ -57,9 +57,6 @@ impl Session {
     }
 
     /// Where the config file is and what named it; it need not exist.
-    ///
-    /// # Errors
-    /// `missing_setting` where neither a flag nor the environment nor a home folder tells.
     pub fn config_path(&self) -> Result<(PathBuf, &'static str)> {
         if let Some(path) = &self.options.config {
             return Ok((path.clone(), "flag --config"));
@@ -75,9 +72,6 @@ impl Session {
     }
 
     /// Everything that settings come from, with a config file that was read already, or none.
-    ///
-    /// # Errors
-    /// `invalid_value` for a `--state` or `--passphrase-file` that is no UTF-8.
     pub fn sources_with(&self, file: ConfigFile) -> Result<Sources> {
         let mut flags = Vec::new();
         if let Some(path) = &self.options.state {
@@ -111,8 +105,6 @@ impl Host for Session {
         &self.call
     }
 
-    /// # Errors
-    /// `invalid_config` for a config file that is named and missing, or cannot be read; those of [`Session::sources_with`].
     fn sources(&self) -> Result<Sources> {
         let file = match self.config_path() {
             Ok((path, _)) if files::is_there(&path)? => file::read(&path)?,
@@ -208,9 +200,6 @@ impl Drop for Network {
 }
 
 /// What waits for the network, on the thread that asks.
-///
-/// # Errors
-/// `io_error` where the system gives none.
 pub fn runtime() -> Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()

@@ -28,8 +28,6 @@ use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
 pub struct Doctor {}
 
 impl Doctor {
-    /// # Errors
-    /// `check_failed` with every line; `unknown_profile` for one that was named and does not exist.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let mut lines = of_config(session)?;
         lines.push(store::sqlite_line());

@@ -28,8 +28,6 @@ pub struct Health {
 const SERVICE: &str = "HEALTH";
 
 impl Health {
-    /// # Errors
-    /// `check_failed` with every finding; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let looked = look(session);
         if !self.nagios {

@@ -23,8 +23,6 @@ pub struct Report {
 }
 
 impl Report {
-    /// # Errors
-    /// Those of opening the state; `unknown_pool`; `conflict` for a file that is no report; `io_error`.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let place = Output::of(&self.html)?;
         if place == Output::Stdout && session.options.json {

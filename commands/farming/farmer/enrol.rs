@@ -261,9 +261,6 @@ impl Present for SubmitterOutput {
 const MOST: u64 = 4096;
 
 /// A secret key from stdin: asked for on a terminal, else one line.
-///
-/// # Errors
-/// `io_error`, `interrupted`, `invalid_value` for more than a line.
 fn secret_from_stdin(app: &App<'_>, session: &Session) -> Result<Zeroizing<String>> {
     conceal(app);
     if session.console.can_ask() {

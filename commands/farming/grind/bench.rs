@@ -36,9 +36,6 @@ pub struct BenchRow {
 }
 
 /// Measures for about `seconds`.
-///
-/// # Errors
-/// `interrupted`, with the rounds that were done.
 pub fn run(session: &Session, threads: NonZeroUsize, seconds: Option<u32>) -> Result<Outcome> {
     let time = Duration::from_secs(seconds.unwrap_or(DEFAULT_SECONDS).into());
     let flag = session.call.stop.flag();

@@ -32,9 +32,6 @@ impl Present for JobsOutput {
 }
 
 /// Works through the lines.
-///
-/// # Errors
-/// `io_error` where the file cannot be opened; `partial` naming how many lines failed; `interrupted`.
 pub fn run(session: &Session, path: &Path, stream: bool, settings: &Settings<'_>) -> Result<Outcome> {
     let reader: Box<dyn BufRead> = if path == Path::new("-") {
         Box::new(BufReader::new(io::stdin()))

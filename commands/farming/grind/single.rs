@@ -17,9 +17,6 @@ pub struct Task {
 
 impl Task {
     /// Reads the flags.
-    ///
-    /// # Errors
-    /// `invalid_value` naming the flag; `usage` where nothing would end the search.
     pub fn parse(flags: &Grind) -> Result<Self> {
         fn read<T, E: std::fmt::Display>(
             flag: &str,
@@ -83,9 +80,6 @@ pub struct GrindOutput {
 }
 
 /// Searches, with a bar on a terminal.
-///
-/// # Errors
-/// `invalid_value` for an empty range; `interrupted` with the best so far.
 pub fn run(session: &Session, task: &Task, settings: &Settings<'_>) -> Result<Outcome> {
     let began = Instant::now();
     let time = task.seconds.map(|seconds| Duration::from_secs(seconds.into()));

@@ -27,9 +27,6 @@ pub struct FollowOutput {
 }
 
 /// Follows the log until the operator wants to stop, or nobody reads any more.
-///
-/// # Errors
-/// `conflict` where another state is put in this one's place; `state_error`, `io_error`.
 pub fn run(session: &Session, state: &State, filter: &EventFilter) -> Result<Outcome> {
     let place = identity(state)?;
     let mut teller = Teller { session, shown: 0 };

@@ -45,8 +45,6 @@ pub struct EventsOutput {
 }
 
 impl Events {
-    /// # Errors
-    /// Those of opening the state; `check_failed` for a broken chain.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let state = App::open_lenient(session)?.read()?;
         if self.verify {

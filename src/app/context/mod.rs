@@ -130,9 +130,6 @@ impl<'s> App<'s> {
     }
 
     /// The state, for reading at length.
-    ///
-    /// # Errors
-    /// As [`State::read`]; what `body` returns.
     pub fn look<T>(&self, body: impl FnOnce(&State, &dyn Progress) -> Result<T>) -> Result<T> {
         body(&self.read()?, self.progress.as_ref())
     }
@@ -148,9 +145,6 @@ impl<'s> App<'s> {
     }
 
     /// Runs `body` as the one writer, or on a private copy for a dry run.
-    ///
-    /// # Errors
-    /// `state_missing`, `state_locked` and the others of [`State::write_access`]; what `body` returns.
     pub fn write<T>(&self, dry_run: bool, body: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
         let mut desk = Desk::open(self, dry_run)?;
         let done = body(&mut desk.work());
@@ -225,9 +219,6 @@ impl<'s> App<'s> {
     }
 
     /// An argument that names a file, from the root on, so that it can be shown and used anywhere.
-    ///
-    /// # Errors
-    /// `invalid_value` for an empty path.
     pub fn absolute(path: &Path) -> Result<PathBuf> {
         std::path::absolute(path)
             .map_err(|e| Error::new(Code::InvalidValue, format!("\"{}\": {e}", path.display())))

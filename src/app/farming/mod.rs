@@ -74,9 +74,6 @@ pub fn site(app: &App<'_>, client: &Client) -> Result<Site> {
 }
 
 /// Runs `body` as the one writer, after everything that an earlier run left unfinished has been settled.
-///
-/// # Errors
-/// As [`App::write`], and `missing_setting`, `wrong_network`; what settling and `body` return.
 pub fn on_farm<T>(
     app: &App<'_>,
     dry_run: bool,
