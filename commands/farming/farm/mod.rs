@@ -1,7 +1,5 @@
 //! `poolctl farm`: the block's clock, run or explained.
 
-mod lines;
-mod notes;
 mod plan;
 mod reconcile;
 mod run;
@@ -12,8 +10,8 @@ commands! {
     /// Farm as the block's clock asks: plant, work, harvest
     #[command(before_help = "Example: poolctl farm run --once")]
     Command {
-        Run(run::Run) = "farm run": run::RunOutput | plan::PlanOutput => lines::Line;
-        Plan(plan::Plan) = "farm plan": plan::PlanOutput;
+        Run(run::Run) = "farm run": app::farming::run::RunOutput | app::farming::plan::PlanOutput => app::farming::lines::Line;
+        Plan(plan::Plan) = "farm plan": app::farming::plan::PlanOutput;
         Reconcile(reconcile::Reconcile) = "farm reconcile": app::farming::reconcile::ReconcileOutput;
     }
 }

@@ -3,10 +3,13 @@
 pub mod block;
 pub mod farmer;
 pub mod harvest;
+pub mod lines;
 pub mod operations;
+pub mod plan;
 pub mod plant;
 pub mod pooler;
 pub mod reconcile;
+pub mod run;
 pub mod work;
 
 use crate::context::{Desk, STELLAR_PIN};
@@ -220,6 +223,11 @@ impl std::fmt::Display for LedgerStamp {
 /// Seconds of ledger time as RFC 3339.
 pub fn time(second: u64) -> String {
     clock::rfc3339(i64::try_from(second).unwrap_or(i64::MAX))
+}
+
+/// A span in whole milliseconds.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Stroops of KALE.

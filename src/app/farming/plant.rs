@@ -41,7 +41,7 @@ pub struct PlantView {
 }
 
 /// What was planted.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct PlantOutput {
     /// Whose view it is; null where there is no farmer to plant for.
     pub view: Option<LedgerStamp>,
@@ -98,16 +98,7 @@ pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: 
 
 impl PlantOutput {
     fn nobody() -> Self {
-        Self {
-            view: None,
-            block: None,
-            wait_until: None,
-            planted: 0,
-            staked: kale(Base::ZERO),
-            farmers: Vec::new(),
-            failures: Vec::new(),
-            refused: None,
-        }
+        Self { staked: kale(Base::ZERO), ..Self::default() }
     }
 
     fn begin(prepared: &Prepared) -> Self {

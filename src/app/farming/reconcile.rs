@@ -29,7 +29,7 @@ pub struct ReconcileOutput {
 }
 
 /// Something that state and chain disagree about.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct DifferenceView {
     /// Id of the farmer.
     pub farmer: String,
@@ -111,14 +111,7 @@ impl From<&Difference> for DifferenceView {
             block: *block,
             what: what.word(),
             taken_in: what.is_taken_in(),
-            stake: None,
-            recorded: None,
-            reward: None,
-            amount: None,
-            unexplained: None,
-            zeros: None,
-            tx: None,
-            history_from: None,
+            ..Self::default()
         };
         match what {
             What::UnknownPail { stake, zeros } => (view.stake, view.zeros) = (Some(kale(*stake)), *zeros),
