@@ -21,10 +21,13 @@ pub struct Console {
     json: bool,
     quiet: bool,
     out: Style,
-    out_terminal: bool,
-    err: Style,
+    /// Whether stdout is a terminal.
+    pub out_terminal: bool,
+    /// What stderr takes.
+    pub err: Style,
     err_terminal: bool,
-    can_ask: bool,
+    /// Whether a question can be put and answered.
+    pub can_ask: bool,
 }
 
 impl Console {
@@ -94,11 +97,6 @@ impl Console {
             .map_err(|e| Error::new(Code::Io, format!("cannot write to stdout: {e}")))
     }
 
-    /// Whether stdout is a terminal.
-    pub const fn is_terminal(&self) -> bool {
-        self.out_terminal
-    }
-
     /// Writes one line of a stream to stdout; false where nobody reads it any more.
     pub fn emit(line: &str) -> Result<bool> {
         crate::shell::progress::suspend(|| write(&format!("{line}\n")))
@@ -135,16 +133,6 @@ impl Console {
         }
         note(&text);
         Ok(())
-    }
-
-    /// Whether a question can be put and answered.
-    pub const fn can_ask(&self) -> bool {
-        self.can_ask
-    }
-
-    /// Whether logs may be coloured.
-    pub const fn err_color(&self) -> bool {
-        self.err.color
     }
 
     /// A bar on a terminal, nothing elsewhere.

@@ -74,17 +74,14 @@ impl Session {
     /// Everything that settings come from, with a config file that was read already, or none.
     pub fn sources_with(&self, file: ConfigFile) -> Result<Sources> {
         let mut flags = Vec::new();
-        if let Some(path) = &self.options.state {
-            let path = path.to_str().ok_or_else(|| {
-                Error::new(Code::InvalidValue, format!("--state: {} is no UTF-8", path.display()))
-            })?;
-            flags.push(("state.path", path.to_owned(), "--state"));
-        }
-        if let Some(path) = &self.options.passphrase_file {
-            let path = path.to_str().ok_or_else(|| {
-                Error::new(Code::InvalidValue, format!("--passphrase-file: {} is no UTF-8", path.display()))
-            })?;
-            flags.push(("keys.passphrase_file", path.to_owned(), "--passphrase-file"));
+        let paths = [
+            ("state.path", &self.options.state, "--state"),
+            ("keys.passphrase_file", &self.options.passphrase_file, "--passphrase-file"),
+        ];
+        for (key, path, flag) in paths {
+            let Some(path) = path else { continue };
+            let bad = || Error::new(Code::InvalidValue, format!("{flag}: {} is no UTF-8", path.display()));
+            flags.push((key, path.to_str().ok_or_else(bad)?.to_owned(), flag));
         }
         if let Some((level, flag)) = self.options.log_level() {
             flags.push(("log.level", level.to_owned(), flag));
@@ -125,7 +122,7 @@ impl Host for Session {
     }
 
     fn can_ask(&self) -> bool {
-        self.console.can_ask()
+        self.console.can_ask
     }
 
     fn ask(&self, question: &str) -> Result<bool> {

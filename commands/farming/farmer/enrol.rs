@@ -2,8 +2,7 @@
 
 use crate::shell::console::ask_secret;
 use crate::shell::prelude::*;
-use app::farming::farmer::{EnrolOutput, SponsorOutput, SubmitterOutput};
-use app::farming::farmer::{FarmerView, StrategyView};
+use app::farming::farmer::{EnrolOutput, FarmerView, SponsorOutput, SubmitterOutput};
 use app::{conceal, edit_keys};
 use base::amount::parse_weight;
 use kale::address::account;
@@ -76,18 +75,24 @@ impl Register {
             let adopted = address.is_some();
             return planned(state.conn(), address, adopted, &joining, keys_path);
         }
-        let mut keys = edit_keys(&app, state.conn())?;
+        let keys = edit_keys(&app, state.conn())?;
         drop(state);
-        let key = address.map_or(KeyFor::Any, KeyFor::Address);
-        let done = app.write(false, |work| enrol::register(work, &mut keys, key, &joining))?;
-        warn_of_idle(&app, &keys)?;
-        Outcome::of(&EnrolOutput {
-            changed: done.changed,
-            adopted: done.adopted,
-            farmer: done.farmer.into(),
-            keys: keys_path,
-        })
+        register(&app, keys, address.map_or(KeyFor::Any, KeyFor::Address), &joining)
     }
+}
+
+/// Registers a farmer, and says which keys have none while the key store is open anyway.
+fn register(app: &App<'_>, mut keys: Editor, key: KeyFor, joining: &Joining) -> Result<Outcome> {
+    let done = app.write(false, |work| enrol::register(work, &mut keys, key, joining))?;
+    let submitters = app.config.get("kale.submitter").unwrap_or_default();
+    let idle = enrol::idle(app.read()?.conn(), keys.store())?;
+    for address in idle.iter().filter(|address| !submitters.contains(*address)) {
+        app.call().warn(format!(
+            "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
+        ));
+    }
+    let (changed, adopted, farmer) = (done.changed, done.adopted, done.farmer.into());
+    Outcome::of(&EnrolOutput { changed, adopted, farmer, keys: app.config.keys_path()? })
 }
 
 /// What would be registered. No key is made, and the key store is not looked into.
@@ -99,43 +104,24 @@ fn planned(
     keys: PathBuf,
 ) -> Result<Outcome> {
     let there = address.as_deref().map(|address| farmers::look_up(conn, address)).transpose()?.flatten();
-    let output = match there {
-        Some(farmer) => EnrolOutput { changed: false, adopted, farmer: farmer.into(), keys },
-        None => EnrolOutput {
-            changed: true,
-            adopted,
-            farmer: FarmerView {
-                id: None,
-                address,
-                pooler: poolers::find(conn, &joining.pooler)?.name,
-                status: Status::WalletCreated.word(),
-                stake_percentage: ratio(joining.stake_percentage_ppm),
-                payout: joining.payout.clone(),
-                strategy: StrategyView::default(),
-                added_at: None,
-                status_at: None,
-            },
-            keys,
+    let changed = there.is_none();
+    let farmer = match there {
+        Some(farmer) => farmer.into(),
+        None => FarmerView {
+            address,
+            pooler: poolers::find(conn, &joining.pooler)?.name,
+            status: Status::WalletCreated.word(),
+            stake_percentage: ratio(joining.stake_percentage_ppm),
+            payout: joining.payout.clone(),
+            ..FarmerView::default()
         },
     };
-    Outcome::of(&output)
+    Outcome::of(&EnrolOutput { changed, adopted, farmer, keys })
 }
 
 /// Who can be no farmer, as far as that is known without the key store.
 fn serving<'a>(app: &'a App<'_>, conn: &Connection) -> Result<Serving<'a>> {
     Ok(Serving { sponsor: enrol::last_sponsor(conn)?, submitters: app.config.get("kale.submitter") })
-}
-
-/// Says which keys have no farmer, while the key store is open anyway.
-fn warn_of_idle(app: &App<'_>, keys: &Editor) -> Result<()> {
-    let submitters = app.config.get("kale.submitter").unwrap_or_default();
-    let idle = enrol::idle(app.read()?.conn(), keys.store())?;
-    for address in idle.iter().filter(|address| !submitters.contains(*address)) {
-        app.call().warn(format!(
-            "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
-        ));
-    }
-    Ok(())
 }
 
 impl Present for EnrolOutput {
@@ -229,15 +215,7 @@ impl Import {
             let (sponsor, changed) = app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?;
             return Outcome::of(&SponsorOutput { changed, sponsor, keys: keys_path });
         };
-        let key = KeyFor::Imported(key);
-        let done = app.write(false, |work| enrol::register(work, &mut keys, key, &joining))?;
-        warn_of_idle(&app, &keys)?;
-        Outcome::of(&EnrolOutput {
-            changed: done.changed,
-            adopted: done.adopted,
-            farmer: done.farmer.into(),
-            keys: keys_path,
-        })
+        register(&app, keys, KeyFor::Imported(key), &joining)
     }
 }
 
@@ -263,7 +241,7 @@ const MOST: u64 = 4096;
 /// A secret key from stdin: asked for on a terminal, else one line.
 fn secret_from_stdin(app: &App<'_>, session: &Session) -> Result<Zeroizing<String>> {
     conceal(app);
-    if session.console.can_ask() {
+    if session.console.can_ask {
         return ask_secret("Secret key (S…)", &session.call.stop);
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(8192));

@@ -79,21 +79,17 @@ impl Grind {
         let wanted = self.kernel.as_deref().map(kernel::by_name).transpose().map_err(|e| {
             Error::new(Code::InvalidValue, format!("--kernel: {e}")).detail("available", e.available.clone())
         })?;
+        let stop = session.call.stop.flag();
         if self.bench {
             return bench::run(session, threads, self.seconds);
         }
         if let Some(path) = &self.jobs {
             let kernel = checked(session, wanted);
-            return jobs::run(
-                session,
-                path,
-                self.stream,
-                &settings(kernel, threads, &session.call.stop.flag()),
-            );
+            return jobs::run(session, path, self.stream, &settings(kernel, threads, &stop));
         }
-        let task = single::Task::parse(&self)?;
+        let task = single::parse(&self)?;
         let kernel = checked(session, wanted);
-        single::run(session, &task, &settings(kernel, threads, &session.call.stop.flag()))
+        single::run(session, task, self.seconds, &settings(kernel, threads, &stop))
     }
 }
 

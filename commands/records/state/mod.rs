@@ -91,7 +91,7 @@ pub struct Backup {
 impl Backup {
     fn run(self, session: &Session) -> Result<Outcome> {
         let place = Output::of(&self.file)?;
-        if place == Output::Stdout && (session.options.json || session.console.is_terminal()) {
+        if place == Output::Stdout && (session.options.json || session.console.out_terminal) {
             return Err(Error::new(Code::Usage, "FILE: a backup is no text, for a terminal or among JSON")
                 .hint("name a file, or send it elsewhere: poolctl state backup - > FILE"));
         }

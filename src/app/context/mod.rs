@@ -8,13 +8,13 @@ pub mod host;
 mod networks;
 mod unlock;
 
-pub(crate) use desk::Desk;
 pub use networks::farm_contract;
 pub use unlock::{conceal, edit_keys, open_keys, passphrase_of};
 
 use crate::{Call, Host};
 use base::{Code, Error, Progress, Result};
 use config::{Config, Setting, Sources};
+use desk::Desk;
 use evm::{Chain, Learned};
 use state::{Consent, Lock, Permit, State, ValuePermit, Work};
 use std::path::{Path, PathBuf};
@@ -85,21 +85,17 @@ impl<'s> App<'s> {
             (Ok(state), Some(chain_id)) => state::check_network(state, EVM_PIN, chain_id).err(),
             _ => None,
         };
-        let learned = match &opened {
-            Ok(state) => evm::learned(state.conn())?,
-            Err(_) => Learned::default(),
-        };
+        let learned = opened.as_ref().map_or_else(|_| Ok(Learned::default()), |s| evm::learned(s.conn()))?;
         let foreign_stellar = match (&opened, config.get("stellar.network").map(stellar::known)) {
             (Ok(state), Some(Ok(known))) => state::check_network(state, STELLAR_PIN, known.passphrase).err(),
             _ => None,
         };
-        let (chains, clients) = (Mutex::default(), Mutex::default());
         Ok(Self {
             foreign,
             foreign_stellar,
             learned,
-            chains,
-            clients,
+            chains: Mutex::default(),
+            clients: Mutex::default(),
             host,
             config,
             state_path,

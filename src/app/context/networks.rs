@@ -1,6 +1,6 @@
 //! The networks that the profile names: an EVM chain and a Stellar network, looked at or written about.
 
-use super::{App, Desk, EVM_PIN, guard};
+use super::{App, EVM_PIN, guard};
 use base::{Code, Error, Result};
 use config::Config;
 use evm::{Chain, ChainConfig};
@@ -19,16 +19,13 @@ impl App<'_> {
         dry_run: bool,
         body: impl AsyncFnOnce(&mut Work<'_>, &Chain) -> Result<T>,
     ) -> Result<T> {
-        let (chain, runtime) = (self.chain()?, self.host.runtime()?);
-        let mut desk = Desk::open(self, dry_run)?;
-        let mut work = desk.work();
-        let done = runtime.block_on(async {
-            let value = body(&mut work, &chain).await?;
+        let chain = self.chain()?;
+        self.write_async(dry_run, async |work| {
+            let value = body(work, &chain).await?;
             // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
             Ok(value)
-        });
-        desk.close(done)
+        })
     }
 
     /// Reads from the profile's EVM chain, at one endpoint alone where it is named; nothing is written.
@@ -88,8 +85,7 @@ impl App<'_> {
         if let Some(e) = &self.foreign_stellar {
             return Err(e.clone());
         }
-        let client = self.client_config()?;
-        let client = Client::new(client)?;
+        let client = Client::new(self.client_config()?)?;
         guard(&self.clients).push(client.clone());
         Ok(client)
     }

@@ -12,7 +12,7 @@ pub mod reconcile;
 pub mod run;
 pub mod work;
 
-use crate::context::{Desk, STELLAR_PIN};
+use crate::context::STELLAR_PIN;
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, clock, forms, say};
@@ -102,17 +102,15 @@ fn at_desk<T>(
     settles: bool,
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    let (client, runtime, keys) = (app.stellar()?, app.host.runtime()?, Keys::new(app));
-    let mut desk = Desk::open(app, dry_run)?;
-    let mut work = desk.work();
-    let done = runtime.block_on(async {
+    let (client, keys) = (app.stellar()?, Keys::new(app));
+    app.write_async(dry_run, async |work| {
         // Before the work: what is sent on a network must not outlive the knowledge of which one it was.
         state::pin_network(work.state, work.permit, STELLAR_PIN, client.passphrase())?;
         let mut settings = Settings::of(work.config)?;
         settings.parallel = parallel.unwrap_or(settings.parallel);
         let site = site(app, &client)?;
         let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
-        let (work, site, keys, heard, faults) = (&mut work, &site, &keys, None, Vec::new());
+        let (site, keys, heard, faults) = (&site, &keys, None, Vec::new());
         let mut farming = Farming { work, site, settings, terms, keys, heard, faults };
         let settled = if settles { settle(app, &mut farming).await } else { Ok(()) };
         let done = match settled {
@@ -121,8 +119,7 @@ fn at_desk<T>(
         };
         farming.faults.into_iter().for_each(|fault| app.call().fault(fault));
         done
-    });
-    desk.close(done)
+    })
 }
 
 /// How long a command waits for what an earlier run left unfinished: two ledgers. What is open then holds up its own farmer
