@@ -186,22 +186,12 @@ fn of_networks(app: &App<'_>, household: Household, lines: &mut Vec<Line>) {
         Ok::<_, Error>((app.client_config()?, wanted, terms("stellar")?))
     });
     let on_evm = async {
-        match evm {
-            None => Ok((Vec::new(), Vec::new())),
-            Some(evm) => {
-                let (config, terms) = evm?;
-                doctor::evm::examine(&config, &wanted, terms).await
-            }
-        }
+        let Some((config, terms)) = evm.transpose()? else { return Ok(Default::default()) };
+        doctor::evm::examine(&config, &wanted, terms).await
     };
     let on_stellar = async {
-        match stellar {
-            None => Ok((Vec::new(), Vec::new())),
-            Some(stellar) => {
-                let (config, wanted, terms) = stellar?;
-                doctor::stellar::examine(&config, &wanted, terms).await
-            }
-        }
+        let Some((config, wanted, terms)) = stellar.transpose()? else { return Ok(Default::default()) };
+        doctor::stellar::examine(&config, &wanted, terms).await
     };
     let runtime = match app.host.runtime() {
         Ok(runtime) => runtime,

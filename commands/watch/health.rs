@@ -3,7 +3,7 @@
 use crate::output::nagios::{Perf, Probe, Status};
 use crate::output::words;
 use crate::shell::prelude::*;
-use app::watching::health::{CheckView, HealthOutput, OperationsView, RunView, TroubleView};
+use app::watching::health::{CheckView, HealthOutput};
 use base::{clock, say};
 use state::alert::Area;
 use state::runs::{self, LastRun};
@@ -32,10 +32,10 @@ impl Health {
         let looked = look(session);
         if !self.nagios {
             let (report, runs, now) = looked?;
-            return outcome(&report, &runs, now);
+            return outcome(&report, runs, now);
         }
         match looked {
-            Ok((report, runs, now)) => Ok(outcome(&report, &runs, now)?.probe(probe(&report))),
+            Ok((report, runs, now)) => Ok(outcome(&report, runs, now)?.probe(probe(&report))),
             Err(e) => {
                 let probe = Probe::failed(SERVICE, &e);
                 Ok(Outcome::failed(e).probe(probe))
@@ -51,18 +51,13 @@ fn look(session: &Session) -> Result<(Report, Vec<LastRun>, i64)> {
     Ok((health::look(&state, &app.config, now)?, runs::last_runs(state.conn())?, now))
 }
 
-fn outcome(report: &Report, runs: &[LastRun], now: i64) -> Result<Outcome> {
+fn outcome(report: &Report, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
     let output = HealthOutput {
         healthy: report.is_healthy(),
         checks: report.checks.iter().map(|check| CheckView::of(check, words::hint)).collect(),
-        troubles: report.troubles.iter().map(TroubleView::from).collect(),
-        operations: OperationsView {
-            in_flight: report.operations.count,
-            oldest_sec: report.operations.oldest_sec,
-            limit_sec: report.operations.limit_sec,
-            status: report.operations.grade.as_str(),
-        },
-        runs: runs.iter().map(RunView::from).collect(),
+        troubles: report.troubles.clone(),
+        operations: report.operations,
+        runs,
         now,
     };
     Ok(Outcome::of(&output)?.but(failure(report)))
@@ -169,11 +164,11 @@ impl Present for HealthOutput {
             cells![check.check, check.subject, status, age, clock::span(check.limit_sec), mend]
         });
         page.rows(["OPEN", "OF", "SINCE", "WHY"], &self.troubles, |one| {
-            cells![one.kind, one.subject, one.since, one.why]
+            cells![one.kind, one.subject, clock::rfc3339(one.since), one.why]
         });
-        if self.operations.in_flight > 0 {
+        if self.operations.count > 0 {
             let age = self.operations.oldest_sec.map(clock::span).unwrap_or_default();
-            page.line(format!("{} transactions under way, the oldest for {age}", self.operations.in_flight));
+            page.line(format!("{} transactions under way, the oldest for {age}", self.operations.count));
         }
         let verdict = match (self.healthy, self.checks.is_empty()) {
             (true, true) => "there is nothing to look after yet",
