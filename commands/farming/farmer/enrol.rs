@@ -199,24 +199,29 @@ impl Import {
             session.call.set_dry_run();
             return match &joining {
                 Some(joining) => planned(state.conn(), Some(address), false, joining, keys_path),
-                None if self.submitter => {
-                    Outcome::of(&SubmitterOutput { changed: true, submitter: address, keys: keys_path })
-                }
-                None => Outcome::of(&SponsorOutput { changed: true, sponsor: address, keys: keys_path }),
+                None => stored(self.submitter, true, address, keys_path),
             };
         }
         let mut keys = edit_keys(&app, state.conn())?;
         drop(state);
-        if self.submitter {
-            let changed = keys.add(&key, Origin::Submitter)?;
-            return Outcome::of(&SubmitterOutput { changed, submitter: address, keys: keys_path });
-        }
         let Some(joining) = joining else {
-            let (sponsor, changed) = app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?;
-            return Outcome::of(&SponsorOutput { changed, sponsor, keys: keys_path });
+            let (address, changed) = if self.submitter {
+                (address, keys.add(&key, Origin::Submitter)?)
+            } else {
+                app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?
+            };
+            return stored(self.submitter, changed, address, keys_path);
         };
         register(&app, keys, KeyFor::Imported(key), &joining)
     }
+}
+
+/// The key of a submitter, or of the sponsor, is in the key store.
+fn stored(submitter: bool, changed: bool, address: String, keys: PathBuf) -> Result<Outcome> {
+    if submitter {
+        return Outcome::of(&SubmitterOutput { changed, submitter: address, keys });
+    }
+    Outcome::of(&SponsorOutput { changed, sponsor: address, keys })
 }
 
 impl Present for SponsorOutput {

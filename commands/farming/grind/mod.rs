@@ -66,9 +66,6 @@ pub struct Grind {
 }
 
 impl Grind {
-    /// # Errors
-    /// `invalid_value` for a job that is none; `partial` where some job lines failed; `interrupted`, with the best
-    /// so far, after a signal.
     pub fn run(self: Box<Self>, session: &Session) -> Result<Outcome> {
         let threads = match self.threads {
             None => all_cores(),

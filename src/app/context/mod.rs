@@ -54,11 +54,8 @@ pub struct App<'s> {
 }
 
 impl<'s> App<'s> {
-    /// Works out the settings, from the state too where there is one.
-    ///
-    /// # Errors
-    /// Those of [`Host::sources`] and [`Config::resolve`]. A state that cannot be opened is no error here:
-    /// the command that needs it says so.
+    /// Works out the settings, from the state too where there is one. A state that cannot be opened is no error here: the
+    /// command that needs it says so.
     pub fn open(host: &'s dyn Host) -> Result<Self> {
         Self::with(host, false)
     }
@@ -173,9 +170,7 @@ impl<'s> App<'s> {
         Config::resolve(&sources)
     }
 
-    /// The token without which no value moves: on a profile that asks, the operator must agree to `what`.
-    ///
-    /// # Errors
+    /// The token without which no value moves: on a profile that asks, the operator must agree to `what`. It is
     /// `needs_confirmation` where the answer is no, or nobody can be asked and nobody agreed beforehand.
     pub fn value_permit<'a>(&self, permit: Permit<'a>, what: &str) -> Result<ValuePermit<'a>> {
         self.agree(permit, self.config.confirm(), what)
@@ -197,19 +192,13 @@ impl<'s> App<'s> {
         Ok(given)
     }
 
-    /// The state's lock, waiting for it as long as the call does.
-    ///
-    /// # Errors
-    /// `state_locked` naming the holder, `interrupted`, `io_error`.
+    /// The state's lock, waiting for it as long as the call does; `state_locked` names the holder.
     pub fn lock(&self) -> Result<Lock> {
         self.call().let_go();
         Lock::acquire(&self.state_path, &self.call().holder(), self.call().wait, &self.call().stop)
     }
 
-    /// The key store's lock, waiting for it as long as the call does.
-    ///
-    /// # Errors
-    /// `keys_locked` naming the holder, `interrupted`, `io_error`.
+    /// The key store's lock, waiting for it as long as the call does; `keys_locked` names the holder.
     pub fn lock_keys(&self, keys: &Path) -> Result<Lock> {
         Lock::keys(keys, &self.call().holder(), self.call().wait, &self.call().stop)
     }

@@ -79,8 +79,7 @@ impl App<'_> {
         Ok(chain)
     }
 
-    /// The profile's Stellar network, unless the state belongs to another; nothing is sent yet. What its endpoints do
-    /// wrong and others make good becomes warnings after the work.
+    /// The profile's Stellar network, under the same terms.
     pub fn stellar(&self) -> Result<Client> {
         if let Some(e) = &self.foreign_stellar {
             return Err(e.clone());

@@ -122,8 +122,7 @@ fn at_desk<T>(
     })
 }
 
-/// How long a command waits for what an earlier run left unfinished: two ledgers. What is open then holds up its own farmer
-/// alone.
+/// How long an earlier run's work is waited for: two ledgers. What is open then holds up its own farmer alone.
 const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
 /// Settles what an earlier run left unfinished; what came of it becomes warnings.

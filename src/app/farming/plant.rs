@@ -62,11 +62,8 @@ pub struct PlantOutput {
     refused: Option<Error>,
 }
 
-/// Plants for the active ones of these farmers (ids or addresses), or for all; `parallel` overrides the setting.
-///
-/// # Errors
-/// `unknown_farmer`, `farm_paused`; those of the settings, the state and the network. What failed for single farmers is told
-/// by the document.
+/// Plants for the active ones of these farmers (ids or addresses), or for all; `parallel` overrides the setting. What
+/// failed for single farmers is told by the document.
 pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: bool) -> Result<PlantOutput> {
     let mut hands = farming::named(farming::everybody(app)?, names)?;
     app.call().covers(names.is_empty());

@@ -64,9 +64,6 @@ pub struct DifferenceView {
 }
 
 /// Compares the state's farmers with what may still live of their pails since `blocks` blocks, and takes in what it did not know.
-///
-/// # Errors
-/// Those of the settings, the state and the network. Differences are told by the document.
 pub fn reconcile(app: &App<'_>, blocks: u32, dry_run: bool) -> Result<ReconcileOutput> {
     let hands = everybody(app)?;
     if hands.is_empty() {

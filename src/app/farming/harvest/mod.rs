@@ -102,10 +102,7 @@ pub struct HarvestOutput {
 }
 
 /// Harvests every pail of blocks that have ended; `extend` gives those that expire soon a longer life. `parallel` overrides the
-/// setting.
-///
-/// # Errors
-/// Those of the settings, the state and the network. What failed or was lost is told by the document.
+/// setting. What failed or was lost is told by the document.
 pub fn harvest(app: &App<'_>, parallel: Option<usize>, extend: bool, dry_run: bool) -> Result<HarvestOutput> {
     let hands = farming::everybody(app)?;
     let (now, state) = (app.call().run.clock.now(), app.read()?);

@@ -143,9 +143,7 @@ pub struct WorkOutput {
 }
 
 /// Works for these farmers (ids or addresses), or for all that have not departed; `parallel` overrides the setting.
-///
-/// # Errors
-/// `unknown_farmer`; those of the settings, the state and the network. What failed for single farmers is told by the document.
+/// What failed for single farmers is told by the document.
 pub fn work(
     app: &App<'_>,
     names: &[String],
