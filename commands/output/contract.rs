@@ -11,35 +11,30 @@ use serde_json::{Value, json};
 type Part = fn(&mut SchemaGenerator) -> Schema;
 
 /// What one command promises to write with `--json`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Contract {
     /// The command's words: `pool list`.
     pub command: &'static str,
-    data: [Option<Part>; 3],
+    data: Vec<Part>,
     line: Option<Part>,
 }
 
 impl Contract {
     /// A command whose data is a `T`.
-    pub const fn of<T: Present>(command: &'static str) -> Self {
-        Self { command, data: [Some(SchemaGenerator::subschema_for::<T>), None, None], line: None }
+    pub fn of<T: Present>(command: &'static str) -> Self {
+        Self { command, data: vec![SchemaGenerator::subschema_for::<T>], line: None }
     }
 
     /// Its data may be a `T` too: by a flag, or as things stand.
     #[must_use]
-    pub const fn or<T: Present>(mut self) -> Self {
-        let mut at = 0;
-        // Contracts are constants: one too many does not compile.
-        while self.data[at].is_some() {
-            at += 1;
-        }
-        self.data[at] = Some(SchemaGenerator::subschema_for::<T>);
+    pub fn or<T: Present>(mut self) -> Self {
+        self.data.push(SchemaGenerator::subschema_for::<T>);
         self
     }
 
     /// It may be a stream, whose lines are a `T` each but for the last, which is the envelope with the type `result`.
     #[must_use]
-    pub const fn lines<T: JsonSchema>(self) -> Self {
+    pub fn lines<T: JsonSchema>(self) -> Self {
         Self { line: Some(SchemaGenerator::subschema_for::<T>), ..self }
     }
 
@@ -72,7 +67,7 @@ impl Contract {
     }
 
     fn envelope(&self, generator: &mut SchemaGenerator) -> Schema {
-        let mut data: Vec<Schema> = self.data.iter().flatten().map(|part| part(generator)).collect();
+        let mut data: Vec<Schema> = self.data.iter().map(|part| part(generator)).collect();
         data.push(json_schema!({ "type": "null" }));
         let error = generator.subschema_for::<Option<Failure>>();
         let mut schema = json_schema!({

@@ -106,17 +106,12 @@ impl Probe {
 
 /// What would end the line or the text, or steer a terminal, is replaced.
 fn plain(text: &str) -> String {
-    text.chars()
-        .map(|c| {
-            if c == '|' {
-                '/'
-            } else if c.is_control() {
-                ' '
-            } else {
-                c
-            }
-        })
-        .collect()
+    let shown = |c: char| match c {
+        '|' => '/',
+        c if c.is_control() => ' ',
+        c => c,
+    };
+    text.chars().map(shown).collect()
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ pub trait Present: Serialize + JsonSchema {
 }
 
 /// How a command ended.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Outcome {
     /// The command's data as JSON; none where there is nothing to show.
     pub data: Option<Box<RawValue>>,
@@ -36,23 +36,12 @@ pub struct Outcome {
 
 impl Outcome {
     /// A finished command with its output.
-    ///
-    /// # Errors
-    /// `bug` where the output cannot be serialised.
     pub fn of<T: Present + ?Sized>(output: &T) -> Result<Self> {
         let data = serde_json::value::to_raw_value(output)
             .map_err(|e| Error::new(Code::Bug, format!("the output cannot be written as JSON: {e}")))?;
         let mut page = Page::default();
         output.present(&mut page);
-        Ok(Self {
-            data: Some(data),
-            page,
-            warnings: Vec::new(),
-            gauges: Vec::new(),
-            failure: None,
-            streamed: false,
-            probe: None,
-        })
+        Ok(Self { data: Some(data), page, ..Self::default() })
     }
 
     /// A finished command with a document of the services, its warnings, metrics and failure.
@@ -63,15 +52,7 @@ impl Outcome {
 
     /// A command that failed with nothing to show.
     pub fn failed(failure: Error) -> Self {
-        Self {
-            data: None,
-            page: Page::default(),
-            warnings: Vec::new(),
-            gauges: Vec::new(),
-            failure: Some(failure),
-            streamed: false,
-            probe: None,
-        }
+        Self { failure: Some(failure), ..Self::default() }
     }
 
     /// Adds warnings.

@@ -1,14 +1,9 @@
 //! `poolctl operations …`: transactions that are not settled yet.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming::operations::{GiveUpOutput, ListOutput, OperationView, SettleOutput};
 use app::farming::{ended_as, ended_in, time, unsettled};
-use base::{Error, Result, clock};
-use clap::Args;
+use base::clock;
 use outbox::{Chain, Operation, Outlook};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -69,13 +64,16 @@ impl Settle {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let before = outbox::open_on(app.read()?.conn(), Stellar::NAME)?;
+        let mut output = SettleOutput::default();
         if before.is_empty() {
-            return Outcome::of(&SettleOutput { operations: Vec::new(), failures: Vec::new() });
+            return Outcome::of(&output);
         }
         if self.dry.dry_run {
-            let found = unsettled(&app, true, async |farm| farm.look_at_open().await)?;
-            let seen = found.iter().map(|(operation, seen)| (operation, seen, outlook(seen)));
-            return Outcome::document(&SettleOutput::of(seen));
+            for (operation, seen) in unsettled(&app, true, async |farm| farm.look_at_open().await)? {
+                let (known, status) = outlook(&seen);
+                output.take(&operation, known, status, seen.err());
+            }
+            return Outcome::document(&output);
         }
         let done = unsettled(&app, false, async |farm| {
             let permit = app.value_permit(farm.work.permit, "finish the transactions that are under way")?;
@@ -83,17 +81,14 @@ impl Settle {
         })?;
         // What was never signed is given up without a question to anybody.
         let is_done = |operation: &&Operation| done.iter().any(|(one, _)| one.id == operation.id);
-        let nothing = Ok(());
         let unsigned = before.iter().filter(|operation| !is_done(operation));
-        let unsigned = unsigned
-            .map(|operation| (operation, &nothing, (true, "given up: it was never signed".to_owned())));
-        let settled: Vec<Result<()>> =
-            done.iter().map(|(_, settled)| settled.as_ref().map(|_| ()).map_err(Clone::clone)).collect();
-        let lines = done
-            .iter()
-            .zip(&settled)
-            .map(|((operation, settled), result)| (operation, result, (settled.is_ok(), ended_in(settled))));
-        Outcome::document(&SettleOutput::of(lines.chain(unsigned)))
+        for (operation, settled) in &done {
+            output.take(operation, settled.is_ok(), ended_in(settled), settled.as_ref().err().cloned());
+        }
+        for operation in unsigned {
+            output.take(operation, true, "given up: it was never signed".to_owned(), None);
+        }
+        Outcome::document(&output)
     }
 }
 
@@ -155,19 +150,10 @@ impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
         if self.operations.is_empty() {
             page.line("everything is settled");
-            return;
         }
-        let mut table = Table::new(&[">ID", "OPERATION", "STATE", "PLANNED", "VALID UNTIL"]);
-        for one in &self.operations {
-            table.row([
-                one.id.to_string(),
-                one.key.clone(),
-                one.state.to_owned(),
-                one.planned_at.clone(),
-                one.valid_until.clone().unwrap_or_default(),
-            ]);
-        }
-        page.table(table);
+        page.rows([">ID", "OPERATION", "STATE", "PLANNED", "VALID UNTIL"], &self.operations, |one| {
+            cells![one.id, one.key, one.state, one.planned_at, one.valid_until]
+        });
     }
 }
 

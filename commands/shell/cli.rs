@@ -58,7 +58,7 @@ commands! {
         Grind(Box<grind::Grind>) = "grind": grind::single::GrindOutput | grind::bench::BenchOutput | grind::jobs::JobsOutput => ::grind::jobs::Answer;
         #[command(subcommand)] Config(config::Command) in config;
         #[command(subcommand)] State(state::Command) in state;
-        Events(events::Events) = "events": events::EventsOutput | events::follow::FollowOutput => events::follow::Line<'static>;
+        Events(events::Events) = "events": events::EventsOutput | events::FollowOutput => events::Line<'static>;
         Doctor(doctor::Doctor) = "doctor": app::watching::DoctorOutput;
         Health(health::Health) = "health": app::watching::health::HealthOutput;
         Metrics(metrics::Metrics) = "metrics": app::watching::MetricsOutput;

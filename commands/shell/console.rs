@@ -21,10 +21,13 @@ pub struct Console {
     json: bool,
     quiet: bool,
     out: Style,
-    out_terminal: bool,
-    err: Style,
+    /// Whether stdout is a terminal.
+    pub out_terminal: bool,
+    /// What stderr takes.
+    pub err: Style,
     err_terminal: bool,
-    can_ask: bool,
+    /// Whether a question can be put and answered.
+    pub can_ask: bool,
 }
 
 impl Console {
@@ -49,9 +52,6 @@ impl Console {
     }
 
     /// Shows how the run ended. A closed pipe is no failure.
-    ///
-    /// # Errors
-    /// `io_error` where stdout cannot be written for another reason.
     pub fn show(&self, report: &Report) -> Result<()> {
         if let Some(probe) = &report.outcome.probe {
             return print(&probe.line());
@@ -72,9 +72,6 @@ impl Console {
     }
 
     /// Waits so long, or until nobody reads stdout any more or a signal comes; false where nobody reads it.
-    ///
-    /// # Errors
-    /// `io_error` where the system refuses.
     pub fn wait(time: Duration) -> Result<bool> {
         let stdout = io::stdout();
         // Asked for nothing, it tells only that the other end is gone.
@@ -100,23 +97,12 @@ impl Console {
             .map_err(|e| Error::new(Code::Io, format!("cannot write to stdout: {e}")))
     }
 
-    /// Whether stdout is a terminal.
-    pub const fn is_terminal(&self) -> bool {
-        self.out_terminal
-    }
-
     /// Writes one line of a stream to stdout; false where nobody reads it any more.
-    ///
-    /// # Errors
-    /// `io_error` where stdout cannot be written for another reason.
     pub fn emit(line: &str) -> Result<bool> {
         crate::shell::progress::suspend(|| write(&format!("{line}\n")))
     }
 
     /// Writes one object of an NDJSON stream to stdout; false where nobody reads it any more.
-    ///
-    /// # Errors
-    /// As [`Console::emit`], and `bug` where it cannot be written as JSON.
     pub fn tell<T: Serialize>(line: &T) -> Result<bool> {
         let text = serde_json::to_string(line)
             .map_err(|e| Error::new(Code::Bug, format!("a line cannot be written as JSON: {e}")))?;
@@ -149,16 +135,6 @@ impl Console {
         Ok(())
     }
 
-    /// Whether a question can be put and answered.
-    pub const fn can_ask(&self) -> bool {
-        self.can_ask
-    }
-
-    /// Whether logs may be coloured.
-    pub const fn err_color(&self) -> bool {
-        self.err.color
-    }
-
     /// A bar on a terminal, nothing elsewhere.
     pub fn progress(&self) -> Box<dyn Progress + Send + Sync> {
         if self.err_terminal && !self.quiet {
@@ -170,9 +146,6 @@ impl Console {
 }
 
 /// Puts a yes-or-no question on stderr and reads the answer from stdin; only `y` and `yes` agree.
-///
-/// # Errors
-/// `io_error` where stdin cannot be read.
 pub fn ask(question: &str) -> Result<bool> {
     note(&format!("{question} – go on? [y/N] "));
     let mut answer = String::new();
@@ -186,9 +159,6 @@ pub fn ask(question: &str) -> Result<bool> {
 const STOP_NOTICED: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Puts a question on stderr and reads a secret from the terminal on stdin, without showing it.
-///
-/// # Errors
-/// `interrupted` on Ctrl-C, `io_error` where the terminal cannot be read.
 pub fn ask_secret(question: &str, stop: &Stop) -> Result<Zeroizing<String>> {
     let io = |e: &dyn std::fmt::Display| Error::new(Code::Io, format!("cannot read from the terminal: {e}"));
     let stdin = io::stdin();

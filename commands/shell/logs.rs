@@ -15,7 +15,7 @@ pub fn start(level: &str, console: &Console) {
     }
     let lines = tracing_subscriber::fmt::layer()
         .with_writer(|| AroundTheBar)
-        .with_ansi(console.err_color())
+        .with_ansi(console.err.color)
         .with_target(level >= LevelFilter::DEBUG);
     let own = Targets::new().with_target("poolctl", level);
     let _ = tracing_subscriber::registry().with(own).with(lines).try_init();

@@ -97,9 +97,6 @@ pub struct DryRun {
 pub const REASON: usize = 500;
 
 /// A text of one line, as the audit log and tables take it; blanks around it do not count.
-///
-/// # Errors
-/// `invalid_value` where it is empty, has more than `longest` characters, or could steer a terminal.
 pub fn one_line<'a>(flag: &str, text: &'a str, longest: usize) -> Result<&'a str> {
     let line = text.trim();
     if line.is_empty() || line.chars().count() > longest || line.chars().any(char::is_control) {

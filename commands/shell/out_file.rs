@@ -20,9 +20,6 @@ pub enum Output {
 
 impl Output {
     /// What a path means.
-    ///
-    /// # Errors
-    /// `invalid_value` for an empty path.
     pub fn of(path: &Path) -> Result<Self> {
         if path == Path::new("-") || is_stdout(path) {
             return Ok(Self::Stdout);
@@ -48,9 +45,6 @@ pub fn write(path: &Path, fill: impl FnOnce(&mut dyn Write) -> io::Result<()>) -
 
 /// Writes a file that must not exist yet, readable by its owner only, since configs hold keys of endpoints; false, and
 /// nothing is changed, where there is one already.
-///
-/// # Errors
-/// `io_error` where the folder cannot be made or written.
 pub fn create_private(path: &Path, text: &str) -> Result<bool> {
     let made = fs::create_dir_all(files::folder_of(path))
         .and_then(|()| files::create(path, Access::Owner, text.as_bytes()));

@@ -7,9 +7,6 @@ use std::sync::{Mutex, PoisonError};
 static PLACE: Mutex<Option<String>> = Mutex::new(None);
 
 /// Runs `body`; a panic inside it becomes an error with code `bug`.
-///
-/// # Errors
-/// What `body` returns, or `bug`.
 pub fn catch<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     panic::set_hook(Box::new(|info| {
         let place = info.location().map(|at| format!("{}:{}", at.file(), at.line()));

@@ -57,9 +57,6 @@ impl Session {
     }
 
     /// Where the config file is and what named it; it need not exist.
-    ///
-    /// # Errors
-    /// `missing_setting` where neither a flag nor the environment nor a home folder tells.
     pub fn config_path(&self) -> Result<(PathBuf, &'static str)> {
         if let Some(path) = &self.options.config {
             return Ok((path.clone(), "flag --config"));
@@ -75,22 +72,16 @@ impl Session {
     }
 
     /// Everything that settings come from, with a config file that was read already, or none.
-    ///
-    /// # Errors
-    /// `invalid_value` for a `--state` or `--passphrase-file` that is no UTF-8.
     pub fn sources_with(&self, file: ConfigFile) -> Result<Sources> {
         let mut flags = Vec::new();
-        if let Some(path) = &self.options.state {
-            let path = path.to_str().ok_or_else(|| {
-                Error::new(Code::InvalidValue, format!("--state: {} is no UTF-8", path.display()))
-            })?;
-            flags.push(("state.path", path.to_owned(), "--state"));
-        }
-        if let Some(path) = &self.options.passphrase_file {
-            let path = path.to_str().ok_or_else(|| {
-                Error::new(Code::InvalidValue, format!("--passphrase-file: {} is no UTF-8", path.display()))
-            })?;
-            flags.push(("keys.passphrase_file", path.to_owned(), "--passphrase-file"));
+        let paths = [
+            ("state.path", &self.options.state, "--state"),
+            ("keys.passphrase_file", &self.options.passphrase_file, "--passphrase-file"),
+        ];
+        for (key, path, flag) in paths {
+            let Some(path) = path else { continue };
+            let bad = || Error::new(Code::InvalidValue, format!("{flag}: {} is no UTF-8", path.display()));
+            flags.push((key, path.to_str().ok_or_else(bad)?.to_owned(), flag));
         }
         if let Some((level, flag)) = self.options.log_level() {
             flags.push(("log.level", level.to_owned(), flag));
@@ -111,8 +102,6 @@ impl Host for Session {
         &self.call
     }
 
-    /// # Errors
-    /// `invalid_config` for a config file that is named and missing, or cannot be read; those of [`Session::sources_with`].
     fn sources(&self) -> Result<Sources> {
         let file = match self.config_path() {
             Ok((path, _)) if files::is_there(&path)? => file::read(&path)?,
@@ -133,7 +122,7 @@ impl Host for Session {
     }
 
     fn can_ask(&self) -> bool {
-        self.console.can_ask()
+        self.console.can_ask
     }
 
     fn ask(&self, question: &str) -> Result<bool> {
@@ -208,9 +197,6 @@ impl Drop for Network {
 }
 
 /// What waits for the network, on the thread that asks.
-///
-/// # Errors
-/// `io_error` where the system gives none.
 pub fn runtime() -> Result<Runtime> {
     Builder::new_current_thread()
         .enable_all()

@@ -49,9 +49,6 @@ impl<'s> Textfile<'s> {
 
     /// Writes the file of a run that ends so. To be called again where it ends otherwise after all: when the command last
     /// succeeded is taken over from what stood there before the first time.
-    ///
-    /// # Errors
-    /// Those of [`files::cannot_write`], and `io_error` where the earlier file cannot be read.
     pub fn write(&mut self, exit: Exit) -> Result<()> {
         let Output::File(path) = &self.place else { return Ok(()) };
         if self.before.is_none() {

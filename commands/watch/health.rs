@@ -1,12 +1,10 @@
 //! `poolctl health`: is the pool looked after; from the state alone, for cron, a monitoring system or a person.
 
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Outcome, Page, Present, Table, words};
-use crate::shell::session::Session;
-use app::App;
-use app::watching::health::{CheckView, HealthOutput, OperationsView, RunView, TroubleView};
-use base::{Code, Error, Result, clock, say};
-use clap::Args;
+use crate::output::words;
+use crate::shell::prelude::*;
+use app::watching::health::{CheckView, HealthOutput};
+use base::{clock, say};
 use state::alert::Area;
 use state::runs::{self, LastRun};
 use watch::health::{self, Checked, Grade, Report};
@@ -30,16 +28,14 @@ pub struct Health {
 const SERVICE: &str = "HEALTH";
 
 impl Health {
-    /// # Errors
-    /// `check_failed` with every finding; those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let looked = look(session);
         if !self.nagios {
             let (report, runs, now) = looked?;
-            return outcome(&report, &runs, now);
+            return outcome(&report, runs, now);
         }
         match looked {
-            Ok((report, runs, now)) => Ok(outcome(&report, &runs, now)?.probe(probe(&report))),
+            Ok((report, runs, now)) => Ok(outcome(&report, runs, now)?.probe(probe(&report))),
             Err(e) => {
                 let probe = Probe::failed(SERVICE, &e);
                 Ok(Outcome::failed(e).probe(probe))
@@ -55,18 +51,13 @@ fn look(session: &Session) -> Result<(Report, Vec<LastRun>, i64)> {
     Ok((health::look(&state, &app.config, now)?, runs::last_runs(state.conn())?, now))
 }
 
-fn outcome(report: &Report, runs: &[LastRun], now: i64) -> Result<Outcome> {
+fn outcome(report: &Report, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
     let output = HealthOutput {
         healthy: report.is_healthy(),
         checks: report.checks.iter().map(|check| CheckView::of(check, words::hint)).collect(),
-        troubles: report.troubles.iter().map(TroubleView::from).collect(),
-        operations: OperationsView {
-            in_flight: report.operations.count,
-            oldest_sec: report.operations.oldest_sec,
-            limit_sec: report.operations.limit_sec,
-            status: report.operations.grade.as_str(),
-        },
-        runs: runs.iter().map(RunView::from).collect(),
+        troubles: report.troubles.clone(),
+        operations: report.operations,
+        runs,
         now,
     };
     Ok(Outcome::of(&output)?.but(failure(report)))
@@ -160,44 +151,24 @@ fn probe(report: &Report) -> Probe {
 
 impl Present for HealthOutput {
     fn present(&self, page: &mut Page) {
-        let mut table = Table::new(&["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "DOES IT"]);
-        for check in &self.checks {
+        page.rows(["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "DOES IT"], &self.checks, |check| {
             let age = match (&check.last, check.age_sec) {
                 (_, None) => "in the future".to_owned(),
                 (None, Some(_)) => "never".to_owned(),
                 (Some(_), Some(age)) => clock::span(age),
             };
-            table.row([
-                check.check.to_owned(),
-                check.subject.clone().unwrap_or_default(),
-                if check.status == Grade::Ok.as_str() {
-                    "ok".to_owned()
-                } else {
-                    check.status.to_uppercase()
-                },
-                age,
-                clock::span(check.limit_sec),
-                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.clone() },
-            ]);
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
-        if !self.troubles.is_empty() {
-            let mut table = Table::new(&["OPEN", "OF", "SINCE", "WHY"]);
-            for trouble in &self.troubles {
-                table.row([
-                    trouble.kind.clone(),
-                    trouble.subject.clone(),
-                    trouble.since.clone(),
-                    trouble.why.clone(),
-                ]);
-            }
-            page.table(table);
-        }
-        if self.operations.in_flight > 0 {
+            let (status, mend) = match check.status {
+                "ok" => ("ok".to_owned(), None),
+                status => (status.to_uppercase(), Some(&check.mend)),
+            };
+            cells![check.check, check.subject, status, age, clock::span(check.limit_sec), mend]
+        });
+        page.rows(["OPEN", "OF", "SINCE", "WHY"], &self.troubles, |one| {
+            cells![one.kind, one.subject, clock::rfc3339(one.since), one.why]
+        });
+        if self.operations.count > 0 {
             let age = self.operations.oldest_sec.map(clock::span).unwrap_or_default();
-            page.line(format!("{} transactions under way, the oldest for {age}", self.operations.in_flight));
+            page.line(format!("{} transactions under way, the oldest for {age}", self.operations.count));
         }
         let verdict = match (self.healthy, self.checks.is_empty()) {
             (true, true) => "there is nothing to look after yet",

@@ -2,6 +2,7 @@
 //! dates records.
 
 use jiff::Timestamp;
+use serde::{Serialize, Serializer};
 use std::time::Duration;
 
 /// Where "now" comes from.
@@ -36,6 +37,22 @@ impl Clock {
 /// Seconds since 1970 as RFC 3339 UTC; the number itself where it is outside the calendar.
 pub fn rfc3339(second: i64) -> String {
     Timestamp::from_second(second).map_or_else(|_| second.to_string(), |t| t.to_string())
+}
+
+/// Seconds since 1970 as RFC 3339 UTC, in a document.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over like this")]
+pub fn serialize<S: Serializer>(second: &i64, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&rfc3339(*second))
+}
+
+/// The same, or null.
+#[expect(
+    clippy::ref_option,
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde hands fields over like this"
+)]
+pub fn serialize_if<S: Serializer>(second: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+    second.map(rfc3339).serialize(serializer)
 }
 
 /// Seconds by which a record may lie in the future: clocks are set back now and then.

@@ -5,6 +5,7 @@ use crate::columns::{list as rows, only};
 use base::Result;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use serde::Serialize;
 use serde_json::json;
 
 /// What an alert is about.
@@ -135,7 +136,8 @@ pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) ->
 }
 
 /// Where an alert belongs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Area {
     /// Of a pool: `risk violations` lists it.
     Risk,

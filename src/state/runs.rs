@@ -1,8 +1,10 @@
 //! When each scheduled command last ran: what tells a monitor of runs that had nothing to do.
 
 use super::columns::list;
-use base::{Exit, Result, clock};
+use base::{Exit, Result, clock, forms};
 use rusqlite::{Connection, params};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 /// The service that looks after the farm.
 pub const FARM: &str = "farm run";
@@ -19,18 +21,25 @@ pub fn is_scheduled(command: &str) -> bool {
     SCHEDULED.contains(&command)
 }
 
-/// The last run of a command. Times in seconds since 1970, by the machine's clock.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The last run of a scheduled command.
+// Times are seconds since 1970, by the machine's clock.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "RunView")]
 pub struct LastRun {
-    /// Its words: `oracle check`.
+    /// Its words.
     pub command: String,
-    /// When it ended.
+    /// When it ended, RFC 3339.
+    #[serde(serialize_with = "clock::serialize")]
+    #[schemars(with = "forms::Time")]
     pub at: i64,
-    /// The exit code it ended with.
+    /// How it ended.
     pub exit_code: u8,
     /// When one last ended with exit code 0.
+    #[serde(rename = "last_success", serialize_with = "clock::serialize_if")]
+    #[schemars(with = "Option<forms::Time>")]
     pub success_at: Option<i64>,
     /// When one last did all it was there for: exit code 0, or 5 of a check that found something.
+    #[serde(skip)]
     pub complete_at: Option<i64>,
 }
 

@@ -1,23 +1,19 @@
-//! `poolctl farm run`: the loop on the block's clock.
+//! `poolctl farm run`: the loop on the block's clock, and what a person is told of it.
 
-use super::lines::Line;
-use super::notes::{self, Totals};
-use super::plan::{self, ActionView};
 use crate::farming::work::OrderFlags;
-use crate::output::{Outcome, Page, Present};
-use crate::shell::console::Console;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
-use app::farming::{LedgerStamp, kale, on_farm};
-use base::amount::Quantity;
-use base::{Code, Error, Result, forms};
-use clap::Args;
-use kale::run::{self, Note, Ran, Terms};
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::shell::prelude::*;
+use app::farming::lines::Line;
+use app::farming::plan::{ActionView, plan};
+use app::farming::run::RunOutput;
+use app::farming::{ended_in, kale, on_farm, reconcile, time};
+use base::clock;
+use kale::harvest::{self, Harvested};
+use kale::plant;
+use kale::run::{self, Note, Terms};
+use kale::schedule::{Action, Step};
+use kale::view::View;
+use kale::work::{self, Reach, Worked};
 use std::sync::atomic::Ordering;
-use watch::metrics::Gauge;
 
 /// Plant as soon as a block rolls, work until its deadline, harvest a minute after the roll
 ///
@@ -39,59 +35,27 @@ pub struct Run {
     dry: DryRun,
 }
 
-/// What the run did.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct RunOutput {
-    /// Whose view it is, at the end.
-    pub view: Option<LedgerStamp>,
-    /// The block.
-    pub block: Option<u32>,
-    /// In numbers.
-    #[serde(flatten)]
-    pub totals: Totals,
-    /// What was staked.
-    pub staked: Quantity,
-    /// What was earned.
-    pub rewarded: Quantity,
-    /// Nonces tried.
-    #[schemars(with = "forms::Whole")]
-    pub hashes: String,
-    /// Time that all threads hashed, in milliseconds.
-    pub hashing_ms: u64,
-    /// What is next.
-    pub next: Vec<ActionView>,
-    /// Everything was told as it happened; a person needs no more than the sum.
-    #[serde(skip)]
-    quiet: bool,
-}
-
 impl Run {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let orders = self.orders.or(&app)?;
         if self.dry.dry_run {
             session.call.set_dry_run();
-            return plan::show(&app, &orders);
+            return Outcome::document(&plan(&app, &orders)?);
         }
-        let json = session.options.json;
-        let mut totals = Totals::new(self.once);
+        let (json, once) = (session.options.json, self.once);
+        let mut output = RunOutput::new(once);
         let mut trouble = None;
         let stop = session.call.stop.flag();
         let mut tell = |note: &Note<'_>| {
-            totals.count(note);
-            let told =
-                if json { Console::tell(&Line::from(note)) } else { Console::emit(&notes::line(note)) };
-            match told {
-                Ok(true) => {}
-                // Nobody listens any more: what is under way is finished, and that is all.
-                Ok(false) => stop.store(true, Ordering::Relaxed),
-                Err(e) => {
-                    stop.store(true, Ordering::Relaxed);
-                    trouble = Some(e);
-                }
+            output.count(note);
+            let told = if json { Console::tell(&Line::from(note)) } else { Console::emit(&line(note)) };
+            // Nobody listens any more: what is under way is finished, and that is all.
+            if !matches!(told, Ok(true)) {
+                stop.store(true, Ordering::Relaxed);
+                trouble = told.err().or(trouble.take());
             }
         };
-        let once = self.once;
         let ran = on_farm(&app, false, self.parallel, async |farm| {
             let what = format!("plant, work and harvest for the farmers on {}", farm.site.network());
             let permit = app.value_permit(farm.work.permit, &what)?;
@@ -105,73 +69,28 @@ impl Run {
         if let Some(e) = trouble {
             return Err(e);
         }
-        RunOutput::finish(ran, totals, once, json)
-    }
-}
-
-impl RunOutput {
-    fn finish(ran: Ran, totals: Totals, once: bool, json: bool) -> Result<Outcome> {
-        let failures = totals.failures();
-        let done = totals.done();
-        let stopped = (ran.stopped && once).then(|| {
-            Error::new(Code::Interrupted, "interrupted; what was finished is recorded")
-                .hint("run the same command again to go on")
-        });
-        let output = Self {
-            view: ran.view.as_ref().map(LedgerStamp::from),
-            block: ran.view.as_ref().map(|view| view.farm.index),
-            staked: kale(totals.staked()),
-            rewarded: kale(totals.rewarded()),
-            hashes: ran.hashes.to_string(),
-            hashing_ms: u64::try_from(ran.hashing.as_millis()).unwrap_or(u64::MAX),
-            next: ran.agenda.iter().map(ActionView::from).collect(),
-            totals,
-            quiet: json,
-        };
-        let failure = app::failures::ended(done, &failures, "steps").or(stopped);
-        let gauges = output.gauges(output.totals.failed_tries);
-        let outcome = Outcome::of(&output)?.warn(ran.warnings).gauges(gauges).but(failure);
+        let outcome = Outcome::document(&output.ended(ran))?;
         Ok(if json { outcome.streamed() } else { outcome })
-    }
-
-    fn gauges(&self, failed: usize) -> Vec<Gauge> {
-        let units = |amount: &Quantity| base::amount::to_units(amount.base, amount.decimals);
-        let totals = &self.totals;
-        let block = self.block;
-        [
-            Gauge::new("poolctl_run_planted_farmers", "Plants of the last run.", totals.planted),
-            Gauge::new("poolctl_run_worked_farmers", "Works of the last run.", totals.worked),
-            Gauge::new("poolctl_run_harvested_pails", "Harvests of the last run.", totals.harvested),
-            Gauge::new("poolctl_run_lost_pails", "Stakes found lost by the last run.", totals.lost),
-            Gauge::new("poolctl_run_failed_steps", "What failed for a farmer in the last run.", failed),
-            Gauge::new("poolctl_run_reward_kale", "Rewards of the last run.", &units(&self.rewarded)),
-        ]
-        .into_iter()
-        .chain(block.map(|block| {
-            Gauge::new("poolctl_farm_block_index", "The farm's block, as it was seen last.", block)
-        }))
-        .collect()
     }
 }
 
 impl Present for RunOutput {
     fn present(&self, page: &mut Page) {
-        if self.quiet {
-            return;
-        }
-        let Totals { planted, worked, improved, harvested, lost, failed_tries, .. } = &self.totals;
-        if self.totals.is_nothing() {
+        let Self { planted, worked, improved, harvested, lost, failed_tries, staked, rewarded, .. } = self;
+        if self.is_nothing() {
             page.line("nothing was due");
         } else {
             let failed =
                 if *failed_tries > 0 { format!(", tries that failed {failed_tries}") } else { String::new() };
             page.line(format!(
-                "planted {planted} ({}), worked {worked}, improved {improved}, harvested {harvested} ({}), lost {lost}{failed}",
-                self.staked, self.rewarded
+                "planted {planted} ({staked}), worked {worked}, improved {improved}, harvested {harvested} ({rewarded}), lost {lost}{failed}",
             ));
         }
-        for line in self.totals.undone() {
-            page.line(line);
+        for (name, e) in &self.failed {
+            page.line(format!("failed: {name}: {e}"));
+        }
+        if let Some((step, e)) = &self.hindered {
+            page.line(trouble_line(*step, e));
         }
         // Whoever stops a run must know what stays undone.
         for ActionView { step, block, count, from, until, why } in &self.next {
@@ -182,4 +101,97 @@ impl Present for RunOutput {
             page.line(view);
         }
     }
+}
+
+/// The line for a person.
+fn line(note: &Note<'_>) -> String {
+    match note {
+        Note::Block(view) => block_line(view),
+        Note::Settled(operation, settled) => {
+            format!("of an earlier run: {} {}", operation.key, ended_in(settled))
+        }
+        Note::Planted(block, planted) => {
+            let (who, stake) = (&planted.who.address, kale(planted.stake));
+            match &planted.fate {
+                plant::Fate::Planted { .. } => format!("block {block}: {who} planted {stake}"),
+                plant::Fate::Already => format!("block {block}: {who} had planted {stake} already"),
+                plant::Fate::HarvestOnly => format!("block {block}: {who} does not plant: harvest only"),
+                plant::Fate::Failed { error, .. } => format!("block {block}: {who} did not plant: {error}"),
+            }
+        }
+        Note::Shift(shift, reach) => format!(
+            "block {}: grinding for {} farmers until {}, policy {}",
+            shift.block,
+            reach.farmers,
+            time(shift.hours.deadline),
+            shift.policy.word()
+        ),
+        Note::Worked(worked) => work_line(worked),
+        Note::ShiftEnded(block, reach) => format!(
+            "block {block}: work of {} of {} farmers is in; {} hashes, {}",
+            reach.worked,
+            reach.farmers,
+            reach.figures.hashes,
+            rate(reach)
+        ),
+        Note::Harvested(harvested) => harvest_line(harvested),
+        Note::Reconciled(why, found) => reconcile::told(why, found),
+        Note::Waiting(action) => action_line(action),
+        Note::Trouble(step, e) => trouble_line(*step, e),
+    }
+}
+
+fn trouble_line(step: Step, e: &Error) -> String {
+    format!("cannot {} now: {e}", step.word())
+}
+
+fn block_line(view: &View) -> String {
+    let age = view.current().map(|block| view.at.time.saturating_sub(block.timestamp));
+    let age = age.map(|age| format!(", {} old", clock::span(age))).unwrap_or_default();
+    let paused = if view.farm.paused { ", paused" } else { "" };
+    format!("block {}{age}{paused} at ledger {}", view.farm.index, view.at.ledger)
+}
+
+fn work_line(worked: &Worked) -> String {
+    let (who, block) = (&worked.who.address, worked.block);
+    let zeros = worked.solution.map(|solution| solution.zeros).unwrap_or_default();
+    match &worked.fate {
+        work::Fate::Worked { gap, improved, .. } => {
+            let verb = if *improved { "improved to" } else { "worked:" };
+            format!("block {block}: {who} {verb} {zeros} zeros, gap {gap}")
+        }
+        work::Fate::Already => format!("block {block}: {who} had worked already"),
+        work::Fate::Elsewhere { zeros } => {
+            format!("block {block}: another hand worked for {who}: {zeros} zeros")
+        }
+        work::Fate::Failed { error, .. } => format!("block {block}: no work for {who}: {error}"),
+    }
+}
+
+fn harvest_line(harvested: &Harvested) -> String {
+    let (who, block) = (&harvested.hand.who.address, harvested.block);
+    match &harvested.fate {
+        harvest::Fate::Harvested { reward, .. } => {
+            format!("block {block}: {who} harvested {}, and {} back", kale(*reward), kale(harvested.stake))
+        }
+        harvest::Fate::Already => format!("block {block}: {who} had harvested already"),
+        harvest::Fate::Elsewhere { reward, .. } => {
+            format!("block {block}: another hand harvested {} for {who}", kale(*reward))
+        }
+        harvest::Fate::Lost { reason, cause } => {
+            format!("block {block}: {who} lost {}: {reason}, by {cause}", kale(harvested.stake))
+        }
+        harvest::Fate::Failed { error, .. } => format!("block {block}: {who} could not harvest: {error}"),
+    }
+}
+
+/// What is next, and why.
+fn action_line(action: &Action) -> String {
+    let Action { step, block, count, from, why, .. } = action;
+    format!("next: {} for {count} in block {block} at {}: {why}", step.word(), time(*from))
+}
+
+fn rate(reach: &Reach) -> String {
+    let millis = reach.figures.elapsed.as_millis().max(1);
+    format!("{} MH/s", u128::from(reach.figures.hashes) / 1000 / millis)
 }

@@ -1,15 +1,10 @@
 //! `poolctl farmer register` and `farmer import`.
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::console::ask_secret;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::farming::farmer::{EnrolOutput, SponsorOutput, SubmitterOutput};
-use app::farming::farmer::{FarmerView, StrategyView};
-use app::{App, conceal, edit_keys};
+use crate::shell::prelude::*;
+use app::farming::farmer::{EnrolOutput, FarmerView, SponsorOutput, SubmitterOutput};
+use app::{conceal, edit_keys};
 use base::amount::parse_weight;
-use base::{Code, Error, Result};
-use clap::Args;
 use kale::address::account;
 use kale::enrol::{self, KeyFor, Serving};
 use kale::farmers::Joining;
@@ -80,18 +75,24 @@ impl Register {
             let adopted = address.is_some();
             return planned(state.conn(), address, adopted, &joining, keys_path);
         }
-        let mut keys = edit_keys(&app, state.conn())?;
+        let keys = edit_keys(&app, state.conn())?;
         drop(state);
-        let key = address.map_or(KeyFor::Any, KeyFor::Address);
-        let done = app.write(false, |work| enrol::register(work, &mut keys, key, &joining))?;
-        warn_of_idle(&app, &keys)?;
-        Outcome::of(&EnrolOutput {
-            changed: done.changed,
-            adopted: done.adopted,
-            farmer: done.farmer.into(),
-            keys: keys_path,
-        })
+        register(&app, keys, address.map_or(KeyFor::Any, KeyFor::Address), &joining)
     }
+}
+
+/// Registers a farmer, and says which keys have none while the key store is open anyway.
+fn register(app: &App<'_>, mut keys: Editor, key: KeyFor, joining: &Joining) -> Result<Outcome> {
+    let done = app.write(false, |work| enrol::register(work, &mut keys, key, joining))?;
+    let submitters = app.config.get("kale.submitter").unwrap_or_default();
+    let idle = enrol::idle(app.read()?.conn(), keys.store())?;
+    for address in idle.iter().filter(|address| !submitters.contains(*address)) {
+        app.call().warn(format!(
+            "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
+        ));
+    }
+    let (changed, adopted, farmer) = (done.changed, done.adopted, done.farmer.into());
+    Outcome::of(&EnrolOutput { changed, adopted, farmer, keys: app.config.keys_path()? })
 }
 
 /// What would be registered. No key is made, and the key store is not looked into.
@@ -103,43 +104,24 @@ fn planned(
     keys: PathBuf,
 ) -> Result<Outcome> {
     let there = address.as_deref().map(|address| farmers::look_up(conn, address)).transpose()?.flatten();
-    let output = match there {
-        Some(farmer) => EnrolOutput { changed: false, adopted, farmer: farmer.into(), keys },
-        None => EnrolOutput {
-            changed: true,
-            adopted,
-            farmer: FarmerView {
-                id: None,
-                address,
-                pooler: poolers::find(conn, &joining.pooler)?.name,
-                status: Status::WalletCreated.word(),
-                stake_percentage: ratio(joining.stake_percentage_ppm),
-                payout: joining.payout.clone(),
-                strategy: StrategyView::default(),
-                added_at: None,
-                status_at: None,
-            },
-            keys,
+    let changed = there.is_none();
+    let farmer = match there {
+        Some(farmer) => farmer.into(),
+        None => FarmerView {
+            address,
+            pooler: poolers::find(conn, &joining.pooler)?.name,
+            status: Status::WalletCreated.word(),
+            stake_percentage: ratio(joining.stake_percentage_ppm),
+            payout: joining.payout.clone(),
+            ..FarmerView::default()
         },
     };
-    Outcome::of(&output)
+    Outcome::of(&EnrolOutput { changed, adopted, farmer, keys })
 }
 
 /// Who can be no farmer, as far as that is known without the key store.
 fn serving<'a>(app: &'a App<'_>, conn: &Connection) -> Result<Serving<'a>> {
     Ok(Serving { sponsor: enrol::last_sponsor(conn)?, submitters: app.config.get("kale.submitter") })
-}
-
-/// Says which keys have no farmer, while the key store is open anyway.
-fn warn_of_idle(app: &App<'_>, keys: &Editor) -> Result<()> {
-    let submitters = app.config.get("kale.submitter").unwrap_or_default();
-    let idle = enrol::idle(app.read()?.conn(), keys.store())?;
-    for address in idle.iter().filter(|address| !submitters.contains(*address)) {
-        app.call().warn(format!(
-            "the key store holds a key for {address}, which is no farmer; take it with: farmer register --address"
-        ));
-    }
-    Ok(())
 }
 
 impl Present for EnrolOutput {
@@ -217,32 +199,29 @@ impl Import {
             session.call.set_dry_run();
             return match &joining {
                 Some(joining) => planned(state.conn(), Some(address), false, joining, keys_path),
-                None if self.submitter => {
-                    Outcome::of(&SubmitterOutput { changed: true, submitter: address, keys: keys_path })
-                }
-                None => Outcome::of(&SponsorOutput { changed: true, sponsor: address, keys: keys_path }),
+                None => stored(self.submitter, true, address, keys_path),
             };
         }
         let mut keys = edit_keys(&app, state.conn())?;
         drop(state);
-        if self.submitter {
-            let changed = keys.add(&key, Origin::Submitter)?;
-            return Outcome::of(&SubmitterOutput { changed, submitter: address, keys: keys_path });
-        }
         let Some(joining) = joining else {
-            let (sponsor, changed) = app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?;
-            return Outcome::of(&SponsorOutput { changed, sponsor, keys: keys_path });
+            let (address, changed) = if self.submitter {
+                (address, keys.add(&key, Origin::Submitter)?)
+            } else {
+                app.write(false, |work| enrol::sponsor(work, &mut keys, &key))?
+            };
+            return stored(self.submitter, changed, address, keys_path);
         };
-        let key = KeyFor::Imported(key);
-        let done = app.write(false, |work| enrol::register(work, &mut keys, key, &joining))?;
-        warn_of_idle(&app, &keys)?;
-        Outcome::of(&EnrolOutput {
-            changed: done.changed,
-            adopted: done.adopted,
-            farmer: done.farmer.into(),
-            keys: keys_path,
-        })
+        register(&app, keys, KeyFor::Imported(key), &joining)
     }
+}
+
+/// The key of a submitter, or of the sponsor, is in the key store.
+fn stored(submitter: bool, changed: bool, address: String, keys: PathBuf) -> Result<Outcome> {
+    if submitter {
+        return Outcome::of(&SubmitterOutput { changed, submitter: address, keys });
+    }
+    Outcome::of(&SponsorOutput { changed, sponsor: address, keys })
 }
 
 impl Present for SponsorOutput {
@@ -265,12 +244,9 @@ impl Present for SubmitterOutput {
 const MOST: u64 = 4096;
 
 /// A secret key from stdin: asked for on a terminal, else one line.
-///
-/// # Errors
-/// `io_error`, `interrupted`, `invalid_value` for more than a line.
 fn secret_from_stdin(app: &App<'_>, session: &Session) -> Result<Zeroizing<String>> {
     conceal(app);
-    if session.console.can_ask() {
+    if session.console.can_ask {
         return ask_secret("Secret key (S…)", &session.call.stop);
     }
     let mut bytes = Zeroizing::new(Vec::with_capacity(8192));

@@ -4,10 +4,7 @@ pub mod bench;
 pub mod jobs;
 pub mod single;
 
-use crate::output::Outcome;
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use clap::Args;
+use crate::shell::prelude::*;
 use grind::Settings;
 use grind::kernel::{self, KernelRef};
 use grind::search::all_cores;
@@ -69,9 +66,6 @@ pub struct Grind {
 }
 
 impl Grind {
-    /// # Errors
-    /// `invalid_value` for a job that is none; `partial` where some job lines failed; `interrupted`, with the best
-    /// so far, after a signal.
     pub fn run(self: Box<Self>, session: &Session) -> Result<Outcome> {
         let threads = match self.threads {
             None => all_cores(),
@@ -82,21 +76,17 @@ impl Grind {
         let wanted = self.kernel.as_deref().map(kernel::by_name).transpose().map_err(|e| {
             Error::new(Code::InvalidValue, format!("--kernel: {e}")).detail("available", e.available.clone())
         })?;
+        let stop = session.call.stop.flag();
         if self.bench {
             return bench::run(session, threads, self.seconds);
         }
         if let Some(path) = &self.jobs {
             let kernel = checked(session, wanted);
-            return jobs::run(
-                session,
-                path,
-                self.stream,
-                &settings(kernel, threads, &session.call.stop.flag()),
-            );
+            return jobs::run(session, path, self.stream, &settings(kernel, threads, &stop));
         }
-        let task = single::Task::parse(&self)?;
+        let task = single::parse(&self)?;
         let kernel = checked(session, wanted);
-        single::run(session, &task, &settings(kernel, threads, &session.call.stop.flag()))
+        single::run(session, task, self.seconds, &settings(kernel, threads, &stop))
     }
 }
 

@@ -1,62 +1,47 @@
 //! One job from flags.
 
 use super::{Grind, rate, shown_rate};
-use crate::output::{Outcome, Page, Present};
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use base::amount::to_people;
-use base::{Code, Error, Result, clock, forms};
+use base::{clock, forms};
 use grind::job::{Found, parse_entropy, parse_farmer, parse_nonce};
 use grind::{End, Job, Limits, Outcome as Searched, Settings, search};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::time::{Duration, Instant};
 
-/// A job with its limits.
-pub struct Task {
-    job: Job,
-    limits: Limits,
-    seconds: Option<u32>,
-}
-
-impl Task {
-    /// Reads the flags.
-    ///
-    /// # Errors
-    /// `invalid_value` naming the flag; `usage` where nothing would end the search.
-    pub fn parse(flags: &Grind) -> Result<Self> {
-        fn read<T, E: std::fmt::Display>(
-            flag: &str,
-            text: Option<&str>,
-            parse: impl FnOnce(&str) -> Result<T, E>,
-        ) -> Result<Option<T>> {
-            text.map(|text| parse(text).map_err(|e| Error::new(Code::InvalidValue, format!("{flag}: {e}"))))
-                .transpose()
-        }
-        let missing = |flag: &str| Error::new(Code::Usage, format!("{flag} is missing"));
-        let job = Job {
-            index: flags.index.ok_or_else(|| missing("--index"))?,
-            entropy: read("--entropy", flags.entropy.as_deref(), parse_entropy)?
-                .ok_or_else(|| missing("--entropy"))?,
-            farmer: read("--farmer", flags.farmer.as_deref(), parse_farmer)?
-                .ok_or_else(|| missing("--farmer"))?,
-        };
-        let nonces = read("--nonces", flags.nonces.as_deref(), parse_nonce)?;
-        let limits = Limits {
-            start: match read("--start", flags.start.as_deref(), parse_nonce)? {
-                Some(start) => start,
-                None => Limits::random_start(super::random()?, nonces),
-            },
-            nonces,
-            zeros: flags.zeros,
-            deadline: None,
-        };
-        if limits.nonces.is_none() && limits.zeros.is_none() && flags.seconds.is_none() {
-            return Err(Error::new(Code::Usage, "nothing would end the search")
-                .hint("give --zeros, --nonces or --seconds, or more than one of them"));
-        }
-        limits.range().map_err(|e| Error::new(Code::InvalidValue, e.to_string()))?;
-        Ok(Self { job, limits, seconds: flags.seconds })
+/// Reads the flags: a job with its limits.
+pub fn parse(flags: &Grind) -> Result<(Job, Limits)> {
+    fn read<T, E: std::fmt::Display>(
+        flag: &str,
+        text: Option<&str>,
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<Option<T>> {
+        text.map(|text| parse(text).map_err(|e| Error::new(Code::InvalidValue, format!("{flag}: {e}"))))
+            .transpose()
     }
+    let missing = |flag: &str| Error::new(Code::Usage, format!("{flag} is missing"));
+    let job = Job {
+        index: flags.index.ok_or_else(|| missing("--index"))?,
+        entropy: read("--entropy", flags.entropy.as_deref(), parse_entropy)?
+            .ok_or_else(|| missing("--entropy"))?,
+        farmer: read("--farmer", flags.farmer.as_deref(), parse_farmer)?
+            .ok_or_else(|| missing("--farmer"))?,
+    };
+    let nonces = read("--nonces", flags.nonces.as_deref(), parse_nonce)?;
+    let limits = Limits {
+        start: match read("--start", flags.start.as_deref(), parse_nonce)? {
+            Some(start) => start,
+            None => Limits::random_start(super::random()?, nonces),
+        },
+        nonces,
+        zeros: flags.zeros,
+        deadline: None,
+    };
+    if limits.nonces.is_none() && limits.zeros.is_none() && flags.seconds.is_none() {
+        return Err(Error::new(Code::Usage, "nothing would end the search")
+            .hint("give --zeros, --nonces or --seconds, or more than one of them"));
+    }
+    limits.range().map_err(|e| Error::new(Code::InvalidValue, e.to_string()))?;
+    Ok((job, limits))
 }
 
 /// What was found.
@@ -86,17 +71,19 @@ pub struct GrindOutput {
 }
 
 /// Searches, with a bar on a terminal.
-///
-/// # Errors
-/// `invalid_value` for an empty range; `interrupted` with the best so far.
-pub fn run(session: &Session, task: &Task, settings: &Settings<'_>) -> Result<Outcome> {
+pub fn run(
+    session: &Session,
+    (job, limits): (Job, Limits),
+    seconds: Option<u32>,
+    settings: &Settings<'_>,
+) -> Result<Outcome> {
     let began = Instant::now();
-    let time = task.seconds.map(|seconds| Duration::from_secs(seconds.into()));
-    let limits = Limits { deadline: time.and_then(|time| began.checked_add(time)), ..task.limits };
+    let time = seconds.map(|seconds| Duration::from_secs(seconds.into()));
+    let limits = Limits { deadline: time.and_then(|time| began.checked_add(time)), ..limits };
     let progress = session.console.progress();
     progress.begin("hashing", limits.nonces);
     let mut before = 0;
-    let found = search(&task.job, &limits, settings, &mut |now| {
+    let found = search(&job, &limits, settings, &mut |now| {
         progress.advance(now.hashes - before);
         before = now.hashes;
         let best =

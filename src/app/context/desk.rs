@@ -55,9 +55,6 @@ impl<'a, 's> Desk<'a, 's> {
     }
 
     /// Keeps what a work that is done learned of EVM chains, gathers the warnings, and lets go of the state.
-    ///
-    /// # Errors
-    /// The work's own; `state_error`.
     pub fn close<T>(mut self, done: Result<T>) -> Result<T> {
         let done = done.and_then(|value| self.learn().map(|()| value));
         let Self { app, state, lock, .. } = self;

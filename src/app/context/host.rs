@@ -27,10 +27,7 @@ pub trait Host: Send + Sync {
     fn can_ask(&self) -> bool;
     /// Puts a question; true is a yes.
     fn ask(&self, question: &str) -> Result<bool>;
-    /// A secret that no setting tells.
-    ///
-    /// # Errors
-    /// `no_passphrase` where there is none and nobody can be asked, with what to do about it.
+    /// A secret that no setting tells; `no_passphrase` where there is none and nobody can be asked.
     fn secret(&self, which: Secret) -> Result<SecretString>;
     /// Where long work shows how far it is.
     fn progress(&self) -> Box<dyn Progress + Send + Sync>;

@@ -8,13 +8,13 @@ pub mod host;
 mod networks;
 mod unlock;
 
-pub(crate) use desk::Desk;
 pub use networks::farm_contract;
 pub use unlock::{conceal, edit_keys, open_keys, passphrase_of};
 
 use crate::{Call, Host};
 use base::{Code, Error, Progress, Result};
 use config::{Config, Setting, Sources};
+use desk::Desk;
 use evm::{Chain, Learned};
 use state::{Consent, Lock, Permit, State, ValuePermit, Work};
 use std::path::{Path, PathBuf};
@@ -54,11 +54,8 @@ pub struct App<'s> {
 }
 
 impl<'s> App<'s> {
-    /// Works out the settings, from the state too where there is one.
-    ///
-    /// # Errors
-    /// Those of [`Host::sources`] and [`Config::resolve`]. A state that cannot be opened is no error here:
-    /// the command that needs it says so.
+    /// Works out the settings, from the state too where there is one. A state that cannot be opened is no error here: the
+    /// command that needs it says so.
     pub fn open(host: &'s dyn Host) -> Result<Self> {
         Self::with(host, false)
     }
@@ -85,21 +82,17 @@ impl<'s> App<'s> {
             (Ok(state), Some(chain_id)) => state::check_network(state, EVM_PIN, chain_id).err(),
             _ => None,
         };
-        let learned = match &opened {
-            Ok(state) => evm::learned(state.conn())?,
-            Err(_) => Learned::default(),
-        };
+        let learned = opened.as_ref().map_or_else(|_| Ok(Learned::default()), |s| evm::learned(s.conn()))?;
         let foreign_stellar = match (&opened, config.get("stellar.network").map(stellar::known)) {
             (Ok(state), Some(Ok(known))) => state::check_network(state, STELLAR_PIN, known.passphrase).err(),
             _ => None,
         };
-        let (chains, clients) = (Mutex::default(), Mutex::default());
         Ok(Self {
             foreign,
             foreign_stellar,
             learned,
-            chains,
-            clients,
+            chains: Mutex::default(),
+            clients: Mutex::default(),
             host,
             config,
             state_path,
@@ -130,9 +123,6 @@ impl<'s> App<'s> {
     }
 
     /// The state, for reading at length.
-    ///
-    /// # Errors
-    /// As [`State::read`]; what `body` returns.
     pub fn look<T>(&self, body: impl FnOnce(&State, &dyn Progress) -> Result<T>) -> Result<T> {
         body(&self.read()?, self.progress.as_ref())
     }
@@ -148,9 +138,6 @@ impl<'s> App<'s> {
     }
 
     /// Runs `body` as the one writer, or on a private copy for a dry run.
-    ///
-    /// # Errors
-    /// `state_missing`, `state_locked` and the others of [`State::write_access`]; what `body` returns.
     pub fn write<T>(&self, dry_run: bool, body: impl FnOnce(&mut Work<'_>) -> Result<T>) -> Result<T> {
         let mut desk = Desk::open(self, dry_run)?;
         let done = body(&mut desk.work());
@@ -183,9 +170,7 @@ impl<'s> App<'s> {
         Config::resolve(&sources)
     }
 
-    /// The token without which no value moves: on a profile that asks, the operator must agree to `what`.
-    ///
-    /// # Errors
+    /// The token without which no value moves: on a profile that asks, the operator must agree to `what`. It is
     /// `needs_confirmation` where the answer is no, or nobody can be asked and nobody agreed beforehand.
     pub fn value_permit<'a>(&self, permit: Permit<'a>, what: &str) -> Result<ValuePermit<'a>> {
         self.agree(permit, self.config.confirm(), what)
@@ -207,27 +192,18 @@ impl<'s> App<'s> {
         Ok(given)
     }
 
-    /// The state's lock, waiting for it as long as the call does.
-    ///
-    /// # Errors
-    /// `state_locked` naming the holder, `interrupted`, `io_error`.
+    /// The state's lock, waiting for it as long as the call does; `state_locked` names the holder.
     pub fn lock(&self) -> Result<Lock> {
         self.call().let_go();
         Lock::acquire(&self.state_path, &self.call().holder(), self.call().wait, &self.call().stop)
     }
 
-    /// The key store's lock, waiting for it as long as the call does.
-    ///
-    /// # Errors
-    /// `keys_locked` naming the holder, `interrupted`, `io_error`.
+    /// The key store's lock, waiting for it as long as the call does; `keys_locked` names the holder.
     pub fn lock_keys(&self, keys: &Path) -> Result<Lock> {
         Lock::keys(keys, &self.call().holder(), self.call().wait, &self.call().stop)
     }
 
     /// An argument that names a file, from the root on, so that it can be shown and used anywhere.
-    ///
-    /// # Errors
-    /// `invalid_value` for an empty path.
     pub fn absolute(path: &Path) -> Result<PathBuf> {
         std::path::absolute(path)
             .map_err(|e| Error::new(Code::InvalidValue, format!("\"{}\": {e}", path.display())))

@@ -1,6 +1,6 @@
 //! The networks that the profile names: an EVM chain and a Stellar network, looked at or written about.
 
-use super::{App, Desk, EVM_PIN, guard};
+use super::{App, EVM_PIN, guard};
 use base::{Code, Error, Result};
 use config::Config;
 use evm::{Chain, ChainConfig};
@@ -19,22 +19,16 @@ impl App<'_> {
         dry_run: bool,
         body: impl AsyncFnOnce(&mut Work<'_>, &Chain) -> Result<T>,
     ) -> Result<T> {
-        let (chain, runtime) = (self.chain()?, self.host.runtime()?);
-        let mut desk = Desk::open(self, dry_run)?;
-        let mut work = desk.work();
-        let done = runtime.block_on(async {
-            let value = body(&mut work, &chain).await?;
+        let chain = self.chain()?;
+        self.write_async(dry_run, async |work| {
+            let value = body(work, &chain).await?;
             // Only now: a first command that fails leaves the state as it was.
             state::pin_network(work.state, work.permit, EVM_PIN, &chain.chain_id().to_string())?;
             Ok(value)
-        });
-        desk.close(done)
+        })
     }
 
     /// Reads from the profile's EVM chain, at one endpoint alone where it is named; nothing is written.
-    ///
-    /// # Errors
-    /// Those of [`App::chain_at`]; what `body` returns.
     pub fn look_on_chain<T>(
         &self,
         endpoint: Option<&str>,
@@ -49,9 +43,6 @@ impl App<'_> {
     }
 
     /// Reads from the profile's Stellar network; nothing is written.
-    ///
-    /// # Errors
-    /// Those of [`App::stellar`]; what `body` returns.
     pub fn look_on_stellar<T>(&self, body: impl AsyncFnOnce(&Client) -> Result<T>) -> Result<T> {
         let client = self.stellar()?;
         let found = self.host.runtime()?.block_on(body(&client));
@@ -63,17 +54,11 @@ impl App<'_> {
 
     /// The profile's EVM chain, unless the state belongs to another; nothing is sent yet. What its endpoints do
     /// wrong and others make good becomes warnings after the work.
-    ///
-    /// # Errors
-    /// `missing_setting` where the profile names no chain or no endpoint, `wrong_network`.
     pub fn chain(&self) -> Result<Chain> {
         self.chain_at(None)
     }
 
     /// As [`App::chain`], with one endpoint alone where it is named.
-    ///
-    /// # Errors
-    /// As [`App::chain`], and `invalid_value` for an endpoint that the profile does not name.
     pub fn chain_at(&self, endpoint: Option<&str>) -> Result<Chain> {
         if let Some(e) = &self.foreign {
             return Err(e.clone());
@@ -94,25 +79,17 @@ impl App<'_> {
         Ok(chain)
     }
 
-    /// The profile's Stellar network, unless the state belongs to another; nothing is sent yet. What its endpoints do
-    /// wrong and others make good becomes warnings after the work.
-    ///
-    /// # Errors
-    /// `missing_setting` where the profile names no network or no endpoint, `wrong_network`.
+    /// The profile's Stellar network, under the same terms.
     pub fn stellar(&self) -> Result<Client> {
         if let Some(e) = &self.foreign_stellar {
             return Err(e.clone());
         }
-        let client = self.client_config()?;
-        let client = Client::new(client)?;
+        let client = Client::new(self.client_config()?)?;
         guard(&self.clients).push(client.clone());
         Ok(client)
     }
 
     /// What the profile says about its EVM chain.
-    ///
-    /// # Errors
-    /// `missing_setting` where it names no chain or no endpoint.
     pub fn chain_config(&self) -> Result<ChainConfig> {
         let config = &self.config;
         let mut chain = ChainConfig::new(
@@ -133,9 +110,6 @@ impl App<'_> {
     }
 
     /// What the profile says about its Stellar network.
-    ///
-    /// # Errors
-    /// `missing_setting` where it names no network or no endpoint.
     pub fn client_config(&self) -> Result<ClientConfig> {
         let config = &self.config;
         let known = stellar::known(config.require("stellar.network")?)?;
@@ -151,9 +125,6 @@ impl App<'_> {
     }
 
     /// The KALE farm contract: the one that is set, or the network's.
-    ///
-    /// # Errors
-    /// `missing_setting` where neither is known, `invalid_address`.
     pub fn farm_contract(&self) -> Result<ContractId> {
         farm_contract(&self.config)
     }

@@ -23,9 +23,6 @@ pub fn open_keys(app: &App<'_>) -> Result<KeyStore> {
 }
 
 /// Unlocks the key store for a change; one is begun where there are no farmers whose keys it should hold.
-///
-/// # Errors
-/// Those of [`Editor::open`] and of the source of the passphrase; `keys_missing` where there must be one.
 pub fn edit_keys(app: &App<'_>, conn: &Connection) -> Result<Editor> {
     let path = keys_path(app)?;
     let for_method = |method: Option<Method>| {
@@ -93,9 +90,6 @@ fn hinted(e: Error, hint: &'static str) -> Error {
 }
 
 /// A passphrase as it stands, one newline at its end aside.
-///
-/// # Errors
-/// `no_passphrase`, naming where it is `from`, for what is no line of text.
 pub fn passphrase_of(from: &str, bytes: &[u8]) -> Result<SecretString> {
     let bad = |why: &str| {
         Error::new(Code::NoPassphrase, format!("{from} {why}"))

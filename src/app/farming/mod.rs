@@ -3,13 +3,16 @@
 pub mod block;
 pub mod farmer;
 pub mod harvest;
+pub mod lines;
 pub mod operations;
+pub mod plan;
 pub mod plant;
 pub mod pooler;
 pub mod reconcile;
+pub mod run;
 pub mod work;
 
-use crate::context::{Desk, STELLAR_PIN};
+use crate::context::STELLAR_PIN;
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, clock, forms, say};
@@ -74,9 +77,6 @@ pub fn site(app: &App<'_>, client: &Client) -> Result<Site> {
 }
 
 /// Runs `body` as the one writer, after everything that an earlier run left unfinished has been settled.
-///
-/// # Errors
-/// As [`App::write`], and `missing_setting`, `wrong_network`; what settling and `body` return.
 pub fn on_farm<T>(
     app: &App<'_>,
     dry_run: bool,
@@ -102,17 +102,15 @@ fn at_desk<T>(
     settles: bool,
     body: impl AsyncFnOnce(&mut Farming<'_, '_>) -> Result<T>,
 ) -> Result<T> {
-    let (client, runtime, keys) = (app.stellar()?, app.host.runtime()?, Keys::new(app));
-    let mut desk = Desk::open(app, dry_run)?;
-    let mut work = desk.work();
-    let done = runtime.block_on(async {
+    let (client, keys) = (app.stellar()?, Keys::new(app));
+    app.write_async(dry_run, async |work| {
         // Before the work: what is sent on a network must not outlive the knowledge of which one it was.
         state::pin_network(work.state, work.permit, STELLAR_PIN, client.passphrase())?;
         let mut settings = Settings::of(work.config)?;
         settings.parallel = parallel.unwrap_or(settings.parallel);
         let site = site(app, &client)?;
         let terms = Terms { max_resource_fee: settings.max_resource_fee, ..app.terms()? };
-        let (work, site, keys, heard, faults) = (&mut work, &site, &keys, None, Vec::new());
+        let (site, keys, heard, faults) = (&site, &keys, None, Vec::new());
         let mut farming = Farming { work, site, settings, terms, keys, heard, faults };
         let settled = if settles { settle(app, &mut farming).await } else { Ok(()) };
         let done = match settled {
@@ -121,12 +119,10 @@ fn at_desk<T>(
         };
         farming.faults.into_iter().for_each(|fault| app.call().fault(fault));
         done
-    });
-    desk.close(done)
+    })
 }
 
-/// How long a command waits for what an earlier run left unfinished: two ledgers. What is open then holds up its own farmer
-/// alone.
+/// How long an earlier run's work is waited for: two ledgers. What is open then holds up its own farmer alone.
 const SETTLE_WAIT: Duration = Duration::from_secs(10);
 
 /// Settles what an earlier run left unfinished; what came of it becomes warnings.
@@ -223,6 +219,11 @@ impl std::fmt::Display for LedgerStamp {
 /// Seconds of ledger time as RFC 3339.
 pub fn time(second: u64) -> String {
     clock::rfc3339(i64::try_from(second).unwrap_or(i64::MAX))
+}
+
+/// A span in whole milliseconds.
+pub(crate) fn millis(span: Duration) -> u64 {
+    u64::try_from(span.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Stroops of KALE.

@@ -3,7 +3,7 @@
 use crate::Document;
 use crate::failures::{Failure, partly};
 use crate::farming::ended_as;
-use base::{Error, Result, forms};
+use base::{Error, forms};
 use outbox::{GivenUp, Operation};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,7 +37,7 @@ pub struct OperationView {
 }
 
 /// What became of the transactions.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct SettleOutput {
     /// The oldest first.
     pub operations: Vec<SettledView>,
@@ -58,14 +58,10 @@ pub struct SettledView {
 }
 
 impl SettleOutput {
-    /// What came of each operation: whether it is known, and how it ended.
-    pub fn of<'r, T: 'r>(done: impl Iterator<Item = (&'r Operation, &'r Result<T>, (bool, String))>) -> Self {
-        let (mut operations, mut failures) = (Vec::new(), Vec::new());
-        for (operation, result, (settled, status)) in done {
-            failures.extend(result.as_ref().err().map(|e| (operation.key.clone(), e.clone())));
-            operations.push(SettledView { key: operation.key.clone(), settled, status });
-        }
-        Self { operations, failures }
+    /// Takes in what came of an operation: whether it is known, and how it ended.
+    pub fn take(&mut self, operation: &Operation, settled: bool, status: String, failure: Option<Error>) {
+        self.failures.extend(failure.map(|e| (operation.key.clone(), e)));
+        self.operations.push(SettledView { key: operation.key.clone(), settled, status });
     }
 }
 

@@ -41,7 +41,7 @@ pub struct PlantView {
 }
 
 /// What was planted.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct PlantOutput {
     /// Whose view it is; null where there is no farmer to plant for.
     pub view: Option<LedgerStamp>,
@@ -62,11 +62,8 @@ pub struct PlantOutput {
     refused: Option<Error>,
 }
 
-/// Plants for the active ones of these farmers (ids or addresses), or for all; `parallel` overrides the setting.
-///
-/// # Errors
-/// `unknown_farmer`, `farm_paused`; those of the settings, the state and the network. What failed for single farmers is told
-/// by the document.
+/// Plants for the active ones of these farmers (ids or addresses), or for all; `parallel` overrides the setting. What
+/// failed for single farmers is told by the document.
 pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: bool) -> Result<PlantOutput> {
     let mut hands = farming::named(farming::everybody(app)?, names)?;
     app.call().covers(names.is_empty());
@@ -98,16 +95,7 @@ pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: 
 
 impl PlantOutput {
     fn nobody() -> Self {
-        Self {
-            view: None,
-            block: None,
-            wait_until: None,
-            planted: 0,
-            staked: kale(Base::ZERO),
-            farmers: Vec::new(),
-            failures: Vec::new(),
-            refused: None,
-        }
+        Self { staked: kale(Base::ZERO), ..Self::default() }
     }
 
     fn begin(prepared: &Prepared) -> Self {

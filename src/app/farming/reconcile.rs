@@ -29,7 +29,7 @@ pub struct ReconcileOutput {
 }
 
 /// Something that state and chain disagree about.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct DifferenceView {
     /// Id of the farmer.
     pub farmer: String,
@@ -64,9 +64,6 @@ pub struct DifferenceView {
 }
 
 /// Compares the state's farmers with what may still live of their pails since `blocks` blocks, and takes in what it did not know.
-///
-/// # Errors
-/// Those of the settings, the state and the network. Differences are told by the document.
 pub fn reconcile(app: &App<'_>, blocks: u32, dry_run: bool) -> Result<ReconcileOutput> {
     let hands = everybody(app)?;
     if hands.is_empty() {
@@ -111,14 +108,7 @@ impl From<&Difference> for DifferenceView {
             block: *block,
             what: what.word(),
             taken_in: what.is_taken_in(),
-            stake: None,
-            recorded: None,
-            reward: None,
-            amount: None,
-            unexplained: None,
-            zeros: None,
-            tx: None,
-            history_from: None,
+            ..Self::default()
         };
         match what {
             What::UnknownPail { stake, zeros } => (view.stake, view.zeros) = (Some(kale(*stake)), *zeros),

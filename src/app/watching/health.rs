@@ -3,9 +3,8 @@
 use base::{Remedy, clock, forms};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::alert::Area;
 use state::runs::LastRun;
-use watch::health::{Checked, Trouble};
+use watch::health::{Checked, InFlight, Trouble};
 
 /// What the state says.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -15,11 +14,11 @@ pub struct HealthOutput {
     /// Regular jobs, one by one; none where there is nothing to look after.
     pub checks: Vec<CheckView>,
     /// What is open and should not be.
-    pub troubles: Vec<TroubleView>,
+    pub troubles: Vec<Trouble>,
     /// Transactions under way.
-    pub operations: OperationsView,
+    pub operations: InFlight,
     /// When each scheduled command ended last, for runs that were for everything.
-    pub runs: Vec<RunView>,
+    pub runs: Vec<LastRun>,
     /// When it was looked, seconds since 1970.
     #[serde(skip)]
     pub now: i64,
@@ -45,50 +44,6 @@ pub struct CheckView {
     pub mend: String,
 }
 
-/// Something that is open.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct TroubleView {
-    /// `risk`, `oracle` or `farm`.
-    pub area: &'static str,
-    /// The pool, feed or farmer.
-    pub subject: String,
-    /// The rule or the kind of alert.
-    pub kind: String,
-    /// Why, as it was said last.
-    pub why: String,
-    /// Since when, RFC 3339.
-    #[schemars(with = "forms::Time")]
-    pub since: String,
-}
-
-/// Transactions that are not settled and recorded.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct OperationsView {
-    /// How many.
-    pub in_flight: usize,
-    /// Age of the oldest in seconds.
-    pub oldest_sec: Option<u64>,
-    /// Oldest age that is well.
-    pub limit_sec: u64,
-    /// `ok`, `overdue`, or `stalled` above twice the limit.
-    pub status: &'static str,
-}
-
-/// The last run of a scheduled command.
-#[derive(Debug, Serialize, JsonSchema)]
-pub struct RunView {
-    /// Its words.
-    pub command: String,
-    /// When it ended, RFC 3339.
-    #[schemars(with = "forms::Time")]
-    pub at: String,
-    /// How it ended.
-    pub exit_code: u8,
-    /// When one last ended with exit code 0.
-    #[schemars(with = "Option<forms::Time>")]
-    pub last_success: Option<String>,
-}
-
 impl CheckView {
     /// One job, with what does it as the face says it.
     pub fn of(checked: &Checked, say: fn(&Remedy) -> String) -> Self {
@@ -101,33 +56,6 @@ impl CheckView {
             age_sec: *age_sec,
             limit_sec: vital.limit_sec,
             mend: say(&vital.mend),
-        }
-    }
-}
-
-impl From<&Trouble> for TroubleView {
-    fn from(trouble: &Trouble) -> Self {
-        Self {
-            area: match trouble.area {
-                Area::Risk => "risk",
-                Area::Oracle => "oracle",
-                Area::Farm => "farm",
-            },
-            subject: trouble.subject.clone(),
-            kind: trouble.kind.clone(),
-            why: trouble.why.clone(),
-            since: clock::rfc3339(trouble.since),
-        }
-    }
-}
-
-impl From<&LastRun> for RunView {
-    fn from(run: &LastRun) -> Self {
-        Self {
-            command: run.command.clone(),
-            at: clock::rfc3339(run.at),
-            exit_code: run.exit_code,
-            last_success: run.success_at.map(clock::rfc3339),
         }
     }
 }

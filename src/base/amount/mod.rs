@@ -163,7 +163,7 @@ pub fn short(symbol: &str) -> Cow<'_, str> {
 }
 
 /// An amount that knows its asset: JSON gets the exact decimal, a person gets separators and symbol.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Quantity {
     /// Base units.
     pub base: Base,

@@ -6,8 +6,10 @@ mod rules;
 pub use facts::{Vital, alerts, in_flight, vitals};
 pub use rules::{GRACE_SEC, Grade, grade};
 
-use base::Result;
+use base::{Result, clock, forms};
 use config::Config;
+use schemars::JsonSchema;
+use serde::Serialize;
 use state::State;
 use state::alert::Area;
 
@@ -22,31 +24,39 @@ pub struct Checked {
     pub grade: Grade,
 }
 
-/// Something that is open and should not be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Something that is open.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "TroubleView")]
 pub struct Trouble {
-    /// Where it belongs.
+    /// `risk`, `oracle` or `farm`.
+    #[schemars(with = "String")]
     pub area: Area,
     /// The pool, feed or farmer.
     pub subject: String,
-    /// The rule, the kind of refusal, `circuit_breaker_active` or `emergency_pause`.
+    /// The rule or the kind of alert.
     pub kind: String,
-    /// Why, in words.
+    /// Why, as it was said last.
     pub why: String,
-    /// Since when, seconds since 1970.
+    /// Since when, RFC 3339.
+    #[serde(serialize_with = "clock::serialize")]
+    #[schemars(with = "forms::Time")]
     pub since: i64,
 }
 
 /// Transactions that are not settled and recorded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "OperationsView")]
 pub struct InFlight {
     /// How many.
+    #[serde(rename = "in_flight")]
     pub count: usize,
-    /// Age of the oldest in seconds; `None` where there is none, or its age cannot be told.
+    /// Age of the oldest in seconds.
     pub oldest_sec: Option<u64>,
-    /// Above this one is a finding.
+    /// Oldest age that is well.
     pub limit_sec: u64,
-    /// How that stands.
+    /// `ok`, `overdue`, or `stalled` above twice the limit.
+    #[serde(rename = "status")]
+    #[schemars(with = "String")]
     pub grade: Grade,
 }
 

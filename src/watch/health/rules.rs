@@ -1,14 +1,16 @@
 //! When something is overdue. Pure.
 
 use base::clock;
+use serde::Serialize;
 use strum::IntoStaticStr;
 
 /// Seconds that every limit is given on top: cron begins by the minute, and a run takes its time.
 pub const GRACE_SEC: u64 = 60;
 
 /// How an age stands against its limit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, IntoStaticStr, Serialize)]
 #[strum(serialize_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum Grade {
     /// Within its limit.
     Ok,

@@ -15,7 +15,7 @@ use serde::Serialize;
 use std::path::PathBuf;
 
 /// A farmer.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct FarmerView {
     /// UUID; null for one that a dry run would register.
     pub id: Option<String>,
@@ -91,21 +91,15 @@ impl From<Farmer> for FarmerView {
 impl FarmerView {
     /// Name and value of each field, for a person.
     pub fn pairs(&self) -> Vec<(&'static str, String)> {
-        let text = |value: &Option<String>| value.clone().unwrap_or_default();
+        let words = &self.strategy.words;
         vec![
-            ("farmer", text(&self.id)),
+            ("farmer", self.id.clone().unwrap_or_default()),
             ("address", self.address.clone().unwrap_or_else(|| "a new key".to_owned())),
             ("pooler", self.pooler.clone()),
             ("status", self.status.to_owned()),
             ("stake percentage", self.stake_percentage.clone()),
             ("payout", self.payout.clone().unwrap_or_else(|| "to itself".to_owned())),
-            (
-                "strategy",
-                Some(&self.strategy.words)
-                    .filter(|words| !words.is_empty())
-                    .map_or("as for all", String::as_str)
-                    .to_owned(),
-            ),
+            ("strategy", if words.is_empty() { "as for all".to_owned() } else { words.clone() }),
         ]
     }
 }

@@ -36,7 +36,7 @@ pub struct TrustView {
 }
 
 /// What was made.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct TrustOutput {
     /// Whose view it is; null where there is no farmer.
     pub view: Option<LedgerStamp>,
@@ -59,15 +59,7 @@ pub struct TrustOutput {
 impl TrustOutput {
     /// Where there is nobody to do it for.
     pub fn nobody() -> Self {
-        Self {
-            view: None,
-            asset: None,
-            trusted: 0,
-            sponsor: None,
-            sponsor_gives: lumens(0),
-            farmers: Vec::new(),
-            failures: Vec::new(),
-        }
+        Self { sponsor_gives: lumens(0), ..Self::default() }
     }
 
     /// As it stands before anything is sent.

@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 /// What was decided about a pail.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct DecisionOutput {
     /// Id.
     pub farmer: String,
@@ -82,16 +82,7 @@ fn one(app: &App<'_>, name: &str) -> Result<Hand> {
 
 impl DecisionOutput {
     fn new(hand: Hand, block: u32, status: &'static str, stake: Quantity) -> Self {
-        Self {
-            farmer: hand.who.id,
-            address: hand.who.address,
-            block,
-            status,
-            stake,
-            held: None,
-            reason: None,
-            cause: None,
-            fault: None,
-        }
+        let (farmer, address) = (hand.who.id, hand.who.address);
+        Self { farmer, address, block, status, stake, ..Self::default() }
     }
 }

@@ -24,7 +24,7 @@ use stellar::submit::{Rehearsal, Submitted};
 use watch::metrics::Gauge;
 
 /// What a harvest came to for one pail.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct HarvestView {
     /// Id.
     pub farmer: String,
@@ -79,7 +79,7 @@ pub struct ExtendView {
 }
 
 /// What was harvested.
-#[derive(Debug, Serialize, JsonSchema)]
+#[derive(Debug, Default, Serialize, JsonSchema)]
 pub struct HarvestOutput {
     /// Whose view it is; null where no pail is open.
     pub view: Option<LedgerStamp>,
@@ -102,20 +102,17 @@ pub struct HarvestOutput {
 }
 
 /// Harvests every pail of blocks that have ended; `extend` gives those that expire soon a longer life. `parallel` overrides the
-/// setting.
-///
-/// # Errors
-/// Those of the settings, the state and the network. What failed or was lost is told by the document.
+/// setting. What failed or was lost is told by the document.
 pub fn harvest(app: &App<'_>, parallel: Option<usize>, extend: bool, dry_run: bool) -> Result<HarvestOutput> {
     let hands = farming::everybody(app)?;
     let (now, state) = (app.call().run.clock.now(), app.read()?);
     let compares = !dry_run && reconcile::why_due(state.conn(), &hands, now)?.is_some();
     if !compares && harvest::is_idle(state.conn())? {
-        return Ok(HarvestOutput::new(None));
+        return Ok(HarvestOutput::new());
     }
     drop(state);
     let harvested = on_farm(app, dry_run, parallel, async |farm| {
-        let mut output = HarvestOutput::new(None);
+        let mut output = HarvestOutput::new();
         let mut near = Near::new();
         if dry_run {
             let prepared = output.look(farm, &hands, &mut near).await?;
@@ -146,6 +143,12 @@ pub fn harvest(app: &App<'_>, parallel: Option<usize>, extend: bool, dry_run: bo
     harvested.map_err(|e| e.context("cannot harvest"))
 }
 
+/// That a stake is lost, where there was one.
+pub(crate) fn stake_lost(stake: Base, reason: Reason, cause: Reason) -> Option<Error> {
+    let why = || format!("the stake of {} is lost: {reason}, by {cause}", kale(stake));
+    (stake > Base::ZERO).then(|| Error::new(Code::StakeLost, why()))
+}
+
 /// What a failure is about.
 fn name(end: &Harvested) -> String {
     format!("{} in block {}", end.hand.who.address, end.block)
@@ -169,18 +172,8 @@ fn still_open(conn: &rusqlite::Connection, mut near: Near) -> Result<Near> {
 }
 
 impl HarvestOutput {
-    fn new(view: Option<LedgerStamp>) -> Self {
-        Self {
-            view,
-            harvested: 0,
-            rewarded: kale(Base::ZERO),
-            lost: kale(Base::ZERO),
-            pails: Vec::new(),
-            extended: Vec::new(),
-            failures: Vec::new(),
-            warnings: Vec::new(),
-            open: None,
-        }
+    fn new() -> Self {
+        Self { rewarded: kale(Base::ZERO), lost: kale(Base::ZERO), ..Self::default() }
     }
 
     async fn look(&mut self, farm: &Farming<'_, '_>, hands: &[Hand], near: &mut Near) -> Result<Prepared> {
@@ -238,10 +231,7 @@ impl HarvestOutput {
                     (view.reason, view.cause) = (Some(reason.word()), Some(cause.word()));
                     view.fault = Some(cause.blame().word());
                     self.lost = kale(self.lost.base.saturating_add(stake));
-                    if stake > Base::ZERO {
-                        let why = format!("the stake of {} is lost: {reason}, by {cause}", kale(stake));
-                        self.failures.push((name, Error::new(Code::StakeLost, why)));
-                    }
+                    self.failures.extend(stake_lost(stake, reason, cause).map(|e| (name, e)));
                 }
                 Fate::Failed { reason, error } => {
                     view.status = "failed";
@@ -338,16 +328,8 @@ impl HarvestView {
             block,
             status,
             stake: kale(stake),
-            reward: None,
             forecast: forecast.map(kale),
-            tx: None,
-            ledger: None,
-            fee: None,
-            sent_by: None,
-            reason: None,
-            cause: None,
-            fault: None,
-            error: None,
+            ..Self::default()
         }
     }
 

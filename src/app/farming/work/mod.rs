@@ -5,7 +5,7 @@ mod submit;
 pub use submit::{LineView, SubmitOutput, submit};
 
 use crate::failures::{Failure, ended};
-use crate::farming::{self, LedgerStamp, lumens, time};
+use crate::farming::{self, LedgerStamp, lumens, millis, time};
 use crate::{App, Document};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
@@ -16,7 +16,6 @@ use kale::work::{self, Fate, Orders, Report, Wanted, Worked};
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::collections::BTreeSet;
-use std::time::Duration;
 use watch::metrics::Gauge;
 
 /// What came of a farmer's work.
@@ -144,9 +143,7 @@ pub struct WorkOutput {
 }
 
 /// Works for these farmers (ids or addresses), or for all that have not departed; `parallel` overrides the setting.
-///
-/// # Errors
-/// `unknown_farmer`; those of the settings, the state and the network. What failed for single farmers is told by the document.
+/// What failed for single farmers is told by the document.
 pub fn work(
     app: &App<'_>,
     names: &[String],
@@ -187,7 +184,6 @@ impl WorkOutput {
     }
 
     fn finished(mut self, report: Report) -> Self {
-        let millis = |span: Duration| u64::try_from(span.as_millis()).unwrap_or(u64::MAX);
         (self.view, self.block) = (Some(LedgerStamp::from(&report.view)), Some(report.view.farm.index));
         self.deadline = report.deadline.map(time);
         self.hashes = report.hashes.to_string();

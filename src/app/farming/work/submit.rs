@@ -44,10 +44,7 @@ pub struct SubmitOutput {
     pub lines: Vec<LineView>,
 }
 
-/// Submits nonces that other machines found; `parallel` overrides the setting.
-///
-/// # Errors
-/// Those of the settings, the state and the network. Lines that were refused are told by the document.
+/// Submits nonces that other machines found; `parallel` overrides the setting. Refused lines are told by the document.
 pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: bool) -> Result<SubmitOutput> {
     let hands = farming::everybody(app)?;
     let submitted = farming::on_farm(app, dry_run, parallel, async |farm| {

@@ -1,13 +1,14 @@
-//! What `farm run --json` writes as it happens: an object a line.
+//! What a run of the farm tells as it happens, for a program: an object a line.
 
-use app::farming::reconcile::ReconcileOutput;
-use app::farming::work::WorkView;
-use app::farming::{ended_in, kale, time};
+use crate::farming::reconcile::ReconcileOutput;
+use crate::farming::work::WorkView;
+use crate::farming::{ended_in, kale, millis, time};
 use base::amount::Quantity;
-use base::forms;
+use base::{Error, forms};
 use kale::contract::base;
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
+use kale::reason::Reason;
 use kale::run::Note;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -190,6 +191,18 @@ struct FailureWords {
     error: String,
 }
 
+impl Sent {
+    fn of(tx: &str, ledger: u32) -> Option<Self> {
+        Some(Self { tx: tx.to_owned(), ledger })
+    }
+}
+
+impl FailureWords {
+    fn of(reason: Reason, error: &Error) -> Option<Self> {
+        Some(Self { reason: reason.word(), error: error.message().to_owned() })
+    }
+}
+
 impl From<&Note<'_>> for Line {
     fn from(note: &Note<'_>) -> Self {
         match note {
@@ -218,7 +231,7 @@ impl From<&Note<'_>> for Line {
                 farmers: reach.farmers,
                 worked: reach.worked,
                 hashes: reach.figures.hashes.to_string(),
-                hashing_ms: u64::try_from(reach.figures.elapsed.as_millis()).unwrap_or(u64::MAX),
+                hashing_ms: millis(reach.figures.elapsed),
             },
             Note::Harvested(harvested) => Self::Harvest(HarvestLine::of(harvested)),
             Note::Reconciled(why, found) => Self::Reconciled { why, found: ReconcileOutput::from(*found) },
@@ -237,68 +250,43 @@ impl From<&Note<'_>> for Line {
 }
 
 impl PlantLine {
-    fn of(block: u32, planted: &Planted) -> Self {
-        let (status, sent, failure) = match &planted.fate {
-            plant::Fate::Planted { tx, ledger, .. } => {
-                ("planted", Some(Sent { tx: tx.clone(), ledger: *ledger }), None)
-            }
+    fn of(block: u32, Planted { who, stake, fate }: &Planted) -> Self {
+        let (status, sent, failure) = match fate {
+            plant::Fate::Planted { tx, ledger, .. } => ("planted", Sent::of(tx, *ledger), None),
             plant::Fate::Already => ("already_planted", None, None),
             plant::Fate::HarvestOnly => ("harvest_only", None, None),
-            plant::Fate::Failed { reason, error } => {
-                let failure = FailureWords { reason: reason.word(), error: error.message().to_owned() };
-                ("failed", None, Some(failure))
-            }
+            plant::Fate::Failed { reason, error } => ("failed", None, FailureWords::of(*reason, error)),
         };
-        Self {
-            block,
-            farmer: planted.who.id.clone(),
-            address: planted.who.address.clone(),
-            status,
-            stake: kale(planted.stake),
-            sent,
-            failure,
-        }
+        let (farmer, address) = (who.id.clone(), who.address.clone());
+        Self { block, farmer, address, status, stake: kale(*stake), sent, failure }
     }
 }
 
 impl HarvestLine {
-    fn of(harvested: &Harvested) -> Self {
-        let who = &harvested.hand.who;
-        let mut line = Self {
-            block: harvested.block,
-            farmer: who.id.clone(),
-            address: who.address.clone(),
-            status: "already_harvested",
-            stake: kale(harvested.stake),
-            forecast: harvested.forecast.map(kale),
-            sent: None,
-            reward: None,
-            loss: None,
-            failure: None,
-        };
-        match &harvested.fate {
-            harvest::Fate::Harvested { tx, ledger, reward, .. } => {
-                line.status = "harvested";
-                line.sent = Some(Sent { tx: tx.clone(), ledger: *ledger });
-                line.reward = Some(kale(*reward));
+    fn of(Harvested { hand, block, stake, forecast, fate }: &Harvested) -> Self {
+        let (mut sent, mut reward, mut loss, mut failure) = (None, None, None, None);
+        let status = match fate {
+            harvest::Fate::Harvested { tx, ledger, reward: paid, .. } => {
+                (sent, reward) = (Sent::of(tx, *ledger), Some(kale(*paid)));
+                "harvested"
             }
-            harvest::Fate::Already => {}
-            harvest::Fate::Elsewhere { tx, ledger, reward } => {
-                line.status = "harvested_elsewhere";
-                line.sent = Some(Sent { tx: tx.clone(), ledger: *ledger });
-                line.reward = Some(kale(*reward));
+            harvest::Fate::Already => "already_harvested",
+            harvest::Fate::Elsewhere { tx, ledger, reward: paid } => {
+                (sent, reward) = (Sent::of(tx, *ledger), Some(kale(*paid)));
+                "harvested_elsewhere"
             }
             harvest::Fate::Lost { reason, cause } => {
-                line.status = "lost";
                 let (reason, cause, fault) = (reason.word(), cause.word(), cause.blame().word());
-                line.loss = Some(LossWords { reason, cause, fault });
+                loss = Some(LossWords { reason, cause, fault });
+                "lost"
             }
             harvest::Fate::Failed { reason, error } => {
-                line.status = "failed";
-                line.failure =
-                    Some(FailureWords { reason: reason.word(), error: error.message().to_owned() });
+                failure = FailureWords::of(*reason, error);
+                "failed"
             }
-        }
-        line
+        };
+        let (farmer, address) = (hand.who.id.clone(), hand.who.address.clone());
+        let (stake, forecast) = (kale(*stake), forecast.map(kale));
+        Self { block: *block, farmer, address, status, stake, forecast, sent, reward, loss, failure }
     }
 }

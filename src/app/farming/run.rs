@@ -1,0 +1,191 @@
+//! Of `farm run`: what it did, counted while it happens.
+
+use crate::Document;
+use crate::failures::{Failure, ended};
+use crate::farming::harvest::stake_lost;
+use crate::farming::plan::ActionView;
+use crate::farming::{LedgerStamp, kale, millis};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, forms};
+use kale::harvest::{self, Harvested};
+use kale::plant::{self, Planted};
+use kale::run::{Note, Ran};
+use kale::schedule::Step;
+use kale::work;
+use schemars::JsonSchema;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use watch::metrics::Gauge;
+
+/// What the run did.
+#[derive(Debug, Default, Serialize, JsonSchema)]
+pub struct RunOutput {
+    /// Whose view it is, at the end.
+    pub view: Option<LedgerStamp>,
+    /// The block.
+    pub block: Option<u32>,
+    /// Plants.
+    pub planted: usize,
+    /// Farmers' pails that got work in, improvements aside.
+    pub worked: usize,
+    /// Works that improved on one before.
+    pub improved: usize,
+    /// Harvests.
+    pub harvested: usize,
+    /// Stakes that are lost.
+    pub lost: usize,
+    /// Tries that failed, those that were made good later too.
+    pub failed_tries: usize,
+    /// What was staked.
+    pub staked: Quantity,
+    /// What was earned.
+    pub rewarded: Quantity,
+    /// Nonces tried.
+    #[schemars(with = "forms::Whole")]
+    pub hashes: String,
+    /// Time that all threads hashed, in milliseconds.
+    pub hashing_ms: u64,
+    /// What is next.
+    pub next: Vec<ActionView>,
+    /// It ends by itself, and keeps what failed; a service would gather it for ever.
+    #[serde(skip)]
+    once: bool,
+    /// What failed last for each thing and was not made good.
+    #[serde(skip)]
+    pub failed: BTreeMap<String, Error>,
+    /// What was due last and could not be tried at all.
+    #[serde(skip)]
+    pub hindered: Option<(Step, Error)>,
+    #[serde(skip)]
+    stopped: bool,
+    #[serde(skip)]
+    warnings: Vec<String>,
+}
+
+impl RunOutput {
+    /// Nothing yet.
+    pub fn new(once: bool) -> Self {
+        Self { once, staked: kale(Base::ZERO), rewarded: kale(Base::ZERO), ..Self::default() }
+    }
+
+    /// Whether nothing was tried, nor wanted to be.
+    pub const fn is_nothing(&self) -> bool {
+        self.done() + self.lost + self.failed_tries == 0 && self.hindered.is_none()
+    }
+
+    const fn done(&self) -> usize {
+        self.planted + self.worked + self.improved + self.harvested
+    }
+
+    /// Counts what is told.
+    pub fn count(&mut self, note: &Note<'_>) {
+        match note {
+            Note::Planted(block, Planted { who, stake, fate }) => {
+                let failure = match fate {
+                    plant::Fate::Planted { .. } => {
+                        self.planted += 1;
+                        self.staked.base = self.staked.base.saturating_add(*stake);
+                        None
+                    }
+                    plant::Fate::Already | plant::Fate::HarvestOnly => None,
+                    plant::Fate::Failed { error, .. } => Some(error.clone()),
+                };
+                self.judge(format!("plant of {} in block {block}", who.address), failure);
+            }
+            Note::Worked(worked) => {
+                match worked.fate {
+                    work::Fate::Worked { improved: false, .. } => self.worked += 1,
+                    work::Fate::Worked { improved: true, .. } => self.improved += 1,
+                    _ => {}
+                }
+                let name = format!("work of {} in block {}", worked.who.address, worked.block);
+                self.judge(name, worked.failure().cloned());
+            }
+            Note::Harvested(Harvested { hand, block, stake, fate, .. }) => {
+                let failure = match fate {
+                    harvest::Fate::Harvested { reward, .. } | harvest::Fate::Elsewhere { reward, .. } => {
+                        self.harvested += 1;
+                        self.rewarded.base = self.rewarded.base.saturating_add(*reward);
+                        None
+                    }
+                    harvest::Fate::Already => None,
+                    harvest::Fate::Lost { reason, cause } => {
+                        self.lost += 1;
+                        stake_lost(*stake, *reason, *cause)
+                    }
+                    harvest::Fate::Failed { error, .. } => Some(error.clone()),
+                };
+                self.judge(format!("harvest of {} in block {block}", hand.who.address), failure);
+            }
+            // What else is in the way passes by itself.
+            Note::Trouble(Step::Plant, e) if e.code() == Code::StrategyFailed => {
+                self.judge(Step::Plant.word().to_owned(), Some((*e).clone()));
+            }
+            Note::Settled(operation, settled) => {
+                self.judge(format!("operation {}", operation.key), settled.as_ref().err().cloned());
+            }
+            Note::Trouble(step, e) => self.hindered = Some((*step, (*e).clone())),
+            _ => {}
+        }
+    }
+
+    fn judge(&mut self, name: String, failure: Option<Error>) {
+        self.failed_tries += usize::from(failure.is_some());
+        match failure {
+            Some(e) if self.once => self.failed.insert(name, e),
+            Some(_) => None,
+            None => self.failed.remove(&name),
+        };
+    }
+
+    /// Takes in how the run ended.
+    #[must_use]
+    pub fn ended(self, ran: Ran) -> Self {
+        Self {
+            view: ran.view.as_ref().map(LedgerStamp::from),
+            block: ran.view.as_ref().map(|view| view.farm.index),
+            hashes: ran.hashes.to_string(),
+            hashing_ms: millis(ran.hashing),
+            next: ran.agenda.iter().map(ActionView::from).collect(),
+            stopped: ran.stopped,
+            warnings: ran.warnings,
+            ..self
+        }
+    }
+}
+
+impl Document for RunOutput {
+    fn failure(&self) -> Option<Error> {
+        let failures: Vec<Failure> = self.failed.clone().into_iter().collect();
+        ended(self.done(), &failures, "steps").or_else(|| {
+            let why = "interrupted; what was finished is recorded";
+            (self.stopped && self.once)
+                .then(|| Error::new(Code::Interrupted, why).hint("run the same command again to go on"))
+        })
+    }
+
+    fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    fn gauges(&self) -> Vec<Gauge> {
+        let reward = self.rewarded.exact();
+        [
+            Gauge::new("poolctl_run_planted_farmers", "Plants of the last run.", self.planted),
+            Gauge::new("poolctl_run_worked_farmers", "Works of the last run.", self.worked),
+            Gauge::new("poolctl_run_harvested_pails", "Harvests of the last run.", self.harvested),
+            Gauge::new("poolctl_run_lost_pails", "Stakes found lost by the last run.", self.lost),
+            Gauge::new(
+                "poolctl_run_failed_steps",
+                "What failed for a farmer in the last run.",
+                self.failed_tries,
+            ),
+            Gauge::new("poolctl_run_reward_kale", "Rewards of the last run.", &reward),
+        ]
+        .into_iter()
+        .chain(self.block.map(|block| {
+            Gauge::new("poolctl_farm_block_index", "The farm's block, as it was seen last.", block)
+        }))
+        .collect()
+    }
+}
