@@ -2,9 +2,12 @@
 
 use crate::output::nagios::{Perf, Probe, Status};
 use crate::output::{Outcome, Page, Present, Table};
+use crate::pools::oracle::NO_FEEDS;
+use crate::pools::seen;
 use crate::shell::at::AtFlag;
 use crate::shell::options::DryRun;
 use crate::shell::session::Session;
+use crate::shell::views::or_dash;
 use app::App;
 use app::failures::Failure;
 use app::pools::oracle::{QuoteView, QuotesOutput};
@@ -15,21 +18,16 @@ use vault::oracle::{self, Deviation, Fetched};
 use vault::pool::ViewStamp;
 use watch::metrics::Gauge;
 
-/// The price for a person, marked where it is fixed.
-fn shown(quote: &QuoteView) -> String {
-    let price = crate::shell::views::or_dash(quote.price.as_ref());
-    if quote.kind == "fixed" { format!("{price} (fixed)") } else { price }
-}
-
 /// A table of quotes.
 pub fn table(quotes: &[QuoteView]) -> Table {
     let mut table = Table::new(&["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"]);
     for quote in quotes {
+        let price = or_dash(quote.price.as_ref());
         table.row([
             quote.feed.clone(),
             quote.asset.clone(),
             quote.status.to_owned(),
-            shown(quote),
+            if quote.kind == "fixed" { format!("{price} (fixed)") } else { price },
             quote.age_sec.map(clock::span).unwrap_or_default(),
             quote.why.clone().unwrap_or_default(),
         ]);
@@ -40,13 +38,11 @@ pub fn table(quotes: &[QuoteView]) -> Table {
 impl Present for QuotesOutput {
     fn present(&self, page: &mut Page) {
         if self.quotes.is_empty() {
-            page.line("no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED");
+            page.line(NO_FEEDS);
             return;
         }
         page.table(table(&self.quotes));
-        if let Some(view) = &self.view {
-            page.line(view);
-        }
+        seen(page, self.view.as_ref());
     }
 }
 
@@ -83,8 +79,6 @@ pub struct Check {
 }
 
 impl Fetch {
-    /// # Errors
-    /// `no_price` where every feed was refused; those of the transport.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let deviation = if self.accept_deviation { Deviation::Accepted } else { Deviation::Limited };
         let read = Read::new(session, &self.feeds, self.at, self.dry, deviation)?;
@@ -93,8 +87,6 @@ impl Fetch {
 }
 
 impl Check {
-    /// # Errors
-    /// `check_failed` with every refused feed; those of the transport.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let read = Read::new(session, &self.feeds, self.at, self.dry, Deviation::Limited);
         if !self.nagios {
@@ -103,10 +95,7 @@ impl Check {
         }
         match read {
             Ok(read) => Ok(read.outcome()?.but(read.failure()).probe(read.probe())),
-            Err(e) => {
-                let probe = Probe::failed(SERVICE, &e);
-                Ok(Outcome::failed(e).probe(probe))
-            }
+            Err(e) => Ok(Outcome::failed(e.clone()).probe(Probe::failed(SERVICE, &e))),
         }
     }
 }
@@ -122,13 +111,7 @@ struct Read {
 }
 
 impl Read {
-    fn new(
-        session: &Session,
-        names: &[String],
-        at: AtFlag,
-        dry: DryRun,
-        deviation: Deviation,
-    ) -> Result<Self> {
+    fn new(session: &Session, names: &[String], at: AtFlag, dry: DryRun, how: Deviation) -> Result<Self> {
         let app = App::open(session)?;
         let at = at.or(&app.config)?;
         let threshold = app.config.number("risk.failure_streak")?;
@@ -138,9 +121,7 @@ impl Read {
             return Ok(Self { view: None, fetched: Vec::new(), threshold });
         }
         let (view, fetched) = app
-            .write_async(dry.dry_run, async |work| {
-                oracle::fetch(work, || app.chain(), &feeds, at, deviation).await
-            })
+            .write_async(dry.dry_run, async |work| oracle::fetch(work, || app.chain(), &feeds, at, how).await)
             .map_err(|e| e.context("cannot read the feeds"))?;
         Ok(Self { view, fetched, threshold })
     }

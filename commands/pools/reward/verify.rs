@@ -1,7 +1,8 @@
 //! `poolctl reward epoch verify`: what was paid, computed again.
 
 use super::epoch::pool_of;
-use crate::output::{Outcome, Page, Present, Table};
+use crate::output::{Outcome, Page, Present};
+use crate::pools::table;
 use crate::shell::session::Session;
 use app::App;
 use app::pools::reward::verify::VerifyOutput;
@@ -37,8 +38,6 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// # Errors
-    /// `check_failed` with the differences; what the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;
@@ -82,16 +81,12 @@ impl Verify {
 fn failure(found: &Verification) -> Option<Error> {
     let first = found.differences.first()?;
     let wrong = found.epochs.iter().filter(|epoch| epoch.differences > 0).count();
-    let words = format!(
-        "{} differences in {wrong} of {} epochs; first: {}",
-        found.total,
-        found.epochs.len(),
-        named(first)
-    );
+    let (total, epochs) = (found.total, found.epochs.len());
+    let words = format!("{total} differences in {wrong} of {epochs} epochs; first: {}", named(first));
     Some(
         Error::new(Code::CheckFailed, words)
             .hint("what was paid is not what it comes to; see: poolctl events --verify, poolctl state check")
-            .detail("differences", found.total),
+            .detail("differences", total),
     )
 }
 
@@ -114,20 +109,12 @@ impl Present for VerifyOutput {
             page.line("nothing to verify: no epoch is distributed");
             return;
         }
-        let mut table = Table::new(&["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"]);
-        for d in &self.differences {
-            table.row([
-                d.epoch.to_string(),
-                d.pool.clone(),
-                d.member.clone().unwrap_or_default(),
-                d.field.to_owned(),
-                shown(d.stored.as_ref()),
-                shown(d.computed.as_ref()),
-            ]);
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
+        let rows = self.differences.iter().map(|d| {
+            let member = d.member.clone().unwrap_or_default();
+            let (stored, computed) = (shown(d.stored.as_ref()), shown(d.computed.as_ref()));
+            [d.epoch.to_string(), d.pool.clone(), member, d.field.to_owned(), stored, computed]
+        });
+        table(page, ["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"], rows);
         let rewards: u64 = self.epochs.iter().map(|epoch| epoch.rewards).sum();
         page.line(format!(
             "{} epochs with {rewards} rewards computed again: {} differences",

@@ -1,7 +1,7 @@
 //! `poolctl risk violations`: which rules pools broke, from when to when.
 
 use crate::output::Outcome;
-use crate::pools::alerts::Shown;
+use crate::pools::Shown;
 use crate::shell::session::Session;
 use app::App;
 use app::pools::alerts::AlertsOutput;

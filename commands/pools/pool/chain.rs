@@ -1,0 +1,189 @@
+//! `poolctl pool reconcile` and `rescan`: the state against the chain, holder by holder and transfer by transfer.
+
+use crate::output::{Outcome, Page, Present};
+use crate::pools::{NO_POOLS, Pools, table};
+use crate::shell::at::AtFlag;
+use crate::shell::options::DryRun;
+use crate::shell::session::Session;
+use app::App;
+use app::failures::{Failure, partly};
+use app::pools::pool::reconcile::{ReconcileOutput, drift};
+use app::pools::pool::rescan::{RescanOutput, verify};
+use base::Result;
+use base::amount::to_people;
+use clap::Args;
+use vault::pool::{self, Pool};
+use vault::sync::{self, Range, Reconciled};
+use watch::metrics::Gauge;
+
+/// Compare pools with the chain, holder by holder; exit 5 on any difference
+///
+/// Each pool is compared at the block of its last sync, so the endpoint must still have that block's state. Every
+/// member that has or had shares is asked for by balanceOf. Reads only: nothing is mended.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl pool reconcile --all")]
+pub struct Reconcile {
+    #[command(flatten)]
+    pools: Pools,
+}
+
+impl Reconcile {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let pools = self.pools.select(session, state.conn())?;
+        if pools.is_empty() {
+            return Outcome::of(&ReconcileOutput { pools: Vec::new(), drifts: 0 });
+        }
+        let found = app.look_on_chain(None, async |chain| {
+            sync::reconcile(&state, chain, &pools, app.progress(), &session.call.stop).await
+        })?;
+        let failures: Vec<Failure> =
+            found.iter().filter_map(|line| Some((line.pool.clone(), line.failure.clone()?))).collect();
+        let failure = drift(&found).or_else(|| partly(found.len() - failures.len(), &failures, "pools"));
+        let gauges: Vec<Gauge> = found.iter().map(gauge).collect();
+        let drifts = found.iter().map(|line| line.drifts.len()).sum();
+        Ok(Outcome::of(&ReconcileOutput { pools: found, drifts })?.gauges(gauges).but(failure))
+    }
+}
+
+fn gauge(line: &Reconciled) -> Gauge {
+    Gauge {
+        name: "poolctl_pool_drifts",
+        help: "Figures of a pool that differ between state and chain.",
+        labels: vec![("pool", line.pool.clone())],
+        value: line.drifts.len().to_string(),
+    }
+}
+
+impl Present for ReconcileOutput {
+    fn present(&self, page: &mut Page) {
+        if self.pools.is_empty() {
+            page.line(NO_POOLS);
+            return;
+        }
+        let drifts = self.pools.iter().flat_map(|line| line.drifts.iter().map(move |drift| (line, drift)));
+        let rows = drifts.map(|(line, drift)| {
+            [
+                line.pool.clone(),
+                drift.what.to_owned(),
+                drift.member_name.as_ref().or(drift.member.as_ref()).cloned().unwrap_or_default(),
+                drift.state.to_string(),
+                drift.chain.to_string(),
+            ]
+        });
+        table(page, ["POOL", "FIGURE", "MEMBER", ">STATE", ">CHAIN"], rows);
+        for line in &self.pools {
+            page.line(match (&line.view, &line.error) {
+                (Some(view), _) => {
+                    let what = if line.drifts.is_empty() { "equal" } else { "NOT equal" };
+                    format!("{}: {what}, {} members compared, {view}", line.pool, line.members)
+                }
+                (None, error) => format!("{}: {}", line.pool, error.as_deref().unwrap_or("not compared")),
+            });
+        }
+    }
+}
+
+/// Read a pool's transfers again and correct the state; exit 5 if paid epochs turn out wrong
+///
+/// Reads twice, at two endpoints where there are two, in smaller ranges than sync. Nothing is written unless both readings
+/// agree, no receipt has a transfer that is to be removed, the holders add up to the total of shares, and balanceOf confirms
+/// every member whose shares change. Paid rewards are never rewritten: epochs that were paid on wrong transfers are listed with the difference of each member.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl pool rescan main --from 19500000 --dry-run")]
+pub struct Rescan {
+    /// Name or address of the pool
+    pool: String,
+    /// First block to read again [default: the pool's deploy block]
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
+    from: Option<u64>,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Rescan {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        // What cannot be done is refused before the lock is taken and anything is sent.
+        let Pool { name, .. } = {
+            let state = app.read()?;
+            let found = pool::find(state.conn(), &self.pool)?;
+            Range::of(&found, self.from)?;
+            found
+        };
+        let output = app
+            .write_on_chain(self.dry.dry_run, async |work, chain| {
+                let found = sync::rescan(work, chain, &name, self.from, at).await?;
+                let paid = verify(work, &found)?;
+                RescanOutput::of(work.state.conn(), found, paid)
+            })
+            .map_err(|e| e.context(format!("cannot rescan pool \"{name}\"")))?;
+        let failure = output.failure();
+        let warnings: Vec<String> = output.rolled_back.iter().map(ToString::to_string).collect();
+        Ok(Outcome::of(&output)?.warn(warnings).but(failure))
+    }
+}
+
+impl Present for RescanOutput {
+    fn present(&self, page: &mut Page) {
+        let shown = |address: &Option<String>| address.clone().unwrap_or_default();
+        let changes = self.changes.iter().map(|change| {
+            [
+                change.change.to_owned(),
+                change.block.to_string(),
+                change.log_index.to_string(),
+                shown(&change.from),
+                shown(&change.to),
+                change.amount.to_string(),
+                change.tx.clone(),
+            ]
+        });
+        table(page, ["CHANGE", ">BLOCK", ">LOG", "FROM", "TO", ">SHARES", "TRANSACTION"], changes);
+        let holders = self.holders.iter().map(|holder| {
+            let name = holder.member_name.clone().unwrap_or_else(|| holder.member.clone());
+            [name, holder.before.to_string(), holder.after.to_string()]
+        });
+        table(page, ["MEMBER", ">BEFORE", ">AFTER"], holders);
+        let rewards =
+            self.wrong_epochs.iter().flat_map(|epoch| epoch.members.iter().map(move |it| (epoch, it)));
+        let wrong = rewards.map(|(epoch, reward)| {
+            let (paid, due) = (&reward.paid, &reward.due);
+            let sign = if due.base < paid.base { "-" } else { "+" };
+            [
+                epoch.epoch.to_string(),
+                format!("{}..{}", epoch.start_block, epoch.end_block),
+                reward.member_name.clone().unwrap_or_else(|| reward.member.clone()),
+                paid.to_string(),
+                due.to_string(),
+                format!("{sign}{}", to_people(paid.base.abs_diff(due.base), paid.decimals)),
+            ]
+        });
+        table(page, ["EPOCH", "BLOCKS", "MEMBER", ">PAID", ">DUE", ">DIFFERENCE"], wrong);
+        let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
+        for epoch in &self.wrong_epochs {
+            for figure in &epoch.figures {
+                let (stored, computed) = (text(&figure.stored), text(&figure.computed));
+                page.line(format!(
+                    "epoch {}: {} is {stored}, computed {computed}",
+                    epoch.epoch, figure.field
+                ));
+            }
+        }
+        page.line(format!(
+            "{}: blocks {} to {} read again at {}: {} transfers added, {} removed, {} holders changed, {} new transfers",
+            self.pool,
+            self.from_block,
+            self.to_block,
+            self.endpoints.join(" and "),
+            self.added,
+            self.removed,
+            self.holders_changed,
+            self.transfers
+        ));
+        page.line(&self.view);
+    }
+}
