@@ -63,12 +63,8 @@ impl Sync {
 
 fn gauges(pool: &PoolSync) -> Vec<Gauge> {
     let gauge = |name, help, value: Option<&Quantity>| {
-        Some(Gauge {
-            name,
-            help,
-            labels: vec![("pool", pool.pool.clone())],
-            value: value.map(|q| to_units(q.base, q.decimals))?,
-        })
+        let value = value.map(|q| to_units(q.base, q.decimals))?;
+        Some(Gauge { name, help, labels: vec![("pool", pool.pool.clone())], value })
     };
     let assets = pool.total_assets.as_ref();
     [

@@ -122,7 +122,7 @@ impl Up {
         let mut networks = Networks::start(&options).map_err(|e| self.refused(&e))?;
         if let Some(files) = &files {
             files.write_config(&networks)?;
-            files.create_state()?;
+            state::create(&files.state)?;
         }
         let ready = Ready::of(&networks, files.as_ref());
         if ready.tell(session)? {
@@ -155,9 +155,6 @@ impl Up {
 }
 
 /// Keeps the networks going until the operator wants to stop.
-///
-/// # Errors
-/// `bug` where the ticks cannot start.
 pub fn hold(session: &Session, networks: &mut Networks, tick: Tick) -> Result<()> {
     if let Tick::Every(every) = tick {
         networks.tick(every).map_err(|e| broken(&e))?;

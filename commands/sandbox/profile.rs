@@ -90,11 +90,6 @@ impl Files {
         }
         Ok(())
     }
-
-    /// Creates the state file.
-    pub fn create_state(&self) -> Result<()> {
-        state::create(&self.state)
-    }
 }
 
 fn taken(path: &Path) -> Error {

@@ -48,8 +48,6 @@ pub struct CompletionsOutput {
 }
 
 impl Completions {
-    /// # Errors
-    /// `bug` where the script is no text.
     pub fn run(self, _session: &Session) -> Result<Outcome> {
         Outcome::of(&CompletionsOutput { shell: self.shell, script: self.shell.script()? })
     }

@@ -156,9 +156,6 @@ impl Check {
 
 impl CheckOutput {
     /// Looks at everything that settings come from.
-    ///
-    /// # Errors
-    /// `unknown_profile` where it was named and does not exist; those of a state that is there and cannot be read.
     pub fn of(session: &Session) -> Result<Self> {
         let mut output = Self { path: None, profile: None, findings: Vec::new() };
         if let Ok((path, _)) = session.config_path()

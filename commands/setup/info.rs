@@ -16,8 +16,6 @@ use config::profile;
 pub struct Info {}
 
 impl Info {
-    /// # Errors
-    /// Those of the settings; a state that cannot be read is shown as such.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
         let config = &app.config;

@@ -15,13 +15,8 @@ impl Version {
     pub fn run(self, _session: &Session) -> Result<Outcome> {
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         let build = format!("{profile} {}-{}", std::env::consts::ARCH, std::env::consts::OS);
-        let version = env!("CARGO_PKG_VERSION");
-        Outcome::of(&VersionOutput {
-            version,
-            build,
-            state_schema: state::SCHEMA_VERSION,
-            json_schema: SCHEMA_VERSION,
-        })
+        let (version, state_schema) = (env!("CARGO_PKG_VERSION"), state::SCHEMA_VERSION);
+        Outcome::of(&VersionOutput { version, build, state_schema, json_schema: SCHEMA_VERSION })
     }
 }
 

@@ -108,11 +108,11 @@ impl Aggregate {
                 .hint("see: poolctl oracle check")
         });
         let output = AggregateOutput::of(asset, &found);
-        let gauge = output.price.as_ref().map(|price| Gauge {
-            name: "poolctl_oracle_aggregate_price",
-            help: "Median of the feeds of an asset.",
-            labels: vec![("asset", output.asset.clone())],
-            value: to_units(price.base, price.decimals),
+        let gauge = output.price.as_ref().map(|price| {
+            let (value, labels) =
+                (to_units(price.base, price.decimals), vec![("asset", output.asset.clone())]);
+            let help = "Median of the feeds of an asset.";
+            Gauge { name: "poolctl_oracle_aggregate_price", help, labels, value }
         });
         Ok(Outcome::of(&output)?.gauges(gauge).but(failure))
     }

@@ -7,8 +7,8 @@ use crate::shell::options::DryRun;
 use crate::shell::session::Session;
 use app::App;
 use app::failures::{Failure, partly};
-use app::pools::pool::reconcile::{ReconcileOutput, drift};
-use app::pools::pool::rescan::{RescanOutput, verify};
+use app::pools::pool::chain::{ReconcileOutput, drift};
+use app::pools::pool::chain::{RescanOutput, verify};
 use base::Result;
 use base::amount::to_people;
 use clap::Args;
@@ -48,12 +48,9 @@ impl Reconcile {
 }
 
 fn gauge(line: &Reconciled) -> Gauge {
-    Gauge {
-        name: "poolctl_pool_drifts",
-        help: "Figures of a pool that differ between state and chain.",
-        labels: vec![("pool", line.pool.clone())],
-        value: line.drifts.len().to_string(),
-    }
+    let help = "Figures of a pool that differ between state and chain.";
+    let labels = vec![("pool", line.pool.clone())];
+    Gauge { labels, ..Gauge::new("poolctl_pool_drifts", help, line.drifts.len()) }
 }
 
 impl Present for ReconcileOutput {

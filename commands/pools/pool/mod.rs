@@ -31,9 +31,9 @@ commands! {
         Position(Position) = "pool position": PositionOutput;
         ValidateWithdrawal(validate::ValidateWithdrawal) = "pool validate-withdrawal": app::pools::pool::ValidateWithdrawalOutput;
         ValidateDeposit(validate::ValidateDeposit) = "pool validate-deposit": app::pools::pool::ValidateDepositOutput;
-        Reconcile(chain::Reconcile) = "pool reconcile": app::pools::pool::reconcile::ReconcileOutput;
+        Reconcile(chain::Reconcile) = "pool reconcile": app::pools::pool::chain::ReconcileOutput;
         AcceptChange(contract::AcceptChange) = "pool accept-change": app::pools::pool::AcceptChangeOutput;
-        Rescan(chain::Rescan) = "pool rescan": app::pools::pool::rescan::RescanOutput;
+        Rescan(chain::Rescan) = "pool rescan": app::pools::pool::chain::RescanOutput;
     }
 }
 

@@ -22,7 +22,7 @@ commands! {
         Distribute(Distribute) = "reward epoch distribute": reward::CycleReport | NothingOutput;
         List(List) = "reward epoch list": ListOutput;
         Show(Show) = "reward epoch show": EpochView;
-        Verify(super::verify::Verify) = "reward epoch verify": app::pools::reward::verify::VerifyOutput;
+        Verify(super::verify::Verify) = "reward epoch verify": app::pools::reward::epoch::VerifyOutput;
     }
 }
 

@@ -12,7 +12,7 @@ use crate::shell::registry::commands;
 use crate::shell::session::Session;
 use crate::shell::views::{self, or_dash};
 use app::App;
-use app::pools::reward::apr::{AprOutput, AprView};
+use app::pools::reward::{AprOutput, AprView};
 use app::pools::reward::{SetWeightOutput, WeightView, WeightsOutput};
 use app::pools::views::ppm;
 use base::Result;

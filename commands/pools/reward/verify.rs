@@ -5,7 +5,7 @@ use crate::output::{Outcome, Page, Present};
 use crate::pools::table;
 use crate::shell::session::Session;
 use app::App;
-use app::pools::reward::verify::VerifyOutput;
+use app::pools::reward::epoch::VerifyOutput;
 use base::amount::{Base, parse_base};
 use base::{Code, Error, Result};
 use clap::Args;

@@ -133,12 +133,8 @@ fn probe(checks: &[PoolCheck]) -> Probe {
 }
 
 fn gauges(check: &PoolCheck) -> [Gauge; 2] {
-    let gauge = |name, help, value: usize| Gauge {
-        name,
-        help,
-        labels: vec![("pool", check.pool.clone())],
-        value: value.to_string(),
-    };
+    let labels = vec![("pool", check.pool.clone())];
+    let gauge = |name, help, value: usize| Gauge { labels: labels.clone(), ..Gauge::new(name, help, value) };
     let bad = || check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok);
     let open = bad().any(|(rule, verdict)| {
         *rule == Rule::CircuitBreakerActive && matches!(verdict, Verdict::Violated(_))
