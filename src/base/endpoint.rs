@@ -63,18 +63,14 @@ impl Endpoint {
         for (at, entry) in entries.iter().enumerate() {
             let mut next = Self::parse(entry.as_ref(), at + 1)?;
             if let Some(before) = list.iter().position(|e| e.url == next.url) {
-                return Err(Error::new(
-                    Code::InvalidValue,
-                    format!("endpoint {}: the same URL as endpoint {}", at + 1, before + 1),
-                ));
+                let why = format!("endpoint {}: the same URL as endpoint {}", at + 1, before + 1);
+                return Err(Error::new(Code::InvalidValue, why));
             }
             let same = list.iter().filter(|e| e.name.split('#').next() == Some(&next.name)).count();
             if same > 0 {
                 if entry.as_ref().trim().starts_with(&format!("{}=", next.name)) {
-                    return Err(Error::new(
-                        Code::InvalidValue,
-                        format!("endpoint {}: the name {:?} is taken already", at + 1, next.name),
-                    ));
+                    let why = format!("endpoint {}: the name {:?} is taken already", at + 1, next.name);
+                    return Err(Error::new(Code::InvalidValue, why));
                 }
                 next.name = format!("{}#{}", next.name, same + 1);
             }

@@ -1,7 +1,9 @@
 //! The exit codes of the command-line contract.
 
+use strum::VariantArray;
+
 /// How a run of `poolctl` ended, as its caller sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, VariantArray)]
 #[repr(u8)]
 pub enum Exit {
     /// Done; also "nothing to do" and "already done".
@@ -28,18 +30,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every exit code there is.
-    pub const ALL: &[Self] = &[
-        Self::Done,
-        Self::Failed,
-        Self::Usage,
-        Self::Partial,
-        Self::Refused,
-        Self::Found,
-        Self::Locked,
-        Self::KeyStore,
-        Self::Transient,
-        Self::Unknown,
-    ];
+    pub const ALL: &[Self] = Self::VARIANTS;
 
     /// The process exit status.
     pub const fn code(self) -> u8 {

@@ -18,34 +18,27 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Where a value came from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema, strum::Display)]
 #[serde(tag = "from", content = "name", rename_all = "snake_case")]
 pub enum Origin {
     /// A flag.
+    #[strum(to_string = "flag {0}")]
     Flag(String),
     /// An environment variable.
+    #[strum(to_string = "environment {0}")]
     Env(String),
     /// The profile in the config file.
+    #[strum(to_string = "profile \"{0}\"")]
     Profile(String),
     /// `config set`, kept in the state.
+    #[strum(to_string = "config set")]
     State,
     /// Built in.
+    #[strum(to_string = "default")]
     Default,
     /// Not set anywhere.
+    #[strum(to_string = "not set")]
     Unset,
-}
-
-impl std::fmt::Display for Origin {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Flag(name) => write!(f, "flag {name}"),
-            Self::Env(name) => write!(f, "environment {name}"),
-            Self::Profile(name) => write!(f, "profile \"{name}\""),
-            Self::State => f.write_str("config set"),
-            Self::Default => f.write_str("default"),
-            Self::Unset => f.write_str("not set"),
-        }
-    }
 }
 
 /// One setting made at run time, as the state keeps it.

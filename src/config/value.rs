@@ -20,41 +20,34 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
             .hint(format!("{}: {}", key.name, key.help))
             .detail("key", key.name)
     };
-    match key.kind {
+    let why = match key.kind {
         Kind::Number(min, max) => {
             let number = text.parse::<u64>().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
-            let number = number.ok_or_else(|| refuse("is not a whole number".into()))?;
-            if (min..=max).contains(&number) {
-                Ok(number.to_string())
-            } else {
-                Err(refuse(format!("is outside {min} to {max}")))
+            match number {
+                Some(number) if (min..=max).contains(&number) => return Ok(number.to_string()),
+                Some(_) => Some(format!("is outside {min} to {max}")),
+                None => Some("is not a whole number".into()),
             }
         }
-        Kind::Bool if matches!(text, "true" | "false") => Ok(text.to_owned()),
-        Kind::Bool => Err(refuse("is neither true nor false".into())),
-        // 77 decimals is the most that any asset can have; the asset's own limit is applied when it is known.
-        Kind::Decimal => match amount::parse_units(text, 36) {
-            Ok(_) => Ok(text.to_owned()),
-            Err(why) => Err(refuse(why.to_string())),
+        Kind::Address => return Ok(address(key.name, text)?.to_string()),
+        Kind::Accounts => match accounts(text) {
+            Ok(list) => return Ok(list.join(",")),
+            Err(e) => Some(e.message().to_owned()),
         },
-        Kind::Ratio => match amount::parse_weight(key.name, text) {
-            Ok(_) => Ok(text.to_owned()),
-            Err(_) => Err(refuse("is not a decimal from 0 to 1 with at most 6 decimals".into())),
-        },
-        Kind::Address => Ok(address(key.name, text)?.to_string()),
-        Kind::Choice(words) if words.contains(&text) => Ok(text.to_owned()),
-        Kind::Choice(words) => Err(refuse(format!("is none of: {}", words.join(", ")))),
-        Kind::Text | Kind::Command if text.is_empty() => Err(refuse("is empty".into())),
-        Kind::Text | Kind::Command => Ok(text.to_owned()),
+        Kind::Bool => (!matches!(text, "true" | "false")).then(|| "is neither true nor false".into()),
+        // The asset's own limit is applied when it is known.
+        Kind::Decimal => amount::parse_units(text, 36).err().map(|why| why.to_string()),
+        Kind::Ratio => amount::parse_weight(key.name, text)
+            .err()
+            .map(|_| "is not a decimal from 0 to 1 with at most 6 decimals".into()),
+        Kind::Choice(words) => (!words.contains(&text)).then(|| format!("is none of: {}", words.join(", "))),
+        Kind::Text | Kind::Command => text.is_empty().then(|| "is empty".into()),
         Kind::Endpoints => {
-            base::Endpoint::parse_list(&text.split(',').collect::<Vec<_>>())
-                .map_err(|e| refuse(e.to_string()))?;
-            Ok(text.to_owned())
+            let list: Vec<_> = text.split(',').collect();
+            base::Endpoint::parse_list(&list).err().map(|e| e.to_string())
         }
-        Kind::Accounts => {
-            accounts(text).map(|list| list.join(",")).map_err(|e| refuse(e.message().to_owned()))
-        }
-    }
+    };
+    why.map_or_else(|| Ok(text.to_owned()), |why| Err(refuse(why)))
 }
 
 /// Stellar accounts, separated by commas, each once.

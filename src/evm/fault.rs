@@ -35,7 +35,7 @@ pub(super) enum Sort {
 /// ([`Fault::asks_for_less`]).
 pub(super) fn sort(method: &str, error: &RpcError) -> Sort {
     let text = error.message.to_lowercase();
-    let has = |words: &[&str]| words.iter().any(|w| text.contains(w));
+    let has = |words: &str| words.split('|').any(|word| text.contains(word));
     // A revert first: its reason is the contract's text and may say anything.
     if method == "eth_call" && (error.code == 3 || has(REVERT) || revert_data(error).is_some()) {
         return Sort::Reverted;
@@ -75,116 +75,42 @@ pub(super) fn speaks_of_a_tag(error: &RpcError) -> bool {
     matches!(error.code, -32602 | -39001) || text.contains("finalized") || text.contains("safe")
 }
 
-/// "Execution reverted" as geth, erigon, reth, anvil, Nethermind, Besu and Parity put it.
-const REVERT: &[&str] = &[
-    "execution reverted",
-    "execution revert",
-    "transaction reverted",
-    "vm exception while processing transaction: revert",
-    "vm execution error",
-    "always failing transaction",
-    "invalid opcode",
-    "invalidfeopcode",
-    "opcodenotfound",
-    "bad instruction",
-    "bad jump",
-    "invalid jump",
-    "invalidjump",
-    "stack underflow",
-    "stackunderflow",
-    "write protection",
-    "statechangeduringstaticcall",
-];
+// What servers say, with `|` between one phrase and the next.
 
-const LIMITED: &[&str] = &[
-    "rate limit",
-    "rate-limit",
-    "ratelimit",
-    "rate exceeded",
-    "too many requests",
-    "request limit",
-    "requests per second",
-    "request count exceeded",
-    "credits limited",
-    "compute units",
-    "quota",
-    "throttl",
-    "capacity exceeded",
-    "concurrent requests",
-];
+/// "Execution reverted" as geth, erigon, reth, anvil, Nethermind, Besu and Parity put it.
+const REVERT: &str = "\
+    execution reverted|execution revert|transaction reverted|\
+    vm exception while processing transaction: revert|vm execution error|always failing transaction|\
+    invalid opcode|invalidfeopcode|opcodenotfound|bad instruction|bad jump|invalid jump|invalidjump|\
+    stack underflow|stackunderflow|write protection|statechangeduringstaticcall";
+
+const LIMITED: &str = "\
+    rate limit|rate-limit|ratelimit|rate exceeded|too many requests|request limit|requests per second|\
+    request count exceeded|credits limited|compute units|quota|throttl|capacity exceeded|\
+    concurrent requests";
 
 /// What an error of `eth_getLogs` speaks of where it is about the query and not about the load.
-const QUERY: &[&str] = &["result", "logs", "block", "range", "size"];
+const QUERY: &str = "result|logs|block|range|size";
 
-const NO_BLOCK: &[&str] = &[
-    "header not found",
-    "header for hash not found",
-    "unknown block",
-    "block not found",
-    "not currently canonical",
-    "resource not found",
-];
+const NO_BLOCK: &str = "\
+    header not found|header for hash not found|unknown block|block not found|not currently canonical|\
+    resource not found";
 
-const TOO_MUCH: &[&str] = &[
-    "out of gas",
-    "outofgas",
-    "gas required exceeds",
-    "exceeds allowance",
-    "gas limit",
-    "gas cap",
-    "exceeds block gas",
-    "execution timeout",
-    "execution aborted",
-    "query timeout",
-    "timeout exceeded",
-    "timed out",
-    "request timeout",
-    "deadline exceeded",
-    "took too long",
-    "response size",
-    "response is too",
-    "response too large",
-    "too big",
-    "entity too large",
-    "payload too large",
-    "body too large",
-    "content too large",
-    "memory limit",
-    "memoryoog",
-    "max code size",
-];
+const TOO_MUCH: &str = "\
+    out of gas|outofgas|gas required exceeds|exceeds allowance|gas limit|gas cap|exceeds block gas|\
+    execution timeout|execution aborted|query timeout|timeout exceeded|timed out|request timeout|\
+    deadline exceeded|took too long|response size|response is too|response too large|too big|\
+    entity too large|payload too large|body too large|content too large|memory limit|memoryoog|\
+    max code size";
 
-const PRUNED: &[&str] = &[
-    "missing trie node",
-    "historical state",
-    "state is not available",
-    "state not available",
-    "no state available",
-    "pruned",
-    "archive",
-    "required historical",
-    "distance to target block exceeds maximum proof window",
-];
+const PRUNED: &str = "\
+    missing trie node|historical state|state is not available|state not available|no state available|\
+    pruned|archive|required historical|distance to target block exceeds maximum proof window";
 
-const TRANSIENT: &[&str] = &[
-    "temporarily",
-    "try again",
-    "retry",
-    "service unavailable",
-    "server busy",
-    "overloaded",
-    "over capacity",
-    "no backends available",
-    "no healthy",
-    "not healthy",
-    "unhealthy",
-    "timed out",
-    "timeout",
-    "deadline exceeded",
-    "bad gateway",
-    "connection refused",
-    "connection reset",
-];
+const TRANSIENT: &str = "\
+    temporarily|try again|retry|service unavailable|server busy|overloaded|over capacity|\
+    no backends available|no healthy|not healthy|unhealthy|timed out|timeout|deadline exceeded|\
+    bad gateway|connection refused|connection reset";
 
 /// The bytes that a revert carries: as hex, within an object, or after the word `Reverted`.
 pub fn revert_data(error: &RpcError) -> Option<Bytes> {

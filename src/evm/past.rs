@@ -65,39 +65,32 @@ impl PinnedView {
     /// Asks what is asked of each block through Multicall3; what it cannot tell stays open.
     async fn share(&self, asked: &[Asked], found: &mut [Past]) -> Result<()> {
         let size = self.peer.chunk.load(Ordering::Relaxed).max(2);
-        let mut by_block: BTreeMap<u64, Vec<usize>> = BTreeMap::new();
-        for (at, (block, ..)) in asked.iter().enumerate() {
-            by_block.entry(block.number).or_default().push(at);
+        let mut by_block: BTreeMap<u64, Vec<(&Asked, &mut Past)>> = BTreeMap::new();
+        for (asked, past) in asked.iter().zip(found) {
+            by_block.entry(asked.0.number).or_default().push((asked, past));
         }
-        let groups: Vec<&[usize]> = by_block
-            .values()
-            .flat_map(|of_block| of_block.chunks(size))
-            .filter(|group| group.len() > 1)
-            .collect();
+        let groups = by_block.values_mut().flat_map(|of_block| of_block.chunks_mut(size));
+        let groups: Vec<_> = groups.filter(|group| group.len() > 1).collect();
         let multicall = self.chain.config.multicall;
-        let call = |group: &&[usize]| {
-            let calls = group.iter().filter_map(|at| asked.get(*at));
-            let (block, ..) = group.first().and_then(|at| asked.get(*at))?;
-            Some(at_block(block, multicall, &aggregate(calls.map(|(_, to, input)| (*to, input)))))
-        };
-        let calls: Vec<Call> = groups.iter().filter_map(call).collect();
+        let calls = groups.iter().filter_map(|group| {
+            let ((block, ..), _) = group.first()?;
+            let calls = group.iter().map(|((_, to, input), _)| (*to, input));
+            Some(at_block(block, multicall, &aggregate(calls)))
+        });
+        let calls: Vec<Call> = calls.collect();
         if calls.is_empty() {
             return Ok(());
         }
         for (group, answer) in groups.into_iter().zip(self.ask(&calls).await?) {
-            let results = if is_forgotten(&answer) {
-                group.iter().map(|_| Past::Forgotten).collect()
-            } else {
-                let each = outcome(self, answer)
-                    .await?
-                    .ok()
-                    .and_then(|data| unpack(&data, group.len(), self.peer.asker.redactor()));
-                let each = each.unwrap_or_else(|| vec![None; group.len()]);
-                each.into_iter().map(|done| done.map_or(Past::Open, Past::Done)).collect::<Vec<_>>()
-            };
-            for (at, result) in group.iter().zip(results) {
-                if let Some(slot) = found.get_mut(*at) {
-                    *slot = result;
+            if is_forgotten(&answer) {
+                for (_, past) in group {
+                    **past = Past::Forgotten;
+                }
+            } else if let Ok(data) = outcome(self, answer).await?
+                && let Some(each) = unpack(&data, group.len(), self.peer.asker.redactor())
+            {
+                for ((_, past), done) in group.iter_mut().zip(each) {
+                    **past = done.map_or(Past::Open, Past::Done);
                 }
             }
         }

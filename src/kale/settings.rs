@@ -38,7 +38,7 @@ impl Policy {
 }
 
 /// What the operator set. Times are seconds of ledger time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// `strategy.…`: the terms of every farmer that has none of its own.
     pub strategy: Strategy,

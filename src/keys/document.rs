@@ -1,8 +1,8 @@
 //! The plain text inside the key store. Secrets are read in place and written into memory that is wiped.
 
-use super::signer::{Signer, address_of, parse_secret, secret_of};
+use super::signer::{address_of, parse_secret, secret_of};
 use base::{Code, Error, Result};
-use ed25519_dalek::SigningKey;
+use ed25519_dalek::{Signer as _, SigningKey};
 use grind::json::Object;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -36,8 +36,9 @@ impl StoredKey {
         Self { address: address_of(key), origin, key: key.clone() }
     }
 
-    pub(super) fn signer(&self) -> Signer {
-        Signer::new(self.key.clone())
+    /// The ed25519 signature of a 32-byte hash: of a transaction, or of a Soroban authorisation.
+    pub fn sign(&self, hash: &[u8; 32]) -> [u8; 64] {
+        self.key.sign(hash).to_bytes()
     }
 
     pub(super) fn secret(&self) -> SecretString {

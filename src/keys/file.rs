@@ -26,11 +26,9 @@ pub fn read_private(what: &str, path: &Path, missing: Code) -> Result<Zeroizing<
     let metadata = file.metadata().map_err(|e| io(&e))?;
     let mode = metadata.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 {
-        return Err(Error::new(
-            Code::KeysExposed,
-            format!("the {what} {shown} has mode {mode:04o}: others than its owner may use it"),
-        )
-        .hint(format!("run: chmod 600 {shown} (and think of who may have read it)")));
+        let why = format!("the {what} {shown} has mode {mode:04o}: others than its owner may use it");
+        return Err(Error::new(Code::KeysExposed, why)
+            .hint(format!("run: chmod 600 {shown} (and think of who may have read it)")));
     }
     // With room for all of it, nothing is copied to grow and left behind.
     let room = usize::try_from(metadata.len().min(MOST)).unwrap_or_default() + files::ROOM;

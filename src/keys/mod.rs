@@ -7,7 +7,6 @@
 
 pub mod document;
 mod file;
-mod keyring;
 mod memory;
 pub mod seal;
 mod signer;
@@ -15,7 +14,7 @@ mod signer;
 pub use file::read_private;
 pub use memory::{conceal, no_core_dumps};
 pub use seal::{Identities, Method, Unlock};
-pub use signer::{Signer, address_of, parse_secret};
+pub use signer::{address_of, parse_secret};
 
 use base::{Code, Error, Result, killpoint, run};
 pub use document::Origin;
@@ -25,6 +24,8 @@ use secrecy::SecretString;
 use state::Lock;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use stellar::Signers;
+use stellar::xdr::AccountId;
 
 /// An unlocked key store.
 pub struct KeyStore {
@@ -80,13 +81,13 @@ impl KeyStore {
     }
 
     /// What signs for this address.
-    pub fn signer(&self, address: &str) -> Result<Signer> {
-        self.find(address).map(StoredKey::signer).ok_or_else(|| self.no_key(address))
+    pub fn signer(&self, address: &str) -> Result<&StoredKey> {
+        self.find(address).ok_or_else(|| self.no_key(address))
     }
 
     /// The secret of this address as `S…`.
     pub fn export(&self, address: &str) -> Result<SecretString> {
-        self.find(address).map(StoredKey::secret).ok_or_else(|| self.no_key(address))
+        self.signer(address).map(StoredKey::secret)
     }
 
     fn find(&self, address: &str) -> Option<&StoredKey> {
@@ -102,6 +103,12 @@ impl KeyStore {
                     .run("farmer import"),
             )
             .detail("address", address)
+    }
+}
+
+impl Signers for KeyStore {
+    fn sign(&self, account: &AccountId, hash: &[u8; 32]) -> Result<[u8; 64]> {
+        Ok(self.signer(&account.to_string())?.sign(hash))
     }
 }
 

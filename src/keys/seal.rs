@@ -148,16 +148,15 @@ pub fn open(path: &Path, sealed: &[u8], unlock: &Unlock) -> Result<Zeroizing<Vec
         (DecryptError::InvalidMac | DecryptError::InvalidHeader | DecryptError::Io(_), _) => {
             corrupt(path, "its header does not hold")
         }
-        (_, Unlock::Passphrase(_)) => Error::new(
-            Code::WrongPassphrase,
-            format!("the passphrase does not unlock the key store {shown}"),
-        )
-        .hint("nothing was changed; if it is the right one, the file's header is damaged: bring back a copy"),
-        (_, Unlock::Identities(_)) => Error::new(
-            Code::WrongIdentity,
-            format!("no identity of keys.identity_file unlocks the key store {shown}"),
-        )
-        .hint("nothing was changed; if it is the right one, the file's header is damaged: bring back a copy"),
+        (_, unlock) => {
+            let (code, what) = match unlock {
+                Unlock::Passphrase(_) => (Code::WrongPassphrase, "the passphrase does not unlock"),
+                Unlock::Identities(_) => (Code::WrongIdentity, "no identity of keys.identity_file unlocks"),
+            };
+            Error::new(code, format!("{what} the key store {shown}")).hint(
+                "nothing was changed; if it is the right one, the file's header is damaged: bring back a copy",
+            )
+        }
     })?;
     // The plain text is shorter than the sealed one, so this never grows.
     let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));

@@ -1,44 +1,10 @@
-//! A secret key in memory: how it is made, read and shown as `S…`, and what it signs.
+//! A secret key in memory: how it is made, read and shown as `S…`.
 
 use base::{Code, Error, Result};
-use ed25519_dalek::{Signer as _, SigningKey};
+use ed25519_dalek::SigningKey;
 use secrecy::SecretString;
-use std::fmt;
 use stellar_strkey::ed25519::{PrivateKey, PublicKey};
 use zeroize::Zeroizing;
-
-/// Signs for one account. The key is wiped when this is dropped.
-#[derive(Clone)]
-pub struct Signer {
-    key: SigningKey,
-}
-
-impl fmt::Debug for Signer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Signer({})", self.address())
-    }
-}
-
-impl Signer {
-    pub(super) const fn new(key: SigningKey) -> Self {
-        Self { key }
-    }
-
-    /// The account, `G…`.
-    pub fn address(&self) -> String {
-        address_of(&self.key)
-    }
-
-    /// The public key: an account's 32 bytes, whose last four are the hint of its signatures.
-    pub fn public_key(&self) -> [u8; 32] {
-        self.key.verifying_key().to_bytes()
-    }
-
-    /// The ed25519 signature of a 32-byte hash: of a transaction, or of a Soroban authorisation.
-    pub fn sign(&self, hash: &[u8; 32]) -> [u8; 64] {
-        self.key.sign(hash).to_bytes()
-    }
-}
 
 /// The address of a key, `G…`.
 pub fn address_of(key: &SigningKey) -> String {
@@ -80,6 +46,7 @@ pub(super) fn generate() -> Result<SigningKey> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::document::{Origin, StoredKey};
     use secrecy::ExposeSecret;
 
     // SEP-23's example seed and its account.
@@ -90,19 +57,17 @@ mod tests {
     fn secrets_are_read_and_shown() {
         let key = parse_secret("stdin", &format!("  {SECRET}\n")).unwrap();
         assert_eq!(secret_of(&key).expose_secret(), SECRET);
-        let signer = Signer::new(key);
-        let address = PublicKey::from_string(&signer.address()).unwrap();
-        assert_eq!(address.0, signer.public_key());
-        assert!(!format!("{signer:?}").contains(SECRET));
-        assert_ne!(signer.address(), ADDRESS);
+        let address = PublicKey::from_string(&address_of(&key)).unwrap();
+        assert_eq!(address.0, key.verifying_key().to_bytes());
+        assert_ne!(address_of(&key), ADDRESS);
     }
 
     #[test]
     fn signatures_are_those_of_ed25519() {
-        let signer = Signer::new(generate().unwrap());
+        let key = generate().unwrap();
         let hash = [7; 32];
-        let public = ed25519_dalek::VerifyingKey::from_bytes(&signer.public_key()).unwrap();
-        let signature = ed25519_dalek::Signature::from_bytes(&signer.sign(&hash));
+        let public = key.verifying_key();
+        let signature = ed25519_dalek::Signature::from_bytes(&StoredKey::new(&key, Origin::Made).sign(&hash));
         assert!(public.verify_strict(&hash, &signature).is_ok());
         assert!(public.verify_strict(&[8; 32], &signature).is_err());
     }

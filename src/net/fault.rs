@@ -50,7 +50,7 @@ impl Fault {
     }
 
     /// Whether the same request may succeed at the same endpoint a little later.
-    pub fn is_transient(&self) -> bool {
+    pub const fn is_transient(&self) -> bool {
         !matches!(
             self.kind,
             FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge
@@ -60,14 +60,10 @@ impl Fault {
     /// The code of a command that this ends.
     pub const fn code(&self) -> Code {
         match self.kind {
-            FaultKind::Connect
-            | FaultKind::Timeout
-            | FaultKind::Closed
-            | FaultKind::Server
-            | FaultKind::NotJson => Code::Unreachable,
             FaultKind::RateLimited => Code::RateLimited,
             FaultKind::BadReply => Code::BadReply,
-            FaultKind::Denied | FaultKind::Redirect | FaultKind::Status | FaultKind::TooLarge => Code::Rpc,
+            _ if self.is_transient() => Code::Unreachable,
+            _ => Code::Rpc,
         }
     }
 

@@ -48,8 +48,8 @@ pub struct Reply {
 #[derive(Debug, Default)]
 pub struct Http {
     limits: HttpLimits,
-    /// With and without TLS, beyond this machine and within it.
-    clients: Mutex<[Option<reqwest::Client>; 4]>,
+    /// Beyond this machine and within it, each without and with TLS.
+    clients: Mutex<[[Option<reqwest::Client>; 2]; 2]>,
     sent: AtomicU64,
     /// The last `Date` that a server sent, in seconds since 1970, and when it came.
     dated: Mutex<Option<(Instant, i64)>>,
@@ -69,13 +69,7 @@ impl Http {
     pub fn client(&self, endpoint: &Endpoint) -> Result<reqwest::Client> {
         let (tls, near) = (endpoint.url().scheme() == "https", endpoint.is_loopback());
         let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
-        let [far_plain, far_tls, near_plain, near_tls] = &mut *clients;
-        let slot = match (near, tls) {
-            (false, false) => far_plain,
-            (false, true) => far_tls,
-            (true, false) => near_plain,
-            (true, true) => near_tls,
-        };
+        let slot = &mut clients[usize::from(near)][usize::from(tls)];
         if let Some(client) = slot {
             return Ok(client.clone());
         }

@@ -355,54 +355,37 @@ mod tests {
 
     #[test]
     fn one_call() {
+        let of = |status: &'static str, body: &'static str, want: &'static str| (status, JSON, body, want);
+        let ok = |body, want| of("200 OK", body, want);
         for (status, kind, body, want) in [
-            ("200 OK", JSON, r#"{"jsonrpc":"2.0","id":ID,"result":null}"#, "ok null"),
-            ("200 OK", JSON, r#"{"id":ID,"result":"0x1","error":null}"#, "ok \"0x1\""),
-            (
-                "200 OK",
-                JSON,
-                r#"{"id":ID,"result":null,"error":{"code":-1,"message":"no"}}"#,
-                "error no (code -1)",
-            ),
-            (
-                "200 OK",
-                JSON,
-                r#"{"id":null,"error":{"code":-32700,"message":"parse"}}"#,
-                "error parse (code -32700)",
-            ),
-            (
+            ok(r#"{"jsonrpc":"2.0","id":ID,"result":null}"#, "ok null"),
+            ok(r#"{"id":ID,"result":"0x1","error":null}"#, "ok \"0x1\""),
+            ok(r#"{"id":ID,"result":null,"error":{"code":-1,"message":"no"}}"#, "error no (code -1)"),
+            ok(r#"{"id":null,"error":{"code":-32700,"message":"parse"}}"#, "error parse (code -32700)"),
+            of(
                 "400 Bad",
-                JSON,
                 r#"{"id":ID,"error":{"code":3,"message":"reverted"}}"#,
                 "error HTTP 400: reverted (code 3)",
             ),
-            (
+            of(
                 "500 Oops",
-                JSON,
                 r#"{"id":ID,"error":{"code":3,"message":"reverted"}}"#,
                 "error HTTP 500: reverted (code 3) (it asks to wait 7 s)",
             ),
-            ("200 OK", JSON, r#"{"id":ID,"error":"over quota"}"#, "error over quota"),
-            ("200 OK", JSON, r#"{"id":ID,"error":["a",1]}"#, "error [\"a\",1]"),
-            ("200 OK", JSON, r#"{"id":ID,"error":{"code":"x","message":{"a":1}}}"#, "error {\"a\":1}"),
-            ("200 OK", JSON, r#"{"id":ID,"error":{"code":-7}}"#, "error  (code -7)"),
-            ("200 OK", JSON, r#"{"id":ID}"#, "BadReply an answer without a result"),
-            (
-                "200 OK",
-                JSON,
-                r#"{"id":ID,"result":1,"error":{"code":1,"message":""}}"#,
-                "BadReply an answer with both",
-            ),
-            ("200 OK", JSON, r#"{"id":"x","result":1}"#, "BadReply m: the answer has id \"x\" instead of 1"),
-            (
-                "200 OK",
-                JSON,
+            ok(r#"{"id":ID,"error":"over quota"}"#, "error over quota"),
+            ok(r#"{"id":ID,"error":["a",1]}"#, "error [\"a\",1]"),
+            ok(r#"{"id":ID,"error":{"code":"x","message":{"a":1}}}"#, "error {\"a\":1}"),
+            ok(r#"{"id":ID,"error":{"code":-7}}"#, "error  (code -7)"),
+            ok(r#"{"id":ID}"#, "BadReply an answer without a result"),
+            ok(r#"{"id":ID,"result":1,"error":{"code":1,"message":""}}"#, "BadReply an answer with both"),
+            ok(r#"{"id":"x","result":1}"#, "BadReply m: the answer has id \"x\" instead of 1"),
+            ok(
                 r#"[1,2,{"code":1}]"#,
                 "BadReply no JSON-RPC answer: invalid type: sequence, expected an object",
             ),
-            ("200 OK", JSON, r#"{"id":ID,"res"#, "Closed the answer is cut off after"),
-            ("200 OK", JSON, "", "Closed an empty answer"),
-            ("200 OK", JSON, "upstream down", "NotJson not JSON: upstream down"),
+            ok(r#"{"id":ID,"res"#, "Closed the answer is cut off after"),
+            ok("", "Closed an empty answer"),
+            ok("upstream down", "NotJson not JSON: upstream down"),
             ("200 OK", "text/html", "<p>hi", "NotJson an HTML page instead of JSON: <p>hi"),
             (
                 "302 Found",
@@ -410,21 +393,15 @@ mod tests {
                 "<p>hi",
                 "Redirect HTTP 302 Found: it redirects to https://other.example, which",
             ),
-            (
-                "401 No",
-                JSON,
-                r#"{"error":"bad key SeCrEtKeY123"}"#,
-                "Denied HTTP 401 Unauthorized: bad key ***",
-            ),
-            ("404 No", JSON, "", "Status HTTP 404 Not Found"),
-            (
+            of("401 No", r#"{"error":"bad key SeCrEtKeY123"}"#, "Denied HTTP 401 Unauthorized: bad key ***"),
+            of("404 No", "", "Status HTTP 404 Not Found"),
+            of(
                 "429 No",
-                JSON,
                 r#"{"id":ID,"error":{"code":-5,"message":"slow down"}}"#,
                 "error HTTP 429: slow down (code -5) (it asks to wait 7 s)",
             ),
             ("503 No", "text/html", "<h1>x", "Server HTTP 503 Service Unavailable (it asks to wait 7 s)"),
-            ("504 No", JSON, "", "Timeout HTTP 504 Gateway Timeout"),
+            of("504 No", "", "Timeout HTTP 504 Gateway Timeout"),
         ] {
             let got = match run(client(&server(status, kind, body)).one(&Call::new("m", json!([])))) {
                 Ok(Ok(value)) => format!("ok {}", value.get()),
@@ -439,32 +416,22 @@ mod tests {
     #[test]
     fn a_batch() {
         let long = Box::leak(format!("[{}]", " ".repeat(600)).into_boxed_str());
+        let ok = |body: &'static str, want: &'static str| ("200 OK", body, want);
         for (status, body, want) in [
-            ("200 OK", r#"[{"id":NEXT,"result":2},{"id":ID,"result":1}]"#, "1 2"),
-            (
-                "200 OK",
-                r#"[{"id":ID,"result":1},{"id":NEXT,"error":{"code":3,"message":"no"}}]"#,
-                "1 no (code 3)",
-            ),
-            (
-                "200 OK",
-                r#"[{"id":ID,"result":1}]"#,
-                "1 open refused only 1 of 2 calls of a batch were answered",
-            ),
-            ("200 OK", "[]", "open open refused only 0 of 2 calls"),
-            (
-                "200 OK",
+            ok(r#"[{"id":NEXT,"result":2},{"id":ID,"result":1}]"#, "1 2"),
+            ok(r#"[{"id":ID,"result":1},{"id":NEXT,"error":{"code":3,"message":"no"}}]"#, "1 no (code 3)"),
+            ok(r#"[{"id":ID,"result":1}]"#, "1 open refused only 1 of 2 calls of a batch were answered"),
+            ok("[]", "open open refused only 0 of 2 calls"),
+            ok(
                 r#"[{"id":ID,"result":1},{"id":NEXT,"result":2},{"id":9,"result":3}]"#,
                 "BadReply the answer to",
             ),
             // The limit on the first call alone, as geth has it, and beside what was answered.
-            (
-                "200 OK",
+            ok(
                 r#"[{"id":ID,"error":{"code":-32600,"message":"batch too large"}}]"#,
                 "open open refused batch too large (code -32600)",
             ),
-            (
-                "200 OK",
+            ok(
                 r#"[{"id":ID,"result":1},{"id":null,"error":{"code":-5,"message":"limit"}}]"#,
                 "1 open refused limit (code -5)",
             ),
@@ -473,23 +440,16 @@ mod tests {
                 r#"[{"id":ID,"error":{"code":-5,"message":"busy"}},{"id":NEXT,"error":{"code":-5,"message":"busy"}}]"#,
                 "HTTP 503: busy (code -5)",
             ),
-            (
-                "200 OK",
+            ok(
                 r#"[{"id":ID,"result":1},{"id":ID,"result":1}]"#,
                 "BadReply the answer to a batch has id 1 twice",
             ),
-            (
-                "200 OK",
-                r#"[{"id":ID,"result":1},{"id":77,"result":1}]"#,
-                "BadReply the answer to a batch has an id",
-            ),
-            (
-                "200 OK",
+            ok(r#"[{"id":ID,"result":1},{"id":77,"result":1}]"#, "BadReply the answer to a batch has an id"),
+            ok(
                 r#"[{"id":null,"error":{"code":1,"message":"too long"}}]"#,
                 "open open refused too long (code 1)",
             ),
-            (
-                "200 OK",
+            ok(
                 r#"{"id":null,"error":{"code":1,"message":"no batches"}}"#,
                 "open open refused no batches (code 1)",
             ),
@@ -507,8 +467,8 @@ mod tests {
             ("429 No", "", "RateLimited HTTP 429"),
             ("401 No", r#"{"id":1,"error":{"code":1,"message":"key"}}"#, "Denied HTTP 401 Unauthorized: key"),
             ("502 No", "", "Server HTTP 502"),
-            ("200 OK", "[{", "Closed the answer is cut off"),
-            ("200 OK", long, "TooLarge the answer is larger than the limit of 500 bytes"),
+            ok("[{", "Closed the answer is cut off"),
+            ok(long, "TooLarge the answer is larger than the limit of 500 bytes"),
         ] {
             let calls = [Call::new("m", json!([])), Call::new("m", json!({}))];
             let got = match run(client(&server(status, JSON, body)).batch(&calls)) {

@@ -28,14 +28,10 @@ const LIMITS: HttpLimits = HttpLimits {
 /// # Errors
 /// `unreachable`, `rpc_error` for an answer other than 2xx; none of them shows more of the URL than its host.
 pub async fn ping(url: &Endpoint, command: &str, step: Step) -> Result<()> {
-    let (below, exit_code) = match step {
-        Step::Start => (Some("start"), None),
-        Step::End(Exit::Done) => (None, Some(Exit::Done.code())),
-        Step::End(exit) => (Some("fail"), Some(exit.code())),
-    };
-    let target = match below {
-        Some(word) => url.below(word),
-        None => url.clone(),
+    let (target, exit_code) = match step {
+        Step::Start => (url.below("start"), None),
+        Step::End(exit @ Exit::Done) => (url.clone(), Some(exit.code())),
+        Step::End(exit) => (url.below("fail"), Some(exit.code())),
     };
     let http = Http::new(LIMITS);
     let client = http.client(&target)?;

@@ -1,7 +1,7 @@
 //! Edge-triggered alerts: opened once, counted while they hold, closed when the condition clears.
 
 use crate::Tx;
-use crate::columns::only;
+use crate::columns::{list as rows, only};
 use base::Result;
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -67,27 +67,18 @@ pub struct Alert {
 /// The alerts of a subject, the newest first: those that are open, or the last `limit` of all.
 pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Result<Vec<Alert>> {
     let Place { table, owner, word, id, name, .. } = Place::of(subject);
-    let mut found: Vec<Alert> = match limit {
-        Some(limit) => conn
-            .prepare_cached(&format!(
-                "SELECT id, ?2 AS subject, {word} AS kind, message, first_seen, last_seen, count, closed_at
-                 FROM {table} WHERE {owner} = ?1 ORDER BY id DESC LIMIT ?3"
-            ))?
-            .query_map(params![id, name, limit], read)?
-            .collect::<Result<_, _>>()?,
-        None => conn
-            .prepare_cached(&format!(
-                "SELECT id, ?2 AS subject, {word} AS kind, message, first_seen, last_seen, count, closed_at
-                 FROM {table} WHERE {owner} = ?1 AND closed_at IS NULL"
-            ))?
-            .query_map(params![id, name], read)?
-            .collect::<Result<_, _>>()?,
-    };
+    let those =
+        if limit.is_some() { "ORDER BY id DESC LIMIT ?3" } else { "AND closed_at IS NULL AND ?3 IS NULL" };
+    let sql = format!(
+        "SELECT id, ?2 AS subject, {word} AS kind, message, first_seen, last_seen, count, closed_at
+         FROM {table} WHERE {owner} = ?1 {those}"
+    );
+    let mut found = rows(conn, &sql, params![id, name, limit], read)?;
     found.sort_by_key(|alert| std::cmp::Reverse(alert.id));
     Ok(found)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Alert> {
+fn read(row: &Row<'_>) -> Result<Alert> {
     Ok(Alert {
         id: row.get("id")?,
         subject: row.get("subject")?,
@@ -107,53 +98,40 @@ pub fn is_open(conn: &Connection, subject: Subject<'_>, kind: &str) -> Result<bo
 
 /// The farmers with such an alert open.
 pub fn farms_with(conn: &Connection, kind: &str) -> Result<Vec<String>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT a.subject FROM farmers f CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
-             ON a.subject = f.id AND a.kind = ?1 AND a.closed_at IS NULL ORDER BY f.added_at, f.id",
-    )?;
-    let found = statement.query_map([kind], only)?;
-    Ok(found.collect::<Result<_, _>>()?)
+    let sql = "SELECT a.subject FROM farmers f CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
+             ON a.subject = f.id AND a.kind = ?1 AND a.closed_at IS NULL ORDER BY f.added_at, f.id";
+    rows(conn, sql, [kind], |row| Ok(row.get("subject")?))
 }
 
 /// Records that a condition holds (`Some(why)`) or does not (`None`). Returns true on an edge: opened or closed.
 pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) -> Result<bool> {
     let Place { table, owner, word, prefix, id, name } = Place::of(subject);
-    let event = |what: &str| format!("{prefix}.{what}");
-    let open: Option<i64> = tx
-        .conn()
-        .prepare_cached(&format!(
-            "SELECT id FROM {table} WHERE {owner} = ?1 AND {word} = ?2 AND closed_at IS NULL"
-        ))?
-        .query_row(params![id, kind], only)
-        .optional()?;
-    match (open, why) {
-        (None, None) => Ok(false),
+    let sql = format!("SELECT id FROM {table} WHERE {owner} = ?1 AND {word} = ?2 AND closed_at IS NULL");
+    let open: Option<i64> = tx.conn().prepare_cached(&sql)?.query_row(params![id, kind], only).optional()?;
+    let (what, facts) = match (open, why) {
+        (None, None) => return Ok(false),
         (Some(row), Some(why)) => {
-            tx.conn()
-                .prepare_cached(&format!(
-                    "UPDATE {table} SET last_seen = ?2, count = count + 1, message = ?3 WHERE id = ?1"
-                ))?
-                .execute(params![row, tx.now(), why])?;
-            Ok(false)
+            let sql =
+                format!("UPDATE {table} SET last_seen = ?2, count = count + 1, message = ?3 WHERE id = ?1");
+            tx.conn().prepare_cached(&sql)?.execute(params![row, tx.now(), why])?;
+            return Ok(false);
         }
         (None, Some(why)) => {
-            tx.conn()
-                .prepare_cached(&format!(
-                    "INSERT INTO {table} ({owner}, {word}, message, first_seen, last_seen, count)
-                     VALUES (?1, ?2, ?3, ?4, ?4, 1)"
-                ))?
-                .execute(params![id, kind, why, tx.now()])?;
-            tx.event(&event("opened"), name, &json!({ "kind": kind, "why": why }))?;
-            Ok(true)
+            let sql = format!(
+                "INSERT INTO {table} ({owner}, {word}, message, first_seen, last_seen, count)
+                 VALUES (?1, ?2, ?3, ?4, ?4, 1)"
+            );
+            tx.conn().prepare_cached(&sql)?.execute(params![id, kind, why, tx.now()])?;
+            ("opened", json!({ "kind": kind, "why": why }))
         }
         (Some(row), None) => {
-            tx.conn()
-                .prepare_cached(&format!("UPDATE {table} SET closed_at = ?2 WHERE id = ?1"))?
-                .execute(params![row, tx.now()])?;
-            tx.event(&event("closed"), name, &json!({ "kind": kind }))?;
-            Ok(true)
+            let sql = format!("UPDATE {table} SET closed_at = ?2 WHERE id = ?1");
+            tx.conn().prepare_cached(&sql)?.execute(params![row, tx.now()])?;
+            ("closed", json!({ "kind": kind }))
         }
-    }
+    };
+    tx.event(&format!("{prefix}.{what}"), name, &facts)?;
+    Ok(true)
 }
 
 /// Where an alert belongs.
@@ -194,10 +172,7 @@ pub fn open(conn: &Connection) -> Result<Vec<(Area, Alert)>> {
              WHERE a.closed_at IS NULL ORDER BY f.added_at, f.id, a.id",
         ),
     ] {
-        let mut statement = conn.prepare_cached(sql)?;
-        for alert in statement.query_map([], read)? {
-            found.push((area, alert?));
-        }
+        found.extend(rows(conn, sql, [], read)?.into_iter().map(|alert| (area, alert)));
     }
     Ok(found)
 }

@@ -71,9 +71,15 @@ pub fn send_backup(
 fn checked(conn: &Connection, beside: &Path, target: &Path, sound: Sound) -> Result<(Draft, BackupReport)> {
     let draft = Draft::beside(beside, Access::Shared).map_err(|e| io_error(beside, &e))?;
     copy(conn, draft.path()).map_err(|e| e.context(format!("cannot write {}", target.display())))?;
-    let events = events_of(draft.path(), sound)?;
-    let (bytes, sha256) = digest(draft.path()).map_err(|e| io_error(target, &e))?;
-    Ok((draft, BackupReport { path: target.to_owned(), bytes, sha256, events }))
+    let report = report(draft.path(), target, sound)?;
+    Ok((draft, report))
+}
+
+/// Checks a file, and reports on it as `target`.
+fn report(file: &Path, target: &Path, sound: Sound) -> Result<BackupReport> {
+    let events = events_of(file, sound)?;
+    let (bytes, sha256) = digest(file).map_err(|e| io_error(target, &e))?;
+    Ok(BackupReport { path: target.to_owned(), bytes, sha256, events })
 }
 
 /// Copies into an empty file: one plain file, without a write-ahead log beside it.
@@ -96,9 +102,7 @@ fn copy(conn: &Connection, draft: &Path) -> Result<()> {
 /// `io_error` where it is missing or cannot be read; `check_failed` and the `state_…` codes for what is no sound state.
 pub fn inspect(source: &Path, sound: Sound) -> Result<BackupReport> {
     is_there(source)?;
-    let events = events_of(source, sound)?;
-    let (bytes, sha256) = digest(source).map_err(|e| io_error(source, &e))?;
-    Ok(BackupReport { path: source.to_owned(), bytes, sha256, events })
+    report(source, source, sound)
 }
 
 fn is_there(source: &Path) -> Result<()> {

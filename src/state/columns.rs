@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Row, RowIndex};
+use rusqlite::{Connection, Params, Row, RowIndex};
 use std::str::FromStr;
 use strum::VariantNames;
 
@@ -22,37 +22,23 @@ pub trait Stored: Sized {
     fn read(text: &str) -> Option<Self>;
 }
 
-impl Stored for Base {
-    const WHAT: &str = "an amount";
+macro_rules! stored {
+    ($($kind:ty: $what:literal, $read:expr;)+) => {$(
+        impl Stored for $kind {
+            const WHAT: &str = $what;
 
-    fn read(text: &str) -> Option<Self> {
-        parse_base(text)
-    }
+            fn read(text: &str) -> Option<Self> {
+                $read(text)
+            }
+        }
+    )+};
 }
 
-/// An amount with its sign.
-impl Stored for Delta {
-    const WHAT: &str = "an amount";
-
-    fn read(text: &str) -> Option<Self> {
-        Self::parse(text)
-    }
-}
-
-impl Stored for Address {
-    const WHAT: &str = "an address";
-
-    fn read(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
-}
-
-impl Stored for B256 {
-    const WHAT: &str = "a hash";
-
-    fn read(text: &str) -> Option<Self> {
-        text.parse().ok()
-    }
+stored! {
+    Base: "an amount", parse_base;
+    Delta: "an amount", Self::parse;
+    Address: "an address", |text: &str| text.parse().ok();
+    B256: "a hash", |text: &str| text.parse().ok();
 }
 
 /// The text of a column, read.
@@ -69,6 +55,16 @@ pub fn at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
 pub fn maybe_at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<Option<T>> {
     let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     text.map(stored).transpose()
+}
+
+/// The rows of a query, read.
+pub fn list<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    read: impl FnMut(&Row<'_>) -> Result<T>,
+) -> Result<Vec<T>> {
+    conn.prepare_cached(sql)?.query_and_then(params, read)?.collect()
 }
 
 /// The value of a query of one column.

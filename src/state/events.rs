@@ -4,12 +4,12 @@
 //! the first row's `prev_hash` is 64 zeros. `meta.audit_head` keeps the last id and hash, so that a cut tail
 //! is seen too. Where rows were pruned, the walk steps over them as [`super::pruned`] says.
 
-use super::columns::only;
+use super::columns::{list, only};
 use super::pruned::{PRUNED, Steps};
-use super::{Run, tx};
+use super::{Run, meta};
 use alloy::hex;
 use base::{Code, Error, Result, forms};
-use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter, types::Value as Sql};
+use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -97,7 +97,7 @@ pub(super) fn append(
     let hash = row_hash(&prev_hash, id, [&at, &run.id, &run.actor, kind, subject, &payload]);
     conn.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
         .execute(params![id, at, run.id, run.actor, kind, subject, payload, prev_hash, hash])?;
-    tx::meta_set(conn, "audit_head", &format!("{id}:{hash}"))?;
+    meta::meta_set(conn, "audit_head", &format!("{id}:{hash}"))?;
     Ok(id)
 }
 
@@ -144,7 +144,7 @@ pub fn verify_chain(conn: &Connection) -> Result<ChainReport> {
         report.broken = Some(Broken { id, why });
         return Ok(report);
     }
-    let head = tx::meta_get(conn, "audit_head")?;
+    let head = meta::meta_get(conn, "audit_head")?;
     if head != (last > 0).then(|| format!("{last}:{}", report.head)) {
         let why = "the newest rows are missing: meta.audit_head names another last row".to_owned();
         report.broken = Some(Broken { id: last + 1, why });
@@ -170,43 +170,29 @@ fn text<'r>(row: &'r Row<'_>, column: &str) -> rusqlite::Result<&'r str> {
 
 /// Lists events, oldest first.
 pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>> {
-    let mut clauses = Vec::new();
-    let mut values: Vec<Sql> = Vec::new();
-    let mut push = |clause: &str, value: Sql| {
-        clauses.push(clause.to_owned());
-        values.push(value);
-    };
-    if let Some(kind) = &filter.kind {
-        if kind.ends_with('.') {
-            push("kind >= ?", Sql::Text(kind.clone()));
-            // '/' is the character after '.', so this is the end of the prefix.
-            push("kind < ?", Sql::Text(format!("{}/", &kind[..kind.len() - 1])));
-        } else {
-            push("kind = ?", Sql::Text(kind.clone()));
-        }
-    }
-    for (clause, value) in
-        [("subject = ?", &filter.subject), ("run_id = ?", &filter.run_id), ("at >= ?", &filter.since)]
-    {
-        if let Some(value) = value {
-            push(clause, Sql::Text(value.clone()));
-        }
-    }
+    let prefix = filter.kind.as_deref().and_then(|kind| kind.strip_suffix('.'));
+    let kind = filter.kind.clone();
+    let (clauses, values): (Vec<&str>, Vec<String>) = [
+        ("kind >= ?", kind.clone().filter(|_| prefix.is_some())),
+        // '/' is the character after '.', so this is the end of the prefix.
+        ("kind < ?", prefix.map(|prefix| format!("{prefix}/"))),
+        ("kind = ?", kind.filter(|_| prefix.is_none())),
+        ("subject = ?", filter.subject.clone()),
+        ("run_id = ?", filter.run_id.clone()),
+        ("at >= ?", filter.since.clone()),
+    ]
+    .into_iter()
+    .filter_map(|(clause, value)| Some((clause, value?)))
+    .unzip();
     let whole = if clauses.is_empty() { String::new() } else { format!("WHERE {}", clauses.join(" AND ")) };
     let limit = filter.limit.map_or(-1, i64::from);
     // By time alone, the index by time has the newest at its end; by id, rows would be looked through in vain.
-    let by_time = filter.since.is_some()
-        && filter.kind.is_none()
-        && filter.subject.is_none()
-        && filter.run_id.is_none();
-    let order = if by_time { "at DESC, id DESC" } else { "id DESC" };
+    let order = if clauses == ["at >= ?"] { "at DESC, id DESC" } else { "id DESC" };
     let sql = format!(
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events {whole}
          ORDER BY {order} LIMIT {limit}"
     );
-    let mut statement = conn.prepare_cached(&sql)?;
-    let rows = statement.query_map(params_from_iter(values), read_event)?;
-    let mut events = rows.collect::<Result<Vec<_>, _>>()?;
+    let mut events = list(conn, &sql, params_from_iter(values), read_event)?;
     events.sort_unstable_by_key(|event| event.id);
     Ok(events)
 }
@@ -219,12 +205,9 @@ pub fn last_event(conn: &Connection) -> Result<i64> {
 
 /// The events after this id, oldest first, whatever they are about; at most a thousand at once.
 pub fn events_after(conn: &Connection, id: i64) -> Result<Vec<Event>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events
-         WHERE id > ?1 ORDER BY id LIMIT 1000",
-    )?;
-    let rows = statement.query_map([id], read_event)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events
+         WHERE id > ?1 ORDER BY id LIMIT 1000";
+    list(conn, sql, [id], read_event)
 }
 
 impl EventFilter {
@@ -239,7 +222,7 @@ impl EventFilter {
     }
 }
 
-fn read_event(row: &Row<'_>) -> rusqlite::Result<Event> {
+fn read_event(row: &Row<'_>) -> Result<Event> {
     let payload: String = row.get("payload")?;
     Ok(Event {
         id: row.get("id")?,

@@ -4,7 +4,7 @@ use super::columns::only;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use std::ffi::OsString;
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -36,11 +36,10 @@ impl Journal {
         if answer.eq_ignore_ascii_case(word) {
             return Ok(());
         }
-        Err(Error::new(
-            Code::State,
-            format!("state: SQLite keeps the journal mode \"{answer}\" where \"{word}\" is needed"),
-        )
-        .hint("the file may be in use by another program, or be on a network disk; a local disk is needed"))
+        let why = format!("state: SQLite keeps the journal mode \"{answer}\" where \"{word}\" is needed");
+        Err(Error::new(Code::State, why).hint(
+            "the file may be in use by another program, or be on a network disk; a local disk is needed",
+        ))
     }
 
     /// Whether a closed file has it: SQLite's answer is that of a connection, also where the disk did not take the change.
@@ -62,19 +61,14 @@ impl Journal {
 }
 
 /// Brings all of the write-ahead log into the file.
-///
-/// # Errors
 /// `state_locked` where a reader is in the way, `state_error` where the disk refuses.
 pub(super) fn checkpoint(conn: &Connection) -> Result<()> {
     let busy: bool = conn.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], only)?;
     if !busy {
         return Ok(());
     }
-    Err(Error::new(
-        Code::StateLocked,
-        "state: another run reads it, so its log cannot be brought into the file",
-    )
-    .hint("run it again when the other has ended"))
+    let why = "state: another run reads it, so its log cannot be brought into the file";
+    Err(Error::new(Code::StateLocked, why).hint("run it again when the other has ended"))
 }
 
 /// The canonical path of a state that is there: a regular file that has this name alone.
@@ -240,11 +234,9 @@ impl Watch {
         if self.then == Stamp::of(&self.path)? {
             return Ok(());
         }
-        Err(Error::new(
-            Code::StateLocked,
-            format!("state {} was written to while it was read", self.path.display()),
-        )
-        .hint("run it again; with the right to write in its folder, nobody is in the way"))
+        let why = format!("state {} was written to while it was read", self.path.display());
+        Err(Error::new(Code::StateLocked, why)
+            .hint("run it again; with the right to write in its folder, nobody is in the way"))
     }
 }
 
@@ -262,14 +254,8 @@ impl Stamp {
     pub fn of(path: &Path) -> Result<Self> {
         let found = fs::metadata(path)
             .map_err(|e| Error::new(Code::Io, format!("cannot look at state {}: {e}", path.display())))?;
-        Ok(Self::from(&found))
-    }
-}
-
-impl From<&Metadata> for Stamp {
-    fn from(found: &Metadata) -> Self {
         let changed = (found.ctime(), found.ctime_nsec());
-        Self { device: found.dev(), inode: found.ino(), bytes: found.size(), changed }
+        Ok(Self { device: found.dev(), inode: found.ino(), bytes: found.size(), changed })
     }
 }
 

@@ -32,11 +32,9 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     let application = pragma("application_id")?;
     let version = pragma("user_version")?;
     if application == ARCHIVE_ID {
-        return Err(Error::new(
-            Code::StateForeign,
-            format!("{shown} is an archive of pruned rows, and no state by itself"),
-        )
-        .hint("any SQLite tool reads it; its table meta says where the rows come from"));
+        let why = format!("{shown} is an archive of pruned rows, and no state by itself");
+        return Err(Error::new(Code::StateForeign, why)
+            .hint("any SQLite tool reads it; its table meta says where the rows come from"));
     }
     if application != APPLICATION_ID {
         return Err(Error::new(Code::StateForeign, format!("{shown} is a database of another program"))
@@ -45,20 +43,18 @@ pub(super) fn identify(conn: &Connection, path: &Path) -> Result<u32> {
     let version = u32::try_from(version)
         .map_err(|_| Error::new(Code::StateCorrupt, format!("state {shown} has schema {version}")))?;
     if steps::UNRELEASED.contains(&version) {
-        return Err(Error::new(
-            Code::StateOutdated,
-            format!("state {shown} has schema {version}, of a development build: it cannot be migrated"),
-        )
-        .hint(say("set it aside, and create a new state: ").run("init")));
+        let why =
+            format!("state {shown} has schema {version}, of a development build: it cannot be migrated");
+        return Err(Error::new(Code::StateOutdated, why)
+            .hint(say("set it aside, and create a new state: ").run("init")));
     }
     if version > steps::SCHEMA_VERSION {
-        return Err(Error::new(
-            Code::StateTooNew,
-            format!("state {shown} has schema {version}, this poolctl knows up to {}", steps::SCHEMA_VERSION),
-        )
-        .hint("use the newer poolctl that wrote it; it is never taken back to an older schema")
-        .detail("found", version)
-        .detail("known", steps::SCHEMA_VERSION));
+        let why =
+            format!("state {shown} has schema {version}, this poolctl knows up to {}", steps::SCHEMA_VERSION);
+        return Err(Error::new(Code::StateTooNew, why)
+            .hint("use the newer poolctl that wrote it; it is never taken back to an older schema")
+            .detail("found", version)
+            .detail("known", steps::SCHEMA_VERSION));
     }
     Ok(version)
 }

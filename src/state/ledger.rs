@@ -1,6 +1,6 @@
 //! Double entry: every movement sums to zero per asset, and each account's cached balance moves with it.
 
-use crate::columns::at;
+use crate::columns::{at, list};
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
@@ -70,14 +70,13 @@ pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<(
         let (id, balance) = find_or_open(conn, account)?;
         let balance = balance.checked_add(amount).ok_or_else(|| bug("passes 256 bits"))?;
         if balance.is_negative() && !account.overdraft {
-            return Err(Error::new(
-                Code::State,
-                format!(
-                    "account {} {} \"{}\" would hold {balance} base units of {}",
-                    account.owner_kind, account.owner, account.purpose, account.asset
-                ),
-            )
-            .hint(say("nothing was written; run: ").run("state check")));
+            let why = format!(
+                "account {} {} \"{}\" would hold {balance} base units of {}",
+                account.owner_kind, account.owner, account.purpose, account.asset
+            );
+            return Err(
+                Error::new(Code::State, why).hint(say("nothing was written; run: ").run("state check"))
+            );
         }
         conn.prepare_cached("UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1")?
             .execute(params![id, balance.to_string()])?;
@@ -136,11 +135,7 @@ pub fn derived_balance(conn: &Connection, account: &Account) -> Result<Delta> {
 
 /// (purpose, asset, balance) of every account of a member.
 pub fn member_balances(conn: &Connection, address: &str) -> Result<Vec<(String, String, Delta)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT purpose, asset, balance FROM ledger_accounts
-         WHERE owner_kind = 'member' AND owner = ?1 ORDER BY purpose, asset",
-    )?;
-    statement
-        .query_and_then([address], |row| Ok((row.get("purpose")?, row.get("asset")?, at(row, "balance")?)))?
-        .collect()
+    let sql = "SELECT purpose, asset, balance FROM ledger_accounts
+         WHERE owner_kind = 'member' AND owner = ?1 ORDER BY purpose, asset";
+    list(conn, sql, [address], |row| Ok((row.get("purpose")?, row.get("asset")?, at(row, "balance")?)))
 }

@@ -1,5 +1,6 @@
 //! The names that operators type, as far as they are typed already: for the shells' completion.
 
+use super::columns::list;
 use base::Result;
 use rusqlite::{Connection, params};
 
@@ -51,9 +52,7 @@ pub fn names_like(conn: &Connection, named: Named, begin: &str) -> Result<Vec<(S
     // No text sorts behind this one.
     let end = format!("{begin}{}", char::MAX);
     for sql in statements(named) {
-        let mut statement = conn.prepare(sql)?;
-        let rows = statement.query_map(params![begin, end, MOST], |row| row.try_into())?;
-        let found: Vec<_> = rows.collect::<Result<_, _>>()?;
+        let found = list(conn, sql, params![begin, end, MOST], |row| Ok(row.try_into()?))?;
         if !found.is_empty() {
             return Ok(found);
         }

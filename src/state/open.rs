@@ -267,15 +267,13 @@ fn is_of_today(conn: &Connection, path: &Path) -> Result<()> {
     if found == steps::SCHEMA_VERSION {
         return Ok(());
     }
-    Err(Error::new(
-        Code::StateOutdated,
-        format!(
-            "state {} has schema {found}, this poolctl reads schema {}",
-            path.display(),
-            steps::SCHEMA_VERSION
-        ),
-    )
-    .hint(say("run: ").run("state migrate").say(" (it makes a backup first)")))
+    let why = format!(
+        "state {} has schema {found}, this poolctl reads schema {}",
+        path.display(),
+        steps::SCHEMA_VERSION
+    );
+    Err(Error::new(Code::StateOutdated, why)
+        .hint(say("run: ").run("state migrate").say(" (it makes a backup first)")))
 }
 
 /// Refuses a file that SQLite finds damaged.

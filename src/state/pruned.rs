@@ -3,7 +3,7 @@
 //! A `state.pruned` event declares, under its own hash, a digest of its rows in `pruned_events` and of its ledger entries.
 //! The chain is walked over a run only where its row fits the hashes on both sides, and every row must be declared.
 
-use super::columns::only;
+use super::columns::{list, only};
 use alloy::hex;
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
@@ -119,18 +119,11 @@ impl Steps {
 
     /// Takes in a `state.pruned` event, or says what is wrong with its runs.
     pub fn declared(conn: &Connection, event: i64, payload: &str) -> Result<Option<&'static str>> {
-        let mut statement = conn.prepare_cached(
-            "SELECT first_id, last_id, prev_hash, hash FROM pruned_events WHERE event_id = ?1 ORDER BY first_id",
-        )?;
-        let runs = statement.query_map([event], |row| {
-            Ok(Run {
-                first: row.get("first_id")?,
-                last: row.get("last_id")?,
-                prev_hash: row.get("prev_hash")?,
-                hash: row.get("hash")?,
-            })
+        let sql = "SELECT first_id, last_id, prev_hash, hash FROM pruned_events WHERE event_id = ?1 ORDER BY first_id";
+        let runs = list(conn, sql, [event], |row| {
+            let (first, last) = (row.get("first_id")?, row.get("last_id")?);
+            Ok(Run { first, last, prev_hash: row.get("prev_hash")?, hash: row.get("hash")? })
         })?;
-        let runs: Vec<Run> = runs.collect::<Result<_, _>>()?;
         let fits = said(payload, "runs") == Some(digest_of_runs(&runs));
         Ok((!fits).then_some("the runs that it declares are not those of pruned_events"))
     }

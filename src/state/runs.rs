@@ -1,5 +1,6 @@
 //! When each scheduled command last ran: what tells a monitor of runs that had nothing to do.
 
+use super::columns::list;
 use base::{Exit, Result, clock};
 use rusqlite::{Connection, params};
 
@@ -35,10 +36,8 @@ pub struct LastRun {
 
 /// The last run of every scheduled command that ever ran, by name.
 pub fn last_runs(conn: &Connection) -> Result<Vec<LastRun>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT command, last_run_at, exit_code, last_success_at, last_complete_at FROM runs ORDER BY command",
-    )?;
-    let rows = statement.query_map([], |row| {
+    let sql = "SELECT command, last_run_at, exit_code, last_success_at, last_complete_at FROM runs ORDER BY command";
+    list(conn, sql, [], |row| {
         Ok(LastRun {
             command: row.get("command")?,
             at: row.get("last_run_at")?,
@@ -46,8 +45,7 @@ pub fn last_runs(conn: &Connection) -> Result<Vec<LastRun>> {
             success_at: row.get("last_success_at")?,
             complete_at: row.get("last_complete_at")?,
         })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 /// When `command` last succeeded, if its clock can be believed.

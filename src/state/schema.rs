@@ -11,11 +11,9 @@ use std::path::Path;
 pub(super) fn must_be_own(conn: &Connection, path: &Path, version: u32) -> Result<()> {
     let Some(Difference { why, is_addition }) = difference(conn, version)? else { return Ok(()) };
     let remedy = if is_addition { "drop what was added to it, or restore" } else { "restore" };
-    Err(Error::new(
-        Code::StateCorrupt,
-        format!("the schema of state {} is not poolctl's: {why}", path.display()),
-    )
-    .hint(say(format!("nothing was changed; {remedy} the newest backup: ")).backup()))
+    let words = format!("the schema of state {} is not poolctl's: {why}", path.display());
+    Err(Error::new(Code::StateCorrupt, words)
+        .hint(say(format!("nothing was changed; {remedy} the newest backup: ")).backup()))
 }
 
 /// How a schema differs from the program's.

@@ -1,17 +1,16 @@
 //! `system_config`: settings made at run time, below the profile and above the default.
 
 use super::Tx;
+use super::columns::list;
 use base::Result;
 use config::Setting;
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::json;
 
 /// All stored settings by key.
 pub fn settings(conn: &Connection) -> Result<Vec<Setting>> {
-    let mut statement = conn.prepare_cached("SELECT key, value FROM system_config ORDER BY key")?;
-    let rows =
-        statement.query_map([], |row| Ok(Setting { key: row.get("key")?, value: row.get("value")? }))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let read = |row: &Row<'_>| Ok(Setting { key: row.get("key")?, value: row.get("value")? });
+    list(conn, "SELECT key, value FROM system_config ORDER BY key", [], read)
 }
 
 /// Stores a setting; the audit event keeps the old value. Secrets are not settings.

@@ -1,21 +1,12 @@
-//! One write transaction, with the audit log, the ledger and the facts about the file at hand.
+//! One write transaction, with the audit log and the ledger at hand.
 
-use super::columns::only;
-use super::{Run, events, ledger};
+use super::{Run, events, ledger, meta};
 use base::Result;
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, Transaction};
 use serde_json::Value;
 
-/// A fact about the file, by key.
-pub fn meta_get(conn: &Connection, key: &str) -> Result<Option<String>> {
-    Ok(conn.prepare_cached("SELECT value FROM meta WHERE key = ?1")?.query_row([key], only).optional()?)
-}
-
-pub(super) fn meta_set(conn: &Connection, key: &str, value: &str) -> Result<()> {
-    conn.prepare_cached("INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (key) DO UPDATE SET value = ?2")?
-        .execute(params![key, value])?;
-    Ok(())
-}
+const COUNT: &str =
+    "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE key = 'data_version'";
 
 /// A write transaction in progress. It can only be had inside [`super::State::write`].
 #[derive(Debug)]
@@ -51,7 +42,7 @@ impl<'a> Tx<'a> {
 
     /// Sets a fact about the file.
     pub fn meta_set(&self, key: &str, value: &str) -> Result<()> {
-        meta_set(self.conn(), key, value)
+        meta::meta_set(self.conn(), key, value)
     }
 
     /// Takes back a fact about the file.
@@ -62,9 +53,7 @@ impl<'a> Tx<'a> {
 
     /// Counts the transaction, and commits it.
     pub(super) fn commit(self) -> Result<()> {
-        let sql =
-            "UPDATE meta SET value = CAST(CAST(value AS INTEGER) + 1 AS TEXT) WHERE key = 'data_version'";
-        self.conn().prepare_cached(sql)?.execute([])?;
+        self.conn().prepare_cached(COUNT)?.execute([])?;
         base::killpoint::reach();
         Ok(self.inner.commit()?)
     }

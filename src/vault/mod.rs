@@ -2,11 +2,25 @@
 //!
 //! From the ground up: pool, feed, risk, then sync and oracle, which open breakers, then deposit, withdrawal and reward.
 
+/// Gives enums of strum their words.
+macro_rules! words {
+    ($($name:ident),+) => {$(
+        impl $name {
+            /// The stable word: in the state, in JSON and on the command line.
+            pub fn as_str(self) -> &'static str {
+                self.into()
+            }
+        }
+    )+};
+}
+pub(crate) use words;
+
 pub mod deposit;
 pub mod feed;
 pub mod oracle;
 pub mod pool;
 pub mod reward;
 pub mod risk;
+mod rows;
 pub mod sync;
 pub mod withdrawal;

@@ -37,6 +37,7 @@ pub fn gauges(state: &State, config: &Config, now: i64) -> Result<Vec<Gauge>> {
 struct Gauges(Vec<Gauge>);
 
 impl Gauges {
+    #[expect(clippy::needless_pass_by_value, reason = "a number, or a decimal that was just made")]
     fn add(
         &mut self,
         name: &'static str,

@@ -206,7 +206,7 @@ fn the_file_is_private_and_replaced_whole() {
     let mode = || fs::metadata(home.keys()).unwrap().permissions().mode() & 0o7777;
     assert_eq!(mode(), 0o600);
     // What a killed run left behind is no obstacle, and no way to make the new file readable.
-    let draft = home.keys().with_file_name(".sandbox.keys.age.draft");
+    let draft = home.keys().with_file_name(".sandbox.keys.age.0123456789abcdef.draft");
     fs::write(&draft, "left behind").unwrap();
     chmod(&draft, 0o644);
     home.farm(REGISTER).ok();

@@ -21,9 +21,42 @@ const FILLINGS: &[(&str, &[Filling])] = &[
     (
         "state/alert.rs",
         &[
-            &[("table", "risk_violations"), ("owner", "pool_id"), ("word", "rule")],
-            &[("table", "oracle_alerts"), ("owner", "feed_id"), ("word", "kind")],
-            &[("table", "farm_alerts"), ("owner", "subject"), ("word", "kind")],
+            &[
+                ("table", "risk_violations"),
+                ("owner", "pool_id"),
+                ("word", "rule"),
+                ("those", "ORDER BY id DESC LIMIT ?3"),
+            ],
+            &[
+                ("table", "oracle_alerts"),
+                ("owner", "feed_id"),
+                ("word", "kind"),
+                ("those", "ORDER BY id DESC LIMIT ?3"),
+            ],
+            &[
+                ("table", "farm_alerts"),
+                ("owner", "subject"),
+                ("word", "kind"),
+                ("those", "ORDER BY id DESC LIMIT ?3"),
+            ],
+            &[
+                ("table", "risk_violations"),
+                ("owner", "pool_id"),
+                ("word", "rule"),
+                ("those", "AND closed_at IS NULL AND ?3 IS NULL"),
+            ],
+            &[
+                ("table", "oracle_alerts"),
+                ("owner", "feed_id"),
+                ("word", "kind"),
+                ("those", "AND closed_at IS NULL AND ?3 IS NULL"),
+            ],
+            &[
+                ("table", "farm_alerts"),
+                ("owner", "subject"),
+                ("word", "kind"),
+                ("those", "AND closed_at IS NULL AND ?3 IS NULL"),
+            ],
         ],
     ),
     ("watch/check/columns.rs", &[&[("table", "pools")], &[("table", "share_transfers")]]),
@@ -107,6 +140,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
 /// Variables that carry a statement to where it is prepared; its text stands in the same file.
 const CARRIERS: &[(&str, &str)] = &[
     ("state/alert.rs", "sql"),
+    ("state/columns.rs", "sql"),
     ("watch/health/facts.rs", "last"),
     ("watch/health/facts.rs", "newest"),
     ("watch/check/mod.rs", "sql"),
@@ -123,6 +157,10 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/names.rs", "sql"),
     // The rows of the farm, all of them through these few.
     ("kale/record/rows/mod.rs", "sql"),
+    ("kale/record/rows/mod.rs", "values"),
+    // One place for all of the vault's.
+    ("vault/rows.rs", "sql"),
+    ("vault/rows.rs", "values"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.

@@ -207,10 +207,10 @@ impl From<&Note<'_>> for Line {
             }
             Note::Planted(block, planted) => Self::Plant(PlantLine::of(*block, planted)),
             Note::Shift(shift, reach) => Self::Grinding {
-                block: shift.block(),
+                block: shift.block,
                 farmers: reach.farmers,
-                deadline: time(shift.hours().deadline),
-                policy: shift.policy().word(),
+                deadline: time(shift.hours.deadline),
+                policy: shift.policy.word(),
             },
             Note::Worked(worked) => Self::Work { block: worked.block, work: WorkView::of(worked) },
             Note::ShiftEnded(block, reach) => Self::Ground {

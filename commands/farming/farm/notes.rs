@@ -178,10 +178,10 @@ pub fn line(note: &Note<'_>) -> String {
         }
         Note::Shift(shift, reach) => format!(
             "block {}: grinding for {} farmers until {}, policy {}",
-            shift.block(),
+            shift.block,
             reach.farmers,
-            time(shift.hours().deadline),
-            shift.policy().word()
+            time(shift.hours.deadline),
+            shift.policy.word()
         ),
         Note::Worked(worked) => work_line(worked),
         Note::ShiftEnded(block, reach) => format!(

@@ -3,55 +3,40 @@
 use super::Base;
 use rusqlite::ToSql;
 use rusqlite::types::{ToSqlOutput, ValueRef};
+use std::fmt::{self, Write};
 
 /// Most digits that 256 bits have.
 const MOST_DIGITS: usize = 78;
 
-const DIGITS: &[u8; 10] = b"0123456789";
-
-/// Base units as the canonical decimal that the state stores, written where it stands: bulk rows need no heap.
+/// Base units as the canonical decimal that the state stores, in ASCII.
 #[derive(Clone, Copy)]
 pub struct Digits {
-    /// ASCII, at the end of the buffer.
     buffer: [u8; MOST_DIGITS],
-    start: usize,
+    length: usize,
 }
 
 impl Digits {
     /// The digits in ASCII, never empty.
     pub fn as_bytes(&self) -> &[u8] {
-        self.buffer.get(self.start..).unwrap_or_default()
+        self.buffer.get(..self.length).unwrap_or_default()
     }
+}
 
-    fn push_front(&mut self, digit: u64) {
-        self.start = self.start.saturating_sub(1);
-        if let Some(slot) = self.buffer.get_mut(self.start) {
-            *slot = DIGITS[usize::try_from(digit).unwrap_or_default() % 10];
-        }
+impl Write for Digits {
+    fn write_str(&mut self, text: &str) -> fmt::Result {
+        let end = self.length + text.len();
+        self.buffer.get_mut(self.length..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
+        self.length = end;
+        Ok(())
     }
 }
 
 impl From<Base> for Digits {
     fn from(amount: Base) -> Self {
-        /// The largest power of ten in 64 bits, and its zeros.
-        const CHUNK: (u64, u32) = (10u64.pow(19), 19);
-        let mut digits = Self { buffer: [b'0'; MOST_DIGITS], start: MOST_DIGITS };
-        let mut limbs = *amount.as_limbs();
-        loop {
-            let mut chunk = 0u64;
-            for limb in limbs.iter_mut().rev() {
-                (*limb, chunk) = div_rem(chunk, *limb, CHUNK.0);
-            }
-            let is_last = limbs == [0; 4];
-            let width = if is_last { chunk.checked_ilog10().map_or(1, |log| log + 1) } else { CHUNK.1 };
-            for _ in 0..width {
-                digits.push_front(chunk % 10);
-                chunk /= 10;
-            }
-            if is_last {
-                return digits;
-            }
-        }
+        let mut digits = Self { buffer: [0; MOST_DIGITS], length: 0 };
+        // There is room for the most digits.
+        let _ = write!(digits, "{amount}");
+        digits
     }
 }
 
@@ -59,16 +44,6 @@ impl ToSql for Digits {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Borrowed(ValueRef::Text(self.as_bytes())))
     }
-}
-
-/// Quotient and remainder of `high * 2^64 + low`, where `high < divisor`: both are below 2^64 then.
-fn div_rem(high: u64, low: u64, divisor: u64) -> (u64, u64) {
-    if high == 0 {
-        return (low / divisor, low % divisor);
-    }
-    let (whole, divisor) = (u128::from(high) << 64 | u128::from(low), u128::from(divisor));
-    let narrow = |part: u128| u64::try_from(part).unwrap_or(u64::MAX);
-    (narrow(whole / divisor), narrow(whole % divisor))
 }
 
 #[cfg(test)]

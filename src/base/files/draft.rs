@@ -117,9 +117,6 @@ impl Drop for Draft {
 }
 
 /// Gives a file a name that must be free; false where it is taken. A disk that cannot rename so keeps the first name too.
-///
-/// # Errors
-/// Those of the system.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<bool> {
     let renamed = match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // A hard link fails too where the name has been taken meanwhile.
@@ -209,9 +206,6 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// Brings to the disk which names the folder of a file has.
-///
-/// # Errors
-/// Those of the system.
 pub fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(folder_of(path)) {
         Ok(folder) => folder.sync_all(),

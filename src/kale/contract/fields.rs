@@ -55,11 +55,14 @@ impl<'a> Fields<'a> {
         bad(self.what, format!("the field \"{name}\" should be {expected}, found {found}"))
     }
 
+    /// A value that is `expected` to be of this kind.
+    fn take<T: TryFrom<ScVal>>(&self, name: &str, expected: &str) -> Result<T> {
+        let value = self.get(name)?;
+        value.clone().try_into().map_err(|_| self.wrong(name, expected, kind(value)))
+    }
+
     pub(super) fn u32(&self, name: &str) -> Result<u32> {
-        match self.get(name)? {
-            ScVal::U32(value) => Ok(*value),
-            other => Err(self.wrong(name, "a u32", kind(other))),
-        }
+        self.take(name, "a u32")
     }
 
     /// A u32 that may be absent, as the contract's `Option`.
@@ -72,17 +75,11 @@ impl<'a> Fields<'a> {
     }
 
     pub(super) fn u64(&self, name: &str) -> Result<u64> {
-        match self.get(name)? {
-            ScVal::U64(value) => Ok(*value),
-            other => Err(self.wrong(name, "a u64", kind(other))),
-        }
+        self.take(name, "a u64")
     }
 
     pub(super) fn i128(&self, name: &str) -> Result<i128> {
-        match self.get(name)? {
-            ScVal::I128(parts) => Ok(i128::from(parts)),
-            other => Err(self.wrong(name, "an i128", kind(other))),
-        }
+        self.take(name, "an i128")
     }
 
     /// An i128 that is not negative: every amount and total of the contract.

@@ -4,6 +4,7 @@
 //! makes the share smaller, and no figure here guesses at it.
 
 use super::fault::Fault;
+pub use super::model::harvested as paid_now;
 use super::model::{Refusal, harvested, worked};
 use super::reward::contribution;
 use super::{Block, Pail};
@@ -26,11 +27,6 @@ pub struct Forecast {
     pub one_more_ledger: i128,
     /// Change of the reward if the unit more had been staked.
     pub more_stake: i128,
-}
-
-/// Stroops that the contract would pay for this pail as it stands, without the stake.
-pub fn paid_now(index: u32, block: &Block, pail: &Pail) -> Result<i128, Refusal> {
-    harvested(index, block, pail)
 }
 
 /// What work of so many zeros, applied in this ledger, would earn; `unit` is the stake in stroops that the marginal

@@ -1,15 +1,13 @@
 //! What a farming service has at hand: state, farm, settings, keys, and what the strategy's command said.
 
-mod alerts;
 mod ask;
 mod payers;
 pub mod question;
 mod submit;
 pub mod submitter;
 
-pub use alerts::{farmer, note};
 pub use ask::{Strategies, ask};
-pub use payers::judge;
+pub use payers::{farmer, judge, note};
 pub use question::Asked;
 pub use submitter::Wait;
 

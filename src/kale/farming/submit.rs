@@ -1,8 +1,7 @@
 //! How a farming service sends: by whom, at whose cost, and recorded in the write that ends it.
 
-use super::payers;
 use super::submitter::{self, Wait};
-use super::{Farming, alerts};
+use super::{Farming, payers};
 use crate::record::FarmRecorder;
 use base::{Code, Error, Result, Stop};
 use outbox::{Desk, GivenUp, Operation, Outlook, Pace};
@@ -91,7 +90,7 @@ impl Farming<'_, '_> {
         if let Some(payer) = &payer {
             let sponsor;
             (own, sponsor) = payers::own(self, payer, &sent).await?;
-            alerts::note(self, sponsor.as_ref(), &[])?;
+            payers::note(self, sponsor.as_ref(), &[])?;
         }
         let mut desk = self.desk(stop, payer, own);
         let results = outbox::submit(&mut desk, permit, &sent, keys.signers()?, &recorder).await?;

@@ -24,9 +24,6 @@ pub enum Wait {
 
 /// The intents as they are to be sent: calls that need no authorisation by a submitter where that can be. An error where
 /// nobody can send one.
-///
-/// # Errors
-/// Those of [`stellar::Client::view`] and of unlocking.
 pub async fn route(farming: &Farming<'_, '_>, intents: &[Intent], wait: Wait) -> Result<Vec<Result<Intent>>> {
     let mut routed: Vec<Result<Intent>> = intents.iter().cloned().map(Ok).collect();
     let is_free = |intent: &Intent| matches!(intent.kind, kind::WORK | kind::HARVEST | kind::EXTEND);
@@ -137,9 +134,6 @@ fn nobody(dry: &[Sponsor]) -> Error {
 
 /// Leaves out the submitters that cannot be one, each with a warning and a fault of the run: farmers, and those without a
 /// key. What they would send goes by own accounts.
-///
-/// # Errors
-/// `state_error`; those of unlocking.
 pub fn choose(farming: &mut Farming<'_, '_>) -> Result<()> {
     let mut chosen = Vec::new();
     for account in std::mem::take(&mut farming.settings.submitters) {
@@ -149,11 +143,8 @@ pub fn choose(farming: &mut Farming<'_, '_>) -> Result<()> {
             Ok(()) if farming.keys.holds(&account)? => None,
             Ok(()) => {
                 let why = format!("kale.submitter: the key store has no key for {account}");
-                let e = Error::new(Code::NoKey, why);
-                Some(
-                    e.hint(say("bring it in with: ").run("farmer import").with("submitter"))
-                        .detail("address", account.to_string()),
-                )
+                let e = Error::new(Code::NoKey, why).detail("address", account.to_string());
+                Some(e.hint(say("bring it in with: ").run("farmer import").with("submitter")))
             }
         };
         match fault {

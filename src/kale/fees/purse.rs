@@ -396,11 +396,8 @@ mod tests {
             let want: Vec<(Vec<Reason>, Option<Payer>)> =
                 want.iter().map(|(lacks, payer)| (lacks.to_vec(), *payer)).collect();
             assert_eq!(got, want, "{spare:?} {farmers:?}");
-            assert_eq!(
-                judged.sponsor.is_none_or(|sponsor| sponsor.is_ready()),
-                *ready,
-                "{spare:?} {farmers:?}"
-            );
+            let is_ready = judged.sponsor.is_none_or(|sponsor| sponsor.is_ready());
+            assert_eq!(is_ready, *ready, "{spare:?} {farmers:?}");
         }
     }
 }

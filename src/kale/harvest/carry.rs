@@ -22,17 +22,15 @@ use base::amount::Base;
 use base::{Code, Error, Result};
 use outbox::Status;
 use serde_json::json;
-use state::ValuePermit;
 use state::alert::{self, Subject};
+use state::{Tx, ValuePermit};
 use stellar::submit::{Intent, Settled, Submitted};
 
 /// Ledgers that a harvest of a pail that expires soon waits for a submitter.
 const SOON: u64 = 4;
 
 /// Sends what was prepared, books every outcome, and returns one line per pail that is due.
-///
-/// # Errors
-/// `state_error`, and those of [`stellar::Client::view`] where pails are gone; a pail's own failure is in its line.
+/// A pail's own failure is in its line.
 pub async fn carry_out(
     farming: &mut Farming<'_, '_>,
     prepared: Prepared,
@@ -67,7 +65,12 @@ async fn once(
     let Some(view) = view else { return Ok((Vec::new(), Vec::new())) };
     let mut ends = Vec::new();
     watch(farming, &lives, &worked, &refused)?;
-    let back = take_back(farming, back)?;
+    if !back.is_empty() {
+        // They were booked as lost, and are there after all.
+        let network = farming.site.network();
+        let open = |tx: &Tx<'_>, due: &Due| loss::take_back(tx, network, &due.hand, &due.pail).map(drop);
+        farming.write(|tx| back.iter().try_for_each(|due| open(tx, due)))?;
+    }
     for (due, reason, error) in refused {
         ends.push(due.end(Fate::Failed { reason, error }));
     }
@@ -122,31 +125,16 @@ fn watch(
     })
 }
 
-/// Opens the pails that were booked as lost and are there after all.
-fn take_back(farming: &mut Farming<'_, '_>, back: Vec<Due>) -> Result<Vec<Due>> {
-    if !back.is_empty() {
-        let network = farming.site.network();
-        farming.write(|tx| {
-            back.iter().try_for_each(|due| loss::take_back(tx, network, &due.hand, &due.pail).map(|_| ()))
-        })?;
-    }
-    Ok(back)
-}
-
 /// How a transaction ended; `None` where the pail is gone.
 fn fate(farming: &Farming<'_, '_>, due: &Due, result: Result<Submitted>) -> Result<Option<Fate>> {
     let settled = match result {
         Ok(Submitted::AlreadyDone { .. }) => return Ok(Some(Fate::Already)),
-        Err(error) => {
-            return Ok(Some(Fate::Failed { reason: Reason::of_error(error.code()), error }));
-        }
+        Err(error) => return Ok(Some(Fate::Failed { reason: Reason::of_error(error.code()), error })),
         Ok(Submitted::Settled(settled)) => settled,
     };
     let farm = &farming.site.farm;
-    if matches!(
-        reason::said(farm, Step::Harvest, &settled),
-        Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))
-    ) {
+    let said = reason::said(farm, Step::Harvest, &settled);
+    if matches!(said, Some(Said::Farm(Fault::PailMissing | Fault::BlockMissing))) {
         return Ok(None);
     }
     // It took effect, and the recorder could not book it: the mint is not what was due.
@@ -248,14 +236,10 @@ fn tell(farming: &mut Farming<'_, '_>, ends: &[Harvested], ledger: u32) -> Resul
             alert::edge(tx, Subject::Farm(farmer), kind, why.as_deref())?;
         }
         for (end, reason, error) in failed {
-            let row = rows::HarvestRow {
-                farmer: &end.hand.who.id,
-                block: end.block,
-                outcome: "failed",
-                stake: end.stake,
-                reward: Base::ZERO,
-                forecast: end.forecast,
-            };
+            let Harvested { hand, block, stake, forecast, .. } = end;
+            let (farmer, reward) = (hand.who.id.as_str(), Base::ZERO);
+            let (block, stake, forecast) = (*block, *stake, *forecast);
+            let row = rows::HarvestRow { farmer, block, outcome: "failed", stake, reward, forecast };
             // When it was looked at is what a second look counts from.
             let trace = Trace { reason: Some(reason.word()), ledger: Some(ledger), operation: None };
             if rows::harvest(tx, &row, &trace)? {

@@ -4,8 +4,7 @@ use super::doubt::why_gone;
 use super::due::{Due, look, under_way};
 use super::elsewhere::Search;
 use super::sight;
-use crate::alerts::HELD;
-use crate::alerts::{MISSING, OUT_OF_SIGHT};
+use crate::alerts::{HELD, MISSING, OUT_OF_SIGHT};
 use crate::chain::view::{Ask, View};
 use crate::farming::Farming;
 use crate::record::loss;
@@ -31,10 +30,7 @@ pub struct Released {
 }
 
 impl Released {
-    /// The pail as it is held.
-    ///
-    /// # Errors
-    /// `invalid_value` where no stake is open there, or it is not held.
+    /// The pail as it is held. `invalid_value` where no stake is open there, or it is not held.
     pub fn of(conn: &Connection, hand: &Hand, block: u32) -> Result<Self> {
         let OpenPail { stake, held, .. } = open(conn, hand, block)?;
         let held = held.ok_or_else(|| {
@@ -78,10 +74,8 @@ pub struct WrittenOff {
 
 /// Books a pail as lost that is gone from the chain and that no payment is in sight of, though the endpoint's history may
 /// be too short to rule one out. Without a permit, nothing is written.
-///
-/// # Errors
-/// `invalid_value` where no stake is open there; `conflict` where the chain still shows the pail or its payment;
-/// `not_ready` while its block is open; `outcome_unknown` while its harvest is under way; those of [`View::read`].
+/// `conflict` where the chain still shows the pail or its payment, `not_ready` while its block is open, `outcome_unknown`
+/// while its harvest is under way.
 pub async fn write_off(
     farming: &mut Farming<'_, '_>,
     hand: &Hand,
@@ -125,13 +119,11 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
     }
     let by_id = HashMap::from([(hand.who.id.as_str(), hand)]);
     let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
-    let (view, mut dues) = site
-        .client
-        .view(async |chain| {
-            let view = View::once(site, chain, &ask).await?;
-            Ok((view, look(site, chain, &pails, &by_id).await?))
-        })
-        .await?;
+    let looked = site.client.view(async |chain| {
+        let view = View::once(site, chain, &ask).await?;
+        Ok((view, look(site, chain, &pails, &by_id).await?))
+    });
+    let (view, mut dues) = looked.await?;
     let conflict =
         |what: String| Error::new(Code::Conflict, format!("the pail of {address} in block {block} {what}"));
     let due = dues.pop().ok_or_else(|| Error::new(Code::Bug, "a pail was looked at and is not there"))?;
@@ -160,13 +152,9 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
 fn open(conn: &Connection, hand: &Hand, block: u32) -> Result<OpenPail> {
     rows::pail(conn, &hand.who.id, block)?.ok_or_else(|| {
         let address = &hand.who.address;
-        Error::new(Code::InvalidValue, format!("no stake of {address} is open in block {block}")).hint(
-            say("what became of it: ")
-                .run("events")
-                .with("kind")
-                .of("harvest.harvested")
-                .say(", or harvest.lost"),
-        )
+        let events = say("what became of it: ").run("events").with("kind").of("harvest.harvested");
+        Error::new(Code::InvalidValue, format!("no stake of {address} is open in block {block}"))
+            .hint(events.say(", or harvest.lost"))
     })
 }
 

@@ -46,7 +46,8 @@ pub struct Prepared {
     pub(super) refused: Vec<(Due, Reason, Error)>,
     pub(super) lives: Vec<(String, u32, u32)>,
     pub(super) worked: Vec<(String, u32, u32, u32)>,
-    pub(super) near: BTreeMap<String, Vec<(u32, u32)>>,
+    /// Pails that expire soon: farmer id, and of each its block and last ledger.
+    pub near: BTreeMap<String, Vec<(u32, u32)>>,
     pub(super) back: Vec<Due>,
 }
 
@@ -76,29 +77,17 @@ impl Prepared {
     /// Pails that were never worked.
     pub fn unworked(&self, conn: &Connection) -> Result<Vec<Unworked<'_>>> {
         let now = self.view.as_ref().map_or(0, |view| view.at.ledger);
-        self.unworked
-            .iter()
-            .map(|(due, cause)| {
-                let (block, stake) = (due.pail.block, due.pail.stake);
-                Ok(Unworked {
-                    hand: &due.hand,
-                    block,
-                    stake,
-                    cause: *cause,
-                    doubt: doubt::of(conn, due, now)?,
-                })
-            })
-            .collect()
+        let unworked = self.unworked.iter().map(|(due, cause)| {
+            let (hand, OpenPail { block, stake, .. }) = (&due.hand, &due.pail);
+            let doubt = doubt::of(conn, due, now)?;
+            Ok(Unworked { hand, block: *block, stake: *stake, cause: *cause, doubt })
+        });
+        unworked.collect()
     }
 
     /// Pails that are no longer there.
     pub fn gone(&self) -> impl Iterator<Item = (&Hand, u32, Base)> {
         self.gone.iter().map(|due| (&due.hand, due.pail.block, due.pail.stake))
-    }
-
-    /// Pails that expire soon: farmer id, and of each its block and last ledger.
-    pub const fn near(&self) -> &BTreeMap<String, Vec<(u32, u32)>> {
-        &self.near
     }
 
     /// Whether there is anything to do.
@@ -129,11 +118,11 @@ fn lost_lately(conn: &Connection) -> Result<Vec<OpenPail>> {
     let Some(last) = rows::last_block(conn)? else { return Ok(Vec::new()) };
     let losses = rows::losses(conn, last.saturating_sub(LIVING_BLOCKS))?;
     // All but block, farmer and stake is read from the chain, where it is there.
-    let pail = |rows::Loss { farmer, block, stake, reason }| OpenPail {
+    let pail = |rows::Loss { farmer, block, stake, reason: held }| OpenPail {
         block,
         farmer,
         stake,
-        held: reason,
+        held,
         ..OpenPail::default()
     };
     Ok(losses.into_iter().map(pail).collect())
@@ -154,15 +143,12 @@ pub(super) async fn prepare_for(
     let by_id: HashMap<&str, &Hand> = hands.iter().map(|hand| (hand.who.id.as_str(), hand)).collect();
     let ask = Ask { guess: rows::last_block(conn)?, ..Ask::default() };
     let all: Vec<OpenPail> = open.iter().chain(lost).cloned().collect();
-    let (view, mut dues) = farming
-        .site
-        .client
-        .view(async |chain| {
-            let view = View::once(farming.site, chain, &ask).await?;
-            let dues = look(farming.site, chain, &all, &by_id).await?;
-            Ok((view, dues))
-        })
-        .await?;
+    let site = farming.site;
+    let looked = site.client.view(async |chain| {
+        let view = View::once(site, chain, &ask).await?;
+        Ok((view, look(site, chain, &all, &by_id).await?))
+    });
+    let (view, mut dues) = looked.await?;
     let asset = view.asset_contract()?.to_string();
     let (ledger, index) = (view.at.ledger, view.farm.index);
     prepared.back = dues.split_off(open.len()).into_iter().filter_map(found_again).collect();
@@ -220,14 +206,13 @@ impl Prepared {
             return Ok(());
         };
         if base(pail.stake)? != due.pail.stake {
-            let error = Error::new(
-                Code::Drift,
-                format!(
-                    "block {}: the pail of {} shows a stake of {} stroops, {} were recorded",
-                    due.pail.block, due.hand.who.address, pail.stake, due.pail.stake
-                ),
-            )
-            .hint(say("nothing was sent; compare: ").run("events").with("kind").of("plant.planted"));
+            let (address, OpenPail { block, stake, .. }) = (&due.hand.who.address, &due.pail);
+            let shown = pail.stake;
+            let why = format!(
+                "block {block}: the pail of {address} shows a stake of {shown} stroops, {stake} were recorded"
+            );
+            let error = Error::new(Code::Drift, why)
+                .hint(say("nothing was sent; compare: ").run("events").with("kind").of("plant.planted"));
             self.refused.push((due, Reason::StakeDisagrees, error));
             return Ok(());
         }

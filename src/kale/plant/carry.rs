@@ -3,9 +3,8 @@
 use super::prepare::{Fate, Planted, Prepared};
 use crate::chain::Who;
 use crate::chain::view::{Ask, Living, View};
-use crate::contract::Pail;
-use crate::contract::base;
 use crate::contract::fault::Fault;
+use crate::contract::{Pail, base};
 use crate::farming::{self, Farming};
 use crate::record;
 use crate::record::reason::{self, Reason, Said};
@@ -19,9 +18,7 @@ use state::ValuePermit;
 use stellar::submit::{Intent, Settled, Submitted};
 
 /// Sends what was prepared, records every outcome, and returns one line per farmer.
-///
-/// # Errors
-/// `state_error`; a farmer's own failure is in its line.
+/// A farmer's own failure is in its line.
 pub async fn carry_out(
     farming: &mut Farming<'_, '_>,
     prepared: Prepared,
@@ -45,20 +42,15 @@ pub async fn carry_out(
         let again = View::read(farming.site, &Ask { who: &exists, wallets: false, guess }).await?;
         due = again.farm.due();
         for standing in again.farmers {
-            match standing.pail.filter(|_| again.farm.index == index) {
-                Some(pail) => found.push((standing.who, pail)),
-                None => settled.push(Planted {
-                    fate: Fate::Failed {
-                        reason: Reason::RolledOver,
-                        error: Error::new(
-                            Code::TransactionFailed,
-                            format!("farmer {} has a pail in a block that has ended", standing.who.address),
-                        ),
-                    },
-                    who: standing.who,
-                    stake: Base::ZERO,
-                }),
+            let who = standing.who;
+            if let Some(pail) = standing.pail.filter(|_| again.farm.index == index) {
+                found.push((who, pail));
+                continue;
             }
+            let why = format!("farmer {} has a pail in a block that has ended", who.address);
+            let error = Error::new(Code::TransactionFailed, why);
+            let fate = Fate::Failed { reason: Reason::RolledOver, error };
+            settled.push(Planted { who, stake: Base::ZERO, fate });
         }
     }
     let adopted = adopt(farming, index, due.unwrap_or(view.at.time), &found)?;

@@ -184,12 +184,11 @@ pub async fn prepare(farming: &mut Farming<'_, '_>, hands: &[Hand]) -> Result<Pr
         let Some((block, valid_until)) = &open else { continue };
         let balance = wallet.and_then(|wallet| wallet.kale).map_or(Base::ZERO, |kale| kale.balance);
         let most = if farming.settings.cap_stake { base(block.max_stake).ok() } else { None };
-        let staked = match verdict.lacks.first() {
-            Some(lack) => Err((lack.reason(), judged.why(*lack, &who.address))),
-            None => {
-                let stake = strategies.of(&who.id).stake(balance, hand.stake_percentage_ppm, most);
-                stake.map_err(|e| (Reason::Other, e))
-            }
+        let staked = if let Some(lack) = verdict.lacks.first() {
+            Err((lack.reason(), judged.why(*lack, &who.address)))
+        } else {
+            let stake = strategies.of(&who.id).stake(balance, hand.stake_percentage_ppm, most);
+            stake.map_err(|e| (Reason::Other, e))
         };
         match staked {
             Ok(stake) => {

@@ -54,7 +54,7 @@ impl Recorder<Stellar> for FarmRecorder {
             Some(Plan::Extend(plan)) => extend(tx, &plan, settled),
             Some(Plan::Trust(plan)) => trust(tx, &plan, settled, settled.effect.fee_charged),
             Some(Plan::Adopt(plan)) => {
-                let fees = plan.shares(settled.effect.fee_charged);
+                let fees = plan::shares(settled.effect.fee_charged, plan.farmers.len());
                 plan.farmers.iter().zip(fees).try_for_each(|(plan, fee)| trust(tx, plan, settled, fee))
             }
             None => Ok(()),
@@ -98,39 +98,26 @@ impl FarmRecorder {
 
     fn work(&self, tx: &Tx<'_>, operation: i64, plan: &WorkPlan, settled: &Settled) -> Result<()> {
         let WorkPlan { farmer, block, nonce, hash, zeros, .. } = plan;
-        let row = |outcome, gap| WorkRow {
-            farmer,
-            block: *block,
-            outcome,
-            nonce: *nonce,
-            hash,
-            zeros: *zeros,
-            gap,
-        };
-        let facts = |more: Value| story(&plan.address, *block, settled, more);
+        let (block, nonce, zeros) = (*block, *nonce, *zeros);
+        let row = |outcome, gap| WorkRow { farmer, block, outcome, nonce, hash, zeros, gap };
+        let facts = |more: Value| story(&plan.address, block, settled, more);
         if let Some(reason) = reason::of(&self.farm, Step::Work, settled) {
             hindered(tx, farmer, reason, settled)?;
             if rows::work(tx, &row("failed", None), &trace(operation, settled, Some(reason)))? {
-                tx.event(
-                    "work.failed",
-                    farmer,
-                    &facts(json!({ "reason": reason.word(), "zeros": zeros, "nonce": nonce.to_string() })),
-                )?;
+                let more = json!({ "reason": reason.word(), "zeros": zeros, "nonce": nonce.to_string() });
+                tx.event("work.failed", farmer, &facts(more))?;
             }
             return Ok(());
         }
         let gap = work_result(value_of(settled)?)?;
         let outcome = if plan.improves { "improved" } else { "worked" };
         if rows::work(tx, &row(outcome, Some(gap)), &trace(operation, settled, None))? {
-            rows::work_pail(tx, farmer, *block, gap, *zeros)?;
+            rows::work_pail(tx, farmer, block, gap, zeros)?;
             if !plan.improves {
-                rows::tally(tx, farmer, *block, Tally { worked: 1, ..Tally::default() })?;
+                rows::tally(tx, farmer, block, Tally { worked: 1, ..Tally::default() })?;
             }
-            tx.event(
-                &format!("work.{outcome}"),
-                farmer,
-                &facts(json!({ "gap": gap, "zeros": zeros, "nonce": nonce.to_string() })),
-            )?;
+            let more = json!({ "gap": gap, "zeros": zeros, "nonce": nonce.to_string() });
+            tx.event(&format!("work.{outcome}"), farmer, &facts(more))?;
         }
         Ok(())
     }
@@ -146,9 +133,9 @@ impl FarmRecorder {
         let minted = events::minted(&settled.effect.events, &asset, &farmer)?.unwrap_or_default();
         let stake = plan.stake.0;
         if reward.checked_add(stake) != Some(minted) {
+            let block = plan.block;
             let why = format!(
-                "block {}: minted {minted} stroops, but stake {stake} and reward {reward} were due",
-                plan.block
+                "block {block}: minted {minted} stroops, but stake {stake} and reward {reward} were due"
             );
             rows::hold_pail(tx, &plan.farmer, plan.block, Reason::MintDisagrees.word())?;
             alert::edge(tx, Subject::Farm(&plan.farmer), HELD, Some(&why))?;
@@ -239,14 +226,9 @@ fn harvest_failed(
     trace: &Trace<'_>,
     settled: &Settled,
 ) -> Result<()> {
-    let row = HarvestRow {
-        farmer: &plan.farmer,
-        block: plan.block,
-        outcome: "failed",
-        stake: plan.stake.0,
-        reward: Base::ZERO,
-        forecast: plan.forecast.map(|f| f.0),
-    };
+    let (farmer, stake, forecast) = (plan.farmer.as_str(), plan.stake.0, plan.forecast.map(|f| f.0));
+    let (block, reward) = (plan.block, Base::ZERO);
+    let row = HarvestRow { farmer, block, outcome: "failed", stake, reward, forecast };
     if rows::harvest(tx, &row, trace)? {
         let facts = story(&plan.address, plan.block, settled, json!({ "reason": reason.word() }));
         tx.event("harvest.failed", &plan.farmer, &facts)?;
@@ -282,12 +264,8 @@ fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {
         plan.pails.iter().map(|(farmer, block)| json!({ "farmer": farmer, "block": block })).collect();
     if settled.status != Status::Confirmed {
         let words = settled.reason.as_ref().map(|reason| reason.words.as_str());
-        tx.event(
-            "extend.failed",
-            &plan.farmer,
-            &json!({ "pails": pails, "why": words, "tx": settled.hash }),
-        )?;
-        return Ok(());
+        let facts = json!({ "pails": pails, "why": words, "tx": settled.hash });
+        return tx.event("extend.failed", &plan.farmer, &facts).map(drop);
     }
     for (farmer, block) in &plan.pails {
         rows::live_pail(tx, farmer, *block, plan.live_until)?;

@@ -179,13 +179,6 @@ pub struct AdoptPlan {
     pub farmers: Vec<TrustPlan>,
 }
 
-impl AdoptPlan {
-    /// The part of each of them in a fee.
-    pub fn shares(&self, fee: i64) -> impl Iterator<Item = i64> + use<> {
-        shares(fee, self.farmers.len())
-    }
-}
-
 /// Parts of a fee that add up to it; the first ones are larger by a stroop.
 pub fn shares(fee: i64, count: usize) -> impl Iterator<Item = i64> {
     let parts = i64::try_from(count).unwrap_or(i64::MAX).max(1);
@@ -211,9 +204,6 @@ pub enum Plan {
 
 impl Plan {
     /// Reads the plan of an operation; `None` for one that is not the farm's.
-    ///
-    /// # Errors
-    /// `state_corrupt` naming the operation.
     pub fn of(operation: &Operation) -> Result<Option<Self>> {
         Ok(Some(match operation.kind.as_str() {
             kind::PLANT => Self::Plant(read(operation)?),

@@ -8,10 +8,12 @@ use std::fmt;
 use stellar::Kind;
 use stellar::submit::Settled;
 use stellar::xdr::{ContractId, ScError};
+use strum::IntoStaticStr;
 
 /// Who answers for a lost stake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Blame {
     /// The work was missed.
     Pooler,
@@ -21,11 +23,8 @@ pub enum Blame {
 
 impl Blame {
     /// As in `pooler_compensations.fault`.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Pooler => "pooler",
-            Self::Operator => "operator",
-        }
+    pub fn word(self) -> &'static str {
+        self.into()
     }
 }
 
@@ -138,15 +137,7 @@ impl Reason {
             .into_iter()
             .reduce(|before, next| if next.is_lapse() && !before.is_lapse() { before } else { next })
     }
-}
 
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.word())
-    }
-}
-
-impl Reason {
     /// The reason of this word.
     pub fn of_word(word: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|reason| reason.word() == word)
@@ -181,6 +172,12 @@ impl Reason {
             Code::TransactionFailed => Self::TransactionFailed,
             _ => Self::Other,
         }
+    }
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
     }
 }
 
@@ -275,23 +272,20 @@ pub fn why(farm: &ContractId, step: Step, settled: &Settled) -> (Reason, Error) 
 /// The network's own words.
 pub fn of_words(settled: &Settled) -> Error {
     let words = settled.reason.as_ref().map_or("no reason is known", |reason| reason.words.as_str());
+    let poor = |why: String, do_first: &'static str| {
+        Error::new(Code::TransactionFailed, format!("{why}: {words}"))
+            .hint(say(do_first).run("farmer check-funding"))
+    };
     match (settled.status, of_network(settled), &settled.payer) {
         (Status::Expired, ..) => Error::new(Code::TransactionFailed, words),
-        (_, Reason::SponsorLow, Some(payer)) => Error::new(
-            Code::TransactionFailed,
-            format!("the fee sponsor {payer} has too few lumens: {words}"),
-        )
-        .hint(say("send lumens to it; see: ").run("farmer check-funding")),
+        (_, Reason::SponsorLow, Some(payer)) => {
+            poor(format!("the fee sponsor {payer} has too few lumens"), "send lumens to it; see: ")
+        }
         (_, Reason::SubmitterLow, _) => {
             let sender = settled.sender.as_ref().map(ToString::to_string).unwrap_or_default();
-            let why = format!("the submitter {sender} has too few lumens: {words}");
-            Error::new(Code::TransactionFailed, why)
-                .hint(say("send lumens to it; see: ").run("farmer check-funding"))
+            poor(format!("the submitter {sender} has too few lumens"), "send lumens to it; see: ")
         }
-        (_, Reason::TooFewLumens, _) => {
-            Error::new(Code::TransactionFailed, format!("it has too few lumens for the fee: {words}"))
-                .hint(say("see: ").run("farmer check-funding"))
-        }
+        (_, Reason::TooFewLumens, _) => poor("it has too few lumens for the fee".to_owned(), "see: "),
         _ => Error::new(Code::TransactionFailed, words),
     }
 }

@@ -152,7 +152,7 @@ struct Turn {
 
 impl Farmhand<'_> {
     async fn turns(&mut self, farming: &mut Farming<'_, '_>, permit: ValuePermit<'_>) -> Result<()> {
-        let mut patience = Patience::new();
+        let mut patience = Patience::default();
         loop {
             let mut turned = self.turn(farming, permit).await;
             if let (Ok(_), Some(view)) = (&turned, &self.ran.view)
@@ -315,7 +315,7 @@ impl Farmhand<'_> {
         if step == Step::Harvest && !farming.settings.submitters.is_empty() {
             return now.saturating_add(fees::BUSY) <= shift.first();
         }
-        now.saturating_add(farming.terms.valid_sec) <= shift.hours().deadline
+        now.saturating_add(farming.terms.valid_sec) <= shift.hours.deadline
     }
 
     fn stock(
@@ -372,9 +372,9 @@ impl Farmhand<'_> {
         }
         self.finish(farming, &mut shift, view.at)?;
         farming.work.progress.end();
-        (self.tell)(&Note::ShiftEnded(shift.block(), shift.reach()));
-        self.only.get_or_insert(shift.block());
-        self.note_done(shift.block(), shift.farmers().map(str::to_owned));
+        (self.tell)(&Note::ShiftEnded(shift.block, shift.reach()));
+        self.only.get_or_insert(shift.block);
+        self.note_done(shift.block, shift.farmers().map(str::to_owned));
         ticked.map(|_| ())
     }
 

@@ -34,14 +34,6 @@ pub struct Program {
     endpoints: Vec<Endpoint>,
 }
 
-impl PartialEq for Program {
-    fn eq(&self, other: &Self) -> bool {
-        (&self.words, self.timeout) == (&other.words, other.timeout)
-    }
-}
-
-impl Eq for Program {}
-
 /// Its words may hold secrets.
 impl std::fmt::Debug for Program {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

@@ -1,20 +1,15 @@
 //! The command `work`: one shift, from now to its end.
 
-use super::Worked;
-use super::grinder;
-use super::nonces;
-use super::orders::Orders;
-use super::pails;
 use super::patience::Patience;
-use super::policy::needs_work;
+use super::policy::{Orders, needs_work};
 use super::send::{Bid, intent};
 use super::shift::Shift;
+use super::{Worked, grinder, nonces, pails};
 use crate::chain::Who;
 use crate::chain::view::{Ask, View};
 use crate::contract::Pail;
 use crate::contract::model::Moment;
-use crate::farming::Asked;
-use crate::farming::Farming;
+use crate::farming::{Asked, Farming};
 use crate::record::rows;
 use crate::schedule;
 use crate::strategy::Strategy;
@@ -22,7 +17,7 @@ use base::{Code, Error, Result};
 use grind::Solution;
 use state::ValuePermit;
 use std::time::{Duration, Instant};
-use stellar::submit::{Intent, Rehearsal};
+use stellar::submit::Rehearsal;
 
 /// What a run of `work` came to.
 #[derive(Debug)]
@@ -46,10 +41,7 @@ pub struct Report {
 }
 
 /// Grinds for the pails of the current block until the deadline, and submits as the policy says.
-///
-/// # Errors
-/// `state_error`; those of [`View::read`] and of unlocking the keys, where they last. What fails for one farmer is in its
-/// line.
+/// What fails for one farmer is in its line.
 pub async fn run(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
@@ -73,7 +65,7 @@ pub async fn run(
     };
     report.warnings.extend(consult(farming, &report.view, orders).await?.map(|e| e.to_string()));
     if let Some(mut shift) = Shift::begin(farming, &report.view, orders, kernel)? {
-        report.deadline = Some(shift.hours().deadline);
+        report.deadline = Some(shift.hours.deadline);
         let first = (report.view.at, report.view.farm.index);
         watch(farming, permit, &mut shift, first, &mut report).await?;
         let reach = shift.reach();
@@ -98,9 +90,6 @@ pub struct Wanted {
 
 /// Asks the strategy's command before the work of a block begins, where that leaves time for the work. Returns why the stored
 /// terms stand, once for each block.
-///
-/// # Errors
-/// `interrupted`; `state_error`, `state_corrupt`.
 pub async fn consult(farming: &mut Farming<'_, '_>, view: &View, orders: &Orders) -> Result<Option<Error>> {
     let Some(command) = &farming.settings.command else { return Ok(None) };
     let (Some(entry), Some(due)) = (view.current().cloned(), view.due()) else { return Ok(None) };
@@ -127,9 +116,6 @@ fn stored(e: Error) -> Error {
 }
 
 /// What [`run`] would do: the pails that need work, and how the nonces at hand would fare now. Nothing is ground.
-///
-/// # Errors
-/// As [`run`].
 pub async fn rehearse(
     farming: &Farming<'_, '_>,
     orders: &Orders,
@@ -147,28 +133,24 @@ pub async fn rehearse(
         let (who, Some(pail)) = (&standing.who, &standing.pail) else { continue };
         let job = block.job(index, &who.contract_address());
         let enough = strategies.of(&who.id).enough(&block);
-        if let Some(job) =
-            job.filter(|_| needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough))
-        {
+        let needs = needs_work(orders.policy, pail.entry.zeros, own.get(&who.id).copied(), enough);
+        if let Some(job) = job.filter(|_| needs) {
             let stored = nonces::load(farming.work.state.conn(), &who.id, &job)?;
             let solution = stored.and_then(|(_, best)| best);
             wanted.push(Wanted { who: who.clone(), pail: pail.entry.clone(), solution, rehearsal: None });
         }
     }
-    let mut places = Vec::new();
-    let mut intents: Vec<Intent> = Vec::new();
-    for (place, one) in wanted.iter().enumerate() {
-        if let Some(solution) = one.solution.filter(|best| one.pail.zeros.is_none_or(|has| best.zeros > has))
-        {
+    let is_better = |one: &Wanted, best: &Solution| one.pail.zeros.is_none_or(|has| best.zeros > has);
+    let (mut better, mut intents) = (Vec::new(), Vec::new());
+    for one in &mut wanted {
+        if let Some(solution) = one.solution.filter(|best| is_better(one, best)) {
             let bid = Bid { who: one.who.clone(), pail: one.pail.clone(), solution };
             intents.push(intent(farming.site, index, &bid, end)?);
-            places.push(place);
+            better.push(one);
         }
     }
-    for (place, rehearsal) in places.into_iter().zip(farming.rehearse(&intents).await?) {
-        if let Some(one) = wanted.get_mut(place) {
-            one.rehearsal = Some(rehearsal);
-        }
+    for (one, rehearsal) in better.into_iter().zip(farming.rehearse(&intents).await?) {
+        one.rehearsal = Some(rehearsal);
     }
     Ok((view, Some(orders.deadline_of(due, settings)), wanted))
 }
@@ -181,7 +163,7 @@ async fn watch(
     first: (Moment, u32),
     report: &mut Report,
 ) -> Result<()> {
-    let (mut moment, mut patience) = (first, Patience::new());
+    let (mut moment, mut patience) = (first, Patience::default());
     begin_bar(farming, shift, moment.0);
     let ended: Result<()> = async {
         loop {
@@ -195,7 +177,7 @@ async fn watch(
                 return Ok(());
             }
             tokio::time::sleep(farming.terms.pace.poll).await;
-            let ask = Ask { guess: Some(shift.block()), ..Ask::default() };
+            let ask = Ask { guess: Some(shift.block), ..Ask::default() };
             if let Some(view) = patience.bear(View::read(farming.site, &ask).await)? {
                 patience.see(view.at.ledger)?;
                 advance_bar(farming, shift, moment.0, view.at);
@@ -212,8 +194,8 @@ async fn watch(
 
 /// A bar from now to the deadline, in seconds of ledger time.
 pub fn begin_bar(farming: &Farming<'_, '_>, shift: &Shift, at: Moment) {
-    let left = shift.hours().deadline.saturating_sub(at.time);
-    farming.work.progress.begin(&format!("grinding for block {}", shift.block()), Some(left));
+    let left = shift.hours.deadline.saturating_sub(at.time);
+    farming.work.progress.begin(&format!("grinding for block {}", shift.block), Some(left));
 }
 
 /// Moves it, with a word on how it stands.
@@ -237,9 +219,5 @@ pub fn failures(worked: &[Worked]) -> Vec<(String, Error)> {
         last.retain(|other| other.who.id != one.who.id);
         last.push(one);
     }
-    let failed = |one: &&Worked| one.failure().is_some();
-    last.into_iter()
-        .filter(failed)
-        .filter_map(|one| Some((one.who.address.clone(), one.failure()?.clone())))
-        .collect()
+    last.into_iter().filter_map(|one| Some((one.who.address.clone(), one.failure()?.clone()))).collect()
 }

@@ -51,14 +51,14 @@ pub fn shown(name: &str) -> String {
     name.chars().take(80).collect()
 }
 
-fn wrong(code: &'static str, farmer: Option<&str>, message: impl ToString) -> Wrong {
-    Wrong { code, message: message.to_string(), farmer: farmer.map(shown) }
+fn wrong(code: &'static str, farmer: Option<&str>, message: impl Into<String>) -> Wrong {
+    Wrong { code, message: message.into(), farmer: farmer.map(shown) }
 }
 
 /// Reads a line, which may be none of text. `None` for nothing to submit: an empty line, an improvement that a solution
 /// follows, or the summary at the end.
 pub fn read(line: &Text) -> Result<Option<Offer>, Wrong> {
-    parse(line.as_ref().map_err(|e| wrong("invalid_json", None, e))?)
+    parse(line.as_ref().map_err(|e| wrong("invalid_json", None, e.to_string()))?)
 }
 
 fn parse(line: &str) -> Result<Option<Offer>, Wrong> {
@@ -86,7 +86,7 @@ fn parse(line: &str) -> Result<Option<Offer>, Wrong> {
     // The digits as they stand: read as a number, 2^64 would have become another one.
     let text = nonce.get();
     let text = serde_json::from_str::<String>(text).unwrap_or_else(|_| text.to_owned());
-    let nonce = parse_nonce(&text).map_err(|e| wrong("invalid_nonce", Some(&farmer), e))?;
+    let nonce = parse_nonce(&text).map_err(|e| wrong("invalid_nonce", Some(&farmer), e.to_string()))?;
     Ok(Some(Offer { farmer, nonce, hash: raw.hash }))
 }
 

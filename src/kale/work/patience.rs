@@ -11,7 +11,7 @@ const MOST: Duration = Duration::from_mins(1);
 const STANDSTILL: Duration = Duration::from_mins(4);
 
 /// Bears failures that pass, and a pause of the network, for a while.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Patience {
     since: Option<Instant>,
     /// The newest ledger, and when it was first seen.
@@ -19,11 +19,6 @@ pub struct Patience {
 }
 
 impl Patience {
-    /// A fresh one.
-    pub const fn new() -> Self {
-        Self { since: None, newest: None }
-    }
-
     /// Takes note of the newest ledger that an endpoint knows.
     /// `behind` when no newer one has been seen for minutes.
     pub fn see(&mut self, ledger: u32) -> Result<()> {
@@ -59,19 +54,13 @@ impl Patience {
     }
 }
 
-impl Default for Patience {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn failures_that_pass_are_borne_for_a_while_and_others_are_not() {
-        let mut patience = Patience::new();
+        let mut patience = Patience::default();
         let fail = |code| Err::<(), _>(Error::new(code, "x"));
         assert_eq!(patience.bear(Ok(1)).unwrap(), Some(1));
         assert_eq!(patience.bear(fail(Code::Unreachable)).unwrap(), None);
@@ -84,7 +73,7 @@ mod tests {
 
     #[test]
     fn a_clock_that_stands_still_is_waited_for_a_while() {
-        let mut patience = Patience::new();
+        let mut patience = Patience::default();
         for ledger in [7, 7, 8, 8, 6] {
             patience.see(ledger).unwrap();
         }

@@ -1,8 +1,7 @@
 //! One block's work: who is worked for, the threads that grind for them, and what goes out when.
 
 use super::grinder::{Figures, Grinder};
-use super::orders::Orders;
-use super::policy::{self, Hand, Hours};
+use super::policy::{self, Hand, Hours, Orders};
 use super::send::{Bid, record_unsent, send};
 use super::{Fate, Worked, nonces, pails};
 use crate::chain::Who;
@@ -72,10 +71,13 @@ pub struct Reach {
 /// The work on one block. Dropping it stops the threads.
 #[derive(Debug)]
 pub struct Shift {
-    block: u32,
+    /// The block.
+    pub block: u32,
     entry: Block,
-    hours: Hours,
-    policy: Policy,
+    /// Its times.
+    pub hours: Hours,
+    /// When its best is submitted.
+    pub policy: Policy,
     /// How many accounts send work for all; with none, each farmer's own does.
     submitters: usize,
     kernel: KernelRef,
@@ -121,25 +123,10 @@ impl Shift {
         Ok((!shift.crew.is_empty()).then_some(shift))
     }
 
-    /// The block.
-    pub const fn block(&self) -> u32 {
-        self.block
-    }
-
-    /// Its times.
-    pub const fn hours(&self) -> &Hours {
-        &self.hours
-    }
-
     /// When the first of what is left goes out: with submitters as much before the deadline as they need for all.
     pub fn first(&self) -> u64 {
         let is_left = |mate: &&Mate| mate.given_up.is_none() && policy::is_open(self.policy, &mate.hand());
         fees::begin(self.crew.iter().filter(is_left).count(), self.submitters, self.hours.deadline)
-    }
-
-    /// When its best is submitted.
-    pub const fn policy(&self) -> Policy {
-        self.policy
     }
 
     /// Whether this farmer is worked for.

@@ -3,7 +3,7 @@
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::backup::{digest, io_error, sibling, stamped};
-use crate::columns::only;
+use crate::columns::{list, only};
 use crate::identity::ARCHIVE_ID;
 use crate::{Run, State, events};
 use base::clock::Clock;
@@ -33,8 +33,6 @@ fn draft_of(path: &Path) -> PathBuf {
 
 /// Writes and checks the archive of everything before `cut`, still under the name of a draft; `None` where nothing is
 /// that old.
-///
-/// # Errors
 /// `conflict` where `path` exists; `io_error`, `state_error` where the disk refuses; `check_failed` where what is read
 /// back is not what was written; those of [`Selection::walk`]. Nothing is left behind.
 pub(super) fn write(
@@ -183,7 +181,8 @@ fn check(draft: &Path, counts: &Counts) -> Result<()> {
             return bad(format!("{written} rows of {} were written, {found} are in it", table.name));
         }
     }
-    let mut statement = conn.prepare("SELECT * FROM events")?;
+    let [events, ..] = &TABLES;
+    let mut statement = conn.prepare(&events.all())?;
     let mut rows = statement.query([])?;
     while let Some(row) = rows.next()? {
         if !events::is_intact(row)? {
@@ -213,13 +212,11 @@ impl Archive {
         let io = |e: &std::io::Error| io_error(&self.path, e);
         if !self.is(&self.path)? {
             if !self.is(&draft)? {
-                return Err(Error::new(
-                    Code::Drift,
-                    format!(
-                        "the archive {} of an interrupted prune is not where it was, or was changed",
-                        self.path.display()
-                    ),
-                ));
+                let why = format!(
+                    "the archive {} of an interrupted prune is not where it was, or was changed",
+                    self.path.display()
+                );
+                return Err(Error::new(Code::Drift, why));
             }
             if !files::rename_new(&draft, &self.path).map_err(|e| io(&e))? {
                 return Err(Error::new(Code::Conflict, format!("{} exists already", self.path.display()))
@@ -282,21 +279,18 @@ pub(super) struct Archived {
 
 /// The next events after `after`, oldest first.
 pub(super) fn events_after(archive: &Connection, after: i64, limit: usize) -> Result<Vec<Archived>> {
-    let mut statement = archive.prepare_cached(
-        "SELECT *, json_extract(payload, '$.block') AS block FROM events WHERE id > ?1 ORDER BY id LIMIT ?2",
-    )?;
+    let sql =
+        "SELECT *, json_extract(payload, '$.block') AS block FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    statement
-        .query_and_then(params![after, limit], |row| {
-            Ok(Archived {
-                id: row.get("id")?,
-                kind: row.get("kind")?,
-                farmer: row.get("subject")?,
-                block: row.get("block")?,
-                prev_hash: row.get("prev_hash")?,
-                hash: row.get("hash")?,
-                row: super::tables::kept(EVENTS, row)?,
-            })
-        })?
-        .collect()
+    list(archive, sql, params![after, limit], |row| {
+        Ok(Archived {
+            id: row.get("id")?,
+            kind: row.get("kind")?,
+            farmer: row.get("subject")?,
+            block: row.get("block")?,
+            prev_hash: row.get("prev_hash")?,
+            hash: row.get("hash")?,
+            row: super::tables::kept(EVENTS, row)?,
+        })
+    })
 }

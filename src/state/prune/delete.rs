@@ -38,8 +38,6 @@ pub(super) struct Source<'a> {
 }
 
 /// Deletes everything; what earlier runs deleted is not there any more.
-///
-/// # Errors
 /// `state_corrupt` for rows that are not what was archived; `interrupted` between two steps; `state_error`.
 pub(super) fn run(
     state: &mut State,

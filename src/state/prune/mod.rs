@@ -30,7 +30,7 @@ pub const LEAST_AGE: Duration = Duration::from_hours(24);
 const PENDING: &str = "prune_pending";
 
 /// What a prune did, or would do.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct PruneReport {
     /// Rows that are older than this (RFC 3339) went; `None` where an interrupted prune was ended.
     pub before: Option<String>,
@@ -59,11 +59,9 @@ pub fn check_age(age: Duration) -> Result<()> {
         return Ok(());
     }
     let span = base::clock::span(age.as_secs());
-    Err(Error::new(
-        Code::InvalidValue,
-        format!("rows of {span} are too young to be pruned; allowed: from 1d on"),
-    )
-    .hint("limits, alerts and rates look back over a day: write 1d or more"))
+    let why = format!("rows of {span} are too young to be pruned; allowed: from 1d on");
+    Err(Error::new(Code::InvalidValue, why)
+        .hint("limits, alerts and rates look back over a day: write 1d or more"))
 }
 
 /// Since when rows stay, in seconds since 1970.
@@ -94,14 +92,8 @@ pub fn prune_preview(
         Selection::new(look.conn(), &cut, stop)?.walk(&mut counting, &mut |rows| progress.advance(rows));
     progress.end();
     walked?;
-    Ok(PruneReport {
-        before: Some(cut.at().to_owned()),
-        archive: None,
-        sha256: None,
-        bytes: counting.bytes,
-        rows: named(&counting.counts),
-        resumed: false,
-    })
+    let (before, rows) = (Some(cut.at().to_owned()), named(&counting.counts));
+    Ok(PruneReport { before, bytes: counting.bytes, rows, ..PruneReport::default() })
 }
 
 /// Moves what is older than `age` into the archive at `target`, or beside the state; a prune that was interrupted is ended
@@ -135,15 +127,7 @@ pub fn prune(work: &mut Work<'_>, age: Duration, target: Option<&Path>) -> Resul
     let written = archive::write(state, &target, &cut, stop, &mut |rows| progress.advance(rows));
     progress.end();
     let Some(archive) = written? else {
-        let none = BTreeMap::new();
-        return Ok(PruneReport {
-            before: Some(cut.at().to_owned()),
-            archive: None,
-            sha256: None,
-            bytes: 0,
-            rows: none,
-            resumed: false,
-        });
+        return Ok(PruneReport { before: Some(cut.at().to_owned()), ..PruneReport::default() });
     };
     base::killpoint::reach();
     let facts = json!({

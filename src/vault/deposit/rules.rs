@@ -130,12 +130,8 @@ fn caps(asset: &Asset, amount: Base, figures: &Figures, facts: &Facts) -> Vec<Re
             return None;
         }
         let left = cap.saturating_sub(there);
-        let why = format!(
-            "{whose} may hold {} and holds {}: {} are left",
-            asset.quantity(cap),
-            asset.quantity(there),
-            asset.quantity(left)
-        );
+        let [may, holds, rest] = [cap, there, left].map(|base| asset.quantity(base));
+        let why = format!("{whose} may hold {may} and holds {holds}: {rest} are left");
         Some(
             Reason::new(code, why)
                 .detail("asked", exact(asset, amount))
@@ -205,6 +201,19 @@ mod tests {
 
     fn figures(facts: &mut Facts) -> &mut Figures {
         facts.figures.as_mut().unwrap()
+    }
+
+    /// A pool without limits of its own.
+    fn open(total_assets: Base, total_shares: Base) -> Figures {
+        let max_of_member = MaxDeposit::Unlimited;
+        Figures {
+            total_assets,
+            total_shares,
+            paused: false,
+            min_deposit: None,
+            max_deposit: None,
+            max_of_member,
+        }
     }
 
     type Change = fn(&mut Facts);
@@ -313,14 +322,7 @@ mod tests {
             facts.amount = Some(n(amount));
             facts.member = Some(Depositor { balance: Base::MAX, ..Depositor::default() });
             (facts.max_tvl, facts.max_user_deposit) = (None, None);
-            facts.figures = Ok(Figures {
-                total_assets: n(assets),
-                total_shares: n(shares),
-                paused: false,
-                min_deposit: None,
-                max_deposit: None,
-                max_of_member: MaxDeposit::Unlimited,
-            });
+            facts.figures = Ok(open(n(assets), n(shares)));
             let want: &[&str] = if valid { &[] } else { &["below_minimum"] };
             assert_eq!(codes(&facts), want, "{assets} {shares} {amount}");
         }
@@ -332,14 +334,7 @@ mod tests {
             assets in 1u128..u128::MAX,
             shares in 1u128..u128::MAX,
         ) {
-            let figures = Figures {
-                total_assets: Base::from(assets),
-                total_shares: Base::from(shares),
-                paused: false,
-                min_deposit: None,
-                max_deposit: None,
-                max_of_member: MaxDeposit::Unlimited,
-            };
+            let figures = open(Base::from(assets), Base::from(shares));
             let least = worth_of_one(&figures).unwrap();
             let bought = |amount| mul_div(amount, figures.total_shares, figures.total_assets).unwrap();
             prop_assert!(!bought(least).is_zero());

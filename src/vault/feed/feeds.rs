@@ -3,6 +3,7 @@
 use super::quote::Limits;
 use super::source::Source;
 use crate::pool::{Pool, ViewStamp};
+use crate::rows;
 use base::amount::{Base, to_people};
 use base::{Code, Error, Result, say};
 use evm::{At, Chain, PinnedView};
@@ -51,26 +52,18 @@ pub struct AddFeed {
 }
 
 /// An asset as feeds and pools name it: a checksummed address, or a symbol in capitals.
-///
-/// # Errors
-/// `invalid_address` for a wrong checksum, `invalid_value` for an empty or odd symbol.
 pub fn asset_name(flag: &str, text: &str) -> Result<String> {
     if text.starts_with("0x") {
         return Ok(config::value::address(flag, text)?.to_string());
     }
-    let fits = !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_graphic());
-    if fits {
-        Ok(text.to_ascii_uppercase())
-    } else {
-        Err(Error::new(Code::InvalidValue, format!("{flag}: \"{text}\" is neither a symbol nor an address")))
+    if !text.is_empty() && text.len() <= 32 && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(text.to_ascii_uppercase());
     }
+    Err(Error::new(Code::InvalidValue, format!("{flag}: \"{text}\" is neither a symbol nor an address")))
 }
 
 /// Looks at the contract and adds the feed; adding the same again changes nothing. A fixed price has no contract
 /// and needs no chain. Returns the feed and whether it is new, with the block it was looked at.
-///
-/// # Errors
-/// `conflict` for a taken name; `not_a_contract` for what does not answer like a feed.
 pub async fn add(
     work: &mut Work<'_>,
     chain: Option<&Chain>,
@@ -78,16 +71,11 @@ pub async fn add(
     at: At,
 ) -> Result<(Feed, bool, Option<ViewStamp>)> {
     if let Some(feed) = all(work.state.conn())?.into_iter().find(|feed| feed.name == ask.name) {
-        let same = feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits;
-        return if same {
-            Ok((feed, false, None))
-        } else {
-            Err(Error::new(
-                Code::Conflict,
-                format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset),
-            )
-            .hint(say("see it with: ").run("oracle list")))
-        };
+        if feed.asset == ask.asset && feed.source == ask.source && feed.limits == ask.limits {
+            return Ok((feed, false, None));
+        }
+        let why = format!("the name \"{}\" is taken by a feed of {}", feed.name, feed.asset);
+        return Err(Error::new(Code::Conflict, why).hint(say("see it with: ").run("oracle list")));
     }
     let (description, view) = match chain.filter(|_| ask.source.address().is_some()) {
         None => (None, None),
@@ -100,7 +88,9 @@ pub async fn add(
     };
     let feed = work.state.write(work.permit, |tx| {
         let price = ask.source.fixed().map(|price| price.to_string());
-        tx.conn().execute(
+        let address = ask.source.address().map(|address| address.to_string());
+        rows::run(
+            tx.conn(),
             "INSERT INTO oracle_feeds (name, asset, kind, address, fixed_price_e18, max_staleness_sec, min_e18, max_e18,
                  max_deviation_ppm, description, added_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
@@ -108,7 +98,7 @@ pub async fn add(
                 ask.name,
                 ask.asset,
                 ask.source.as_str(),
-                ask.source.address().map(|address| address.to_string()),
+                address,
                 price,
                 ask.limits.max_staleness_sec,
                 ask.limits.min_e18.map(|min| min.to_string()),
@@ -121,8 +111,7 @@ pub async fn add(
         tx.event(
             "oracle.feed_added",
             &ask.name,
-            &json!({ "asset": ask.asset, "kind": ask.source.as_str(),
-                     "address": ask.source.address().map(|address| address.to_string()),
+            &json!({ "asset": ask.asset, "kind": ask.source.as_str(), "address": address,
                      "fixed_price_e18": price, "view": view }),
         )?;
         find(tx.conn(), &ask.name)
@@ -131,9 +120,6 @@ pub async fn add(
 }
 
 /// Sees that a feed's contract answers like one of its kind. A fixed price has none.
-///
-/// # Errors
-/// `not_a_contract`, `reverted`; those of a broken view.
 pub async fn examine(view: &PinnedView, feed: &Feed) -> Result<()> {
     feed.source.describe(view).await.map(drop)
 }
@@ -147,10 +133,7 @@ pub fn all(conn: &Connection) -> Result<Vec<Feed>> {
     collect(conn, "ORDER BY id", params![])
 }
 
-/// The feeds of an asset by id.
-///
-/// # Errors
-/// `unknown_asset` where there is none.
+/// The feeds of an asset by id; none is an error.
 pub fn of_asset(conn: &Connection, asset: &str) -> Result<Vec<Feed>> {
     let feeds = collect(conn, "WHERE asset = ?1 ORDER BY id", params![asset])?;
     if feeds.is_empty() {
@@ -175,10 +158,7 @@ pub fn of_pool(conn: &Connection, pool: &Pool) -> Result<Vec<Feed>> {
     collect(conn, "WHERE asset IN (?1, ?2) ORDER BY id", params![pool.asset.address.to_string(), symbol])
 }
 
-/// A feed by name.
-///
-/// # Errors
-/// `unknown_feed` with the nearest name there is.
+/// A feed by name; an error has the nearest name there is.
 pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
     let feeds = all(conn)?;
     if let Some(feed) = feeds.iter().find(|feed| feed.name == name) {
@@ -192,8 +172,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Feed> {
 }
 
 fn collect(conn: &Connection, clause: &str, values: impl rusqlite::Params) -> Result<Vec<Feed>> {
-    let mut statement = conn.prepare_cached(&format!("{FEED} {clause}"))?;
-    statement.query_and_then(values, read)?.collect()
+    rows::all(conn, &format!("{FEED} {clause}"), values, read)
 }
 
 fn read(row: &Row<'_>) -> Result<Feed> {

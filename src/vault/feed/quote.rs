@@ -36,6 +36,7 @@ pub struct Limits {
 pub const FUTURE_SKEW_SEC: u64 = 30;
 
 /// Why a quote was refused. The word is stable.
+#[allow(missing_docs, reason = "the texts say what the figures are")]
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Refusal {
@@ -44,44 +45,19 @@ pub enum Refusal {
     Invalid(String),
     /// The round was not complete.
     #[error("round {round_id} was answered in round {answered_in_round}")]
-    IncompleteRound {
-        /// Round asked for.
-        round_id: u128,
-        /// Round answered in.
-        answered_in_round: u128,
-    },
+    IncompleteRound { round_id: u128, answered_in_round: u128 },
     /// Dated after the block.
     #[error("dated {ahead_sec} s after its block, more than {FUTURE_SKEW_SEC} s")]
-    Future {
-        /// By how much.
-        ahead_sec: u64,
-    },
+    Future { ahead_sec: u64 },
     /// Too old.
     #[error("{age_sec} s old, the limit is {limit_sec} s")]
-    Stale {
-        /// Its age against the block.
-        age_sec: u64,
-        /// The feed's limit.
-        limit_sec: u64,
-    },
-    /// Below `min` or above `max`.
+    Stale { age_sec: u64, limit_sec: u64 },
+    /// Below `min` or above `max`, in whole units as the next.
     #[error("price {price} is outside {bounds}")]
-    OutOfBounds {
-        /// The price in whole units.
-        price: String,
-        /// The bounds in whole units.
-        bounds: String,
-    },
+    OutOfBounds { price: String, bounds: String },
     /// Too far from the last good price.
     #[error("price {price} is too far from the last good one, {last} (limit {limit_ppm} ppm)")]
-    Deviation {
-        /// The price in whole units.
-        price: String,
-        /// The last good price in whole units.
-        last: String,
-        /// The limit.
-        limit_ppm: u32,
-    },
+    Deviation { price: String, last: String, limit_ppm: u32 },
     /// The feed could not be read.
     #[error("{0}")]
     Unreachable(String),
@@ -97,12 +73,8 @@ impl Refusal {
     }
 }
 
-/// Accepts a quote and returns its price with 18 decimals, or says why not.
-///
-/// `block_time` is the time of the block it was read at; `last_good` the last accepted price of this feed.
-///
-/// # Errors
-/// The first rule that it breaks.
+/// Accepts a quote, read at a block of time `block_time`, and returns its price with 18 decimals, or the first rule that it
+/// breaks; `last_good` is the last accepted price of this feed.
 pub fn accept(
     quote: &RawQuote,
     limits: &Limits,
@@ -115,11 +87,9 @@ pub fn accept(
     if quote.updated_at == 0 {
         return Err(Refusal::Invalid("the feed has never been updated".into()));
     }
-    if quote.answered_in_round != 0 && quote.answered_in_round < quote.round_id {
-        return Err(Refusal::IncompleteRound {
-            round_id: quote.round_id,
-            answered_in_round: quote.answered_in_round,
-        });
+    let (round_id, answered_in_round) = (quote.round_id, quote.answered_in_round);
+    if answered_in_round != 0 && answered_in_round < round_id {
+        return Err(Refusal::IncompleteRound { round_id, answered_in_round });
     }
     let ahead_sec = quote.updated_at.saturating_sub(block_time);
     if ahead_sec > FUTURE_SKEW_SEC {
@@ -167,13 +137,8 @@ mod tests {
     use super::*;
 
     fn quote(answer: i64) -> RawQuote {
-        RawQuote {
-            answer: I256::try_from(answer).unwrap(),
-            decimals: 8,
-            round_id: 5,
-            answered_in_round: 5,
-            updated_at: 10_000,
-        }
+        let answer = I256::try_from(answer).unwrap();
+        RawQuote { answer, decimals: 8, round_id: 5, answered_in_round: 5, updated_at: 10_000 }
     }
 
     fn limits() -> Limits {
@@ -181,7 +146,7 @@ mod tests {
     }
 
     fn e18(whole: u64) -> Base {
-        Base::from(whole) * base::amount::SCALE_E18
+        Base::from(u128::from(whole) * 1_000_000_000_000_000_000)
     }
 
     fn word(result: Result<Base, Refusal>) -> &'static str {
@@ -190,17 +155,21 @@ mod tests {
 
     #[test]
     fn each_rule_has_its_edge() {
-        let at = |quote: RawQuote, time: u64| word(accept(&quote, &limits(), time, None));
-        assert_eq!(at(quote(0), 10_000), "invalid");
-        assert_eq!(at(quote(-1), 10_000), "invalid");
-        assert_eq!(at(RawQuote { updated_at: 0, ..quote(1) }, 10_000), "invalid");
-        assert_eq!(at(RawQuote { answered_in_round: 4, ..quote(1) }, 10_000), "incomplete_round");
-        assert_eq!(at(RawQuote { answered_in_round: 0, ..quote(1) }, 10_000), "ok");
-        assert_eq!(at(RawQuote { answered_in_round: 6, ..quote(1) }, 10_000), "ok");
-        assert_eq!(at(quote(1), 9_970), "ok", "30 s ahead");
-        assert_eq!(at(quote(1), 9_969), "future", "31 s ahead");
-        assert_eq!(at(quote(1), 13_600), "ok", "exactly at the limit");
-        assert_eq!(at(quote(1), 13_601), "stale", "one second too old");
+        let limits = limits();
+        for (quote, time, want) in [
+            (quote(0), 10_000, "invalid"),
+            (quote(-1), 10_000, "invalid"),
+            (RawQuote { updated_at: 0, ..quote(1) }, 10_000, "invalid"),
+            (RawQuote { answered_in_round: 4, ..quote(1) }, 10_000, "incomplete_round"),
+            (RawQuote { answered_in_round: 0, ..quote(1) }, 10_000, "ok"),
+            (RawQuote { answered_in_round: 6, ..quote(1) }, 10_000, "ok"),
+            (quote(1), 9_970, "ok"),
+            (quote(1), 9_969, "future"),
+            (quote(1), 13_600, "ok"),
+            (quote(1), 13_601, "stale"),
+        ] {
+            assert_eq!(word(accept(&quote, &limits, time, None)), want, "{quote:?} at {time}");
+        }
     }
 
     #[test]

@@ -4,8 +4,8 @@ use super::quote::{RawQuote, Refusal};
 use alloy::primitives::{Address, I256};
 use base::amount::{Base, E18};
 use base::{Code, Error, Result};
-use evm::{Batch, BatchReply, CallError, Handle, PinnedView};
-use strum::{IntoStaticStr, VariantNames};
+use evm::{Batch, BatchReply, CallError, PinnedView};
+use strum::VariantNames;
 
 /// The Solidity interfaces of feeds.
 #[allow(missing_docs, reason = "the names are the contracts' own")]
@@ -25,28 +25,21 @@ pub mod sol {
 use sol::{AggregatorV3Interface as Aggregator, IPriceAdapter as Adapter};
 
 /// Where the quotes of a feed come from; its kind is the word for it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, strum::IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Source {
     /// Chainlink's `AggregatorV3Interface`.
     Chainlink(Address),
     /// `getLatestPrice(token)` of a contract, 18 decimals. It tells no time: a quote is as old as its block.
-    Adapter {
-        /// The contract.
-        contract: Address,
-        /// The token it is asked for.
-        token: Address,
-    },
+    #[allow(missing_docs, reason = "said above")]
+    Adapter { contract: Address, token: Address },
     /// A price that the operator set, 18 decimals. It is no quote: no rule applies, and it never enters the cache.
     Fixed(Base),
 }
 
-impl Source {
-    /// The word used on the command line and in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
+crate::words!(Source);
 
+impl Source {
     /// The contract, where there is one.
     pub const fn address(self) -> Option<Address> {
         match self {
@@ -64,9 +57,6 @@ impl Source {
     }
 
     /// Reads a kind with what belongs to it: a contract, or for `fixed` a price; an adapter prices a token's address.
-    ///
-    /// # Errors
-    /// `invalid_value` for another kind, and for what is missing or does not belong to it.
     pub fn parse(kind: &str, asset: &str, address: Option<Address>, price_e18: Option<Base>) -> Result<Self> {
         let wrong = |field: &str, why: String| Error::field(Code::InvalidValue, field, why);
         match (kind, address, price_e18) {
@@ -124,52 +114,38 @@ impl Source {
         }
     }
 
-    /// Asks for a quote.
+    /// Asks for a quote: of the answers and the block's time it is the quote, or that the feed could not be read.
     pub(crate) fn ask(self, batch: &mut Batch<'_>) -> Asked {
+        let silent = |e: CallError| Refusal::Unreachable(e.sentence("feed"));
         match self {
             Self::Chainlink(address) => {
                 let round = batch.add(address, &Aggregator::latestRoundDataCall {});
-                Asked::Chainlink(round, batch.add(address, &Aggregator::decimalsCall {}))
+                let decimals = batch.add(address, &Aggregator::decimalsCall {});
+                Box::new(move |reply, _| {
+                    let round = reply.get(round).map_err(silent)?;
+                    Ok(RawQuote {
+                        answer: round.answer,
+                        decimals: reply.get(decimals).map_err(silent)?,
+                        round_id: round.roundId.to(),
+                        answered_in_round: round.answeredInRound.to(),
+                        // A time past 2^64 is in the future, which is what the rule will say.
+                        updated_at: u64::try_from(round.updatedAt).unwrap_or(u64::MAX),
+                    })
+                })
             }
             Self::Adapter { contract, token } => {
-                Asked::Adapter(batch.add(contract, &Adapter::getLatestPriceCall { asset: token }))
+                let price = batch.add(contract, &Adapter::getLatestPriceCall { asset: token });
+                Box::new(move |reply, updated_at| {
+                    let price = reply.get(price).map_err(silent)?;
+                    let answer = I256::try_from(price)
+                        .map_err(|_| Refusal::Invalid(format!("answer {price} passes 255 bits")))?;
+                    Ok(RawQuote { answer, decimals: E18, round_id: 0, answered_in_round: 0, updated_at })
+                })
             }
-            Self::Fixed(_) => Asked::Fixed,
+            Self::Fixed(_) => Box::new(|_, _| Err(Refusal::Unreachable("a fixed price is not read".into()))),
         }
     }
 }
 
 /// A question that is under way.
-pub(crate) enum Asked {
-    Chainlink(Handle<Aggregator::latestRoundDataCall>, Handle<Aggregator::decimalsCall>),
-    Adapter(Handle<Adapter::getLatestPriceCall>),
-    Fixed,
-}
-
-impl Asked {
-    /// The quote, or that the feed could not be read.
-    pub fn quote(&self, reply: &BatchReply, block_time: u64) -> Result<RawQuote, Refusal> {
-        let silent = |e: CallError| Refusal::Unreachable(e.sentence("feed"));
-        match *self {
-            Self::Chainlink(round, decimals) => {
-                let round = reply.get(round).map_err(silent)?;
-                Ok(RawQuote {
-                    answer: round.answer,
-                    decimals: reply.get(decimals).map_err(silent)?,
-                    round_id: round.roundId.to(),
-                    answered_in_round: round.answeredInRound.to(),
-                    // A time past 2^64 is in the future, which is what the rule will say.
-                    updated_at: u64::try_from(round.updatedAt).unwrap_or(u64::MAX),
-                })
-            }
-            Self::Adapter(price) => {
-                let price = reply.get(price).map_err(silent)?;
-                let answer = I256::try_from(price)
-                    .map_err(|_| Refusal::Invalid(format!("answer {price} passes 255 bits")))?;
-                let updated_at = block_time;
-                Ok(RawQuote { answer, decimals: E18, round_id: 0, answered_in_round: 0, updated_at })
-            }
-            Self::Fixed => Err(Refusal::Unreachable("a fixed price is not read".into())),
-        }
-    }
-}
+pub(crate) type Asked = Box<dyn Fn(&BatchReply, u64) -> Result<RawQuote, Refusal>>;

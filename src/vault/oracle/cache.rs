@@ -2,11 +2,13 @@
 
 use crate::feed::{Feed, of_asset};
 use crate::pool::ViewStamp;
+use crate::rows;
 use base::amount::Base;
 use base::{Result, clock};
-use rusqlite::{Connection, params};
+use evm::BlockRef;
+use rusqlite::{Connection, Row, params};
 use state::Tx;
-use state::columns::{at, maybe_at, only};
+use state::columns::{at, maybe_at};
 
 /// A price that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,51 +52,32 @@ impl Price {
 /// chain's sequencer serves nothing.
 ///
 /// A fixed price answers for an asset that has no other feed: it never stands in for a quote that was refused.
-///
-/// # Errors
-/// `unknown_asset`, `state_error`, `state_corrupt`.
 pub fn cached(conn: &Connection, asset: &str, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
     let feeds = of_asset(conn, asset)?;
     if feeds.iter().all(|feed| feed.source.address().is_none()) {
         return Ok(feeds.first().and_then(Price::fixed));
     }
-    for feed in feeds {
-        if let Some(price) = of_feed(conn, feed, now, max_age_sec)? {
-            return Ok(Some(price));
-        }
-    }
-    Ok(None)
+    feeds.iter().find_map(|feed| of_feed(conn, feed, now, max_age_sec).transpose()).transpose()
 }
 
-fn of_feed(conn: &Connection, feed: Feed, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT price_e18, updated_at, block_number, block_hash, block_at, endpoint, fetched_at
+fn of_feed(conn: &Connection, feed: &Feed, now: i64, max_age_sec: Option<u64>) -> Result<Option<Price>> {
+    let sql = "SELECT price_e18, updated_at, block_number, block_hash, block_at, endpoint, fetched_at
          FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2 AND NOT EXISTS
-             (SELECT 1 FROM oracle_alerts WHERE feed_id = ?2 AND kind = 'sequencer_down' AND closed_at IS NULL)",
-    )?;
-    let mut rows = statement.query(params![feed.asset, feed.id])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let (updated_at, block_at): (u64, u64) = (row.get("updated_at")?, row.get("block_at")?);
-    let Some(since_fetch) = clock::age(row.get("fetched_at")?, now) else { return Ok(None) };
-    let age_sec = block_at.saturating_sub(updated_at).saturating_add(since_fetch);
-    if age_sec > feed.limits.max_staleness_sec || max_age_sec.is_some_and(|most| since_fetch > most) {
-        return Ok(None);
-    }
-    let view = ViewStamp {
-        number: row.get("block_number")?,
-        hash: at(row, "block_hash")?,
-        time: clock::rfc3339(i64::try_from(block_at).unwrap_or(i64::MAX)),
-        endpoint: row.get("endpoint")?,
-        chosen_by: None,
-        final_block: None,
-        final_by: None,
+             (SELECT 1 FROM oracle_alerts WHERE feed_id = ?2 AND kind = 'sequencer_down' AND closed_at IS NULL)";
+    let read = |row: &Row<'_>| {
+        let (updated_at, timestamp): (u64, u64) = (row.get("updated_at")?, row.get("block_at")?);
+        let Some(since_fetch) = clock::age(row.get("fetched_at")?, now) else { return Ok(None) };
+        let age_sec = timestamp.saturating_sub(updated_at).saturating_add(since_fetch);
+        if age_sec > feed.limits.max_staleness_sec || max_age_sec.is_some_and(|most| since_fetch > most) {
+            return Ok(None);
+        }
+        let block = BlockRef { number: row.get("block_number")?, hash: at(row, "block_hash")?, timestamp };
+        let view = ViewStamp::new(block, &row.get::<_, String>("endpoint")?);
+        let read = Some(Reading { updated_at, age_sec, view });
+        let (feed, asset) = (feed.name.clone(), feed.asset.clone());
+        Ok(Some(Price { feed, asset, price_e18: at(row, "price_e18")?, read }))
     };
-    Ok(Some(Price {
-        feed: feed.name,
-        asset: feed.asset,
-        price_e18: at(row, "price_e18")?,
-        read: Some(Reading { updated_at, age_sec, view }),
-    }))
+    Ok(rows::first(conn, sql, params![feed.asset, feed.id], read)?.flatten())
 }
 
 /// How a feed stands: its last accepted price, however old, and how often it was refused since.
@@ -114,55 +97,46 @@ pub struct Standing {
 
 /// How every feed stands at `now`, by id.
 pub fn standings(conn: &Connection, now: i64) -> Result<Vec<Standing>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18) AS price_e18, c.updated_at, c.block_at, c.fetched_at,
+    let sql = "SELECT f.name, f.asset, coalesce(f.fixed_price_e18, c.price_e18) AS price_e18, c.updated_at, c.block_at, c.fetched_at,
              f.failure_streak FROM oracle_feeds f
-         LEFT JOIN oracle_price_cache c ON c.asset = f.asset AND c.feed_id = f.id ORDER BY f.id",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+         LEFT JOIN oracle_price_cache c ON c.asset = f.asset AND c.feed_id = f.id ORDER BY f.id";
+    rows::all(conn, sql, [], |row| {
         let (updated, block, fetched): (Option<u64>, Option<u64>, Option<i64>) =
             (row.get("updated_at")?, row.get("block_at")?, row.get("fetched_at")?);
         let at_block = block.zip(updated).map(|(block, updated)| block.saturating_sub(updated));
         let since = fetched.and_then(|fetched| clock::age(fetched, now));
-        found.push(Standing {
+        Ok(Standing {
             feed: row.get("name")?,
             asset: row.get("asset")?,
             price_e18: maybe_at(row, "price_e18")?,
             age_sec: at_block.zip(since).map(|(before, since)| before.saturating_add(since)),
             failure_streak: row.get("failure_streak")?,
-        });
-    }
-    Ok(found)
+        })
+    })
 }
 
 /// The last accepted price of a feed, however old.
 pub(super) fn last_good(conn: &Connection, feed: &Feed) -> Result<Option<Base>> {
-    let mut statement =
-        conn.prepare_cached("SELECT price_e18 FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2")?;
-    let mut rows = statement.query(params![feed.asset, feed.id])?;
-    rows.next()?.map(|row| at(row, "price_e18")).transpose()
+    let sql = "SELECT price_e18 FROM oracle_price_cache WHERE asset = ?1 AND feed_id = ?2";
+    rows::first(conn, sql, params![feed.asset, feed.id], |row| at(row, "price_e18"))
 }
 
 /// The newest block that a cached price was read at.
 pub(super) fn newest(conn: &Connection) -> Result<u64> {
-    let newest: Option<u64> =
-        conn.prepare_cached("SELECT max(block_number) FROM oracle_price_cache")?.query_row([], only)?;
+    let newest: Option<u64> = rows::one(conn, "SELECT max(block_number) FROM oracle_price_cache", [])?;
     Ok(newest.unwrap_or_default())
 }
 
 /// Keeps an accepted quote.
 pub(super) fn put(tx: &Tx<'_>, feed: &Feed, price_e18: Base, read: &Reading, block_time: u64) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO oracle_price_cache (asset, feed_id, price_e18, updated_at, block_number, block_hash,
-                 block_at, endpoint, fetched_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-             ON CONFLICT (asset, feed_id) DO UPDATE SET price_e18 = ?3, updated_at = ?4, block_number = ?5,
-                 block_hash = ?6, block_at = ?7, endpoint = ?8, fetched_at = ?9",
-        )?
-        .execute(params![
+    rows::run(
+        tx.conn(),
+        "INSERT INTO oracle_price_cache (asset, feed_id, price_e18, updated_at, block_number, block_hash,
+             block_at, endpoint, fetched_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
+         ON CONFLICT (asset, feed_id) DO UPDATE SET price_e18 = ?3, updated_at = ?4, block_number = ?5,
+             block_hash = ?6, block_at = ?7, endpoint = ?8, fetched_at = ?9",
+        params![
             feed.asset,
             feed.id,
             price_e18.to_string(),
@@ -172,6 +146,6 @@ pub(super) fn put(tx: &Tx<'_>, feed: &Feed, price_e18: Base, read: &Reading, blo
             block_time,
             read.view.endpoint,
             tx.now(),
-        ])?;
-    Ok(())
+        ],
+    )
 }

@@ -7,14 +7,13 @@ use crate::feed::source::{Asked, sol::AggregatorV3Interface as Aggregator};
 use crate::feed::{Feed, of_asset};
 use crate::pool::{self, ViewStamp};
 use crate::risk::rules::{self, Rule, Verdict};
-use crate::risk::{self};
+use crate::{risk, rows};
 use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, Chain, PinnedView, is_silence};
 use rusqlite::params;
 use serde_json::json;
 use state::alert::{self, Subject};
-use state::columns::only;
 use state::{Tx, Work};
 use strum::VariantNames;
 
@@ -36,11 +35,8 @@ pub enum Deviation {
     Accepted,
 }
 
-/// Reads `feeds` at one block. Fixed prices are what they are, and need no chain.
-///
-/// # Errors
-/// Those of the transport, after every feed that has a contract was marked `unreachable`. A feed's own refusal is
-/// in the result.
+/// Reads `feeds` at one block. Fixed prices are what they are, and need no chain. Where the chain is silent, every feed that has
+/// a contract is marked `unreachable`.
 pub async fn fetch(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
@@ -64,8 +60,8 @@ pub async fn fetch(
             Err(e) if is_silence(&e) => {
                 let silent = Refusal::Unreachable(e.to_string());
                 work.state.write(work.permit, |tx| {
-                    let read = feeds.iter().filter(|feed| feed.source.address().is_some());
-                    read.into_iter().try_for_each(|feed| judge.refused(tx, feed, &silent))
+                    let mut read = feeds.iter().filter(|feed| feed.source.address().is_some());
+                    read.try_for_each(|feed| judge.refused(tx, feed, &silent))
                 })?;
                 return Err(e);
             }
@@ -124,7 +120,7 @@ async fn ask(
             return Ok(feeds.iter().map(|_| Err(Refusal::SequencerDown(why.clone()))).collect());
         }
     }
-    Ok(asked.iter().map(|asked| asked.quote(&reply, block_time)).collect())
+    Ok(asked.iter().map(|asked| asked(&reply, block_time)).collect())
 }
 
 /// Applies the rules to what feeds answered, and records what they say.
@@ -179,18 +175,13 @@ impl Judge {
 
     /// Counts a refusal; one too many in a row opens the breaker of every pool whose asset the feed prices.
     fn refused(self, tx: &Tx<'_>, feed: &Feed, refusal: &Refusal) -> Result<()> {
-        let streak: u64 = tx
-            .conn()
-            .prepare_cached(
-                "UPDATE oracle_feeds SET failure_streak = failure_streak + 1, checked_at = ?2 WHERE id = ?1
-                 RETURNING failure_streak",
-            )?
-            .query_row(params![feed.id, tx.now()], only)?;
-        let why = refusal.to_string();
-        for kind in Refusal::VARIANTS {
-            let holds = (*kind == refusal.as_str()).then_some(why.as_str());
-            alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, holds)?;
-        }
+        let streak: u64 = rows::one(
+            tx.conn(),
+            "UPDATE oracle_feeds SET failure_streak = failure_streak + 1, checked_at = ?2 WHERE id = ?1
+             RETURNING failure_streak",
+            params![feed.id, tx.now()],
+        )?;
+        alerts(tx, feed, Some(refusal))?;
         if let Verdict::Violated(reason) = rules::streak(&feed.name, streak, self.threshold) {
             for pool in pool::list(tx.conn())?.iter().filter(|pool| feed.prices(pool)) {
                 risk::trip(tx, pool, Rule::OracleFailureStreak, &reason)?;
@@ -201,21 +192,22 @@ impl Judge {
 }
 
 fn accepted(tx: &Tx<'_>, feed: &Feed) -> Result<()> {
-    tx.conn()
-        .prepare_cached("UPDATE oracle_feeds SET failure_streak = 0, checked_at = ?2 WHERE id = ?1")?
-        .execute(params![feed.id, tx.now()])?;
-    for kind in Refusal::VARIANTS {
-        alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, None)?;
-    }
-    Ok(())
+    let sql = "UPDATE oracle_feeds SET failure_streak = 0, checked_at = ?2 WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![feed.id, tx.now()])?;
+    alerts(tx, feed, None)
 }
 
-/// The price of an asset: read now, or, where the chain cannot be read, the cached one while it is not stale.
-///
-/// Returns it with why it is degraded, if it is.
-///
-/// # Errors
-/// `no_price` naming each feed and why; the transport's error where there is nothing in the cache either.
+/// Of all alerts of a feed, the one that a refusal is holds now.
+fn alerts(tx: &Tx<'_>, feed: &Feed, refusal: Option<&Refusal>) -> Result<()> {
+    let why = refusal.map(|refusal| (refusal.as_str(), refusal.to_string()));
+    Refusal::VARIANTS.iter().try_for_each(|kind| {
+        let holds = why.as_ref().filter(|(word, _)| word == kind).map(|(_, why)| why.as_str());
+        alert::edge(tx, Subject::Feed(feed.id, &feed.name), kind, holds).map(drop)
+    })
+}
+
+/// The price of an asset: read now, or, where the chain cannot be read, the cached one while it is not stale, with why it is
+/// degraded. An error names each feed and why.
 pub async fn price(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,

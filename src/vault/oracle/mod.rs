@@ -1,11 +1,10 @@
 //! Oracles: reading feeds, the price cache and its alerts, and the median of several.
 
-mod aggregate;
 mod cache;
 mod fetch;
 pub mod median;
 pub mod sequencer;
 
-pub use aggregate::{Aggregate, aggregate};
 pub use cache::{Price, Reading, Standing, cached, standings};
 pub use fetch::{Deviation, Fetched, fetch, price};
+pub use median::{Aggregate, aggregate};

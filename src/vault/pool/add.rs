@@ -7,13 +7,14 @@ use super::contract::{self, Answered};
 use super::known::Contract;
 use super::store::{self, Pool};
 use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
+use crate::rows;
 use alloy::primitives::Address;
 use base::{Code, Error, Result, say};
 use evm::{At, CallError, Chain, PinnedView};
-use rusqlite::{OptionalExtension, params};
+use rusqlite::params;
 use serde_json::json;
 use state::Work;
-use state::columns::{db_block, only};
+use state::columns::db_block;
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]
@@ -70,11 +71,6 @@ pub struct Added {
 }
 
 /// Looks at the contract and adds it; adding the same again changes nothing.
-///
-/// # Errors
-/// `conflict` for a taken name or address; `not_a_contract` for an address without code or that is no such pool;
-/// `invalid_value` for a deploy block after the contract's creation, for an asset that is not the contract's, and
-/// for a contract that fits two profiles; `usage` where the contract does not say its asset and nobody else does.
 pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> Result<Added> {
     if let Some(pool) = known(work, ask)? {
         return Ok(Added { pool, new: false, view: None, risk_engine: None });
@@ -84,7 +80,8 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
     let pool = work.state.write(work.permit, |tx| {
         put_asset(tx.conn(), &asset)?;
         if ask.symbol.is_some() {
-            tx.conn().execute(
+            rows::run(
+                tx.conn(),
                 "UPDATE assets SET symbol = ?2 WHERE address = ?1",
                 params![asset.address.to_string(), asset.symbol],
             )?;
@@ -122,13 +119,8 @@ pub async fn add(work: &mut Work<'_>, chain: &Chain, ask: &AddPool, at: At) -> R
 /// The same pool if it is there; another one of that name or address is a conflict.
 fn known(work: &Work<'_>, ask: &AddPool) -> Result<Option<Pool>> {
     let conn = work.state.conn();
-    let taken: Option<String> = conn
-        .query_row(
-            "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC",
-            params![ask.name, ask.address.to_string()],
-            only,
-        )
-        .optional()?;
+    let sql = "SELECT name FROM pools WHERE name = ?1 OR address = ?2 ORDER BY name = ?1 DESC";
+    let taken: Option<String> = rows::value(conn, sql, params![ask.name, ask.address.to_string()])?;
     let Some(taken) = taken else { return Ok(None) };
     let pool = store::find(conn, &taken)?;
     if ask.is(&pool) {
@@ -158,23 +150,18 @@ struct Seen {
 async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     let block = view.block();
     if view.code(ask.address).await?.is_empty() {
-        return Err(Error::new(
-            Code::NotAContract,
-            format!("there is no contract at {} at block {}", ask.address, block.number),
-        )
-        .hint("check the address and that the profile is the pool's network")
-        .detail("address", ask.address.to_string()));
+        let why = format!("there is no contract at {} at block {}", ask.address, block.number);
+        return Err(Error::new(Code::NotAContract, why)
+            .hint("check the address and that the profile is the pool's network")
+            .detail("address", ask.address.to_string()));
     }
     let abi = match ask.abi {
         Some(abi) => abi,
         None => abi::detect(view, ask.address).await?,
     };
     let it = |e: CallError| {
-        let hint =
-            say(format!("{} does not answer like a pool of profile {}; try ", ask.address, abi.as_str()))
-                .with("abi")
-                .of("auto");
-        e.into_error(abi.noun()).hint(hint)
+        let why = format!("{} does not answer like a pool of profile {}; try ", ask.address, abi.as_str());
+        e.into_error(abi.noun()).hint(say(why).with("abi").of("auto"))
     };
     let mut batch = view.batch();
     let asset = batch.add(ask.address, &IERC4626::assetCall {});
@@ -193,23 +180,8 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
     let mut asset = token(view, agreed_asset(ask, said)?).await?;
     asset.symbol = ask.symbol.clone().unwrap_or(asset.symbol);
     let deploy_block = deploy_block(view, ask).await?;
-    let pool = Pool {
-        id: 0,
-        name: ask.name.clone(),
-        address: ask.address,
-        abi,
-        asset: asset.clone(),
-        share_symbol: share.symbol.clone(),
-        share_decimals: share.decimals,
-        deploy_block,
-        max_rate_drop_ppm: ask.rate_drop_ppm(),
-        reward_genesis: None,
-        reward_cursor: None,
-        reward_carry: base::amount::Base::ZERO,
-        cursor: None,
-        synced_block: None,
-        contract: None,
-    };
+    let shares = (share.symbol.as_str(), share.decimals);
+    let pool = Pool::new(&ask.name, ask.address, abi, asset.clone(), shares, deploy_block);
     // What a sync will ask must be answered now, while the operator is looking.
     let mut batch = view.batch();
     let asked = abi::ask(&mut batch, &pool)?;
@@ -230,45 +202,33 @@ async fn look(view: &PinnedView, ask: &AddPool) -> Result<Seen> {
 /// The asset that the contract says, or else the operator; both must agree where both speak.
 fn agreed_asset(ask: &AddPool, said: Option<Address>) -> Result<Address> {
     match (said, ask.asset) {
-        (Some(said), Some(named)) if said != named => Err(Error::field(
-            Code::InvalidValue,
-            "asset",
-            format_args!("{} says that its asset is {said}, not {named}", ask.address),
-        )
-        .hint("leave it out, or check the pool's address")),
+        (Some(said), Some(named)) if said != named => {
+            let why = format!("{} says that its asset is {said}, not {named}", ask.address);
+            Err(Error::field(Code::InvalidValue, "asset", why)
+                .hint("leave it out, or check the pool's address"))
+        }
         (Some(asset), _) | (None, Some(asset)) => Ok(asset),
-        (None, None) => Err(Error::new(
-            Code::Usage,
-            format!("{} is a legacy pool that does not say what its asset is", ask.address),
-        )
-        .hint(say("name it: ").with("asset").of("ADDRESS"))),
+        (None, None) => {
+            let why = format!("{} is a legacy pool that does not say what its asset is", ask.address);
+            Err(Error::new(Code::Usage, why).hint(say("name it: ").with("asset").of("ADDRESS")))
+        }
     }
 }
 
 /// The block in which the contract came to be: given and checked, or found by bisection over old state.
 async fn deploy_block(view: &PinnedView, ask: &AddPool) -> Result<u64> {
     let needs_archive = |e: Error| {
-        e.hint(
-            say("the endpoint must keep old state to find the deploy block; or give it: ")
-                .with("deploy-block")
-                .of("N"),
-        )
+        let hint = say("the endpoint must keep old state to find the deploy block; or give it: ");
+        e.hint(hint.with("deploy-block").of("N"))
     };
+    let wrong = |why: String| Error::field(Code::InvalidValue, "deploy-block", why);
     if let Some(given) = ask.deploy_block {
         if given > view.block().number {
-            return Err(Error::field(
-                Code::InvalidValue,
-                "deploy-block",
-                format_args!("block {given} is after block {}", view.block().number),
-            ));
+            return Err(wrong(format!("block {given} is after block {}", view.block().number)));
         }
         if given > 0 && !view.code_at(ask.address, given - 1).await.map_err(needs_archive)?.is_empty() {
-            return Err(Error::field(
-                Code::InvalidValue,
-                "deploy-block",
-                format_args!("{} had code before block {given} already", ask.address),
-            )
-            .hint("transfers before that block would be missed; leave it out to have it found"));
+            return Err(wrong(format!("{} had code before block {given} already", ask.address))
+                .hint("transfers before that block would be missed; leave it out to have it found"));
         }
         return Ok(given);
     }

@@ -8,6 +8,7 @@ use super::abi::sol::IERC20;
 use super::known::{Contract, Known, difference};
 use super::store::{self, Pool};
 use super::token::sane_decimals;
+use crate::rows;
 use alloy::primitives::{Address, B256, b256};
 use base::{Code, Error, Remedy, Result, say};
 use evm::{Batch, BatchReply, Fact, Handle, PinnedView};
@@ -77,10 +78,7 @@ pub struct Read<'p> {
 }
 
 /// Reads what the contracts of `pools` are, each having `answered` so. One that was never looked at is passed over until it
-/// answered for everything.
-///
-/// # Errors
-/// Those of the transport; a pool's own failure is in what is returned.
+/// answered for everything; a pool's own failure is in what is returned.
 pub async fn read<'p>(
     view: &PinnedView,
     reply: &BatchReply,
@@ -130,9 +128,6 @@ pub async fn read<'p>(
 }
 
 /// How one pool's contract is not what was accepted, as a view shows it; `None` where it is, or was never looked at.
-///
-/// # Errors
-/// As [`read`], and the pool's own failure.
 pub async fn change(
     view: &PinnedView,
     reply: &BatchReply,
@@ -141,9 +136,7 @@ pub async fn change(
     can_pause: bool,
 ) -> Result<Option<String>> {
     let read = read(view, reply, std::slice::from_ref(pool), &[asked], &[Answered::Pause(can_pause)]).await?;
-    if let Some(e) = read.failed.into_values().next() {
-        return Err(e);
-    }
+    read.failed.into_values().next().map_or(Ok(()), Err)?;
     let accepted = pool.contract.as_ref().map(|known| &known.accepted);
     let now = read.found.first().map(|(_, now)| now);
     Ok(accepted.zip(now).filter(|(accepted, now)| accepted != now).map(|(a, b)| difference(a, b)))
@@ -193,20 +186,19 @@ pub fn keep(
 
 /// Keeps what the contract of a new pool is.
 pub fn put(tx: &Tx<'_>, pool_id: i64, contract: &Contract, block: u64) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO pool_contracts (pool_id, code_hash, implementation, asset_decimals, can_pause, from_block)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        )?
-        .execute(params![
+    rows::run(
+        tx.conn(),
+        "INSERT INTO pool_contracts (pool_id, code_hash, implementation, asset_decimals, can_pause, from_block)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        params![
             pool_id,
             contract.code_hash.to_string(),
             contract.implementation.map(|it| it.to_string()),
             contract.asset_decimals,
             contract.can_pause,
             db_block(block)?,
-        ])?;
-    Ok(())
+        ],
+    )
 }
 
 fn set_found(tx: &Tx<'_>, pool: &Pool, found: Option<&Contract>, block: u64) -> Result<()> {
@@ -215,20 +207,19 @@ fn set_found(tx: &Tx<'_>, pool: &Pool, found: Option<&Contract>, block: u64) -> 
         Some((before, since)) if Some(before) == found => *since,
         _ => block,
     };
-    tx.conn()
-        .prepare_cached(
-            "UPDATE pool_contracts SET found_code_hash = ?2, found_implementation = ?3, found_asset_decimals = ?4,
-                 found_can_pause = ?5, found_block = ?6 WHERE pool_id = ?1",
-        )?
-        .execute(params![
+    rows::run(
+        tx.conn(),
+        "UPDATE pool_contracts SET found_code_hash = ?2, found_implementation = ?3, found_asset_decimals = ?4,
+             found_can_pause = ?5, found_block = ?6 WHERE pool_id = ?1",
+        params![
             pool.id,
             found.map(|it| it.code_hash.to_string()),
             found.and_then(|it| it.implementation).map(|it| it.to_string()),
             found.and_then(|it| it.asset_decimals),
             found.map(|it| it.can_pause),
             found.map(|_| db_block(since)).transpose()?,
-        ])?;
-    Ok(())
+        ],
+    )
 }
 
 /// Accepts how a pool's contract changed, as the operator was shown it: what was found is what it is from now on.
@@ -241,11 +232,10 @@ pub fn accept(work: &mut Work<'_>, agreed: &ValuePermit<'_>, pool: &Pool) -> Res
         let Some(Known { accepted, found: Some((found, block)), .. }) =
             now.filter(|now| Some(now) == pool.contract.as_ref())
         else {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("the contract of pool \"{}\" changed once more meanwhile", pool.name),
-            )
-            .hint(say("see how with: ").run("pool show").of(&pool.name)));
+            let why = format!("the contract of pool \"{}\" changed once more meanwhile", pool.name);
+            return Err(
+                Error::new(Code::Conflict, why).hint(say("see how with: ").run("pool show").of(&pool.name))
+            );
         };
         let units = found.asset_decimals.filter(|_| found.asset_decimals != accepted.asset_decimals);
         if let Some(decimals) = units {

@@ -2,10 +2,11 @@
 
 use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
+use crate::rows;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
-use state::columns::{at, db_block, only};
+use state::columns::{at, db_block};
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
 pub fn shares_after(
@@ -19,15 +20,13 @@ pub fn shares_after(
     if let Some(after) = Delta::credit(before).checked_add(change).filter(|sum| !sum.is_negative()) {
         return Ok(after.magnitude());
     }
-    let address: String =
-        conn.prepare_cached("SELECT address FROM members WHERE id = ?1")?.query_row([member], only)?;
-    Err(Error::new(
-        Code::Drift,
-        format!(
-            "its transfers do not add up: member {address} holds {before} base units of shares and would change by {change}"
-        ),
-    )
-    .hint(say("transfers are missing: is the pool's deploy block right? see: ").run("pool show").of("POOL")))
+    let address: String = rows::one(conn, "SELECT address FROM members WHERE id = ?1", [member])?;
+    let why = format!(
+        "its transfers do not add up: member {address} holds {before} base units of shares and would change by {change}"
+    );
+    Err(Error::new(Code::Drift, why).hint(
+        say("transfers are missing: is the pool's deploy block right? see: ").run("pool show").of("POOL"),
+    ))
 }
 
 /// A member's last deposit into a pool.
@@ -41,15 +40,14 @@ pub struct Deposit {
 
 /// What a member holds at the pool's cursor, share base units, and its last deposit, if there was one.
 pub fn holding(conn: &Connection, pool_id: i64, member: MemberId) -> Result<(Base, Option<Deposit>)> {
-    let mut statement = conn.prepare_cached(
-        "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
-         WHERE pool_id = ?1 AND member_id = ?2",
-    )?;
-    let mut rows = statement.query(params![pool_id, member])?;
-    let Some(row) = rows.next()? else { return Ok((Base::ZERO, None)) };
-    let (block, seconds): (Option<u64>, Option<i64>) =
-        (row.get("last_deposit_block")?, row.get("last_deposit_at")?);
-    Ok((at(row, "shares")?, block.map(|block| Deposit { block, at: seconds })))
+    let sql = "SELECT shares, last_deposit_block, last_deposit_at FROM user_pool_shares
+         WHERE pool_id = ?1 AND member_id = ?2";
+    let found = rows::first(conn, sql, params![pool_id, member], |row| {
+        let (block, seconds): (Option<u64>, _) =
+            (row.get("last_deposit_block")?, row.get("last_deposit_at")?);
+        Ok((at(row, "shares")?, block.map(|block| Deposit { block, at: seconds })))
+    });
+    Ok(found?.unwrap_or_default())
 }
 
 /// Adds to what a member holds; below zero is a drift.
@@ -64,60 +62,38 @@ pub(crate) fn put_shares(
     shares: Base,
     deposit: Option<u64>,
 ) -> Result<()> {
-    conn.prepare_cached(
+    rows::run(
+        conn,
         "INSERT INTO user_pool_shares (pool_id, member_id, shares, last_deposit_block) VALUES (?1, ?2, ?3, ?4)
          ON CONFLICT (pool_id, member_id) DO UPDATE SET shares = ?3,
              last_deposit_at = CASE WHEN ?4 IS NULL THEN last_deposit_at END,
              last_deposit_block = coalesce(?4, last_deposit_block)",
-    )?
-    .execute(params![pool_id, member, Digits::from(shares), deposit.map(db_block).transpose()?])?;
-    Ok(())
+        params![pool_id, member, Digits::from(shares), deposit.map(db_block).transpose()?],
+    )
 }
 
 /// Each member with shares at the pool's cursor, by id.
-fn each_holder(
-    conn: &Connection,
-    pool_id: i64,
-    mut body: impl FnMut(MemberId, Base) -> Result<()>,
-) -> Result<()> {
-    let mut statement = conn.prepare_cached(
-        "SELECT member_id, shares FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0' ORDER BY member_id",
-    )?;
-    let mut rows = statement.query([pool_id])?;
-    // Holders are many: by position.
-    while let Some(row) = rows.next()? {
-        body(row.get(0)?, at(row, 1)?)?;
-    }
-    Ok(())
+const HOLDERS: &str =
+    "SELECT member_id, shares FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0' ORDER BY member_id";
+
+/// Holders are many: by position.
+fn holder(row: &Row<'_>) -> Result<(MemberId, Base)> {
+    Ok((row.get(0)?, at(row, 1)?))
 }
 
 /// What each member holds at the pool's cursor.
 fn holdings_now(conn: &Connection, pool_id: i64) -> Result<Holdings> {
-    let mut pairs = Vec::new();
-    each_holder(conn, pool_id, |member, shares| {
-        pairs.push((member, shares));
-        Ok(())
-    })?;
-    Ok(Holdings::new(pairs))
+    Ok(Holdings::new(rows::all::<_, Vec<_>>(conn, HOLDERS, [pool_id], holder)?))
 }
 
 /// Takes holdings at the pool's cursor back to what they were after block `start - 1`.
 fn take_back_to(conn: &Connection, pool_id: i64, start: u64, holdings: &mut Holdings) -> Result<()> {
-    let mut newest_first = conn.prepare_cached(
-        "SELECT block_number, from_member, to_member, shares FROM share_transfers
-         WHERE pool_id = ?1 AND block_number >= ?2 ORDER BY block_number DESC, log_index DESC",
-    )?;
-    let mut rows = newest_first.query(params![pool_id, db_block(start)?])?;
-    while let Some(row) = rows.next()? {
-        holdings.undo(&movement(row)?)?;
-    }
-    Ok(())
+    let newest_first = "SELECT block_number, from_member, to_member, shares FROM share_transfers
+         WHERE pool_id = ?1 AND block_number >= ?2 ORDER BY block_number DESC, log_index DESC";
+    rows::each(conn, newest_first, params![pool_id, db_block(start)?], |row| holdings.undo(&movement(row)?))
 }
 
 /// What each member held after block `start - 1`: the present holdings, taken back.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`, `drift`.
 pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Holdings> {
     if !moved_before(conn, pool_id, start)? {
         return Ok(Holdings::default());
@@ -128,10 +104,7 @@ pub fn holdings_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Ho
 }
 
 /// What each member held after block `start - 1`, once it is sure that at `block`, which the pool's cursor is at or
-/// beyond, they held the token's supply.
-///
-/// # Errors
-/// `drift` with both figures.
+/// beyond, they held the token's supply; `drift` has both figures.
 pub fn opening_matched(
     conn: &Connection,
     pool: &Pool,
@@ -145,26 +118,22 @@ pub fn opening_matched(
     }
     // The holders are read once for both.
     let mut holdings = holdings_now(conn, pool.id)?;
-    let mut held = Held::default();
+    let mut held = NOBODY;
     holdings.iter().for_each(|(_, shares)| held.add(shares));
     held.matches(pool, total_shares, block)?;
     take_back_to(conn, pool.id, start, &mut holdings)?;
     Ok(holdings)
 }
 
-/// Σ holders must be the pool's total of shares at the same block, at which the pool's cursor is, or beyond.
-///
-/// Returns the number of holders.
-///
-/// # Errors
-/// `drift` with both figures.
+/// Σ holders must be the pool's total of shares at the same block, at which the pool's cursor is, or beyond; `drift` has both
+/// figures. Returns the number of holders.
 pub fn holders_match(conn: &Connection, pool: &Pool, total_shares: Base, block: u64) -> Result<u64> {
-    let mut held = Held::default();
+    let mut held = NOBODY;
     if moved_since(conn, pool.id, block)? {
         holdings_before(conn, pool.id, block + 1)?.iter().for_each(|(_, shares)| held.add(shares));
     } else {
-        each_holder(conn, pool.id, |_, shares| {
-            held.add(shares);
+        rows::each(conn, HOLDERS, [pool.id], |row| {
+            held.add(holder(row)?.1);
             Ok(())
         })?;
     }
@@ -173,19 +142,13 @@ pub fn holders_match(conn: &Connection, pool: &Pool, total_shares: Base, block: 
 }
 
 fn moved_since(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number > ?2)",
-        )?
-        .query_row(params![pool_id, db_block(block)?], only)?)
+    let sql = "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number > ?2)";
+    rows::one(conn, sql, params![pool_id, db_block(block)?])
 }
 
 fn moved_before(conn: &Connection, pool_id: i64, block: u64) -> Result<bool> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number < ?2)",
-        )?
-        .query_row(params![pool_id, db_block(block)?], only)?)
+    let sql = "SELECT EXISTS (SELECT 1 FROM share_transfers WHERE pool_id = ?1 AND block_number < ?2)";
+    rows::one(conn, sql, params![pool_id, db_block(block)?])
 }
 
 /// Number of holders, and their shares in all; `None` past 256 bits.
@@ -194,11 +157,7 @@ struct Held {
     sum: Option<Base>,
 }
 
-impl Default for Held {
-    fn default() -> Self {
-        Self { count: 0, sum: Some(Base::ZERO) }
-    }
-}
+const NOBODY: Held = Held { count: 0, sum: Some(Base::ZERO) };
 
 impl Held {
     fn add(&mut self, shares: Base) {
@@ -212,22 +171,17 @@ impl Held {
             return Ok(());
         }
         let held = sum.map_or_else(|| "more than 2^256".to_owned(), |sum| pool.shares(sum).to_string());
-        Err(Error::new(
-            Code::Drift,
-            format!(
-                "its {count} holders have {held}, {} is {} at block {}",
-                pool.abi.total_shares(),
-                pool.shares(total_shares),
-                block
-            ),
-        )
-        .hint(format!(
+        let (named, total) = (pool.abi.total_shares(), pool.shares(total_shares));
+        let why = format!("its {count} holders have {held}, {named} is {total} at block {block}");
+        let hint = format!(
             "the token moves shares without Transfer logs, or it is older than deploy block {}",
             pool.deploy_block
-        ))
-        .detail("pool", pool.name.clone())
-        .detail("holders", sum.map(|s| s.to_string()))
-        .detail("total_supply", total_shares.to_string()))
+        );
+        Err(Error::new(Code::Drift, why)
+            .hint(hint)
+            .detail("pool", pool.name.clone())
+            .detail("holders", sum.map(|s| s.to_string()))
+            .detail("total_supply", total_shares.to_string()))
     }
 }
 
@@ -239,16 +193,10 @@ pub fn each_movement(
     to: u64,
     mut body: impl FnMut(&Movement) -> Result<()>,
 ) -> Result<()> {
-    let mut statement = conn.prepare_cached(
-        "SELECT block_number, from_member, to_member, shares FROM share_transfers
-         WHERE pool_id = ?1 AND block_number >= ?2 AND block_number < ?3 ORDER BY block_number, log_index",
-    )?;
+    let sql = "SELECT block_number, from_member, to_member, shares FROM share_transfers
+         WHERE pool_id = ?1 AND block_number >= ?2 AND block_number < ?3 ORDER BY block_number, log_index";
     let to = i64::try_from(to).unwrap_or(i64::MAX);
-    let mut rows = statement.query(params![pool_id, db_block(from)?, to])?;
-    while let Some(row) = rows.next()? {
-        body(&movement(row)?)?;
-    }
-    Ok(())
+    rows::each(conn, sql, params![pool_id, db_block(from)?, to], |row| body(&movement(row)?))
 }
 
 /// Movements are many: by position.

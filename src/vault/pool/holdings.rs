@@ -25,18 +25,12 @@ pub struct Movement {
 }
 
 impl Movement {
-    /// What a member has left of its shares once these are taken from it.
-    ///
-    /// # Errors
-    /// `drift` where it does not have them.
+    /// What a member has left of its shares once these are taken from it; `drift` where it does not have them.
     pub fn taken(&self, member: MemberId, shares: Base) -> Result<Base> {
         shares.checked_sub(self.shares).ok_or_else(|| impossible(self, member))
     }
 
-    /// What a member has once these are given to it.
-    ///
-    /// # Errors
-    /// `drift` past 256 bits.
+    /// What a member has once these are given to it; `drift` past 256 bits.
     pub fn given(&self, member: MemberId, shares: Base) -> Result<Base> {
         shares.checked_add(self.shares).ok_or_else(|| impossible(self, member))
     }
@@ -58,18 +52,12 @@ impl Holdings {
         self.0.iter().map(|(member, shares)| (*member, *shares))
     }
 
-    /// Takes a movement forward in time.
-    ///
-    /// # Errors
-    /// `drift` where the giver does not have the shares.
+    /// Takes a movement forward in time; `drift` where the giver does not have the shares.
     pub fn apply(&mut self, movement: &Movement) -> Result<()> {
         self.shift(movement.from, movement.to, movement)
     }
 
-    /// Takes a movement back.
-    ///
-    /// # Errors
-    /// `drift` where the getter does not have the shares any more.
+    /// Takes a movement back; `drift` where the getter does not have the shares any more.
     pub fn undo(&mut self, movement: &Movement) -> Result<()> {
         self.shift(movement.to, movement.from, movement)
     }
@@ -95,12 +83,8 @@ impl Holdings {
 
 /// A movement of shares that `member` cannot have had.
 pub fn impossible(m: &Movement, member: MemberId) -> Error {
-    Error::new(
-        Code::Drift,
-        format!(
-            "transfer of {} shares in block {} does not fit what member {member} held",
-            m.shares, m.block
-        ),
-    )
-    .hint(say("transfers are missing; read them again with: ").run("pool rescan").of("POOL"))
+    let (shares, block) = (m.shares, m.block);
+    let why = format!("transfer of {shares} shares in block {block} does not fit what member {member} held");
+    Error::new(Code::Drift, why)
+        .hint(say("transfers are missing; read them again with: ").run("pool rescan").of("POOL"))
 }

@@ -1,7 +1,7 @@
 //! What the state knows of a pool's contract beside its figures, and how it changed.
 
 use alloy::primitives::{Address, B256};
-use base::Result;
+use base::{Error, Result};
 use rusqlite::Row;
 use state::columns::maybe_at;
 
@@ -72,25 +72,16 @@ pub fn difference(before: &Contract, now: &Contract) -> String {
 
 /// What is known of a contract, by a row with the columns of `pool_contracts`, if there is one.
 pub fn of_row(row: &Row<'_>) -> Result<Option<Known>> {
-    let Some(code_hash) = maybe_at(row, "code_hash")? else { return Ok(None) };
-    let accepted = Contract {
-        code_hash,
-        implementation: maybe_at(row, "implementation")?,
-        asset_decimals: row.get("asset_decimals")?,
-        can_pause: row.get("can_pause")?,
+    let read = |[code_hash, implementation, decimals, can_pause]: [&str; 4]| -> Result<Option<Contract>> {
+        let Some(code_hash) = maybe_at(row, code_hash)? else { return Ok(None) };
+        let (implementation, asset_decimals) = (maybe_at(row, implementation)?, row.get(decimals)?);
+        Ok(Some(Contract { code_hash, implementation, asset_decimals, can_pause: row.get(can_pause)? }))
     };
-    let found = match maybe_at(row, "found_code_hash")? {
-        None => None,
-        Some(code_hash) => Some((
-            Contract {
-                code_hash,
-                implementation: maybe_at(row, "found_implementation")?,
-                asset_decimals: row.get("found_asset_decimals")?,
-                can_pause: row.get("found_can_pause")?,
-            },
-            row.get("found_block")?,
-        )),
+    let Some(accepted) = read(["code_hash", "implementation", "asset_decimals", "can_pause"])? else {
+        return Ok(None);
     };
+    let found = read(["found_code_hash", "found_implementation", "found_asset_decimals", "found_can_pause"])?;
+    let found = found.map(|found| Ok::<_, Error>((found, row.get("found_block")?))).transpose()?;
     Ok(Some(Known { accepted, from_block: row.get("from_block")?, found }))
 }
 
@@ -100,25 +91,16 @@ mod tests {
 
     #[test]
     fn every_difference_is_named() {
-        let before = Contract {
-            code_hash: B256::repeat_byte(1),
-            implementation: None,
-            asset_decimals: Some(6),
-            can_pause: true,
-        };
+        let code_hash = B256::repeat_byte(1);
+        let before = Contract { code_hash, implementation: None, asset_decimals: Some(6), can_pause: true };
         assert_eq!(difference(&before, &before), "");
         let at = Address::repeat_byte(7);
+        let decimals = |asset_decimals| Contract { asset_decimals, ..before.clone() };
         for (now, want) in [
             (Contract { code_hash: B256::repeat_byte(2), ..before.clone() }, "its code has the hash 0x0202"),
             (Contract { implementation: Some(at), ..before.clone() }, "its implementation is 0x0707"),
-            (
-                Contract { asset_decimals: Some(18), ..before.clone() },
-                "decimals of its asset are 18 instead of 6",
-            ),
-            (
-                Contract { asset_decimals: None, ..before.clone() },
-                "decimals of its asset are untold instead of 6",
-            ),
+            (decimals(Some(18)), "decimals of its asset are 18 instead of 6"),
+            (decimals(None), "decimals of its asset are untold instead of 6"),
             (Contract { can_pause: false, ..before.clone() }, "it does not answer paused() any more"),
         ] {
             let said = difference(&before, &now);

@@ -1,6 +1,7 @@
 //! Members: addresses that hold shares, or that the operator named.
 
 use super::store::{Pool, named_by_address};
+use crate::rows;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
@@ -31,25 +32,19 @@ impl Member {
 }
 
 /// A member by name or address.
-///
-/// # Errors
-/// `unknown_member`, `invalid_address`.
 pub fn find_member(conn: &Connection, name: &str) -> Result<Member> {
     let address = named_by_address("MEMBER", name)?;
-    let mut statement =
-        conn.prepare_cached("SELECT id, address, name FROM members WHERE name = ?1 OR address = ?2")?;
-    let mut rows = statement.query_and_then(params![name, address], read)?;
-    rows.next().ok_or_else(|| {
-        Error::new(Code::UnknownMember, format!("no member \"{name}\""))
-            .hint(
-                say("members appear with their first shares (")
-                    .run("sync")
-                    .say("), or with: ")
-                    .run("member add")
-                    .of("ADDRESS"),
-            )
-            .detail("member", name)
-    })?
+    let sql = "SELECT id, address, name FROM members WHERE name = ?1 OR address = ?2";
+    let hint = || {
+        say("members appear with their first shares (")
+            .run("sync")
+            .say("), or with: ")
+            .run("member add")
+            .of("ADDRESS")
+    };
+    rows::first(conn, sql, params![name, address], read)?.ok_or_else(|| {
+        Error::new(Code::UnknownMember, format!("no member \"{name}\"")).hint(hint()).detail("member", name)
+    })
 }
 
 fn read(row: &Row<'_>) -> Result<Member> {
@@ -58,15 +53,11 @@ fn read(row: &Row<'_>) -> Result<Member> {
 
 /// Members by id, the first `limit` after `after`.
 pub fn list_members(conn: &Connection, after: i64, limit: u32) -> Result<Vec<Member>> {
-    let mut statement =
-        conn.prepare_cached("SELECT id, address, name FROM members WHERE id > ?1 ORDER BY id LIMIT ?2")?;
-    statement.query_and_then(params![after, limit], read)?.collect()
+    let sql = "SELECT id, address, name FROM members WHERE id > ?1 ORDER BY id LIMIT ?2";
+    rows::all(conn, sql, params![after, limit], read)
 }
 
-/// Names a member, known or new. Returns it and whether anything changed.
-///
-/// # Errors
-/// `conflict` where another member has the name.
+/// Names a member, known or new; `conflict` where another one has the name. Returns it and whether anything changed.
 pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(Member, bool)> {
     if let Some(name) = name {
         if name.is_empty() || name.starts_with("0x") {
@@ -109,16 +100,14 @@ pub fn add_member(tx: &Tx<'_>, address: Address, name: Option<&str>) -> Result<(
 
 /// Shares of a member, pool by pool, zeros left out.
 pub fn member_pools(conn: &Connection, member: &Member, pools: &[Pool]) -> Result<Vec<(i64, Base)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT pool_id, shares FROM user_pool_shares WHERE member_id = ?1 AND shares <> '0' ORDER BY pool_id",
-    )?;
-    let mut rows = statement.query([member.id])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    let sql = "SELECT pool_id, shares FROM user_pool_shares WHERE member_id = ?1 AND shares <> '0' ORDER BY pool_id";
+    rows::each(conn, sql, [member.id], |row| {
         let id: i64 = row.get("pool_id")?;
         if pools.iter().any(|pool| pool.id == id) {
             found.push((id, at(row, "shares")?));
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }

@@ -3,12 +3,13 @@
 use super::abi::{Abi, MaxDeposit};
 use super::known::{self, Known};
 use super::token::Asset;
+use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, say};
 use evm::BlockRef;
 use rusqlite::{Connection, Row, params};
-use state::columns::{at, db_block, maybe_at, only};
+use state::columns::{at, db_block, maybe_at};
 use std::collections::{HashMap, HashSet};
 
 /// A pool as the state knows it.
@@ -47,6 +48,34 @@ pub struct Pool {
 }
 
 impl Pool {
+    /// One of which nothing was read yet; `share` is its token's symbol and decimals.
+    pub(crate) fn new(
+        name: &str,
+        address: Address,
+        abi: Abi,
+        asset: Asset,
+        share: (&str, u8),
+        deploy_block: u64,
+    ) -> Self {
+        Self {
+            id: 1,
+            name: name.to_owned(),
+            address,
+            abi,
+            asset,
+            share_symbol: share.0.to_owned(),
+            share_decimals: share.1,
+            deploy_block,
+            max_rate_drop_ppm: 0,
+            reward_genesis: None,
+            reward_cursor: None,
+            reward_carry: Base::ZERO,
+            cursor: None,
+            synced_block: None,
+            contract: None,
+        }
+    }
+
     /// An amount of its shares.
     pub fn shares(&self, base: Base) -> Quantity {
         Quantity::new(base, self.share_decimals, &self.share_symbol)
@@ -104,22 +133,18 @@ const POOL: &str = "SELECT p.id, p.name, p.address, p.abi, p.asset, a.symbol, a.
 
 /// All pools by id.
 pub fn list(conn: &Connection) -> Result<Vec<Pool>> {
-    let mut statement = conn.prepare_cached(&format!("{POOL} ORDER BY p.id"))?;
-    statement.query_and_then([], read_pool)?.collect()
+    rows::all(conn, &format!("{POOL} ORDER BY p.id"), [], read_pool)
 }
 
-/// A pool by name or address.
-///
-/// # Errors
-/// `unknown_pool` with the nearest name there is, `invalid_address`.
+/// A pool by name or address; an error has the nearest name there is.
 pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
     let address = named_by_address("POOL", name)?;
-    let mut statement = conn.prepare_cached(&format!("{POOL} WHERE p.name = ?1 OR p.address = ?2"))?;
-    if let Some(pool) = statement.query_and_then(params![name, address], read_pool)?.next() {
-        return pool;
+    let sql = format!("{POOL} WHERE p.name = ?1 OR p.address = ?2");
+    if let Some(pool) = rows::first(conn, &sql, params![name, address], read_pool)? {
+        return Ok(pool);
     }
-    let mut names = conn.prepare_cached("SELECT name FROM pools ORDER BY name")?;
-    let names: Vec<String> = names.query_map([], only)?.collect::<Result<_, _>>()?;
+    let names: Vec<String> =
+        rows::all(conn, "SELECT name FROM pools ORDER BY name", [], |row| Ok(row.get("name")?))?;
     let e = Error::new(Code::UnknownPool, format!("no pool \"{name}\"")).detail("pool", name);
     Err(match config::keys::nearest(name, names.iter().map(String::as_str)) {
         Some(near) => e.hint(format!("did you mean \"{near}\"?")),
@@ -132,16 +157,11 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pool> {
 
 /// The address that stands for a name, in its checksummed form; names never begin with `0x`.
 pub fn named_by_address(field: &str, name: &str) -> Result<Option<String>> {
-    if !name.starts_with("0x") {
-        return Ok(None);
-    }
-    Ok(Some(config::value::address(field, name)?.to_string()))
+    let address = || Ok(config::value::address(field, name)?.to_string());
+    name.starts_with("0x").then(address).transpose()
 }
 
 /// The named pools, or all of them where no name is given.
-///
-/// # Errors
-/// `unknown_pool`.
 pub fn select(conn: &Connection, names: &[String]) -> Result<Vec<Pool>> {
     // Many are found faster in the whole list than one by one.
     const MANY: usize = 8;
@@ -202,27 +222,27 @@ const FIGURES: &str =
 /// The figures of a pool's last accepted sync.
 pub fn snapshot(conn: &Connection, pool: &Pool) -> Result<Option<Snapshot>> {
     let Some(block) = pool.synced_block else { return Ok(None) };
-    let mut statement = conn.prepare_cached(&format!(
+    let sql = format!(
         "SELECT {FIGURES} FROM pools p
          CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = ?2 WHERE p.id = ?1"
-    ))?;
-    let mut rows = statement.query_and_then(params![pool.id, db_block(block)?], read_snapshot)?;
+    );
+    let found = rows::first(conn, &sql, params![pool.id, db_block(block)?], read_snapshot)?;
     let missing = || {
         let why =
             format!("pool \"{}\" was synced at block {block}, and its figures of it are missing", pool.name);
         Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
     };
-    rows.next().ok_or_else(missing)?.map(Some)
+    found.ok_or_else(missing).map(Some)
 }
 
 /// The figures of the last accepted sync of every pool, by pool id; pools that were never synced have none.
 pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
     // CROSS JOIN keeps the order: left alone, SQLite walks the whole history of snapshots.
-    let mut statement = conn.prepare_cached(&format!(
+    let sql = format!(
         "SELECT {FIGURES} FROM pools p
          CROSS JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block"
-    ))?;
-    statement.query_and_then([], |row| Ok((row.get("id")?, read_snapshot(row)?)))?.collect()
+    );
+    rows::all(conn, &sql, [], |row| Ok((row.get("id")?, read_snapshot(row)?)))
 }
 
 fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
@@ -247,15 +267,13 @@ fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
 /// The exchange rate of the last sync before a block, 18 decimals; `None` where there were no shares then, or the asset had
 /// other decimals.
 pub fn rate_before(conn: &Connection, pool: &Pool, block: u64) -> Result<Option<Base>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
+    let sql = "SELECT rate_e18, total_shares FROM pool_snapshots WHERE pool_id = ?1 AND block_number < ?2
          AND block_number >= coalesce((SELECT rates_from_block FROM pool_contracts WHERE pool_id = ?1), 0)
-         ORDER BY block_number DESC LIMIT 1",
-    )?;
-    let mut rows = statement.query(params![pool.id, db_block(block)?])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let (rate, shares): (Base, Base) = (at(row, "rate_e18")?, at(row, "total_shares")?);
-    Ok((!shares.is_zero()).then_some(rate))
+         ORDER BY block_number DESC LIMIT 1";
+    let found = rows::first(conn, sql, params![pool.id, db_block(block)?], |row| {
+        Ok((at(row, "rate_e18")?, at(row, "total_shares")?))
+    })?;
+    Ok(found.and_then(|(rate, shares): (Base, Base)| (!shares.is_zero()).then_some(rate)))
 }
 
 /// TVL and rate of one past sync.
@@ -271,26 +289,21 @@ pub struct HistoryPoint {
 
 /// The newest `limit` syncs, oldest first.
 pub fn history(conn: &Connection, pool: &Pool, limit: u32) -> Result<Vec<HistoryPoint>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
-         ORDER BY block_number DESC LIMIT ?2",
-    )?;
-    let point = |row: &Row<'_>| {
+    let sql = "SELECT block_number, total_assets, rate_e18 FROM pool_snapshots WHERE pool_id = ?1
+         ORDER BY block_number DESC LIMIT ?2";
+    let mut points: Vec<_> = rows::all(conn, sql, params![pool.id, limit], |row| {
         Ok(HistoryPoint {
             block: row.get("block_number")?,
             total_assets: at(row, "total_assets")?,
             rate_e18: at(row, "rate_e18")?,
         })
-    };
-    let mut points: Vec<_> =
-        statement.query_and_then(params![pool.id, limit], point)?.collect::<Result<_>>()?;
+    })?;
     points.reverse();
     Ok(points)
 }
 
 /// How many members hold shares of a pool.
 pub fn holder_count(conn: &Connection, pool: &Pool) -> Result<u64> {
-    Ok(conn
-        .prepare_cached("SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'")?
-        .query_row([pool.id], only)?)
+    let sql = "SELECT count(*) FROM user_pool_shares WHERE pool_id = ?1 AND shares <> '0'";
+    rows::one(conn, sql, [pool.id])
 }

@@ -1,11 +1,12 @@
 //! ERC-20 tokens: what they say of themselves, and the rows of `assets`.
 
 use super::abi::sol::IERC20;
+use crate::rows;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use evm::{BatchReply, CallError, Handle, PinnedView};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 
 /// An ERC-20 token.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,10 +26,7 @@ impl Asset {
     }
 }
 
-/// Symbol and decimals of an ERC-20 token. One that has no symbol is called by its address.
-///
-/// # Errors
-/// `not_a_contract` where it does not tell its decimals.
+/// Symbol and decimals of an ERC-20 token, which must tell the latter. One that has no symbol is called by its address.
 pub async fn token(view: &PinnedView, address: Address) -> Result<Asset> {
     let token = |e: CallError| e.into_error("token");
     let mut batch = view.batch();
@@ -67,33 +65,25 @@ fn brief(address: Address) -> String {
 }
 
 pub fn sane_decimals(address: Address, decimals: u8) -> Result<u8> {
-    if decimals > 77 {
-        return Err(Error::new(
-            Code::NotAContract,
-            format!("token {address} says it has {decimals} decimals; 256 bits hold at most 77"),
-        ));
+    if decimals <= 77 {
+        return Ok(decimals);
     }
-    Ok(decimals)
+    let why = format!("token {address} says it has {decimals} decimals; 256 bits hold at most 77");
+    Err(Error::new(Code::NotAContract, why))
 }
 
 /// A token that was seen before.
 pub fn asset(conn: &Connection, address: Address) -> Result<Option<Asset>> {
-    Ok(conn
-        .prepare_cached("SELECT symbol, decimals FROM assets WHERE address = ?1")?
-        .query_row([address.to_string()], |row| {
-            Ok(Asset { address, symbol: row.get("symbol")?, decimals: row.get("decimals")? })
-        })
-        .optional()?)
+    let sql = "SELECT symbol, decimals FROM assets WHERE address = ?1";
+    rows::first(conn, sql, [address.to_string()], |row| {
+        Ok(Asset { address, symbol: row.get("symbol")?, decimals: row.get("decimals")? })
+    })
 }
 
 /// Keeps a token.
 pub fn put_asset(conn: &Connection, asset: &Asset) -> Result<()> {
-    conn.prepare_cached("INSERT OR IGNORE INTO assets VALUES (?1, ?2, ?3)")?.execute(params![
-        asset.address.to_string(),
-        asset.symbol,
-        asset.decimals
-    ])?;
-    Ok(())
+    let values = params![asset.address.to_string(), asset.symbol, asset.decimals];
+    rows::run(conn, "INSERT OR IGNORE INTO assets VALUES (?1, ?2, ?3)", values)
 }
 
 #[cfg(test)]

@@ -4,10 +4,10 @@ use crate::pool::holdings::{Holdings, MemberId, Movement, impossible};
 use base::amount::{Base, Weight};
 use base::{Code, Error, Result};
 use std::collections::BTreeMap;
-use strum::{EnumString, IntoStaticStr, VariantNames};
+use strum::{EnumString, VariantNames};
 
 /// How a holder's part is measured.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, strum::IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "kebab-case")]
 pub enum Basis {
     /// Σ over the epoch's blocks of the shares held after that block.
@@ -17,13 +17,7 @@ pub enum Basis {
 }
 
 state::stored_as_word!(Basis);
-
-impl Basis {
-    /// The word used in settings and in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
+crate::words!(Basis);
 
 /// What holders' parts are measured by: each member at most once, in ascending order, no weight zero.
 pub type Weights = Vec<(MemberId, Weight)>;
@@ -63,17 +57,12 @@ impl Accrual {
     }
 
     /// Takes the epoch's next movement. Shares got in block `b` count from `b` on, so a deposit in the last block
-    /// earns one block's worth.
-    ///
-    /// # Errors
-    /// `drift` for a movement that does not fit the holdings or lies outside the epoch.
+    /// earns one block's worth. `drift` for one that does not fit the holdings or lies outside the epoch.
     pub fn take(&mut self, m: &Movement) -> Result<()> {
         let Self { start, end, .. } = *self;
         if m.block < start || m.block >= end {
-            return Err(Error::new(
-                Code::Drift,
-                format!("a transfer in block {} stands in the epoch {start}..{end}", m.block),
-            ));
+            let why = format!("a transfer in block {} stands in the epoch {start}..{end}", m.block);
+            return Err(Error::new(Code::Drift, why));
         }
         if m.shares.is_zero() {
             return Ok(());
@@ -115,9 +104,6 @@ impl Accrual {
 }
 
 /// Weights of one epoch `[start, end)`, and the holdings at its end: an [`Accrual`] of all its movements, in order.
-///
-/// # Errors
-/// `drift` for movements that do not fit the holdings or lie outside the epoch.
 pub fn accrue(
     opening: &Holdings,
     movements: &[Movement],
@@ -147,41 +133,44 @@ mod tests {
         w.iter().map(|(member, weight)| (*member, weight.to())).collect()
     }
 
+    /// Of an epoch 100..110 before which nobody held anything.
+    fn ten_blocks(moves: &[Movement], basis: Basis) -> Result<(Weights, Holdings)> {
+        accrue(&Holdings::default(), moves, 100, 110, basis)
+    }
+
     #[test]
     fn a_deposit_in_the_last_block_earns_one_block() {
         let opening = Holdings::new([(1, n(10))]);
-        let (w, closing) =
-            accrue(&opening, &[m(109, None, Some(2), 10)], 100, 110, Basis::TimeWeighted).unwrap();
+        let moves = [m(109, None, Some(2), 10)];
+        let (w, closing) = accrue(&opening, &moves, 100, 110, Basis::TimeWeighted).unwrap();
         assert_eq!(weights(&w), [(1, 100), (2, 10)]);
         assert_eq!(closing, Holdings::new([(1, n(10)), (2, n(10))]));
     }
 
     #[test]
     fn the_first_block_counts_whole() {
-        let (w, _) =
-            accrue(&Holdings::default(), &[m(100, None, Some(1), 3)], 100, 110, Basis::TimeWeighted).unwrap();
+        let (w, _) = ten_blocks(&[m(100, None, Some(1), 3)], Basis::TimeWeighted).unwrap();
         assert_eq!(weights(&w), [(1, 30)]);
     }
 
     #[test]
     fn in_and_out_within_a_block_earns_nothing() {
         let moves = [m(105, None, Some(1), 7), m(105, Some(1), None, 7)];
-        let (w, closing) = accrue(&Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
-        assert!(w.is_empty());
-        assert_eq!(closing, Holdings::default());
+        let none = (Weights::new(), Holdings::default());
+        assert_eq!(ten_blocks(&moves, Basis::TimeWeighted).unwrap(), none);
     }
 
     #[test]
     fn snapshot_looks_at_the_end_only() {
         let moves = [m(100, None, Some(1), 7), m(109, Some(1), Some(2), 7)];
-        let (w, _) = accrue(&Holdings::default(), &moves, 100, 110, Basis::Snapshot).unwrap();
+        let (w, _) = ten_blocks(&moves, Basis::Snapshot).unwrap();
         assert_eq!(weights(&w), [(2, 7)]);
     }
 
     #[test]
     fn what_does_not_fit_is_refused() {
         for bad in [m(105, Some(1), None, 1), m(99, None, Some(1), 1), m(110, None, Some(1), 1)] {
-            let e = accrue(&Holdings::default(), &[bad], 100, 110, Basis::TimeWeighted).unwrap_err();
+            let e = ten_blocks(&[bad], Basis::TimeWeighted).unwrap_err();
             assert_eq!(e.code(), Code::Drift, "{bad:?}");
         }
     }
@@ -217,7 +206,7 @@ mod tests {
     proptest! {
         #[test]
         fn weights_are_the_sum_over_blocks(moves in history()) {
-            let (w, closing) = accrue(&Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+            let (w, closing) = ten_blocks(&moves, Basis::TimeWeighted).unwrap();
             // The definition itself, block by block.
             let mut held = Holdings::default();
             let mut want: BTreeMap<MemberId, Weight> = BTreeMap::new();
@@ -246,7 +235,7 @@ mod tests {
             for (member, weight) in b {
                 *a.entry(member).or_default() += weight;
             }
-            let (whole, _) = accrue(&Holdings::default(), &moves, 100, 110, Basis::TimeWeighted).unwrap();
+            let (whole, _) = ten_blocks(&moves, Basis::TimeWeighted).unwrap();
             prop_assert_eq!(a.into_iter().collect::<Vec<_>>(), whole);
         }
     }

@@ -5,7 +5,7 @@
 
 use super::accrual::Basis;
 use super::budget::{Budget, Claimant, budgets, sharers};
-use super::emission::split_pools;
+use super::emission::Share;
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms, boundary_from, change};
 use super::lane::{Lane, Step};
@@ -180,12 +180,9 @@ impl World {
                     Step::Grid(_) => {
                         let row = self.rows.iter().find(|row| row.epoch == Epoch { start, end }).unwrap();
                         let sharers = sharers(&claimants, start);
-                        let place =
-                            sharers.iter().position(|(id, _)| usize::try_from(*id) == Ok(at + 1)).unwrap();
-                        let split =
-                            split_pools(row.emission + row.carry_in, sharers.iter().map(|(_, ppm)| *ppm));
-                        let sum = sharers.iter().map(|(_, ppm)| u64::from(*ppm)).sum();
-                        (split.parts[place], Some((sharers[place].1, sum)))
+                        let share =
+                            Share::of(row.emission + row.carry_in, &sharers, i64::try_from(at + 1).unwrap());
+                        (share.part, Some((share.weight.unwrap(), share.weight_sum.unwrap())))
                     }
                 };
                 self.pools[at].paid.push((start, end, part, weights));

@@ -3,7 +3,7 @@
 
 use super::accrual::{Accrual, Weights};
 use super::budget::{Budget, Claimant, sharers};
-use super::emission::{CarryReason, split_members, split_pools};
+use super::emission::{CarryReason, Share, split_members};
 use super::epochs::{EpochRow, Origin, carry_before, each_reward};
 use super::grid::{Epoch, Terms, terms_at};
 use super::pause::paused;
@@ -12,15 +12,15 @@ use super::store::{carry_into, claimants, emission_at, in_order_from, pause_by_r
 use super::verify::{Mismatch, Walk};
 use crate::pool::holdings::{Holdings, MemberId, Movement};
 use crate::pool::{self, Pool, ViewStamp, abi};
+use crate::rows;
 use crate::sync;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Progress, Result, Stop, forms, say};
 use evm::{At, Chain, LogRange, PinnedView};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::columns::only;
 use std::collections::{HashMap, VecDeque};
 
 /// Differences that are named one by one; more are counted.
@@ -88,11 +88,8 @@ pub struct Verification {
 /// ranges.
 ///
 /// Whether the pool was paused is asked at each epoch's last block. For epochs that an earlier version paid, by whether it
-/// was paused when the cycle ran, it is taken from the state.
-///
-/// # Errors
-/// Those of the transport and the state; `behind` where the view ends before an epoch does. What differs is no
-/// error.
+/// was paused when the cycle ran, it is taken from the state. What differs is no error; a view that ends before an epoch does
+/// is one.
 pub async fn verify_on_chain(
     conn: &Connection,
     chain: &Chain,
@@ -106,23 +103,19 @@ pub async fn verify_on_chain(
     chain
         .view_above(at, last, async |view| {
             if view.block().number < last {
-                return Err(Error::new(
-                    Code::Behind,
-                    format!(
-                        "endpoint \"{}\" reads at block {}, the last block to verify is {last}",
-                        view.endpoint(),
-                        view.block().number
-                    ),
-                )
-                .hint(say("wait for the endpoint, name another with ").with("endpoint").say(", or add ").with("offline")));
+                let (name, here) = (view.endpoint(), view.block().number);
+                let why =
+                    format!("endpoint \"{name}\" reads at block {here}, the last block to verify is {last}");
+                let hint = say("wait for the endpoint, name another with ").with("endpoint").say(", or add ");
+                return Err(Error::new(Code::Behind, why).hint(hint.with("offline")));
             }
-            let found = reading(conn, view, Width::Usual, subjects, progress, stop).await?;
+            let found = reading(conn, (view, false), subjects, progress, stop).await?;
             if found.total == 0 {
                 return Ok(found);
             }
             let other = view.elsewhere(0).await;
             let second = other.as_ref().unwrap_or(view);
-            let again = match reading(conn, second, Width::Narrow, subjects, progress, stop).await {
+            let again = match reading(conn, (second, true), subjects, progress, stop).await {
                 Ok(again) => again,
                 Err(e) if other.is_none() => return Err(e),
                 Err(e) if matches!(e.code(), Code::Interrupted | Code::State | Code::StateCorrupt) => return Err(e),
@@ -147,18 +140,10 @@ pub async fn verify_on_chain(
         .await
 }
 
-/// How wide the ranges are in which logs are read.
-#[derive(Clone, Copy)]
-enum Width {
-    Usual,
-    Narrow,
-}
-
-/// Epochs computed from one reading of all Transfer logs.
+/// Epochs computed from one reading of all Transfer logs, in narrow ranges or in the usual ones.
 async fn reading(
     conn: &Connection,
-    view: &PinnedView,
-    width: Width,
+    (view, narrow): (&PinnedView, bool),
     subjects: &[Subject],
     progress: &dyn Progress,
     stop: &Stop,
@@ -169,7 +154,7 @@ async fn reading(
     let mut order: Vec<&Subject> = subjects.iter().collect();
     order.sort_by_key(|subject| subject.pool.deploy_block);
     for chunk in order.chunks(POOLS_PER_QUERY) {
-        replay((view, width), chunk, &mut judge, progress, stop).await?;
+        replay((view, narrow), chunk, &mut judge, progress, stop).await?;
     }
     Ok(judge.end())
 }
@@ -253,7 +238,7 @@ async fn last_blocks(view: &PinnedView, subjects: &[Subject], judge: &mut Judge<
 }
 
 async fn replay(
-    (view, width): (&PinnedView, Width),
+    (view, narrow): (&PinnedView, bool),
     subjects: &[&Subject],
     judge: &mut Judge<'_>,
     progress: &dyn Progress,
@@ -289,9 +274,10 @@ async fn replay(
         stop.check()
     };
     let topic = abi::sol::transfer_topic();
-    match width {
-        Width::Usual => evm::replay(view, &addresses, topic, from, to, take).await?,
-        Width::Narrow => evm::replay_narrow(view, &addresses, topic, from, to, take).await?,
+    if narrow {
+        evm::replay_narrow(view, &addresses, topic, from, to, take).await?;
+    } else {
+        evm::replay(view, &addresses, topic, from, to, take).await?;
     }
     for way in ways.values_mut() {
         way.reach(to + 1, judge)?;
@@ -359,10 +345,8 @@ impl Members {
         if let Some(id) = self.known.get(&address) {
             return Ok(Some(*id));
         }
-        let found: Option<MemberId> = conn
-            .prepare_cached("SELECT id FROM members WHERE address = ?1")?
-            .query_row([address.to_string()], only)
-            .optional()?;
+        let sql = "SELECT id FROM members WHERE address = ?1";
+        let found: Option<MemberId> = rows::value(conn, sql, [address.to_string()])?;
         let id = found.unwrap_or_else(|| {
             self.strangers.push(address);
             self.met += 1;
@@ -386,13 +370,6 @@ struct Judge<'c> {
     counts: HashMap<i64, u64>,
     /// Whether the pool was paused in an epoch, by the epoch's id, as far as the chain was asked.
     paused: HashMap<i64, bool>,
-}
-
-/// What an epoch's emission comes to.
-struct Due {
-    part: Base,
-    /// What no pool got of the emission.
-    unsplit: Base,
 }
 
 impl<'c> Judge<'c> {
@@ -433,62 +410,57 @@ impl<'c> Judge<'c> {
         }
     }
 
-    fn figure<T: ToString>(
-        &mut self,
-        pool: &Pool,
-        row: &EpochRow,
-        field: &'static str,
-        stored: &T,
-        computed: &T,
-    ) {
-        self.same(pool, row, field, Some(stored.to_string()), Some(computed.to_string()));
+    fn figure<T: ToString>(&mut self, pool: &Pool, row: &EpochRow, field: &'static str, of: [&T; 2]) {
+        let [stored, computed] = of.map(|figure| Some(figure.to_string()));
+        self.same(pool, row, field, stored, computed);
     }
 
     fn impossible(&mut self, pool: &Pool, row: &EpochRow, e: &Error) {
         self.same(pool, row, "transfers", None, Some(e.to_string()));
-        self.found.epochs.push(VerifiedEpoch {
-            row: row.clone(),
-            pool: pool.name.clone(),
-            rewards: 0,
-            differences: 0,
-        });
+        self.verified(pool, row, 0);
+    }
+
+    fn verified(&mut self, pool: &Pool, row: &EpochRow, rewards: u64) {
+        let pool = pool.name.clone();
+        self.found.epochs.push(VerifiedEpoch { row: row.clone(), pool, rewards, differences: 0 });
     }
 
     fn epoch(&mut self, pool: &Pool, row: &EpochRow, weights: &Weights) -> Result<()> {
         let due = match row.origin {
             // What the operator gave is what was to be given.
-            Origin::Manual => Due { part: row.part, unsplit: Base::ZERO },
+            Origin::Manual => Share::whole(row.part),
             Origin::Cycle => self.emission(pool, row)?,
         };
-        self.figure(pool, row, "part", &row.part, &due.part);
+        self.figure(pool, row, "part", [&row.part, &due.part]);
         let carry_in = carry_before(self.conn, pool.id, row.epoch.start)?;
-        self.figure(pool, row, "carry_in", &row.carry_in, &carry_in);
-        let amount = due.part.checked_add(carry_in).ok_or_else(too_large)?;
+        self.figure(pool, row, "carry_in", [&row.carry_in, &carry_in]);
+        let past = || Error::new(Code::StateCorrupt, "the amounts of a reward epoch pass 256 bits");
+        let amount = due.part.checked_add(carry_in).ok_or_else(past)?;
         let stored = row.reason == Some(CarryReason::PoolPaused);
         let paused = self.paused.get(&row.id).copied().unwrap_or(stored);
         let shared = split_members(amount, weights, paused);
         let word = |reason: Option<CarryReason>| reason.map(|reason| reason.as_str().to_owned());
         let reason = CarryReason::of(&shared, due.unsplit);
         self.same(pool, row, "carry_reason", word(row.reason), word(reason));
-        self.figure(pool, row, "carry_out", &row.carry_out, &shared.carry);
-        self.figure(pool, row, "distributed", &row.distributed, &(amount - shared.carry));
-        self.figure(pool, row, "holders", &row.holders, &(shared.rewards.len() as u64));
+        self.figure(pool, row, "carry_out", [&row.carry_out, &shared.carry]);
+        self.figure(pool, row, "distributed", [&row.distributed, &(amount - shared.carry)]);
+        self.figure(pool, row, "holders", [&row.holders, &(shared.rewards.len() as u64)]);
         let rewards = self.rewards(pool, row, shared.rewards)?;
-        let pool = pool.name.clone();
-        self.found.epochs.push(VerifiedEpoch { row: row.clone(), pool, rewards, differences: 0 });
+        self.verified(pool, row, rewards);
         Ok(())
     }
 
     /// The pool's part of the epoch's emission, by the terms and weights that were in force.
-    fn emission(&mut self, pool: &Pool, row: &EpochRow) -> Result<Due> {
+    fn emission(&mut self, pool: &Pool, row: &EpochRow) -> Result<Share> {
         let start = row.epoch.start;
         let Some(terms) = terms_at(&self.terms, start).cloned() else {
             self.same(pool, row, "start_block", Some(start.to_string()), None);
-            return Ok(Due { part: row.part, unsplit: Base::ZERO });
+            return Ok(Share::whole(row.part));
         };
-        self.figure(pool, row, "end_block", &row.epoch.end, &start.saturating_add(terms.epoch_blocks));
-        self.figure(pool, row, "basis", &row.basis.as_str(), &terms.basis.as_str());
-        self.figure(pool, row, "asset", &row.asset.as_str(), &terms.asset.as_str());
+        let epoch = Epoch { start, end: start.saturating_add(terms.epoch_blocks) };
+        self.figure(pool, row, "end_block", [&row.epoch.end, &epoch.end]);
+        self.figure(pool, row, "basis", [&row.basis.as_str(), &terms.basis.as_str()]);
+        self.figure(pool, row, "asset", [&row.asset, &terms.asset]);
         let stored = emission_at(self.conn, start)?;
         // What an older program did with the carry of its emissions stands, and is made good in the first one after.
         let carry_in = match &stored {
@@ -496,7 +468,6 @@ impl<'c> Judge<'c> {
             _ => carry_into(self.conn, start)?,
         };
         let taking_part = sharers(&self.claimants, start);
-        let epoch = Epoch { start, end: start.saturating_add(terms.epoch_blocks) };
         let budget = Budget::of(epoch, &terms, &taking_part, carry_in)?;
         let words = |emission: Base, carry_in: Base, carry_out: Base| {
             format!("{emission} + {carry_in} - {carry_out}")
@@ -504,17 +475,12 @@ impl<'c> Judge<'c> {
         let computed = words(budget.emission, budget.carry_in, budget.carry_out);
         let stored = stored.map(|row| words(row.emission, row.carry_in, row.carry_out));
         self.same(pool, row, "emission", stored, Some(computed));
-        let weights: Vec<u32> = taking_part.iter().map(|(_, ppm)| *ppm).collect();
-        let split = split_pools(budget.emission.saturating_add(carry_in), weights.iter().copied());
-        let position = taking_part.iter().position(|(id, _)| *id == pool.id);
-        let weight = position.and_then(|at| weights.get(at)).copied();
+        let share = Share::of(budget.emission.saturating_add(carry_in), &taking_part, pool.id);
         let text = |ppm: Option<u32>| ppm.map(|ppm| ppm.to_string());
-        self.same(pool, row, "weight_ppm", text(row.weight_ppm), text(weight));
-        let sum: u64 = weights.iter().map(|ppm| u64::from(*ppm)).sum();
-        let stored_sum = row.weight_sum_ppm.map(|sum| sum.to_string());
-        self.same(pool, row, "weight_sum_ppm", stored_sum, Some(sum.to_string()));
-        let part = position.and_then(|at| split.parts.get(at)).copied().unwrap_or_default();
-        Ok(Due { part, unsplit: split.carry })
+        self.same(pool, row, "weight_ppm", text(row.weight_ppm), text(share.weight));
+        let text = |sum: Option<u64>| sum.map(|sum| sum.to_string());
+        self.same(pool, row, "weight_sum_ppm", text(row.weight_sum_ppm), text(share.weight_sum));
+        Ok(share)
     }
 
     /// Compares the rewards one by one; returns how many are stored.
@@ -550,13 +516,6 @@ impl<'c> Judge<'c> {
         if let Some(address) = stranger.and_then(|place| self.strangers.get(place)) {
             return Ok(address.to_string());
         }
-        Ok(self
-            .conn
-            .prepare_cached("SELECT address FROM members WHERE id = ?1")?
-            .query_row([member], only)?)
+        rows::one(self.conn, "SELECT address FROM members WHERE id = ?1", [member])
     }
-}
-
-fn too_large() -> Error {
-    Error::new(Code::StateCorrupt, "the amounts of a reward epoch pass 256 bits")
 }

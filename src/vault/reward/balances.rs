@@ -1,18 +1,18 @@
 //! Before an epoch is paid, what its holders have by their transfers is compared with what the token says they have, at the
 //! epoch's last block. A transfer between holders that no answer told moves no total: only this shows it.
 
-use super::sample::{Drawn, sample};
 use crate::pool::abi::sol::IERC20::balanceOfCall;
 use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool};
+use crate::rows;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
-use state::columns::{only, stored};
-use std::collections::{BTreeSet, HashMap};
+use state::columns::at;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Balances that are asked for before the next lot is.
 const LOT: usize = 50_000;
@@ -126,7 +126,7 @@ impl<'a> Comparer<'a> {
         members: impl Iterator<Item = (MemberId, Base)>,
     ) -> Result<Compared> {
         let seed = random()?;
-        let Drawn { members, of } = sample(members, self.most, seed);
+        let (members, of) = sample(members, self.most, seed);
         let count = members.len() as u64;
         for (id, shares) in members {
             self.waiting.push(Ask { pool, block, member: address(self.conn, id)?, shares });
@@ -197,28 +197,114 @@ pub(super) fn refusal(pool: &Pool, differs: &[Differs]) -> Error {
         1 => "; so does 1 more member".to_owned(),
         more => format!("; so do {more} more members"),
     };
-    Error::new(
-        Code::Drift,
-        format!(
-            "member {member} has {} by its transfers, balanceOf() is {} at block {block}{more}",
-            pool.shares(*stored),
-            pool.shares(*chain)
-        ),
-    )
-    .hint(say("nobody of it was paid; read its transfers again: ").run("pool rescan").of(&pool.name))
-    .detail("pool", pool.name.clone())
-    .detail("member", member.to_string())
-    .detail("block", *block)
-    .detail("stored", stored.to_string())
-    .detail("chain", chain.to_string())
+    let (stored_shares, has) = (pool.shares(*stored), pool.shares(*chain));
+    let why = format!(
+        "member {member} has {stored_shares} by its transfers, balanceOf() is {has} at block {block}{more}"
+    );
+    let hint = say("nobody of it was paid; read its transfers again: ").run("pool rescan").of(&pool.name);
+    Error::new(Code::Drift, why)
+        .hint(hint)
+        .detail("pool", pool.name.clone())
+        .detail("member", member.to_string())
+        .detail("block", *block)
+        .detail("stored", stored.to_string())
+        .detail("chain", chain.to_string())
 }
 
 fn address(conn: &Connection, member: MemberId) -> Result<Address> {
-    let text: String =
-        conn.prepare_cached("SELECT address FROM members WHERE id = ?1")?.query_row([member], only)?;
-    stored(&text)
+    let sql = "SELECT address FROM members WHERE id = ?1";
+    rows::first(conn, sql, [member], |row| at(row, "address"))?
+        .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
 }
 
 fn random() -> Result<u64> {
     getrandom::u64().map_err(|e| Error::new(Code::Io, format!("the system gives no random bytes: {e}")))
+}
+
+/// `most` of all members of an epoch, or all of them, each with its shares and by id; and of how many.
+///
+/// A member is in a sample of `n` where its `mix(seed, member)` is among the `n` lowest (`SplitMix64`), so that size and seed
+/// tell the sample again.
+pub(super) fn sample(
+    all: impl Iterator<Item = (MemberId, Base)>,
+    most: usize,
+    seed: u64,
+) -> (Vec<(MemberId, Base)>, u64) {
+    // No two members share a `mix`.
+    let mut lowest: BTreeMap<u64, (MemberId, Base)> = BTreeMap::new();
+    let (mut of, mut beyond) = (0, None);
+    for (member, shares) in all {
+        of += 1;
+        let key = mix(seed, member);
+        if beyond.is_none_or(|beyond| key < beyond) {
+            lowest.insert(key, (member, shares));
+            if lowest.len() > most {
+                beyond = lowest.pop_last().map(|(key, _)| key);
+            }
+        }
+    }
+    let mut members: Vec<(MemberId, Base)> = lowest.into_values().collect();
+    members.sort_unstable();
+    (members, of)
+}
+
+/// One step of `SplitMix64` (Steele, Lea, Flood 2014) from the `member`-th state after `seed`.
+fn mix(seed: u64, member: MemberId) -> u64 {
+    let mut z = seed.wrapping_add(member.cast_unsigned().wrapping_mul(0x9e37_79b9_7f4a_7c15));
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::btree_map;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_reference_sequence() {
+        // The first outputs of SplitMix64 from state 1234567, as published with it.
+        let got: Vec<u64> = (1..=3).map(|n| mix(1_234_567, n)).collect();
+        assert_eq!(got, [6_457_827_717_110_365_317, 3_203_168_211_198_807_973, 9_817_491_932_198_370_423]);
+    }
+
+    #[test]
+    fn all_are_taken_up_to_the_limit() {
+        let all = [(2, Base::from(7)), (5, Base::ZERO), (9, Base::ONE)];
+        for most in 3..6 {
+            assert_eq!(sample(all.into_iter(), most, 7), (all.into(), 3));
+        }
+        assert_eq!(sample(all.into_iter(), 0, 7), (Vec::new(), 3));
+    }
+
+    proptest! {
+        #[test]
+        fn a_sample_is_of_that_size_in_order_and_told_by_its_seed(
+            all in btree_map(1..10_000i64, 0..1_000u64, 1..200), most in 1usize..50, seed: u64,
+        ) {
+            let all = || all.iter().map(|(member, shares)| (*member, Base::from(*shares)));
+            let (drawn, of) = sample(all(), most, seed);
+            let mut lowest: Vec<(MemberId, Base)> = all().collect();
+            prop_assert_eq!(of, lowest.len() as u64);
+            lowest.sort_unstable_by_key(|(member, _)| mix(seed, *member));
+            lowest.truncate(most);
+            lowest.sort_unstable();
+            prop_assert_eq!(drawn, lowest);
+        }
+
+        /// Each member is drawn as often as another, whatever its id.
+        #[test]
+        fn nobody_is_left_out(first in 0..1_000_000i64) {
+            let all = first..first + 10;
+            let mut times: BTreeMap<MemberId, u32> = BTreeMap::new();
+            for seed in 0..1_000 {
+                let (drawn, _) = sample(all.clone().map(|member| (member, Base::ONE)), 3, seed * 0x1234_5677);
+                for (member, _) in drawn {
+                    *times.entry(member).or_default() += 1;
+                }
+            }
+            prop_assert!(all.into_iter().all(|member| (200..400).contains(&times[&member])), "{:?}", times);
+        }
+    }
 }

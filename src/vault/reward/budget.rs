@@ -4,7 +4,7 @@
 //! Budgets are made in the order of the grid from its origin, for all pools at once, and before any pool is paid for the
 //! epoch. What no pool can get, because nobody takes part or all weights are zero, is carried to the next epoch.
 
-use super::emission::{emission, split_pools};
+use super::emission::split_pools;
 use super::grid::{Epoch, Terms, boundary_from, closed_epoch, terms_at};
 use base::amount::Base;
 use base::{Code, Error, Result};
@@ -54,16 +54,14 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// The budget of an epoch that these pools share, each with its weight.
-    ///
-    /// # Errors
-    /// `invalid_value` past 256 bits.
+    /// The budget of an epoch that these pools share, each with its weight; an error past 256 bits.
     pub fn of(epoch: Epoch, terms: &Terms, sharers: &[(i64, u32)], carry_in: Base) -> Result<Self> {
         let too_large = || {
             Error::new(Code::InvalidValue, "reward.block_reward: an epoch's emission passes 256 bits")
                 .detail("start_block", epoch.start)
         };
-        let emission = emission(terms.block_reward, epoch.end - epoch.start).ok_or_else(too_large)?;
+        let blocks = Base::from(epoch.end - epoch.start);
+        let emission = terms.block_reward.checked_mul(blocks).ok_or_else(too_large)?;
         let total = emission.checked_add(carry_in).ok_or_else(too_large)?;
         let carry_out = split_pools(total, sharers.iter().map(|(_, ppm)| *ppm)).carry;
         Ok(Self { epoch, emission, carry_in, carry_out })
@@ -91,13 +89,8 @@ pub fn budgets<'a>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::accrual::Basis;
+    use super::Terms as T;
     use super::*;
-
-    fn terms(from_block: u64, epoch_blocks: u64) -> Terms {
-        let asset = "0x".to_owned();
-        Terms { from_block, epoch_blocks, block_reward: Base::from(2u8), asset, basis: Basis::TimeWeighted }
-    }
 
     fn claimant(pool_id: i64, begins: u64, weights: &[(u64, u32)]) -> Claimant {
         Claimant { pool_id, begins, weights: weights.to_vec(), by_hand: Vec::new() }
@@ -133,20 +126,11 @@ mod tests {
     #[test]
     fn what_nobody_gets_waits_for_the_first_who_does() {
         // One pool begins at 50; until then the other one has no weight.
-        let schedule = [terms(10, 10)];
+        let schedule = [T::every(10, 10)];
         let pools = [claimant(1, 50, &[(0, 1_000_000)]), claimant(2, 10, &[(0, 0)])];
         let all = shown(budgets(&schedule, &pools, 10, Base::ZERO, 69));
-        assert_eq!(
-            all,
-            [
-                (10, 20, 0, 20),
-                (20, 20, 20, 40),
-                (30, 20, 40, 60),
-                (40, 20, 60, 80),
-                (50, 20, 80, 0),
-                (60, 20, 0, 0)
-            ]
-        );
+        let rows = [(10, 0, 20), (20, 20, 40), (30, 40, 60), (40, 60, 80), (50, 80, 0), (60, 0, 0)];
+        assert_eq!(all, rows.map(|(start, carry_in, carry_out)| (start, 20, carry_in, carry_out)));
         // Nobody at all is no different, and a run that ends anywhere is gone on with.
         assert_eq!(shown(budgets(&schedule, &pools[..1], 10, Base::ZERO, 69)), all);
         for cut in 0..all.len() {
@@ -160,7 +144,7 @@ mod tests {
 
     #[test]
     fn epochs_by_hand_leave_their_part_to_the_others() {
-        let schedule = [terms(10, 10)];
+        let schedule = [T::every(10, 10)];
         let mut alone = claimant(1, 10, &[(0, 1)]);
         alone.by_hand = vec![Epoch { start: 20, end: 40 }];
         let rows = shown(budgets(&schedule, std::slice::from_ref(&alone), 10, Base::ZERO, 49));
@@ -173,7 +157,7 @@ mod tests {
 
     #[test]
     fn an_emission_past_256_bits_ends_them() {
-        let schedule = [Terms { block_reward: Base::MAX, ..terms(10, 2) }];
+        let schedule = [Terms { block_reward: Base::MAX, ..T::every(10, 2) }];
         let found: Vec<_> = budgets(&schedule, &[], 10, Base::ZERO, 50).collect();
         assert_eq!(found.len(), 1);
         assert_eq!(found[0].as_ref().unwrap_err().code(), Code::InvalidValue);

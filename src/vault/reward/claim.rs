@@ -1,13 +1,15 @@
 //! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
 
-use super::{purpose, sound};
+use super::purpose::{self, account};
+use super::{sound, store};
 use crate::pool::{AVAILABLE, Member, Pool};
+use crate::rows;
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::at;
-use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
+use state::{Line, OwnerKind, Tx, ValuePermit, Work};
 use std::collections::BTreeMap;
 
 /// Unclaimed rewards of a member in one pool, in one asset.
@@ -51,41 +53,29 @@ fn unclaimed(
     in_trees: bool,
 ) -> Result<Vec<Pending>> {
     // A reward whose epoch is not there is no reward less: its row cannot be read.
-    let mut statement = conn.prepare_cached(
-        "SELECT p.name, p.address, e.asset, a.symbol, a.decimals, r.amount
+    let sql = "SELECT p.name, p.address, e.asset, a.symbol, a.decimals, r.amount
          FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
          LEFT JOIN pools p ON p.id = e.pool_id LEFT JOIN assets a ON a.address = e.asset
          LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
          WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR coalesce(e.pool_id, ?2) = ?2)
-             AND (x.epoch_id IS NOT NULL) = ?3",
-    )?;
-    let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id), in_trees])?;
+             AND (x.epoch_id IS NOT NULL) = ?3";
     let mut sums: BTreeMap<(String, String), Pending> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        let (name, asset): (String, String) = (row.get("name")?, row.get("asset")?);
-        let (address, symbol, decimals): (String, String, u8) =
+    rows::each(conn, sql, params![member.id, pool.map(|pool| pool.id), in_trees], |row| {
+        let (pool, asset): (String, String) = (row.get("name")?, row.get("asset")?);
+        let (pool_address, symbol, decimals): (_, String, u8) =
             (row.get("address")?, row.get("symbol")?, row.get("decimals")?);
-        let sum = sums.entry((name.clone(), asset.clone())).or_insert_with(|| Pending {
-            pool: name,
-            pool_address: address,
-            asset,
-            amount: Quantity::new(Base::ZERO, decimals, symbol),
-            epochs: 0,
+        let sum = sums.entry((pool.clone(), asset.clone())).or_insert_with(|| {
+            let amount = Quantity::new(Base::ZERO, decimals, symbol);
+            Pending { pool, pool_address, asset, amount, epochs: 0 }
         });
-        sum.amount.base = sum
-            .amount
-            .base
-            .checked_add(at(row, "amount")?)
-            .ok_or_else(|| Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits"))?;
+        store::add(&mut sum.amount, at(row, "amount")?)?;
         sum.epochs += 1;
-    }
+        Ok(())
+    })?;
     Ok(sums.into_values().collect())
 }
 
 /// Claims everything that is pending for a member, in one pool or in all.
-///
-/// # Errors
-/// `state_error`; nothing is credited then.
 pub fn claim(
     work: &mut Work<'_>,
     agreed: &ValuePermit<'_>,
@@ -119,32 +109,17 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
     )?;
     let counted: u64 = credited.iter().map(|c| c.epochs).sum();
     if marked as u64 != counted {
-        return Err(Error::new(
-            Code::Bug,
-            format!("{marked} rewards would be marked, {counted} were summed up"),
-        ));
+        let why = format!("{marked} rewards would be marked, {counted} were summed up");
+        return Err(Error::new(Code::Bug, why));
     }
     let lines: Vec<Line> = credited
         .iter()
-        .flat_map(|c| {
-            let account = |owner_kind, owner: &str, purpose| Account {
-                owner_kind,
-                owner: owner.to_owned(),
-                purpose,
-                asset: c.asset.clone(),
-                overdraft: false,
-            };
-            [
-                Line {
-                    account: account(OwnerKind::Pool, &c.pool_address, purpose::PAYABLE),
-                    amount: Delta::debit(c.amount.base),
-                },
-                Line {
-                    account: account(OwnerKind::Member, &address, AVAILABLE),
-                    amount: Delta::credit(c.amount.base),
-                },
-            ]
+        .flat_map(|Pending { pool_address, asset, amount, .. }| {
+            let from = account(OwnerKind::Pool, pool_address, purpose::PAYABLE, asset);
+            let to = account(OwnerKind::Member, &address, AVAILABLE, asset);
+            [(from, Delta::debit(amount.base)), (to, Delta::credit(amount.base))]
         })
+        .map(|(account, amount)| Line { account, amount })
         .collect();
     tx.post(event, &lines)?;
     Ok(event)
@@ -152,17 +127,12 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
 
 /// What each pool owes its members in all, from the ledger.
 pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quantity)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT p.name, a.symbol, a.decimals, l.balance FROM ledger_accounts l
+    let sql = "SELECT p.name, a.symbol, a.decimals, l.balance FROM ledger_accounts l
          LEFT JOIN pools p ON p.address = l.owner LEFT JOIN assets a ON a.address = l.asset
          WHERE l.owner_kind = 'pool' AND l.purpose = ?1 AND l.balance <> '0' AND (?2 IS NULL OR coalesce(p.id, ?2) = ?2)
-         ORDER BY p.id, a.symbol",
-    )?;
-    let mut rows = statement.query(params![purpose::PAYABLE, pool.map(|pool| pool.id)])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+         ORDER BY p.id, a.symbol";
+    rows::all(conn, sql, params![purpose::PAYABLE, pool.map(|pool| pool.id)], |row| {
         let symbol: String = row.get("symbol")?;
-        found.push((row.get("name")?, Quantity::new(at(row, "balance")?, row.get("decimals")?, symbol)));
-    }
-    Ok(found)
+        Ok((row.get("name")?, Quantity::new(at(row, "balance")?, row.get("decimals")?, symbol)))
+    })
 }

@@ -112,21 +112,14 @@ const PROOFS: usize = 100;
 /// What of all that is due is to be paid.
 #[derive(Debug, Clone, Copy)]
 enum Scope {
-    /// Everything.
-    All {
-        /// Block at which rewards begin, where the operator names it.
-        from: Option<u64>,
-    },
+    /// Everything; rewards begin at this block, where the operator names it.
+    All(Option<u64>),
     /// What was made by hand: all of it, or one epoch of one pool.
     Manual(Option<(i64, i64)>),
 }
 
 /// Distributes what is due: the closed epochs of the grid, and those made by hand. Running it again for the same
-/// blocks changes nothing.
-///
-/// # Errors
-/// `missing_setting` without `reward.asset` or, on the first run, a genesis block; those of the transport. A
-/// pool's own failure is in the report and leaves the others done.
+/// blocks changes nothing. A pool's own failure is in the report and leaves the others done.
 pub async fn cycle(
     work: &mut Work<'_>,
     chain: &Chain,
@@ -139,14 +132,12 @@ pub async fn cycle(
         return Err(Error::new(Code::MissingSetting, "no pool has a reward weight")
             .hint(say("give one with: ").run("reward set-weight").of("POOL").of("1")));
     }
-    run(work, chain, Scope::All { from }, None, at).await
+    run(work, chain, Scope::All(from), None, at).await
 }
 
 /// Distributes epochs that were made by hand: one, by its id and its pool's, or all that are due.
-///
-/// # Errors
-/// Those of the transport and the state. A pool's own failure is in the report: `not_final` where the named epoch's
-/// blocks are not all final, `conflict` where epochs before it are not distributed.
+/// A pool's own failure is in the report: `not_final` where the named epoch's blocks are not all final, `conflict` where epochs
+/// before it are not distributed.
 pub async fn distribute_manual(
     work: &mut Work<'_>,
     chain: &Chain,
@@ -191,7 +182,7 @@ impl Plan {
         let (scope, pool_id) = (self.scope, pool.id);
         let closed = self.lanes.get(&pool.id).map(|lane| lane.closed(&self.terms, self.last_final));
         let wanted = move |step: &Step| match (scope, step) {
-            (Scope::All { .. }, _) | (Scope::Manual(None), Step::Manual(_)) => true,
+            (Scope::All(_), _) | (Scope::Manual(None), Step::Manual(_)) => true,
             (Scope::Manual(Some((pool, epoch))), Step::Manual(row)) => pool == pool_id && epoch == row.id,
             (Scope::Manual(_), Step::Grid(_)) => false,
         };
@@ -225,10 +216,8 @@ impl Plan {
             Step::Manual(next) if next.id == id => None,
             step => {
                 let why = format!("the epoch from block {} comes before epoch {id}", step.epoch().start);
-                Some(
-                    Error::new(Code::Conflict, why)
-                        .hint(say("distribute everything in order: ").run("reward cycle")),
-                )
+                let hint = say("distribute everything in order: ").run("reward cycle");
+                Some(Error::new(Code::Conflict, why).hint(hint))
             }
         }
     }
@@ -247,7 +236,7 @@ async fn one_view(
     };
     let last_final = view.final_block().number;
     let notes = match scope {
-        Scope::All { from } => {
+        Scope::All(from) => {
             let mut notes = begin(work, view, &asset, from)?;
             notes.extend(emit(work, last_final)?);
             notes
@@ -281,7 +270,7 @@ async fn one_view(
     };
     let pools = pool::list(work.state.conn())?.into_iter();
     let shown = |pool: &Pool| match scope {
-        Scope::All { .. } => begins(pool).is_some(),
+        Scope::All(_) => begins(pool).is_some(),
         Scope::Manual(_) => done.contains_key(&pool.id) || failures.contains_key(&pool.id),
     };
     let pools: Vec<Pool> = pools.filter(shown).collect();
@@ -330,9 +319,6 @@ async fn reward_asset(work: &Work<'_>, view: &PinnedView) -> Result<Asset> {
 }
 
 /// The token that the settings name.
-///
-/// # Errors
-/// `missing_setting`, `invalid_address`.
 pub(super) fn reward_address(config: &Config) -> Result<Address> {
     config.address("reward.asset")?.ok_or_else(|| {
         Error::new(Code::MissingSetting, "reward.asset is not set").hint("set reward.asset in the profile")
@@ -350,30 +336,23 @@ async fn pay(
     let (_, unsettled) = sync::settle_reorgs(work, view, &due).await?;
     failures.extend(unsettled);
     let names: Vec<String> = due.iter().map(|pool| pool.name.clone()).collect();
-    let due: Vec<Pool> = pool::select(work.state.conn(), &names)?
-        .into_iter()
-        .filter(|pool| !failures.contains_key(&pool.id))
-        .collect();
+    let due = pool::select(work.state.conn(), &names)?.into_iter();
+    let due = due.filter(|pool| !failures.contains_key(&pool.id));
     let here = view.block().number;
     // A pool that is younger than the view has no holders to ask for.
-    let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.into_iter().partition(|pool| pool.deploy_block <= here);
+    let (alive, unborn): (Vec<Pool>, Vec<Pool>) = due.partition(|pool| pool.deploy_block <= here);
     let totals = ask_totals(work, view, &alive, failures).await?;
     let known = alive.iter().zip(&totals).filter_map(|(pool, total)| Some((pool.id, *total.as_ref().ok()?)));
     failures.extend(sync::replay_to(work, view, &alive, &known.collect(), here).await?.failed);
     let ends = last_blocks(view, plan, alive.iter().chain(&unborn)).await?;
     let nobody = unborn.iter().map(|pool| (pool, Ok(Base::ZERO)));
-    let seen: Vec<(&Pool, Base)> = alive
-        .iter()
-        .zip(totals)
-        .chain(nobody)
-        .filter_map(|(pool, total)| match total {
-            Ok(total) => Some((pool, total)),
-            Err(e) => {
-                failures.entry(pool.id).or_insert(e);
-                None
-            }
-        })
-        .collect();
+    let mut seen: Vec<(&Pool, Base)> = Vec::new();
+    for (pool, total) in alive.iter().zip(totals).chain(nobody) {
+        match total {
+            Ok(total) => seen.push((pool, total)),
+            Err(e) => drop(failures.entry(pool.id).or_insert(e)),
+        }
+    }
     let (mut begun, compared) = compare(work, view, plan, &ends, &seen, failures).await?;
 
     for (pool, _) in seen {
@@ -385,9 +364,7 @@ async fn pay(
         match pay_pool(work, pool, plan, &ends, (first, &compared), slot) {
             Ok(()) => {}
             Err(e) if e.code() == Code::Interrupted => return Err(e),
-            Err(e) => {
-                failures.insert(pool.id, e);
-            }
+            Err(e) => drop(failures.insert(pool.id, e)),
         }
     }
     Ok(())
@@ -501,11 +478,9 @@ async fn ask_totals(
     let asked: Vec<_> = pools.iter().map(|pool| abi::ask_total(&mut batch, pool)).collect();
     let contracts: Vec<_> = pools.iter().map(|pool| contract::ask(&mut batch, pool)).collect();
     let reply = batch.send().await?;
-    let totals: Vec<_> = asked.iter().zip(pools).map(|(asked, pool)| asked.read(&reply, pool)).collect();
-    let answered: Vec<_> = totals
-        .iter()
-        .map(|total| if total.is_ok() { Answered::Figures } else { Answered::Nothing })
-        .collect();
+    let totals: Vec<_> = asked.iter().map(|asked| asked(&reply)).collect();
+    let answered = |total: &Result<Base>| total.as_ref().map_or(Answered::Nothing, |_| Answered::Figures);
+    let answered: Vec<_> = totals.iter().map(answered).collect();
     let read = contract::read(view, &reply, pools, &contracts, &answered).await?;
     failures.extend(read.failed);
     let changed = contract::keep(work, view, &read.found)?;

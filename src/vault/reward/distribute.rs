@@ -2,20 +2,22 @@
 
 use super::accrual::{Accrual, Basis, Weights};
 use super::balances::Compared;
-use super::emission::{CarryReason, split_members, split_pools};
+use super::emission::{CarryReason, Share, split_members};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
+use super::purpose::{self, account};
+use super::sound;
 use super::store::emission_at;
-use super::{purpose, sound};
 use crate::pool::holdings::{Holdings, MemberId};
 use crate::pool::{self, Pool};
+use crate::rows;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
 use evm::BlockRef;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::bulk::{insert_all, more_of};
-use state::columns::{db_block, only, stored};
+use state::columns::{at, db_block};
 use state::{Account, Line, OwnerKind, Tx};
 
 /// A distributed epoch.
@@ -97,10 +99,7 @@ pub(super) struct LastBlock {
     pub paused: bool,
 }
 
-/// Accrues an epoch from what was held before it.
-///
-/// # Errors
-/// `drift` where the stored transfers do not fit.
+/// Accrues an epoch from what was held before it; `drift` where the stored transfers do not fit.
 pub(super) fn accrue(conn: &Connection, pool: &Pool, due: Due<'_>, opening: &Holdings) -> Result<Accrual> {
     let Epoch { start, end } = due.epoch();
     let mut accrual = Accrual::new(opening, start, end, due.basis());
@@ -109,35 +108,22 @@ pub(super) fn accrue(conn: &Connection, pool: &Pool, due: Due<'_>, opening: &Hol
 }
 
 /// A pool's part of what an epoch gives.
-struct Share {
-    part: Base,
-    /// What no pool gets of the emission.
-    unsplit: Base,
-    /// The pool's weight and the sum of all; none by hand.
-    weights: Option<(u32, u64)>,
-}
-
 fn share(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<Share> {
     let (epoch, terms, sharers) = match draft.due {
-        Due::Manual(row) => return Ok(Share { part: row.part, unsplit: Base::ZERO, weights: None }),
+        Due::Manual(row) => return Ok(Share::whole(row.part)),
         Due::Grid(epoch, terms) => (epoch, terms, &draft.sharers),
     };
-    let bug = |what: &str| {
-        let start = epoch.start;
-        Error::new(Code::Bug, format!("pool \"{}\" has no {what} in the epoch from block {start}", pool.name))
+    let start = epoch.start;
+    let none = || {
+        let why = format!("pool \"{}\" has no weight in the epoch from block {start}", pool.name);
+        Error::new(Code::Bug, why)
     };
-    let position = sharers.iter().position(|(id, _)| *id == pool.id).ok_or_else(|| bug("weight"))?;
+    sharers.iter().find(|(id, _)| *id == pool.id).ok_or_else(none)?;
     // The budget was made before any pool was paid; weights change for epochs without one only.
-    let row = emission_at(tx.conn(), epoch.start)?
-        .ok_or_else(|| sound::unsound(&format!("the emission at block {} is missing", epoch.start)))?;
+    let row = emission_at(tx.conn(), start)?
+        .ok_or_else(|| sound::unsound(&format!("the emission at block {start} is missing")))?;
     sound::before_share(tx.conn(), epoch, terms, sharers, &row)?;
-    let split = split_pools(row.total(), sharers.iter().map(|(_, ppm)| *ppm));
-    let sum = sharers.iter().map(|(_, ppm)| u64::from(*ppm)).sum();
-    Ok(Share {
-        part: split.parts.get(position).copied().unwrap_or_default(),
-        unsplit: split.carry,
-        weights: sharers.get(position).map(|(_, weight)| (*weight, sum)),
-    })
+    Ok(Share::of(row.total(), sharers, pool.id))
 }
 
 /// Writes a drafted epoch.
@@ -145,18 +131,15 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
     let Epoch { start, end } = draft.due.epoch();
     let asset = draft.due.asset();
     sound::before_payment(tx.conn(), pool)?;
-    let Share { part, unsplit, weights } = share(tx, pool, draft)?;
+    let Share { part, unsplit, weight, weight_sum } = share(tx, pool, draft)?;
     let carry_in = pool_carry(tx.conn(), pool)?;
-    let amount = part
-        .checked_add(carry_in)
-        .ok_or_else(|| Error::new(Code::InvalidValue, "the carried rewards pass 256 bits"))?;
+    let past = || Error::new(Code::InvalidValue, "the carried rewards pass 256 bits");
+    let amount = part.checked_add(carry_in).ok_or_else(past)?;
     let shared = split_members(amount, &draft.weights, draft.last.paused);
     let given = shared.rewards.iter().try_fold(Base::ZERO, |sum, (_, reward)| sum.checked_add(*reward));
     if given.and_then(|given| given.checked_add(shared.carry)) != Some(amount) {
-        return Err(Error::new(
-            Code::Bug,
-            format!("the epoch from block {start} does not conserve its amount"),
-        ));
+        let why = format!("the epoch from block {start} does not conserve its amount");
+        return Err(Error::new(Code::Bug, why));
     }
     let given = given.unwrap_or_default();
     let reason = CarryReason::of(&shared, unsplit);
@@ -169,11 +152,13 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
         reason,
         holders: shared.rewards.len() as u64,
     };
-    let id = put(tx, pool, draft, weights, &sums)?;
+    let id = put(tx, pool, draft, (weight, weight_sum), &sums)?;
     insert_rewards(tx.conn(), id, &shared.rewards)?;
-    tx.conn()
-        .prepare_cached("UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1")?
-        .execute(params![pool.id, db_block(end)?, shared.carry.to_string()])?;
+    rows::run(
+        tx.conn(),
+        "UPDATE pools SET reward_cursor_block = ?2, reward_carry = ?3 WHERE id = ?1",
+        params![pool.id, db_block(end)?, shared.carry.to_string()],
+    )?;
     let event = tx.event(
         "reward.distributed",
         &pool.name,
@@ -187,37 +172,42 @@ pub(super) fn distribute(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>) -> Result<
 }
 
 /// Writes the epoch itself; returns its id.
-fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>, sums: &Sums) -> Result<i64> {
+fn put(
+    tx: &Tx<'_>,
+    pool: &Pool,
+    draft: &Draft<'_>,
+    (weight, weight_sum): (Option<u32>, Option<u64>),
+    sums: &Sums,
+) -> Result<i64> {
     let Epoch { start, end } = draft.due.epoch();
-    let (last_hash, reason) = (draft.last.block.hash.to_string(), sums.reason.map(CarryReason::as_str));
+    let last_hash = draft.last.block.hash.to_string();
     let [part, carry_in, given, carry_out] =
         [sums.part, sums.carry_in, sums.distributed, sums.carry_out].map(|amount| amount.to_string());
-    let holders = db_block(sums.holders)?;
+    let (reason, holders) = (sums.reason, db_block(sums.holders)?);
     if let Due::Manual(row) = draft.due {
-        tx.conn()
-            .prepare_cached(
-                "UPDATE pool_reward_epochs SET last_hash = ?2, carry_in = ?3, distributed = ?4, carry_out = ?5,
-                     carry_reason = ?6, holders = ?7, status = 'distributed', distributed_at = ?8 WHERE id = ?1",
-            )?
-            .execute(params![row.id, last_hash, carry_in, given, carry_out, reason, holders, tx.now()])?;
+        rows::run(
+            tx.conn(),
+            "UPDATE pool_reward_epochs SET last_hash = ?2, carry_in = ?3, distributed = ?4, carry_out = ?5,
+                 carry_reason = ?6, holders = ?7, status = 'distributed', distributed_at = ?8 WHERE id = ?1",
+            params![row.id, last_hash, carry_in, given, carry_out, reason, holders, tx.now()],
+        )?;
         return Ok(row.id);
     }
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, last_hash, origin, basis, asset,
-                 weight_ppm, weight_sum_ppm, part, carry_in, distributed, carry_out, carry_reason, holders,
-                 status, created_at, distributed_at)
-             VALUES (?1, ?2, ?3, ?4, 'cycle', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'distributed', ?15, ?15)",
-        )?
-        .execute(params![
+    rows::run(
+        tx.conn(),
+        "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, last_hash, origin, basis, asset,
+             weight_ppm, weight_sum_ppm, part, carry_in, distributed, carry_out, carry_reason, holders,
+             status, created_at, distributed_at)
+         VALUES (?1, ?2, ?3, ?4, 'cycle', ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, 'distributed', ?15, ?15)",
+        params![
             pool.id,
             db_block(start)?,
             db_block(end)?,
             last_hash,
-            draft.due.basis().as_str(),
+            draft.due.basis(),
             draft.due.asset(),
-            weights.map(|(weight, _)| weight),
-            weights.map(|(_, sum)| db_block(sum)).transpose()?,
+            weight,
+            weight_sum.map(db_block).transpose()?,
             part,
             carry_in,
             given,
@@ -225,7 +215,8 @@ fn put(tx: &Tx<'_>, pool: &Pool, draft: &Draft<'_>, weights: Option<(u32, u64)>,
             reason,
             holders,
             tx.now(),
-        ])?;
+        ],
+    )?;
     Ok(tx.conn().last_insert_rowid())
 }
 
@@ -244,26 +235,16 @@ fn insert_rewards(conn: &Connection, epoch: i64, rewards: &[(MemberId, Base)]) -
 
 /// What the pool carries now; read inside the transaction, since the epochs before changed it.
 fn pool_carry(conn: &Connection, pool: &Pool) -> Result<Base> {
-    let text: String =
-        conn.prepare_cached("SELECT reward_carry FROM pools WHERE id = ?1")?.query_row([pool.id], only)?;
-    stored(&text)
+    let sql = "SELECT reward_carry FROM pools WHERE id = ?1";
+    rows::first(conn, sql, [pool.id], |row| at(row, "reward_carry"))?
+        .ok_or_else(|| rusqlite::Error::QueryReturnedNoRows.into())
 }
 
 fn lines(pool: &Pool, asset: &str, sums: &Sums) -> Vec<Line> {
-    let of_pool = |purpose| Account {
-        owner_kind: OwnerKind::Pool,
-        owner: pool.address.to_string(),
-        purpose,
-        asset: asset.to_owned(),
-        overdraft: false,
-    };
-    let source = Account {
-        owner_kind: OwnerKind::Operator,
-        owner: "operator".into(),
-        purpose: purpose::EMISSION,
-        asset: asset.to_owned(),
-        overdraft: true,
-    };
+    let owner = pool.address.to_string();
+    let of_pool = |purpose| account(OwnerKind::Pool, &owner, purpose, asset);
+    let operator = account(OwnerKind::Operator, "operator", purpose::EMISSION, asset);
+    let source = Account { overdraft: true, ..operator };
     vec![
         Line { account: source, amount: Delta::debit(sums.part) },
         Line { account: of_pool(purpose::CARRY), amount: Delta::debit(sums.carry_in) },

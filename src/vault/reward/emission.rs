@@ -2,7 +2,7 @@
 
 use crate::pool::holdings::MemberId;
 use base::amount::{Base, Weight, split_largest_remainder};
-use strum::{EnumString, IntoStaticStr, VariantNames};
+use strum::{EnumString, VariantNames};
 
 /// Emission of an epoch over pools.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,11 +11,6 @@ pub struct PoolParts {
     pub parts: Vec<Base>,
     /// What no pool gets, because all weights are zero; it joins the next epoch's emission.
     pub carry: Base,
-}
-
-/// `block_reward` × blocks; `None` past 256 bits.
-pub fn emission(block_reward: Base, blocks: u64) -> Option<Base> {
-    block_reward.checked_mul(Base::from(blocks))
 }
 
 /// Splits an epoch's emission over the pools taking part, ordered by pool id: Σ parts + carry = total.
@@ -27,8 +22,41 @@ pub fn split_pools(total: Base, weights_ppm: impl IntoIterator<Item = u32>) -> P
     }
 }
 
+/// What one pool gets of an emission.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Share {
+    /// Its part.
+    pub part: Base,
+    /// What no pool gets.
+    pub unsplit: Base,
+    /// Its weight, millionths, where it has one; none for an epoch by hand.
+    pub weight: Option<u32>,
+    /// Sum of the weights of all; none for an epoch by hand.
+    pub weight_sum: Option<u64>,
+}
+
+impl Share {
+    /// All that an epoch by hand gives.
+    pub const fn whole(part: Base) -> Self {
+        Self { part, unsplit: Base::ZERO, weight: None, weight_sum: None }
+    }
+
+    /// Of an emission that these (pool id, weight) share.
+    pub fn of(total: Base, sharers: &[(i64, u32)], pool_id: i64) -> Self {
+        let split = split_pools(total, sharers.iter().map(|(_, ppm)| *ppm));
+        let mut parts = sharers.iter().zip(split.parts);
+        let own = parts.find(|((id, _), _)| *id == pool_id).map(|((_, ppm), part)| (*ppm, part));
+        Self {
+            part: own.map(|(_, part)| part).unwrap_or_default(),
+            unsplit: split.carry,
+            weight: own.map(|(ppm, _)| ppm),
+            weight_sum: Some(sharers.iter().map(|(_, ppm)| u64::from(*ppm)).sum()),
+        }
+    }
+}
+
 /// Why an amount was carried to the pool's next epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, strum::IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum CarryReason {
     /// Nobody held shares in the epoch.
@@ -40,13 +68,9 @@ pub enum CarryReason {
 }
 
 state::stored_as_word!(CarryReason);
+crate::words!(CarryReason);
 
 impl CarryReason {
-    /// The word kept in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     /// The reason that stands with a pool's epoch: why the pool carries what it does, or else why no pool got
     /// anything of the emission, of which `unsplit` is carried.
     pub fn of(shared: &MemberParts, unsplit: Base) -> Option<Self> {

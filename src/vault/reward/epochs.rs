@@ -5,15 +5,16 @@ use super::emission::CarryReason;
 use super::grid::Epoch;
 use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool};
+use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at, stored};
-use strum::{EnumString, IntoStaticStr, VariantNames};
+use strum::{EnumString, VariantNames};
 
 /// Who made an epoch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, strum::IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Origin {
     /// The grid of the reward settings.
@@ -23,13 +24,7 @@ pub enum Origin {
 }
 
 state::stored_as_word!(Origin);
-
-impl Origin {
-    /// The word kept in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
+crate::words!(Origin);
 
 /// One pool's epoch as it stands in the state: part + carry in = distributed + carry out, once it is distributed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -123,15 +118,11 @@ fn read(row: &Row<'_>) -> Result<EpochRow> {
 }
 
 /// An epoch by its id.
-///
-/// # Errors
-/// `unknown_epoch`, `state_error`, `state_corrupt`.
 pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
-    let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE id = ?1"))?;
-    statement.query_and_then([id], read)?.next().unwrap_or_else(|| {
-        Err(Error::new(Code::UnknownEpoch, format!("no reward epoch {id}"))
+    rows::first(conn, &format!("{EPOCH} WHERE id = ?1"), [id], read)?.ok_or_else(|| {
+        Error::new(Code::UnknownEpoch, format!("no reward epoch {id}"))
             .hint(say("see them with: ").run("reward epoch list"))
-            .detail("epoch", id))
+            .detail("epoch", id)
     })
 }
 
@@ -139,33 +130,25 @@ pub fn epoch(conn: &Connection, id: i64) -> Result<EpochRow> {
 pub fn newest(conn: &Connection, pool: Option<&Pool>, before: u64, limit: u32) -> Result<Vec<EpochRow>> {
     let before = i64::try_from(before).unwrap_or(i64::MAX);
     let Some(pool) = pool else {
-        let mut statement = conn.prepare_cached(&format!(
-            "{EPOCH} WHERE start_block < ?1 ORDER BY start_block DESC, pool_id DESC LIMIT ?2"
-        ))?;
-        return statement.query_and_then(params![before, limit], read)?.collect();
+        let sql = format!("{EPOCH} WHERE start_block < ?1 ORDER BY start_block DESC, pool_id DESC LIMIT ?2");
+        return rows::all(conn, &sql, params![before, limit], read);
     };
-    let mut statement = conn.prepare_cached(&format!(
-        "{EPOCH} WHERE pool_id = ?1 AND start_block < ?2 ORDER BY start_block DESC LIMIT ?3"
-    ))?;
-    statement.query_and_then(params![pool.id, before, limit], read)?.collect()
+    let sql = format!("{EPOCH} WHERE pool_id = ?1 AND start_block < ?2 ORDER BY start_block DESC LIMIT ?3");
+    rows::all(conn, &sql, params![pool.id, before, limit], read)
 }
 
 /// The distributed epochs of a pool, in order.
 pub fn distributed(conn: &Connection, pool: &Pool) -> Result<Vec<EpochRow>> {
-    let mut statement = conn.prepare_cached(&format!(
-        "{EPOCH} WHERE pool_id = ?1 AND status = 'distributed' ORDER BY start_block"
-    ))?;
-    statement.query_and_then([pool.id], read)?.collect()
+    let sql = format!("{EPOCH} WHERE pool_id = ?1 AND status = 'distributed' ORDER BY start_block");
+    rows::all(conn, &sql, [pool.id], read)
 }
 
 /// What the pool carried out of its epoch before the one that starts at `start`; zero before the first.
 pub fn carry_before(conn: &Connection, pool_id: i64, start: u64) -> Result<Base> {
-    let mut statement = conn.prepare_cached(
-        "SELECT carry_out FROM pool_reward_epochs WHERE pool_id = ?1 AND start_block < ?2
-         ORDER BY start_block DESC LIMIT 1",
-    )?;
-    let mut rows = statement.query(params![pool_id, db_block(start)?])?;
-    rows.next()?.map_or(Ok(Base::ZERO), |row| at(row, "carry_out"))
+    let sql = "SELECT carry_out FROM pool_reward_epochs WHERE pool_id = ?1 AND start_block < ?2
+         ORDER BY start_block DESC LIMIT 1";
+    let found = rows::first(conn, sql, params![pool_id, db_block(start)?], |row| at(row, "carry_out"))?;
+    Ok(found.unwrap_or_default())
 }
 
 /// Hands over the rewards of an epoch one by one, by member id.
@@ -174,21 +157,12 @@ pub fn each_reward(
     epoch_id: i64,
     mut body: impl FnMut(MemberId, Base) -> Result<()>,
 ) -> Result<()> {
-    let mut statement = conn.prepare_cached(
-        "SELECT member_id, amount FROM pool_rewards WHERE epoch_id = ?1 ORDER BY member_id",
-    )?;
-    let mut rows = statement.query([epoch_id])?;
+    let sql = "SELECT member_id, amount FROM pool_rewards WHERE epoch_id = ?1 ORDER BY member_id";
     // Rewards are many: by position.
-    while let Some(row) = rows.next()? {
-        body(row.get(0)?, at(row, 1)?)?;
-    }
-    Ok(())
+    rows::each(conn, sql, [epoch_id], |row| body(row.get(0)?, at(row, 1)?))
 }
 
 /// The token that an epoch's amounts are counted in.
-///
-/// # Errors
-/// `state_corrupt` where the state does not know it.
 pub fn token_of(conn: &Connection, row: &EpochRow) -> Result<Asset> {
     let missing = || Error::new(Code::StateCorrupt, format!("epoch {} has no reward token", row.id));
     crate::pool::asset(conn, stored(&row.asset)?)?.ok_or_else(missing)
@@ -196,18 +170,16 @@ pub fn token_of(conn: &Connection, row: &EpochRow) -> Result<Asset> {
 
 /// The epoch of a pool that starts at a block.
 pub fn starting_at(conn: &Connection, pool: &Pool, start: u64) -> Result<Option<EpochRow>> {
-    let mut statement = conn.prepare_cached(&format!("{EPOCH} WHERE pool_id = ?1 AND start_block = ?2"))?;
-    statement.query_and_then(params![pool.id, db_block(start)?], read)?.next().transpose()
+    let sql = format!("{EPOCH} WHERE pool_id = ?1 AND start_block = ?2");
+    rows::first(conn, &sql, params![pool.id, db_block(start)?], read)
 }
 
 /// Epochs made by hand and not distributed yet, of every pool, by pool and block. They stand at or after their
 /// pool's cursor.
 pub fn created(conn: &Connection) -> Result<Vec<EpochRow>> {
     // CROSS JOIN keeps the order: the pools are few, the epochs many.
-    let mut statement = conn.prepare_cached(
-        "SELECT e.* FROM pools p CROSS JOIN pool_reward_epochs e
+    let sql = "SELECT e.* FROM pools p CROSS JOIN pool_reward_epochs e
              ON e.pool_id = p.id AND e.start_block >= p.reward_cursor_block
-         WHERE e.status = 'created' ORDER BY e.pool_id, e.start_block",
-    )?;
-    statement.query_and_then([], read)?.collect()
+         WHERE e.status = 'created' ORDER BY e.pool_id, e.start_block";
+    rows::all(conn, sql, [], read)
 }

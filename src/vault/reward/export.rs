@@ -6,15 +6,16 @@
 
 use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
-use super::purpose;
+use super::purpose::{self, account};
 use crate::pool::{Asset, Pool};
+use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
-use state::{Account, Line, OwnerKind, Tx, ValuePermit, Work};
+use state::{Line, OwnerKind, Tx, ValuePermit, Work};
 
 /// What is exported of an epoch.
 #[derive(Debug, Clone)]
@@ -48,50 +49,37 @@ pub struct Exported {
 
 /// The tree that an epoch was exported to, if it was.
 pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
-    let mut statement = conn
-        .prepare_cached("SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1")?;
-    let mut rows = statement.query_and_then([epoch_id], |row| {
+    let sql = "SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1";
+    rows::first(conn, sql, [epoch_id], |row| {
         Ok(Exported {
             root: at(row, "root")?,
             rewards: row.get("rewards")?,
             total: at(row, "total")?,
             exported_at: row.get("exported_at")?,
         })
-    })?;
-    rows.next().transpose()
+    })
 }
 
 /// Reads what an epoch gave, claimed or not. A view: nothing is recorded, and there are no proofs.
-///
-/// # Errors
-/// `invalid_value` for an epoch that is not distributed; `state_error`, `state_corrupt`.
 pub fn export(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
     read(conn, pool, row, "")
 }
 
-/// The tree of an epoch that was exported; `None` where it was not.
-///
-/// # Errors
-/// `state_corrupt` where its rewards do not come to the recorded tree; as [`export`].
+/// The tree of an epoch that was exported; `None` where it was not. Its rewards must come to the recorded tree.
 pub fn exported_tree(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Option<Export>> {
     let Some(record) = exported(conn, row.id)? else { return Ok(None) };
     let found = unclaimed(conn, pool, row)?;
     let root = found.tree.as_ref().map(MerkleTree::root);
     if root != Some(record.root) || found.total != record.total {
-        let why = format!(
-            "the rewards of epoch {} do not come to root {}, which was exported",
-            found.row.id, record.root
-        );
+        let (id, root) = (found.row.id, record.root);
+        let why = format!("the rewards of epoch {id} do not come to root {root}, which was exported");
         return Err(Error::new(Code::StateCorrupt, why).hint(say("see: ").run("state check")));
     }
     Ok(Some(found))
 }
 
-/// Exports an epoch's unclaimed rewards to a tree and records it. An epoch that was exported gives the same tree again.
-///
-/// # Errors
-/// `invalid_value` for an epoch that is not distributed, or with nothing left to claim; `state_error`, `state_corrupt`.
-/// Nothing is recorded then.
+/// Exports an epoch's unclaimed rewards to a tree and records it. An epoch that was exported gives the same tree again; one that
+/// is not distributed, or with nothing left to claim, is an error.
 pub fn export_tree(
     work: &mut Work<'_>,
     agreed: &ValuePermit<'_>,
@@ -112,17 +100,13 @@ fn unclaimed(conn: &Connection, pool: Pool, row: EpochRow) -> Result<Export> {
     let mut found = read(conn, pool, row, "AND r.claimed_at IS NULL")?;
     found.tree = MerkleTree::new(found.rewards.iter().copied());
     if found.tree.is_none() {
-        let (id, gave) = (found.row.id, !found.row.distributed.is_zero());
-        let (why, hint) = if gave {
-            (
-                "all its rewards are claimed",
-                say("see: ").run("reward export").of("EPOCH").say(", without ").with("merkle"),
-            )
+        let id = found.row.id;
+        let (why, hint) = if found.row.distributed.is_zero() {
+            let hint = say("what it carries is given by a later epoch; see: ").run("reward epoch list");
+            ("it gave nothing to anybody", hint)
         } else {
-            (
-                "it gave nothing to anybody",
-                say("what it carries is given by a later epoch; see: ").run("reward epoch list"),
-            )
+            let hint = say("see: ").run("reward export").of("EPOCH").say(", without ").with("merkle");
+            ("all its rewards are claimed", hint)
         };
         return Err(Error::new(Code::InvalidValue, format!("epoch {id} has no tree: {why}")).hint(hint));
     }
@@ -137,19 +121,18 @@ fn read(conn: &Connection, pool: Pool, row: EpochRow, clause: &str) -> Result<Ex
     }
     let token = token_of(conn, &row)?;
     let (mut rewards, mut total) = (Vec::new(), Base::ZERO);
-    let mut statement = conn.prepare_cached(&format!(
+    let sql = format!(
         "SELECT m.address, r.amount FROM pool_rewards r LEFT JOIN members m ON m.id = r.member_id
          WHERE r.epoch_id = ?1 {clause} ORDER BY r.member_id"
-    ))?;
-    let mut rows = statement.query([row.id])?;
+    );
+    let past = || Error::new(Code::StateCorrupt, format!("the rewards of epoch {} pass 256 bits", row.id));
     // Rewards are many: by position.
-    while let Some(found) = rows.next()? {
+    rows::each(conn, &sql, [row.id], |found| {
         let amount: Base = at(found, 1)?;
-        let past =
-            || Error::new(Code::StateCorrupt, format!("the rewards of epoch {} pass 256 bits", row.id));
         total = total.checked_add(amount).ok_or_else(past)?;
         rewards.push((at(found, 0)?, amount));
-    }
+        Ok(())
+    })?;
     Ok(Export { row, pool, token, rewards, total, tree: None })
 }
 
@@ -162,17 +145,13 @@ fn record(tx: &Tx<'_>, export: &Export) -> Result<()> {
         &json!({ "epoch": row.id, "root": root, "rewards": rewards.len(), "asset": row.asset,
                  "total": total.to_string() }),
     )?;
-    tx.conn().execute(
+    rows::run(
+        tx.conn(),
         "INSERT INTO reward_exports VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![row.id, root, db_block(rewards.len() as u64)?, total.to_string(), tx.now(), event],
     )?;
-    let account = |purpose| Account {
-        owner_kind: OwnerKind::Pool,
-        owner: pool.address.to_string(),
-        purpose,
-        asset: row.asset.clone(),
-        overdraft: false,
-    };
+    let owner = pool.address.to_string();
+    let account = |purpose| account(OwnerKind::Pool, &owner, purpose, &row.asset);
     tx.post(
         event,
         &[

@@ -18,6 +18,15 @@ pub struct Terms {
     pub basis: Basis,
 }
 
+#[cfg(test)]
+impl Terms {
+    /// Epochs of so many blocks, with a reward of 2 for each block.
+    pub(super) fn every(from_block: u64, epoch_blocks: u64) -> Self {
+        let (block_reward, asset) = (Base::from(2u8), "0x".to_owned());
+        Self { from_block, epoch_blocks, block_reward, asset, basis: Basis::TimeWeighted }
+    }
+}
+
 /// One epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Epoch {
@@ -40,9 +49,8 @@ pub fn boundary_from(schedule: &[Terms], block: u64) -> Option<u64> {
     }
     let terms = terms_at(schedule, block)?;
     let over = (block - terms.from_block) % terms.epoch_blocks;
-    let next = if over == 0 { block } else { block.checked_add(terms.epoch_blocks - over)? };
     // A later entry starts on a boundary of this one, so it can only come first where it is that boundary.
-    Some(next)
+    if over == 0 { Some(block) } else { block.checked_add(terms.epoch_blocks - over) }
 }
 
 /// The last epoch start at or before `block`. `None` before the first.
@@ -90,28 +98,19 @@ pub fn change(schedule: &[Terms], wanted: &Terms, open: u64) -> Option<Change> {
 
 #[cfg(test)]
 mod tests {
+    use super::Terms as T;
     use super::*;
-
-    fn terms(from_block: u64, epoch_blocks: u64) -> Terms {
-        Terms {
-            from_block,
-            epoch_blocks,
-            block_reward: Base::from(2u8),
-            asset: "0x".into(),
-            basis: Basis::TimeWeighted,
-        }
-    }
 
     #[test]
     fn boundaries() {
-        let schedule = [terms(100, 10), terms(130, 7)];
+        let schedule = [T::every(100, 10), T::every(130, 7)];
         for (block, want) in
             [(0, 100), (100, 100), (101, 110), (110, 110), (121, 130), (130, 130), (131, 137), (144, 144)]
         {
             assert_eq!(boundary_from(&schedule, block), Some(want), "{block}");
         }
         assert_eq!(boundary_from(&[], 5), None);
-        assert_eq!(boundary_from(&[terms(0, 10)], u64::MAX), None);
+        assert_eq!(boundary_from(&[T::every(0, 10)], u64::MAX), None);
         for (block, want) in [
             (99, None),
             (100, Some(100)),
@@ -126,8 +125,8 @@ mod tests {
 
     #[test]
     fn a_change_never_begins_where_something_is_decided_or_before_one_that_was_announced() {
-        let (old, new, newer) = (terms(100, 10), terms(130, 7), terms(0, 5));
-        let announced = |from_block: u64, length: u64| Some(terms(from_block, length));
+        let (old, new, newer) = (T::every(100, 10), T::every(130, 7), T::every(0, 5));
+        let announced = |from_block: u64, length: u64| Some(T::every(from_block, length));
         for (schedule, wanted, open, withdrawn, want) in [
             // At the next epoch start, or on the spot where one begins there.
             (vec![old.clone()], &newer, 54, vec![], announced(100, 5)),
@@ -148,13 +147,13 @@ mod tests {
             let got = change(&schedule, wanted, open).unwrap();
             assert_eq!((got.withdrawn, got.announced), (withdrawn, want), "{schedule:?} {open}");
         }
-        assert_eq!(change(&[old.clone(), new.clone()], &terms(7, 7), 0), None);
+        assert_eq!(change(&[old.clone(), new.clone()], &T::every(7, 7), 0), None);
         assert_eq!(change(&[], &old, 0), None);
     }
 
     #[test]
     fn an_epoch_is_closed_when_its_last_block_is_final() {
-        let schedule = [terms(100, 10)];
+        let schedule = [T::every(100, 10)];
         assert_eq!(closed_epoch(&schedule, 100, 108), None);
         assert_eq!(closed_epoch(&schedule, 100, 109), Some(Epoch { start: 100, end: 110 }));
         assert_eq!(closed_epoch(&schedule, 90, 1000), None);
@@ -162,7 +161,7 @@ mod tests {
 
     #[test]
     fn epochs_follow_each_other_over_a_change_of_length() {
-        let schedule = [terms(100, 10), terms(130, 7)];
+        let schedule = [T::every(100, 10), T::every(130, 7)];
         let mut at = 100;
         let mut starts = Vec::new();
         while let Some(epoch) = closed_epoch(&schedule, at, 150) {

@@ -95,10 +95,7 @@ impl Lane {
     }
 
     /// Whether an epoch may be made by hand there; `emitted_to` is the first block that nothing is emitted for,
-    /// `earliest` where the pool's rewards can begin.
-    ///
-    /// # Errors
-    /// `invalid_value` or `conflict`, naming the blocks that would do.
+    /// `earliest` where the pool's rewards can begin. An error names the blocks that would do.
     pub fn place(&self, schedule: &[Terms], epoch: Epoch, emitted_to: u64, earliest: u64) -> Result<()> {
         let Epoch { start, end } = epoch;
         let refuse = |code, field, why: String, hint: Remedy| Err(Error::field(code, field, why).hint(hint));
@@ -139,20 +136,15 @@ impl Lane {
             return gap(start, open, &[open, joins]);
         }
         let names = |blocks: &[Option<u64>], low: u64| {
-            let blocks: Vec<String> =
-                blocks.iter().flatten().filter(|b| **b >= low).map(u64::to_string).collect();
-            blocks.join(" or ")
+            either(blocks.iter().flatten().copied().filter(|block| *block >= low))
         };
         for (field, block, low) in [("start", start, joins), ("end", end, joins.max(start + 1))] {
             if block > joins && !on_grid(block) {
-                return refuse(
-                    Code::InvalidValue,
-                    field,
-                    format!(
-                        "no epoch of the schedule starts at {block}, so blocks beside it would be paid to nobody"
-                    ),
-                    format!("use block {}", names(&near(block), low)).into(),
+                let why = format!(
+                    "no epoch of the schedule starts at {block}, so blocks beside it would be paid to nobody"
                 );
+                let hint = format!("use block {}", names(&near(block), low)).into();
+                return refuse(Code::InvalidValue, field, why, hint);
             }
         }
         Ok(())
@@ -168,21 +160,20 @@ impl Lane {
 fn gap(start: u64, open: u64, starts: &[u64]) -> Result<()> {
     let mut starts = starts.to_vec();
     starts.dedup();
-    let starts: Vec<String> = starts.iter().map(u64::to_string).collect();
     let why = format!("{start} would leave a gap after block {}", open.saturating_sub(1));
-    Err(Error::field(Code::Conflict, "start", why).hint(format!("begin at block {}", starts.join(" or "))))
+    let hint = format!("begin at block {}", either(starts.into_iter()));
+    Err(Error::field(Code::Conflict, "start", why).hint(hint))
+}
+
+/// Blocks of which any will do.
+fn either(blocks: impl Iterator<Item = u64>) -> String {
+    blocks.map(|block| block.to_string()).collect::<Vec<_>>().join(" or ")
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::accrual::Basis;
+    use super::Terms as T;
     use super::*;
-    use base::amount::Base;
-
-    fn terms(from_block: u64, epoch_blocks: u64) -> Terms {
-        let asset = "0x".to_owned();
-        Terms { from_block, epoch_blocks, block_reward: Base::from(2u8), asset, basis: Basis::TimeWeighted }
-    }
 
     fn lane(cursor: Option<u64>, weighted_from: Option<u64>, created: &[(u64, u64)]) -> Lane {
         let created = created.iter().map(|(start, end)| EpochRow::created(*start, *end)).collect();
@@ -200,14 +191,12 @@ mod tests {
 
     #[test]
     fn epochs_by_hand_stand_in_the_place_of_the_grids() {
-        let grid = [terms(100, 10)];
+        let grid = [T::every(100, 10)];
         for (lane, last_final, want) in [
             (lane(Some(100), Some(0), &[]), 119, vec![('g', 100, 110), ('g', 110, 120)]),
-            (
-                lane(Some(100), Some(0), &[(110, 140)]),
-                150,
-                vec![('g', 100, 110), ('m', 110, 140), ('g', 140, 150)],
-            ),
+            (lane(Some(100), Some(0), &[(110, 140)]), 150, {
+                vec![('g', 100, 110), ('m', 110, 140), ('g', 140, 150)]
+            }),
             // Not before it is final, and nothing overtakes it.
             (lane(Some(100), Some(0), &[(110, 140)]), 138, vec![('g', 100, 110)]),
             // Without a weight: by hand alone.
@@ -225,14 +214,14 @@ mod tests {
     #[test]
     fn where_an_epoch_may_be_made() {
         use Code::{Conflict, InvalidValue};
-        let grid = [terms(100, 10)];
+        let grid = [T::every(100, 10)];
         let weighted = lane(Some(120), Some(0), &[]);
         let joined = lane(Some(120), Some(0), &[(130, 150)]);
         let fresh = lane(None, None, &[]);
         let by_hand = lane(Some(33), None, &[(33, 40)]);
         let joining = lane(Some(33), Some(110), &[]);
         let late = lane(None, Some(80), &[]);
-        let schedule = &[terms(10, 10)];
+        let schedule = &[T::every(10, 10)];
         for (lane, start, end, emitted_to, want) in [
             (&weighted, 120, 130, 120, None),
             (&weighted, 140, 170, 120, None),
@@ -270,11 +259,8 @@ mod tests {
             assert_eq!(got.err().map(|e| e.code()), want, "{start}..{end} {lane:?}");
         }
         let refusal = |lane: &Lane, start: u64, end: u64| {
-            lane.place(&grid, Epoch { start, end }, 20, 5)
-                .unwrap_err()
-                .remedy()
-                .map(ToString::to_string)
-                .unwrap_or_default()
+            let e = lane.place(&grid, Epoch { start, end }, 20, 5).unwrap_err();
+            e.remedy().map(ToString::to_string).unwrap_or_default()
         };
         // Weight 1, nothing paid, an epoch by hand 140..150 made: the next one cannot end at 157.
         let after = lane(Some(100), Some(0), &[(140, 150)]);
@@ -287,7 +273,7 @@ mod tests {
 
     #[test]
     fn what_a_late_weight_leaves_open_is_named() {
-        let grid = [terms(100, 10)];
+        let grid = [T::every(100, 10)];
         let gap = |lane: &Lane| lane.unpaid(&grid).map(|gap| (gap.start, gap.end));
         assert_eq!(gap(&lane(Some(33), Some(110), &[(33, 104)])), Some((104, 110)));
         assert_eq!(gap(&lane(Some(117), Some(110), &[])), Some((117, 120)));

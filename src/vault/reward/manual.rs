@@ -4,8 +4,10 @@ use super::accrual::Basis;
 use super::cycle::reward_address;
 use super::epochs::{EpochRow, epoch, starting_at};
 use super::grid::Epoch;
-use super::store::{counted_in, emitted_to, lanes, schedule};
+use super::prepare::{same_token, set_genesis};
+use super::store::{emitted_to, lanes, schedule};
 use crate::pool::{self, Asset, Pool};
+use crate::rows;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use evm::{At, Chain};
@@ -26,9 +28,6 @@ pub struct NewEpoch {
 }
 
 /// The reward token of the settings: as the state knows it, or else as the chain says.
-///
-/// # Errors
-/// `missing_setting`; those of the transport.
 pub async fn token(work: &Work<'_>, chain: impl FnOnce() -> Result<Chain>, at: At) -> Result<Asset> {
     let address = reward_address(work.config)?;
     match pool::asset(work.state.conn(), address)? {
@@ -41,10 +40,8 @@ pub async fn token(work: &Work<'_>, chain: impl FnOnce() -> Result<Chain>, at: A
 /// cycle. Nothing is owed before.
 ///
 /// Returns it, and whether it was made now: the same epoch a second time is no error.
-///
-/// # Errors
-/// `invalid_amount` for a total of zero; `conflict` where its blocks are taken, leave a gap, or are emitted already,
-/// and for another reward token than the one in use; `invalid_value` off the grid.
+/// `conflict` where its blocks are taken, leave a gap, or are emitted already, and for another reward token than the one in use;
+/// `invalid_value` off the grid.
 pub fn create(
     work: &mut Work<'_>,
     pool: &Pool,
@@ -63,24 +60,14 @@ pub fn create(
                 return Ok((row, false));
             }
         }
-        if let Some(other) = counted_in(tx.conn())?.filter(|other| *other != asset) {
-            return Err(Error::new(
-                Code::Conflict,
-                format!("reward.asset is {asset}, but rewards are counted in {other}"),
-            )
-            .hint("set reward.asset back; another token needs a state file of its own"));
-        }
+        same_token(tx.conn(), &asset)?;
         let lane = lanes(tx.conn())?.remove(&pool.id).unwrap_or_default();
         let (schedule, earliest) = (schedule(tx.conn())?, pool.reward_genesis.unwrap_or(pool.deploy_block));
         lane.place(&schedule, wanted.epoch, emitted_to(tx.conn())?, earliest)?;
         pool::put_asset(tx.conn(), token)?;
         let id = put(tx, pool, &asset, wanted)?;
         if lane.cursor.is_none() {
-            let begin = lane.begins(&schedule, wanted.epoch.start, earliest);
-            tx.conn().execute(
-                "UPDATE pools SET reward_genesis_block = ?2, reward_cursor_block = ?2 WHERE id = ?1",
-                params![pool.id, db_block(begin)?],
-            )?;
+            set_genesis(tx, pool, lane.begins(&schedule, wanted.epoch.start, earliest))?;
         }
         Ok((epoch(tx.conn(), id)?, true))
     })
@@ -88,10 +75,11 @@ pub fn create(
 
 fn put(tx: &Tx<'_>, pool: &Pool, asset: &str, wanted: &NewEpoch) -> Result<i64> {
     let NewEpoch { epoch: Epoch { start, end }, total, basis } = wanted;
-    tx.conn().execute(
+    rows::run(
+        tx.conn(),
         "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, origin, basis, asset, part, status, created_at)
          VALUES (?1, ?2, ?3, 'manual', ?4, ?5, ?6, 'created', ?7)",
-        params![pool.id, db_block(*start)?, db_block(*end)?, basis.as_str(), asset, total.to_string(), tx.now()],
+        params![pool.id, db_block(*start)?, db_block(*end)?, basis, asset, total.to_string(), tx.now()],
     )?;
     let id = tx.conn().last_insert_rowid();
     tx.event(

@@ -19,11 +19,9 @@ mod manual;
 pub mod merkle;
 mod outlook;
 pub mod pause;
-mod position;
 mod prepare;
 mod purpose;
 pub mod recount;
-mod sample;
 mod sound;
 mod store;
 pub mod verify;
@@ -39,9 +37,9 @@ pub use epochs::{
 pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
 pub use manual::{NewEpoch, create, token};
 pub use outlook::{Outlook, outlook};
-pub use position::{Position, position};
 pub use sound::odd_budgets;
 pub use store::{
-    Totals, WeightRow, emitted_to, in_order_from, last_paid, marks, schedule, totals_of, weight_rows,
+    Position, Totals, WeightRow, emitted_to, in_order_from, last_paid, marks, position, schedule, totals_of,
+    weight_rows,
 };
 pub use weights::{PoolWeight, WeightSet, set_weight, weights};

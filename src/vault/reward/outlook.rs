@@ -30,14 +30,9 @@ pub struct Outlook {
 
 /// The outlook of some pools; `now` is seconds since 1970. Prices are those of the cache that are within their feed's
 /// staleness.
-///
-/// # Errors
-/// `missing_setting`, `state_error`, `state_corrupt`.
 pub fn outlook(conn: &Connection, config: &Config, pools: Vec<Pool>, now: i64) -> Result<Vec<Outlook>> {
-    let token = match config.address("reward.asset")? {
-        Some(address) => pool::asset(conn, address)?,
-        None => None,
-    };
+    let token = config.address("reward.asset")?.map(|address| pool::asset(conn, address));
+    let token = token.transpose()?.flatten();
     let in_force = match schedule(conn)?.pop() {
         Some(terms) => Some(terms),
         None => token.as_ref().map(|token| prepare::wanted(config, token)).transpose()?,
@@ -46,10 +41,7 @@ pub fn outlook(conn: &Connection, config: &Config, pools: Vec<Pool>, now: i64) -
     let weights = weights(conn)?;
     let sum: u64 = weights.iter().filter_map(|row| row.weight_ppm).map(u64::from).sum();
     let snapshots = pool::snapshots(conn)?;
-    let reward_price = match &token {
-        Some(token) => price(conn, token, now)?,
-        None => None,
-    };
+    let reward_price = token.as_ref().map(|token| price(conn, token, now)).transpose()?.flatten();
     let mut found = Vec::with_capacity(pools.len());
     for pool in pools {
         let snapshot = snapshots.get(&pool.id).cloned();

@@ -36,10 +36,8 @@ pub fn paused_after(block: u64, toggles: &[Toggle], now: bool) -> Option<bool> {
     (turns && fits).then(|| since.first().map_or(now, |first| !first.paused))
 }
 
-/// Whether each pool was paused after a block, in the order asked. A pool that is younger than the block is not.
-///
-/// # Errors
-/// Those of the transport; a pool's own failure is in what is returned.
+/// Whether each pool was paused after a block, in the order asked. A pool that is younger than the block is not; a pool's own
+/// failure is in what is returned.
 pub(super) async fn paused(view: &PinnedView, asked: &[(&Pool, BlockRef)]) -> Result<Vec<Result<bool>>> {
     let born: Vec<&(&Pool, BlockRef)> =
         asked.iter().filter(|(pool, block)| pool.deploy_block <= block.number).collect();
@@ -77,10 +75,9 @@ async fn by_events(
     let handles: Vec<_> =
         addresses.iter().map(|address| batch.add(*address, &IPausable::pausedCall {})).collect();
     let reply = batch.send().await?;
-    let mut now: HashMap<i64, Result<bool>> = HashMap::new();
-    for (pool, handle) in pools.iter().zip(handles) {
-        now.insert(pool.id, abi::read_paused(reply.get(handle), pool));
-    }
+    let answers = pools.iter().zip(handles);
+    let now: HashMap<i64, Result<bool>> =
+        answers.map(|(pool, handle)| (pool.id, abi::read_paused(reply.get(handle), pool))).collect();
     let from = asked.iter().map(|(_, block)| block.number + 1).min().unwrap_or_default();
     let toggles = toggles(view, &addresses, from).await?;
     let told = tell_pauses(view, &addresses, &toggles).await?;
@@ -141,19 +138,15 @@ async fn tell_pauses(
 }
 
 fn unknown(view: &PinnedView, pool: &Pool, block: u64) -> Error {
-    Error::new(
-        Code::Rpc,
-        format!(
-            "cannot tell whether {} {} was paused at block {block}: endpoint \"{}\" keeps no state of that block, and the \
-             contract's events do not tell",
-            pool.abi.noun(),
-            pool.address,
-            view.endpoint()
-        ),
-    )
-    .hint("add an archive endpoint to evm.rpc_urls, before the others")
-    .detail("pool", pool.name.clone())
-    .detail("block", block)
+    let (noun, address, endpoint) = (pool.abi.noun(), pool.address, view.endpoint());
+    let why = format!(
+        "cannot tell whether {noun} {address} was paused at block {block}: endpoint \"{endpoint}\" keeps no state of that \
+         block, and the contract's events do not tell"
+    );
+    Error::new(Code::Rpc, why)
+        .hint("add an archive endpoint to evm.rpc_urls, before the others")
+        .detail("pool", pool.name.clone())
+        .detail("block", block)
 }
 
 #[cfg(test)]

@@ -9,10 +9,11 @@ use super::store::{
     schedule, undecided, weight_rows,
 };
 use crate::pool::{Asset, Pool};
+use crate::rows;
 use base::amount::{self, Base};
 use base::{Code, Error, Result, say};
 use config::Config;
-use rusqlite::params;
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::db_block;
 use state::{Tx, Work};
@@ -47,53 +48,38 @@ pub(super) fn prepare(
         None => {
             let genesis = pools.iter().filter(weighted).filter_map(|pool| pool.reward_genesis).min();
             let origin = from.or(genesis).ok_or_else(|| {
+                let hint = say("run: ").run("reward cycle").with("from").of("BLOCK");
                 Error::new(
                     Code::MissingSetting,
                     "the first reward cycle needs the block at which rewards begin",
                 )
-                .hint(
-                    say("run: ")
-                        .run("reward cycle")
-                        .with("from")
-                        .of("BLOCK")
-                        .say(" (once; later runs go on by themselves)"),
-                )
+                .hint(hint.say(" (once; later runs go on by themselves)"))
             })?;
             put(tx, &Terms { from_block: origin, ..wanted.clone() })?;
         }
         Some(first) => {
             if from.is_some_and(|from| from != first.from_block) {
-                return Err(Error::field(
-                    Code::InvalidValue,
-                    "from",
-                    format_args!("rewards began at block {} already", first.from_block),
-                )
-                .hint(say("leave ").with("from").say(" out; the cycle goes on where it was")));
+                let why = format!("rewards began at block {} already", first.from_block);
+                return Err(Error::field(Code::InvalidValue, "from", why)
+                    .hint(say("leave ").with("from").say(" out; the cycle goes on where it was")));
             }
         }
     }
-    if let Some(other) = counted_in(tx.conn())?.filter(|other| *other != wanted.asset) {
-        // What pools carry is counted in that token.
-        return Err(Error::new(
-            Code::Conflict,
-            format!("reward.asset is {}, but rewards are counted in {other}", wanted.asset),
-        )
-        .hint("set reward.asset back; another token needs a state file of its own"));
-    }
+    // What pools carry is counted in that token.
+    same_token(tx.conn(), &wanted.asset)?;
     // Epochs made by hand end on the grid of their day.
     let by_hand = created(tx.conn())?.iter().map(|row| row.epoch.end).max().unwrap_or_default();
     let open = undecided(tx.conn())?.max(head + 1).max(by_hand);
     if let Some(Change { withdrawn, announced }) = change(&schedule(tx.conn())?, wanted, open) {
         for from_block in &withdrawn {
-            tx.conn()
-                .execute("DELETE FROM reward_schedule WHERE from_block = ?1", [db_block(*from_block)?])?;
+            let sql = "DELETE FROM reward_schedule WHERE from_block = ?1";
+            rows::run(tx.conn(), sql, [db_block(*from_block)?])?;
         }
-        let instead = withdrawn
-            .first()
-            .map(|from| format!("those announced for epochs from block {from} on are withdrawn"));
-        let holds = announced
-            .as_ref()
-            .map(|terms| format!("they hold for epochs from block {} on", terms.from_block));
+        let first = withdrawn.first();
+        let instead =
+            first.map(|from| format!("those announced for epochs from block {from} on are withdrawn"));
+        let terms = announced.as_ref();
+        let holds = terms.map(|terms| format!("they hold for epochs from block {} on", terms.from_block));
         if let Some(terms) = &announced {
             put(tx, terms)?;
         } else {
@@ -105,8 +91,8 @@ pub(super) fn prepare(
     let terms = schedule(tx.conn())?;
     let emitted = emitted_to(tx.conn())?;
     for pool in pools.iter().filter(weighted).filter(|pool| pool.reward_cursor.is_none()) {
-        let effective =
-            weights.iter().find(|row| row.pool_id == pool.id).map_or(0, |row| row.effective_block);
+        let weight = weights.iter().find(|row| row.pool_id == pool.id);
+        let effective = weight.map_or(0, |row| row.effective_block);
         let earliest = pool.reward_genesis.unwrap_or(0).max(effective).max(emitted);
         let start = boundary_from(&terms, earliest).ok_or_else(|| {
             Error::new(Code::InvalidValue, format!("rewards of pool \"{}\" begin never", pool.name))
@@ -116,25 +102,35 @@ pub(super) fn prepare(
             continue;
         }
         if pool.reward_genesis.is_some_and(|genesis| genesis < start) {
-            notes.push(format!(
-                "rewards of pool \"{}\" begin at block {start}, the next epoch start",
-                pool.name
-            ));
+            let name = &pool.name;
+            notes.push(format!("rewards of pool \"{name}\" begin at block {start}, the next epoch start"));
         }
-        tx.conn().execute(
-            "UPDATE pools SET reward_genesis_block = ?2, reward_cursor_block = ?2 WHERE id = ?1",
-            params![pool.id, db_block(start)?],
-        )?;
+        set_genesis(tx, pool, start)?;
         tx.event("reward.started", &pool.name, &json!({ "first_epoch": start }))?;
     }
     Ok(notes)
 }
 
+/// Writes where a pool's rewards begin.
+pub(super) fn set_genesis(tx: &Tx<'_>, pool: &Pool, block: u64) -> Result<()> {
+    let sql = "UPDATE pools SET reward_genesis_block = ?2, reward_cursor_block = ?2 WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![pool.id, db_block(block)?])
+}
+
+/// Rewards are counted in one token for ever.
+pub(super) fn same_token(conn: &Connection, asset: &str) -> Result<()> {
+    match counted_in(conn)?.filter(|other| other != asset) {
+        None => Ok(()),
+        Some(other) => {
+            let why = format!("reward.asset is {asset}, but rewards are counted in {other}");
+            Err(Error::new(Code::Conflict, why)
+                .hint("set reward.asset back; another token needs a state file of its own"))
+        }
+    }
+}
+
 /// Fixes what each closed epoch has to give, in the order of the grid, for all pools at once. Which of the pools can be
 /// paid now is no part of it.
-///
-/// # Errors
-/// `invalid_value` for an emission past 256 bits, `state_error`, `state_corrupt`.
 pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<Vec<String>> {
     /// Epochs that are written at once.
     const PER_WRITE: usize = 5_000;
@@ -158,11 +154,8 @@ pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<Vec<String>> 
             if let Some(more) = restored {
                 let start = first.epoch.start;
                 let asset = schedule.last().map(|terms| terms.asset.as_str()).unwrap_or_default();
-                tx.event(
-                    "reward.carry_restored",
-                    asset,
-                    &json!({ "start_block": start, "amount": more.to_string() }),
-                )?;
+                let told = json!({ "start_block": start, "amount": more.to_string() });
+                tx.event("reward.carry_restored", asset, &told)?;
                 notes.push(format!(
                     "{more} base units that earlier versions carried and never gave are part of the epoch from block {start}"
                 ));
@@ -178,24 +171,24 @@ fn missed(work: &Work<'_>, schedule: &[Terms], claimants: &[Claimant]) -> Result
     let conn = work.state.conn();
     let end = in_order_from(conn)?;
     let cursors = lanes(conn)?.into_values().filter_map(|lane| lane.weighted_from.and(lane.cursor));
-    let mut next = cursors.min().filter(|at| *at < end).and_then(|at| boundary_from(schedule, at));
+    let from = cursors.min().filter(|at| *at < end).and_then(|at| boundary_from(schedule, at));
+    let epoch = |start: u64| closed_epoch(schedule, start, end).filter(|_| start < end);
     let mut found = Vec::new();
-    while let Some(epoch) =
-        next.filter(|start| *start < end).and_then(|start| closed_epoch(schedule, start, end))
-    {
+    for epoch in std::iter::successors(from.and_then(epoch), |before| epoch(before.end)) {
         let shared = !sharers(claimants, epoch.start).is_empty();
         if shared && emission_at(conn, epoch.start)?.is_none() {
             let only = budgets(schedule, claimants, epoch.start, Base::ZERO, epoch.end).next();
             found.extend(only.transpose()?);
         }
-        next = Some(epoch.end);
     }
     Ok(found)
 }
 
 fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
     let Budget { epoch, emission, carry_in, carry_out } = budget;
-    tx.conn().prepare_cached("INSERT INTO reward_emissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)")?.execute(
+    rows::run(
+        tx.conn(),
+        "INSERT INTO reward_emissions VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         params![
             db_block(epoch.start)?,
             db_block(epoch.end)?,
@@ -204,27 +197,22 @@ fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
             carry_out.to_string(),
             tx.now()
         ],
-    )?;
-    Ok(())
+    )
 }
 
 fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
-    tx.conn().execute(
+    let Terms { from_block, epoch_blocks, block_reward, asset, basis } = terms;
+    let (from, blocks, reward) = (db_block(*from_block)?, db_block(*epoch_blocks)?, block_reward.to_string());
+    rows::run(
+        tx.conn(),
         "INSERT INTO reward_schedule VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-        params![
-            db_block(terms.from_block)?,
-            db_block(terms.epoch_blocks)?,
-            terms.block_reward.to_string(),
-            terms.asset,
-            terms.basis.as_str(),
-            tx.now()
-        ],
+        params![from, blocks, reward, asset, basis, tx.now()],
     )?;
     tx.event(
         "reward.schedule",
-        &terms.asset,
-        &json!({ "from_block": terms.from_block, "epoch_blocks": terms.epoch_blocks,
-                 "block_reward": terms.block_reward.to_string(), "basis": terms.basis.as_str() }),
+        asset,
+        &json!({ "from_block": from_block, "epoch_blocks": epoch_blocks, "block_reward": reward,
+                 "basis": basis.as_str() }),
     )?;
     Ok(())
 }

@@ -27,10 +27,8 @@ impl Recount {
     }
 
     /// Goes on to block `next`, below which all movements were pushed. Returns the epoch's weights when `next` is its
-    /// end or beyond; until then what it accrued so far is kept, and the same epoch must be named again.
-    ///
-    /// # Errors
-    /// `drift` for movements that do not fit.
+    /// end or beyond; until then what it accrued so far is kept, and the same epoch must be named again. `drift` for movements
+    /// that do not fit.
     pub fn through(&mut self, epoch: Epoch, basis: Basis, next: u64) -> Result<Option<Weights>> {
         if self.at < epoch.start {
             let to = next.min(epoch.start);

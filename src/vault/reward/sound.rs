@@ -3,23 +3,18 @@
 
 use super::budget::{Budget, sharers};
 use super::grid::{Epoch, Terms, terms_at};
-use super::purpose;
+use super::purpose::{self, account};
 use super::store::{EmissionRow, carry_into, claimants, in_order_from, read_emission, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
+use crate::rows;
 use base::amount::{Base, Delta};
 use base::{Code, Error, Remedy, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, only};
-use state::{Account, OwnerKind, balance, derived_balance};
+use state::{OwnerKind, balance, derived_balance};
 
-/// The amounts of a distributed epoch.
-struct Amounts {
-    distributed: Base,
-    carry_out: Base,
-}
-
-/// Reads the amounts of an epoch, which must conserve what was given.
-fn conserved(row: &Row<'_>, epoch: i64) -> Result<Amounts> {
+/// What an epoch gave and what it left, which must conserve what was given.
+fn conserved(row: &Row<'_>, epoch: i64) -> Result<(Base, Base)> {
     let [part, carry_in, distributed, carry_out]: [Base; 4] =
         [at(row, "part")?, at(row, "carry_in")?, at(row, "distributed")?, at(row, "carry_out")?];
     let (given, gone) = (part.checked_add(carry_in), distributed.checked_add(carry_out));
@@ -28,32 +23,31 @@ fn conserved(row: &Row<'_>, epoch: i64) -> Result<Amounts> {
             "epoch {epoch}: part {part} + carry {carry_in} is not distributed {distributed} + carry {carry_out}"
         )));
     }
-    Ok(Amounts { distributed, carry_out })
+    Ok((distributed, carry_out))
 }
 
 /// A pool's last paid epoch, and the cursor and the carry that the next one begins with: the epoch, the pool and one
 /// account.
-///
-/// # Errors
-/// `state_corrupt` naming what does not agree.
 pub(super) fn before_payment(conn: &Connection, pool: &Pool) -> Result<()> {
     let name = &pool.name;
-    let mut statement = conn.prepare_cached(
-        "SELECT e.part, e.carry_in, e.distributed, e.carry_out, e.id, e.end_block, e.asset, p.reward_cursor_block,
+    let sql = "SELECT e.part, e.carry_in, e.distributed, e.carry_out, e.id, e.end_block, e.asset, p.reward_cursor_block,
              p.reward_carry
          FROM pools p JOIN pool_reward_epochs e ON e.pool_id = p.id
-         WHERE p.id = ?1 AND e.status = 'distributed' ORDER BY e.start_block DESC LIMIT 1",
-    )?;
-    let mut rows = statement.query([pool.id])?;
-    let Some(row) = rows.next()? else {
-        return if pool.reward_carry.is_zero() {
-            Ok(())
-        } else {
-            Err(unsound(&format!("pool \"{name}\" carries {}, and was never paid", pool.reward_carry)))
-        };
-    };
+         WHERE p.id = ?1 AND e.status = 'distributed' ORDER BY e.start_block DESC LIMIT 1";
+    let carries = &pool.reward_carry;
+    let found = rows::first(conn, sql, [pool.id], |row| last_payment(conn, pool, row))?;
+    match found {
+        None if !carries.is_zero() => {
+            Err(unsound(&format!("pool \"{name}\" carries {carries}, and was never paid")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn last_payment(conn: &Connection, pool: &Pool, row: &Row<'_>) -> Result<()> {
+    let name = &pool.name;
     let epoch: i64 = row.get("id")?;
-    let Amounts { carry_out, .. } = conserved(row, epoch)?;
+    let (_, carry_out) = conserved(row, epoch)?;
     let (end, cursor): (i64, Option<i64>) = (row.get("end_block")?, row.get("reward_cursor_block")?);
     if cursor != Some(end) {
         let cursor = cursor.unwrap_or_default();
@@ -62,13 +56,8 @@ pub(super) fn before_payment(conn: &Connection, pool: &Pool) -> Result<()> {
         )));
     }
     let carry = at(row, "reward_carry")?;
-    let account = Account {
-        owner_kind: OwnerKind::Pool,
-        owner: pool.address.to_string(),
-        purpose: purpose::CARRY,
-        asset: row.get("asset")?,
-        overdraft: false,
-    };
+    let owner = pool.address.to_string();
+    let account = account(OwnerKind::Pool, &owner, purpose::CARRY, &row.get::<_, String>("asset")?);
     let booked = balance(conn, &account)?;
     if carry != carry_out || booked != Delta::credit(carry) {
         return Err(unsound(&format!(
@@ -79,9 +68,6 @@ pub(super) fn before_payment(conn: &Connection, pool: &Pool) -> Result<()> {
 }
 
 /// The budget that a part of an epoch is taken from: two rows.
-///
-/// # Errors
-/// `state_corrupt` naming what does not agree.
 pub(super) fn before_share(
     conn: &Connection,
     epoch: Epoch,
@@ -90,31 +76,27 @@ pub(super) fn before_share(
     row: &EmissionRow,
 ) -> Result<()> {
     let left = if epoch.start < in_order_from(conn)? { row.carry_in } else { carry_into(conn, epoch.start)? };
-    match oddity(epoch, terms, sharers, row, left)? {
-        Some(why) => Err(unsound(&why)),
-        None => Ok(()),
-    }
+    oddity(epoch, terms, sharers, row, left)?.map_or(Ok(()), |why| Err(unsound(&why)))
 }
 
 /// Every budget is the one that the settings of its day make, from the block on that budgets follow each other.
 pub fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
     let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
-    let mut statement = conn.prepare_cached(
-        "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions
-         WHERE start_block >= ?1 ORDER BY start_block",
-    )?;
-    let mut rows = statement.query([i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX)])?;
+    let sql = "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions
+         WHERE start_block >= ?1 ORDER BY start_block";
+    let from = i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX);
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    rows::each(conn, sql, [from], |row| {
         let epoch = Epoch { start: row.get("start_block")?, end: row.get("end_block")? };
-        match terms_at(&schedule, epoch.start) {
-            None => found.push(format!("emission at block {}: no terms hold there", epoch.start)),
+        found.extend(match terms_at(&schedule, epoch.start) {
+            None => Some(format!("emission at block {}: no terms hold there", epoch.start)),
             Some(terms) => {
                 let row = read_emission(row)?;
-                found.extend(oddity(epoch, terms, &sharers(&claimants, epoch.start), &row, row.carry_in)?);
+                oddity(epoch, terms, &sharers(&claimants, epoch.start), &row, row.carry_in)?
             }
-        }
-    }
+        });
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -138,56 +120,38 @@ fn oddity(
 
 /// Every epoch whose reward a member is about to be credited with, and the accounts that it is credited to: the member's
 /// own rows.
-///
-/// # Errors
-/// `state_corrupt` naming what does not agree.
 pub(super) fn before_claim(conn: &Connection, member: &Member, pool: Option<&Pool>) -> Result<()> {
-    let mut statement = conn.prepare_cached(
-        "SELECT e.part, e.carry_in, e.distributed, e.carry_out, r.epoch_id, e.status, r.amount,
+    let sql = "SELECT e.part, e.carry_in, e.distributed, e.carry_out, r.epoch_id, e.status, r.amount,
              p.id IS NOT NULL AND a.address IS NOT NULL AS is_known
          FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
          LEFT JOIN pools p ON p.id = e.pool_id LEFT JOIN assets a ON a.address = e.asset
-         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)",
-    )?;
-    let mut rows = statement.query(params![member.id, pool.map(|pool| pool.id)])?;
-    while let Some(row) = rows.next()? {
+         WHERE r.member_id = ?1 AND r.claimed_at IS NULL AND (?2 IS NULL OR e.pool_id = ?2)";
+    let owner = member.address.to_string();
+    rows::each(conn, sql, params![member.id, pool.map(|pool| pool.id)], |row| {
         let epoch: i64 = row.get("epoch_id")?;
         if !row.get::<_, bool>("is_known")? {
             return Err(unsound(&format!(
-                "member {} has a reward of epoch {epoch}, of which the pool or the token is missing",
-                member.address
+                "member {owner} has a reward of epoch {epoch}, of which the pool or the token is missing"
             )));
         }
         let status: String = row.get("status")?;
-        let (Amounts { distributed, .. }, reward): (_, Base) = (conserved(row, epoch)?, at(row, "amount")?);
+        let ((distributed, _), reward): (_, Base) = (conserved(row, epoch)?, at(row, "amount")?);
         if status != "distributed" || reward > distributed {
             return Err(unsound(&format!(
-                "epoch {epoch} is {status} with {distributed} in all, and {reward} of it stands for member {}",
-                member.address
+                "epoch {epoch} is {status} with {distributed} in all, and {reward} of it stands for member {owner}"
             )));
         }
-    }
-    let mut assets = conn.prepare_cached(
-        "SELECT asset FROM ledger_accounts WHERE owner_kind = 'member' AND owner = ?1 AND purpose = ?2",
-    )?;
-    let owner = member.address.to_string();
-    let assets = assets.query_map(params![owner, AVAILABLE], only)?;
-    for asset in assets {
-        let account = Account {
-            owner_kind: OwnerKind::Member,
-            owner: owner.clone(),
-            purpose: AVAILABLE,
-            asset: asset?,
-            overdraft: false,
-        };
+        Ok(())
+    })?;
+    let sql = "SELECT asset FROM ledger_accounts WHERE owner_kind = 'member' AND owner = ?1 AND purpose = ?2";
+    rows::each(conn, sql, params![owner, AVAILABLE], |row| {
+        let account = account(OwnerKind::Member, &owner, AVAILABLE, &only::<String>(row)?);
         let (held, derived) = (balance(conn, &account)?, derived_balance(conn, &account)?);
-        if held != derived {
-            return Err(unsound(&format!(
-                "the account of member {owner} holds {held}, its entries sum to {derived}"
-            )));
+        if held == derived {
+            return Ok(());
         }
-    }
-    Ok(())
+        Err(unsound(&format!("the account of member {owner} holds {held}, its entries sum to {derived}")))
+    })
 }
 
 pub(super) fn unsound(why: &str) -> Error {

@@ -4,39 +4,33 @@ use super::budget::Claimant;
 use super::epochs::created;
 use super::grid::{Epoch, Terms};
 use super::lane::Lane;
-use crate::pool;
+use crate::pool::{self, Deposit, Member, Pool, Snapshot, underlying};
+use crate::rows;
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result, say};
-use rusqlite::{Connection, OptionalExtension, Row, params};
-use state::columns::{at, db_block, only};
+use rusqlite::{Connection, Row, params};
+use state::columns::{at, db_block};
 use state::meta_get;
 use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.
 pub fn schedule(conn: &Connection) -> Result<Vec<Terms>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT from_block, epoch_blocks, block_reward, asset, basis FROM reward_schedule ORDER BY from_block",
-    )?;
-    statement
-        .query_and_then([], |row| {
-            Ok(Terms {
-                from_block: row.get("from_block")?,
-                epoch_blocks: row.get("epoch_blocks")?,
-                block_reward: at(row, "block_reward")?,
-                asset: row.get("asset")?,
-                basis: row.get("basis")?,
-            })
-        })?
-        .collect()
+    let sql = "SELECT from_block, epoch_blocks, block_reward, asset, basis FROM reward_schedule ORDER BY from_block";
+    rows::all(conn, sql, [], |row| {
+        Ok(Terms {
+            from_block: row.get("from_block")?,
+            epoch_blocks: row.get("epoch_blocks")?,
+            block_reward: at(row, "block_reward")?,
+            asset: row.get("asset")?,
+            basis: row.get("basis")?,
+        })
+    })
 }
 
 /// First block after the newest emission; 0 before the first.
 pub fn emitted_to(conn: &Connection) -> Result<u64> {
-    let end: Option<u64> = conn
-        .prepare_cached("SELECT end_block FROM reward_emissions ORDER BY start_block DESC LIMIT 1")?
-        .query_row([], only)
-        .optional()?;
-    Ok(end.unwrap_or_default())
+    let sql = "SELECT end_block FROM reward_emissions ORDER BY start_block DESC LIMIT 1";
+    Ok(rows::value(conn, sql, [])?.unwrap_or_default())
 }
 
 /// A pool's weight from a block on.
@@ -52,44 +46,37 @@ pub struct WeightRow {
 
 /// Every weight there ever was, by pool and block.
 pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT pool_id, effective_block, weight_ppm FROM pool_reward_weights ORDER BY pool_id, effective_block",
-    )?;
-    statement
-        .query_and_then([], |row| {
-            Ok(WeightRow {
-                pool_id: row.get("pool_id")?,
-                effective_block: row.get("effective_block")?,
-                weight_ppm: row.get("weight_ppm")?,
-            })
-        })?
-        .collect()
+    let sql = "SELECT pool_id, effective_block, weight_ppm FROM pool_reward_weights ORDER BY pool_id, effective_block";
+    rows::all(conn, sql, [], |row| {
+        Ok(WeightRow {
+            pool_id: row.get("pool_id")?,
+            effective_block: row.get("effective_block")?,
+            weight_ppm: row.get("weight_ppm")?,
+        })
+    })
 }
 
 /// The pools with a claim to emissions, by id: those whose rewards have begun and that ever had a weight.
 pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
-    let mut begun = conn.prepare_cached(
-        "SELECT id, reward_genesis_block FROM pools WHERE reward_cursor_block IS NOT NULL ORDER BY id",
-    )?;
-    let mut by_hand = conn.prepare_cached(
+    let begun =
+        "SELECT id, reward_genesis_block FROM pools WHERE reward_cursor_block IS NOT NULL ORDER BY id";
+    let by_hand =
         "SELECT start_block, end_block FROM pool_reward_epochs WHERE pool_id = ?1 AND origin = 'manual'
-         ORDER BY start_block",
-    )?;
+         ORDER BY start_block";
     let mut weights: HashMap<i64, Vec<(u64, u32)>> = HashMap::new();
     for row in weight_rows(conn)? {
         weights.entry(row.pool_id).or_default().push((row.effective_block, row.weight_ppm));
     }
-    let mut rows = begun.query([])?;
     let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    rows::each(conn, begun, [], |row| {
         let pool_id: i64 = row.get("id")?;
-        let Some(weights) = weights.remove(&pool_id) else { continue };
-        let epochs = by_hand.query_map([pool_id], |epoch| {
+        let Some(weights) = weights.remove(&pool_id) else { return Ok(()) };
+        let by_hand = rows::all(conn, by_hand, [pool_id], |epoch| {
             Ok(Epoch { start: epoch.get("start_block")?, end: epoch.get("end_block")? })
         })?;
-        let by_hand = epochs.collect::<Result<_, _>>()?;
         found.push(Claimant { pool_id, begins: row.get("reward_genesis_block")?, weights, by_hand });
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -142,17 +129,15 @@ pub fn carry_into(conn: &Connection, start: u64) -> Result<Base> {
     if in_order == 0 || start > in_order {
         return Ok(emission_before(conn, start)?.map_or(Base::ZERO, |row| row.carry_out));
     }
-    let mut statement = conn.prepare_cached(
-        "SELECT carry_in, carry_out FROM reward_emissions WHERE start_block < ?1 ORDER BY start_block",
-    )?;
-    let mut rows = statement.query([db_block(start)?])?;
+    let sql = "SELECT carry_in, carry_out FROM reward_emissions WHERE start_block < ?1 ORDER BY start_block";
     let mut left = Delta::default();
-    while let Some(row) = rows.next()? {
+    rows::each(conn, sql, [db_block(start)?], |row| {
         let (taken, given) = (at(row, "carry_in")?, at(row, "carry_out")?);
         let past = || Error::new(Code::StateCorrupt, "the carried emissions pass 256 bits");
         left = left.checked_add(Delta::debit(taken)).ok_or_else(past)?;
         left = left.checked_add(Delta::credit(given)).ok_or_else(past)?;
-    }
+        Ok(())
+    })?;
     // Where it gave more than there was, nothing is taken back from anybody.
     Ok(if left.is_negative() { Base::ZERO } else { left.magnitude() })
 }
@@ -186,11 +171,11 @@ pub fn emission_before(conn: &Connection, start: u64) -> Result<Option<EmissionR
 }
 
 fn emission(conn: &Connection, clause: &str, start: u64) -> Result<Option<EmissionRow>> {
-    let mut statement = conn.prepare_cached(&format!(
+    let sql = format!(
         "SELECT emission, carry_in, carry_out FROM reward_emissions WHERE {clause}
          ORDER BY start_block DESC LIMIT 1"
-    ))?;
-    statement.query_and_then([db_block(start)?], read_emission)?.next().transpose()
+    );
+    rows::first(conn, &sql, [db_block(start)?], read_emission)
 }
 
 /// An emission by its three amounts.
@@ -215,25 +200,19 @@ pub struct Totals {
 
 /// The rewards of a member, in one pool or in all.
 pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Result<Totals> {
-    let mut statement = conn.prepare_cached(
-        "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NOT NULL AS claimed,
+    let sql = "SELECT e.asset, a.symbol, a.decimals, r.claimed_at IS NOT NULL AS claimed,
              x.epoch_id IS NOT NULL AS exported, r.amount
          FROM pool_rewards r LEFT JOIN pool_reward_epochs e ON e.id = r.epoch_id
          LEFT JOIN assets a ON a.address = e.asset LEFT JOIN reward_exports x ON x.epoch_id = r.epoch_id
-         WHERE r.member_id = ?1 AND (?2 IS NULL OR coalesce(e.pool_id, ?2) = ?2)",
-    )?;
-    let mut rows = statement.query(params![member_id, pool_id])?;
+         WHERE r.member_id = ?1 AND (?2 IS NULL OR coalesce(e.pool_id, ?2) = ?2)";
     let mut sums: BTreeMap<(bool, bool, String), Quantity> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
+    rows::each(conn, sql, params![member_id, pool_id], |row| {
         let (claimed, exported): (bool, bool) = (row.get("claimed")?, row.get("exported")?);
         let key = (claimed, exported && !claimed, row.get::<_, String>("asset")?);
         let (symbol, decimals) = (row.get::<_, String>("symbol")?, row.get("decimals")?);
         let sum = sums.entry(key).or_insert_with(|| Quantity::new(Base::ZERO, decimals, symbol));
-        sum.base = sum
-            .base
-            .checked_add(at(row, "amount")?)
-            .ok_or_else(|| Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits"))?;
-    }
+        add(sum, at(row, "amount")?)
+    })?;
     let mut totals = Totals::default();
     for ((claimed, exported, _), sum) in sums {
         match (claimed, exported) {
@@ -243,6 +222,12 @@ pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Res
         }
     }
     Ok(totals)
+}
+/// Adds to a sum of a member's rewards.
+pub(super) fn add(sum: &mut Quantity, amount: Base) -> Result<()> {
+    let past = || Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits");
+    sum.base = sum.base.checked_add(amount).ok_or_else(past)?;
+    Ok(())
 }
 
 /// When a pool was last paid, seconds since 1970, and the block up to which one is.
@@ -259,13 +244,8 @@ pub fn last_paid(conn: &Connection) -> Result<Option<(i64, u64)>> {
 
 /// The reward token that amounts are counted in so far.
 pub fn counted_in(conn: &Connection) -> Result<Option<String>> {
-    let found = conn
-        .prepare_cached(
-            "SELECT asset FROM pool_reward_epochs WHERE id = (SELECT max(id) FROM pool_reward_epochs)",
-        )?
-        .query_row([], only)
-        .optional()?;
-    match found {
+    let sql = "SELECT asset FROM pool_reward_epochs WHERE id = (SELECT max(id) FROM pool_reward_epochs)";
+    match rows::value(conn, sql, [])? {
         Some(asset) => Ok(Some(asset)),
         None => Ok(schedule(conn)?.pop().map(|terms| terms.asset)),
     }
@@ -287,4 +267,32 @@ pub fn lanes(conn: &Connection) -> Result<HashMap<i64, Lane>> {
         }
     }
     Ok(lanes)
+}
+
+/// A member's position.
+#[derive(Debug, Clone)]
+pub struct Position {
+    /// Shares at the pool's cursor.
+    pub shares: Base,
+    /// What they are worth by the last sync, rounded down; `None` before the first sync.
+    pub underlying: Option<Base>,
+    /// Rewards, by asset.
+    pub rewards: Totals,
+    /// The last deposit, if there was one.
+    pub last_deposit: Option<Deposit>,
+    /// The sync that it stands on.
+    pub snapshot: Option<Snapshot>,
+}
+
+/// Reads a position; a member without shares has one of zero.
+pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Position> {
+    let (shares, last_deposit) = pool::holding(conn, pool.id, member.id)?;
+    let snapshot = pool::snapshot(conn, pool)?;
+    Ok(Position {
+        shares,
+        underlying: snapshot.as_ref().map(|s| underlying(shares, s.total_assets, s.total_shares)),
+        rewards: totals_of(conn, member.id, Some(pool.id))?,
+        last_deposit,
+        snapshot,
+    })
 }

@@ -3,7 +3,6 @@
 use crate::pool::holdings::MemberId;
 use base::amount::Base;
 use base::{Code, Error, Result};
-use std::cmp::Ordering;
 use std::iter::Peekable;
 
 /// A member whose reward is not what it should be.
@@ -34,10 +33,7 @@ impl<I: Iterator<Item = (MemberId, Base)>> Walk<I> {
         Self { computed: computed.into_iter().peekable(), last: None, rows: 0 }
     }
 
-    /// Takes the next stored reward; what differs goes to `found`.
-    ///
-    /// # Errors
-    /// `state_corrupt` where the stored rewards are not in order.
+    /// Takes the next stored reward, in order; what differs goes to `found`.
     pub fn stored(&mut self, member: MemberId, amount: Base, mut found: impl FnMut(Mismatch)) -> Result<()> {
         if self.last.is_some_and(|last| last >= member) {
             let why = format!("the reward of member {member} does not come in order");
@@ -46,14 +42,13 @@ impl<I: Iterator<Item = (MemberId, Base)>> Walk<I> {
         self.last = Some(member);
         self.rows += 1;
         while let Some((due, computed)) = self.computed.next_if(|(due, _)| *due <= member) {
-            match due.cmp(&member) {
-                Ordering::Equal if computed == amount => return Ok(()),
-                Ordering::Equal => {
+            if due == member {
+                if computed != amount {
                     found(Mismatch { member, stored: Some(amount), computed: Some(computed) });
-                    return Ok(());
                 }
-                _ => found(Mismatch { member: due, stored: None, computed: Some(computed) }),
+                return Ok(());
             }
+            found(Mismatch { member: due, stored: None, computed: Some(computed) });
         }
         found(Mismatch { member, stored: Some(amount), computed: None });
         Ok(())

@@ -3,6 +3,7 @@
 use super::grid::{self, Epoch};
 use super::store::{lanes, schedule, undecided, weight_rows};
 use crate::pool::{self, Pool};
+use crate::rows;
 use base::{Code, Error, Result};
 use evm::{At, Chain};
 use rusqlite::{Connection, params};
@@ -36,9 +37,6 @@ pub struct WeightSet {
 
 /// Sets a pool's weight from the next epoch on: never for one that anything is decided about, nor before a change that
 /// was announced already.
-///
-/// # Errors
-/// Those of the transport where the head must be known, `invalid_value` where no epoch begins any more, `state_error`.
 pub async fn set_weight(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
@@ -68,7 +66,8 @@ pub async fn set_weight(
             }
         };
         let replaced = last.filter(|row| row.effective_block == effective).map(|row| row.weight_ppm);
-        tx.conn().execute(
+        rows::run(
+            tx.conn(),
             "INSERT INTO pool_reward_weights VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (pool_id, effective_block) DO UPDATE SET weight_ppm = ?3, set_at = ?4",
             params![pool.id, db_block(effective)?, weight_ppm, tx.now()],

@@ -1,9 +1,12 @@
-//! The circuit breaker of a pool: it opens on its own, keeps when it first did, and is closed by the operator alone.
+//! What forbids a pool to move: the circuit breaker, which opens on its own, keeps when it first did, and is closed by the
+//! operator alone; and the operator's emergency pause.
 
+use super::parameters::row;
 use super::rules::Rule;
 use crate::pool::Pool;
+use crate::rows;
 use base::Result;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::{Tx, Work};
 
@@ -24,7 +27,9 @@ pub struct Breaker {
 
 /// A pool's breaker; `None` = it never opened.
 pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
-    let read = |row: &Row<'_>| {
+    let sql = "SELECT active, rule, reason, triggered_at, reset_at, reset_reason FROM circuit_breaker_status
+         WHERE pool_id = ?1";
+    rows::first(conn, sql, [pool.id], |row| {
         Ok(Breaker {
             active: row.get("active")?,
             rule: row.get("rule")?,
@@ -32,15 +37,7 @@ pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
             triggered_at: row.get("triggered_at")?,
             reset: row.get::<_, Option<_>>("reset_at")?.zip(row.get("reset_reason")?),
         })
-    };
-    let found = conn
-        .prepare_cached(
-            "SELECT active, rule, reason, triggered_at, reset_at, reset_reason FROM circuit_breaker_status
-             WHERE pool_id = ?1",
-        )?
-        .query_row([pool.id], read)
-        .optional()?;
-    Ok(found)
+    })
 }
 
 /// Opens a pool's breaker, in the write that records what opened it. Returns false where it is open already: its
@@ -77,6 +74,41 @@ pub fn reset_breaker(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<b
             &pool.name,
             &json!({ "reason": reason, "rule": open.rule, "opened_for": open.reason, "triggered_at": open.triggered_at }),
         )?;
+        Ok(true)
+    })
+}
+
+/// Pauses a pool. Returns false where it is paused already: the first reason and time stay.
+///
+/// A pool without risk parameters can be paused too; it has none afterwards either.
+pub fn pause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
+    work.state.write(work.permit, |tx| {
+        if row(tx.conn(), pool)?.is_some_and(|row| row.local_pause.is_some()) {
+            return Ok(false);
+        }
+        tx.conn().execute(
+            "INSERT INTO pool_risk_parameters (pool_id, engine, window, deposits_enabled, withdrawals_enabled,
+                 engine_breaker, engine_emergency, local_pause_reason, local_paused_at)
+             VALUES (?1, 'local', 'utc-day', 1, 1, 0, 0, ?2, ?3)
+             ON CONFLICT (pool_id) DO UPDATE SET local_pause_reason = ?2, local_paused_at = ?3",
+            params![pool.id, reason, tx.now()],
+        )?;
+        tx.event("risk.paused", &pool.name, &json!({ "reason": reason }))?;
+        Ok(true)
+    })
+}
+
+/// Lifts the pause. Returns false where there is none.
+pub fn unpause(work: &mut Work<'_>, pool: &Pool, reason: &str) -> Result<bool> {
+    work.state.write(work.permit, |tx| {
+        let Some(paused_for) = row(tx.conn(), pool)?.and_then(|row| row.local_pause) else {
+            return Ok(false);
+        };
+        tx.conn().execute(
+            "UPDATE pool_risk_parameters SET local_pause_reason = NULL, local_paused_at = NULL WHERE pool_id = ?1",
+            [pool.id],
+        )?;
+        tx.event("risk.unpaused", &pool.name, &json!({ "reason": reason, "paused_for": paused_for }))?;
         Ok(true)
     })
 }

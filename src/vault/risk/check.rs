@@ -8,13 +8,14 @@ use super::refresh::refresh;
 use super::rules::{self, Rule, Verdict};
 use crate::feed;
 use crate::pool::{self, Pool, ViewStamp};
+use crate::rows;
 use base::amount::Base;
 use base::{Error, Result};
 use config::Config;
 use evm::{At, Chain, is_silence};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use state::alert::{self, Subject};
-use state::columns::{at, only};
+use state::columns::at;
 use state::{Tx, Work};
 use std::collections::HashMap;
 
@@ -95,7 +96,9 @@ pub fn watch_withdrawals(tx: &Tx<'_>, pool: &Pool) -> Result<bool> {
         return Ok(false);
     };
     let reset_at = breaker(tx.conn(), pool)?.and_then(|breaker| breaker.reset).map(|(at, _)| at);
-    if newest_withdrawal(tx.conn(), pool, from)? < reset_at {
+    let sql = "SELECT requested_at FROM pool_withdrawals
+         WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed' ORDER BY requested_at DESC LIMIT 1";
+    if rows::value::<i64>(tx.conn(), sql, params![pool.id, from])? < reset_at {
         return Ok(false);
     }
     trip(tx, pool, Rule::WithdrawalRate, &reason)
@@ -138,30 +141,16 @@ pub type Withdrawn = HashMap<i64, (String, Base)>;
 
 /// What withdrawals that are not failed come to since `from`: in all, asset base units, and of each member.
 pub fn withdrawn_since(conn: &Connection, pool: &Pool, from: i64) -> Result<(Base, Withdrawn)> {
-    let mut statement = conn.prepare_cached(
-        "SELECT w.member_id, m.address, w.assets FROM pool_withdrawals w LEFT JOIN members m ON m.id = w.member_id
-         WHERE w.pool_id = ?1 AND w.requested_at >= ?2 AND w.status <> 'failed'",
-    )?;
-    let mut rows = statement.query(params![pool.id, from])?;
+    let sql = "SELECT w.member_id, m.address, w.assets FROM pool_withdrawals w LEFT JOIN members m ON m.id = w.member_id
+         WHERE w.pool_id = ?1 AND w.requested_at >= ?2 AND w.status <> 'failed'";
     let (mut total, mut by_member) = (Base::ZERO, Withdrawn::new());
-    while let Some(row) = rows.next()? {
+    rows::each(conn, sql, params![pool.id, from], |row| {
         let assets = at(row, "assets")?;
         total = total.saturating_add(assets);
         let (address, sum) = by_member.entry(row.get("member_id")?).or_default();
         *address = row.get::<_, Option<String>>("address")?.unwrap_or_default();
         *sum = sum.saturating_add(assets);
-    }
+        Ok(())
+    })?;
     Ok((total, by_member))
-}
-
-/// When the newest of them was requested.
-fn newest_withdrawal(conn: &Connection, pool: &Pool, from: i64) -> Result<Option<i64>> {
-    let found = conn
-        .prepare_cached(
-            "SELECT requested_at FROM pool_withdrawals
-             WHERE pool_id = ?1 AND requested_at >= ?2 AND status <> 'failed' ORDER BY requested_at DESC LIMIT 1",
-        )?
-        .query_row(params![pool.id, from], only)
-        .optional()?;
-    Ok(found)
 }

@@ -15,12 +15,9 @@ pub enum Barrier {
     /// The parameters are missing or too old: deny, never allow.
     RiskUnknown(String),
     /// The operator's emergency pause.
-    Paused {
-        /// Its reason.
-        reason: String,
-        /// When it began, seconds since 1970.
-        since: Option<i64>,
-    },
+    /// The operator's emergency pause: its reason, and when it began, seconds since 1970.
+    #[allow(missing_docs, reason = "said above")]
+    Paused { reason: String, since: Option<i64> },
     /// The engine's emergency mode or pause.
     EnginePaused,
     /// Our circuit breaker.
@@ -74,35 +71,13 @@ pub struct Gate {
     pub row: Option<RiskRow>,
 }
 
-impl Gate {
-    /// The rule. What the engine said last holds until it is heard again, however long ago that was.
-    fn of(
-        row: Option<RiskRow>,
-        parameters: Result<Parameters, String>,
-        breaker: Option<Breaker>,
-        changed: Option<String>,
-    ) -> Self {
-        let mut barriers = Vec::new();
-        barriers.extend(parameters.as_ref().err().cloned().map(Barrier::RiskUnknown));
-        if let Some(row) = &row {
-            let paused = |reason| Barrier::Paused { reason, since: row.local_paused_at };
-            barriers.extend(row.local_pause.clone().map(paused));
-            barriers.extend(row.parameters.engine_emergency.then_some(Barrier::EnginePaused));
-        }
-        barriers.extend(breaker.filter(|breaker| breaker.active).map(Barrier::BreakerOpen));
-        let engine = row.as_ref().and_then(|row| row.parameters.engine_breaker.clone());
-        barriers.extend(engine.map(Barrier::EngineBreaker));
-        barriers.extend(changed.map(Barrier::ContractChanged));
-        Self { barriers, parameters, row }
-    }
-}
-
 /// Looks at a pool's parameters, pauses and breakers as they stand in the state at `now`, seconds since 1970.
 pub fn gate(conn: &Connection, config: &Config, pool: &Pool, now: i64) -> Result<Gate> {
     gate_after(conn, config, pool, now, None)
 }
 
-/// As [`gate`], where the parameters could not be refreshed just now for this reason.
+/// As [`gate`], where the parameters could not be refreshed just now for this reason. What the engine said last holds until it
+/// is heard again, however long ago that was.
 pub(super) fn gate_after(
     conn: &Connection,
     config: &Config,
@@ -112,6 +87,18 @@ pub(super) fn gate_after(
 ) -> Result<Gate> {
     let row = row(conn, pool)?;
     let parameters = usable(row.as_ref(), now, config.number("risk.max_age_sec")?, failure);
+    let mut barriers = Vec::new();
+    barriers.extend(parameters.as_ref().err().cloned().map(Barrier::RiskUnknown));
+    if let Some(row) = &row {
+        let paused = |reason| Barrier::Paused { reason, since: row.local_paused_at };
+        barriers.extend(row.local_pause.clone().map(paused));
+        barriers.extend(row.parameters.engine_emergency.then_some(Barrier::EnginePaused));
+    }
+    let open = breaker(conn, pool)?.filter(|breaker| breaker.active);
+    barriers.extend(open.map(Barrier::BreakerOpen));
+    let engine = row.as_ref().and_then(|row| row.parameters.engine_breaker.clone());
+    barriers.extend(engine.map(Barrier::EngineBreaker));
     let changed = pool.contract.as_ref().and_then(Known::change);
-    Ok(Gate::of(row, parameters, breaker(conn, pool)?, changed))
+    barriers.extend(changed.map(Barrier::ContractChanged));
+    Ok(Gate { barriers, parameters, row })
 }

@@ -31,23 +31,6 @@ pub struct Facts {
     pub failure_streak: u64,
 }
 
-impl Default for Facts {
-    fn default() -> Self {
-        Self {
-            parameters: Ok(Parameters::default()),
-            tvl: None,
-            rates_e18: None,
-            max_rate_drop_ppm: 0,
-            withdrawn_in_window: Base::ZERO,
-            top_withdrawer: None,
-            withdrawn_24h: Base::ZERO,
-            barriers: Vec::new(),
-            feed_streaks: Vec::new(),
-            failure_streak: 3,
-        }
-    }
-}
-
 /// Runs every rule; none hides another.
 pub fn check(facts: &Facts) -> Vec<(Rule, Verdict)> {
     Rule::VARIANTS.iter().map(|rule| (*rule, judge(*rule, facts))).collect()
@@ -141,8 +124,12 @@ mod tests {
             tvl: Some(n(1000)),
             rates_e18: Some((n(1_000_000), n(1_000_000))),
             max_rate_drop_ppm: 5_000,
+            withdrawn_in_window: Base::ZERO,
+            top_withdrawer: None,
+            withdrawn_24h: Base::ZERO,
+            barriers: Vec::new(),
+            feed_streaks: Vec::new(),
             failure_streak: 3,
-            ..Facts::default()
         }
     }
 
@@ -164,6 +151,10 @@ mod tests {
         facts
     }
 
+    fn barred(barrier: Barrier) -> Facts {
+        Facts { barriers: vec![barrier], ..calm() }
+    }
+
     #[test]
     fn equal_to_a_cap_is_allowed_and_one_more_is_not() {
         assert_eq!(found(&calm()), []);
@@ -180,16 +171,10 @@ mod tests {
             (with(|f, _| f.rates_e18 = Some((n(1), n(1_000_000)))), None),
             (with(|f, _| f.feed_streaks = vec![("a".into(), 2)]), None),
             (with(|f, _| f.feed_streaks = vec![("a".into(), 3)]), Some("oracle_failure_streak")),
-            (with(|f, _| f.barriers = vec![open()]), Some("circuit_breaker_active")),
-            (
-                with(|f, _| f.barriers = vec![Barrier::EngineBreaker("x".into())]),
-                Some("circuit_breaker_active"),
-            ),
-            (
-                with(|f, _| f.barriers = vec![Barrier::Paused { reason: "x".into(), since: Some(1) }]),
-                Some("emergency_pause"),
-            ),
-            (with(|f, _| f.barriers = vec![Barrier::EnginePaused]), Some("emergency_pause")),
+            (barred(open()), Some("circuit_breaker_active")),
+            (barred(Barrier::EngineBreaker("x".into())), Some("circuit_breaker_active")),
+            (barred(Barrier::Paused { reason: "x".into(), since: Some(1) }), Some("emergency_pause")),
+            (barred(Barrier::EnginePaused), Some("emergency_pause")),
         ] {
             let want: Vec<_> = want.into_iter().map(|word| (word, true)).collect();
             assert_eq!(found(&facts), want);

@@ -6,17 +6,15 @@ mod engine;
 mod gate;
 mod judge;
 mod parameters;
-mod pause;
 mod refresh;
 pub mod rules;
 mod source;
 pub mod verdict;
 
-pub use breaker::{Breaker, breaker, reset_breaker, trip};
+pub use breaker::{Breaker, breaker, pause, reset_breaker, trip, unpause};
 pub use check::{PoolCheck, Withdrawn, check, watch_withdrawals, withdrawn_since};
 pub use engine::examine;
 pub use gate::{Barrier, Gate, gate};
 pub use parameters::{Parameters, RiskRow, SetRisk, Window, row, set};
-pub use pause::{pause, unpause};
 pub use refresh::refresh;
 pub use source::Engine;

@@ -2,18 +2,20 @@
 
 use super::source::Engine;
 use crate::pool::{Pool, ViewStamp};
+use crate::rows;
 use base::amount::Base;
 use base::{Code, Error, Result, clock, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;
 use state::{Tx, Work};
-use strum::{EnumString, IntoStaticStr, VariantNames};
+use strum::{EnumString, VariantNames};
 
 /// Whole window that daily caps look at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, EnumString, strum::IntoStaticStr, VariantNames)]
 pub enum Window {
     /// Since midnight UTC.
+    #[default]
     #[strum(serialize = "utc-day")]
     UtcDay,
     /// The last 24 hours.
@@ -22,13 +24,9 @@ pub enum Window {
 }
 
 state::stored_as_word!(Window);
+crate::words!(Window);
 
 impl Window {
-    /// The word used on the command line and in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
     /// Reads the word.
     pub fn parse(word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
@@ -67,7 +65,7 @@ pub struct Parameters {
 }
 
 /// The row of a pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RiskRow {
     /// Where the values come from.
     pub engine: Engine,
@@ -98,35 +96,34 @@ impl RiskRow {
 
 /// A pool's row.
 pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
-    let mut statement = conn.prepare_cached(
+    let sql =
         "SELECT engine, engine_address, max_tvl, max_user_deposit, daily_withdrawal_cap, user_daily_cap, window,
              breaker_threshold_ppm, deposits_enabled, withdrawals_enabled, engine_breaker, engine_breaker_reason,
              engine_emergency, local_pause_reason, refreshed_at, block_number, endpoint, local_paused_at
-         FROM pool_risk_parameters WHERE pool_id = ?1",
-    )?;
-    let mut rows = statement.query([pool.id])?;
-    let Some(row) = rows.next()? else { return Ok(None) };
-    let breaker: bool = row.get("engine_breaker")?;
-    let reason: Option<String> = row.get("engine_breaker_reason")?;
-    Ok(Some(RiskRow {
-        engine: Engine::parse(&row.get::<_, String>("engine")?, maybe_at(row, "engine_address")?)?,
-        parameters: Parameters {
-            max_tvl: maybe_at(row, "max_tvl")?,
-            max_user_deposit: maybe_at(row, "max_user_deposit")?,
-            daily_withdrawal_cap: maybe_at(row, "daily_withdrawal_cap")?,
-            user_daily_cap: maybe_at(row, "user_daily_cap")?,
-            breaker_threshold_ppm: row.get("breaker_threshold_ppm")?,
-            engine_breaker: breaker.then(|| reason.unwrap_or_else(|| "no reason given".into())),
-            engine_emergency: row.get("engine_emergency")?,
-        },
-        window: row.get("window")?,
-        deposits_enabled: row.get("deposits_enabled")?,
-        withdrawals_enabled: row.get("withdrawals_enabled")?,
-        local_pause: row.get("local_pause_reason")?,
-        local_paused_at: row.get("local_paused_at")?,
-        refreshed_at: row.get("refreshed_at")?,
-        source: row.get::<_, Option<_>>("block_number")?.zip(row.get("endpoint")?),
-    }))
+         FROM pool_risk_parameters WHERE pool_id = ?1";
+    rows::first(conn, sql, [pool.id], |row| {
+        let (breaker, reason): (bool, Option<String>) =
+            (row.get("engine_breaker")?, row.get("engine_breaker_reason")?);
+        Ok(RiskRow {
+            engine: Engine::parse(&row.get::<_, String>("engine")?, maybe_at(row, "engine_address")?)?,
+            parameters: Parameters {
+                max_tvl: maybe_at(row, "max_tvl")?,
+                max_user_deposit: maybe_at(row, "max_user_deposit")?,
+                daily_withdrawal_cap: maybe_at(row, "daily_withdrawal_cap")?,
+                user_daily_cap: maybe_at(row, "user_daily_cap")?,
+                breaker_threshold_ppm: row.get("breaker_threshold_ppm")?,
+                engine_breaker: breaker.then(|| reason.unwrap_or_else(|| "no reason given".into())),
+                engine_emergency: row.get("engine_emergency")?,
+            },
+            window: row.get("window")?,
+            deposits_enabled: row.get("deposits_enabled")?,
+            withdrawals_enabled: row.get("withdrawals_enabled")?,
+            local_pause: row.get("local_pause_reason")?,
+            local_paused_at: row.get("local_paused_at")?,
+            refreshed_at: row.get("refreshed_at")?,
+            source: row.get::<_, Option<_>>("block_number")?.zip(row.get("endpoint")?),
+        })
+    })
 }
 
 /// The parameters, if they are there and young enough.
@@ -145,11 +142,8 @@ pub(super) fn usable(
         return Err(format!("the parameters are dated in the future, {}", clock::rfc3339(refreshed_at)));
     };
     if age > max_age_sec {
-        return Err(format!(
-            "the parameters are {} old, the limit is {}{because}",
-            clock::span(age),
-            clock::span(max_age_sec)
-        ));
+        let (age, limit) = (clock::span(age), clock::span(max_age_sec));
+        return Err(format!("the parameters are {age} old, the limit is {limit}{because}"));
     }
     Ok(row.parameters.clone())
 }
@@ -159,13 +153,13 @@ pub(super) fn usable(
 pub struct SetRisk {
     /// Where values come from.
     pub engine: Option<Engine>,
-    /// `Some(None)` = unlimited; asset base units.
+    /// `Some(None)` = unlimited, here and below; asset base units.
     pub max_tvl: Option<Option<Base>>,
-    /// The same.
+    /// Of one member.
     pub max_user_deposit: Option<Option<Base>>,
-    /// The same.
+    /// Of all members.
     pub daily_withdrawal_cap: Option<Option<Base>>,
-    /// The same.
+    /// Of one member.
     pub user_daily_cap: Option<Option<Base>>,
     /// Millionths of TVL.
     pub breaker_threshold_ppm: Option<Option<u32>>,
@@ -187,43 +181,24 @@ impl SetRisk {
     }
 }
 
-/// Changes a pool's parameters. Returns the row and whether anything changed.
-///
-/// # Errors
-/// `conflict` where a value would be set here that the pool's engine gives.
+/// Changes a pool's parameters; `conflict` for a value that the pool's engine gives. Returns the row and whether anything
+/// changed.
 pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRow, bool)> {
     let before = row(work.state.conn(), pool)?;
-    let mut after = before.clone().unwrap_or(RiskRow {
-        engine: Engine::Local,
-        parameters: Parameters::default(),
-        window: Window::UtcDay,
-        deposits_enabled: true,
-        withdrawals_enabled: true,
-        local_pause: None,
-        local_paused_at: None,
-        refreshed_at: None,
-        source: None,
-    });
+    let unset = || RiskRow { deposits_enabled: true, withdrawals_enabled: true, ..RiskRow::default() };
+    let mut after = before.clone().unwrap_or_else(unset);
     if let Some(engine) = change.engine.filter(|engine| *engine != after.engine) {
-        after.engine = engine;
-        after.refreshed_at = None;
-        after.source = None;
+        (after.engine, after.refreshed_at, after.source) = (engine, None, None);
         if engine == Engine::Local {
             (after.deposits_enabled, after.withdrawals_enabled) = (true, true);
             (after.parameters.engine_breaker, after.parameters.engine_emergency) = (None, false);
         }
     }
     if let Some(limit) = change.taken(after.engine) {
-        return Err(Error::field(
-            Code::Conflict,
-            limit,
-            format_args!(
-                "the limits of pool \"{}\" come from its {} engine",
-                pool.name,
-                after.engine.as_str()
-            ),
-        )
-        .hint(say("set them at the engine, or take them over with ").with("engine").of("local")));
+        let (name, engine) = (&pool.name, after.engine.as_str());
+        let why = format!("the limits of pool \"{name}\" come from its {engine} engine");
+        return Err(Error::field(Code::Conflict, limit, why)
+            .hint(say("set them at the engine, or take them over with ").with("engine").of("local")));
     }
     let p = &mut after.parameters;
     for (slot, value) in [
@@ -255,21 +230,19 @@ pub fn set(work: &mut Work<'_>, pool: &Pool, change: &SetRisk) -> Result<(RiskRo
 /// Writes a pool's row; `view` is the block of an engine's answer.
 pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewStamp>) -> Result<()> {
     let p = &row.parameters;
-    let text = |value: Option<Base>| value.map(|value| value.to_string());
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO pool_risk_parameters (pool_id, engine, engine_address, max_tvl, max_user_deposit,
-                 daily_withdrawal_cap, user_daily_cap, window, breaker_threshold_ppm, deposits_enabled,
-                 withdrawals_enabled, engine_breaker, engine_breaker_reason, engine_emergency, block_number,
-                 block_hash, endpoint, refreshed_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
-             ON CONFLICT (pool_id) DO UPDATE SET engine = ?2, engine_address = ?3, max_tvl = ?4,
-                 max_user_deposit = ?5, daily_withdrawal_cap = ?6, user_daily_cap = ?7, window = ?8,
-                 breaker_threshold_ppm = ?9, deposits_enabled = ?10, withdrawals_enabled = ?11, engine_breaker = ?12,
-                 engine_breaker_reason = ?13, engine_emergency = ?14, block_number = ?15, block_hash = ?16,
-                 endpoint = ?17, refreshed_at = ?18",
-        )?
-        .execute(params![
+    rows::run(
+        tx.conn(),
+        "INSERT INTO pool_risk_parameters (pool_id, engine, engine_address, max_tvl, max_user_deposit,
+             daily_withdrawal_cap, user_daily_cap, window, breaker_threshold_ppm, deposits_enabled,
+             withdrawals_enabled, engine_breaker, engine_breaker_reason, engine_emergency, block_number,
+             block_hash, endpoint, refreshed_at)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18)
+         ON CONFLICT (pool_id) DO UPDATE SET engine = ?2, engine_address = ?3, max_tvl = ?4,
+             max_user_deposit = ?5, daily_withdrawal_cap = ?6, user_daily_cap = ?7, window = ?8,
+             breaker_threshold_ppm = ?9, deposits_enabled = ?10, withdrawals_enabled = ?11, engine_breaker = ?12,
+             engine_breaker_reason = ?13, engine_emergency = ?14, block_number = ?15, block_hash = ?16,
+             endpoint = ?17, refreshed_at = ?18",
+        params![
             pool.id,
             row.engine.as_str(),
             row.engine.address().map(|address| address.to_string()),
@@ -277,7 +250,7 @@ pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewS
             text(p.max_user_deposit),
             text(p.daily_withdrawal_cap),
             text(p.user_daily_cap),
-            row.window.as_str(),
+            row.window,
             p.breaker_threshold_ppm,
             row.deposits_enabled,
             row.withdrawals_enabled,
@@ -288,14 +261,17 @@ pub(super) fn store(tx: &Tx<'_>, pool: &Pool, row: &RiskRow, view: Option<&ViewS
             view.map(|view| view.hash.to_string()),
             row.source.as_ref().map(|(_, endpoint)| endpoint),
             row.refreshed_at,
-        ])?;
-    Ok(())
+        ],
+    )
+}
+
+fn text(value: Option<Base>) -> Option<String> {
+    value.map(|value| value.to_string())
 }
 
 /// The row for the audit log.
 pub(super) fn summary(row: &RiskRow) -> serde_json::Value {
     let p = &row.parameters;
-    let text = |value: Option<Base>| value.map(|value| value.to_string());
     json!({ "engine": row.engine.as_str(), "engine_address": row.engine.address().map(|address| address.to_string()), "max_tvl": text(p.max_tvl),
             "max_user_deposit": text(p.max_user_deposit), "daily_withdrawal_cap": text(p.daily_withdrawal_cap),
             "user_daily_cap": text(p.user_daily_cap), "window": row.window.as_str(),

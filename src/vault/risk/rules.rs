@@ -33,12 +33,7 @@ pub enum Rule {
     RiskUnknown,
 }
 
-impl Rule {
-    /// The stable word.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
+crate::words!(Rule);
 
 /// What a rule found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]

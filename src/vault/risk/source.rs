@@ -3,13 +3,14 @@
 use alloy::primitives::{Address, U256};
 use base::amount::Base;
 use base::{Code, Error, Result};
-use strum::{IntoStaticStr, VariantNames};
+use strum::VariantNames;
 
 /// Where a pool's parameters come from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr, VariantNames)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, strum::IntoStaticStr, VariantNames)]
 #[strum(serialize_all = "snake_case")]
 pub enum Engine {
     /// `risk set`.
+    #[default]
     Local,
     /// A contract with `poolConfigs`, `emergencyMode` and `paused`. Its `dailyWithdrawalCap` is per member and
     /// UTC day; a pool that is not `active` there has no parameters.
@@ -19,12 +20,9 @@ pub enum Engine {
     Legacy(Address),
 }
 
-impl Engine {
-    /// The word used on the command line and in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
+crate::words!(Engine);
 
+impl Engine {
     /// The contract, where there is one.
     pub const fn address(self) -> Option<Address> {
         match self {

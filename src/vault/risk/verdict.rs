@@ -67,12 +67,7 @@ pub enum ReasonCode {
     UserDailyCap,
 }
 
-impl ReasonCode {
-    /// The word as it stands in `reasons[].code`.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-}
+crate::words!(ReasonCode);
 
 /// One failed rule. In JSON `{"code", "message", "details"}`; amounts among the details are exact decimals in whole
 /// units, as everywhere.
@@ -167,10 +162,7 @@ impl Verdict {
 
 /// What was found; not to be found is a reason, any other error ends the command.
 pub fn known<T>(found: Result<T>, reasons: &mut Vec<Reason>) -> Result<Option<T>> {
-    let e = match found {
-        Ok(found) => return Ok(Some(found)),
-        Err(e) => e,
-    };
+    let Err(e) = found else { return found.map(Some) };
     let code = match e.code() {
         Code::UnknownPool => ReasonCode::UnknownPool,
         Code::UnknownMember => ReasonCode::UnknownMember,
@@ -182,9 +174,6 @@ pub fn known<T>(found: Result<T>, reasons: &mut Vec<Reason>) -> Result<Option<T>
 
 /// Reads an amount in whole units; one that moves nothing is no amount. Where the pool is not known, neither are
 /// the `decimals`: then only the form is judged.
-///
-/// # Errors
-/// `invalid_amount`, naming `flag` and quoting what was typed.
 pub fn parse_amount(flag: &str, text: &str, decimals: Option<u8>) -> Result<Base, Reason> {
     let refuse = |why: String| {
         Reason::new(ReasonCode::InvalidAmount, format!("{flag}: \"{text}\" {why}"))
@@ -203,8 +192,6 @@ pub fn parse_amount(flag: &str, text: &str, decimals: Option<u8>) -> Result<Base
 
 /// The figures of a pool's last sync, if they are there and young enough to decide by.
 ///
-/// # Errors
-/// Why they cannot be used, and what to do about it.
 pub fn usable<'s>(
     pool: &Pool,
     snapshot: Option<&'s Snapshot>,
@@ -220,11 +207,10 @@ pub fn usable<'s>(
             let dated = clock::rfc3339(s.synced_at);
             Err(format!("the pool's figures are dated in the future, {dated}; {fix}"))
         }
-        Some(age) if age > max_age_sec => Err(format!(
-            "the pool's figures are {} old, the limit is {}; {fix}",
-            clock::span(age),
-            clock::span(max_age_sec)
-        )),
+        Some(age) if age > max_age_sec => {
+            let (age, limit) = (clock::span(age), clock::span(max_age_sec));
+            Err(format!("the pool's figures are {age} old, the limit is {limit}; {fix}"))
+        }
         Some(_) => Ok(s),
     }
 }
@@ -269,10 +255,8 @@ mod tests {
             ] })
         );
         let e = verdict.finding("withdrawal").unwrap();
-        assert_eq!(
-            (e.code(), e.message()),
-            (Code::CheckFailed, "withdrawal: pool_paused: paused (and 1 more)")
-        );
+        let told = (e.code(), e.message());
+        assert_eq!(told, (Code::CheckFailed, "withdrawal: pool_paused: paused (and 1 more)"));
         assert_eq!(e.details()["reasons"], json!(["pool_paused", "user_daily_cap"]));
         let fine = Verdict::of(Vec::new());
         assert!(fine.valid() && fine.finding("x").is_none());

@@ -5,6 +5,7 @@ use crate::pool::Pool;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::holders::{holders_match, put_shares, shares_after};
 use crate::pool::holdings::MemberId;
+use crate::rows;
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::amount::{Base, Delta, Digits};
@@ -12,7 +13,7 @@ use base::{Code, Error, Result};
 use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
 use state::bulk::{insert_all, more_of};
-use state::columns::{db_block, only};
+use state::columns::{at, db_block, maybe_at};
 use state::{Permit, State, Tx};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -98,9 +99,6 @@ impl<'p> Intake<'p> {
     }
 
     /// Gathers a range, whose logs must be right, and writes nothing.
-    ///
-    /// # Errors
-    /// `not_a_contract`.
     pub(super) fn gather(&mut self, range: &LogRange) -> Result<()> {
         self.decode_all(range).into_iter().next().map_or(Ok(()), |(_, _, e)| Err(e))
     }
@@ -138,10 +136,7 @@ impl<'p> Intake<'p> {
         broken
     }
 
-    /// Takes the next range, and writes when enough is gathered.
-    ///
-    /// # Errors
-    /// `state_error`; a pool's own failure is in what [`Intake::finish`] returns.
+    /// Takes the next range, and writes when enough is gathered; a pool's own failure is in what [`Intake::finish`] returns.
     pub fn push(&mut self, state: &mut State, permit: Permit<'_>, range: &LogRange) -> Result<()> {
         let before = self.waiting.len();
         let broken = self.decode_all(range);
@@ -166,9 +161,6 @@ impl<'p> Intake<'p> {
     }
 
     /// Writes what was gathered: transfers, shares and cursors move together.
-    ///
-    /// # Errors
-    /// `state_error`; nothing of what was gathered is written then.
     pub fn flush(&mut self, state: &mut State, permit: Permit<'_>) -> Result<()> {
         let Some(end) = self.end.take() else { return Ok(()) };
         let mut waiting = std::mem::take(&mut self.waiting);
@@ -196,9 +188,7 @@ impl<'p> Intake<'p> {
 
     /// Writes what was gathered. Where a pool's logs cannot be right it falls out, and the transaction is to be taken back:
     /// within a savepoint, SQLite would walk through all the pages that it keeps for it after each statement of many rows.
-    ///
-    /// # Errors
-    /// `drift` where pools fell out, `state_error`.
+    /// `drift` where pools fell out.
     pub(super) fn store(&mut self, tx: &Tx<'_>, waiting: &[Waiting], end: BlockRef) -> Result<()> {
         let stored = self.try_store(tx, waiting, end)?;
         if !stored.failed.is_empty() {
@@ -217,7 +207,9 @@ impl<'p> Intake<'p> {
     fn try_store(&mut self, tx: &Tx<'_>, waiting: &[Waiting], end: BlockRef) -> Result<Replayed> {
         let conn = tx.conn();
         let mut stored = Replayed::default();
-        let known = newest_member(conn)?;
+        let known: Option<MemberId> = rows::one(conn, "SELECT max(id) FROM members", [])?;
+        // Members above this id have no rows that refer to them.
+        let known = known.unwrap_or_default();
         let mut moves = Vec::with_capacity(waiting.len());
         // Ids are given in the order of the logs, wherever the ranges were cut.
         for log in waiting {
@@ -268,12 +260,6 @@ struct Move<'l> {
     to: Option<MemberId>,
 }
 
-/// Members above this id have no rows that refer to them.
-fn newest_member(conn: &Connection) -> Result<MemberId> {
-    let newest: Option<MemberId> = conn.prepare_cached("SELECT max(id) FROM members")?.query_row([], only)?;
-    Ok(newest.unwrap_or_default())
-}
-
 /// What a member holds once one pool's moves are taken in.
 struct Held {
     member: MemberId,
@@ -297,7 +283,8 @@ fn holdings_after(conn: &Connection, pool_id: i64, moves: &[Move<'_>], known: Me
         for (id, place, gets) in of_member {
             let Some(Move { log, from, .. }) = moves.get(*place) else { continue };
             let amount = if *gets { Delta::credit(log.shares) } else { Delta::debit(log.shares) };
-            change = change.checked_add(amount).ok_or_else(|| overflow(log))?;
+            let past = || drift(format!("its transfers up to block {} pass 256 bits", log.block));
+            change = change.checked_add(amount).ok_or_else(past)?;
             if from.is_none() {
                 deposit = Some(log.block);
             }
@@ -325,9 +312,29 @@ fn put_new(conn: &Connection, pool_id: i64, new: &[Held]) -> Result<()> {
     })
 }
 
-fn twice(log: &Waiting) -> Error {
-    let Waiting { log_index, tx_hash, block, .. } = log;
-    Error::new(Code::Drift, format!("log {log_index} of transaction {tx_hash} came again in block {block}"))
+/// A pool's stored transfers in blocks `from..=to`, in order.
+pub(super) fn stored(conn: &Connection, pool: &Pool, from: u64, to: u64) -> Result<Vec<Waiting>> {
+    let sql = "SELECT t.block_number, t.log_index, t.tx_hash, f.address AS from_address,
+             g.address AS to_address, t.shares FROM share_transfers t
+         LEFT JOIN members f ON f.id = t.from_member LEFT JOIN members g ON g.id = t.to_member
+         WHERE t.pool_id = ?1 AND t.block_number >= ?2 AND t.block_number <= ?3
+         ORDER BY t.block_number, t.log_index";
+    let to = i64::try_from(to).unwrap_or(i64::MAX);
+    rows::all(conn, sql, params![pool.id, db_block(from)?, to], |row| {
+        Ok(Waiting {
+            pool_id: pool.id,
+            block: row.get("block_number")?,
+            log_index: row.get("log_index")?,
+            tx_hash: B256::from(row.get::<_, [u8; 32]>("tx_hash")?),
+            from: maybe_at(row, "from_address")?.unwrap_or(Address::ZERO),
+            to: maybe_at(row, "to_address")?.unwrap_or(Address::ZERO),
+            shares: at(row, "shares")?,
+        })
+    })
+}
+
+fn drift(why: String) -> Error {
+    Error::new(Code::Drift, why)
 }
 
 fn insert(conn: &Connection, moves: &[Move<'_>]) -> Result<()> {
@@ -344,18 +351,17 @@ fn insert(conn: &Connection, moves: &[Move<'_>]) -> Result<()> {
         transfer.raw_bind_parameter(5, from)?;
         transfer.raw_bind_parameter(6, to)?;
         transfer.raw_bind_parameter(7, Digits::from(log.shares))?;
+        let Waiting { log_index, tx_hash, block, .. } = log;
+        let twice = || format!("log {log_index} of transaction {tx_hash} came again in block {block}");
         transfer.raw_execute().map_err(|e| match e.sqlite_error_code() {
-            Some(ErrorCode::ConstraintViolation) => twice(log),
+            Some(ErrorCode::ConstraintViolation) => drift(twice()),
             _ => e.into(),
         })?;
     }
     Ok(())
 }
 
-/// Reads a Transfer log.
-///
-/// # Errors
-/// `not_a_contract` for one that is not of EIP-20.
+/// Reads a Transfer log; one that is not of EIP-20 is an error.
 pub fn decode(log: &EventLog) -> Result<Transfer> {
     // A longer one would be read by its first word.
     let data = log.inner.data.data.len();
@@ -365,16 +371,8 @@ pub fn decode(log: &EventLog) -> Result<Transfer> {
         Err(format!("its data has {data} bytes, not 32"))
     };
     decoded.map_err(|e| {
-        Error::new(
-            Code::NotAContract,
-            format!(
-                "token {} wrote a Transfer log in block {} that is not of EIP-20: {e}",
-                log.inner.address, log.block_number
-            ),
-        )
+        let (token, block) = (log.inner.address, log.block_number);
+        let why = format!("token {token} wrote a Transfer log in block {block} that is not of EIP-20: {e}");
+        Error::new(Code::NotAContract, why)
     })
-}
-
-fn overflow(log: &Waiting) -> Error {
-    Error::new(Code::Drift, format!("its transfers up to block {} pass 256 bits", log.block))
 }

@@ -1,7 +1,7 @@
 //! The last blocks before the cursors, read a second time, elsewhere if possible: what one answer left out or made up does
 //! not stay. The stored transfers are one reading, these are another; where they differ, a third decides.
 
-use super::intake::{Goals, POOLS_PER_QUERY, Replayed, decode};
+use super::intake::{Goals, POOLS_PER_QUERY, Replayed, decode, stored};
 use super::reorg::last_paid;
 use super::reread::{Rung, Wanted};
 use crate::pool::Pool;
@@ -10,9 +10,8 @@ use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use evm::{BlockRef, EventLog, PinnedView};
-use rusqlite::{Connection, params};
+use rusqlite::Connection;
 use state::Work;
-use state::columns::{at, db_block, maybe_at};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A transfer as a log tells it: log index, transaction, from, to, share base units.
@@ -55,9 +54,7 @@ fn verdict(stored: &[Row], again: &[Row], third: &[Row], borne_out: impl Fn(&Row
 /// Reads the last `evm.overlap_blocks` before each pool's cursor again, at another endpoint where one serves the view's
 /// block, and compares them with what is stored. A block that differs is asked for a third time, by its hash. A pool of
 /// which something else was stored is read again from there up to block `to`; one that cannot be decided fails.
-///
-/// # Errors
-/// Those of the transport and the state; a pool's own failure is in what is returned: `bad_reply`, `drift`.
+/// A pool's own failure is in what is returned: `bad_reply`, `drift`.
 pub(super) async fn overlap(
     work: &mut Work<'_>,
     view: &PinnedView,
@@ -84,7 +81,7 @@ pub(super) async fn overlap(
                 let Some((_, total)) = goals.get(&pool.id) else { continue };
                 let doubt = match found.get(&pool.address).cloned().unwrap_or_else(|| Ok(Blocks::new())) {
                     Ok(again) => {
-                        let stored = stored(work.state.conn(), pool, from, cursor)?;
+                        let stored = stored_rows(work.state.conn(), pool, from, cursor)?;
                         judge(view, reader, pool, &stored, &again).await?
                     }
                     Err(e) => Some(Err(e)),
@@ -148,22 +145,11 @@ fn row(log: &EventLog) -> Result<Row> {
 }
 
 /// A pool's stored transfers in blocks `from..=to`.
-fn stored(conn: &Connection, pool: &Pool, from: u64, to: u64) -> Result<Blocks> {
-    let mut statement = conn.prepare_cached(
-        "SELECT t.block_number, t.log_index, t.tx_hash, t.shares, f.address AS from_address,
-             g.address AS to_address FROM share_transfers t
-             LEFT JOIN members f ON f.id = t.from_member LEFT JOIN members g ON g.id = t.to_member
-         WHERE t.pool_id = ?1 AND t.block_number >= ?2 AND t.block_number <= ?3
-         ORDER BY t.block_number, t.log_index",
-    )?;
-    let mut rows = statement.query(params![pool.id, db_block(from)?, db_block(to)?])?;
+fn stored_rows(conn: &Connection, pool: &Pool, from: u64, to: u64) -> Result<Blocks> {
     let mut found = Blocks::new();
-    while let Some(row) = rows.next()? {
-        let hash: [u8; 32] = row.get("tx_hash")?;
-        let [from, to] = [maybe_at(row, "from_address")?, maybe_at(row, "to_address")?];
-        let (from, to) = (from.unwrap_or(Address::ZERO), to.unwrap_or(Address::ZERO));
-        let transfer = (row.get("log_index")?, B256::from(hash), from, to, at(row, "shares")?);
-        found.entry(row.get("block_number")?).or_default().push(transfer);
+    for row in stored(conn, pool, from, to)? {
+        let transfer = (row.log_index, row.tx_hash, row.from, row.to, row.shares);
+        found.entry(row.block).or_default().push(transfer);
     }
     Ok(found)
 }
@@ -274,18 +260,15 @@ async fn make_good(
         Err(e) => return Ok(Err(e)),
     };
     let first = right.keys().next().copied().unwrap_or_default();
-    let rescan = say("read them again and see what changes: ")
-        .run("pool rescan")
-        .of(&pool.name)
-        .with("from")
-        .of(first);
+    let rescan = say("read them again and see what changes: ").run("pool rescan").of(&pool.name);
+    let rescan = rescan.with("from").of(first);
     if let Some((_, paid)) = last_paid(work.state.conn(), pool)?.filter(|(_, paid)| *paid >= first) {
         let why = format!("{}, and rewards were paid up to block {paid}", why.message());
         return Ok(Err(Error::new(Code::Drift, why).hint(rescan)));
     }
     let proof = |conn: &Connection| {
         right.iter().try_for_each(|(block, rows)| {
-            let now = stored(conn, pool, *block, *block)?;
+            let now = stored_rows(conn, pool, *block, *block)?;
             let same = now.get(block).map_or(rows.is_empty(), |now| now == rows);
             if same { Ok(()) } else { Err(Error::new(Code::Drift, format!("block {block} came otherwise"))) }
         })
@@ -299,12 +282,13 @@ mod tests {
     use super::*;
     use alloy::primitives::{Log, LogData};
 
+    fn row(log_index: u64, shares: u64) -> Row {
+        (log_index, B256::ZERO, Address::ZERO, Address::repeat_byte(1), Base::from(shares))
+    }
+
     #[test]
     fn two_of_three_readings_are_believed() {
-        let row = |shares: u64| -> Row {
-            (0, B256::ZERO, Address::ZERO, Address::repeat_byte(1), Base::from(shares))
-        };
-        let (one, two) = (vec![row(1)], vec![row(2)]);
+        let (one, two) = (vec![row(0, 1)], vec![row(0, 2)]);
         for (stored, again, third, want) in [
             (&one, &vec![], &one, Verdict::Stands),
             (&one, &vec![], &vec![], Verdict::Wrong),
@@ -334,18 +318,16 @@ mod tests {
         };
         let word = Base::from_be_bytes([1; 32]);
         let (giver, getter) = (Address::repeat_byte(1), Address::repeat_byte(2));
-        assert_eq!(row(&log(32)).unwrap(), (3, B256::ZERO, giver, getter, word));
+        assert_eq!(super::row(&log(32)).unwrap(), (3, B256::ZERO, giver, getter, word));
         for bytes in [0, 31, 33, 64] {
-            let e = row(&log(bytes)).unwrap_err();
+            let e = super::row(&log(bytes)).unwrap_err();
             assert!(e.message().contains(&format!("its data has {bytes} bytes, not 32")), "{e}");
         }
     }
 
     #[test]
     fn what_a_receipt_bears_out_is_right_whatever_the_readings_say() {
-        let row = |shares: u64| -> Row {
-            (shares, B256::ZERO, Address::ZERO, Address::repeat_byte(1), Base::from(shares))
-        };
+        let row = |shares: u64| row(shares, shares);
         let (one, two) = (vec![row(1)], vec![row(2)]);
         for (stored, again, third, receipt, want) in [
             // Left out twice by the one that has the receipt.

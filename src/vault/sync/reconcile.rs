@@ -4,13 +4,12 @@
 use crate::pool::abi::sol::IERC20;
 use crate::pool::abi::{self, MaxDeposit, Reading};
 use crate::pool::holders::holdings_before;
-use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool, Snapshot, ViewStamp};
+use crate::rows;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Progress, Result, Stop, forms, say};
-use evm::{At, BatchReply, CallError, Chain, Handle, PinnedView};
-use rusqlite::{Connection, Row};
+use evm::{At, BlockRef, Chain, Handle, PinnedView};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::State;
@@ -64,11 +63,8 @@ pub struct Drift {
 impl fmt::Display for Drift {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.what)?;
-        if let Some(member) = &self.member {
-            match &self.member_name {
-                Some(name) => write!(f, " of {name}")?,
-                None => write!(f, " of {member}")?,
-            }
+        if let Some(member) = self.member_name.as_ref().or(self.member.as_ref()) {
+            write!(f, " of {member}")?;
         }
         write!(f, " is {} in the state and {} on the chain", self.state, self.chain)
     }
@@ -95,11 +91,8 @@ pub struct Reconciled {
     pub failure: Option<Error>,
 }
 
-/// Compares `pools` with the chain. A pool that cannot be compared hides no other.
-///
-/// # Errors
-/// `state_error`, `state_corrupt`, `interrupted`, and those of an endpoint that does not serve; a pool's own failure is
-/// in what is returned: `drift` where it was never synced, `reorged` where its block is not canonical any more.
+/// Compares `pools` with the chain. A pool that cannot be compared hides no other; its failure is in what is returned: `drift`
+/// where it was never synced, `reorged` where its block is not canonical any more.
 pub async fn reconcile(
     state: &State,
     chain: &Chain,
@@ -160,22 +153,15 @@ impl Known {
         let look = state.look()?;
         let Some(snapshot) = pool::snapshot(look.conn(), pool)? else { return Ok(None) };
         let holdings = holdings_before(look.conn(), pool.id, snapshot.block.number + 1)?;
-        let members = all_members(look.conn(), pool.id)?
-            .into_iter()
-            .map(|(id, address, name)| Holder { address, name, shares: holdings.of(id) })
-            .collect();
+        let sql = "SELECT u.member_id, m.address, m.name FROM user_pool_shares u JOIN members m ON m.id = u.member_id
+         WHERE u.pool_id = ?1 ORDER BY u.member_id";
+        // Every member that has or ever had shares of it.
+        let members = rows::all(look.conn(), sql, [pool.id], |row| {
+            let shares = holdings.of(row.get("member_id")?);
+            Ok(Holder { address: at(row, "address")?, name: row.get("name")?, shares })
+        })?;
         Ok(Some(Self { pool: pool.clone(), snapshot, members }))
     }
-}
-
-/// Every member that has or ever had shares of a pool.
-fn all_members(conn: &Connection, pool_id: i64) -> Result<Vec<(MemberId, Address, Option<String>)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT u.member_id, m.address, m.name FROM user_pool_shares u JOIN members m ON m.id = u.member_id
-         WHERE u.pool_id = ?1 ORDER BY u.member_id",
-    )?;
-    let member = |row: &Row<'_>| Ok((row.get("member_id")?, at(row, "address")?, row.get("name")?));
-    statement.query_and_then([pool_id], member)?.collect()
 }
 
 fn failed(pool: &Pool, e: Error) -> Reconciled {
@@ -231,12 +217,19 @@ async fn compare(
         let reply = batch.send().await?;
         for ((i, known, holder), handle) in round.iter().zip(asked) {
             let Some(line) = report.get_mut(*i).filter(|line| line.failure.is_none()) else { continue };
-            match balance(&reply, handle, known, holder) {
-                Ok(drift) => {
+            let figure = |base| Figure::Amount(Some(known.pool.shares(base)));
+            match reply.get(handle) {
+                Ok(held) => {
                     line.members += 1;
-                    line.drifts.extend(drift);
+                    line.drifts.extend((held != holder.shares).then(|| Drift {
+                        what: "shares",
+                        member: Some(holder.address.to_string()),
+                        member_name: holder.name.clone(),
+                        state: figure(holder.shares),
+                        chain: figure(held),
+                    }));
                 }
-                Err(e) => *line = failed(&known.pool, e),
+                Err(e) => *line = failed(&known.pool, e.into_error(known.pool.abi.noun())),
             }
         }
         progress.advance(round.len() as u64);
@@ -249,12 +242,10 @@ async fn compare(
 }
 
 fn replaced(known: &Known) -> Error {
-    let block = &known.snapshot.block;
-    Error::new(
-        Code::Reorged,
-        format!("block {} ({}), which it was synced at, is not canonical any more", block.number, block.hash),
-    )
-    .hint(say("a sync takes it back to common ground: ").run("sync").of(&known.pool.name))
+    let BlockRef { number, hash, .. } = known.snapshot.block;
+    let why = format!("block {number} ({hash}), which it was synced at, is not canonical any more");
+    Error::new(Code::Reorged, why)
+        .hint(say("a sync takes it back to common ground: ").run("sync").of(&known.pool.name))
 }
 
 /// The pool's own figures, and the sum of its holders.
@@ -289,25 +280,4 @@ fn figures(known: &Known, reading: &Reading) -> Vec<Drift> {
     .filter(|(_, state, chain)| state != chain)
     .map(|(what, state, chain)| Drift { what, member: None, member_name: None, state, chain })
     .collect()
-}
-
-fn balance(
-    reply: &BatchReply,
-    handle: Handle<IERC20::balanceOfCall>,
-    known: &Known,
-    holder: &Holder,
-) -> Result<Option<Drift>> {
-    let pool = &known.pool;
-    let held = reply.get(handle).map_err(|e: CallError| e.into_error(pool.abi.noun()))?;
-    if held == holder.shares {
-        return Ok(None);
-    }
-    let figure = |base| Figure::Amount(Some(pool.shares(base)));
-    Ok(Some(Drift {
-        what: "shares",
-        member: Some(holder.address.to_string()),
-        member_name: holder.name.clone(),
-        state: figure(holder.shares),
-        chain: figure(held),
-    }))
 }

@@ -3,11 +3,12 @@
 use crate::pool::Pool;
 use crate::pool::holders::{add_shares, each_movement};
 use crate::pool::holdings::MemberId;
+use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
 use evm::{PinnedView, common_ancestor};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
 use state::{Tx, Work};
@@ -37,19 +38,17 @@ impl fmt::Display for RolledBack {
 
 /// Checks each pool's cursor against the chain and takes back those that a reorg left behind.
 ///
-/// Returns what was rolled back, and the pools that the endpoint cannot judge, with why.
-///
-/// # Errors
-/// `reorg_past_final` where rewards were paid on a block that is gone; nothing of that pool is changed then.
+/// Returns what was rolled back, and the pools that the endpoint cannot judge or where rewards were paid on a block that is
+/// gone, of which nothing is changed, with why.
 pub async fn settle_reorgs(
     work: &mut Work<'_>,
     view: &PinnedView,
     pools: &[Pool],
 ) -> Result<(Vec<RolledBack>, HashMap<i64, Error>)> {
     let mut by_cursor: BTreeMap<(u64, B256), Vec<&Pool>> = BTreeMap::new();
+    let here = (view.block().number, view.block().hash);
     for pool in pools {
-        if let Some(cursor) = pool.cursor.filter(|cursor| *cursor != (view.block().number, view.block().hash))
-        {
+        if let Some(cursor) = pool.cursor.filter(|cursor| *cursor != here) {
             by_cursor.entry(cursor).or_default().push(pool);
         }
     }
@@ -60,18 +59,12 @@ pub async fn settle_reorgs(
         match header {
             Some(header) if header.hash == hash => {}
             // A node that lags must not look like a reorg.
-            None => {
-                for pool in pools {
-                    unknown.insert(pool.id, behind(view, pool, number));
-                }
-            }
+            None => unknown.extend(pools.into_iter().map(|pool| (pool.id, behind(view, pool, number)))),
             Some(_) => {
                 for pool in pools {
                     match roll_back(work, view, pool, number).await {
                         Ok(done) => rolled.push(done),
-                        Err(e) if e.code() == Code::ReorgPastFinal => {
-                            unknown.insert(pool.id, e);
-                        }
+                        Err(e) if e.code() == Code::ReorgPastFinal => drop(unknown.insert(pool.id, e)),
                         Err(e) => return Err(e),
                     }
                 }
@@ -97,15 +90,11 @@ pub(super) fn behind(view: &PinnedView, pool: &Pool, number: u64) -> Error {
         return Error::new(Code::InvalidValue, why)
             .hint(say("a pool is not moved back: choose a later block (").with("at").say(")"));
     }
-    Error::new(
-        Code::Behind,
-        format!("pool \"{name}\" stands at block {number}, endpoint \"{endpoint}\" reads at block {here}"),
-    )
-    .hint(
-        say("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (")
-            .with("at")
-            .say(")"),
-    )
+    let why =
+        format!("pool \"{name}\" stands at block {number}, endpoint \"{endpoint}\" reads at block {here}");
+    let hint =
+        say("a pool is not moved back: the endpoint lags, or an earlier run read nearer to the head (");
+    Error::new(Code::Behind, why).hint(hint.with("at").say(")"))
 }
 
 async fn roll_back(
@@ -117,29 +106,30 @@ async fn roll_back(
     let checkpoints = checkpoints(work.state.conn(), pool)?;
     let ancestor = common_ancestor(view, &checkpoints).await?.and_then(|i| checkpoints.get(i).copied());
     let paid = last_paid(work.state.conn(), pool)?;
-    if let Some((epoch_start, last_block)) =
-        paid.filter(|(_, last)| ancestor.is_none_or(|(block, _)| block < *last))
-    {
-        return Err(Error::new(
-            Code::ReorgPastFinal,
-            format!(
-                "pool \"{}\": the chain was reorganised below block {last_block}, on which the rewards of the \
-                 epoch from block {epoch_start} were paid",
-                pool.name
-            ),
-        )
-        .hint("a final block does not change: check the endpoint's chain; nothing of this pool was changed")
-        .detail("pool", pool.name.clone())
-        .detail("epoch_start", epoch_start));
+    let paid = paid.filter(|(_, last)| ancestor.is_none_or(|(block, _)| block < *last));
+    if let Some((epoch_start, last_block)) = paid {
+        let why = format!(
+            "pool \"{}\": the chain was reorganised below block {last_block}, on which the rewards of the \
+             epoch from block {epoch_start} were paid",
+            pool.name
+        );
+        return Err(Error::new(Code::ReorgPastFinal, why)
+            .hint(
+                "a final block does not change: check the endpoint's chain; nothing of this pool was changed",
+            )
+            .detail("pool", pool.name.clone())
+            .detail("epoch_start", epoch_start));
     }
     work.state.write(work.permit, |tx| {
         let keep = ancestor.map(|(block, _)| block);
         take_back(tx, pool, keep)?;
-        tx.conn().execute(
+        rows::run(
+            tx.conn(),
             "DELETE FROM pool_snapshots WHERE pool_id = ?1 AND block_number > ?2",
             params![pool.id, keep.map_or(Ok(-1), db_block)?],
         )?;
-        tx.conn().execute(
+        rows::run(
+            tx.conn(),
             "UPDATE pools SET cursor_block = ?2, cursor_hash = ?3, synced_block =
                  (SELECT max(block_number) FROM pool_snapshots WHERE pool_id = ?1) WHERE id = ?1",
             params![pool.id, keep.map(db_block).transpose()?, ancestor.map(|(_, hash)| hash.to_string())],
@@ -155,23 +145,17 @@ async fn roll_back(
 
 /// Blocks whose hash is known: accepted syncs and last blocks of paid epochs, newest first.
 pub(super) fn checkpoints(conn: &Connection, pool: &Pool) -> Result<Vec<(u64, B256)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT block_number, block_hash FROM pool_snapshots WHERE pool_id = ?1
+    let sql = "SELECT block_number, block_hash FROM pool_snapshots WHERE pool_id = ?1
          UNION SELECT end_block - 1, last_hash FROM pool_reward_epochs WHERE pool_id = ?1 AND last_hash IS NOT NULL
-         ORDER BY 1 DESC",
-    )?;
-    let checkpoint = |row: &Row<'_>| Ok((row.get("block_number")?, at(row, "block_hash")?));
-    statement.query_and_then([pool.id], checkpoint)?.collect()
+         ORDER BY 1 DESC";
+    rows::all(conn, sql, [pool.id], |row| Ok((row.get("block_number")?, at(row, "block_hash")?)))
 }
 
 /// Start and last block of the newest distributed epoch.
 pub(super) fn last_paid(conn: &Connection, pool: &Pool) -> Result<Option<(u64, u64)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT start_block, end_block - 1 AS last_block FROM pool_reward_epochs
-         WHERE pool_id = ?1 AND status = 'distributed' ORDER BY end_block DESC LIMIT 1",
-    )?;
-    let ends = |row: &Row<'_>| Ok((row.get("start_block")?, row.get("last_block")?));
-    Ok(statement.query_row([pool.id], ends).optional()?)
+    let sql = "SELECT start_block, end_block - 1 AS last_block FROM pool_reward_epochs
+         WHERE pool_id = ?1 AND status = 'distributed' ORDER BY end_block DESC LIMIT 1";
+    rows::first(conn, sql, [pool.id], |row| Ok((row.get("start_block")?, row.get("last_block")?)))
 }
 
 /// Undoes the transfers above `keep`.
@@ -182,27 +166,25 @@ pub(super) fn take_back(tx: &Tx<'_>, pool: &Pool, keep: Option<u64>) -> Result<(
         for (member, amount) in [(m.from, Delta::credit(m.shares)), (m.to, Delta::debit(m.shares))] {
             if let Some(member) = member {
                 let slot = changes.entry(member).or_default();
-                *slot = slot
-                    .checked_add(amount)
-                    .ok_or_else(|| Error::new(Code::StateCorrupt, "shares pass 256 bits"))?;
+                let past = || Error::new(Code::StateCorrupt, "shares pass 256 bits");
+                *slot = slot.checked_add(amount).ok_or_else(past)?;
             }
         }
         Ok(())
     })?;
     let conn = tx.conn();
-    conn.execute(
-        "DELETE FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2",
-        params![pool.id, db_block(first_gone)?],
-    )?;
+    let first_gone = db_block(first_gone)?;
+    let sql = "DELETE FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2";
+    rows::run(conn, sql, params![pool.id, first_gone])?;
     for (member, shares) in changes {
         add_shares(conn, pool.id, member, shares)?;
     }
-    conn.execute(
+    rows::run(
+        conn,
         "UPDATE user_pool_shares AS u SET last_deposit_at = NULL, last_deposit_block =
              (SELECT max(block_number) FROM share_transfers t
               WHERE t.pool_id = ?1 AND t.to_member = u.member_id AND t.from_member IS NULL)
          WHERE pool_id = ?1 AND last_deposit_block >= ?2",
-        params![pool.id, db_block(first_gone)?],
-    )?;
-    Ok(())
+        params![pool.id, first_gone],
+    )
 }

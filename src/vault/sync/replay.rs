@@ -7,24 +7,22 @@ use super::reread::reread;
 use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holders_match;
+use crate::rows;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Result};
 use evm::PinnedView;
-use rusqlite::{Connection, params};
+use rusqlite::params;
 use state::Work;
-use state::columns::{db_block, only};
+use state::columns::db_block;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have
 /// `totals` in all (share base units, by pool id). A pool's transfers and cursor are committed together and only then; of a
 /// long replay what was downloaded is committed on the way too, unproved, so that one that is cut off goes on where it was.
 ///
-/// The last blocks before the cursors are read a second time first: see `overlap`. Transfers that do not add up are read again, from the last block at which they did and at another endpoint too,
-/// before the pool fails, which leaves the others done.
-///
-/// # Errors
-/// Those of the transport; a pool's own failure is in what is returned.
+/// The last blocks before the cursors are read a second time first: see `overlap`. Transfers that do not add up are read again,
+/// from the last block at which they did and at another endpoint too, before the pool fails, which leaves the others done.
 pub async fn replay_to(
     work: &mut Work<'_>,
     view: &PinnedView,
@@ -99,7 +97,11 @@ pub(super) async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools:
     loop {
         let mut due: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
         while let Some(pool) = pools.get(next).filter(|_| due.len() < PER_ROUND) {
-            let blocks = undated(work.state.conn(), pool, PER_ROUND)?;
+            let sql = "SELECT DISTINCT last_deposit_block FROM user_pool_shares
+         WHERE pool_id = ?1 AND last_deposit_block IS NOT NULL AND last_deposit_at IS NULL LIMIT ?2";
+            let values = params![pool.id, db_block(PER_ROUND as u64)?];
+            let blocks: BTreeSet<u64> =
+                rows::all(work.state.conn(), sql, values, |row| Ok(row.get("last_deposit_block")?))?;
             let whole = blocks.len() < PER_ROUND;
             for block in blocks {
                 due.entry(block).or_default().push(pool.id);
@@ -123,24 +125,12 @@ pub(super) async fn date_deposits(work: &mut Work<'_>, view: &PinnedView, pools:
             )?;
             for header in &headers {
                 for pool_id in due.get(&header.number).into_iter().flatten() {
-                    update.execute(params![
-                        pool_id,
-                        db_block(header.number)?,
-                        db_block(header.timestamp)?
-                    ])?;
+                    let (block, at) = (db_block(header.number)?, db_block(header.timestamp)?);
+                    update.execute(params![pool_id, block, at])?;
                 }
             }
             Ok(())
         })?;
         work.stop.check()?;
     }
-}
-
-fn undated(conn: &Connection, pool: &Pool, most: usize) -> Result<BTreeSet<u64>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT DISTINCT last_deposit_block FROM user_pool_shares
-         WHERE pool_id = ?1 AND last_deposit_block IS NOT NULL AND last_deposit_at IS NULL LIMIT ?2",
-    )?;
-    let rows = statement.query_map(params![pool.id, db_block(most as u64)?], only)?;
-    Ok(rows.collect::<Result<_, _>>()?)
 }

@@ -6,14 +6,15 @@ use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holdings_before;
 use crate::pool::holdings::MemberId;
+use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use evm::{BlockRef, PinnedView};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, params};
 use serde_json::json;
 use state::Work;
-use state::columns::{db_block, only};
+use state::columns::db_block;
 use std::collections::HashSet;
 
 /// Transfers that are read again at most: they must fit into memory.
@@ -83,10 +84,8 @@ pub async fn reread_to_balances(
 }
 
 fn held(conn: &Connection, pool: &Pool, balance: &Balance) -> Result<()> {
-    let id: Option<MemberId> = conn
-        .prepare_cached("SELECT id FROM members WHERE address = ?1")?
-        .query_row([balance.member.to_string()], only)
-        .optional()?;
+    let sql = "SELECT id FROM members WHERE address = ?1";
+    let id: Option<MemberId> = rows::value(conn, sql, [balance.member.to_string()])?;
     let shares = match id {
         Some(id) => holdings_before(conn, pool.id, balance.block + 1)?.of(id),
         None => Base::ZERO,
@@ -153,16 +152,14 @@ impl Wanted<'_> {
             for source in sources.into_iter().flatten() {
                 work.stop.check()?;
                 let own = std::ptr::eq(source, view);
-                let Some((rows, end)) =
-                    download((source, own), pool, keep.map(|(block, _)| block), self.to).await?
-                else {
+                let keep_block = keep.map(|(block, _)| block);
+                let Some((rows, end)) = download((source, own), pool, keep_block, self.to).await? else {
                     continue;
                 };
                 if let Some(done) = self.settle(work, *keep, &rows, end, source.endpoint())? {
-                    let from = keep.map_or(pool.deploy_block, |(block, _)| block + 1);
+                    let (name, from) = (&pool.name, keep_block.map_or(pool.deploy_block, |block| block + 1));
                     view.warn(format!(
-                        "pool \"{}\": its transfers did not add up ({first}); read again from block {from} at endpoint {:?} they do",
-                        pool.name,
+                        "pool \"{name}\": its transfers did not add up ({first}); read again from block {from} at endpoint {:?} they do",
                         source.endpoint()
                     ));
                     return Ok(Some(done));
@@ -188,7 +185,8 @@ impl Wanted<'_> {
             let block = keep.map(|(block, _)| block);
             let before = stored(tx.conn(), pool, block)?;
             take_back(tx, pool, block)?;
-            tx.conn().execute(
+            rows::run(
+                tx.conn(),
                 "UPDATE pools SET cursor_block = ?2, cursor_hash = ?3 WHERE id = ?1",
                 params![pool.id, block.map(db_block).transpose()?, keep.map(|(_, hash)| hash.to_string())],
             )?;
@@ -196,9 +194,7 @@ impl Wanted<'_> {
             intake.aim_from(pool, block);
             intake.store(tx, rows, end)?;
             let replayed = intake.finish();
-            if let Some(e) = replayed.failed.into_values().next() {
-                return Err(e);
-            }
+            replayed.failed.into_values().next().map_or(Ok(()), Err)?;
             (self.proof)(tx.conn())?;
             let holders = replayed.holders.get(&pool.id).copied().unwrap_or_default();
             let after = stored(tx.conn(), pool, block)?;
@@ -226,14 +222,11 @@ impl Wanted<'_> {
 
 /// Block, log index and transaction of each stored transfer of a pool after `keep`.
 fn stored(conn: &Connection, pool: &Pool, keep: Option<u64>) -> Result<HashSet<(u64, u64, Vec<u8>)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT block_number, log_index, tx_hash FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2",
-    )?;
+    let sql = "SELECT block_number, log_index, tx_hash FROM share_transfers WHERE pool_id = ?1 AND block_number >= ?2";
     let from = db_block(keep.map_or(0, |block| block + 1))?;
-    let rows = statement.query_map(params![pool.id, from], |row| {
+    rows::all(conn, sql, params![pool.id, from], |row| {
         Ok((row.get("block_number")?, row.get("log_index")?, row.get("tx_hash")?))
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 #[cfg(test)]

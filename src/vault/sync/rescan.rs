@@ -1,6 +1,6 @@
 //! `pool rescan`: a pool's transfers read again on demand, compared with those in the state, which they replace on evidence.
 
-use super::intake::{Intake, Waiting};
+use super::intake::{Intake, Waiting, stored};
 use super::reorg::{RolledBack, behind, settle_reorgs, take_back};
 use super::replay::date_deposits;
 use super::reread::{MOST, download};
@@ -13,7 +13,7 @@ use base::{Code, Error, Remedy, Result, say};
 use evm::{At, BlockRef, Chain, EventLog, PinnedView};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::columns::{at, maybe_at};
+use state::columns::maybe_at;
 use state::{Tx, Work};
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
@@ -35,10 +35,8 @@ pub struct Range {
 }
 
 impl Range {
-    /// From block `from`, else from the pool's deploy block.
-    ///
-    /// # Errors
-    /// `invalid_value` before the first sync, and for a block before the deploy block or beyond the cursor.
+    /// From block `from`, else from the pool's deploy block, of a pool that was synced; not before the deploy block, nor beyond
+    /// the cursor.
     pub fn of(pool: &Pool, from: Option<u64>) -> Result<Self> {
         let Pool { name, deploy_block, .. } = pool;
         let Some((to, _)) = pool.cursor else {
@@ -52,8 +50,8 @@ impl Range {
         let why = format!(
             "block {from}: pool \"{name}\" was deployed in block {deploy_block} and is read up to block {to}"
         );
-        Err(Error::field(Code::InvalidValue, "from", why)
-            .hint(say("choose a block in between, or leave out ").with("from")))
+        let hint = say("choose a block in between, or leave out ").with("from");
+        Err(Error::field(Code::InvalidValue, "from", why).hint(hint))
     }
 
     /// The last block before it whose transfers are left alone.
@@ -118,13 +116,9 @@ pub struct Rescanned {
 /// Reads a pool's transfers again and puts them in the place of those in the state, at one block and in one transaction.
 ///
 /// Two readings must agree: of two endpoints, or where there is one, of that endpoint twice; what the state has counts as a
-/// reading of the one endpoint. No transfer is removed that its transaction's receipt has. The holders must have the token's total at the view's block, each whose shares change what
-/// `balanceOf` says there, and nobody ever less than nothing. Rewards that were paid stay as they are.
-///
-/// # Errors
-/// `drift` where the readings or the contract do not agree, `bad_reply` where a receipt has what is to be removed, and nothing
-/// is written then; those of [`Range::of`]; `behind`;
-/// those of the view and the state.
+/// reading of the one endpoint. No transfer is removed that its transaction's receipt has. The holders must have the token's
+/// total at the view's block, each whose shares change what `balanceOf` says there, and nobody ever less than nothing. Else
+/// nothing is written. Rewards that were paid stay as they are.
 pub async fn rescan(
     work: &mut Work<'_>,
     chain: &Chain,
@@ -139,9 +133,7 @@ pub async fn rescan(
             let pool = pool::find(work.state.conn(), name)?;
             let (rolled, failed) = settle_reorgs(work, view, slice::from_ref(&pool)).await?;
             rolled_back.extend(rolled);
-            if let Some(e) = failed.into_values().next() {
-                return Err(e);
-            }
+            failed.into_values().next().map_or(Ok(()), Err)?;
             let pool = pool::find(work.state.conn(), name)?;
             let range = Range::of(&pool, from)?;
             if range.to > view.block().number {
@@ -156,10 +148,10 @@ pub async fn rescan(
 async fn one_view(work: &mut Work<'_>, view: &PinnedView, pool: Pool, range: Range) -> Result<Rescanned> {
     let mut batch = view.batch();
     let asked = abi::ask_total(&mut batch, &pool);
-    let total = asked.read(&batch.send().await?, &pool)?;
-    let before = stored(work.state.conn(), &pool, range.from)?;
+    let total = asked(&batch.send().await?)?;
+    let before = stored(work.state.conn(), &pool, range.from, u64::MAX)?;
     work.progress.begin("reading transfers again", None);
-    let Readings { mut rows, end, endpoints } = read(view, &pool, range, &before).await?;
+    let (mut rows, end, endpoints) = read(view, &pool, range, &before).await?;
     work.progress.end();
     work.stop.check()?;
     let beyond = rows.split_off(rows.partition_point(|row| row.block <= range.to));
@@ -190,12 +182,8 @@ async fn one_view(work: &mut Work<'_>, view: &PinnedView, pool: Pool, range: Ran
     Ok(found)
 }
 
-/// The transfers of the blocks compared and of those beyond, up to the view's.
-struct Readings {
-    rows: Vec<Waiting>,
-    end: BlockRef,
-    endpoints: Vec<String>,
-}
+/// The transfers of the blocks compared and of those beyond, up to the view's block; that block, and the endpoints.
+type Readings = (Vec<Waiting>, BlockRef, Vec<String>);
 
 /// Reads twice, at another endpoint the second time where there is one.
 async fn read(view: &PinnedView, pool: &Pool, range: Range, before: &[Waiting]) -> Result<Readings> {
@@ -208,9 +196,8 @@ async fn read(view: &PinnedView, pool: &Pool, range: Range, before: &[Waiting]) 
     let mut endpoints = vec![view.endpoint().to_owned()];
     let mut second = None;
     if let Some(other) = view.elsewhere(0).await {
-        second = download((&other, false), pool, keep, to)
-            .await?
-            .map(|(rows, _)| (rows, other.endpoint().to_owned()));
+        let again = download((&other, false), pool, keep, to).await?;
+        second = again.map(|(rows, _)| (rows, other.endpoint().to_owned()));
     }
     let known = rows.partition_point(|row| row.block <= range.to);
     if second.is_none() && !rows.get(..known).is_some_and(|known| known == before) {
@@ -228,31 +215,7 @@ async fn read(view: &PinnedView, pool: &Pool, range: Range, before: &[Waiting]) 
         }
         endpoints.push(endpoint);
     }
-    Ok(Readings { rows, end, endpoints })
-}
-
-/// The stored transfers of a pool from a block on, in order.
-fn stored(conn: &Connection, pool: &Pool, from: u64) -> Result<Vec<Waiting>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT t.block_number, t.log_index, t.tx_hash, f.address AS from_address,
-             g.address AS to_address, t.shares FROM share_transfers t
-         LEFT JOIN members f ON f.id = t.from_member LEFT JOIN members g ON g.id = t.to_member
-         WHERE t.pool_id = ?1 AND t.block_number >= ?2 ORDER BY t.block_number, t.log_index",
-    )?;
-    let mut rows = statement.query(params![pool.id, state::columns::db_block(from)?])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
-        found.push(Waiting {
-            pool_id: pool.id,
-            block: row.get("block_number")?,
-            log_index: row.get("log_index")?,
-            tx_hash: B256::from(row.get::<_, [u8; 32]>("tx_hash")?),
-            from: maybe_at(row, "from_address")?.unwrap_or(Address::ZERO),
-            to: maybe_at(row, "to_address")?.unwrap_or(Address::ZERO),
-            shares: at(row, "shares")?,
-        });
-    }
-    Ok(found)
+    Ok((rows, end, endpoints))
 }
 
 /// What makes `right` of `wrong`; both are in order.
@@ -297,16 +260,13 @@ fn gains<'r>(
         {
             if !member.is_zero() {
                 let gain = gains.entry(member).or_default();
-                *gain = gain.checked_add(amount).ok_or_else(overflow)?;
+                let past = || Error::new(Code::Drift, "its transfers pass 256 bits");
+                *gain = gain.checked_add(amount).ok_or_else(past)?;
             }
         }
     }
     gains.retain(|_, gain| !gain.is_zero());
     Ok(gains)
-}
-
-fn overflow() -> Error {
-    Error::new(Code::Drift, "its transfers pass 256 bits")
 }
 
 /// Whose shares are others then.

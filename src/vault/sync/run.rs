@@ -8,8 +8,8 @@ use crate::pool::contract::{self, Answered};
 use crate::pool::holders::holders_match;
 use crate::pool::known::Contract;
 use crate::pool::{self, Pool, ViewStamp, newest_known};
-use crate::risk;
 use crate::risk::rules::{Rule, Verdict, rate_drop};
+use crate::{risk, rows};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use evm::{At, Chain, PinnedView};
@@ -31,19 +31,20 @@ fn of_figures() -> [&'static str; 2] {
 const INCONSISTENT: &str = "inconsistent_state";
 
 /// How a pool fared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum SyncStatus {
     /// New figures were taken in.
     Synced,
     /// It stood at this block already.
+    #[default]
     Unchanged,
     /// See its error; its figures are those of the sync before.
     Failed,
 }
 
 /// One pool's part of a sync.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Default, Serialize, JsonSchema)]
 pub struct PoolSync {
     /// Its name.
     pub pool: String,
@@ -83,9 +84,8 @@ impl PoolSync {
 
     /// The figures of a pool that stands at this block already, and what was found wrong with them.
     fn unchanged(&mut self, conn: &Connection, pool: &Pool) -> Result<()> {
-        let s = pool::snapshot(conn, pool)?.ok_or_else(|| {
-            Error::new(Code::StateCorrupt, format!("pool \"{}\" has no snapshot", pool.name))
-        })?;
+        let none = || Error::new(Code::StateCorrupt, format!("pool \"{}\" has no snapshot", pool.name));
+        let s = pool::snapshot(conn, pool)?.ok_or_else(none)?;
         self.figures(pool, s.total_assets, s.total_shares, s.rate_e18);
         (self.paused, self.holders) = (s.paused, Some(pool::holder_count(conn, pool)?));
         let open = alert::list(conn, Subject::Pool(pool.id, &pool.name), None)?;
@@ -108,9 +108,6 @@ pub struct SyncReport {
 }
 
 /// Syncs `pools` at one block. A pool that fails leaves the others done.
-///
-/// # Errors
-/// Those of the transport; a pool's own failure is in the report.
 pub async fn sync(work: &mut Work<'_>, chain: &Chain, pools: &[Pool], at: At) -> Result<SyncReport> {
     let names: Vec<String> = pools.iter().map(|pool| pool.name.clone()).collect();
     let mut rolled_back = Vec::new();
@@ -135,12 +132,10 @@ async fn one_view(
 ) -> Result<Vec<PoolSync>> {
     let here = view.block().number;
     for pool in &pools {
-        let newest = pool.synced_block.max(pool.cursor.map(|(block, _)| block));
-        if let Some(newest) = newest.filter(|newest| *newest > here) {
-            failed.entry(pool.id).or_insert_with(|| behind(view, pool, newest));
-        }
-        if pool.deploy_block > here {
-            failed.entry(pool.id).or_insert_with(|| behind(view, pool, pool.deploy_block));
+        let newest = pool.synced_block.max(pool.cursor.map(|(block, _)| block)).filter(|block| *block > here);
+        let unborn = (pool.deploy_block > here).then_some(pool.deploy_block);
+        if let Some(block) = newest.or(unborn) {
+            failed.entry(pool.id).or_insert_with(|| behind(view, pool, block));
         }
     }
     let stale =
@@ -164,38 +159,26 @@ async fn one_view(
     for pool in pools {
         let mut line = PoolSync {
             pool: pool.name.clone(),
-            status: SyncStatus::Unchanged,
-            total_assets: None,
-            total_shares: None,
-            exchange_rate: None,
-            paused: None,
-            holders: None,
             transfers: replayed.taken.get(&pool.id).copied().unwrap_or_default(),
             alerts: Vec::from_iter(changed.get(&pool.id).map(|why| format!("{}: {why}", contract::CHANGED))),
-            error: None,
-            failure: None,
+            ..PoolSync::default()
         };
-        let outcome = match failed.remove(&pool.id) {
-            Some(e) => Err(e),
-            None => match readings.remove(&pool.id) {
-                None => line.unchanged(look.conn(), &pool),
-                Some(reading) => {
-                    holders_match(look.conn(), &pool, reading.total_shares, here).map(|holders| {
-                        line.status = SyncStatus::Synced;
-                        line.figures(&pool, reading.total_assets, reading.total_shares, reading.rate_e18);
-                        (line.paused, line.holders) = (reading.paused, Some(holders));
-                        accepted.push((report.len(), pool.clone(), reading));
-                    })
-                }
-            },
-        };
-        match outcome {
-            Ok(()) => {}
-            Err(e) => {
-                line.status = SyncStatus::Failed;
-                line.error = Some(e.to_string());
-                line.failure = Some(e.context(format!("cannot sync pool \"{}\"", pool.name)));
+        let outcome = match (failed.remove(&pool.id), readings.remove(&pool.id)) {
+            (Some(e), _) => Err(e),
+            (None, None) => line.unchanged(look.conn(), &pool),
+            (None, Some(reading)) => {
+                holders_match(look.conn(), &pool, reading.total_shares, here).map(|holders| {
+                    line.status = SyncStatus::Synced;
+                    line.figures(&pool, reading.total_assets, reading.total_shares, reading.rate_e18);
+                    (line.paused, line.holders) = (reading.paused, Some(holders));
+                    accepted.push((report.len(), pool.clone(), reading));
+                })
             }
+        };
+        if let Err(e) = outcome {
+            line.status = SyncStatus::Failed;
+            line.error = Some(e.to_string());
+            line.failure = Some(e.context(format!("cannot sync pool \"{}\"", pool.name)));
         }
         report.push(line);
     }
@@ -224,19 +207,13 @@ async fn read<'p>(
     let reply = batch.send().await?;
     for (pool, asked) in due.iter().zip(asked) {
         match asked.read(&reply, pool) {
-            Ok(reading) => {
-                readings.insert(pool.id, reading);
-            }
-            Err(e) => {
-                failed.insert(pool.id, e);
-            }
+            Ok(reading) => drop(readings.insert(pool.id, reading)),
+            Err(e) => drop(failed.insert(pool.id, e)),
         }
     }
-    let answered = |pool: &Pool| match readings.get(&pool.id) {
-        Some(reading) => Answered::Pause(reading.paused.is_some()),
-        None => Answered::Nothing,
-    };
-    let answered: Vec<_> = due.iter().map(answered).collect();
+    let can_pause = |reading: &Reading| Answered::Pause(reading.paused.is_some());
+    let answered = due.iter().map(|pool| readings.get(&pool.id).map_or(Answered::Nothing, can_pause));
+    let answered: Vec<_> = answered.collect();
     let read = contract::read(view, &reply, due, &contracts, &answered).await?;
     failed.extend(read.failed);
     Ok(read.found)
@@ -252,13 +229,12 @@ fn store_all(
     let mut all = Vec::with_capacity(accepted.len());
     for (_, pool, reading) in accepted {
         let before = pool::rate_before(tx.conn(), pool, block.number)?;
-        tx.conn()
-            .prepare_cached(
-                "INSERT INTO pool_snapshots (pool_id, block_number, block_hash, block_timestamp, endpoint, synced_at,
-                     total_assets, total_shares, rate_e18, paused, min_deposit, max_deposit, cooldown_sec)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-            )?
-            .execute(params![
+        rows::run(
+            tx.conn(),
+            "INSERT INTO pool_snapshots (pool_id, block_number, block_hash, block_timestamp, endpoint, synced_at,
+                 total_assets, total_shares, rate_e18, paused, min_deposit, max_deposit, cooldown_sec)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+            params![
                 pool.id,
                 number,
                 block.hash.to_string(),
@@ -272,10 +248,10 @@ fn store_all(
                 reading.limits.min_deposit.map(|min| min.to_string()),
                 reading.limits.max_deposit.stored(pool.abi).map(|max| max.to_string()),
                 reading.limits.cooldown_sec,
-            ])?;
-        tx.conn()
-            .prepare_cached("UPDATE pools SET synced_block = ?2 WHERE id = ?1")?
-            .execute(params![pool.id, number])?;
+            ],
+        )?;
+        let sql = "UPDATE pools SET synced_block = ?2 WHERE id = ?1";
+        rows::run(tx.conn(), sql, params![pool.id, number])?;
         let drop = match before.zip(reading.rate()) {
             Some((before, now)) => rate_drop(before, now, pool.max_rate_drop_ppm),
             None => Verdict::Ok,

@@ -38,10 +38,7 @@ pub struct Completed {
 
 /// Completes a withdrawal. Where its transaction is not final yet it is processing, and a later run completes it.
 ///
-/// # Errors
-/// `unknown_withdrawal`; `conflict` where it has ended otherwise or another one has the transaction;
-/// `transaction_failed`, `transaction_mismatch`, `unknown_transaction`; `outcome_unknown` where a transaction that was
-/// seen before is not now; those of the transport. Nothing is changed then.
+/// Nothing is changed where it is an error: `outcome_unknown` for a transaction that was seen before and is not now.
 pub async fn complete(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
@@ -174,33 +171,22 @@ fn unknown(found: &Withdrawal, tx: B256, view: &ViewStamp) -> Error {
 
 /// A transaction completes one withdrawal only.
 fn is_free(conn: &Connection, tx: B256, id: i64) -> Result<()> {
-    match store::by_tx(conn, tx)?.filter(|other| *other != id) {
-        None => Ok(()),
-        Some(other) => Err(Error::new(
-            Code::Conflict,
-            format!(
-                "transaction {tx} is named by withdrawal {other} already; it moves the shares of one only"
-            ),
-        )
+    let Some(other) = store::by_tx(conn, tx)?.filter(|other| *other != id) else { return Ok(()) };
+    let why =
+        format!("transaction {tx} is named by withdrawal {other} already; it moves the shares of one only");
+    Err(Error::new(Code::Conflict, why)
         .hint(say("check the hash: ").run("withdrawal list"))
-        .detail("withdrawal", other)),
-    }
+        .detail("withdrawal", other))
 }
 
 /// The transaction that stood there before must not have moved the shares too.
 fn no_longer_moves(sight: &Sight, found: &Withdrawal, before: B256) -> Result<()> {
-    match sight {
-        Sight::Moved(_) | Sight::NotFinal(_) => Err(Error::new(
-            Code::Conflict,
-            format!(
-                "withdrawal {} is in process with transaction {before}, which moved its shares",
-                found.id
-            ),
-        )
-        .hint("complete it with that one")
-        .detail("withdrawal", found.id)),
-        Sight::Waiting | Sight::Unknown | Sight::Refuted { .. } => Ok(()),
+    if !matches!(sight, Sight::Moved(_) | Sight::NotFinal(_)) {
+        return Ok(());
     }
+    let id = found.id;
+    let why = format!("withdrawal {id} is in process with transaction {before}, which moved its shares");
+    Err(Error::new(Code::Conflict, why).hint("complete it with that one").detail("withdrawal", id))
 }
 
 fn later(found: &Withdrawal, why: &str) -> Error {
@@ -221,8 +207,6 @@ fn told(found: &Withdrawal, tx: Option<B256>, more: Value) -> Value {
 }
 
 pub(super) fn pool_of(conn: &Connection, found: &Withdrawal) -> Result<Pool> {
-    pool::list(conn)?
-        .into_iter()
-        .find(|pool| pool.id == found.pool_id)
-        .ok_or_else(|| Error::corrupt(format!("withdrawal {} is of a pool that does not exist", found.id)))
+    let none = || Error::corrupt(format!("withdrawal {} is of a pool that does not exist", found.id));
+    pool::list(conn)?.into_iter().find(|pool| pool.id == found.pool_id).ok_or_else(none)
 }

@@ -4,15 +4,15 @@ use super::store::Withdrawal;
 use super::subject;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::{Pool, ViewStamp, newest_known};
+use crate::rows;
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use evm::{At, Chain, Mined, PinnedView, Receipt};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde_json::Value;
 use state::ValuePermit;
-use state::columns::only;
 
 /// On what a withdrawal is ended.
 #[derive(Debug, Clone, Copy)]
@@ -34,13 +34,8 @@ pub(super) enum Sight {
     Waiting,
     /// The node has not heard of it.
     Unknown,
-    /// It failed, or moved something else.
-    Refuted {
-        /// Whether its block is final.
-        for_good: bool,
-        /// What it did instead.
-        why: Error,
-    },
+    /// It failed, or moved something else; for good where its block is final.
+    Refuted { for_good: bool, why: Error },
 }
 
 /// Looks at a withdrawal's transaction at the newest block of an endpoint that is not behind the state.
@@ -53,12 +48,10 @@ pub(super) async fn look(
 ) -> Result<(Sight, ViewStamp)> {
     let counted = counted_at(conn, withdrawal)?;
     let known = newest_known(std::slice::from_ref(pool));
-    chain
-        .view_above(At::Latest, known, async |view| {
-            let sight = see(view, pool, withdrawal, tx, counted).await?;
-            Ok((sight, ViewStamp::of(view)))
-        })
-        .await
+    let looked = chain.view_above(At::Latest, known, async |view| {
+        Ok((see(view, pool, withdrawal, tx, counted).await?, ViewStamp::of(view)))
+    });
+    looked.await
 }
 
 async fn see(view: &PinnedView, pool: &Pool, of: &Withdrawal, tx: B256, counted: u64) -> Result<Sight> {
@@ -88,21 +81,12 @@ async fn see(view: &PinnedView, pool: &Pool, of: &Withdrawal, tx: B256, counted:
 
 /// Whether a receipt shows that exactly the withdrawal's shares left the member: one Transfer log of the pool's
 /// share token (EIP-20; a burn is one to the zero address) of that amount, and no shares that came back.
-///
-/// # Errors
-/// `transaction_failed`, `transaction_mismatch`.
 fn moves(receipt: &Receipt, pool: &Pool, of: &Withdrawal) -> Result<()> {
     let tx = receipt.tx_hash;
     if !receipt.succeeded {
-        return Err(Error::new(
-            Code::TransactionFailed,
-            format!("transaction {tx} failed in block {}", receipt.block_number),
-        )
-        .hint(
-            say("name the transaction that took its place, or give the withdrawal up: ")
-                .run("withdrawal fail")
-                .of("ID"),
-        ));
+        let why = format!("transaction {tx} failed in block {}", receipt.block_number);
+        let hint = say("name the transaction that took its place, or give the withdrawal up: ");
+        return Err(Error::new(Code::TransactionFailed, why).hint(hint.run("withdrawal fail").of("ID")));
     }
     let member = of.member.address;
     let token = receipt.logs.iter().filter(|log| log.inner.address == pool.address);
@@ -126,10 +110,8 @@ fn moves(receipt: &Receipt, pool: &Pool, of: &Withdrawal) -> Result<()> {
     } else {
         return Ok(());
     };
-    Err(mismatch(
-        of,
-        format!("transaction {tx} {why}; withdrawal {} is of {}", of.id, pool.shares(of.shares)),
-    ))
+    let (id, shares) = (of.id, pool.shares(of.shares));
+    Err(mismatch(of, format!("transaction {tx} {why}; withdrawal {id} is of {shares}")))
 }
 
 /// A transaction that was replayed before the request moved shares that the request did not count any more.
@@ -137,48 +119,31 @@ fn is_younger(tx: B256, number: u64, of: &Withdrawal, counted: u64) -> Result<()
     if number > counted {
         return Ok(());
     }
-    Err(mismatch(
-        of,
-        format!(
-            "transaction {tx} is older than withdrawal {}: it is in block {number}, and the shares were counted at \
-             block {counted}",
-            of.id
-        ),
-    ))
+    let id = of.id;
+    let why = format!(
+        "transaction {tx} is older than withdrawal {id}: it is in block {number}, and the shares were counted at \
+         block {counted}"
+    );
+    Err(mismatch(of, why))
 }
 
 /// As far as the state knows the transaction, it is younger than the request.
-///
-/// # Errors
-/// `transaction_mismatch`, `state_error`, `state_corrupt`.
 pub(super) fn is_not_replayed_before(conn: &Connection, of: &Withdrawal, tx: B256) -> Result<()> {
-    let replayed: Option<u64> = conn
-        .prepare_cached("SELECT block_number FROM share_transfers WHERE tx_hash = ?1 LIMIT 1")?
-        .query_row([tx.as_slice()], only)
-        .optional()?;
-    match replayed {
-        None => Ok(()),
-        Some(number) => is_younger(tx, number, of, counted_at(conn, of)?),
-    }
+    let sql = "SELECT block_number FROM share_transfers WHERE tx_hash = ?1 LIMIT 1";
+    let replayed: Option<u64> = rows::value(conn, sql, [tx.as_slice()])?;
+    replayed.map_or(Ok(()), |number| is_younger(tx, number, of, counted_at(conn, of)?))
 }
 
 fn mismatch(of: &Withdrawal, why: String) -> Error {
-    Error::new(Code::TransactionMismatch, why)
-        .hint(
-            say(
-                "check the hash; nothing was changed. What the chain cannot show is taken on your word with ",
-            )
-            .with("unverified"),
-        )
-        .detail("withdrawal", of.id)
+    let hint =
+        say("check the hash; nothing was changed. What the chain cannot show is taken on your word with ");
+    Error::new(Code::TransactionMismatch, why).hint(hint.with("unverified")).detail("withdrawal", of.id)
 }
 
 /// The block at which the member's shares were counted when the withdrawal was asked for.
 fn counted_at(conn: &Connection, withdrawal: &Withdrawal) -> Result<u64> {
-    let payload: Option<String> = conn
-        .prepare_cached("SELECT payload FROM events WHERE subject = ?1 AND kind = 'withdrawal.requested'")?
-        .query_row([subject(withdrawal.id)], only)
-        .optional()?;
+    let sql = "SELECT payload FROM events WHERE subject = ?1 AND kind = 'withdrawal.requested'";
+    let payload: Option<String> = rows::value(conn, sql, [subject(withdrawal.id)])?;
     let payload: Option<Value> = payload.and_then(|text| serde_json::from_str(&text).ok());
     payload.and_then(|payload| payload["shares_at_block"].as_u64()).ok_or_else(|| {
         let why = format!("the audit log does not say how withdrawal {} was asked for", withdrawal.id);
@@ -201,23 +166,8 @@ mod tests {
     const NOBODY: Address = Address::ZERO;
 
     fn pool() -> Pool {
-        Pool {
-            id: 1,
-            name: "main".into(),
-            address: VAULT,
-            abi: Abi::Erc4626,
-            asset: Asset { address: Address::ZERO, symbol: "USD".into(), decimals: 0 },
-            share_symbol: "sUSD".into(),
-            share_decimals: 0,
-            deploy_block: 0,
-            max_rate_drop_ppm: 0,
-            reward_genesis: None,
-            reward_cursor: None,
-            reward_carry: Base::ZERO,
-            cursor: None,
-            synced_block: None,
-            contract: None,
-        }
+        let asset = Asset { address: Address::ZERO, symbol: "USD".into(), decimals: 0 };
+        Pool::new("main", VAULT, Abi::Erc4626, asset, ("sUSD", 0), 0)
     }
 
     /// Alice withdraws ten shares.
@@ -245,21 +195,22 @@ mod tests {
 
     /// A receipt with these transfers.
     fn receipt(transfers: &[Move]) -> Receipt {
+        let (block_hash, tx_hash) = (B256::repeat_byte(5), B256::repeat_byte(9));
         let log = |(index, &(token, from, to, shares)): (usize, &Move)| EventLog {
             inner: Log {
                 address: token,
                 data: Transfer { from, to, value: U256::from(shares) }.encode_log_data(),
             },
             block_number: 5,
-            block_hash: B256::repeat_byte(5),
-            tx_hash: B256::repeat_byte(9),
+            block_hash,
+            tx_hash,
             tx_index: 0,
             log_index: index as u64,
         };
         Receipt {
-            tx_hash: B256::repeat_byte(9),
+            tx_hash,
             block_number: 5,
-            block_hash: B256::repeat_byte(5),
+            block_hash,
             succeeded: true,
             from: ALICE,
             to: Some(VAULT),

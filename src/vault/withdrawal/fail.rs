@@ -18,11 +18,8 @@ pub struct Failed {
     pub changed: bool,
 }
 
-/// Ends a withdrawal as failed, and frees what it reserved.
-///
-/// # Errors
-/// `unknown_withdrawal`; `conflict` where its shares have left the member; `outcome_unknown` where its transaction may
-/// still move them; those of the transport. Nothing is changed then.
+/// Ends a withdrawal as failed, and frees what it reserved: `conflict` where its shares have left the member, `outcome_unknown`
+/// where its transaction may still move them. An error changes nothing.
 pub async fn fail(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
@@ -78,15 +75,13 @@ fn moves_nothing(found: &Withdrawal, sight: Sight) -> Result<()> {
         Sight::Unknown => "is not known to the endpoint, and may be to others".to_owned(),
     };
     let tx = found.tx.map(|tx| tx.to_string()).unwrap_or_default();
-    Err(Error::new(
-        Code::OutcomeUnknown,
-        format!(
-            "withdrawal {} cannot be given up: its transaction {tx} {why}, and may still move the shares",
-            found.id
-        ),
-    )
-    .hint(say("run it again later; if you know that it never will, say so with ").with("unverified"))
-    .detail("withdrawal", found.id))
+    let why = format!(
+        "withdrawal {} cannot be given up: its transaction {tx} {why}, and may still move the shares",
+        found.id
+    );
+    Err(Error::new(Code::OutcomeUnknown, why)
+        .hint(say("run it again later; if you know that it never will, say so with ").with("unverified"))
+        .detail("withdrawal", found.id))
 }
 
 fn conflict(found: &Withdrawal, why: &str) -> Error {

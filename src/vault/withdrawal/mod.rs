@@ -10,15 +10,13 @@ mod request;
 mod rules;
 mod sound;
 mod store;
-mod validate;
 
 pub use complete::{Complete, Completed, complete};
 pub use evidence::Evidence;
 pub use fail::{Failed, fail};
-pub use request::{Request, Requested, earlier, request};
+pub use request::{Ask, Request, Requested, Validation, earlier, request, validate, verdict};
 pub use sound::withdrawals_have_evidence;
 pub use store::{Filter, Status, Withdrawal, find, list, reserved};
-pub use validate::{Ask, Validation, validate, verdict};
 
 /// The subject of a withdrawal's events: `withdrawal 7`.
 pub fn subject(id: i64) -> String {

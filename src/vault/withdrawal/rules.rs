@@ -83,14 +83,17 @@ pub fn check(pool: &Pool, facts: &Facts) -> Verdict {
         reasons.extend(cooldown(facts, member));
     }
     if let Some(assets) = facts.assets() {
-        let window = facts.window;
-        let within = |code, whose: &str, most, withdrawn| {
-            within_cap(pool, window, &Cap { code, whose, most, withdrawn }, assets)
-        };
-        reasons.extend(within(ReasonCode::DailyWithdrawalCap, "the pool", facts.daily_cap, facts.withdrawn));
+        let of_pool = (ReasonCode::DailyWithdrawalCap, "the pool");
+        reasons.extend(within_cap(pool, facts, of_pool, (facts.daily_cap, facts.withdrawn), assets));
         if let Some(member) = &facts.member {
-            let (cap, withdrawn) = (facts.user_daily_cap, member.withdrawn);
-            reasons.extend(within(ReasonCode::UserDailyCap, "the member", cap, withdrawn));
+            let of_member = (ReasonCode::UserDailyCap, "the member");
+            reasons.extend(within_cap(
+                pool,
+                facts,
+                of_member,
+                (facts.user_daily_cap, member.withdrawn),
+                assets,
+            ));
         }
     }
     Verdict::of(reasons)
@@ -120,64 +123,47 @@ fn enough_shares(pool: &Pool, asked: Base, member: &Holding) -> Option<Reason> {
 fn cooldown(facts: &Facts, member: &Holding) -> Option<Reason> {
     let wait = facts.figures.as_ref().map_or(0, |figures| figures.cooldown_sec);
     let deposit = member.last_deposit.filter(|_| wait > 0)?;
+    let block = deposit.block;
     let (left, why) = match deposit.at {
         Some(at) => {
             let open = at.saturating_add(i64::try_from(wait).unwrap_or(i64::MAX));
             let left = u64::try_from(open.saturating_sub(facts.now)).unwrap_or(0);
-            let shown = clock::span(left);
-            (
-                left,
-                format!(
-                    "{shown} left of {} since the last deposit, in block {}",
-                    clock::span(wait),
-                    deposit.block
-                ),
-            )
+            let (shown, of) = (clock::span(left), clock::span(wait));
+            (left, format!("{shown} left of {of} since the last deposit, in block {block}"))
         }
         // Deny, never allow: at worst it was made just now.
-        None => (
-            wait,
-            format!("the time of the last deposit, in block {}, is not known yet: sync", deposit.block),
-        ),
+        None => (wait, format!("the time of the last deposit, in block {block}, is not known yet: sync")),
     };
     (left > 0).then(|| {
         Reason::new(ReasonCode::Cooldown, why).detail("seconds_left", left).detail("cooldown_sec", wait)
     })
 }
 
-/// A cap of withdrawals, and what counts against it so far.
-struct Cap<'a> {
-    code: ReasonCode,
-    whose: &'a str,
-    most: Option<Base>,
-    withdrawn: Base,
-}
-
-/// Exactly the cap is allowed.
-fn within_cap(pool: &Pool, window: Window, of: &Cap<'_>, assets: Base) -> Option<Reason> {
-    let cap = of.most?;
+/// Exactly the cap is allowed; `used` counts against it so far.
+fn within_cap(
+    pool: &Pool,
+    facts: &Facts,
+    (code, whose): (ReasonCode, &str),
+    (cap, used): (Option<Base>, Base),
+    assets: Base,
+) -> Option<Reason> {
+    let cap = cap?;
     // Past 256 bits it is above any cap.
-    if of.withdrawn.checked_add(assets).is_some_and(|sum| sum <= cap) {
+    if used.checked_add(assets).is_some_and(|sum| sum <= cap) {
         return None;
     }
-    let left = cap.saturating_sub(of.withdrawn);
+    let left = cap.saturating_sub(used);
     let money = |base| pool.asset.quantity(base);
-    let why = format!(
-        "worth {}, and of the {} that {} may withdraw ({}) {} are left",
-        money(assets),
-        money(cap),
-        of.whose,
-        window.as_str(),
-        money(left)
-    );
-    let exact = |base| money(base).exact();
+    let (worth, most, rest, window) = (money(assets), money(cap), money(left), facts.window.as_str());
+    let why =
+        format!("worth {worth}, and of the {most} that {whose} may withdraw ({window}) {rest} are left");
     Some(
-        Reason::new(of.code, why)
-            .detail("asked", exact(assets))
-            .detail("cap", exact(cap))
-            .detail("withdrawn", exact(of.withdrawn))
-            .detail("left", exact(left))
-            .detail("window", window.as_str()),
+        Reason::new(code, why)
+            .detail("asked", worth.exact())
+            .detail("cap", most.exact())
+            .detail("withdrawn", money(used).exact())
+            .detail("left", rest.exact())
+            .detail("window", window),
     )
 }
 
@@ -196,23 +182,8 @@ mod tests {
 
     /// Of six-decimal assets and shares, so that a base unit is a millionth.
     fn pool() -> Pool {
-        Pool {
-            id: 1,
-            name: "main".into(),
-            address: Address::ZERO,
-            abi: Abi::Erc4626,
-            asset: Asset { address: Address::ZERO, symbol: "USD".into(), decimals: 6 },
-            share_symbol: "sUSD".into(),
-            share_decimals: 6,
-            deploy_block: 0,
-            max_rate_drop_ppm: 0,
-            reward_genesis: None,
-            reward_cursor: None,
-            reward_carry: Base::ZERO,
-            cursor: None,
-            synced_block: None,
-            contract: None,
-        }
+        let asset = Asset { address: Address::ZERO, symbol: "USD".into(), decimals: 6 };
+        Pool::new("main", Address::ZERO, Abi::Erc4626, asset, ("sUSD", 6), 0)
     }
 
     /// Nothing in the way: 40 shares worth 60 are asked for, every limit is reached exactly.
@@ -317,14 +288,9 @@ mod tests {
         let all: Vec<Change> = BREAKS.iter().map(|(change, _)| *change).collect();
         // Changes of the member's side come before it is forgotten.
         let with = |last: Change| codes(&[&all[..], &[last]].concat());
-        assert_eq!(
-            with(unknown),
-            ["risk_unknown", "pool_paused", "emergency_paused", "breaker_active", "daily_withdrawal_cap"]
-        );
-        assert_eq!(
-            with(nonsense),
-            ["risk_unknown", "pool_paused", "emergency_paused", "breaker_active", "cooldown"]
-        );
+        let first = ["risk_unknown", "pool_paused", "emergency_paused", "breaker_active"];
+        assert_eq!(with(unknown), [&first[..], &["daily_withdrawal_cap"]].concat());
+        assert_eq!(with(nonsense), [&first[..], &["cooldown"]].concat());
     }
 
     #[test]

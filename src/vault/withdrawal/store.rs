@@ -1,14 +1,15 @@
 //! Rows of `pool_withdrawals`.
 
 use crate::pool::{Member, Pool};
+use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Tx;
-use state::columns::{at, maybe_at, only};
+use state::columns::{at, maybe_at};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Where a withdrawal stands.
@@ -29,17 +30,10 @@ pub enum Status {
 }
 
 state::stored_as_word!(Status);
+crate::words!(Status);
 
 impl Status {
-    /// The word used on the command line and in the state.
-    pub fn as_str(self) -> &'static str {
-        self.into()
-    }
-
-    /// Reads the word.
-    ///
-    /// # Errors
-    /// `invalid_value` listing the words there are.
+    /// Reads the word; an error lists the words there are.
     pub fn parse(flag: &str, word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
             Error::new(Code::InvalidValue, format!("{flag}: \"{word}\" is no status of a withdrawal"))
@@ -117,30 +111,22 @@ fn read(row: &Row<'_>) -> Result<Withdrawal> {
 }
 
 /// A withdrawal by its id.
-///
-/// # Errors
-/// `unknown_withdrawal`, `state_error`, `state_corrupt`.
 pub fn find(conn: &Connection, id: i64) -> Result<Withdrawal> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.id = ?1"))?;
-    statement.query_and_then([id], read)?.next().unwrap_or_else(|| {
-        Err(Error::new(Code::UnknownWithdrawal, format!("no withdrawal {id}"))
+    rows::first(conn, &format!("SELECT {COLUMNS} WHERE w.id = ?1"), [id], read)?.ok_or_else(|| {
+        Error::new(Code::UnknownWithdrawal, format!("no withdrawal {id}"))
             .hint(say("see them with: ").run("withdrawal list"))
-            .detail("withdrawal", id))
+            .detail("withdrawal", id)
     })
 }
 
 /// The withdrawal that was asked for with this key.
 pub(super) fn by_key(conn: &Connection, key: &str) -> Result<Option<Withdrawal>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE w.idempotency_key = ?1"))?;
-    statement.query_and_then([key], read)?.next().transpose()
+    rows::first(conn, &format!("SELECT {COLUMNS} WHERE w.idempotency_key = ?1"), [key], read)
 }
 
 /// The withdrawal that names this transaction.
 pub(super) fn by_tx(conn: &Connection, tx: B256) -> Result<Option<i64>> {
-    Ok(conn
-        .prepare_cached("SELECT id FROM pool_withdrawals WHERE tx_hash = ?1")?
-        .query_row([tx.to_string()], only)
-        .optional()?)
+    rows::value(conn, "SELECT id FROM pool_withdrawals WHERE tx_hash = ?1", [tx.to_string()])
 }
 
 /// Which withdrawals to list; `None` matches all.
@@ -167,78 +153,67 @@ pub fn list(conn: &Connection, filter: &Filter, limit: u32) -> Result<Vec<Withdr
         }
         (None, None) => "?1 IS NULL AND ?2 IS NULL AND (?3 IS NULL OR w.status = ?3) ORDER BY w.id DESC",
     };
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} WHERE {clause} LIMIT ?4"))?;
-    statement.query_and_then(params![filter.member, filter.pool, filter.status, limit], read)?.collect()
+    let values = params![filter.member, filter.pool, filter.status, limit];
+    rows::all(conn, &format!("SELECT {COLUMNS} WHERE {clause} LIMIT ?4"), values, read)
 }
 
 /// Shares of a member that its withdrawals from a pool have reserved, base units.
 pub fn reserved(conn: &Connection, pool: &Pool, member: &Member) -> Result<Base> {
-    let mut statement = conn.prepare_cached(&format!(
-        "SELECT {COLUMNS} WHERE w.member_id = ?1 AND w.pool_id = ?2 AND w.status <> 'failed'"
-    ))?;
+    let sql = format!("SELECT {COLUMNS} WHERE w.member_id = ?1 AND w.pool_id = ?2 AND w.status <> 'failed'");
     let mut sum = Base::ZERO;
-    for found in statement.query_and_then([member.id, pool.id], read)? {
-        let found = found?;
+    rows::each(conn, &sql, [member.id, pool.id], |row| {
+        let found = read(row)?;
         if found.reserves {
             sum = sum.saturating_add(found.shares);
         }
-    }
+        Ok(())
+    })?;
     Ok(sum)
 }
 
-/// A withdrawal to be stored as pending.
-pub(super) struct New<'a> {
-    pub pool: &'a Pool,
-    pub member: &'a Member,
-    pub shares: Base,
-    pub assets: Base,
-    pub key: Option<&'a str>,
-}
-
-/// Stores a pending withdrawal and returns its id.
-pub(super) fn insert(tx: &Tx<'_>, new: &New<'_>) -> Result<i64> {
-    tx.conn()
-        .prepare_cached(
-            "INSERT INTO pool_withdrawals (pool_id, member_id, shares, assets, status, idempotency_key, requested_at)
-             VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6)",
-        )?
-        .execute(params![
-            new.pool.id,
-            new.member.id,
-            new.shares.to_string(),
-            new.assets.to_string(),
-            new.key,
-            tx.now()
-        ])?;
+/// Stores what was asked for as a pending withdrawal, by a caller's key, and returns its id.
+pub(super) fn insert(
+    tx: &Tx<'_>,
+    pool: &Pool,
+    member: &Member,
+    (shares, assets): (Base, Base),
+    key: Option<&str>,
+) -> Result<i64> {
+    rows::run(
+        tx.conn(),
+        "INSERT INTO pool_withdrawals (pool_id, member_id, shares, assets, status, idempotency_key, requested_at)
+         VALUES (?1, ?2, ?3, ?4, 'pending', ?5, ?6)",
+        params![pool.id, member.id, shares.to_string(), assets.to_string(), key, tx.now()],
+    )?;
     Ok(tx.conn().last_insert_rowid())
 }
 
 /// Its transaction is named and not final yet; a time that stands there stays.
 pub(super) fn set_processing(tx: &Tx<'_>, id: i64, hash: B256) -> Result<()> {
-    tx.conn().execute(
+    rows::run(
+        tx.conn(),
         "UPDATE pool_withdrawals SET status = 'processing', tx_hash = ?2,
              processing_at = coalesce(processing_at, ?3) WHERE id = ?1",
         params![id, hash.to_string(), tx.now()],
-    )?;
-    Ok(())
+    )
 }
 
 /// It is completed; a time that stands there stays.
 pub(super) fn set_completed(tx: &Tx<'_>, id: i64, hash: Option<B256>, verified: bool) -> Result<()> {
-    tx.conn().execute(
+    rows::run(
+        tx.conn(),
         "UPDATE pool_withdrawals SET status = 'completed', tx_hash = ?2, verified = ?3,
              ended_at = coalesce(ended_at, ?4) WHERE id = ?1",
         params![id, hash.map(|hash| hash.to_string()), verified, tx.now()],
-    )?;
-    Ok(())
+    )
 }
 
 /// It failed. Its transaction is free for another withdrawal; the audit log keeps which one it was.
 pub(super) fn set_failed(tx: &Tx<'_>, id: i64, reason: &str) -> Result<()> {
-    tx.conn().execute(
+    rows::run(
+        tx.conn(),
         "UPDATE pool_withdrawals SET status = 'failed', tx_hash = NULL, verified = NULL, error = ?2, ended_at = ?3
          WHERE id = ?1",
         params![id, reason, tx.now()],
-    )?;
-    Ok(())
+    )
 }

@@ -9,7 +9,7 @@ use kale::status::Status;
 use kale::{accounting, farmers};
 use rusqlite::{Connection, OptionalExtension};
 use state::balance;
-use state::columns::{at, maybe_at, only};
+use state::columns::{at, list, maybe_at, only};
 use std::collections::HashMap;
 
 /// The farm's part of the report. Amounts in stroops of KALE.
@@ -178,22 +178,18 @@ fn block_before(conn: &Connection, before: Option<u32>) -> Result<Option<u32>> {
 }
 
 fn ends(conn: &Connection, block: u32) -> Result<Vec<End>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT farmer_id, outcome = 'lost' AS lost, stake, reward, forecast, reason FROM harvests
-         WHERE block_index = ?1 AND outcome <> 'failed'",
-    )?;
-    statement
-        .query_and_then([block], |row| {
-            Ok(End {
-                farmer: row.get("farmer_id")?,
-                lost: row.get("lost")?,
-                stake: at(row, "stake")?,
-                reward: at(row, "reward")?,
-                forecast: maybe_at(row, "forecast")?,
-                reason: row.get("reason")?,
-            })
-        })?
-        .collect()
+    let sql = "SELECT farmer_id, outcome = 'lost' AS lost, stake, reward, forecast, reason FROM harvests
+         WHERE block_index = ?1 AND outcome <> 'failed'";
+    list(conn, sql, [block], |row| {
+        Ok(End {
+            farmer: row.get("farmer_id")?,
+            lost: row.get("lost")?,
+            stake: at(row, "stake")?,
+            reward: at(row, "reward")?,
+            forecast: maybe_at(row, "forecast")?,
+            reason: row.get("reason")?,
+        })
+    })
 }
 
 /// What was minted and what was lost, by the ledger.

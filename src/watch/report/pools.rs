@@ -4,7 +4,7 @@ use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
 use base::amount::{Base, Quantity};
 use base::{Error, Result};
 use rusqlite::{Connection, Row, params};
-use state::columns::{at, db_block, only};
+use state::columns::{at, db_block, list, only};
 use std::collections::BTreeMap;
 use vault::pool::{self, Pool, Snapshot, underlying};
 
@@ -125,13 +125,9 @@ pub(super) fn add(a: Base, b: Base, what: &str) -> Result<Base> {
 /// The syncs of a pool, the oldest first: all where there are at most `most`, else as they stood at `most` evenly spaced
 /// blocks, each found by its key. The first and the last are always among them. True where some are left out.
 pub(super) fn course(conn: &Connection, pool: &Pool, most: u32) -> Result<(Vec<Point>, bool)> {
-    let mut newest = conn.prepare_cached(
-        "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
-         WHERE pool_id = ?1 ORDER BY block_number DESC LIMIT ?2",
-    )?;
-    let mut points: Vec<Point> = newest
-        .query_and_then(params![pool.id, most.saturating_add(1)], read_point)?
-        .collect::<Result<_>>()?;
+    let newest = "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
+         WHERE pool_id = ?1 ORDER BY block_number DESC LIMIT ?2";
+    let mut points = list(conn, newest, params![pool.id, most.saturating_add(1)], read_point)?;
     points.reverse();
     if points.len() <= most as usize || most < 2 {
         return Ok((points, false));
@@ -174,34 +170,26 @@ fn read_point(row: &Row<'_>) -> Result<Point> {
 
 fn largest(conn: &Connection, pool: &Pool, snapshot: Option<&Snapshot>) -> Result<Vec<Holder>> {
     // Digits without leading zeros are in the order of their numbers: first by length, then as texts.
-    let mut statement = conn.prepare_cached(
-        "SELECT m.address, m.name, s.shares FROM user_pool_shares s JOIN members m ON m.id = s.member_id
-         WHERE s.pool_id = ?1 AND s.shares <> '0' ORDER BY length(s.shares) DESC, s.shares DESC, m.id LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![pool.id, MOST_HOLDERS])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+    let sql = "SELECT m.address, m.name, s.shares FROM user_pool_shares s JOIN members m ON m.id = s.member_id
+         WHERE s.pool_id = ?1 AND s.shares <> '0' ORDER BY length(s.shares) DESC, s.shares DESC, m.id LIMIT ?2";
+    list(conn, sql, params![pool.id, MOST_HOLDERS], |row| {
         let shares = at(row, "shares")?;
         let worth = snapshot.map(|s| underlying(shares, s.total_assets, s.total_shares));
-        found.push(Holder { address: row.get("address")?, name: row.get("name")?, shares, worth });
-    }
-    Ok(found)
+        Ok(Holder { address: row.get("address")?, name: row.get("name")?, shares, worth })
+    })
 }
 
 fn epochs(conn: &Connection, pool: &Pool) -> Result<Vec<Epoch>> {
-    let mut statement = conn.prepare_cached(
+    let sql =
         "SELECT e.start_block, e.end_block, a.symbol, a.decimals, e.part, e.carry_in, e.distributed, e.carry_out,
              e.carry_reason, e.holders, e.status = 'distributed' AS done
          FROM pool_reward_epochs e JOIN assets a ON a.address = e.asset
-         WHERE e.pool_id = ?1 ORDER BY e.start_block DESC LIMIT ?2",
-    )?;
-    let mut rows = statement.query(params![pool.id, MOST_EPOCHS])?;
-    let mut found = Vec::new();
-    while let Some(row) = rows.next()? {
+         WHERE e.pool_id = ?1 ORDER BY e.start_block DESC LIMIT ?2";
+    let mut found = list(conn, sql, params![pool.id, MOST_EPOCHS], |row| {
         let (symbol, decimals): (String, u8) = (row.get("symbol")?, row.get("decimals")?);
         let amount =
             |column| -> Result<Quantity> { Ok(Quantity::new(at(row, column)?, decimals, symbol.as_str())) };
-        found.push(Epoch {
+        Ok(Epoch {
             start: row.get("start_block")?,
             end: row.get("end_block")?,
             part: amount("part")?,
@@ -211,8 +199,8 @@ fn epochs(conn: &Connection, pool: &Pool) -> Result<Vec<Epoch>> {
             reason: row.get("carry_reason")?,
             holders: row.get("holders")?,
             done: row.get("done")?,
-        });
-    }
+        })
+    })?;
     found.reverse();
     Ok(found)
 }

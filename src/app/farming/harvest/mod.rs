@@ -185,7 +185,7 @@ impl HarvestOutput {
 
     async fn look(&mut self, farm: &Farming<'_, '_>, hands: &[Hand], near: &mut Near) -> Result<Prepared> {
         let prepared = harvest::prepare(farm, hands).await?;
-        near.clone_from(prepared.near());
+        near.clone_from(&prepared.near);
         self.view = prepared.view.as_ref().map(LedgerStamp::from).or(self.view.take());
         Ok(prepared)
     }

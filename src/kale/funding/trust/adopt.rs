@@ -1,6 +1,7 @@
-//! Accounts with their trustlines, many in one transaction: as many as can sign it, from as many accounts as there are.
+//! Sending trustlines: those of accounts that are there one by one, the others with their accounts, many in one transaction:
+//! as many as can sign it, from as many accounts as there are.
 
-use super::{Fate, Trusted, Wanted, fate, free_key};
+use super::{Fate, Prepared, Trusted, Wanted, fate, free_key};
 use crate::farming::Farming;
 use crate::record::plan::{adopt_key, kind, shares};
 use base::{Code, Error, Result};
@@ -11,6 +12,26 @@ use std::collections::VecDeque;
 use stellar::Action;
 use stellar::submit::{Intent, Submitted};
 use stellar::xdr::AccountId;
+
+/// Sends what was prepared, records every outcome, and returns one line per farmer. Accounts are made many at a time.
+/// A farmer's own failure is in its line.
+pub async fn carry_out(
+    farming: &mut Farming<'_, '_>,
+    prepared: Prepared,
+    permit: ValuePermit<'_>,
+) -> Result<Vec<Trusted>> {
+    let Prepared { wanted, mut settled, payer, .. } = prepared;
+    let (made, own): (Vec<Wanted>, Vec<Wanted>) = wanted.into_iter().partition(|wanted| wanted.creates);
+    let intents: Vec<Intent> = own.iter().map(|wanted| wanted.intent.clone()).collect();
+    let results = farming.submit(permit, &intents).await?;
+    for (Wanted { who, creates, .. }, result) in own.into_iter().zip(results) {
+        settled.push(Trusted { who, creates, fate: fate(&result, |fee| fee) });
+    }
+    if let Some(sponsor) = payer {
+        settled.extend(make(farming, permit, &sponsor, made).await?);
+    }
+    Ok(settled)
+}
 
 /// Accounts that go in one transaction, and who sends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +66,7 @@ fn wave<T>(
 
 /// Makes them all: from the sponsor, and from the accounts made before, while the sponsor pays.
 /// A farmer's own failure is in its line.
-pub(super) async fn carry_out(
+async fn make(
     farming: &mut Farming<'_, '_>,
     permit: ValuePermit<'_>,
     sponsor: &AccountId,

@@ -1,17 +1,14 @@
 //! Trustlines to KALE: who lacks one, who gives its reserve, and the accounts that a sponsor makes with it.
 
 mod adopt;
-mod carry;
 
-pub use carry::carry_out;
+pub use adopt::carry_out;
 
-use crate::chain::Who;
-use crate::chain::asset;
 use crate::chain::wallet::{BASE_RESERVE, Look, Trust, Wallet};
+use crate::chain::{Who, asset};
 use crate::farming::Farming;
 use crate::fees::Lack;
-use crate::record::plan;
-use crate::record::plan::{Stroops, TrustPlan, kind, trust_key};
+use crate::record::plan::{self, Stroops, TrustPlan, kind, trust_key};
 use crate::record::reason::{self, Reason};
 use crate::record::rows::Hand;
 use base::amount::Base;
@@ -92,10 +89,7 @@ pub struct Prepared {
 }
 
 /// Looks at the accounts, and works out what is to be made and who gives what for it.
-///
-/// # Errors
-/// `no_key` where a sponsor is wanted and there is none, `not_ready` for one that cannot give enough; those of
-/// [`Look::read`] and of unlocking.
+/// `no_key` where a sponsor is wanted and there is none, `not_ready` for one that cannot give enough.
 pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> Result<Prepared> {
     if (wish.sponsored == Some(true) || wish.create.is_some()) && farming.keys.sponsor()?.is_none() {
         return Err(Error::new(Code::NoKey, "there is no sponsor in the key store")
@@ -116,9 +110,7 @@ pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> R
     let mut prepared = Prepared { wanted: Vec::new(), settled: Vec::new(), payer, given: 0, look };
     for (hand, wallet) in hands.iter().zip(prepared.look.wallets.clone()) {
         let who = &hand.who;
-        let mut settle = |fate| {
-            prepared.settled.push(Trusted { who: who.clone(), creates: false, fate });
-        };
+        let mut settle = |fate| prepared.settled.push(Trusted { who: who.clone(), creates: false, fate });
         let refuse = |lack: Lack| Fate::Failed { reason: lack.reason(), error: lack.error(&who.address) };
         let kale = wallet.and_then(|wallet| wallet.kale);
         if let Some(kale) = kale {
@@ -223,15 +215,9 @@ pub(super) fn free_key(conn: &Connection, key: impl Fn(u32) -> String) -> Result
     }
 }
 
-impl Prepared {
-    fn intents(&self) -> Vec<Intent> {
-        self.wanted.iter().map(|wanted| wanted.intent.clone()).collect()
-    }
-}
-
 /// What it would cost, trustline by trustline.
 pub async fn rehearse(farming: &Farming<'_, '_>, prepared: &Prepared) -> Result<Vec<Result<Rehearsal>>> {
-    let intents = prepared.intents();
+    let intents: Vec<Intent> = prepared.wanted.iter().map(|wanted| wanted.intent.clone()).collect();
     if intents.is_empty() {
         return Ok(Vec::new());
     }

@@ -1,7 +1,7 @@
 //! The `erc4626` profile: a tokenized vault of EIP-4626, with `paused()` if it answers.
 
-use super::figures::Figures;
-use super::limits::{Limits, MaxDeposit};
+use super::figures::{Asked, Figures};
+use super::profile::{Limits, MaxDeposit};
 use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable};
 use crate::pool::Pool;
@@ -9,64 +9,43 @@ use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::{Address, U256};
 use base::amount::{E18, pow10};
 use base::{Code, Error, Result};
-use evm::{Batch, BatchReply, CallError, Handle};
+use evm::{Batch, CallError};
 
-/// The questions to a vault.
-#[derive(Debug)]
-pub struct Asked {
-    total_assets: Handle<IERC4626::totalAssetsCall>,
-    total_shares: Handle<IERC20::totalSupplyCall>,
-    per_share: Handle<IERC4626::convertToAssetsCall>,
-    /// Of so many shares that 18 decimals of the rate can be told, and the power of ten that they are.
-    finer: Option<(Handle<IERC4626::convertToAssetsCall>, u8)>,
-    max_deposit: Handle<IERC4626::maxDepositCall>,
-    paused: Handle<IPausable::pausedCall>,
-}
-
-impl Asked {
-    pub(super) fn new(batch: &mut Batch<'_>, pool: &Pool, receiver: Address) -> Result<Self> {
-        let to = pool.address;
-        let shares = pow10(pool.share_decimals)
-            .ok_or_else(|| Error::new(Code::Bug, format!("{} decimals", pool.share_decimals)))?;
-        let places = pool.share_decimals.saturating_add(E18).checked_sub(pool.asset.decimals);
-        let finer = places.filter(|places| *places > pool.share_decimals).and_then(|places| {
-            let call = IERC4626::convertToAssetsCall { shares: pow10(places)? };
-            Some((batch.add(to, &call), places))
-        });
-        Ok(Self {
-            finer,
-            total_assets: batch.add(to, &IERC4626::totalAssetsCall {}),
-            total_shares: batch.add(to, &IERC20::totalSupplyCall {}),
-            per_share: batch.add(to, &IERC4626::convertToAssetsCall { shares }),
-            max_deposit: batch.add(to, &IERC4626::maxDepositCall { receiver }),
-            paused: batch.add(to, &IPausable::pausedCall {}),
-        })
-    }
-
-    pub(super) fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<Figures> {
+/// Asks a vault, for the largest deposit of `receiver`.
+pub(super) fn ask(batch: &mut Batch<'_>, pool: &Pool, receiver: Address) -> Result<Asked> {
+    let (to, share_places) = (pool.address, pool.share_decimals);
+    let shares =
+        pow10(share_places).ok_or_else(|| Error::new(Code::Bug, format!("{share_places} decimals")))?;
+    // Of so many shares, a power of ten, 18 decimals of the rate can be told.
+    let places = share_places.saturating_add(E18).checked_sub(pool.asset.decimals);
+    let finer = places.filter(|places| *places > share_places).and_then(|places| {
+        let call = IERC4626::convertToAssetsCall { shares: pow10(places)? };
+        Some((batch.add(to, &call), places))
+    });
+    let total_assets = batch.add(to, &IERC4626::totalAssetsCall {});
+    let total_shares = batch.add(to, &IERC20::totalSupplyCall {});
+    let per_share = batch.add(to, &IERC4626::convertToAssetsCall { shares });
+    let max_deposit = batch.add(to, &IERC4626::maxDepositCall { receiver });
+    let is_paused = batch.add(to, &IPausable::pausedCall {});
+    Ok(Asked::new(move |reply, pool| {
         let vault = |e: CallError| e.into_error(pool.abi.noun());
-        let rate =
-            Rate { assets: reply.get(self.per_share).map_err(vault)?, share_places: pool.share_decimals };
+        let rate = Rate { assets: reply.get(per_share).map_err(vault)?, share_places };
         // A vault may find so many shares too many.
-        let finer = match self.finer {
-            Some((asked, share_places)) => {
-                reply.get_optional(asked).map_err(vault)?.map(|assets| Rate { assets, share_places })
-            }
-            None => None,
-        };
-        let offset = pool.share_decimals.saturating_sub(pool.asset.decimals);
+        let finer = finer.map(|(asked, share_places)| {
+            let assets = reply.get_optional(asked).map_err(vault)?;
+            Ok::<_, Error>(assets.map(|assets| Rate { assets, share_places }))
+        });
+        let virtual_shares = pow10(share_places.saturating_sub(pool.asset.decimals)).unwrap_or(U256::ONE);
+        let (assets, shares) =
+            (reply.get(total_assets).map_err(vault)?, reply.get(total_shares).map_err(vault)?);
         Ok(Figures {
-            totals: Totals {
-                assets: reply.get(self.total_assets).map_err(vault)?,
-                shares: reply.get(self.total_shares).map_err(vault)?,
-                virtual_shares: pow10(offset).unwrap_or(U256::ONE),
-            },
+            totals: Totals { assets, shares, virtual_shares },
             rate,
-            finer,
-            paused: paused(reply.get(self.paused))?,
-            limits: Limits { max_deposit: most(reply.get(self.max_deposit))?, ..Limits::default() },
+            finer: finer.transpose()?.flatten(),
+            paused: paused(reply.get(is_paused))?,
+            limits: Limits { max_deposit: most(reply.get(max_deposit))?, ..Limits::default() },
         })
-    }
+    }))
 }
 
 /// A vault's largest deposit. EIP-4626: 2^256-1 stands for no limit, and there is always an answer.

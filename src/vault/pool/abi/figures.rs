@@ -1,11 +1,12 @@
 //! A pool's figures at one block, from what its contract answered.
 
-use super::limits::Limits;
+use super::profile::Limits;
 use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::U256;
 use base::amount::Base;
 use base::{Code, Error, Result};
+use evm::BatchReply;
 
 /// A pool's figures at one block, in base units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,8 +45,25 @@ pub(super) struct Figures {
     pub(super) limits: Limits,
 }
 
+/// How a contract's answers become figures.
+type Read = dyn Fn(&BatchReply, &Pool) -> Result<Figures>;
+
+/// The questions put to one pool within a batch.
+pub struct Asked(Box<Read>);
+
+impl Asked {
+    pub(super) fn new(read: impl Fn(&BatchReply, &Pool) -> Result<Figures> + 'static) -> Self {
+        Self(Box::new(read))
+    }
+
+    /// Reads the answers; a fault names contract, function and block.
+    pub fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<Reading> {
+        (self.0)(reply, pool)?.reading(pool)
+    }
+}
+
 impl Figures {
-    pub(super) fn reading(self, pool: &Pool) -> Result<Reading> {
+    fn reading(self, pool: &Pool) -> Result<Reading> {
         let Self { totals, rate, finer, .. } = self;
         let passes = || wrong(pool, "its exchange rate passes 256 bits");
         let (asset, share) = (pool.asset.decimals, pool.share_decimals);

@@ -8,95 +8,51 @@ mod detect;
 mod erc4626;
 mod figures;
 mod legacy;
-mod limits;
 mod profile;
 mod question;
 pub mod sol;
 mod viddhana;
 
 pub use detect::detect;
-pub use figures::Reading;
-pub use limits::{Limits, MaxDeposit};
-pub use profile::Abi;
+pub use figures::{Asked, Reading};
+pub use profile::{Abi, Limits, MaxDeposit};
 
 use super::Pool;
 use alloy::primitives::Address;
 use base::Result;
 use base::amount::Base;
-use evm::{Batch, BatchReply, CallError, Handle, PinnedView};
+use evm::{Batch, BatchReply, CallError, PinnedView};
+use question::Read;
 use sol::{IERC20, ILegacyPool, IViddhanaPool};
 
-/// The questions put to one pool within a batch.
-#[derive(Debug)]
-pub enum Asked {
-    /// To a vault of EIP-4626.
-    Erc4626(erc4626::Asked),
-    /// To a pool of the `legacy` profile.
-    Legacy(legacy::Asked),
-    /// To a pool of the `viddhana` profile.
-    Viddhana(viddhana::Asked),
-}
-
 /// Adds a pool's questions to a batch.
-///
-/// # Errors
-/// `bug` for share decimals that the state does not allow.
 pub fn ask(batch: &mut Batch<'_>, pool: &Pool) -> Result<Asked> {
     ask_for(batch, pool, Address::ZERO)
 }
 
 /// As [`ask`], with the largest deposit of this member where the contract makes a difference.
 pub fn ask_for(batch: &mut Batch<'_>, pool: &Pool, member: Address) -> Result<Asked> {
-    Ok(match pool.abi {
-        Abi::Erc4626 => Asked::Erc4626(erc4626::Asked::new(batch, pool, member)?),
-        Abi::Legacy => Asked::Legacy(legacy::Asked::new(batch, pool.address)),
-        Abi::Viddhana => Asked::Viddhana(viddhana::Asked::new(batch, pool.address)),
-    })
-}
-
-impl Asked {
-    /// Reads the answers.
-    ///
-    /// # Errors
-    /// `not_a_contract` or `reverted`, naming contract, function and block.
-    pub fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<Reading> {
-        let figures = match self {
-            Self::Erc4626(asked) => asked.read(reply, pool)?,
-            Self::Legacy(asked) => asked.read(reply, pool)?,
-            Self::Viddhana(asked) => asked.read(reply, pool)?,
-        };
-        figures.reading(pool)
-    }
-}
-
-/// The question for a pool's total of shares.
-#[derive(Debug, Clone, Copy)]
-pub enum AskedTotal {
-    /// To an ERC-20 alone.
-    Supply(Handle<IERC20::totalSupplyCall>),
-    /// To a pool of the `legacy` profile.
-    Legacy(Handle<ILegacyPool::totalSharesCall>),
-}
-
-/// Asks for the total of shares only.
-pub fn ask_total(batch: &mut Batch<'_>, pool: &Pool) -> AskedTotal {
     match pool.abi {
-        Abi::Erc4626 | Abi::Viddhana => {
-            AskedTotal::Supply(batch.add(pool.address, &IERC20::totalSupplyCall {}))
-        }
-        Abi::Legacy => AskedTotal::Legacy(batch.add(pool.address, &ILegacyPool::totalSharesCall {})),
+        Abi::Erc4626 => erc4626::ask(batch, pool, member),
+        Abi::Legacy => Ok(legacy::ask(batch, pool.address)),
+        Abi::Viddhana => Ok(viddhana::ask(batch, pool.address)),
     }
 }
 
-impl AskedTotal {
-    /// The total of shares in base units.
-    pub fn read(self, reply: &BatchReply, pool: &Pool) -> Result<Base> {
-        let total = match self {
-            Self::Supply(handle) => reply.get(handle),
-            Self::Legacy(handle) => reply.get(handle),
-        };
-        total.map_err(|e| e.into_error(pool.abi.noun()))
-    }
+/// Asks for the total of shares only, in base units.
+pub fn ask_total(batch: &mut Batch<'_>, pool: &Pool) -> impl Fn(&BatchReply) -> Result<Base> + use<> {
+    let (abi, to) = (pool.abi, pool.address);
+    let read: Box<Read<Base>> = match abi {
+        Abi::Erc4626 | Abi::Viddhana => {
+            let supply = batch.add(to, &IERC20::totalSupplyCall {});
+            Box::new(move |reply| reply.get(supply))
+        }
+        Abi::Legacy => {
+            let total = batch.add(to, &ILegacyPool::totalSharesCall {});
+            Box::new(move |reply| reply.get(total))
+        }
+    };
+    move |reply| read(reply).map_err(|e| e.into_error(abi.noun()))
 }
 
 /// Reads a pool's answer to `paused()`. A vault that never had such a function is not paused; one that had it and does not

@@ -3,22 +3,16 @@
 use alloy::primitives::Address;
 use alloy::sol_types::SolCall;
 use evm::{Batch, BatchReply, CallError, Handle};
-use std::fmt;
 
 /// A function that a profile requires, asked within a batch.
 pub(super) struct Question {
     pub(super) signature: &'static str,
-    pub(super) read: Box<Read>,
+    /// Whether the function answered in its own form.
+    pub(super) read: Box<Read<()>>,
 }
 
-/// Whether the function answered in its own form.
-pub(super) type Read = dyn Fn(&BatchReply) -> Result<(), CallError>;
-
-impl fmt::Debug for Question {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.signature)
-    }
-}
+/// What a function answered.
+pub(super) type Read<T> = dyn Fn(&BatchReply) -> Result<T, CallError>;
 
 /// Asks for one function.
 pub(super) fn question<C: SolCall + 'static>(batch: &mut Batch<'_>, to: Address, call: &C) -> Question {

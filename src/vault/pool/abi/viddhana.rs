@@ -1,58 +1,38 @@
 //! The `viddhana` profile. Its `exchangeRate()` is the assets of 10^18 base units of shares, in base units; a smallest
 //! deposit of 0 is none. The contract names its asset and its risk engine.
 
-use super::figures::{Figures, seconds};
-use super::limits::{Limits, MaxDeposit, limit};
+use super::figures::{Asked, Figures, seconds};
+use super::profile::{Limits, MaxDeposit, limit};
 use super::question::{Question, question};
 use super::sol::{IERC20, IERC4626, IPausable, IViddhanaPool};
-use crate::pool::Pool;
 use crate::pool::rate::{Rate, Totals};
 use alloy::primitives::Address;
-use base::Result;
 use base::amount::{Base, E18};
-use evm::{Batch, BatchReply, CallError, Handle};
+use evm::{Batch, CallError};
 
-/// The questions to a pool of this profile.
-#[derive(Debug)]
-pub struct Asked {
-    total_assets: Handle<IERC4626::totalAssetsCall>,
-    total_shares: Handle<IERC20::totalSupplyCall>,
-    rate: Handle<IViddhanaPool::exchangeRateCall>,
-    paused: Handle<IPausable::pausedCall>,
-    min_deposit: Handle<IViddhanaPool::minDepositAmountCall>,
-    cooldown: Handle<IViddhanaPool::withdrawalCooldownCall>,
-}
-
-impl Asked {
-    pub(super) fn new(batch: &mut Batch<'_>, to: Address) -> Self {
-        Self {
-            total_assets: batch.add(to, &IERC4626::totalAssetsCall {}),
-            total_shares: batch.add(to, &IERC20::totalSupplyCall {}),
-            rate: batch.add(to, &IViddhanaPool::exchangeRateCall {}),
-            paused: batch.add(to, &IPausable::pausedCall {}),
-            min_deposit: batch.add(to, &IViddhanaPool::minDepositAmountCall {}),
-            cooldown: batch.add(to, &IViddhanaPool::withdrawalCooldownCall {}),
-        }
-    }
-
-    pub(super) fn read(&self, reply: &BatchReply, pool: &Pool) -> Result<Figures> {
+/// Asks a pool of this profile.
+pub(super) fn ask(batch: &mut Batch<'_>, to: Address) -> Asked {
+    let total_assets = batch.add(to, &IERC4626::totalAssetsCall {});
+    let total_shares = batch.add(to, &IERC20::totalSupplyCall {});
+    let rate = batch.add(to, &IViddhanaPool::exchangeRateCall {});
+    let paused = batch.add(to, &IPausable::pausedCall {});
+    let min_deposit = batch.add(to, &IViddhanaPool::minDepositAmountCall {});
+    let cooldown = batch.add(to, &IViddhanaPool::withdrawalCooldownCall {});
+    Asked::new(move |reply, pool| {
         let it = |e: CallError| e.into_error(pool.abi.noun());
+        let (assets, shares) = (reply.get(total_assets).map_err(it)?, reply.get(total_shares).map_err(it)?);
         Ok(Figures {
-            totals: Totals {
-                assets: reply.get(self.total_assets).map_err(it)?,
-                shares: reply.get(self.total_shares).map_err(it)?,
-                virtual_shares: Base::ZERO,
-            },
-            rate: Rate { assets: reply.get(self.rate).map_err(it)?, share_places: E18 },
+            totals: Totals { assets, shares, virtual_shares: Base::ZERO },
+            rate: Rate { assets: reply.get(rate).map_err(it)?, share_places: E18 },
             finer: None,
-            paused: Some(reply.get(self.paused).map_err(it)?),
+            paused: Some(reply.get(paused).map_err(it)?),
             limits: Limits {
-                min_deposit: limit(reply.get(self.min_deposit).map_err(it)?),
+                min_deposit: limit(reply.get(min_deposit).map_err(it)?),
                 max_deposit: MaxDeposit::Unlimited,
-                cooldown_sec: Some(seconds(pool, reply.get(self.cooldown).map_err(it)?)?),
+                cooldown_sec: Some(seconds(pool, reply.get(cooldown).map_err(it)?)?),
             },
         })
-    }
+    })
 }
 
 /// What a contract must answer to be such a pool.

@@ -9,42 +9,21 @@ use alloy::primitives::Address;
 use base::Result;
 use evm::{Batch, BatchReply, PinnedView};
 
-/// The questions put to one engine within a batch.
-pub(super) enum Asked {
-    Viddhana(viddhana::Asked),
-    Legacy(legacy::Asked),
-}
+/// The questions put to one engine within a batch: of the answers, a row with what the engine says put in.
+pub(super) type Asked = Box<dyn Fn(&BatchReply, RiskRow) -> Result<RiskRow>>;
 
-impl Asked {
-    /// Asks an engine for a pool; `None` where there is no contract to ask.
-    pub(super) fn new(batch: &mut Batch<'_>, engine: Engine, pool: Address) -> Option<Self> {
-        match engine {
-            Engine::Local => None,
-            Engine::Viddhana(at) => Some(Self::Viddhana(viddhana::Asked::new(batch, at, pool))),
-            Engine::Legacy(at) => Some(Self::Legacy(legacy::Asked::new(batch, at, pool))),
-        }
-    }
-
-    /// The row with what the engine says put in.
-    ///
-    /// # Errors
-    /// `not_a_contract` or `reverted`, naming contract, function and block; `missing_setting` where the engine does
-    /// not know the pool.
-    pub(super) fn read(&self, reply: &BatchReply, row: RiskRow) -> Result<RiskRow> {
-        match self {
-            Self::Viddhana(asked) => asked.read(reply, row),
-            Self::Legacy(asked) => asked.read(reply, row),
-        }
+/// Asks an engine for a pool; `None` where there is no contract to ask.
+pub(super) fn ask(batch: &mut Batch<'_>, engine: Engine, pool: Address) -> Option<Asked> {
+    match engine {
+        Engine::Local => None,
+        Engine::Viddhana(at) => Some(viddhana::ask(batch, at, pool)),
+        Engine::Legacy(at) => Some(legacy::ask(batch, at, pool)),
     }
 }
 
 /// Sees that a risk engine answers like one of its kind for a pool; a local one has no contract.
-///
-/// # Errors
-/// `not_a_contract`, `reverted`, `missing_setting` for a pool that the engine does not know; those of a broken view.
 pub async fn examine(view: &PinnedView, row: &RiskRow, pool: Address) -> Result<()> {
     let mut batch = view.batch();
-    let Some(asked) = Asked::new(&mut batch, row.engine, pool) else { return Ok(()) };
-    let reply = batch.send().await?;
-    asked.read(&reply, row.clone()).map(drop)
+    let Some(asked) = ask(&mut batch, row.engine, pool) else { return Ok(()) };
+    asked(&batch.send().await?, row.clone()).map(drop)
 }

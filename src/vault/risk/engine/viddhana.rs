@@ -1,10 +1,10 @@
 //! The `viddhana` engine: one configuration per pool, and switches for all.
 
-use crate::risk::parameters::RiskRow;
+use super::Asked;
 use crate::risk::source::limit;
 use alloy::primitives::Address;
-use base::{Code, Error, Result};
-use evm::{Batch, BatchReply, CallError, Handle};
+use base::{Code, Error};
+use evm::{Batch, CallError};
 use sol::IViddhanaEngine as Viddhana;
 
 /// The Solidity interface.
@@ -20,41 +20,24 @@ mod sol {
     }
 }
 
-/// The questions to such an engine.
-pub(in crate::risk) struct Asked {
-    config: Handle<Viddhana::poolConfigsCall>,
-    emergency: Handle<Viddhana::emergencyModeCall>,
-    paused: Handle<Viddhana::pausedCall>,
-}
-
-impl Asked {
-    pub(super) fn new(batch: &mut Batch<'_>, engine: Address, pool: Address) -> Self {
-        Self {
-            config: batch.add(engine, &Viddhana::poolConfigsCall { pool }),
-            emergency: batch.add(engine, &Viddhana::emergencyModeCall {}),
-            paused: batch.add(engine, &Viddhana::pausedCall {}),
-        }
-    }
-
-    pub(super) fn read(&self, reply: &BatchReply, mut row: RiskRow) -> Result<RiskRow> {
+/// Asks such an engine for a pool.
+pub(super) fn ask(batch: &mut Batch<'_>, engine: Address, pool: Address) -> Asked {
+    let config = batch.add(engine, &Viddhana::poolConfigsCall { pool });
+    let emergency = batch.add(engine, &Viddhana::emergencyModeCall {});
+    let paused = batch.add(engine, &Viddhana::pausedCall {});
+    Box::new(move |reply, mut row| {
         let engine = |e: CallError| e.into_error("risk engine");
-        let config = reply.get(self.config).map_err(engine)?;
-        let emergency =
-            reply.get(self.emergency).map_err(engine)? || reply.get(self.paused).map_err(engine)?;
+        let config = reply.get(config).map_err(engine)?;
+        let emergency = reply.get(emergency).map_err(engine)? || reply.get(paused).map_err(engine)?;
         if !config.active {
-            return Err(Error::new(
-                Code::MissingSetting,
-                "the engine does not know this pool (active is false)",
-            )
-            .hint("configure the pool at the engine"));
+            let why = "the engine does not know this pool (active is false)";
+            return Err(Error::new(Code::MissingSetting, why).hint("configure the pool at the engine"));
         }
         row.parameters.max_tvl = limit(config.maxTvl);
         row.parameters.max_user_deposit = limit(config.maxUserDeposit);
         row.parameters.user_daily_cap = limit(config.dailyWithdrawalCap);
-        row.parameters.engine_emergency = emergency;
-        row.parameters.engine_breaker = None;
-        row.deposits_enabled = config.depositsEnabled;
-        row.withdrawals_enabled = config.withdrawalsEnabled;
+        (row.parameters.engine_emergency, row.parameters.engine_breaker) = (emergency, None);
+        (row.deposits_enabled, row.withdrawals_enabled) = (config.depositsEnabled, config.withdrawalsEnabled);
         Ok(row)
-    }
+    })
 }
