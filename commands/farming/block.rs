@@ -1,12 +1,9 @@
 //! `poolctl block`: the farm's current block, and what our farmers have in it.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming;
 use app::farming::block::{BlockOutput, RangeView, WorkView};
-use base::{Result, clock};
-use clap::Args;
+use base::clock;
 use kale::farming::Strategies;
 use kale::rows;
 use kale::settings::Settings;
@@ -44,60 +41,34 @@ impl Block {
 impl Present for BlockOutput {
     fn present(&self, page: &mut Page) {
         let dash = || "–".to_owned();
-        let range = |range: Option<&RangeView<u32>>| {
-            range.map_or_else(dash, |range| format!("{} to {}", range.min, range.max))
+        let range = |range: &Option<RangeView<u32>>| range.as_ref().map(ToString::to_string).cell();
+        let age = self.age_sec.map_or_else(dash, clock::span);
+        let due = match self.left_sec {
+            None => String::new(),
+            Some(0) => ", due".to_owned(),
+            Some(left) => format!(", due in {}", clock::span(left)),
         };
         page.pairs([
             ("block", self.block.to_string()),
             ("farm", format!("{}{}", self.farm, if self.paused { ", paused" } else { "" })),
-            ("age", {
-                let age = self.age_sec.map_or_else(dash, clock::span);
-                match self.left_sec {
-                    None => age,
-                    Some(0) => format!("{age}, due"),
-                    Some(left) => format!("{age}, due in {}", clock::span(left)),
-                }
-            }),
+            ("age", age + &due),
             ("gives out", self.reward.to_string()),
-            ("not worked yet", self.staked.as_ref().map_or_else(dash, ToString::to_string)),
-            ("gaps that count", range(self.gaps.as_ref())),
-            (
-                "stakes that count",
-                self.stakes.as_ref().map_or_else(dash, |range| format!("{} to {}", range.min, range.max)),
-            ),
-            ("zeros that count", range(self.zeros.as_ref())),
+            ("not worked yet", self.staked.cell()),
+            ("gaps that count", range(&self.gaps)),
+            ("stakes that count", self.stakes.as_ref().map(ToString::to_string).cell()),
+            ("zeros that count", range(&self.zeros)),
         ]);
         if self.pails.is_empty() {
             page.gap().line("none of our farmers has planted in this block");
         } else {
-            let mut table = Table::new(&[
-                "FARMER",
-                ">STAKE",
-                ">GAP",
-                ">ZEROS",
-                ">PAYS",
-                ">WORK NOW",
-                ">+ZERO",
-                ">+LEDGER",
-                ">+KALE",
-            ]);
-            for pail in &self.pails {
-                let work = |pick: fn(&WorkView) -> &String| {
-                    pail.work.as_ref().map(|work| pick(work).clone()).unwrap_or_default()
-                };
-                table.row([
-                    pail.address.clone(),
-                    pail.stake.to_string(),
-                    pail.gap.map(|gap| gap.to_string()).unwrap_or_default(),
-                    pail.zeros.map(|zeros| zeros.to_string()).unwrap_or_default(),
-                    pail.pays.as_ref().map(ToString::to_string).unwrap_or_default(),
-                    work(|work| &work.reward),
-                    work(|work| &work.one_more_zero),
-                    work(|work| &work.one_more_ledger),
-                    work(|work| &work.one_more_kale),
-                ]);
-            }
-            page.gap().table(table);
+            let heads =
+                ["FARMER", ">STAKE", ">GAP", ">ZEROS", ">PAYS", ">WORK NOW", ">+ZERO", ">+LEDGER", ">+KALE"];
+            page.gap().rows(heads, &self.pails, |pail| {
+                let work = |pick: fn(&WorkView) -> &String| pail.work.as_ref().map(pick);
+                let (zero, ledger) = (work(|work| &work.one_more_zero), work(|work| &work.one_more_ledger));
+                let (reward, kale) = (work(|work| &work.reward), work(|work| &work.one_more_kale));
+                cells![pail.address, pail.stake, pail.gap, pail.zeros, pail.pays, reward, zero, ledger, kale]
+            });
         }
         if self.open_pails > 0 {
             page.line(format!("{} stakes of earlier blocks are open: poolctl harvest", self.open_pails));

@@ -1,12 +1,8 @@
 //! `poolctl harvest`: stakes and rewards of blocks that have ended.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::{DryRun, parallel};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::options::parallel;
+use crate::shell::prelude::*;
 use app::farming::harvest::{DecisionOutput, HarvestOutput, book_lost, harvest, release};
-use base::Result;
-use clap::Args;
 
 /// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
 ///
@@ -61,27 +57,18 @@ impl Present for HarvestOutput {
             page.line("nothing to harvest: no stake is open");
             return;
         };
-        let mut table = Table::new(&["BLOCK", "FARMER", "STATUS", ">STAKE", ">REWARD", ">FORECAST", "WHY"]);
-        for pail in &self.pails {
+        if self.pails.is_empty() {
+            page.line("nothing to harvest: no block with a stake of ours has ended");
+        }
+        let heads = ["BLOCK", "FARMER", "STATUS", ">STAKE", ">REWARD", ">FORECAST", "WHY"];
+        page.rows(heads, &self.pails, |pail| {
             let why = pail.error.clone().or_else(|| {
                 let reason = pail.reason?;
                 Some(pail.cause.map_or_else(|| reason.to_owned(), |cause| format!("{reason}: {cause}")))
             });
-            table.row([
-                pail.block.to_string(),
-                pail.address.clone(),
-                pail.status.replace('_', " "),
-                pail.stake.to_string(),
-                pail.reward.as_ref().map(ToString::to_string).unwrap_or_default(),
-                pail.forecast.as_ref().map(ToString::to_string).unwrap_or_default(),
-                why.unwrap_or_default(),
-            ]);
-        }
-        if table.is_empty() {
-            page.line("nothing to harvest: no block with a stake of ours has ended");
-        } else {
-            page.table(table);
-        }
+            let status = pail.status.replace('_', " ");
+            cells![pail.block, pail.address, status, pail.stake, pail.reward, pail.forecast, why]
+        });
         for extended in &self.extended {
             let how = extended.error.clone().unwrap_or_else(|| format!("ledger {}", extended.live_until));
             page.line(format!("farmer {}, blocks {:?}: lives until {how}", extended.farmer, extended.blocks));

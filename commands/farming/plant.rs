@@ -1,12 +1,8 @@
 //! `poolctl plant`: stakes in the current block.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::{DryRun, parallel};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::options::parallel;
+use crate::shell::prelude::*;
 use app::farming::plant::{PlantOutput, plant};
-use base::Result;
-use clap::Args;
 
 /// Plant: a stake in the current block for every farmer that is active and ready
 ///
@@ -40,29 +36,14 @@ impl Present for PlantOutput {
             page.line("no active farmers; add one with: poolctl farmer register");
             return;
         };
-        let mut table = Table::new(&["FARMER", "STATUS", ">STAKE", ">FEE", ">LEDGER", "WHY"]);
-        for farmer in &self.farmers {
-            table.row([
-                farmer.address.clone(),
-                farmer.status.replace('_', " "),
-                farmer.stake.as_ref().map(ToString::to_string).unwrap_or_default(),
-                farmer.fee.as_ref().map(ToString::to_string).unwrap_or_default(),
-                farmer.ledger.map(|ledger| ledger.to_string()).unwrap_or_default(),
-                farmer.error.clone().unwrap_or_default(),
-            ]);
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
+        page.rows(["FARMER", "STATUS", ">STAKE", ">FEE", ">LEDGER", "WHY"], &self.farmers, |one| {
+            cells![one.address, one.status.replace('_', " "), one.stake, one.fee, one.ledger, one.error]
+        });
         let block = self.block.unwrap_or_default();
-        match &self.wait_until {
-            Some(until) => {
-                page.line(format!("too late for block {block}: the next one can begin at {until}"));
-            }
-            None => {
-                page.line(format!("block {block}: planted {} farmers, {}", self.planted, self.staked));
-            }
-        }
-        page.line(view);
+        let what = match &self.wait_until {
+            Some(until) => format!("too late for block {block}: the next one can begin at {until}"),
+            None => format!("block {block}: planted {} farmers, {}", self.planted, self.staked),
+        };
+        page.line(what).line(view);
     }
 }

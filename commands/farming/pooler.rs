@@ -1,14 +1,8 @@
 //! `poolctl pooler …`: who works for the farmers.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming::pooler::{AddOutput, ListOutput, PoolerView};
-use base::Result;
 use base::amount::parse_weight;
-use clap::Args;
 use kale::{Terms, poolers};
 
 commands! {
@@ -89,17 +83,9 @@ impl Present for ListOutput {
             return;
         }
         let heads = ["NAME", ">FARMERS", ">CAPACITY", ">REWARD SPLIT", ">PLATFORM FEE", "LAST SEEN"];
-        let mut table = Table::new(&heads);
-        for pooler in &self.poolers {
-            table.row([
-                pooler.name.clone(),
-                pooler.farmers.to_string(),
-                pooler.capacity.to_string(),
-                pooler.reward_split.clone(),
-                pooler.platform_fee.clone(),
-                pooler.last_seen_at.clone().unwrap_or_default(),
-            ]);
-        }
-        page.table(table);
+        page.rows(heads, &self.poolers, |one| {
+            let PoolerView { name, farmers, capacity, reward_split, platform_fee, last_seen_at, .. } = one;
+            cells![name, farmers, capacity, reward_split, platform_fee, last_seen_at]
+        });
     }
 }

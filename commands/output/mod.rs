@@ -11,4 +11,5 @@ pub mod words;
 pub use contract::Contract;
 pub use envelope::{Report, SCHEMA_VERSION};
 pub use outcome::{Outcome, Present};
-pub use page::{Page, Table};
+pub(crate) use page::cells;
+pub use page::{Cell, Page, Table};

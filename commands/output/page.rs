@@ -1,5 +1,6 @@
 //! What a command shows a person: lines and aligned tables, independent of terminal and colour.
 
+use base::amount::Quantity;
 use std::fmt::Display;
 
 /// Characters of a cell that are shown. Symbols come from chains, and can be of any length; `--json` has all of it.
@@ -12,6 +13,42 @@ fn clipped(text: String) -> String {
         None => text,
     }
 }
+
+/// A value as a cell shows it; of what is not there, nothing.
+pub trait Cell {
+    fn cell(&self) -> String;
+}
+
+impl<T: Cell + ?Sized> Cell for &T {
+    fn cell(&self) -> String {
+        (**self).cell()
+    }
+}
+
+impl<T: Cell> Cell for Option<T> {
+    fn cell(&self) -> String {
+        self.as_ref().map(T::cell).unwrap_or_default()
+    }
+}
+
+macro_rules! shown {
+    ($($kind:ty),*) => {
+        $( impl Cell for $kind {
+            fn cell(&self) -> String {
+                self.to_string()
+            }
+        } )*
+    };
+}
+
+shown!(str, String, Quantity, i64, u32, u64, usize);
+
+/// The cells of a row, or whatever else is to be shown of several values.
+macro_rules! cells {
+    ($($value:expr),* $(,)?) => { [$( $crate::output::Cell::cell(&$value) ),*] };
+}
+
+pub(crate) use cells;
 
 /// A table: short upper-case heads, one row a thing.
 #[derive(Debug, Clone, Default)]
@@ -34,6 +71,17 @@ impl Table {
             .map(|head| Head { title: head.trim_start_matches('>').to_owned(), right: head.starts_with('>') })
             .collect();
         Self { heads, rows: Vec::new() }
+    }
+
+    /// A row for each of these.
+    pub fn of<T, const N: usize>(
+        heads: [&str; N],
+        things: impl IntoIterator<Item = T>,
+        cells: impl FnMut(T) -> [String; N],
+    ) -> Self {
+        let mut table = Self::new(&heads);
+        things.into_iter().map(cells).for_each(|row| table.row(row));
+        table
     }
 
     /// Adds a row; missing cells are shown as `–`.
@@ -80,6 +128,17 @@ impl Page {
     pub fn table(&mut self, table: Table) -> &mut Self {
         self.pieces.push(Piece::Table(table));
         self
+    }
+
+    /// A table with a row for each of these; nothing where there are none.
+    pub fn rows<T, const N: usize>(
+        &mut self,
+        heads: [&str; N],
+        things: impl IntoIterator<Item = T>,
+        cells: impl FnMut(T) -> [String; N],
+    ) -> &mut Self {
+        let table = Table::of(heads, things, cells);
+        if table.is_empty() { self } else { self.table(table) }
     }
 
     /// Name and value, the values aligned.

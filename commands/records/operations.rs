@@ -1,14 +1,9 @@
 //! `poolctl operations …`: transactions that are not settled yet.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming::operations::{GiveUpOutput, ListOutput, OperationView, SettleOutput};
 use app::farming::{ended_as, ended_in, time, unsettled};
-use base::{Error, Result, clock};
-use clap::Args;
+use base::clock;
 use outbox::{Chain, Operation, Outlook};
 use std::collections::HashMap;
 use std::time::Duration;
@@ -155,19 +150,10 @@ impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
         if self.operations.is_empty() {
             page.line("everything is settled");
-            return;
         }
-        let mut table = Table::new(&[">ID", "OPERATION", "STATE", "PLANNED", "VALID UNTIL"]);
-        for one in &self.operations {
-            table.row([
-                one.id.to_string(),
-                one.key.clone(),
-                one.state.to_owned(),
-                one.planned_at.clone(),
-                one.valid_until.clone().unwrap_or_default(),
-            ]);
-        }
-        page.table(table);
+        page.rows([">ID", "OPERATION", "STATE", "PLANNED", "VALID UNTIL"], &self.operations, |one| {
+            cells![one.id, one.key, one.state, one.planned_at, one.valid_until]
+        });
     }
 }
 

@@ -14,3 +14,18 @@ pub mod registry;
 pub mod session;
 pub mod textfile;
 pub mod views;
+
+/// What nearly every command uses.
+pub mod prelude {
+    pub use super::console::Console;
+    pub use super::options::DryRun;
+    pub use super::session::Session;
+    pub(crate) use crate::output::cells;
+    pub use crate::output::{Cell, Outcome, Page, Present};
+    pub(crate) use crate::shell::registry::commands;
+    pub use app::App;
+    pub use base::{Code, Error, Result};
+    pub use clap::Args;
+    pub use schemars::JsonSchema;
+    pub use serde::Serialize;
+}

@@ -1,13 +1,11 @@
 //! `poolctl doctor`: is this installation sound. It prints what it can and stops at nothing.
 
-use crate::output::{Outcome, Page, Present, Table, words};
+use crate::output::words;
 use crate::setup::config::CheckOutput;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use ::stellar::known;
-use app::App;
 use app::watching::{DoctorOutput, LineView};
-use base::{Code, Error, Remedy, Result, run};
-use clap::Args;
+use base::{Remedy, run};
 use config::Config;
 use kale::purse::Books;
 use kale::rows::{self, Hand, OpenPail};
@@ -265,21 +263,10 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
 
 impl Present for DoctorOutput {
     fn present(&self, page: &mut Page) {
-        let mut table = Table::new(&["", "AREA", "WHAT", "FOUND", "WHAT TO DO"]);
-        for check in &self.checks {
-            let status = match check.status {
-                "fail" => "FAIL".to_owned(),
-                status => status.to_owned(),
-            };
-            table.row([
-                status,
-                check.area.to_owned(),
-                check.subject.clone(),
-                check.found.clone(),
-                check.mend.clone().unwrap_or_default(),
-            ]);
-        }
-        page.table(table);
+        page.rows(["", "AREA", "WHAT", "FOUND", "WHAT TO DO"], &self.checks, |check| {
+            let status = if check.status == "fail" { "FAIL" } else { check.status };
+            cells![status, check.area, check.subject, check.found, check.mend]
+        });
         page.line(format!("{} ok, {} to look at, {} failing", self.ok, self.warn, self.fail));
     }
 }

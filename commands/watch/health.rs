@@ -1,12 +1,10 @@
 //! `poolctl health`: is the pool looked after; from the state alone, for cron, a monitoring system or a person.
 
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Outcome, Page, Present, Table, words};
-use crate::shell::session::Session;
-use app::App;
+use crate::output::words;
+use crate::shell::prelude::*;
 use app::watching::health::{CheckView, HealthOutput, OperationsView, RunView, TroubleView};
-use base::{Code, Error, Result, clock, say};
-use clap::Args;
+use base::{clock, say};
 use state::alert::Area;
 use state::runs::{self, LastRun};
 use watch::health::{self, Checked, Grade, Report};
@@ -160,41 +158,21 @@ fn probe(report: &Report) -> Probe {
 
 impl Present for HealthOutput {
     fn present(&self, page: &mut Page) {
-        let mut table = Table::new(&["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "DOES IT"]);
-        for check in &self.checks {
+        page.rows(["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "DOES IT"], &self.checks, |check| {
             let age = match (&check.last, check.age_sec) {
                 (_, None) => "in the future".to_owned(),
                 (None, Some(_)) => "never".to_owned(),
                 (Some(_), Some(age)) => clock::span(age),
             };
-            table.row([
-                check.check.to_owned(),
-                check.subject.clone().unwrap_or_default(),
-                if check.status == Grade::Ok.as_str() {
-                    "ok".to_owned()
-                } else {
-                    check.status.to_uppercase()
-                },
-                age,
-                clock::span(check.limit_sec),
-                if check.status == Grade::Ok.as_str() { String::new() } else { check.mend.clone() },
-            ]);
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
-        if !self.troubles.is_empty() {
-            let mut table = Table::new(&["OPEN", "OF", "SINCE", "WHY"]);
-            for trouble in &self.troubles {
-                table.row([
-                    trouble.kind.clone(),
-                    trouble.subject.clone(),
-                    trouble.since.clone(),
-                    trouble.why.clone(),
-                ]);
-            }
-            page.table(table);
-        }
+            let (status, mend) = match check.status {
+                "ok" => ("ok".to_owned(), None),
+                status => (status.to_uppercase(), Some(&check.mend)),
+            };
+            cells![check.check, check.subject, status, age, clock::span(check.limit_sec), mend]
+        });
+        page.rows(["OPEN", "OF", "SINCE", "WHY"], &self.troubles, |one| {
+            cells![one.kind, one.subject, one.since, one.why]
+        });
         if self.operations.in_flight > 0 {
             let age = self.operations.oldest_sec.map(clock::span).unwrap_or_default();
             page.line(format!("{} transactions under way, the oldest for {age}", self.operations.in_flight));

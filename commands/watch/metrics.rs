@@ -1,11 +1,7 @@
 //! `poolctl metrics`: the state as Prometheus text.
 
-use crate::output::{Outcome, Page, Present};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::watching::{MetricView, MetricsOutput};
-use base::Result;
-use clap::Args;
 use watch::metrics;
 use watch::telemetry;
 

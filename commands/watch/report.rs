@@ -1,12 +1,8 @@
 //! `poolctl report`: one page with pictures, from the state alone.
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::out_file::Output;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::watching::ReportOutput;
-use base::{Code, Error, Result};
-use clap::Args;
 use std::path::PathBuf;
 use watch::report::{self, Report as Gathered, Written};
 

@@ -1,5 +1,6 @@
 //! What `farm run --json` writes as it happens: an object a line.
 
+use crate::shell::prelude::*;
 use app::farming::reconcile::ReconcileOutput;
 use app::farming::work::WorkView;
 use app::farming::{ended_in, kale, time};
@@ -9,8 +10,6 @@ use kale::contract::base;
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
 use kale::run::Note;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// One thing that happened.
 #[derive(Debug, Serialize, JsonSchema)]

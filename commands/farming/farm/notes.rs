@@ -1,18 +1,17 @@
 //! What `farm run` tells a person as it happens, and what it counts.
 
+use crate::shell::prelude::*;
 use app::failures::Failure;
 use app::farming::reconcile;
 use app::farming::{ended_in, kale, time};
 use base::amount::Base;
-use base::{Code, Error, clock};
+use base::clock;
 use kale::harvest::{self, Harvested};
 use kale::plant::{self, Planted};
 use kale::run::Note;
 use kale::schedule::{Action, Step};
 use kale::view::View;
 use kale::work::{self, Reach, Worked};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::collections::BTreeMap;
 
 /// What a run did, in numbers.

@@ -1,14 +1,11 @@
 //! `poolctl farm plan`: what would be done next, and why.
 
 use crate::farming::work::OrderFlags;
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming::block::signed;
 use app::farming::{self, LedgerStamp, SponsorView, kale, time};
 use base::amount::Quantity;
-use base::{Result, clock, forms};
-use clap::Args;
+use base::{clock, forms};
 use kale::contract::Block;
 use kale::contract::base;
 use kale::forecast::Forecast;
@@ -18,8 +15,6 @@ use kale::schedule::Action;
 use kale::settings::Settings;
 use kale::strategy::Answer;
 use kale::work::Orders;
-use schemars::JsonSchema;
-use serde::Serialize;
 use watch::metrics::Gauge;
 
 /// Explain what would be done next, when and why, and what each farmer's work would earn
@@ -323,55 +318,16 @@ impl Present for PlanOutput {
                 page.line("what farmers lack to be active: poolctl farmer check-funding --all");
             }
         } else {
-            let mut table = Table::new(&["WHEN", "STEP", ">BLOCK", ">FOR", "BY", "WHY"]);
-            for action in &self.agenda {
-                let when = if action.is_due(self.now) {
-                    "now".to_owned()
-                } else {
-                    format!("in {}", clock::span(action.from - self.now))
-                };
-                table.row([
-                    when,
-                    action.step.word().to_owned(),
-                    action.block.to_string(),
-                    action.count.to_string(),
-                    action.until.map(time).unwrap_or_default(),
-                    action.why.to_owned(),
-                ]);
-            }
-            page.table(table);
+            page.rows(["WHEN", "STEP", ">BLOCK", ">FOR", "BY", "WHY"], &self.agenda, |one| {
+                let left = one.from.saturating_sub(self.now);
+                let when = if left == 0 { "now".to_owned() } else { format!("in {}", clock::span(left)) };
+                cells![when, one.step.word(), one.block, one.count, one.until.map(time), one.why]
+            });
         }
         if !self.farmers.is_empty() {
             page.gap();
-            page.table(self.table());
         }
-        if let Some(answer) = self.strategy.as_ref().filter(|answer| !answer.farmers.is_empty()) {
-            page.gap().line(format!("strategy.command says of block {}:", answer.block));
-            page.table(answer.table());
-        }
-        page.line(&self.view);
-    }
-}
-
-impl AnswerView {
-    fn table(&self) -> Table {
-        let mut table = Table::new(&["FARMER", ">STAKE", ">AIM", ">NO WORK BEFORE", "HARVEST ONLY"]);
-        for said in &self.farmers {
-            table.row([
-                said.farmer.clone(),
-                said.stake.as_ref().map(ToString::to_string).unwrap_or_default(),
-                said.target_zeros.map(|zeros| zeros.to_string()).unwrap_or_default(),
-                said.min_work_sec.map(clock::span).unwrap_or_default(),
-                said.harvest_only.map(|only| only.to_string()).unwrap_or_default(),
-            ]);
-        }
-        table
-    }
-}
-
-impl PlanOutput {
-    fn table(&self) -> Table {
-        let mut table = Table::new(&[
+        let heads = [
             "FARMER",
             "STATUS",
             ">ZEROS",
@@ -383,25 +339,31 @@ impl PlanOutput {
             ">+1 ZERO",
             ">+1 LEDGER",
             ">+1 KALE",
-        ]);
-        let number = |number: Option<u32>| number.map(|n| n.to_string()).unwrap_or_default();
-        for farmer in &self.farmers {
-            let work = farmer.work.as_ref();
-            let cell = |pick: fn(&EarningView) -> &String| work.map(pick).cloned().unwrap_or_default();
-            table.row([
-                farmer.address.clone(),
-                farmer.status.replace('_', " "),
-                number(farmer.zeros),
-                number(farmer.best_zeros),
-                number(farmer.target_zeros),
-                farmer.reward_now.as_ref().map(ToString::to_string).unwrap_or_default(),
-                number(work.map(|work| work.zeros)),
-                cell(|work| &work.reward),
-                cell(|work| &work.one_more_zero),
-                cell(|work| &work.one_more_ledger),
-                cell(|work| &work.one_more_kale),
-            ]);
+        ];
+        page.rows(heads, &self.farmers, |one| {
+            let work = |pick: fn(&EarningView) -> &String| one.work.as_ref().map(pick);
+            cells![
+                one.address,
+                one.status.replace('_', " "),
+                one.zeros,
+                one.best_zeros,
+                one.target_zeros,
+                one.reward_now,
+                one.work.as_ref().map(|work| work.zeros),
+                work(|work| &work.reward),
+                work(|work| &work.one_more_zero),
+                work(|work| &work.one_more_ledger),
+                work(|work| &work.one_more_kale),
+            ]
+        });
+        if let Some(answer) = self.strategy.as_ref().filter(|answer| !answer.farmers.is_empty()) {
+            page.gap().line(format!("strategy.command says of block {}:", answer.block));
+            let heads = ["FARMER", ">STAKE", ">AIM", ">NO WORK BEFORE", "HARVEST ONLY"];
+            page.rows(heads, &answer.farmers, |said| {
+                let (before, only) = (said.min_work_sec.map(clock::span), said.harvest_only);
+                cells![said.farmer, said.stake, said.target_zeros, before, only.map(|only| only.to_string())]
+            });
         }
-        table
+        page.line(&self.view);
     }
 }

@@ -1,13 +1,7 @@
 //! `poolctl farm reconcile`: the state's farmers against all that may still live on the chain.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming::reconcile::{ReconcileOutput, reconcile};
-use base::Result;
-use base::amount::Quantity;
-use clap::Args;
 use kale::harvest::LIVING_BLOCKS;
 
 /// Compare farmers with the chain: pails of a day, mints, balances; exit 5 on any difference
@@ -35,23 +29,13 @@ impl Reconcile {
 
 impl Present for ReconcileOutput {
     fn present(&self, page: &mut Page) {
-        let mut table = Table::new(&["FARMER", "BLOCK", "DIFFERENCE", ">STAKE", ">REWARD", "TAKEN IN"]);
-        let amount = |amount: &Option<Quantity>| amount.as_ref().map(ToString::to_string).unwrap_or_default();
-        for one in &self.differences {
-            table.row([
-                one.address.clone(),
-                one.block.map(|block| block.to_string()).unwrap_or_default(),
-                one.what.replace('_', " "),
-                one.unexplained
-                    .clone()
-                    .unwrap_or_else(|| amount(&one.stake.as_ref().or(one.amount.as_ref()).cloned())),
-                amount(&one.reward),
-                if one.taken_in { "yes" } else { "no" }.to_owned(),
-            ]);
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
+        let heads = ["FARMER", "BLOCK", "DIFFERENCE", ">STAKE", ">REWARD", "TAKEN IN"];
+        page.rows(heads, &self.differences, |one| {
+            let stake =
+                one.unexplained.clone().unwrap_or_else(|| one.stake.as_ref().or(one.amount.as_ref()).cell());
+            let taken_in = if one.taken_in { "yes" } else { "no" };
+            cells![one.address, one.block, one.what.replace('_', " "), stake, one.reward, taken_in]
+        });
         page.line(format!(
             "blocks {} to {}: {} farmers, {} pails looked at, {} differences",
             self.from_block,

@@ -1,15 +1,11 @@
 //! `poolctl farmer register` and `farmer import`.
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::console::ask_secret;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use app::farming::farmer::{EnrolOutput, SponsorOutput, SubmitterOutput};
 use app::farming::farmer::{FarmerView, StrategyView};
-use app::{App, conceal, edit_keys};
+use app::{conceal, edit_keys};
 use base::amount::parse_weight;
-use base::{Code, Error, Result};
-use clap::Args;
 use kale::address::account;
 use kale::enrol::{self, KeyFor, Serving};
 use kale::farmers::Joining;

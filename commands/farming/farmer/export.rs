@@ -1,17 +1,12 @@
 //! `poolctl farmer export-key`.
 
-use crate::output::{Outcome, Page, Present};
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::open_keys;
-use base::{Result, forms};
-use clap::Args;
+use base::forms;
 use kale::address::account;
 use kale::farmers;
-use schemars::JsonSchema;
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Serialize, Serializer};
+use serde::Serializer;
 use serde_json::json;
 
 /// Print a secret key (S…), and nothing else, on stdout

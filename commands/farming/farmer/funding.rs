@@ -1,15 +1,10 @@
 //! `poolctl farmer check-funding`.
 
 use super::Several;
-use crate::output::{Outcome, Page, Present, Table, words};
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::output::words;
+use crate::shell::prelude::*;
 use app::farming::farmer::funding::FundingOutput;
 use app::farming::on_farm;
-use base::amount::Quantity;
-use base::{Code, Error, Result};
-use clap::Args;
 use kale::fees;
 use kale::funding::{self, Check, Checked};
 use kale::sponsor::Sponsor;
@@ -68,27 +63,15 @@ impl Present for FundingOutput {
             page.line(super::NOBODY);
             return;
         };
-        let mut table =
-            Table::new(&["FARMER", "STATUS", ">HOLDS", ">RESERVE", ">SPENDABLE", ">KALE", "LACKS"]);
-        let shown = |amount: &Option<Quantity>| amount.as_ref().map(ToString::to_string).unwrap_or_default();
-        for farmer in &self.farmers {
-            let status = if farmer.status == farmer.status_before {
-                farmer.status.to_owned()
-            } else {
-                format!("{} → {}", farmer.status_before, farmer.status)
-            };
-            let lacks: Vec<&str> = farmer.lacks.iter().map(|lack| lack.reason).collect();
-            table.row([
-                farmer.address.clone(),
-                status.replace('_', " "),
-                shown(&farmer.lumens),
-                shown(&farmer.reserve),
-                shown(&farmer.spendable),
-                shown(&farmer.kale),
-                lacks.join(", ").replace('_', " "),
-            ]);
-        }
-        page.table(table);
+        let heads = ["FARMER", "STATUS", ">HOLDS", ">RESERVE", ">SPENDABLE", ">KALE", "LACKS"];
+        page.rows(heads, &self.farmers, |one| {
+            let changed = one.status != one.status_before;
+            let before = if changed { format!("{} → ", one.status_before) } else { String::new() };
+            let status = (before + one.status).replace('_', " ");
+            let lacks: Vec<&str> = one.lacks.iter().map(|lack| lack.reason).collect();
+            let lacks = lacks.join(", ").replace('_', " ");
+            cells![one.address, status, one.lumens, one.reserve, one.spendable, one.kale, lacks]
+        });
         for farmer in &self.farmers {
             for lack in &farmer.lacks {
                 page.line(format!("{} {}: {}", farmer.address, lack.words, lack.mend));

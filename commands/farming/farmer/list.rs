@@ -1,14 +1,11 @@
 //! `poolctl farmer list` and `farmer show`.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use app::farming::farmer::FarmerView;
 use app::farming::farmer::{BlockView, KeysView, ListOutput, ShowOutput};
 use app::farming::kale;
-use app::{App, open_keys};
+use app::open_keys;
 use base::amount::Base;
-use base::{Code, Error, Result};
-use clap::Args;
 use clap::builder::PossibleValuesParser;
 use kale::rows::last_ends;
 use kale::terms::{ONE_PPM, ratio};
@@ -69,19 +66,10 @@ impl Present for ListOutput {
             page.line("no farmers; register one with: poolctl farmer register");
         } else {
             let heads = ["FARMER", "ADDRESS", "POOLER", "STATUS", ">STAKE", "PAYOUT", "STRATEGY"];
-            let mut table = Table::new(&heads);
-            for farmer in &self.farmers {
-                table.row([
-                    farmer.id.clone().unwrap_or_default(),
-                    farmer.address.clone().unwrap_or_default(),
-                    farmer.pooler.clone(),
-                    farmer.status.to_owned(),
-                    farmer.stake_percentage.clone(),
-                    farmer.payout.clone().unwrap_or_default(),
-                    farmer.strategy.words.clone(),
-                ]);
-            }
-            page.table(table);
+            page.rows(heads, &self.farmers, |one| {
+                let FarmerView { id, address, pooler, status, stake_percentage, payout, strategy, .. } = one;
+                cells![id, address, pooler, status, stake_percentage, payout, strategy.words]
+            });
         }
         let Some(keys) = &self.keys else { return };
         page.gap().pairs([
@@ -139,10 +127,9 @@ impl Show {
 impl Present for ShowOutput {
     fn present(&self, page: &mut Page) {
         let mut pairs = self.farmer.pairs();
-        let since = |at: &Option<String>| at.clone().unwrap_or_default();
         pairs.extend([
-            ("registered", since(&self.farmer.added_at)),
-            ("status since", since(&self.farmer.status_at)),
+            ("registered", self.farmer.added_at.cell()),
+            ("status since", self.farmer.status_at.cell()),
             ("part of a reward", self.farmer_part.clone()),
             ("the pooler's", self.reward_split.clone()),
             ("the operator's", self.platform_fee.clone()),

@@ -7,10 +7,8 @@ mod list;
 mod set;
 mod trust;
 
-use crate::shell::registry::commands;
-use app::{App, farming};
-use base::Result;
-use clap::Args;
+use crate::shell::prelude::*;
+use app::farming;
 use kale::rows::Hand;
 
 commands! {

@@ -1,13 +1,9 @@
 //! `poolctl farmer set`.
 
-use crate::output::{Outcome, Page, Present};
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming::farmer::SetOutput;
 use base::amount::{parse_flag, parse_weight};
-use base::{Code, Error, Result, clock};
-use clap::Args;
+use base::clock;
 use clap::builder::PossibleValuesParser;
 use kale::address::account;
 use kale::contract::DECIMALS;

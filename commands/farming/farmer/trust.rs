@@ -1,15 +1,10 @@
 //! `poolctl farmer trust`.
 
 use super::Several;
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::farming::farmer::trust::TrustOutput;
 use app::farming::{lumens, no_question, on_farm};
 use base::amount::parse_flag;
-use base::{Code, Error, Result};
-use clap::Args;
 use kale::Status;
 use kale::contract::DECIMALS;
 use kale::trust::{self, Prepared, Wish};
@@ -113,18 +108,10 @@ impl Present for TrustOutput {
             page.line(super::NOBODY);
             return;
         };
-        let mut table = Table::new(&["FARMER", "STATUS", "ACCOUNT", ">FEE", ">LEDGER", "WHY"]);
-        for farmer in &self.farmers {
-            table.row([
-                farmer.address.clone(),
-                farmer.status.replace('_', " "),
-                if farmer.creates_account { "made too" } else { "" }.to_owned(),
-                farmer.fee.as_ref().map(ToString::to_string).unwrap_or_default(),
-                farmer.ledger.map(|ledger| ledger.to_string()).unwrap_or_default(),
-                farmer.error.clone().unwrap_or_default(),
-            ]);
-        }
-        page.table(table);
+        page.rows(["FARMER", "STATUS", "ACCOUNT", ">FEE", ">LEDGER", "WHY"], &self.farmers, |one| {
+            let account = if one.creates_account { "made too" } else { "" };
+            cells![one.address, one.status.replace('_', " "), account, one.fee, one.ledger, one.error]
+        });
         if let Some(sponsor) = &self.sponsor {
             page.line(format!("sponsor {sponsor}: pays the fees and gives {}", self.sponsor_gives));
         }

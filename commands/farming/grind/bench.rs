@@ -1,14 +1,10 @@
 //! `grind --bench`: rates on this machine, against a scalar reference in the same run.
 
 use super::{settings, shown_rate};
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use base::amount::Base;
-use base::{Code, Error, Result};
 use grind::bench::{Row, bench};
 use grind::kernel::checked;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 use watch::spark;
@@ -52,27 +48,18 @@ pub fn run(session: &Session, threads: NonZeroUsize, seconds: Option<u32>) -> Re
     progress.end();
     let rows = rows.map_err(|e| Error::new(Code::Bug, e.to_string()))?;
     let reference = rows.first().map_or(0, |row| whole(row.median())).max(1);
-    let rows = rows.iter().map(|row| BenchRow::of(row, reference)).collect();
-    let stopped = session
-        .call
-        .stop
-        .wanted()
-        .then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
-    Ok(Outcome::of(&BenchOutput { rows })?.but(stopped))
-}
-
-impl BenchRow {
-    fn of(row: &Row, reference: u64) -> Self {
-        let median = whole(row.median());
-        Self {
-            kernel: row.kernel,
-            lanes: row.lanes,
-            threads: row.threads,
-            median,
-            best: whole(row.best()),
-            ratio_percent: median.saturating_mul(100) / reference,
-        }
-    }
+    let row = |row: &Row| BenchRow {
+        kernel: row.kernel,
+        lanes: row.lanes,
+        threads: row.threads,
+        median: whole(row.median()),
+        best: whole(row.best()),
+        ratio_percent: whole(row.median()).saturating_mul(100) / reference,
+    };
+    let output = BenchOutput { rows: rows.iter().map(row).collect() };
+    let stopped = session.call.stop.wanted();
+    let stopped = stopped.then(|| Error::new(Code::Interrupted, "interrupted; fewer rounds were done"));
+    Ok(Outcome::of(&output)?.but(stopped))
 }
 
 /// A rate without its fraction.
@@ -88,20 +75,14 @@ fn whole(rate: f64) -> u64 {
 impl Present for BenchOutput {
     fn present(&self, page: &mut Page) {
         const WIDTH: u32 = 40;
-        let mut table = Table::new(&["KERNEL", ">LANES", ">THREADS", ">MEDIAN", ">BEST", ">RATIO", "RATE"]);
         let most = self.rows.iter().map(|row| row.median).max().unwrap_or_default();
-        for row in &self.rows {
-            table.row([
-                row.kernel.to_owned(),
-                row.lanes.to_string(),
-                row.threads.to_string(),
-                shown_rate(row.median),
-                shown_rate(row.best),
-                format!("{}.{:02}", row.ratio_percent / 100, row.ratio_percent % 100),
-                spark::bar(Base::from(row.median), Base::from(most), WIDTH),
-            ]);
-        }
-        page.table(table);
+        let heads = ["KERNEL", ">LANES", ">THREADS", ">MEDIAN", ">BEST", ">RATIO", "RATE"];
+        page.rows(heads, &self.rows, |row| {
+            let (median, best) = (shown_rate(row.median), shown_rate(row.best));
+            let ratio = format!("{}.{:02}", row.ratio_percent / 100, row.ratio_percent % 100);
+            let bar = spark::bar(Base::from(row.median), Base::from(most), WIDTH);
+            cells![row.kernel, row.lanes, row.threads, median, best, ratio, bar]
+        });
         page.line("ratio: times tiny-keccak on one thread, in the same run");
     }
 }

@@ -1,14 +1,10 @@
 //! NDJSON jobs in, NDJSON answers out, flushed line by line.
 
-use crate::output::{Outcome, Page, Present};
-use crate::shell::console::Console;
-use crate::shell::session::Session;
-use base::{Code, Error, Result, forms};
+use crate::shell::prelude::*;
+use base::forms;
 use grind::Settings;
 use grind::jobs::{self, Answer};
 use grind::lines::Lines;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader};
 use std::path::Path;

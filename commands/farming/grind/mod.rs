@@ -4,10 +4,7 @@ pub mod bench;
 pub mod jobs;
 pub mod single;
 
-use crate::output::Outcome;
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use clap::Args;
+use crate::shell::prelude::*;
 use grind::Settings;
 use grind::kernel::{self, KernelRef};
 use grind::search::all_cores;

@@ -1,14 +1,11 @@
 //! One job from flags.
 
 use super::{Grind, rate, shown_rate};
-use crate::output::{Outcome, Page, Present};
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use base::amount::to_people;
-use base::{Code, Error, Result, clock, forms};
+use base::{clock, forms};
 use grind::job::{Found, parse_entropy, parse_farmer, parse_nonce};
 use grind::{End, Job, Limits, Outcome as Searched, Settings, search};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::time::{Duration, Instant};
 
 /// A job with its limits.

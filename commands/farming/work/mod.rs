@@ -2,14 +2,11 @@
 
 pub mod submit;
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::{DryRun, parallel};
-use crate::shell::session::Session;
-use app::App;
-use app::farming::work::{WorkOutput, WorkView, work};
+use crate::shell::options::parallel;
+use crate::shell::prelude::*;
+use app::farming::work::{WorkOutput, work};
 use base::clock::{self, BadDuration};
-use base::{Code, Error, Result};
-use clap::{Args, Subcommand};
+use clap::Subcommand;
 use jiff::Timestamp;
 use kale::settings::Policy;
 use kale::work::{Deadline, Orders};
@@ -97,45 +94,25 @@ impl Work {
     }
 }
 
-/// A table of work.
-pub fn table(views: &[WorkView]) -> Table {
-    let mut table = Table::new(&["FARMER", "STATUS", ">ZEROS", ">GAP", ">FEE", ">LEDGER", "WHY"]);
-    let number = |number: Option<u32>| number.map(|n| n.to_string()).unwrap_or_default();
-    for view in views {
-        table.row([
-            view.address.clone(),
-            view.status.replace('_', " "),
-            number(view.zeros),
-            number(view.gap),
-            view.fee.as_ref().map(ToString::to_string).unwrap_or_default(),
-            number(view.ledger),
-            view.error.clone().unwrap_or_default(),
-        ]);
-    }
-    table
-}
-
 impl Present for WorkOutput {
     fn present(&self, page: &mut Page) {
         let (Some(view), Some(block)) = (&self.view, self.block) else {
             page.line("no farmers; add one with: poolctl farmer register");
             return;
         };
-        if !self.farmers.is_empty() {
-            page.table(table(&self.farmers));
-        }
-        match &self.deadline {
-            Some(deadline) => {
-                page.line(format!(
-                    "block {block}: work of {} farmers is in; policy {}, deadline {deadline}; {} hashes",
-                    self.worked, self.policy, self.hashes
-                ));
-            }
-            None => {
-                page.line(format!("block {block}: nothing to work"));
-            }
-        }
-        page.line(view);
+        let heads = ["FARMER", "STATUS", ">ZEROS", ">GAP", ">FEE", ">LEDGER", "WHY"];
+        page.rows(heads, &self.farmers, |one| {
+            let status = one.status.replace('_', " ");
+            cells![one.address, status, one.zeros, one.gap, one.fee, one.ledger, one.error]
+        });
+        let what = match &self.deadline {
+            Some(deadline) => format!(
+                "work of {} farmers is in; policy {}, deadline {deadline}; {} hashes",
+                self.worked, self.policy, self.hashes
+            ),
+            None => "nothing to work".to_owned(),
+        };
+        page.line(format!("block {block}: {what}")).line(view);
     }
 }
 

@@ -1,12 +1,8 @@
 //! `poolctl work submit`: nonces that other machines found.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::{DryRun, parallel};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::options::parallel;
+use crate::shell::prelude::*;
 use app::farming::work::{SubmitOutput, submit};
-use base::{Code, Error, Result};
-use clap::Args;
 use grind::lines::{LineError, Lines, Text};
 use kale::work::LONGEST;
 use std::fs::File;
@@ -69,24 +65,13 @@ fn read(path: &Path) -> Result<Vec<Text>> {
 
 impl Present for SubmitOutput {
     fn present(&self, page: &mut Page) {
-        let mut table = Table::new(&[">LINE", "FARMER", "STATUS", ">ZEROS", ">GAP", "WHY"]);
-        let number = |number: Option<u32>| number.map(|n| n.to_string()).unwrap_or_default();
-        for line in &self.lines {
-            let work = line.work.as_ref();
-            table.row([
-                line.line.to_string(),
-                line.farmer.clone().unwrap_or_default(),
-                line.status.replace('_', " "),
-                number(work.and_then(|work| work.zeros)),
-                number(work.and_then(|work| work.gap)),
-                line.message.clone().unwrap_or_default(),
-            ]);
-        }
-        if table.is_empty() {
+        if self.lines.is_empty() {
             page.line("no lines");
-        } else {
-            page.table(table);
         }
+        page.rows([">LINE", "FARMER", "STATUS", ">ZEROS", ">GAP", "WHY"], &self.lines, |line| {
+            let (zeros, gap) = line.work.as_ref().map(|work| (work.zeros, work.gap)).unwrap_or_default();
+            cells![line.line, line.farmer, line.status.replace('_', " "), zeros, gap, line.message]
+        });
         page.line(format!("block {}: {} submitted, {} refused", self.block, self.submitted, self.refused));
         page.line(&self.view);
     }

@@ -1,12 +1,7 @@
 //! `poolctl events --follow`: what is in the log, and then what comes, line by line.
 
-use super::cells;
-use crate::output::{Outcome, Page, Present};
-use crate::shell::console::Console;
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use schemars::JsonSchema;
-use serde::Serialize;
+use super::row;
+use crate::shell::prelude::*;
 use state::{Event, EventFilter, State};
 use std::os::unix::fs::MetadataExt;
 use std::time::Duration;
@@ -99,7 +94,7 @@ impl Teller<'_> {
                 }
             } else {
                 let mut page = Page::default();
-                page.line(cells(event).join("  "));
+                page.line(row(event).join("  "));
                 self.session.console.present(&page)?;
             }
             self.shown += 1;

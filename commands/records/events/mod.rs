@@ -2,16 +2,10 @@
 
 pub mod follow;
 
-use crate::output::{Outcome, Page, Present, Table};
 use crate::shell::options::bad_duration;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use base::clock::{self, BadDuration};
-use base::{Code, Error, Result};
-use clap::Args;
 use jiff::{SignedDuration, Timestamp};
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::{ChainReport, Event, EventFilter};
 
 /// Show the audit log, follow it, or verify it
@@ -75,11 +69,10 @@ impl Events {
     }
 }
 
-const HEADS: &[&str] = &[">ID", "AT", "ACTOR", "KIND", "SUBJECT", "PAYLOAD"];
+const HEADS: [&str; 6] = [">ID", "AT", "ACTOR", "KIND", "SUBJECT", "PAYLOAD"];
 
-fn cells(e: &Event) -> [String; 6] {
-    let Event { id, at, actor, kind, subject, payload, .. } = e;
-    [id.to_string(), at.clone(), actor.clone(), kind.clone(), subject.clone(), payload.to_string()]
+fn row(Event { id, at, actor, kind, subject, payload, .. }: &Event) -> [String; 6] {
+    cells![id, at, actor, kind, subject, payload.to_string()]
 }
 
 /// Reads a time, or a span before now.
@@ -118,11 +111,7 @@ impl Present for EventsOutput {
                 page.line("no events");
             }
             None => {
-                let mut table = Table::new(HEADS);
-                for e in &self.events {
-                    table.row(cells(e));
-                }
-                page.table(table);
+                page.rows(HEADS, &self.events, row);
             }
         }
     }

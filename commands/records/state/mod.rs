@@ -2,16 +2,10 @@
 
 mod prune;
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::console::Console;
-use crate::shell::options::DryRun;
 use crate::shell::out_file::{self, Output};
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::state::{BackupOutput, CheckOutput, MigrateOutput, PathOutput, RestoreOutput};
-use base::{Code, Error, Result, files};
-use clap::Args;
+use base::files;
 use serde_json::json;
 use state::{Permit, State};
 use std::fs::File;
@@ -70,11 +64,8 @@ impl Check {
 impl Present for CheckOutput {
     fn present(&self, page: &mut Page) {
         let Self { path, report } = self;
-        let mut table = Table::new(&["CHECK", "FINDING"]);
-        for finding in &report.findings {
-            table.row([finding.check.to_owned(), finding.message.clone()]);
-        }
-        if table.is_empty() {
+        page.rows(["CHECK", "FINDING"], &report.findings, |one| cells![one.check, one.message]);
+        if report.findings.is_empty() {
             page.line(format!(
                 "{} is sound: {} checks, {} events, data version {}",
                 path.display(),
@@ -82,8 +73,6 @@ impl Present for CheckOutput {
                 report.events,
                 report.data_version
             ));
-        } else {
-            page.table(table);
         }
     }
 }

@@ -1,13 +1,9 @@
 //! `poolctl state prune`: old rows go into an archive, and out of the state.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::{DryRun, duration};
+use crate::shell::options::duration;
 use crate::shell::out_file::Output;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::state::PruneOutput;
-use base::{Code, Error, Result};
-use clap::Args;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -66,11 +62,7 @@ impl Present for PruneOutput {
             page.line(format!("nothing is older than {}", report.before.as_deref().unwrap_or("that")));
             return;
         }
-        let mut table = Table::new(&["TABLE", ">ROWS"]);
-        for (name, rows) in &report.rows {
-            table.row([name.clone(), rows.to_string()]);
-        }
-        page.table(table);
+        page.rows(["TABLE", ">ROWS"], &report.rows, |(name, rows)| cells![name, rows]);
         let (rows, bytes) = (report.total(), report.bytes);
         match (&report.archive, self.dry_run) {
             (Some(archive), false) => {

@@ -27,6 +27,12 @@ pub struct RangeView<T> {
     pub max: T,
 }
 
+impl<T: std::fmt::Display> std::fmt::Display for RangeView<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {}", self.min, self.max)
+    }
+}
+
 /// A farmer's pail.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct PailView {
