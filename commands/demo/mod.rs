@@ -6,14 +6,9 @@ mod pools;
 pub mod stage;
 mod tally;
 
-use crate::output::{Outcome, Page, Present};
 use crate::sandbox::{Files, Ready, Tick, broken, hold};
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use clap::Args;
+use crate::shell::prelude::*;
 use poolctl_sandbox::network::{Networks, Options};
-use schemars::JsonSchema;
-use serde::Serialize;
 use stage::{End, Stage};
 use std::path::{Path, PathBuf};
 use std::time::Duration;

@@ -1,11 +1,6 @@
 //! The demo's stage: a folder of its own, the binary as a child in it, and how each step is shown.
 
-use crate::shell::console::Console;
-use crate::shell::session::Session;
-use app::App;
-use base::{Code, Error, Result};
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::shell::prelude::*;
 use serde_json::Value;
 use std::fs::DirBuilder;
 use std::io::Write;

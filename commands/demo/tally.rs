@@ -2,17 +2,15 @@
 
 use super::farm::addresses;
 use super::stage::{End, Stage};
-use crate::output::Page;
 use crate::pools::table;
 use crate::sandbox::{BLOCK_REWARD, broken};
+use crate::shell::prelude::*;
 use app::farming::kale;
 use base::amount::{Base, Quantity, parse_units};
-use base::{Endpoint, Error, Result, forms};
+use base::{Endpoint, forms};
 use kale::contract::base;
 use kale::events::mint;
 use poolctl_sandbox::network::Networks;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 use stellar::xdr::AccountId;
 use stellar::{Client, ClientConfig, EventQuery, account};
@@ -100,9 +98,8 @@ impl Rewards {
 
     /// Shows who got what.
     pub fn present(&self, page: &mut Page) {
-        let shown =
-            |share: &Share| [share.member.clone(), share.claimed.to_string(), share.unclaimed.to_string()];
-        table(page, ["MEMBER", ">CLAIMED", ">UNCLAIMED"], self.members.iter().map(shown));
+        let members = self.members.iter().map(|it| cells![it.member, it.claimed, it.unclaimed]);
+        table(page, ["MEMBER", ">CLAIMED", ">UNCLAIMED"], members);
         page.line(format!(
             "together {}; the emission of blocks {}..{} is {}",
             self.total, self.first_block, self.end_block, self.emission
@@ -213,12 +210,9 @@ impl Harvests {
 
     /// Shows who got what.
     pub fn present(&self, page: &mut Page) {
-        let farmers = self
-            .farmers
-            .iter()
-            .map(|farmer| [farmer.address.clone(), farmer.stakes.to_string(), farmer.rewards.to_string()]);
+        let farmers = self.farmers.iter().map(|it| cells![it.address, it.stakes, it.rewards]);
         let others = [("pooler north", &self.pooler), ("operator", &self.operator)];
-        let others = others.map(|(name, part)| [name.to_owned(), String::new(), part.to_string()]);
+        let others = others.map(|(name, part)| cells![name, "", part]);
         table(page, ["KALE", ">STAKES BACK", ">REWARDS"], farmers.chain(others));
         page.line(format!("together {}; the contract minted {}", self.total, self.minted));
         let (pails, rewards, forecast) = (self.pails, &self.rewards, &self.forecast);

@@ -1,15 +1,9 @@
 //! `poolctl member …`: the members there are, and what each has.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::table;
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::member::{AddOutput, Balance, ListOutput, MemberView, Shares, ShowOutput};
-use base::Result;
 use base::amount::Quantity;
-use clap::Args;
 use config::value::address;
 use vault::pool;
 
@@ -84,7 +78,7 @@ impl List {
 
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
-        let rows = self.members.iter().map(|m| [m.address.clone(), m.name.clone().unwrap_or_default()]);
+        let rows = self.members.iter().map(|m| cells![m.address, m.name]);
         if !table(page, ["ADDRESS", "NAME"], rows) {
             page.line("no members; they appear with: poolctl sync");
         } else if let Some(after) = self.next_after {
@@ -130,9 +124,8 @@ impl Present for ShowOutput {
     fn present(&self, page: &mut Page) {
         let name = self.member.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
         page.line(format!("{name}{}", self.member.address));
-        let shares = self.shares.iter().map(|held| [format!("pool {}", held.pool), held.shares.to_string()]);
-        let balances =
-            self.balances.iter().map(|b| [format!("balance, {}", b.purpose), b.amount.to_string()]);
+        let shares = self.shares.iter().map(|held| cells![format!("pool {}", held.pool), held.shares]);
+        let balances = self.balances.iter().map(|b| cells![format!("balance, {}", b.purpose), b.amount]);
         if !table(page, ["WHERE", ">AMOUNT"], shares.chain(balances)) {
             page.line("nothing yet");
         }

@@ -8,12 +8,11 @@ pub mod risk;
 pub mod sync;
 pub mod withdrawal;
 
-use crate::output::{Page, Present, Table};
-use crate::shell::session::Session;
+use crate::output::Table;
+use crate::shell::prelude::*;
 use app::pools::alerts::AlertsOutput;
 use app::pools::views::age;
-use base::{Result, clock};
-use clap::Args;
+use base::clock;
 use rusqlite::Connection;
 use std::fmt::Display;
 use vault::pool::{Pool, ViewStamp};
@@ -61,14 +60,9 @@ impl Shown {
 impl Present for AlertsOutput {
     fn present(&self, page: &mut Page) {
         let rows = self.alerts.iter().map(|alert| {
-            [
-                alert.subject.clone(),
-                alert.kind.clone(),
-                if alert.open { "OPEN" } else { "closed" }.to_owned(),
-                format!("{} ago", clock::span(age(alert.since, self.now))),
-                format!("{} times", alert.count),
-                alert.why.clone(),
-            ]
+            let state = if alert.open { "OPEN" } else { "closed" };
+            let since = format!("{} ago", clock::span(age(alert.since, self.now)));
+            cells![alert.subject, alert.kind, state, since, format!("{} times", alert.count), alert.why]
         });
         if !table(page, [self.head, "KIND", "STATE", ">SINCE", ">SEEN", "WHY"], rows) {
             page.line("nothing to show");

@@ -1,17 +1,12 @@
 //! `poolctl sync`: figures and holders of pools at one block.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{NO_POOLS, Pools, table};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use crate::shell::views::{or_dash, rate, yes_no};
-use app::App;
+use crate::shell::prelude::*;
+use crate::shell::views::{rate, yes_no};
 use app::failures::{Failure, partly};
 use app::pools::sync::SyncOutput;
-use base::Result;
 use base::amount::{Quantity, to_units};
-use clap::Args;
 use vault::sync::{self, PoolSync, SyncStatus};
 use watch::metrics::Gauge;
 
@@ -84,21 +79,15 @@ impl Present for SyncOutput {
             return;
         };
         let rows = report.pools.iter().map(|pool| {
-            [
-                pool.pool.clone(),
-                match pool.status {
-                    SyncStatus::Synced => "synced",
-                    SyncStatus::Unchanged => "unchanged",
-                    SyncStatus::Failed => "failed",
-                }
-                .to_owned(),
-                or_dash(pool.total_assets.as_ref()),
-                or_dash(pool.total_shares.as_ref()),
-                rate(pool.exchange_rate.as_ref()),
-                yes_no(pool.paused),
-                pool.holders.map(|n| n.to_string()).unwrap_or_default(),
-                if pool.transfers == 0 { String::new() } else { format!("+{}", pool.transfers) },
-            ]
+            let status = match pool.status {
+                SyncStatus::Synced => "synced",
+                SyncStatus::Unchanged => "unchanged",
+                SyncStatus::Failed => "failed",
+            };
+            let (rate, paused) = (rate(pool.exchange_rate.as_ref()), yes_no(pool.paused));
+            let transfers = (pool.transfers > 0).then(|| format!("+{}", pool.transfers));
+            let (assets, shares) = (&pool.total_assets, &pool.total_shares);
+            cells![pool.pool, status, assets, shares, rate, paused, pool.holders, transfers]
         });
         let heads = ["POOL", "STATUS", ">TVL", ">SHARES", ">RATE", "PAUSED", ">HOLDERS", ">TRANSFERS"];
         table(page, heads, rows);

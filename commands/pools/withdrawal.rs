@@ -1,16 +1,12 @@
 //! `poolctl withdrawal …`: asked for, listed, completed by what the chain shows, or given up.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{seen, table};
-use crate::shell::options::{DryRun, REASON, one_line};
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
+use crate::shell::options::{REASON, one_line};
+use crate::shell::prelude::*;
 use crate::shell::views::show_verdict;
-use app::App;
 use app::pools::views::age;
 use app::pools::withdrawal::{CompleteOutput, FailOutput, ListOutput, RequestOutput, WithdrawalView, what};
-use base::{Code, Error, Result, clock};
-use clap::Args;
+use base::clock;
 use config::value::tx_hash;
 use state::Work;
 use vault::pool;
@@ -265,17 +261,11 @@ impl List {
 
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
-        let rows = self.withdrawals.iter().zip(&self.ages).map(|(withdrawal, age)| {
-            [
-                withdrawal.id.to_string(),
-                withdrawal.pool.clone(),
-                withdrawal.member_name.as_ref().unwrap_or(&withdrawal.member).clone(),
-                withdrawal.shares.to_string(),
-                withdrawal.assets.to_string(),
-                withdrawal.standing(),
-                format!("{} ago", clock::span(*age)),
-                withdrawal.error.as_ref().or(withdrawal.tx_hash.as_ref()).cloned().unwrap_or_default(),
-            ]
+        let rows = self.withdrawals.iter().zip(&self.ages).map(|(it, age)| {
+            let member = it.member_name.as_ref().unwrap_or(&it.member);
+            let (since, why) =
+                (format!("{} ago", clock::span(*age)), it.error.as_ref().or(it.tx_hash.as_ref()));
+            cells![it.id, it.pool, member, it.shares, it.assets, it.standing(), since, why]
         });
         let heads = [">ID", "POOL", "MEMBER", ">SHARES", ">ASSETS", "STATUS", "REQUESTED", "TX OR ERROR"];
         if !table(page, heads, rows) {

@@ -6,15 +6,10 @@ mod ready;
 pub use profile::{BLOCK_REWARD, Files};
 pub use ready::Ready;
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::options::duration;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use base::{Code, Error, Result, files};
-use clap::Args;
+use crate::shell::prelude::*;
+use base::files;
 use poolctl_sandbox::network::{Networks, Options, StartError};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;

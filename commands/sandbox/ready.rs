@@ -1,13 +1,10 @@
 //! The line that says that the networks are ready, with all that is needed to use them.
 
 use super::{Files, broken};
-use crate::shell::console::Console;
-use crate::shell::session::Session;
-use base::{Result, forms};
+use crate::shell::prelude::*;
+use base::forms;
 use poolctl_sandbox::evm::MULTICALL3;
 use poolctl_sandbox::network::Networks;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::PathBuf;

@@ -1,17 +1,12 @@
 //! `poolctl config …`: what is in force and why, is it sound, and settings made at run time.
 
-use crate::output::{Outcome, Page, Present, Table, words};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::{App, Host};
-use base::{Code, Error, Result, files};
-use clap::Args;
+use crate::output::{Table, words};
+use crate::shell::prelude::*;
+use app::Host;
+use base::files;
 use config::keys::{self, KEYS, Key};
 use config::{Config, Entry, Origin, file, value};
 use kale::settings::Settings;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;

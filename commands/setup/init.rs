@@ -1,17 +1,11 @@
 //! `poolctl init`: a commented config file and a state file; what is there already is left alone.
 
-use crate::output::{Outcome, Page, Present};
 use crate::setup::config::template;
-use crate::shell::options::DryRun;
 use crate::shell::out_file;
-use crate::shell::session::Session;
-use app::App;
-use base::{Code, Error, Result, files};
-use clap::Args;
+use crate::shell::prelude::*;
+use base::files;
 use config::file::{self, ConfigFile};
 use config::{Config, profile};
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;

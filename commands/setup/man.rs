@@ -1,15 +1,11 @@
 //! `poolctl man`: manual pages, made from the commands' own help.
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::cli;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
+use base::Exit;
 use base::files::{self, Access};
-use base::{Code, Error, Exit, Result};
-use clap::{Args, Command};
+use clap::Command;
 use clap_mangen::roff::{Roff, roman};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::io;
 use std::path::{Path, PathBuf};
 

@@ -1,13 +1,8 @@
 //! `poolctl schema`: what a command writes with `--json`, as JSON Schema.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::table;
 use crate::shell::cli;
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::shell::prelude::*;
 use serde_json::{Map, Value};
 
 /// Show the JSON Schema of what a command writes with --json
@@ -76,7 +71,7 @@ impl Present for SchemaOutput {
         }
         let rows = self.schemas.iter().map(|view| {
             let writes = if view.stream { "a stream, or a document" } else { "a document" };
-            [view.command.to_owned(), writes.to_owned(), format!("poolctl schema {}", view.command)]
+            cells![view.command, writes, format!("poolctl schema {}", view.command)]
         });
         table(page, ["COMMAND", "WRITES", "SCHEMA"], rows);
     }

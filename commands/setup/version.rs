@@ -1,10 +1,8 @@
 //! `poolctl version`: which poolctl this is, and what it reads and writes.
 
-use crate::output::{Outcome, Page, Present, SCHEMA_VERSION};
-use crate::shell::session::Session;
+use crate::output::SCHEMA_VERSION;
+use crate::shell::prelude::*;
 use app::watching::VersionOutput;
-use base::Result;
-use clap::Args;
 
 /// Show the version, the build, and the versions of the schemas
 #[derive(Debug, Args)]

@@ -3,19 +3,14 @@
 mod price;
 mod quotes;
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{Shown, table};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use crate::shell::views::or_dash;
-use app::App;
 use app::pools::alerts::AlertsOutput;
 use app::pools::oracle::{AddOutput, FeedView, ListOutput};
 use base::amount::{self, E18};
-use base::{Code, Error, Result, clock};
-use clap::Args;
+use base::clock;
 use config::value::address;
 use state::alert::Subject;
 use std::collections::BTreeSet;
@@ -153,13 +148,11 @@ impl List {
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
         let rows = self.feeds.iter().zip(&self.bounds).map(|(feed, bounds)| {
-            let stale = clock::span(feed.max_staleness_sec);
             let (stale, bounds) = match &feed.fixed_price {
-                Some(price) => (String::new(), format!("fixed at {price}")),
-                None => (stale, bounds.clone().unwrap_or_default()),
+                Some(price) => (None, Some(format!("fixed at {price}"))),
+                None => (Some(clock::span(feed.max_staleness_sec)), bounds.clone()),
             };
-            let streak = feed.failure_streak.to_string();
-            [feed.name.clone(), feed.asset.clone(), feed.kind.to_owned(), stale, bounds, streak]
+            cells![feed.name, feed.asset, feed.kind, stale, bounds, feed.failure_streak]
         });
         if !table(page, ["FEED", "ASSET", "KIND", ">STALE AFTER", "BOUNDS", ">REFUSED"], rows) {
             page.line(NO_FEEDS);

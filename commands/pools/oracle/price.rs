@@ -1,17 +1,13 @@
 //! `poolctl oracle get` and `aggregate`: the price of an asset, from one feed or as the median of all.
 
 use super::quotes::table;
-use crate::output::{Outcome, Page, Present};
 use crate::pools::seen;
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use crate::shell::views::or_dash;
-use app::App;
 use app::pools::oracle::{AggregateOutput, GetOutput};
 use base::amount::{self, to_units};
-use base::{Error, Result, clock};
-use clap::Args;
+use base::clock;
 use vault::{feed, oracle};
 use watch::metrics::Gauge;
 

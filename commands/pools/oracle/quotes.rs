@@ -1,18 +1,15 @@
 //! `poolctl oracle fetch` and `check`: what the feeds say now, and whether it may be used.
 
+use crate::output::Table;
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Outcome, Page, Present, Table};
 use crate::pools::oracle::NO_FEEDS;
 use crate::pools::seen;
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use crate::shell::views::or_dash;
-use app::App;
 use app::failures::Failure;
 use app::pools::oracle::{QuoteView, QuotesOutput};
-use base::{Code, Error, Result, clock};
-use clap::Args;
+use base::clock;
 use vault::feed::quote::Refusal;
 use vault::oracle::{self, Deviation, Fetched};
 use vault::pool::ViewStamp;
@@ -20,19 +17,11 @@ use watch::metrics::Gauge;
 
 /// A table of quotes.
 pub fn table(quotes: &[QuoteView]) -> Table {
-    let mut table = Table::new(&["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"]);
-    for quote in quotes {
-        let price = or_dash(quote.price.as_ref());
-        table.row([
-            quote.feed.clone(),
-            quote.asset.clone(),
-            quote.status.to_owned(),
-            if quote.kind == "fixed" { format!("{price} (fixed)") } else { price },
-            quote.age_sec.map(clock::span).unwrap_or_default(),
-            quote.why.clone().unwrap_or_default(),
-        ]);
-    }
-    table
+    Table::of(["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"], quotes, |it| {
+        let fixed = if it.kind == "fixed" { " (fixed)" } else { "" };
+        let price = format!("{}{fixed}", or_dash(it.price.as_ref()));
+        cells![it.feed, it.asset, it.status, price, it.age_sec.map(clock::span), it.why]
+    })
 }
 
 impl Present for QuotesOutput {

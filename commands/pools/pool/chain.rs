@@ -1,17 +1,12 @@
 //! `poolctl pool reconcile` and `rescan`: the state against the chain, holder by holder and transfer by transfer.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{NO_POOLS, Pools, table};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::failures::{Failure, partly};
 use app::pools::pool::chain::{ReconcileOutput, drift};
 use app::pools::pool::chain::{RescanOutput, verify};
-use base::Result;
 use base::amount::to_people;
-use clap::Args;
 use vault::pool::{self, Pool};
 use vault::sync::{self, Range, Reconciled};
 use watch::metrics::Gauge;
@@ -61,13 +56,8 @@ impl Present for ReconcileOutput {
         }
         let drifts = self.pools.iter().flat_map(|line| line.drifts.iter().map(move |drift| (line, drift)));
         let rows = drifts.map(|(line, drift)| {
-            [
-                line.pool.clone(),
-                drift.what.to_owned(),
-                drift.member_name.as_ref().or(drift.member.as_ref()).cloned().unwrap_or_default(),
-                drift.state.to_string(),
-                drift.chain.to_string(),
-            ]
+            let member = drift.member_name.as_ref().or(drift.member.as_ref());
+            cells![line.pool, drift.what, member, drift.state.to_string(), drift.chain.to_string()]
         });
         table(page, ["POOL", "FIGURE", "MEMBER", ">STATE", ">CHAIN"], rows);
         for line in &self.pools {
@@ -127,22 +117,13 @@ impl Rescan {
 
 impl Present for RescanOutput {
     fn present(&self, page: &mut Page) {
-        let shown = |address: &Option<String>| address.clone().unwrap_or_default();
-        let changes = self.changes.iter().map(|change| {
-            [
-                change.change.to_owned(),
-                change.block.to_string(),
-                change.log_index.to_string(),
-                shown(&change.from),
-                shown(&change.to),
-                change.amount.to_string(),
-                change.tx.clone(),
-            ]
-        });
+        let changes = self
+            .changes
+            .iter()
+            .map(|it| cells![it.change, it.block, it.log_index, it.from, it.to, it.amount, it.tx]);
         table(page, ["CHANGE", ">BLOCK", ">LOG", "FROM", "TO", ">SHARES", "TRANSACTION"], changes);
         let holders = self.holders.iter().map(|holder| {
-            let name = holder.member_name.clone().unwrap_or_else(|| holder.member.clone());
-            [name, holder.before.to_string(), holder.after.to_string()]
+            cells![holder.member_name.as_ref().unwrap_or(&holder.member), holder.before, holder.after]
         });
         table(page, ["MEMBER", ">BEFORE", ">AFTER"], holders);
         let rewards =
@@ -150,14 +131,10 @@ impl Present for RescanOutput {
         let wrong = rewards.map(|(epoch, reward)| {
             let (paid, due) = (&reward.paid, &reward.due);
             let sign = if due.base < paid.base { "-" } else { "+" };
-            [
-                epoch.epoch.to_string(),
-                format!("{}..{}", epoch.start_block, epoch.end_block),
-                reward.member_name.clone().unwrap_or_else(|| reward.member.clone()),
-                paid.to_string(),
-                due.to_string(),
-                format!("{sign}{}", to_people(paid.base.abs_diff(due.base), paid.decimals)),
-            ]
+            let difference = format!("{sign}{}", to_people(paid.base.abs_diff(due.base), paid.decimals));
+            let blocks = format!("{}..{}", epoch.start_block, epoch.end_block);
+            let member = reward.member_name.as_ref().unwrap_or(&reward.member);
+            cells![epoch.epoch, blocks, member, paid, due, difference]
         });
         table(page, ["EPOCH", "BLOCKS", "MEMBER", ">PAID", ">DUE", ">DIFFERENCE"], wrong);
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());

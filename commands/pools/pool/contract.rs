@@ -1,16 +1,11 @@
 //! `poolctl pool add` and `accept-change`: what a pool's contract is, and how it changed.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::dash;
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::pool::{AcceptChangeOutput, AddOutput, ContractView};
 use app::pools::views::PoolView;
 use base::amount::{self, short};
-use base::{Code, Error, Result};
-use clap::Args;
 use config::value::address;
 use vault::pool::abi::Abi;
 use vault::pool::known::Known;

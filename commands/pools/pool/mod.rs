@@ -5,18 +5,14 @@ mod contract;
 mod chain;
 mod validate;
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{NO_POOLS, dash, synced, table};
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use crate::shell::views::{limit, or_dash, percent, rate, yes_no};
-use app::App;
 use app::pools::alerts::AlertView;
 use app::pools::pool::{ListOutput, PositionOutput, Reward, ShowOutput, SyncPoint};
 use app::pools::views::{PoolView, age, ppm};
 use base::amount::{self, Base, E18, Quantity};
-use base::{Result, clock};
-use clap::Args;
+use base::clock;
 use state::alert::{self, Subject};
 use vault::{pool, reward};
 use watch::spark;
@@ -57,15 +53,11 @@ impl List {
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
         let rows = self.pools.iter().map(|pool| {
-            [
-                pool.name.clone(),
-                or_dash(pool.total_assets.as_ref()),
-                or_dash(pool.total_shares.as_ref()),
-                rate(pool.exchange_rate.as_ref()),
-                yes_no(pool.paused),
-                pool.view.as_ref().map(|view| view.number.to_string()).unwrap_or_default(),
-                pool.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age))),
-            ]
+            let (rate, paused) = (rate(pool.exchange_rate.as_ref()), yes_no(pool.paused));
+            let block = pool.view.as_ref().map(|view| view.number);
+            let synced =
+                pool.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age)));
+            cells![pool.name, pool.total_assets, pool.total_shares, rate, paused, block, synced]
         });
         if !table(page, ["POOL", ">TVL", ">SHARES", ">RATE", "PAUSED", ">BLOCK", "SYNCED"], rows) {
             page.line(NO_POOLS);

@@ -1,15 +1,11 @@
 //! `poolctl pool validate-deposit` and `validate-withdrawal`: may a member do so much now, and if not, for which reasons.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{seen, synced};
 use crate::shell::at::AtFlag;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use crate::shell::views::show_verdict;
-use app::App;
 use app::pools::pool::{ValidateDepositOutput, ValidateWithdrawalOutput};
 use app::pools::views::{age, stamp};
-use base::{Code, Error, Result};
-use clap::Args;
 use vault::{deposit, withdrawal};
 
 /// Say whether a member may deposit so much, with every reason why not; exit 5 if not

@@ -1,14 +1,9 @@
 //! `poolctl reward pending|claim`: what is owed, and its claim.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::table;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::reward::{ClaimOutput, PendingOutput, PendingView};
-use base::Result;
 use base::amount::Quantity;
-use clap::Args;
 use rusqlite::Connection;
 use vault::pool::{self, Member, Pool};
 use vault::reward::{self, Claimed};
@@ -67,9 +62,7 @@ fn show_exported(exported: &[PendingView], page: &mut Page) {
 
 impl Present for PendingOutput {
     fn present(&self, page: &mut Page) {
-        let rows = self.pending.iter().map(|p| {
-            [p.pool.clone(), p.amount.to_string(), p.epochs.map(|n| n.to_string()).unwrap_or_default()]
-        });
+        let rows = self.pending.iter().map(|p| cells![p.pool, p.amount, p.epochs]);
         if !table(page, ["POOL", ">PENDING", ">EPOCHS"], rows) {
             page.line("nothing pending");
         }

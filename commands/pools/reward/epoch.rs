@@ -1,14 +1,9 @@
 //! `poolctl reward epoch …`: the epochs of pools: listed, shown, made by hand, and verified.
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{dash, table};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::reward::epoch::{CreateOutput, EpochView, ListOutput, NothingOutput};
-use base::{Code, Error, Result, amount};
-use clap::Args;
+use base::amount;
 use vault::pool::{self, Pool};
 use vault::reward::grid::Epoch;
 use vault::reward::{self, EpochRow, NewEpoch};
@@ -74,18 +69,11 @@ impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
         let most = self.epochs.iter().map(|e| e.distributed.base).max().unwrap_or_default();
         let rows = self.epochs.iter().map(|e| {
-            [
-                e.epoch.to_string(),
-                e.pool.clone(),
-                format!("{}..{}", e.start_block, e.end_block),
-                format!("{}{}", e.status, if e.origin == "manual" { " by hand" } else { "" }),
-                e.part.to_string(),
-                e.distributed.to_string(),
-                e.holders.to_string(),
-                super::carried(&e.carry_out),
-                e.carry_reason.unwrap_or_default().to_owned(),
-                spark::bar(e.distributed.base, most, BAR),
-            ]
+            let blocks = format!("{}..{}", e.start_block, e.end_block);
+            let status = format!("{}{}", e.status, if e.origin == "manual" { " by hand" } else { "" });
+            let (carried, why) = (super::carried(&e.carry_out), e.carry_reason);
+            let bar = spark::bar(e.distributed.base, most, BAR);
+            cells![e.epoch, e.pool, blocks, status, e.part, e.distributed, e.holders, carried, why, bar]
         });
         if !table(page, HEADS, rows) {
             page.line("no epochs; distribute rewards with: poolctl reward cycle");

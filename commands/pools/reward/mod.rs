@@ -5,20 +5,14 @@ mod epoch;
 mod export;
 mod verify;
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{NO_POOLS, table};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use crate::shell::views::{self, or_dash};
-use app::App;
+use crate::shell::prelude::*;
+use crate::shell::views;
 use app::pools::reward::{AprOutput, AprView};
 use app::pools::reward::{SetWeightOutput, WeightView, WeightsOutput};
 use app::pools::views::ppm;
-use base::Result;
 use base::amount::Quantity;
 use base::amount::{self, to_people};
-use clap::Args;
 use vault::pool;
 use vault::reward::apr::DECIMALS;
 use vault::reward::grid::Epoch;
@@ -127,12 +121,8 @@ impl Present for WeightsOutput {
         let rows = self.weights.iter().map(|w| {
             let share = w.share.as_deref().and_then(|share| amount::parse_weight("share", share).ok());
             let next = w.next_weight.as_ref().zip(w.next_block);
-            [
-                w.pool.clone(),
-                w.weight.clone().unwrap_or_default(),
-                share.map(views::percent).unwrap_or_default(),
-                next.map(|(weight, block)| format!("{weight} from block {block}")).unwrap_or_default(),
-            ]
+            let next = next.map(|(weight, block)| format!("{weight} from block {block}"));
+            cells![w.pool, w.weight, share.map(views::percent), next]
         });
         if !table(page, ["POOL", ">WEIGHT", ">SHARE", "CHANGE"], rows) {
             page.line("no weights; give one with: poolctl reward set-weight POOL 1");
@@ -176,16 +166,9 @@ impl Present for CycleReport {
         let epochs =
             self.pools.iter().flat_map(|pool| pool.epochs.iter().map(move |epoch| (&pool.pool, epoch)));
         let rows = epochs.map(|(pool, e)| {
-            [
-                pool.clone(),
-                e.epoch.to_string(),
-                format!("{}..{}", e.start_block, e.end_block),
-                e.part.to_string(),
-                e.distributed.to_string(),
-                e.holders.to_string(),
-                carried(&e.carry_out),
-                e.carry_reason.unwrap_or_default().to_owned(),
-            ]
+            let blocks = format!("{}..{}", e.start_block, e.end_block);
+            let (carried, why) = (carried(&e.carry_out), e.carry_reason);
+            cells![pool, e.epoch, blocks, e.part, e.distributed, e.holders, carried, why]
         });
         let heads = ["POOL", "EPOCH", "BLOCKS", ">PART", ">DISTRIBUTED", ">HOLDERS", ">CARRIED", "WHY"];
         if !table(page, heads, rows) {
@@ -231,14 +214,8 @@ impl Apr {
 impl Present for AprOutput {
     fn present(&self, page: &mut Page) {
         let rows = self.pools.iter().map(|p| {
-            [
-                p.pool.clone(),
-                percent(p.apr.as_ref()),
-                percent(p.apy.as_ref()),
-                or_dash(p.yearly_emission.as_ref()),
-                or_dash(p.tvl.as_ref()),
-                p.why.unwrap_or_default().to_owned(),
-            ]
+            let (apr, apy) = (percent(p.apr.as_ref()), percent(p.apy.as_ref()));
+            cells![p.pool, apr, apy, p.yearly_emission, p.tvl, p.why]
         });
         if !table(page, ["POOL", ">APR", ">APY", ">EMISSION A YEAR", ">TVL", "WHY NOT"], rows) {
             page.line(NO_POOLS);

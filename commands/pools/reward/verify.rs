@@ -1,14 +1,10 @@
 //! `poolctl reward epoch verify`: what was paid, computed again.
 
 use super::epoch::pool_of;
-use crate::output::{Outcome, Page, Present};
 use crate::pools::table;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::reward::epoch::VerifyOutput;
 use base::amount::{Base, parse_base};
-use base::{Code, Error, Result};
-use clap::Args;
 use rusqlite::Connection;
 use vault::pool::{self, Pool};
 use vault::reward::{self, Difference, Subject, Verification};
@@ -110,9 +106,8 @@ impl Present for VerifyOutput {
             return;
         }
         let rows = self.differences.iter().map(|d| {
-            let member = d.member.clone().unwrap_or_default();
             let (stored, computed) = (shown(d.stored.as_ref()), shown(d.computed.as_ref()));
-            [d.epoch.to_string(), d.pool.clone(), member, d.field.to_owned(), stored, computed]
+            cells![d.epoch, d.pool, d.member, d.field, stored, computed]
         });
         table(page, ["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"], rows);
         let rewards: u64 = self.epochs.iter().map(|epoch| epoch.rewards).sum();

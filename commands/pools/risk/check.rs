@@ -1,15 +1,10 @@
 //! `poolctl risk check`: every rule of every pool, for a person, a script or a monitoring system.
 
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{NO_POOLS, Pools, seen, table};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::risk::{CheckOutput, PoolCheckView, RuleView};
-use base::{Code, Error, Result};
-use clap::Args;
 use vault::pool::ViewStamp;
 use vault::risk::rules::{Rule, Verdict};
 use vault::risk::{self, PoolCheck};
@@ -158,7 +153,7 @@ impl Present for CheckOutput {
                 Verdict::Violated(why) => ("VIOLATED", why),
                 Verdict::Unknown(why) => ("unknown", why),
             };
-            Some([pool.clone(), rule.as_str().to_owned(), result.to_owned(), why.clone()])
+            Some(cells![pool, rule.as_str(), result, why])
         });
         table(page, ["POOL", "RULE", "RESULT", "WHY"], rows);
         for pool in &self.pools {

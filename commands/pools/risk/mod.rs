@@ -4,20 +4,15 @@ mod check;
 mod set;
 mod violations;
 
-use crate::output::{Outcome, Page, Present};
 use crate::pools::{NO_POOLS, Pools};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use crate::shell::views::{limit, percent};
-use app::App;
 use app::failures::{Failure, partly};
 use app::pools::alerts::AlertsOutput;
 use app::pools::risk::{RiskView, ShowOutput};
 use base::amount;
-use base::{Result, clock};
-use clap::Args;
+use base::clock;
 use vault::pool;
 use vault::risk;
 

@@ -1,12 +1,9 @@
 //! `poolctl risk set`, `pause`, `unpause` and `reset-breaker`: what the operator decides.
 
-use crate::output::{Outcome, Page, Present};
-use crate::shell::options::{DryRun, REASON, one_line};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::options::{REASON, one_line};
+use crate::shell::prelude::*;
 use app::pools::risk::{BreakerView, RiskView, SetOutput, SwitchOutput};
-use base::{Code, Error, Result, amount};
-use clap::Args;
+use base::amount;
 use config::value::address;
 use evm::{At, Chain};
 use state::Work;
