@@ -2,7 +2,6 @@
 
 use super::farm::addresses;
 use super::stage::{End, Stage};
-use crate::pools::table;
 use crate::sandbox::{BLOCK_REWARD, broken};
 use crate::shell::prelude::*;
 use app::farming::kale;
@@ -98,8 +97,9 @@ impl Rewards {
 
     /// Shows who got what.
     pub fn present(&self, page: &mut Page) {
-        let members = self.members.iter().map(|it| cells![it.member, it.claimed, it.unclaimed]);
-        table(page, ["MEMBER", ">CLAIMED", ">UNCLAIMED"], members);
+        page.rows(["MEMBER", ">CLAIMED", ">UNCLAIMED"], &self.members, |it| {
+            cells![it.member, it.claimed, it.unclaimed]
+        });
         page.line(format!(
             "together {}; the emission of blocks {}..{} is {}",
             self.total, self.first_block, self.end_block, self.emission
@@ -213,7 +213,7 @@ impl Harvests {
         let farmers = self.farmers.iter().map(|it| cells![it.address, it.stakes, it.rewards]);
         let others = [("pooler north", &self.pooler), ("operator", &self.operator)];
         let others = others.map(|(name, part)| cells![name, "", part]);
-        table(page, ["KALE", ">STAKES BACK", ">REWARDS"], farmers.chain(others));
+        page.rows(["KALE", ">STAKES BACK", ">REWARDS"], farmers.chain(others), |row| row);
         page.line(format!("together {}; the contract minted {}", self.total, self.minted));
         let (pails, rewards, forecast) = (self.pails, &self.rewards, &self.forecast);
         page.line(format!("{pails} harvests paid {rewards}; the forecasts were {forecast}"));

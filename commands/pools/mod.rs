@@ -71,13 +71,12 @@ impl Present for AlertsOutput {
 }
 
 /// A table with these rows; false, and nothing is shown, where there are none.
-pub fn table<const N: usize>(
+fn table<const N: usize>(
     page: &mut Page,
     heads: [&str; N],
     rows: impl IntoIterator<Item = [String; N]>,
 ) -> bool {
-    let mut table = Table::new(&heads);
-    rows.into_iter().for_each(|row| table.row(row));
+    let table = Table::of(heads, rows, |row| row);
     let any = !table.is_empty();
     if any {
         page.table(table);

@@ -1,6 +1,6 @@
 //! `poolctl sync`: figures and holders of pools at one block.
 
-use crate::pools::{NO_POOLS, Pools, table};
+use crate::pools::{NO_POOLS, Pools};
 use crate::shell::at::AtFlag;
 use crate::shell::prelude::*;
 use crate::shell::views::{rate, yes_no};
@@ -78,7 +78,8 @@ impl Present for SyncOutput {
             page.line(NO_POOLS);
             return;
         };
-        let rows = report.pools.iter().map(|pool| {
+        let heads = ["POOL", "STATUS", ">TVL", ">SHARES", ">RATE", "PAUSED", ">HOLDERS", ">TRANSFERS"];
+        page.rows(heads, &report.pools, |pool| {
             let status = match pool.status {
                 SyncStatus::Synced => "synced",
                 SyncStatus::Unchanged => "unchanged",
@@ -89,8 +90,6 @@ impl Present for SyncOutput {
             let (assets, shares) = (&pool.total_assets, &pool.total_shares);
             cells![pool.pool, status, assets, shares, rate, paused, pool.holders, transfers]
         });
-        let heads = ["POOL", "STATUS", ">TVL", ">SHARES", ">RATE", "PAUSED", ">HOLDERS", ">TRANSFERS"];
-        table(page, heads, rows);
         page.line(&report.view);
         for pool in &report.pools {
             if let Some(error) = &pool.error {

@@ -140,9 +140,8 @@ impl From<Error> for Finding {
 impl Check {
     fn run(self, session: &Session) -> Result<Outcome> {
         let output = CheckOutput::of(session)?;
-        let failure = (!output.findings.is_empty()).then(|| {
-            let first = output.findings.first().map(|f| f.message.clone()).unwrap_or_default();
-            Error::new(Code::CheckFailed, format!("{} found, first: {first}", output.findings.len()))
+        let failure = output.findings.first().map(|Finding { message, .. }| {
+            Error::new(Code::CheckFailed, format!("{} found, first: {message}", output.findings.len()))
                 .hint("each finding says what to do")
         });
         Ok(Outcome::of(&output)?.but(failure))

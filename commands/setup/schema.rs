@@ -1,6 +1,5 @@
 //! `poolctl schema`: what a command writes with `--json`, as JSON Schema.
 
-use crate::pools::table;
 use crate::shell::cli;
 use crate::shell::prelude::*;
 use serde_json::{Map, Value};
@@ -69,10 +68,9 @@ impl Present for SchemaOutput {
             page.line(serde_json::to_string_pretty(&view.schema).unwrap_or_default());
             return;
         }
-        let rows = self.schemas.iter().map(|view| {
+        page.rows(["COMMAND", "WRITES", "SCHEMA"], &self.schemas, |view| {
             let writes = if view.stream { "a stream, or a document" } else { "a document" };
             cells![view.command, writes, format!("poolctl schema {}", view.command)]
         });
-        table(page, ["COMMAND", "WRITES", "SCHEMA"], rows);
     }
 }

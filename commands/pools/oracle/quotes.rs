@@ -77,13 +77,10 @@ impl Fetch {
 
 impl Check {
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let read = Read::new(session, &self.feeds, self.at, self.dry, Deviation::Limited);
-        if !self.nagios {
-            let read = read?;
-            return Ok(read.outcome()?.but(read.failure()));
-        }
-        match read {
-            Ok(read) => Ok(read.outcome()?.but(read.failure()).probe(read.probe())),
+        match Read::new(session, &self.feeds, self.at, self.dry, Deviation::Limited) {
+            Ok(read) if self.nagios => Ok(read.outcome()?.but(read.failure()).probe(read.probe())),
+            Ok(read) => Ok(read.outcome()?.but(read.failure())),
+            Err(e) if !self.nagios => Err(e),
             Err(e) => Ok(Outcome::failed(e.clone()).probe(Probe::failed(SERVICE, &e))),
         }
     }
@@ -144,14 +141,10 @@ impl Read {
     fn failure(&self) -> Option<Error> {
         let refused = self.refused();
         let (name, first) = refused.first()?;
-        Some(
-            Error::new(
-                Code::CheckFailed,
-                format!("{} of {} feeds refused; first: {name}: {first}", refused.len(), self.fetched.len()),
-            )
-            .detail("feeds", refused.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())
-            .hint(self.advice()),
-        )
+        let names: Vec<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
+        let (count, all) = (names.len(), self.fetched.len());
+        let why = format!("{count} of {all} feeds refused; first: {name}: {first}");
+        Some(Error::new(Code::CheckFailed, why).detail("feeds", names).hint(self.advice()))
     }
 
     /// What to do about the refusals.

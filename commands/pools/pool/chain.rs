@@ -1,6 +1,6 @@
 //! `poolctl pool reconcile` and `rescan`: the state against the chain, holder by holder and transfer by transfer.
 
-use crate::pools::{NO_POOLS, Pools, table};
+use crate::pools::{NO_POOLS, Pools};
 use crate::shell::at::AtFlag;
 use crate::shell::prelude::*;
 use app::failures::{Failure, partly};
@@ -55,11 +55,10 @@ impl Present for ReconcileOutput {
             return;
         }
         let drifts = self.pools.iter().flat_map(|line| line.drifts.iter().map(move |drift| (line, drift)));
-        let rows = drifts.map(|(line, drift)| {
+        page.rows(["POOL", "FIGURE", "MEMBER", ">STATE", ">CHAIN"], drifts, |(line, drift)| {
             let member = drift.member_name.as_ref().or(drift.member.as_ref());
             cells![line.pool, drift.what, member, drift.state.to_string(), drift.chain.to_string()]
         });
-        table(page, ["POOL", "FIGURE", "MEMBER", ">STATE", ">CHAIN"], rows);
         for line in &self.pools {
             page.line(match (&line.view, &line.error) {
                 (Some(view), _) => {
@@ -117,18 +116,17 @@ impl Rescan {
 
 impl Present for RescanOutput {
     fn present(&self, page: &mut Page) {
-        let changes = self
-            .changes
-            .iter()
-            .map(|it| cells![it.change, it.block, it.log_index, it.from, it.to, it.amount, it.tx]);
-        table(page, ["CHANGE", ">BLOCK", ">LOG", "FROM", "TO", ">SHARES", "TRANSACTION"], changes);
-        let holders = self.holders.iter().map(|holder| {
-            cells![holder.member_name.as_ref().unwrap_or(&holder.member), holder.before, holder.after]
+        let heads = ["CHANGE", ">BLOCK", ">LOG", "FROM", "TO", ">SHARES", "TRANSACTION"];
+        page.rows(heads, &self.changes, |it| {
+            cells![it.change, it.block, it.log_index, it.from, it.to, it.amount, it.tx]
         });
-        table(page, ["MEMBER", ">BEFORE", ">AFTER"], holders);
+        page.rows(["MEMBER", ">BEFORE", ">AFTER"], &self.holders, |it| {
+            cells![it.member_name.as_ref().unwrap_or(&it.member), it.before, it.after]
+        });
         let rewards =
             self.wrong_epochs.iter().flat_map(|epoch| epoch.members.iter().map(move |it| (epoch, it)));
-        let wrong = rewards.map(|(epoch, reward)| {
+        let heads = ["EPOCH", "BLOCKS", "MEMBER", ">PAID", ">DUE", ">DIFFERENCE"];
+        page.rows(heads, rewards, |(epoch, reward)| {
             let (paid, due) = (&reward.paid, &reward.due);
             let sign = if due.base < paid.base { "-" } else { "+" };
             let difference = format!("{sign}{}", to_people(paid.base.abs_diff(due.base), paid.decimals));
@@ -136,7 +134,6 @@ impl Present for RescanOutput {
             let member = reward.member_name.as_ref().unwrap_or(&reward.member);
             cells![epoch.epoch, blocks, member, paid, due, difference]
         });
-        table(page, ["EPOCH", "BLOCKS", "MEMBER", ">PAID", ">DUE", ">DIFFERENCE"], wrong);
         let text = |value: &Option<String>| value.clone().unwrap_or_else(|| "nothing".to_owned());
         for epoch in &self.wrong_epochs {
             for figure in &epoch.figures {

@@ -1,7 +1,6 @@
 //! `poolctl reward epoch verify`: what was paid, computed again.
 
 use super::epoch::pool_of;
-use crate::pools::table;
 use crate::shell::prelude::*;
 use app::pools::reward::epoch::VerifyOutput;
 use base::amount::{Base, parse_base};
@@ -79,23 +78,19 @@ fn failure(found: &Verification) -> Option<Error> {
     let wrong = found.epochs.iter().filter(|epoch| epoch.differences > 0).count();
     let (total, epochs) = (found.total, found.epochs.len());
     let words = format!("{total} differences in {wrong} of {epochs} epochs; first: {}", named(first));
-    Some(
-        Error::new(Code::CheckFailed, words)
-            .hint("what was paid is not what it comes to; see: poolctl events --verify, poolctl state check")
-            .detail("differences", total),
-    )
+    let hint = "what was paid is not what it comes to; see: poolctl events --verify, poolctl state check";
+    Some(Error::new(Code::CheckFailed, words).hint(hint).detail("differences", total))
 }
 
 fn named(difference: &Difference) -> String {
-    let nothing = || "nothing".to_owned();
     format!(
         "epoch {} of pool \"{}\": {}{} is {}, computed {}",
         difference.epoch,
         difference.pool,
         difference.member.as_ref().map(|member| format!("{member}: ")).unwrap_or_default(),
         difference.field,
-        difference.stored.clone().unwrap_or_else(nothing),
-        difference.computed.clone().unwrap_or_else(nothing),
+        difference.stored.as_deref().unwrap_or("nothing"),
+        difference.computed.as_deref().unwrap_or("nothing"),
     )
 }
 
@@ -105,11 +100,11 @@ impl Present for VerifyOutput {
             page.line("nothing to verify: no epoch is distributed");
             return;
         }
-        let rows = self.differences.iter().map(|d| {
+        let heads = ["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"];
+        page.rows(heads, &self.differences, |d| {
             let (stored, computed) = (shown(d.stored.as_ref()), shown(d.computed.as_ref()));
             cells![d.epoch, d.pool, d.member, d.field, stored, computed]
         });
-        table(page, ["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"], rows);
         let rewards: u64 = self.epochs.iter().map(|epoch| epoch.rewards).sum();
         page.line(format!(
             "{} epochs with {rewards} rewards computed again: {} differences",

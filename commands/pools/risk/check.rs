@@ -1,7 +1,7 @@
 //! `poolctl risk check`: every rule of every pool, for a person, a script or a monitoring system.
 
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::pools::{NO_POOLS, Pools, seen, table};
+use crate::pools::{NO_POOLS, Pools, seen};
 use crate::shell::at::AtFlag;
 use crate::shell::prelude::*;
 use app::pools::risk::{CheckOutput, PoolCheckView, RuleView};
@@ -31,16 +31,13 @@ const SERVICE: &str = "RISK";
 
 impl Check {
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let checked = self.check(session);
-        if !self.nagios {
-            let (view, checks) = checked?;
-            return outcome(view, checks);
-        }
-        match checked {
-            Ok((view, checks)) => {
+        match self.check(session) {
+            Ok((view, checks)) if self.nagios => {
                 let probe = probe(&checks);
                 Ok(outcome(view, checks)?.probe(probe))
             }
+            Ok((view, checks)) => outcome(view, checks),
+            Err(e) if !self.nagios => Err(e),
             Err(e) => Ok(Outcome::failed(e.clone()).probe(Probe::failed(SERVICE, &e))),
         }
     }
@@ -84,10 +81,8 @@ fn failure(checks: &[PoolCheck]) -> Option<Error> {
     let words: Vec<String> =
         findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
     let first = words.first()?;
-    Some(
-        Error::new(Code::CheckFailed, format!("{} risk findings; first: {first}", words.len()))
-            .detail("findings", words),
-    )
+    let why = format!("{} risk findings; first: {first}", words.len());
+    Some(Error::new(Code::CheckFailed, why).detail("findings", words))
 }
 
 /// Critical where a rule is violated, unknown where one cannot be told, a warning where older limits served.
@@ -155,7 +150,7 @@ impl Present for CheckOutput {
             };
             Some(cells![pool, rule.as_str(), result, why])
         });
-        table(page, ["POOL", "RULE", "RESULT", "WHY"], rows);
+        page.rows(["POOL", "RULE", "RESULT", "WHY"], rows, |row| row);
         for pool in &self.pools {
             let ok = pool.rules.iter().filter(|rule| rule.verdict == Verdict::Ok).count();
             page.line(format!("{}: {ok} of {} rules ok", pool.pool, pool.rules.len()));
