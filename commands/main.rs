@@ -112,17 +112,9 @@ fn finish(session: &Session, begun: Instant, mut pings: Option<Pings>, result: R
 
 /// The command's own exit code, unless its result could not be written.
 fn settle(console: &Console, exit: Exit, shown: Result<()>) -> Exit {
-    match shown {
-        Err(e) if exit == Exit::Done => {
-            console.fail(&e);
-            e.exit()
-        }
-        Err(e) => {
-            console.fail(&e);
-            exit
-        }
-        Ok(()) => exit,
-    }
+    let Err(e) = shown else { return exit };
+    console.fail(&e);
+    if exit == Exit::Done { e.exit() } else { exit }
 }
 
 /// Debug builds die at the step that the crash tests name.

@@ -1,10 +1,14 @@
-//! The KALE part of the demo: three farmers, from their keys to harvested blocks.
+//! The KALE part of the demo: three farmers, from their keys to harvested blocks, while ledgers close.
 
-use super::harvests::Harvests;
-use super::ledgers::closing;
 use super::stage::{End, Stage};
+use super::tally::Harvests;
 use crate::sandbox::broken;
+use base::{Code, Error};
 use poolctl_sandbox::network::Networks;
+use poolctl_sandbox::stellar::Stellar;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, Builder};
+use std::time::{Duration, Instant};
 
 /// Length of a block, in seconds of ledger time.
 const BLOCK_SECONDS: u64 = 300;
@@ -40,8 +44,8 @@ fn enrol(stage: &mut Stage<'_>, networks: &Networks) -> Result<(), End> {
     stage.run("pooler add north --reward-split 0.2 --platform-fee 0.05")?;
     stage.run("farmer register --pooler north --stake-percentage 0.1")?;
     stage.run("farmer register --pooler north --stake-percentage 0.25")?;
-    stage.run_with("farmer import --pooler north --stake-percentage 0.5", &own.secret)?;
-    stage.run_with("farmer import --sponsor", &sponsor.secret)?;
+    stage.step("farmer import --pooler north --stake-percentage 0.5", Some(&own.secret), 0)?;
+    stage.step("farmer import --sponsor", Some(&sponsor.secret), 0)?;
 
     stage.say("The sponsor makes the accounts that are missing, and all trustlines. Then each can plant.")?;
     stage.run("farmer trust --all --create")?;
@@ -89,4 +93,54 @@ pub fn addresses(stage: &Stage<'_>) -> Result<Vec<String>, End> {
     let list = stage.ask("farmer list")?;
     let farmers = list["farmers"].as_array().map(Vec::as_slice).unwrap_or_default();
     Ok(farmers.iter().filter_map(|farmer| farmer["address"].as_str()).map(str::to_owned).collect())
+}
+
+/// How often it is looked whether a transaction waits.
+const LOOK: Duration = Duration::from_millis(10);
+/// A ledger closes at least so often, as it would on a public network; some five times faster.
+const IDLE: Duration = Duration::from_secs(1);
+/// Calls of contracts need more than a thread's usual stack.
+const STACK: usize = 16 << 20;
+
+/// Runs `body` while ledgers close: as soon as transactions wait and no more come, and now and then without.
+fn closing<T>(stellar: &Stellar, body: impl FnOnce() -> Result<T, End>) -> Result<T, End> {
+    let ended = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // However `body` ends, the thread does too.
+        let ending = Ending(&ended);
+        let closer = Builder::new()
+            .name("demo-ledgers".into())
+            .stack_size(STACK)
+            .spawn_scoped(scope, || close(stellar, &ended))
+            .map_err(|e| Error::new(Code::Io, format!("cannot start a thread: {e}")))?;
+        let result = body();
+        drop(ending);
+        match closer.join() {
+            Ok(Ok(())) => result,
+            Ok(Err(e)) => Err(broken(&e).into()),
+            Err(_) => Err(broken(&"no ledger closes any more").into()),
+        }
+    })
+}
+
+struct Ending<'a>(&'a AtomicBool);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn close(stellar: &Stellar, ended: &AtomicBool) -> poolctl_sandbox::Result<()> {
+    let (mut before, mut closed) = (0, Instant::now());
+    while !ended.load(Ordering::Relaxed) {
+        let waiting = stellar.waiting();
+        if (waiting > 0 && waiting == before) || closed.elapsed() >= IDLE {
+            stellar.advance(1)?;
+            closed = Instant::now();
+        }
+        before = waiting;
+        thread::sleep(LOOK);
+    }
+    Ok(())
 }

@@ -1,25 +1,18 @@
 //! `poolctl demo`: the whole job on embedded networks, through the binary's own commands.
 
 mod farm;
-mod harvests;
-mod ledgers;
 mod pools;
-mod rewards;
-pub mod stage;
 
-use crate::output::{Outcome, Page, Present};
+pub mod stage;
+mod tally;
+
 use crate::sandbox::{Files, Ready, Tick, broken, hold};
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use clap::Args;
-use harvests::Harvests;
+use crate::shell::prelude::*;
 use poolctl_sandbox::network::{Networks, Options};
-use rewards::Rewards;
-use schemars::JsonSchema;
-use serde::Serialize;
 use stage::{End, Stage};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use tally::{Harvests, Rewards};
 
 /// What ticks once the show is over, with --keep.
 const TICK: Tick = Tick::Every(Duration::from_secs(1));
@@ -60,16 +53,13 @@ pub struct DemoOutput {
 }
 
 impl Demo {
-    /// # Errors
-    /// `interrupted` after a signal; `io_error` where there is no place for its folder; `check_failed` where the
-    /// rewards or the harvests do not add up; `bug` where a command ends in another way than it should.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let mut stage = Stage::open(session)?;
         match self.play(session, &mut stage) {
             Ok(outcome) => Ok(outcome.streamed()),
             Err(End::Unread) => Ok(Outcome::of(&Unread {})?.streamed()),
             Err(End::Failed(e)) => {
-                let folder = stage.folder().display().to_string();
+                let folder = stage.folder.display().to_string();
                 let e = e.hint(format!("what was done so far stays in {folder}")).detail("folder", folder);
                 Ok(Outcome::failed(e).streamed())
             }
@@ -84,12 +74,12 @@ impl Demo {
         let rewards = pools::play(stage, &networks)?;
         let harvests = farm::play(stage, &networks)?;
         let output = DemoOutput {
-            folder: stage.folder().to_owned(),
+            folder: stage.folder.clone(),
             config: files.config.clone(),
             state: files.state.clone(),
-            commands: stage.commands(),
+            commands: stage.commands,
             milliseconds: stage.milliseconds(),
-            program: stage.program(),
+            program: stage.binary.clone(),
             rewards,
             harvests,
         };
@@ -150,23 +140,18 @@ impl Present for DemoOutput {
         self.rewards.present(page);
         page.gap();
         self.harvests.present(page);
-        let seconds = self.milliseconds / 1_000;
-        let tenths = self.milliseconds % 1_000 / 100;
+        let (seconds, tenths) = (self.milliseconds / 1_000, self.milliseconds % 1_000 / 100);
         page.gap();
         page.line(format!("{} commands in {seconds}.{tenths} s. All that they wrote stays:", self.commands));
-        page.pairs([
-            ("config", self.config.display().to_string()),
-            ("state", self.state.display().to_string()),
-        ]);
+        let shown = |path: &Path| path.display().to_string();
+        page.pairs([("config", shown(&self.config)), ("state", shown(&self.state))]);
         page.gap();
         page.line("Look around:");
         page.line(format!("  alias poolctl={}", self.program.display()));
         page.line(format!("  export POOLCTL_CONFIG={}", self.config.display()));
-        page.line("  poolctl pool list");
-        page.line("  poolctl member list");
-        page.line("  poolctl farmer list");
-        page.line("  poolctl events");
-        page.line("  poolctl report --html report.html");
+        for command in ["pool list", "member list", "farmer list", "events", "report --html report.html"] {
+            page.line(format!("  poolctl {command}"));
+        }
         page.line("Networks of your own, to try more: poolctl sandbox up --write-config sandbox.toml");
     }
 }

@@ -1,7 +1,7 @@
 //! The EVM part of the demo: two vaults, from the first look at them to paid rewards.
 
-use super::rewards::Rewards;
 use super::stage::{End, Stage};
+use super::tally::Rewards;
 use crate::sandbox::broken;
 use poolctl_sandbox::Error;
 use poolctl_sandbox::evm::abi::Vault;
@@ -52,12 +52,9 @@ pub fn play(stage: &mut Stage<'_>, networks: &Networks) -> Result<Rewards, End> 
     stage.say(
         "Two hours pass in which no feed reports: the prices are refused, and exit code 5 tells cron.",
     )?;
-    networks
-        .evm
-        .advance_over(1, SILENCE_SECONDS)
-        .and_then(|_| networks.evm.mine(2))
-        .map_err(|e| broken(&e))?;
-    stage.run_to("oracle check", 5)?;
+    let silence = networks.evm.advance_over(1, SILENCE_SECONDS).and_then(|_| networks.evm.mine(2));
+    silence.map_err(|e| broken(&e))?;
+    stage.step("oracle check", None, 5)?;
     stage.say("The feeds report again.")?;
     world.report_again(&networks.evm).and_then(|()| networks.evm.mine(2)).map_err(|e| broken(&e))?;
     stage.run("oracle check")?;

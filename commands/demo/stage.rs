@@ -1,11 +1,6 @@
 //! The demo's stage: a folder of its own, the binary as a child in it, and how each step is shown.
 
-use crate::shell::console::Console;
-use crate::shell::session::Session;
-use app::App;
-use base::{Code, Error, Result};
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::shell::prelude::*;
 use serde_json::Value;
 use std::fs::DirBuilder;
 use std::io::Write;
@@ -58,17 +53,17 @@ pub enum Line<'a> {
 /// Where the demo plays.
 pub struct Stage<'s> {
     session: &'s Session,
-    folder: PathBuf,
-    binary: PathBuf,
+    /// The demo's own folder.
+    pub folder: PathBuf,
+    /// The file of this program.
+    pub binary: PathBuf,
     begun: Instant,
-    commands: u64,
+    /// Commands run so far.
+    pub commands: u64,
 }
 
 impl<'s> Stage<'s> {
     /// A new folder among the temporary files, for this user only.
-    ///
-    /// # Errors
-    /// `io_error` where it cannot be made, or this program's own file is unknown.
     pub fn open(session: &'s Session) -> Result<Self> {
         let io = |what: &str, e: &std::io::Error| Error::new(Code::Io, format!("cannot {what}: {e}"));
         let binary = std::env::current_exe().map_err(|e| io("find this program's own file", &e))?;
@@ -81,24 +76,9 @@ impl<'s> Stage<'s> {
         Ok(Self { session, folder, binary, begun: Instant::now(), commands: 0 })
     }
 
-    /// The folder.
-    pub fn folder(&self) -> &Path {
-        &self.folder
-    }
-
-    /// The file of this program.
-    pub fn program(&self) -> PathBuf {
-        self.binary.clone()
-    }
-
     /// The config file of all commands.
     pub fn config(&self) -> PathBuf {
         self.folder.join("demo.toml")
-    }
-
-    /// Commands run so far.
-    pub const fn commands(&self) -> u64 {
-        self.commands
     }
 
     /// Since the stage was opened.
@@ -118,20 +98,11 @@ impl<'s> Stage<'s> {
 
     /// Runs a command that is to succeed, and shows it with its output.
     pub fn run(&mut self, line: &str) -> Result<(), End> {
-        self.run_to(line, 0)
+        self.step(line, None, 0)
     }
 
-    /// As [`Stage::run`], for a command that is to end with another exit code.
-    pub fn run_to(&mut self, line: &str, exit: i32) -> Result<(), End> {
-        self.step(line, None, exit)
-    }
-
-    /// As [`Stage::run`], for a command that reads a secret from stdin, which is not shown.
-    pub fn run_with(&mut self, line: &str, secret: &str) -> Result<(), End> {
-        self.step(line, Some(secret), 0)
-    }
-
-    fn step(&mut self, line: &str, input: Option<&str>, exit: i32) -> Result<(), End> {
+    /// As [`Stage::run`], for a command that reads a secret from stdin, which is not shown, or is to end with another exit code.
+    pub fn step(&mut self, line: &str, input: Option<&str>, exit: i32) -> Result<(), End> {
         self.session.call.stop.check()?;
         let json = self.session.options.json;
         let output = self.child(line, input, json)?;
@@ -161,12 +132,11 @@ impl<'s> Stage<'s> {
         let output = self.child(line, None, true)?;
         let envelope: Option<Value> = serde_json::from_slice(&output.stdout).ok();
         let data = envelope.filter(|e| e["ok"] == true).map(|mut envelope| envelope["data"].take());
+        if data.is_none() {
+            self.session.call.stop.check()?;
+        }
         data.ok_or_else(|| {
-            let stop = self.session.call.stop.check().err();
-            stop.unwrap_or_else(|| {
-                Error::new(Code::Bug, format!("poolctl {line} ended with {}", output.status))
-            })
-            .into()
+            Error::new(Code::Bug, format!("poolctl {line} ended with {}", output.status)).into()
         })
     }
 

@@ -1,14 +1,9 @@
 //! `poolctl member …`: the members there are, and what each has.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::pools::table;
+use crate::shell::prelude::*;
 use app::pools::member::{AddOutput, Balance, ListOutput, MemberView, Shares, ShowOutput};
-use base::Result;
 use base::amount::Quantity;
-use clap::Args;
 use config::value::address;
 use vault::pool;
 
@@ -83,16 +78,10 @@ impl List {
 
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
-        if self.members.is_empty() {
+        let rows = self.members.iter().map(|m| cells![m.address, m.name]);
+        if !table(page, ["ADDRESS", "NAME"], rows) {
             page.line("no members; they appear with: poolctl sync");
-            return;
-        }
-        let mut table = Table::new(&["ADDRESS", "NAME"]);
-        for member in &self.members {
-            table.row([member.address.clone(), member.name.clone().unwrap_or_default()]);
-        }
-        page.table(table);
-        if let Some(after) = self.next_after {
+        } else if let Some(after) = self.next_after {
             page.line(format!("more: poolctl member list --after {after}"));
         }
     }
@@ -113,12 +102,11 @@ impl Show {
         let conn = opened.conn();
         let member = pool::find_member(conn, &self.member)?;
         let pools = pool::list(conn)?;
-        let mut shares = Vec::new();
-        for (id, held) in pool::member_pools(conn, &member, &pools)? {
-            if let Some(pool) = pools.iter().find(|pool| pool.id == id) {
-                shares.push(Shares { pool: pool.name.clone(), shares: pool.shares(held) });
-            }
-        }
+        let held = pool::member_pools(conn, &member, &pools)?.into_iter().filter_map(|(id, held)| {
+            let pool = pools.iter().find(|pool| pool.id == id)?;
+            Some(Shares { pool: pool.name.clone(), shares: pool.shares(held) })
+        });
+        let shares = held.collect();
         let mut balances = Vec::new();
         for (purpose, asset, balance) in state::member_balances(conn, &member.address.to_string())? {
             let token = asset.parse().ok().map(|address| pool::asset(conn, address)).transpose()?.flatten();
@@ -136,17 +124,10 @@ impl Present for ShowOutput {
     fn present(&self, page: &mut Page) {
         let name = self.member.name.as_ref().map(|name| format!("{name} ")).unwrap_or_default();
         page.line(format!("{name}{}", self.member.address));
-        let mut table = Table::new(&["WHERE", ">AMOUNT"]);
-        for held in &self.shares {
-            table.row([format!("pool {}", held.pool), held.shares.to_string()]);
-        }
-        for balance in &self.balances {
-            table.row([format!("balance, {}", balance.purpose), balance.amount.to_string()]);
-        }
-        if table.is_empty() {
+        let shares = self.shares.iter().map(|held| cells![format!("pool {}", held.pool), held.shares]);
+        let balances = self.balances.iter().map(|b| cells![format!("balance, {}", b.purpose), b.amount]);
+        if !table(page, ["WHERE", ">AMOUNT"], shares.chain(balances)) {
             page.line("nothing yet");
-        } else {
-            page.table(table);
         }
     }
 }

@@ -1,6 +1,5 @@
-//! EVM pools: sync, members, withdrawals, rewards, oracles, risk.
+//! EVM pools: sync, members, withdrawals, rewards, oracles, risk; and what these commands have in common.
 
-pub mod alerts;
 pub mod member;
 pub mod oracle;
 pub mod pool;
@@ -8,3 +7,97 @@ pub mod reward;
 pub mod risk;
 pub mod sync;
 pub mod withdrawal;
+
+use crate::output::Table;
+use crate::shell::prelude::*;
+use app::pools::alerts::AlertsOutput;
+use app::pools::views::age;
+use base::clock;
+use rusqlite::Connection;
+use std::fmt::Display;
+use vault::pool::{Pool, ViewStamp};
+
+/// What a command for all pools says where there are none.
+const NO_POOLS: &str = "no pools; add one with: poolctl pool add NAME ADDRESS";
+
+/// The pools that a command is for.
+#[derive(Debug, Args)]
+pub struct Pools {
+    /// Names or addresses; none = all
+    #[arg(value_name = "POOL")]
+    pools: Vec<String>,
+    /// All pools
+    #[arg(long, conflicts_with = "pools")]
+    all: bool,
+}
+
+impl Pools {
+    /// Those that are named, or all; to be asked before a lock is taken or anything is sent.
+    fn select(&self, session: &Session, conn: &Connection) -> Result<Vec<Pool>> {
+        session.call.covers(self.pools.is_empty());
+        vault::pool::select(conn, &self.pools)
+    }
+}
+
+/// Which alerts are shown.
+#[derive(Debug, Args)]
+pub struct Shown {
+    /// The closed ones too, the newest first
+    #[arg(long)]
+    closed: bool,
+    /// With --closed: at most so many
+    #[arg(long, value_name = "N", default_value_t = 50, requires = "closed", value_parser = clap::value_parser!(u32).range(1..))]
+    limit: u32,
+}
+
+impl Shown {
+    /// How many of all are shown; none where the open ones are.
+    fn limit(&self) -> Option<u32> {
+        self.closed.then_some(self.limit)
+    }
+}
+
+impl Present for AlertsOutput {
+    fn present(&self, page: &mut Page) {
+        let rows = self.alerts.iter().map(|alert| {
+            let state = if alert.open { "OPEN" } else { "closed" };
+            let since = format!("{} ago", clock::span(age(alert.since, self.now)));
+            cells![alert.subject, alert.kind, state, since, format!("{} times", alert.count), alert.why]
+        });
+        if !table(page, [self.head, "KIND", "STATE", ">SINCE", ">SEEN", "WHY"], rows) {
+            page.line("nothing to show");
+        }
+    }
+}
+
+/// A table with these rows; false, and nothing is shown, where there are none.
+fn table<const N: usize>(
+    page: &mut Page,
+    heads: [&str; N],
+    rows: impl IntoIterator<Item = [String; N]>,
+) -> bool {
+    let table = Table::of(heads, rows, |row| row);
+    let any = !table.is_empty();
+    if any {
+        page.table(table);
+    }
+    any
+}
+
+/// The block and endpoint of what was read, where there is one.
+fn seen(page: &mut Page, view: Option<&ViewStamp>) {
+    if let Some(view) = view {
+        page.line(view);
+    }
+}
+
+/// A value, or a dash.
+fn dash(value: Option<impl Display>) -> String {
+    value.map_or_else(|| "–".to_owned(), |value| value.to_string())
+}
+
+/// Whose view the figures of a sync are, and how old; none before the first one.
+fn synced(view: Option<&ViewStamp>, age_sec: Option<u64>) -> Option<String> {
+    let (view, age) = view.zip(age_sec)?;
+    Some(format!("{view}, synced {} ago", clock::span(age)))
+}

@@ -1,17 +1,12 @@
 //! `poolctl sync`: figures and holders of pools at one block.
 
-use crate::output::{Outcome, Page, Present, Table};
+use crate::pools::{NO_POOLS, Pools};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use crate::shell::views::{or_dash, rate, yes_no};
-use app::App;
+use crate::shell::prelude::*;
+use crate::shell::views::{rate, yes_no};
 use app::failures::{Failure, partly};
 use app::pools::sync::SyncOutput;
-use base::Result;
 use base::amount::{Quantity, to_units};
-use clap::Args;
-use vault::pool;
 use vault::sync::{self, PoolSync, SyncStatus};
 use watch::metrics::Gauge;
 
@@ -22,12 +17,8 @@ use watch::metrics::Gauge;
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl sync --all")]
 pub struct Sync {
-    /// Names or addresses; none = all
-    #[arg(value_name = "POOL")]
-    pools: Vec<String>,
-    /// All pools
-    #[arg(long, conflicts_with = "pools")]
-    all: bool,
+    #[command(flatten)]
+    pools: Pools,
     #[command(flatten)]
     at: AtFlag,
     #[command(flatten)]
@@ -35,14 +26,11 @@ pub struct Sync {
 }
 
 impl Sync {
-    /// # Errors
-    /// What the services say; failed pools end it with exit 3.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
         // Unknown names are refused before the lock is taken and anything is sent.
-        let pools = pool::select(app.read()?.conn(), &self.pools)?;
-        session.call.covers(self.pools.is_empty());
+        let pools = self.pools.select(session, app.read()?.conn())?;
         if pools.is_empty() {
             return Outcome::of(&SyncOutput { report: None });
         }
@@ -56,17 +44,12 @@ impl Sync {
         let failures: Vec<Failure> =
             report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure()?.clone()))).collect();
         let failure = partly(report.pools.len() - failures.len(), &failures, "pools");
-        let warnings: Vec<String> = report
-            .rolled_back
+        let alerts = report
+            .pools
             .iter()
-            .map(ToString::to_string)
-            .chain(
-                report
-                    .pools
-                    .iter()
-                    .flat_map(|p| p.alerts.iter().map(move |alert| format!("pool \"{}\": {alert}", p.pool))),
-            )
-            .collect();
+            .flat_map(|p| p.alerts.iter().map(move |alert| format!("pool \"{}\": {alert}", p.pool)));
+        let warnings: Vec<String> =
+            report.rolled_back.iter().map(ToString::to_string).chain(alerts).collect();
         let gauges: Vec<Gauge> = report.pools.iter().flat_map(gauges).collect();
         let output = SyncOutput { report: Some(report) };
         Ok(Outcome::of(&output)?.warn(warnings).gauges(gauges).but(failure))
@@ -75,12 +58,8 @@ impl Sync {
 
 fn gauges(pool: &PoolSync) -> Vec<Gauge> {
     let gauge = |name, help, value: Option<&Quantity>| {
-        Some(Gauge {
-            name,
-            help,
-            labels: vec![("pool", pool.pool.clone())],
-            value: value.map(|q| to_units(q.base, q.decimals))?,
-        })
+        let value = value.map(|q| to_units(q.base, q.decimals))?;
+        Some(Gauge { name, help, labels: vec![("pool", pool.pool.clone())], value })
     };
     let assets = pool.total_assets.as_ref();
     [
@@ -96,29 +75,22 @@ fn gauges(pool: &PoolSync) -> Vec<Gauge> {
 impl Present for SyncOutput {
     fn present(&self, page: &mut Page) {
         let Some(report) = &self.report else {
-            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+            page.line(NO_POOLS);
             return;
         };
-        let mut table =
-            Table::new(&["POOL", "STATUS", ">TVL", ">SHARES", ">RATE", "PAUSED", ">HOLDERS", ">TRANSFERS"]);
-        for pool in &report.pools {
+        let heads = ["POOL", "STATUS", ">TVL", ">SHARES", ">RATE", "PAUSED", ">HOLDERS", ">TRANSFERS"];
+        page.rows(heads, &report.pools, |pool| {
             let status = match pool.status {
                 SyncStatus::Synced => "synced",
                 SyncStatus::Unchanged => "unchanged",
                 SyncStatus::Failed => "failed",
             };
-            table.row([
-                pool.pool.clone(),
-                status.to_owned(),
-                or_dash(pool.total_assets.as_ref()),
-                or_dash(pool.total_shares.as_ref()),
-                rate(pool.exchange_rate.as_ref()),
-                yes_no(pool.paused),
-                pool.holders.map(|n| n.to_string()).unwrap_or_default(),
-                if pool.transfers == 0 { String::new() } else { format!("+{}", pool.transfers) },
-            ]);
-        }
-        page.table(table).line(&report.view);
+            let (rate, paused) = (rate(pool.exchange_rate.as_ref()), yes_no(pool.paused));
+            let transfers = (pool.transfers > 0).then(|| format!("+{}", pool.transfers));
+            let (assets, shares) = (&pool.total_assets, &pool.total_shares);
+            cells![pool.pool, status, assets, shares, rate, paused, pool.holders, transfers]
+        });
+        page.line(&report.view);
         for pool in &report.pools {
             if let Some(error) = &pool.error {
                 page.line(format!("{}: {error}", pool.pool));

@@ -6,15 +6,10 @@ mod ready;
 pub use profile::{BLOCK_REWARD, Files};
 pub use ready::Ready;
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::options::duration;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use base::{Code, Error, Result, files};
-use clap::Args;
+use crate::shell::prelude::*;
+use base::files;
 use poolctl_sandbox::network::{Networks, Options, StartError};
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
@@ -122,7 +117,7 @@ impl Up {
         let mut networks = Networks::start(&options).map_err(|e| self.refused(&e))?;
         if let Some(files) = &files {
             files.write_config(&networks)?;
-            files.create_state()?;
+            state::create(&files.state)?;
         }
         let ready = Ready::of(&networks, files.as_ref());
         if ready.tell(session)? {
@@ -155,9 +150,6 @@ impl Up {
 }
 
 /// Keeps the networks going until the operator wants to stop.
-///
-/// # Errors
-/// `bug` where the ticks cannot start.
 pub fn hold(session: &Session, networks: &mut Networks, tick: Tick) -> Result<()> {
     if let Tick::Every(every) = tick {
         networks.tick(every).map_err(|e| broken(&e))?;

@@ -2,8 +2,8 @@
 
 use crate::setup::config::template;
 use crate::shell::out_file;
-use app::App;
-use base::{Code, Error, Result, files};
+use crate::shell::prelude::*;
+use base::files;
 use poolctl_sandbox::network::Networks;
 use secrecy::ExposeSecret;
 use std::collections::BTreeMap;
@@ -89,11 +89,6 @@ impl Files {
             }
         }
         Ok(())
-    }
-
-    /// Creates the state file.
-    pub fn create_state(&self) -> Result<()> {
-        state::create(&self.state)
     }
 }
 

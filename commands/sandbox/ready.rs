@@ -1,13 +1,10 @@
 //! The line that says that the networks are ready, with all that is needed to use them.
 
 use super::{Files, broken};
-use crate::shell::console::Console;
-use crate::shell::session::Session;
-use base::{Result, forms};
+use crate::shell::prelude::*;
+use base::forms;
 use poolctl_sandbox::evm::MULTICALL3;
 use poolctl_sandbox::network::Networks;
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -94,6 +91,18 @@ impl Ready {
             feed: pool.feed.to_string(),
             deploy_block: pool.deploy_block,
         };
+        let accounts = evm.accounts().into_iter().filter_map(|account| {
+            Some(EvmAccount {
+                name: named(account.address)?,
+                address: account.address.to_string(),
+                private_key: account.key.to_string(),
+            })
+        });
+        let farmers = networks.farmers.iter().map(|(name, key)| StellarAccount {
+            name,
+            address: key.address.clone(),
+            secret: key.secret.clone(),
+        });
         Self {
             kind: "ready",
             evm: Evm {
@@ -102,17 +111,7 @@ impl Ready {
                 multicall: MULTICALL3.to_string(),
                 risk_engine: world.risk.to_string(),
                 pools: vec![pool(world.dollars), pool(world.ether)],
-                accounts: evm
-                    .accounts()
-                    .iter()
-                    .filter_map(|account| {
-                        Some(EvmAccount {
-                            name: named(account.address)?,
-                            address: account.address.to_string(),
-                            private_key: account.key.to_string(),
-                        })
-                    })
-                    .collect(),
+                accounts: accounts.collect(),
             },
             stellar: Stellar {
                 url: stellar.url(),
@@ -120,24 +119,13 @@ impl Ready {
                 farm: farm.contract.clone(),
                 asset: farm.asset.clone(),
                 asset_contract: farm.asset_contract.clone(),
-                accounts: networks
-                    .farmers
-                    .iter()
-                    .map(|(name, key)| StellarAccount {
-                        name,
-                        address: key.address.clone(),
-                        secret: key.secret.clone(),
-                    })
-                    .collect(),
+                accounts: farmers.collect(),
             },
             config: files.map(|files| files.config.clone()),
         }
     }
 
     /// Writes the line to stdout; false where nobody reads it.
-    ///
-    /// # Errors
-    /// `io_error` where stdout cannot be written.
     pub fn tell(&self, session: &Session) -> Result<bool> {
         if session.options.json {
             return Console::tell(self);

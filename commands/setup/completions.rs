@@ -1,13 +1,9 @@
 //! `poolctl completions`: the scripts that make a shell complete poolctl's commands, flags and names.
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::cli::Cli;
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use clap::{Args, CommandFactory, ValueEnum};
+use crate::shell::prelude::*;
+use clap::{CommandFactory, ValueEnum};
 use clap_complete_nushell::Nushell;
-use schemars::JsonSchema;
-use serde::Serialize;
 
 /// Print the completion script of a shell
 ///
@@ -48,8 +44,6 @@ pub struct CompletionsOutput {
 }
 
 impl Completions {
-    /// # Errors
-    /// `bug` where the script is no text.
     pub fn run(self, _session: &Session) -> Result<Outcome> {
         Outcome::of(&CompletionsOutput { shell: self.shell, script: self.shell.script()? })
     }

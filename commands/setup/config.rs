@@ -1,17 +1,12 @@
 //! `poolctl config …`: what is in force and why, is it sound, and settings made at run time.
 
-use crate::output::{Outcome, Page, Present, Table, words};
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::{App, Host};
-use base::{Code, Error, Result, files};
-use clap::Args;
+use crate::output::{Table, words};
+use crate::shell::prelude::*;
+use app::Host;
+use base::files;
 use config::keys::{self, KEYS, Key};
 use config::{Config, Entry, Origin, file, value};
 use kale::settings::Settings;
-use schemars::JsonSchema;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
@@ -145,9 +140,8 @@ impl From<Error> for Finding {
 impl Check {
     fn run(self, session: &Session) -> Result<Outcome> {
         let output = CheckOutput::of(session)?;
-        let failure = (!output.findings.is_empty()).then(|| {
-            let first = output.findings.first().map(|f| f.message.clone()).unwrap_or_default();
-            Error::new(Code::CheckFailed, format!("{} found, first: {first}", output.findings.len()))
+        let failure = output.findings.first().map(|Finding { message, .. }| {
+            Error::new(Code::CheckFailed, format!("{} found, first: {message}", output.findings.len()))
                 .hint("each finding says what to do")
         });
         Ok(Outcome::of(&output)?.but(failure))
@@ -156,9 +150,6 @@ impl Check {
 
 impl CheckOutput {
     /// Looks at everything that settings come from.
-    ///
-    /// # Errors
-    /// `unknown_profile` where it was named and does not exist; those of a state that is there and cannot be read.
     pub fn of(session: &Session) -> Result<Self> {
         let mut output = Self { path: None, profile: None, findings: Vec::new() };
         if let Ok((path, _)) = session.config_path()

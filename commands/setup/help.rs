@@ -1,12 +1,7 @@
 //! `poolctl help`: the text that `--help` shows, of any command.
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::cli;
-use crate::shell::session::Session;
-use base::Result;
-use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::shell::prelude::*;
 
 /// Show the help of a command, or of a group of commands
 #[derive(Debug, Args)]

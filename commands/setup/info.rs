@@ -1,11 +1,8 @@
 //! `poolctl info`: versions, networks, the state and the limits in force, without asking any network.
 
-use crate::output::{Outcome, Page, Present};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::watching::{ConfigFacts, Contents, InfoOutput, Network, StateFacts, endpoints, limits};
-use base::{Error, Result, files};
-use clap::Args;
+use base::files;
 use config::profile;
 
 /// Show versions, networks, the state and the limits in force
@@ -16,8 +13,6 @@ use config::profile;
 pub struct Info {}
 
 impl Info {
-    /// # Errors
-    /// Those of the settings; a state that cannot be read is shown as such.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open_lenient(session)?;
         let config = &app.config;

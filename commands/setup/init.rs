@@ -1,17 +1,11 @@
 //! `poolctl init`: a commented config file and a state file; what is there already is left alone.
 
-use crate::output::{Outcome, Page, Present};
 use crate::setup::config::template;
-use crate::shell::options::DryRun;
 use crate::shell::out_file;
-use crate::shell::session::Session;
-use app::App;
-use base::{Code, Error, Result, files};
-use clap::Args;
+use crate::shell::prelude::*;
+use base::files;
 use config::file::{self, ConfigFile};
 use config::{Config, profile};
-use schemars::JsonSchema;
-use serde::Serialize;
 use state::State;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -51,9 +45,6 @@ pub struct Made {
 }
 
 impl Init {
-    /// # Errors
-    /// `conflict` where `--chain-id` contradicts what is there, `unknown_profile`, `io_error`, and the
-    /// `state_…` codes where another file stands at the state's place.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let dry_run = self.dry_run.dry_run;
         if dry_run {
@@ -69,11 +60,9 @@ impl Init {
             && chain_id != Some(asked)
         {
             let has = chain_id.map_or_else(|| "none".to_owned(), |id| id.to_string());
-            return Err(Error::new(
-                Code::Conflict,
-                format!("profile \"{}\" has evm.chain_id {has}, not {asked}", config.profile),
-            )
-            .hint(format!("{} is left as it is; edit it by hand", config_path.display())));
+            let why = format!("profile \"{}\" has evm.chain_id {has}, not {asked}", config.profile);
+            return Err(Error::new(Code::Conflict, why)
+                .hint(format!("{} is left as it is; edit it by hand", config_path.display())));
         }
 
         // The state first: if it cannot be had, no config file is left behind that names it.
@@ -107,10 +96,9 @@ impl Init {
             if own && self.chain_id.is_some() {
                 let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
                 if name.is_empty() || !name.chars().all(plain) {
-                    return Err(Error::new(
-                        Code::InvalidValue,
-                        format!("--profile: \"{name}\" has characters other than letters, digits, - and _"),
-                    ));
+                    let why =
+                        format!("--profile: \"{name}\" has characters other than letters, digits, - and _");
+                    return Err(Error::new(Code::InvalidValue, why));
                 }
                 planned.profiles.entry(name.clone()).or_default();
             } else if own {
@@ -139,11 +127,8 @@ impl Present for InitOutput {
             page.line(format!("{what} {did} {}", made.path.display()));
         }
         if self.config.created {
-            page.gap();
-            page.line(format!(
-                "profile \"{}\" is ready; next: set evm.rpc_urls in the config file, then: poolctl config check",
-                self.profile
-            ));
+            let next = "set evm.rpc_urls in the config file, then: poolctl config check";
+            page.gap().line(format!("profile \"{}\" is ready; next: {next}", self.profile));
         }
     }
 }

@@ -1,15 +1,12 @@
 //! `poolctl man`: manual pages, made from the commands' own help.
 
-use crate::output::{Outcome, Page, Present};
 use crate::shell::cli;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
+use base::Exit;
 use base::files::{self, Access};
-use base::{Code, Error, Exit, Result};
-use clap::Args;
+use clap::Command;
 use clap_mangen::roff::{Roff, roman};
-use schemars::JsonSchema;
-use serde::Serialize;
+use std::io;
 use std::path::{Path, PathBuf};
 
 /// What makes an apostrophe of an apostrophe.
@@ -50,17 +47,15 @@ pub struct PageView {
 }
 
 impl Man {
-    /// # Errors
-    /// `usage` for a command that there is not; `io_error` where a page cannot be written.
     pub fn run(self, _session: &Session) -> Result<Outcome> {
         if let Some(folder) = self.output {
             let folder = App::absolute(&folder)?;
-            let io = |e: std::io::Error| {
+            let failed = |e: io::Error| {
                 Error::new(Code::Io, format!("cannot write manual pages into {}: {e}", folder.display()))
             };
-            std::fs::create_dir_all(&folder).map_err(io)?;
+            std::fs::create_dir_all(&folder).map_err(failed)?;
             let mut pages = Vec::new();
-            write_all(&cli::find(&[])?, true, &folder, &mut pages).map_err(io)?;
+            write_all(&cli::find(&[])?, true, &folder, &mut pages).map_err(failed)?;
             return Outcome::of(&ManOutput { pages });
         }
         let (name, text) = page(&cli::find(&self.words)?, self.words.is_empty())
@@ -69,12 +64,7 @@ impl Man {
     }
 }
 
-fn write_all(
-    command: &clap::Command,
-    is_root: bool,
-    folder: &Path,
-    pages: &mut Vec<PageView>,
-) -> std::io::Result<()> {
+fn write_all(command: &Command, is_root: bool, folder: &Path, pages: &mut Vec<PageView>) -> io::Result<()> {
     let (name, text) = page(command, is_root)?;
     let path = folder.join(&name);
     files::write(&path, Access::Shared, |out| out.write_all(text.as_bytes()))?;
@@ -83,7 +73,7 @@ fn write_all(
 }
 
 /// The name and the text of a command's page.
-fn page(command: &clap::Command, is_root: bool) -> std::io::Result<(String, String)> {
+fn page(command: &Command, is_root: bool) -> io::Result<(String, String)> {
     // The options of all commands stand in poolctl(1), and once is enough.
     let own =
         command.clone().mut_args(|arg| if arg.is_global_set() && !is_root { arg.hide(true) } else { arg });
@@ -118,7 +108,7 @@ fn page(command: &clap::Command, is_root: bool) -> std::io::Result<(String, Stri
         more.text([roman("poolctl(1) has the options that every command takes, and the exit codes.")]);
     }
     more.to_writer(&mut text)?;
-    let body = String::from_utf8(text).map_err(std::io::Error::other)?;
+    let body = String::from_utf8(text).map_err(io::Error::other)?;
     // Each section begins with the same definitions; one page needs them once.
     let body = ascii(&body.replace(PREAMBLE, ""));
     let title = name.trim_end_matches(".1");

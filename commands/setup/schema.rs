@@ -1,12 +1,7 @@
 //! `poolctl schema`: what a command writes with `--json`, as JSON Schema.
 
-use crate::output::{Outcome, Page, Present, Table};
 use crate::shell::cli;
-use crate::shell::session::Session;
-use base::{Code, Error, Result};
-use clap::Args;
-use schemars::JsonSchema;
-use serde::Serialize;
+use crate::shell::prelude::*;
 use serde_json::{Map, Value};
 
 /// Show the JSON Schema of what a command writes with --json
@@ -44,10 +39,6 @@ pub struct SchemaView {
 }
 
 impl Schema {
-    /// Runs the command. It opens no config, no state and no network.
-    ///
-    /// # Errors
-    /// `usage` for a command that there is not.
     pub fn run(self, _session: &Session) -> Result<Outcome> {
         let wanted = self.words.join(" ");
         let all = cli::contracts();
@@ -60,11 +51,8 @@ impl Schema {
             return Outcome::of(&SchemaOutput { schemas: vec![view(contract)], one: true });
         }
         let inside = format!("{wanted} ");
-        let schemas: Vec<SchemaView> = all
-            .iter()
-            .filter(|contract| wanted.is_empty() || contract.command.starts_with(&inside))
-            .map(view)
-            .collect();
+        let named = all.iter().filter(|it| wanted.is_empty() || it.command.starts_with(&inside));
+        let schemas: Vec<SchemaView> = named.map(view).collect();
         if schemas.is_empty() {
             return Err(Error::new(Code::Usage, format!("there is no command \"{wanted}\""))
                 .hint("see all with: poolctl schema"));
@@ -80,15 +68,9 @@ impl Present for SchemaOutput {
             page.line(serde_json::to_string_pretty(&view.schema).unwrap_or_default());
             return;
         }
-        let mut table = Table::new(&["COMMAND", "WRITES", "SCHEMA"]);
-        for view in &self.schemas {
+        page.rows(["COMMAND", "WRITES", "SCHEMA"], &self.schemas, |view| {
             let writes = if view.stream { "a stream, or a document" } else { "a document" };
-            table.row([
-                view.command.to_owned(),
-                writes.to_owned(),
-                format!("poolctl schema {}", view.command),
-            ]);
-        }
-        page.table(table);
+            cells![view.command, writes, format!("poolctl schema {}", view.command)]
+        });
     }
 }

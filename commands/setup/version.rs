@@ -1,10 +1,8 @@
 //! `poolctl version`: which poolctl this is, and what it reads and writes.
 
-use crate::output::{Outcome, Page, Present, SCHEMA_VERSION};
-use crate::shell::session::Session;
+use crate::output::SCHEMA_VERSION;
+use crate::shell::prelude::*;
 use app::watching::VersionOutput;
-use base::Result;
-use clap::Args;
 
 /// Show the version, the build, and the versions of the schemas
 #[derive(Debug, Args)]
@@ -15,13 +13,8 @@ impl Version {
     pub fn run(self, _session: &Session) -> Result<Outcome> {
         let profile = if cfg!(debug_assertions) { "debug" } else { "release" };
         let build = format!("{profile} {}-{}", std::env::consts::ARCH, std::env::consts::OS);
-        let version = env!("CARGO_PKG_VERSION");
-        Outcome::of(&VersionOutput {
-            version,
-            build,
-            state_schema: state::SCHEMA_VERSION,
-            json_schema: SCHEMA_VERSION,
-        })
+        let (version, state_schema) = (env!("CARGO_PKG_VERSION"), state::SCHEMA_VERSION);
+        Outcome::of(&VersionOutput { version, build, state_schema, json_schema: SCHEMA_VERSION })
     }
 }
 

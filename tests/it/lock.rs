@@ -93,5 +93,6 @@ fn the_lock_dies_with_its_holder() {
     child.kill().unwrap();
     child.wait().unwrap();
     drop(held);
-    home.run("config set oracle.cache_ttl_sec 60").ok();
+    // As above: a child that is just being started may have the file open for a moment yet.
+    home.run("config set oracle.cache_ttl_sec 60 --wait 10s").ok();
 }

@@ -1,22 +1,19 @@
 //! `poolctl oracle …`: price feeds, and whether their prices may be used.
 
-mod aggregate;
-mod alerts;
-mod get;
+mod price;
 mod quotes;
 
-use crate::output::{Outcome, Page, Present, Table};
+use crate::pools::{Shown, table};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
+use crate::shell::views::or_dash;
 use app::pools::alerts::AlertsOutput;
 use app::pools::oracle::{AddOutput, FeedView, ListOutput};
 use base::amount::{self, E18};
-use base::{Code, Error, Result, clock};
-use clap::Args;
+use base::clock;
 use config::value::address;
+use state::alert::Subject;
+use std::collections::BTreeSet;
 use vault::feed::quote::Limits;
 use vault::feed::{self, AddFeed, Feed, Source};
 
@@ -27,12 +24,15 @@ commands! {
         Add(Add) = "oracle add": AddOutput;
         List(List) = "oracle list": ListOutput;
         Fetch(quotes::Fetch) = "oracle fetch": app::pools::oracle::QuotesOutput;
-        Get(get::Get) = "oracle get": app::pools::oracle::GetOutput;
-        Aggregate(aggregate::Aggregate) = "oracle aggregate": app::pools::oracle::AggregateOutput;
+        Get(price::Get) = "oracle get": app::pools::oracle::GetOutput;
+        Aggregate(price::Aggregate) = "oracle aggregate": app::pools::oracle::AggregateOutput;
         Check(quotes::Check) = "oracle check": app::pools::oracle::QuotesOutput;
-        Alerts(alerts::Alerts) = "oracle alerts": AlertsOutput;
+        Alerts(Alerts) = "oracle alerts": AlertsOutput;
     }
 }
+
+/// What a command for all feeds says where there are none.
+const NO_FEEDS: &str = "no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED";
 
 /// Add a feed, after looking at its contract
 ///
@@ -94,13 +94,13 @@ impl Add {
         let source = Source::parse(&self.kind, &asset, feed_address, fixed)?;
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
-        let staleness = self.max_staleness;
         let ask = AddFeed {
             name: self.name,
             asset,
             source,
             limits: Limits {
-                max_staleness_sec: staleness
+                max_staleness_sec: self
+                    .max_staleness
                     .map_or_else(|| app.config.number("oracle.max_staleness_sec"), Ok)?,
                 min_e18,
                 max_e18,
@@ -124,7 +124,7 @@ impl Present for AddOutput {
         let what = if self.added { "added" } else { "is there already:" };
         let by = match (&self.feed.address, &self.feed.fixed_price) {
             (Some(address), _) => format!("by {address}"),
-            (None, price) => format!("fixed at {}", crate::shell::views::or_dash(price.as_ref())),
+            (None, price) => format!("fixed at {}", or_dash(price.as_ref())),
         };
         page.line(format!("feed \"{}\" {what} {} {by}", self.feed.name, self.feed.asset));
     }
@@ -147,27 +147,16 @@ impl List {
 
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
-        if self.feeds.is_empty() {
-            page.line("no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED");
-            return;
+        let rows = self.feeds.iter().zip(&self.bounds).map(|(feed, bounds)| {
+            let (stale, bounds) = match &feed.fixed_price {
+                Some(price) => (None, Some(format!("fixed at {price}"))),
+                None => (Some(clock::span(feed.max_staleness_sec)), bounds.clone()),
+            };
+            cells![feed.name, feed.asset, feed.kind, stale, bounds, feed.failure_streak]
+        });
+        if !table(page, ["FEED", "ASSET", "KIND", ">STALE AFTER", "BOUNDS", ">REFUSED"], rows) {
+            page.line(NO_FEEDS);
         }
-        let mut table = Table::new(&["FEED", "ASSET", "KIND", ">STALE AFTER", "BOUNDS", ">REFUSED"]);
-        for (feed, bounds) in self.feeds.iter().zip(&self.bounds) {
-            table.row([
-                feed.name.clone(),
-                feed.asset.clone(),
-                feed.kind.to_owned(),
-                feed.fixed_price
-                    .as_ref()
-                    .map_or_else(|| clock::span(feed.max_staleness_sec), |_| String::new()),
-                match &feed.fixed_price {
-                    Some(price) => format!("fixed at {price}"),
-                    None => bounds.clone().unwrap_or_default(),
-                },
-                feed.failure_streak.to_string(),
-            ]);
-        }
-        page.table(table);
     }
 }
 
@@ -176,9 +165,30 @@ fn chosen(state: &state::State, names: &[String]) -> Result<Vec<Feed>> {
     if names.is_empty() {
         return feed::all(state.conn());
     }
-    let mut feeds: Vec<Feed> =
-        names.iter().map(|name| feed::find(state.conn(), name)).collect::<Result<_>>()?;
-    let mut seen = std::collections::HashSet::new();
-    feeds.retain(|feed| seen.insert(feed.id));
-    Ok(feeds)
+    let mut seen = BTreeSet::new();
+    let named = names.iter().map(|name| feed::find(state.conn(), name));
+    named.filter(|found| found.as_ref().map_or(true, |feed| seen.insert(feed.id))).collect()
+}
+
+/// Show the alerts of feeds: those that are open, or all of them
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle alerts --closed")]
+pub struct Alerts {
+    /// Names; none = all
+    #[arg(value_name = "FEED")]
+    feeds: Vec<String>,
+    #[command(flatten)]
+    shown: Shown,
+}
+
+impl Alerts {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let feeds = chosen(&state, &self.feeds)?;
+        let subjects: Vec<Subject<'_>> =
+            feeds.iter().map(|feed| Subject::Feed(feed.id, &feed.name)).collect();
+        let (limit, now) = (self.shown.limit(), session.call.run.clock.now());
+        Outcome::document(&AlertsOutput::of(state.conn(), &subjects, limit, "FEED", now)?)
+    }
 }

@@ -1,52 +1,37 @@
 //! `poolctl oracle fetch` and `check`: what the feeds say now, and whether it may be used.
 
+use crate::output::Table;
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Outcome, Page, Present, Table};
+use crate::pools::oracle::NO_FEEDS;
+use crate::pools::seen;
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
+use crate::shell::views::or_dash;
 use app::failures::Failure;
 use app::pools::oracle::{QuoteView, QuotesOutput};
-use base::{Code, Error, Result, clock};
-use clap::Args;
+use base::clock;
 use vault::feed::quote::Refusal;
 use vault::oracle::{self, Deviation, Fetched};
 use vault::pool::ViewStamp;
 use watch::metrics::Gauge;
 
-/// The price for a person, marked where it is fixed.
-fn shown(quote: &QuoteView) -> String {
-    let price = crate::shell::views::or_dash(quote.price.as_ref());
-    if quote.kind == "fixed" { format!("{price} (fixed)") } else { price }
-}
-
 /// A table of quotes.
 pub fn table(quotes: &[QuoteView]) -> Table {
-    let mut table = Table::new(&["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"]);
-    for quote in quotes {
-        table.row([
-            quote.feed.clone(),
-            quote.asset.clone(),
-            quote.status.to_owned(),
-            shown(quote),
-            quote.age_sec.map(clock::span).unwrap_or_default(),
-            quote.why.clone().unwrap_or_default(),
-        ]);
-    }
-    table
+    Table::of(["FEED", "ASSET", "STATUS", ">PRICE", ">AGE", "WHY"], quotes, |it| {
+        let fixed = if it.kind == "fixed" { " (fixed)" } else { "" };
+        let price = format!("{}{fixed}", or_dash(it.price.as_ref()));
+        cells![it.feed, it.asset, it.status, price, it.age_sec.map(clock::span), it.why]
+    })
 }
 
 impl Present for QuotesOutput {
     fn present(&self, page: &mut Page) {
         if self.quotes.is_empty() {
-            page.line("no feeds; add one with: poolctl oracle add NAME --asset ASSET --address FEED");
+            page.line(NO_FEEDS);
             return;
         }
         page.table(table(&self.quotes));
-        if let Some(view) = &self.view {
-            page.line(view);
-        }
+        seen(page, self.view.as_ref());
     }
 }
 
@@ -83,8 +68,6 @@ pub struct Check {
 }
 
 impl Fetch {
-    /// # Errors
-    /// `no_price` where every feed was refused; those of the transport.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let deviation = if self.accept_deviation { Deviation::Accepted } else { Deviation::Limited };
         let read = Read::new(session, &self.feeds, self.at, self.dry, deviation)?;
@@ -93,20 +76,12 @@ impl Fetch {
 }
 
 impl Check {
-    /// # Errors
-    /// `check_failed` with every refused feed; those of the transport.
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let read = Read::new(session, &self.feeds, self.at, self.dry, Deviation::Limited);
-        if !self.nagios {
-            let read = read?;
-            return Ok(read.outcome()?.but(read.failure()));
-        }
-        match read {
-            Ok(read) => Ok(read.outcome()?.but(read.failure()).probe(read.probe())),
-            Err(e) => {
-                let probe = Probe::failed(SERVICE, &e);
-                Ok(Outcome::failed(e).probe(probe))
-            }
+        match Read::new(session, &self.feeds, self.at, self.dry, Deviation::Limited) {
+            Ok(read) if self.nagios => Ok(read.outcome()?.but(read.failure()).probe(read.probe())),
+            Ok(read) => Ok(read.outcome()?.but(read.failure())),
+            Err(e) if !self.nagios => Err(e),
+            Err(e) => Ok(Outcome::failed(e.clone()).probe(Probe::failed(SERVICE, &e))),
         }
     }
 }
@@ -122,13 +97,7 @@ struct Read {
 }
 
 impl Read {
-    fn new(
-        session: &Session,
-        names: &[String],
-        at: AtFlag,
-        dry: DryRun,
-        deviation: Deviation,
-    ) -> Result<Self> {
+    fn new(session: &Session, names: &[String], at: AtFlag, dry: DryRun, how: Deviation) -> Result<Self> {
         let app = App::open(session)?;
         let at = at.or(&app.config)?;
         let threshold = app.config.number("risk.failure_streak")?;
@@ -138,9 +107,7 @@ impl Read {
             return Ok(Self { view: None, fetched: Vec::new(), threshold });
         }
         let (view, fetched) = app
-            .write_async(dry.dry_run, async |work| {
-                oracle::fetch(work, || app.chain(), &feeds, at, deviation).await
-            })
+            .write_async(dry.dry_run, async |work| oracle::fetch(work, || app.chain(), &feeds, at, how).await)
             .map_err(|e| e.context("cannot read the feeds"))?;
         Ok(Self { view, fetched, threshold })
     }
@@ -174,14 +141,10 @@ impl Read {
     fn failure(&self) -> Option<Error> {
         let refused = self.refused();
         let (name, first) = refused.first()?;
-        Some(
-            Error::new(
-                Code::CheckFailed,
-                format!("{} of {} feeds refused; first: {name}: {first}", refused.len(), self.fetched.len()),
-            )
-            .detail("feeds", refused.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>())
-            .hint(self.advice()),
-        )
+        let names: Vec<&str> = refused.iter().map(|(name, _)| name.as_str()).collect();
+        let (count, all) = (names.len(), self.fetched.len());
+        let why = format!("{count} of {all} feeds refused; first: {name}: {first}");
+        Some(Error::new(Code::CheckFailed, why).detail("feeds", names).hint(self.advice()))
     }
 
     /// What to do about the refusals.

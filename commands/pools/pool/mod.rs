@@ -1,39 +1,35 @@
 //! `poolctl pool …`: the pools there are, and what a member has in one.
 
-mod accept_change;
-mod add;
-mod reconcile;
-mod rescan;
-mod show;
-mod validate_deposit;
-mod validate_withdrawal;
+mod contract;
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use crate::shell::views::{or_dash, rate, yes_no};
-use app::App;
-use app::pools::pool::{ListOutput, PositionOutput, Reward};
-use app::pools::views::{PoolView, age};
-use base::amount::Quantity;
-use base::{Result, clock};
-use clap::Args;
-use vault::pool;
-use vault::reward;
+mod chain;
+mod validate;
+
+use crate::pools::{NO_POOLS, dash, synced, table};
+use crate::shell::prelude::*;
+use crate::shell::views::{limit, or_dash, percent, rate, yes_no};
+use app::pools::alerts::AlertView;
+use app::pools::pool::{ListOutput, PositionOutput, Reward, ShowOutput, SyncPoint};
+use app::pools::views::{PoolView, age, ppm};
+use base::amount::{self, Base, E18, Quantity};
+use base::clock;
+use state::alert::{self, Subject};
+use vault::{pool, reward};
+use watch::spark;
 
 commands! {
     /// Add, list and show pools, and members' positions in them
     #[command(before_help = "Example: poolctl pool list")]
     Command {
-        Add(add::Add) = "pool add": app::pools::pool::AddOutput;
+        Add(contract::Add) = "pool add": app::pools::pool::AddOutput;
         List(List) = "pool list": ListOutput;
-        Show(show::Show) = "pool show": app::pools::pool::ShowOutput;
+        Show(Show) = "pool show": ShowOutput;
         Position(Position) = "pool position": PositionOutput;
-        ValidateWithdrawal(validate_withdrawal::ValidateWithdrawal) = "pool validate-withdrawal": app::pools::pool::ValidateWithdrawalOutput;
-        ValidateDeposit(validate_deposit::ValidateDeposit) = "pool validate-deposit": app::pools::pool::ValidateDepositOutput;
-        Reconcile(reconcile::Reconcile) = "pool reconcile": app::pools::pool::reconcile::ReconcileOutput;
-        AcceptChange(accept_change::AcceptChange) = "pool accept-change": app::pools::pool::AcceptChangeOutput;
-        Rescan(rescan::Rescan) = "pool rescan": app::pools::pool::rescan::RescanOutput;
+        ValidateWithdrawal(validate::ValidateWithdrawal) = "pool validate-withdrawal": app::pools::pool::ValidateWithdrawalOutput;
+        ValidateDeposit(validate::ValidateDeposit) = "pool validate-deposit": app::pools::pool::ValidateDepositOutput;
+        Reconcile(chain::Reconcile) = "pool reconcile": app::pools::pool::chain::ReconcileOutput;
+        AcceptChange(contract::AcceptChange) = "pool accept-change": app::pools::pool::AcceptChangeOutput;
+        Rescan(chain::Rescan) = "pool rescan": app::pools::pool::chain::RescanOutput;
     }
 }
 
@@ -56,23 +52,16 @@ impl List {
 
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
-        if self.pools.is_empty() {
-            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
-            return;
+        let rows = self.pools.iter().map(|pool| {
+            let (rate, paused) = (rate(pool.exchange_rate.as_ref()), yes_no(pool.paused));
+            let block = pool.view.as_ref().map(|view| view.number);
+            let synced =
+                pool.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age)));
+            cells![pool.name, pool.total_assets, pool.total_shares, rate, paused, block, synced]
+        });
+        if !table(page, ["POOL", ">TVL", ">SHARES", ">RATE", "PAUSED", ">BLOCK", "SYNCED"], rows) {
+            page.line(NO_POOLS);
         }
-        let mut table = Table::new(&["POOL", ">TVL", ">SHARES", ">RATE", "PAUSED", ">BLOCK", "SYNCED"]);
-        for pool in &self.pools {
-            table.row([
-                pool.name.clone(),
-                or_dash(pool.total_assets.as_ref()),
-                or_dash(pool.total_shares.as_ref()),
-                rate(pool.exchange_rate.as_ref()),
-                yes_no(pool.paused),
-                pool.view.as_ref().map(|view| view.number.to_string()).unwrap_or_default(),
-                pool.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age))),
-            ]);
-        }
-        page.table(table);
     }
 }
 
@@ -126,18 +115,112 @@ impl Present for PositionOutput {
             ("member", format!("{name}{}", self.member)),
             ("pool", self.pool.clone()),
             ("shares", self.shares.to_string()),
-            ("worth", self.underlying.as_ref().map_or_else(|| "–".to_owned(), ToString::to_string)),
+            ("worth", dash(self.underlying.as_ref())),
             ("unclaimed", sum(&self.unclaimed)),
             ("claimed", sum(&self.claimed)),
             ("in Merkle trees", sum(&self.exported)),
-            ("last deposit", self.last_deposit.clone().unwrap_or_else(|| "–".to_owned())),
+            ("last deposit", dash(self.last_deposit.as_ref())),
             (
                 "figures",
-                match (&self.view, self.age_sec) {
-                    (Some(view), Some(age)) => format!("{view}, synced {} ago", clock::span(age)),
-                    _ => "never synced".to_owned(),
-                },
+                synced(self.view.as_ref(), self.age_sec).unwrap_or_else(|| "never synced".to_owned()),
             ),
         ]);
+    }
+}
+
+/// Syncs that are drawn.
+const DRAWN: u32 = 60;
+
+/// Show a pool: its contract, the figures of its last sync and the course of the last 60, what is wrong with it, its
+/// rewards
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl pool show main")]
+pub struct Show {
+    /// Name or address
+    pool: String,
+}
+
+impl Show {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let state = app.read()?;
+        let found = pool::find(state.conn(), &self.pool)?;
+        let open = alert::list(state.conn(), Subject::Pool(found.id, &found.name), None)?;
+        Outcome::of(&ShowOutput {
+            pool: PoolView::of(state.conn(), &found, session.call.run.clock.now())?,
+            share_symbol: found.share_symbol.clone(),
+            deploy_block: found.deploy_block,
+            transfers_through: found.cursor.map(|(block, _)| block),
+            holders: pool::holder_count(state.conn(), &found)?,
+            max_rate_drop: ppm(found.max_rate_drop_ppm),
+            alerts: open.into_iter().map(AlertView::from).collect(),
+            reward_genesis_block: found.reward_genesis,
+            reward_next_block: found.reward_cursor,
+            history: pool::history(state.conn(), &found, DRAWN)?
+                .into_iter()
+                .map(|point| SyncPoint {
+                    block: point.block,
+                    total_assets: found.asset.quantity(point.total_assets),
+                    exchange_rate: Quantity::new(point.rate_e18, E18, ""),
+                })
+                .collect(),
+        })
+    }
+}
+
+/// How one of the figures went, with its lowest and highest; empty where there is no course yet.
+fn course(history: &[SyncPoint], figure: fn(&SyncPoint) -> &Quantity) -> String {
+    let values: Vec<Base> = history.iter().map(|point| figure(point).base).collect();
+    let range = spark::range(values.iter().copied()).filter(|_| values.len() > 1);
+    let (Some((low, high)), Some(first)) = (range, history.first()) else { return String::new() };
+    let shown = |base| amount::to_people(base, figure(first).decimals);
+    let scale =
+        if low == high { "unchanged".to_owned() } else { format!("{} to {}", shown(low), shown(high)) };
+    format!("{}  {scale}, {} syncs", spark::line(&values), values.len())
+}
+
+impl Present for ShowOutput {
+    fn present(&self, page: &mut Page) {
+        let p = &self.pool;
+        let block = |block: Option<u64>| dash(block.map(|block| format!("block {block}")));
+        let drop = amount::parse_weight("max_rate_drop", &self.max_rate_drop).unwrap_or_default();
+        let mut pairs = vec![
+            ("pool", p.name.clone()),
+            ("address", p.address.clone()),
+            ("kind", format!("{} pool of {} ({})", p.abi, amount::short(&p.asset.symbol), p.asset.address)),
+            ("deployed", format!("block {}", self.deploy_block)),
+            ("TVL", or_dash(p.total_assets.as_ref())),
+            ("", course(&self.history, |point| &point.total_assets)),
+            ("shares", or_dash(p.total_shares.as_ref())),
+            ("rate", or_dash(p.exchange_rate.as_ref())),
+            ("", course(&self.history, |point| &point.exchange_rate)),
+            ("holders", self.holders.to_string()),
+            ("paused", yes_no(p.paused)),
+            ("min deposit", or_dash(p.min_deposit.as_ref())),
+            (
+                "max deposit",
+                match (&p.view, p.unknown_limits.is_empty()) {
+                    (None, _) => String::new(),
+                    (_, true) => limit(p.max_deposit.as_ref()),
+                    (_, false) => "unknown: the contract does not tell it".to_owned(),
+                },
+            ),
+            ("cooldown", p.cooldown_sec.map(clock::span).unwrap_or_default()),
+            ("rate alert", format!("falls by more than {}", percent(drop))),
+            ("rewards from", block(self.reward_genesis_block)),
+            ("next epoch", block(self.reward_next_block)),
+            ("figures", p.view.as_ref().map_or_else(|| p.freshness(), |v| format!("{v}, {}", p.freshness()))),
+        ];
+        // A course goes with the figure above it, where there is one.
+        pairs.retain(|(name, value)| !(name.is_empty() && value.is_empty()));
+        for (_, value) in &mut pairs {
+            if value.is_empty() {
+                "–".clone_into(value);
+            }
+        }
+        page.pairs(pairs);
+        for alert in &self.alerts {
+            page.line(format!("ALERT {} since {}: {}", alert.kind, alert.first_seen, alert.why));
+        }
     }
 }

@@ -1,12 +1,9 @@
 //! `poolctl reward pending|claim`: what is owed, and its claim.
 
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::pools::table;
+use crate::shell::prelude::*;
 use app::pools::reward::{ClaimOutput, PendingOutput, PendingView};
-use base::Result;
-use clap::Args;
+use base::amount::Quantity;
 use rusqlite::Connection;
 use vault::pool::{self, Member, Pool};
 use vault::reward::{self, Claimed};
@@ -29,16 +26,13 @@ impl PendingCommand {
         let conn = state.conn();
         let only = self.pool.as_deref().map(|name| pool::find(conn, name)).transpose()?;
         let Some(member) = &self.member else {
-            let totals = reward::owed(conn, only.as_ref())?;
-            let pending = totals
-                .into_iter()
-                .map(|(pool, amount)| PendingView {
-                    pool,
-                    symbol: amount.symbol.clone(),
-                    amount,
-                    epochs: None,
-                })
-                .collect();
+            let total = |(pool, amount): (String, Quantity)| PendingView {
+                pool,
+                symbol: amount.symbol.clone(),
+                amount,
+                epochs: None,
+            };
+            let pending = reward::owed(conn, only.as_ref())?.into_iter().map(total).collect();
             return Outcome::of(&PendingOutput { member: None, pending, exported: Vec::new() });
         };
         let member = pool::find_member(conn, member)?;
@@ -68,20 +62,10 @@ fn show_exported(exported: &[PendingView], page: &mut Page) {
 
 impl Present for PendingOutput {
     fn present(&self, page: &mut Page) {
-        if self.pending.is_empty() {
+        let rows = self.pending.iter().map(|p| cells![p.pool, p.amount, p.epochs]);
+        if !table(page, ["POOL", ">PENDING", ">EPOCHS"], rows) {
             page.line("nothing pending");
-            show_exported(&self.exported, page);
-            return;
         }
-        let mut table = Table::new(&["POOL", ">PENDING", ">EPOCHS"]);
-        for p in &self.pending {
-            table.row([
-                p.pool.clone(),
-                p.amount.to_string(),
-                p.epochs.map(|n| n.to_string()).unwrap_or_default(),
-            ]);
-        }
-        page.table(table);
         show_exported(&self.exported, page);
     }
 }
@@ -115,12 +99,8 @@ impl Claim {
             let exported = on_chain(state.conn(), &member, only.as_ref())?;
             if reward::pending(state.conn(), &member, only.as_ref())?.is_empty() {
                 // Nothing to do needs no lock and no consent.
-                return Outcome::of(&ClaimOutput {
-                    member: member.address.to_string(),
-                    credited: Vec::new(),
-                    exported,
-                    event: None,
-                });
+                let member = member.address.to_string();
+                return Outcome::of(&ClaimOutput { member, credited: Vec::new(), exported, event: None });
             }
             (member, only, exported)
         };
@@ -154,13 +134,9 @@ impl Present for ClaimOutput {
             page.line("nothing to claim");
         }
         for c in &self.credited {
-            page.line(format!(
-                "credited {} of pool \"{}\" ({} epochs) to {}",
-                c.amount,
-                c.pool,
-                c.epochs.unwrap_or_default(),
-                self.member
-            ));
+            let epochs = c.epochs.unwrap_or_default();
+            let what = format!("{} of pool \"{}\" ({epochs} epochs)", c.amount, c.pool);
+            page.line(format!("credited {what} to {}", self.member));
         }
         show_exported(&self.exported, page);
     }

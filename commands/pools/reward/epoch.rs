@@ -1,32 +1,32 @@
 //! `poolctl reward epoch …`: the epochs of pools: listed, shown, made by hand, and verified.
 
-use super::manual::{Create, Distribute};
-use super::verify::Verify;
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
-use app::App;
-use app::pools::reward::epoch::{EpochView, ListOutput};
-use base::{Code, Error, Result};
-use clap::Args;
+use crate::pools::{dash, table};
+use crate::shell::prelude::*;
+use app::pools::reward::epoch::{CreateOutput, EpochView, ListOutput, NothingOutput};
+use base::amount;
 use vault::pool::{self, Pool};
-use vault::reward::{self, EpochRow};
+use vault::reward::grid::Epoch;
+use vault::reward::{self, EpochRow, NewEpoch};
 use watch::spark;
 
 commands! {
     /// See, make and verify the epochs of pools
     #[command(before_help = "Example: poolctl reward epoch list main")]
     Command {
-        Create(Create) = "reward epoch create": app::pools::reward::epoch::CreateOutput;
-        Distribute(Distribute) = "reward epoch distribute": vault::reward::CycleReport | app::pools::reward::epoch::NothingOutput;
+        Create(Create) = "reward epoch create": CreateOutput;
+        Distribute(Distribute) = "reward epoch distribute": reward::CycleReport | NothingOutput;
         List(List) = "reward epoch list": ListOutput;
         Show(Show) = "reward epoch show": EpochView;
-        Verify(Verify) = "reward epoch verify": app::pools::reward::verify::VerifyOutput;
+        Verify(super::verify::Verify) = "reward epoch verify": app::pools::reward::epoch::VerifyOutput;
     }
 }
 
 /// Characters of the longest bar of rewards.
 const BAR: u32 = 12;
+
+/// Of the list.
+const HEADS: [&str; 10] =
+    ["EPOCH", "POOL", "BLOCKS", "STATUS", ">PART", ">DISTRIBUTED", ">HOLDERS", ">CARRIED", "WHY", "REWARDS"];
 
 /// The pool of an epoch.
 pub(super) fn pool_of(pools: &[Pool], row: &EpochRow) -> Result<Pool> {
@@ -52,7 +52,7 @@ pub struct List {
 }
 
 impl List {
-    pub fn run(self, session: &Session) -> Result<Outcome> {
+    fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let look = state.look()?;
@@ -67,42 +67,17 @@ impl List {
 
 impl Present for ListOutput {
     fn present(&self, page: &mut Page) {
-        if self.epochs.is_empty() {
-            page.line("no epochs; distribute rewards with: poolctl reward cycle");
-            return;
-        }
-        let mut table = Table::new(&[
-            "EPOCH",
-            "POOL",
-            "BLOCKS",
-            "STATUS",
-            ">PART",
-            ">DISTRIBUTED",
-            ">HOLDERS",
-            ">CARRIED",
-            "WHY",
-            "REWARDS",
-        ]);
         let most = self.epochs.iter().map(|e| e.distributed.base).max().unwrap_or_default();
-        for e in &self.epochs {
-            let mut status = e.status.to_owned();
-            if e.origin == "manual" {
-                status.push_str(" by hand");
-            }
-            table.row([
-                e.epoch.to_string(),
-                e.pool.clone(),
-                format!("{}..{}", e.start_block, e.end_block),
-                status,
-                e.part.to_string(),
-                e.distributed.to_string(),
-                e.holders.to_string(),
-                if e.carry_out.base.is_zero() { String::new() } else { e.carry_out.to_string() },
-                e.carry_reason.unwrap_or_default().to_owned(),
-                spark::bar(e.distributed.base, most, BAR),
-            ]);
+        let rows = self.epochs.iter().map(|e| {
+            let blocks = format!("{}..{}", e.start_block, e.end_block);
+            let status = format!("{}{}", e.status, if e.origin == "manual" { " by hand" } else { "" });
+            let (carried, why) = (super::carried(&e.carry_out), e.carry_reason);
+            let bar = spark::bar(e.distributed.base, most, BAR);
+            cells![e.epoch, e.pool, blocks, status, e.part, e.distributed, e.holders, carried, why, bar]
+        });
+        if !table(page, HEADS, rows) {
+            page.line("no epochs; distribute rewards with: poolctl reward cycle");
         }
-        page.table(table);
     }
 }
 
@@ -118,7 +93,7 @@ pub struct Show {
 }
 
 impl Show {
-    pub fn run(self, session: &Session) -> Result<Outcome> {
+    fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let state = app.read()?;
         let row = reward::epoch(state.conn(), self.epoch)?;
@@ -130,30 +105,157 @@ impl Show {
 impl Present for EpochView {
     fn present(&self, page: &mut Page) {
         let share = self.weight_ppm.zip(self.weight_sum_ppm);
-        let carried = self
-            .carry_reason
-            .map_or_else(|| self.carry_out.to_string(), |reason| format!("{} ({reason})", self.carry_out));
+        let share = share.map(|(weight, sum)| format!("{weight} of {sum} millionths"));
+        let tree = self.merkle_root.as_ref().zip(self.exported_at.as_ref());
+        let tree = tree.map(|(root, at)| format!("{root}, exported at {at}"));
+        let reason = self.carry_reason.map(|reason| format!(" ({reason})")).unwrap_or_default();
         page.line(format!("epoch {} of pool \"{}\"", self.epoch, self.pool));
         page.pairs([
             ("blocks", format!("{}..{}", self.start_block, self.end_block)),
             ("last block", self.last_hash.clone().unwrap_or_else(|| "–".to_owned())),
             ("made by", if self.origin == "manual" { "hand" } else { "the cycle" }.to_owned()),
             ("measured by", self.basis.to_owned()),
-            ("weight", share.map_or_else(|| "–".to_owned(), |(w, sum)| format!("{w} of {sum} millionths"))),
+            ("weight", dash(share)),
             ("part", self.part.to_string()),
             ("carried in", self.carry_in.to_string()),
             ("distributed", self.distributed.to_string()),
             ("holders", self.holders.to_string()),
-            ("carried on", carried),
+            ("carried on", format!("{}{reason}", self.carry_out)),
             ("created", self.created_at.clone()),
             ("distributed at", self.distributed_at.clone().unwrap_or_else(|| "not yet".to_owned())),
-            (
-                "Merkle tree",
-                match (&self.merkle_root, &self.exported_at) {
-                    (Some(root), Some(at)) => format!("{root}, exported at {at}"),
-                    _ => "none".to_owned(),
-                },
-            ),
+            ("Merkle tree", tree.unwrap_or_else(|| "none".to_owned())),
         ]);
+    }
+}
+
+/// Make an epoch of one pool by hand, beside or instead of those of the cycle
+///
+/// Its holders share the total, and what the pool carries, when its last block is final: with `reward epoch
+/// distribute`, or in the next cycle. Epochs of a pool never overlap and leave no gap. A pool without a weight has
+/// epochs by hand alone, each where the one before ends. For a pool with a weight it replaces the cycle's epochs that it
+/// covers, so it starts and ends where these do, and the pool gets nothing of their emission.
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Example: poolctl reward epoch create main --start 18000000 --end 18000100 --total 250"
+)]
+pub struct Create {
+    /// Name or address
+    pool: String,
+    /// First block
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
+    start: u64,
+    /// First block after it
+    #[arg(long, value_name = "BLOCK", allow_negative_numbers = true)]
+    end: u64,
+    /// What it gives, in whole units of the reward token
+    #[arg(long, value_name = "AMOUNT", allow_hyphen_values = true)]
+    total: String,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Create {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        // The token's own decimals are checked below; what is no amount at all is refused before anything is asked.
+        amount::parse_flag("total", &self.total, AS_FINE_AS_ANY)?;
+        let app = App::open(session)?;
+        let at = app.config.require("evm.at")?.parse()?;
+        let basis = app.config.require("reward.basis")?;
+        let unknown = |_| Error::new(Code::InvalidValue, format!("reward.basis: \"{basis}\""));
+        let basis = basis.parse().map_err(unknown)?;
+        let found = pool::find(app.read()?.conn(), &self.pool)?;
+        let epoch = Epoch { start: self.start, end: self.end };
+        let output = app.write_async(self.dry.dry_run, async |work| {
+            let token = reward::token(work, || app.chain(), at).await?;
+            let total = amount::parse_flag("total", &self.total, token.decimals)?;
+            let wanted = NewEpoch { epoch, total, basis };
+            // Another run may have moved the pool on while this one waited for the lock.
+            let pool = pool::find(work.state.conn(), &found.name)?;
+            let (row, changed) = reward::create(work, &pool, &token, &wanted)?;
+            Ok(CreateOutput { epoch: EpochView::of(work.state.conn(), &pool, &row)?, changed })
+        })?;
+        Outcome::of(&output)
+    }
+}
+
+/// Decimals that no token in use goes beyond; whole units of 10^41 are still within 256 bits.
+const AS_FINE_AS_ANY: u8 = 36;
+
+impl Present for CreateOutput {
+    fn present(&self, page: &mut Page) {
+        let e = &self.epoch;
+        let was = if self.changed { "made" } else { "was there already:" };
+        page.line(format!(
+            "{was} epoch {} of pool \"{}\", blocks {}..{}: {} ({})",
+            e.epoch, e.pool, e.start_block, e.end_block, e.part, e.status
+        ));
+    }
+}
+
+/// Distribute epochs that were made by hand
+///
+/// Only when their last block is final, and in order. What is distributed already is left as it is.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl reward epoch distribute 12")]
+pub struct Distribute {
+    /// Id of the epoch; none = all that are due
+    #[arg(allow_negative_numbers = true)]
+    epoch: Option<i64>,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Distribute {
+    fn run(self, session: &Session) -> Result<Outcome> {
+        let app = App::open(session)?;
+        let at = app.config.require("evm.at")?.parse()?;
+        let only = {
+            let state = app.read()?;
+            let named = self.epoch.map(|id| reward::epoch(state.conn(), id)).transpose()?;
+            let waits = match &named {
+                Some(row) => row.distributed_at.is_none(),
+                None => !reward::created_epochs(state.conn())?.is_empty(),
+            };
+            if !waits {
+                // Nothing to do needs no lock, no network and no consent.
+                let already = named.map(|row| {
+                    EpochView::of(state.conn(), &pool_of(&pool::list(state.conn())?, &row)?, &row)
+                });
+                return Outcome::of(&NothingOutput { already: already.transpose()? });
+            }
+            named.map(|row| (row.pool_id, row.id))
+        };
+        let report = app.write_on_chain(self.dry.dry_run, async |work, chain| {
+            let still = reward::created_epochs(work.state.conn())?;
+            if !still.iter().any(|row| only.is_none_or(|(_, id)| id == row.id)) {
+                // Another run was faster while this one waited for the lock.
+                return Ok(None);
+            }
+            let what = match only {
+                Some((_, id)) => format!("distribute the rewards of epoch {id}"),
+                None => "distribute the rewards of all closed epochs made by hand".to_owned(),
+            };
+            let agreed = app.value_permit(work.permit, &what)?;
+            reward::distribute_manual(work, chain, &agreed, only, at)
+                .await
+                .map(Some)
+                .map_err(|e| e.context("cannot distribute rewards"))
+        })?;
+        match report {
+            Some(report) => Outcome::document(&report),
+            None => Outcome::of(&NothingOutput { already: None }),
+        }
+    }
+}
+
+impl Present for NothingOutput {
+    fn present(&self, page: &mut Page) {
+        match &self.already {
+            Some(epoch) => {
+                let at = epoch.distributed_at.as_deref().unwrap_or_default();
+                page.line(format!("epoch {} was distributed already, at {at}", epoch.epoch))
+            }
+            None => page.line("nothing to distribute"),
+        };
     }
 }

@@ -1,15 +1,11 @@
 //! `poolctl reward export`: an epoch's rewards for spreadsheets, scripts and contracts.
 
 use super::epoch::pool_of;
-use crate::output::{Outcome, Page, Present};
-use crate::shell::options::DryRun;
 use crate::shell::out_file::{self, Output};
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::reward::export::{ExportOutput, RewardView, proof};
 use base::amount::to_units;
-use base::{Code, Error, Result};
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 use std::path::PathBuf;

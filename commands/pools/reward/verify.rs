@@ -1,13 +1,9 @@
 //! `poolctl reward epoch verify`: what was paid, computed again.
 
 use super::epoch::pool_of;
-use crate::output::{Outcome, Page, Present, Table};
-use crate::shell::session::Session;
-use app::App;
-use app::pools::reward::verify::VerifyOutput;
+use crate::shell::prelude::*;
+use app::pools::reward::epoch::VerifyOutput;
 use base::amount::{Base, parse_base};
-use base::{Code, Error, Result};
-use clap::Args;
 use rusqlite::Connection;
 use vault::pool::{self, Pool};
 use vault::reward::{self, Difference, Subject, Verification};
@@ -37,8 +33,6 @@ pub struct Verify {
 }
 
 impl Verify {
-    /// # Errors
-    /// `check_failed` with the differences; what the command says.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let at = app.config.require("evm.at")?.parse()?;
@@ -82,29 +76,21 @@ impl Verify {
 fn failure(found: &Verification) -> Option<Error> {
     let first = found.differences.first()?;
     let wrong = found.epochs.iter().filter(|epoch| epoch.differences > 0).count();
-    let words = format!(
-        "{} differences in {wrong} of {} epochs; first: {}",
-        found.total,
-        found.epochs.len(),
-        named(first)
-    );
-    Some(
-        Error::new(Code::CheckFailed, words)
-            .hint("what was paid is not what it comes to; see: poolctl events --verify, poolctl state check")
-            .detail("differences", found.total),
-    )
+    let (total, epochs) = (found.total, found.epochs.len());
+    let words = format!("{total} differences in {wrong} of {epochs} epochs; first: {}", named(first));
+    let hint = "what was paid is not what it comes to; see: poolctl events --verify, poolctl state check";
+    Some(Error::new(Code::CheckFailed, words).hint(hint).detail("differences", total))
 }
 
 fn named(difference: &Difference) -> String {
-    let nothing = || "nothing".to_owned();
     format!(
         "epoch {} of pool \"{}\": {}{} is {}, computed {}",
         difference.epoch,
         difference.pool,
         difference.member.as_ref().map(|member| format!("{member}: ")).unwrap_or_default(),
         difference.field,
-        difference.stored.clone().unwrap_or_else(nothing),
-        difference.computed.clone().unwrap_or_else(nothing),
+        difference.stored.as_deref().unwrap_or("nothing"),
+        difference.computed.as_deref().unwrap_or("nothing"),
     )
 }
 
@@ -114,20 +100,11 @@ impl Present for VerifyOutput {
             page.line("nothing to verify: no epoch is distributed");
             return;
         }
-        let mut table = Table::new(&["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"]);
-        for d in &self.differences {
-            table.row([
-                d.epoch.to_string(),
-                d.pool.clone(),
-                d.member.clone().unwrap_or_default(),
-                d.field.to_owned(),
-                shown(d.stored.as_ref()),
-                shown(d.computed.as_ref()),
-            ]);
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
+        let heads = ["EPOCH", "POOL", "MEMBER", "FIGURE", ">STORED", ">COMPUTED"];
+        page.rows(heads, &self.differences, |d| {
+            let (stored, computed) = (shown(d.stored.as_ref()), shown(d.computed.as_ref()));
+            cells![d.epoch, d.pool, d.member, d.field, stored, computed]
+        });
         let rewards: u64 = self.epochs.iter().map(|epoch| epoch.rewards).sum();
         page.line(format!(
             "{} epochs with {rewards} rewards computed again: {} differences",

@@ -1,15 +1,11 @@
 //! `poolctl risk check`: every rule of every pool, for a person, a script or a monitoring system.
 
 use crate::output::nagios::{Perf, Probe, Status};
-use crate::output::{Outcome, Page, Present, Table};
+use crate::pools::{NO_POOLS, Pools, seen};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
+use crate::shell::prelude::*;
 use app::pools::risk::{CheckOutput, PoolCheckView, RuleView};
-use base::{Code, Error, Result};
-use clap::Args;
-use vault::pool::{self, ViewStamp};
+use vault::pool::ViewStamp;
 use vault::risk::rules::{Rule, Verdict};
 use vault::risk::{self, PoolCheck};
 use watch::metrics::Gauge;
@@ -20,12 +16,8 @@ use watch::metrics::Gauge;
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl risk check --all")]
 pub struct Check {
-    /// Names or addresses; none = all
-    #[arg(value_name = "POOL")]
-    pools: Vec<String>,
-    /// All pools
-    #[arg(long, conflicts_with = "pools")]
-    all: bool,
+    #[command(flatten)]
+    pools: Pools,
     #[command(flatten)]
     at: AtFlag,
     #[command(flatten)]
@@ -38,31 +30,22 @@ pub struct Check {
 const SERVICE: &str = "RISK";
 
 impl Check {
-    /// # Errors
-    /// `check_failed` with every finding; `wrong_network`, and those of the state.
     pub fn run(self, session: &Session) -> Result<Outcome> {
-        let checked = self.check(session);
-        if !self.nagios {
-            let (view, checks) = checked?;
-            return outcome(view, checks);
-        }
-        match checked {
-            Ok((view, checks)) => {
+        match self.check(session) {
+            Ok((view, checks)) if self.nagios => {
                 let probe = probe(&checks);
                 Ok(outcome(view, checks)?.probe(probe))
             }
-            Err(e) => {
-                let probe = Probe::failed(SERVICE, &e);
-                Ok(Outcome::failed(e).probe(probe))
-            }
+            Ok((view, checks)) => outcome(view, checks),
+            Err(e) if !self.nagios => Err(e),
+            Err(e) => Ok(Outcome::failed(e.clone()).probe(Probe::failed(SERVICE, &e))),
         }
     }
 
     fn check(&self, session: &Session) -> Result<(Option<ViewStamp>, Vec<PoolCheck>)> {
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
-        let pools = pool::select(app.read()?.conn(), &self.pools)?;
-        session.call.covers(self.pools.is_empty());
+        let pools = self.pools.select(session, app.read()?.conn())?;
         app.write_async(self.dry.dry_run, async |work| risk::check(work, || app.chain(), &pools, at).await)
     }
 }
@@ -98,21 +81,16 @@ fn failure(checks: &[PoolCheck]) -> Option<Error> {
     let words: Vec<String> =
         findings(checks).iter().map(|(pool, rule, _)| format!("{pool}: {}", rule.as_str())).collect();
     let first = words.first()?;
-    Some(
-        Error::new(Code::CheckFailed, format!("{} risk findings; first: {first}", words.len()))
-            .detail("findings", words),
-    )
+    let why = format!("{} risk findings; first: {first}", words.len());
+    Some(Error::new(Code::CheckFailed, why).detail("findings", words))
 }
 
 /// Critical where a rule is violated, unknown where one cannot be told, a warning where older limits served.
 fn probe(checks: &[PoolCheck]) -> Probe {
     let (violated, unknown): (Vec<_>, Vec<_>) =
         findings(checks).into_iter().partition(|(_, _, verdict)| matches!(verdict, Verdict::Violated(_)));
-    let stale: Vec<&str> = checks
-        .iter()
-        .filter(|check| check.not_refreshed.is_some())
-        .map(|check| check.pool.as_str())
-        .collect();
+    let stale: Vec<&str> =
+        checks.iter().filter(|check| check.not_refreshed.is_some()).map(|check| &*check.pool).collect();
     let first = |found: &[(&str, Rule, &Verdict)]| {
         let words = found.iter().map(|(pool, rule, verdict)| match verdict {
             Verdict::Violated(why) | Verdict::Unknown(why) => format!("{pool}: {}: {why}", rule.as_str()),
@@ -145,52 +123,38 @@ fn probe(checks: &[PoolCheck]) -> Probe {
 }
 
 fn gauges(check: &PoolCheck) -> [Gauge; 2] {
-    let gauge = |name, help, value: usize| Gauge {
-        name,
-        help,
-        labels: vec![("pool", check.pool.clone())],
-        value: value.to_string(),
-    };
+    let labels = vec![("pool", check.pool.clone())];
+    let gauge = |name, help, value: usize| Gauge { labels: labels.clone(), ..Gauge::new(name, help, value) };
     let bad = || check.results.iter().filter(|(_, verdict)| *verdict != Verdict::Ok);
     let open = bad().any(|(rule, verdict)| {
         *rule == Rule::CircuitBreakerActive && matches!(verdict, Verdict::Violated(_))
     });
     [
         gauge("poolctl_risk_findings", "Risk rules that are violated or cannot be told.", bad().count()),
-        gauge(
-            "poolctl_risk_breaker_open",
-            "1 while a circuit breaker of the pool is open.",
-            usize::from(open),
-        ),
+        gauge("poolctl_risk_breaker_open", "1 while a circuit breaker of the pool is open.", open.into()),
     ]
 }
 
 impl Present for CheckOutput {
     fn present(&self, page: &mut Page) {
         if self.pools.is_empty() {
-            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+            page.line(NO_POOLS);
             return;
         }
-        let mut table = Table::new(&["POOL", "RULE", "RESULT", "WHY"]);
-        for pool in &self.pools {
-            for RuleView { rule, verdict } in &pool.rules {
-                let (result, why) = match verdict {
-                    Verdict::Ok => continue,
-                    Verdict::Violated(why) => ("VIOLATED", why.as_str()),
-                    Verdict::Unknown(why) => ("unknown", why.as_str()),
-                };
-                table.row([pool.pool.clone(), rule.as_str().to_owned(), result.to_owned(), why.to_owned()]);
-            }
-        }
-        if !table.is_empty() {
-            page.table(table);
-        }
+        let rules = self.pools.iter().flat_map(|pool| pool.rules.iter().map(move |rule| (&pool.pool, rule)));
+        let rows = rules.filter_map(|(pool, RuleView { rule, verdict })| {
+            let (result, why) = match verdict {
+                Verdict::Ok => return None,
+                Verdict::Violated(why) => ("VIOLATED", why),
+                Verdict::Unknown(why) => ("unknown", why),
+            };
+            Some(cells![pool, rule.as_str(), result, why])
+        });
+        page.rows(["POOL", "RULE", "RESULT", "WHY"], rows, |row| row);
         for pool in &self.pools {
             let ok = pool.rules.iter().filter(|rule| rule.verdict == Verdict::Ok).count();
             page.line(format!("{}: {ok} of {} rules ok", pool.pool, pool.rules.len()));
         }
-        if let Some(view) = &self.view {
-            page.line(view);
-        }
+        seen(page, self.view.as_ref());
     }
 }

@@ -2,22 +2,17 @@
 
 mod check;
 mod set;
-mod switch;
 mod violations;
 
-use crate::output::{Outcome, Page, Present};
+use crate::pools::{NO_POOLS, Pools};
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::registry::commands;
-use crate::shell::session::Session;
+use crate::shell::prelude::*;
 use crate::shell::views::{limit, percent};
-use app::App;
 use app::failures::{Failure, partly};
 use app::pools::alerts::AlertsOutput;
 use app::pools::risk::{RiskView, ShowOutput};
 use base::amount;
-use base::{Result, clock};
-use clap::Args;
+use base::clock;
 use vault::pool;
 use vault::risk;
 
@@ -30,15 +25,18 @@ commands! {
         Show(Show) = "risk show": ShowOutput;
         Check(check::Check) = "risk check": app::pools::risk::CheckOutput;
         Violations(violations::Violations) = "risk violations": AlertsOutput;
-        Pause(switch::Pause) = "risk pause": app::pools::risk::SwitchOutput;
-        Unpause(switch::Unpause) = "risk unpause": app::pools::risk::SwitchOutput;
-        ResetBreaker(switch::ResetBreaker) = "risk reset-breaker": app::pools::risk::SwitchOutput;
+        Pause(set::Pause) = "risk pause": app::pools::risk::SwitchOutput;
+        Unpause(set::Unpause) = "risk unpause": app::pools::risk::SwitchOutput;
+        ResetBreaker(set::ResetBreaker) = "risk reset-breaker": app::pools::risk::SwitchOutput;
     }
 }
 
 /// A pool's limits for a person.
 fn show(view: &RiskView, page: &mut Page) {
     let threshold = view.breaker_threshold.as_deref().and_then(|t| amount::parse_weight("threshold", t).ok());
+    let threshold = threshold.map(|t| format!("{} of TVL withdrawn in 24 h", percent(t)));
+    let breaker =
+        view.breaker.as_ref().map(|open| format!("OPEN since {}: {}", open.triggered_at, open.reason));
     let engine = match (&view.engine_address, view.block, &view.endpoint) {
         (Some(address), Some(block), Some(endpoint)) => {
             format!("{} {address}, block {block} at \"{endpoint}\"", view.engine)
@@ -57,21 +55,12 @@ fn show(view: &RiskView, page: &mut Page) {
         ("max deposit per member", limit(view.max_user_deposit.as_ref())),
         ("daily withdrawals", format!("{} ({})", limit(view.daily_withdrawal_cap.as_ref()), view.window)),
         ("daily per member", format!("{} ({})", limit(view.user_daily_cap.as_ref()), view.window)),
-        (
-            "breaker trips at",
-            threshold.map_or_else(|| "never".into(), |t| format!("{} of TVL withdrawn in 24 h", percent(t))),
-        ),
+        ("breaker trips at", threshold.unwrap_or_else(|| "never".into())),
         ("deposits", open(view.deposits_enabled)),
         ("withdrawals", open(view.withdrawals_enabled)),
         ("emergency", if view.engine_emergency { "yes, at the engine".into() } else { "no".into() }),
         ("paused here", view.local_pause.clone().unwrap_or_else(|| "no".into())),
-        (
-            "breaker",
-            view.breaker.as_ref().map_or_else(
-                || "closed".into(),
-                |open| format!("OPEN since {}: {}", open.triggered_at, open.reason),
-            ),
-        ),
+        ("breaker", breaker.unwrap_or_else(|| "closed".into())),
         ("confirmed", view.age_sec.map_or_else(|| "never".into(), |age| format!("{} ago", clock::span(age)))),
     ]);
 }
@@ -108,7 +97,7 @@ impl Present for ShowOutput {
             ));
         }
         if self.pools.is_empty() && self.without.is_empty() {
-            page.line("no pools; add one with: poolctl pool add NAME ADDRESS");
+            page.line(NO_POOLS);
         }
     }
 }
@@ -117,12 +106,8 @@ impl Present for ShowOutput {
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl risk fetch --all")]
 pub struct Fetch {
-    /// Names or addresses; none = all
-    #[arg(value_name = "POOL")]
-    pools: Vec<String>,
-    /// All pools
-    #[arg(long, conflicts_with = "pools")]
-    all: bool,
+    #[command(flatten)]
+    pools: Pools,
     #[command(flatten)]
     at: AtFlag,
     #[command(flatten)]
@@ -133,7 +118,7 @@ impl Fetch {
     fn run(self, session: &Session) -> Result<Outcome> {
         let app = App::open(session)?;
         let at = self.at.or(&app.config)?;
-        let pools = pool::select(app.read()?.conn(), &self.pools)?;
+        let pools = self.pools.select(session, app.read()?.conn())?;
         let (output, failures) = app.write_async(self.dry.dry_run, async |work| {
             let (view, mut failed) = risk::refresh(work, || app.chain(), &pools, at).await?;
             let failures: Vec<Failure> =

@@ -1,19 +1,15 @@
-//! `poolctl risk set`: limits of a pool, or the engine that they come from.
+//! `poolctl risk set`, `pause`, `unpause` and `reset-breaker`: what the operator decides.
 
-use crate::output::{Outcome, Page, Present};
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
-use app::pools::risk::RiskView;
-use app::pools::risk::SetOutput;
-use base::{Code, Error, Result, amount};
-use clap::Args;
+use crate::shell::options::{REASON, one_line};
+use crate::shell::prelude::*;
+use app::pools::risk::{BreakerView, RiskView, SetOutput, SwitchOutput};
+use base::amount;
 use config::value::address;
 use evm::{At, Chain};
 use state::Work;
 use vault::pool::abi::{self, Abi};
 use vault::pool::{self, Pool};
-use vault::risk::{self, Engine, SetRisk, Window};
+use vault::risk::{self, Barrier, Engine, SetRisk, Window};
 
 /// Set limits of a pool, or name the engine contract they come from
 ///
@@ -58,13 +54,11 @@ impl Set {
         let engine_address = self.engine_address.as_deref();
         let engine_address = engine_address.map(|text| address("engine-address", text)).transpose()?;
         let window = self.window.as_deref().map(Window::parse).transpose()?;
-        let threshold = self.breaker_threshold.as_deref().map(|text| match text {
-            "unlimited" => Ok(None),
-            text => {
-                amount::parse_weight("breaker-threshold", text).map(|ppm| Some(ppm).filter(|ppm| *ppm > 0))
-            }
-        });
-        let threshold = threshold.transpose()?;
+        let breaker_threshold_ppm = match self.breaker_threshold.as_deref() {
+            None => None,
+            Some("unlimited") => Some(None),
+            Some(text) => Some(Some(amount::parse_weight("breaker-threshold", text)?).filter(|ppm| *ppm > 0)),
+        };
         let app = App::open(session)?;
         let found = pool::find(app.read()?.conn(), &self.pool)?;
         let assets = |flag: &str, text: &Option<String>| match text.as_deref() {
@@ -86,7 +80,7 @@ impl Set {
             max_user_deposit: assets("--max-user-deposit", &self.max_user_deposit)?,
             daily_withdrawal_cap: assets("--daily-withdrawal-cap", &self.daily_withdrawal_cap)?,
             user_daily_cap: assets("--user-daily-cap", &self.user_daily_cap)?,
-            breaker_threshold_ppm: threshold,
+            breaker_threshold_ppm,
             window,
         };
         let now = session.call.run.clock.now();
@@ -125,4 +119,108 @@ async fn own_engine(chain: &Chain, pool: &Pool, at: At) -> Result<Engine> {
         Error::new(Code::InvalidValue, format!("pool \"{}\" names no risk engine", pool.name))
             .hint("name it: --engine-address ADDRESS")
     })
+}
+
+/// Set the emergency pause of a pool: no deposit and no withdrawal validates
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk pause main --reason audit")]
+pub struct Pause {
+    #[command(flatten)]
+    what: What,
+}
+
+/// Lift the emergency pause of a pool
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk unpause main --reason audited")]
+pub struct Unpause {
+    #[command(flatten)]
+    what: What,
+}
+
+/// Close the circuit breaker of a pool, once its cause is gone
+///
+/// What opened it is forgotten; only what happens from now on opens it again. An engine's own breaker is closed at
+/// the engine.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl risk reset-breaker main --reason checked")]
+pub struct ResetBreaker {
+    #[command(flatten)]
+    what: What,
+}
+
+#[derive(Debug, Args)]
+struct What {
+    /// Name or address
+    pool: String,
+    /// Why; it stands in the audit log
+    #[arg(long)]
+    reason: String,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+type Switch = fn(&mut Work<'_>, &Pool, &str) -> Result<bool>;
+
+impl Pause {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        self.what.switch(session, risk::pause)
+    }
+}
+
+impl Unpause {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        self.what.switch(session, risk::unpause)
+    }
+}
+
+impl ResetBreaker {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        self.what.switch(session, risk::reset_breaker)
+    }
+}
+
+impl What {
+    fn switch(self, session: &Session, switch: Switch) -> Result<Outcome> {
+        let reason = one_line("--reason", &self.reason, REASON)?;
+        let app = App::open(session)?;
+        let found = pool::find(app.read()?.conn(), &self.pool)?;
+        let output = app.write(self.dry.dry_run, |work| {
+            let changed = switch(work, &found, reason)?;
+            let now = work.state.run().clock.now();
+            let (pool, local_pause, breaker, engine) = (found.name.clone(), None, None, None);
+            let mut output = SwitchOutput { pool, changed, local_pause, breaker, engine };
+            for barrier in risk::gate(work.state.conn(), work.config, &found, now)?.barriers {
+                match barrier {
+                    Barrier::Paused { reason, .. } => output.local_pause = Some(reason),
+                    Barrier::BreakerOpen(open) => output.breaker = BreakerView::of(Some(open)),
+                    Barrier::EnginePaused => output.engine = Some("its emergency pause holds".to_owned()),
+                    Barrier::EngineBreaker(why) => {
+                        output.engine = Some(format!("its breaker is open: {why}"));
+                    }
+                    Barrier::RiskUnknown(_) | Barrier::ContractChanged(_) => {}
+                }
+            }
+            Ok(output)
+        })?;
+        Outcome::of(&output)
+    }
+}
+
+impl Present for SwitchOutput {
+    fn present(&self, page: &mut Page) {
+        if !self.changed {
+            page.line("nothing to change");
+        }
+        page.line(match &self.local_pause {
+            Some(why) => format!("{}: paused here: {why}", self.pool),
+            None => format!("{}: not paused here", self.pool),
+        });
+        page.line(match &self.breaker {
+            Some(open) => format!("{}: breaker open since {}: {}", self.pool, open.triggered_at, open.reason),
+            None => format!("{}: breaker closed", self.pool),
+        });
+        if let Some(why) = &self.engine {
+            page.line(format!("{}: at the engine: {why}", self.pool));
+        }
+    }
 }

@@ -1,12 +1,8 @@
 //! `poolctl risk violations`: which rules pools broke, from when to when.
 
-use crate::output::Outcome;
-use crate::pools::alerts::Shown;
-use crate::shell::session::Session;
-use app::App;
+use crate::pools::Shown;
+use crate::shell::prelude::*;
 use app::pools::alerts::AlertsOutput;
-use base::Result;
-use clap::Args;
 use state::alert::Subject;
 use vault::pool;
 

@@ -80,22 +80,17 @@ impl AlertsOutput {
         head: &'static str,
         now: i64,
     ) -> Result<Self> {
-        let mut found = Vec::new();
-        let mut gauges = Vec::new();
+        let (mut found, mut gauges) = (Vec::new(), Vec::new());
         for subject in subjects {
-            let alerts = alert::list(conn, *subject, limit)?;
+            found.extend(alert::list(conn, *subject, limit)?);
             let (label, name) = match subject {
                 Subject::Pool(_, name) => ("pool", name),
                 Subject::Feed(_, name) => ("feed", name),
                 Subject::Farm(name) => ("farmer", name),
             };
-            gauges.push(Gauge {
-                name: "poolctl_alerts_open",
-                help: "Alerts that hold.",
-                labels: vec![(label, (*name).to_owned())],
-                value: alert::list(conn, *subject, None)?.len().to_string(),
-            });
-            found.extend(alerts);
+            let open = alert::list(conn, *subject, None)?.len();
+            let gauge = Gauge::new("poolctl_alerts_open", "Alerts that hold.", open);
+            gauges.push(Gauge { labels: vec![(label, (*name).to_owned())], ..gauge });
         }
         found.sort_by_key(|alert| std::cmp::Reverse(alert.id));
         if let Some(limit) = limit {

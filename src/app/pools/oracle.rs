@@ -1,14 +1,20 @@
 //! Of `oracle …`: price feeds, and whether their prices may be used.
 
-use base::amount::{E18, Quantity, to_units};
+use crate::farming::time;
+use crate::pools::views::ppm;
+use base::amount::{Base, E18, Quantity, to_units};
 use base::forms;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::feed::Feed;
 use vault::oracle::{self, Fetched, Price};
 use vault::pool::ViewStamp;
 use watch::metrics::Gauge;
+
+/// A price in whole units.
+pub fn price(e18: Base) -> Quantity {
+    Quantity::new(e18, E18, "")
+}
 
 /// A feed.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -41,7 +47,6 @@ pub struct FeedView {
 
 impl From<&Feed> for FeedView {
     fn from(feed: &Feed) -> Self {
-        let price = |e18| Quantity::new(e18, E18, "");
         Self {
             name: feed.name.clone(),
             asset: feed.asset.clone(),
@@ -52,7 +57,7 @@ impl From<&Feed> for FeedView {
             max_staleness_sec: feed.limits.max_staleness_sec,
             min: feed.limits.min_e18.map(price),
             max: feed.limits.max_e18.map(price),
-            max_deviation: feed.limits.max_deviation_ppm.map(crate::pools::views::ppm),
+            max_deviation: feed.limits.max_deviation_ppm.map(ppm),
             failure_streak: feed.failure_streak,
         }
     }
@@ -106,9 +111,9 @@ impl GetOutput {
         Self {
             source: if price.is_fixed() { "fixed" } else { source },
             asset: price.asset,
-            price: Quantity::new(price.price_e18, E18, ""),
+            price: self::price(price.price_e18),
             feed: price.feed,
-            updated_at: price.read.as_ref().map(|read| crate::farming::time(read.updated_at)),
+            updated_at: price.read.as_ref().map(|read| time(read.updated_at)),
             age_sec: price.read.as_ref().map(|read| read.age_sec),
             view: price.read.map(|read| read.view),
         }
@@ -142,7 +147,6 @@ pub struct AggregateOutput {
 impl AggregateOutput {
     /// The median that was found, or why there is none.
     pub fn of(asset: String, found: &oracle::Aggregate) -> Self {
-        let price = |e18| Quantity::new(e18, E18, "");
         let median = found.result.as_ref().ok();
         let quotes = |ok: bool| {
             let quotes = found.fetched.iter().filter(|fetched| fetched.result.is_ok() == ok);
@@ -151,7 +155,7 @@ impl AggregateOutput {
         Self {
             asset,
             price: median.map(|median| price(median.price_e18)),
-            updated_at: median.and(found.updated_at()).map(crate::farming::time),
+            updated_at: median.and(found.updated_at()).map(time),
             age_sec: median.and(found.age_sec()),
             range: median.map(|median| [price(median.lowest_e18), price(median.highest_e18)]),
             quorum: found.quorum,
@@ -195,8 +199,8 @@ impl From<&Fetched> for QuoteView {
         };
         match &fetched.result {
             Ok(price) => Self {
-                price: Some(Quantity::new(price.price_e18, E18, "")),
-                updated_at: price.read.as_ref().map(|read| crate::farming::time(read.updated_at)),
+                price: Some(self::price(price.price_e18)),
+                updated_at: price.read.as_ref().map(|read| time(read.updated_at)),
                 age_sec: price.read.as_ref().map(|read| read.age_sec),
                 ..empty
             },
@@ -208,12 +212,8 @@ impl From<&Fetched> for QuoteView {
 impl QuoteView {
     /// The last accepted price, and its age.
     pub fn gauges(&self) -> Vec<Gauge> {
-        let gauge = |name, help, value| Gauge {
-            name,
-            help,
-            labels: vec![("feed", self.feed.clone()), ("asset", self.asset.clone())],
-            value,
-        };
+        let labels = vec![("feed", self.feed.clone()), ("asset", self.asset.clone())];
+        let gauge = |name, help, value| Gauge { name, help, labels: labels.clone(), value };
         let price = self.price.as_ref().map(|price| {
             gauge("poolctl_oracle_price", "Last accepted price.", to_units(price.base, price.decimals))
         });

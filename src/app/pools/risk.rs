@@ -1,9 +1,9 @@
 //! Of `risk …`: limits of pools, and whether they are kept.
 
+use crate::pools::views::{age, ppm};
 use base::amount::{Base, Quantity};
 use base::{Result, clock, forms};
-
-use crate::pools::views::{age, ppm};
+use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::{Pool, ViewStamp};
@@ -76,7 +76,7 @@ impl BreakerView {
 
 impl RiskView {
     /// The limits of a pool as the state has them, `now` in seconds since 1970.
-    pub fn of(conn: &rusqlite::Connection, pool: &Pool, row: &RiskRow, now: i64) -> Result<Self> {
+    pub fn of(conn: &Connection, pool: &Pool, row: &RiskRow, now: i64) -> Result<Self> {
         let p = &row.parameters;
         let assets = |limit: Option<Base>| limit.map(|limit| pool.asset.quantity(limit));
         Ok(Self {
@@ -115,12 +115,7 @@ pub struct ShowOutput {
 
 impl ShowOutput {
     /// The limits of these pools, `now` in seconds since 1970.
-    pub fn of(
-        conn: &rusqlite::Connection,
-        pools: &[Pool],
-        view: Option<ViewStamp>,
-        now: i64,
-    ) -> Result<Self> {
+    pub fn of(conn: &Connection, pools: &[Pool], view: Option<ViewStamp>, now: i64) -> Result<Self> {
         let mut output = Self { pools: Vec::new(), without: Vec::new(), view };
         for pool in pools {
             match risk::row(conn, pool)? {

@@ -2,7 +2,6 @@
 
 use base::amount::Quantity;
 use base::{Error, Result, clock, forms};
-
 use schemars::JsonSchema;
 use serde::Serialize;
 use vault::pool::{Member, Pool, ViewStamp};

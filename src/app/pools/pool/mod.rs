@@ -1,7 +1,6 @@
 //! Of `pool …`: the pools there are, and what a member has in one.
 
-pub mod reconcile;
-pub mod rescan;
+pub mod chain;
 
 use crate::pools::alerts::AlertView;
 use crate::pools::views::PoolView;

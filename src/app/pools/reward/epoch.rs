@@ -2,12 +2,11 @@
 
 use base::amount::Quantity;
 use base::{Result, clock, forms};
-
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
-use vault::pool::Pool;
-use vault::reward::{self, EpochRow};
+use vault::pool::{Pool, ViewStamp};
+use vault::reward::{self, Difference, EpochRow, Verification};
 
 /// An epoch as the state has it.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -63,9 +62,6 @@ pub struct EpochView {
 
 impl EpochView {
     /// From its row.
-    ///
-    /// # Errors
-    /// `state_corrupt` where its token is missing.
     pub fn of(conn: &Connection, pool: &Pool, row: &EpochRow) -> Result<Self> {
         let token = reward::token_of(conn, row)?;
         let exported = reward::exported(conn, row.id)?;
@@ -118,4 +114,62 @@ pub struct CreateOutput {
 pub struct NothingOutput {
     /// The epoch that was asked for, which is distributed already; null where none was named.
     pub already: Option<EpochView>,
+}
+
+/// What was found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct VerifyOutput {
+    /// `chain`, or `state` with --offline.
+    pub source: &'static str,
+    /// The block and endpoint that the logs were read at; null with --offline.
+    pub view: Option<ViewStamp>,
+    /// Epoch by epoch.
+    pub epochs: Vec<VerifiedView>,
+    /// What is not as it should be; the first 10,000.
+    pub differences: Vec<Difference>,
+    /// How many there are.
+    pub difference_count: u64,
+}
+
+/// An epoch that was computed again.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct VerifiedView {
+    /// Its id.
+    pub epoch: i64,
+    /// Its pool.
+    pub pool: String,
+    /// First block.
+    pub start_block: u64,
+    /// First block after it.
+    pub end_block: u64,
+    /// Rewards compared.
+    pub rewards: u64,
+    /// Given to members, as it stands in the state.
+    pub distributed: Quantity,
+    /// Differences in it.
+    pub differences: u64,
+}
+
+impl VerifyOutput {
+    /// What a verification found.
+    pub fn of(conn: &Connection, found: Verification) -> Result<Self> {
+        let verified = found.epochs.into_iter().map(|epoch| {
+            Ok(VerifiedView {
+                epoch: epoch.row.id,
+                pool: epoch.pool,
+                start_block: epoch.row.epoch.start,
+                end_block: epoch.row.epoch.end,
+                rewards: epoch.rewards,
+                distributed: reward::token_of(conn, &epoch.row)?.quantity(epoch.row.distributed),
+                differences: epoch.differences,
+            })
+        });
+        Ok(Self {
+            source: if found.view.is_some() { "chain" } else { "state" },
+            view: found.view,
+            epochs: verified.collect::<Result<_>>()?,
+            differences: found.differences,
+            difference_count: found.total,
+        })
+    }
 }

@@ -1,16 +1,42 @@
-//! Of `pool rescan`: a pool's transfers read again, and what that changes.
+//! Of `pool reconcile` and `rescan`: the state against the chain, holder by holder and transfer by transfer.
 
+use alloy::primitives::Address;
 use base::amount::{Base, Quantity, parse_base, to_units};
 use base::{Code, Error, Result, forms, say};
-use rusqlite::Connection;
-use rusqlite::OptionalExtension;
+use rusqlite::{Connection, OptionalExtension};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::Work;
 use std::collections::BTreeMap;
-use vault::pool::{Asset, Pool, ViewStamp};
+use vault::pool::{Asset, ViewStamp};
 use vault::reward::{self, Difference, EpochRow, Subject, Verification};
-use vault::sync::{Correction, HolderChange, Rescanned, RolledBack};
+use vault::sync::{Reconciled, Rescanned, RolledBack};
+
+/// What the comparison found.
+#[derive(Debug, Serialize, JsonSchema)]
+pub struct ReconcileOutput {
+    /// Pool by pool.
+    pub pools: Vec<Reconciled>,
+    /// Differences in all.
+    pub drifts: usize,
+}
+
+/// The error of a comparison that found differences, naming pools that could not be compared too.
+pub fn drift(found: &[Reconciled]) -> Option<Error> {
+    let differs: Vec<&Reconciled> = found.iter().filter(|line| !line.drifts.is_empty()).collect();
+    let first = differs.first()?;
+    let count: usize = differs.iter().map(|line| line.drifts.len()).sum();
+    let names: Vec<&str> = differs.iter().map(|line| line.pool.as_str()).collect();
+    let failed = found.iter().filter(|line| line.failure.is_some());
+    let failed: Vec<&str> = failed.map(|line| line.pool.as_str()).collect();
+    let also =
+        if failed.is_empty() { String::new() } else { format!("; not compared: {}", failed.join(", ")) };
+    let what = first.drifts.first().map(ToString::to_string).unwrap_or_default();
+    let why = format!("{count} differences in {}; first: {}: {what}{also}", names.join(", "), first.pool);
+    let hint = say("compare at another endpoint; read its transfers again with: ").run("pool rescan");
+    let hint = hint.of(&first.pool);
+    Some(Error::new(Code::Drift, why).hint(hint).detail("pools", names).detail("failed", failed))
+}
 
 /// Transfers, and members, that are listed one by one; more are counted.
 const LISTED: usize = 10_000;
@@ -140,6 +166,23 @@ impl RescanOutput {
     pub fn of(conn: &Connection, found: Rescanned, paid: Verification) -> Result<Self> {
         let Rescanned { pool, view, rolled_back, range, endpoints, corrections, holders, taken } = found;
         let added = corrections.iter().filter(|correction| correction.added).count();
+        let side = |address: Address| (!address.is_zero()).then(|| address.to_string());
+        let changes = corrections.iter().take(LISTED).map(|change| ChangeView {
+            change: if change.added { "added" } else { "removed" },
+            block: change.block,
+            log_index: change.log_index,
+            tx: change.tx.to_string(),
+            from: side(change.from),
+            to: side(change.to),
+            amount: pool.shares(change.shares),
+        });
+        let holders_changed = holders.len();
+        let holders = holders.into_iter().take(LISTED).map(|holder| HolderView {
+            member: holder.member.to_string(),
+            member_name: holder.name,
+            before: pool.shares(holder.before),
+            after: pool.shares(holder.after),
+        });
         Ok(Self {
             view,
             rolled_back,
@@ -148,9 +191,9 @@ impl RescanOutput {
             endpoints,
             added,
             removed: corrections.len() - added,
-            changes: corrections.iter().take(LISTED).map(|change| ChangeView::of(&pool, change)).collect(),
-            holders_changed: holders.len(),
-            holders: holders.into_iter().take(LISTED).map(|holder| HolderView::of(&pool, holder)).collect(),
+            changes: changes.collect(),
+            holders_changed,
+            holders: holders.collect(),
             transfers: taken,
             differences: paid.total,
             wrong_epochs: wrong_epochs(conn, paid)?,
@@ -161,13 +204,10 @@ impl RescanOutput {
     /// Why not all is well, where something was paid on wrong figures.
     pub fn failure(&self) -> Option<Error> {
         let first = self.wrong_epochs.first()?;
-        let why = format!(
-            "{} paid epochs of pool \"{}\" turn out wrong, with {} differences; the first is epoch {}",
-            self.wrong_epochs.len(),
-            self.pool,
-            self.differences,
-            first.epoch
-        );
+        let (count, pool, differences) = (self.wrong_epochs.len(), &self.pool, self.differences);
+        let which =
+            format!("turn out wrong, with {differences} differences; the first is epoch {}", first.epoch);
+        let why = format!("{count} paid epochs of pool \"{pool}\" {which}");
         let hint = say("paid rewards are not rewritten: settle the differences with the members; see: ")
             .run("reward epoch verify")
             .with("pool")
@@ -177,64 +217,32 @@ impl RescanOutput {
     }
 }
 
-impl ChangeView {
-    /// A transfer that was wrong.
-    pub fn of(pool: &Pool, change: &Correction) -> Self {
-        let side = |address: alloy::primitives::Address| (!address.is_zero()).then(|| address.to_string());
-        Self {
-            change: if change.added { "added" } else { "removed" },
-            block: change.block,
-            log_index: change.log_index,
-            tx: change.tx.to_string(),
-            from: side(change.from),
-            to: side(change.to),
-            amount: pool.shares(change.shares),
-        }
-    }
-}
-
-impl HolderView {
-    /// A holder whose shares were wrong.
-    pub fn of(pool: &Pool, holder: HolderChange) -> Self {
-        Self {
-            member: holder.member.to_string(),
-            member_name: holder.name,
-            before: pool.shares(holder.before),
-            after: pool.shares(holder.after),
-        }
-    }
-}
-
 /// The differences by epoch.
-pub fn wrong_epochs(conn: &Connection, paid: Verification) -> Result<Vec<WrongEpoch>> {
+fn wrong_epochs(conn: &Connection, paid: Verification) -> Result<Vec<WrongEpoch>> {
     let mut rows: BTreeMap<i64, EpochRow> =
         paid.epochs.into_iter().map(|epoch| (epoch.row.id, epoch.row)).collect();
-    let mut wrong: Vec<(WrongEpoch, Asset)> = Vec::new();
-    for difference in paid.differences {
-        if wrong.last().is_none_or(|(epoch, _)| epoch.epoch != difference.epoch) {
-            let missing = || Error::new(Code::Bug, format!("epoch {} was not verified", difference.epoch));
-            let row = rows.remove(&difference.epoch).ok_or_else(missing)?;
-            let (start_block, end_block) = (row.epoch.start, row.epoch.end);
-            let (members, figures) = (Vec::new(), Vec::new());
-            let epoch = WrongEpoch { epoch: row.id, start_block, end_block, members, figures };
-            wrong.push((epoch, reward::token_of(conn, &row)?));
+    let mut wrong = Vec::new();
+    for differences in paid.differences.chunk_by(|one, next| one.epoch == next.epoch) {
+        let Some(Difference { epoch, .. }) = differences.first() else { continue };
+        let missing = || Error::new(Code::Bug, format!("epoch {epoch} was not verified"));
+        let row = rows.remove(epoch).ok_or_else(missing)?;
+        let token = reward::token_of(conn, &row)?;
+        let (mut members, mut figures) = (Vec::new(), Vec::new());
+        for difference in differences {
+            let Difference { member, field, stored, computed, .. } = difference.clone();
+            match member {
+                Some(member) => members.push(WrongReward::of(conn, &token, member, difference)?),
+                None => figures.push(WrongFigure { field, stored, computed }),
+            }
         }
-        let Some((epoch, token)) = wrong.last_mut() else { continue };
-        match difference.member.clone() {
-            Some(member) => epoch.members.push(WrongReward::of(conn, token, member, &difference)?),
-            None => epoch.figures.push(WrongFigure {
-                field: difference.field,
-                stored: difference.stored,
-                computed: difference.computed,
-            }),
-        }
+        let (start_block, end_block) = (row.epoch.start, row.epoch.end);
+        wrong.push(WrongEpoch { epoch: row.id, start_block, end_block, members, figures });
     }
-    Ok(wrong.into_iter().map(|(epoch, _)| epoch).collect())
+    Ok(wrong)
 }
 
 impl WrongReward {
-    /// A reward that would be another one.
-    pub fn of(conn: &Connection, token: &Asset, member: String, difference: &Difference) -> Result<Self> {
+    fn of(conn: &Connection, token: &Asset, member: String, difference: &Difference) -> Result<Self> {
         let amount = |text: Option<&String>| match text {
             Some(text) => {
                 parse_base(text).ok_or_else(|| Error::new(Code::Bug, format!("\"{text}\" is not an amount")))

@@ -1,17 +1,68 @@
-//! `poolctl oracle aggregate`: the median of an asset's feeds.
+//! `poolctl oracle get` and `aggregate`: the price of an asset, from one feed or as the median of all.
 
 use super::quotes::table;
-use crate::output::{Outcome, Page, Present};
+use crate::pools::seen;
 use crate::shell::at::AtFlag;
-use crate::shell::options::DryRun;
-use crate::shell::session::Session;
-use app::App;
-use app::pools::oracle::AggregateOutput;
+use crate::shell::prelude::*;
+use crate::shell::views::or_dash;
+use app::pools::oracle::{AggregateOutput, GetOutput};
 use base::amount::{self, to_units};
-use base::{Error, Result, clock};
-use clap::Args;
+use base::clock;
 use vault::{feed, oracle};
 use watch::metrics::Gauge;
+
+/// The price of an asset: from the cache, or read now
+///
+/// Where the chain cannot be read, a cached price that is not stale is served and marked degraded.
+#[derive(Debug, Args)]
+#[command(before_help = "Example: poolctl oracle get ETH")]
+pub struct Get {
+    /// A symbol or a token's address
+    asset: String,
+    /// Read the chain even if the cache is fresh
+    #[arg(long)]
+    refresh: bool,
+    #[command(flatten)]
+    at: AtFlag,
+    #[command(flatten)]
+    dry: DryRun,
+}
+
+impl Get {
+    pub fn run(self, session: &Session) -> Result<Outcome> {
+        let asset = feed::asset_name("ASSET", &self.asset)?;
+        let app = App::open(session)?;
+        let at = self.at.or(&app.config)?;
+        let ttl = app.config.number("oracle.cache_ttl_sec")?;
+        let hit = oracle::cached(app.read()?.conn(), &asset, session.call.run.clock.now(), Some(ttl))?;
+        if let Some(price) = hit.filter(|_| !self.refresh) {
+            if self.dry.dry_run {
+                session.call.set_dry_run();
+            }
+            return Outcome::of(&GetOutput::of(price, "cache"));
+        }
+        let (price, degraded) = app
+            .write_async(self.dry.dry_run, async |work| oracle::price(work, || app.chain(), &asset, at).await)
+            .map_err(|e| e.context(format!("cannot price {asset}")))?;
+        let source = if degraded.is_some() { "degraded" } else { "chain" };
+        let warning =
+            degraded.map(|e| format!("the chain cannot be read, this price is from the cache: {e}"));
+        Ok(Outcome::of(&GetOutput::of(price, source))?.warn(warning))
+    }
+}
+
+impl Present for GetOutput {
+    fn present(&self, page: &mut Page) {
+        page.pairs([
+            ("asset", self.asset.clone()),
+            ("price", self.price.to_string()),
+            ("feed", self.feed.clone()),
+            ("from", self.source.to_owned()),
+            ("age", self.age_sec.map(clock::span).unwrap_or_default()),
+            ("read at", self.view.as_ref().map(ToString::to_string).unwrap_or_default()),
+        ]);
+    }
+}
 
 /// The median price of all feeds of an asset, if enough of them agree; exit 5 if not
 ///
@@ -35,8 +86,6 @@ pub struct Aggregate {
 }
 
 impl Aggregate {
-    /// # Errors
-    /// `unknown_asset`, `invalid_value`; those of the transport. `no_quorum` and `spread_exceeded` come with data.
     pub fn run(self, session: &Session) -> Result<Outcome> {
         let asset = feed::asset_name("ASSET", &self.asset)?;
         let spread = self.max_spread.as_deref();
@@ -55,11 +104,11 @@ impl Aggregate {
                 .hint("see: poolctl oracle check")
         });
         let output = AggregateOutput::of(asset, &found);
-        let gauge = output.price.as_ref().map(|price| Gauge {
-            name: "poolctl_oracle_aggregate_price",
-            help: "Median of the feeds of an asset.",
-            labels: vec![("asset", output.asset.clone())],
-            value: to_units(price.base, price.decimals),
+        let gauge = output.price.as_ref().map(|price| {
+            let (value, labels) =
+                (to_units(price.base, price.decimals), vec![("asset", output.asset.clone())]);
+            let help = "Median of the feeds of an asset.";
+            Gauge { name: "poolctl_oracle_aggregate_price", help, labels, value }
         });
         Ok(Outcome::of(&output)?.gauges(gauge).but(failure))
     }
@@ -70,7 +119,7 @@ impl Present for AggregateOutput {
         let feeds = self.used.len() + self.left_out.len();
         page.pairs([
             ("asset", self.asset.clone()),
-            ("price", crate::shell::views::or_dash(self.price.as_ref())),
+            ("price", or_dash(self.price.as_ref())),
             ("from", format!("{} of {feeds} feeds, {} needed", self.used.len(), self.quorum)),
             ("range", self.range.as_ref().map(|[low, high]| format!("{low} – {high}")).unwrap_or_default()),
             ("oldest", self.age_sec.map(clock::span).unwrap_or_default()),
@@ -79,8 +128,6 @@ impl Present for AggregateOutput {
         if !self.left_out.is_empty() {
             page.line("left out:").table(table(&self.left_out));
         }
-        if let Some(view) = &self.view {
-            page.line(view);
-        }
+        seen(page, self.view.as_ref());
     }
 }
