@@ -73,6 +73,17 @@ impl Table {
         Self { heads, rows: Vec::new() }
     }
 
+    /// A row for each of these.
+    pub fn of<T, const N: usize>(
+        heads: [&str; N],
+        things: impl IntoIterator<Item = T>,
+        cells: impl FnMut(T) -> [String; N],
+    ) -> Self {
+        let mut table = Self::new(&heads);
+        things.into_iter().map(cells).for_each(|row| table.row(row));
+        table
+    }
+
     /// Adds a row; missing cells are shown as `–`.
     pub fn row(&mut self, cells: impl IntoIterator<Item = String>) {
         let mut cells: Vec<String> =
@@ -126,8 +137,7 @@ impl Page {
         things: impl IntoIterator<Item = T>,
         cells: impl FnMut(T) -> [String; N],
     ) -> &mut Self {
-        let mut table = Table::new(&heads);
-        things.into_iter().map(cells).for_each(|row| table.row(row));
+        let table = Table::of(heads, things, cells);
         if table.is_empty() { self } else { self.table(table) }
     }
 
