@@ -81,7 +81,7 @@ const FILLINGS: &[(&str, &[Filling])] = &[
                 ("marks", "?, ?, ?, ?, ?, ?, ?, ?"),
                 ("clause", "farmer_id = ?1 AND block_index = ?2 AND entropy = ?3"),
             ],
-            &[("name", "operations"), ("marks", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"), ("clause", "id = ?1")],
+            &[("name", "operations"), ("marks", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"), ("clause", "id = ?1")],
             &[
                 ("name", "operation_attempts"),
                 ("marks", "?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?"),
