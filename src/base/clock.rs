@@ -40,17 +40,11 @@ pub fn rfc3339(second: i64) -> String {
 }
 
 /// Seconds since 1970 as RFC 3339 UTC, in a document.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands fields over like this")]
 pub fn serialize<S: Serializer>(second: &i64, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&rfc3339(*second))
 }
 
 /// The same, or null.
-#[expect(
-    clippy::ref_option,
-    clippy::trivially_copy_pass_by_ref,
-    reason = "serde hands fields over like this"
-)]
 pub fn serialize_if<S: Serializer>(second: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     second.map(rfc3339).serialize(serializer)
 }

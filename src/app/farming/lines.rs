@@ -192,14 +192,14 @@ struct FailureWords {
 }
 
 impl Sent {
-    fn of(tx: &str, ledger: u32) -> Option<Self> {
-        Some(Self { tx: tx.to_owned(), ledger })
+    fn of(tx: &str, ledger: u32) -> Self {
+        Self { tx: tx.to_owned(), ledger }
     }
 }
 
 impl FailureWords {
-    fn of(reason: Reason, error: &Error) -> Option<Self> {
-        Some(Self { reason: reason.word(), error: error.message().to_owned() })
+    fn of(reason: Reason, error: &Error) -> Self {
+        Self { reason: reason.word(), error: error.message().to_owned() }
     }
 }
 
@@ -252,10 +252,10 @@ impl From<&Note<'_>> for Line {
 impl PlantLine {
     fn of(block: u32, Planted { who, stake, fate }: &Planted) -> Self {
         let (status, sent, failure) = match fate {
-            plant::Fate::Planted { tx, ledger, .. } => ("planted", Sent::of(tx, *ledger), None),
+            plant::Fate::Planted { tx, ledger, .. } => ("planted", Some(Sent::of(tx, *ledger)), None),
             plant::Fate::Already => ("already_planted", None, None),
             plant::Fate::HarvestOnly => ("harvest_only", None, None),
-            plant::Fate::Failed { reason, error } => ("failed", None, FailureWords::of(*reason, error)),
+            plant::Fate::Failed { reason, error } => ("failed", None, Some(FailureWords::of(*reason, error))),
         };
         let (farmer, address) = (who.id.clone(), who.address.clone());
         Self { block, farmer, address, status, stake: kale(*stake), sent, failure }
@@ -267,12 +267,12 @@ impl HarvestLine {
         let (mut sent, mut reward, mut loss, mut failure) = (None, None, None, None);
         let status = match fate {
             harvest::Fate::Harvested { tx, ledger, reward: paid, .. } => {
-                (sent, reward) = (Sent::of(tx, *ledger), Some(kale(*paid)));
+                (sent, reward) = (Some(Sent::of(tx, *ledger)), Some(kale(*paid)));
                 "harvested"
             }
             harvest::Fate::Already => "already_harvested",
             harvest::Fate::Elsewhere { tx, ledger, reward: paid } => {
-                (sent, reward) = (Sent::of(tx, *ledger), Some(kale(*paid)));
+                (sent, reward) = (Some(Sent::of(tx, *ledger)), Some(kale(*paid)));
                 "harvested_elsewhere"
             }
             harvest::Fate::Lost { reason, cause } => {
@@ -281,7 +281,7 @@ impl HarvestLine {
                 "lost"
             }
             harvest::Fate::Failed { reason, error } => {
-                failure = FailureWords::of(*reason, error);
+                failure = Some(FailureWords::of(*reason, error));
                 "failed"
             }
         };
