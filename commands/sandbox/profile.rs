@@ -33,6 +33,9 @@ pub struct Files {
 
 impl Files {
     /// A config file at this path, and the others beside it; none of them may exist.
+    ///
+    /// # Errors
+    /// `conflict` naming the file that is there; `invalid_value` for a path that names no file.
     pub fn beside(config: &Path) -> Result<Self> {
         let config = App::absolute(config)?;
         let state = config.with_extension("sqlite");

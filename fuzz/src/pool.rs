@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 pub const CORPUS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/corpus");
 
 /// The inputs of a target, in the order of their files' names.
+///
+/// # Errors
+/// Where there is none, or one cannot be read.
 pub fn load(corpus: &Path, target: &str) -> Result<Vec<Vec<u8>>> {
     let folder = corpus.join(target);
     let cannot = || format!("cannot read {}", folder.display());
@@ -23,6 +26,9 @@ pub fn load(corpus: &Path, target: &str) -> Result<Vec<Vec<u8>>> {
 }
 
 /// Keeps an input that a target failed on. The same one is kept once.
+///
+/// # Errors
+/// Where the file cannot be written.
 pub fn keep(corpus: &Path, target: &str, input: &[u8]) -> Result<PathBuf> {
     let name = Sha256::digest(input).iter().take(8).fold(0, |name: u64, byte| name << 8 | u64::from(*byte));
     let path = corpus.join(target).join(format!("found-{name:016x}"));

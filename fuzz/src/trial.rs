@@ -98,6 +98,9 @@ impl<'a> Trial<'a> {
     }
 
     /// Reads one input; true where it was taken.
+    ///
+    /// # Errors
+    /// The input, where it does what none may.
     pub fn read(&mut self, input: Vec<u8>) -> Result<(bool, Vec<u8>), Found> {
         (self.before)(&input);
         let start = clock_gettime(ClockId::ThreadCPUTime);
@@ -128,6 +131,9 @@ impl<'a> Trial<'a> {
 
     /// Reads the kept inputs, then changes of them while `more` says so of the number of inputs read; now and then one of
     /// the kept inputs with a value of `size` bytes, each value in its turn.
+    ///
+    /// # Errors
+    /// The first input that does what none may.
     pub fn run(
         &mut self,
         kept: &[Vec<u8>],

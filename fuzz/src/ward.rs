@@ -17,6 +17,9 @@ pub enum Ended {
 }
 
 /// Waits for a process that writes each input to `current` before it reads it, and says one line at its end.
+///
+/// # Errors
+/// Where the process cannot be waited for, or what it was at cannot be read.
 pub fn guard(child: &mut Child, current: &Path, stuck: Duration) -> Result<Ended> {
     let at = || fs::metadata(current).and_then(|file| file.modified()).ok();
     let (mut last, mut since) = (at(), Instant::now());

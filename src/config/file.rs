@@ -20,6 +20,10 @@ pub struct ConfigFile {
 }
 
 /// Reads and checks a config file; `/dev/null` stands for none.
+///
+/// # Errors
+/// `invalid_config` for what is not TOML or has the wrong type, `unknown_key` with the nearest known key.
+/// The text of the file is never quoted: it may hold endpoint secrets.
 pub fn read(path: &Path) -> Result<ConfigFile> {
     let unreadable = |why: &dyn std::fmt::Display| {
         Error::new(Code::InvalidConfig, format!("cannot read config {}: {why}", path.display()))

@@ -6,6 +6,9 @@ use base::{Code, Error, Result, amount, redact};
 use stellar_strkey::ed25519::PublicKey;
 
 /// Checks `text` against the key's form and returns it in canonical spelling.
+///
+/// # Errors
+/// `invalid_value` naming the key, where it came from, and what is allowed. A secret value is never quoted.
 pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
     let refuse = |why: String| {
         let shown = if key.secret() {

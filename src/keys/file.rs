@@ -12,6 +12,9 @@ use zeroize::Zeroizing;
 const MOST: u64 = 16 << 20;
 
 /// Reads a file of secrets that nobody but its owner may read.
+///
+/// # Errors
+/// `missing` where there is none, `keys_exposed` naming the `chmod` to run, `io_error`.
 pub fn read_private(what: &str, path: &Path, missing: Code) -> Result<Zeroizing<Vec<u8>>> {
     let shown = path.display();
     let io = |e: &io::Error| match e.kind() {

@@ -129,6 +129,9 @@ impl fmt::Debug for Editor {
 impl Editor {
     /// Opens the key store for a change, or begins a new one; nothing is written before a key is added.
     /// `lock` takes the kernel lock beside it ([`Lock::keys`]); `unlock` gets `None` where there is no store yet.
+    ///
+    /// # Errors
+    /// `keys_locked` while another run changes it, and those of [`KeyStore::open`] but `keys_missing`.
     pub fn open(
         path: &Path,
         lock: impl FnOnce(&Path) -> Result<Lock>,
@@ -155,6 +158,9 @@ impl Editor {
     }
 
     /// Makes a key from the system's randomness and writes it; returns its address.
+    ///
+    /// # Errors
+    /// `io_error`; then the file is as it was.
     pub fn make(&mut self) -> Result<String> {
         let key = signer::generate()?;
         let address = address_of(&key);

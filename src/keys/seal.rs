@@ -56,6 +56,9 @@ impl fmt::Debug for Identities {
 
 impl Identities {
     /// Reads an identity file's text: one `AGE-SECRET-KEY-1…` a line, `#` for comments.
+    ///
+    /// # Errors
+    /// `no_passphrase` naming the line that is none, or that there is none; never what stands there.
     pub fn parse(path: &Path, text: &[u8]) -> Result<Self> {
         let shown = path.display();
         let bad = |why: String| {

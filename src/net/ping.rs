@@ -24,6 +24,9 @@ const LIMITS: HttpLimits = HttpLimits {
 };
 
 /// Posts one ping, with the command and its exit code in the body.
+///
+/// # Errors
+/// `unreachable`, `rpc_error` for an answer other than 2xx; none of them shows more of the URL than its host.
 pub async fn ping(url: &Endpoint, command: &str, step: Step) -> Result<()> {
     let (target, exit_code) = match step {
         Step::Start => (url.below("start"), None),

@@ -25,6 +25,9 @@ pub enum Outlook {
 }
 
 /// Looks every unfinished operation up, at every endpoint; sends and writes nothing.
+///
+/// # Errors
+/// Of the whole: the state cannot be read. Of one: nobody could be asked, or nobody remembers.
 pub async fn look<N: Network>(desk: &Desk<'_, N>) -> Result<Vec<(Operation, Result<Outlook>)>> {
     let mut found = Vec::new();
     for operation in rows::open_on(desk.state.conn(), N::Chain::NAME)? {
@@ -81,6 +84,10 @@ pub async fn give_up<N: Network>(
 }
 
 /// The operation, if it can be ended by hand: every endpoint is asked for it first.
+///
+/// # Errors
+/// `invalid_value` for one that is not under way; `not_ready` while it may still land; those of the network where nobody
+/// could be asked.
 pub async fn may_give_up<N: Network>(
     desk: &Desk<'_, N>,
     id: i64,

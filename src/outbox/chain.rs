@@ -26,6 +26,9 @@ pub trait Chain: Debug + Copy + Default + Eq + 'static {
     fn read(envelope: &str) -> Option<Stored<Self::Account>>;
 
     /// Reads a stored envelope back.
+    ///
+    /// # Errors
+    /// `state_corrupt` for one that cannot be read.
     fn stored(envelope: &str) -> Result<Stored<Self::Account>> {
         Self::read(envelope).ok_or_else(|| {
             Error::new(Code::StateCorrupt, "a stored envelope cannot be read")

@@ -32,6 +32,11 @@ pub struct Desk<'a, N> {
 
 /// Works through the intents, [`Pace::parallel`] at a time; the results are in their order, each its own. A failed
 /// simulation ends its operation as failed, without a signature; it may be tried again later.
+///
+/// # Errors
+/// Of the whole: the state cannot be written, or no endpoint serves at the start. Of one: `outcome_unknown` where it is
+/// under way still (the next run settles it); `fee_capped`; `unreachable` and others of the network where nothing was signed;
+/// `interrupted`; `conflict` for a key that stands twice.
 pub async fn submit<N: Network>(
     desk: &mut Desk<'_, N>,
     _permit: ValuePermit<'_>,
@@ -177,6 +182,10 @@ async fn in_order<N: Network>(
 /// Settles every unfinished operation of this network, by the hashes of its envelopes: first thing that a writing command
 /// does. It sends nothing over the network where nothing is unfinished. With a `permit`, an envelope that is stored and still
 /// valid is sent again, the same bytes. What was planned and never signed is given up, and not among the results.
+///
+/// # Errors
+/// Of the whole: the state cannot be read or written. Of one: `outcome_unknown` when [`Pace::wait`] is over;
+/// `state_corrupt` for an envelope that cannot be read.
 pub async fn settle_open<N: Network>(
     desk: &mut Desk<'_, N>,
     permit: Option<ValuePermit<'_>>,

@@ -189,6 +189,9 @@ pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<u64>> {
 }
 
 /// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.
+///
+/// # Errors
+/// `bug` for one that may have an effect, or is another network's.
 pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, plan: &Value) -> Result<i64> {
     let conn = tx.conn();
     let text = plan.to_string();
@@ -215,6 +218,9 @@ pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, pl
 }
 
 /// Stores a signed envelope, before it is sent for the first time, to this endpoint; returns its number.
+///
+/// # Errors
+/// `bug` while an older envelope may still land.
 pub fn signed(tx: &Tx<'_>, id: i64, new: &Signed, endpoint: &str) -> Result<u32> {
     let conn = tx.conn();
     let (last, open): (u32, bool) = conn

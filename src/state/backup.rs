@@ -34,6 +34,10 @@ pub struct BackupReport {
 }
 
 /// Copies an open state to `target` with SQLite's backup API, checks the copy, and only then gives it its name.
+///
+/// # Errors
+/// `conflict` where `target` exists; `io_error`/`state_error` where the disk refuses; `check_failed` for a copy
+/// that is not sound.
 pub fn backup(conn: &Connection, target: &Path, sound: Sound) -> Result<BackupReport> {
     let taken = || {
         Error::new(Code::Conflict, format!("{} exists already", target.display()))
@@ -93,6 +97,9 @@ fn copy(conn: &Connection, draft: &Path) -> Result<()> {
 }
 
 /// Checks a file as a state that could be restored; changes nothing.
+///
+/// # Errors
+/// `io_error` where it is missing or cannot be read; `check_failed` and the `state_…` codes for what is no sound state.
 pub fn inspect(source: &Path, sound: Sound) -> Result<BackupReport> {
     is_there(source)?;
     report(source, source, sound)
@@ -139,6 +146,9 @@ fn unsound(path: &Path, why: &str) -> Error {
 /// Verifies `source` and swaps it in for the state at `path`; the replaced file is kept beside it.
 ///
 /// Returns the report on the source, as the state that is now in place, and where the replaced one is, if there was one.
+///
+/// # Errors
+/// As [`backup`]; `state_locked` where somebody reads the state for long. Nothing is changed unless `source` is sound.
 pub fn restore(
     source: &Path,
     path: &Path,

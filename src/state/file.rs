@@ -227,6 +227,9 @@ pub struct Watch {
 
 impl Watch {
     /// Whether what was read since is one moment of the file.
+    ///
+    /// # Errors
+    /// `state_locked` where somebody changed it meanwhile; `io_error`.
     pub fn is_unchanged(&self) -> Result<()> {
         if self.then == Stamp::of(&self.path)? {
             return Ok(());

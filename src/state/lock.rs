@@ -60,11 +60,17 @@ const POLL: Duration = Duration::from_millis(25);
 
 impl Lock {
     /// Takes the lock of the state file at `state`, waiting up to `wait` unless the operator wants to stop.
+    ///
+    /// # Errors
+    /// `state_locked` naming the holder; `interrupted`; `io_error` where the lock file cannot be made.
     pub fn acquire(state: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
         Self::of("state", Code::StateLocked, state, holder, wait, stop)
     }
 
     /// Takes the lock of the key store at `keys`, which several states may share.
+    ///
+    /// # Errors
+    /// `keys_locked` naming the holder; `interrupted`; `io_error` where the lock file cannot be made.
     pub fn keys(keys: &Path, holder: &Holder, wait: Duration, stop: &Stop) -> Result<Self> {
         Self::of("key store", Code::KeysLocked, keys, holder, wait, stop)
     }

@@ -30,6 +30,10 @@ pub struct State {
 impl State {
     /// Opens for reading only; never waits for a writer. In a folder that may not be written, a state that no run has open
     /// is opened as one that nobody changes: see [`State::watch`].
+    ///
+    /// # Errors
+    /// `state_missing`, `state_foreign`, `state_too_new`, `state_outdated`, `state_corrupt`; `invalid_value` for what is no
+    /// file, `conflict` for one with several names.
     pub fn read(path: &Path, run: Run) -> Result<Self> {
         let state = Self::unjudged(path, run)?;
         schema::must_be_own(&state.conn, path, steps::SCHEMA_VERSION)?;
@@ -45,6 +49,9 @@ impl State {
 
     /// As [`State::read`], for those who would rather know nothing than wait for an instant, or leave a trace: no file is
     /// made beside the state, as even a reader's log index is.
+    ///
+    /// # Errors
+    /// As [`State::read`], and `state_error` where another process keeps the whole file to itself.
     pub fn glance(path: &Path, run: Run) -> Result<Self> {
         let conn = if file::is_at_rest(path) {
             // No run has it open. Should one begin to write this very moment, the worst is that nothing is known.
@@ -139,6 +146,9 @@ impl State {
     }
 
     /// The one way to write: everything that `body` does becomes true at once, or not at all.
+    ///
+    /// # Errors
+    /// What `body` returns, after rolling back; `state_error` where the disk or a constraint refuses.
     pub fn write<T>(&mut self, _permit: Permit<'_>, body: impl FnOnce(&Tx<'_>) -> Result<T>) -> Result<T> {
         self.conn.pragma_update(None, "query_only", false)?;
         let result = Self::commit(&mut self.conn, &self.run, body);
@@ -210,6 +220,9 @@ impl Drop for Look<'_> {
 }
 
 /// Creates a new state file with the whole schema; the file appears complete or not at all.
+///
+/// # Errors
+/// `conflict` where the file exists, `io_error`/`state_error` where it cannot be written.
 pub fn create(path: &Path) -> Result<()> {
     let taken = || {
         Error::new(Code::Conflict, format!("state {} exists already", path.display()))

@@ -42,6 +42,9 @@ pub enum Consent<'a> {
 
 impl<'a> ValuePermit<'a> {
     /// Asks for consent to `what` ("claim 12.5 KALE for …").
+    ///
+    /// # Errors
+    /// `needs_confirmation` where the answer is no or nobody can be asked.
     pub fn obtain(permit: Permit<'a>, consent: Consent<'_>, what: &str) -> Result<Self> {
         let refused = |why: &str| {
             Error::new(Code::NeedsConfirmation, format!("{what}: {why}")).hint(

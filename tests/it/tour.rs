@@ -138,6 +138,9 @@ fn fits(shown: &[String], printed: &[String]) -> bool {
 }
 
 /// Compares the shown lines with all printed ones.
+///
+/// # Errors
+/// The first shown line that fits nowhere, and what was printed there.
 fn follows(shown: &[String], printed: &[&str]) -> Result<(), String> {
     fn go(shown: &[String], at: (usize, usize), printed: &[&str], far: &mut (usize, usize)) -> bool {
         *far = at.max(*far);

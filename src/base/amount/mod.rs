@@ -61,6 +61,10 @@ pub enum ParseError {
 }
 
 /// Reads whole units (`12.5`) strictly into base units of an asset with `decimals`.
+///
+/// # Errors
+/// Signs, exponents, separators, spaces, a missing digit before or after the point, more digits than
+/// `decimals`, and values past 2^256-1 base units.
 pub fn parse_units(text: &str, decimals: u8) -> Result<Base, ParseError> {
     if text.is_empty() {
         return Err(ParseError::Empty);

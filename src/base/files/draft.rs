@@ -85,6 +85,9 @@ impl Draft {
     }
 
     /// Brings it to the disk and puts it in the place of the target.
+    ///
+    /// # Errors
+    /// Those of the system; the target is as it was then.
     pub fn replace(self) -> io::Result<()> {
         self.file.sync_all()?;
         remove_sides(&self.path)?;

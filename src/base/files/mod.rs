@@ -39,6 +39,10 @@ const READER_POLL: Duration = Duration::from_millis(20);
 const MOST_LINKS: usize = 40;
 
 /// Writes a file: whole or not at all, or in place where it is a pipe or a device.
+///
+/// # Errors
+/// Those of the system and of `fill`; `TimedOut` where nobody reads a pipe; `InvalidInput` for a folder, a disk or a
+/// socket.
 pub fn write(
     path: &Path,
     access: Access,

@@ -16,6 +16,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 pub const ROOM: usize = 16 << 10;
 
 /// Reads a file, a pipe or a device of at most `most` bytes.
+///
+/// # Errors
+/// Those of the system; `FileTooLarge`; `TimedOut` where a pipe is silent.
 pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     read_open(&open(path)?, most, &mut bytes)?;
@@ -23,6 +26,9 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 }
 
 /// As [`read`], of a regular file only: what is read again later must be the same then.
+///
+/// # Errors
+/// As [`read`], and `InvalidInput` for anything else.
 pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let file = open(path)?;
     let kind = file.metadata()?.file_type();

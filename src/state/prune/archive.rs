@@ -203,6 +203,10 @@ fn read_only(path: &Path) -> Result<Connection> {
 
 impl Archive {
     /// Gives the draft its name, which must be free, and brings that to the disk. Done already, it is only checked.
+    ///
+    /// # Errors
+    /// `drift` where neither it nor its draft is the file that was written; `conflict` where its name is taken by
+    /// another file; `io_error`.
     pub fn publish(&self) -> Result<()> {
         let draft = draft_of(&self.path);
         let io = |e: &std::io::Error| io_error(&self.path, e);

@@ -71,6 +71,9 @@ fn before(now: i64, age: Duration) -> Result<i64> {
 }
 
 /// Counts what is older than `age`; writes nothing.
+///
+/// # Errors
+/// `invalid_value` for an age below [`LEAST_AGE`]; `state_corrupt` where the rows contradict each other.
 pub fn prune_preview(
     state: &State,
     age: Duration,
@@ -95,6 +98,10 @@ pub fn prune_preview(
 
 /// Moves what is older than `age` into the archive at `target`, or beside the state; a prune that was interrupted is ended
 /// instead.
+///
+/// # Errors
+/// `invalid_value` for an age below [`LEAST_AGE`]; `conflict` where `target` exists; `io_error`, `state_error` where the
+/// disk refuses, with nothing deleted; `check_failed`, `state_corrupt`; `interrupted`, to be gone on with.
 pub fn prune(work: &mut Work<'_>, age: Duration, target: Option<&Path>) -> Result<PruneReport> {
     let before = before(work.state.run().clock.now(), age)?;
     let Work { state, permit, progress, stop, .. } = work;
@@ -169,6 +176,9 @@ fn forget(state: &mut State, permit: Permit<'_>, event: i64, why: &Error) -> Res
 }
 
 /// Whether a prune that was begun can be gone on with.
+///
+/// # Errors
+/// `state_corrupt` where it cannot be told what is still to be deleted.
 pub fn can_go_on(conn: &Connection) -> Result<()> {
     pending(conn).map(drop)
 }

@@ -139,6 +139,9 @@ impl<'a> Selection<'a> {
     }
 
     /// Hands every row that goes to `sink`.
+    ///
+    /// # Errors
+    /// `state_corrupt` where harvests and their events do not agree; `interrupted`.
     pub fn walk(mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {
         self.farmed(sink, progress)?;
         self.operations(sink, progress)?;

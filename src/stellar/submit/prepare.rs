@@ -230,6 +230,9 @@ pub struct Rehearsal {
 }
 
 /// Simulates the intents without signing, sending or writing anything.
+///
+/// # Errors
+/// Of the whole: no endpoint serves. Of one: `transaction_failed` where the simulation fails.
 pub async fn rehearse(client: &Client, terms: &Terms, intents: &[Intent]) -> Result<Vec<Result<Rehearsal>>> {
     let network = StellarNetwork::new(client, terms.clone());
     network.read(intents.iter().map(|intent| &intent.source)).await?;

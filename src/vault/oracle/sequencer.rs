@@ -15,6 +15,9 @@ pub struct Sequencer {
 }
 
 /// Says why no price may be used, judged by the time of the block that the feed was read at.
+///
+/// # Errors
+/// What stands against it, in words.
 pub fn standing(answer: I256, started_at: U256, block_time: u64, grace_sec: u64) -> Result<(), String> {
     // A time past 2^64 lies in the future, and has lasted no time at all.
     let since = block_time.saturating_sub(u64::try_from(started_at).unwrap_or(u64::MAX));

@@ -223,6 +223,9 @@ fn set_found(tx: &Tx<'_>, pool: &Pool, found: Option<&Contract>, block: u64) -> 
 }
 
 /// Accepts how a pool's contract changed, as the operator was shown it: what was found is what it is from now on.
+///
+/// # Errors
+/// `conflict` where the change is not the one that was shown; `not_a_contract` for decimals that no amount can have.
 pub fn accept(work: &mut Work<'_>, agreed: &ValuePermit<'_>, pool: &Pool) -> Result<()> {
     work.state.write(agreed.permit(), |tx| {
         let now = store::find(tx.conn(), &pool.name)?.contract;

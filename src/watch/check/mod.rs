@@ -66,6 +66,9 @@ const MONEY: &[(&str, Check)] = &[
 /// Runs every check, in memory that does not grow with the state: what belongs together is read in one order and
 /// compared row by row. `full` reads every index too (`integrity_check`), otherwise `quick_check`, and every column as the
 /// commands do. Where the schema is not the program's, nothing else can be told.
+///
+/// # Errors
+/// `state_error` where the file cannot be read at all; what is wrong inside it is a finding, not an error.
 pub fn check(conn: &Connection, full: bool) -> Result<CheckReport> {
     let mut report =
         CheckReport { checked: Vec::new(), findings: Vec::new(), events: 0, data_version: String::new() };

@@ -31,6 +31,9 @@ impl Written {
 }
 
 /// Writes a page: a regular file whole, a pipe or a device in place.
+///
+/// # Errors
+/// `conflict` where a file is there that is no report; those of [`files::cannot_write`].
 pub fn write(path: &Path, page: &str) -> Result<Written> {
     let refuse = |e: &io::Error| files::cannot_write("the report", path, e);
     if !may_replace(path).map_err(|e| refuse(&e))? {

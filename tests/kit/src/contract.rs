@@ -16,6 +16,9 @@ static KNOWN: Mutex<BTreeMap<String, Arc<Validator>>> = Mutex::new(BTreeMap::new
 
 /// Checks a run's whole stdout: its only line, or each line of a stream, of which the last is the envelope. What is no
 /// JSON document of poolctl, such as a help text, or what was cut short by a signal, is not looked at.
+///
+/// # Errors
+/// Where a line is not what the schema says, or has a field that it does not name.
 pub fn check(binary: &Path, stdout: &str) -> Result<()> {
     let lines: Vec<&str> = stdout.lines().collect();
     let Some(envelope) = lines.last().and_then(|line| serde_json::from_str::<Value>(line).ok()) else {
@@ -90,6 +93,9 @@ fn validator(binary: &Path, command: &str) -> Result<Option<Arc<Validator>>> {
 }
 
 /// A validator that takes what this schema describes, and no field besides.
+///
+/// # Errors
+/// Where it is no JSON Schema.
 pub fn validator_of(mut schema: Value) -> Result<Validator> {
     jsonschema::meta::validate(&schema).map_err(|e| anyhow!("no JSON Schema: {e}"))?;
     close(&mut schema);

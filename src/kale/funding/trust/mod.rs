@@ -88,6 +88,9 @@ pub struct Prepared {
 }
 
 /// Looks at the accounts, and works out what is to be made and who gives what for it.
+///
+/// # Errors
+/// `no_key` where a sponsor is wanted and there is none, `not_ready` for one that cannot give enough.
 pub async fn prepare(farming: &Farming<'_, '_>, hands: &[Hand], wish: Wish) -> Result<Prepared> {
     if (wish.sponsored == Some(true) || wish.create.is_some()) && farming.keys.sponsor()?.is_none() {
         return Err(Error::new(Code::NoKey, "there is no sponsor in the key store")
