@@ -5,7 +5,7 @@ use alloy::primitives::U256;
 use base::{Code, Stop};
 use futures_util::future::FutureExt;
 use outbox::{Status, Submitted};
-use poolctl_testkit::{Fault, Proxy, Rule};
+use poolctl_testkit::{Answer, Fault, Proxy, Rule};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::future::poll_fn;
@@ -133,8 +133,13 @@ fn a_nonce_that_another_used_ends_it_and_pays_nothing() {
 fn what_an_endpoint_refuses_stays_open_for_it_may_still_land() {
     let mut bench = Bench::new();
     let proxy = Proxy::start(bench.node.url()).unwrap();
-    let message = "insufficient funds for gas * price + value".to_owned();
-    proxy.fault(Rule::new(Fault::RpcError { code: -32000, message, data: Value::Null }).on_method(SEND));
+    // The node never sees it.
+    let refusal = Fault::Http(|request| {
+        let error = json!({ "code": -32000, "message": "insufficient funds for gas * price + value" });
+        let body = json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string();
+        Answer { status: 200, body, ..Answer::default() }
+    });
+    proxy.fault(Rule::new(refusal).on_method(SEND));
     let intent = pay("pay:1", payee(1), ether());
     let error = bench.submit(&proxy.url(), &intent, ONCE).unwrap_err();
     assert_eq!(error.code(), Code::OutcomeUnknown);
