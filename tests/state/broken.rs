@@ -113,11 +113,6 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
              carry_out, '0', 1 FROM reward_emissions ORDER BY start_block DESC LIMIT 1",
         &["the one before ends at"],
     ),
-    (
-        "columns",
-        "UPDATE meta SET value = 'soon' WHERE key = 'reward_pause_from_epoch'",
-        &["meta.reward_pause_from_epoch"],
-    ),
     ("columns", "UPDATE members SET added_at = 9223372036854775807 WHERE id = 1", &["added_at", "is out of range"]),
     ("columns", "INSERT INTO meta VALUES ('prune_pending', '7')", &["meta.prune_pending"]),
     ("columns", "DELETE FROM pool_snapshots WHERE pool_id = 1", &["its figures of it are missing"]),
@@ -343,15 +338,10 @@ const SEVERAL: &[(&[&str], &str)] = &[
         "UPDATE pool_rewards SET amount = amount || '0' WHERE claimed_at IS NULL",
     ),
     (
-        // What an emission left before it is not taken in: lost, as by a catch-up of an older version.
+        // What an emission left before it is not taken in: lost.
         &["emission_follows_settings", "emission_is_accounted_for"],
-        "DELETE FROM meta WHERE key = 'reward_order_from_block';
-         UPDATE reward_emissions SET carry_in = '5', carry_out = '5'
+        "UPDATE reward_emissions SET carry_in = '5', carry_out = '5'
              WHERE start_block = (SELECT max(start_block) FROM reward_emissions)",
-    ),
-    (
-        &["columns", "emission_follows_settings", "emission_is_accounted_for"],
-        "UPDATE meta SET value = 'x' WHERE key = 'reward_order_from_block'",
     ),
     (
         &["emission_is_accounted_for", "payable_equals_unclaimed"],
