@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Connection, Params, Row, RowIndex};
+use rusqlite::{Row, RowIndex};
 use std::str::FromStr;
 use strum::VariantNames;
 
@@ -55,16 +55,6 @@ pub fn at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<T> {
 pub fn maybe_at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<Option<T>> {
     let text = row.get_ref(column)?.as_str_or_null().map_err(rusqlite::Error::from)?;
     text.map(stored).transpose()
-}
-
-/// The rows of a query, read.
-pub fn list<T>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-    read: impl FnMut(&Row<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
-    conn.prepare_cached(sql)?.query_and_then(params, read)?.collect()
 }
 
 /// The value of a query of one column.

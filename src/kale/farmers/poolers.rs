@@ -5,7 +5,7 @@ use crate::contract::address::shown;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
-use state::Tx;
+use state::{Tx, rows};
 use uuid::Uuid;
 
 /// A pooler.
@@ -62,9 +62,9 @@ pub fn check_name(flag: &str, name: &str) -> Result<()> {
 
 /// A pooler by name or id. `unknown_pooler` where there is none.
 pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
-    let mut statement = conn.prepare_cached(&format!("{POOLER} WHERE p.name = ?1 OR p.id = ?1"))?;
-    if let Some(found) = statement.query_and_then([name], read)?.next() {
-        return found;
+    if let Some(found) = rows::first(conn, &format!("{POOLER} WHERE p.name = ?1 OR p.id = ?1"), [name], read)?
+    {
+        return Ok(found);
     }
     let names: Vec<String> = list(conn)?.into_iter().map(|pooler| pooler.name).collect();
     let e = Error::new(Code::UnknownPooler, format!("no pooler {}", shown(name)));
@@ -79,8 +79,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
 
 /// All poolers by name.
 pub fn list(conn: &Connection) -> Result<Vec<Pooler>> {
-    let mut statement = conn.prepare_cached(&format!("{POOLER} ORDER BY p.name"))?;
-    statement.query_and_then([], read)?.collect()
+    rows::all(conn, &format!("{POOLER} ORDER BY p.name"), [], read)
 }
 
 /// Adds a pooler; true where it is new. The same again changes nothing.

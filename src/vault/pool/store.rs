@@ -3,13 +3,13 @@
 use super::abi::{Abi, MaxDeposit};
 use super::known::{self, Known};
 use super::token::Asset;
-use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, say};
 use evm::BlockRef;
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at};
+use state::rows;
 use std::collections::{HashMap, HashSet};
 
 /// A pool as the state knows it.

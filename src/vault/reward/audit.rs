@@ -12,7 +12,6 @@ use super::store::{carry_into, claimants, emission_at, schedule};
 use super::verify::{Mismatch, Walk};
 use crate::pool::holdings::{Holdings, MemberId, Movement};
 use crate::pool::{self, Pool, ViewStamp, abi};
-use crate::rows;
 use crate::sync;
 use alloy::primitives::Address;
 use base::amount::Base;
@@ -21,6 +20,7 @@ use evm::{At, Chain, LogRange, PinnedView};
 use rusqlite::Connection;
 use schemars::JsonSchema;
 use serde::Serialize;
+use state::rows;
 use std::collections::{HashMap, VecDeque};
 
 /// Differences that are named one by one; more are counted.

@@ -3,13 +3,12 @@
 use super::purpose::{self, account};
 use super::{sound, store};
 use crate::pool::{AVAILABLE, Member, Pool};
-use crate::rows;
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::at;
-use state::{Line, OwnerKind, Tx, ValuePermit, Work};
+use state::{Line, OwnerKind, Tx, ValuePermit, Work, rows};
 use std::collections::BTreeMap;
 
 /// Unclaimed rewards of a member in one pool, in one asset.

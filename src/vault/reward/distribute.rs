@@ -10,7 +10,6 @@ use super::sound;
 use super::store::emission_at;
 use crate::pool::holdings::{Holdings, MemberId};
 use crate::pool::{self, Pool};
-use crate::rows;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
 use evm::BlockRef;
@@ -18,7 +17,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use state::bulk::{insert_all, more_of};
 use state::columns::{at, db_block};
-use state::{Account, Line, OwnerKind, Tx};
+use state::{Account, Line, OwnerKind, Tx, rows};
 
 /// A distributed epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]

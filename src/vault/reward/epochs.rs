@@ -5,12 +5,12 @@ use super::emission::CarryReason;
 use super::grid::Epoch;
 use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool};
-use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at, stored};
+use state::rows;
 use strum::{EnumString, VariantNames};
 
 /// Who made an epoch.

@@ -8,14 +8,13 @@ use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
 use super::purpose::{self, account};
 use crate::pool::{Asset, Pool};
-use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
-use state::{Line, OwnerKind, Tx, ValuePermit, Work};
+use state::{Line, OwnerKind, Tx, ValuePermit, Work, rows};
 
 /// What is exported of an epoch.
 #[derive(Debug, Clone)]

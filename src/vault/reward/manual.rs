@@ -7,14 +7,13 @@ use super::grid::Epoch;
 use super::prepare::{same_token, set_genesis};
 use super::store::{emitted_to, lanes, schedule};
 use crate::pool::{self, Asset, Pool};
-use crate::rows;
 use base::amount::Base;
 use base::{Code, Error, Result};
 use evm::{At, Chain};
 use rusqlite::params;
 use serde_json::json;
 use state::columns::db_block;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 
 /// What the operator wants to give.
 #[derive(Debug, Clone)]

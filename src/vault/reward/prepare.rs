@@ -4,18 +4,15 @@
 use super::budget::{Budget, budgets};
 use super::epochs::created;
 use super::grid::{Change, Terms, boundary_from, change};
-use super::store::{
-    carry_into, claimants, counted_in, emitted_to, schedule, undecided, weight_rows,
-};
+use super::store::{carry_into, claimants, counted_in, emitted_to, schedule, undecided, weight_rows};
 use crate::pool::{Asset, Pool};
-use crate::rows;
 use base::amount;
 use base::{Code, Error, Result, say};
 use config::Config;
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::db_block;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 
 /// The terms that the settings ask for, from a block yet to be found.
 pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {

@@ -6,12 +6,11 @@ use super::grid::{Epoch, Terms, terms_at};
 use super::purpose::{self, account};
 use super::store::{EmissionRow, carry_into, claimants, read_emission, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
-use crate::rows;
 use base::amount::{Base, Delta};
 use base::{Code, Error, Remedy, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, only};
-use state::{OwnerKind, balance, derived_balance};
+use state::{OwnerKind, balance, derived_balance, rows};
 
 /// What an epoch gave and what it left, which must conserve what was given.
 fn conserved(row: &Row<'_>, epoch: i64) -> Result<(Base, Base)> {
@@ -75,7 +74,8 @@ pub(super) fn before_share(
     sharers: &[(i64, u32)],
     row: &EmissionRow,
 ) -> Result<()> {
-    oddity(epoch, terms, sharers, row, carry_into(conn, epoch.start)?)?.map_or(Ok(()), |why| Err(unsound(&why)))
+    oddity(epoch, terms, sharers, row, carry_into(conn, epoch.start)?)?
+        .map_or(Ok(()), |why| Err(unsound(&why)))
 }
 
 /// Every budget is the one that the settings of its day make.

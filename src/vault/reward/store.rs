@@ -5,11 +5,11 @@ use super::epochs::created;
 use super::grid::{Epoch, Terms};
 use super::lane::Lane;
 use crate::pool::{self, Deposit, Member, Pool, Snapshot, underlying};
-use crate::rows;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block};
+use state::rows;
 use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.

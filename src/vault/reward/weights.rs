@@ -3,13 +3,12 @@
 use super::grid::{self, Epoch};
 use super::store::{lanes, schedule, undecided, weight_rows};
 use crate::pool::{self, Pool};
-use crate::rows;
 use base::{Code, Error, Result};
 use evm::{At, Chain};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::Work;
 use state::columns::db_block;
+use state::{Work, rows};
 
 /// A pool's weight in the newest epoch, and the one to come.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -4,11 +4,10 @@
 use super::parameters::row;
 use super::rules::Rule;
 use crate::pool::Pool;
-use crate::rows;
 use base::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 
 /// A pool's breaker, once it has been open.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,12 @@
 
 use super::source::Engine;
 use crate::pool::{Pool, ViewStamp};
-use crate::rows;
 use base::amount::Base;
 use base::{Code, Error, Result, clock, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 use strum::{EnumString, VariantNames};
 
 /// Whole window that daily caps look at.

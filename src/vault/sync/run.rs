@@ -8,8 +8,8 @@ use crate::pool::contract::{self, Answered};
 use crate::pool::holders::holders_match;
 use crate::pool::known::Contract;
 use crate::pool::{self, Pool, ViewStamp, newest_known};
+use crate::risk;
 use crate::risk::rules::{Rule, Verdict, rate_drop};
-use crate::{risk, rows};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use evm::{At, Chain, PinnedView};
@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 use state::alert::{self, Subject};
 use state::columns::db_block;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.

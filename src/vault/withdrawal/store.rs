@@ -1,15 +1,14 @@
 //! Rows of `pool_withdrawals`.
 
 use crate::pool::{Member, Pool};
-use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::Tx;
 use state::columns::{at, maybe_at};
+use state::{Tx, rows};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Where a withdrawal stands.
