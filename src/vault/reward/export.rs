@@ -6,7 +6,7 @@
 
 use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
-use super::purpose::{self, account};
+use super::store::{self, account};
 use crate::pool::{Asset, Pool};
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
@@ -154,8 +154,8 @@ fn record(tx: &Tx<'_>, export: &Export) -> Result<()> {
     tx.post(
         event,
         &[
-            Line { account: account(purpose::PAYABLE), amount: Delta::debit(*total) },
-            Line { account: account(purpose::EXPORTED), amount: Delta::credit(*total) },
+            Line { account: account(store::PAYABLE), amount: Delta::debit(*total) },
+            Line { account: account(store::EXPORTED), amount: Delta::credit(*total) },
         ],
     )
 }

@@ -3,8 +3,7 @@
 
 use super::budget::{Budget, sharers};
 use super::grid::{Epoch, Terms, terms_at};
-use super::purpose::{self, account};
-use super::store::{EmissionRow, carry_into, claimants, read_emission, schedule};
+use super::store::{CARRY, EmissionRow, account, carry_into, claimants, read_emission, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Remedy, Result};
@@ -56,7 +55,7 @@ fn last_payment(conn: &Connection, pool: &Pool, row: &Row<'_>) -> Result<()> {
     }
     let carry = at(row, "reward_carry")?;
     let owner = pool.address.to_string();
-    let account = account(OwnerKind::Pool, &owner, purpose::CARRY, &row.get::<_, String>("asset")?);
+    let account = account(OwnerKind::Pool, &owner, CARRY, &row.get::<_, String>("asset")?);
     let booked = balance(conn, &account)?;
     if carry != carry_out || booked != Delta::credit(carry) {
         return Err(unsound(&format!(

@@ -1,4 +1,4 @@
-//! Rows of weights, schedule, emissions, epochs and rewards.
+//! Rows of weights, schedule, emissions, epochs and rewards, and the accounts of the reward ledger.
 
 use super::budget::Claimant;
 use super::epochs::created;
@@ -9,7 +9,7 @@ use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block};
-use state::rows;
+use state::{Account, OwnerKind, rows};
 use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.
@@ -82,14 +82,10 @@ pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
 /// First block that nothing is decided about: no weight holds from a later one, nothing is emitted, paid or replayed
 /// there (a pool that was not paid yet may begin later). A setting that is made now holds from there on, however far an endpoint lags.
 pub fn undecided(conn: &Connection) -> Result<u64> {
-    let (weight, place): (Option<u64>, Option<u64>) = conn
-        .prepare_cached(
-            "SELECT (SELECT max(effective_block) FROM pool_reward_weights) AS weight,
-                 (SELECT max(max(CASE WHEN reward_cursor_block > reward_genesis_block THEN reward_cursor_block ELSE 0 END,
-                             coalesce(cursor_block + 1, 0))) FROM pools) AS place",
-        )?
-        .query_row([], |row| Ok((row.get("weight")?, row.get("place")?)))?;
-    Ok(weight.max(place).unwrap_or_default().max(emitted_to(conn)?))
+    let weight: Option<u64> = rows::one(conn, "SELECT max(effective_block) FROM pool_reward_weights", [])?;
+    let place = "SELECT max(max(CASE WHEN reward_cursor_block > reward_genesis_block THEN reward_cursor_block ELSE 0 END,
+                     coalesce(cursor_block + 1, 0))) FROM pools";
+    Ok(weight.max(rows::one(conn, place, [])?).unwrap_or_default().max(emitted_to(conn)?))
 }
 
 /// What the emission that starts at `start` takes in of the one before.
@@ -183,14 +179,12 @@ pub(super) fn add(sum: &mut Quantity, amount: Base) -> Result<()> {
 
 /// When a pool was last paid, seconds since 1970, and the block up to which one is.
 pub fn last_paid(conn: &Connection) -> Result<Option<(i64, u64)>> {
-    let (at, block): (Option<i64>, Option<u64>) = conn
-        .prepare_cached(
-            "SELECT max((SELECT e.distributed_at FROM pool_reward_epochs e
-                         WHERE e.pool_id = p.id AND e.start_block < p.reward_cursor_block
-                         ORDER BY e.start_block DESC LIMIT 1)) AS at, max(p.reward_cursor_block) AS block FROM pools p",
-        )?
-        .query_row([], |row| Ok((row.get("at")?, row.get("block")?)))?;
-    Ok(at.zip(block))
+    let sql = "SELECT max((SELECT e.distributed_at FROM pool_reward_epochs e
+                   WHERE e.pool_id = p.id AND e.start_block < p.reward_cursor_block
+                   ORDER BY e.start_block DESC LIMIT 1)) AS at, max(p.reward_cursor_block) AS block FROM pools p";
+    let last: Option<(Option<i64>, Option<u64>)> =
+        rows::first(conn, sql, [], |row| Ok((row.get("at")?, row.get("block")?)))?;
+    Ok(last.and_then(|(at, block)| at.zip(block)))
 }
 
 /// The reward token that amounts are counted in so far.
@@ -247,3 +241,18 @@ pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Posit
         snapshot,
     })
 }
+
+/// An account that does not go below zero.
+pub fn account(owner_kind: OwnerKind, owner: &str, purpose: &'static str, asset: &str) -> Account {
+    let (owner, asset) = (owner.to_owned(), asset.to_owned());
+    Account { owner_kind, owner, purpose, asset, overdraft: false }
+}
+
+/// What the operator has emitted; goes below zero.
+pub const EMISSION: &str = "reward_emission";
+/// What a pool owes its members.
+pub const PAYABLE: &str = "reward_payable";
+/// What a pool's Merkle trees promise, for a contract to pay.
+pub const EXPORTED: &str = "reward_exported";
+/// What a pool carries to its next epoch.
+pub const CARRY: &str = "reward_carry";
