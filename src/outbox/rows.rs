@@ -107,16 +107,10 @@ pub fn open_since(conn: &Connection) -> Result<Vec<(i64, i64)>> {
 
 fn read(row: &Row<'_>) -> Result<Operation> {
     let plan: String = row.get("plan")?;
-    Ok(Operation {
-        id: row.get("id")?,
-        network: row.get("network")?,
-        key: row.get("key")?,
-        kind: row.get("kind")?,
-        subject: row.get("subject")?,
-        state: row.get("state")?,
+    Ok(state::from_row!(row => Operation { id, network, key, kind, subject, state } and {
         plan: serde_json::from_str(&plan)
             .map_err(|e| Error::corrupt(format!("operations: a plan cannot be read: {e}")))?,
-    })
+    }))
 }
 
 /// The envelopes of an operation, oldest first.
@@ -125,13 +119,7 @@ pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
         "SELECT attempt, hash, envelope, valid_until, outcome IS NOT NULL AS ended FROM operation_attempts
          WHERE operation_id = ?1 ORDER BY attempt";
     rows::all(conn, sql, [id], |row| {
-        Ok(Attempt {
-            attempt: row.get("attempt")?,
-            hash: row.get("hash")?,
-            envelope: row.get("envelope")?,
-            valid_until: row.get("valid_until")?,
-            ended: row.get("ended")?,
-        })
+        Ok(state::from_row!(row => Attempt { attempt, hash, envelope, valid_until, ended }))
     })
 }
 

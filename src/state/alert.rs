@@ -79,16 +79,7 @@ pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Resu
 }
 
 fn read(row: &Row<'_>) -> Result<Alert> {
-    Ok(Alert {
-        id: row.get("id")?,
-        subject: row.get("subject")?,
-        kind: row.get("kind")?,
-        message: row.get("message")?,
-        first_seen: row.get("first_seen")?,
-        last_seen: row.get("last_seen")?,
-        count: row.get("count")?,
-        closed_at: row.get("closed_at")?,
-    })
+    Ok(crate::from_row!(row => Alert { id, subject, kind, message, first_seen, last_seen, count, closed_at }))
 }
 
 /// Whether such an alert is open.

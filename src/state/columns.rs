@@ -87,6 +87,19 @@ macro_rules! stored_as_word {
     )+};
 }
 
+/// Makes what a row holds whose columns are called as the fields are: those that SQLite reads, then `at` those of a form of
+/// their own ([`Stored`]), `and` the others.
+#[macro_export]
+macro_rules! from_row {
+    ($row:ident => $name:ident { $($plain:ident),* } $(at { $($stored:ident),+ })? $(and { $($field:ident: $value:expr),+ $(,)? })?) => {
+        $name {
+            $($plain: $row.get(stringify!($plain))?,)*
+            $($($stored: $crate::columns::at($row, stringify!($stored))?,)+)?
+            $($($field: $value,)+)?
+        }
+    };
+}
+
 fn corrupt(text: &str, what: &str) -> Error {
     Error::corrupt(format!("\"{text}\" stands where {what} belongs"))
 }

@@ -220,17 +220,9 @@ impl EventFilter {
 
 fn read_event(row: &Row<'_>) -> Result<Event> {
     let payload: String = row.get("payload")?;
-    Ok(Event {
-        id: row.get("id")?,
-        at: row.get("at")?,
-        run_id: row.get("run_id")?,
-        actor: row.get("actor")?,
-        kind: row.get("kind")?,
-        subject: row.get("subject")?,
+    Ok(crate::from_row!(row => Event { id, at, run_id, actor, kind, subject, prev_hash, hash } and {
         payload: serde_json::from_str(&payload).unwrap_or(Value::String(payload)),
-        prev_hash: row.get("prev_hash")?,
-        hash: row.get("hash")?,
-    })
+    }))
 }
 
 impl ChainReport {

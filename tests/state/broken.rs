@@ -8,7 +8,7 @@ use poolctl_testkit::tamper;
 use rusqlite::Connection;
 use state::{Consent, Permit, State, ValuePermit, backup};
 use std::collections::BTreeSet;
-use vault::withdrawal::{self, Complete, Evidence, Request, Requested};
+use vault::withdrawal::{self, Evidence, Request, Requested};
 use vault::{pool, reward, risk};
 
 /// (invariant, what breaks it, words of the finding). `only` the invariant named may be found.
@@ -415,8 +415,8 @@ fn with_withdrawals() -> Place {
     let offline = || -> base::Result<Chain> { panic!("the network is not asked") };
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let by_word = Evidence::Word(agreed());
-    let two = Complete { id: 2, tx: Some(B256::repeat_byte(7)), evidence: by_word };
-    runtime.block_on(withdrawal::complete(&mut work, offline, two)).unwrap();
+    let tx = Some(B256::repeat_byte(7));
+    runtime.block_on(withdrawal::complete(&mut work, offline, 2, tx, by_word)).unwrap();
     runtime.block_on(withdrawal::fail(&mut work, offline, 3, "withdrawn", Evidence::Chain)).unwrap();
     // What is free again is asked for again, and by one unit more it would not be free.
     let mut ask = |shares: u64| {
@@ -452,10 +452,10 @@ fn a_withdrawal_that_is_not_what_was_asked_for_is_not_completed() {
         let mut state = place.writer(&lock);
         let agreed = ValuePermit::obtain(Permit::of(&lock), Consent::Given, "withdraw").unwrap();
         let offline = || -> base::Result<Chain> { panic!("the network is not asked") };
-        let one = Complete { id: 1, tx: Some(B256::repeat_byte(9)), evidence: Evidence::Word(agreed) };
+        let (tx, by_word) = (Some(B256::repeat_byte(9)), Evidence::Word(agreed));
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let mut work = work(&config, &mut state, &lock, &stop);
-        let e = runtime.block_on(withdrawal::complete(&mut work, offline, one)).unwrap_err();
+        let e = runtime.block_on(withdrawal::complete(&mut work, offline, 1, tx, by_word)).unwrap_err();
         assert_eq!(e.code(), Code::StateCorrupt, "{name}: {sql}: {e}");
         assert!(e.to_string().contains(words[0]), "{e}");
         drop(state);

@@ -68,14 +68,11 @@ fn read(row: &Row<'_>) -> Result<Farmer> {
 
 /// The terms in a row with the columns of `farmer_strategies`; all NULL where the farmer has none.
 fn strategy_in(row: &Row<'_>) -> Result<Strategy> {
-    Ok(Strategy {
-        target_zeros: row.get("target_zeros")?,
-        min_work_sec: row.get("min_work_sec")?,
-        harvest_only: row.get("harvest_only")?,
+    Ok(state::from_row!(row => Strategy { target_zeros, min_work_sec, harvest_only } and {
         min_stake: maybe_at(row, "min_stake")?,
         max_stake: maybe_at(row, "max_stake")?,
         stake: None,
-    })
+    }))
 }
 
 /// A farmer by id or address. `unknown_farmer` where there is none.

@@ -32,15 +32,9 @@ const POOLER: &str = "SELECT p.id, p.name, p.capacity, p.reward_split_ppm, p.pla
      FROM poolers p";
 
 fn read(row: &Row<'_>) -> Result<Pooler> {
-    Ok(Pooler {
-        id: row.get("id")?,
-        name: row.get("name")?,
-        capacity: row.get("capacity")?,
+    Ok(state::from_row!(row => Pooler { id, name, capacity, added_at, last_seen_at, farmers } and {
         terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
-        added_at: row.get("added_at")?,
-        last_seen_at: row.get("last_seen_at")?,
-        farmers: row.get("farmers")?,
-    })
+    }))
 }
 
 /// A name as it may stand in commands, files and metrics.

@@ -283,14 +283,9 @@ pub(super) fn events_after(archive: &Connection, after: i64, limit: usize) -> Re
         "SELECT *, json_extract(payload, '$.block') AS block FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     rows::all(archive, sql, params![after, limit], |row| {
-        Ok(Archived {
-            id: row.get("id")?,
-            kind: row.get("kind")?,
+        Ok(crate::from_row!(row => Archived { id, kind, block, prev_hash, hash } and {
             farmer: row.get("subject")?,
-            block: row.get("block")?,
-            prev_hash: row.get("prev_hash")?,
-            hash: row.get("hash")?,
             row: super::tables::kept(EVENTS, row)?,
-        })
+        }))
     })
 }

@@ -50,12 +50,7 @@ pub struct Exported {
 pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
     let sql = "SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1";
     rows::first(conn, sql, [epoch_id], |row| {
-        Ok(Exported {
-            root: at(row, "root")?,
-            rewards: row.get("rewards")?,
-            total: at(row, "total")?,
-            exported_at: row.get("exported_at")?,
-        })
+        Ok(state::from_row!(row => Exported { rewards, exported_at } at { root, total }))
     })
 }
 

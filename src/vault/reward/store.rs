@@ -16,13 +16,7 @@ use std::collections::{BTreeMap, HashMap};
 pub fn schedule(conn: &Connection) -> Result<Vec<Terms>> {
     let sql = "SELECT from_block, epoch_blocks, block_reward, asset, basis FROM reward_schedule ORDER BY from_block";
     rows::all(conn, sql, [], |row| {
-        Ok(Terms {
-            from_block: row.get("from_block")?,
-            epoch_blocks: row.get("epoch_blocks")?,
-            block_reward: at(row, "block_reward")?,
-            asset: row.get("asset")?,
-            basis: row.get("basis")?,
-        })
+        Ok(state::from_row!(row => Terms { from_block, epoch_blocks, asset, basis } at { block_reward }))
     })
 }
 
@@ -47,11 +41,7 @@ pub struct WeightRow {
 pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
     let sql = "SELECT pool_id, effective_block, weight_ppm FROM pool_reward_weights ORDER BY pool_id, effective_block";
     rows::all(conn, sql, [], |row| {
-        Ok(WeightRow {
-            pool_id: row.get("pool_id")?,
-            effective_block: row.get("effective_block")?,
-            weight_ppm: row.get("weight_ppm")?,
-        })
+        Ok(state::from_row!(row => WeightRow { pool_id, effective_block, weight_ppm }))
     })
 }
 

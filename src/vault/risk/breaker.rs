@@ -29,13 +29,9 @@ pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
     let sql = "SELECT active, rule, reason, triggered_at, reset_at, reset_reason FROM circuit_breaker_status
          WHERE pool_id = ?1";
     rows::first(conn, sql, [pool.id], |row| {
-        Ok(Breaker {
-            active: row.get("active")?,
-            rule: row.get("rule")?,
-            reason: row.get("reason")?,
-            triggered_at: row.get("triggered_at")?,
+        Ok(state::from_row!(row => Breaker { active, rule, reason, triggered_at } and {
             reset: row.get::<_, Option<_>>("reset_at")?.zip(row.get("reset_reason")?),
-        })
+        }))
     })
 }
 

@@ -66,16 +66,12 @@ pub struct PoolSync {
     pub alerts: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// The same as an error.
     #[serde(skip)]
-    failure: Option<Error>,
+    pub failure: Option<Error>,
 }
 
 impl PoolSync {
-    /// The error of a failed pool.
-    pub const fn failure(&self) -> Option<&Error> {
-        self.failure.as_ref()
-    }
-
     fn figures(&mut self, pool: &Pool, total_assets: Base, total_shares: Base, rate_e18: Base) {
         self.total_assets = Some(pool.asset.quantity(total_assets));
         self.total_shares = Some(pool.shares(total_shares));

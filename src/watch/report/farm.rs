@@ -177,14 +177,10 @@ fn ends(conn: &Connection, block: u32) -> Result<Vec<End>> {
     let sql = "SELECT farmer_id, outcome = 'lost' AS lost, stake, reward, forecast, reason FROM harvests
          WHERE block_index = ?1 AND outcome <> 'failed'";
     rows::all(conn, sql, [block], |row| {
-        Ok(End {
+        Ok(state::from_row!(row => End { lost, reason } at { stake, reward } and {
             farmer: row.get("farmer_id")?,
-            lost: row.get("lost")?,
-            stake: at(row, "stake")?,
-            reward: at(row, "reward")?,
             forecast: maybe_at(row, "forecast")?,
-            reason: row.get("reason")?,
-        })
+        }))
     })
 }
 

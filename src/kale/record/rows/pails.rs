@@ -3,7 +3,7 @@
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, Row, params};
-use state::columns::{at, maybe_at};
+use state::columns::maybe_at;
 use state::{Tx, rows};
 use std::collections::BTreeMap;
 
@@ -53,18 +53,13 @@ pub fn pail(conn: &Connection, farmer: &str, block: u32) -> Result<Option<OpenPa
 
 fn read(row: &Row<'_>) -> Result<OpenPail> {
     let gap: Option<u32> = row.get("gap")?;
-    Ok(OpenPail {
+    Ok(state::from_row!(row => OpenPail { planted_ledger, planted_time, live_until, held } at { stake } and {
         block: row.get("block_index")?,
         farmer: row.get("farmer_id")?,
-        stake: at(row, "stake")?,
-        planted_ledger: row.get("planted_ledger")?,
-        planted_time: row.get("planted_time")?,
         due: row.get("due_time")?,
         work: gap.zip(row.get("zeros")?),
         forecast: maybe_at(row, "forecast")?,
-        live_until: row.get("live_until")?,
-        held: row.get("held")?,
-    })
+    }))
 }
 
 /// How many of these, those that are held aside, are of the block before `index`, and of blocks before that.
