@@ -42,7 +42,7 @@ impl Sync {
             .write_on_chain(self.dry.dry_run, async |work, chain| sync::sync(work, chain, &pools, at).await)
             .map_err(|e| e.context(what))?;
         let failures: Vec<Failure> =
-            report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure()?.clone()))).collect();
+            report.pools.iter().filter_map(|p| Some((p.pool.clone(), p.failure.clone()?))).collect();
         let failure = partly(report.pools.len() - failures.len(), &failures, "pools");
         let alerts = report
             .pools

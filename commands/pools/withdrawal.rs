@@ -12,8 +12,8 @@ use state::Work;
 use vault::pool;
 use vault::risk::verdict::{Verdict, parse_amount};
 use vault::withdrawal::{
-    Complete, Completed, Evidence, Filter, Request, Requested, Status, complete, earlier, fail, find, list,
-    request, verdict,
+    Completed, Evidence, Filter, Request, Requested, Status, complete, earlier, fail, find, list, request,
+    verdict,
 };
 
 commands! {
@@ -74,7 +74,7 @@ impl RequestCommand {
                 let now = work.state.run().clock.now();
                 // What is refused anyway is not asked for.
                 let (verdict, _) = verdict(work.state.conn(), work.config, &pool, &member, shares, now)?;
-                if !verdict.valid() && earlier(work.state.conn(), &ask)?.is_none() {
+                if !verdict.valid && earlier(work.state.conn(), &ask)?.is_none() {
                     return Ok(Requested::Refused(verdict));
                 }
                 let agreed = app.value_permit(work.permit, &format!("reserve a {what}"))?;
@@ -149,7 +149,7 @@ impl CompleteCommand {
         let (done, pools) = app.write_async(self.dry.dry_run, async |work| {
             let what = format!("complete withdrawal {} without looking at the chain", self.id);
             let evidence = evidence(&app, work, self.unverified, &what)?;
-            let done = complete(work, || app.chain(), Complete { id: self.id, tx, evidence }).await?;
+            let done = complete(work, || app.chain(), self.id, tx, evidence).await?;
             Ok((done, pool::list(work.state.conn())?))
         })?;
         let Completed { withdrawal, changed, open, view } = done;

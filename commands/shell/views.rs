@@ -35,13 +35,13 @@ pub fn percent(value: u32) -> String {
 /// A verdict for a person: one line where it is valid, else a table of what failed. `what` names the matter:
 /// "withdrawal of 12.5 sUSD".
 pub fn show_verdict(verdict: &Verdict, what: &str, page: &mut Page) {
-    if verdict.valid() {
+    if verdict.valid {
         page.line(format!("{what}: valid"));
         return;
     }
     page.line(format!("{what}: NOT valid"));
     let mut table = Table::new(&["REASON", "WHY"]);
-    for reason in verdict.reasons() {
+    for reason in &verdict.reasons {
         table.row([reason.code.as_str().to_owned(), reason.message.clone()]);
     }
     page.table(table);

@@ -2,7 +2,7 @@
 
 use base::Result;
 use rusqlite::{Connection, params};
-use state::{Permit, State, Tx, meta_get};
+use state::{Permit, State, Tx, meta_get, rows};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What runs learn of a chain and its endpoints, for the runs after them.
@@ -16,10 +16,9 @@ pub struct Learned {
 
 /// What earlier runs learned.
 pub fn learned(conn: &Connection) -> Result<Learned> {
-    let mut tags = conn.prepare_cached("SELECT tag FROM evm_tags")?;
-    let tags = tags.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
-    let mut widths = conn.prepare_cached("SELECT name, log_blocks FROM evm_endpoints")?;
-    let log_widths = widths.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?.collect::<Result<_, _>>()?;
+    let tags = rows::all(conn, "SELECT tag FROM evm_tags", [], |row| Ok(row.get("tag")?))?;
+    let widths = "SELECT name, log_blocks FROM evm_endpoints";
+    let log_widths = rows::all(conn, widths, [], |row| Ok((row.get("name")?, row.get("log_blocks")?)))?;
     Ok(Learned { tags, log_widths })
 }
 
@@ -40,23 +39,17 @@ pub fn learn(
     }
     state.write(permit, |tx: &Tx<'_>| {
         for tag in &new.tags {
-            tx.conn()
-                .prepare_cached("INSERT OR IGNORE INTO evm_tags VALUES (?1, ?2)")?
-                .execute(params![tag, tx.now()])?;
+            rows::run(tx.conn(), "INSERT OR IGNORE INTO evm_tags VALUES (?1, ?2)", params![tag, tx.now()])?;
         }
         for name in asked {
             match new.log_widths.get(name) {
-                Some(width) => tx
-                    .conn()
-                    .prepare_cached(
-                        "INSERT INTO evm_endpoints VALUES (?1, ?2)
-                         ON CONFLICT (name) DO UPDATE SET log_blocks = ?2",
-                    )?
-                    .execute(params![name, i64::try_from(*width).unwrap_or(i64::MAX)])?,
-                None => {
-                    tx.conn().prepare_cached("DELETE FROM evm_endpoints WHERE name = ?1")?.execute([name])?
-                }
-            };
+                Some(width) => rows::run(
+                    tx.conn(),
+                    "INSERT INTO evm_endpoints VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET log_blocks = ?2",
+                    params![name, i64::try_from(*width).unwrap_or(i64::MAX)],
+                )?,
+                None => rows::run(tx.conn(), "DELETE FROM evm_endpoints WHERE name = ?1", [name])?,
+            }
         }
         Ok(())
     })

@@ -2,10 +2,9 @@
 
 use super::chain::Signed;
 use base::{Code, Error, Result, clock};
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde_json::Value;
-use state::Tx;
-use state::columns::only;
+use state::{Tx, rows};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// How far an operation is.
@@ -80,17 +79,16 @@ const COLUMNS: &str = "id, network, key, kind, subject, state, plan";
 
 /// An operation by its key.
 pub fn find(conn: &Connection, key: &str) -> Result<Option<Operation>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT {COLUMNS} FROM operations WHERE key = ?1"))?;
-    statement.query_row([key], |row| Ok(read(row))).optional()?.transpose()
+    rows::first(conn, &format!("SELECT {COLUMNS} FROM operations WHERE key = ?1"), [key], read)
 }
 
 /// Every operation that may have an effect on chain which is not recorded, oldest first.
 pub fn open(conn: &Connection) -> Result<Vec<Operation>> {
-    let mut statement = conn.prepare_cached(&format!(
+    let sql = format!(
         "SELECT {COLUMNS} FROM operations
          WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id"
-    ))?;
-    statement.query_and_then([], read)?.collect()
+    );
+    rows::all(conn, &sql, [], read)
 }
 
 /// Those of one network.
@@ -102,90 +100,64 @@ pub fn open_on(conn: &Connection, network: &str) -> Result<Vec<Operation>> {
 
 /// When each operation that is not settled and recorded was planned, by its id, oldest first.
 pub fn open_since(conn: &Connection) -> Result<Vec<(i64, i64)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT id, planned_at FROM operations
-         WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id",
-    )?;
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT id, planned_at FROM operations
+         WHERE state IN ('planned', 'signed', 'sent', 'confirmed') ORDER BY id";
+    rows::all(conn, sql, [], |row| Ok((row.get("id")?, row.get("planned_at")?)))
 }
 
 fn read(row: &Row<'_>) -> Result<Operation> {
     let plan: String = row.get("plan")?;
-    Ok(Operation {
-        id: row.get("id")?,
-        network: row.get("network")?,
-        key: row.get("key")?,
-        kind: row.get("kind")?,
-        subject: row.get("subject")?,
-        state: row.get("state")?,
+    Ok(state::from_row!(row => Operation { id, network, key, kind, subject, state } and {
         plan: serde_json::from_str(&plan)
             .map_err(|e| Error::corrupt(format!("operations: a plan cannot be read: {e}")))?,
-    })
+    }))
 }
 
 /// The envelopes of an operation, oldest first.
 pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
-    let mut statement = conn.prepare_cached(
+    let sql =
         "SELECT attempt, hash, envelope, valid_until, outcome IS NOT NULL AS ended FROM operation_attempts
-         WHERE operation_id = ?1 ORDER BY attempt",
-    )?;
-    let rows = statement.query_map([id], |row| {
-        Ok(Attempt {
-            attempt: row.get("attempt")?,
-            hash: row.get("hash")?,
-            envelope: row.get("envelope")?,
-            valid_until: row.get("valid_until")?,
-            ended: row.get("ended")?,
-        })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+         WHERE operation_id = ?1 ORDER BY attempt";
+    rows::all(conn, sql, [id], |row| {
+        Ok(state::from_row!(row => Attempt { attempt, hash, envelope, valid_until, ended }))
+    })
 }
 
 /// The last envelopes of a kind of operation, the newest first: when each was signed, in seconds since 1970, and the most
 /// that it could cost, in stroops. Those that lie far back are not looked for.
 pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT a.signed_at, a.max_fee FROM operations o
+    let sql = "SELECT a.signed_at, a.max_fee FROM operations o
          JOIN operation_attempts a ON a.operation_id = o.id
          WHERE o.id > (SELECT coalesce(max(id), 0) FROM operations) - 1000 AND o.kind = ?1
-         ORDER BY o.id DESC, a.attempt DESC LIMIT ?2",
-    )?;
-    let rows = statement.query_and_then(params![kind, most], |row| {
+         ORDER BY o.id DESC, a.attempt DESC LIMIT ?2";
+    rows::all(conn, sql, params![kind, most], |row| {
         let fee: String = row.get("max_fee")?;
         let odd = || format!("operation_attempts: \"{fee}\" stands where a fee belongs");
         Ok((row.get("signed_at")?, fee.parse().map_err(|_| Error::new(Code::StateCorrupt, odd()))?))
-    })?;
-    rows.collect()
+    })
 }
 
 /// Stroops that an account paid since then (seconds since 1970) in fees: for transactions of others, and for its own.
 pub fn spent_by(conn: &Connection, payer: &str, since: i64) -> Result<i64> {
-    let mut statement = conn.prepare_cached(
-        "SELECT coalesce(sum(CAST(payload ->> 'fee' AS INTEGER)), 0) FROM events INDEXED BY events_by_time
-         WHERE at >= ?1 AND kind IN ('operation.confirmed', 'operation.failed') AND coalesce(payload ->> 'payer', payload ->> 'source') = ?2",
-    )?;
-    Ok(statement.query_row(params![clock::rfc3339(since), payer], only)?)
+    let sql = "SELECT coalesce(sum(CAST(payload ->> 'fee' AS INTEGER)), 0) FROM events INDEXED BY events_by_time
+         WHERE at >= ?1 AND kind IN ('operation.confirmed', 'operation.failed') AND coalesce(payload ->> 'payer', payload ->> 'source') = ?2";
+    rows::one(conn, sql, params![clock::rfc3339(since), payer])
 }
 
 /// How many envelopes of an operation there are.
 pub fn attempts_made(conn: &Connection, id: i64) -> Result<u32> {
-    let mut statement = conn
-        .prepare_cached("SELECT coalesce(max(attempt), 0) FROM operation_attempts WHERE operation_id = ?1")?;
-    Ok(statement.query_row([id], only)?)
+    rows::one(conn, "SELECT coalesce(max(attempt), 0) FROM operation_attempts WHERE operation_id = ?1", [id])
 }
 
 /// The most that an envelope of this kind which took effect could cost, in the chain's smallest unit, among the newest
 /// operations.
 pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<u64>> {
     const NEWEST: u32 = 500;
-    let mut statement = conn.prepare_cached(
-        "SELECT max(CAST(a.max_fee AS INTEGER))
+    let sql = "SELECT max(CAST(a.max_fee AS INTEGER))
          FROM (SELECT id, kind FROM operations ORDER BY id DESC LIMIT ?2) o
          JOIN operation_attempts a ON a.operation_id = o.id
-         WHERE o.kind = ?1 AND a.outcome = 'confirmed'",
-    )?;
-    Ok(statement.query_row(params![kind, NEWEST], only)?)
+         WHERE o.kind = ?1 AND a.outcome = 'confirmed'";
+    rows::one(conn, sql, params![kind, NEWEST])
 }
 
 /// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.
@@ -195,25 +167,16 @@ pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<u64>> {
 pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, plan: &Value) -> Result<i64> {
     let conn = tx.conn();
     let text = plan.to_string();
-    let again = conn
-        .prepare_cached(
-            "UPDATE operations SET state = 'planned', plan = ?2, planned_at = ?3,
-                 settled_at = NULL, recorded_at = NULL, error = NULL
-             WHERE key = ?1 AND network = ?4 AND state IN ('planned', 'failed', 'expired')
-             RETURNING id",
-        )?
-        .query_row(params![key, text, tx.now(), network], only)
-        .optional()?;
-    if let Some(id) = again {
+    let again = "UPDATE operations SET state = 'planned', plan = ?2, planned_at = ?3,
+             settled_at = NULL, recorded_at = NULL, error = NULL
+         WHERE key = ?1 AND network = ?4 AND state IN ('planned', 'failed', 'expired')
+         RETURNING id";
+    if let Some(id) = rows::value(conn, again, params![key, text, tx.now(), network])? {
         return Ok(id);
     }
-    let id = conn
-        .prepare_cached(
-            "INSERT INTO operations (key, kind, subject, state, plan, planned_at, network)
-             VALUES (?1, ?2, ?3, 'planned', ?4, ?5, ?6) ON CONFLICT (key) DO NOTHING RETURNING id",
-        )?
-        .query_row(params![key, kind, subject, text, tx.now(), network], only)
-        .optional()?;
+    let new = "INSERT INTO operations (key, kind, subject, state, plan, planned_at, network)
+         VALUES (?1, ?2, ?3, 'planned', ?4, ?5, ?6) ON CONFLICT (key) DO NOTHING RETURNING id";
+    let id = rows::value(conn, new, params![key, kind, subject, text, tx.now(), network])?;
     id.ok_or_else(|| Error::new(Code::Bug, format!("operation \"{key}\" is under way and planned anew")))
 }
 
@@ -223,31 +186,27 @@ pub fn plan(tx: &Tx<'_>, network: &str, key: &str, kind: &str, subject: &str, pl
 /// `bug` while an older envelope may still land.
 pub fn signed(tx: &Tx<'_>, id: i64, new: &Signed, endpoint: &str) -> Result<u32> {
     let conn = tx.conn();
-    let (last, open): (u32, bool) = conn
-        .prepare_cached(
-            "SELECT coalesce(max(attempt), 0), count(*) > count(outcome) FROM operation_attempts
-             WHERE operation_id = ?1",
-        )?
-        .query_row([id], |row| Ok((row.get(0)?, row.get(1)?)))?;
-    if open {
+    let open = "SELECT count(*) > count(outcome) FROM operation_attempts WHERE operation_id = ?1";
+    if rows::one(conn, open, [id])? {
         return Err(Error::new(Code::Bug, format!("operation {id} has an envelope that may still land")));
     }
-    let attempt = last + 1;
-    conn.prepare_cached(
+    let attempt = attempts_made(conn, id)? + 1;
+    rows::run(
+        conn,
         "INSERT INTO operation_attempts
              (operation_id, attempt, hash, envelope, valid_until, max_fee, endpoint, signed_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-    )?
-    .execute(params![
-        id,
-        attempt,
-        new.hash,
-        new.envelope,
-        new.validity.map(|validity| validity.until),
-        new.max_fee.to_string(),
-        endpoint,
-        tx.now(),
-    ])?;
+        params![
+            id,
+            attempt,
+            new.hash,
+            new.envelope,
+            new.validity.map(|validity| validity.until),
+            new.max_fee.to_string(),
+            endpoint,
+            tx.now(),
+        ],
+    )?;
     set_state(conn, id, OperationState::Signed)?;
     Ok(attempt)
 }
@@ -255,15 +214,11 @@ pub fn signed(tx: &Tx<'_>, id: i64, new: &Signed, endpoint: &str) -> Result<u32>
 /// Notes that an envelope was sent, `times` times in all.
 pub fn sent(tx: &Tx<'_>, id: i64, attempt: u32, times: u32, endpoint: &str) -> Result<()> {
     let conn = tx.conn();
-    conn.prepare_cached(
-        "UPDATE operation_attempts
+    let sql = "UPDATE operation_attempts
          SET sends = max(sends, ?3), sent_at = coalesce(sent_at, ?4), endpoint = ?5
-         WHERE operation_id = ?1 AND attempt = ?2",
-    )?
-    .execute(params![id, attempt, times, tx.now(), endpoint])?;
-    conn.prepare_cached("UPDATE operations SET state = 'sent' WHERE id = ?1 AND state = 'signed'")?
-        .execute([id])?;
-    Ok(())
+         WHERE operation_id = ?1 AND attempt = ?2";
+    rows::run(conn, sql, params![id, attempt, times, tx.now(), endpoint])?;
+    rows::run(conn, "UPDATE operations SET state = 'sent' WHERE id = ?1 AND state = 'signed'", [id])
 }
 
 /// Ends an envelope.
@@ -274,13 +229,9 @@ pub fn end_attempt(
     outcome: AttemptOutcome,
     error: Option<&str>,
 ) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "UPDATE operation_attempts SET outcome = ?3, error = ?4
-             WHERE operation_id = ?1 AND attempt = ?2 AND outcome IS NULL",
-        )?
-        .execute(params![id, attempt, outcome, error])?;
-    Ok(())
+    let sql = "UPDATE operation_attempts SET outcome = ?3, error = ?4
+         WHERE operation_id = ?1 AND attempt = ?2 AND outcome IS NULL";
+    rows::run(tx.conn(), sql, params![id, attempt, outcome, error])
 }
 
 /// An envelope ended without effect and the next one will be made.
@@ -290,15 +241,10 @@ pub fn again(tx: &Tx<'_>, id: i64) -> Result<()> {
 
 /// Ends an operation: what follows from it is recorded in the same write.
 pub fn end(tx: &Tx<'_>, id: i64, state: OperationState, error: Option<&str>) -> Result<()> {
-    tx.conn()
-        .prepare_cached(
-            "UPDATE operations SET state = ?2, settled_at = ?3, recorded_at = ?3, error = ?4 WHERE id = ?1",
-        )?
-        .execute(params![id, state, tx.now(), error])?;
-    Ok(())
+    let sql = "UPDATE operations SET state = ?2, settled_at = ?3, recorded_at = ?3, error = ?4 WHERE id = ?1";
+    rows::run(tx.conn(), sql, params![id, state, tx.now(), error])
 }
 
 fn set_state(conn: &Connection, id: i64, state: OperationState) -> Result<()> {
-    conn.prepare_cached("UPDATE operations SET state = ?2 WHERE id = ?1")?.execute(params![id, state])?;
-    Ok(())
+    rows::run(conn, "UPDATE operations SET state = ?2 WHERE id = ?1", params![id, state])
 }

@@ -1,10 +1,9 @@
 //! Edge-triggered alerts: opened once, counted while they hold, closed when the condition clears.
 
-use crate::Tx;
-use crate::columns::{list as rows, only};
+use crate::{Tx, rows};
 use base::Result;
 use rusqlite::types::Value;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use serde::Serialize;
 use serde_json::json;
 
@@ -74,22 +73,13 @@ pub fn list(conn: &Connection, subject: Subject<'_>, limit: Option<u32>) -> Resu
         "SELECT id, ?2 AS subject, {word} AS kind, message, first_seen, last_seen, count, closed_at
          FROM {table} WHERE {owner} = ?1 {those}"
     );
-    let mut found = rows(conn, &sql, params![id, name, limit], read)?;
+    let mut found: Vec<Alert> = rows::all(conn, &sql, params![id, name, limit], read)?;
     found.sort_by_key(|alert| std::cmp::Reverse(alert.id));
     Ok(found)
 }
 
 fn read(row: &Row<'_>) -> Result<Alert> {
-    Ok(Alert {
-        id: row.get("id")?,
-        subject: row.get("subject")?,
-        kind: row.get("kind")?,
-        message: row.get("message")?,
-        first_seen: row.get("first_seen")?,
-        last_seen: row.get("last_seen")?,
-        count: row.get("count")?,
-        closed_at: row.get("closed_at")?,
-    })
+    Ok(crate::from_row!(row => Alert { id, subject, kind, message, first_seen, last_seen, count, closed_at }))
 }
 
 /// Whether such an alert is open.
@@ -101,20 +91,20 @@ pub fn is_open(conn: &Connection, subject: Subject<'_>, kind: &str) -> Result<bo
 pub fn farms_with(conn: &Connection, kind: &str) -> Result<Vec<String>> {
     let sql = "SELECT a.subject FROM farmers f CROSS JOIN farm_alerts a INDEXED BY farm_alerts_open
              ON a.subject = f.id AND a.kind = ?1 AND a.closed_at IS NULL ORDER BY f.added_at, f.id";
-    rows(conn, sql, [kind], |row| Ok(row.get("subject")?))
+    rows::all(conn, sql, [kind], |row| Ok(row.get("subject")?))
 }
 
 /// Records that a condition holds (`Some(why)`) or does not (`None`). Returns true on an edge: opened or closed.
 pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) -> Result<bool> {
     let Place { table, owner, word, prefix, id, name } = Place::of(subject);
     let sql = format!("SELECT id FROM {table} WHERE {owner} = ?1 AND {word} = ?2 AND closed_at IS NULL");
-    let open: Option<i64> = tx.conn().prepare_cached(&sql)?.query_row(params![id, kind], only).optional()?;
+    let open: Option<i64> = rows::value(tx.conn(), &sql, params![id, kind])?;
     let (what, facts) = match (open, why) {
         (None, None) => return Ok(false),
         (Some(row), Some(why)) => {
             let sql =
                 format!("UPDATE {table} SET last_seen = ?2, count = count + 1, message = ?3 WHERE id = ?1");
-            tx.conn().prepare_cached(&sql)?.execute(params![row, tx.now(), why])?;
+            rows::run(tx.conn(), &sql, params![row, tx.now(), why])?;
             return Ok(false);
         }
         (None, Some(why)) => {
@@ -122,12 +112,12 @@ pub fn edge(tx: &Tx<'_>, subject: Subject<'_>, kind: &str, why: Option<&str>) ->
                 "INSERT INTO {table} ({owner}, {word}, message, first_seen, last_seen, count)
                  VALUES (?1, ?2, ?3, ?4, ?4, 1)"
             );
-            tx.conn().prepare_cached(&sql)?.execute(params![id, kind, why, tx.now()])?;
+            rows::run(tx.conn(), &sql, params![id, kind, why, tx.now()])?;
             ("opened", json!({ "kind": kind, "why": why }))
         }
         (Some(row), None) => {
             let sql = format!("UPDATE {table} SET closed_at = ?2 WHERE id = ?1");
-            tx.conn().prepare_cached(&sql)?.execute(params![row, tx.now()])?;
+            rows::run(tx.conn(), &sql, params![row, tx.now()])?;
             ("closed", json!({ "kind": kind }))
         }
     };
@@ -174,7 +164,7 @@ pub fn open(conn: &Connection) -> Result<Vec<(Area, Alert)>> {
              WHERE a.closed_at IS NULL ORDER BY f.added_at, f.id, a.id",
         ),
     ] {
-        found.extend(rows(conn, sql, [], read)?.into_iter().map(|alert| (area, alert)));
+        found.extend(rows::all::<_, Vec<_>>(conn, sql, [], read)?.into_iter().map(|alert| (area, alert)));
     }
     Ok(found)
 }

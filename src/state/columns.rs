@@ -4,7 +4,7 @@ use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta, parse_base};
 use base::{Code, Error, Result};
 use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ValueRef};
-use rusqlite::{Connection, Params, Row, RowIndex};
+use rusqlite::{Row, RowIndex};
 use std::str::FromStr;
 use strum::VariantNames;
 
@@ -57,16 +57,6 @@ pub fn maybe_at<T: Stored>(row: &Row<'_>, column: impl RowIndex) -> Result<Optio
     text.map(stored).transpose()
 }
 
-/// The rows of a query, read.
-pub fn list<T>(
-    conn: &Connection,
-    sql: &str,
-    params: impl Params,
-    read: impl FnMut(&Row<'_>) -> Result<T>,
-) -> Result<Vec<T>> {
-    conn.prepare_cached(sql)?.query_and_then(params, read)?.collect()
-}
-
 /// The value of a query of one column.
 pub fn only<T: FromSql>(row: &Row<'_>) -> rusqlite::Result<T> {
     row.get(0)
@@ -95,6 +85,19 @@ macro_rules! stored_as_word {
             }
         }
     )+};
+}
+
+/// Makes what a row holds whose columns are called as the fields are: those that SQLite reads, then `at` those of a form of
+/// their own ([`Stored`]), `and` the others.
+#[macro_export]
+macro_rules! from_row {
+    ($row:ident => $name:ident { $($plain:ident),* } $(at { $($stored:ident),+ })? $(and { $($field:ident: $value:expr),+ $(,)? })?) => {
+        $name {
+            $($plain: $row.get(stringify!($plain))?,)*
+            $($($stored: $crate::columns::at($row, stringify!($stored))?,)+)?
+            $($($field: $value,)+)?
+        }
+    };
 }
 
 fn corrupt(text: &str, what: &str) -> Error {

@@ -4,12 +4,11 @@
 //! the first row's `prev_hash` is 64 zeros. `meta.audit_head` keeps the last id and hash, so that a cut tail
 //! is seen too. Where rows were pruned, the walk steps over them as [`super::pruned`] says.
 
-use super::columns::{list, only};
 use super::pruned::{PRUNED, Steps};
-use super::{Run, meta};
+use super::{Run, meta, rows};
 use alloy::hex;
 use base::{Code, Error, Result, forms};
-use rusqlite::{Connection, OptionalExtension, Row, params, params_from_iter};
+use rusqlite::{Connection, Row, params, params_from_iter};
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -87,16 +86,14 @@ pub(super) fn append(
     subject: &str,
     payload: &Value,
 ) -> Result<i64> {
-    let last: Option<(i64, String)> = conn
-        .prepare_cached("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")?
-        .query_row([], |row| Ok((row.get("id")?, row.get("hash")?)))
-        .optional()?;
-    let (last_id, prev_hash) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
+    let newest = "SELECT id, hash FROM events ORDER BY id DESC LIMIT 1";
+    let last = rows::first(conn, newest, [], |row| Ok((row.get("id")?, row.get("hash")?)))?;
+    let (last_id, prev_hash): (i64, String) = last.unwrap_or_else(|| (0, GENESIS.to_owned()));
     let id = last_id + 1;
     let (at, payload) = (run.clock.rfc3339(), payload.to_string());
     let hash = row_hash(&prev_hash, id, [&at, &run.id, &run.actor, kind, subject, &payload]);
-    conn.prepare_cached("INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")?
-        .execute(params![id, at, run.id, run.actor, kind, subject, payload, prev_hash, hash])?;
+    let values = params![id, at, run.id, run.actor, kind, subject, payload, prev_hash, hash];
+    rows::run(conn, "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)", values)?;
     meta::meta_set(conn, "audit_head", &format!("{id}:{hash}"))?;
     Ok(id)
 }
@@ -192,22 +189,21 @@ pub fn list_events(conn: &Connection, filter: &EventFilter) -> Result<Vec<Event>
         "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events {whole}
          ORDER BY {order} LIMIT {limit}"
     );
-    let mut events = list(conn, &sql, params_from_iter(values), read_event)?;
+    let mut events: Vec<Event> = rows::all(conn, &sql, params_from_iter(values), read_event)?;
     events.sort_unstable_by_key(|event| event.id);
     Ok(events)
 }
 
 /// The id of the last event, 0 where there is none.
 pub fn last_event(conn: &Connection) -> Result<i64> {
-    let sql = "SELECT coalesce(max(id), 0) FROM events";
-    Ok(conn.prepare_cached(sql)?.query_row([], only)?)
+    rows::one(conn, "SELECT coalesce(max(id), 0) FROM events", [])
 }
 
 /// The events after this id, oldest first, whatever they are about; at most a thousand at once.
 pub fn events_after(conn: &Connection, id: i64) -> Result<Vec<Event>> {
     let sql = "SELECT id, at, run_id, actor, kind, subject, payload, prev_hash, hash FROM events
          WHERE id > ?1 ORDER BY id LIMIT 1000";
-    list(conn, sql, [id], read_event)
+    rows::all(conn, sql, [id], read_event)
 }
 
 impl EventFilter {
@@ -224,17 +220,9 @@ impl EventFilter {
 
 fn read_event(row: &Row<'_>) -> Result<Event> {
     let payload: String = row.get("payload")?;
-    Ok(Event {
-        id: row.get("id")?,
-        at: row.get("at")?,
-        run_id: row.get("run_id")?,
-        actor: row.get("actor")?,
-        kind: row.get("kind")?,
-        subject: row.get("subject")?,
+    Ok(crate::from_row!(row => Event { id, at, run_id, actor, kind, subject, prev_hash, hash } and {
         payload: serde_json::from_str(&payload).unwrap_or(Value::String(payload)),
-        prev_hash: row.get("prev_hash")?,
-        hash: row.get("hash")?,
-    })
+    }))
 }
 
 impl ChainReport {

@@ -1,6 +1,7 @@
 //! Double entry: every movement sums to zero per asset, and each account's cached balance moves with it.
 
-use crate::columns::{at, list};
+use crate::columns::at;
+use crate::rows;
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
@@ -78,14 +79,10 @@ pub(super) fn post(conn: &Connection, event_id: i64, lines: &[Line]) -> Result<(
                 Error::new(Code::State, why).hint(say("nothing was written; run: ").run("state check"))
             );
         }
-        conn.prepare_cached("UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1")?
-            .execute(params![id, balance.to_string()])?;
-        conn.prepare_cached("INSERT INTO ledger_entries VALUES (?1, ?2, ?3, ?4)")?.execute(params![
-            event_id,
-            line,
-            id,
-            amount.to_string()
-        ])?;
+        let (held, entry) =
+            (params![id, balance.to_string()], params![event_id, line, id, amount.to_string()]);
+        rows::run(conn, "UPDATE ledger_accounts SET balance = ?2 WHERE id = ?1", held)?;
+        rows::run(conn, "INSERT INTO ledger_entries VALUES (?1, ?2, ?3, ?4)", entry)?;
     }
     Ok(())
 }
@@ -95,19 +92,17 @@ const FIND: &str = "SELECT id, balance FROM ledger_accounts
 
 fn find(conn: &Connection, account: &Account) -> Result<Option<(i64, Delta)>> {
     let Account { owner_kind, owner, purpose, asset, .. } = account;
-    let mut statement = conn.prepare_cached(FIND)?;
-    let mut rows = statement.query(params![owner_kind, owner, purpose, asset])?;
-    rows.next()?.map(|row| Ok((row.get("id")?, at(row, "balance")?))).transpose()
+    let values = params![owner_kind, owner, purpose, asset];
+    rows::first(conn, FIND, values, |row| Ok((row.get("id")?, at(row, "balance")?)))
 }
 
 fn find_or_open(conn: &Connection, account: &Account) -> Result<(i64, Delta)> {
     if let Some(found) = find(conn, account)? {
         return Ok(found);
     }
-    conn.prepare_cached(
-        "INSERT INTO ledger_accounts (owner_kind, owner, purpose, asset, overdraft) VALUES (?1, ?2, ?3, ?4, ?5)",
-    )?
-    .execute(params![account.owner_kind, account.owner, account.purpose, account.asset, account.overdraft])?;
+    let Account { owner_kind, owner, purpose, asset, overdraft } = account;
+    let sql = "INSERT INTO ledger_accounts (owner_kind, owner, purpose, asset, overdraft) VALUES (?1, ?2, ?3, ?4, ?5)";
+    rows::run(conn, sql, params![owner_kind, owner, purpose, asset, overdraft])?;
     Ok((conn.last_insert_rowid(), Delta::default()))
 }
 
@@ -137,5 +132,5 @@ pub fn derived_balance(conn: &Connection, account: &Account) -> Result<Delta> {
 pub fn member_balances(conn: &Connection, address: &str) -> Result<Vec<(String, String, Delta)>> {
     let sql = "SELECT purpose, asset, balance FROM ledger_accounts
          WHERE owner_kind = 'member' AND owner = ?1 ORDER BY purpose, asset";
-    list(conn, sql, [address], |row| Ok((row.get("purpose")?, row.get("asset")?, at(row, "balance")?)))
+    rows::all(conn, sql, [address], |row| Ok((row.get("purpose")?, row.get("asset")?, at(row, "balance")?)))
 }

@@ -16,6 +16,7 @@ mod permit;
 mod pins;
 mod prune;
 mod pruned;
+pub mod rows;
 pub mod runs;
 mod schema;
 mod settings;

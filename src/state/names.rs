@@ -1,6 +1,6 @@
 //! The names that operators type, as far as they are typed already: for the shells' completion.
 
-use super::columns::list;
+use super::rows;
 use base::Result;
 use rusqlite::{Connection, params};
 
@@ -52,7 +52,7 @@ pub fn names_like(conn: &Connection, named: Named, begin: &str) -> Result<Vec<(S
     // No text sorts behind this one.
     let end = format!("{begin}{}", char::MAX);
     for sql in statements(named) {
-        let found = list(conn, sql, params![begin, end, MOST], |row| Ok(row.try_into()?))?;
+        let found: Vec<_> = rows::all(conn, sql, params![begin, end, MOST], |row| Ok(row.try_into()?))?;
         if !found.is_empty() {
             return Ok(found);
         }

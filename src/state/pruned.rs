@@ -3,7 +3,8 @@
 //! A `state.pruned` event declares, under its own hash, a digest of its rows in `pruned_events` and of its ledger entries.
 //! The chain is walked over a run only where its row fits the hashes on both sides, and every row must be declared.
 
-use super::columns::{list, only};
+use super::columns::only;
+use super::rows;
 use alloy::hex;
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
@@ -71,13 +72,9 @@ pub(super) fn declare(conn: &Connection, event: i64, runs: &[Run]) -> Result<()>
 
 /// The newest event that was pruned under declarations after event `after`.
 pub(super) fn reached(conn: &Connection, after: i64) -> Result<i64> {
-    let found = conn
-        .prepare_cached(
-            "SELECT last_id FROM pruned_events WHERE event_id > ?1 ORDER BY event_id DESC, first_id DESC LIMIT 1",
-        )?
-        .query_row([after], only)
-        .optional()?;
-    Ok(found.unwrap_or(0))
+    let sql =
+        "SELECT last_id FROM pruned_events WHERE event_id > ?1 ORDER BY event_id DESC, first_id DESC LIMIT 1";
+    Ok(rows::value(conn, sql, [after])?.unwrap_or(0))
 }
 
 /// The runs that a walk over the chain steps over.
@@ -120,7 +117,7 @@ impl Steps {
     /// Takes in a `state.pruned` event, or says what is wrong with its runs.
     pub fn declared(conn: &Connection, event: i64, payload: &str) -> Result<Option<&'static str>> {
         let sql = "SELECT first_id, last_id, prev_hash, hash FROM pruned_events WHERE event_id = ?1 ORDER BY first_id";
-        let runs = list(conn, sql, [event], |row| {
+        let runs: Vec<Run> = rows::all(conn, sql, [event], |row| {
             let (first, last) = (row.get("first_id")?, row.get("last_id")?);
             Ok(Run { first, last, prev_hash: row.get("prev_hash")?, hash: row.get("hash")? })
         })?;

@@ -1,6 +1,6 @@
 //! When each scheduled command last ran: what tells a monitor of runs that had nothing to do.
 
-use super::columns::list;
+use super::rows;
 use base::{Exit, Result, clock, forms};
 use rusqlite::{Connection, params};
 use schemars::JsonSchema;
@@ -46,7 +46,7 @@ pub struct LastRun {
 /// The last run of every scheduled command that ever ran, by name.
 pub fn last_runs(conn: &Connection) -> Result<Vec<LastRun>> {
     let sql = "SELECT command, last_run_at, exit_code, last_success_at, last_complete_at FROM runs ORDER BY command";
-    list(conn, sql, [], |row| {
+    rows::all(conn, sql, [], |row| {
         Ok(LastRun {
             command: row.get("command")?,
             at: row.get("last_run_at")?,
@@ -77,13 +77,11 @@ pub(super) fn put(conn: &Connection, command: &str, exit: Exit, now: i64) -> Res
     let (success_at, complete_at) = before.map_or((None, None), |run| (run.success_at, run.complete_at));
     let success = (exit == Exit::Done).then_some(now);
     let complete = exit.is_complete().then_some(now);
-    conn.prepare_cached(
-        "INSERT INTO runs (command, last_run_at, exit_code, last_success_at, last_complete_at)
+    let sql = "INSERT INTO runs (command, last_run_at, exit_code, last_success_at, last_complete_at)
          VALUES (?1, ?2, ?3, ?4, ?5)
          ON CONFLICT (command) DO UPDATE SET last_run_at = ?2, exit_code = ?3,
-             last_success_at = coalesce(?4, last_success_at), last_complete_at = coalesce(?5, last_complete_at)",
-    )?
-    .execute(params![command, now, exit.code(), success, complete])?;
+             last_success_at = coalesce(?4, last_success_at), last_complete_at = coalesce(?5, last_complete_at)";
+    rows::run(conn, sql, params![command, now, exit.code(), success, complete])?;
     Ok(Noted { command: command.to_owned(), at: now, success_at, complete_at })
 }
 

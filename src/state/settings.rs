@@ -1,7 +1,6 @@
 //! `system_config`: settings made at run time, below the profile and above the default.
 
-use super::Tx;
-use super::columns::list;
+use super::{Tx, rows};
 use base::Result;
 use config::Setting;
 use rusqlite::{Connection, Row, params};
@@ -10,7 +9,7 @@ use serde_json::json;
 /// All stored settings by key.
 pub fn settings(conn: &Connection) -> Result<Vec<Setting>> {
     let read = |row: &Row<'_>| Ok(Setting { key: row.get("key")?, value: row.get("value")? });
-    list(conn, "SELECT key, value FROM system_config ORDER BY key", [], read)
+    rows::all(conn, "SELECT key, value FROM system_config ORDER BY key", [], read)
 }
 
 /// Stores a setting; the audit event keeps the old value. Secrets are not settings.

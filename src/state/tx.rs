@@ -1,6 +1,6 @@
 //! One write transaction, with the audit log and the ledger at hand.
 
-use super::{Run, events, ledger, meta};
+use super::{Run, events, ledger, meta, rows};
 use base::Result;
 use rusqlite::{Connection, Transaction};
 use serde_json::Value;
@@ -47,13 +47,12 @@ impl<'a> Tx<'a> {
 
     /// Takes back a fact about the file.
     pub fn meta_unset(&self, key: &str) -> Result<()> {
-        self.conn().prepare_cached("DELETE FROM meta WHERE key = ?1")?.execute([key])?;
-        Ok(())
+        rows::run(self.conn(), "DELETE FROM meta WHERE key = ?1", [key])
     }
 
     /// Counts the transaction, and commits it.
     pub(super) fn commit(self) -> Result<()> {
-        self.conn().prepare_cached(COUNT)?.execute([])?;
+        rows::run(self.conn(), COUNT, [])?;
         base::killpoint::reach();
         Ok(self.inner.commit()?)
     }

@@ -21,6 +21,5 @@ pub mod oracle;
 pub mod pool;
 pub mod reward;
 pub mod risk;
-mod rows;
 pub mod sync;
 pub mod withdrawal;

@@ -140,7 +140,6 @@ const FILLINGS: &[(&str, &[Filling])] = &[
 /// Variables that carry a statement to where it is prepared; its text stands in the same file.
 const CARRIERS: &[(&str, &str)] = &[
     ("state/alert.rs", "sql"),
-    ("state/columns.rs", "sql"),
     ("watch/health/facts.rs", "last"),
     ("watch/health/facts.rs", "newest"),
     ("watch/check/mod.rs", "sql"),
@@ -155,12 +154,9 @@ const CARRIERS: &[(&str, &str)] = &[
     ("state/prune/select.rs", "sql"),
     ("state/prune/tables.rs", "table"),
     ("state/names.rs", "sql"),
-    // The rows of the farm, all of them through these few.
-    ("kale/record/rows/mod.rs", "sql"),
-    ("kale/record/rows/mod.rs", "values"),
-    // One place for all of the vault's.
-    ("vault/rows.rs", "sql"),
-    ("vault/rows.rs", "values"),
+    // One place for all rooms.
+    ("state/rows.rs", "sql"),
+    ("state/rows.rs", "values"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.

@@ -49,7 +49,7 @@ fn reasons(place: &Place, shares: &str, now: i64) -> Vec<&'static str> {
     let state = place.reader();
     let ask = Ask { pool: "stable", member: "alice", shares };
     let found = validate(state.conn(), &config(&[]), ask, now).unwrap();
-    assert_eq!(found.verdict.valid(), found.verdict.reasons().is_empty());
+    assert_eq!(found.verdict.valid, found.verdict.reasons.is_empty());
     found.verdict.codes()
 }
 

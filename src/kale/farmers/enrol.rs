@@ -8,11 +8,10 @@ use crate::farmers::{self, Farmer, Joining};
 use base::{Code, Error, Result, say};
 use ed25519_dalek::SigningKey;
 use keys::{Editor, KeyStore, Origin, address_of};
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::Connection;
 use serde_json::json;
-use state::Work;
 use state::alert::{self, Subject};
-use state::columns::only;
+use state::{Work, rows};
 use stellar::xdr::AccountId;
 
 /// A farmer that was taken in.
@@ -92,10 +91,7 @@ pub fn sponsor(work: &mut Work<'_>, keys: &mut Editor, key: &SigningKey) -> Resu
 
 /// The sponsor by the audit log: who has been taken for it last.
 pub fn last_sponsor(conn: &Connection) -> Result<Option<String>> {
-    Ok(conn
-        .prepare_cached("SELECT subject FROM events WHERE kind = 'sponsor.set' ORDER BY id DESC LIMIT 1")?
-        .query_row([], only)
-        .optional()?)
+    rows::value(conn, "SELECT subject FROM events WHERE kind = 'sponsor.set' ORDER BY id DESC LIMIT 1", [])
 }
 
 /// Refuses a farmer as sponsor: its fees would come out of what it farms.

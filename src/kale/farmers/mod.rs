@@ -14,9 +14,9 @@ use crate::strategy::{Strategy, Term};
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
-use state::Tx;
 use state::alert::{self, Subject};
 use state::columns::{maybe_at, only};
+use state::{Tx, rows};
 use std::collections::HashMap;
 use uuid::Uuid;
 
@@ -68,14 +68,11 @@ fn read(row: &Row<'_>) -> Result<Farmer> {
 
 /// The terms in a row with the columns of `farmer_strategies`; all NULL where the farmer has none.
 fn strategy_in(row: &Row<'_>) -> Result<Strategy> {
-    Ok(Strategy {
-        target_zeros: row.get("target_zeros")?,
-        min_work_sec: row.get("min_work_sec")?,
-        harvest_only: row.get("harvest_only")?,
+    Ok(state::from_row!(row => Strategy { target_zeros, min_work_sec, harvest_only } and {
         min_stake: maybe_at(row, "min_stake")?,
         max_stake: maybe_at(row, "max_stake")?,
         stake: None,
-    })
+    }))
 }
 
 /// A farmer by id or address. `unknown_farmer` where there is none.
@@ -88,22 +85,21 @@ pub fn find(conn: &Connection, name: &str) -> Result<Farmer> {
 
 /// [`find`], where there may be none.
 pub fn look_up(conn: &Connection, name: &str) -> Result<Option<Farmer>> {
-    let mut statement = conn.prepare_cached(&format!("{FARMER} WHERE f.id = ?1 OR f.address = ?1"))?;
-    statement.query_and_then([name], read)?.next().transpose()
+    rows::first(conn, &format!("{FARMER} WHERE f.id = ?1 OR f.address = ?1"), [name], read)
 }
 
 /// All farmers in the order in which they came, those of one pooler or status if that is given.
 pub fn list(conn: &Connection, pooler: Option<&Pooler>, status: Option<Status>) -> Result<Vec<Farmer>> {
-    let mut statement = conn.prepare_cached(&format!(
+    let sql = format!(
         "{FARMER} WHERE (?1 IS NULL OR f.pooler_id = ?1) AND (?2 IS NULL OR f.status = ?2) ORDER BY f.added_at, f.id"
-    ))?;
+    );
     let of = params![pooler.map(|pooler| &pooler.id), status.map(Status::word)];
-    statement.query_and_then(of, read)?.collect()
+    rows::all(conn, &sql, of, read)
 }
 
 /// Whether there are farmers that have not departed.
 pub fn any(conn: &Connection) -> Result<bool> {
-    Ok(conn.query_row("SELECT EXISTS (SELECT 1 FROM farmers WHERE status <> 'departed')", [], only)?)
+    rows::one(conn, "SELECT EXISTS (SELECT 1 FROM farmers WHERE status <> 'departed')", [])
 }
 
 /// What a farmer joins with.
@@ -296,10 +292,8 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
 
 /// Every farmer's own terms, by id.
 pub fn strategies(conn: &Connection) -> Result<HashMap<String, Strategy>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT farmer_id, target_zeros, min_work_sec, harvest_only, min_stake, max_stake FROM farmer_strategies",
-    )?;
-    statement.query_and_then([], |row| Ok((row.get("farmer_id")?, strategy_in(row)?)))?.collect()
+    let sql = "SELECT farmer_id, target_zeros, min_work_sec, harvest_only, min_stake, max_stake FROM farmer_strategies";
+    rows::all(conn, sql, [], |row| Ok((row.get("farmer_id")?, strategy_in(row)?)))
 }
 
 fn set_strategy(tx: &Tx<'_>, farmer: &str, terms: &Strategy) -> Result<()> {

@@ -5,7 +5,7 @@ use crate::contract::address::shown;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
-use state::Tx;
+use state::{Tx, rows};
 use uuid::Uuid;
 
 /// A pooler.
@@ -32,15 +32,9 @@ const POOLER: &str = "SELECT p.id, p.name, p.capacity, p.reward_split_ppm, p.pla
      FROM poolers p";
 
 fn read(row: &Row<'_>) -> Result<Pooler> {
-    Ok(Pooler {
-        id: row.get("id")?,
-        name: row.get("name")?,
-        capacity: row.get("capacity")?,
+    Ok(state::from_row!(row => Pooler { id, name, capacity, added_at, last_seen_at, farmers } and {
         terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
-        added_at: row.get("added_at")?,
-        last_seen_at: row.get("last_seen_at")?,
-        farmers: row.get("farmers")?,
-    })
+    }))
 }
 
 /// A name as it may stand in commands, files and metrics.
@@ -62,9 +56,9 @@ pub fn check_name(flag: &str, name: &str) -> Result<()> {
 
 /// A pooler by name or id. `unknown_pooler` where there is none.
 pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
-    let mut statement = conn.prepare_cached(&format!("{POOLER} WHERE p.name = ?1 OR p.id = ?1"))?;
-    if let Some(found) = statement.query_and_then([name], read)?.next() {
-        return found;
+    if let Some(found) = rows::first(conn, &format!("{POOLER} WHERE p.name = ?1 OR p.id = ?1"), [name], read)?
+    {
+        return Ok(found);
     }
     let names: Vec<String> = list(conn)?.into_iter().map(|pooler| pooler.name).collect();
     let e = Error::new(Code::UnknownPooler, format!("no pooler {}", shown(name)));
@@ -79,8 +73,7 @@ pub fn find(conn: &Connection, name: &str) -> Result<Pooler> {
 
 /// All poolers by name.
 pub fn list(conn: &Connection) -> Result<Vec<Pooler>> {
-    let mut statement = conn.prepare_cached(&format!("{POOLER} ORDER BY p.name"))?;
-    statement.query_and_then([], read)?.collect()
+    rows::all(conn, &format!("{POOLER} ORDER BY p.name"), [], read)
 }
 
 /// Adds a pooler; true where it is new. The same again changes nothing.

@@ -2,28 +2,24 @@
 //!
 //! What is stored is where to go on and which nonce is best; its hash is computed anew when it is read.
 
-use crate::record::rows::put;
 use base::{Error, Result};
 use grind::scheduler::Farmer;
 use grind::{Job, Solution};
-use rusqlite::{Connection, Row, params};
-use state::Tx;
+use rusqlite::{Connection, params};
+use state::{Tx, rows};
 
 /// Where the search for a farmer stood on exactly this block and entropy: the first nonce not tried, and the best.
 pub fn load(conn: &Connection, farmer: &str, job: &Job) -> Result<Option<(u64, Option<Solution>)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT next_nonce, best_nonce FROM nonces
-         WHERE farmer_id = ?1 AND block_index = ?2 AND entropy = ?3",
-    )?;
+    let sql = "SELECT next_nonce, best_nonce FROM nonces
+         WHERE farmer_id = ?1 AND block_index = ?2 AND entropy = ?3";
     let nonce = |text: String| {
         text.parse::<u64>().map_err(|_| Error::corrupt(format!("nonces: \"{text}\" is no nonce")))
     };
-    let read = |row: &Row<'_>| {
+    rows::first(conn, sql, params![farmer, job.index, hex(&job.entropy)], |row| {
         let best: Option<String> = row.get("best_nonce")?;
         let best = best.map(nonce).transpose()?.map(|best| Solution::new(job, best));
         Ok((nonce(row.get("next_nonce")?)?, best))
-    };
-    statement.query_and_then(params![farmer, job.index, hex(&job.entropy)], read)?.next().transpose()
+    })
 }
 
 /// Notes where the search for a farmer stands.
@@ -32,15 +28,14 @@ pub fn save(tx: &Tx<'_>, farmer: &str, at: &Farmer) -> Result<()> {
     let next = at.next.unwrap_or(u64::MAX).to_string();
     let best = at.best.map(|best| best.nonce.to_string());
     let (hash, zeros) = at.best.map(|best| (hex(&best.hash), best.zeros)).unzip();
-    put(
-        tx,
+    rows::run(
+        tx.conn(),
         "INSERT INTO nonces (farmer_id, block_index, entropy, next_nonce, best_nonce, best_hash, best_zeros, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (farmer_id, block_index, entropy) DO UPDATE SET next_nonce = ?4, best_nonce = ?5,
              best_hash = ?6, best_zeros = ?7, updated_at = ?8",
         params![farmer, at.job.index, hex(&at.job.entropy), next, best, hash, zeros, tx.now()],
     )
-    .map(drop)
 }
 
 /// 32 bytes as lower-case hex.

@@ -3,9 +3,9 @@
 use super::select::{Cut, Selection};
 use super::tables::{Copying, Counts, EVENTS, Sink, TABLES};
 use crate::backup::{digest, io_error, sibling, stamped};
-use crate::columns::{list, only};
+use crate::columns::only;
 use crate::identity::ARCHIVE_ID;
-use crate::{Run, State, events};
+use crate::{Run, State, events, rows};
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, files, say};
 use rusqlite::types::Value;
@@ -282,15 +282,10 @@ pub(super) fn events_after(archive: &Connection, after: i64, limit: usize) -> Re
     let sql =
         "SELECT *, json_extract(payload, '$.block') AS block FROM events WHERE id > ?1 ORDER BY id LIMIT ?2";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    list(archive, sql, params![after, limit], |row| {
-        Ok(Archived {
-            id: row.get("id")?,
-            kind: row.get("kind")?,
+    rows::all(archive, sql, params![after, limit], |row| {
+        Ok(crate::from_row!(row => Archived { id, kind, block, prev_hash, hash } and {
             farmer: row.get("subject")?,
-            block: row.get("block")?,
-            prev_hash: row.get("prev_hash")?,
-            hash: row.get("hash")?,
             row: super::tables::kept(EVENTS, row)?,
-        })
+        }))
     })
 }

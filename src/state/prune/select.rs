@@ -6,9 +6,10 @@ use super::tables::{
     SNAPSHOTS, Sink, VIOLATIONS, WORKS,
 };
 use crate::columns::only;
+use crate::rows;
 use base::clock::Clock;
 use base::{Code, Error, Result, Stop, say};
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use std::collections::{HashMap, HashSet};
 
 /// What decides whether an event of a kind goes.
@@ -208,28 +209,19 @@ impl<'a> Selection<'a> {
             return Ok(Verdict::Stays);
         }
         let (block, farmer) = pail;
-        let end: Option<(String, i64, Option<i64>)> = self
-            .conn
-            .prepare_cached(
-                "SELECT outcome, at, ledger FROM harvests
-                 WHERE farmer_id = ?1 AND block_index = ?2 AND outcome <> 'failed'",
-            )?
-            .query_row(params![farmer, block], |row| {
-                Ok((row.get("outcome")?, row.get("at")?, row.get("ledger")?))
-            })
-            .optional()?;
+        let ends = "SELECT outcome, at, ledger FROM harvests
+             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome <> 'failed'";
+        let read = |row: &Row<'_>| Ok((row.get("outcome")?, row.get("at")?, row.get("ledger")?));
+        let end: Option<(String, i64, Option<i64>)> =
+            rows::first(self.conn, ends, params![farmer, block], read)?;
         if let Some((outcome, at, ledger)) = end {
             let sought = self.since.get(farmer).is_some_and(|since| ledger.is_none_or(|l| l >= *since));
             let goes = outcome != "lost" && at < self.cut.before && !sought;
             return Ok(if goes { Verdict::Goes } else { Verdict::Stays });
         }
-        let planted: bool = self
-            .conn
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM plantings
-                 WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'planted')",
-            )?
-            .query_row(params![farmer, block], only)?;
+        let plants = "SELECT EXISTS (SELECT 1 FROM plantings
+             WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'planted')";
+        let planted: bool = rows::one(self.conn, plants, params![farmer, block])?;
         Ok(if planted { Verdict::Stays } else { Verdict::Never })
     }
 
@@ -275,14 +267,10 @@ impl<'a> Selection<'a> {
 
     /// Whether a row refers to an operation that stays because of its age.
     fn is_wanted(&self, operation: i64) -> Result<bool> {
-        Ok(self
-            .conn
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM plantings WHERE operation_id = ?1 AND at >= ?2)
-                 OR EXISTS (SELECT 1 FROM works WHERE operation_id = ?1 AND at >= ?2)
-                 OR EXISTS (SELECT 1 FROM harvests WHERE operation_id = ?1 AND at >= ?2)",
-            )?
-            .query_row(params![operation, self.cut.before], only)?)
+        let sql = "SELECT EXISTS (SELECT 1 FROM plantings WHERE operation_id = ?1 AND at >= ?2)
+             OR EXISTS (SELECT 1 FROM works WHERE operation_id = ?1 AND at >= ?2)
+             OR EXISTS (SELECT 1 FROM harvests WHERE operation_id = ?1 AND at >= ?2)";
+        rows::one(self.conn, sql, params![operation, self.cut.before])
     }
 
     fn events(&mut self, sink: &mut dyn Sink, progress: &mut dyn FnMut(u64)) -> Result<()> {

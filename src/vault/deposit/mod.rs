@@ -141,8 +141,8 @@ fn judge(
         max_user_deposit: limits.and_then(|limits| limits.max_user_deposit),
         barriers: gate.barriers,
     };
-    let mut reasons = found.verdict.reasons().to_vec();
-    reasons.extend(found.pool.iter().flat_map(|pool| check(&pool.asset, &facts).reasons().to_vec()));
+    let mut reasons = found.verdict.reasons.clone();
+    reasons.extend(found.pool.iter().flat_map(|pool| check(&pool.asset, &facts).reasons));
     Validation { balance, verdict: Verdict::of(reasons), ..found }
 }
 

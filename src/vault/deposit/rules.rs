@@ -259,7 +259,7 @@ mod tests {
         let all: Vec<&str> = FAILURES.iter().take(10).map(|(code, _)| *code).collect();
         assert_eq!(codes(&facts), all);
         let verdict = check(&usd(), &facts);
-        let of = |code: &str| verdict.reasons().iter().find(|r| r.code.as_str() == code).unwrap();
+        let of = |code: &str| verdict.reasons.iter().find(|r| r.code.as_str() == code).unwrap();
         assert_eq!(
             of("tvl_cap").message,
             "the pool may hold 0.001549 USD and holds 0.0015 USD: 0.000049 USD are left"

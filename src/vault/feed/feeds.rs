@@ -3,14 +3,13 @@
 use super::quote::Limits;
 use super::source::Source;
 use crate::pool::{Pool, ViewStamp};
-use crate::rows;
 use base::amount::{Base, to_people};
 use base::{Code, Error, Result, say};
 use evm::{At, Chain, PinnedView};
 use rusqlite::{Connection, Row, params};
 use serde_json::json;
-use state::Work;
 use state::columns::maybe_at;
+use state::{Work, rows};
 
 /// A feed as the state knows it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -2,13 +2,12 @@
 
 use crate::feed::{Feed, of_asset};
 use crate::pool::ViewStamp;
-use crate::rows;
 use base::amount::Base;
 use base::{Result, clock};
 use evm::BlockRef;
 use rusqlite::{Connection, Row, params};
-use state::Tx;
 use state::columns::{at, maybe_at};
+use state::{Tx, rows};
 
 /// A price that may be used.
 #[derive(Debug, Clone, PartialEq, Eq)]

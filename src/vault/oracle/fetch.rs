@@ -6,15 +6,15 @@ use crate::feed::quote::{RawQuote, Refusal, accept};
 use crate::feed::source::{Asked, sol::AggregatorV3Interface as Aggregator};
 use crate::feed::{Feed, of_asset};
 use crate::pool::{self, ViewStamp};
+use crate::risk;
 use crate::risk::rules::{self, Rule, Verdict};
-use crate::{risk, rows};
 use base::{Code, Error, Result, say};
 use config::Config;
 use evm::{At, Chain, PinnedView, is_silence};
 use rusqlite::params;
 use serde_json::json;
 use state::alert::{self, Subject};
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 use strum::VariantNames;
 
 /// What became of one feed.

@@ -7,14 +7,13 @@ use super::contract::{self, Answered};
 use super::known::Contract;
 use super::store::{self, Pool};
 use super::token::{Asset, put_asset, sane_decimals, symbol_of, token};
-use crate::rows;
 use alloy::primitives::Address;
 use base::{Code, Error, Result, say};
 use evm::{At, CallError, Chain, PinnedView};
 use rusqlite::params;
 use serde_json::json;
-use state::Work;
 use state::columns::db_block;
+use state::{Work, rows};
 
 /// What the operator asks for.
 #[derive(Debug, Clone)]

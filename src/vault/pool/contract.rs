@@ -8,7 +8,6 @@ use super::abi::sol::IERC20;
 use super::known::{Contract, Known, difference};
 use super::store::{self, Pool};
 use super::token::sane_decimals;
-use crate::rows;
 use alloy::primitives::{Address, B256, b256};
 use base::{Code, Error, Remedy, Result, say};
 use evm::{Batch, BatchReply, Fact, Handle, PinnedView};
@@ -16,7 +15,7 @@ use rusqlite::params;
 use serde_json::{Value, json};
 use state::alert::{self, Subject};
 use state::columns::db_block;
-use state::{Tx, ValuePermit, Work};
+use state::{Tx, ValuePermit, Work, rows};
 use std::collections::HashMap;
 
 /// The alert of a contract that changed.

@@ -2,11 +2,11 @@
 
 use super::holdings::{Holdings, MemberId, Movement};
 use super::store::Pool;
-use crate::rows;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block};
+use state::rows;
 
 /// What a member holds after a change; below zero is a drift. One `is_new` has no shares yet.
 pub fn shares_after(

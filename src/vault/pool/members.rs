@@ -1,14 +1,13 @@
 //! Members: addresses that hold shares, or that the operator named.
 
 use super::store::{Pool, named_by_address};
-use crate::rows;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde_json::json;
-use state::Tx;
 use state::columns::{at, only};
+use state::{Tx, rows};
 
 /// Purpose of the ledger account with what a member has and was not yet paid out.
 pub const AVAILABLE: &str = "available";

@@ -3,13 +3,13 @@
 use super::abi::{Abi, MaxDeposit};
 use super::known::{self, Known};
 use super::token::Asset;
-use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, say};
 use evm::BlockRef;
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at};
+use state::rows;
 use std::collections::{HashMap, HashSet};
 
 /// A pool as the state knows it.
@@ -192,27 +192,19 @@ pub fn newest_known(pools: &[Pool]) -> u64 {
 }
 
 fn read_pool(row: &Row<'_>) -> Result<Pool> {
-    Ok(Pool {
-        id: row.get("id")?,
-        name: row.get("name")?,
-        address: at(row, "address")?,
-        abi: row.get("abi")?,
+    Ok(state::from_row!(row => Pool {
+        id, name, abi, share_symbol, share_decimals, deploy_block, max_rate_drop_ppm, synced_block
+    } at { address, reward_carry } and {
         asset: Asset {
             address: at(row, "asset")?,
             symbol: row.get("symbol")?,
             decimals: row.get("decimals")?,
         },
-        share_symbol: row.get("share_symbol")?,
-        share_decimals: row.get("share_decimals")?,
-        deploy_block: row.get("deploy_block")?,
-        max_rate_drop_ppm: row.get("max_rate_drop_ppm")?,
         reward_genesis: row.get("reward_genesis_block")?,
         reward_cursor: row.get("reward_cursor_block")?,
-        reward_carry: at(row, "reward_carry")?,
         cursor: row.get::<_, Option<_>>("cursor_block")?.zip(maybe_at(row, "cursor_hash")?),
-        synced_block: row.get("synced_block")?,
         contract: known::of_row(row)?,
-    })
+    }))
 }
 
 const FIGURES: &str =
@@ -246,22 +238,17 @@ pub fn snapshots(conn: &Connection) -> Result<HashMap<i64, Snapshot>> {
 }
 
 fn read_snapshot(row: &Row<'_>) -> Result<Snapshot> {
-    Ok(Snapshot {
+    Ok(state::from_row!(row => Snapshot { endpoint, synced_at, paused, cooldown_sec } at {
+        total_assets, total_shares, rate_e18
+    } and {
         block: BlockRef {
             number: row.get("block_number")?,
             hash: at(row, "block_hash")?,
             timestamp: row.get("block_timestamp")?,
         },
-        endpoint: row.get("endpoint")?,
-        synced_at: row.get("synced_at")?,
-        total_assets: at(row, "total_assets")?,
-        total_shares: at(row, "total_shares")?,
-        rate_e18: at(row, "rate_e18")?,
-        paused: row.get("paused")?,
         min_deposit: maybe_at(row, "min_deposit")?,
         max_deposit: MaxDeposit::of_stored(row.get("abi")?, maybe_at(row, "max_deposit")?),
-        cooldown_sec: row.get("cooldown_sec")?,
-    })
+    }))
 }
 
 /// The exchange rate of the last sync before a block, 18 decimals; `None` where there were no shares then, or the asset had

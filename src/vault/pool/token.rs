@@ -1,12 +1,12 @@
 //! ERC-20 tokens: what they say of themselves, and the rows of `assets`.
 
 use super::abi::sol::IERC20;
-use crate::rows;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use evm::{BatchReply, CallError, Handle, PinnedView};
 use rusqlite::{Connection, params};
+use state::rows;
 
 /// An ERC-20 token.
 #[derive(Debug, Clone, PartialEq, Eq)]

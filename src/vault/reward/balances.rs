@@ -4,7 +4,6 @@
 use crate::pool::abi::sol::IERC20::balanceOfCall;
 use crate::pool::holdings::MemberId;
 use crate::pool::{self, Pool};
-use crate::rows;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
@@ -12,6 +11,7 @@ use evm::{BlockRef, CallError, PinnedView};
 use rusqlite::Connection;
 use serde::Serialize;
 use state::columns::at;
+use state::rows;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Balances that are asked for before the next lot is.

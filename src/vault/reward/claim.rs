@@ -1,15 +1,14 @@
 //! Claims: exactly the unclaimed rows are marked, and exactly their sum is credited, in one transaction.
 
-use super::purpose::{self, account};
-use super::{sound, store};
+use super::sound;
+use super::store::{self, account};
 use crate::pool::{AVAILABLE, Member, Pool};
-use crate::rows;
 use base::amount::{Base, Delta, Quantity};
 use base::{Code, Error, Result};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::at;
-use state::{Line, OwnerKind, Tx, ValuePermit, Work};
+use state::{Line, OwnerKind, Tx, ValuePermit, Work, rows};
 use std::collections::BTreeMap;
 
 /// Unclaimed rewards of a member in one pool, in one asset.
@@ -115,7 +114,7 @@ fn record(tx: &Tx<'_>, member: &Member, pool: Option<&Pool>, credited: &[Pending
     let lines: Vec<Line> = credited
         .iter()
         .flat_map(|Pending { pool_address, asset, amount, .. }| {
-            let from = account(OwnerKind::Pool, pool_address, purpose::PAYABLE, asset);
+            let from = account(OwnerKind::Pool, pool_address, store::PAYABLE, asset);
             let to = account(OwnerKind::Member, &address, AVAILABLE, asset);
             [(from, Delta::debit(amount.base)), (to, Delta::credit(amount.base))]
         })
@@ -131,7 +130,7 @@ pub fn owed(conn: &Connection, pool: Option<&Pool>) -> Result<Vec<(String, Quant
          LEFT JOIN pools p ON p.address = l.owner LEFT JOIN assets a ON a.address = l.asset
          WHERE l.owner_kind = 'pool' AND l.purpose = ?1 AND l.balance <> '0' AND (?2 IS NULL OR coalesce(p.id, ?2) = ?2)
          ORDER BY p.id, a.symbol";
-    rows::all(conn, sql, params![purpose::PAYABLE, pool.map(|pool| pool.id)], |row| {
+    rows::all(conn, sql, params![store::PAYABLE, pool.map(|pool| pool.id)], |row| {
         let symbol: String = row.get("symbol")?;
         Ok((row.get("name")?, Quantity::new(at(row, "balance")?, row.get("decimals")?, symbol)))
     })

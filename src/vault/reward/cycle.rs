@@ -13,17 +13,15 @@ use super::epochs::{created, token_of};
 use super::grid::{Terms, terms_at};
 use super::lane::{Lane, Step};
 use super::pause::paused;
-use super::prepare::{emit, prepare, wanted};
+use super::prepare::{emit, prepare, reward_address, wanted};
 use super::store::{claimants, lanes, schedule, weight_rows};
 use crate::pool::contract::{self, Answered};
 use crate::pool::holdings::Holdings;
 use crate::pool::{self, Asset, Pool, ViewStamp, abi};
 use crate::risk::{self, Barrier};
 use crate::sync::{self, Balance};
-use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, say};
-use config::Config;
 use evm::{At, BlockRef, Chain, PinnedView};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -237,8 +235,8 @@ async fn one_view(
     let last_final = view.final_block().number;
     let notes = match scope {
         Scope::All(from) => {
-            let mut notes = begin(work, view, &asset, from)?;
-            notes.extend(emit(work, last_final)?);
+            let notes = begin(work, view, &asset, from)?;
+            emit(work, last_final)?;
             notes
         }
         Scope::Manual(_) => Vec::new(),
@@ -316,13 +314,6 @@ async fn reward_asset(work: &Work<'_>, view: &PinnedView) -> Result<Asset> {
         Some(asset) => Ok(asset),
         None => pool::token(view, address).await,
     }
-}
-
-/// The token that the settings name.
-pub(super) fn reward_address(config: &Config) -> Result<Address> {
-    config.address("reward.asset")?.ok_or_else(|| {
-        Error::new(Code::MissingSetting, "reward.asset is not set").hint("set reward.asset in the profile")
-    })
 }
 
 async fn pay(

@@ -5,12 +5,10 @@ use super::balances::Compared;
 use super::emission::{CarryReason, Share, split_members};
 use super::epochs::EpochRow;
 use super::grid::{Epoch, Terms};
-use super::purpose::{self, account};
 use super::sound;
-use super::store::emission_at;
+use super::store::{CARRY, EMISSION, PAYABLE, account, emission_at};
 use crate::pool::holdings::{Holdings, MemberId};
 use crate::pool::{self, Pool};
-use crate::rows;
 use base::amount::{Base, Delta, Digits};
 use base::{Code, Error, Result};
 use evm::BlockRef;
@@ -18,7 +16,7 @@ use rusqlite::{Connection, params};
 use serde_json::json;
 use state::bulk::{insert_all, more_of};
 use state::columns::{at, db_block};
-use state::{Account, Line, OwnerKind, Tx};
+use state::{Account, Line, OwnerKind, Tx, rows};
 
 /// A distributed epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -243,12 +241,12 @@ fn pool_carry(conn: &Connection, pool: &Pool) -> Result<Base> {
 fn lines(pool: &Pool, asset: &str, sums: &Sums) -> Vec<Line> {
     let owner = pool.address.to_string();
     let of_pool = |purpose| account(OwnerKind::Pool, &owner, purpose, asset);
-    let operator = account(OwnerKind::Operator, "operator", purpose::EMISSION, asset);
+    let operator = account(OwnerKind::Operator, "operator", EMISSION, asset);
     let source = Account { overdraft: true, ..operator };
     vec![
         Line { account: source, amount: Delta::debit(sums.part) },
-        Line { account: of_pool(purpose::CARRY), amount: Delta::debit(sums.carry_in) },
-        Line { account: of_pool(purpose::CARRY), amount: Delta::credit(sums.carry_out) },
-        Line { account: of_pool(purpose::PAYABLE), amount: Delta::credit(sums.distributed) },
+        Line { account: of_pool(CARRY), amount: Delta::debit(sums.carry_in) },
+        Line { account: of_pool(CARRY), amount: Delta::credit(sums.carry_out) },
+        Line { account: of_pool(PAYABLE), amount: Delta::credit(sums.distributed) },
     ]
 }

@@ -5,12 +5,12 @@ use super::emission::CarryReason;
 use super::grid::Epoch;
 use crate::pool::holdings::MemberId;
 use crate::pool::{Asset, Pool};
-use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block, maybe_at, stored};
+use state::rows;
 use strum::{EnumString, VariantNames};
 
 /// Who made an epoch.
@@ -96,25 +96,13 @@ const EPOCH: &str = "SELECT id, pool_id, start_block, end_block, last_hash, orig
      FROM pool_reward_epochs";
 
 fn read(row: &Row<'_>) -> Result<EpochRow> {
-    Ok(EpochRow {
-        id: row.get("id")?,
-        pool_id: row.get("pool_id")?,
+    Ok(state::from_row!(row => EpochRow {
+        id, pool_id, origin, basis, asset, weight_ppm, weight_sum_ppm, holders, created_at, distributed_at
+    } at { part, carry_in, distributed, carry_out } and {
         epoch: Epoch { start: row.get("start_block")?, end: row.get("end_block")? },
         last_hash: maybe_at(row, "last_hash")?,
-        origin: row.get("origin")?,
-        basis: row.get("basis")?,
-        asset: row.get("asset")?,
-        weight_ppm: row.get("weight_ppm")?,
-        weight_sum_ppm: row.get("weight_sum_ppm")?,
-        part: at(row, "part")?,
-        carry_in: at(row, "carry_in")?,
-        distributed: at(row, "distributed")?,
-        carry_out: at(row, "carry_out")?,
         reason: row.get("carry_reason")?,
-        holders: row.get("holders")?,
-        created_at: row.get("created_at")?,
-        distributed_at: row.get("distributed_at")?,
-    })
+    }))
 }
 
 /// An epoch by its id.

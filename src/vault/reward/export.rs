@@ -6,16 +6,15 @@
 
 use super::epochs::{EpochRow, token_of};
 use super::merkle::MerkleTree;
-use super::purpose::{self, account};
+use super::store::{self, account};
 use crate::pool::{Asset, Pool};
-use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::{Base, Delta};
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
-use state::{Line, OwnerKind, Tx, ValuePermit, Work};
+use state::{Line, OwnerKind, Tx, ValuePermit, Work, rows};
 
 /// What is exported of an epoch.
 #[derive(Debug, Clone)]
@@ -51,12 +50,7 @@ pub struct Exported {
 pub fn exported(conn: &Connection, epoch_id: i64) -> Result<Option<Exported>> {
     let sql = "SELECT root, rewards, total, exported_at FROM reward_exports WHERE epoch_id = ?1";
     rows::first(conn, sql, [epoch_id], |row| {
-        Ok(Exported {
-            root: at(row, "root")?,
-            rewards: row.get("rewards")?,
-            total: at(row, "total")?,
-            exported_at: row.get("exported_at")?,
-        })
+        Ok(state::from_row!(row => Exported { rewards, exported_at } at { root, total }))
     })
 }
 
@@ -155,8 +149,8 @@ fn record(tx: &Tx<'_>, export: &Export) -> Result<()> {
     tx.post(
         event,
         &[
-            Line { account: account(purpose::PAYABLE), amount: Delta::debit(*total) },
-            Line { account: account(purpose::EXPORTED), amount: Delta::credit(*total) },
+            Line { account: account(store::PAYABLE), amount: Delta::debit(*total) },
+            Line { account: account(store::EXPORTED), amount: Delta::credit(*total) },
         ],
     )
 }

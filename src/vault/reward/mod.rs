@@ -1,30 +1,20 @@
 //! Rewards: epochs of blocks, an emission per epoch, an exact split over pools and members, and claims.
 
-pub mod accrual;
 #[cfg(test)]
 mod any_order;
-pub mod apr;
 mod audit;
 mod balances;
-pub mod budget;
 mod claim;
 mod cycle;
 mod distribute;
-pub mod emission;
 mod epochs;
 mod export;
-pub mod grid;
 pub mod lane;
-mod manual;
-pub mod merkle;
-mod outlook;
 pub mod pause;
 mod prepare;
-mod purpose;
-pub mod recount;
+mod rules;
 mod sound;
 mod store;
-pub mod verify;
 mod weights;
 
 pub use audit::{Difference, NAMED, Subject, Verification, VerifiedEpoch, verify_on_chain, verify_stored};
@@ -35,11 +25,10 @@ pub use epochs::{
     newest as newest_epochs, token_of,
 };
 pub use export::{Export, Exported, export, export_tree, exported, exported_tree};
-pub use manual::{NewEpoch, create, token};
-pub use outlook::{Outlook, outlook};
+pub use prepare::{NewEpoch, create, token};
+pub use rules::{accrual, apr, budget, emission, grid, merkle, recount};
 pub use sound::odd_budgets;
 pub use store::{
-    Position, Totals, WeightRow, emitted_to, in_order_from, last_paid, marks, position, schedule, totals_of,
-    weight_rows,
+    Position, Totals, WeightRow, emitted_to, last_paid, position, schedule, totals_of, weight_rows,
 };
-pub use weights::{PoolWeight, WeightSet, set_weight, weights};
+pub use weights::{Outlook, PoolWeight, WeightSet, outlook, set_weight, weights};

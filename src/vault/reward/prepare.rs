@@ -1,22 +1,21 @@
 //! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
-//! epoch its budget.
+//! epoch its budget. And `reward epoch create`: an epoch of one pool, made by hand. How it fits in with the others: `lane`.
 
-use super::budget::{Budget, Claimant, budgets, sharers};
-use super::epochs::created;
-use super::grid::{Change, Terms, boundary_from, change, closed_epoch};
-use super::store::{
-    carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes,
-    schedule, undecided, weight_rows,
-};
-use crate::pool::{Asset, Pool};
-use crate::rows;
+use super::accrual::Basis;
+use super::budget::{Budget, budgets};
+use super::epochs::{EpochRow, created, epoch, starting_at};
+use super::grid::{Change, Epoch, Terms, boundary_from, change};
+use super::store::{carry_into, claimants, counted_in, emitted_to, lanes, schedule, undecided, weight_rows};
+use crate::pool::{self, Asset, Pool};
+use alloy::primitives::Address;
 use base::amount::{self, Base};
 use base::{Code, Error, Result, say};
 use config::Config;
+use evm::{At, Chain};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::db_block;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 
 /// The terms that the settings ask for, from a block yet to be found.
 pub(super) fn wanted(config: &Config, asset: &Asset) -> Result<Terms> {
@@ -131,57 +130,22 @@ pub(super) fn same_token(conn: &Connection, asset: &str) -> Result<()> {
 
 /// Fixes what each closed epoch has to give, in the order of the grid, for all pools at once. Which of the pools can be
 /// paid now is no part of it.
-pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<Vec<String>> {
+pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<()> {
     /// Epochs that are written at once.
     const PER_WRITE: usize = 5_000;
-    let (schedule, claimants) = (schedule(work.state.conn())?, claimants(work.state.conn())?);
-    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(Vec::new()) };
-    let missed = missed(work, &schedule, &claimants)?;
-    if !missed.is_empty() {
-        work.state.write(work.permit, |tx| missed.iter().try_for_each(|budget| put_budget(tx, budget)))?;
-    }
     let conn = work.state.conn();
+    let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
+    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(()) };
     let at = emitted_to(conn)?.max(origin);
-    let carry = carry_into(conn, at)?;
-    let left = emission_before(conn, at)?.map_or(Base::ZERO, |row| row.carry_out);
-    let mut notes = Vec::new();
-    let mut due = budgets(&schedule, &claimants, at, carry, last_final);
+    let mut due = budgets(&schedule, &claimants, at, carry_into(conn, at)?, last_final);
     loop {
         let some = due.by_ref().take(PER_WRITE).collect::<Result<Vec<Budget>>>()?;
-        let Some(first) = some.first() else { return Ok(notes) };
-        let restored = carry.checked_sub(left).filter(|more| first.epoch.start == at && !more.is_zero());
-        work.state.write(work.permit, |tx| {
-            if let Some(more) = restored {
-                let start = first.epoch.start;
-                let asset = schedule.last().map(|terms| terms.asset.as_str()).unwrap_or_default();
-                let told = json!({ "start_block": start, "amount": more.to_string() });
-                tx.event("reward.carry_restored", asset, &told)?;
-                notes.push(format!(
-                    "{more} base units that earlier versions carried and never gave are part of the epoch from block {start}"
-                ));
-            }
-            some.iter().try_for_each(|budget| put_budget(tx, budget))
-        })?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        work.state.write(work.permit, |tx| some.iter().try_for_each(|budget| put_budget(tx, budget)))?;
         work.stop.check()?;
     }
-}
-
-/// The budgets of epochs that a pool lags behind with, and that earlier versions made only when they paid a first pool.
-fn missed(work: &Work<'_>, schedule: &[Terms], claimants: &[Claimant]) -> Result<Vec<Budget>> {
-    let conn = work.state.conn();
-    let end = in_order_from(conn)?;
-    let cursors = lanes(conn)?.into_values().filter_map(|lane| lane.weighted_from.and(lane.cursor));
-    let from = cursors.min().filter(|at| *at < end).and_then(|at| boundary_from(schedule, at));
-    let epoch = |start: u64| closed_epoch(schedule, start, end).filter(|_| start < end);
-    let mut found = Vec::new();
-    for epoch in std::iter::successors(from.and_then(epoch), |before| epoch(before.end)) {
-        let shared = !sharers(claimants, epoch.start).is_empty();
-        if shared && emission_at(conn, epoch.start)?.is_none() {
-            let only = budgets(schedule, claimants, epoch.start, Base::ZERO, epoch.end).next();
-            found.extend(only.transpose()?);
-        }
-    }
-    Ok(found)
 }
 
 fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {
@@ -215,4 +179,86 @@ fn put(tx: &Tx<'_>, terms: &Terms) -> Result<()> {
                  "basis": basis.as_str() }),
     )?;
     Ok(())
+}
+
+/// The token that the settings name.
+pub(super) fn reward_address(config: &Config) -> Result<Address> {
+    config.address("reward.asset")?.ok_or_else(|| {
+        Error::new(Code::MissingSetting, "reward.asset is not set").hint("set reward.asset in the profile")
+    })
+}
+
+/// What the operator wants to give.
+#[derive(Debug, Clone)]
+pub struct NewEpoch {
+    /// Its blocks, half-open.
+    pub epoch: Epoch,
+    /// What its holders share, besides what the pool carries; base units of the reward token.
+    pub total: Base,
+    /// How they are measured.
+    pub basis: Basis,
+}
+
+/// The reward token of the settings: as the state knows it, or else as the chain says.
+pub async fn token(work: &Work<'_>, chain: impl FnOnce() -> Result<Chain>, at: At) -> Result<Asset> {
+    let address = reward_address(work.config)?;
+    match pool::asset(work.state.conn(), address)? {
+        Some(token) => Ok(token),
+        None => chain()?.view(at, async |view| pool::token(view, address).await).await,
+    }
+}
+
+/// Makes an epoch, which is distributed when its last block is final: by `reward epoch distribute`, or by the next
+/// cycle. Nothing is owed before.
+///
+/// Returns it, and whether it was made now: the same epoch a second time is no error.
+/// `conflict` where its blocks are taken, leave a gap, or are emitted already, and for another reward token than the one in use;
+/// `invalid_value` off the grid.
+pub fn create(
+    work: &mut Work<'_>,
+    pool: &Pool,
+    token: &Asset,
+    wanted: &NewEpoch,
+) -> Result<(EpochRow, bool)> {
+    if wanted.total.is_zero() {
+        return Err(Error::field(Code::InvalidAmount, "total", "an epoch gives something")
+            .hint("name an amount above 0 in whole units of the reward token"));
+    }
+    work.state.write(work.permit, |tx| {
+        let asset = token.address.to_string();
+        if let Some(row) = starting_at(tx.conn(), pool, wanted.epoch.start)? {
+            let same = row.epoch == wanted.epoch && row.part == wanted.total && row.asset == asset;
+            if same && row.weight_ppm.is_none() {
+                return Ok((row, false));
+            }
+        }
+        same_token(tx.conn(), &asset)?;
+        let lane = lanes(tx.conn())?.remove(&pool.id).unwrap_or_default();
+        let (schedule, earliest) = (schedule(tx.conn())?, pool.reward_genesis.unwrap_or(pool.deploy_block));
+        lane.place(&schedule, wanted.epoch, emitted_to(tx.conn())?, earliest)?;
+        pool::put_asset(tx.conn(), token)?;
+        let id = put_epoch(tx, pool, &asset, wanted)?;
+        if lane.cursor.is_none() {
+            set_genesis(tx, pool, lane.begins(&schedule, wanted.epoch.start, earliest))?;
+        }
+        Ok((epoch(tx.conn(), id)?, true))
+    })
+}
+
+fn put_epoch(tx: &Tx<'_>, pool: &Pool, asset: &str, wanted: &NewEpoch) -> Result<i64> {
+    let NewEpoch { epoch: Epoch { start, end }, total, basis } = wanted;
+    rows::run(
+        tx.conn(),
+        "INSERT INTO pool_reward_epochs (pool_id, start_block, end_block, origin, basis, asset, part, status, created_at)
+         VALUES (?1, ?2, ?3, 'manual', ?4, ?5, ?6, 'created', ?7)",
+        params![pool.id, db_block(*start)?, db_block(*end)?, basis, asset, total.to_string(), tx.now()],
+    )?;
+    let id = tx.conn().last_insert_rowid();
+    tx.event(
+        "reward.epoch_created",
+        &pool.name,
+        &json!({ "epoch": id, "start_block": start, "end_block": end, "asset": asset,
+                 "total": total.to_string(), "basis": basis.as_str() }),
+    )?;
+    Ok(id)
 }

@@ -1,29 +1,22 @@
-//! Rows of weights, schedule, emissions, epochs and rewards.
+//! Rows of weights, schedule, emissions, epochs and rewards, and the accounts of the reward ledger.
 
 use super::budget::Claimant;
 use super::epochs::created;
 use super::grid::{Epoch, Terms};
 use super::lane::Lane;
 use crate::pool::{self, Deposit, Member, Pool, Snapshot, underlying};
-use crate::rows;
-use base::amount::{Base, Delta, Quantity};
-use base::{Code, Error, Result, say};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block};
-use state::meta_get;
+use state::{Account, OwnerKind, rows};
 use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.
 pub fn schedule(conn: &Connection) -> Result<Vec<Terms>> {
     let sql = "SELECT from_block, epoch_blocks, block_reward, asset, basis FROM reward_schedule ORDER BY from_block";
     rows::all(conn, sql, [], |row| {
-        Ok(Terms {
-            from_block: row.get("from_block")?,
-            epoch_blocks: row.get("epoch_blocks")?,
-            block_reward: at(row, "block_reward")?,
-            asset: row.get("asset")?,
-            basis: row.get("basis")?,
-        })
+        Ok(state::from_row!(row => Terms { from_block, epoch_blocks, asset, basis } at { block_reward }))
     })
 }
 
@@ -48,11 +41,7 @@ pub struct WeightRow {
 pub fn weight_rows(conn: &Connection) -> Result<Vec<WeightRow>> {
     let sql = "SELECT pool_id, effective_block, weight_ppm FROM pool_reward_weights ORDER BY pool_id, effective_block";
     rows::all(conn, sql, [], |row| {
-        Ok(WeightRow {
-            pool_id: row.get("pool_id")?,
-            effective_block: row.get("effective_block")?,
-            weight_ppm: row.get("weight_ppm")?,
-        })
+        Ok(state::from_row!(row => WeightRow { pool_id, effective_block, weight_ppm }))
     })
 }
 
@@ -83,63 +72,15 @@ pub fn claimants(conn: &Connection) -> Result<Vec<Claimant>> {
 /// First block that nothing is decided about: no weight holds from a later one, nothing is emitted, paid or replayed
 /// there (a pool that was not paid yet may begin later). A setting that is made now holds from there on, however far an endpoint lags.
 pub fn undecided(conn: &Connection) -> Result<u64> {
-    let (weight, place): (Option<u64>, Option<u64>) = conn
-        .prepare_cached(
-            "SELECT (SELECT max(effective_block) FROM pool_reward_weights) AS weight,
-                 (SELECT max(max(CASE WHEN reward_cursor_block > reward_genesis_block THEN reward_cursor_block ELSE 0 END,
-                             coalesce(cursor_block + 1, 0))) FROM pools) AS place",
-        )?
-        .query_row([], |row| Ok((row.get("weight")?, row.get("place")?)))?;
-    Ok(weight.max(place).unwrap_or_default().max(emitted_to(conn)?))
+    let weight: Option<u64> = rows::one(conn, "SELECT max(effective_block) FROM pool_reward_weights", [])?;
+    let place = "SELECT max(max(CASE WHEN reward_cursor_block > reward_genesis_block THEN reward_cursor_block ELSE 0 END,
+                     coalesce(cursor_block + 1, 0))) FROM pools";
+    Ok(weight.max(rows::one(conn, place, [])?).unwrap_or_default().max(emitted_to(conn)?))
 }
 
-/// The block from which on emissions follow each other, each taking in what the one before left. Below it stand those of
-/// a program that did not see to that; 0 where there are none.
-pub fn in_order_from(conn: &Connection) -> Result<u64> {
-    mark(conn, "reward_order_from_block")
-}
-
-/// The last epoch that was paid by whether its pool was paused when the cycle ran, by its id; 0 where there is none.
-pub fn pause_by_run_to(conn: &Connection) -> Result<i64> {
-    let last = mark(conn, "reward_pause_from_epoch")?;
-    i64::try_from(last).map_err(|e| Error::new(Code::StateCorrupt, e.to_string()))
-}
-
-/// Whether the numbers that the migration left can be read.
-pub fn marks(conn: &Connection) -> Result<()> {
-    in_order_from(conn)?;
-    pause_by_run_to(conn).map(drop)
-}
-
-/// A number that the migration left.
-fn mark(conn: &Connection, key: &str) -> Result<u64> {
-    meta_get(conn, key)?.map_or(Ok(0), |text| {
-        text.parse().map_err(|_| {
-            let why = format!("\"{text}\" stands in meta.{key}, where a number belongs");
-            Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
-        })
-    })
-}
-
-/// What the emission that starts at `start` takes in of those before it.
-///
-/// The first one after those of a program that lost what it carried takes in all that was left.
+/// What the emission that starts at `start` takes in of the one before.
 pub fn carry_into(conn: &Connection, start: u64) -> Result<Base> {
-    let in_order = in_order_from(conn)?;
-    if in_order == 0 || start > in_order {
-        return Ok(emission_before(conn, start)?.map_or(Base::ZERO, |row| row.carry_out));
-    }
-    let sql = "SELECT carry_in, carry_out FROM reward_emissions WHERE start_block < ?1 ORDER BY start_block";
-    let mut left = Delta::default();
-    rows::each(conn, sql, [db_block(start)?], |row| {
-        let (taken, given) = (at(row, "carry_in")?, at(row, "carry_out")?);
-        let past = || Error::new(Code::StateCorrupt, "the carried emissions pass 256 bits");
-        left = left.checked_add(Delta::debit(taken)).ok_or_else(past)?;
-        left = left.checked_add(Delta::credit(given)).ok_or_else(past)?;
-        Ok(())
-    })?;
-    // Where it gave more than there was, nothing is taken back from anybody.
-    Ok(if left.is_negative() { Base::ZERO } else { left.magnitude() })
+    Ok(emission(conn, "start_block < ?1", start)?.map_or(Base::ZERO, |row| row.carry_out))
 }
 
 /// Emission of one epoch over all pools.
@@ -163,11 +104,6 @@ impl EmissionRow {
 /// The emission row of an epoch start.
 pub fn emission_at(conn: &Connection, start: u64) -> Result<Option<EmissionRow>> {
     emission(conn, "start_block = ?1", start)
-}
-
-/// The newest emission row before an epoch start.
-pub fn emission_before(conn: &Connection, start: u64) -> Result<Option<EmissionRow>> {
-    emission(conn, "start_block < ?1", start)
 }
 
 fn emission(conn: &Connection, clause: &str, start: u64) -> Result<Option<EmissionRow>> {
@@ -223,6 +159,7 @@ pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Res
     }
     Ok(totals)
 }
+
 /// Adds to a sum of a member's rewards.
 pub(super) fn add(sum: &mut Quantity, amount: Base) -> Result<()> {
     let past = || Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits");
@@ -232,14 +169,12 @@ pub(super) fn add(sum: &mut Quantity, amount: Base) -> Result<()> {
 
 /// When a pool was last paid, seconds since 1970, and the block up to which one is.
 pub fn last_paid(conn: &Connection) -> Result<Option<(i64, u64)>> {
-    let (at, block): (Option<i64>, Option<u64>) = conn
-        .prepare_cached(
-            "SELECT max((SELECT e.distributed_at FROM pool_reward_epochs e
-                         WHERE e.pool_id = p.id AND e.start_block < p.reward_cursor_block
-                         ORDER BY e.start_block DESC LIMIT 1)) AS at, max(p.reward_cursor_block) AS block FROM pools p",
-        )?
-        .query_row([], |row| Ok((row.get("at")?, row.get("block")?)))?;
-    Ok(at.zip(block))
+    let sql = "SELECT max((SELECT e.distributed_at FROM pool_reward_epochs e
+                   WHERE e.pool_id = p.id AND e.start_block < p.reward_cursor_block
+                   ORDER BY e.start_block DESC LIMIT 1)) AS at, max(p.reward_cursor_block) AS block FROM pools p";
+    let last: Option<(Option<i64>, Option<u64>)> =
+        rows::first(conn, sql, [], |row| Ok((row.get("at")?, row.get("block")?)))?;
+    Ok(last.and_then(|(at, block)| at.zip(block)))
 }
 
 /// The reward token that amounts are counted in so far.
@@ -296,3 +231,18 @@ pub fn position(conn: &Connection, pool: &Pool, member: &Member) -> Result<Posit
         snapshot,
     })
 }
+
+/// An account that does not go below zero.
+pub fn account(owner_kind: OwnerKind, owner: &str, purpose: &'static str, asset: &str) -> Account {
+    let (owner, asset) = (owner.to_owned(), asset.to_owned());
+    Account { owner_kind, owner, purpose, asset, overdraft: false }
+}
+
+/// What the operator has emitted; goes below zero.
+pub const EMISSION: &str = "reward_emission";
+/// What a pool owes its members.
+pub const PAYABLE: &str = "reward_payable";
+/// What a pool's Merkle trees promise, for a contract to pay.
+pub const EXPORTED: &str = "reward_exported";
+/// What a pool carries to its next epoch.
+pub const CARRY: &str = "reward_carry";

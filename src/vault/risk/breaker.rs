@@ -4,11 +4,10 @@
 use super::parameters::row;
 use super::rules::Rule;
 use crate::pool::Pool;
-use crate::rows;
 use base::Result;
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 
 /// A pool's breaker, once it has been open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,28 +29,19 @@ pub fn breaker(conn: &Connection, pool: &Pool) -> Result<Option<Breaker>> {
     let sql = "SELECT active, rule, reason, triggered_at, reset_at, reset_reason FROM circuit_breaker_status
          WHERE pool_id = ?1";
     rows::first(conn, sql, [pool.id], |row| {
-        Ok(Breaker {
-            active: row.get("active")?,
-            rule: row.get("rule")?,
-            reason: row.get("reason")?,
-            triggered_at: row.get("triggered_at")?,
+        Ok(state::from_row!(row => Breaker { active, rule, reason, triggered_at } and {
             reset: row.get::<_, Option<_>>("reset_at")?.zip(row.get("reset_reason")?),
-        })
+        }))
     })
 }
 
 /// Opens a pool's breaker, in the write that records what opened it. Returns false where it is open already: its
 /// first reason and time stay.
 pub fn trip(tx: &Tx<'_>, pool: &Pool, rule: Rule, reason: &str) -> Result<bool> {
-    let opened = tx
-        .conn()
-        .prepare_cached(
-            "INSERT INTO circuit_breaker_status (pool_id, active, rule, reason, triggered_at) VALUES (?1, 1, ?2, ?3, ?4)
-             ON CONFLICT (pool_id) DO UPDATE SET active = 1, rule = ?2, reason = ?3, triggered_at = ?4,
-                 reset_at = NULL, reset_reason = NULL WHERE active = 0",
-        )?
-        .execute(params![pool.id, rule.as_str(), reason, tx.now()])?
-        > 0;
+    let sql = "INSERT INTO circuit_breaker_status (pool_id, active, rule, reason, triggered_at) VALUES (?1, 1, ?2, ?3, ?4)
+         ON CONFLICT (pool_id) DO UPDATE SET active = 1, rule = ?2, reason = ?3, triggered_at = ?4,
+             reset_at = NULL, reset_reason = NULL WHERE active = 0";
+    let opened = rows::put(tx.conn(), sql, params![pool.id, rule.as_str(), reason, tx.now()])?;
     if opened {
         tx.event("risk.breaker_opened", &pool.name, &json!({ "rule": rule.as_str(), "reason": reason }))?;
     }

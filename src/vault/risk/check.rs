@@ -8,7 +8,6 @@ use super::refresh::refresh;
 use super::rules::{self, Rule, Verdict};
 use crate::feed;
 use crate::pool::{self, Pool, ViewStamp};
-use crate::rows;
 use base::amount::Base;
 use base::{Error, Result};
 use config::Config;
@@ -16,7 +15,7 @@ use evm::{At, Chain, is_silence};
 use rusqlite::{Connection, params};
 use state::alert::{self, Subject};
 use state::columns::at;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 use std::collections::HashMap;
 
 /// What the rules found for one pool.

@@ -2,13 +2,12 @@
 
 use super::source::Engine;
 use crate::pool::{Pool, ViewStamp};
-use crate::rows;
 use base::amount::Base;
 use base::{Code, Error, Result, clock, say};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::maybe_at;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 use strum::{EnumString, VariantNames};
 
 /// Whole window that daily caps look at.
@@ -104,7 +103,9 @@ pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
     rows::first(conn, sql, [pool.id], |row| {
         let (breaker, reason): (bool, Option<String>) =
             (row.get("engine_breaker")?, row.get("engine_breaker_reason")?);
-        Ok(RiskRow {
+        Ok(state::from_row!(row => RiskRow {
+            window, deposits_enabled, withdrawals_enabled, local_paused_at, refreshed_at
+        } and {
             engine: Engine::parse(&row.get::<_, String>("engine")?, maybe_at(row, "engine_address")?)?,
             parameters: Parameters {
                 max_tvl: maybe_at(row, "max_tvl")?,
@@ -115,14 +116,9 @@ pub fn row(conn: &Connection, pool: &Pool) -> Result<Option<RiskRow>> {
                 engine_breaker: breaker.then(|| reason.unwrap_or_else(|| "no reason given".into())),
                 engine_emergency: row.get("engine_emergency")?,
             },
-            window: row.get("window")?,
-            deposits_enabled: row.get("deposits_enabled")?,
-            withdrawals_enabled: row.get("withdrawals_enabled")?,
             local_pause: row.get("local_pause_reason")?,
-            local_paused_at: row.get("local_paused_at")?,
-            refreshed_at: row.get("refreshed_at")?,
             source: row.get::<_, Option<_>>("block_number")?.zip(row.get("endpoint")?),
-        })
+        }))
     })
 }
 

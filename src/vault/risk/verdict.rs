@@ -116,9 +116,9 @@ impl From<&Barrier> for Reason {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Verdict {
     /// No rule failed.
-    valid: bool,
+    pub valid: bool,
     /// Every failed rule, in the order of [`ReasonCode`].
-    reasons: Vec<Reason>,
+    pub reasons: Vec<Reason>,
 }
 
 impl Verdict {
@@ -126,16 +126,6 @@ impl Verdict {
     pub fn of(mut reasons: Vec<Reason>) -> Self {
         reasons.sort_by_key(|reason| reason.code);
         Self { valid: reasons.is_empty(), reasons }
-    }
-
-    /// No rule failed.
-    pub const fn valid(&self) -> bool {
-        self.valid
-    }
-
-    /// Every failed rule.
-    pub fn reasons(&self) -> &[Reason] {
-        &self.reasons
     }
 
     /// The codes of the failed rules.
@@ -191,7 +181,6 @@ pub fn parse_amount(flag: &str, text: &str, decimals: Option<u8>) -> Result<Base
 }
 
 /// The figures of a pool's last sync, if they are there and young enough to decide by.
-///
 pub fn usable<'s>(
     pool: &Pool,
     snapshot: Option<&'s Snapshot>,
@@ -259,7 +248,7 @@ mod tests {
         assert_eq!(told, (Code::CheckFailed, "withdrawal: pool_paused: paused (and 1 more)"));
         assert_eq!(e.details()["reasons"], json!(["pool_paused", "user_daily_cap"]));
         let fine = Verdict::of(Vec::new());
-        assert!(fine.valid() && fine.finding("x").is_none());
+        assert!(fine.valid && fine.finding("x").is_none());
         assert_eq!(serde_json::to_value(&fine).unwrap(), json!({ "valid": true, "reasons": [] }));
     }
 

@@ -5,7 +5,6 @@ use crate::pool::Pool;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::holders::{holders_match, put_shares, shares_after};
 use crate::pool::holdings::MemberId;
-use crate::rows;
 use alloy::primitives::{Address, B256};
 use alloy::sol_types::SolEvent;
 use base::amount::{Base, Delta, Digits};
@@ -14,7 +13,7 @@ use evm::{BlockRef, EventLog, LogRange};
 use rusqlite::{Connection, ErrorCode, params};
 use state::bulk::{insert_all, more_of};
 use state::columns::{at, db_block, maybe_at};
-use state::{Permit, State, Tx};
+use state::{Permit, State, Tx, rows};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 

@@ -4,8 +4,7 @@ use crate::pool::holdings::MemberId;
 use alloy::primitives::Address;
 use base::Result;
 use rusqlite::params;
-use state::Tx;
-use state::columns::only;
+use state::{Tx, rows};
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
@@ -32,13 +31,11 @@ impl MemberIds {
         let mut checksummed = [0; 42];
         let text: &str = address.to_checksum_raw(&mut checksummed, None);
         // In a long replay most are new, so that looking first would only cost.
-        let added = conn
-            .prepare_cached("INSERT INTO members (address, added_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?
-            .execute(params![text, tx.now()])?;
-        let id = if added == 1 {
+        let new = "INSERT INTO members (address, added_at) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+        let id = if rows::put(conn, new, params![text, tx.now()])? {
             conn.last_insert_rowid()
         } else {
-            conn.prepare_cached("SELECT id FROM members WHERE address = ?1")?.query_row([text], only)?
+            rows::one(conn, "SELECT id FROM members WHERE address = ?1", [text])?
         };
         Ok(Some(*place.insert(id)))
     }

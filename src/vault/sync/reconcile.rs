@@ -5,15 +5,14 @@ use crate::pool::abi::sol::IERC20;
 use crate::pool::abi::{self, MaxDeposit, Reading};
 use crate::pool::holders::holdings_before;
 use crate::pool::{self, Pool, Snapshot, ViewStamp};
-use crate::rows;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Progress, Result, Stop, forms, say};
 use evm::{At, BlockRef, Chain, Handle, PinnedView};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::State;
 use state::columns::at;
+use state::{State, rows};
 use std::collections::BTreeMap;
 use std::fmt;
 

@@ -3,7 +3,6 @@
 use crate::pool::Pool;
 use crate::pool::holders::{add_shares, each_movement};
 use crate::pool::holdings::MemberId;
-use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Delta;
 use base::{Code, Error, Result, say};
@@ -11,7 +10,7 @@ use evm::{PinnedView, common_ancestor};
 use rusqlite::{Connection, params};
 use serde_json::json;
 use state::columns::{at, db_block};
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 

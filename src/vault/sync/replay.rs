@@ -7,14 +7,13 @@ use super::reread::reread;
 use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holders_match;
-use crate::rows;
 use alloy::primitives::Address;
 use base::amount::Base;
 use base::{Code, Result};
 use evm::PinnedView;
 use rusqlite::params;
-use state::Work;
 use state::columns::db_block;
+use state::{Work, rows};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 /// Replays the transfers of `pools` from their cursors up to and including block `to`, after which their holders have

@@ -6,15 +6,14 @@ use crate::pool::Pool;
 use crate::pool::abi::sol::transfer_topic;
 use crate::pool::holders::holdings_before;
 use crate::pool::holdings::MemberId;
-use crate::rows;
 use alloy::primitives::{Address, B256};
 use base::amount::Base;
 use base::{Code, Error, Result};
 use evm::{BlockRef, PinnedView};
 use rusqlite::{Connection, params};
 use serde_json::json;
-use state::Work;
 use state::columns::db_block;
+use state::{Work, rows};
 use std::collections::HashSet;
 
 /// Transfers that are read again at most: they must fit into memory.

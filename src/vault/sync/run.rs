@@ -8,8 +8,8 @@ use crate::pool::contract::{self, Answered};
 use crate::pool::holders::holders_match;
 use crate::pool::known::Contract;
 use crate::pool::{self, Pool, ViewStamp, newest_known};
+use crate::risk;
 use crate::risk::rules::{Rule, Verdict, rate_drop};
-use crate::{risk, rows};
 use base::amount::{Base, Quantity};
 use base::{Code, Error, Result};
 use evm::{At, Chain, PinnedView};
@@ -19,7 +19,7 @@ use serde::Serialize;
 use serde_json::json;
 use state::alert::{self, Subject};
 use state::columns::db_block;
-use state::{Tx, Work};
+use state::{Tx, Work, rows};
 use std::collections::{BTreeMap, HashMap};
 
 /// The alerts that a sync raises and closes by a pool's figures.
@@ -66,16 +66,12 @@ pub struct PoolSync {
     pub alerts: Vec<String>,
     /// Why it failed.
     pub error: Option<String>,
+    /// The same as an error.
     #[serde(skip)]
-    failure: Option<Error>,
+    pub failure: Option<Error>,
 }
 
 impl PoolSync {
-    /// The error of a failed pool.
-    pub const fn failure(&self) -> Option<&Error> {
-        self.failure.as_ref()
-    }
-
     fn figures(&mut self, pool: &Pool, total_assets: Base, total_shares: Base, rate_e18: Base) {
         self.total_assets = Some(pool.asset.quantity(total_assets));
         self.total_shares = Some(pool.shares(total_shares));

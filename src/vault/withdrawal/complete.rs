@@ -12,17 +12,6 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use state::{ValuePermit, Work};
 
-/// What is to be completed.
-#[derive(Debug, Clone, Copy)]
-pub struct Complete<'a> {
-    /// The withdrawal.
-    pub id: i64,
-    /// The transaction that moved its shares; `None` = the one that it names already, or, by word alone, none.
-    pub tx: Option<B256>,
-    /// On what.
-    pub evidence: Evidence<'a>,
-}
-
 /// How it stands afterwards.
 #[derive(Debug, Clone)]
 pub struct Completed {
@@ -36,23 +25,26 @@ pub struct Completed {
     pub view: Option<ViewStamp>,
 }
 
-/// Completes a withdrawal. Where its transaction is not final yet it is processing, and a later run completes it.
+/// Completes a withdrawal by the transaction that moved its shares (`None`: the one that it names already or, by word alone,
+/// none). Where its transaction is not final yet it is processing, and a later run completes it.
 ///
 /// Nothing is changed where it is an error: `outcome_unknown` for a transaction that was seen before and is not now.
 pub async fn complete(
     work: &mut Work<'_>,
     chain: impl FnOnce() -> Result<Chain>,
-    ask: Complete<'_>,
+    id: i64,
+    tx: Option<B256>,
+    evidence: Evidence<'_>,
 ) -> Result<Completed> {
-    let found = store::find(work.state.conn(), ask.id)?;
-    if is_done(&found, &ask)? {
+    let found = store::find(work.state.conn(), id)?;
+    if is_done(&found, tx, &evidence)? {
         return Ok(Completed { withdrawal: found, changed: false, open: None, view: None });
     }
-    let tx = ask.tx.or(found.tx);
+    let tx = tx.or(found.tx);
     if let Some(tx) = tx {
         is_free(work.state.conn(), tx, found.id)?;
     }
-    match (ask.evidence, tx) {
+    match (evidence, tx) {
         (Evidence::Word(agreed), tx) => by_word(work, agreed, &found, tx),
         (Evidence::Chain, Some(tx)) => by_chain(work, &chain()?, found, tx).await,
         (Evidence::Chain, None) => {
@@ -63,16 +55,16 @@ pub async fn complete(
 }
 
 /// Whether it is completed like this already.
-fn is_done(found: &Withdrawal, ask: &Complete<'_>) -> Result<bool> {
+fn is_done(found: &Withdrawal, tx: Option<B256>, evidence: &Evidence<'_>) -> Result<bool> {
     let otherwise = match found.status {
         Status::Pending | Status::Processing => return Ok(false),
         Status::Failed => format!("failed: {}", found.error.as_deref().unwrap_or("no reason is known")),
         Status::Completed => {
-            if found.verified != Some(true) && matches!(ask.evidence, Evidence::Chain) {
+            if found.verified != Some(true) && matches!(evidence, Evidence::Chain) {
                 // What stands on the operator's word may be shown by the chain later.
                 return Ok(false);
             }
-            if ask.tx.is_none_or(|tx| found.tx == Some(tx)) {
+            if tx.is_none_or(|tx| found.tx == Some(tx)) {
                 return Ok(true);
             }
             match found.tx {

@@ -4,7 +4,6 @@ use super::store::Withdrawal;
 use super::subject;
 use crate::pool::abi::sol::IERC20::Transfer;
 use crate::pool::{Pool, ViewStamp, newest_known};
-use crate::rows;
 use alloy::primitives::B256;
 use alloy::sol_types::SolEvent;
 use base::amount::Base;
@@ -12,7 +11,7 @@ use base::{Code, Error, Result, say};
 use evm::{At, Chain, Mined, PinnedView, Receipt};
 use rusqlite::Connection;
 use serde_json::Value;
-use state::ValuePermit;
+use state::{ValuePermit, rows};
 
 /// On what a withdrawal is ended.
 #[derive(Debug, Clone, Copy)]

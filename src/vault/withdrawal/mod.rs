@@ -11,7 +11,7 @@ mod rules;
 mod sound;
 mod store;
 
-pub use complete::{Complete, Completed, complete};
+pub use complete::{Completed, complete};
 pub use evidence::Evidence;
 pub use fail::{Failed, fail};
 pub use request::{Ask, Request, Requested, Validation, earlier, request, validate, verdict};

@@ -78,7 +78,7 @@ pub fn request(work: &mut Work<'_>, agreed: &ValuePermit<'_>, ask: &Request<'_>)
         // Read anew: it may have been synced since the caller found it.
         let pool = pool::find(tx.conn(), &ask.pool.name)?;
         let (verdict, assets) = verdict(tx.conn(), config, &pool, ask.member, ask.shares, tx.now())?;
-        let (true, Some(assets)) = (verdict.valid(), assets) else { return Ok(Requested::Refused(verdict)) };
+        let (true, Some(assets)) = (verdict.valid, assets) else { return Ok(Requested::Refused(verdict)) };
         let id = store::insert(tx, &pool, ask.member, (ask.shares, assets), ask.key)?;
         tx.event(
             "withdrawal.requested",
@@ -132,7 +132,7 @@ pub fn validate(conn: &Connection, config: &Config, ask: Ask<'_>, now: i64) -> R
         snapshot = pool::snapshot(conn, pool)?;
         let facts = facts(conn, config, pool, member.as_ref(), shares, snapshot.as_ref(), now)?;
         assets = facts.assets();
-        reasons.extend_from_slice(check(pool, &facts).reasons());
+        reasons.extend(check(pool, &facts).reasons);
     }
     Ok(Validation { pool, member, shares, assets, snapshot, verdict: Verdict::of(reasons) })
 }

@@ -2,6 +2,7 @@
 
 use base::{Code, Error, Remedy, Result};
 use rusqlite::Connection;
+use state::rows;
 
 /// Every withdrawal is as it was asked for, and its transaction, mark and reason are what its status demands.
 pub fn withdrawals_have_evidence(conn: &Connection) -> Result<Vec<String>> {
@@ -18,16 +19,13 @@ pub fn must_be_as_asked(conn: &Connection, id: i64) -> Result<()> {
 /// What does not hold of one withdrawal, or of any.
 fn evidence(conn: &Connection, id: Option<i64>) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let mut statement = conn.prepare_cached(
-        "SELECT w.id, w.status, w.tx_hash IS NOT NULL AS tx, w.verified, w.error IS NOT NULL AS error,
+    let sql = "SELECT w.id, w.status, w.tx_hash IS NOT NULL AS tx, w.verified, w.error IS NOT NULL AS error,
              w.processing_at IS NOT NULL AS processing,
              w.shares = e.payload ->> 'shares' AND w.assets = e.payload ->> 'assets' AS as_asked
          FROM pool_withdrawals w
          LEFT JOIN events e ON e.subject = 'withdrawal ' || w.id AND e.kind = 'withdrawal.requested'
-         WHERE w.id BETWEEN ?1 AND ?2 ORDER BY w.id",
-    )?;
-    let mut rows = statement.query([id.unwrap_or(i64::MIN), id.unwrap_or(i64::MAX)])?;
-    while let Some(row) = rows.next()? {
+         WHERE w.id BETWEEN ?1 AND ?2 ORDER BY w.id";
+    rows::each(conn, sql, [id.unwrap_or(i64::MIN), id.unwrap_or(i64::MAX)], |row| {
         let (id, status): (i64, String) = (row.get("id")?, row.get("status")?);
         let (tx, verified): (bool, Option<bool>) = (row.get("tx")?, row.get("verified")?);
         let (error, processing): (bool, bool) = (row.get("error")?, row.get("processing")?);
@@ -45,6 +43,7 @@ fn evidence(conn: &Connection, id: Option<i64>) -> Result<Vec<String>> {
             Some(false) => found.push(format!("withdrawal {id}: other amounts than were asked for")),
             None => found.push(format!("withdrawal {id}: nobody asked for it")),
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }

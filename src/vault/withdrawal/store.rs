@@ -1,15 +1,14 @@
 //! Rows of `pool_withdrawals`.
 
 use crate::pool::{Member, Pool};
-use crate::rows;
 use alloy::primitives::B256;
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
 use schemars::JsonSchema;
 use serde::Serialize;
-use state::Tx;
 use state::columns::{at, maybe_at};
+use state::{Tx, rows};
 use strum::{EnumString, IntoStaticStr, VariantNames};
 
 /// Where a withdrawal stands.
@@ -92,22 +91,13 @@ const COLUMNS: &str =
      FROM pool_withdrawals w JOIN members m ON m.id = w.member_id";
 
 fn read(row: &Row<'_>) -> Result<Withdrawal> {
-    Ok(Withdrawal {
-        id: row.get("id")?,
-        pool_id: row.get("pool_id")?,
+    Ok(state::from_row!(row => Withdrawal {
+        id, pool_id, status, requested_at, processing_at, ended_at, verified, error, reserves
+    } at { shares, assets } and {
         member: Member { id: row.get("member_id")?, address: at(row, "address")?, name: row.get("name")? },
-        shares: at(row, "shares")?,
-        assets: at(row, "assets")?,
-        status: row.get("status")?,
         key: row.get("idempotency_key")?,
-        requested_at: row.get("requested_at")?,
-        processing_at: row.get("processing_at")?,
-        ended_at: row.get("ended_at")?,
         tx: maybe_at(row, "tx_hash")?,
-        verified: row.get("verified")?,
-        error: row.get("error")?,
-        reserves: row.get("reserves")?,
-    })
+    }))
 }
 
 /// A withdrawal by its id.

@@ -125,7 +125,6 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
     |conn| vault::feed::all(conn).map(drop),
     |conn| pool::list(conn)?.iter().try_for_each(|of| pool::snapshot(conn, of).map(drop)),
     |conn| reward::schedule(conn).map(drop),
-    reward::marks,
     can_go_on,
     // What may still be sent or recorded.
     |conn| outbox::open(conn)?.iter().try_for_each(|operation| Plan::of(operation).map(drop)),

@@ -15,7 +15,7 @@ use rusqlite::{Connection, Row};
 use schemars::JsonSchema;
 use serde::Serialize;
 use state::columns::only;
-use state::{brought_forward, verify_chain};
+use state::{brought_forward, rows, verify_chain};
 
 /// What was looked at and what does not hold.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -121,7 +121,7 @@ pub fn must_be_sound(conn: &Connection) -> Result<i64> {
 fn sqlite_check(conn: &Connection, pragma: &str) -> Result<Vec<String>> {
     let own = if conn.is_readonly("main")? { may_write(conn).ok() } else { None };
     let conn = own.as_ref().unwrap_or(conn);
-    let mut found = lines(conn, &format!("PRAGMA {pragma}"), only)?;
+    let mut found = lines(conn, &format!("PRAGMA {pragma}"), |row| Ok(only(row)?))?;
     found.retain(|line| line != "ok");
     Ok(found)
 }
@@ -146,23 +146,12 @@ fn foreign_keys(conn: &Connection) -> Result<Vec<String>> {
     })
 }
 
-fn lines(
-    conn: &Connection,
-    sql: &str,
-    map: impl FnMut(&Row<'_>) -> rusqlite::Result<String>,
-) -> Result<Vec<String>> {
-    let mut statement = conn.prepare(sql)?;
-    let rows = statement.query_map([], map)?;
-    Ok(rows.collect::<Result<_, _>>()?)
+fn lines(conn: &Connection, sql: &str, map: impl FnMut(&Row<'_>) -> Result<String>) -> Result<Vec<String>> {
+    rows::all(conn, sql, [], map)
 }
 
-fn each(conn: &Connection, sql: &str, mut body: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
-    let mut statement = conn.prepare(sql)?;
-    let mut rows = statement.query([])?;
-    while let Some(row) = rows.next()? {
-        body(row)?;
-    }
-    Ok(())
+fn each(conn: &Connection, sql: &str, body: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
+    rows::each(conn, sql, [], body)
 }
 
 fn add(slot: &mut Delta, amount: Delta) -> Result<()> {

@@ -4,9 +4,9 @@ use super::rules::grade;
 use super::{Grade, InFlight, Trouble};
 use base::{Remedy, Result, run};
 use config::Config;
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, Row, params};
 use state::alert::{self, Alert, Area};
-use state::columns::only;
+use state::rows;
 use state::runs::{self, LastRun};
 use vault::risk::rules::Rule;
 use vault::{pool, reward, risk};
@@ -48,18 +48,14 @@ fn of_pools(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) -> R
     // A sync of all that ended well found every pool as it was, where it wrote no new figures.
     let all = runs::success_of(runs, "sync", now);
     let limit_sec = seconds(config, "health.sync_max_age_min")?;
-    let mut statement = conn.prepare_cached(
-        "SELECT p.name, p.added_at, s.synced_at FROM pools p
-         LEFT JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block ORDER BY p.id",
-    )?;
-    let mut found: Vec<Vital> = statement
-        .query_map([], |row| {
-            let since = row.get("added_at")?;
-            let last = row.get::<_, Option<i64>>("synced_at")?.max(all.filter(|at| *at >= since));
-            let (subject, mend) = (row.get("name")?, run("sync").with("all"));
-            Ok(Vital { check: "sync", subject, last, since, limit_sec, mend })
-        })?
-        .collect::<Result<_, _>>()?;
+    let sql = "SELECT p.name, p.added_at, s.synced_at FROM pools p
+         LEFT JOIN pool_snapshots s ON s.pool_id = p.id AND s.block_number = p.synced_block ORDER BY p.id";
+    let mut found: Vec<Vital> = rows::all(conn, sql, [], |row| {
+        let since = row.get("added_at")?;
+        let last = row.get::<_, Option<i64>>("synced_at")?.max(all.filter(|at| *at >= since));
+        let (subject, mend) = (row.get("name")?, run("sync").with("all"));
+        Ok(Vital { check: "sync", subject, last, since, limit_sec, mend })
+    })?;
     if let Some(since) = found.iter().map(|vital| vital.since).min() {
         let check = runs.iter().find(|run| run.command == "risk check");
         let last = check.and_then(|run| run.complete_at);
@@ -71,23 +67,19 @@ fn of_pools(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) -> R
 
 /// The check of each feed; a fixed price needs none.
 fn of_feeds(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT name, added_at, checked_at FROM oracle_feeds WHERE kind <> 'fixed' ORDER BY id",
-    )?;
+    let sql = "SELECT name, added_at, checked_at FROM oracle_feeds WHERE kind <> 'fixed' ORDER BY id";
     let limit_sec = seconds(config, "health.oracle_max_age_min")?;
-    let rows = statement.query_map([], |row| {
+    rows::all(conn, sql, [], |row| {
         let (last, since) = (row.get("checked_at")?, row.get("added_at")?);
         let (subject, mend) = (row.get("name")?, run("oracle check"));
         Ok(Vital { check: "oracle", subject, last, since, limit_sec, mend })
-    })?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    })
 }
 
 /// The reward cycle, once a pool has a weight.
 fn of_rewards(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) -> Result<Option<Vital>> {
-    let since: Option<i64> = conn
-        .prepare_cached("SELECT min(set_at) FROM pool_reward_weights WHERE weight_ppm > 0")?
-        .query_row([], only)?;
+    let since: Option<i64> =
+        rows::one(conn, "SELECT min(set_at) FROM pool_reward_weights WHERE weight_ppm > 0", [])?;
     let Some(since) = since else { return Ok(None) };
     let paid = reward::last_paid(conn)?.map(|(at, _)| at);
     let last = paid.max(runs::success_of(runs, "reward cycle", now));
@@ -97,16 +89,13 @@ fn of_rewards(conn: &Connection, config: &Config, runs: &[LastRun], now: i64) ->
 
 /// Plant, work and harvest of each pooler that has active farmers that plant: what was done, not what was tried.
 fn of_farm(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT p.id, p.name, min(f.status_at) AS since FROM poolers p JOIN farmers f ON f.pooler_id = p.id
+    let sql = "SELECT p.id, p.name, min(f.status_at) AS since FROM poolers p JOIN farmers f ON f.pooler_id = p.id
              LEFT JOIN farmer_strategies s ON s.farmer_id = f.id
-         WHERE f.status = 'active' AND coalesce(s.harvest_only, ?1) = 0 GROUP BY p.id ORDER BY p.added_at, p.id",
-    )?;
+         WHERE f.status = 'active' AND coalesce(s.harvest_only, ?1) = 0 GROUP BY p.id ORDER BY p.added_at, p.id";
     // Whether farmers plant nothing unless they have terms of their own.
     let harvest_only = config.get("strategy.harvest_only") == Some("true");
     let pooler = |row: &Row<'_>| Ok((row.get("id")?, row.get("name")?, row.get("since")?));
-    let poolers: Vec<(String, String, i64)> =
-        statement.query_map([harvest_only], pooler)?.collect::<Result<_, _>>()?;
+    let poolers: Vec<(String, String, i64)> = rows::all(conn, sql, [harvest_only], pooler)?;
     let mut found = Vec::new();
     for (id, name, since) in poolers {
         for (check, limit, newest, last) in [
@@ -136,9 +125,8 @@ fn of_farm(conn: &Connection, config: &Config) -> Result<Vec<Vital>> {
                      AND f.pooler_id = ?2",
             ),
         ] {
-            let block: Option<i64> = conn.prepare_cached(newest)?.query_row([&id], only).optional()?;
-            let last: Option<i64> = match block {
-                Some(block) => conn.prepare_cached(last)?.query_row(params![block, id], only)?,
+            let last: Option<i64> = match rows::value::<i64>(conn, newest, [&id])? {
+                Some(block) => rows::one(conn, last, params![block, id])?,
                 None => None,
             };
             let (limit_sec, mend) = (seconds(config, limit)?, run("farm run").with("once"));

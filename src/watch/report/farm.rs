@@ -7,9 +7,9 @@ use base::amount::{Base, Delta, mul_div};
 use kale::rows::pails_before;
 use kale::status::Status;
 use kale::{accounting, farmers};
-use rusqlite::{Connection, OptionalExtension};
-use state::balance;
-use state::columns::{at, list, maybe_at, only};
+use rusqlite::Connection;
+use state::columns::{at, maybe_at};
+use state::{balance, rows};
 use std::collections::HashMap;
 
 /// The farm's part of the report. Amounts in stroops of KALE.
@@ -169,37 +169,26 @@ impl Farm {
 
 /// The newest block with an end in it, before the one that is given.
 fn block_before(conn: &Connection, before: Option<u32>) -> Result<Option<u32>> {
-    Ok(conn
-        .prepare_cached(
-            "SELECT block_index FROM harvests WHERE block_index < ?1 ORDER BY block_index DESC LIMIT 1",
-        )?
-        .query_row([before.map_or(i64::MAX, i64::from)], only)
-        .optional()?)
+    let sql = "SELECT block_index FROM harvests WHERE block_index < ?1 ORDER BY block_index DESC LIMIT 1";
+    rows::value(conn, sql, [before.map_or(i64::MAX, i64::from)])
 }
 
 fn ends(conn: &Connection, block: u32) -> Result<Vec<End>> {
     let sql = "SELECT farmer_id, outcome = 'lost' AS lost, stake, reward, forecast, reason FROM harvests
          WHERE block_index = ?1 AND outcome <> 'failed'";
-    list(conn, sql, [block], |row| {
-        Ok(End {
+    rows::all(conn, sql, [block], |row| {
+        Ok(state::from_row!(row => End { lost, reason } at { stake, reward } and {
             farmer: row.get("farmer_id")?,
-            lost: row.get("lost")?,
-            stake: at(row, "stake")?,
-            reward: at(row, "reward")?,
             forecast: maybe_at(row, "forecast")?,
-            reason: row.get("reason")?,
-        })
+        }))
     })
 }
 
 /// What was minted and what was lost, by the ledger.
 fn chain_totals(conn: &Connection) -> Result<(Base, Base)> {
-    let mut statement = conn.prepare_cached(
-        "SELECT purpose, balance FROM ledger_accounts WHERE owner_kind = 'chain' AND asset = ?1",
-    )?;
-    let mut rows = statement.query([accounting::ASSET])?;
+    let sql = "SELECT purpose, balance FROM ledger_accounts WHERE owner_kind = 'chain' AND asset = ?1";
     let (mut minted, mut lost) = (Base::ZERO, Base::ZERO);
-    while let Some(row) = rows.next()? {
+    rows::each(conn, sql, [accounting::ASSET], |row| {
         let purpose: String = row.get("purpose")?;
         let balance: Delta = at(row, "balance")?;
         match purpose.as_str() {
@@ -207,6 +196,7 @@ fn chain_totals(conn: &Connection) -> Result<(Base, Base)> {
             "lost" => lost = add(lost, balance.magnitude(), "lost stakes")?,
             _ => {}
         }
-    }
+        Ok(())
+    })?;
     Ok((minted, lost))
 }

@@ -4,7 +4,8 @@ use super::{MOST_EPOCHS, MOST_HOLDERS, MOST_POINTS};
 use base::amount::{Base, Quantity};
 use base::{Error, Result};
 use rusqlite::{Connection, Row, params};
-use state::columns::{at, db_block, list, only};
+use state::columns::{at, db_block};
+use state::rows;
 use std::collections::BTreeMap;
 use vault::pool::{self, Pool, Snapshot, underlying};
 
@@ -127,25 +128,22 @@ pub(super) fn add(a: Base, b: Base, what: &str) -> Result<Base> {
 pub(super) fn course(conn: &Connection, pool: &Pool, most: u32) -> Result<(Vec<Point>, bool)> {
     let newest = "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
          WHERE pool_id = ?1 ORDER BY block_number DESC LIMIT ?2";
-    let mut points = list(conn, newest, params![pool.id, most.saturating_add(1)], read_point)?;
+    let mut points: Vec<Point> =
+        rows::all(conn, newest, params![pool.id, most.saturating_add(1)], read_point)?;
     points.reverse();
     if points.len() <= most as usize || most < 2 {
         return Ok((points, false));
     }
     let last = points.last().map_or(0, |point| point.block);
-    let mut oldest = conn.prepare_cached(
-        "SELECT block_number FROM pool_snapshots WHERE pool_id = ?1 ORDER BY block_number LIMIT 1",
-    )?;
-    let first: u64 = oldest.query_row([pool.id], only)?;
-    let mut as_of = conn.prepare_cached(
-        "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
-         WHERE pool_id = ?1 AND block_number <= ?2 ORDER BY block_number DESC LIMIT 1",
-    )?;
+    let oldest = "SELECT block_number FROM pool_snapshots WHERE pool_id = ?1 ORDER BY block_number LIMIT 1";
+    let first: u64 = rows::one(conn, oldest, [pool.id])?;
+    let as_of = "SELECT block_number, block_timestamp, total_assets, rate_e18 FROM pool_snapshots
+         WHERE pool_id = ?1 AND block_number <= ?2 ORDER BY block_number DESC LIMIT 1";
     let mut thinned: Vec<Point> = Vec::with_capacity(most as usize);
     for step in 0..most {
         let block = first + part_of(last - first, step, most - 1);
-        let found = as_of.query_and_then(params![pool.id, db_block(block)?], read_point)?.next();
-        let Some(point) = found.transpose()? else { continue };
+        let found = rows::first(conn, as_of, params![pool.id, db_block(block)?], read_point)?;
+        let Some(point) = found else { continue };
         if thinned.last().is_none_or(|before| before.block < point.block) {
             thinned.push(point);
         }
@@ -172,7 +170,7 @@ fn largest(conn: &Connection, pool: &Pool, snapshot: Option<&Snapshot>) -> Resul
     // Digits without leading zeros are in the order of their numbers: first by length, then as texts.
     let sql = "SELECT m.address, m.name, s.shares FROM user_pool_shares s JOIN members m ON m.id = s.member_id
          WHERE s.pool_id = ?1 AND s.shares <> '0' ORDER BY length(s.shares) DESC, s.shares DESC, m.id LIMIT ?2";
-    list(conn, sql, params![pool.id, MOST_HOLDERS], |row| {
+    rows::all(conn, sql, params![pool.id, MOST_HOLDERS], |row| {
         let shares = at(row, "shares")?;
         let worth = snapshot.map(|s| underlying(shares, s.total_assets, s.total_shares));
         Ok(Holder { address: row.get("address")?, name: row.get("name")?, shares, worth })
@@ -185,7 +183,7 @@ fn epochs(conn: &Connection, pool: &Pool) -> Result<Vec<Epoch>> {
              e.carry_reason, e.holders, e.status = 'distributed' AS done
          FROM pool_reward_epochs e JOIN assets a ON a.address = e.asset
          WHERE e.pool_id = ?1 ORDER BY e.start_block DESC LIMIT ?2";
-    let mut found = list(conn, sql, params![pool.id, MOST_EPOCHS], |row| {
+    let mut found: Vec<Epoch> = rows::all(conn, sql, params![pool.id, MOST_EPOCHS], |row| {
         let (symbol, decimals): (String, u8) = (row.get("symbol")?, row.get("decimals")?);
         let amount =
             |column| -> Result<Quantity> { Ok(Quantity::new(at(row, column)?, decimals, symbol.as_str())) };

@@ -1,38 +1,34 @@
 //! Single facts that the services ask the records for.
 
-use super::{column, only, put};
 use base::Result;
 use base::amount::Base;
-use rusqlite::{Connection, Row, params};
-use state::Tx;
-use state::columns::{at, maybe_at, stored};
+use rusqlite::{Connection, params};
+use state::columns::{at, maybe_at};
+use state::{Tx, rows};
 use std::collections::HashMap;
 
 /// The newest block that any plant was tried in: probably the current one, or the one before.
 pub fn last_block(conn: &Connection) -> Result<Option<u32>> {
     let sql = "SELECT block_index FROM plantings ORDER BY block_index DESC LIMIT 1";
-    Ok(column(conn, sql, [])?.pop())
+    rows::value(conn, sql, [])
 }
 
 /// Why the works of a farmer in a block failed, in their order, as words.
 pub fn work_failures(conn: &Connection, farmer: &str, block: u32) -> Result<Vec<String>> {
     let sql = "SELECT reason FROM works
          WHERE block_index = ?1 AND farmer_id = ?2 AND outcome = 'failed' AND reason IS NOT NULL ORDER BY id";
-    column(conn, sql, params![block, farmer])
+    rows::column(conn, sql, params![block, farmer])
 }
 
 /// Zeros of our own best work that is confirmed in a block, by farmer.
 pub fn own_works(conn: &Connection, block: u32) -> Result<HashMap<String, u32>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT farmer_id, max(zeros) AS zeros FROM works WHERE block_index = ?1 AND outcome <> 'failed' GROUP BY farmer_id",
-    )?;
-    let rows = statement.query_map([block], |row| Ok((row.get("farmer_id")?, row.get("zeros")?)))?;
-    Ok(rows.collect::<Result<_, _>>()?)
+    let sql = "SELECT farmer_id, max(zeros) AS zeros FROM works WHERE block_index = ?1 AND outcome <> 'failed' GROUP BY farmer_id";
+    rows::all(conn, sql, [block], |row| Ok((row.get("farmer_id")?, row.get("zeros")?)))
 }
 
 /// Whether a nonce was found for a farmer in a block.
 pub fn has_nonce(conn: &Connection, farmer: &str, block: u32) -> Result<bool> {
-    only(
+    rows::one(
         conn,
         "SELECT EXISTS (SELECT 1 FROM nonces WHERE farmer_id = ?1 AND block_index = ?2 AND best_nonce IS NOT NULL)",
         params![farmer, block],
@@ -41,7 +37,7 @@ pub fn has_nonce(conn: &Connection, farmer: &str, block: u32) -> Result<bool> {
 
 /// Whether an envelope with this hash is one of ours.
 pub fn is_ours(conn: &Connection, hash: &str) -> Result<bool> {
-    only(conn, "SELECT EXISTS (SELECT 1 FROM operation_attempts WHERE hash = ?1)", [hash])
+    rows::one(conn, "SELECT EXISTS (SELECT 1 FROM operation_attempts WHERE hash = ?1)", [hash])
 }
 
 /// Hashes of all envelopes of an operation, whatever is recorded of them: that one was never found says little once its
@@ -50,23 +46,23 @@ pub fn envelopes(conn: &Connection, key: &str) -> Result<Vec<String>> {
     let sql = "SELECT hash FROM operation_attempts
          WHERE operation_id = (SELECT id FROM operations WHERE key = ?1)
          ORDER BY attempt";
-    column(conn, sql, [key])
+    rows::column(conn, sql, [key])
 }
 
 /// Whether a mint already stands for a pail.
 pub fn is_counted(conn: &Connection, event: &str) -> Result<bool> {
-    only(conn, "SELECT EXISTS (SELECT 1 FROM foreign_mints WHERE event_id = ?1)", [event])
+    rows::one(conn, "SELECT EXISTS (SELECT 1 FROM foreign_mints WHERE event_id = ?1)", [event])
 }
 
 /// Notes which pail a mint stands for. An error where it stands for another already.
 pub fn count_mint(tx: &Tx<'_>, event: &str, farmer: &str, block: u32) -> Result<()> {
     let sql = "INSERT INTO foreign_mints (event_id, farmer_id, block_index) VALUES (?1, ?2, ?3)";
-    put(tx, sql, params![event, farmer, block]).map(drop)
+    rows::run(tx.conn(), sql, params![event, farmer, block])
 }
 
 /// How many stakes are neither back nor lost.
 pub fn open_count(conn: &Connection) -> Result<usize> {
-    only(conn, "SELECT count(*) FROM open_pails", [])
+    rows::one(conn, "SELECT count(*) FROM open_pails", [])
 }
 
 /// What the farmers of a pooler got for the newest block that was harvested for them.
@@ -80,17 +76,17 @@ pub struct LastHarvest {
 
 /// The last harvest of each pooler that has harvested, in the order in which they came.
 pub fn last_harvests(conn: &Connection) -> Result<Vec<LastHarvest>> {
-    let mut poolers = conn.prepare_cached("SELECT id, name FROM poolers ORDER BY added_at, id")?;
-    let poolers: Vec<(String, String)> =
-        poolers.query_map([], |row| Ok((row.get("id")?, row.get("name")?)))?.collect::<Result<_, _>>()?;
+    let poolers = "SELECT id, name FROM poolers ORDER BY added_at, id";
     let newest = "SELECT rewarded FROM block_operations WHERE pooler_id = ?1 AND harvested > 0
          ORDER BY block_index DESC LIMIT 1";
     let mut found = Vec::new();
-    for (id, pooler) in poolers {
-        if let Some(reward) = column::<String>(conn, newest, [id])?.pop() {
-            found.push(LastHarvest { pooler, reward: stored(&reward)? });
+    rows::each(conn, poolers, [], |pooler| {
+        let id: String = pooler.get("id")?;
+        if let Some(reward) = rows::first(conn, newest, [id], |row| at(row, "rewarded"))? {
+            found.push(LastHarvest { pooler: pooler.get("name")?, reward });
         }
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
@@ -111,17 +107,14 @@ pub struct Last {
 
 /// How the last block before this one went in which a farmer planted.
 pub fn last_planted(conn: &Connection, farmer: &str, before: u32) -> Result<Option<Last>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT p.block_index, p.stake, coalesce(w.zeros, o.zeros) AS zeros, coalesce(w.gap, o.gap) AS gap, h.reward FROM plantings p
+    let sql = "SELECT p.block_index, p.stake, coalesce(w.zeros, o.zeros) AS zeros, coalesce(w.gap, o.gap) AS gap, h.reward FROM plantings p
              LEFT JOIN works w ON w.farmer_id = p.farmer_id AND w.block_index = p.block_index AND w.outcome <> 'failed'
              LEFT JOIN open_pails o ON o.farmer_id = p.farmer_id AND o.block_index = p.block_index
              LEFT JOIN harvests h ON h.farmer_id = p.farmer_id AND h.block_index = p.block_index AND h.outcome <> 'failed'
          WHERE p.farmer_id = ?1 AND p.outcome = 'planted' AND p.block_index < ?2
-         ORDER BY p.block_index DESC, w.zeros DESC LIMIT 1",
-    )?;
-    let read = |row: &Row<'_>| {
+         ORDER BY p.block_index DESC, w.zeros DESC LIMIT 1";
+    rows::first(conn, sql, params![farmer, before], |row| {
         let (block, zeros, gap) = (row.get("block_index")?, row.get("zeros")?, row.get("gap")?);
         Ok(Last { block, stake: at(row, "stake")?, zeros, gap, reward: maybe_at(row, "reward")? })
-    };
-    statement.query_and_then(params![farmer, before], read)?.next().transpose()
+    })
 }

@@ -25,24 +25,8 @@ use crate::chain::Who;
 use crate::farmers::status::Status;
 use crate::farmers::terms::Terms;
 use base::Result;
-use rusqlite::types::FromSql;
-use rusqlite::{Connection, Params, Row};
-use state::{Tx, columns};
-
-/// Changes rows; whether it was one.
-pub(crate) fn put(tx: &Tx<'_>, sql: &str, values: impl Params) -> Result<bool> {
-    Ok(tx.conn().prepare_cached(sql)?.execute(values)? == 1)
-}
-
-/// What a query of one row and column says.
-fn only<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<T> {
-    Ok(conn.prepare_cached(sql)?.query_row(values, columns::only)?)
-}
-
-/// What a query of one column says.
-fn column<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<Vec<T>> {
-    conn.prepare_cached(sql)?.query_map(values, columns::only)?.map(|value| Ok(value?)).collect()
-}
+use rusqlite::Connection;
+use state::rows;
 
 /// A farmer with what its plants and harvests need.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,11 +45,9 @@ pub struct Hand {
 
 /// Every farmer, in the order in which they came.
 pub fn hands(conn: &Connection) -> Result<Vec<Hand>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT f.id, f.address, f.status, f.stake_percentage_ppm, f.pooler_id, p.reward_split_ppm, p.platform_fee_ppm
-         FROM farmers f JOIN poolers p ON p.id = f.pooler_id ORDER BY f.added_at, f.id",
-    )?;
-    let read = |row: &Row<'_>| {
+    let sql = "SELECT f.id, f.address, f.status, f.stake_percentage_ppm, f.pooler_id, p.reward_split_ppm, p.platform_fee_ppm
+         FROM farmers f JOIN poolers p ON p.id = f.pooler_id ORDER BY f.added_at, f.id";
+    rows::all(conn, sql, [], |row| {
         let (id, address): (String, String) = (row.get("id")?, row.get("address")?);
         Ok(Hand {
             who: Who::new(&id, &address)?,
@@ -74,6 +56,5 @@ pub fn hands(conn: &Connection) -> Result<Vec<Hand>> {
             pooler: row.get("pooler_id")?,
             terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
         })
-    };
-    statement.query_and_then([], read)?.collect()
+    })
 }

@@ -1,11 +1,10 @@
 //! Open pails: stakes that are neither back nor lost.
 
-use super::{only, put};
 use base::Result;
 use base::amount::Base;
 use rusqlite::{Connection, Row, params};
-use state::Tx;
-use state::columns::{at, maybe_at};
+use state::columns::maybe_at;
+use state::{Tx, rows};
 use std::collections::BTreeMap;
 
 /// A stake that is neither back nor lost.
@@ -38,37 +37,29 @@ const PAIL: &str = "SELECT block_index, farmer_id, stake, planted_ledger, plante
 
 /// Pails in block `block`, by farmer.
 pub fn pails_in(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
-    let mut statement = conn.prepare_cached(&format!("{PAIL} WHERE block_index = ?1 ORDER BY farmer_id"))?;
-    statement.query_and_then([block], read)?.collect()
+    rows::all(conn, &format!("{PAIL} WHERE block_index = ?1 ORDER BY farmer_id"), [block], read)
 }
 
 /// Pails in blocks before `block`, oldest first.
 pub fn pails_before(conn: &Connection, block: u32) -> Result<Vec<OpenPail>> {
-    let mut statement =
-        conn.prepare_cached(&format!("{PAIL} WHERE block_index < ?1 ORDER BY block_index, farmer_id"))?;
-    statement.query_and_then([block], read)?.collect()
+    rows::all(conn, &format!("{PAIL} WHERE block_index < ?1 ORDER BY block_index, farmer_id"), [block], read)
 }
 
 /// One pail.
 pub fn pail(conn: &Connection, farmer: &str, block: u32) -> Result<Option<OpenPail>> {
-    let mut statement = conn.prepare_cached(&format!("{PAIL} WHERE block_index = ?1 AND farmer_id = ?2"))?;
-    statement.query_and_then(params![block, farmer], read)?.next().transpose()
+    let sql = format!("{PAIL} WHERE block_index = ?1 AND farmer_id = ?2");
+    rows::first(conn, &sql, params![block, farmer], read)
 }
 
 fn read(row: &Row<'_>) -> Result<OpenPail> {
     let gap: Option<u32> = row.get("gap")?;
-    Ok(OpenPail {
+    Ok(state::from_row!(row => OpenPail { planted_ledger, planted_time, live_until, held } at { stake } and {
         block: row.get("block_index")?,
         farmer: row.get("farmer_id")?,
-        stake: at(row, "stake")?,
-        planted_ledger: row.get("planted_ledger")?,
-        planted_time: row.get("planted_time")?,
         due: row.get("due_time")?,
         work: gap.zip(row.get("zeros")?),
         forecast: maybe_at(row, "forecast")?,
-        live_until: row.get("live_until")?,
-        held: row.get("held")?,
-    })
+    }))
 }
 
 /// How many of these, those that are held aside, are of the block before `index`, and of blocks before that.
@@ -83,8 +74,8 @@ pub fn open_pail(tx: &Tx<'_>, pail: &OpenPail) -> Result<bool> {
     let OpenPail { block, farmer, planted_ledger, planted_time, due, live_until, held, .. } = pail;
     let (stake, forecast) = (pail.stake.to_string(), pail.forecast.map(|f| f.to_string()));
     let (gap, zeros) = pail.work.unzip();
-    put(
-        tx,
+    rows::put(
+        tx.conn(),
         "INSERT INTO open_pails (block_index, farmer_id, stake, planted_ledger, planted_time, due_time, gap, zeros,
              forecast, live_until, held)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
@@ -98,65 +89,60 @@ pub fn open_pail(tx: &Tx<'_>, pail: &OpenPail) -> Result<bool> {
 pub fn work_pail(tx: &Tx<'_>, farmer: &str, block: u32, gap: u32, zeros: u32) -> Result<()> {
     let sql = "UPDATE open_pails SET gap = ?3, zeros = ?4
          WHERE block_index = ?1 AND farmer_id = ?2 AND (zeros IS NULL OR zeros < ?4)";
-    put(tx, sql, params![block, farmer, gap, zeros]).map(drop)
+    rows::run(tx.conn(), sql, params![block, farmer, gap, zeros])
 }
 
 /// Notes what the harvest would pay.
 pub fn forecast_pail(tx: &Tx<'_>, farmer: &str, block: u32, forecast: Base) -> Result<()> {
     let sql = "UPDATE open_pails SET forecast = ?3 WHERE block_index = ?1 AND farmer_id = ?2";
-    put(tx, sql, params![block, farmer, forecast.to_string()]).map(drop)
+    rows::run(tx.conn(), sql, params![block, farmer, forecast.to_string()])
 }
 
 /// Notes how long the pail's entry lives.
 pub fn live_pail(tx: &Tx<'_>, farmer: &str, block: u32, live_until: u32) -> Result<()> {
     let sql = "UPDATE open_pails SET live_until = ?3
          WHERE block_index = ?1 AND farmer_id = ?2 AND live_until IS NOT ?3";
-    put(tx, sql, params![block, farmer, live_until]).map(drop)
+    rows::run(tx.conn(), sql, params![block, farmer, live_until])
 }
 
 /// Keeps a pail from being harvested until the operator has looked.
 pub fn hold_pail(tx: &Tx<'_>, farmer: &str, block: u32, why: &str) -> Result<()> {
     let sql = "UPDATE open_pails SET held = ?3 WHERE block_index = ?1 AND farmer_id = ?2";
-    put(tx, sql, params![block, farmer, why]).map(drop)
+    rows::run(tx.conn(), sql, params![block, farmer, why])
 }
 
 /// Lets a held pail be harvested again.
 pub fn release_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
     let sql = "UPDATE open_pails SET held = NULL WHERE block_index = ?1 AND farmer_id = ?2";
-    put(tx, sql, params![block, farmer]).map(drop)
+    rows::run(tx.conn(), sql, params![block, farmer])
 }
 
 /// How many pails of a farmer are open.
 pub fn open_pails_of(conn: &Connection, farmer: &str) -> Result<usize> {
-    only(conn, "SELECT count(*) FROM open_pails WHERE farmer_id = ?1", [farmer])
+    rows::one(conn, "SELECT count(*) FROM open_pails WHERE farmer_id = ?1", [farmer])
 }
 
 /// The pails that live no longer than to ledger `until`, by farmer: block, and last ledger.
 pub fn pails_until(conn: &Connection, until: u32) -> Result<BTreeMap<String, Vec<(u32, u32)>>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT farmer_id, block_index, live_until FROM open_pails WHERE live_until <= ?1 ORDER BY block_index",
-    )?;
-    let mut rows = statement.query([until])?;
+    let sql = "SELECT farmer_id, block_index, live_until FROM open_pails WHERE live_until <= ?1 ORDER BY block_index";
     let mut found: BTreeMap<String, Vec<(u32, u32)>> = BTreeMap::new();
-    while let Some(row) = rows.next()? {
+    rows::each(conn, sql, [until], |row| {
         let lives = (row.get("block_index")?, row.get("live_until")?);
         found.entry(row.get("farmer_id")?).or_default().push(lives);
-    }
+        Ok(())
+    })?;
     Ok(found)
 }
 
 /// The pails of a farmer that are held: block, and why.
 pub fn held_pails(conn: &Connection, farmer: &str) -> Result<Vec<(u32, String)>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT block_index, held FROM open_pails WHERE farmer_id = ?1 AND held IS NOT NULL ORDER BY block_index",
-    )?;
-    let found = statement.query_map([farmer], |row| Ok((row.get("block_index")?, row.get("held")?)))?;
-    Ok(found.collect::<Result<_, _>>()?)
+    let sql = "SELECT block_index, held FROM open_pails WHERE farmer_id = ?1 AND held IS NOT NULL ORDER BY block_index";
+    rows::all(conn, sql, [farmer], |row| Ok((row.get("block_index")?, row.get("held")?)))
 }
 
 /// The stake is back or lost: the pail and its nonces are no longer needed.
 pub fn close_pail(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
     let pail = "DELETE FROM open_pails WHERE block_index = ?1 AND farmer_id = ?2";
     let nonces = "DELETE FROM nonces WHERE block_index = ?1 AND farmer_id = ?2";
-    [pail, nonces].into_iter().try_for_each(|sql| put(tx, sql, params![block, farmer]).map(drop))
+    [pail, nonces].into_iter().try_for_each(|sql| rows::run(tx.conn(), sql, params![block, farmer]))
 }

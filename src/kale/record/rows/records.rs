@@ -1,12 +1,12 @@
 //! What was tried and what came of it: plantings, works, harvests, a pooler's figures, compensations.
 
-use super::{Hand, column, only, put};
+use super::Hand;
 use crate::record::reason::Reason;
 use base::Result;
 use base::amount::Base;
-use rusqlite::{Connection, Row, params};
-use state::Tx;
+use rusqlite::{Connection, params};
 use state::columns::at;
+use state::{Tx, rows};
 
 /// What became of an attempt; `reason` is a stable word, the rest of the story stands in the event.
 #[derive(Debug, Clone, Default)]
@@ -30,8 +30,8 @@ pub fn planting(
     trace: &Trace<'_>,
 ) -> Result<bool> {
     let Trace { operation, ledger, reason } = trace;
-    put(
-        tx,
+    rows::put(
+        tx.conn(),
         "INSERT INTO plantings (farmer_id, block_index, outcome, stake, operation_id, ledger, reason, at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
         params![farmer, block, outcome, stake.to_string(), operation, ledger, reason, tx.now()],
@@ -62,8 +62,8 @@ pub fn work(tx: &Tx<'_>, row: &WorkRow<'_>, trace: &Trace<'_>) -> Result<bool> {
     let WorkRow { farmer, block, outcome, nonce, hash, zeros, gap } = row;
     let Trace { operation, ledger, reason } = trace;
     let (nonce, now) = (nonce.to_string(), tx.now());
-    put(
-        tx,
+    rows::put(
+        tx.conn(),
         "INSERT INTO works (farmer_id, block_index, outcome, nonce, hash, zeros, gap, operation_id, ledger, reason, at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT DO NOTHING",
         params![farmer, block, outcome, nonce, hash, zeros, gap, operation, ledger, reason, now],
@@ -93,8 +93,8 @@ pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<b
     let HarvestRow { farmer, block, outcome, stake, reward, forecast } = row;
     let Trace { operation, ledger, reason } = trace;
     let (stake, reward, forecast) = (stake.to_string(), reward.to_string(), forecast.map(|f| f.to_string()));
-    put(
-        tx,
+    rows::put(
+        tx.conn(),
         "INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, forecast, operation_id, ledger, reason, at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT DO NOTHING",
         params![farmer, block, outcome, stake, reward, forecast, operation, ledger, reason, tx.now()],
@@ -105,7 +105,7 @@ pub fn harvest(tx: &Tx<'_>, row: &HarvestRow<'_>, trace: &Trace<'_>) -> Result<b
 pub fn missing_since(conn: &Connection, farmer: &str, block: u32) -> Result<Option<u32>> {
     let sql = "SELECT ledger FROM harvests
          WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = ?3";
-    Ok(column(conn, sql, params![farmer, block, Reason::Missing.word()])?.pop().flatten())
+    Ok(rows::value(conn, sql, params![farmer, block, Reason::Missing.word()])?.flatten())
 }
 
 /// A stake that is booked as lost.
@@ -123,23 +123,20 @@ pub struct Loss {
 
 /// Stakes that were booked as lost in blocks from `from` on, oldest first.
 pub fn losses(conn: &Connection, from: u32) -> Result<Vec<Loss>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT farmer_id, block_index, stake, reason FROM harvests
-         WHERE block_index >= ?1 AND outcome = 'lost' ORDER BY block_index, farmer_id",
-    )?;
-    let read = |row: &Row<'_>| {
+    let sql = "SELECT farmer_id, block_index, stake, reason FROM harvests
+         WHERE block_index >= ?1 AND outcome = 'lost' ORDER BY block_index, farmer_id";
+    rows::all(conn, sql, [from], |row| {
         let (farmer, block) = (row.get("farmer_id")?, row.get("block_index")?);
         Ok(Loss { farmer, block, stake: at(row, "stake")?, reason: row.get("reason")? })
-    };
-    statement.query_and_then([from], read)?.collect()
+    })
 }
 
 /// Takes a loss back, and what was to be compensated for it. Returns false where none is booked.
 pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
     let lost = "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'lost'";
     let owed = "DELETE FROM pooler_compensations WHERE farmer_id = ?1 AND block_index = ?2";
-    let was_lost = put(tx, lost, params![farmer, block])?;
-    put(tx, owed, params![farmer, block])?;
+    let was_lost = rows::put(tx.conn(), lost, params![farmer, block])?;
+    rows::put(tx.conn(), owed, params![farmer, block])?;
     // What is looked for from now on is another loss.
     undoubt(tx, farmer, block)?;
     Ok(was_lost)
@@ -147,12 +144,11 @@ pub fn unlose(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<bool> {
 
 /// Forgets that a pail seemed lost: the next look that shows it so is the first one.
 pub fn undoubt(tx: &Tx<'_>, farmer: &str, block: u32) -> Result<()> {
-    put(
-        tx,
+    rows::run(
+        tx.conn(),
         "DELETE FROM harvests WHERE farmer_id = ?1 AND block_index = ?2 AND outcome = 'failed' AND reason = 'missing'",
         params![farmer, block],
     )
-    .map(drop)
 }
 
 /// How a farmer's stake in a block ended. Amounts in stroops.
@@ -170,16 +166,12 @@ pub struct Ended {
 
 /// How the newest `limit` stakes of a farmer ended, the oldest first.
 pub fn last_ends(conn: &Connection, farmer: &str, limit: u32) -> Result<Vec<Ended>> {
-    let mut statement = conn.prepare_cached(
-        "SELECT block_index, outcome, stake, reward FROM harvests
-         WHERE farmer_id = ?1 AND outcome <> 'failed' ORDER BY block_index DESC LIMIT ?2",
-    )?;
-    let read = |row: &Row<'_>| {
+    let sql = "SELECT block_index, outcome, stake, reward FROM harvests
+         WHERE farmer_id = ?1 AND outcome <> 'failed' ORDER BY block_index DESC LIMIT ?2";
+    let mut found: Vec<Ended> = rows::all(conn, sql, params![farmer, limit], |row| {
         let (block, outcome) = (row.get("block_index")?, row.get("outcome")?);
         Ok(Ended { block, outcome, stake: at(row, "stake")?, reward: at(row, "reward")? })
-    };
-    let mut found: Vec<Ended> =
-        statement.query_and_then(params![farmer, limit], read)?.collect::<Result<_>>()?;
+    })?;
     found.reverse();
     Ok(found)
 }
@@ -203,33 +195,31 @@ pub struct Tally {
 pub fn tally(tx: &Tx<'_>, farmer: &str, block: u32, add: Tally) -> Result<()> {
     let conn = tx.conn();
     let Tally { planted, worked, harvested, staked, rewarded } = add;
-    let pooler: String = only(conn, "SELECT pooler_id FROM farmers WHERE id = ?1", [farmer])?;
-    let mut before = conn.prepare_cached(
-        "SELECT staked, rewarded FROM block_operations WHERE pooler_id = ?1 AND block_index = ?2",
-    )?;
-    let sums = |row: &Row<'_>| -> Result<(Base, Base)> { Ok((at(row, "staked")?, at(row, "rewarded")?)) };
-    let before = before.query_and_then(params![pooler, block], sums)?.next().transpose()?.unwrap_or_default();
+    let pooler: String = rows::one(conn, "SELECT pooler_id FROM farmers WHERE id = ?1", [farmer])?;
+    let before = "SELECT staked, rewarded FROM block_operations WHERE pooler_id = ?1 AND block_index = ?2";
+    let before: Option<(Base, Base)> = rows::first(conn, before, params![pooler, block], |row| {
+        Ok((at(row, "staked")?, at(row, "rewarded")?))
+    })?;
+    let before = before.unwrap_or_default();
     let staked = before.0.saturating_add(staked).to_string();
     let rewarded = before.1.saturating_add(rewarded).to_string();
-    put(
-        tx,
+    rows::run(
+        tx.conn(),
         "INSERT INTO block_operations (pooler_id, block_index, planted, worked, harvested, staked, rewarded, updated_at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
          ON CONFLICT (pooler_id, block_index) DO UPDATE SET planted = planted + ?3, worked = worked + ?4,
              harvested = harvested + ?5, staked = ?6, rewarded = ?7, updated_at = ?8",
         params![pooler, block, planted, worked, harvested, staked, rewarded, tx.now()],
     )
-    .map(drop)
 }
 
 /// Books that a lost stake is owed, and by whom.
 pub fn compensation(tx: &Tx<'_>, hand: &Hand, block: u32, stake: Base, reason: Reason) -> Result<()> {
     let (fault, amount, reason) = (reason.blame().word(), stake.to_string(), reason.word());
-    put(
-        tx,
+    rows::run(
+        tx.conn(),
         "INSERT INTO pooler_compensations (pooler_id, farmer_id, block_index, fault, amount, reason, at)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
         params![hand.pooler, hand.who.id, block, fault, amount, reason, tx.now()],
     )
-    .map(drop)
 }

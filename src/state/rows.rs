@@ -1,12 +1,12 @@
-//! Statements of the vault, prepared once: what becomes of their rows, and what they change.
+//! Statements, prepared once: what becomes of their rows, and what they change.
 
+use crate::columns::only;
 use base::Result;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params, Row};
-use state::columns::only;
 
 /// Hands over row by row.
-pub(crate) fn each(
+pub fn each(
     conn: &Connection,
     sql: &str,
     values: impl Params,
@@ -21,7 +21,7 @@ pub(crate) fn each(
 }
 
 /// All rows.
-pub(crate) fn all<T, R: FromIterator<T>>(
+pub fn all<T, R: FromIterator<T>>(
     conn: &Connection,
     sql: &str,
     values: impl Params,
@@ -30,8 +30,13 @@ pub(crate) fn all<T, R: FromIterator<T>>(
     conn.prepare_cached(sql)?.query_and_then(values, read)?.collect()
 }
 
+/// All values of a query of one column.
+pub fn column<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<Vec<T>> {
+    all(conn, sql, values, |row| Ok(only(row)?))
+}
+
 /// The first row, if there is one.
-pub(crate) fn first<T>(
+pub fn first<T>(
     conn: &Connection,
     sql: &str,
     values: impl Params,
@@ -43,17 +48,21 @@ pub(crate) fn first<T>(
 }
 
 /// The one value of the first row, if there is one.
-pub(crate) fn value<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<Option<T>> {
+pub fn value<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<Option<T>> {
     first(conn, sql, values, |row| Ok(only(row)?))
 }
 
 /// The one value of a row that must be there.
-pub(crate) fn one<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<T> {
+pub fn one<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Result<T> {
     Ok(conn.prepare_cached(sql)?.query_row(values, only)?)
 }
 
 /// Changes rows.
-pub(crate) fn run(conn: &Connection, sql: &str, values: impl Params) -> Result<()> {
-    conn.prepare_cached(sql)?.execute(values)?;
-    Ok(())
+pub fn run(conn: &Connection, sql: &str, values: impl Params) -> Result<()> {
+    put(conn, sql, values).map(drop)
+}
+
+/// Changes rows; whether it was one.
+pub fn put(conn: &Connection, sql: &str, values: impl Params) -> Result<bool> {
+    Ok(conn.prepare_cached(sql)?.execute(values)? == 1)
 }

@@ -21,7 +21,7 @@ pub struct Terms {
 #[cfg(test)]
 impl Terms {
     /// Epochs of so many blocks, with a reward of 2 for each block.
-    pub(super) fn every(from_block: u64, epoch_blocks: u64) -> Self {
+    pub(in crate::reward) fn every(from_block: u64, epoch_blocks: u64) -> Self {
         let (block_reward, asset) = (Base::from(2u8), "0x".to_owned());
         Self { from_block, epoch_blocks, block_reward, asset, basis: Basis::TimeWeighted }
     }
