@@ -8,7 +8,7 @@ use super::epochs::{EpochRow, Origin, carry_before, each_reward};
 use super::grid::{Epoch, Terms, terms_at};
 use super::pause::paused;
 use super::recount::Recount;
-use super::store::{carry_into, claimants, emission_at, in_order_from, pause_by_run_to, schedule};
+use super::store::{carry_into, claimants, emission_at, schedule};
 use super::verify::{Mismatch, Walk};
 use crate::pool::holdings::{Holdings, MemberId, Movement};
 use crate::pool::{self, Pool, ViewStamp, abi};
@@ -87,9 +87,8 @@ pub struct Verification {
 /// only believed when a second reading has as many: at another endpoint where one serves the view's block, else in narrower
 /// ranges.
 ///
-/// Whether the pool was paused is asked at each epoch's last block. For epochs that an earlier version paid, by whether it
-/// was paused when the cycle ran, it is taken from the state. What differs is no error; a view that ends before an epoch does
-/// is one.
+/// Whether the pool was paused is asked at each epoch's last block. What differs is no error; a view that ends before an
+/// epoch does is one.
 pub async fn verify_on_chain(
     conn: &Connection,
     chain: &Chain,
@@ -222,13 +221,12 @@ async fn last_blocks(view: &PinnedView, subjects: &[Subject], judge: &mut Judge<
     let rows: Vec<(&Pool, &EpochRow)> =
         subjects.iter().flat_map(|s| s.epochs.iter().map(|row| (&s.pool, row))).collect();
     let known = view.blocks_of(rows.iter().map(|(_, row)| row.epoch.end - 1)).await?;
-    let by_run = pause_by_run_to(judge.conn)?;
     let mut asked = Vec::with_capacity(rows.len());
     for (pool, row) in rows {
         let block = known.get(&(row.epoch.end - 1)).copied();
         let (stored, found) = (row.last_hash, block.map(|block| block.hash));
         judge.same(pool, row, "last_hash", stored.map(|h| h.to_string()), found.map(|h| h.to_string()));
-        asked.extend(block.filter(|_| row.id > by_run).map(|block| ((pool, block), row.id)));
+        asked.extend(block.map(|block| ((pool, block), row.id)));
     }
     let (questions, ids): (Vec<_>, Vec<i64>) = asked.into_iter().unzip();
     for (id, paused) in ids.into_iter().zip(paused(view, &questions).await?) {
@@ -462,11 +460,7 @@ impl<'c> Judge<'c> {
         self.figure(pool, row, "basis", [&row.basis.as_str(), &terms.basis.as_str()]);
         self.figure(pool, row, "asset", [&row.asset, &terms.asset]);
         let stored = emission_at(self.conn, start)?;
-        // What an older program did with the carry of its emissions stands, and is made good in the first one after.
-        let carry_in = match &stored {
-            Some(row) if start < in_order_from(self.conn)? => row.carry_in,
-            _ => carry_into(self.conn, start)?,
-        };
+        let carry_in = carry_into(self.conn, start)?;
         let taking_part = sharers(&self.claimants, start);
         let budget = Budget::of(epoch, &terms, &taking_part, carry_in)?;
         let words = |emission: Base, carry_in: Base, carry_out: Base| {

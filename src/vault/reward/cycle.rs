@@ -237,8 +237,8 @@ async fn one_view(
     let last_final = view.final_block().number;
     let notes = match scope {
         Scope::All(from) => {
-            let mut notes = begin(work, view, &asset, from)?;
-            notes.extend(emit(work, last_final)?);
+            let notes = begin(work, view, &asset, from)?;
+            emit(work, last_final)?;
             notes
         }
         Scope::Manual(_) => Vec::new(),

@@ -39,7 +39,6 @@ pub use manual::{NewEpoch, create, token};
 pub use outlook::{Outlook, outlook};
 pub use sound::odd_budgets;
 pub use store::{
-    Position, Totals, WeightRow, emitted_to, in_order_from, last_paid, marks, position, schedule, totals_of,
-    weight_rows,
+    Position, Totals, WeightRow, emitted_to, last_paid, position, schedule, totals_of, weight_rows,
 };
 pub use weights::{PoolWeight, WeightSet, set_weight, weights};

@@ -1,16 +1,13 @@
 //! Before a cycle: the terms of emission are written down, each pool with a weight gets its first epoch, and each closed
 //! epoch its budget.
 
-use super::budget::{Budget, Claimant, budgets, sharers};
+use super::budget::{Budget, budgets};
 use super::epochs::created;
-use super::grid::{Change, Terms, boundary_from, change, closed_epoch};
-use super::store::{
-    carry_into, claimants, counted_in, emission_at, emission_before, emitted_to, in_order_from, lanes,
-    schedule, undecided, weight_rows,
-};
+use super::grid::{Change, Terms, boundary_from, change};
+use super::store::{carry_into, claimants, counted_in, emitted_to, schedule, undecided, weight_rows};
 use crate::pool::{Asset, Pool};
 use crate::rows;
-use base::amount::{self, Base};
+use base::amount;
 use base::{Code, Error, Result, say};
 use config::Config;
 use rusqlite::{Connection, params};
@@ -131,57 +128,22 @@ pub(super) fn same_token(conn: &Connection, asset: &str) -> Result<()> {
 
 /// Fixes what each closed epoch has to give, in the order of the grid, for all pools at once. Which of the pools can be
 /// paid now is no part of it.
-pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<Vec<String>> {
+pub(super) fn emit(work: &mut Work<'_>, last_final: u64) -> Result<()> {
     /// Epochs that are written at once.
     const PER_WRITE: usize = 5_000;
-    let (schedule, claimants) = (schedule(work.state.conn())?, claimants(work.state.conn())?);
-    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(Vec::new()) };
-    let missed = missed(work, &schedule, &claimants)?;
-    if !missed.is_empty() {
-        work.state.write(work.permit, |tx| missed.iter().try_for_each(|budget| put_budget(tx, budget)))?;
-    }
     let conn = work.state.conn();
+    let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
+    let Some(origin) = schedule.first().map(|terms| terms.from_block) else { return Ok(()) };
     let at = emitted_to(conn)?.max(origin);
-    let carry = carry_into(conn, at)?;
-    let left = emission_before(conn, at)?.map_or(Base::ZERO, |row| row.carry_out);
-    let mut notes = Vec::new();
-    let mut due = budgets(&schedule, &claimants, at, carry, last_final);
+    let mut due = budgets(&schedule, &claimants, at, carry_into(conn, at)?, last_final);
     loop {
         let some = due.by_ref().take(PER_WRITE).collect::<Result<Vec<Budget>>>()?;
-        let Some(first) = some.first() else { return Ok(notes) };
-        let restored = carry.checked_sub(left).filter(|more| first.epoch.start == at && !more.is_zero());
-        work.state.write(work.permit, |tx| {
-            if let Some(more) = restored {
-                let start = first.epoch.start;
-                let asset = schedule.last().map(|terms| terms.asset.as_str()).unwrap_or_default();
-                let told = json!({ "start_block": start, "amount": more.to_string() });
-                tx.event("reward.carry_restored", asset, &told)?;
-                notes.push(format!(
-                    "{more} base units that earlier versions carried and never gave are part of the epoch from block {start}"
-                ));
-            }
-            some.iter().try_for_each(|budget| put_budget(tx, budget))
-        })?;
+        if some.is_empty() {
+            return Ok(());
+        }
+        work.state.write(work.permit, |tx| some.iter().try_for_each(|budget| put_budget(tx, budget)))?;
         work.stop.check()?;
     }
-}
-
-/// The budgets of epochs that a pool lags behind with, and that earlier versions made only when they paid a first pool.
-fn missed(work: &Work<'_>, schedule: &[Terms], claimants: &[Claimant]) -> Result<Vec<Budget>> {
-    let conn = work.state.conn();
-    let end = in_order_from(conn)?;
-    let cursors = lanes(conn)?.into_values().filter_map(|lane| lane.weighted_from.and(lane.cursor));
-    let from = cursors.min().filter(|at| *at < end).and_then(|at| boundary_from(schedule, at));
-    let epoch = |start: u64| closed_epoch(schedule, start, end).filter(|_| start < end);
-    let mut found = Vec::new();
-    for epoch in std::iter::successors(from.and_then(epoch), |before| epoch(before.end)) {
-        let shared = !sharers(claimants, epoch.start).is_empty();
-        if shared && emission_at(conn, epoch.start)?.is_none() {
-            let only = budgets(schedule, claimants, epoch.start, Base::ZERO, epoch.end).next();
-            found.extend(only.transpose()?);
-        }
-    }
-    Ok(found)
 }
 
 fn put_budget(tx: &Tx<'_>, budget: &Budget) -> Result<()> {

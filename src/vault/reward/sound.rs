@@ -4,7 +4,7 @@
 use super::budget::{Budget, sharers};
 use super::grid::{Epoch, Terms, terms_at};
 use super::purpose::{self, account};
-use super::store::{EmissionRow, carry_into, claimants, in_order_from, read_emission, schedule};
+use super::store::{EmissionRow, carry_into, claimants, read_emission, schedule};
 use crate::pool::{AVAILABLE, Member, Pool};
 use crate::rows;
 use base::amount::{Base, Delta};
@@ -75,18 +75,17 @@ pub(super) fn before_share(
     sharers: &[(i64, u32)],
     row: &EmissionRow,
 ) -> Result<()> {
-    let left = if epoch.start < in_order_from(conn)? { row.carry_in } else { carry_into(conn, epoch.start)? };
-    oddity(epoch, terms, sharers, row, left)?.map_or(Ok(()), |why| Err(unsound(&why)))
+    oddity(epoch, terms, sharers, row, carry_into(conn, epoch.start)?)?
+        .map_or(Ok(()), |why| Err(unsound(&why)))
 }
 
-/// Every budget is the one that the settings of its day make, from the block on that budgets follow each other.
+/// Every budget is the one that the settings of its day make.
 pub fn odd_budgets(conn: &Connection) -> Result<Vec<String>> {
     let (schedule, claimants) = (schedule(conn)?, claimants(conn)?);
     let sql = "SELECT start_block, end_block, emission, carry_in, carry_out FROM reward_emissions
-         WHERE start_block >= ?1 ORDER BY start_block";
-    let from = i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX);
+         ORDER BY start_block";
     let mut found = Vec::new();
-    rows::each(conn, sql, [from], |row| {
+    rows::each(conn, sql, [], |row| {
         let epoch = Epoch { start: row.get("start_block")?, end: row.get("end_block")? };
         found.extend(match terms_at(&schedule, epoch.start) {
             None => Some(format!("emission at block {}: no terms hold there", epoch.start)),

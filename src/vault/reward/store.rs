@@ -6,11 +6,10 @@ use super::grid::{Epoch, Terms};
 use super::lane::Lane;
 use crate::pool::{self, Deposit, Member, Pool, Snapshot, underlying};
 use crate::rows;
-use base::amount::{Base, Delta, Quantity};
-use base::{Code, Error, Result, say};
+use base::amount::{Base, Quantity};
+use base::{Code, Error, Result};
 use rusqlite::{Connection, Row, params};
 use state::columns::{at, db_block};
-use state::meta_get;
 use std::collections::{BTreeMap, HashMap};
 
 /// The terms of emission in ascending order.
@@ -93,53 +92,9 @@ pub fn undecided(conn: &Connection) -> Result<u64> {
     Ok(weight.max(place).unwrap_or_default().max(emitted_to(conn)?))
 }
 
-/// The block from which on emissions follow each other, each taking in what the one before left. Below it stand those of
-/// a program that did not see to that; 0 where there are none.
-pub fn in_order_from(conn: &Connection) -> Result<u64> {
-    mark(conn, "reward_order_from_block")
-}
-
-/// The last epoch that was paid by whether its pool was paused when the cycle ran, by its id; 0 where there is none.
-pub fn pause_by_run_to(conn: &Connection) -> Result<i64> {
-    let last = mark(conn, "reward_pause_from_epoch")?;
-    i64::try_from(last).map_err(|e| Error::new(Code::StateCorrupt, e.to_string()))
-}
-
-/// Whether the numbers that the migration left can be read.
-pub fn marks(conn: &Connection) -> Result<()> {
-    in_order_from(conn)?;
-    pause_by_run_to(conn).map(drop)
-}
-
-/// A number that the migration left.
-fn mark(conn: &Connection, key: &str) -> Result<u64> {
-    meta_get(conn, key)?.map_or(Ok(0), |text| {
-        text.parse().map_err(|_| {
-            let why = format!("\"{text}\" stands in meta.{key}, where a number belongs");
-            Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
-        })
-    })
-}
-
-/// What the emission that starts at `start` takes in of those before it.
-///
-/// The first one after those of a program that lost what it carried takes in all that was left.
+/// What the emission that starts at `start` takes in of the one before.
 pub fn carry_into(conn: &Connection, start: u64) -> Result<Base> {
-    let in_order = in_order_from(conn)?;
-    if in_order == 0 || start > in_order {
-        return Ok(emission_before(conn, start)?.map_or(Base::ZERO, |row| row.carry_out));
-    }
-    let sql = "SELECT carry_in, carry_out FROM reward_emissions WHERE start_block < ?1 ORDER BY start_block";
-    let mut left = Delta::default();
-    rows::each(conn, sql, [db_block(start)?], |row| {
-        let (taken, given) = (at(row, "carry_in")?, at(row, "carry_out")?);
-        let past = || Error::new(Code::StateCorrupt, "the carried emissions pass 256 bits");
-        left = left.checked_add(Delta::debit(taken)).ok_or_else(past)?;
-        left = left.checked_add(Delta::credit(given)).ok_or_else(past)?;
-        Ok(())
-    })?;
-    // Where it gave more than there was, nothing is taken back from anybody.
-    Ok(if left.is_negative() { Base::ZERO } else { left.magnitude() })
+    Ok(emission(conn, "start_block < ?1", start)?.map_or(Base::ZERO, |row| row.carry_out))
 }
 
 /// Emission of one epoch over all pools.
@@ -163,11 +118,6 @@ impl EmissionRow {
 /// The emission row of an epoch start.
 pub fn emission_at(conn: &Connection, start: u64) -> Result<Option<EmissionRow>> {
     emission(conn, "start_block = ?1", start)
-}
-
-/// The newest emission row before an epoch start.
-pub fn emission_before(conn: &Connection, start: u64) -> Result<Option<EmissionRow>> {
-    emission(conn, "start_block < ?1", start)
 }
 
 fn emission(conn: &Connection, clause: &str, start: u64) -> Result<Option<EmissionRow>> {
@@ -223,6 +173,7 @@ pub fn totals_of(conn: &Connection, member_id: i64, pool_id: Option<i64>) -> Res
     }
     Ok(totals)
 }
+
 /// Adds to a sum of a member's rewards.
 pub(super) fn add(sum: &mut Quantity, amount: Base) -> Result<()> {
     let past = || Error::new(Code::StateCorrupt, "rewards of a member pass 256 bits");

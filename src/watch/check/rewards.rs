@@ -7,7 +7,6 @@ use base::amount::{Base, Delta};
 use rusqlite::{Connection, Row};
 use state::columns::{at, only};
 use std::collections::BTreeMap;
-use vault::reward::in_order_from;
 
 /// Sums by asset.
 type Sums = BTreeMap<String, Delta>;
@@ -108,12 +107,8 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
 
 /// What was emitted, and given by hand, stands with members or is carried: by pools, to the next emission, or as the part of
 /// pools that lag. Emissions follow each other, and each takes in what the one before left.
-///
-/// Up to the block that the migration noted stand those of a version that did neither; the first one after them takes in
-/// all that they left.
 pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    let in_order = i64::try_from(in_order_from(conn)?).unwrap_or(i64::MAX);
     let (mut emitted, mut left, mut end, mut last) = (Delta::default(), Delta::default(), None, Base::ZERO);
     each(
         conn,
@@ -121,20 +116,12 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
         |row| {
             let start: i64 = row.get("start_block")?;
             let [emission, carry_in, carry_out] = emission_of(row)?;
-            let first = start == in_order && in_order > 0;
-            let due = if first && !left.is_negative() {
-                left.magnitude()
-            } else if first {
-                Base::ZERO
-            } else {
-                last
-            };
-            if start >= in_order && carry_in != due {
+            if carry_in != last {
                 found.push(format!(
-                    "emission at block {start}: it takes in {carry_in}, {due} was left before it"
+                    "emission at block {start}: it takes in {carry_in}, {last} was left before it"
                 ));
             }
-            if start >= in_order && end.is_some_and(|end| end != start) {
+            if end.is_some_and(|end| end != start) {
                 found.push(format!("emission at block {start}: the one before ends at {end:?}"));
             }
             add(&mut emitted, Delta::credit(emission))?;
