@@ -139,7 +139,7 @@ impl GiveUp {
             let what = format!("give up operation {}", given.operation.key);
             // What is known needs no consent to be recorded.
             let permit = app.agree(farm.work.permit, given.known.is_none(), &what)?;
-            let given = farm.give_up(permit, id, &reason).await?;
+            farm.give_up(permit, &given, &reason)?;
             Ok(GiveUpOutput::of(id, given, ["given_up", "settled"]))
         })?;
         Outcome::of(&output)

@@ -101,7 +101,7 @@ codes! {
     StateTooNew Failed "state_too_new" "The state file was written by a newer poolctl.";
     StateForeign Failed "state_foreign" "The file is no state of poolctl's.";
     StateCorrupt Failed "state_corrupt" "The state file is damaged.";
-    StateOutdated Failed "state_outdated" "The state must be migrated first.";
+    StateOutdated Failed "state_outdated" "The state must be migrated first; that of a development build cannot be.";
     State Failed "state_error" "SQLite or the disk said no.";
     Io Failed "io_error" "A file or folder cannot be read or written.";
     Interrupted Transient "interrupted" "The run was interrupted before it was done.";

@@ -2,6 +2,7 @@
 
 use super::chain::Chain;
 use super::config::At;
+use super::fault::Fault as ReadFault;
 use super::transaction::{Draft, Effect, Evm, Intent, Signers};
 use super::view::{Mined, PinnedView};
 use alloy::primitives::{B256, U256};
@@ -37,8 +38,13 @@ impl EvmNetwork {
     }
 
     async fn view<T>(&self, at: At, mut body: impl AsyncFnMut(&PinnedView) -> Result<T>) -> Result<T> {
+        // A nonce from an endpoint that lags is one that was used.
+        let known = match at {
+            At::Latest => self.newest.get().map_or(0, |newest| newest.number),
+            _ => 0,
+        };
         self.chain
-            .view(at, async |view| {
+            .view_above(at, known, async |view| {
                 let seen = Block { number: view.block().number, time: view.block().timestamp };
                 if self.newest.get().is_none_or(|newest| newest.number < seen.number) {
                     self.newest.set(Some(seen));
@@ -87,8 +93,10 @@ impl EvmNetwork {
         let hash: B256 = envelope.hash.parse().map_err(|_| {
             Error::new(Code::StateCorrupt, format!("operation \"{}\": a hash cannot be read", envelope.key))
         })?;
+        // Breaks the view, so that the next endpoint is asked.
         let contradicts = |why: &str| {
-            Error::new(Code::BadReply, format!("endpoint {:?}: transaction {hash}: {why}", view.endpoint()))
+            let why = format!("transaction {hash}: {why}");
+            view.fail(ReadFault::Bad { method: "eth_getTransactionReceipt", why })
         };
         // First the nonce: where that is used, and not by this one, it never will be.
         let is_used = view.nonce(source).await? > number;
@@ -108,7 +116,15 @@ impl EvmNetwork {
             }
             Mined::Unknown if is_used => match view.used_by(source, number).await? {
                 other if other == hash => Err(contradicts("its block has it, and it has no receipt")),
-                other => Ok(Some(Fate::Superseded(format!("transaction {other} used its nonce {number}")))),
+                other => {
+                    // Wanted again it would be paid again, so one endpoint alone is not believed where there are more.
+                    match view.elsewhere(0).await {
+                        Some(second) if second.receipt(hash).await? == Mined::Unknown => {}
+                        None if view.is_alone() => {}
+                        _ => return Err(contradicts("no other endpoint says that it is in no block")),
+                    }
+                    Ok(Some(Fate::Superseded(format!("transaction {other} used its nonce {number}"))))
+                }
             },
             Mined::Unknown | Mined::Later { .. } => Ok(None),
         }

@@ -18,6 +18,11 @@ impl PinnedView {
         self.chain.warnings.add(text);
     }
 
+    /// Whether there is no other endpoint.
+    pub(super) fn is_alone(&self) -> bool {
+        self.chain.peers.len() < 2
+    }
+
     /// The same block at the `turn`-th (from 0) of the other endpoints, or at the next one after it that serves that block;
     /// none where there is none. What fails there is no fault of this view.
     pub async fn elsewhere(&self, turn: usize) -> Option<Self> {

@@ -14,6 +14,8 @@ use serde_json::{Value, json};
 
 const COUNT: &str = "eth_getTransactionCount";
 const SEND: &str = "eth_sendRawTransaction";
+/// JSON-RPC 2.0: the method does not exist.
+const NO_METHOD: i64 = -32601;
 
 impl PinnedView {
     /// The next nonce of an account as of the view's block: how many it has used.
@@ -96,7 +98,7 @@ impl PinnedView {
             Some(Err(error)) => handed(&error)
                 .ok_or_else(|| self.fail(Fault::Rpc { method: SEND, sort: sort(SEND, &error), error })),
             answer => match self.value(SEND, answer, wire::hash).await? {
-                found if found.to_string() == hash => Ok(Sent::Taken),
+                found if format!("{found:x}") == hash => Ok(Sent::Taken),
                 _ => Err(self.fail(Fault::Bad { method: SEND, why: "another hash than its own".to_owned() })),
             },
         }
@@ -108,12 +110,16 @@ impl PinnedView {
 fn handed(error: &RpcError) -> Option<Sent<Evm>> {
     let text = error.message.to_lowercase();
     let has = |words: &[&str]| words.iter().any(|word| text.contains(word));
-    if has(&["already known", "alreadyknown", "already imported", "known transaction"]) {
+    if has(&["already known", "alreadyknown", "already imported"]) || text.starts_with("known transaction") {
         return Some(Sent::Taken);
+    }
+    if has(&["txpool is full", "pool is full"]) {
+        return Some(Sent::Later);
     }
     let kind = if has(&["nonce too low", "nonce is too low", "oldnonce", "nonce has already been used"]) {
         Refused::Number
-    } else if matches!(sort(SEND, error), Sort::RateLimited | Sort::Transient) {
+    } else if error.code == NO_METHOD || matches!(sort(SEND, error), Sort::RateLimited | Sort::Transient) {
+        // It says nothing of the transaction: another endpoint is asked.
         return None;
     } else {
         Refused::Final

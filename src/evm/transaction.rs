@@ -59,7 +59,8 @@ impl Draft {
         if signed.recover_signer().ok() != Some(source) {
             return Err(Error::new(Code::Bug, format!("a signature that is not {source}'s")));
         }
-        let (envelope, hash) = (hex::encode_prefixed(signed.encoded_2718()), signed.tx_hash().to_string());
+        let (envelope, hash) =
+            (hex::encode_prefixed(signed.encoded_2718()), format!("{:x}", signed.tx_hash()));
         Ok(Signed { envelope, hash, max_fee, validity: None })
     }
 }

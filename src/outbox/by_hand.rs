@@ -59,15 +59,14 @@ pub struct GivenUp<C: Chain> {
 }
 
 /// Ends an operation by hand whose envelope can never land any more and of which nobody tells what became; what the
-/// operator says is why.
-pub async fn give_up<N: Network>(
+/// operator says is why. It is what [`may_give_up`] found, to which the consent was given.
+pub fn give_up<N: Network>(
     desk: &mut Desk<'_, N>,
     _permit: ValuePermit<'_>,
-    id: i64,
+    given: &GivenUp<N::Chain>,
     why: &str,
     recorder: &dyn Recorder<N::Chain>,
-) -> Result<GivenUp<N::Chain>> {
-    let given = may_give_up(desk, id, recorder).await?;
+) -> Result<()> {
     let reason = Reason::of(format!("given up: {why}"));
     let hash = given.last.as_ref().map(|last| last.hash.clone());
     let lost = || Settled { hash, ..Settled::without_effect(Status::Expired, reason) };
@@ -79,8 +78,7 @@ pub async fn give_up<N: Network>(
             tx.event("operation.given_up", &operation.subject, &facts)?;
         }
         commits::ended(tx, recorder, operation, attempt, &settled)
-    })?;
-    Ok(given)
+    })
 }
 
 /// The operation, if it can be ended by hand: every endpoint is asked for it first.

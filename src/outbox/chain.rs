@@ -22,6 +22,11 @@ pub trait Chain: Debug + Copy + Default + Eq + 'static {
     /// Who signs, on the chain's curve.
     type Signers: ?Sized;
 
+    /// The error of a failure, with the details that the chain's own account of it gives.
+    fn detailed(error: Error, _why: &Self::Why) -> Error {
+        error
+    }
+
     /// Reads an envelope; `None` for anything but what the chain's [`super::Network::sign`] makes.
     fn read(envelope: &str) -> Option<Stored<Self::Account>>;
 

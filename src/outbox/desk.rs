@@ -116,7 +116,7 @@ fn before_sending<C: Chain>(
 /// What the envelopes of these intents' kinds could cost lately.
 fn past<C: Chain>(conn: &Connection, intents: &[&Intent<C>]) -> Result<Past> {
     let kinds: BTreeSet<&'static str> = intents.iter().map(|intent| intent.kind).collect();
-    let fee = |kind| Ok(rows::highest_fee(conn, kind)?.map(|fee| (kind, u128::from(fee))));
+    let fee = |kind| Ok(rows::highest_fee(conn, C::NAME, kind)?.map(|fee| (kind, u128::from(fee))));
     kinds.into_iter().filter_map(|kind| fee(kind).transpose()).collect()
 }
 

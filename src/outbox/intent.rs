@@ -21,7 +21,8 @@ pub struct Intent<C: Chain> {
     pub source: C::Account,
     /// What is to be done.
     pub action: C::Action,
-    /// The chain's time, in seconds, after which it must not take effect.
+    /// The chain's time, in seconds, after which it must not take effect. Where envelopes have no end
+    /// (`Signed::validity` is none) it is looked at before signing only.
     pub valid_until: Option<u64>,
 }
 
@@ -112,7 +113,7 @@ impl<C: Chain> Reason<C> {
 
     /// As the error of one intent.
     pub fn to_error(&self, what: &str) -> Error {
-        Error::new(Code::TransactionFailed, format!("{what}: {}", self.words))
+        C::detailed(Error::new(Code::TransactionFailed, format!("{what}: {}", self.words)), &self.why)
     }
 }
 

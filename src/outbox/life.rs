@@ -83,9 +83,8 @@ impl<N: Network> Life<'_, N> {
             let (draft, endpoint, slot) = match prepared {
                 Ok((Prepared::Ready { draft, endpoint }, slot)) => (draft, endpoint, slot),
                 Ok((Prepared::Refused(settled), _)) => return self.end(operation, None, settled).await,
-                Ok((Prepared::First(_, why), _)) => {
-                    let words = format!("{why}, though that was just done");
-                    let settled = Settled::refused(Reason::of(words));
+                Ok((Prepared::First { again, .. }, _)) => {
+                    let settled = Settled::refused(Reason::of(again));
                     return self.end(operation, None, Box::new(settled)).await;
                 }
                 Err(error) => return self.abandon(operation.id, error).await,
@@ -132,7 +131,7 @@ impl<N: Network> Life<'_, N> {
             let prepared = self.network.prepare(intent, attempt, than).await?;
             drop(nearing);
             match prepared {
-                Prepared::First(first, why) if !*did_first => {
+                Prepared::First { intent: first, failed, .. } if !*did_first => {
                     drop(slot);
                     *did_first = true;
                     let write = Write::Plan(first.clone());
@@ -141,7 +140,7 @@ impl<N: Network> Life<'_, N> {
                     if let Submitted::Settled(settled) = done
                         && let Some(reason) = &settled.reason
                     {
-                        return Err(reason.to_error(&format!("{why} for \"{}\"", intent.key)));
+                        return Err(reason.to_error(&failed));
                     }
                 }
                 prepared => return Ok((prepared, slot)),

@@ -46,8 +46,15 @@ pub enum Prepared<N: Network + ?Sized> {
         /// The endpoint that it was prepared at.
         endpoint: String,
     },
-    /// This must be done first, since the chain says so; why, for a person.
-    First(Box<Intent<N::Chain>>, &'static str),
+    /// This must be done first, since the chain says so.
+    First {
+        /// What.
+        intent: Box<Intent<N::Chain>>,
+        /// What is said where that fails.
+        failed: String,
+        /// What is said where the chain wants it once more.
+        again: &'static str,
+    },
     /// It is not worth sending.
     Refused(Box<Settled<N::Chain>>),
 }
@@ -175,7 +182,7 @@ pub trait Network {
         refused: bool,
     ) -> Result<Option<Fate<Self::Chain>>>;
 
-    /// The same from every endpoint, for an operator who is to decide: one that has it in a block is believed. `Forgotten` =
+    /// The same from every endpoint where the chain forgets (by default from one), for an operator who is to decide: one that has it in a block is believed. `Forgotten` =
     /// it can never land any more, and nobody remembers what became of it.
     async fn look_everywhere(&self, envelope: &Envelope<Self::Chain>) -> Result<Option<Fate<Self::Chain>>> {
         self.look(envelope, false).await

@@ -125,12 +125,12 @@ pub fn attempts(conn: &Connection, id: i64) -> Result<Vec<Attempt>> {
 
 /// The last envelopes of a kind of operation, the newest first: when each was signed, in seconds since 1970, and the most
 /// that it could cost, in stroops. Those that lie far back are not looked for.
-pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)>> {
+pub fn offers(conn: &Connection, network: &str, kind: &str, most: u32) -> Result<Vec<(i64, i64)>> {
     let sql = "SELECT a.signed_at, a.max_fee FROM operations o
          JOIN operation_attempts a ON a.operation_id = o.id
-         WHERE o.id > (SELECT coalesce(max(id), 0) FROM operations) - 1000 AND o.kind = ?1
+         WHERE o.id > (SELECT coalesce(max(id), 0) FROM operations) - 1000 AND o.kind = ?1 AND o.network = ?3
          ORDER BY o.id DESC, a.attempt DESC LIMIT ?2";
-    rows::all(conn, sql, params![kind, most], |row| {
+    rows::all(conn, sql, params![kind, most, network], |row| {
         let fee: String = row.get("max_fee")?;
         let odd = || format!("operation_attempts: \"{fee}\" stands where a fee belongs");
         Ok((row.get("signed_at")?, fee.parse().map_err(|_| Error::new(Code::StateCorrupt, odd()))?))
@@ -151,13 +151,13 @@ pub fn attempts_made(conn: &Connection, id: i64) -> Result<u32> {
 
 /// The most that an envelope of this kind which took effect could cost, in the chain's smallest unit, among the newest
 /// operations.
-pub fn highest_fee(conn: &Connection, kind: &str) -> Result<Option<u64>> {
+pub fn highest_fee(conn: &Connection, network: &str, kind: &str) -> Result<Option<u64>> {
     const NEWEST: u32 = 500;
     let sql = "SELECT max(CAST(a.max_fee AS INTEGER))
-         FROM (SELECT id, kind FROM operations ORDER BY id DESC LIMIT ?2) o
+         FROM (SELECT id, kind, network FROM operations ORDER BY id DESC LIMIT ?2) o
          JOIN operation_attempts a ON a.operation_id = o.id
-         WHERE o.kind = ?1 AND a.outcome = 'confirmed'";
-    rows::one(conn, sql, params![kind, NEWEST])
+         WHERE o.kind = ?1 AND o.network = ?3 AND a.outcome = 'confirmed'";
+    rows::one(conn, sql, params![kind, NEWEST, network])
 }
 
 /// Plans an operation, or plans anew one that ended without effect or got no further; returns its id.

@@ -225,7 +225,10 @@ pub(super) fn digest(path: &Path) -> io::Result<(u64, String)> {
     let mut file = BufReader::with_capacity(1 << 16, File::open(path)?);
     let mut total = 0;
     loop {
-        let read = file.fill_buf()?;
+        let read = match file.fill_buf() {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
         if read.is_empty() {
             return Ok((total, hex::encode(hasher.finalize())));
         }

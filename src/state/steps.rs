@@ -44,13 +44,15 @@ pub(super) fn migrate(conn: &Connection, found: u32) -> Result<()> {
 
 fn run_steps(conn: &Connection, steps: &[&str], found: u32) -> Result<()> {
     for (version, step) in steps_after(steps, found) {
-        let sql = format!("BEGIN IMMEDIATE; {step}; PRAGMA user_version = {version}; COMMIT;");
+        let sql = format!(
+            "BEGIN IMMEDIATE; {step}; INSERT OR IGNORE INTO meta VALUES ('data_version', '0');
+             PRAGMA user_version = {version}; COMMIT;"
+        );
         conn.execute_batch(&sql).map_err(|e| {
             // The failed batch leaves its transaction open.
             let _ = conn.execute_batch("ROLLBACK");
             Error::new(Code::State, format!("step {version}: {e}"))
         })?;
-        conn.execute_batch("INSERT OR IGNORE INTO meta VALUES ('data_version', '0')")?;
     }
     Ok(())
 }

@@ -88,6 +88,7 @@ fn a_strategy_command_that_cannot_be_run_is_found() {
     let desk = Desk::with_farmers(1, 10 * KALE);
     for (command, code, status, words) in [
         ("/nonexistent/strategy --key hidden", 5, "fail", "/nonexistent/strategy: no program"),
+        ("API_KEY=hidden ./strategy", 5, "fail", "API_KEY=***: no program"),
         ("no-such-strategy", 5, "fail", "no-such-strategy: no program"),
         ("sh -c 'cat'", 0, "ok", "sh: can be run"),
         ("/bin/sh -c 'cat'", 0, "ok", "/bin/sh: can be run"),

@@ -187,12 +187,8 @@ fn killed_at_every_step_it_is_undone_or_finished_by_the_next_run() {
             steps += 1;
             let when = format!("{line} killed at {steps}");
             let copy = Copied::of(&desk);
-            let output = copy
-                .run(&line)
-                .env("POOLCTL_CRASH_AT", &steps.to_string())
-                .spawn()
-                .wait_with_output()
-                .unwrap();
+            let mut run = copy.run(&line).env("POOLCTL_CRASH_AT", &steps.to_string());
+            let output = poolctl_testkit::watch::output(&mut run.command).unwrap();
             let killed = output.status.signal() == Some(9);
             assert!(killed || output.status.success(), "{when}: {output:?}");
             // What it left is sound, and every row is somewhere.

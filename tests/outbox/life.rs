@@ -22,7 +22,7 @@ fn a_payment_takes_effect_once_and_says_what_it_cost() {
     let done = bench.submit(&url, &intent, PATIENT);
     let settled = settled(&done, Status::Confirmed);
     let receipt = settled.effect.receipt.as_ref().unwrap();
-    assert_eq!(settled.hash, Some(receipt.tx_hash.to_string()));
+    assert_eq!(settled.hash, Some(format!("{:x}", receipt.tx_hash)));
     assert_eq!((receipt.from, receipt.to), (payer(), Some(payee(1))));
     assert_eq!(bench.balance(payee(1)), ether());
     assert_eq!(before - bench.balance(payer()), ether() + settled.effect.fee);
@@ -134,12 +134,9 @@ fn what_an_endpoint_refuses_stays_open_for_it_may_still_land() {
     let mut bench = Bench::new();
     let proxy = Proxy::start(bench.node.url()).unwrap();
     // The node never sees it.
-    let refusal = Fault::Http(|request| {
-        let error = json!({ "code": -32000, "message": "insufficient funds for gas * price + value" });
-        let body = json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string();
-        Answer { status: 200, body, ..Answer::default() }
-    });
-    proxy.fault(Rule::new(refusal).on_method(SEND));
+    let refuse =
+        Fault::Http(|request| refusal(request, -32000, "insufficient funds for gas * price + value"));
+    proxy.fault(Rule::new(refuse).on_method(SEND));
     let intent = pay("pay:1", payee(1), ether());
     let error = bench.submit(&proxy.url(), &intent, ONCE).unwrap_err();
     assert_eq!(error.code(), Code::OutcomeUnknown);
@@ -166,4 +163,45 @@ fn what_cannot_succeed_is_not_signed() {
     let late = evm::Intent { valid_until: Some(1), ..pay("pay:3", payee(1), ether()) };
     settled(&bench.submit(&url, &late, PATIENT), Status::Expired);
     assert_eq!((bench.balance(payee(1)), bench.nonce(payer())), (U256::ZERO, 0));
+}
+
+/// An error in the place of an answer; the node never sees the request.
+fn refusal(request: &Value, code: i64, message: &str) -> Answer {
+    let error = json!({ "code": code, "message": message });
+    let body = json!({ "jsonrpc": "2.0", "id": request["id"], "error": error }).to_string();
+    Answer { status: 200, body, ..Answer::default() }
+}
+
+#[test]
+fn what_one_endpoint_gets_wrong_another_puts_right() {
+    const RECEIPT: &str = "eth_getTransactionReceipt";
+    let lacks = Fault::Http(|request| refusal(request, -32601, "the method does not exist"));
+    let another = Fault::Custom(|_, mut response| {
+        for sent in response["result"]["transactions"].as_array_mut().into_iter().flatten() {
+            if sent.is_object() {
+                sent["hash"] = json!(format!("0x{}", "ab".repeat(32)));
+            }
+        }
+        response
+    });
+    let no_receipts = || Rule::new(Fault::ResultNull).on_method(RECEIPT);
+    for rules in [
+        // A provider that only reads.
+        vec![Rule::new(lacks).on_method(SEND)],
+        // Its index of receipts lags.
+        vec![no_receipts()],
+        // It says that another transaction used the nonce.
+        vec![no_receipts(), Rule::new(another).on_method("eth_getBlockByNumber")],
+    ] {
+        let mut bench = Bench::new();
+        let proxy = Proxy::start(bench.node.url()).unwrap();
+        for rule in rules {
+            proxy.fault(rule);
+        }
+        let (first, second) = (proxy.url(), bench.node.url().to_owned());
+        let done = bench.submit_at(&[&first, &second], &pay("pay:1", payee(1), ether()), PATIENT);
+        settled(&done, Status::Confirmed);
+        assert_eq!((bench.balance(payee(1)), bench.nonce(payer())), (ether(), 1));
+        assert_eq!(bench.seat.operations(), ["evm pay:1 recorded 1 1"]);
+    }
 }

@@ -67,8 +67,13 @@ pub const ONCE: Duration = Duration::ZERO;
 
 /// The network, behind this URL.
 pub fn network(url: &str) -> EvmNetwork {
-    let mut config =
-        ChainConfig::new("testnet", 31337, Endpoint::parse_list(&[format!("one={url}")]).unwrap());
+    network_of(&[url])
+}
+
+/// The network, behind these URLs, which are asked in their order.
+pub fn network_of(urls: &[&str]) -> EvmNetwork {
+    let urls: Vec<String> = urls.iter().enumerate().map(|(i, url)| format!("e{i}={url}")).collect();
+    let mut config = ChainConfig::new("testnet", 31337, Endpoint::parse_list(&urls).unwrap());
     config.retry = RetryPolicy { attempts: 2, base: Duration::from_millis(1), ..RetryPolicy::default() };
     let terms = Terms { at: At::Safe, max_fee_per_gas: 100_000_000_000, gas_margin: 20 };
     EvmNetwork::new(&Chain::new(config).unwrap(), terms)
@@ -82,7 +87,17 @@ impl Bench {
 
     /// Submits, while blocks come.
     pub fn submit(&mut self, url: &str, intent: &Intent, wait: Duration) -> Result<Submitted<evm::Evm>> {
-        let (network, stop) = (network(url), Stop::default());
+        self.submit_at(&[url], intent, wait)
+    }
+
+    /// The same, at these endpoints.
+    pub fn submit_at(
+        &mut self,
+        urls: &[&str],
+        intent: &Intent,
+        wait: Duration,
+    ) -> Result<Submitted<evm::Evm>> {
+        let (network, stop) = (network_of(urls), Stop::default());
         let mut desk = self.seat.desk(network, &stop, wait);
         let work = outbox::submit(&mut desk, consent(), std::slice::from_ref(intent), &Keys, &Notes);
         run(while_mined(&self.node, work)).unwrap().remove(0)

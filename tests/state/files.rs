@@ -265,7 +265,7 @@ fn what_a_killed_run_left_half_written_is_taken_back_by_whoever_reads_first() {
         let place = Place::lived_in();
         // A copy that was put in place by hand has no log; it is changed, and that is not finished.
         place.outsider().pragma_update(None, "journal_mode", "DELETE").unwrap();
-        // What stood on a page that is free, as migrating leaves some, SQLite does not take back.
+        // What stood on a page that is free SQLite does not take back.
         place.outsider().execute_batch("VACUUM").unwrap();
         let before = std::fs::read(place.path()).unwrap();
         let other = Place::empty();

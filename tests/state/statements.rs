@@ -157,6 +157,9 @@ const CARRIERS: &[(&str, &str)] = &[
     // One place for all rooms.
     ("state/rows.rs", "sql"),
     ("state/rows.rs", "values"),
+    // What is prepared there is a transaction.
+    ("outbox/life.rs", "pen"),
+    ("outbox/life.rs", "intent"),
 ];
 
 /// Structure, not queries: the schema, the migrations and what goes with them.
@@ -205,6 +208,13 @@ pub fn sources(folder: &Path) -> Vec<PathBuf> {
 fn of_file(file: &str, tokens: &[Token]) -> Vec<Statement> {
     let constants = constants(tokens);
     check_calls(file, tokens, &constants);
+    check_passed_on(file, tokens, &constants);
+    if file == "state/prune/tables.rs" {
+        let is_table = |at: &[Token]| matches!(at, [Token::Mark('{'), Token::Word(n), Token::Mark(':'), Token::Text(_)] if n == "name");
+        let lines = FILLINGS.iter().find(|(f, _)| *f == file).map_or(0, |(_, lines)| lines.len());
+        let tables = tokens.windows(4).filter(|at| is_table(at)).count();
+        assert_eq!(tables, lines, "FILLINGS lacks a table of src/{file}");
+    }
     let mut found = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
         let Token::Text(text) = token else { continue };
@@ -301,12 +311,55 @@ fn check_filling(file: &str, value: &str, tokens: &[Token]) {
     assert!(ok, "src/{file} has no text \"{value}\": FILLINGS is out of date");
 }
 
+/// Most statements go through `rows::…(conn, STATEMENT, …)`: each must be one that this module collects.
+fn check_passed_on(file: &str, tokens: &[Token], constants: &BTreeMap<String, String>) {
+    let text_at = |at: &[Token]| match at {
+        [Token::Text(text), ..] => is_known(file, text, constants),
+        [Token::Word(f), Token::Mark('!'), Token::Mark('('), Token::Text(text), ..] => {
+            f == "format" && is_known(file, text, constants)
+        }
+        _ => false,
+    };
+    for (i, window) in tokens.windows(4).enumerate() {
+        let [Token::Word(room), Token::Mark(':'), Token::Mark(':'), Token::Word(name)] = window else {
+            continue;
+        };
+        let is_one =
+            ["each", "all", "column", "first", "value", "one", "run", "put"].contains(&name.as_str());
+        if room != "rows" || !is_one {
+            continue;
+        }
+        // Behind the connection, whatever makes it.
+        let open = i + tokens[i..].iter().position(|token| *token == Token::Mark('(')).unwrap() + 1;
+        let mut depth = 0;
+        let comma = tokens[open..].iter().position(|token| {
+            match token {
+                Token::Mark('(' | '[' | '{') => depth += 1,
+                Token::Mark(')' | ']' | '}') => depth -= 1,
+                _ => {}
+            }
+            depth == 0 && *token == Token::Mark(',')
+        });
+        let mut at = open + comma.unwrap() + 1;
+        while tokens.get(at) == Some(&Token::Mark('&')) {
+            at += 1;
+        }
+        let bound = |name: &str| {
+            tokens.windows(3).enumerate().any(|(j, window)| {
+                *window == [word("let"), word(name), Token::Mark('=')] && text_at(&tokens[j + 3..])
+            })
+        };
+        let known = text_at(&tokens[at..])
+            || matches!(&tokens[at], Token::Word(name) if constants.contains_key(name) || bound(name));
+        assert!(known, "src/{file}: rows::{name} is given a statement that this test cannot see");
+    }
+}
+
 /// Every call that takes a statement must be given one that this module collects.
 fn check_calls(file: &str, tokens: &[Token], constants: &BTreeMap<String, String>) {
     for (i, window) in tokens.windows(3).enumerate() {
         let [Token::Mark('.'), Token::Word(method), Token::Mark('(')] = window else { continue };
-        // What is prepared there is a transaction.
-        if !METHODS.contains(&method.as_str()) || file == "outbox/life.rs" {
+        if !METHODS.contains(&method.as_str()) {
             continue;
         }
         let mut at = i + 3;

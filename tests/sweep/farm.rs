@@ -36,6 +36,7 @@ rows! {
     reconcile: "farm reconcile",
     settle: "operations settle",
     give_up: "operations give-up 1 --reason lost --yes",
+    give_up_expired: "operations give-up 2 --reason lost --yes",
     check_funding: "farmer check-funding",
     trust: "farmer trust --all",
 }
@@ -85,6 +86,11 @@ fn place(line: &str) -> Desk {
         "farm reconcile" => same::forgotten(),
         "operations settle" => same::unsettled(false),
         "operations give-up 1 --reason lost --yes" => same::unsigned(),
+        "operations give-up 2 --reason lost --yes" => {
+            let desk = same::unsettled(false);
+            desk.network.advance_over(40, 400).unwrap();
+            desk
+        }
         "work submit found.ndjson" => {
             let desk = same::planted();
             let farmer = desk.farmers[0].clone();

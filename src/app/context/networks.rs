@@ -69,9 +69,13 @@ impl App<'_> {
                 chain.endpoints.iter().map(|endpoint| endpoint.name().to_owned()).collect();
             chain.endpoints.retain(|endpoint| endpoint.name() == name);
             if chain.endpoints.is_empty() {
-                return Err(Error::new(Code::InvalidValue, format!("no endpoint \"{name}\""))
-                    .hint(format!("the profile's endpoints are: {}", names.join(", ")))
-                    .detail("endpoint", name));
+                return Err(Error::field(
+                    Code::InvalidValue,
+                    "endpoint",
+                    format_args!("no endpoint \"{name}\""),
+                )
+                .hint(format!("the profile's endpoints are: {}", names.join(", ")))
+                .detail("endpoint", name));
             }
         }
         let chain = Chain::new(chain)?;

@@ -206,7 +206,7 @@ fn is_at(file: &File, path: &Path) -> io::Result<bool> {
 }
 
 /// Brings to the disk which names the folder of a file has.
-pub fn sync_folder(path: &Path) -> io::Result<()> {
+fn sync_folder(path: &Path) -> io::Result<()> {
     match File::open(folder_of(path)) {
         Ok(folder) => folder.sync_all(),
         // Some folders may be written and not read: then there is no handle to sync.

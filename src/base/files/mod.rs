@@ -5,7 +5,7 @@
 mod draft;
 mod read;
 
-pub use draft::{Draft, rename_new, sweep, sync_folder};
+pub use draft::{Draft, rename_new, sweep};
 pub use read::{ROOM, open, read, read_file, read_open};
 
 use crate::{Code, Error, Result};

@@ -58,9 +58,9 @@ impl Farming<'_, '_> {
     }
 
     /// Ends it by hand, for this reason.
-    pub async fn give_up(&mut self, permit: ValuePermit<'_>, id: i64, why: &str) -> Result<GivenUp<Stellar>> {
+    pub fn give_up(&mut self, permit: ValuePermit<'_>, given: &GivenUp<Stellar>, why: &str) -> Result<()> {
         let recorder = self.recorder();
-        outbox::give_up(&mut self.desk(), permit, id, why, &recorder).await
+        outbox::give_up(&mut self.desk(), permit, given, why, &recorder)
     }
 
     /// Submits and records; results in the order of the intents. What needs no authorisation is sent by the submitters. Where

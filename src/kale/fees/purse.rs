@@ -11,9 +11,10 @@ use crate::record::rows;
 use crate::settings::Settings;
 use base::amount::Base;
 use base::{Error, Result};
+use outbox::Chain as _;
 use rusqlite::Connection;
 use std::collections::BTreeMap;
-use stellar::submit::Terms;
+use stellar::submit::{Stellar, Terms};
 use stellar::xdr::AccountId;
 use stellar::{View, account};
 
@@ -69,7 +70,7 @@ impl Books {
     pub fn read(conn: &Connection, settings: &Settings, terms: &Terms, now: i64) -> Result<Self> {
         let offered = |kind| -> Result<i64> {
             let age = |at: i64| now.saturating_sub(at).max(0).unsigned_abs();
-            let offers = outbox::offers(conn, kind, LAST)?;
+            let offers = outbox::offers(conn, Stellar::NAME, kind, LAST)?;
             let before: Vec<_> = offers.into_iter().map(|(at, fee)| (age(at), fee)).collect();
             Ok(bid(&before, terms.max_inclusion_fee))
         };

@@ -265,7 +265,8 @@ fn extend(tx: &Tx<'_>, plan: &ExtendPlan, settled: &Settled) -> Result<()> {
     tx.event("extend.extended", &plan.farmer, &facts).map(drop)
 }
 
-/// The farmer's status is left alone: that follows from what the chain shows when it is checked. `fee` is this farmer's part of what the transaction cost, in stroops.
+/// The farmer's status is left alone: that follows from what the chain shows when it is checked. `fee` is this farmer's
+/// part of what the transaction cost, in stroops.
 fn trust(tx: &Tx<'_>, plan: &TrustPlan, settled: &Settled, fee: i64) -> Result<()> {
     let mut facts = json!({
         "farmer": plan.address, "asset": plan.asset, "sponsor": plan.sponsor, "created_with": plan.created,

@@ -225,7 +225,8 @@ impl Archive {
             base::killpoint::reach();
         }
         remove(&draft)?;
-        files::sync_folder(&self.path).map_err(|e| io(&e))
+        // Its rows are deleted next: a folder that cannot be brought to the disk ends it here.
+        File::open(files::folder_of(&self.path)).and_then(|folder| folder.sync_all()).map_err(|e| io(&e))
     }
 
     /// Whether there is a file, and it is this one.

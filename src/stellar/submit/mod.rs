@@ -13,6 +13,7 @@ use crate::replies::{Landed, Ledger};
 use crate::results::{Failure, Kind, failure};
 use crate::transaction::{Action, Signers, read};
 use crate::xdr::{AccountId, ContractEvent, ScVal};
+use base::Error;
 use outbox::{Chain, Pace, Stored};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -33,6 +34,15 @@ impl Chain for Stellar {
     type Why = Why;
     /// On ed25519.
     type Signers = dyn Signers;
+
+    fn detailed(error: Error, why: &Why) -> Error {
+        match why.raised.as_ref().and_then(Raised::contract_error) {
+            Some((contract, code)) => {
+                error.detail("contract", contract.to_string()).detail("contract_error", code)
+            }
+            None => error,
+        }
+    }
 
     fn read(envelope: &str) -> Option<Stored<AccountId>> {
         read(envelope)

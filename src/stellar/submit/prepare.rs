@@ -3,7 +3,6 @@
 
 use super::polls::Polls;
 use super::{Intent, RESTORE, Reason, Settled, Terms, Why, resources};
-use crate::diagnostics::Raised;
 use crate::replies::{FeeStats, Refusal, Simulated};
 use crate::transaction::{Action, assemble, draft, price, unsigned};
 use crate::xdr::{
@@ -191,7 +190,11 @@ impl StellarNetwork {
         let key = format!("{RESTORE}:{ledger}:{}", intent.key);
         let plan = serde_json::json!({ "for": intent.key });
         let first = Intent { key, kind: RESTORE, plan, action: Action::Restore { data }, ..intent.clone() };
-        Prepared::First(Box::new(first), "archived entries must be restored")
+        Prepared::First {
+            intent: Box::new(first),
+            failed: format!("archived entries for \"{}\" cannot be restored", intent.key),
+            again: "entries that it needs are archived, though they were just restored",
+        }
     }
 
     async fn try_out(
@@ -245,7 +248,7 @@ async fn rehearse_one(network: &StellarNetwork, intent: &Intent) -> Result<Rehea
         Prepared::Ready { draft, .. } => {
             Ok(Rehearsal { max_fee: Some(draft.max_fee), value: draft.value, restore_fee: None })
         }
-        Prepared::First(first, _) => Ok(match first.action {
+        Prepared::First { intent: first, .. } => Ok(match first.action {
             Action::Restore { data } => {
                 Rehearsal { restore_fee: Some(data.resource_fee), ..Rehearsal::default() }
             }
@@ -253,13 +256,7 @@ async fn rehearse_one(network: &StellarNetwork, intent: &Intent) -> Result<Rehea
         }),
         Prepared::Refused(settled) => {
             let reason = settled.reason.unwrap_or_else(|| Reason::of("no reason is known"));
-            let error = reason.to_error(&format!("operation \"{}\"", intent.key));
-            Err(match reason.why.raised.as_ref().and_then(Raised::contract_error) {
-                Some((contract, code)) => {
-                    error.detail("contract", contract.to_string()).detail("contract_error", code)
-                }
-                None => error,
-            })
+            Err(reason.to_error(&format!("operation \"{}\"", intent.key)))
         }
     }
 }

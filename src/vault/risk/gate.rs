@@ -14,7 +14,6 @@ use rusqlite::Connection;
 pub enum Barrier {
     /// The parameters are missing or too old: deny, never allow.
     RiskUnknown(String),
-    /// The operator's emergency pause.
     /// The operator's emergency pause: its reason, and when it began, seconds since 1970.
     #[allow(missing_docs, reason = "said above")]
     Paused { reason: String, since: Option<i64> },

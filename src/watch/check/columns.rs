@@ -127,7 +127,13 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
     |conn| reward::schedule(conn).map(drop),
     can_go_on,
     // What may still be sent or recorded.
-    |conn| outbox::open(conn)?.iter().try_for_each(|operation| Plan::of(operation).map(drop)),
+    |conn| {
+        outbox::open(conn)?.iter().try_for_each(|operation| match operation.network.as_str() {
+            Stellar::NAME => Plan::of(operation).map(drop),
+            Evm::NAME => Ok(()),
+            other => Err(Error::corrupt(format!("operation {}: unknown network \"{other}\"", operation.key))),
+        })
+    },
     |conn| {
         let sql = "SELECT t.operation_id, t.attempt, t.envelope, o.network FROM operation_attempts t
                    JOIN operations o ON o.id = t.operation_id WHERE t.outcome IS NULL";
@@ -136,7 +142,7 @@ const WHOLE: &[fn(&Connection) -> Result<()>] = &[
             let read = match row.get::<_, String>("network")?.as_str() {
                 Stellar::NAME => Stellar::stored(&envelope).map(drop),
                 Evm::NAME => Evm::stored(&envelope).map(drop),
-                other => Err(Error::corrupt(format!("\"{other}\" is no network"))),
+                other => Err(Error::corrupt(format!("unknown network \"{other}\""))),
             };
             read.map_err(|e| e.context(format!("operation_attempts ({})", shown(row, 2))))
         })

@@ -1,6 +1,7 @@
 //! Files and folders: who may read and write them, and whether there is room.
 
 use super::Line;
+use base::redact::hidden;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
@@ -46,11 +47,12 @@ pub fn program(what: &str, name: &str, folders: &[PathBuf]) -> Line {
     } else {
         folders.iter().any(|folder| is_there(&folder.join(name)))
     };
+    let shown = hidden(name);
     if found {
-        return Line::ok("files", what, format!("{name}: can be run"));
+        return Line::ok("files", what, format!("{shown}: can be run"));
     }
     let mend = format!("write the whole path of a program that may be run: {what}");
-    Line::fail("files", what, format!("{name}: no program that can be run"), mend)
+    Line::fail("files", what, format!("{shown}: no program that can be run"), mend)
 }
 
 /// A folder that files are written in: it must be writable, and not by everybody.

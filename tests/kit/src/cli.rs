@@ -164,7 +164,9 @@ impl Ran {
     pub fn envelope(&self) -> Value {
         assert_eq!(self.stderr, "", "with --json everything is in the envelope");
         assert_eq!(self.stdout.lines().count(), 1, "one line in a pipe: {}", self.stdout);
-        self.last()
+        let envelope = self.last();
+        assert!(envelope.get("type").is_none(), "it is no stream: {envelope}");
+        envelope
     }
 
     /// The last line of stdout, which is the envelope of a stream, checked against the contract.

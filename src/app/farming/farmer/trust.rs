@@ -106,7 +106,7 @@ impl TrustOutput {
     }
 
     /// Takes in why a farmer failed.
-    pub fn fail(&mut self, view: &mut TrustView, reason: &'static str, error: Error) {
+    fn fail(&mut self, view: &mut TrustView, reason: &'static str, error: Error) {
         (view.status, view.reason, view.error) = ("failed", Some(reason), Some(error.to_string()));
         self.failures.push((view.address.clone(), error));
     }
@@ -119,7 +119,7 @@ impl TrustOutput {
 
 impl TrustView {
     /// Of a farmer, before anything is known.
-    pub fn new(farmer: String, address: String, creates_account: bool) -> Self {
+    fn new(farmer: String, address: String, creates_account: bool) -> Self {
         Self { farmer, address, status: "would_trust", creates_account, ..Self::default() }
     }
 }

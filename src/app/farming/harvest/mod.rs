@@ -8,7 +8,7 @@ use crate::failures::{Failure, ended};
 use crate::farming::reconcile::told;
 use crate::farming::{self, LedgerStamp, kale, lumens, no_question, on_farm};
 use crate::{App, Document};
-use base::amount::{Base, Quantity, to_units};
+use base::amount::{Base, Quantity};
 use base::{Code, Error, Result, forms};
 use kale::expiry::{self, Extended};
 use kale::farming::Farming;
@@ -310,11 +310,10 @@ impl Document for HarvestOutput {
     /// None where there was nothing to look at.
     fn gauges(&self) -> Vec<Gauge> {
         let Some(open) = self.open else { return Vec::new() };
-        let units = |amount: &Quantity| to_units(amount.base, amount.decimals);
         vec![
             Gauge::new("poolctl_harvest_pails", "Pails harvested by the last run.", self.harvested),
-            Gauge::new("poolctl_harvest_reward_kale", "Rewards of the last run.", &units(&self.rewarded)),
-            Gauge::new("poolctl_harvest_lost_kale", "Stakes found lost by the last run.", &units(&self.lost)),
+            Gauge::new("poolctl_harvest_reward_kale", "Rewards of the last run.", &self.rewarded.exact()),
+            Gauge::new("poolctl_harvest_lost_kale", "Stakes found lost by the last run.", &self.lost.exact()),
             Gauge::new("poolctl_farm_open_pails", "Stakes neither back nor lost.", open),
         ]
     }

@@ -121,6 +121,23 @@ mod tests {
     }
 
     #[test]
+    fn a_pool_gets_its_own_part() {
+        let total = Base::from(10_u8);
+        let of = |id| Share::of(total, &[(3, 1), (7, 2), (9, 0)], id);
+        let share = |part: u8, weight| Share {
+            part: Base::from(part),
+            unsplit: Base::ZERO,
+            weight,
+            weight_sum: Some(3),
+        };
+        // 10 in parts of 1 to 2: 3 and 6, and the unit left over goes to the larger remainder.
+        let want = [share(3, Some(1)), share(7, Some(2)), share(0, Some(0)), share(0, None)];
+        assert_eq!([3, 7, 9, 5].map(of), want);
+        let none = Share { part: Base::ZERO, unsplit: total, weight: Some(0), weight_sum: Some(0) };
+        assert_eq!(Share::of(total, &[(3, 0)], 3), none);
+    }
+
+    #[test]
     fn nothing_is_lost_where_nobody_can_get_it() {
         let total = Base::from(200u8);
         let none = split_pools(total, [0, 0]);
