@@ -53,7 +53,7 @@ impl Add {
 impl Present for AddOutput {
     fn present(&self, page: &mut Page) {
         let PoolerView { id, name, capacity, reward_split, platform_fee, .. } = &self.pooler;
-        let what = if self.changed { "added pooler" } else { "is there already: pooler" };
+        let what = if self.changed { "added pooler" } else { "exists already: pooler" };
         page.line(format!("{what} \"{name}\"")).pairs([
             ("id", id.as_str()),
             ("capacity", &format!("{capacity} farmers")),

@@ -45,7 +45,7 @@ pub struct Shown {
     /// The closed ones too, the newest first
     #[arg(long)]
     closed: bool,
-    /// With --closed: at most so many
+    /// With --closed: show at most N alerts, newest first
     #[arg(long, value_name = "N", default_value_t = 50, requires = "closed", value_parser = clap::value_parser!(u32).range(1..))]
     limit: u32,
 }

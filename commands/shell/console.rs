@@ -187,7 +187,7 @@ pub fn ask_secret(question: &str, stop: &Stop) -> Result<Zeroizing<String>> {
         }
     }
     note("\n");
-    let text = std::str::from_utf8(&line).map_err(|_| io(&"that is no text"))?;
+    let text = std::str::from_utf8(&line).map_err(|_| io(&"not text"))?;
     Ok(Zeroizing::new(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 

@@ -17,10 +17,10 @@ use std::time::Duration;
 use vault::{feed, pool, risk};
 use watch::doctor::{self, Line, Verdict, evm, files, peers, stellar, store};
 
-/// Say whether this installation is sound: settings, files, state, clock, endpoints, contracts, farmers
+/// Check this installation: settings, files, state, clock, endpoints, contracts, farmers
 ///
 /// Every endpoint is asked side by side, once, so that it ends within the slowest time limit (evm.timeout_sec,
-/// stellar.timeout_sec). Each line says what was found and what mends it. Nothing is changed, no key is unlocked, and no
+/// stellar.timeout_sec). Each line says what was found and what fixes it. Nothing is changed, no key is unlocked, and no
 /// secret is shown. Exit 5 if anything fails.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl doctor")]
@@ -52,7 +52,7 @@ fn of_config(session: &Session) -> Result<Vec<Line>> {
         .iter()
         .map(|finding| Line {
             verdict: Verdict::Fail,
-            mend: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
+            fix: Some(finding.hint.clone().map_or_else(|| run("config check"), Remedy::from)),
             ..Line::ok("config", "settings", finding.message.clone())
         })
         .collect();
@@ -224,8 +224,8 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
             line.words
         );
         let error = Error::new(Code::CheckFailed, words);
-        match &line.mend {
-            Some(mend) => error.hint(mend.clone()),
+        match &line.fix {
+            Some(fix) => error.hint(fix.clone()),
             None => error,
         }
     });
@@ -242,7 +242,7 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
                 subject: line.subject,
                 status: line.verdict.as_str(),
                 found: line.words,
-                mend: line.mend.as_ref().map(words::hint),
+                fix: line.fix.as_ref().map(words::hint),
             })
             .collect(),
     };
@@ -251,9 +251,9 @@ fn outcome(lines: Vec<Line>) -> Result<Outcome> {
 
 impl Present for DoctorOutput {
     fn present(&self, page: &mut Page) {
-        page.rows(["", "AREA", "WHAT", "FOUND", "WHAT TO DO"], &self.checks, |check| {
+        page.rows(["", "AREA", "WHAT", "FOUND", "FIX"], &self.checks, |check| {
             let status = if check.status == "fail" { "FAIL" } else { check.status };
-            cells![status, check.area, check.subject, check.found, check.mend]
+            cells![status, check.area, check.subject, check.found, check.fix]
         });
         page.line(format!("{} ok, {} to look at, {} failing", self.ok, self.warn, self.fail));
     }

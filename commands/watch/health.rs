@@ -9,7 +9,7 @@ use state::alert::Area;
 use state::runs::{self, LastRun};
 use watch::health::{self, Checked, Grade, Report};
 
-/// Say whether the pool is looked after; exit 5 if it is not
+/// Check that every job runs on time and nothing is stuck; exit 5 if not
 ///
 /// Asks no network: it compares with their limits (health.…, risk.check_interval_min) how long ago pools were synced, feeds
 /// and risks checked, rewards shared out, and each pooler's plants, works and harvests went through. A minute of grace is
@@ -96,9 +96,9 @@ fn failure(report: &Report) -> Option<Error> {
     let found = findings(report);
     let first = found.first()?;
     let error = Error::new(Code::CheckFailed, format!("{} findings; first: {first}", found.len()));
-    let mend = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.mend);
-    let error = match (mend, report.troubles.first().map(|trouble| trouble.area)) {
-        (Some(mend), _) => error.hint(say("run: ").then(mend.clone())),
+    let fix = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.fix);
+    let error = match (fix, report.troubles.first().map(|trouble| trouble.area)) {
+        (Some(fix), _) => error.hint(say("run: ").then(fix.clone())),
         (None, Some(Area::Risk)) => error.hint("see: poolctl risk violations"),
         (None, Some(Area::Oracle)) => error.hint("see: poolctl oracle alerts"),
         (None, Some(Area::Farm)) => {
@@ -151,17 +151,17 @@ fn probe(report: &Report) -> Probe {
 
 impl Present for HealthOutput {
     fn present(&self, page: &mut Page) {
-        page.rows(["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "DOES IT"], &self.checks, |check| {
+        page.rows(["CHECK", "OF", "STATUS", ">AGE", ">LIMIT", "FIX"], &self.checks, |check| {
             let age = match (&check.last, check.age_sec) {
                 (_, None) => "in the future".to_owned(),
                 (None, Some(_)) => "never".to_owned(),
                 (Some(_), Some(age)) => clock::span(age),
             };
-            let (status, mend) = match check.status {
+            let (status, fix) = match check.status {
                 "ok" => ("ok".to_owned(), None),
-                status => (status.to_uppercase(), Some(&check.mend)),
+                status => (status.to_uppercase(), Some(&check.fix)),
             };
-            cells![check.check, check.subject, status, age, clock::span(check.limit_sec), mend]
+            cells![check.check, check.subject, status, age, clock::span(check.limit_sec), fix]
         });
         page.rows(["OPEN", "OF", "SINCE", "WHY"], &self.troubles, |one| {
             cells![one.kind, one.subject, clock::rfc3339(one.since), one.why]

@@ -26,7 +26,7 @@ impl Policy {
     /// Reads the word.
     pub fn of(word: &str) -> Result<Self> {
         word.parse().map_err(|_| {
-            Error::new(Code::InvalidValue, format!("\"{word}\" is no work policy"))
+            Error::new(Code::InvalidValue, format!("invalid work policy: \"{word}\""))
                 .hint(format!("one of: {}", Self::VARIANTS.join(", ")))
         })
     }

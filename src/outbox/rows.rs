@@ -153,7 +153,7 @@ pub fn offers(conn: &Connection, kind: &str, most: u32) -> Result<Vec<(i64, i64)
     )?;
     let rows = statement.query_and_then(params![kind, most], |row| {
         let fee: String = row.get("max_fee")?;
-        let odd = || format!("operation_attempts: \"{fee}\" stands where a fee belongs");
+        let odd = || format!("operation_attempts: invalid fee: \"{fee}\"");
         Ok((row.get("signed_at")?, fee.parse().map_err(|_| Error::new(Code::StateCorrupt, odd()))?))
     })?;
     rows.collect()

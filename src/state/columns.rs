@@ -98,5 +98,5 @@ macro_rules! stored_as_word {
 }
 
 fn corrupt(text: &str, what: &str) -> Error {
-    Error::corrupt(format!("\"{text}\" stands where {what} belongs"))
+    Error::corrupt(format!("\"{text}\" is not {what}"))
 }

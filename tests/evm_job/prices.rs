@@ -80,7 +80,7 @@ fn an_adapter_is_asked_for_its_token_and_is_as_old_as_its_block() {
     assert!(ran.stderr.contains("getLatestPrice"), "{}", ran.stderr);
     let adapter = world.adapter.to_string();
     let args = ["oracle", "add", "x", "--asset", "ETH", "--kind", "adapter", "--address", &adapter];
-    desk.refuses_offline(&args, "invalid_value", &["--asset", "\"ETH\" is none"]);
+    desk.refuses_offline(&args, "invalid_value", &["--asset", "not \"ETH\""]);
     desk.sound();
 }
 
@@ -137,7 +137,7 @@ fn a_fixed_price_that_is_none_is_refused_before_anything_is_asked() {
         (vec!["--kind", "fixed", "--price", "1", "--min", "1"], "usage", "--min"),
         (vec!["--kind", "chainlink"], "invalid_value", "--address: the kind chainlink needs one"),
         (vec!["--address", &feed, "--price", "1"], "invalid_value", "--price: the kind chainlink has none"),
-        (vec!["--kind", "uniswap", "--address", &feed], "invalid_value", "\"uniswap\" is no feed kind"),
+        (vec!["--kind", "uniswap", "--address", &feed], "invalid_value", "invalid feed kind: \"uniswap\""),
     ] {
         let args = [vec!["oracle", "add", "x", "--asset", "X"], more].concat();
         desk.refuses_offline(&args, code, &[words]);

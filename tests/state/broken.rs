@@ -23,7 +23,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "INSERT INTO circuit_breaker_status VALUES (99, 0, 'rule', 'reason', 1, NULL, NULL)",
         &["circuit_breaker_status", "99", "pools"],
     ),
-    ("columns", "UPDATE members SET address = '0x12' WHERE id = 1", &["members (1, 0x12,", "address: \"0x12\" stands where"]),
+    ("columns", "UPDATE members SET address = '0x12' WHERE id = 1", &["members (1, 0x12,", "address: \"0x12\" is not"]),
     ("columns", "UPDATE pools SET cursor_hash = '0x12' WHERE id = 1", &["cursor_hash", "a hash belongs"]),
     (
         "columns",
@@ -201,7 +201,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
          INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '5', 1);
          INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'harvested', '5', '3', 1)",
-        &["block 7: harvested, and booked 0 times"],
+        &["block 7: harvested, and recorded 0 times"],
     ),
     (
         "losses_equal_compensations",
@@ -209,7 +209,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
          INSERT INTO farmers VALUES ('f', 'GAAZI4TCR3TY5OJHCTJC2A4QSY6CJWJH5IAJTGKIN2ER7LBNVKOCCWN7', 'p', 'active', 0, NULL, 1, 1);
          INSERT INTO plantings (farmer_id, block_index, outcome, stake, at) VALUES ('f', 7, 'planted', '0', 1);
          INSERT INTO harvests (farmer_id, block_index, outcome, stake, reward, at) VALUES ('f', 7, 'lost', '0', '0', 1)",
-        &["block 7: lost, and nobody answers for it"],
+        &["block 7: lost, and nobody is responsible"],
     ),
 ];
 
@@ -325,7 +325,7 @@ const PRUNED_BREAKS: &[(&str, &str, &[&str])] = &[
     (
         "harvests_equal_credits",
         "UPDATE harvests SET reward = reward || '0' WHERE outcome = 'harvested'",
-        &["booked"],
+        &["recorded"],
     ),
     (
         "stakes_equal_open_pails",
@@ -590,6 +590,6 @@ fn garbage_where_an_amount_belongs_is_a_finding() {
         break_it(&place, &format!("PRAGMA ignore_check_constraints = ON; {sql}"));
         let (names, said) = found(&place, true);
         assert!(names.contains("integrity_check") && names.len() > 1, "{sql}: {names:?}");
-        assert!(said.contains("stands where an amount belongs"), "{sql}: {said}");
+        assert!(said.contains("is not an amount"), "{sql}: {said}");
     }
 }

@@ -162,7 +162,7 @@ fn work_line(worked: &Worked) -> String {
         }
         work::Fate::Already => format!("block {block}: {who} had worked already"),
         work::Fate::Elsewhere { zeros } => {
-            format!("block {block}: another hand worked for {who}: {zeros} zeros")
+            format!("block {block}: somebody else worked for {who}: {zeros} zeros")
         }
         work::Fate::Failed { error, .. } => format!("block {block}: no work for {who}: {error}"),
     }
@@ -176,7 +176,7 @@ fn harvest_line(harvested: &Harvested) -> String {
         }
         harvest::Fate::Already => format!("block {block}: {who} had harvested already"),
         harvest::Fate::Elsewhere { reward, .. } => {
-            format!("block {block}: another hand harvested {} for {who}", kale(*reward))
+            format!("block {block}: somebody else harvested {} for {who}", kale(*reward))
         }
         harvest::Fate::Lost { reason, cause } => {
             format!("block {block}: {who} lost {}: {reason}, by {cause}", kale(harvested.stake))

@@ -12,7 +12,7 @@ use app::farming;
 use kale::rows::Hand;
 
 commands! {
-    /// Register farmers, make them ready to plant, see and change them, and bring their keys in and out
+    /// Register farmers, make them ready to plant, show and change them, and bring their keys in and out
     #[command(before_help = "Example: poolctl farmer list")]
     Command {
         Register(enrol::Register) = "farmer register": app::farming::farmer::EnrolOutput | app::farming::farmer::SponsorOutput;

@@ -14,7 +14,7 @@ use watch::metrics::Gauge;
 /// Compare pools with the chain, holder by holder; exit 5 on any difference
 ///
 /// Each pool is compared at the block of its last sync, so the endpoint must still have that block's state. Every
-/// member that has or had shares is asked for by balanceOf. Reads only: nothing is mended.
+/// member that has or had shares is asked for by balanceOf. Reads only: nothing is fixed.
 #[derive(Debug, Args)]
 #[command(before_help = "Example: poolctl pool reconcile --all")]
 pub struct Reconcile {

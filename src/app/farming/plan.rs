@@ -74,7 +74,7 @@ pub struct EarningView {
     pub one_more_kale: String,
 }
 
-/// How a farmer stands.
+/// The state of a farmer.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct ProspectView {
     /// Id.
@@ -100,7 +100,7 @@ pub struct ProspectView {
     pub refusal: Option<String>,
 }
 
-/// What strategy.command says of a farmer; null = nothing, and its own terms stand.
+/// What strategy.command says of a farmer; null = nothing, and its own terms hold.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct SaidView {
     /// Id.

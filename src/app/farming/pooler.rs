@@ -15,7 +15,7 @@ pub struct PoolerView {
     pub name: String,
     /// Most farmers that it takes.
     pub capacity: u32,
-    /// Its farmers, those who have departed aside.
+    /// Its farmers, without those who have departed.
     pub farmers: u32,
     /// Its part of each reward.
     #[schemars(with = "forms::Decimal")]

@@ -14,11 +14,11 @@ use serde::Serialize;
 pub struct ReconcileOutput {
     /// Whose view it is; null where there are no farmers.
     pub view: Option<LedgerStamp>,
-    /// First block whose pails were looked at.
+    /// First block whose pails were checked.
     pub from_block: u32,
     /// The farm's block.
     pub to_block: u32,
-    /// Farmers that were looked at.
+    /// Farmers that were checked.
     pub farmers: usize,
     /// Pails that were asked for: those that the state does not know to be harvested.
     pub pails: usize,
@@ -155,9 +155,9 @@ pub fn words(difference: &Difference) -> String {
         What::UnknownPail { stake, zeros: Some(zeros) } => {
             format!("a pail of {}, worked with {zeros} zeros, was unknown", kale(*stake))
         }
-        What::LossReversed { stake } => format!("{} was booked as lost, and is there", kale(*stake)),
+        What::LossReversed { stake } => format!("{} was recorded as lost, but is there", kale(*stake)),
         What::UnknownHarvest { stake, reward, .. } => {
-            format!("a harvest of {} and {} was not booked", kale(*stake), kale(*reward))
+            format!("a harvest of {} and {} was not recorded", kale(*stake), kale(*reward))
         }
         What::UnknownMint { amount, tx } => format!("{} was minted by {tx}, for no pail", kale(*amount)),
         What::Missing { stake } => format!("the pail of {} is not shown", kale(*stake)),

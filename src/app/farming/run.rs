@@ -26,7 +26,7 @@ pub struct RunOutput {
     pub block: Option<u32>,
     /// Plants.
     pub planted: usize,
-    /// Farmers' pails that got work in, improvements aside.
+    /// Farmers' pails that got work in, without improvements.
     pub worked: usize,
     /// Works that improved on one before.
     pub improved: usize,
@@ -34,7 +34,7 @@ pub struct RunOutput {
     pub harvested: usize,
     /// Stakes that are lost.
     pub lost: usize,
-    /// Tries that failed, those that were made good later too.
+    /// Tries that failed, including those that succeeded later.
     pub failed_tries: usize,
     /// What was staked.
     pub staked: Quantity,

@@ -288,7 +288,7 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
         return Ok(());
     }
     let why =
-        format!("farmer {} has {stakes} plants that are neither harvested nor booked as lost", farmer.id);
+        format!("farmer {} has {stakes} plants that are neither harvested nor recorded as lost", farmer.id);
     Err(Error::new(Code::Unsettled, why)
         .hint(say("it departs when they are back: ").run("harvest"))
         .detail("plants", stakes))

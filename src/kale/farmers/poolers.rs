@@ -23,7 +23,7 @@ pub struct Pooler {
     pub added_at: i64,
     /// When it last worked.
     pub last_seen_at: Option<i64>,
-    /// Its farmers, those who have departed aside.
+    /// Its farmers, without those who have departed.
     pub farmers: u32,
 }
 
@@ -55,7 +55,7 @@ pub fn check_name(flag: &str, name: &str) -> Result<()> {
     if good {
         return Ok(());
     }
-    Err(Error::new(Code::InvalidValue, format!("{flag}: {} is no name", shown(name))).hint(
+    Err(Error::new(Code::InvalidValue, format!("{flag}: invalid name: {}", shown(name))).hint(
         "a name is 1 to 64 letters, digits, dots, dashes and underscores, and begins with a letter or digit",
     ))
 }
@@ -92,7 +92,7 @@ pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: Terms) -> Result<(Pool
         Ok(there) => {
             let (split, fee) = (ratio(there.terms.reward_split_ppm()), ratio(there.terms.platform_fee_ppm()));
             let why = format!(
-                "pooler \"{name}\" is there already, with capacity {}, reward split {split} and platform fee {fee}",
+                "pooler \"{name}\" exists already, with capacity {}, reward split {split} and platform fee {fee}",
                 there.capacity
             );
             return Err(Error::new(Code::Conflict, why).hint(

@@ -1,4 +1,4 @@
-//! What farmers lack before they can plant, how to mend it, and how far what they have brings them in their life.
+//! What farmers lack before they can plant, how to fix it, and how far what they have brings them in their life.
 
 pub mod trust;
 
@@ -15,7 +15,7 @@ use base::Result;
 use stellar::xdr::AccountId;
 
 /// The steps that a farmer takes which lacks these. There is none back: one that plants and falls short goes on as soon as
-/// it is mended. One that leaves, or has left, stays as it is. What the sponsor lacks is not the farmer's.
+/// it is fixed. One that leaves, or has left, stays as it is. What the sponsor lacks is not the farmer's.
 fn steps(status: Status, lacks: &[Lack]) -> &'static [Status] {
     let is_funded = !lacks.iter().any(|lack| matches!(lack, Lack::Account { .. } | Lack::Lumens { .. }));
     let is_ready = lacks.iter().all(|lack| matches!(lack, Lack::Sponsor { .. } | Lack::Submitters { .. }));

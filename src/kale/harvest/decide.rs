@@ -141,7 +141,7 @@ async fn missing(farming: &Farming<'_, '_>, hand: &Hand, block: u32) -> Result<(
     let mut found = sight::search(farming, asset, std::slice::from_ref(&due)).await?;
     match found.pop() {
         Some(Search::Found(paid)) => {
-            Err(conflict(&format!("was paid in ledger {}, by {}", paid.ledger, paid.tx), "book it: "))
+            Err(conflict(&format!("was paid in ledger {}, by {}", paid.ledger, paid.tx), "record it: "))
         }
         Some(search) => Ok((due, view, search)),
         None => Err(Error::new(Code::Bug, "a pail was searched for and nothing came of it")),

@@ -72,7 +72,7 @@ impl Doubt {
                 let is_there = due.chain.is_some();
                 let what = if is_there { "was never worked" } else { "is gone, and nobody was paid for it" };
                 let why = format!("{what}; a second look from ledger {from} on decides");
-                (Code::StakeLost, why, "the next harvest looks again, and books the loss where it is one")
+                (Code::StakeLost, why, "the next harvest looks again, and records the loss if it is one")
             }
         };
         Error::new(code, format!("block {block}: the pail of {who} {why}")).hint(hint)

@@ -68,7 +68,7 @@ pub(super) async fn second(
         None => vec![true; suspects.len()],
         Some(Ok((other, agreed))) => {
             if agreed.contains(&false) {
-                let why = format!("{other:?} shows pails otherwise, and is believed");
+                let why = format!("{other:?} shows pails otherwise; its answer is used");
                 farming.site.client.distrust(first, &why);
             }
             agreed
@@ -102,7 +102,7 @@ pub(super) fn forgotten(due: &Due, oldest: u32) -> Error {
          and the endpoint's history begins at {oldest}"
     );
     let hint = say("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: ");
-    Error::new(Code::Drift, why).hint(hint.run("harvest").with("book-lost"))
+    Error::new(Code::Drift, why).hint(hint.run("harvest").with("record-lost"))
 }
 
 /// Our own harvest minted less than the stake.

@@ -52,9 +52,9 @@ struct Unexplained<'h> {
 pub struct Reconciled {
     /// The farm as it was looked at.
     pub view: View,
-    /// First block whose pails were looked at.
+    /// First block whose pails were checked.
     pub from: u32,
-    /// Farmers that were looked at.
+    /// Farmers that were checked.
     pub farmers: usize,
     /// Pails that were asked for.
     pub asked: usize,

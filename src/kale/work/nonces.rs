@@ -16,7 +16,7 @@ pub fn load(conn: &Connection, farmer: &str, job: &Job) -> Result<Option<(u64, O
          WHERE farmer_id = ?1 AND block_index = ?2 AND entropy = ?3",
     )?;
     let nonce = |text: String| {
-        text.parse::<u64>().map_err(|_| Error::corrupt(format!("nonces: \"{text}\" is no nonce")))
+        text.parse::<u64>().map_err(|_| Error::corrupt(format!("nonces: invalid nonce: \"{text}\"")))
     };
     let read = |row: &Row<'_>| {
         let best: Option<String> = row.get("best_nonce")?;

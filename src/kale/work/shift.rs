@@ -393,7 +393,7 @@ impl Shift {
             let why =
                 format!("farmer {}: no work got into block {block} in time ({reason})", mate.who.address);
             let error = Error::new(Code::WorkMissed, why).hint(
-                say("its stake is forfeited; ").run("harvest").say(" books the loss and who answers for it"),
+                say("its stake is forfeited; ").run("harvest").say(" records the loss and who is responsible"),
             );
             let fate = Fate::Failed { reason, error };
             Worked { who: mate.who.clone(), block, solution: mate.search.best, fate }

@@ -51,7 +51,7 @@ pub struct Difference {
     pub member: Option<String>,
     /// Which figure.
     pub field: &'static str,
-    /// What stands in the state; amounts in base units.
+    /// What the state has; amounts in base units.
     pub stored: Option<String>,
     /// What it comes to.
     pub computed: Option<String>,

@@ -1,4 +1,4 @@
-//! `reward epoch create`: an epoch of one pool, made by hand. How it fits in with the others: `lane`.
+//! `reward epoch create`: an epoch of one pool, made manually. How it fits in with the others: `lane`.
 
 use super::accrual::Basis;
 use super::cycle::reward_address;

@@ -115,7 +115,7 @@ pub fn marks(conn: &Connection) -> Result<()> {
 fn mark(conn: &Connection, key: &str) -> Result<u64> {
     meta_get(conn, key)?.map_or(Ok(0), |text| {
         text.parse().map_err(|_| {
-            let why = format!("\"{text}\" stands in meta.{key}, where a number belongs");
+            let why = format!("invalid number in meta.{key}: \"{text}\"");
             Error::new(Code::StateCorrupt, why).hint(say("see all of it: ").run("state check").with("full"))
         })
     })

@@ -43,7 +43,7 @@ pub enum Verdict {
     Ok,
     /// Not within limits; says by what.
     Violated(String),
-    /// Cannot be told; counts as a finding.
+    /// Cannot be evaluated; counts as a finding.
     Unknown(String),
 }
 

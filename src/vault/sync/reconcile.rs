@@ -24,7 +24,7 @@ const PER_ROUND: usize = 5_000;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub enum Figure {
-    /// An amount, a rate, or a limit where null is none.
+    /// An amount, a rate, or a limit, where null means no limit.
     Amount(Option<Quantity>),
     /// A flag; null where the contract has none.
     Flag(Option<bool>),

@@ -106,7 +106,7 @@ pub(super) fn emission_conserves(conn: &Connection) -> Result<Vec<String>> {
     Ok(found)
 }
 
-/// What was emitted, and given by hand, stands with members or is carried: by pools, to the next emission, or as the part of
+/// What was emitted, and given manually, stands with members or is carried: by pools, to the next emission, or as the part of
 /// pools that lag. Emissions follow each other, and each takes in what the one before left.
 ///
 /// Up to the block that the migration noted stand those of a version that did neither; the first one after them takes in
@@ -160,7 +160,7 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
     add(&mut standing, due(conn)?)?;
     if emitted != standing {
         found.push(format!(
-            "{emitted} was emitted and given by hand, {standing} stands with members or is carried"
+            "{emitted} was emitted or given manually, {standing} is with members or carried"
         ));
     }
     Ok(found)

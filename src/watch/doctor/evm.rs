@@ -118,8 +118,8 @@ fn answers(subject: String, address: Address, read: Result<()>) -> Line {
         Ok(()) => Line::ok("contracts", subject, format!("{address} answers like one")),
         Err(e) => {
             let line = Line::error("contracts", subject, &e);
-            let mend = line.mend.clone().or_else(|| Some("check its address and the network".into()));
-            Line { mend, ..line }
+            let fix = line.fix.clone().or_else(|| Some("check its address and the network".into()));
+            Line { fix, ..line }
         }
     }
 }

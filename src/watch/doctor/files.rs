@@ -13,7 +13,7 @@ const TOO_LITTLE: u64 = 100 << 20;
 /// A file with secrets: it must be there if it is `needed`, and be its owner's alone. It is not read.
 pub fn secret(what: &str, path: &Path, needed: bool) -> Line {
     let shown = path.display();
-    let fail = |words: String, mend: String| Line::fail("files", what, format!("{shown}: {words}"), mend);
+    let fail = |words: String, fix: String| Line::fail("files", what, format!("{shown}: {words}"), fix);
     let found = match fs::metadata(path) {
         Ok(found) => found,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound && !needed => {
@@ -49,8 +49,8 @@ pub fn program(what: &str, name: &str, folders: &[PathBuf]) -> Line {
     if found {
         return Line::ok("files", what, format!("{name}: can be run"));
     }
-    let mend = format!("write the whole path of a program that may be run: {what}");
-    Line::fail("files", what, format!("{name}: no program that can be run"), mend)
+    let fix = format!("write the whole path of a program that may be run: {what}");
+    Line::fail("files", what, format!("{name}: no program that can be run"), fix)
 }
 
 /// A folder that files are written in: it must be writable, and not by everybody.
@@ -61,8 +61,8 @@ pub fn folder(what: &str, path: &Path) -> Line {
         Err(e) => return Line::fail("files", what, format!("{shown}: {e}"), format!("mkdir -p {shown}")),
     };
     if rustix::fs::access(path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_err() {
-        let mend = format!("run as its owner, or: chmod u+rwx {shown}");
-        return Line::fail("files", what, format!("{shown}: cannot be written"), mend);
+        let fix = format!("run as its owner, or: chmod u+rwx {shown}");
+        return Line::fail("files", what, format!("{shown}: cannot be written"), fix);
     }
     let mode = found.permissions().mode();
     // Where the sticky bit is set, nobody replaces the files of another.

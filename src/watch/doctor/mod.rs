@@ -38,20 +38,20 @@ type Told = Option<base::Result<Vec<Line>>>;
 pub struct Line {
     /// What it belongs to: `config`, `files`, `state`, `clock`, `evm`, `stellar`, `contracts`, `farmers` or `expiry`.
     pub area: &'static str,
-    /// What was looked at.
+    /// What was checked.
     pub subject: String,
     /// How it stands.
     pub verdict: Verdict,
     /// What was found.
     pub words: String,
-    /// What mends it.
-    pub mend: Option<Remedy>,
+    /// What fixes it.
+    pub fix: Option<Remedy>,
 }
 
 impl Line {
     /// A thing that is as it should be.
     pub fn ok(area: &'static str, subject: impl Into<String>, words: impl Into<String>) -> Self {
-        Self { area, subject: subject.into(), verdict: Verdict::Ok, words: words.into(), mend: None }
+        Self { area, subject: subject.into(), verdict: Verdict::Ok, words: words.into(), fix: None }
     }
 
     /// A thing that works, and about which something should be done.
@@ -59,9 +59,9 @@ impl Line {
         area: &'static str,
         subject: impl Into<String>,
         words: impl Into<String>,
-        mend: impl Into<Remedy>,
+        fix: impl Into<Remedy>,
     ) -> Self {
-        Self { verdict: Verdict::Warn, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
+        Self { verdict: Verdict::Warn, fix: Some(fix.into()), ..Self::ok(area, subject, words) }
     }
 
     /// A thing that does not work.
@@ -69,13 +69,13 @@ impl Line {
         area: &'static str,
         subject: impl Into<String>,
         words: impl Into<String>,
-        mend: impl Into<Remedy>,
+        fix: impl Into<Remedy>,
     ) -> Self {
-        Self { verdict: Verdict::Fail, mend: Some(mend.into()), ..Self::ok(area, subject, words) }
+        Self { verdict: Verdict::Fail, fix: Some(fix.into()), ..Self::ok(area, subject, words) }
     }
 
     /// An error as a finding.
     pub fn error(area: &'static str, subject: impl Into<String>, e: &base::Error) -> Self {
-        Self { verdict: Verdict::Fail, mend: e.remedy().cloned(), ..Self::ok(area, subject, e.message()) }
+        Self { verdict: Verdict::Fail, fix: e.remedy().cloned(), ..Self::ok(area, subject, e.message()) }
     }
 }

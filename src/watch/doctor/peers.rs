@@ -58,7 +58,7 @@ pub(super) async fn probe(
     let note = |height, time| head.set(Some(Head { height, time, latency: begun.elapsed() }));
     let late = || {
         Error::new(Code::Unreachable, format!("no whole answer within {} s", terms.limit.as_secs()))
-            .hint(format!("the endpoint is slow: mend it, or raise {area}.timeout_sec"))
+            .hint(format!("the endpoint is slow: fix it, or raise {area}.timeout_sec"))
     };
     let looked = tokio::time::timeout(terms.limit, look(&note)).await.unwrap_or_else(|_| Err(late()));
     let skew_sec = server_clock().map(|(came, server)| skew_sec(terms.clock.now(), came.elapsed(), server));
@@ -79,7 +79,7 @@ pub(super) fn first_told(found: Vec<Told>, subject: &str, unknown: &str) -> Vec<
             Err(e) => drop(why.get_or_insert(e)),
         }
     }
-    let unknown = || Error::new(Code::Unreachable, unknown).hint("mend the endpoints first");
+    let unknown = || Error::new(Code::Unreachable, unknown).hint("fix the endpoints first");
     vec![Line::error("contracts", subject, &why.unwrap_or_else(unknown))]
 }
 
@@ -94,14 +94,14 @@ fn line(area: &'static str, unit: &str, peer: &Probed, best: u64, now: i64, max_
     let head = match &peer.head {
         Ok(head) => head,
         Err(e) if e.code() == Code::WrongNetwork => {
-            let mend =
+            let fix =
                 say(format!("correct {area}.rpc_urls of the profile, or choose another ")).with("profile");
-            return Line::fail(area, name, e.message(), mend);
+            return Line::fail(area, name, e.message(), fix);
         }
         Err(e) => {
-            let mend =
+            let fix =
                 format!("check its URL in {area}.rpc_urls and its provider, or put another in its place");
-            return Line::fail(area, name, e.message(), mend);
+            return Line::fail(area, name, e.message(), fix);
         }
     };
     let time = i64::try_from(head.time).unwrap_or(i64::MAX);
@@ -113,13 +113,13 @@ fn line(area: &'static str, unit: &str, peer: &Probed, best: u64, now: i64, max_
     let words = format!("{unit} {}, {shown}, answered in {} ms", head.height, head.latency.as_millis());
     let behind = best.saturating_sub(head.height);
     if age.is_none_or(|age| age > max_age_sec) {
-        let mend = format!(
+        let fix = format!(
             "the node is out of sync or the clock is wrong; {area}.max_head_age_sec is {max_age_sec}"
         );
-        Line::fail(area, name, words, mend)
+        Line::fail(area, name, words, fix)
     } else if behind > LAG {
-        let mend = format!("it lags: prefer another in {area}.rpc_urls, or ask its provider");
-        Line::warn(area, name, format!("{words}, {behind} behind the furthest"), mend)
+        let fix = format!("it lags: prefer another in {area}.rpc_urls, or ask its provider");
+        Line::warn(area, name, format!("{words}, {behind} behind the furthest"), fix)
     } else {
         Line::ok(area, name, words)
     }
@@ -131,13 +131,13 @@ pub fn clock_line(skews_sec: impl IntoIterator<Item = i64>) -> Option<Line> {
     let off = skew.unsigned_abs();
     let way = if skew < 0 { "behind" } else { "ahead of" };
     let words = format!("{off} s {way} the endpoints' clocks");
-    let mend = "set it by the network: timedatectl set-ntp true";
+    let fix = "set it by the network: timedatectl set-ntp true";
     Some(if off <= SKEW_SEC {
         Line::ok("clock", "machine", format!("within {SKEW_SEC} s of the endpoints' clocks"))
     } else if off <= BAD_SKEW_SEC {
-        Line::warn("clock", "machine", words, mend)
+        Line::warn("clock", "machine", words, fix)
     } else {
-        Line::fail("clock", "machine", words, mend)
+        Line::fail("clock", "machine", words, fix)
     })
 }
 
@@ -170,7 +170,7 @@ mod tests {
         assert_eq!(verdicts, [Verdict::Ok, Verdict::Ok, Verdict::Warn, Verdict::Fail, Verdict::Fail]);
         assert_eq!(lines[0].words, "block 100, 10s old, answered in 12 ms");
         assert!(lines[2].words.ends_with("4 behind the furthest"), "{:?}", lines[2]);
-        assert!(lines[4].mend.as_ref().unwrap().to_string().contains("evm.rpc_urls"));
+        assert!(lines[4].fix.as_ref().unwrap().to_string().contains("evm.rpc_urls"));
         let ahead = super::lines("stellar", "ledger", &[peer("a", 1, 2_000)], 1_000, 120);
         assert_eq!(ahead[0].verdict, Verdict::Fail, "a head from the future: {ahead:?}");
     }

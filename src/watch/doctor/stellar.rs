@@ -93,8 +93,8 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     let instance = Entry::Instance.key(farm)?;
     let lives = view.entries([instance.clone()]).await?.get(&instance).and_then(|entry| entry.live_until);
     if let Some(until) = lives {
-        let mend = "anyone may extend it: stellar contract extend";
-        lines.push(expiry("the farm's instance", until, ledger, DAY, mend));
+        let fix = "anyone may extend it: stellar contract extend";
+        lines.push(expiry("the farm's instance", until, ledger, DAY, fix));
     }
     let spares = Spares::read(view, &wanted.books).await?;
     lines.extend(of_farmers(wanted, &seen, &spares));
@@ -102,13 +102,13 @@ async fn farm(client: &Client, view: &stellar::View, wanted: &Wanted) -> Result<
     Ok(lines)
 }
 
-fn expiry(what: &str, until: u32, ledger: u32, soon: u32, mend: &'static str) -> Line {
+fn expiry(what: &str, until: u32, ledger: u32, soon: u32, fix: &'static str) -> Line {
     let left = until.saturating_sub(ledger);
     let words = format!("{what} lives until ledger {until}, {left} from now");
     if until < ledger {
-        Line::fail("expiry", what, format!("{what} ended at ledger {until}"), mend)
+        Line::fail("expiry", what, format!("{what} ended at ledger {until}"), fix)
     } else if left < soon {
-        Line::warn("expiry", what, words, mend)
+        Line::warn("expiry", what, words, fix)
     } else {
         Line::ok("expiry", what, words)
     }
@@ -126,7 +126,7 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
     for (farmer, verdict) in active.iter().zip(&farmers) {
         for lack in &verdict.lacks {
             let (address, words) = (&farmer.who.address, format!("it {}", lack.words()));
-            lines.push(Line::fail("farmers", address.clone(), words, lack.mend(address)));
+            lines.push(Line::fail("farmers", address.clone(), words, lack.fix(address)));
         }
     }
     if lines.is_empty() && !farmers.is_empty() {
@@ -142,8 +142,8 @@ fn of_farmers(wanted: &Wanted, seen: &View, spares: &Spares) -> Vec<Line> {
         }
         match payer.why() {
             None => Line::ok("farmers", subject, format!("{account} has enough for the fees")),
-            Some(why) if payer.is_ready() => Line::warn("farmers", subject, why, payer.mend()),
-            Some(why) => Line::fail("farmers", subject, why, payer.mend()),
+            Some(why) if payer.is_ready() => Line::warn("farmers", subject, why, payer.fix()),
+            Some(why) => Line::fail("farmers", subject, why, payer.fix()),
         }
     };
     let short = fees::short_of(active.len(), submitters.len());
@@ -166,8 +166,8 @@ fn of_pails(pails: &[OpenPail], ledger: u32, alarm: u32) -> Vec<Line> {
     }
     let line = |(farmer, until): (&str, u32)| {
         let words = format!("a pail expires at ledger {until}, in {} ledgers", until.saturating_sub(ledger));
-        let mend = run("harvest").say(", or ").run("harvest").with("extend");
-        Line::fail("expiry", format!("farmer {farmer}"), words, mend)
+        let fix = run("harvest").say(", or ").run("harvest").with("extend");
+        Line::fail("expiry", format!("farmer {farmer}"), words, fix)
     };
     soon.into_iter().map(line).collect()
 }

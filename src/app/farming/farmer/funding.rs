@@ -59,8 +59,8 @@ pub struct LackView {
     pub reason: &'static str,
     /// The same for a person.
     pub words: String,
-    /// What mends it.
-    pub mend: String,
+    /// What fixes it.
+    pub fix: String,
 }
 
 /// What the check found.
@@ -79,7 +79,7 @@ pub struct FundingOutput {
 }
 
 impl FundingOutput {
-    /// What a check found, with what mends it as the face says it.
+    /// What a check found, with what fixes it as the face says it.
     pub fn of(check: &Check, say: fn(&Remedy) -> String) -> Self {
         Self {
             view: Some(LedgerStamp::from(&check.look)),
@@ -98,7 +98,7 @@ impl FundingView {
         let lack = |lack: &Lack| LackView {
             reason: lack.reason().word(),
             words: lack.words(),
-            mend: say(&lack.mend(&who.address)),
+            fix: say(&lack.fix(&who.address)),
         };
         Self {
             farmer: who.id.clone(),

@@ -2,7 +2,7 @@
 
 mod decide;
 
-pub use decide::{DecisionOutput, book_lost, release};
+pub use decide::{DecisionOutput, record_lost, release};
 
 use crate::failures::{Failure, ended};
 use crate::farming::reconcile::told;

@@ -34,7 +34,7 @@ pub struct WorkView {
     /// Its hash.
     #[schemars(with = "Option<forms::Digest>")]
     pub hash: Option<String>,
-    /// Leading zeros of the hash; of the work that is there, where another hand did it.
+    /// Leading zeros of the hash; of the work that is there, where somebody else did it.
     pub zeros: Option<u32>,
     /// Ledgers from plant to work.
     pub gap: Option<u32>,

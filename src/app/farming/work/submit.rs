@@ -16,7 +16,7 @@ use watch::metrics::Gauge;
 pub struct LineView {
     /// Its number, from 1.
     pub line: u64,
-    /// The farmer's address; what the line calls it, where it is none of ours.
+    /// The farmer's address; what the line calls it, where it is not one of ours.
     pub farmer: Option<String>,
     /// `worked`, `improved`, `already_worked`, `worked_elsewhere`, `superseded`, `refused`, `failed`; in a dry run
     /// `would_submit`.
