@@ -2,7 +2,7 @@
 
 use crate::shell::options::parallel;
 use crate::shell::prelude::*;
-use app::farming::harvest::{DecisionOutput, HarvestOutput, record_lost, harvest, release};
+use app::farming::harvest::{DecisionOutput, HarvestOutput, harvest, record_lost, release};
 
 /// Harvest: fetch stake and reward of every worked pail of blocks that have ended, oldest first
 ///

@@ -56,7 +56,7 @@ impl Present for AddOutput {
         let what = if self.changed { "added pooler" } else { "exists already: pooler" };
         page.line(format!("{what} \"{name}\"")).pairs([
             ("id", id.as_str()),
-            ("capacity", &format!("{capacity} farmers")),
+            ("capacity", &counted(capacity, "farmer")),
             ("reward split", reward_split),
             ("platform fee", platform_fee),
         ]);

@@ -62,7 +62,7 @@ impl Present for AlertsOutput {
         let rows = self.alerts.iter().map(|alert| {
             let state = if alert.open { "OPEN" } else { "closed" };
             let since = format!("{} ago", clock::span(age(alert.since, self.now)));
-            cells![alert.subject, alert.kind, state, since, format!("{} times", alert.count), alert.why]
+            cells![alert.subject, alert.kind, state, since, counted(alert.count, "time"), alert.why]
         });
         if !table(page, [self.head, "KIND", "STATE", ">SINCE", ">SEEN", "WHY"], rows) {
             page.line("nothing to show");

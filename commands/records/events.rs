@@ -97,12 +97,17 @@ impl Present for EventsOutput {
                     0 => String::new(),
                     pruned => format!(" ({pruned} more were pruned)"),
                 };
-                page.line(format!("{} events, unbroken{pruned}; last hash {}", chain.events, chain.head));
+                page.line(format!(
+                    "{}, unbroken{pruned}; last hash {}",
+                    counted(chain.events, "event"),
+                    chain.head
+                ));
             }
             Some(chain) => {
                 page.line(format!(
-                    "the first {} events are unbroken; last good hash {}",
-                    chain.events, chain.head
+                    "{} unbroken from the first; last good hash {}",
+                    counted(chain.events, "event"),
+                    chain.head
                 ));
             }
             None if self.events.is_empty() => {

@@ -83,8 +83,9 @@ impl FromStr for Tick {
         }
         let every = duration(text)?;
         if every.is_zero() {
-            return Err(Error::new(Code::InvalidValue, "a tick of no time would never rest")
-                .hint(format!("use 1ms or more, or {MANUAL} to make blocks and ledgers with sandbox_advance")));
+            return Err(Error::new(Code::InvalidValue, "a tick of no time would never rest").hint(format!(
+                "use 1ms or more, or {MANUAL} to make blocks and ledgers with sandbox_advance"
+            )));
         }
         Ok(Self::Every(every))
     }

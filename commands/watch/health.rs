@@ -73,7 +73,7 @@ fn findings(report: &Report) -> Vec<String> {
     let stuck = (report.operations.grade != Grade::Ok).then(|| {
         let operations = &report.operations;
         let age = operations.oldest_sec.map_or_else(|| "dated in the future".to_owned(), clock::span);
-        format!("{} transactions are not settled, the oldest for {age}", operations.count)
+        format!("{} not settled, the oldest for {age}", counted(operations.count, "transaction"))
     });
     late.chain(open).chain(stuck).collect()
 }
@@ -95,7 +95,7 @@ fn late(check: &Checked) -> String {
 fn failure(report: &Report) -> Option<Error> {
     let found = findings(report);
     let first = found.first()?;
-    let error = Error::new(Code::CheckFailed, format!("{} findings; first: {first}", found.len()));
+    let error = Error::new(Code::CheckFailed, format!("{}; first: {first}", counted(found.len(), "finding")));
     let fix = report.checks.iter().find(|check| check.grade != Grade::Ok).map(|check| &check.vital.fix);
     let error = match (fix, report.troubles.first().map(|trouble| trouble.area)) {
         (Some(fix), _) => error.hint(say("run: ").then(fix.clone())),
@@ -168,7 +168,10 @@ impl Present for HealthOutput {
         });
         if self.operations.count > 0 {
             let age = self.operations.oldest_sec.map(clock::span).unwrap_or_default();
-            page.line(format!("{} transactions under way, the oldest for {age}", self.operations.count));
+            page.line(format!(
+                "{} under way, the oldest for {age}",
+                counted(self.operations.count, "transaction")
+            ));
         }
         let verdict = match (self.healthy, self.checks.is_empty()) {
             (true, true) => "there is nothing to look after yet",

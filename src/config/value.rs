@@ -40,7 +40,9 @@ pub fn canonical(key: &Key, text: &str, origin: &str) -> Result<String> {
         Kind::Ratio => amount::parse_weight(key.name, text)
             .err()
             .map(|_| "is not a decimal from 0 to 1 with at most 6 decimals".into()),
-        Kind::Choice(words) => (!words.contains(&text)).then(|| format!("is not one of: {}", words.join(", "))),
+        Kind::Choice(words) => {
+            (!words.contains(&text)).then(|| format!("is not one of: {}", words.join(", ")))
+        }
         Kind::Text | Kind::Command => text.is_empty().then(|| "is empty".into()),
         Kind::Endpoints => {
             let list: Vec<_> = text.split(',').collect();

@@ -7,7 +7,7 @@ use super::range::RangePlan;
 use super::view::PinnedView;
 use super::wire::{self, BY_NUMBER, BlockRef, EventLog, GET_LOGS};
 use alloy::primitives::{Address, B256};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use net::asker::Patience;
 use net::jsonrpc::{Answer, Call};
 use net::{FaultKind, Verdict, retry};
@@ -193,9 +193,9 @@ async fn range(
 fn told(view: &PinnedView, found: &[EventLog], way: &str) {
     if let Some(log) = found.first() {
         let (name, count, block) = (view.endpoint(), found.len(), log.block_number);
-        let logs = if count == 1 { "log" } else { "logs" };
         view.warn(format!(
-            "endpoint {name:?} left out {count} {logs}, the first of block {block}, whose bloom has it; {way}"
+            "endpoint {name:?} left out {}, the first of block {block}, whose bloom has it; {way}",
+            counted(count, "log")
         ));
     }
 }

@@ -71,7 +71,8 @@ impl Identities {
             if line.is_empty() || line.starts_with('#') {
                 continue;
             }
-            let identity = line.parse().map_err(|_| bad(format!("line {} is not an age identity", at + 1)))?;
+            let identity =
+                line.parse().map_err(|_| bad(format!("line {} is not an age identity", at + 1)))?;
             identities.push(identity);
         }
         if identities.is_empty() {

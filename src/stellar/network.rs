@@ -86,8 +86,12 @@ pub fn asset(what: &str, text: &str) -> Result<Asset> {
         return Ok(Asset::Native);
     }
     let refused = || {
-        Error::field(Code::InvalidValue, what, format_args!("invalid asset: \"{text}\" is not an asset of this pool"))
-            .hint("write CODE:ISSUER with a code of 1 to 4 letters and digits, as in KALE:G…")
+        Error::field(
+            Code::InvalidValue,
+            what,
+            format_args!("invalid asset: \"{text}\" is not an asset of this pool"),
+        )
+        .hint("write CODE:ISSUER with a code of 1 to 4 letters and digits, as in KALE:G…")
     };
     let (code, issuer) = text.split_once(':').ok_or_else(refused)?;
     let mut bytes = [0; 4];

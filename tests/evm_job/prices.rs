@@ -203,7 +203,7 @@ fn two_of_three_feeds_down_are_no_price() {
     assert_eq!(down["data"]["price"], Value::Null);
     assert_eq!(aggregate(&desk, "--min-quorum 1", 0)["data"]["price"], "100.000000000000000000");
     let envelope = desk.unchanged(|| desk.run("oracle aggregate X --min-quorum 4").fails(2, "invalid_value"));
-    says(&envelope["error"]["message"], &["--min-quorum: 4 is more than the 3 feeds that price X"]);
+    says(&envelope["error"]["message"], &["--min-quorum: 4 is more than the 3 feeds of X"]);
     for (args, code) in [
         (vec!["oracle", "aggregate", "X", "--min-quorum", "0"], "usage"),
         (vec!["oracle", "aggregate", "X", "--max-spread", "-1"], "invalid_weight"),

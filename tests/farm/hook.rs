@@ -247,7 +247,7 @@ fn work_that_is_due_does_not_wait_for_an_answer_about_a_plant() {
     let index = desk.farm().index;
     desk.age(185);
     let envelope = desk.run("plant").fails(4, "strategy_failed");
-    assert!(envelope["error"]["message"].as_str().unwrap().contains("goes first"), "{envelope}");
+    assert!(envelope["error"]["message"].as_str().unwrap().contains("is due first"), "{envelope}");
     assert_eq!(asked(&desk), 0);
     let ran = {
         let _clock = Clock::start(&desk, 400);

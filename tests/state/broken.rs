@@ -131,7 +131,7 @@ const BREAKS: &[(&str, &str, &[&str])] = &[
         "exports_equal_unclaimed",
         "INSERT INTO reward_exports SELECT max(e.id), '0x' || hex(zeroblob(32)), 1, '5', 1, 1 FROM pool_reward_epochs e
              WHERE NOT EXISTS (SELECT 1 FROM pool_rewards r WHERE r.epoch_id = e.id)",
-        &["its tree holds 1 rewards of 5, 0 of 0 are unclaimed", "no event tells of its tree"],
+        &["tree of 1 reward of 5, unclaimed: 0 of 0", "no event tells of its tree"],
     ),
     (
         "epochs_are_gapless",

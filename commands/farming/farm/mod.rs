@@ -50,12 +50,12 @@ impl Present for ReconcileOutput {
             cells![one.address, one.block, one.what.replace('_', " "), stake, one.reward, taken_in]
         });
         page.line(format!(
-            "blocks {} to {}: {} farmers, {} pails looked at, {} differences",
+            "blocks {} to {}: {}, {} checked, {}",
             self.from_block,
             self.to_block,
-            self.farmers,
-            self.pails,
-            self.differences.len()
+            counted(self.farmers, "farmer"),
+            counted(self.pails, "pail"),
+            counted(self.differences.len(), "difference")
         ));
         if let Some(view) = &self.view {
             page.line(view);

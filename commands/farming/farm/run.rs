@@ -120,18 +120,18 @@ fn line(note: &Note<'_>) -> String {
             }
         }
         Note::Shift(shift, reach) => format!(
-            "block {}: grinding for {} farmers until {}, policy {}",
+            "block {}: grinding for {} until {}, policy {}",
             shift.block,
-            reach.farmers,
+            counted(reach.farmers, "farmer"),
             time(shift.hours.deadline),
             shift.policy.word()
         ),
         Note::Worked(worked) => work_line(worked),
         Note::ShiftEnded(block, reach) => format!(
-            "block {block}: work of {} of {} farmers is in; {} hashes, {}",
+            "block {block}: work of {} of {} is in; {}, {}",
             reach.worked,
-            reach.farmers,
-            reach.figures.hashes,
+            counted(reach.farmers, "farmer"),
+            counted(reach.figures.hashes, "hash"),
             rate(reach)
         ),
         Note::Harvested(harvested) => harvest_line(harvested),
@@ -158,11 +158,11 @@ fn work_line(worked: &Worked) -> String {
     match &worked.fate {
         work::Fate::Worked { gap, improved, .. } => {
             let verb = if *improved { "improved to" } else { "worked:" };
-            format!("block {block}: {who} {verb} {zeros} zeros, gap {gap}")
+            format!("block {block}: {who} {verb} {}, gap {gap}", counted(zeros, "zero"))
         }
         work::Fate::Already => format!("block {block}: {who} had worked already"),
         work::Fate::Elsewhere { zeros } => {
-            format!("block {block}: somebody else worked for {who}: {zeros} zeros")
+            format!("block {block}: somebody else worked for {who}: {}", counted(zeros, "zero"))
         }
         work::Fate::Failed { error, .. } => format!("block {block}: no work for {who}: {error}"),
     }

@@ -48,7 +48,7 @@ fn finding(check: &Check) -> Option<Error> {
     let first = errors.first()?;
     let why = match errors.len() {
         1 => first.message().to_owned(),
-        more => format!("{more} accounts are not ready, first: {first}"),
+        more => format!("{} not ready, first: {first}", counted(more, "account")),
     };
     let found = Error::new(Code::CheckFailed, why);
     Some(match first.remedy() {

@@ -44,7 +44,10 @@ impl List {
             missing = without_key.first().map(|first| {
                 Error::new(
                     Code::CheckFailed,
-                    format!("{} farmers have no key in the key store, first {first}", without_key.len()),
+                    format!(
+                        "{} without a key in the key store, first {first}",
+                        counted(without_key.len(), "farmer")
+                    ),
                 )
                 .hint("is this the right key store? bring their keys back with: poolctl farmer import")
             });
@@ -144,7 +147,7 @@ impl Present for ShowOutput {
             ));
             let lost = self.blocks.iter().filter(|block| block.outcome == "lost").count();
             if lost > 0 {
-                pairs.push(("lost", format!("{lost} of these stakes")));
+                pairs.push(("lost", counted(lost, "stake")));
             }
         }
         page.pairs(pairs);

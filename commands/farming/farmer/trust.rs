@@ -98,8 +98,8 @@ fn question(prepared: &Prepared, network: &str) -> String {
         Some(sponsor) => format!("; the sponsor {sponsor} gives {}", lumens(prepared.given)),
         None => String::new(),
     };
-    let count = prepared.wanted.len();
-    format!("make the trustlines of {count} farmers{accounts} on {network}{gives}")
+    let farmers = counted(prepared.wanted.len(), "farmer");
+    format!("make the trustlines of {farmers}{accounts} on {network}{gives}")
 }
 
 impl Present for TrustOutput {

@@ -63,7 +63,7 @@ impl Present for ReconcileOutput {
             page.line(match (&line.view, &line.error) {
                 (Some(view), _) => {
                     let what = if line.drifts.is_empty() { "equal" } else { "NOT equal" };
-                    format!("{}: {what}, {} members compared, {view}", line.pool, line.members)
+                    format!("{}: {what}, {} compared, {view}", line.pool, counted(line.members, "member"))
                 }
                 (None, error) => format!("{}: {}", line.pool, error.as_deref().unwrap_or("not compared")),
             });
@@ -145,15 +145,15 @@ impl Present for RescanOutput {
             }
         }
         page.line(format!(
-            "{}: blocks {} to {} read again at {}: {} transfers added, {} removed, {} holders changed, {} new transfers",
+            "{}: blocks {} to {} read again at {}: {} added, {} removed, {} changed, {}",
             self.pool,
             self.from_block,
             self.to_block,
             self.endpoints.join(" and "),
-            self.added,
+            counted(self.added, "transfer"),
             self.removed,
-            self.holders_changed,
-            self.transfers
+            counted(self.holders_changed, "holder"),
+            counted(self.transfers, "new transfer")
         ));
         page.line(&self.view);
     }

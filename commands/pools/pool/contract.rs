@@ -51,8 +51,11 @@ impl Add {
     pub(super) fn run(self, session: &Session) -> Result<Outcome> {
         let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
         if self.name.is_empty() || self.name.starts_with("0x") || !self.name.chars().all(fits) {
-            return Err(Error::new(Code::InvalidValue, format!("NAME: invalid pool name: \"{}\"", self.name))
-                .hint("a name has only letters, digits, -, _ and ., and does not look like an address"));
+            return Err(Error::new(
+                Code::InvalidValue,
+                format!("NAME: invalid pool name: \"{}\"", self.name),
+            )
+            .hint("a name has only letters, digits, -, _ and ., and does not look like an address"));
         }
         let pool_address = address("ADDRESS", &self.address)?;
         let abi = if self.abi == "auto" { None } else { Some(Abi::parse(&self.abi)?) };

@@ -67,10 +67,10 @@ impl Present for CheckOutput {
         page.rows(["CHECK", "FINDING"], &report.findings, |one| cells![one.check, one.message]);
         if report.findings.is_empty() {
             page.line(format!(
-                "{} is sound: {} checks, {} events, data version {}",
+                "{} is sound: {}, {}, data version {}",
                 path.display(),
-                report.checked.len(),
-                report.events,
+                counted(report.checked.len(), "check"),
+                counted(report.events, "event"),
                 report.data_version
             ));
         }
@@ -92,8 +92,11 @@ impl Backup {
     fn run(self, session: &Session) -> Result<Outcome> {
         let place = Output::of(&self.file)?;
         if place == Output::Stdout && (session.options.json || session.console.out_terminal) {
-            return Err(Error::new(Code::Usage, "FILE: a backup is binary; it cannot be written to a terminal or with JSON")
-                .hint("name a file, or send it elsewhere: poolctl state backup - > FILE"));
+            return Err(Error::new(
+                Code::Usage,
+                "FILE: a backup is binary; it cannot be written to a terminal or with JSON",
+            )
+            .hint("name a file, or send it elsewhere: poolctl state backup - > FILE"));
         }
         let app = App::open_lenient(session)?;
         let state = app.read()?;
@@ -163,7 +166,8 @@ impl Restore {
             })?;
         }
         let lock = app.lock()?;
-        let (report, replaced) = state::restore(&source, &path, &session.call.run, &lock, check::must_be_sound)?;
+        let (report, replaced) =
+            state::restore(&source, &path, &session.call.run, &lock, check::must_be_sound)?;
         let mut state = State::write_access(&path, session.call.run.clone(), &lock)?;
         state.write(Permit::of(&lock), |tx| {
             let what = json!({ "source": source, "sha256": inspected.sha256, "replaced": replaced });

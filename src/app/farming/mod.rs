@@ -15,7 +15,7 @@ pub mod work;
 use crate::context::STELLAR_PIN;
 use crate::{App, open_keys};
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Result, clock, forms, say};
+use base::{Code, Error, Result, clock, counted, forms, say};
 use kale::contract::DECIMALS;
 use kale::farming::{Farming, Keyring};
 use kale::rows::{self, Hand};
@@ -131,7 +131,7 @@ async fn settle(app: &App<'_>, farming: &mut Farming<'_, '_>) -> Result<()> {
     if open.is_empty() {
         return Ok(());
     }
-    let what = format!("finish {} transactions of an earlier run", open.len());
+    let what = format!("finish {} of an earlier run", counted(open.len(), "transaction"));
     let permit = app.value_permit(farming.work.permit, &what)?;
     for (operation, settled) in farming.settle(Some(permit), SETTLE_WAIT).await? {
         app.call().warn(format!("{} of an earlier run {}", operation.key, ended_in(&settled)));

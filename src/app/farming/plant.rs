@@ -4,7 +4,7 @@ use crate::failures::{Failure, ended};
 use crate::farming::{self, LedgerStamp, kale, lumens, time};
 use crate::{App, Document};
 use base::amount::{Base, Quantity};
-use base::{Error, Result, forms};
+use base::{Error, Result, counted, forms};
 use kale::Who;
 use kale::plant::{Fate, Planted, Prepared, carry_out, prepare};
 use schemars::JsonSchema;
@@ -82,9 +82,9 @@ pub fn plant(app: &App<'_>, names: &[String], parallel: Option<usize>, dry_run: 
         let permit = if prepared.wanted.is_empty() {
             farming::no_question(app, farm.work, "record what was found")?
         } else {
-            let (sum, farmers) = (kale(prepared.total()), prepared.wanted.len());
+            let (sum, farmers) = (kale(prepared.total()), counted(prepared.wanted.len(), "farmer"));
             let (block, network) = (prepared.index, farm.site.network());
-            let what = format!("plant {sum} for {farmers} farmers in block {block} on {network}");
+            let what = format!("plant {sum} for {farmers} in block {block} on {network}");
             app.value_permit(farm.work.permit, &what)?
         };
         output.take(carry_out(farm, prepared, permit).await?);

@@ -3,7 +3,7 @@
 use crate::farming::{LedgerStamp, everybody, kale, on_farm};
 use crate::{App, Document};
 use base::amount::{Base, Quantity, to_people, to_units};
-use base::{Error, Result, forms};
+use base::{Error, Result, counted, forms};
 use kale::contract::DECIMALS;
 use kale::reconcile::{self, Difference, Reconciled, What};
 use schemars::JsonSchema;
@@ -153,7 +153,7 @@ pub fn words(difference: &Difference) -> String {
             format!("a pail of {}, not worked, was unknown", kale(*stake))
         }
         What::UnknownPail { stake, zeros: Some(zeros) } => {
-            format!("a pail of {}, worked with {zeros} zeros, was unknown", kale(*stake))
+            format!("a pail of {}, worked with {}, was unknown", kale(*stake), counted(*zeros, "zero"))
         }
         What::LossReversed { stake } => format!("{} was recorded as lost, but is there", kale(*stake)),
         What::UnknownHarvest { stake, reward, .. } => {

@@ -11,7 +11,7 @@ use self::terms::{ONE_PPM, ratio};
 use crate::alerts::{LOST, NOT_READY};
 use crate::contract::address::{account, shown};
 use crate::strategy::{Strategy, Term};
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value, json};
 use state::Tx;
@@ -287,8 +287,11 @@ fn check_step(conn: &Connection, farmer: &Farmer, next: Status) -> Result<()> {
     if stakes == 0 {
         return Ok(());
     }
-    let why =
-        format!("farmer {} has {stakes} plants that are neither harvested nor recorded as lost", farmer.id);
+    let why = format!(
+        "farmer {} has {} neither harvested nor recorded as lost",
+        farmer.id,
+        counted(stakes, "plant")
+    );
     Err(Error::new(Code::Unsettled, why)
         .hint(say("it departs when they are back: ").run("harvest"))
         .detail("plants", stakes))

@@ -5,7 +5,7 @@ use crate::contract::{Entry, LIFE};
 use crate::farming::Farming;
 use crate::record::plan::{self, ExtendPlan, kind};
 use crate::record::rows::{self, Hand};
-use base::Result;
+use base::{Result, counted};
 use state::alert::{self, Subject};
 use state::{Tx, ValuePermit};
 use std::collections::BTreeMap;
@@ -27,7 +27,7 @@ pub fn alert(tx: &Tx<'_>, ledger: u32, alarm: u32) -> Result<()> {
 pub fn words(pails: &[(u32, u32)], ledger: u32) -> String {
     let each: Vec<String> = pails
         .iter()
-        .map(|(block, until)| format!("block {block} in {} ledgers", until.saturating_sub(ledger)))
+        .map(|(block, until)| format!("block {block} in {}", counted(until.saturating_sub(ledger), "ledger")))
         .collect();
     format!("pails expire, stake and reward with them: {}", each.join(", "))
 }

@@ -15,7 +15,7 @@ use crate::record::reason::Reason;
 use crate::record::rows::{self, Hand};
 use crate::schedule::{self, Planting};
 use base::amount::Base;
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use rusqlite::Connection;
 use std::collections::HashMap;
 use stellar::submit::Intent;
@@ -126,7 +126,8 @@ fn no_time_to_ask(farming: &Farming<'_, '_>, index: u32, due: u64, now: u64) -> 
         return Ok(None);
     }
     let why = format!(
-        "strategy.command: no time is left to ask it about block {index}: the work for {unworked} pails goes first"
+        "strategy.command: no time is left to ask it about block {index}: work is due first, for {}",
+        counted(unworked, "pail")
     );
     let hint = "it is asked again in the next block; a shorter strategy.timeout_sec leaves more time";
     Ok(Some(Error::new(Code::StrategyFailed, why).hint(hint)))

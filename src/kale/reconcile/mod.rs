@@ -20,7 +20,7 @@ use crate::record::FarmRecorder;
 use crate::record::reason::Reason;
 use crate::record::rows::{self, Baseline, Hand, OpenPail};
 use base::amount::{Base, Delta};
-use base::{Code, Error, Result, say};
+use base::{Code, Error, Result, counted, say};
 use rusqlite::Connection;
 use serde_json::json;
 use state::runs;
@@ -434,7 +434,8 @@ pub fn failure(found: &Reconciled) -> Option<Error> {
     let count = found.differences.len();
     let block = first.block.map(|block| format!(" in block {block}")).unwrap_or_default();
     let why = format!(
-        "{count} differences between state and chain, {} taken in; first: {} of {}{block}",
+        "{} between state and chain, {} taken in; first: {} of {}{block}",
+        counted(count, "difference"),
         count - open,
         first.what.word(),
         first.who.address

@@ -393,7 +393,9 @@ impl Shift {
             let why =
                 format!("farmer {}: no work got into block {block} in time ({reason})", mate.who.address);
             let error = Error::new(Code::WorkMissed, why).hint(
-                say("its stake is forfeited; ").run("harvest").say(" records the loss and who is responsible"),
+                say("its stake is forfeited; ")
+                    .run("harvest")
+                    .say(" records the loss and who is responsible"),
             );
             let fate = Fate::Failed { reason, error };
             Worked { who: mate.who.clone(), block, solution: mate.search.best, fate }

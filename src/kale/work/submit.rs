@@ -11,7 +11,7 @@ use crate::farming::Farming;
 use crate::record::reason::Reason;
 use crate::record::rows::Hand;
 use crate::schedule;
-use base::Result;
+use base::{Result, counted};
 use grind::Solution;
 use grind::lines::Text;
 use serde_json::json;
@@ -185,9 +185,9 @@ impl Checker<'_> {
         } else if self.view.at.ledger <= pail.sequence {
             (Reason::SameLedger, "planted in this ledger: try again in the next one".to_owned())
         } else if let Some(has) = pail.zeros.filter(|has| zeros <= *has) {
-            (Reason::NotBetter, format!("{zeros} zeros, and {has} are submitted already"))
+            (Reason::NotBetter, format!("{}, and {has} submitted already", counted(zeros, "zero")))
         } else if let Some(above) = above.filter(|above| zeros <= *above) {
-            (Reason::NotBetter, format!("{zeros} zeros, and a line above has {above}"))
+            (Reason::NotBetter, format!("{}, and a line above has {above}", counted(zeros, "zero")))
         } else {
             return None;
         })

@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{add, each};
-use base::Result;
 use base::amount::Delta;
+use base::{Result, counted};
 use rusqlite::{Connection, Row, Statement};
 use state::columns::{at, stored};
 use std::collections::BTreeMap;
@@ -111,7 +111,7 @@ pub(super) fn harvests_equal_credits(conn: &Connection) -> Result<Vec<String>> {
             booked = next_event()?;
         }
         let (Some(event), 1) = (last, times) else {
-            found.push(format!("{}: harvested, and recorded {times} times", shown(&pail)));
+            found.push(format!("{}: harvested, and recorded {}", shown(&pail), counted(times, "time")));
             continue;
         };
         let want = (Delta::debit(stake), Delta::debit(reward));

@@ -2,8 +2,8 @@
 
 use super::groups::{Groups, side_by_side};
 use super::{add, each, sum};
-use base::Result;
 use base::amount::{Base, Delta};
+use base::{Result, counted};
 use rusqlite::{Connection, Row};
 use state::columns::{at, only};
 use std::collections::BTreeMap;
@@ -159,9 +159,7 @@ pub(super) fn emission_is_accounted_for(conn: &Connection) -> Result<Vec<String>
     each(conn, "SELECT reward_carry FROM pools", |row| add(&mut standing, at(row, "reward_carry")?))?;
     add(&mut standing, due(conn)?)?;
     if emitted != standing {
-        found.push(format!(
-            "{emitted} was emitted or given manually, {standing} is with members or carried"
-        ));
+        found.push(format!("{emitted} was emitted or given manually, {standing} is with members or carried"));
     }
     Ok(found)
 }
@@ -207,7 +205,7 @@ pub(super) fn exports_equal_unclaimed(conn: &Connection) -> Result<Vec<String>> 
                 rows += 1;
             }
             if (left, rows) != (total, count) {
-                found.push(format!("epoch {id}: its tree holds {count} rewards of {total}, {rows} of {left} are unclaimed"));
+                found.push(format!("epoch {id}: tree of {} of {total}, unclaimed: {rows} of {left}", counted(count, "reward")));
             }
             if !told.unwrap_or_default() {
                 found.push(format!("epoch {id}: no event tells of its tree"));

@@ -2,7 +2,7 @@
 
 use super::peers::{self, Probed, Terms};
 use super::{Line, Told};
-use base::{Code, Result, run};
+use base::{Code, Result, counted, run};
 use futures_util::future::join_all;
 use kale::Who;
 use kale::contract::Entry;
@@ -165,7 +165,10 @@ fn of_pails(pails: &[OpenPail], ledger: u32, alarm: u32) -> Vec<Line> {
         return vec![Line::ok("expiry", "pails", format!("none of {} expires soon", pails.len()))];
     }
     let line = |(farmer, until): (&str, u32)| {
-        let words = format!("a pail expires at ledger {until}, in {} ledgers", until.saturating_sub(ledger));
+        let words = format!(
+            "a pail expires at ledger {until}, in {}",
+            counted(until.saturating_sub(ledger), "ledger")
+        );
         let fix = run("harvest").say(", or ").run("harvest").with("extend");
         Line::fail("expiry", format!("farmer {farmer}"), words, fix)
     };

@@ -8,7 +8,7 @@ use crate::failures::{Failure, ended};
 use crate::farming::{self, LedgerStamp, lumens, millis, time};
 use crate::{App, Document};
 use base::amount::Quantity;
-use base::{Code, Error, Result, forms};
+use base::{Code, Error, Result, counted, forms};
 use grind::Solution;
 use kale::Who;
 use kale::view::View;
@@ -164,7 +164,7 @@ pub fn work(
             let (view, deadline, wanted) = work::rehearse(farm, orders, &who).await?;
             return Ok(output.rehearsed(&view, deadline, &wanted));
         }
-        let what = format!("submit work for {} farmers on {}", who.len(), farm.site.network());
+        let what = format!("submit work for {} on {}", counted(who.len(), "farmer"), farm.site.network());
         let permit = app.value_permit(farm.work.permit, &what)?;
         Ok(output.finished(work::run(farm, permit, orders, &who).await?))
     });

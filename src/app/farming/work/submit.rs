@@ -3,7 +3,7 @@
 use super::WorkView;
 use crate::farming::{self, LedgerStamp, lumens};
 use crate::{App, Document};
-use base::{Code, Error, Result};
+use base::{Code, Error, Result, counted};
 use grind::lines::Text;
 use kale::work::{self, LineFate, LineReport, Submission};
 use schemars::JsonSchema;
@@ -60,7 +60,7 @@ pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: b
             let network = farm.site.network();
             app.value_permit(
                 farm.work.permit,
-                &format!("submit {count} nonces for block {block} on {network}"),
+                &format!("submit {} for block {block} on {network}", counted(count, "nonce")),
             )?
         };
         let (view, lines) = work::submit(farm, permit, submission).await?;
