@@ -246,7 +246,7 @@ fn while_the_sequencer_is_down_or_in_grace_every_quote_is_refused() {
     set(&desk, uptime, I256::ZERO, up_since, up_since);
     answer(&desk, feed, 101, 8);
     node.advance(up_since + 600 - now()).unwrap();
-    refused("up for 600 s only, the grace period is 600 s");
+    refused("up for 10m only, the grace period is 10m");
     assert_eq!(
         desk.rows("SELECT kind, count, closed_at IS NULL FROM oracle_alerts"),
         ["sequencer_down | 4 | 1"]

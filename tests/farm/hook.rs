@@ -198,7 +198,7 @@ fn one_that_does_not_end_is_ended_with_all_that_it_started() {
     let began = std::time::Instant::now();
     let envelope = desk.run("plant").fails(4, "strategy_failed");
     let message = envelope["error"]["message"].as_str().unwrap();
-    assert!(message.contains("within 5 s") && message.contains("waiting"), "{message}");
+    assert!(message.contains("within 5s") && message.contains("waiting"), "{message}");
     assert!(began.elapsed().as_secs() < 60);
     is_gone(&desk);
 }

@@ -20,7 +20,7 @@ fn endpoints_are_asked_side_by_side() {
     let envelope = home.run("doctor").fails(5, "check_failed");
     let took = begun.elapsed();
     for (area, name) in [("evm", "one"), ("evm", "two"), ("stellar", "three"), ("stellar", "four")] {
-        stands(&envelope["data"], area, &format!("\"{name}\""), "fail", &format!("within {limit} s"));
+        stands(&envelope["data"], area, &format!("\"{name}\""), "fail", &format!("within {limit}s"));
     }
     // One after the other they would take four times as long, and with retries more.
     assert!(took < Duration::from_secs(limit * 2), "{took:?}");

@@ -44,7 +44,7 @@ pub async fn carry_out(
         let (more, still) = once(farming, again, permit).await?;
         ends.extend(more);
         ends.extend(still.into_iter().map(|due| {
-            let error = sight::contradicted(&due);
+            let error = sight::contradicted();
             due.end(Fate::Failed { reason: Reason::Missing, error })
         }));
     }

@@ -57,7 +57,6 @@ impl Evidence {
 
 impl Doubt {
     fn error(self, due: &Due) -> Error {
-        let (block, who) = (due.pail.block, &due.hand.who.address);
         let later = "it is asked for again at every harvest; another endpoint may show it (stellar.rpc_urls)";
         let (code, why, hint) = match self {
             Self::Worked => {
@@ -75,7 +74,7 @@ impl Doubt {
                 (Code::StakeLost, why, "the next harvest looks again, and records the loss if it is one")
             }
         };
-        Error::new(code, format!("block {block}: the pail of {who} {why}")).hint(hint)
+        Error::new(code, format!("the pail {why}")).hint(hint)
     }
 }
 

@@ -202,10 +202,8 @@ impl Prepared {
             return Ok(());
         };
         if base(pail.stake)? != due.pail.stake {
-            let why = format!(
-                "block {}: the pail of {} shows a stake of {} stroops, {} were recorded",
-                due.pail.block, due.hand.who.address, pail.stake, due.pail.stake
-            );
+            let why =
+                format!("the pail shows a stake of {} stroops, {} were recorded", pail.stake, due.pail.stake);
             let error = Error::new(Code::Drift, why)
                 .hint(say("nothing was sent; compare: ").run("events").with("kind").of("plant.planted"));
             self.refused.push((due, Reason::StakeDisagrees, error));

@@ -74,10 +74,8 @@ pub(super) async fn second(
             agreed
         }
         Some(Err(e)) if is_of_endpoints(e.code()) => {
-            let why = |(due, ..): &Suspect| {
-                let block = due.pail.block;
-                let why =
-                    format!("block {block}: its pail looks lost, and no other endpoint could be asked: {e}");
+            let why = |_: &Suspect| {
+                let why = format!("the pail looks lost, and no other endpoint could be asked: {e}");
                 Err(Error::new(Code::Drift, why).hint("the next harvest asks again"))
             };
             return Ok(suspects.iter().map(why).collect());
@@ -88,17 +86,16 @@ pub(super) async fn second(
 }
 
 /// Endpoints go on contradicting each other about a pail.
-pub(super) fn contradicted(due: &Due) -> Error {
-    let (block, who) = (due.pail.block, &due.hand.who.address);
-    Error::new(Code::Drift, format!("block {block}: endpoints contradict each other about the pail of {who}"))
+pub(super) fn contradicted() -> Error {
+    Error::new(Code::Drift, "endpoints contradict each other about the pail")
         .hint("the next harvest asks again; take the endpoint that is wrong out of stellar.rpc_urls")
 }
 
 /// The endpoint remembers too little; `oldest` is the first ledger that it knows.
 pub(super) fn forgotten(due: &Due, oldest: u32) -> Error {
-    let (block, planted) = (due.pail.block, due.pail.planted_ledger);
+    let planted = due.pail.planted_ledger;
     let why = format!(
-        "block {block}: the pail is gone, and whether it was paid is out of sight: planted in ledger {planted}, \
+        "the pail is gone, and whether it was paid is out of sight: planted in ledger {planted}, \
          and the endpoint's history begins at {oldest}"
     );
     let hint = say("put an endpoint with a longer history first in stellar.rpc_urls, or give the stake up: ");
@@ -107,8 +104,8 @@ pub(super) fn forgotten(due: &Due, oldest: u32) -> Error {
 
 /// Our own harvest minted less than the stake.
 pub(super) fn short(due: &Due, minted: Base) -> Error {
-    let (block, stake) = (due.pail.block, due.pail.stake);
-    let why = format!("block {block}: our harvest minted {minted} stroops, less than the stake of {stake}");
+    let stake = due.pail.stake;
+    let why = format!("our harvest minted {minted} stroops, less than the stake of {stake}");
     Error::new(Code::Drift, why)
         .hint(say("look the transaction up: ").run("events").with("kind").of("operation.confirmed"))
 }
@@ -127,7 +124,7 @@ pub(super) fn hidden<'e>(
                 && *reason == of
             {
                 let before = why.take().map(|before| format!("{before}; ")).unwrap_or_default();
-                *why = Some(format!("{before}{}", error.message()));
+                *why = Some(format!("{before}block {}: {}", end.block, error.message()));
             }
         }
         for (farmer, why) in hidden {

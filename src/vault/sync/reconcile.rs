@@ -8,7 +8,7 @@ use crate::pool::{self, Pool, Snapshot, ViewStamp};
 use crate::rows;
 use alloy::primitives::Address;
 use base::amount::{Base, Quantity};
-use base::{Code, Error, Progress, Result, Stop, forms, say};
+use base::{Code, Error, Progress, Result, Stop, clock, forms, say};
 use evm::{At, BlockRef, Chain, Handle, PinnedView};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -37,7 +37,7 @@ impl fmt::Display for Figure {
         match self {
             Self::Amount(Some(amount)) => write!(f, "{amount}"),
             Self::Flag(Some(flag)) => f.write_str(if *flag { "yes" } else { "no" }),
-            Self::Seconds(Some(seconds)) => write!(f, "{seconds} s"),
+            Self::Seconds(Some(seconds)) => f.write_str(&clock::span(*seconds)),
             Self::Amount(None) | Self::Flag(None) | Self::Seconds(None) => f.write_str("none"),
         }
     }

@@ -57,8 +57,11 @@ pub(super) async fn probe(
     let (begun, head) = (Instant::now(), Cell::new(None));
     let note = |height, time| head.set(Some(Head { height, time, latency: begun.elapsed() }));
     let late = || {
-        Error::new(Code::Unreachable, format!("no whole answer within {} s", terms.limit.as_secs()))
-            .hint(format!("the endpoint is slow: fix it, or raise {area}.timeout_sec"))
+        Error::new(
+            Code::Unreachable,
+            format!("no whole answer within {}", clock::span(terms.limit.as_secs())),
+        )
+        .hint(format!("the endpoint is slow: fix it, or raise {area}.timeout_sec"))
     };
     let looked = tokio::time::timeout(terms.limit, look(&note)).await.unwrap_or_else(|_| Err(late()));
     let skew_sec = server_clock().map(|(came, server)| skew_sec(terms.clock.now(), came.elapsed(), server));
@@ -130,10 +133,10 @@ pub fn clock_line(skews_sec: impl IntoIterator<Item = i64>) -> Option<Line> {
     let skew = skews_sec.into_iter().min_by_key(|skew| skew.unsigned_abs())?;
     let off = skew.unsigned_abs();
     let way = if skew < 0 { "behind" } else { "ahead of" };
-    let words = format!("{off} s {way} the endpoints' clocks");
+    let words = format!("{} {way} the endpoints' clocks", clock::span(off));
     let fix = "set it by the network: timedatectl set-ntp true";
     Some(if off <= SKEW_SEC {
-        Line::ok("clock", "machine", format!("within {SKEW_SEC} s of the endpoints' clocks"))
+        Line::ok("clock", "machine", format!("within {} of the endpoints' clocks", clock::span(SKEW_SEC)))
     } else if off <= BAD_SKEW_SEC {
         Line::warn("clock", "machine", words, fix)
     } else {
@@ -161,7 +164,7 @@ mod tests {
     fn age_and_lag_decide() {
         let down = Probed {
             name: "down".into(),
-            head: Err(Error::new(Code::Unreachable, "no answer within 1 s")),
+            head: Err(Error::new(Code::Unreachable, "no answer within 1s")),
             skew_sec: None,
         };
         let peers = [peer("a", 100, 990), peer("b", 97, 990), peer("c", 96, 990), peer("d", 100, 879), down];

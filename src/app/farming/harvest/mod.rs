@@ -300,7 +300,11 @@ impl HarvestOutput {
 
 impl Document for HarvestOutput {
     fn failure(&self) -> Option<Error> {
-        ended(self.pails.len().saturating_sub(self.failures.len()), &self.failures, "pails")
+        match (self.pails.len().saturating_sub(self.failures.len()), self.failures.as_slice()) {
+            // Nobody else names the pail.
+            (0, [(name, e)]) => Some(e.clone().context(name)),
+            (done, failures) => ended(done, failures, "pails"),
+        }
     }
 
     fn warnings(&self) -> &[String] {
