@@ -133,7 +133,7 @@ pub struct Finding {
 
 impl From<Error> for Finding {
     fn from(e: Error) -> Self {
-        Self { code: e.code().word(), message: words::message(&e), hint: e.remedy().map(words::hint) }
+        Self { code: e.code().as_str(), message: words::message(&e), hint: e.remedy().map(words::hint) }
     }
 }
 
@@ -177,7 +177,7 @@ impl CheckOutput {
         }
         // What the environment misspells is a finding here, and a warning elsewhere.
         output.findings.extend(session.call.take_warnings().into_iter().map(|message| Finding {
-            code: Code::UnknownKey.word(),
+            code: Code::UnknownKey.as_str(),
             message,
             hint: None,
         }));
@@ -209,7 +209,7 @@ fn open_to_others(path: Option<&PathBuf>) -> Option<Finding> {
         file.profiles.values().flatten().any(|(name, _)| keys::find(name).is_some_and(Key::secret))
     });
     (holds_keys && mode & 0o077 != 0).then(|| Finding {
-        code: Code::InvalidConfig.word(),
+        code: Code::InvalidConfig.as_str(),
         message: format!("config {} holds endpoints and can be read by others", path.display()),
         hint: Some(format!("chmod 600 {}", path.display())),
     })

@@ -7,7 +7,7 @@ use app::watching::health::{CheckView, HealthOutput};
 use base::{clock, say};
 use state::alert::Area;
 use state::runs::{self, LastRun};
-use watch::health::{self, Checked, Grade, Report};
+use watch::health::{self, Checked, Grade, HealthReport};
 
 /// Check that every job runs on time and nothing is stuck; exit 5 if not
 ///
@@ -44,14 +44,14 @@ impl Health {
     }
 }
 
-fn look(session: &Session) -> Result<(Report, Vec<LastRun>, i64)> {
+fn look(session: &Session) -> Result<(HealthReport, Vec<LastRun>, i64)> {
     let app = App::open(session)?;
     let state = app.read()?;
     let now = session.call.run.clock.now();
     Ok((health::look(&state, &app.config, now)?, runs::last_runs(state.conn())?, now))
 }
 
-fn outcome(report: &Report, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
+fn outcome(report: &HealthReport, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
     let output = HealthOutput {
         healthy: report.is_healthy(),
         checks: report.checks.iter().map(|check| CheckView::of(check, words::hint)).collect(),
@@ -64,7 +64,7 @@ fn outcome(report: &Report, runs: Vec<LastRun>, now: i64) -> Result<Outcome> {
 }
 
 /// Everything that is wrong, in words: jobs first, then what is open.
-fn findings(report: &Report) -> Vec<String> {
+fn findings(report: &HealthReport) -> Vec<String> {
     let late = report.checks.iter().filter(|check| check.grade != Grade::Ok).map(late);
     let open = report
         .troubles
@@ -92,7 +92,7 @@ fn late(check: &Checked) -> String {
     }
 }
 
-fn failure(report: &Report) -> Option<Error> {
+fn failure(report: &HealthReport) -> Option<Error> {
     let found = findings(report);
     let first = found.first()?;
     let error = Error::new(Code::CheckFailed, format!("{}; first: {first}", counted(found.len(), "finding")));
@@ -111,7 +111,7 @@ fn failure(report: &Report) -> Option<Error> {
 
 /// Critical where something is open or long overdue, a warning where something is overdue, unknown where there is nothing
 /// to look after.
-fn probe(report: &Report) -> Probe {
+fn probe(report: &HealthReport) -> Probe {
     let found = findings(report);
     let worst = report.checks.iter().map(|check| check.grade).max().max(Some(report.operations.grade));
     let status = match worst {

@@ -20,7 +20,7 @@ macro_rules! codes {
             pub const ALL: &[Self] = &[$(Self::$name,)+];
 
             /// The word as it stands in `error.code`.
-            pub const fn word(self) -> &'static str {
+            pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $word,)+ }
             }
 
@@ -291,7 +291,7 @@ mod tests {
     fn words_are_snake_case_and_unique() {
         let mut seen = std::collections::HashSet::new();
         for code in Code::ALL {
-            let word = code.word();
+            let word = code.as_str();
             assert!(word.chars().all(|c| c.is_ascii_lowercase() || c == '_'), "{word}");
             assert!(seen.insert(word), "{word} twice");
             assert_ne!(code.exit(), Exit::Done, "{word}");

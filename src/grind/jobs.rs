@@ -135,7 +135,7 @@ fn one(
         hashes: Number(outcome.hashes),
         first: outcome.searched.as_ref().map(|range| Number(*range.start())),
         last: outcome.searched.as_ref().map(|range| Number(*range.end())),
-        end: outcome.end.word(),
+        end: outcome.end.as_str(),
         milliseconds: u64::try_from(outcome.elapsed.as_millis()).unwrap_or(u64::MAX),
     };
     Ok((solution, outcome.hashes))

@@ -1,6 +1,6 @@
 //! How an exchange with an endpoint failed below the level of any method's answer.
 
-use super::retry::Verdict;
+use super::retry::RetryDecision;
 use base::{Code, clock};
 use std::fmt;
 use std::time::Duration;
@@ -73,11 +73,11 @@ impl Fault {
     }
 
     /// What the retry policy is told.
-    pub fn verdict(&self) -> Verdict {
+    pub fn verdict(&self) -> RetryDecision {
         match (self.is_transient(), self.retry_after) {
-            (false, _) => Verdict::Stop,
-            (true, Some(wait)) => Verdict::After(wait),
-            (true, None) => Verdict::Again,
+            (false, _) => RetryDecision::Stop,
+            (true, Some(wait)) => RetryDecision::After(wait),
+            (true, None) => RetryDecision::Again,
         }
     }
 }

@@ -8,7 +8,7 @@ use base::amount::parse_weight;
 use kale::address::account;
 use kale::enrol::{self, KeyFor, Serving};
 use kale::farmers::Joining;
-use kale::terms::ratio;
+use kale::reward_split::ratio;
 use kale::{Status, farmers, poolers};
 use keys::{Editor, Origin, address_of, parse_secret};
 use rusqlite::Connection;
@@ -110,7 +110,7 @@ fn planned(
         None => FarmerView {
             address,
             pooler: poolers::find(conn, &joining.pooler)?.name,
-            status: Status::WalletCreated.word(),
+            status: Status::WalletCreated.as_str(),
             stake_percentage: ratio(joining.stake_percentage_ppm),
             payout: joining.payout.clone(),
             ..FarmerView::default()

@@ -110,7 +110,7 @@ impl GrindOutput {
             rate: rate(found.hashes, found.elapsed),
             first: found.searched.as_ref().map(|range| range.start().to_string()),
             last: found.searched.as_ref().map(|range| range.end().to_string()),
-            end: found.end.word(),
+            end: found.end.as_str(),
             milliseconds: u64::try_from(found.elapsed.as_millis()).unwrap_or(u64::MAX),
             kernel: settings.kernel.name,
             threads: settings.threads.get(),

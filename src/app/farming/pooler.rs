@@ -2,7 +2,7 @@
 
 use base::{clock, forms};
 use kale::Pooler;
-use kale::terms::ratio;
+use kale::reward_split::ratio;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -106,7 +106,7 @@ impl From<&Difference> for DifferenceView {
             farmer: who.id.clone(),
             address: who.address.clone(),
             block: *block,
-            what: what.word(),
+            what: what.as_str(),
             taken_in: what.is_taken_in(),
             ..Self::default()
         };

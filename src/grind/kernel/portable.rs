@@ -2,7 +2,7 @@
 
 use super::super::block::Job;
 use super::super::keccak::{Word, finish};
-use super::super::walk::{Report, Sieve, scan};
+use super::super::walk::{OnCandidate, Sieve, scan};
 use super::Kernel;
 
 impl Word for u64 {
@@ -62,6 +62,6 @@ pub(super) static KERNEL: Kernel = Kernel {
 /// The same with `andn` and `rorx`, which spare a copy each.
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "bmi1,bmi2")]
-fn scan_bmi(job: &Job, range: (u64, u64), floor: u32, report: &mut Report<'_>) {
+fn scan_bmi(job: &Job, range: (u64, u64), floor: u32, report: &mut OnCandidate<'_>) {
     scan::<u64>(job, range, &mut Sieve::new(range, floor, report), |walk| finish(walk.advance()), finish);
 }

@@ -1,6 +1,6 @@
 //! Poolers: who works for a group of farmers, on what terms, and for how many.
 
-use super::terms::{Terms, ratio};
+use super::reward_split::{RewardSplit, ratio};
 use crate::contract::address::shown;
 use base::{Code, Error, Result, say};
 use rusqlite::{Connection, Row, params};
@@ -18,7 +18,7 @@ pub struct Pooler {
     /// Most farmers that it takes.
     pub capacity: u32,
     /// How its farmers' rewards are shared out.
-    pub terms: Terms,
+    pub terms: RewardSplit,
     /// When it was added, seconds since 1970.
     pub added_at: i64,
     /// When it last worked.
@@ -36,7 +36,7 @@ fn read(row: &Row<'_>) -> Result<Pooler> {
         id: row.get("id")?,
         name: row.get("name")?,
         capacity: row.get("capacity")?,
-        terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
+        terms: RewardSplit::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
         added_at: row.get("added_at")?,
         last_seen_at: row.get("last_seen_at")?,
         farmers: row.get("farmers")?,
@@ -85,7 +85,7 @@ pub fn list(conn: &Connection) -> Result<Vec<Pooler>> {
 
 /// Adds a pooler; true where it is new. The same again changes nothing.
 /// `conflict` for one of that name on other terms.
-pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: Terms) -> Result<(Pooler, bool)> {
+pub fn add(tx: &Tx<'_>, name: &str, capacity: u32, terms: RewardSplit) -> Result<(Pooler, bool)> {
     check_name("NAME", name)?;
     match find(tx.conn(), name) {
         Ok(there) if there.capacity == capacity && there.terms == terms => return Ok((there, false)),

@@ -26,7 +26,7 @@ pub enum Role {
 
 impl Role {
     /// In words.
-    pub fn words(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
@@ -104,7 +104,7 @@ impl Sponsor {
         let Self { role, account, .. } = self;
         let kind = match role {
             Role::Sponsor => SPONSOR_LOW,
-            Role::Submitter => Reason::SubmitterLow.word(),
+            Role::Submitter => Reason::SubmitterLow.as_str(),
         };
         client.warn(format!(
             "{kind}: the {role} {account} cannot pay for everybody; farmers with lumens of their own pay for themselves"

@@ -1,7 +1,7 @@
 //! A loss is the last thing to believe. What must agree before a stake is booked as lost: our own records, the pail's life
 //! time, a look some ledgers later, and another endpoint where there is one. The rule is pure.
 
-use super::due::{Due, Fate, Harvested, Suspect};
+use super::due::{Due, HarvestOutcome, Harvested, Suspect};
 use super::sight;
 use crate::chain::view::View;
 use crate::contract::LIFE;
@@ -93,7 +93,7 @@ pub(super) async fn settle(
         match (second, doubt) {
             (Ok(false), _) => otherwise.push(suspect.0),
             (_, Some(error)) | (Err(error), None) => {
-                ends.push(suspect.0.end(Fate::Failed { reason: Reason::Missing, error }));
+                ends.push(suspect.0.end(HarvestOutcome::Failed { reason: Reason::Missing, error }));
             }
             (Ok(true), None) => lost.push(suspect),
         }
@@ -103,7 +103,7 @@ pub(super) async fn settle(
         let booked = farming.write(|tx| {
             let book = |(due, reason, cause): Suspect| {
                 loss::book(tx, network, &due.hand, &due.pail, reason, cause)?;
-                Ok(due.end(Fate::Lost { reason, cause }))
+                Ok(due.end(HarvestOutcome::Lost { reason, cause }))
             };
             lost.into_iter().map(book).collect::<Result<Vec<_>>>()
         })?;

@@ -1,12 +1,12 @@
 //! Pails that are gone: what the endpoint's history tells of them, and the alert where it is too short to tell.
 
-use super::due::{Due, Fate, Harvested, Suspect, look};
+use super::due::{Due, HarvestOutcome, Harvested, Suspect, look};
 use super::elsewhere::{self, Gone, Search};
 use crate::alerts::{MISSING, OUT_OF_SIGHT};
 use crate::farming::Farming;
 use crate::record::plan::harvest_key;
 use crate::record::reason::Reason;
-use crate::record::rows::{self, Hand, OpenPail};
+use crate::record::rows::{self, FarmerRow, OpenPail};
 use base::amount::Base;
 use base::{Code, Error, Result, say};
 use rusqlite::Connection;
@@ -49,7 +49,7 @@ pub(super) async fn second(
     asset: &ContractId,
     suspects: &[Suspect],
 ) -> Result<Vec<Result<bool>>> {
-    let hands: HashMap<&str, &Hand> =
+    let hands: HashMap<&str, &FarmerRow> =
         suspects.iter().map(|(due, ..)| (due.hand.who.id.as_str(), &due.hand)).collect();
     let pails: Vec<OpenPail> = suspects.iter().map(|(due, ..)| due.pail.clone()).collect();
     let asked = farming.site.client.elsewhere(first, async |chain| {
@@ -120,7 +120,7 @@ pub(super) fn hidden<'e>(
         let mut hidden: BTreeMap<&str, Option<String>> = BTreeMap::new();
         for end in ends {
             let why = hidden.entry(&end.hand.who.id).or_default();
-            if let Fate::Failed { reason, error } = &end.fate
+            if let HarvestOutcome::Failed { reason, error } = &end.outcome
                 && *reason == of
             {
                 let before = why.take().map(|before| format!("{before}; ")).unwrap_or_default();

@@ -98,34 +98,40 @@ fn is_ours(uid: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::CheckStatus;
     use super::*;
 
     #[test]
     fn secrets_are_their_owners_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("secret");
-        assert_eq!(secret("key store", &path, false).verdict, Verdict::Ok);
-        assert_eq!(secret("key store", &path, true).verdict, Verdict::Fail);
+        assert_eq!(secret("key store", &path, false).verdict, CheckStatus::Ok);
+        assert_eq!(secret("key store", &path, true).verdict, CheckStatus::Fail);
         fs::write(&path, "x").unwrap();
-        for (mode, want) in
-            [(0o600, Verdict::Ok), (0o400, Verdict::Ok), (0o640, Verdict::Fail), (0o604, Verdict::Fail)]
-        {
+        for (mode, want) in [
+            (0o600, CheckStatus::Ok),
+            (0o400, CheckStatus::Ok),
+            (0o640, CheckStatus::Fail),
+            (0o604, CheckStatus::Fail),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(secret("key store", &path, true).verdict, want, "{mode:o}");
         }
-        assert_eq!(secret("key store", folder.path(), true).verdict, Verdict::Fail, "a folder");
+        assert_eq!(secret("key store", folder.path(), true).verdict, CheckStatus::Fail, "a folder");
     }
 
     #[test]
     fn folders_are_not_everybodys() {
         let outer = tempfile::tempdir().unwrap();
         let path = outer.path().join("state");
-        assert_eq!(folder("state folder", &path).verdict, Verdict::Fail, "there is none");
+        assert_eq!(folder("state folder", &path).verdict, CheckStatus::Fail, "there is none");
         fs::create_dir(&path).unwrap();
-        for (mode, want) in
-            [(0o700, Verdict::Ok), (0o755, Verdict::Ok), (0o777, Verdict::Warn), (0o1777, Verdict::Ok)]
-        {
+        for (mode, want) in [
+            (0o700, CheckStatus::Ok),
+            (0o755, CheckStatus::Ok),
+            (0o777, CheckStatus::Warn),
+            (0o1777, CheckStatus::Ok),
+        ] {
             fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
             assert_eq!(folder("state folder", &path).verdict, want, "{mode:o}");
         }

@@ -15,7 +15,7 @@ const BAD_SKEW_SEC: u64 = 30;
 
 /// How the endpoints are looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Terms {
+pub struct ProbeOptions {
     /// All that one endpoint gets, however many questions it is asked.
     pub limit: Duration,
     /// Oldest head that is up to date.
@@ -50,7 +50,7 @@ pub struct Probed {
 /// and goes on to the contracts.
 pub(super) async fn probe(
     (area, name): (&str, &str),
-    terms: Terms,
+    options: ProbeOptions,
     server_clock: impl FnOnce() -> Option<(Instant, i64)>,
     look: impl AsyncFnOnce(&dyn Fn(u64, u64)) -> Result<Vec<Line>>,
 ) -> (Probed, Told) {
@@ -59,12 +59,12 @@ pub(super) async fn probe(
     let late = || {
         Error::new(
             Code::Unreachable,
-            format!("no whole answer within {}", clock::span(terms.limit.as_secs())),
+            format!("no whole answer within {}", clock::span(options.limit.as_secs())),
         )
         .hint(format!("the endpoint is slow: fix it, or raise {area}.timeout_sec"))
     };
-    let looked = tokio::time::timeout(terms.limit, look(&note)).await.unwrap_or_else(|_| Err(late()));
-    let skew_sec = server_clock().map(|(came, server)| skew_sec(terms.clock.now(), came.elapsed(), server));
+    let looked = tokio::time::timeout(options.limit, look(&note)).await.unwrap_or_else(|_| Err(late()));
+    let skew_sec = server_clock().map(|(came, server)| skew_sec(options.clock.now(), came.elapsed(), server));
     let (head, told) = match (head.get(), looked) {
         (Some(head), looked) => (Ok(head), Some(looked)),
         (None, Ok(_)) => (Err(late()), None),
@@ -152,7 +152,7 @@ pub fn skew_sec(now: i64, since: Duration, server: i64) -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::CheckStatus;
     use super::*;
 
     fn peer(name: &str, height: u64, time: u64) -> Probed {
@@ -169,24 +169,27 @@ mod tests {
         };
         let peers = [peer("a", 100, 990), peer("b", 97, 990), peer("c", 96, 990), peer("d", 100, 879), down];
         let lines = lines("evm", "block", &peers, 1_000, 120);
-        let verdicts: Vec<Verdict> = lines.iter().map(|line| line.verdict).collect();
-        assert_eq!(verdicts, [Verdict::Ok, Verdict::Ok, Verdict::Warn, Verdict::Fail, Verdict::Fail]);
+        let verdicts: Vec<CheckStatus> = lines.iter().map(|line| line.verdict).collect();
+        assert_eq!(
+            verdicts,
+            [CheckStatus::Ok, CheckStatus::Ok, CheckStatus::Warn, CheckStatus::Fail, CheckStatus::Fail]
+        );
         assert_eq!(lines[0].words, "block 100, 10s old, answered in 12 ms");
         assert!(lines[2].words.ends_with("4 behind the furthest"), "{:?}", lines[2]);
         assert!(lines[4].fix.as_ref().unwrap().to_string().contains("evm.rpc_urls"));
         let ahead = super::lines("stellar", "ledger", &[peer("a", 1, 2_000)], 1_000, 120);
-        assert_eq!(ahead[0].verdict, Verdict::Fail, "a head from the future: {ahead:?}");
+        assert_eq!(ahead[0].verdict, CheckStatus::Fail, "a head from the future: {ahead:?}");
     }
 
     #[test]
     fn the_nearest_clock_counts() {
         for (skews, want) in [
             (vec![], None),
-            (vec![0], Some(Verdict::Ok)),
-            (vec![-2, 900], Some(Verdict::Ok)),
-            (vec![3, -900], Some(Verdict::Warn)),
-            (vec![-30], Some(Verdict::Warn)),
-            (vec![31, 40], Some(Verdict::Fail)),
+            (vec![0], Some(CheckStatus::Ok)),
+            (vec![-2, 900], Some(CheckStatus::Ok)),
+            (vec![3, -900], Some(CheckStatus::Warn)),
+            (vec![-30], Some(CheckStatus::Warn)),
+            (vec![31, 40], Some(CheckStatus::Fail)),
         ] {
             assert_eq!(clock_line(skews.clone()).map(|line| line.verdict), want, "{skews:?}");
         }

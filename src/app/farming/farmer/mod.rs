@@ -8,8 +8,8 @@ use base::amount::Quantity;
 use base::{clock, forms};
 
 use kale::Farmer;
+use kale::reward_split::ratio;
 use kale::strategy::Strategy;
-use kale::terms::ratio;
 use schemars::JsonSchema;
 use serde::Serialize;
 use std::path::PathBuf;
@@ -78,7 +78,7 @@ impl From<Farmer> for FarmerView {
             id: Some(farmer.id),
             address: Some(farmer.address),
             pooler: farmer.pooler,
-            status: farmer.status.word(),
+            status: farmer.status.as_str(),
             stake_percentage: ratio(farmer.stake_percentage_ppm),
             payout: farmer.payout,
             strategy: farmer.strategy.into(),

@@ -5,7 +5,7 @@ use crate::farming::{everybody, kale, named, on_farm};
 use base::amount::Quantity;
 use base::{Code, Error, Result, forms};
 use kale::harvest::{self, Released, WrittenOff};
-use kale::rows::Hand;
+use kale::rows::FarmerRow;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -68,20 +68,20 @@ pub fn record_lost(app: &App<'_>, name: &str, block: u32, dry_run: bool) -> Resu
     let WrittenOff { stake, reason, cause } = written;
     let status = if dry_run { "would_lose" } else { "lost" };
     Ok(DecisionOutput {
-        reason: Some(reason.word()),
-        cause: Some(cause.word()),
-        fault: Some(cause.blame().word()),
+        reason: Some(reason.as_str()),
+        cause: Some(cause.as_str()),
+        fault: Some(cause.blame().as_str()),
         ..DecisionOutput::new(hand, block, status, kale(stake))
     })
 }
 
-fn one(app: &App<'_>, name: &str) -> Result<Hand> {
+fn one(app: &App<'_>, name: &str) -> Result<FarmerRow> {
     let found = named(everybody(app)?, &[name.to_owned()])?.into_iter().next();
     found.ok_or_else(|| Error::new(Code::Bug, "a farmer was named and is not there"))
 }
 
 impl DecisionOutput {
-    fn new(hand: Hand, block: u32, status: &'static str, stake: Quantity) -> Self {
+    fn new(hand: FarmerRow, block: u32, status: &'static str, stake: Quantity) -> Self {
         let (farmer, address) = (hand.who.id, hand.who.address);
         Self { farmer, address, block, status, stake, ..Self::default() }
     }

@@ -5,7 +5,7 @@ use crate::farming::{self, LedgerStamp, lumens};
 use crate::{App, Document};
 use base::{Code, Error, Result, counted};
 use grind::lines::Text;
-use kale::work::{self, LineFate, LineReport, Submission};
+use kale::work::{self, LineOutcome, LineReport, Submission};
 use schemars::JsonSchema;
 use serde::Serialize;
 use stellar::submit::Rehearsal;
@@ -72,7 +72,8 @@ pub fn submit(app: &App<'_>, lines: &[Text], parallel: Option<usize>, dry_run: b
 impl SubmitOutput {
     fn new(view: LedgerStamp, block: u32, lines: &[LineReport]) -> Self {
         let refused = lines.iter().filter(|line| line.is_bad()).count();
-        let is_in = |line: &&LineReport| matches!(line.fate, LineFate::Sent(work::Fate::Worked { .. }));
+        let is_in =
+            |line: &&LineReport| matches!(line.outcome, LineOutcome::Sent(work::WorkOutcome::Worked { .. }));
         Self {
             view,
             block,
@@ -136,19 +137,19 @@ impl LineView {
         let work = report.who.as_ref().zip(report.solution.as_ref());
         let mut work = work.map(|(who, solution)| WorkView::new(who, "would_submit", Some(solution)));
         let (mut reason, mut message) = (None, None);
-        let status = match &report.fate {
-            LineFate::Valid => "would_submit",
-            LineFate::Superseded { by } => {
+        let status = match &report.outcome {
+            LineOutcome::Valid => "would_submit",
+            LineOutcome::Superseded { by } => {
                 message = Some(format!("line {by} has more zeros for the same farmer"));
                 "superseded"
             }
-            LineFate::Refused { code, message: why } => {
+            LineOutcome::Refused { code, message: why } => {
                 (reason, message) = (Some(*code), Some(why.clone()));
                 "refused"
             }
-            LineFate::Sent(fate) => match &mut work {
+            LineOutcome::Sent(outcome) => match &mut work {
                 Some(work) => {
-                    work.fate(fate);
+                    work.outcome(outcome);
                     (reason, message) = (work.reason, work.error.clone());
                     work.status
                 }

@@ -22,8 +22,8 @@ pub use records::{
 };
 
 use crate::chain::Who;
+use crate::farmers::reward_split::RewardSplit;
 use crate::farmers::status::Status;
-use crate::farmers::terms::Terms;
 use base::Result;
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, Params, Row};
@@ -46,7 +46,7 @@ fn column<T: FromSql>(conn: &Connection, sql: &str, values: impl Params) -> Resu
 
 /// A farmer with what its plants and harvests need.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hand {
+pub struct FarmerRow {
     /// Who.
     pub who: Who,
     /// Where it is in its life.
@@ -56,23 +56,23 @@ pub struct Hand {
     /// Row id of the pooler.
     pub pooler: String,
     /// How a reward is shared out.
-    pub terms: Terms,
+    pub terms: RewardSplit,
 }
 
 /// Every farmer, in the order in which they came.
-pub fn hands(conn: &Connection) -> Result<Vec<Hand>> {
+pub fn hands(conn: &Connection) -> Result<Vec<FarmerRow>> {
     let mut statement = conn.prepare_cached(
         "SELECT f.id, f.address, f.status, f.stake_percentage_ppm, f.pooler_id, p.reward_split_ppm, p.platform_fee_ppm
          FROM farmers f JOIN poolers p ON p.id = f.pooler_id ORDER BY f.added_at, f.id",
     )?;
     let read = |row: &Row<'_>| {
         let (id, address): (String, String) = (row.get("id")?, row.get("address")?);
-        Ok(Hand {
+        Ok(FarmerRow {
             who: Who::new(&id, &address)?,
             status: Status::stored(&row.get::<_, String>("status")?, &id)?,
             stake_percentage_ppm: row.get("stake_percentage_ppm")?,
             pooler: row.get("pooler_id")?,
-            terms: Terms::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
+            terms: RewardSplit::new(row.get("reward_split_ppm")?, row.get("platform_fee_ppm")?)?,
         })
     };
     statement.query_and_then([], read)?.collect()
